@@ -15,6 +15,7 @@ from vault.database.engines.sqlite_writer import Writer
 from vault.database.interface import Database
 from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.stores.add_fact import AddedFact, NewFact
 from vault.database.stores.hot_statements import Announced, Grant, announce_one
 from vault.database.stores.open_sessions import NewSession
 from vault.database.stores.recordings import NewRecording
@@ -55,6 +56,10 @@ class Behind:
     async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
         """Pass on."""
         return await self.database.fetch(select, **values)
+
+    async def add_fact(self, new: NewFact) -> AddedFact:
+        """Pass on."""
+        return await self.database.add_fact(new)
 
     async def announce(self, new: NewRecording) -> Announced:
         """Pass on."""

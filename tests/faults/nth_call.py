@@ -126,6 +126,10 @@ class NthDatabase:
         """Fetch."""
         return await self.nth.around("fetch", lambda: self.database.fetch(select, **values))
 
+    async def add_fact(self, new: Any) -> Any:
+        """Add a fact."""
+        return await self.nth.around("add_fact", lambda: self.database.add_fact(new))
+
     async def announce(self, new: Any) -> Any:
         """Announce."""
         return await self.nth.around("announce", lambda: self.database.announce(new))

@@ -14,7 +14,8 @@ from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
-from vault.services.admission.admission import Admission, CallRows
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_rows import CallRows
 from vault.telephony.numbering.number_plans import NumberPlans
 
 T0 = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

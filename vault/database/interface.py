@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.stores.add_fact import AddedFact, NewFact
 from vault.database.stores.hot_statements import Announced, Grant
 from vault.database.stores.open_sessions import NewSession
 from vault.database.stores.recordings import NewRecording
@@ -38,6 +39,12 @@ class Database(Protocol):
 
     async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
         """Return the rows of one SELECT by column name; cheaper than ``read`` for what nearly every request asks."""
+
+    async def add_fact(self, new: NewFact) -> AddedFact:
+        """Add a fact of a call under the locks of its account and call; return the state that a decision needs.
+
+        Raises NotFound for an unknown account.
+        """
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording, as received or as refused by the switch, unless its reference exists.

@@ -21,6 +21,7 @@ from vault.database.engines.postgresql_calls import Lane, PostgresqlCalls
 from vault.database.engines.postgresql_pipeline import Rows, Step
 from vault.database.signals import Signal, Signals, Work
 from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.stores.add_fact import AddedFact, NewFact, add_fact_steps, added_fact
 from vault.database.stores.hot_statements import Announced, Grant, announcement_signals, validity_values
 from vault.database.stores.hot_writes import IS_VALID, announce_steps, announced, grant_steps, granted
 from vault.database.stores.open_sessions import NewSession, open_group
@@ -66,6 +67,10 @@ class PostgresqlRows:
     async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
         """Return the rows of one SELECT, read without a thread."""
         return select.named(await self._hot_read((select.hot, select.parameters(values))))
+
+    async def add_fact(self, new: NewFact) -> AddedFact:
+        """Add a fact of a call, in a transaction of its own."""
+        return added_fact(await self._hot_write(add_fact_steps(new)))
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording, in one batch with concurrent announcements."""

@@ -25,6 +25,7 @@ from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import define_sqlite_now
+from vault.database.stores.add_fact import AddedFact, NewFact, add_fact_one
 from vault.database.stores.hot_statements import Announced, Grant, announce_one, grant_one, is_valid_one
 from vault.database.stores.open_sessions import NewSession, open_one
 from vault.database.stores.recordings import NewRecording
@@ -101,6 +102,10 @@ class SqliteDatabase:
     async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
         """Return the rows of one SELECT, on a snapshot."""
         return await self.read(lambda tx: select.rows(tx.connection, **values))
+
+    async def add_fact(self, new: NewFact) -> AddedFact:
+        """Add a fact of a call, in the writer's next batch."""
+        return await self.write(lambda tx: add_fact_one(tx.connection, new))
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording as received or refused, in the writer's next batch."""

@@ -108,7 +108,7 @@ def lock_account(connection: Connection, account_id: str, *, exclusive: bool) ->
 def lock_call(connection: Connection, account_id: str, call_ref: str) -> None:
     """Take the advisory lock of a call until the end of the transaction; SQLite needs none."""
     if is_postgresql(connection):
-        _lock(connection, "pg_advisory_xact_lock", _lock_key(f"call-lock/{account_id}/{call_ref}"))
+        _lock(connection, "pg_advisory_xact_lock", call_lock_key(account_id, call_ref))
 
 
 def _lock(connection: Connection, function: str, key: int) -> None:
@@ -119,6 +119,11 @@ def _lock(connection: Connection, function: str, key: int) -> None:
 def lock_key(account_id: str) -> int:
     """Return the key of the account's advisory lock."""
     return _lock_key(f"account-lock/{account_id}")
+
+
+def call_lock_key(account_id: str, call_ref: str) -> int:
+    """Return the key of the call's advisory lock."""
+    return _lock_key(f"call-lock/{account_id}/{call_ref}")
 
 
 def _lock_key(name: str) -> int:

@@ -16,8 +16,8 @@ from vault.domain.notices.notice import Notice, NoticeStatus
 
 #: All columns except the audio, which few callers need.
 _COLUMNS = [notices.c[name] for name in Notice.__slots__]
-# Every call that starts runs this.
-_OF_STATUS = CompiledSelect(
+#: An account's notices of one status, newest first. Every call that starts runs this.
+OF_STATUS = CompiledSelect(
     select(*_COLUMNS)
     .where(notices.c.account_id == bindparam("account_id"), notices.c.status == bindparam("status"))
     .order_by(notices.c.created_at.desc(), notices.c.id)
@@ -55,8 +55,8 @@ class NoticeRows:
     def of_account(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
         """Return an account's notices, newest first, all or those of one status."""
         if status is not None:
-            found = _OF_STATUS.rows(self._db, account_id=account_id, status=status)
-            return [_notice_of(row) for row in found]
+            found = OF_STATUS.rows(self._db, account_id=account_id, status=status)
+            return [notice_of(row) for row in found]
         every = select(*_COLUMNS).where(notices.c.account_id == account_id)
         rows = self._db.execute(every.order_by(notices.c.created_at.desc(), notices.c.id))
         return [_notice(row) for row in rows]
@@ -156,8 +156,9 @@ def _values(notice: Notice) -> dict[str, Any]:
 
 
 def _notice(row: Row[Any]) -> Notice:
-    return _notice_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    return notice_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def _notice_of(columns: Mapping[Any, Any]) -> Notice:
+def notice_of(columns: Mapping[Any, Any]) -> Notice:
+    """Convert the columns of a row by name to a Notice."""
     return Notice(**{**columns, "places": tuple(columns["places"])})

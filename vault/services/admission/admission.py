@@ -11,36 +11,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault.database.interface import Database
-from vault.database.stores.call_facts import CallFactRow
 from vault.database.stores.consent import ConsentRow
 from vault.database.transaction import Transaction
+from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.admission.decision import AdmissionInput, Decision, Place, decide
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct, outside_parties
 from vault.domain.consent.call_window import CallSpan
-from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
+from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection, Party
 from vault.domain.rules.rules import Demand, Rule, RuleBook, strictest
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import decode_event
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message
+from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import join_facts, open_facts, search_term
 
 #: Consent events decrypted before the event loop gets control again.
 _EVENT_BATCH = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRows:
-    """The sealed facts and consent events of a call, as one transaction sees them."""
-
-    facts: Sequence[CallFactRow]
-    consents: Sequence[ConsentRow]
-    #: Countries whose numbering plans apply to the account's national numbers.
-    regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +59,17 @@ class CallContext:
     def terms(self) -> list[bytes]:
         """Return all keyed hashes that find the call's recordings."""
         return [*self.numbers, *self.agents]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionState:
+    """What a decision reads of the account."""
+
+    switch: Switch
+    policy: ConsentPolicy
+    history: Sequence[SwitchChange] = ()
+    #: Those of the call's numbers.
+    objections: tuple[Objection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +117,12 @@ class Admission:
 
     async def terms_of(self, account_id: str, facts: CallFacts) -> list[bytes]:
         """Return all keyed hashes that find a call by the numbers and agents in ``facts``."""
-        index_key = await self.index_key(account_id)
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        return await self.terms_in(account_id, facts, regions)
+
+    async def terms_in(self, account_id: str, facts: CallFacts, regions: Sequence[str]) -> list[bytes]:
+        """Return the keyed hashes as ``terms_of`` does, by the numbering plans of these countries."""
+        index_key = await self.index_key(account_id)
         claims = CallClaims.of([facts])
         agents = [search_term(index_key, "agent", agent) for agent in claims.agents]
         return [*self._number_terms(index_key, claims, regions), *agents]
@@ -174,14 +180,43 @@ class Admission:
         released: bool = False,
     ) -> Decision:
         """Decide by what this transaction sees; if the decision must stay true, the caller holds the account's lock."""
-        switch, policy = tx.accounts.switch(account_id), tx.policies.current(account_id)
-        places = _places(known, policy)
+        switch = tx.accounts.switch(account_id)
         # Switching off increments the epoch, so at epoch 0 the history has no off period.
         looked_up = switch.epoch > 0 and epoch_at_receipt is not None
+        state = DecisionState(
+            switch=switch,
+            policy=tx.policies.current(account_id),
+            history=tx.accounts.switch_history(account_id) if looked_up else (),
+            objections=tuple(row.objection for row in tx.objections.of_terms(account_id, known.numbers)),
+        )
+        return self.decide_by(
+            state,
+            known,
+            received_at=received_at,
+            epoch_at_receipt=epoch_at_receipt,
+            duration=duration,
+            described=described,
+            released=released,
+        )
+
+    def decide_by(
+        self,
+        state: DecisionState,
+        known: CallContext,
+        *,
+        received_at: datetime,
+        epoch_at_receipt: int | None = None,
+        duration: timedelta | None = None,
+        described: bool = False,
+        released: bool = False,
+    ) -> Decision:
+        """Decide by a state that was read before."""
+        policy = state.policy
+        places = _places(known, policy)
         return decide(
             AdmissionInput(
-                switch=switch,
-                history=tx.accounts.switch_history(account_id) if looked_up else (),
+                switch=state.switch,
+                history=state.history,
                 span=_span(known.claims, received_at=received_at, duration=duration, described=described),
                 epoch_at_receipt=epoch_at_receipt,
                 places=places,
@@ -189,7 +224,7 @@ class Admission:
                 policy=policy,
                 outside=known.claims.outside,
                 events=known.events,
-                objections=tuple(row.objection for row in tx.objections.of_terms(account_id, known.numbers)),
+                objections=state.objections,
                 released=released,
                 facts_complete=len(known.fact_ids) < MAX_FACTS,
                 rule_book=self.rule_book.version,
@@ -219,22 +254,6 @@ class Admission:
         key = await self.ring.version(row.account_id, row.key_version)
         context = bound.of_consent_event(row.account_id, row.id)
         return decode_event(open_message(key.key, row.sealed_event, context=context))
-
-
-def read_call_rows(tx: Transaction, account_id: str, call_ref: str) -> CallRows:
-    """Return the sealed facts and consent events of a call."""
-    return CallRows(
-        facts=tx.call_facts.of_call(account_id, call_ref),
-        consents=tx.consents.of_call(account_id, call_ref),
-        regions=home_regions(tx, account_id),
-    )
-
-
-def home_regions(tx: Transaction, account_id: str) -> tuple[str, ...]:
-    """Return the countries whose numbering plans apply to an account's national numbers: home place, then locale."""
-    account = tx.accounts.find(account_id)
-    home = tx.policies.current(account_id).home_place
-    return regions_of("" if account is None else account.locale, [home])
 
 
 def _span(

@@ -4,36 +4,48 @@ Such a recording is found by the new facts, and they are added to its evidence.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from vault.database.interface import Database
+from vault.database.stores.add_fact import AddedFact, NewFact
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
+from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_facts, encode_facts_fields
-from vault.errors import Refused
+from vault.errors import KeyRetired, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
-from vault.services.admission.admission import Admission, CallRows, read_call_rows
+from vault.services.admission.admission import Admission, DecisionState
+from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.retry_on_rotation import retry_with_month_key
+
+#: Max accounts whose numbering plans are cached.
+_MAX_CACHED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFacts:
     """The result of storing a fact."""
 
-    #: The id of its row; None if the same delivery was stored before.
+    #: The id of its row; None if it was not stored, because the same delivery was stored before.
     row_id: str | None
     #: All rows of the call, including this one.
     said: CallRows
+    #: The state for a decision on the call, as of the fact's transaction; None if it must be read.
+    state: DecisionState | None = None
+    #: The account's locale and whether it has published notices, where ``state`` is known.
+    locale: str = ""
+    has_notices: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +61,79 @@ class StoreCallFacts:
     admission: Admission
     chain: EvidenceChain
     clock: Clock
+    #: Each account's numbering plans as last seen: the transaction that uses them shows whether they are still right.
+    _regions: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
 
-    async def __call__(self, account_id: str, facts: CallFacts, *, delivery: str) -> StoredFacts:
-        """Store the facts once per ``delivery``. Raises Refused if the call has the max number of facts."""
+    async def __call__(
+        self, account_id: str, facts: CallFacts, *, delivery: str, source: tuple[str, str] | None = None
+    ) -> StoredFacts:
+        """Store the facts once per ``delivery``. Raises Refused if the call has the max number of facts.
+
+        ``source`` is the connection and the reference of the recording whose announcement has the facts: if it was
+        erased, nothing is stored.
+        """
         at = self.clock()
         return await retry_with_month_key(
-            self.ring, account_id, at, lambda key: self._keep(key, account_id, facts, delivery, at)
+            self.ring, account_id, at, lambda key: self._keep(key, account_id, facts, delivery, source, at)
         )
 
     async def _keep(
-        self, key: SealingKey, account_id: str, facts: CallFacts, delivery: str, at: datetime
+        self,
+        key: SealingKey,
+        account_id: str,
+        facts: CallFacts,
+        delivery: str,
+        source: tuple[str, str] | None,
+        at: datetime,
     ) -> StoredFacts:
+        row = self._row(key, account_id, facts, delivery, at)
+        if (regions := self._regions.get(account_id)) is None:
+            regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        terms = await self.admission.terms_in(account_id, facts, regions)
+        new = NewFact(row=row, terms=terms, max_facts=MAX_FACTS, source=source)
+        result = await self.database.add_fact(new)
+        seen = self._note_regions(account_id, result)
+        if result.is_retired:
+            raise KeyRetired
+        if not (result.added or result.is_duplicate or result.is_erased):
+            if result.is_settled:
+                terms = await self.admission.terms_in(account_id, facts, seen)
+                return await self._add_to_evidence(row, facts, terms)
+            if result.facts >= MAX_FACTS:
+                raise _too_many()
+        if result.added and seen != regions:
+            more = await self.admission.terms_in(account_id, facts, seen)
+            await self.database.write(lambda tx: tx.call_facts.index(account_id, row.call_ref, more))
+        return await self._stored(row, result, regions=seen, are_terms_right=seen == regions)
+
+    async def _stored(
+        self, row: CallFactRow, result: AddedFact, *, regions: tuple[str, ...], are_terms_right: bool
+    ) -> StoredFacts:
+        row_id = row.id if result.added else None
+        if not result.added or result.facts or result.consents:
+            said = await self.database.read(lambda tx: read_call_rows(tx, row.account_id, row.call_ref))
+            return StoredFacts(row_id=row_id, said=said)
+        said = CallRows(facts=(row,), consents=(), regions=regions)
+        if result.is_objected or not are_terms_right:
+            return StoredFacts(row_id=row_id, said=said)
+        state = DecisionState(switch=result.switch, policy=result.policy)
+        return StoredFacts(
+            row_id=row_id, said=said, state=state, locale=result.locale, has_notices=result.has_notices
+        )
+
+    def _note_regions(self, account_id: str, result: AddedFact) -> tuple[str, ...]:
+        seen = regions_of(result.locale, [result.policy.home_place])
+        if len(self._regions) >= _MAX_CACHED:
+            self._regions.clear()
+        self._regions[account_id] = seen
+        return seen
+
+    @staticmethod
+    def _row(
+        key: SealingKey, account_id: str, facts: CallFacts, delivery: str, at: datetime
+    ) -> CallFactRow:
         fact_id = new_id("fact")
-        row = CallFactRow(
+        return CallFactRow(
             id=fact_id,
             account_id=account_id,
             call_ref=facts.call_ref,
@@ -73,14 +145,17 @@ class StoreCallFacts:
             key_version=key.version,
             month_key=key.month_key,
         )
-        terms = await self.admission.terms_of(account_id, facts)
-        opened: Mapping[str, OpenedRecording] = {}
+
+    async def _add_to_evidence(
+        self, row: CallFactRow, facts: CallFacts, terms: Sequence[bytes]
+    ) -> StoredFacts:
+        """Store a fact that also belongs into the evidence of recordings past the gate."""
         while True:
+            opened = await self.chain.of_call(row.account_id, row.call_ref)
             add = partial(_add, row=row, facts=facts, terms=terms, opened=opened)
             stored = await self.database.write(add)
             if stored is not None:
                 return stored
-            opened = await self.chain.of_call(account_id, facts.call_ref)
 
 
 def _too_many() -> Refused:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.database.interface import Database
+from vault.database.stores.notices import OF_STATUS, notice_of
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
@@ -11,8 +12,8 @@ from vault.domain.consent.consent_event import Mode, Party
 from vault.domain.ids import ID_BYTES
 from vault.domain.notices.notice import Notice, choose
 from vault.ports.clock import Clock
-from vault.services.admission.admission import Admission
-from vault.services.admission.call_facts import StoreCallFacts
+from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.shared.encrypted_fields import search_term, statement_id
 
 
@@ -47,6 +48,28 @@ class CallStart:
         own = {} if stored.row_id is None else {stored.row_id: facts}
         known = await self.admission.open(account_id, facts.call_ref, stored.said, fresh=own)
 
+        decision, published, locale = await self._decide(account_id, known, stored)
+        # A call has no row of its own: its id is a keyed hash of the platform's name for it.
+        call_id = f"call_{search_term(index_key, 'call id', facts.call_ref)[:ID_BYTES].hex()}"
+        languages = [tag for tag in (known.facts.language, locale) if tag is not None]
+        outside = known.claims.outside
+        notices = _notices(decision, outside, published, languages)
+        return CallAnswer(
+            call_id=call_id, decision=decision, facts=known.facts, outside=outside, notices=notices
+        )
+
+    async def _decide(
+        self, account_id: str, known: CallContext, stored: StoredFacts
+    ) -> tuple[Decision, Sequence[Notice], str]:
+        """Return the decision, the published notices and the account's locale."""
+        if stored.state is not None:
+            # The state that the fact's own transaction saw.
+            decision = self.admission.decide_by(stored.state, known, received_at=self.clock())
+            if not (stored.has_notices and decision.record):
+                return decision, (), stored.locale
+            rows = await self.database.fetch(OF_STATUS, account_id=account_id, status="published")
+            return decision, [notice_of(row) for row in rows], stored.locale
+
         def read(tx: Transaction) -> tuple[Decision, Sequence[Notice], str]:
             decision = self.admission.decide(tx, account_id, known, received_at=self.clock())
             account = tx.accounts.find(account_id)
@@ -56,15 +79,7 @@ class CallStart:
                 "en" if account is None else account.locale,
             )
 
-        decision, published, locale = await self.database.read(read)
-        # A call has no row of its own: its id is a keyed hash of the platform's name for it.
-        call_id = f"call_{search_term(index_key, 'call id', facts.call_ref)[:ID_BYTES].hex()}"
-        languages = [tag for tag in (known.facts.language, locale) if tag is not None]
-        outside = known.claims.outside
-        notices = _notices(decision, outside, published, languages)
-        return CallAnswer(
-            call_id=call_id, decision=decision, facts=known.facts, outside=outside, notices=notices
-        )
+        return await self.database.read(read)
 
 
 def _notices(

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from vault.database.interface import Database
 from vault.database.signals import Signals, Work
 from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.stores.add_fact import AddedFact, NewFact
 from vault.database.stores.hot_statements import Announced, Grant
 from vault.database.stores.open_sessions import NewSession
 from vault.database.stores.recordings import NewRecording
@@ -186,6 +187,10 @@ class JournaledDatabase:
     async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
         """Return the rows of one SELECT."""
         return await self.inner.fetch(select, **values)
+
+    async def add_fact(self, new: NewFact) -> AddedFact:
+        """Add a fact of a call. Has no closing acts."""
+        return await self.inner.add_fact(new)
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording. Has no closing acts."""

@@ -15,7 +15,8 @@ from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message, seal
-from vault.services.admission.admission import Admission, home_regions
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_rows import home_regions
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated

@@ -1,5 +1,6 @@
 """Insert the row of a recording that a provider announced by webhook, or that was found in the provider's list."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,14 +14,15 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.call_claims import distinct
 from vault.domain.ids import new_id
-from vault.domain.recordings.recording import Arrival, Recording, State, origin_of
+from vault.domain.recordings.recording import Arrival, State, origin_of
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_announcement
 from vault.errors import Refused
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
-from vault.services.admission.admission import Admission, CallRows, read_call_rows
-from vault.services.admission.call_facts import StoreCallFacts
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
+from vault.services.admission.call_rows import read_call_rows
 from vault.services.shared.encrypted_fields import statement_id
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 
@@ -50,8 +52,9 @@ class Announce:
     ) -> Announced:
         """Return the row of the announcement, new or existing. Raises Unavailable."""
         account_id = connection.account_id
-        rows = await self._store_facts(connection, facts, announcement.recording_ref)
-        known = await self.admission.open(account_id, facts.call_ref, rows, facts)
+        stored = await self._store_facts(connection, facts, announcement.recording_ref)
+        own = {} if stored.row_id is None else {stored.row_id: facts}
+        known = await self.admission.open(account_id, facts.call_ref, stored.said, facts, fresh=own)
 
         def admit(tx: Transaction) -> Decision:
             epoch = tx.accounts.switch(account_id).epoch
@@ -59,7 +62,13 @@ class Announce:
                 tx, account_id, known, received_at=received_at, epoch_at_receipt=epoch
             )
 
-        decision = await self.database.read(admit)
+        # With an epoch above 0 the history of the switch is needed too.
+        if stored.state is not None and stored.state.switch.epoch == 0:
+            decision = self.admission.decide_by(
+                stored.state, known, received_at=received_at, epoch_at_receipt=0
+            )
+        else:
+            decision = await self.database.read(admit)
         new = _new(connection, facts, announcement, received_at, decision)
         new = replace(new, origin=origin_of(arrival, tracing.traceparent()))
 
@@ -72,27 +81,20 @@ class Announce:
 
         return _counted(await retry_with_month_key(self.ring, account_id, received_at, announce), decision)
 
-    async def _store_facts(self, connection: Connection, facts: CallFacts, recording_ref: str) -> CallRows:
+    async def _store_facts(self, connection: Connection, facts: CallFacts, recording_ref: str) -> StoredFacts:
         """Store the call facts, unless the same facts are stored already; return all rows of the call.
 
         If the recording was erased, a repeated announcement stores nothing.
         """
         account_id = connection.account_id
-        delivery = statement_id(await self.admission.index_key(account_id), facts)
-
-        def read(tx: Transaction) -> tuple[CallRows, Recording | None]:
-            known = tx.recordings.by_ref(account_id, connection.id, recording_ref)
-            return read_call_rows(tx, account_id, facts.call_ref), known
-
-        rows, known = await self.database.read(read)
-        stored = not distinct([facts]) or any(row.delivery == delivery for row in rows.facts)
-        if stored or (known is not None and known.state in {State.ERASING, State.ERASED}):
-            return rows
-        try:
-            return (await self.store_facts(account_id, facts, delivery=delivery)).said
-        except Refused:
-            # The recording's own row holds these facts, and recordings of a call with max facts are quarantined.
-            return rows
+        if distinct([facts]):
+            delivery = statement_id(await self.admission.index_key(account_id), facts)
+            source = (connection.id, recording_ref)
+            with suppress(Refused):
+                # Else the recording's own row holds these facts: those of a call with max facts are quarantined.
+                return await self.store_facts(account_id, facts, delivery=delivery, source=source)
+        rows = await self.database.read(lambda tx: read_call_rows(tx, account_id, facts.call_ref))
+        return StoredFacts(row_id=None, said=rows)
 
 
 def _new(

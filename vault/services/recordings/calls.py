@@ -11,7 +11,8 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
-from vault.services.admission.admission import Admission, CallRows, read_call_rows
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.admission.call_start import CallAnswer, CallStart
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.evidence_chain import EvidenceChain
