@@ -27,9 +27,9 @@ S = TypeVar("S", tuple[str, str], _Month)
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class UnwrappedAccountKey:
-    """One version of an account's key."""
+    """One version of an account's key. What others unwrap with it is dropped with it."""
 
     version: int
     key: NamedKey

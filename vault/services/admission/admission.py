@@ -94,10 +94,12 @@ class Admission:
         rows: CallRows,
         *own: CallFacts,
         fresh: Mapping[str, CallFacts] | None = None,
+        numbers: Sequence[bytes] | None = None,
     ) -> CallContext:
         """Decrypt the facts of a call; ``own``, from its recordings, count as older. Raises Unavailable.
 
         ``fresh`` holds the facts of rows that the caller has just written, by id; these are not decrypted.
+        ``numbers`` are the terms of all numbers in the facts, if they are known already.
         """
         statements = [*own, *await open_facts(self.ring, rows.facts, fresh)]
         claims = CallClaims.of(statements)
@@ -108,7 +110,9 @@ class Admission:
             statements=distinct(statements),
             events=await self._events(rows.consents),
             # Parsing a number takes longer than all the queries of a decision, so it is not done under a lock.
-            numbers=tuple(self._number_terms(index_key, claims, rows.regions)),
+            numbers=tuple(
+                self._number_terms(index_key, claims, rows.regions) if numbers is None else numbers
+            ),
             agents=tuple(search_term(index_key, "agent", agent) for agent in sorted(claims.agents)),
             hints={party: self._hints(claims, party) for party in SIDES},
             fact_ids=tuple(row.id for row in rows.facts),
@@ -118,14 +122,17 @@ class Admission:
     async def terms_of(self, account_id: str, facts: CallFacts) -> list[bytes]:
         """Return all keyed hashes that find a call by the numbers and agents in ``facts``."""
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
-        return await self.terms_in(account_id, facts, regions)
+        numbers, agents = await self.terms_in(account_id, facts, regions)
+        return [*numbers, *agents]
 
-    async def terms_in(self, account_id: str, facts: CallFacts, regions: Sequence[str]) -> list[bytes]:
-        """Return the keyed hashes as ``terms_of`` does, by the numbering plans of these countries."""
+    async def terms_in(
+        self, account_id: str, facts: CallFacts, regions: Sequence[str]
+    ) -> tuple[list[bytes], list[bytes]]:
+        """Return the terms of numbers, by the numbering plans of these countries, and those of agents."""
         index_key = await self.index_key(account_id)
         claims = CallClaims.of([facts])
         agents = [search_term(index_key, "agent", agent) for agent in claims.agents]
-        return [*self._number_terms(index_key, claims, regions), *agents]
+        return self._number_terms(index_key, claims, regions), agents
 
     async def terms_of_number(self, account_id: str, written: str) -> tuple[bytes, ...]:
         """Return the keyed hashes that find a number. Raises Invalid if ``written`` is not a phone number.

@@ -43,6 +43,8 @@ class StoredFacts:
     said: CallRows
     #: The state for a decision on the call, as of the fact's transaction; None if it must be read.
     state: DecisionState | None = None
+    #: The terms of the numbers in all facts, where ``state`` is known.
+    numbers: Sequence[bytes] | None = None
     #: The account's locale and whether it has published notices, where ``state`` is known.
     locale: str = ""
     has_notices: bool = True
@@ -89,36 +91,45 @@ class StoreCallFacts:
         row = self._row(key, account_id, facts, delivery, at)
         if (regions := self._regions.get(account_id)) is None:
             regions = await self.database.read(lambda tx: home_regions(tx, account_id))
-        terms = await self.admission.terms_in(account_id, facts, regions)
-        new = NewFact(row=row, terms=terms, max_facts=MAX_FACTS, source=source)
+        numbers, agents = await self.admission.terms_in(account_id, facts, regions)
+        new = NewFact(row=row, terms=[*numbers, *agents], max_facts=MAX_FACTS, source=source)
         result = await self.database.add_fact(new)
         seen = self._note_regions(account_id, result)
         if result.is_retired:
             raise KeyRetired
         if not (result.added or result.is_duplicate or result.is_erased):
             if result.is_settled:
-                terms = await self.admission.terms_in(account_id, facts, seen)
-                return await self._add_to_evidence(row, facts, terms)
+                numbers, agents = await self.admission.terms_in(account_id, facts, seen)
+                return await self._add_to_evidence(row, facts, [*numbers, *agents])
             if result.facts >= MAX_FACTS:
                 raise _too_many()
         if result.added and seen != regions:
-            more = await self.admission.terms_in(account_id, facts, seen)
+            more, _ = await self.admission.terms_in(account_id, facts, seen)
             await self.database.write(lambda tx: tx.call_facts.index(account_id, row.call_ref, more))
-        return await self._stored(row, result, regions=seen, are_terms_right=seen == regions)
+        return await self._stored(row, result, seen, numbers if seen == regions else None)
 
     async def _stored(
-        self, row: CallFactRow, result: AddedFact, *, regions: tuple[str, ...], are_terms_right: bool
+        self,
+        row: CallFactRow,
+        result: AddedFact,
+        regions: tuple[str, ...],
+        numbers: Sequence[bytes] | None,
     ) -> StoredFacts:
         row_id = row.id if result.added else None
         if not result.added or result.facts or result.consents:
             said = await self.database.read(lambda tx: read_call_rows(tx, row.account_id, row.call_ref))
             return StoredFacts(row_id=row_id, said=said)
         said = CallRows(facts=(row,), consents=(), regions=regions)
-        if result.is_objected or not are_terms_right:
+        if result.is_objected or numbers is None:
             return StoredFacts(row_id=row_id, said=said)
         state = DecisionState(switch=result.switch, policy=result.policy)
         return StoredFacts(
-            row_id=row_id, said=said, state=state, locale=result.locale, has_notices=result.has_notices
+            row_id=row_id,
+            said=said,
+            state=state,
+            numbers=numbers,
+            locale=result.locale,
+            has_notices=result.has_notices,
         )
 
     def _note_regions(self, account_id: str, result: AddedFact) -> tuple[str, ...]:

@@ -46,7 +46,9 @@ class CallStart:
         index_key = await self.admission.index_key(account_id)
         stored = await self.store_facts(account_id, facts, delivery=statement_id(index_key, facts))
         own = {} if stored.row_id is None else {stored.row_id: facts}
-        known = await self.admission.open(account_id, facts.call_ref, stored.said, fresh=own)
+        known = await self.admission.open(
+            account_id, facts.call_ref, stored.said, fresh=own, numbers=stored.numbers
+        )
 
         decision, published, locale = await self._decide(account_id, known, stored)
         # A call has no row of its own: its id is a keyed hash of the platform's name for it.

@@ -54,7 +54,9 @@ class Announce:
         account_id = connection.account_id
         stored = await self._store_facts(connection, facts, announcement.recording_ref)
         own = {} if stored.row_id is None else {stored.row_id: facts}
-        known = await self.admission.open(account_id, facts.call_ref, stored.said, facts, fresh=own)
+        known = await self.admission.open(
+            account_id, facts.call_ref, stored.said, facts, fresh=own, numbers=stored.numbers
+        )
 
         def admit(tx: Transaction) -> Decision:
             epoch = tx.accounts.switch(account_id).epoch

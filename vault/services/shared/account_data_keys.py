@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from vault.database.interface import Database
 from vault.database.stores.accounts import WrappedSecret
@@ -40,6 +41,10 @@ class AccountDataKeys:
     ring: KeyRing
     #: Cache of wrapped keys by account and number, 0 for the index key. A rewrapped key is read again.
     _wrapped: dict[tuple[str, int], WrappedSecret] = field(default_factory=dict)
+    #: Unwrapped keys by the account key that the ring holds: they leave the memory when it does.
+    _unwrapped: WeakKeyDictionary[AccountKey, dict[tuple[str, int], bytes]] = field(
+        default_factory=WeakKeyDictionary
+    )
 
     async def index_key(self, account_id: str) -> bytes:
         """Return the key that hashes an account's phone numbers and names. Raises NotFound."""
@@ -140,7 +145,11 @@ class AccountDataKeys:
             if len(self._wrapped) >= _MAX_CACHED:
                 self._wrapped.clear()
             self._wrapped[slot] = cached
-        return unwrap(key.key, cached.wrapped, context)
+        opened = self._unwrapped.setdefault(key, {})
+        secret = opened.get(slot)
+        if secret is None:
+            secret = opened[slot] = unwrap(key.key, cached.wrapped, context)
+        return secret
 
 
 def sealed_under(message: bytes) -> int:
