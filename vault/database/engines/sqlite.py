@@ -66,7 +66,9 @@ class SqliteDatabase:
                 opened.callback(self._engine.dispose)
                 self._reading = _engine(path, read_only=True)
                 opened.callback(self._reading.dispose)
-                reading = [opened.enter_context(self._reading.connect()) for _ in range(_READERS)]
+                self._reading_connections = [
+                    opened.enter_context(self._reading.connect()) for _ in range(_READERS)
+                ]
                 self._writer_connection = opened.enter_context(self._engine.connect())
                 driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
                 # The lock shows that the process that held them is gone.
@@ -86,7 +88,7 @@ class SqliteDatabase:
             sequencer=sequencer,
             emit=self.signals.emit,
         )
-        self._readers = Readers(reading, emit=self.signals.emit)
+        self._readers = Readers(self._reading_connections, emit=self.signals.emit)
         self._threads = Threads("sqlite-scrub", 1)
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:

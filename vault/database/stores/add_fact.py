@@ -70,7 +70,9 @@ _LOCKS: Final = HotText(
 )
 _FACT: Final = CallFactRow.__slots__
 _KINDS: Final = {
-    **dict.fromkeys(("id", "account_id", "call_ref", "delivery", "connection_id", "recording_ref", "month_key"), "text"),
+    **dict.fromkeys(
+        ("id", "account_id", "call_ref", "delivery", "connection_id", "recording_ref", "month_key"), "text"
+    ),
     **dict.fromkeys(("at", "started_at", "ended_at", "key_version", "max_facts"), "bigint"),
     "sealed_facts": "bytea",
     "terms": "bytea[]",

@@ -140,9 +140,7 @@ class StoreCallFacts:
         return seen
 
     @staticmethod
-    def _row(
-        key: SealingKey, account_id: str, facts: CallFacts, delivery: str, at: datetime
-    ) -> CallFactRow:
+    def _row(key: SealingKey, account_id: str, facts: CallFacts, delivery: str, at: datetime) -> CallFactRow:
         fact_id = new_id("fact")
         return CallFactRow(
             id=fact_id,

@@ -1,0 +1,193 @@
+"""``python -m tests.support.statement_counts``: write the table of what hot verbs ask of database and object store.
+
+BEGIN, COMMIT and savepoints are no statements. The counts do not depend on the machine, so a regression is a change of
+``tests/golden/statements.txt`` that a reviewer sees.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from tests.servers.postgresql import postgresql_running
+from tests.support.parties import CALLEE, CALLER
+from tests.support.service_house import House, new_house
+from vault.database.engines.migrate import migrate_postgresql
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.postgresql_calls import PostgresqlCalls
+from vault.database.engines.postgresql_pipeline import PipelinedConnection
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.domain.calls.call import CallFacts
+from vault.services.playback.links import LinkRequest
+from vault.thread_pools import Threads
+
+TABLE: Final = Path(__file__).parents[1] / "golden" / "statements.txt"
+_HEAD: Final = """\
+What each hot verb asks of the database and the object store, once keys and connections are cached.
+Written by: python -m tests.support.statement_counts
+
+verb                                      statements  transactions  objects
+"""
+_STATEMENTS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+
+
+class Counts:
+    """Statements and transactions so far."""
+
+    statements = 0
+    transactions = 0
+
+
+@contextmanager
+def _on_sqlite(database: SqliteDatabase, counts: Counts) -> Iterator[None]:
+    def note(text: str) -> None:
+        word = text.split(maxsplit=1)[0]
+        # A trigger's statement is a comment.
+        counts.statements += word in _STATEMENTS
+        counts.transactions += word == "BEGIN"
+
+    connections = [database._writer_connection, *database._reading_connections]
+    drivers: list[Any] = [one.connection.driver_connection for one in connections]
+    for driver in drivers:
+        driver.set_trace_callback(note)
+    try:
+        yield
+    finally:
+        for driver in drivers:
+            driver.set_trace_callback(None)
+
+
+@contextmanager
+def _on_postgresql(counts: Counts) -> Iterator[None]:
+    execute, submit, transact = psycopg.Cursor.execute, PipelinedConnection.submit, PostgresqlCalls._transact
+
+    def counted_execute(cursor: Any, *given: Any, **how: Any) -> Any:
+        # A new connection is looked at by a statement that is not prepared.
+        counts.statements += how.get("prepare") is not False
+        return execute(cursor, *given, **how)
+
+    def counted_submit(connection: Any, steps: Any) -> Any:
+        counts.statements += len(steps)
+        counts.transactions += bool(steps)
+        return submit(connection, steps)
+
+    def counted_transact(*given: Any) -> Any:
+        counts.transactions += 1
+        return transact(*given)
+
+    psycopg.Cursor.execute = counted_execute  # type: ignore[method-assign]
+    PipelinedConnection.submit = counted_submit  # type: ignore[method-assign]
+    PostgresqlCalls._transact = counted_transact  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        psycopg.Cursor.execute = execute  # type: ignore[method-assign]
+        PipelinedConnection.submit = submit  # type: ignore[method-assign]
+        PostgresqlCalls._transact = transact  # type: ignore[method-assign]
+
+
+async def _rows(house: House) -> AsyncIterator[tuple[str, int, int, int]]:
+    """Run each verb twice, and count the second time: the first fills the caches."""
+    counts = Counts()
+    database = house.database
+    watched = _on_sqlite(database, counts) if isinstance(database, SqliteDatabase) else _on_postgresql(counts)
+    with watched:
+        async for name, verb in _verbs(house):
+            statements, transactions, objects = (
+                counts.statements,
+                counts.transactions,
+                len(house.objects.calls),
+            )
+            await verb()
+            yield (
+                name,
+                counts.statements - statements,
+                counts.transactions - transactions,
+                len(house.objects.calls) - objects,
+            )
+
+
+async def _verbs(house: House) -> AsyncIterator[tuple[str, Callable[[], Awaitable[Any]]]]:
+    vault, account = house.vault, house.account
+    _, key = await vault.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="test")
+    await vault.api_keys.authorize(key.text, account.ref)
+    yield "check the key, find the account", lambda: vault.api_keys.authorize(key.text, account.ref)
+
+    def start(ref: str) -> Callable[[], Awaitable[Any]]:
+        facts = CallFacts(call_ref=ref, direction="inbound", caller=CALLER, callee=CALLEE)
+        return lambda: vault.calls.start(account.id, facts)
+
+    await start("call-a")()
+    yield "call start", start("call-b")
+    yield "call start, repeated", start("call-b")
+
+    def announce(ref: str, call: str) -> Callable[[], Awaitable[Any]]:
+        return lambda: house.announce(ref, call_ref=call, **{"from": CALLER, "to": CALLEE})
+
+    await announce("rec-a", "call-c")()
+    yield "webhook", announce("rec-b", "call-d")
+    yield "webhook, repeated", announce("rec-b", "call-d")
+    yield "webhook after its call start", announce("rec-c", "call-b")
+    recording = (await house.announce("rec-d", call_ref="call-e")).recording_id
+    assert recording is not None
+    await house.settle(recording)
+    wish = LinkRequest(listener="k", kind="player", life=timedelta(hours=1), sessions=9)
+    _, token = await vault.links.create(account.id, recording, wish, actor="test")
+    await vault.sessions.open(token.text, nonce="a", address=None, agent="")
+    await database_settled(house)
+    opened = []
+
+    async def open_it() -> None:
+        opened.append(await vault.sessions.open(token.text, nonce="b", address=None, agent=""))
+
+    yield "open a link", open_it
+    (session,) = opened
+
+    async def play() -> None:
+        found = await vault.sessions.find(session.session.id, session.secret.text)
+        sound = await vault.audio.for_session(found.session, found.recording, found.keys)
+        assert [block async for block in await vault.audio.stream(sound, 100, sound.size)]
+
+    await play()
+    yield "a range of audio, and its end", play
+
+
+async def database_settled(house: House) -> None:
+    """Move what waits into the log's tree, so that the next open moves its own event only."""
+    await house.database.write(lambda tx: tx.tree.settle())
+
+
+async def measure(house: House) -> str:
+    """Return the lines of the table for the house's database."""
+    lines = [
+        f"{name:<42}{statements:>10}{transactions:>14}{objects:>9}\n"
+        async for name, statements, transactions, objects in _rows(house)
+    ]
+    return "".join(lines)
+
+
+def section(name: str, table: str) -> str:
+    """Return the table of a database with its title."""
+    return f"\n{name}\n{table}"
+
+
+async def _write() -> None:
+    threads = Threads("counts", 4)
+    text = _HEAD
+    with tempfile.TemporaryDirectory() as folder, postgresql_running() as server:
+        url = server.new_database()
+        migrate_postgresql(url)
+        for name, database in (("sqlite", None), ("postgresql", PostgresqlDatabase(url))):
+            async with new_house(Path(folder) / name, threads, database) as house:
+                text += section(name, await measure(house))
+    threads.close()
+    TABLE.write_text(text)
+
+
+if __name__ == "__main__":
+    asyncio.run(_write())
