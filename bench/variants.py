@@ -197,6 +197,9 @@ class NullStore:
         del key, body, if_absent, locked
         return True
 
+    async def replace(self, key: str, body: bytes, *, first: bool = False) -> None:
+        """Drop it."""
+
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Raise NotFound."""
         raise NotFound(f"Nothing of {key} was kept, [{start}, {end}) neither.")

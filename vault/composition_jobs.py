@@ -13,8 +13,11 @@ from vault.services.backup.rewrite_store import RewriteStore
 from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
 from vault.services.backup.write_manifests import WriteManifests
 from vault.services.closing_acts.journal import KeepJournal
+from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.ingest.describe_and_admit import Describe
+from vault.services.ingest.describe_audio import DescribeAudio
 from vault.services.ingest.fetch_recording import Ingest
+from vault.services.ingest.first_manifest import FirstManifest
 from vault.services.ingest.idle_uploads import SettleIdleUploads
 from vault.services.ingest.provider_requests import ProviderRequests
 from vault.services.ingest.reconcile import Reconcile
@@ -64,19 +67,26 @@ def _ingest(adapters: Adapters, parts: Parts) -> Ingest:
         connection_cache=parts.connection_cache,
         admission=parts.admission,
         attempt=parts.attempt,
+        admit=_admit(adapters, parts),
         rest=adapters.rest,
         clock=adapters.clock,
     )
 
 
 def _describe(adapters: Adapters, parts: Parts) -> Describe:
-    return traced(Describe)(
+    return traced(Describe)(database=parts.database, ring=adapters.ring, admit=_admit(adapters, parts))
+
+
+def _admit(adapters: Adapters, parts: Parts) -> AdmitRecording:
+    return traced(AdmitRecording)(
         database=parts.database,
         ring=adapters.ring,
         objects=adapters.objects,
-        describer=adapters.describer,
-        threads=adapters.threads,
         admission=parts.admission,
+        describe=traced(DescribeAudio)(
+            objects=adapters.objects, describer=adapters.describer, threads=adapters.threads
+        ),
+        first_manifest=FirstManifest(database=parts.database, objects=adapters.objects),
     )
 
 

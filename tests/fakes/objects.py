@@ -66,6 +66,13 @@ class FakeObjects:
         _answer(lost)
         return made
 
+    async def replace(self, key: str, body: bytes, *, first: bool = False) -> None:
+        """Write a small object whole, and forget what was written over."""
+        assert not (first and key in self.objects), "This is not the first version."
+        await self.put(key, body)
+        if not first:
+            await self.delete_older(key)
+
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Return a range."""
         check_key(key)

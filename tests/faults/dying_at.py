@@ -30,12 +30,14 @@ from vault.objects.directory import DirectoryStore
 from vault.objects.directory_writer import DirectoryWriter
 from vault.sealing.sealer import Sealer
 from vault.services.backup.write_account_objects import WriteTombstones
-from vault.services.backup.write_manifests import WriteManifests
 from vault.services.closing_acts.journal import Journal
-from vault.services.ingest import describe_and_admit, store_attempt
+from vault.services.ingest import admit_recording, store_attempt
+from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.ingest.announce import Announce
 from vault.services.ingest.describe_and_admit import Describe
+from vault.services.ingest.describe_audio import DescribeAudio
 from vault.services.ingest.fetch_recording import Ingest
+from vault.services.ingest.first_manifest import FirstManifest
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.recordings import remove_erased
 from vault.services.recordings.recordings import Recordings
@@ -76,7 +78,7 @@ def _claimed(given: tuple[Any, ...], result: Any) -> bool:
 
 
 def _erased(given: tuple[Any, ...], _: Any) -> bool:
-    return given[1] is ERASE
+    return ERASE in given[1]
 
 
 def _grown(given: tuple[Any, ...], _: Any) -> bool:
@@ -105,14 +107,15 @@ POINTS: Final = (
     _point("stored is written", "behind", store_attempt, "_stored"),
     _point("stored is committed", "behind", Attempt, "_store"),
     _point("the claim to describe is committed", "before", Describe, "_describe"),
-    _point("it is described", "behind", Describe, "_describe_audio"),
-    _point("the gate is written", "behind", describe_and_admit, "gate"),
-    _point("the gate is committed", "behind", Describe, "_describe"),
+    _point("the sealed object has no row", "before", AdmitRecording, "sealed"),
+    _point("it is described", "behind", DescribeAudio, "_describe_audio"),
+    _point("the gate is written", "behind", admit_recording, "gate"),
+    _point("the gate is committed", "behind", AdmitRecording, "_through_the_gate"),
     _point("the log is grown", "behind", SqliteSequencer, "sequence", _grown),
     _point("the log is grown", "behind", log_tree, "sequence_waiting", lambda _, moved: moved > 0),
-    _point("the manifest is due", "before", WriteManifests, "_write"),
-    _point("the manifest is there", "before", QueueRows, "manifest_written"),
-    _point("the manifest is noted", "behind", WriteManifests, "_write"),
+    _point("the manifest is due", "before", FirstManifest, "__call__"),
+    _point("the manifest is there", "before", QueueRows, "first_manifest_written"),
+    _point("the manifest is noted", "behind", FirstManifest, "__call__"),
     _point("the erasure is written", "behind", RecordingStates, "change", _erased),
     _point("the act is committed", "before", Journal, "put"),
     _point("the act is stored", "behind", Journal, "put"),

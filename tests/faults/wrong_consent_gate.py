@@ -6,10 +6,11 @@ and again before its commit: what a busy machine may put there.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from tests.support.gates import with_gate_database
 from vault.database.interface import Database
 from vault.database.stores.consent import ObjectionRow
 from vault.database.transaction import Transaction
@@ -142,6 +143,4 @@ class _GatedDatabase:
 
 def with_gate(vault: Vault, account_ref: str, gate: type[RightGate]) -> Vault:
     """Return a vault with another gate."""
-    gated = _GatedDatabase(vault.database, account_ref, gate)
-    describe = replace(vault.jobs.describe, database=gated)  # type: ignore[arg-type]
-    return replace(vault, jobs=replace(vault.jobs, describe=describe))
+    return with_gate_database(vault, _GatedDatabase(vault.database, account_ref, gate))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from tests.support.gates import with_gate_database
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Switch, SwitchChange
@@ -88,9 +89,7 @@ class _FlagAlone:
 def with_hasty_gate(vault: Vault, account_ref: str) -> Vault:
     """Return a vault whose gate keeps the switch in a cache, and whose switch is a flag alone."""
     hasty = _HastyDatabase(vault.database, account_ref)
-    describe = replace(vault.jobs.describe, database=hasty)  # type: ignore[arg-type]
     return replace(
-        vault,
-        jobs=replace(vault.jobs, describe=describe),
+        with_gate_database(vault, hasty),
         recording_switch=_FlagAlone(vault.database),  # type: ignore[arg-type]
     )

@@ -119,6 +119,17 @@ async def test_a_lost_answer_to_put_if_absent_is_told_from_a_taken_key(line: Lin
     assert await line.store.put("key", b"mine", if_absent=True) is False
 
 
+async def test_a_first_version_whose_answer_was_lost_stays_the_only_one(line: Line) -> None:
+    """The repeated request leaves a second version in a bucket with versions, and that is deleted."""
+    client, bucket = line.behind.client, line.behind.bucket
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    line.proxy.faults.append(Fault("lose", "PUT"))
+    await line.store.replace("key", b"manifest", first=True)
+    assert line.proxy.faults == []
+    assert len(client.list_object_versions(Bucket=bucket)["Versions"]) == 1
+    assert await line.behind.get("key") == b"manifest"
+
+
 async def test_a_key_taken_by_another_is_told_after_a_lost_answer(line: Line) -> None:
     """A second writer whose answers are lost does not take the first one's object for its own."""
     await line.behind.put("key", b"other")

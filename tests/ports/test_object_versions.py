@@ -73,3 +73,18 @@ async def test_a_version_too_many_is_a_finding(adapter: Adapter, house: House):
         f"{row.audio.location}: it was deleted, and 1 older versions of it are still there.",
     ]
     assert datetime.now(UTC) > row.received_at
+
+
+async def test_a_replaced_object_has_one_version(adapter: Adapter) -> None:
+    """Older versions go with it; the first version is written in one request, which looks for none."""
+    store = adapter.store
+    await store.replace("v1/whole", b"one", first=True)
+    await store.replace("v1/whole", b"two")
+    assert await store.get("v1/whole") == b"two"
+    if isinstance(store, S3Store):
+        found = store.client.list_object_versions(Bucket=store.bucket, Prefix="vault/v1/whole")
+        assert len(found["Versions"]) == 1
+        requests: list[str] = []
+        store.client.meta.events.register("before-send", lambda request, **_: requests.append(request.method))
+        await store.replace("v1/new", b"one", first=True)
+        assert requests == ["PUT"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.gates import with_gate_database
 from tests.support.parties import (
     CALLER,
     ME,
@@ -131,6 +132,7 @@ async def test_a_no_is_kept_though_its_recording_is_erased_at_the_same_time(hous
 async def test_a_manifest_is_due_again_after_a_word_at_the_same_time(house: House):
     """The word was not committed when its rows were counted: it is in the next manifest."""
     recording_id = await let_in(house)
+    await house.database.write(lambda tx: tx.queue.rewrite_manifest(recording_id))
     halting = Halting(house.database)
     consent = house.vault.consent
     record = replace(consent.record_consent, database=halting)
@@ -148,10 +150,9 @@ async def test_a_no_deals_with_what_the_gate_lets_in_at_the_same_time(house: Hou
     await set_policy(house, withdrawal=policy)
     await tell(house, "announced")
     recording_id = await announced(house)
-    await house.vault.jobs.ingest()
     halting = HaltingAtTheGate(house.database)
-    describe = replace(house.vault.jobs.describe, database=halting)
-    await meet(halting, describe(), tell(house, "declined"))
+    ingest = with_gate_database(house.vault, halting).jobs.ingest
+    await meet(halting, ingest(), tell(house, "declined"))
     row = await house.row(recording_id)
     expected = {"restrict": (State.AVAILABLE, True), "erase": (State.ERASING, False)}
     assert (row.state, row.restricted) == expected[policy]
@@ -161,11 +162,10 @@ async def test_an_objection_waits_for_the_gate(house: House):
     """What was let in at the same time was let in before it, by the database's own clock."""
     await tell(house, "announced")
     recording_id = await announced(house)
-    await house.vault.jobs.ingest()
     halting = HaltingAtTheGate(house.database)
-    describe = replace(house.vault.jobs.describe, database=halting)
+    ingest = with_gate_database(house.vault, halting).jobs.ingest
     enter = house.vault.objections.enter(house.account.id, CALLER, reason=None, **ME)
-    await meet(halting, describe(), enter)
+    await meet(halting, ingest(), enter)
     row = await house.row(recording_id)
     (objected,) = await house.vault.objections.list(house.account.id, after=None, limit=5)
     assert row.state is State.AVAILABLE

@@ -146,6 +146,7 @@ async def test_only_what_waits_is_let_out_or_refused(house: House, state: str, v
     elif state in {"received", "stored"}:
         recording_id = await announced(house)
         if state == "stored":
+            house.step_by_step()
             await house.vault.jobs.ingest()
     elif state != "unknown":
         recording_id = await kept_apart(house)

@@ -37,6 +37,7 @@ async def to_step(house: House, recording_id: str, step: str) -> "asyncio.Task[b
 @pytest.mark.parametrize("step", ["received", "fetching", "retry_wait", "stored"])
 async def test_off_refuses_what_is_in_flight(house: House, step: str, *, on_again: bool):
     """At once, for good, and with its keys; neither a worker nor switching on revives it."""
+    house.step_by_step()
     recording_id = (await house.announce()).recording_id
     fetching = await to_step(house, recording_id, step)
     await switch(house, enabled=False)
@@ -63,6 +64,7 @@ async def test_off_refuses_what_is_in_flight(house: House, step: str, *, on_agai
 
 async def test_off_between_describing_and_the_gate(house: House):
     """The switch goes off and on while the describer works: the gate sees the switch, and not the past."""
+    house.step_by_step()
     recording_id = (await house.announce()).recording_id
     await house.vault.jobs.ingest()
     describe = house.describer.describe

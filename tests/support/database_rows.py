@@ -62,12 +62,14 @@ async def claim(database: Database, states: Sequence[State] = TO_TRANSFER, lease
 def move(tx: Any, held: Lease, to: State, **values: object) -> Recording:
     """Move a leased row to another state, without the lifecycle's event."""
     transition = transition_between(held.recording.state, to)
-    return RecordingStates(tx.connection).change(transition, held.recording, values, token=held.token)
+    return RecordingStates(tx.connection).change((transition,), held.recording, values, token=held.token)
 
 
 def settle(tx: Any, recording: Recording, to: State, **values: object) -> Recording:
     """Move a row that nobody leases to another state, without the lifecycle's event."""
-    return RecordingStates(tx.connection).change(transition_between(recording.state, to), recording, values)
+    return RecordingStates(tx.connection).change(
+        (transition_between(recording.state, to),), recording, values
+    )
 
 
 def begin_erasing(tx: Any, account_id: str, recording_id: str) -> Recording:

@@ -153,6 +153,10 @@ class House:
         """Put other jobs in the place of the worker's."""
         self.vault = replace(self.vault, jobs=replace(self.vault.jobs, **jobs))
 
+    def step_by_step(self) -> None:
+        """Let every recording rest as stored between its fetch and its description."""
+        self.with_jobs(ingest=replace(self.vault.jobs.ingest, store_from=0))
+
     def lasting_objects(self) -> list[str]:
         """Return the keys of all objects but those of closing acts."""
         return sorted(key for key in self.objects.objects if not key.startswith(("closing/", "closed/")))

@@ -5,27 +5,21 @@ In the Ceph gateway and in S3, a listing shows an object as soon as its write ha
 """
 
 import asyncio
-import hashlib
-import secrets
-from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from awscrt.checksums import crc64nvme
-
 from vault.errors import NotFound, Tampered, Unavailable
 from vault.objects.keys import SMALL, check_key, check_prefix
-from vault.objects.s3_client import DEADLINE, MARK, DamagedInTransit, S3Calls, S3Refusal, compare_checksum
-from vault.objects.s3_upload import S3Writer, abort_upload, encoded
+from vault.objects.s3_client import DEADLINE, DamagedInTransit, S3Calls, S3Refusal
+from vault.objects.s3_upload import S3Writer, abort_upload, put_object
 from vault.ports.objects import StoredObject, StoredVersion
 from vault.thread_pools import Threads
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 #: Bytes of one part: large enough to be fast, small enough to hold three in memory per upload.
 PART_SIZE = 8 * 1024 * 1024
@@ -83,26 +77,19 @@ class S3Store:
         """
         if if_absent and await self._exists(key):
             return False
-        full, mark, crc = self._full_key(key), secrets.token_hex(16), encoded(crc64nvme(body))
-        request: PutObjectRequestTypeDef = {
-            "Bucket": self.bucket,
-            "Key": full,
-            "Body": body,
-            "ChecksumCRC64NVME": crc,
-            "Metadata": {MARK: mark},
-        }
-        if if_absent:
-            request["IfNoneMatch"] = "*"
-        if locked and self.lock is not None:
-            request["ObjectLockMode"] = "COMPLIANCE"
-            request["ObjectLockRetainUntilDate"] = datetime.now(UTC) + self.lock
-            # S3 requires a checksum with a lock, and some servers support only this one.
-            request["ContentMD5"] = b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        until = datetime.now(UTC) + self.lock if locked and self.lock is not None else None
+        full = self._full_key(key)
+        made, _ = await put_object(self.calls, full, body, if_absent=if_absent, locked_until=until)
+        return made
 
-        def put() -> None:
-            compare_checksum(self.client.put_object(**request), crc)
+    async def replace(self, key: str, body: bytes, *, first: bool = False) -> None:
+        """Write a small object, and delete every older version of it.
 
-        return await self.calls.make(put, full, size=len(body), mark=mark)
+        ``first``: the key has no version yet. A repeated request may have left one, so it is looked for then.
+        """
+        _, requests = await put_object(self.calls, self._full_key(key), body)
+        if requests > 1 or not first:
+            await self.delete_older(key)
 
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Return exactly [start, end) by one ranged GET. Raises Tampered when the object is shorter."""

@@ -11,13 +11,19 @@ The CRCs of the parts are combined, so that Amazon S3 also verifies the whole ob
 
 import asyncio
 import base64
+import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from awscrt.checksums import combine_crc64nvme, crc64nvme
 
 from vault.errors import Unavailable
 from vault.objects.s3_client import MARK, S3Calls, S3Refusal, compare_checksum
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 #: Max parts in flight for one object.
 IN_FLIGHT = 2
@@ -108,21 +114,8 @@ class S3Writer:
             raise RuntimeError("This object is finished, aborted, or failed before.")
 
     async def _put_whole(self) -> bool:
-        body = bytes(self._buffer)
-        crc = encoded(crc64nvme(body))
-
-        def put() -> None:
-            answer = self.calls.client.put_object(
-                Bucket=self.calls.bucket,
-                Key=self.key,
-                Body=body,
-                IfNoneMatch="*",
-                ChecksumCRC64NVME=crc,
-                Metadata={MARK: self.mark},
-            )
-            compare_checksum(answer, crc)
-
-        return await self.calls.make(put, self.key, size=self.size, mark=self.mark)
+        made, _ = await put_object(self.calls, self.key, bytes(self._buffer), if_absent=True, mark=self.mark)
+        return made
 
     async def _start_part(self) -> None:
         if self._upload_id is None:
@@ -211,6 +204,39 @@ class S3Writer:
                 "The object store stored an object that differs from the upload.", cause="objects"
             )
         return True
+
+
+async def put_object(
+    calls: S3Calls,
+    key: str,
+    body: bytes,
+    *,
+    if_absent: bool = False,
+    locked_until: datetime | None = None,
+    mark: str | None = None,
+) -> tuple[bool, int]:
+    """Write an object in one request. Return whether it was written, and the number of requests until an answer came.
+
+    With ``if_absent`` an existing object stays, where the store supports that.
+    """
+    mark, crc, requests = mark or secrets.token_hex(16), encoded(crc64nvme(body)), 0
+    request: PutObjectRequestTypeDef = {
+        "Bucket": calls.bucket, "Key": key, "Body": body, "ChecksumCRC64NVME": crc, "Metadata": {MARK: mark},
+    }  # fmt: skip
+    if if_absent:
+        request["IfNoneMatch"] = "*"
+    if locked_until is not None:
+        request["ObjectLockMode"] = "COMPLIANCE"
+        request["ObjectLockRetainUntilDate"] = locked_until
+        # S3 requires a checksum with a lock, and some servers support only this one.
+        request["ContentMD5"] = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+    def put() -> None:
+        nonlocal requests
+        requests += 1
+        compare_checksum(calls.client.put_object(**request), crc)
+
+    return await calls.make(put, key, size=len(body), mark=mark), requests
 
 
 async def abort_upload(calls: S3Calls, key: str, upload_id: str) -> bool:

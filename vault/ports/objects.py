@@ -66,6 +66,12 @@ class ObjectStore(Protocol):
         it.
         """
 
+    async def replace(self, key: str, body: bytes, *, first: bool = False) -> None:
+        """Write a small object, and delete every older version of it.
+
+        ``first`` promises that the key was never written: then one request is enough where the store answers it.
+        """
+
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Return exactly the bytes [start, end). Raises Tampered if the object is shorter than ``end``."""
 

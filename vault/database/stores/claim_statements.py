@@ -10,7 +10,7 @@ from functools import cache
 
 from sqlalchemy import TextClause, TextualSelect, text
 
-from vault.database.schema.core import IS_WORK
+from vault.database.schema.core import IS_WORK, recordings
 from vault.database.sql.dialect import POSTGRESQL_NOW
 from vault.database.stores.recordings import RECORDING_COLUMNS
 from vault.domain.recordings.recording import State
@@ -18,6 +18,8 @@ from vault.domain.recordings.transitions import CLAIM
 
 #: Accounts per state that one claim looks at, from a random one on; and as many from the first one on.
 _MAX_ACCOUNTS = 32
+#: What a claim returns: the row, and what a fetch needs of it.
+CLAIMED_COLUMNS = [*RECORDING_COLUMNS, recordings.c.sealed_announcement]
 _TO_TRANSFER = ", ".join(f"'{state}'" for state in sorted(CLAIM.sources))
 
 
@@ -93,13 +95,13 @@ def any_waiting(states: Sequence[State], *, on_postgresql: bool) -> TextClause:
 
 
 def _claim(due: str, now: str) -> TextualSelect:
-    names = ", ".join(column.name for column in RECORDING_COLUMNS)
+    names = ", ".join(column.name for column in CLAIMED_COLUMNS)
     statement = f"""{due}
         UPDATE recordings
            SET state = CASE WHEN state IN ({_TO_TRANSFER}) THEN '{CLAIM.target}' ELSE state END,
                lease_token = :token, lease_until = {now} + :lease, attempts = attempts + 1
          WHERE id = (SELECT id FROM due) RETURNING {names}"""  # noqa: S608 - our own names and states
-    return text(statement).columns(*RECORDING_COLUMNS)
+    return text(statement).columns(*CLAIMED_COLUMNS)
 
 
 def _oldest(states: Iterable[State], now: str, *, on_postgresql: bool) -> str:

@@ -245,10 +245,10 @@ class EvidenceRows:
         query = select(evidence_entries).where(e.recording_id == recording_id).order_by(e.position)
         return [EvidenceRow(**row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - public
 
-    def add(self, row: EvidenceRow) -> None:
-        """Insert an entry. Raises Busy if its position is taken."""
-        values = {name: getattr(row, name) for name in EvidenceRow.__slots__}
-        if not insert_new(self._db, evidence_entries, values):
+    def add(self, *rows: EvidenceRow) -> None:
+        """Insert entries. Raises Busy if a position is taken."""
+        values = [{name: getattr(row, name) for name in EvidenceRow.__slots__} for row in rows]
+        if values and insert_new(self._db, evidence_entries, *values) < len(values):
             raise Busy("Another request added an entry to this recording's evidence; retry.", retry_after=1)
 
 

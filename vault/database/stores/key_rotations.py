@@ -27,6 +27,7 @@ from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.accounts import WrappedSecret
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.recordings import MANIFEST_CHANGED
 from vault.database.stores.sealed_columns import SEALED_COLUMNS, SealedKind, SealedRow
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.recordings.recording import State
@@ -132,10 +133,13 @@ class RotationRows:
             change = change.values({place.month: month_key})
         if kind == "recording_key":
             available = recordings.c.state == str(State.AVAILABLE)
-            due = case((available, True), else_=recordings.c.manifest_due)
+            due = {
+                name: case((available, value), else_=recordings.c[name])
+                for name, value in MANIFEST_CHANGED.items()
+            }
             # Until the manifest is written again, assume that the stored one has the previous version's key.
             before = case((available, rotation.version), else_=recordings.c.manifest_key_version)
-            change = change.values(manifest_due=due, manifest_key_version=before)
+            change = change.values(manifest_key_version=before, **due)
         number = place.name.type.python_type
         changed = self._db.execute(
             change,

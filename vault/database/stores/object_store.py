@@ -11,6 +11,7 @@ from vault.database.schema.core import accounts, recordings
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now
 from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.recordings import MANIFEST_CHANGED
 from vault.domain.recordings.recording import State
 from vault.domain.stored.tombstone import FINAL
 
@@ -64,7 +65,7 @@ class StoreRows:
             return None
         # The condition is repeated: a recording that is being erased since the query has neither.
         due = update(recordings).where(r.id.in_(ids), r.state.in_(_WITH_OBJECT))
-        self._db.execute(due.values(manifest_due=True))
+        self._db.execute(due.values(MANIFEST_CHANGED))
         for work in (Work.MANIFESTS, Work.TOMBSTONES):
             wake(self._db, work)
         return ids[-1]

@@ -27,9 +27,14 @@ from vault.database.sql.dialect import database_now, is_postgresql, sql_now
 from vault.database.sql.lease_tokens import new_token
 from vault.database.stores.claim_statements import any_waiting, claim_by_account, claim_oldest
 from vault.database.stores.object_checks import note_object_checks
-from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
+from vault.database.stores.recordings import (
+    MANIFEST_CHANGED,
+    RECORDING_COLUMNS,
+    announcement_of,
+    recording_of,
+)
 from vault.domain.ids import new_id
-from vault.domain.recordings.recording import WORK, Lease, Recording, State
+from vault.domain.recordings.recording import WORK, Lease, Recording, SealedAnnouncement, State
 from vault.domain.recordings.transitions import CLAIM
 from vault.errors import LeaseLost
 
@@ -73,7 +78,7 @@ class QueueRows:
             claim = statement(tuple(states), on_postgresql=on_postgresql)
             row = self._db.execute(claim, values | self._now()).first()
             if row is not None:
-                return self._lease(recording_of(row), token)
+                return self._lease(recording_of(row), token, announcement_of(row))
         # A row that another transaction has locked is passed over, and no second signal comes for it.
         wake(self._db, _CLAIMED_BY.get(states[0], Work.INGEST), after=_LOCKED)
         return None
@@ -168,11 +173,32 @@ class QueueRows:
         return [recording_of(row) for row in self._db.execute(select(*RECORDING_COLUMNS).where(over))]
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
-        """Return available recordings whose manifest is not written yet."""
-        due = select(*RECORDING_COLUMNS).where(
-            recordings.c.manifest_due, recordings.c.state == State.AVAILABLE
-        )
+        """Return available recordings whose manifest is not written yet, and not being written under a lease."""
+        r = recordings.c
+        free = or_(r.lease_until.is_(None), r.lease_until < sql_now(self._db))
+        due = select(*RECORDING_COLUMNS).where(r.manifest_due, r.state == State.AVAILABLE, free)
         return [recording_of(row) for row in self._db.execute(due.limit(limit))]
+
+    def first_manifest_written(self, held: Lease, key_version: int) -> bool:
+        """Mark the manifest of a recording that was just admitted as stored, and release its lease.
+
+        If what it was made from has changed since, it stays due, and any node may write it. False if the recording
+        is no longer available.
+        """
+        r = recordings.c
+        mine = and_(r.id == held.recording.id, r.state == str(State.AVAILABLE))
+        written = {"manifest_due": False, "manifest_key_version": key_version, **_FREE}
+        same = update(recordings).where(mine, r.lease_token == held.token).values(written)
+        if self._db.execute(same).rowcount:
+            return True
+        return self.leave_manifest(held)
+
+    def leave_manifest(self, held: Lease) -> bool:
+        """Leave the manifest to any node and release the lease. False if the recording is no longer available."""
+        r = recordings.c
+        left = update(recordings).where(r.id == held.recording.id, r.state == str(State.AVAILABLE))
+        wake(self._db, Work.MANIFESTS)
+        return bool(self._db.execute(left.values(manifest_due=True, **_FREE)).rowcount)
 
     def manifest_written(self, recording_id: str, key_version: int | None) -> None:
         """Mark the manifest as stored, with a recording key wrapped under ``key_version``."""
@@ -184,7 +210,7 @@ class QueueRows:
     def rewrite_manifest(self, recording_id: str) -> None:
         """Mark the manifest as due, because its content has changed."""
         wanted = (recordings.c.id == recording_id) & (recordings.c.state == str(State.AVAILABLE))
-        self._db.execute(update(recordings).where(wanted).values(manifest_due=True))
+        self._db.execute(update(recordings).where(wanted).values(MANIFEST_CHANGED))
         wake(self._db, Work.MANIFESTS)
 
     def wants_object(self, recording_id: str, location: str) -> bool:
@@ -239,9 +265,11 @@ class QueueRows:
         row: Row[Any] = self._db.execute(taken).one()
         return self._lease(recording_of(row), token)
 
-    def _lease(self, recording: Recording, token: str) -> Lease:
+    def _lease(
+        self, recording: Recording, token: str, announcement: SealedAnnouncement | None = None
+    ) -> Lease:
         # One attempt stored what is stored.
         if recording.attempts > (2 if recording.state is State.STORED else 1):
             # The process of the attempt before may have died and left an object.
             note_object_checks(self._db, [(recording.id, recording.account_id)])
-        return Lease(recording=recording, token=token)
+        return Lease(recording=recording, token=token, announcement=announcement)

@@ -48,7 +48,7 @@ _UNCHANGED = {"id", "account_id", "connection_id", "recording_ref", "call_ref", 
 
 
 def columns_set_by(transition: Transition) -> dict[str, Any]:
-    """Return the columns that a transition sets in every row; each releases the lease."""
+    """Return the columns that a transition sets in every row; each releases the lease, unless a change sets one."""
     columns: dict[str, Any] = {"state": str(transition.target), "lease_until": None, "lease_token": None}
     if transition.shreds:
         columns |= _SHREDDED
@@ -68,7 +68,7 @@ class RecordingStates:
 
     def change(
         self,
-        transition: Transition,
+        transitions: Sequence[Transition],
         recording: Recording,
         values: Mapping[str, object],
         *,
@@ -76,30 +76,38 @@ class RecordingStates:
     ) -> Recording:
         """Change the state of a row that is still in the state of ``recording`` and has this lease token, if any.
 
-        In ``values``, ``audio`` and ``rendition`` are a SealedObject and ``reasons`` a sequence of Reason.
-        Raises ValueError if the transition does not begin in this state, LeaseLost if state or token have changed,
-        KeyRetired if ``values`` sets a key of a retired version.
+        The transitions follow each other, in one statement. In ``values``, ``audio`` and ``rendition`` are a
+        SealedObject and ``reasons`` a sequence of Reason. Raises ValueError if a transition does not begin in the
+        state before it, LeaseLost if state or token have changed, KeyRetired if ``values`` sets a key of a retired
+        version.
         """
-        if recording.state not in transition.sources:
-            raise ValueError(f"There is no transition from {recording.state} to {transition.target} here.")
+        state, changed = recording.state, dict[str, Any]()
+        for transition in transitions:
+            if state not in transition.sources:
+                raise ValueError(f"There is no transition from {state} to {transition.target} here.")
+            state, changed = transition.target, changed | columns_set_by(transition)
         version = values.get("key_version")
         if isinstance(version, int):
             refuse_retired(self._db, recording.account_id, version)
         mine = and_(recordings.c.id == recording.id, recordings.c.state == str(recording.state))
         if token is not None:
             mine = and_(mine, recordings.c.lease_token == token)
-        changed = columns_set_by(transition) | _columns_of(values)
+        changed |= _columns_of(values)
+        shreds = any(transition.shreds for transition in transitions)
+        if shreds:
+            changed |= _SHREDDED
         query = update(recordings).where(mine).values(changed).returning(*RECORDING_COLUMNS)
         row = self._db.execute(query).first()
         if row is None:
             raise LeaseLost("Another worker holds this recording now, or its state was changed.")
-        if transition.shreds:
+        if shreds:
             self._forget_evidence([recording.id])
             if recording.attempts or recording.audio is not None:
                 # A worker may be writing an object or the manifest now.
                 note_object_checks(self._db, [(recording.id, recording.account_id)])
         changed_row = recording_of(row)
-        self._wake(transition, 1, has_copy=changed_row.source_policy != "keep", due=values.get("not_before"))
+        has_copy, due = changed_row.source_policy != "keep", values.get("not_before")
+        self._wake(transitions[-1], 1, has_copy=has_copy, due=due, leased="lease_token" in values)
         return changed_row
 
     def lock(self, account_id: str, recording_id: str) -> Recording | None:
@@ -157,14 +165,25 @@ class RecordingStates:
         self._wake(REFUSE, len(refused))
         return refused
 
-    def _wake(self, transition: Transition, count: int, *, has_copy: bool = True, due: object = None) -> None:
-        """Signal the work that ``count`` rows in their new state leave; ``due`` is when, if it is not now."""
+    def _wake(
+        self,
+        transition: Transition,
+        count: int,
+        *,
+        has_copy: bool = True,
+        due: object = None,
+        leased: bool = False,
+    ) -> None:
+        """Signal the work that ``count`` rows in their new state leave; ``due`` is when, if it is not now.
+
+        ``leased``: whether the worker that changed the row goes on to write its manifest.
+        """
         work = _NEXT_WORK.get(transition.target)
         if work is not None and isinstance(due, datetime):
             wake_at(self._db, work, due)
         elif work is not None:
             wake(self._db, work, count)
-        if transition.manifest_due:
+        if transition.manifest_due and not leased:
             available = transition.target is State.AVAILABLE
             wake(self._db, Work.MANIFESTS if available else Work.TOMBSTONES, count)
         if has_copy and transition.target in _COPY_GOES:

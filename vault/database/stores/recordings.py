@@ -15,13 +15,23 @@ from vault.database.stores.call_facts import refs_of_terms
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import Recording, RecordingFilter, RecordingKeys, SealedObject, State
+from vault.domain.recordings.recording import (
+    Recording,
+    RecordingFilter,
+    RecordingKeys,
+    SealedAnnouncement,
+    SealedObject,
+    State,
+)
 from vault.domain.stored.tombstone import FINAL
 from vault.errors import Busy
 
 _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_key"}
 #: The columns of a Recording: all except blobs that few callers need.
 RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS]
+#: Set wherever the content of an available recording's manifest changes. Without the token, the writer of its first
+#: manifest notices the change, while the lease still keeps other nodes from writing it concurrently.
+MANIFEST_CHANGED: Mapping[str, Any] = {"manifest_due": True, "lease_token": None}
 _UPLOAD = ""
 # Every played range and every call that starts runs these.
 _GET = CompiledSelect(
@@ -69,14 +79,6 @@ class NewRecording:
     grounds: tuple[Reason, ...] = ()
     #: See ``Recording.origin``.
     origin: str | None = None
-
-
-class SealedAnnouncement(NamedTuple):
-    """A sealed announcement, and the month key, or the version of the account key, that sealed it."""
-
-    message: bytes
-    key_version: int
-    month_key: str | None
 
 
 class RecordingRows:
@@ -135,7 +137,7 @@ class RecordingRows:
         r = recordings.c
         query = select(r.sealed_announcement, r.announcement_key_version, r.announcement_month_key)
         row = self._db.execute(query.where(r.id == recording_id)).first()
-        return None if row is None or row.sealed_announcement is None else SealedAnnouncement(*row)
+        return None if row is None else announcement_of(row)
 
     def page(
         self, account_id: str, wanted: RecordingFilter, *, before: tuple[datetime, str] | None, limit: int
@@ -259,3 +261,12 @@ def _sealed(columns: Mapping[Any, Any], purpose: str) -> SealedObject | None:
     if location is None or header is None or size is None:
         return None
     return SealedObject(location=location, header=header, size=size)
+
+
+def announcement_of(row: Row[Any]) -> SealedAnnouncement | None:
+    """Return the sealed announcement of a row with its columns."""
+    if row.sealed_announcement is None:
+        return None
+    return SealedAnnouncement(
+        row.sealed_announcement, row.announcement_key_version, row.announcement_month_key
+    )

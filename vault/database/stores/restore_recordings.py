@@ -12,7 +12,7 @@ from vault.database.schema.core import recordings
 from vault.database.sql.dialect import database_now, insert_new
 from vault.database.stores.object_checks import note_object_checks
 from vault.database.stores.recording_states import columns_set_by
-from vault.database.stores.recordings import reasons_json
+from vault.database.stores.recordings import MANIFEST_CHANGED, reasons_json
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, SealedObject, State
 from vault.domain.recordings.transitions import (
@@ -57,7 +57,7 @@ class RestoredRecordings:
             return False
         if state is State.AVAILABLE and (keep or self._chain_length(recording.id) > len(manifest.chain)):
             # The row is newer than the manifest: it has evidence added since, such as a restriction.
-            self._update(recording.id, {"manifest_due": True})
+            self._update(recording.id, dict(MANIFEST_CHANGED))
             return True
         row = {
             **_row(self._db, recording), **columns_set_by(RESTORE_MANIFEST), "key_version": keys.key_version,

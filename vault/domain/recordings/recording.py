@@ -1,9 +1,9 @@
 """A recording and its states. The state column is the queue: there is no separate job table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
@@ -147,12 +147,22 @@ class RecordingKeys:
     waveform: bytes | None
 
 
+class SealedAnnouncement(NamedTuple):
+    """A sealed announcement, and the month key, or the version of the account key, that sealed it."""
+
+    message: bytes
+    key_version: int
+    month_key: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The exclusive right to process one row. Every write carries the token; a lost lease changes nothing."""
 
     recording: Recording
     token: str
+    #: None for an upload, and once it is not needed.
+    announcement: SealedAnnouncement | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

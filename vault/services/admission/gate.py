@@ -14,7 +14,14 @@ from vault.domain.recordings.recording import Lease
 from vault.domain.stored.consent_json import encode_event_fields
 from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields
 from vault.services.admission.admission import Admission, CallContext
-from vault.services.lifecycle.lifecycle import DescribedAudio, GateEvidence, pass_gate, refuse
+from vault.services.lifecycle.lifecycle import (
+    DescribedAudio,
+    GateEvidence,
+    PassedGate,
+    StoredAudio,
+    pass_gate,
+    refuse,
+)
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 
@@ -26,9 +33,11 @@ def gate(
     opened: OpenedRecording,
     known: CallContext,
     audio: DescribedAudio,
-) -> bool | None:
-    """Let a described recording through; return False if its objects must be deleted, because it is refused.
+    stored: StoredAudio | None = None,
+) -> PassedGate | None:
+    """Let a described recording through, or refuse it: then its objects must be deleted.
 
+    ``stored``: what is written of the audio too, where the row does not name it yet; KeyRetired is raised then.
     Return None if facts of the call were added after ``known`` was read: the caller reads them and calls again.
     """
     recording = lease.recording
@@ -47,11 +56,11 @@ def gate(
         described=True,
     )
     if not decision.record:
-        refuse(tx, lease, decision.grounds)
-        return False
-    pass_gate(tx, lease, decision, _evidence(tx, opened, known, decision), audio=audio)
+        return PassedGate(recording=refuse(tx, lease, decision.grounds), chain=())
+    evidence = _evidence(opened, known, decision, first=True)
+    passed = pass_gate(tx, lease, decision, evidence, audio=audio, stored=stored)
     tx.recordings.index(recording.account_id, recording.id, known.terms)
-    return True
+    return passed
 
 
 def decide_again(
@@ -82,19 +91,19 @@ def decide_again(
     if decision.verdict != "quarantine":
         # The last remark of an admission is its reason.
         admitted_as = "released" if released else decision.remarks[-1].code if decision.record else None
-        evidence = _evidence(tx, opened, known, decision)
+        evidence = _evidence(opened, known, decision, first=False)
         pass_gate(tx, recording, decision, evidence, actor=actor, admitted_as=admitted_as)
     return decision
 
 
 def _evidence(
-    tx: Transaction, opened: OpenedRecording, known: CallContext, decision: Decision
+    opened: OpenedRecording, known: CallContext, decision: Decision, *, first: bool
 ) -> GateEvidence:
     """Return the evidence that arrived since sealing, then the gate's decision, as entries to add."""
     entries: list[tuple[Entry, Mapping[str, Any]]] = []
-    sealed = Evidence(canonical=opened.details().evidence).content
-    if not tx.evidence.of_recording(opened.recording.id):
-        # Only at the first gate: after it, evidence is appended as it arrives.
+    if first:
+        # After the first gate, evidence is appended as it arrives.
+        sealed = Evidence(canonical=opened.details().evidence).content
         sealed_ids = {event["id"] for event in sealed["consent"]}
         entries += [
             ("consent", {"event": encode_event_fields(event)})

@@ -1,4 +1,8 @@
-"""Write manifests after the gate, so that the bucket alone describes its recordings."""
+"""Write manifests that are due, so that the bucket alone describes its recordings.
+
+A recording's first manifest is usually written by the worker that took it through the gate
+(services/ingest/first_manifest.py).
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -50,9 +54,8 @@ class WriteManifests:
         if row is not None and keys is not None:
             entries = [(entry.digest, entry.sealed_entry) for entry in chain]
             try:
-                await self.objects.put(location, encode_manifest(row, keys, entries))
                 # An older version holds a previous wrapped key.
-                await self.objects.delete_older(location)
+                await self.objects.replace(location, encode_manifest(row, keys, entries))
             except asyncio.CancelledError:
                 # The lease was lost, and this write may have come after the successor's.
                 await asyncio.shield(self._due_again(recording.id))

@@ -1,7 +1,8 @@
-"""Ingest: claim an announced recording, decide on it again, fetch it and seal it."""
+"""Ingest: claim an announced recording, decide on it again, fetch it, seal it, and take it through the gate."""
 
+import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,7 +22,8 @@ from vault.ports.keys import KeyRing
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
 from vault.services.admission.admission import Admission, CallContext
-from vault.services.ingest.store_attempt import Attempt
+from vault.services.ingest.admit_recording import AdmitRecording
+from vault.services.ingest.store_attempt import Attempt, SealedRecording
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import key_that_sealed
@@ -38,9 +40,9 @@ _HOST_DOWN = "host_down"
 class Ingest:
     """Fetch the announced recording that has waited longest.
 
-    received | retry_wait | transferring with an expired lease -> transferring -> stored, or refused, or
-    retry_wait, or failed. After a crash at any point, the row is claimed again once its lease has expired, and
-    the sweep removes the orphaned object, if there is one.
+    received | retry_wait | transferring with an expired lease -> transferring -> available, or quarantined,
+    refused, retry_wait, failed; or stored, where ``Describe`` continues. After a crash at any point, the row is
+    claimed again once its lease has expired, and the sweep removes the orphaned object, if there is one.
     """
 
     database: Database
@@ -50,8 +52,11 @@ class Ingest:
     connection_cache: ConnectionCache
     admission: Admission
     attempt: Attempt
+    admit: AdmitRecording
     rest: RestClient
     clock: Clock
+    #: Bytes from which a recording is stored before it is described; after a crash, smaller ones are fetched again.
+    store_from: int = 16 * 1024 * 1024
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due, or if a part of the vault is down."""
@@ -67,7 +72,7 @@ class Ingest:
 
     async def _process(self, lease: Lease) -> bool:
         try:
-            await hold_row(self.database, lease, self._transfer(lease))
+            up = await hold_row(self.database, lease, self._transfer(lease))
         except LeaseLost:
             raise
         except FetchFailed as error:
@@ -86,36 +91,63 @@ class Ingest:
             await self._retry_or_fail(lease, Reason(code="error", text=text), final=False)
         else:
             await self._wake_others(lease.recording)
+            return up
         return True
 
-    async def _transfer(self, lease: Lease) -> None:
+    async def _transfer(self, lease: Lease) -> bool:
+        """Bring the recording in; return False if a part of the vault is down, so that it waits as stored."""
         recording = lease.recording
         if recording.attempts > MAX_ATTEMPTS:
             # No attempt reported a result; perhaps each one crashed its process.
             raise FetchFailed(f"{MAX_ATTEMPTS} attempts began, and none ended with a result.", final=True)
-        sealed = await self.database.read(lambda tx: tx.recordings.announcement(recording.id))
-        if sealed is None or recording.connection_id is None:
+        if lease.announcement is None or recording.connection_id is None:
             raise FetchFailed("The recording's announcement was deleted.", final=True)
-        key = await key_that_sealed(self.ring, recording.account_id, sealed.key_version, sealed.month_key)
+        key = await key_that_sealed(
+            self.ring, recording.account_id, lease.announcement.key_version, lease.announcement.month_key
+        )
         context = bound.of_announcement(recording.account_id, recording.id)
-        announcement, facts = decode_announcement(open_message(key, sealed.message, context=context))
+        announcement, facts = decode_announcement(
+            open_message(key, lease.announcement.message, context=context)
+        )
         known = await self.admission.load_call(recording.account_id, recording.call_ref, facts)
         decision = await self.database.read(lambda tx: self._admit(tx, lease, known))
         if not decision.record:
             await self.database.write(lambda tx: refuse(tx, lease, decision.grounds))
-            return
+            return True
         opened = await self._opened(recording.connection_id)
         provider, access = self.providers[opened.connection.provider], opened.access(self.clock())
         if announcement.url is None:
             announcement = await self._find(lease, opened, announcement, access)
         try:
-            await self._fetch(lease, provider.media_request(announcement, access), facts, known, decision)
+            request = provider.media_request(announcement, access)
+            sealed = await self._fetch(recording, request, facts, known, decision)
         except FetchFailed as error:
             # The URL may have expired in the queue; the provider may return a new one.
             if error.final or provider.find_request(announcement, access) is None:
                 raise
             announcement = await self._find(lease, opened, announcement, access)
-            await self._fetch(lease, provider.media_request(announcement, access), facts, known, decision)
+            request = provider.media_request(announcement, access)
+            sealed = await self._fetch(recording, request, facts, known, decision)
+        return await self._finish(lease, sealed, known)
+
+    async def _finish(self, lease: Lease, sealed: SealedRecording, known: CallContext) -> bool:
+        """Take a sealed recording through the gate under the same lease, or leave it as stored."""
+        if sealed.parts["audio"].size >= self.store_from:
+            await self.attempt.store(lease, sealed)
+            return True
+        try:
+            await self.admit.sealed(lease, sealed, known)
+        except Unavailable as error:
+            _LOG.warning("describe.put_off", recording_id=lease.recording.id, reason=str(error))
+            pause = backoff_after(error, lease.recording.attempts)
+            await self.attempt.keep(lease, sealed, after=pause)
+            return False
+        except asyncio.CancelledError:
+            # The node stops: what was fetched is not fetched again.
+            with suppress(VaultError):
+                await asyncio.shield(self.attempt.keep(lease, sealed, after=timedelta()))
+            raise
+        return True
 
     async def _opened(self, connection_id: str) -> OpenedConnection:
         try:
@@ -136,10 +168,15 @@ class Ingest:
         )
 
     async def _fetch(
-        self, lease: Lease, request: MediaRequest, facts: CallFacts, known: CallContext, decision: Decision
-    ) -> None:
+        self,
+        recording: Recording,
+        request: MediaRequest,
+        facts: CallFacts,
+        known: CallContext,
+        decision: Decision,
+    ) -> SealedRecording:
         async with self.fetcher.fetch(request) as fetched, aclosing(fetched.blocks()) as blocks:  # type: ignore[type-var]
-            await self.attempt(lease, blocks, facts=facts, known=known, decision=decision)
+            return await self.attempt.seal(recording, blocks, facts=facts, known=known, decision=decision)
 
     async def _find(
         self, lease: Lease, opened: OpenedConnection, announcement: Announcement, access: Access

@@ -3,17 +3,19 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
-from vault.domain.recordings.recording import Lease, Recording
+from vault.domain.recordings.recording import Lease, Recording, RecordingKeys
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.evidence import Evidence, at_sealing
 from vault.domain.stored.sealed_records import Details, encode_details
-from vault.errors import KeyRetired, Unavailable, VaultError
+from vault.errors import KeyRetired, LeaseLost, Unavailable, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
@@ -22,7 +24,7 @@ from vault.sealing.message import seal
 from vault.services.admission.admission import CallContext
 from vault.services.ingest.encrypt_stream import seal_stream
 from vault.services.lifecycle.lifecycle import SealedParts, StoredAudio, store
-from vault.services.shared.encrypted_fields import wrap_recording_key
+from vault.services.shared.encrypted_fields import OpenedRecording, wrap_recording_key
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 from vault.structured_log import Log
 from vault.thread_pools import Threads
@@ -33,6 +35,37 @@ _LOG = Log(__name__)
 def objects_of(account_id: str, recording_id: str) -> str:
     """Return the prefix of all objects of a recording except its manifest."""
     return f"recordings/{account_id}/{recording_id}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SealedRecording:
+    """A sealed object that no row names yet, with what its row will hold."""
+
+    recording: Recording
+    key: NamedKey
+    parts: SealedParts
+    #: The month's key when the sealing began.
+    month_key: SealingKey
+
+    def under(self, key: SealingKey) -> StoredAudio:
+        """Return what the row holds, with the recording key wrapped under this key."""
+        wrapped = wrap_recording_key(key, self.recording.account_id, self.key, self.recording.id)
+        return StoredAudio(
+            **self.parts, wrapped_key=wrapped, key_version=key.version, month_key=key.month_key
+        )
+
+    def opened(self, stored: StoredAudio) -> OpenedRecording:
+        """Return the recording as if it was stored so and read back."""
+        keys = RecordingKeys(
+            key_version=stored["key_version"],
+            month_key=stored["month_key"],
+            wrapped_key=stored["wrapped_key"],
+            evidence=stored["evidence"],
+            details=stored["sealed_details"],
+            waveform=None,
+        )
+        recording = replace(self.recording, audio=stored["audio"])
+        return OpenedRecording(recording=recording, key=self.key, keys=keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +91,25 @@ class Attempt:
         known: CallContext,
         decision: Decision,
     ) -> Recording:
-        """Store the recording and return it; ``known`` and ``decision`` become its evidence, ``facts`` are its own.
+        """Seal and store the recording and return it. Raises what ``seal`` and ``store`` raise."""
+        sealed = await self.seal(lease.recording, blocks, facts=facts, known=known, decision=decision)
+        return await self.store(lease, sealed)
 
-        Raises TooLarge, Unavailable, LeaseLost, and what ``blocks`` raises.
+    async def seal(
+        self,
+        recording: Recording,
+        blocks: AsyncIterator[bytes],
+        *,
+        facts: CallFacts,
+        known: CallContext,
+        decision: Decision,
+    ) -> SealedRecording:
+        """Seal the stream into a durable object; ``known`` and ``decision`` become its evidence, ``facts`` are its own.
+
+        Raises TooLarge, Unavailable, and what ``blocks`` raises; then nothing is stored.
         """
-        recording = lease.recording
         # Get the month key first: without it the sealed stream could not be stored.
-        first = await self._month_key(recording)
+        month_key = await self._month_key(recording)
         key = recording_key(recording.id, secrets.token_bytes(KEY_BYTES))
         evidence = self._evidence(recording, known, decision)
         location = f"{objects_of(recording.account_id, recording.id)}{secrets.token_hex(8)}.audio"
@@ -78,28 +123,39 @@ class Attempt:
             evidence=evidence.digest,
             sealed_details=seal(key, {**context, "purpose": "details"}, encode_details(details)),
         )
+        return SealedRecording(recording=recording, key=key, parts=parts, month_key=month_key)
 
+    async def store(self, lease: Lease, sealed: SealedRecording) -> Recording:
+        """Move the row to stored, or delete the object. Raises LeaseLost, Unavailable."""
         try:
-            return await self._store(lease, key, parts, first)
+            return await self._store(lease, sealed)
         except VaultError as error:
             # The row was taken by another worker, or refused: this attempt's object is an orphan. If the reply to
             # the commit was lost, the row may name the object, so it is left to the sweep, which checks the row.
             if isinstance(error, KeyRetired) or not isinstance(error, Unavailable):
-                await asyncio.shield(discard(self.objects, location))
+                await asyncio.shield(discard(self.objects, sealed.parts["audio"].location))
             raise
 
-    async def _store(self, lease: Lease, key: NamedKey, parts: SealedParts, first: SealingKey) -> Recording:
+    async def keep(self, lease: Lease, sealed: SealedRecording, *, after: timedelta) -> None:
+        """Move the row to stored where the recording cannot be admitted now, unless its row has changed already.
+
+        What changed it may be a commit of this worker whose reply was lost, so the object is left to the sweep.
+        Raises Unavailable.
+        """
+        with suppress(LeaseLost):
+            await self._store(lease, sealed, after=after)
+
+    async def _store(
+        self, lease: Lease, sealed: SealedRecording, *, after: timedelta = timedelta()
+    ) -> Recording:
         recording = lease.recording
 
         async def wrap_and_store(month_key: SealingKey) -> Recording:
-            wrapped = wrap_recording_key(month_key, recording.account_id, key, recording.id)
-            stored = StoredAudio(
-                **parts, wrapped_key=wrapped, key_version=month_key.version, month_key=month_key.month_key
-            )
-            return await self.database.write(lambda tx: _stored(tx, lease, stored))
+            stored = sealed.under(month_key)
+            return await self.database.write(lambda tx: _stored(tx, lease, stored, after))
 
         return await retry_with_month_key(
-            self.ring, recording.account_id, recording.received_at, wrap_and_store, first=first
+            self.ring, recording.account_id, recording.received_at, wrap_and_store, first=sealed.month_key
         )
 
     async def _month_key(self, recording: Recording) -> SealingKey:
@@ -120,9 +176,9 @@ class Attempt:
         )
 
 
-def _stored(tx: Transaction, lease: Lease, audio: StoredAudio) -> Recording:
+def _stored(tx: Transaction, lease: Lease, audio: StoredAudio, after: timedelta) -> Recording:
     tx.lock_account(lease.recording.account_id)
-    return store(tx, lease, audio)
+    return store(tx, lease, audio, after=after)
 
 
 async def discard(objects: ObjectStore, location: str) -> None:

@@ -1,6 +1,6 @@
 """The evidence chain of a recording: append-only; it holds all evidence that arrives after sealing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,24 +51,51 @@ def settled(
 
 def append(
     tx: Transaction, opened: OpenedRecording, entry: Entry, content: Mapping[str, Any], *, at: datetime
-) -> str:
-    """Append an entry and return its digest, the new head. The manifest becomes due for a rewrite."""
-    recording = opened.recording
-    rows = tx.evidence.of_recording(recording.id)
+) -> EvidenceRow:
+    """Append an entry and return it, the new head. The manifest becomes due for a rewrite."""
+    rows = tx.evidence.of_recording(opened.recording.id)
     before = rows[-1].digest if rows else opened.keys.evidence
+    row = _sealed(opened, entry, content, before=before, position=len(rows) + 1, at=at)
+    tx.evidence.add(row)
+    tx.queue.rewrite_manifest(opened.recording.id)
+    return row
+
+
+def append_first(
+    tx: Transaction,
+    opened: OpenedRecording,
+    entries: Sequence[tuple[Entry, Mapping[str, Any]]],
+    *,
+    at: datetime,
+) -> Sequence[EvidenceRow]:
+    """Append the entries of the first gate, before which there is none and no manifest. Raises Busy if there is one."""
+    rows: list[EvidenceRow] = []
+    for entry, content in entries:
+        before = rows[-1].digest if rows else opened.keys.evidence
+        rows.append(_sealed(opened, entry, content, before=before, position=len(rows) + 1, at=at))
+    tx.evidence.add(*rows)
+    return rows
+
+
+def _sealed(
+    opened: OpenedRecording,
+    entry: Entry,
+    content: Mapping[str, Any],
+    *,
+    before: str,
+    position: int,
+    at: datetime,
+) -> EvidenceRow:
+    recording = opened.recording
     evidence = chained(before, entry, content, recording_id=recording.id, at=at)
     context = bound.of_recording(recording.account_id, recording.id, "evidence", opened.keys.evidence)
-    tx.evidence.add(
-        EvidenceRow(
-            account_id=recording.account_id,
-            recording_id=recording.id,
-            position=len(rows) + 1,
-            digest=evidence.digest,
-            sealed_entry=seal(opened.key, context, evidence.canonical),
-        )
+    return EvidenceRow(
+        account_id=recording.account_id,
+        recording_id=recording.id,
+        position=position,
+        digest=evidence.digest,
+        sealed_entry=seal(opened.key, context, evidence.canonical),
     )
-    tx.queue.rewrite_manifest(recording.id)
-    return evidence.digest
 
 
 def open_entry(opened: OpenedRecording, row: EvidenceRow) -> Evidence:

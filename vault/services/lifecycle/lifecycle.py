@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict
 
 from vault import metrics
+from vault.database.stores.consent import EvidenceRow
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
@@ -17,7 +18,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import GONE, Lease, Recording, SealedObject, State
+from vault.domain.recordings.recording import GONE, LEASE, Lease, Recording, SealedObject, State
 from vault.domain.recordings.transitions import (
     ADMIT,
     ERASE,
@@ -32,7 +33,7 @@ from vault.domain.recordings.transitions import (
 )
 from vault.domain.stored.evidence import Entry
 from vault.errors import NotFound, RecordingErased
-from vault.services.lifecycle.evidence_chain import append
+from vault.services.lifecycle.evidence_chain import append, append_first
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 WORKER: Final = "worker"
@@ -97,9 +98,17 @@ class GateEvidence:
     entries: Sequence[tuple[Entry, Mapping[str, Any]]]
 
 
-def store(tx: Transaction, lease: Lease, audio: StoredAudio) -> Recording:
-    """Record the stored audio; the gate follows. The caller holds the account's lock. Raises KeyRetired."""
-    return _change(tx, STORE, lease, {**audio, "not_before": tx.now()})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedGate:
+    """A recording after the gate, and the evidence that the gate added."""
+
+    recording: Recording
+    chain: Sequence[EvidenceRow]
+
+
+def store(tx: Transaction, lease: Lease, audio: StoredAudio, *, after: timedelta = timedelta()) -> Recording:
+    """Record the stored audio; the gate follows in ``after``, under the account's lock. Raises KeyRetired."""
+    return _change(tx, STORE, lease, {**audio, "not_before": tx.now() + after})
 
 
 def retry(
@@ -128,28 +137,34 @@ def pass_gate(
     actor: str = WORKER,
     admitted_as: str | None = None,
     audio: DescribedAudio | None = None,
-) -> Recording:
+    stored: StoredAudio | None = None,
+) -> PassedGate:
     """Admit, quarantine or refuse a recording as decided, and add that to its evidence.
 
     The caller holds the lock of the account and of the call, under which it decided. ``admitted_as`` is the event's
-    result for an admission.
+    result for an admission. With ``stored`` the recording is also stored by this change; KeyRetired is raised then.
+    The lease of a recording that is admitted goes on, for its manifest.
     """
     now = tx.now()
-    head = None
-    for entry, content in evidence.entries:
-        head = append(tx, evidence.opened, entry, content, at=now)
-    transition, values = _outcome(tx, decision, _recording_of(subject), now)
-    described: Mapping[str, object] = {}
+    if isinstance(subject, Lease):
+        chain = append_first(tx, evidence.opened, evidence.entries, at=now)
+    else:
+        chain = [append(tx, evidence.opened, entry, content, at=now) for entry, content in evidence.entries]
+    transition, outcome = _outcome(tx, decision, _recording_of(subject), now)
+    values: dict[str, object] = {**(stored or {})}
     if audio is not None:
         # The announcement is needed only to fetch, and later work counts its own attempts.
-        described = {**audio, "sealed_announcement": None, "attempts": 0}
+        values |= {**audio, "sealed_announcement": None, "attempts": 0}
+    if transition is ADMIT and isinstance(subject, Lease):
+        values |= {"lease_token": subject.token, "lease_until": now + LEASE}
     result = admitted_as if transition is ADMIT else decision.grounds[0].code
-    cause = Cause(actor=actor, at=now, result=result, evidence=head)
-    changed = _change(tx, transition, subject, {**described, **values}, cause)
+    cause = Cause(actor=actor, at=now, result=result, evidence=chain[-1].digest if chain else None)
+    before = () if stored is None else (STORE,)
+    changed = _change(tx, transition, subject, values | outcome, cause, before=before)
     if transition is ADMIT and isinstance(subject, Lease):
         seconds = (now - changed.received_at).total_seconds()
         metrics.AVAILABLE.labels(changed.arrival).observe(max(0.0, seconds))
-    return changed
+    return PassedGate(recording=changed, chain=chain)
 
 
 def refuse(
@@ -212,7 +227,7 @@ def finish_erasure(tx: Transaction, lease: Lease) -> Recording:
 
 def _outcome(
     tx: Transaction, decision: Decision, recording: Recording, now: datetime
-) -> tuple[Transition, Mapping[str, object]]:
+) -> tuple[Transition, dict[str, object]]:
     """Return the transition that a decision at the gate means, and the columns that it sets."""
     if decision.verdict == "refuse":
         return REFUSE, {"reasons": decision.grounds}
@@ -243,18 +258,20 @@ def _change(
     values: Mapping[str, object],
     cause: Cause | None = None,
     *,
+    before: Sequence[Transition] = (),
     logged: bool = False,
 ) -> Recording:
     """Ask the guards, change the row, and append the transition's event.
 
-    If ``logged``, the log already has the event: change the row, call no guard and append no event.
+    ``before``: transitions without an event, made by the same change of the row. If ``logged``, the log already has
+    the event: change the row, call no guard and append no event.
     """
     recording = _recording_of(subject)
     if transition.shreds and not logged:
         for guard in GUARDS:
             guard(tx, recording, transition)
     token = subject.token if isinstance(subject, Lease) else None
-    changed = RecordingStates(tx.connection).change(transition, recording, values, token=token)
+    changed = RecordingStates(tx.connection).change((*before, transition), recording, values, token=token)
     if transition.event is not None and not logged:
         if cause is None:
             raise ValueError(f"A change to {transition.target} needs a cause for its access event.")

@@ -1,0 +1,169 @@
+"""Describe a sealed recording, take it through the gate, and write its manifest: the last part of every ingest."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, SealedObject, State, backoff_before
+from vault.errors import DescriberCrashed, NotFound, Tampered, Unavailable, Undecodable
+from vault.jitter import RANDOM
+from vault.ports.keys import KeyRing, SealingKey
+from vault.ports.objects import ObjectStore
+from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.gate import gate
+from vault.services.ingest.describe_audio import DescribeAudio
+from vault.services.ingest.first_manifest import FirstManifest
+from vault.services.ingest.store_attempt import SealedRecording, discard
+from vault.services.lifecycle import lifecycle
+from vault.services.lifecycle.lifecycle import DescribedAudio, PassedGate, StoredAudio
+from vault.services.shared.encrypted_fields import OpenedRecording
+from vault.services.shared.retry_on_rotation import retry_with_month_key
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+_CRASHED: Final = Reason(
+    code="describer_crashed",
+    text="The decoder crashed twice before it found any audio. Convert the file, for example to WAV.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmitRecording:
+    """Describe, decide, and write the manifest, under the lease of a recording that is sealed.
+
+    The whole object is read back, every tag checked and the hash compared; only then may the platform's copy be
+    deleted. The gate is one transaction: the shared account lock, then the recording switch, the recording's own
+    call facts, and the compare-and-swap that makes it available, quarantines it or refuses it.
+    """
+
+    database: Database
+    ring: KeyRing
+    objects: ObjectStore
+    admission: Admission
+    describe: DescribeAudio
+    first_manifest: FirstManifest
+
+    async def stored(self, lease: Lease, opened: OpenedRecording) -> None:
+        """Continue with a recording whose row names the sealed object.
+
+        Every outcome is in the row when this returns, except LeaseLost and Unavailable, which are raised.
+        """
+        audio = await self._described(lease, opened)
+        if audio is not None:
+            passed = await self._through_the_gate(lease, opened, audio)
+            await self._finish(lease, opened, audio, passed)
+
+    async def sealed(self, lease: Lease, sealed: SealedRecording, known: CallContext) -> None:
+        """Continue with a recording that was just sealed, and whose row does not name the object yet.
+
+        The gate's transaction stores it too. ``known`` is its call, as it was loaded before the fetch. Raises the
+        same errors as ``stored``; only after Unavailable may the row name the object nevertheless.
+        """
+        stored = sealed.under(sealed.month_key)
+        unnamed = [sealed.parts["audio"]]
+        try:
+            audio = await self._described(lease, sealed.opened(stored))
+            if audio is None:
+                await self._discard(unnamed)
+                return
+            unnamed += filter(None, [audio.get("rendition")])
+            write = partial(self._store_and_decide, lease, sealed, audio, known)
+            recording = lease.recording
+            opened, passed = await retry_with_month_key(
+                self.ring, recording.account_id, recording.received_at, write, first=sealed.month_key
+            )
+        except Unavailable:
+            raise
+        except Exception:
+            await asyncio.shield(self._discard(unnamed))
+            raise
+        await self._finish(lease, opened, audio, passed)
+
+    async def _store_and_decide(
+        self,
+        lease: Lease,
+        sealed: SealedRecording,
+        audio: DescribedAudio,
+        known: CallContext,
+        month_key: SealingKey,
+    ) -> tuple[OpenedRecording, PassedGate]:
+        stored = sealed.under(month_key)
+        opened = sealed.opened(stored)
+        return opened, await self._through_the_gate(lease, opened, audio, known=known, stored=stored)
+
+    async def _described(self, lease: Lease, opened: OpenedRecording) -> DescribedAudio | None:
+        """Return the description; None where the row was failed, or put back to be fetched again."""
+        try:
+            return await self.describe(opened)
+        except Undecodable as error:
+            await self._give_up(lease, opened, Reason(code="undecodable", text=str(error)))
+        except DescriberCrashed:
+            await self._give_up(lease, opened, _CRASHED)
+        except (Tampered, NotFound):
+            _LOG.error("describe.read_back_failed", recording_id=lease.recording.id)
+            await self.database.write(partial(_fetch_again, lease=lease))
+        return None
+
+    async def _give_up(self, lease: Lease, opened: OpenedRecording, reason: Reason) -> None:
+        await self.database.write(lambda tx: lifecycle.fail(tx, lease, reason))
+        await self._discard(filter(None, [opened.recording.audio]))
+
+    async def _through_the_gate(
+        self,
+        lease: Lease,
+        opened: OpenedRecording,
+        audio: DescribedAudio,
+        *,
+        known: CallContext | None = None,
+        stored: StoredAudio | None = None,
+    ) -> PassedGate:
+        recording = lease.recording
+        while True:
+            # Facts that arrived in the meantime must be indexed too.
+            known = known or await self.admission.load_call(
+                recording.account_id, recording.call_ref, opened.details().facts
+            )
+            decide = partial(
+                gate,
+                admission=self.admission,
+                lease=lease,
+                opened=opened,
+                known=known,
+                audio=audio,
+                stored=stored,
+            )
+            passed = await self.database.write(decide)
+            if passed is not None:
+                return passed
+            known = None
+
+    async def _finish(
+        self, lease: Lease, opened: OpenedRecording, audio: DescribedAudio, passed: PassedGate
+    ) -> None:
+        """Delete the objects of a refused recording, or write the manifest of an available one."""
+        if passed.recording.state is State.REFUSED:
+            await self._discard(filter(None, [opened.recording.audio, audio.get("rendition")]))
+        if passed.recording.state is State.AVAILABLE:
+            keys = replace(opened.keys, waveform=audio.get("sealed_waveform"))
+            await self.first_manifest(lease, passed, keys)
+
+    async def _discard(self, sealed: Iterable[SealedObject]) -> None:
+        for item in sealed:
+            await discard(self.objects, item.location)
+
+
+def _fetch_again(tx: Transaction, *, lease: Lease) -> None:
+    attempts = lease.recording.attempts
+    if attempts >= MAX_ATTEMPTS or tx.recordings.announcement(lease.recording.id) is None:
+        reason = Reason(code="read_back_failed", text="The stored audio could not be read back.")
+        lifecycle.fail(tx, lease, reason)
+        return
+    reason = Reason(
+        code="read_back_failed", text="The stored audio could not be read back; it is fetched again."
+    )
+    lifecycle.retry(tx, lease, after=backoff_before(attempts, RANDOM.random()), reason=reason)

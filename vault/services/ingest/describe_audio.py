@@ -1,0 +1,150 @@
+"""Read a sealed recording back and describe it: its formats, its waveform, and a rendition if browsers need one."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+from vault.domain.ids import new_id
+from vault.domain.recordings.media import Description
+from vault.domain.recordings.recording import SealedObject
+from vault.domain.stored import encryption_context as bound
+from vault.errors import DescriberCrashed, Undecodable
+from vault.ports.audio import Describer
+from vault.ports.objects import ObjectStore, ObjectWriter
+from vault.sealing.message import seal
+from vault.sealing.sealer import Sealer
+from vault.services.ingest.read_back import ReadBack
+from vault.services.lifecycle.lifecycle import DescribedAudio
+from vault.services.shared.encrypted_fields import OpenedRecording
+from vault.structured_log import Log
+from vault.thread_pools import Threads
+
+_LOG = Log(__name__)
+#: Max attempts of the describer per file; the second one uses a fresh process.
+_ATTEMPTS: Final = 2
+
+
+@dataclass(slots=True, kw_only=True)
+class _Rendition:
+    """Seal the rendition, which browsers play instead of the audio; its object is created at the first block."""
+
+    opened: OpenedRecording
+    objects: ObjectStore
+    location: str
+    sealer: Sealer
+    threads: Threads
+    writer: ObjectWriter | None = field(default=None)
+
+    async def write(self, block: bytes) -> None:
+        if self.writer is None:
+            self.writer = await self.objects.create(self.location)
+            await self.writer.write(self.sealer.header)
+        await self.writer.write(await self.threads.run(self.sealer.update, block))
+
+    async def finish(self) -> SealedObject | None:
+        if self.writer is None:
+            return None
+        await self.writer.write(self.sealer.finish())
+        await self.writer.finish()
+        header, size = self.sealer.header, self.sealer.plaintext_length
+        return SealedObject(location=self.location, header=header, size=size)
+
+    async def abort(self) -> None:
+        if self.writer is not None:
+            await self.writer.abort()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeAudio:
+    """Describe a sealed recording from the object store, and prove by it that the object is what was received."""
+
+    objects: ObjectStore
+    describer: Describer
+    threads: Threads
+
+    async def __call__(self, opened: OpenedRecording) -> DescribedAudio:
+        """Return what the gate stores of the audio, once every tag is checked and the hash compared.
+
+        Raises Undecodable; DescriberCrashed if all attempts crashed and none decoded a sample; Tampered or NotFound
+        if the object is not the received audio; Unavailable.
+        """
+        audio = opened.recording.audio
+        assert audio is not None  # noqa: S101 - the caller has sealed it, or read it from the row
+        source = ReadBack(
+            self.objects,
+            opened.opener(audio, "audio"),
+            audio,
+            sha256=opened.details().sha256,
+            threads=self.threads,
+        )
+        try:
+            description, made = await self._describe_audio(source, opened)
+        except (Undecodable, DescriberCrashed):
+            # A damaged object says nothing about the audio: it is fetched again.
+            await source.finish()
+            raise
+        await source.finish()
+        return _described(opened, description, made)
+
+    async def _describe_audio(
+        self, source: ReadBack, opened: OpenedRecording
+    ) -> tuple[Description | None, SealedObject | None]:
+        """Return the description, and the rendition if one is needed; (None, None) for audio that crashes decoders.
+
+        Raises DescriberCrashed if all attempts crashed and none decoded a sample.
+        """
+        decoded = False
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._describe_once(source, self._rendition(opened))
+            except DescriberCrashed as error:
+                decoded = decoded or error.decoded
+                recording_id = opened.recording.id
+                _LOG.warning(
+                    "describe.crashed", recording_id=recording_id, reason=str(error), attempt=attempt
+                )
+                if attempt == _ATTEMPTS and not decoded:
+                    raise
+        # It is audio, so it is kept although it crashes the decoder; it has no waveform.
+        return None, None
+
+    async def _describe_once(
+        self, source: ReadBack, rendition: _Rendition
+    ) -> tuple[Description, SealedObject | None]:
+        account_id = rendition.opened.recording.account_id
+        try:
+            description = await self.describer.describe(source, rendition, account_id=account_id)
+            return description, await rendition.finish() if description.rendition else None
+        except BaseException:
+            await asyncio.shield(rendition.abort())
+            raise
+
+    def _rendition(self, opened: OpenedRecording) -> _Rendition:
+        recording, evidence = opened.recording, opened.keys.evidence
+        context = bound.of_recording(recording.account_id, recording.id, "rendition", evidence)
+        assert recording.audio is not None  # noqa: S101 - the caller has checked it
+        location = f"{recording.audio.location.removesuffix('.audio')}-{new_id('att')[-8:]}.rendition"
+        sealer = Sealer(opened.key, context)
+        return _Rendition(
+            opened=opened, objects=self.objects, location=location, sealer=sealer, threads=self.threads
+        )
+
+
+def _described(
+    opened: OpenedRecording, description: Description | None, made: SealedObject | None
+) -> DescribedAudio:
+    """Return what the gate stores of the audio."""
+    recording = opened.recording
+    if description is None:
+        return DescribedAudio(rendition=made)
+    context = bound.of_recording(recording.account_id, recording.id, "waveform", opened.keys.evidence)
+    return DescribedAudio(
+        rendition=made,
+        sealed_waveform=seal(opened.key, context, b"".join(description.peaks)),
+        container=description.container,
+        codec=description.codec,
+        channels=description.channels,
+        sample_rate=description.sample_rate,
+        duration=description.duration,
+        damaged=description.damaged,
+    )
