@@ -29,7 +29,7 @@ class SubprocessDescriber:
         self,
         *,
         size: int = 1,
-        jobs_per_child: int = 50,
+        jobs_per_child: int = 200,
         limits: Limits | None = None,
         command: Sequence[str] = COMMAND,
     ) -> None:

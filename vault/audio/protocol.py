@@ -24,6 +24,7 @@ import base64
 import binascii
 import json
 import math
+import operator
 import struct
 from enum import IntEnum
 from typing import NoReturn
@@ -149,8 +150,8 @@ def _check_peaks(description: Description) -> None:
     for channel in description.peaks:
         if len(channel) != 2 * BUCKETS:
             _refuse()
-        signed = memoryview(channel).cast("b")
-        if any(low > high for low, high in zip(signed[::2], signed[1::2], strict=True)):
+        signed = memoryview(channel).cast("b").tolist()
+        if any(map(operator.gt, signed[::2], signed[1::2])):
             _refuse()
 
 
