@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, update
 from sqlalchemy import Connection as DbConnection
@@ -263,7 +263,7 @@ def _sealed(columns: Mapping[Any, Any], purpose: str) -> SealedObject | None:
     return SealedObject(location=location, header=header, size=size)
 
 
-def announcement_of(row: Row[Any]) -> SealedAnnouncement | None:
+def announcement_of(row: Row[Any] | Row[Any, Any, Any]) -> SealedAnnouncement | None:
     """Return the sealed announcement of a row with its columns."""
     if row.sealed_announcement is None:
         return None

@@ -76,19 +76,14 @@ class StoreCallFacts:
         """
         at = self.clock()
         return await retry_with_month_key(
-            self.ring, account_id, at, lambda key: self._keep(key, account_id, facts, delivery, source, at)
+            self.ring,
+            account_id,
+            at,
+            lambda key: self._keep(self._row(key, account_id, facts, delivery, at), facts, source),
         )
 
-    async def _keep(
-        self,
-        key: SealingKey,
-        account_id: str,
-        facts: CallFacts,
-        delivery: str,
-        source: tuple[str, str] | None,
-        at: datetime,
-    ) -> StoredFacts:
-        row = self._row(key, account_id, facts, delivery, at)
+    async def _keep(self, row: CallFactRow, facts: CallFacts, source: tuple[str, str] | None) -> StoredFacts:
+        account_id = row.account_id
         if (regions := self._regions.get(account_id)) is None:
             regions = await self.database.read(lambda tx: home_regions(tx, account_id))
         numbers, agents = await self.admission.terms_in(account_id, facts, regions)
