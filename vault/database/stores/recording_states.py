@@ -101,10 +101,7 @@ class RecordingStates:
         if row is None:
             raise LeaseLost("Another worker holds this recording now, or its state was changed.")
         if shreds:
-            self._forget_evidence([recording.id])
-            if recording.attempts or recording.audio is not None:
-                # A worker may be writing an object or the manifest now.
-                note_object_checks(self._db, [(recording.id, recording.account_id)])
+            self._forget(recording)
         changed_row = recording_of(row)
         has_copy, due = changed_row.source_policy != "keep", values.get("not_before")
         self._wake(transitions[-1], 1, has_copy=has_copy, due=due, leased="lease_token" in values)
@@ -188,6 +185,12 @@ class RecordingStates:
             wake(self._db, Work.MANIFESTS if available else Work.TOMBSTONES, count)
         if has_copy and transition.target in _COPY_GOES:
             wake(self._db, Work.DELETE_AT_SOURCE, count)
+
+    def _forget(self, recording: Recording) -> None:
+        self._forget_evidence([recording.id])
+        if recording.attempts or recording.audio is not None:
+            # A worker may be writing an object or the manifest now.
+            note_object_checks(self._db, [(recording.id, recording.account_id)])
 
     def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
         """Delete the evidence that the recordings' keys sealed: without the keys it cannot be opened."""

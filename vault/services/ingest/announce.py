@@ -20,7 +20,7 @@ from vault.domain.stored.sealed_records import encode_announcement
 from vault.errors import Refused
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
-from vault.services.admission.admission import Admission
+from vault.services.admission.admission import Admission, CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.call_rows import read_call_rows
 from vault.services.shared.encrypted_fields import statement_id
@@ -57,20 +57,7 @@ class Announce:
         known = await self.admission.open(
             account_id, facts.call_ref, stored.said, facts, fresh=own, numbers=stored.numbers
         )
-
-        def admit(tx: Transaction) -> Decision:
-            epoch = tx.accounts.switch(account_id).epoch
-            return self.admission.decide(
-                tx, account_id, known, received_at=received_at, epoch_at_receipt=epoch
-            )
-
-        # With an epoch above 0 the history of the switch is needed too.
-        if stored.state is not None and stored.state.switch.epoch == 0:
-            decision = self.admission.decide_by(
-                stored.state, known, received_at=received_at, epoch_at_receipt=0
-            )
-        else:
-            decision = await self.database.read(admit)
+        decision = await self._decide(account_id, stored, known, received_at)
         new = _new(connection, facts, announcement, received_at, decision)
         new = replace(new, origin=origin_of(arrival, tracing.traceparent()))
 
@@ -82,6 +69,21 @@ class Announce:
             )
 
         return _counted(await retry_with_month_key(self.ring, account_id, received_at, announce), decision)
+
+    async def _decide(
+        self, account_id: str, stored: StoredFacts, known: CallContext, received_at: datetime
+    ) -> Decision:
+        # With an epoch above 0 the history of the switch is needed too.
+        if stored.state is not None and stored.state.switch.epoch == 0:
+            return self.admission.decide_by(stored.state, known, received_at=received_at, epoch_at_receipt=0)
+
+        def admit(tx: Transaction) -> Decision:
+            epoch = tx.accounts.switch(account_id).epoch
+            return self.admission.decide(
+                tx, account_id, known, received_at=received_at, epoch_at_receipt=epoch
+            )
+
+        return await self.database.read(admit)
 
     async def _store_facts(self, connection: Connection, facts: CallFacts, recording_ref: str) -> StoredFacts:
         """Store the call facts, unless the same facts are stored already; return all rows of the call.
