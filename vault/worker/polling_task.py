@@ -40,7 +40,8 @@ class PollingTask:
     due_after: float = 0.0
     #: Whether only one node at a time does this work, under a lease of this name.
     singleton: bool = False
-    #: Whether pollers claim rows: then a signal for which enough pollers of this process sleep needs no other process.
+    #: Whether pollers claim rows, so that those of other processes help. All other work is done by this process alone:
+    #: if another node has its lease now, that node polls once more after its end.
     claims: bool = False
     _sleeping: deque[asyncio.Future[None]] = field(default_factory=deque, init=False)
     #: Signals that found every poller busy.

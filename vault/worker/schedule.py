@@ -57,8 +57,8 @@ class Schedule:
             elif task is None:
                 remaining.append(signal)
             else:
-                number = signal.number - task.wake(signal.number) * task.claims
-                if number:
+                number = signal.number - task.wake(signal.number)
+                if number and task.claims:
                     remaining.append(signal._replace(number=number))
         return remaining
 
