@@ -1,0 +1,192 @@
+"""Opening links, and adding facts of calls: each in one transaction, the same on SQLite and PostgreSQL."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.database_rows import (
+    NOW,
+    announcement,
+    available,
+    begin_erasing,
+    event,
+    link,
+    logged,
+    open_account,
+    set_columns,
+    switch,
+)
+from vault.database.interface import Database
+from vault.database.stores.add_fact import AddedFact, NewFact
+from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.open_sessions import NewSession
+from vault.domain.ids import new_id
+from vault.domain.playback.link import Link, Session
+from vault.errors import NotFound
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def shared(database: Database) -> Link:
+    """A link with three sessions to a recording that can be played."""
+    await open_account(database)
+    recording = await available(database)
+    made = replace(link(recording.id, sessions=3), expires_at=datetime.now(UTC) + HOUR)
+    await database.write(lambda tx: tx.links.insert(made, b"token"))
+    return made
+
+
+def request(made: Link, nonce: bytes, **changed: object) -> NewSession:
+    """Return a request to open the link."""
+    session_id, at = new_id("sess"), datetime.now(UTC)
+    opened = replace(event(made.recording_id, session_id=session_id), type="playback.open", at=at)
+    values = {
+        "session_id": session_id, "link": made, "token_hash": b"token", "length": HOUR, "secret_hash": nonce + b"s",
+        "nonce_hash": nonce, "permitted": True, "log_entries": 25, "event": opened,
+    }  # fmt: skip
+    return NewSession(**values | changed)  # type: ignore[arg-type]
+
+
+async def kinds(database: Database) -> list[tuple[str, str | None]]:
+    """Return the events about links that are in the tree, with their results."""
+    await database.write(lambda tx: tx.tree.settle())
+    found = [one.event for one in await logged(database)]
+    return sorted((one.type, one.result) for one in found if one.type.startswith("playback."))
+
+
+async def test_opens_at_once_get_no_more_sessions_than_there_are(database: Database, shared: Link):
+    """Of five, three open; two are denied, and all five are in the log. Wrong: to count before the batch only."""
+    answers = await asyncio.gather(*(database.open_session(request(shared, b"%d" % n)) for n in range(5)))
+    opened = [one for one in answers if one is not None]
+    assert len({one.id for one in opened}) == 3
+    for one in opened:
+        assert one.ends_at - one.opened_at == HOUR
+        assert (await database.read(lambda tx, one=one: tx.links.session(one.id)))[0] == one
+    assert await kinds(database) == [("playback.denied", "used_up")] * 2 + [("playback.open", None)] * 3
+
+
+async def test_a_nonce_opens_once(database: Database, shared: Link):
+    """Requests at once and a later one get one session with the newest secret, and one event."""
+    answers = await asyncio.gather(*(database.open_session(request(shared, b"n")) for _ in range(4)))
+    again = await database.open_session(request(shared, b"n", secret_hash=b"newest"))
+    assert {one.id for one in [*answers, again] if isinstance(one, Session)} == {answers[0].id}  # type: ignore[union-attr]
+    kept = await database.read(lambda tx: tx.links.session(again.id))  # type: ignore[union-attr]
+    assert kept == (answers[0], b"newest")
+    assert await kinds(database) == [("playback.open", None)]
+
+
+async def test_an_opened_session_has_its_log_entries_taken(database: Database, shared: Link):
+    """The node that opens it has 25 of them; the row gives the rest."""
+    opened = await database.open_session(request(shared, b"n"))
+    assert opened is not None
+    assert await database.write(lambda tx: tx.links.take_log_entries(opened.id, 10_000)) == 1000 - 25
+
+
+@pytest.mark.parametrize("case", ["address", "expired", "revoked", "restricted", "erased"])
+async def test_what_is_not_good_opens_nothing(database: Database, shared: Link, case: str):
+    """Beside a good open; a refusal by address or time is logged, the others are answered without an event."""
+    bad = request(shared, b"bad", permitted=case != "address")
+    if case == "expired":
+        bad = replace(bad, link=replace(shared, expires_at=datetime.now(UTC)))
+    elif case == "revoked":
+        await database.write(lambda tx: tx.links.revoke(shared.id, NOW))
+    elif case == "restricted":
+        await set_columns(database, shared.recording_id, restricted=True)
+    elif case == "erased":
+        await database.write(lambda tx: begin_erasing(tx, "acct_a", shared.recording_id) and None)
+    good, answer = await asyncio.gather(
+        database.open_session(request(shared, b"good")), database.open_session(bad), return_exceptions=True
+    )
+    if case in {"address", "expired"}:
+        assert isinstance(good, Session)
+        assert answer is None
+        assert await kinds(database) == [("playback.denied", "not_valid"), ("playback.open", None)]
+    else:
+        assert [type(good), type(answer)] == [NotFound, NotFound]
+        assert await kinds(database) == []
+
+
+def fact(delivery: str = "d", **changed: object) -> NewFact:
+    """Return a fact of the call ``call-1``."""
+    names = {"key_version": 1, "call_ref": "call-1"} | changed
+    source = names.pop("source", None)
+    row = CallFactRow(
+        id=new_id("fact"), account_id="acct_a", delivery=delivery, at=NOW, started_at=None, ended_at=NOW,
+        sealed_facts=b"\x00", **names,
+    )  # type: ignore[arg-type]  # fmt: skip
+    return NewFact(row=row, terms=[b"t1", b"t2", b"t1"], max_facts=3, source=source)  # type: ignore[arg-type]
+
+
+async def stored(database: Database) -> int:
+    """Return how many facts the call has."""
+    return len(await database.read(lambda tx: tx.call_facts.of_call("acct_a", "call-1")))
+
+
+async def test_a_fact_comes_with_the_state_that_its_transaction_saw(database: Database):
+    """Its row and terms are written once, and the switch is as it was set before."""
+    await open_account(database)
+    first = await database.add_fact(fact())
+    assert (first.added, first.facts, first.consents, first.is_duplicate) == (True, 0, 0, False)
+    assert (first.switch.enabled, first.switch.epoch, first.locale, first.policy.version) == (
+        True,
+        0,
+        "en",
+        0,
+    )
+    await switch(database, enabled=False)
+    again, second = await database.add_fact(fact()), await database.add_fact(fact("e"))
+    assert (again.added, again.is_duplicate, again.facts) == (False, True, 1)
+    assert (second.added, second.facts, second.switch.enabled, second.switch.epoch) == (True, 1, False, 1)
+    assert await stored(database) == 2
+    for term in (b"t1", b"t2"):
+        assert await database.read(lambda tx, t=term: tx.call_facts.find("acct_a", [t], None, 9)) == [
+            "call-1"
+        ]
+
+
+async def test_facts_at_once_are_counted_one_after_the_other(database: Database):
+    """Of eight different ones three are stored, and of the same one in eight deliveries one. Wrong: no lock."""
+    await open_account(database)
+    results = await asyncio.gather(*(database.add_fact(fact(f"d{n}")) for n in range(8)))
+    assert sorted(one.facts for one in results if one.added) == [0, 1, 2]
+    assert await stored(database) == 3
+    same = await asyncio.gather(*(database.add_fact(fact("x", call_ref="call-2")) for _ in range(8)))
+    assert sum(one.added for one in same) == 1
+
+
+@pytest.mark.parametrize("case", ["retired", "settled", "erased"])
+async def test_a_fact_that_may_not_be_added_is_not(database: Database, case: str):
+    """And the answer says why."""
+    await open_account(database)
+    new = fact(source=("conn_1", "ref-1"))
+    expected: dict[str, bool] = {}
+    if case == "retired":
+        new, expected = fact(key_version=2), {"is_retired": True}
+    else:
+        recording = await available(database)
+        expected = {"is_settled": True}
+        if case == "erased":
+            await database.write(lambda tx: begin_erasing(tx, "acct_a", recording.id) and None)
+            expected = {"is_erased": True}
+    result: AddedFact = await database.add_fact(new)
+    named = ("is_retired", "is_settled", "is_erased", "added")
+    assert {name: True for name in named if getattr(result, name)} == expected
+    assert await stored(database) == 0
+
+
+async def test_an_unknown_account_has_no_facts(database: Database):
+    """It is NotFound."""
+    with pytest.raises(NotFound):
+        await database.add_fact(fact())
+
+
+async def test_an_announcement_of_another_recording_is_no_source(database: Database):
+    """Only the erasure of the recording that brings the fact keeps it away."""
+    await open_account(database)
+    recording = await available(database)
+    await database.announce(announcement("ref-2"))
+    await database.write(lambda tx: begin_erasing(tx, "acct_a", recording.id) and None)
+    assert (await database.add_fact(fact(source=("conn_1", "ref-2")))).added
