@@ -39,7 +39,6 @@ from vault.telephony.registry import PROVIDERS
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 
-_DESCRIBERS = 2
 #: Threads for encryption. On one core, the cipher is already faster than any disk.
 _SEALERS = 4
 _THREADS = {"keys": 4, "own_keys": 16, "objects": 32, "sealing": _SEALERS, "prompts": 1}
@@ -86,7 +85,7 @@ async def assemble(
             previous_root_key=previous,
             signer=await _signer(settings, database, objects, root_key, vault_id),
             threads=threads["sealing"],
-            describer=await _describer(stack, started=describing),
+            describer=await _describer(settings, stack, started=describing),
             prompt_maker=SubprocessPromptMaker(threads["prompts"]),
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
@@ -167,8 +166,8 @@ def _threads(stack: AsyncExitStack) -> dict[str, Threads]:
     return pools
 
 
-async def _describer(stack: AsyncExitStack, *, started: bool) -> SubprocessDescriber:
-    describer = tracing.traced(SubprocessDescriber)(size=_DESCRIBERS)
+async def _describer(settings: Settings, stack: AsyncExitStack, *, started: bool) -> SubprocessDescriber:
+    describer = tracing.traced(SubprocessDescriber)(size=settings.describers)
     stack.push_async_callback(describer.close)
     if started:
         await describer.start()

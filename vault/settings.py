@@ -3,6 +3,7 @@
 Every variable begins with ``VAULT_``. An unknown one is refused, so that a typo is not silently ignored.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from vault.errors import StartRefused
 
 _KNOWN = {
     "VAULT_DATA_DIR", "VAULT_DATABASE_URL", "VAULT_OBJECTS_URL", "VAULT_ROOT_KEY_URL", "VAULT_PUBLIC_URL",
-    "VAULT_TRUSTED_PROXIES", "VAULT_MEDIA_ALLOW", "VAULT_LOG_LEVEL", "VAULT_WORKERS",
+    "VAULT_TRUSTED_PROXIES", "VAULT_MEDIA_ALLOW", "VAULT_LOG_LEVEL", "VAULT_WORKERS", "VAULT_DESCRIBERS",
     "VAULT_DRAIN_SECONDS", "VAULT_STOP_SECONDS", "VAULT_TRACING_URL",
     "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE", "VAULT_PLAIN_HTTP_ALLOW",
     "VAULT_ANCHOR_SECONDS", "VAULT_KEY_CACHE_SECONDS", "VAULT_KEY_CACHE_SIZE",
@@ -24,6 +25,7 @@ _KNOWN = {
     "VAULT_SCAN_OBJECTS",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
+_MAX_COUNT = 64
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _LIMIT = re.compile(r"[0-9]{1,13}")
 #: An account at these rates would be larger than most whole vaults.
@@ -57,8 +59,10 @@ class Settings:
     #: ``host:port`` entries of key services and object stores that may be reached over plain http.
     plain_http_allow: tuple[str, ...]
     log_level: str
-    #: How many recordings are ingested concurrently.
+    #: How many recordings a process brings in concurrently, from the fetch to the gate.
     workers: int
+    #: How many of them are decoded concurrently, each in a process of its own.
+    describers: int
     #: Seconds for which a stopping server still accepts requests, while /readyz answers 503.
     drain_seconds: int
     #: Seconds after that in which requests in flight may finish.
@@ -119,7 +123,10 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         media_allow=_list(environment.get("VAULT_MEDIA_ALLOW", "")),
         plain_http_allow=_hosts(environment.get("VAULT_PLAIN_HTTP_ALLOW", "")),
         log_level=_level(environment.get("VAULT_LOG_LEVEL", "INFO")),
-        workers=_integer(environment, "VAULT_WORKERS", 4, 1, 64),
+        workers=_integer(environment, "VAULT_WORKERS", 4, 1, _MAX_COUNT),
+        describers=_integer(
+            environment, "VAULT_DESCRIBERS", min(len(os.sched_getaffinity(0)), _MAX_COUNT), 1, _MAX_COUNT
+        ),
         drain_seconds=_integer(environment, "VAULT_DRAIN_SECONDS", 0, 0, 300),
         stop_seconds=_integer(environment, "VAULT_STOP_SECONDS", 10, 0, 300),
         anchor_seconds=_integer(environment, "VAULT_ANCHOR_SECONDS", 2, 0, 300),

@@ -1,5 +1,6 @@
 """Starting: what is in the way is one sentence with the remedy, and addresses agree with one another."""
 
+import os
 import re
 import resource
 import socket
@@ -97,11 +98,20 @@ def test_a_public_url_with_no_port_that_can_be_is_refused(port: str):
         read_settings({"VAULT_PUBLIC_URL": f"https://vault.example:{port}"})
 
 
+@pytest.mark.parametrize("name", ["VAULT_WORKERS", "VAULT_DESCRIBERS"])
 @pytest.mark.parametrize("value", ["9" * 5000, "65", "0", "-1", "\u0663", "1 "], ids=range(6))
-def test_a_number_of_workers_that_cannot_be_is_refused(value: str):
+def test_a_number_of_workers_that_cannot_be_is_refused(name: str, value: str):
     """Also one of more digits than Python turns into a number."""
-    with pytest.raises(StartRefused, match="VAULT_WORKERS must be an integer from 1 to 64"):
-        read_settings({"VAULT_WORKERS": value})
+    with pytest.raises(StartRefused, match=f"{name} must be an integer from 1 to 64"):
+        read_settings({name: value})
+
+
+def test_a_describer_for_each_core_is_the_default(monkeypatch: pytest.MonkeyPatch):
+    """Of those that the process may use; a machine of many cores still has a number that is allowed."""
+    for cores, describers in ((3, 3), (200, 64)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=cores: set(range(n)))
+        assert read_settings({}).describers == describers
+    assert read_settings({"VAULT_DESCRIBERS": "7"}).describers == 7
 
 
 @pytest.mark.parametrize(

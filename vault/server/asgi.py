@@ -59,7 +59,12 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
             if settings.sqlite_path is not None:
                 await stack.enter_async_context(control_socket(vault, settings.control_socket))
             if worker:
-                working = work(vault, workers=settings.workers, stopping=readiness.stopping)
+                working = work(
+                    vault,
+                    workers=settings.workers,
+                    describers=settings.describers,
+                    stopping=readiness.stopping,
+                )
                 stack.push_async_callback(_end, asyncio.create_task(working), readiness.stopping)
             yield
 

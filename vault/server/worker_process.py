@@ -33,7 +33,7 @@ async def work_until_stopped(settings: Settings, *, host: str, port: int | None)
             health = _health(vault, readiness, host, port)
         try:
             async with health:
-                await work(vault, workers=settings.workers, stopping=stopping)
+                await work(vault, workers=settings.workers, describers=settings.describers, stopping=stopping)
         finally:
             watching.cancel()
 

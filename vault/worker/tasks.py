@@ -17,7 +17,6 @@ from vault.worker.polling_task import PollingTask
 from vault.worker.recovery import looking, unless_recovering
 from vault.worker.schedule import POLL_INTERVAL, Schedule
 
-_DESCRIBERS = 2
 #: Between two sweeps, over all nodes.
 SWEEP_INTERVAL = timedelta(hours=1)
 #: Between two polls for expired quarantines, over all nodes.
@@ -48,6 +47,7 @@ async def work(
     vault: Vault,
     *,
     workers: int,
+    describers: int = 1,
     stopping: asyncio.Event | None = None,
     poll_interval: float | None = POLL_INTERVAL,
 ) -> None:
@@ -57,7 +57,7 @@ async def work(
     immediately. If a process dies, other nodes take its work once they see that its session is gone.
     """
     stopping = stopping or asyncio.Event()
-    polling = polling_tasks(vault, workers)
+    polling = polling_tasks(vault, workers, describers)
     schedule = Schedule(vault.database, vault.recovery, polling, poll_interval=poll_interval)
     async with vault.database.signals.delivered_to(schedule):
         tasks = [
@@ -76,9 +76,9 @@ async def work(
             schedule.close()
 
 
-def polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
+def polling_tasks(vault: Vault, workers: int, describers: int = 1) -> list[PollingTask]:
     """Return the worker's tasks, which do nothing in recovery mode."""
-    tasks = [*_claiming(vault, workers), *_due(vault), *_log(vault), *_at_intervals(vault)]
+    tasks = [*_claiming(vault, workers, describers), *_due(vault), *_log(vault), *_at_intervals(vault)]
     for task in tasks:
         if task.work in _NEED_OBJECTS:
             task.step = unless_store_is_down(vault, task.step)
@@ -86,12 +86,12 @@ def polling_tasks(vault: Vault, workers: int) -> list[PollingTask]:
     return tasks
 
 
-def _claiming(vault: Vault, workers: int) -> list[PollingTask]:
+def _claiming(vault: Vault, workers: int, describers: int) -> list[PollingTask]:
     """Return the tasks that claim rows."""
     jobs = vault.jobs
     return [
         PollingTask(work="ingest", step=jobs.ingest, concurrency=workers, claims=True),
-        PollingTask(work="describe", step=jobs.describe, concurrency=_DESCRIBERS, claims=True),
+        PollingTask(work="describe", step=jobs.describe, concurrency=describers, claims=True),
         PollingTask(work="remove_erased", step=jobs.remove_erased, claims=True),
         PollingTask(work="delete_at_source", step=jobs.provider_requests.delete_copy, claims=True),
         PollingTask(work="reconcile", step=jobs.reconcile, claims=True),

@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    CompoundSelect,
     Connection,
     Dialect,
     Integer,
@@ -54,7 +55,7 @@ class _Form:
 class CompiledSelect:
     """One SELECT of plain columns, whose ``bindparam`` values are text, bytes or numbers."""
 
-    def __init__(self, query: Select[Any]) -> None:
+    def __init__(self, query: Select[Any] | CompoundSelect[Any]) -> None:
         """Compile the query for both databases."""
         columns: Sequence[Any] = list(query.selected_columns)
         self._names = [column.name for column in columns]
@@ -105,7 +106,7 @@ class CompiledInsert:
 
 
 def _form(
-    query: Select[Any],
+    query: Select[Any] | CompoundSelect[Any],
     columns: Sequence[Column[Any]],
     dialect: Dialect,
     reader_of: Callable[[TypeEngine[Any]], _Reader | None],

@@ -25,6 +25,11 @@ _FIND = CompiledSelect(
 _SWITCH = CompiledSelect(
     select(*(accounts.c[name] for name in Switch.__slots__)).where(accounts.c.id == bindparam("id"))
 )
+_WITH_SWITCH = CompiledSelect(
+    select(*(accounts.c[name] for name in (*Account.__slots__, *Switch.__slots__))).where(
+        accounts.c.id == bindparam("id")
+    )
+)
 _SWITCH_HISTORY = CompiledSelect(
     select(*(switch_changes.c[name] for name in SwitchChange.__slots__))
     .where(switch_changes.c.account_id == bindparam("account_id"))
@@ -88,6 +93,14 @@ class AccountRows:
         if row is None:
             raise NotFound("There is no such account.")
         return Switch(**row)
+
+    def with_switch(self, account_id: str) -> tuple[Account, Switch]:
+        """Return an account and its switch's current state. Raises NotFound."""
+        row = _WITH_SWITCH.first(self._db, id=account_id)
+        if row is None:
+            raise NotFound("There is no such account.")
+        account, switch = ({name: row[name] for name in kind.__slots__} for kind in (Account, Switch))
+        return Account(**account), Switch(**switch)
 
     def set_switch(
         self, account_id: str, *, enabled: bool, at: datetime, by: str, reason: str | None

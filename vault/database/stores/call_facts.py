@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Select, bindparam, delete, select
+from sqlalchemy import Integer, Select, bindparam, delete, literal_column, select, union_all
 
 from vault.database.schema.calls import call_facts, call_terms
+from vault.database.schema.consent import consent_events
 from vault.database.schema.core import recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
 from vault.database.sql.dialect import insert_new
@@ -19,6 +20,16 @@ _OF_CALL = CompiledSelect(
     select(call_facts)
     .where(call_facts.c.account_id == bindparam("account_id"), call_facts.c.call_ref == bindparam("call_ref"))
     .order_by(call_facts.c.at, call_facts.c.id)
+)
+_IDS_OF_CALL = CompiledSelect(
+    union_all(
+        *(
+            select(table.c.id.label("id"), literal_column(is_fact, Integer()).label("is_fact")).where(
+                table.c.account_id == bindparam("account_id"), table.c.call_ref == bindparam("call_ref")
+            )
+            for table, is_fact in ((call_facts, "1"), (consent_events, "0"))
+        )
+    )
 )
 
 
@@ -56,6 +67,12 @@ class CallRows:
         """Return the rows of a call, oldest first."""
         rows = _OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
         return [CallFactRow(**row) for row in rows]
+
+    def rows_of_call(self, account_id: str, call_ref: str) -> tuple[frozenset[str], int]:
+        """Return the ids of a call's rows, and the number of its consent events."""
+        rows = _IDS_OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
+        facts = frozenset(row["id"] for row in rows if row["is_fact"])
+        return facts, len(rows) - len(facts)
 
     def forget_call(self, account_id: str, call_ref: str) -> None:
         """Delete the rows of a call, and its search terms."""

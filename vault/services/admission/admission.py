@@ -167,12 +167,8 @@ class Admission:
 
     def unchanged(self, tx: Transaction, account_id: str, known: CallContext) -> bool:
         """Return whether no fact or consent event was added to the call since ``known`` was read."""
-        call_ref = known.facts.call_ref
-        fact_ids = tuple(row.id for row in tx.call_facts.of_call(account_id, call_ref))
-        return (
-            fact_ids == known.fact_ids
-            and len(tx.consents.of_call(account_id, call_ref)) == known.consent_rows
-        )
+        fact_ids, consent_rows = tx.call_facts.rows_of_call(account_id, known.facts.call_ref)
+        return fact_ids == frozenset(known.fact_ids) and consent_rows == known.consent_rows
 
     def decide(
         self,

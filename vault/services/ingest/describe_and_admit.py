@@ -1,6 +1,6 @@
 """Take stored recordings through the gate: uploads, and what a fetch could not finish under its own lease."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vault.database.interface import Database
 from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State
@@ -9,7 +9,7 @@ from vault.ports.keys import KeyRing
 from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.outage_backoff import backoff_after
-from vault.services.shared.row_lease import claim, hold_row
+from vault.services.shared.row_lease import ClaimHint, claim, hold_row
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -22,10 +22,11 @@ class Describe:
     database: Database
     ring: KeyRing
     admit: AdmitRecording
+    _hint: ClaimHint = field(default_factory=ClaimHint)
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due, or if a part of the vault is down."""
-        lease = await claim(self.database, State.STORED)
+        lease = await claim(self.database, State.STORED, hint=self._hint)
         if lease is None:
             return False
         try:

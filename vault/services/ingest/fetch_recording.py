@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from vault.database.interface import Database
-from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
@@ -23,15 +22,17 @@ from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
 from vault.services.admission.admission import Admission, CallContext
 from vault.services.ingest.admit_recording import AdmitRecording
+from vault.services.ingest.load_call import load_and_decide
 from vault.services.ingest.store_attempt import Attempt, SealedRecording
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import key_that_sealed
 from vault.services.shared.outage_backoff import backoff_after
-from vault.services.shared.row_lease import claim, hold_row
+from vault.services.shared.row_lease import ClaimHint, claim, hold_row
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
+_TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
 #: The reason of a recording that waits because the provider's host does not answer.
 _HOST_DOWN = "host_down"
 
@@ -57,10 +58,11 @@ class Ingest:
     clock: Clock
     #: Bytes from which a recording is stored before it is described; after a crash, smaller ones are fetched again.
     store_from: int = 16 * 1024 * 1024
+    _hint: ClaimHint = field(default_factory=ClaimHint)
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due, or if a part of the vault is down."""
-        lease = await claim(self.database, State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
+        lease = await claim(self.database, *_TO_TRANSFER, hint=self._hint)
         if lease is None:
             return False
         recording_id = lease.recording.id
@@ -109,8 +111,7 @@ class Ingest:
         announcement, facts = decode_announcement(
             open_message(key, lease.announcement.message, context=context)
         )
-        known = await self.admission.load_call(recording.account_id, recording.call_ref, facts)
-        decision = await self.database.read(lambda tx: self._admit(tx, lease, known))
+        known, decision = await load_and_decide(self.database, self.admission, recording, facts)
         if not decision.record:
             await self.database.write(lambda tx: refuse(tx, lease, decision.grounds))
             return True
@@ -156,16 +157,6 @@ class Ingest:
             if await self.database.read(lambda tx: tx.connections.get(connection_id)) is not None:
                 raise
             raise FetchFailed("The connection that announced it was deleted.", final=True) from None
-
-    def _admit(self, tx: Transaction, lease: Lease, known: CallContext) -> Decision:
-        recording = lease.recording
-        return self.admission.decide(
-            tx,
-            recording.account_id,
-            known,
-            received_at=recording.received_at,
-            epoch_at_receipt=recording.epoch,
-        )
 
     async def _fetch(
         self,

@@ -44,6 +44,7 @@ class SealedRecording:
     recording: Recording
     key: NamedKey
     parts: SealedParts
+    details: Details
     #: The month's key when the sealing began.
     month_key: SealingKey
 
@@ -65,7 +66,7 @@ class SealedRecording:
             waveform=None,
         )
         recording = replace(self.recording, audio=stored["audio"])
-        return OpenedRecording(recording=recording, key=self.key, keys=keys)
+        return OpenedRecording(recording=recording, key=self.key, keys=keys, sealed_details=self.details)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,9 @@ class Attempt:
             evidence=evidence.digest,
             sealed_details=seal(key, {**context, "purpose": "details"}, encode_details(details)),
         )
-        return SealedRecording(recording=recording, key=key, parts=parts, month_key=month_key)
+        return SealedRecording(
+            recording=recording, key=key, parts=parts, details=details, month_key=month_key
+        )
 
     async def store(self, lease: Lease, sealed: SealedRecording) -> Recording:
         """Move the row to stored, or delete the object. Raises LeaseLost, Unavailable."""

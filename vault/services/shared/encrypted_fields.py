@@ -27,9 +27,13 @@ class OpenedRecording:
     recording: Recording
     key: NamedKey
     keys: RecordingKeys
+    #: The details, where the caller has just sealed them.
+    sealed_details: Details | None = None
 
     def details(self) -> Details:
         """Open the details. Raises Tampered."""
+        if self.sealed_details is not None:
+            return self.sealed_details
         context = self._context("details")
         return decode_details(open_message(self.key, self.keys.details or b"", context=context))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from vault import tracing
@@ -16,14 +17,24 @@ T = TypeVar("T")
 _LAST_WRITE = 2.0
 
 
-async def claim(database: Database, *states: State) -> Lease | None:
+@dataclass(slots=True)
+class ClaimHint:
+    """Whether the last claim of a job found a row: then the next one is likely to find one too."""
+
+    likely: bool = False
+
+
+async def claim(database: Database, *states: State, hint: ClaimHint | None = None) -> Lease | None:
     """Claim the row that has waited longest in one of the states. Raises Unavailable.
 
-    Most polls find nothing, so a snapshot is read first: that costs little more than half of a write.
+    Most polls find nothing, so a snapshot is read first, which costs little more than half of a write; but not where
+    the ``hint`` says that there is a row.
     """
-    if not await database.read(lambda tx: tx.queue.is_waiting(states)):
+    hint = hint or ClaimHint()
+    if not hint.likely and not await database.read(lambda tx: tx.queue.is_waiting(states)):
         return None
     lease = await database.write(lambda tx: tx.queue.claim(states, lease=LEASE))
+    hint.likely = lease is not None
     if lease is not None:
         tracing.link(lease.recording.traceparent)
     return lease
