@@ -75,6 +75,8 @@ PROOFS: dict[str, str] = {
     "services/test_log_attacks.py": "every attack on the log",
     "services/test_look.py": "recovery mode that begins and ends",
     "services/test_own_key.py": "keys that are taken away and come back",
+    "services/test_pipeline.py": "something beside each step of an ingest",
+    "services/test_pipeline_costs.py": "moto",
     "services/test_provider_copies.py": "provider copies in every state",
     "services/test_publish.py": "a store that fails at each step",
     "services/test_quarantine.py": "every end of a quarantine",
