@@ -1,12 +1,17 @@
 """The worker's loop: it stops in order, gives back what it has in hand, and costs little while nothing is to do."""
 
 import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
 
 from tests.fakes.fetcher import Media
 from tests.support.service_house import AUDIO, URL, House
+from vault.composition import _describer
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
-from vault.worker.tasks import SHUTDOWN_GRACE, work
+from vault.services.shared.row_lease import ClaimHint, claim
+from vault.settings import read_settings
+from vault.worker.tasks import SHUTDOWN_GRACE, polling_tasks, work
 
 
 async def test_a_stopping_worker_gives_back_what_it_has_in_hand(house: House):
@@ -51,6 +56,37 @@ async def test_the_loop_ends_when_it_is_told_to(house: House):
     await working
     assert loop.time() - begun < SHUTDOWN_GRACE + 3
     assert (await house.row(recording_id)).attempts == 0
+
+
+async def test_workers_and_describers_are_as_many_as_the_settings_say(house: House):
+    """As many fetches as workers, and as many decoding processes as describers, for fetched and stored recordings."""
+    tasks = {task.work: task.concurrency for task in polling_tasks(house.vault, workers=7, describers=3)}
+    assert (tasks["ingest"], tasks["describe"]) == (7, 3)
+    settings = read_settings({"VAULT_DESCRIBERS": "3"})
+    async with AsyncExitStack() as stack:
+        assert (await _describer(settings, stack, started=False)).size == 3
+
+
+async def test_a_backlog_is_claimed_without_a_look(house: House):
+    """After a claim that found a row the next one claims at once; after one in vain it looks first again."""
+    hint, calls = ClaimHint(), []
+
+    class Noting:
+        """A database that notes what it is asked."""
+
+        async def read(self, function: Any) -> Any:
+            calls.append("read")
+            return await house.database.read(function)
+
+        async def write(self, function: Any) -> Any:
+            calls.append("write")
+            return await house.database.write(function)
+
+    for ref in ("one", "two"):
+        await house.announce(ref)
+    for _ in range(4):
+        await claim(Noting(), State.RECEIVED, hint=hint)  # type: ignore[arg-type]
+    assert calls == ["read", "write", "write", "write", "read"]
 
 
 async def test_a_manifest_with_older_keys_is_written_again(house: House):

@@ -18,7 +18,7 @@ _MAX_CHUNKS: Final = 2
 
 
 class ReadBack:
-    """The AudioSource of a stored object, in chunks; memory use is _MAX_CHUNKS chunks and one that is being opened.
+    """The AudioSource of a stored object. Memory use: _MAX_CHUNKS chunks, and the ciphertext of the newest.
 
     Each chunk is hashed, in order, when it is first there, so a decoder that reads from start to end costs no second
     read. Returns authenticated bytes only: the opener pins the row's header, length and context.
@@ -61,11 +61,11 @@ class ReadBack:
             return self._chunks[number]
         start = number * CHUNK_BYTES
         end = min(start + CHUNK_BYTES, self.size)
+        while len(self._chunks) >= _MAX_CHUNKS:
+            self._chunks.popitem(last=False)
         ciphertext = await self._objects.read(self._location, *self._opener.span(start, end))
         chunk = await self._threads.run(self._open, number, start, end, ciphertext)
         self._chunks[number] = chunk
-        if len(self._chunks) > _MAX_CHUNKS:
-            self._chunks.popitem(last=False)
         return chunk
 
     def _open(self, number: int, start: int, end: int, ciphertext: bytes) -> bytes:

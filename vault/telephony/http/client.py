@@ -24,6 +24,8 @@ if importlib.util.find_spec("sniffio") is None:
     # httpcore tries to import it for every lock of every request, which searches the whole path in vain: 4 ms of CPU
     # for a download.
     sys.modules["sniffio"] = None  # type: ignore[assignment]
+#: Bytes of one read of a response. Every read costs some 0.3 ms of CPU in httpcore, and 64 KiB is its default.
+httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 256 * 1024
 #: Every error httpcore raises for server and network failures. ssl's errors are OSErrors.
 NETWORK_ERRORS = (
     httpcore.NetworkError,

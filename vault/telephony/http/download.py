@@ -74,7 +74,7 @@ class HttpMedia:
         return self._length
 
     async def blocks(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body in blocks of at most 64 KiB, as they arrive. Close it with ``aclosing``."""
+        """Yield the body in blocks of at most 256 KiB, as they arrive. Close it with ``aclosing``."""
         pace = Pace(self._limits, self._length)
         clock = asyncio.get_running_loop().time
         body = cast("AsyncGenerator[bytes, None]", self._response.aiter_stream())
