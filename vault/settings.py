@@ -124,9 +124,7 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         plain_http_allow=_hosts(environment.get("VAULT_PLAIN_HTTP_ALLOW", "")),
         log_level=_level(environment.get("VAULT_LOG_LEVEL", "INFO")),
         workers=_integer(environment, "VAULT_WORKERS", 4, 1, _MAX_COUNT),
-        describers=_integer(
-            environment, "VAULT_DESCRIBERS", min(len(os.sched_getaffinity(0)), _MAX_COUNT), 1, _MAX_COUNT
-        ),
+        describers=_integer(environment, "VAULT_DESCRIBERS", _cores(), 1, _MAX_COUNT),
         drain_seconds=_integer(environment, "VAULT_DRAIN_SECONDS", 0, 0, 300),
         stop_seconds=_integer(environment, "VAULT_STOP_SECONDS", 10, 0, 300),
         anchor_seconds=_integer(environment, "VAULT_ANCHOR_SECONDS", 2, 0, 300),
@@ -187,6 +185,11 @@ def _level(value: str) -> str:
     if value not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise StartRefused("VAULT_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
     return value
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use, at most _MAX_COUNT."""
+    return min(len(os.sched_getaffinity(0)), _MAX_COUNT)
 
 
 def _integer(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -120,7 +120,7 @@ def _form(
     )
 
 
-def _hot(query: Select[Any]) -> HotText:
+def _hot(query: Select[Any] | CompoundSelect[Any]) -> HotText:
     compiled = query.compile(dialect=_NUMBERED)
     names = compiled.positiontup or []
     text = _PARAMETER.sub(lambda found: f":{names[int(found[1]) - 1]}", str(compiled))

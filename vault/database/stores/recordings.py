@@ -137,7 +137,7 @@ class RecordingRows:
         r = recordings.c
         query = select(r.sealed_announcement, r.announcement_key_version, r.announcement_month_key)
         row = self._db.execute(query.where(r.id == recording_id)).first()
-        return None if row is None else announcement_of(row)
+        return None if row is None or row.sealed_announcement is None else SealedAnnouncement(*row)
 
     def page(
         self, account_id: str, wanted: RecordingFilter, *, before: tuple[datetime, str] | None, limit: int

@@ -121,10 +121,8 @@ def retry(
 ) -> Recording:
     """Return the recording to the queue, for another attempt in ``after``; ``attempts``: how many count."""
     values: dict[str, object] = {"not_before": tx.now() + after}
-    if reason is not None:
-        values["reasons"] = (reason,)
-    if attempts is not None:
-        values["attempts"] = attempts
+    values |= {} if reason is None else {"reasons": (reason,)}
+    values |= {} if attempts is None else {"attempts": attempts}
     return _change(tx, RETRY, lease, values)
 
 
@@ -141,9 +139,8 @@ def pass_gate(
 ) -> PassedGate:
     """Admit, quarantine or refuse a recording as decided, and add that to its evidence.
 
-    The caller holds the lock of the account and of the call, under which it decided. ``admitted_as`` is the event's
-    result for an admission. With ``stored`` the recording is also stored by this change; KeyRetired is raised then.
-    The lease of a recording that is admitted goes on, for its manifest.
+    The caller holds the locks under which it decided. ``admitted_as`` is the event's result for an admission. With
+    ``stored`` this change stores the recording too, or raises KeyRetired. If admitted, its lease goes on.
     """
     now = tx.now()
     if isinstance(subject, Lease):
@@ -151,7 +148,7 @@ def pass_gate(
     else:
         chain = [append(tx, evidence.opened, entry, content, at=now) for entry, content in evidence.entries]
     transition, outcome = _outcome(tx, decision, _recording_of(subject), now)
-    values: dict[str, object] = {**(stored or {})}
+    values: dict[str, object] = dict(stored or {})
     if audio is not None:
         # The announcement is needed only to fetch, and later work counts its own attempts.
         values |= {**audio, "sealed_announcement": None, "attempts": 0}
@@ -159,11 +156,10 @@ def pass_gate(
         values |= {"lease_token": subject.token, "lease_until": now + LEASE}
     result = admitted_as if transition is ADMIT else decision.grounds[0].code
     cause = Cause(actor=actor, at=now, result=result, evidence=chain[-1].digest if chain else None)
-    before = () if stored is None else (STORE,)
-    changed = _change(tx, transition, subject, values | outcome, cause, before=before)
+    changed = _change(tx, transition, subject, values | outcome, cause, before=[STORE] if stored else [])
     if transition is ADMIT and isinstance(subject, Lease):
-        seconds = (now - changed.received_at).total_seconds()
-        metrics.AVAILABLE.labels(changed.arrival).observe(max(0.0, seconds))
+        waited = (now - changed.received_at).total_seconds()
+        metrics.AVAILABLE.labels(changed.arrival).observe(max(0.0, waited))
     return PassedGate(recording=changed, chain=chain)
 
 
