@@ -1,6 +1,6 @@
 """The control socket: how far a long command is comes line by line, and an old database is left as it is."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ import pytest
 from vault.control.socket import ask, control_socket, perform
 from vault.domain.progress import ProgressCallback
 from vault.errors import Invalid, Unavailable
-from vault.services.backup.fsck import FsckResult
+from vault.services.backup.fsck import FsckPlace, FsckResult
+
+COMPARE: dict[str, Any] = {"sample": 7, "rate": 0, "place": {}}
 
 
 @dataclass
@@ -29,12 +31,20 @@ class Stub:
         """Return what has ``fsck``."""
         return self
 
+    @property
+    def fsck(self) -> "Stub":
+        """Return what has ``part``."""
+        return self
+
     async def check(self) -> bool:
         """Say what it was told to say."""
         return self.old
 
-    async def fsck(self, *, sample: int, rate: float, progress: ProgressCallback) -> FsckResult:
+    async def part(
+        self, place: FsckPlace, *, sample: int, rate: float, progress: ProgressCallback
+    ) -> FsckResult:
         """Show how far it is, and find something."""
+        assert place == FsckPlace()
         if rate < 0:
             raise Invalid("A rate is no less than zero.")
         for number in range(self.shown):
@@ -57,12 +67,13 @@ async def test_progress_comes_before_the_result(place: Path):
 
     vault: Any = Stub()
     async with control_socket(vault, place):
-        wanted = {"recordings": 3, "opened": 7, "objects": 0, "findings": ["rec_1: odd."]}
-        assert await ask(place, "fsck", {"sample": 7, "rate": 0}, progress) == wanted
+        found = {"recordings": 3, "opened": 7, "objects": 0, "findings": ["rec_1: odd."]}
+        wanted = found | {"place": asdict(FsckPlace())}
+        assert await ask(place, "fsck", COMPARE, progress) == wanted
         assert shown == [("recordings", 1, 3), ("recordings", 2, 3), ("recordings", 3, 3)]
-        assert await ask(place, "fsck", {"sample": 7, "rate": 0}) == wanted
+        assert await ask(place, "fsck", COMPARE) == wanted
         with pytest.raises(Invalid, match="no less than zero"):
-            await ask(place, "fsck", {"sample": 7, "rate": -1}, progress)
+            await ask(place, "fsck", COMPARE | {"rate": -1}, progress)
 
 
 async def test_one_who_leaves_ends_its_command_alone(place: Path):
@@ -74,9 +85,9 @@ async def test_one_who_leaves_ends_its_command_alone(place: Path):
     vault: Any = Stub(shown=20_000)
     async with control_socket(vault, place):
         with pytest.raises(InterruptedError):
-            await ask(place, "fsck", {"sample": 0, "rate": 0}, leave)
+            await ask(place, "fsck", COMPARE | {"sample": 0}, leave)
         vault.shown = 1
-        assert (await ask(place, "fsck", {"sample": 0, "rate": 0}))["recordings"] == 1
+        assert (await ask(place, "fsck", COMPARE | {"sample": 0}))["recordings"] == 1
 
 
 @pytest.mark.parametrize(
@@ -88,4 +99,4 @@ async def test_an_old_database_is_left_as_it_is(command: str):
     with pytest.raises(Unavailable, match="callvault restore"):
         await perform(vault, command, {})
     assert await perform(vault, "hello", {}) is None
-    assert (await perform(vault, "fsck", {"sample": 0, "rate": 0}))["recordings"] == 3
+    assert (await perform(vault, "fsck", COMPARE | {"sample": 0}))["recordings"] == 3
