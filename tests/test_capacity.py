@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.capacity import (
+    CONNECTIONS,
     DAY,
     LIMITS,
     MONTHLY,
@@ -57,6 +58,12 @@ def test_what_ends_first_ends_at_the_number_that_is_printed():
     assert all(there.of(one) <= one.most * 1.02 for one in LIMITS)
     assert vaults(demand(round(monthly * 0.9), costs)) == 1
     assert vaults(demand(round(monthly * 1.1), costs)) == 2
+
+
+def test_a_process_has_as_many_connections_as_the_page_says():
+    """The limit of connections stands on a figure that others may change."""
+    page = (PAGE.parent / "run-many-nodes.md").read_text()
+    assert f"at most {CONNECTIONS} connections" in page
 
 
 def test_a_small_vault_has_two_of_each_process():
