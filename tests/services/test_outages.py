@@ -66,6 +66,7 @@ def test_waits_for_an_accounts_own_key_grow():
 
 async def test_a_row_that_met_an_outage_often_comes_back_within_half_a_minute(house: House):
     """Ingest and describe say that there is no work for now, so a worker does not try row after row."""
+    house.step_by_step()
     recording_id = (await house.announce()).recording_id or ""
     await house.set(recording_id, attempts=MAX_ATTEMPTS - 1)
     house.objects.fail(at=1, when="before")
@@ -90,6 +91,7 @@ async def _waits_for_a_part(house: House, recording_id: str, state: State) -> No
 @pytest.mark.parametrize("work", ["ingest", "describe", "remove_erased"])
 async def test_work_pauses_while_the_store_is_down(house: House, work: str, monkeypatch: pytest.MonkeyPatch):
     """No row is claimed, so no attempt is used up, and the task polls again; a first answer ends the pause."""
+    house.step_by_step()
     monkeypatch.setattr(outages, "RETRY_SECONDS", 0)
     recording_id = (await house.announce()).recording_id or ""
     if work != "ingest":
@@ -126,6 +128,7 @@ async def test_a_breaker_that_only_knows_the_store_is_down_stops_no_other_work(h
 
 async def test_a_host_that_answers_again_wakes_what_waited_for_it(house: House):
     """The first recording that comes in wakes the others of its connection, however long they would have waited."""
+    house.step_by_step()
     waiting = [(await house.announce(f"rec-{number}")).recording_id or "" for number in range(4)]
     house.fetcher.serve(URL, Media(refuse=FetchFailed("The host answered 503.", host_down=True)))
     for recording_id in waiting:

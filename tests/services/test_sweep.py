@@ -86,6 +86,7 @@ async def test_what_lost_its_keys_is_checked(house: House, how: str):
         await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
         assert await house.settle(recording_id) is State.ERASED
     else:
+        house.step_by_step()
         recording_id = (await house.announce()).recording_id or ""
         assert await house.vault.jobs.ingest()
         late = f"{objects_of(house.account.id, recording_id)}late.audio"

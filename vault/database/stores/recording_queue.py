@@ -179,7 +179,7 @@ class QueueRows:
         due = select(*RECORDING_COLUMNS).where(r.manifest_due, r.state == State.AVAILABLE, free)
         return [recording_of(row) for row in self._db.execute(due.limit(limit))]
 
-    def first_manifest_written(self, held: Lease, key_version: int) -> bool:
+    def first_manifest_written(self, held: Lease, key_version: int | None) -> bool:
         """Mark the manifest of a recording that was just admitted as stored, and release its lease.
 
         If what it was made from has changed since, it stays due, and any node may write it. False if the recording
