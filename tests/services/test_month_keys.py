@@ -68,6 +68,7 @@ async def test_a_rotation_touches_no_recording(either: House, monkeypatch: pytes
     for number in (1, 5):
         for ref in range(number):
             await upload(house, f"{number}-{ref}")
+        await house.announce(f"waits-{number}", url="https://media.example/other.wav")
         await house.vault.jobs.write_account_objects()
         before = [await rows(house, table) for table in (recordings, call_facts)]
         with monkeypatch.context() as patch:
