@@ -75,7 +75,7 @@ async def let_in(vault: Vault) -> Recording:
             raise RuntimeError("The recording that was just stored is not there.")
         described = {"container": "wav", "codec": "pcm_s16le", "channels": 2, "sample_rate": 8000}
         values = {**described, "duration": 7200.0, "available_at": tx.now()}
-        return RecordingStates(tx.connection).change(ADMIT, held.recording, values, token=held.token)
+        return RecordingStates(tx.connection).change((ADMIT,), held.recording, values, token=held.token)
 
     return await vault.database.write(move)
 

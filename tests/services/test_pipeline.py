@@ -35,11 +35,10 @@ def while_manifest_is_written(house: House, beside: Beside, *, first: bool = Tru
 
     async def replace_and_meet(key: str, body: bytes, **how: bool) -> None:
         house.objects.replace = replaced  # type: ignore[method-assign]
-        if first:
-            await beside()
-        await replaced(key, body, **how)
-        if not first:
-            await beside()
+        for step in (
+            (beside(), replaced(key, body, **how)) if first else (replaced(key, body, **how), beside())
+        ):
+            await step
 
     house.objects.replace = replace_and_meet  # type: ignore[method-assign]
 
@@ -243,8 +242,8 @@ async def test_what_makes_a_manifest_due_is_not_overwritten(house: House, how: s
 
         assert await house.database.write(replace_key) == 1
 
-    async def rewrite() -> None:
-        await house.database.write(lambda tx: tx.store.rewrite_recordings(after="", limit=10))
+    def rewrite() -> Awaitable[object]:
+        return house.database.write(lambda tx: tx.store.rewrite_recordings(after="", limit=10))
 
     account_id, recording_id = house.account.id, (await house.announce()).recording_id or ""
     while_manifest_is_written(house, rewrap if how == "rewrap" else rewrite)

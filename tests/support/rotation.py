@@ -124,7 +124,7 @@ async def everything_opens(house: House, recording_id: str) -> None:
     vault, account_id = house.vault, house.account.id
     assert await house.heard(recording_id) == AUDIO
     found = await vault.recordings.page(
-        account_id, RecordingFilter(), number=CALLER, agent=None, before=None, limit=9
+        account_id, RecordingFilter(), number=CALLER, agent=None, before=None, limit=99
     )
     # Another recording of the call waits, and is found as well.
     assert recording_id in {view.recording.id for view in found}
