@@ -35,10 +35,11 @@ def while_manifest_is_written(house: House, beside: Beside, *, first: bool = Tru
 
     async def replace_and_meet(key: str, body: bytes, **how: bool) -> None:
         house.objects.replace = replaced  # type: ignore[method-assign]
-        for step in (
-            (beside(), replaced(key, body, **how)) if first else (replaced(key, body, **how), beside())
-        ):
-            await step
+        if first:
+            await beside()
+        await replaced(key, body, **how)
+        if not first:
+            await beside()
 
     house.objects.replace = replace_and_meet  # type: ignore[method-assign]
 
@@ -242,10 +243,8 @@ async def test_what_makes_a_manifest_due_is_not_overwritten(house: House, how: s
 
         assert await house.database.write(replace_key) == 1
 
-    def rewrite() -> Awaitable[object]:
-        return house.database.write(lambda tx: tx.store.rewrite_recordings(after="", limit=10))
-
     account_id, recording_id = house.account.id, (await house.announce()).recording_id or ""
+    rewrite = lambda: house.database.write(lambda tx: tx.store.rewrite_recordings(after="", limit=10))  # noqa: E731
     while_manifest_is_written(house, rewrap if how == "rewrap" else rewrite)
     await house.vault.jobs.ingest()
     assert await house.vault.jobs.write_manifests.any_due()
