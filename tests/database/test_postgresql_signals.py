@@ -120,6 +120,19 @@ async def test_what_is_rolled_back_signals_nothing(
     assert not any("rewrap" in one for one in sent)
 
 
+async def test_the_last_signal_before_the_end_is_sent(
+    postgresql: PostgresqlDatabase, other: PostgresqlDatabase
+):
+    """A process that stops gives work back, and closes its database at once."""
+    near, far = Ear(), Ear()
+    async with other.signals.delivered_to(far):
+        assert await far.state()
+        async with postgresql.signals.delivered_to(near):
+            await postgresql.write(lambda tx: tx.wake(Work.INGEST))
+        postgresql.close()
+        assert await far.number(Work.INGEST, 1) == 1
+
+
 async def test_a_session_that_a_pooler_shares_hears_nothing(
     postgresql: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
 ):

@@ -75,3 +75,12 @@ async def test_work_without_a_task_here_and_work_of_a_time(house: House):
         async with asyncio.timeout(5):
             while not busy.polls:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_stopping_worker_passes_everything_on(house: House):
+    """What it gives back is for others, though its pollers sleep."""
+    busy = Busy()
+    async with scheduled(house, PollingTask(work="ingest", step=busy.step, claims=True)) as one:
+        one.stop()
+        assert one.receive([Signal(Work.INGEST)]) == [Signal(Work.INGEST)]
+        assert busy.polls == 0

@@ -41,6 +41,7 @@ class Schedule:
         self._tasks = {task.work: task for task in tasks}
         self._jobs = [task.work for task in tasks if task.singleton]
         self._poll_interval = poll_interval
+        self._stopped = False
         self._timers: dict[tuple[str, int], asyncio.TimerHandle] = {}
         self._holders = LeaseHolders(database)
         #: Runs the slow poll.
@@ -49,6 +50,8 @@ class Schedule:
 
     def receive(self, signals: Iterable[Signal]) -> Sequence[Signal]:
         """Wake the tasks of these signals; return those that other processes should receive too."""
+        if self._stopped:
+            return list(signals)
         remaining = []
         for signal in signals:
             task = self._tasks.get(signal.work)
@@ -66,6 +69,10 @@ class Schedule:
         """Poll now: signals may have been lost. Without ``remote`` poll often."""
         self.task.max_sleep = self._poll_interval if remote or self._poll_interval is None else DEAF_INTERVAL
         self.task.wake()
+
+    def stop(self) -> None:
+        """Pass all signals on from now on: this worker begins nothing more."""
+        self._stopped = True
 
     def close(self) -> None:
         """Cancel the timers."""

@@ -68,6 +68,7 @@ async def work(
         stop = asyncio.create_task(stopping.wait())
         try:
             await stop
+            schedule.stop()
             await asyncio.wait(tasks, timeout=SHUTDOWN_GRACE)
         finally:
             for task in (stop, *tasks):
