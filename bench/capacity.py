@@ -42,10 +42,10 @@ class Limit:
 LIMITS: Final = (
     Limit(what="log", most=39_900, unit="events/s", why="the tree alone, `python -m bench sequencer`"),
     Limit(what="database cores", most=64 * BUSY, unit="cores", why="64 cores, 60 % busy"),
-    Limit(what="connections", most=5_000, unit="connections", why="24 for each process, 5,000 in all"),
+    Limit(what="connections", most=5_000, unit="connections", why="35 for each process, 5,000 in all"),
 )
 #: As docs/run-many-nodes.md has it.
-CONNECTIONS: Final = 24
+CONNECTIONS: Final = 35
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
