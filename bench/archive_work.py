@@ -27,6 +27,7 @@ from bench.stage import ACCOUNT, put_recording, settings_of
 from vault.composition import assemble
 from vault.domain.progress import ProgressCallback, Report, no_progress
 from vault.domain.stored.manifest import location_of
+from vault.errors import Unavailable
 from vault.objects.directory import DirectoryStore
 from vault.services.backup.restore_unnamed import RestoreUnnamed
 from vault.services.service import Vault
@@ -183,7 +184,7 @@ async def _export(folder: Path, size: int) -> None:
         every = max(1, size // _OWN)
         scattered = f"UPDATE access_events SET account_id = '{account.id}' WHERE tree_index % {every} = 0"  # noqa: S608 - our own id
         await vault.database.write(lambda tx: tx.connection.exec_driver_sql(scattered) and None)
-        await vault.log_proofs.checkpoint()
+        await _anchor(vault)
         with _counted() as count:
             begun = os.times().user + os.times().system
             length = sum([len(part) async for part in await vault.log_proofs.export(account.id)])
@@ -192,6 +193,17 @@ async def _export(folder: Path, size: int) -> None:
             f"  export of one account, some {_OWN} of {size:,} events: {length:,} bytes, {spent:.2f} s of CPU, {count}",
             flush=True,
         )
+
+
+async def _anchor(vault: Vault) -> None:
+    """Anchor the whole log: a seeded one is published first, which takes longer than a request waits."""
+    while True:
+        try:
+            await vault.log_proofs.checkpoint()
+        except Unavailable:
+            await asyncio.sleep(1)
+        else:
+            return
 
 
 @contextmanager
