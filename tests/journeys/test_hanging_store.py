@@ -51,12 +51,12 @@ class Stage:
 
 @pytest.fixture
 def stage(moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """A vault that is well. Its S3 client gives up a silent server after a second."""
-    monkeypatch.setattr(s3_client, "_SILENCE_TIMEOUT", 1)
+    """A vault that is well. Its S3 client gives up a silent server after three seconds."""
     bucket = f"test-{secrets.token_hex(8)}"
     client = s3_client.connect(endpoint_url=moto_url, region=None, connections=1)
     client.create_bucket(Bucket=bucket)
     client.close()
+    monkeypatch.setattr(s3_client, "_SILENCE_TIMEOUT", 3)
     with faulty_proxy(moto_url) as proxy, media_thread() as media:
         settings = {
             "VAULT_OBJECTS_URL": f"s3://{bucket}/v?endpoint_url={proxy.url}",
