@@ -3,20 +3,24 @@
 Each of these is worth nothing outside of the benchmark: events are durable, but nothing proves them yet.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from bench.variants import Behind
-from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.micro_batch import MicroBatch
+from vault.database.engines.postgresql import _MAX_OPENS, PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.interface import Database
 from vault.database.log_tree.sequencer_postgresql import _PLACE, _WAITING, BATCH_SIZE
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
+from vault.database.stores.open_sessions import _LOCK, _STATE, NewSession, _Group, open_one
 from vault.database.transaction import Transaction
 from vault.domain.ids import Token
+from vault.domain.playback.link import Session
+from vault.errors import VaultError
 from vault.services.playback.sessions import OpenedLink
 from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES
 
@@ -74,6 +78,9 @@ class TreeLater(Behind):
         super().__init__(database)
         self._grows = grows
         self._late: Any = None
+        self._opens: MicroBatch[NewSession, Session | None] = MicroBatch(
+            self._open_group, writers=1, largest=_MAX_OPENS
+        )
         if isinstance(database, SqliteDatabase):
             writer = database._writer  # noqa: SLF001 - the benchmark puts something in between
             self._late = writer._sequencer = _LateTree(writer._sequencer)  # type: ignore[assignment,arg-type]  # noqa: SLF001
@@ -89,6 +96,15 @@ class TreeLater(Behind):
 
         return await self.database.write(leave_out, urgent=urgent)
 
+    async def open_session(self, new: NewSession) -> Session | None:
+        """Open as the database does, one open or group of opens in a transaction, and without the tree."""
+        if self._late is not None:
+            return await self.write(lambda tx: open_one(tx.connection, new))
+        return await self._opens.add(new)
+
+    async def _open_group(self, batch: Sequence[NewSession]) -> Sequence[Session | VaultError | None]:
+        return await self.database.write(lambda tx: _open_unsettled(tx.connection, batch))
+
     async def catch_up(self) -> None:
         """Bring in what waits."""
         if self._late is not None:
@@ -96,6 +112,17 @@ class TreeLater(Behind):
             return
         while await self.database.write(lambda tx: tx.tree.sequence(limit=BATCH_SIZE)):
             pass
+
+
+def _open_unsettled(connection: Connection, batch: Sequence[NewSession]) -> list[Session | VaultError | None]:
+    """Do what ``open_group`` does before it settles the tree."""
+    cursor: Any = connection.connection.cursor()
+    links, group = [new.link.id for new in batch], _Group()
+    cursor.execute(_LOCK, (links,))
+    cursor.execute(_STATE, (links, [new.nonce_hash for new in batch]))
+    answers = [group.open(new, row) for new, row in zip(batch, cursor.fetchall(), strict=True)]
+    group.write(cursor)
+    return answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

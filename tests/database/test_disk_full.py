@@ -49,7 +49,7 @@ async def write_group(database: SqliteDatabase, number: int) -> list[str]:
 
 async def facts(database: SqliteDatabase) -> set[str]:
     """Return the names of all facts."""
-    query = "SELECT name FROM vault_metadata"
+    query = "SELECT name FROM vault_metadata WHERE name <> 'oldest_schema_served'"
     return set(await database.read(lambda tx: tx.connection.exec_driver_sql(query).scalars().all()))
 
 
