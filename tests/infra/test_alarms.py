@@ -12,6 +12,8 @@ from tests.infra.moto_stacks import Deployed
 from tests.infra.templates import ROOT, resources, template
 from vault.structured_log import JsonFormatter, Log
 
+#: The parts of the vault that have a circuit breaker.
+BREAKERS = ("key_service", "object_store")
 FILTER = re.compile(r'\{ \$\.(\w+) = "([\w.]+)" \}')
 
 
@@ -26,7 +28,11 @@ def events(*levels: str) -> set[str]:
                 and node.func.attr in levels
                 and ast.unparse(node.func.value) == "_LOG"
             ):
-                found.add(ast.literal_eval(node.args[0]))
+                event = node.args[0]
+                if isinstance(event, ast.JoinedStr):  # Of a circuit breaker, after the name of its part.
+                    found |= {part + ast.literal_eval(event.values[-1]) for part in BREAKERS}
+                else:
+                    found.add(ast.literal_eval(event))
     return found
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import sys
 import urllib.error
 import urllib.parse
@@ -26,8 +25,8 @@ log = typer.Typer(help="Export the access log.", no_args_is_help=True)
 #: Entries per request.
 _BATCH_SIZE = 1000
 _SECONDS = 60.0
-#: The first two lines of a checkpoint: origin and size.
-_SIZED = re.compile(rb"[^\n]+\n[0-9]{1,19}\n")
+#: Digits of the largest size of a log.
+_SIZE_DIGITS = 19
 
 
 @log.command("export")
@@ -102,7 +101,7 @@ def _lines(export: str, earlier: Sequence[bytes], api_key: str | None) -> Iterat
     A URL is asked for an export that can be compared with ``earlier`` checkpoints.
     """
     if export.startswith(("https://", "http://")):
-        sizes = [("earlier", note.split(b"\n")[1]) for note in earlier if _SIZED.match(note)]
+        sizes = [("earlier", size) for note in earlier if (size := _size_of(note)) is not None]
         if sizes:
             export += ("&" if "?" in export else "?") + urllib.parse.urlencode(sizes)
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
@@ -121,6 +120,13 @@ def _lines(export: str, earlier: Sequence[bytes], api_key: str | None) -> Iterat
             yield iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
     except OSError as error:
         raise Unavailable(f"{export} could not be read.") from error
+
+
+def _size_of(note: bytes) -> str | None:
+    """Return the size that a checkpoint names, in its second line."""
+    lines = note.split(b"\n", 2)
+    is_sized = len(lines) > 2 and lines[1].isdigit() and len(lines[1]) <= _SIZE_DIGITS  # noqa: PLR2004 - origin, size, root
+    return lines[1].decode() if is_sized else None
 
 
 def _read(path: Path) -> bytes:

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from vault.errors import NotFound, Tampered, Unavailable
@@ -251,8 +250,10 @@ class S3Store:
         now = asyncio.get_running_loop().time()
         if self._versioning_read_at is None or now - self._versioning_read_at >= _VERSIONING_CACHE_TTL:
             try:
-                ask = partial(self.client.get_bucket_versioning, Bucket=self.bucket)
-                self._versioned = "Status" in await self.calls.run(ask, reads=True)
+                said = await self.calls.run(
+                    lambda: self.client.get_bucket_versioning(Bucket=self.bucket), reads=True
+                )
+                self._versioned = "Status" in said
             except S3Refusal:
                 self._versioned = True
             self._versioning_read_at = now

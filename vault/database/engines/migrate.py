@@ -178,5 +178,7 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
     # The whole chain: a release that one revision excludes is not served by the next.
     oldest = {"name": _OLDEST, "value": max(_revisions().values()).encode()}
-    connection.execute(text("DELETE FROM vault_metadata WHERE name = :name"), oldest)
-    connection.execute(text("INSERT INTO vault_metadata (name, value) VALUES (:name, :value)"), oldest)
+    stored = connection.execute(text("SELECT value FROM vault_metadata WHERE name = :name"), oldest).scalar()
+    if stored is None or bytes(stored) != oldest["value"]:
+        connection.execute(text("DELETE FROM vault_metadata WHERE name = :name"), oldest)
+        connection.execute(text("INSERT INTO vault_metadata (name, value) VALUES (:name, :value)"), oldest)
