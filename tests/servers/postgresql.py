@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from sqlalchemy.engine import make_url
 from tests.servers.memory_folder import memory_folder
 from tests.servers.processes import wait_until
 
+#: Seconds in which the sessions of a template must end.
+_SESSIONS_END = 30.0
 _numbers = itertools.count(1)
 #: How PostgreSQL is told to stop: orderly, or as in a crash.
 _STOP = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
@@ -38,11 +41,22 @@ class PostgresqlServer:
         return f"postgresql://postgres:@/{database}?host={self.folder}"
 
     def new_database(self, *, template: str = "template1") -> str:
-        """Create a database, empty or as its template, and return its URL."""
+        """Create a database, empty or as its template, and return its URL.
+
+        The server ends a session a little later than its client closes it, and copies no database in use.
+        """
         name = f"test_{next(_numbers)}"
+        deadline = time.monotonic() + _SESSIONS_END
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
-        return self.url(name)
+            while True:
+                try:
+                    connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
+                except psycopg.errors.ObjectInUse:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.05)
+                else:
+                    return self.url(name)
 
     def drop(self, url: str) -> None:
         """Drop a database, whoever is still connected to it."""

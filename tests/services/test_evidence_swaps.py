@@ -107,6 +107,7 @@ async def test_a_waveform_of_another_recording_is_refused(house: House, columns)
 )
 async def test_what_is_stored_is_not_let_in_with_another_ones_parts(house: House, columns):
     """The gate reads back what is to be let in, under its own evidence."""
+    house.step_by_step()
     await set_policy(house)
     await tell(house, "announced")
     first, second = await announced(house, "one"), await announced(house, "two")

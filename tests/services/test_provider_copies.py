@@ -52,6 +52,7 @@ def url_reply(url: str) -> RestReply:
 
 async def test_an_expired_url_is_asked_for_again(house: House):
     """The announced URL answers 403, the provider knows a fresh one: one attempt is enough."""
+    house.step_by_step()
     connection = await connect(house)
     house.fetcher.serve(URL, Media(refuse=FetchFailed("The host answered 403.")))
     house.fetcher.serve(FRESH, Media(body=AUDIO))
@@ -88,6 +89,7 @@ async def test_what_the_provider_says_is_gone_fails(house: House):
 
 async def test_the_copy_goes_only_once_ours_is_stored(house: House):
     """Nothing is deleted before the gate; after it the copy goes once, and the history says so."""
+    house.step_by_step()
     connection = await connect(house, delete_at_source=True)
     house.fetcher.serve(URL, Media(body=AUDIO))
     house.rest.answer("DELETE", f"{API}/rec-1", RestReply(status=204, body=b""))

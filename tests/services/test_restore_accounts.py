@@ -60,9 +60,8 @@ async def test_a_key_of_the_same_number_stays(house: House, tmp_path: Path, thre
         await rotate(new)
         own = await available(new, "rec-own")
         report = await new.vault.jobs.restore(actor="operator")
-        assert [line.partition(" of the lost")[0] for line in report.findings] == [
-            f"{house.account.id}: version 2 of its key"
-        ]
+        found = [line.partition(" of the lost")[0] for line in report.findings]
+        assert f"{house.account.id}: version 2 of its key" in found
         assert await new.heard(own) == AUDIO
 
 

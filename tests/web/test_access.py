@@ -69,6 +69,8 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/access-events/{index}/proof"): ("audit:read", None),
     ("GET", "/access-log/export"): ("audit:read", None),
     ("HEAD", "/access-log/export"): ("audit:read", None),
+    ("GET", "/limits"): ("recordings:read", None),
+    ("PUT", "/limits"): ("settings:write", {}),
     ("POST", "/key-rotation"): ("keys:write", None),
     ("GET", "/key-rotation"): ("keys:write", None),
     ("GET", "/own-key"): ("keys:write", None),

@@ -99,7 +99,8 @@ class PostgresqlCalls:
         return found
 
     def disconnect(self) -> None:
-        """Close the connections that are idle, and all connections for hot statements."""
+        """Close the connections that are idle, and all connections for hot statements and signals."""
+        self.signals.disconnect()
         for loop, hot in self._hot.items():
             if loop.is_running() and asyncio._get_running_loop() is not loop:  # noqa: SLF001 - public, see its docstring
                 done = threading.Event()

@@ -102,7 +102,7 @@ class PostgresqlSignals(Signals):
         if self._sending is not None and self._loop is not None:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._sending.cancel)
-        self._disconnect()
+        self.disconnect()
 
     def _dispatch(self, signals: Sequence[Signal]) -> None:
         remaining: Iterable[Signal] = signals
@@ -128,7 +128,7 @@ class PostgresqlSignals(Signals):
                         "SELECT pg_notify(%s, %s)", (_CHANNEL, f"{self._number} {counts}")
                     )
             except _LOST:
-                self._disconnect()
+                self.disconnect()
                 await asyncio.sleep(backoff)
                 backoff = min(_MAX_BACKOFF, backoff * 2)
                 # Long ago by now: workers have polled.
@@ -136,7 +136,8 @@ class PostgresqlSignals(Signals):
             else:
                 await asyncio.sleep(_SEND_INTERVAL)
 
-    def _disconnect(self) -> None:
+    def disconnect(self) -> None:
+        """Close the sending connection; the next signal opens another."""
         sender, self._sender = self._sender, None
         if sender is not None:
             sender.pgconn.finish()
