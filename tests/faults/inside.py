@@ -59,11 +59,17 @@ def rows(server: MortalVault, query: str) -> list[sqlite3.Row]:
 
 
 async def sweep(server: MortalVault) -> int:
-    """Sweep the data of a stopped server as if the grace period had passed."""
+    """Sweep the data of a stopped server, all objects, as if the grace period had passed."""
     async with inside(server) as opened:
         await asyncio.sleep(0.01)
-        verb = Sweep(database=opened.database, objects=opened.objects, clock=utc_now, grace=timedelta(0))
-        return await verb()
+        verb = Sweep(
+            database=opened.database,
+            objects=opened.objects,
+            clock=utc_now,
+            scan_objects=0,
+            grace=timedelta(0),
+        )
+        return await verb(everything=True)
 
 
 def files_below(folder: Path) -> dict[str, Path]:
