@@ -1,7 +1,8 @@
 """Lets parties say no at random moments of an ingest, and says whether every no was kept to.
 
-Some calls are told of a no around their announcement, wherever chance puts it; others are watched until
-their recording is stored, so that the no comes while it is described or at the gate. The promise is then
+Some calls are told of a no around their announcement, wherever chance puts it. Of others the media host keeps
+the last byte, so that the no comes before the recording is whole, for certain, or around its description and
+its gate, from the moment of that byte on; and to some it comes once they are available. The promise is then
 checked from outside, and by the database's own clock, which sees what happened between the commit and
 the answer.
 """
@@ -16,10 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count as numbers
+from statistics import median
 from typing import Any
 
-from tests.faults.switch_check import Look
+from tests.faults.switch_check import Look, audio
+from tests.servers.media_thread import MediaThread
 from tests.support.raw_client import Client
+from tests.support.slow_media import Held
 
 #: Places of which nobody need be asked about; the party outside the account is the caller.
 _AT_HOME = "+12125550100"
@@ -72,8 +76,9 @@ class Race:
 
     client: Client
     look: Look
-    #: Where the vault fetches audio.
+    #: Where the vault fetches audio, and where audio is held.
     urls: Sequence[str]
+    media: MediaThread
     say: Say
     judge: Judge
     #: Whose number changes from call to call.
@@ -83,8 +88,9 @@ class Race:
     found: Findings = field(default_factory=Findings)
     _numbers: Any = field(default_factory=numbers)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    #: Seconds from an announcement to the gate, as they were seen.
-    _took: list[float] = field(default_factory=lambda: [0.6])
+    #: Seconds from an announcement to the gate, and from the last byte to the gate, as they were seen.
+    _took: list[float] = field(default_factory=lambda: [0.2])
+    _took_after: list[float] = field(default_factory=lambda: [0.1])
 
     def run(self, calls: int) -> Findings:
         """Let so many calls come in, a few at once."""
@@ -103,11 +109,11 @@ class Race:
         caller, callee = (theirs, _AT_HOME) if self.party == "caller" else (_AT_HOME, theirs)
         call = Call(ref=f"call-{number}", caller=caller, callee=callee)
         url = self.urls[number % len(self.urls)]
-        if number % 2:
-            met, answer = self._once_it_is(SETTLED | {"stored"}, call, url, chance)
-        elif number % 8 == 0:
-            # Some are late for certain, so that a run on a slow machine has seen both sides of the gate.
-            met, answer = self._once_it_is(SETTLED, call, url, chance)
+        # Some are late and some are early for certain, so that every run has seen both sides of the gate.
+        if number % 8 == 0:
+            met, answer = self._once_it_is_settled(call, url, chance)
+        elif number % 2:
+            met, answer = self._around_its_last_byte(call, chance, early=number % 8 == 1)
         else:
             met, answer = self._at_any_moment(call, url, chance)
         available = self._row(call)["state"] == "available"
@@ -115,7 +121,7 @@ class Race:
 
     def _at_any_moment(self, call: Call, url: str, chance: random.Random) -> tuple[str, Any]:
         """Announce and say no on two threads: the no a little earlier, or as late as the gate was."""
-        moment = chance.uniform(-0.05, 1.2 * sorted(self._took)[len(self._took) // 2])
+        moment = chance.uniform(-0.05, 1.2 * median(self._took))
         announcing = threading.Thread(target=lambda: self._announce(call, url, after=max(0.0, -moment)))
         announcing.start()
         time.sleep(max(0.0, moment))
@@ -124,15 +130,32 @@ class Race:
         announcing.join()
         return rows[0]["state"] if rows else "not announced", answer
 
-    def _once_it_is(
-        self, states: frozenset[str], call: Call, url: str, chance: random.Random
-    ) -> tuple[str, Any]:
-        """Announce, wait until the recording is in one of the states, and say no a moment after that."""
+    def _once_it_is_settled(self, call: Call, url: str, chance: random.Random) -> tuple[str, Any]:
+        """Announce, wait until the recording is past its gate, and say no a moment after that."""
         self._announce(call, url)
-        self._wait(call, states)
+        self._wait(call, SETTLED)
         time.sleep(chance.uniform(0, 0.08))
         met = self._row(call)["state"]
         return met, self.say(self.client, call)
+
+    def _around_its_last_byte(self, call: Call, chance: random.Random, *, early: bool) -> tuple[str, Any]:
+        """Announce, and keep the audio's last byte: say no before it, or as late after it as the gate was."""
+        held = Held(audio())
+        self._announce(call, self.media.on(f"/{call.ref}.wav", held))
+        try:
+            assert held.reached.wait(_PATIENCE), f"{call.ref} was not fetched"
+            if early:
+                return self._row(call)["state"], self.say(self.client, call)
+        finally:
+            released = time.time()
+            held.release()
+        time.sleep(chance.uniform(0, 0.05 + 1.2 * median(self._took_after)))
+        met = self._row(call)["state"]
+        answer = self.say(self.client, call)
+        entered = self._wait(call, SETTLED)["available_at"]
+        if entered is not None:
+            self._took_after.append(max(0.0, entered / 1_000_000 - released))
+        return met, answer
 
     def _announce(self, call: Call, url: str, *, after: float = 0.0) -> None:
         time.sleep(after)

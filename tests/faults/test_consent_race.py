@@ -77,7 +77,15 @@ def test_nothing_of_a_number_becomes_available_once_its_objection_stands(
     calls = count(f"objections of a {party} on {kind}", small=3, full=150)
     with serving(folder, media, kind, request) as (client, look):
         judge = judge_objection(look)
-        race = Race(client=client, look=look, urls=urls(media), say=say_objection, judge=judge, party=party)
+        race = Race(
+            client=client,
+            look=look,
+            urls=urls(media),
+            media=media,
+            say=say_objection,
+            judge=judge,
+            party=party,
+        )
         found = race.run(calls)
     found.say()
     assert found.violations == []
@@ -97,7 +105,7 @@ def test_nothing_of_a_call_is_heard_once_its_party_declined(
         said = {**WITHOUT_EVIDENCE, "withdrawal": policy}
         assert client.rest("PATCH", f"{client.home}/consent-policy", said).status == 200
         judge = judge_decline(policy)
-        race = Race(client=client, look=look, urls=urls(media), say=say_declined, judge=judge)
+        race = Race(client=client, look=look, urls=urls(media), media=media, say=say_declined, judge=judge)
         found = race.run(calls)
     found.say()
     assert found.violations == []
@@ -170,6 +178,7 @@ def race_in_process(
             client=client,
             look=look,
             urls=urls(media),
+            media=media,
             say=say,
             judge=judge,
             until_found=gate is not RightGate,
