@@ -160,10 +160,29 @@ async def test_bytes_beyond_the_declared_length_are_not_media(server: MediaServe
 async def test_a_huge_head_is_refused(server: MediaServer, headers: dict[str, str]) -> None:
     """Too many fields, too many bytes, and ten megabytes that are never buffered."""
     url = server.on("/a", raw(head(200, headers), BODY))
-    with pytest.raises(FetchFailed):
+    with pytest.raises(FetchFailed) as failed:
         await get(fetcher_for(server), url)
     await server.exchanges[-1].gone.wait()
     assert server.exchanges[-1].sent < 10_000_000
+    assert not failed.value.host_down
+
+
+@pytest.mark.parametrize(
+    ("script", "down"),
+    [
+        (raw(b""), True),
+        (raw(b"HTTP/1.1 200 OK\r\n"), True),
+        (raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), False),
+        (raw(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"), False),
+    ],
+)
+async def test_a_host_that_answers_anything_is_not_down(
+    server: MediaServer, script: Script, down: bool
+) -> None:
+    """Other recordings wait for a host that hangs up before its answer, and not for one whose answer is not HTTP."""
+    with pytest.raises(FetchFailed) as failed:
+        await get(fetcher_for(server), server.on("/a", script))
+    assert (failed.value.host_down, failed.value.final) == (down, False)
 
 
 async def test_endless_interim_answers_end_with_the_heads_deadline(server: MediaServer) -> None:

@@ -142,7 +142,15 @@ class GuardedHttp:
         except NETWORK_ERRORS as error:
             # Only the class name: messages of libraries contain addresses and host names.
             reason = f"The request to the host failed ({type(error).__name__})."
-            raise FetchFailed(reason, host_down=True) from None
+            raise FetchFailed(reason, host_down=not _is_answer(error)) from None
+
+
+def _is_answer(error: Exception) -> bool:
+    """Return whether the host answered, with what is not HTTP or has no end, rather than hung up or was not there.
+
+    httpcore reports both as a RemoteProtocolError: the first around the parser's error, the second with a text.
+    """
+    return isinstance(error, httpcore.RemoteProtocolError) and isinstance(error.args[0], Exception)
 
 
 def _headers(wanted: Mapping[str, str], url: MediaUrl, body: bytes) -> list[tuple[bytes, bytes]]:
