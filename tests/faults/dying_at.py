@@ -49,6 +49,10 @@ WANTED, REACHED = "die-at", "died-at"
 ANSWERED = "the announcement is answered"
 #: Seconds in which the kernel takes an answer.
 _SENT = 0.05
+#: Requests of these methods that are not answered yet, and how long the worker waits before it looks again.
+_UNANSWERED: set[int] = set()
+_CHANGING = frozenset({"POST", "DELETE"})
+_PAUSE = 0.005
 
 Chosen = Callable[[tuple[Any, ...], Any], bool]
 
@@ -195,11 +199,47 @@ def _put_death_behind_the_answer() -> None:
     Ingest.__call__ = wait  # type: ignore[method-assign]
 
 
+def _begin_behind_the_answer(owner: Any) -> None:
+    """While a death is wanted, let a worker begin only after the answers have left.
+
+    A commit wakes it at once, so without this it could be killed before or after the answer, as it comes.
+    """
+    work = owner.__call__
+
+    async def wait_and_work(self: Any) -> bool:
+        while _UNANSWERED and (_folder() / WANTED).exists():
+            await asyncio.sleep(_PAUSE)
+        done: bool = await work(self)
+        return done
+
+    owner.__call__ = wait_and_work
+
+
+def _note_what_is_not_answered() -> None:
+    answer, numbers = FastAPI.__call__, itertools.count()
+
+    async def noted(self: FastAPI, scope: Any, receive: Any, send: Any) -> None:
+        if scope.get("method") not in _CHANGING:
+            await answer(self, scope, receive, send)
+            return
+        number = next(numbers)
+        _UNANSWERED.add(number)
+        try:
+            await answer(self, scope, receive, send)
+        finally:
+            asyncio.get_running_loop().call_later(_SENT, _UNANSWERED.discard, number)
+
+    FastAPI.__call__ = noted  # type: ignore[method-assign]
+
+
 def prepare() -> None:
     """Put a death at every point."""
     for point in POINTS:
         _put_death_at(point)
     _put_death_behind_the_answer()
+    _note_what_is_not_answered()
+    for owner in (Ingest, RemoveErased):
+        _begin_behind_the_answer(owner)
 
 
 if __name__ == "__main__":
