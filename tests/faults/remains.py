@@ -18,14 +18,14 @@ def where(needle: bytes, files: Mapping[str, bytes]) -> list[str]:
 
 
 def unwrapped_anywhere(
-    files: Iterable[bytes], account_keys: Sequence[NamedKey], account_id: str, recording_id: str
+    files: Iterable[bytes], wrapping_keys: Sequence[NamedKey], account_id: str, recording_id: str
 ) -> list[bytes]:
     """Try every place in the files as a wrapped key of this recording; return the keys that open."""
     context = bound.of_recording_key(account_id, recording_id)
     found = []
     for content in files:
         for start in _places(content):
-            for key in account_keys:
+            for key in wrapping_keys:
                 try:
                     found.append(unwrap(key, content[start : start + _WRAPPED], context))
                 except Tampered:

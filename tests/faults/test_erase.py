@@ -6,16 +6,16 @@ import secrets
 import shutil
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import boto3
 import pytest
 
-from tests.faults.inside import Inside, files_below, inside, rows
+from tests.faults.every_object import Bucket, Files, Objects, read_below
+from tests.faults.inside import Inside, inside, rows
 from tests.faults.remains import opens, unwrapped_anywhere, where
 from tests.faults.server import MortalVault, vault_process
 from tests.servers.media_thread import MediaThread
@@ -38,42 +38,10 @@ class _Kept:
     id: str
     account_id: str
     wrapped_key: bytes
+    #: The id of the month key that wraps it.
+    month_key: str
     sealed: bytes
     size: int
-
-
-class _Files:
-    """Objects in a directory."""
-
-    def __init__(self, server: MortalVault) -> None:
-        self.root = server.data_dir / "objects"
-
-    def everything(self) -> dict[str, bytes]:
-        """Return every object, and whatever else lies there."""
-        return {name: path.read_bytes() for name, path in files_below(self.root).items()}
-
-
-class _Bucket:
-    """Objects in a bucket that keeps every version."""
-
-    def __init__(self, url: str, bucket: str) -> None:
-        self.bucket = bucket
-        self.client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
-
-    def everything(self) -> dict[str, bytes]:
-        """Return every version of every object, and delete markers as empty ones."""
-        found: dict[str, bytes] = {}
-        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self.bucket):
-            for version in page.get("Versions", []):
-                wanted = {"Bucket": self.bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
-                body = self.client.get_object(**wanted)["Body"].read()
-                found[f"{version['Key']}@{version['VersionId']}"] = body
-            for marker in page.get("DeleteMarkers", []):
-                found[f"{marker['Key']}@{marker['VersionId']} deleted"] = b""
-        return found
-
-
-Objects = _Files | _Bucket
 
 
 @pytest.fixture(params=["directory", "versioned bucket"])
@@ -81,11 +49,11 @@ def place(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[Mortal
     """A server that is not started yet, on each kind of object store, and a look into that store."""
     if request.param == "directory":
         server = MortalVault(folder)
-        yield server, _Files(server)
+        yield server, Files(server)
         return
     url = request.getfixturevalue("moto_url")
     bucket = f"faults-{secrets.token_hex(6)}"
-    objects = _Bucket(url, bucket)
+    objects = Bucket(url, bucket)
     objects.client.create_bucket(Bucket=bucket)
     objects.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     where_to = f"s3://{bucket}/vault?endpoint_url={quote(url, safe='')}"
@@ -104,7 +72,7 @@ async def test_nothing_that_is_left_opens_an_erased_recording(place: tuple[Morta
         kept = _fill(server, client, objects, total)
         chance = random.Random(7)  # noqa: S311 - the same again
         erased = chance.sample(kept, total // 2)
-        if isinstance(objects, _Files):
+        if isinstance(objects, Files):
             _leave_half_a_manifest(objects, erased[0])
         before = _files(server, objects)
         assert all(where(one.wrapped_key, before) for one in kept)
@@ -233,13 +201,13 @@ def _fill(server: MortalVault, client: Client, objects: Objects, total: int) -> 
         kept.append(
             _Kept(
                 id=row["id"], account_id=row["account_id"], wrapped_key=row["wrapped_key"],
-                sealed=sealed, size=sizes[row["id"]],
+                month_key=row["month_key"], sealed=sealed, size=sizes[row["id"]],
             )
         )  # fmt: skip
     return kept
 
 
-def _leave_half_a_manifest(objects: _Files, one: _Kept) -> None:
+def _leave_half_a_manifest(objects: Files, one: _Kept) -> None:
     """Leave what a crash leaves in the middle of writing a manifest; it holds a wrapped key too."""
     manifest = f"manifests/{one.account_id}/{one.id}.json"
     name = f"{manifest.replace('/', ',')}~{time.time_ns() // 1_000_000}~{secrets.token_hex(8)}"
@@ -249,7 +217,7 @@ def _leave_half_a_manifest(objects: _Files, one: _Kept) -> None:
 
 def _files(server: MortalVault, objects: Objects) -> dict[str, bytes]:
     """Return the data directory (database, its log, and the rest) and every version of every object."""
-    on_disk = {name: path.read_bytes() for name, path in files_below(server.data_dir).items()}
+    on_disk = read_below(server.data_dir)
     return on_disk | {f"objects: {name}": body for name, body in objects.everything().items()}
 
 
@@ -269,12 +237,17 @@ async def _stays_shut(  # noqa: PLR0917 - what was, and what is
 ) -> None:
     """Try every key that is left on what was kept aside; in what was there before, its own key is found."""
     account_id = erased[0].account_id
-    account_keys = [(await opened.ring.version(account_id, 1)).key]
+    account_key = (await opened.ring.version(account_id, 1)).key
+    month_keys = {
+        row["id"]: await opened.ring.month_key(account_id, row["id"])
+        for row in rows(server, "SELECT id FROM month_keys")
+    }
+    wrapping_keys = [account_key, *month_keys.values()]
     for one in erased:
-        assert not unwrapped_anywhere(after.values(), account_keys, account_id, one.id)
-    secrets_left = [key.secret for key in account_keys] + _recording_secrets(account_keys[0], others)
+        assert not unwrapped_anywhere(after.values(), wrapping_keys, account_id, one.id)
+    secrets_left = [key.secret for key in wrapping_keys] + _recording_secrets(month_keys, others)
     (index_row,) = rows(server, "SELECT wrapped_index_key FROM accounts")
-    secrets_left.append(unwrap(account_keys[0], index_row[0], bound.of_index_key(account_id)))
+    secrets_left.append(unwrap(account_key, index_row[0], bound.of_index_key(account_id)))
     tried = 0
     for one in erased:
         for secret in secrets_left:
@@ -283,14 +256,19 @@ async def _stays_shut(  # noqa: PLR0917 - what was, and what is
     # The control: with what was there before, the first key found opens it.
     some = erased[:3]
     for one in some:
-        found = unwrapped_anywhere(before.values(), account_keys, account_id, one.id)
+        found = unwrapped_anywhere(before.values(), wrapping_keys, account_id, one.id)
         assert found
         assert opens(one.sealed, one.id, found[0], one.size)
     bytes_searched = sum(map(len, after.values()))
     print(f"{len(erased)} erased; {tried} keys tried; {bytes_searched} bytes searched at every place")
 
 
-def _recording_secrets(account_key: NamedKey, others: list[_Kept]) -> list[bytes]:
+def _recording_secrets(month_keys: Mapping[str, NamedKey], others: list[_Kept]) -> list[bytes]:
     return [
-        unwrap(account_key, one.wrapped_key, bound.of_recording_key(one.account_id, one.id)) for one in others
+        unwrap(
+            month_keys[one.month_key],
+            one.wrapped_key,
+            bound.of_recording_key(one.account_id, one.id),
+        )
+        for one in others
     ]
