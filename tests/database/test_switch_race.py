@@ -78,10 +78,11 @@ class Race:
     violations: int = 0
     refused: int = 0
     longest_off: float = 0
+    writers: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def run(self, cycles: int, *, step_by_step: bool, until_found: bool = False) -> None:
         """Switch off and on ``cycles`` times and count what became available in between."""
-        writers = [
+        self.writers = [
             asyncio.ensure_future(self._write(number, step_by_step=step_by_step and number % 2 == 0))
             for number in range(WRITERS)
         ]
@@ -97,7 +98,7 @@ class Race:
             if until_found and self.violations:
                 break
         self.finished = True
-        await asyncio.gather(*writers)
+        await asyncio.gather(*self.writers)
 
     async def _write_patiently(self, function: Any, *, urgent: bool = False) -> None:
         """Write; under SERIALIZABLE a transaction may fail more often than the database tries again."""
@@ -114,6 +115,10 @@ class Race:
         """Wait until every writer has finished ``rounds`` rounds more: what was in flight is over."""
         goal = [done + rounds for done in self.rounds]
         while any(map(int.__lt__, self.rounds, goal)):
+            for writer in self.writers:
+                if writer.done():
+                    # It raises what ended the writer, which would otherwise be waited for without end.
+                    writer.result()
             await asyncio.sleep(0.001)
 
     def _set(self, tx: Any, *, enabled: bool) -> None:
