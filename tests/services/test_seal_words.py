@@ -123,8 +123,8 @@ async def test_the_migration_drops_the_words_of_past_refusals(house: House):
     others = {"code": "notice_missing", "text": "No notice.", "source": None}
     said = {"code": "refused_by_admin", "text": f"An admin refused it: {WORDS}", "source": None}
     await house.set(recording_id, reasons=[others, said], manifest_due=False)
-    set_back(house.database.path, "0004")
-    migrate_sqlite(house.database.path)
+    await asyncio.to_thread(set_back, house.database.path, "0004")
+    await asyncio.to_thread(migrate_sqlite, house.database.path)
     reasons = (await house.row(recording_id)).reasons
     assert [(one.code, one.text) for one in reasons] == [
         ("notice_missing", "No notice."), ("refused_by_admin", "An admin refused it."),
