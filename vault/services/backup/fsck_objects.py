@@ -106,7 +106,8 @@ class CompareObjects:
             return [f"{key}: there is no such account."]
         if (await sort_by_history(self.database, [name])).foreign:
             return [f"{key}: another history of the database wrote it."]
-        if name.revision < known.written:
+        # While a newer state is due, its write deletes this object.
+        if name.revision < known.written and known.written == known.now:
             return [f"{key}: a newer object of this account was written."]
         return []
 
