@@ -75,8 +75,6 @@ _ERASING = {
 }
 #: What somebody hears who sends again what was not answered.
 _AGAIN = {"the announcement is written": {"accepted"}, "the announcement is committed": {"duplicate"}}
-#: The log may still have to grow by what came before, so this point may come before the answer.
-_ANYTIME = "the log is grown"
 _NOT_ANSWERED = {
     "the erasure is written",
     "the act is committed",
@@ -179,7 +177,9 @@ def _bring_in(house: _House, ref: str, point: str | None = None, *, size: int = 
     said = house.announce(ref, url)
     if point is not None:
         house.has_died(point)
-    assert (said is None) == (point in _AGAIN) or point == _ANYTIME
+    # A commit wakes the worker, so what follows it may kill the server before its answer has left.
+    assert said is None or point not in _AGAIN
+    assert said is not None or point is not None
     if said is None:
         said = house.announce(ref, url)
         assert said is not None
@@ -198,7 +198,7 @@ def _erase(house: _House, recording_id: str, point: str) -> None:
     house.will_die(point)
     said = house.delete(recording_id)
     house.has_died(point)
-    assert (said is None) == (point in _NOT_ANSWERED)
+    assert said is None or point not in _NOT_ANSWERED
     heard = house.client.audio(recording_id).status
     assert heard == 200 if point == "the erasure is written" else heard in {404, 410}
     again = house.delete(recording_id)
