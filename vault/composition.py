@@ -60,9 +60,8 @@ async def assemble(
 ) -> AsyncIterator[Vault]:
     """Build a vault, check its root key and its object store prefix, and close it on exit.
 
-    With ``restoring``, a new database takes over the identity of the vault in the object store. Without
-    ``describing``, describers start on first use. Raises StartRefused before anything is sealed; Unavailable when
-    a dependency does not answer.
+    With ``restoring``, a new database takes over the identity of the vault in the object store. Without ``describing``,
+    describers start on first use. Raises StartRefused before anything is sealed, and Unavailable.
     """
     harden_process()
     async with AsyncExitStack() as stack:
