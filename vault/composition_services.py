@@ -38,7 +38,7 @@ from vault.services.shared.fair_gate import FairGate
 from vault.settings import Settings
 from vault.tracing import traced
 
-#: Webhooks that a process works on at once; fewer than the database has threads for.
+#: Webhooks that a process works on concurrently; fewer than the database has threads for.
 _WEBHOOKS_AT_ONCE = 8
 
 

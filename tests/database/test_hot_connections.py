@@ -91,7 +91,7 @@ async def test_every_wait_has_an_end_and_a_statement_after_a_lock_sees_what_was_
 async def test_reads_share_connections_and_are_repeated_when_one_breaks(
     postgresql: PostgresqlDatabase, migrated_url: str
 ):
-    """A hundred at once take two connections; all of them are answered although their connections are cut."""
+    """A hundred concurrent reads take two connections; all of them are answered although their connections are cut."""
     await open_account(postgresql)
     hot = postgresql._calls.hot()
     answers = await asyncio.gather(*(postgresql.fetch(ACCOUNT, id="acct_a") for _ in range(100)))

@@ -123,7 +123,7 @@ async def test_what_is_rolled_back_signals_nothing(
 async def test_the_last_signal_before_the_end_is_sent(
     postgresql: PostgresqlDatabase, other: PostgresqlDatabase
 ):
-    """A process that stops gives work back, and closes its database at once."""
+    """A process that stops gives work back, and closes its database immediately."""
     near, far = Ear(), Ear()
     async with other.signals.delivered_to(far):
         assert await far.state()

@@ -52,7 +52,7 @@ def test_a_refusal_costs_nothing(rate: int, steps: list[int]) -> None:
 
 
 def test_one_accounts_bucket_is_not_anothers() -> None:
-    """An empty bucket is that of one account, and it is empty at once after its burst."""
+    """An empty bucket is that of one account, and it is empty right after its burst."""
     buckets = TokenBuckets()
     taken = [buckets.take("acct_a", 2, 0.0) for _ in range(2 * BURST_SECONDS + 1)]
     assert taken == [0.0] * (2 * BURST_SECONDS) + [0.5]

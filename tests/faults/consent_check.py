@@ -1,6 +1,6 @@
 """Lets parties say no at random moments of an ingest, and says whether every no was kept to.
 
-Some calls are told of a no around their announcement, wherever chance puts it. Of others the media host keeps
+Some calls get a no around their announcement, wherever chance puts it. Of others the media host keeps
 the last byte, so that the no comes before the recording is whole, for certain, or around its description and
 its gate, from the moment of that byte on; and to some it comes once they are available. The promise is then
 checked from outside, and by the database's own clock, which sees what happened between the commit and

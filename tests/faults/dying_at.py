@@ -202,7 +202,7 @@ def _put_death_behind_the_answer() -> None:
 def _begin_behind_the_answer(owner: Any) -> None:
     """While a death is wanted, let a worker begin only after the answers have left.
 
-    A commit wakes it at once, so without this it could be killed before or after the answer, as it comes.
+    A commit wakes it immediately, so without this it could be killed before or after the answer, as it comes.
     """
     work = owner.__call__
 

@@ -23,7 +23,7 @@ from tests.support.telephone_audio import wav
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
-#: More than two blocks of what is sealed at once; and more than is fetched again after a crash.
+#: More than two blocks of what is sealed in one step; and more than is fetched again after a crash.
 _SIZE, _STORED_SIZE = 2_300_044, 17_000_044
 _PATIENCE = 60.0
 #: What each kill of a test hits, in the order of a recording's life.

@@ -69,7 +69,7 @@ async def test_opens_at_once_get_no_more_sessions_than_there_are(database: Datab
 
 
 async def test_a_nonce_opens_once(database: Database, shared: Link):
-    """Requests at once and a later one get one session with the newest secret, and one event."""
+    """Concurrent requests and a later one get one session with the newest secret, and one event."""
     answers = await asyncio.gather(*(database.open_session(request(shared, b"n")) for _ in range(4)))
     again = await database.open_session(request(shared, b"n", secret_hash=b"newest"))
     assert {one.id for one in [*answers, again] if isinstance(one, Session)} == {answers[0].id}  # type: ignore[union-attr]

@@ -83,7 +83,7 @@ async def test_a_line_that_is_full_refuses():
     cancelled=st.sets(st.integers(min_value=0, max_value=11)), rounds=st.integers(min_value=0, max_value=3)
 )
 def test_callers_that_go_away_take_no_place_with_them(cancelled: set[int], rounds: int):
-    """Whoever is cancelled, in line, inside or at the moment of its turn: all others get their place."""
+    """A caller is cancelled in line, inside or at the moment of its turn: all others get their place."""
 
     async def run() -> None:
         crowd, leave = Crowd(FairGate(2)), asyncio.Event()

@@ -1,4 +1,4 @@
-"""A comparison works in parts, and several objects at once; the command keeps the place between two parts."""
+"""A comparison works in parts, and on several objects concurrently; the command keeps the place between two parts."""
 
 import asyncio
 import json

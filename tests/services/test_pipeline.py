@@ -107,7 +107,7 @@ async def test_a_key_that_is_rotated_while_it_is_described(house: House):
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "lose"])
 async def test_what_does_not_read_back_is_fetched_again(house: House, damage: str):
-    """The damaged object goes at once, because no row names it."""
+    """The damaged object goes immediately, because no row names it."""
     read = house.objects.read
 
     async def damaged(key: str, start: int, end: int) -> bytes:
@@ -281,7 +281,7 @@ async def test_a_store_that_takes_no_manifest_delays_it_alone(house: House, lost
 
 
 async def test_a_stop_while_the_first_manifest_is_written(house: House):
-    """The next node writes it at once."""
+    """The next node writes it immediately."""
     begun, recording_id = asyncio.Event(), (await house.announce()).recording_id or ""
 
     async def hang() -> None:

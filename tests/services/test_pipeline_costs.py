@@ -76,7 +76,7 @@ def row(name: str, found: Asked, requests: list[str]) -> str:
 
 
 async def test_what_one_recording_costs(counted: Counted):
-    """As the table says; each look in vain for more work is left out."""
+    """As the table says; polls that find no more work are left out."""
     rows = [_HEAD]
     for name, size, said in (
         ("webhook of 545 KB", _SMALL, {}),

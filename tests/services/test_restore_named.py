@@ -123,7 +123,7 @@ async def test_only_new_tombstones_are_read(house: House, tmp_path: Path, thread
     )
     for key, earlier in zip((today, before), old, strict=True):
         objects[earlier] = objects.pop(key)
-        objects[earlier].body[:1] = b"["  # Whoever reads it finds it damaged.
+        objects[earlier].body[:1] = b"["  # A reader finds it damaged.
     ended = list[str]()
 
     async def end(house: House) -> None:

@@ -55,7 +55,7 @@ async def test_an_attempt_that_died_is_noted_by_the_next(house: House):
     await house.objects.put(orphan, b"x")
     assert await house.settle(recording_id) is State.AVAILABLE
     location = (await house.row(recording_id)).audio
-    # It is young: whoever wrote it may be about to name it.
+    # It is young: its writer may be about to name it.
     assert await replace(house.vault.jobs.sweep, scan_objects=0)() == 0
     await house.database.write(make_due)
     assert await aged(house) == 1

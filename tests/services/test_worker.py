@@ -68,7 +68,7 @@ async def test_workers_and_describers_are_as_many_as_the_settings_say(house: Hou
 
 
 async def test_a_backlog_is_claimed_without_a_look(house: House):
-    """After a claim that found a row the next one claims at once; after one in vain it looks first again."""
+    """After a claim that found a row the next one claims without a read; after an empty one it reads first again."""
     hint, calls = ClaimHint(), []
 
     class Noting:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.servers.media import Exchange, Script, head
 
-#: Seconds after which audio is no longer held: whoever held it has failed.
+#: Seconds after which audio is no longer held: its holder has failed.
 _PATIENCE = 60.0
 
 

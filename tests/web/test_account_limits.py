@@ -40,7 +40,7 @@ def account(limited: House) -> Tenant:
 
 
 def exhaust(house: House, tenant: Tenant) -> None:
-    """Use up what an account may send at once."""
+    """Use up an account's burst."""
 
     async def take() -> None:
         with suppress(TooMany):

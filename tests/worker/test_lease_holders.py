@@ -139,7 +139,7 @@ async def test_a_worker_takes_over_from_one_that_is_gone(
 
 
 async def test_a_new_process_on_sqlite_ends_all_leases(house: House, tmp_path: Path, threads: Threads):
-    """It holds the lock of the file, so whoever held leases is gone."""
+    """It holds the lock of the file, so every holder of leases is gone."""
     recording_id = (await house.announce()).recording_id or ""
     await claim(house.database)
     await house.database.write(lambda tx: tx.turns.claim("manifests", lease=LEASE))

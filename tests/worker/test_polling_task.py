@@ -1,4 +1,4 @@
-"""A task polls when it is woken, as many pollers as there are rows, and sleeps again after a poll in vain."""
+"""A task polls when it is woken, as many pollers as there are rows, and sleeps again after an empty poll."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -62,7 +62,7 @@ async def test_nothing_is_polled_without_a_signal():
 
 
 async def test_a_signal_wakes_as_many_pollers_as_it_names_rows():
-    """One row: one poller, which polls once more in vain. Three rows: three at once."""
+    """One row: one poller, whose second poll finds nothing. Three rows: three concurrently."""
     rows = Rows()
     task = PollingTask(work="test", step=rows.take, concurrency=4)
     async with running(task):
@@ -103,7 +103,7 @@ async def test_a_signal_while_every_poller_is_busy_is_not_lost():
 
 
 async def test_signals_that_a_busy_poller_serves_cause_no_further_polls():
-    """A hundred signals for rows that one poller takes: one poll in vain at the end, not a hundred."""
+    """A hundred signals for rows that one poller takes: one poll that finds nothing at the end, not a hundred."""
     rows = Rows()
     task = PollingTask(work="test", step=rows.take, concurrency=2)
     async with running(task):

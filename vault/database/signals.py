@@ -42,7 +42,7 @@ class Signal(NamedTuple):
     """Some work of one kind."""
 
     work: Work
-    #: How many pollers could begin at once, such as the number of rows.
+    #: How many pollers could work concurrently, such as the number of rows.
     number: int = 1
     #: Seconds until it is due. A later signal reaches only the process that committed.
     after: float = 0.0

@@ -43,10 +43,10 @@ MAXIMUM: Final = 10_000
 #: Seconds within which every key is unwrapped again, and after which an unused key leaves.
 _UNWRAPPED_AGAIN: Final = 3600.0
 _IDLE: Final = 3600.0
-#: Seconds between two looks for versions that another node has destroyed, and how far back each look goes.
+#: Seconds between two checks for versions that another node has destroyed, and how far back each check goes.
 _LOOK_EVERY: Final = 60.0
 _LOOK_BACK: Final = 600.0
-#: Refreshing unwraps so many keys at once, so that misses find the breaker's other slots.
+#: Refreshing unwraps so many keys concurrently, so that misses find the breaker's other slots.
 _AT_ONCE: Final = 2
 
 _OWN_KEY_UNUSABLE = "The account's own key cannot be used."

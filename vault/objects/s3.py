@@ -84,7 +84,7 @@ class S3Store:
     async def replace(self, key: str, body: bytes, *, first: bool = False) -> None:
         """Write a small object, and delete every older version of it.
 
-        ``first``: the key has no version yet. A repeated request may have left one, so it is looked for then.
+        ``first``: the key has no version yet. A repeated request may have left one, so it lists them then.
         """
         _, requests = await put_object(self.calls, self._full_key(key), body)
         if requests > 1 or not first:

@@ -1,4 +1,4 @@
-"""Work pauses while the object store is down: no attempt is used up, and nothing is fetched in vain."""
+"""Work pauses while the object store is down: no attempt is used up, and nothing is fetched that cannot be stored."""
 
 import asyncio
 

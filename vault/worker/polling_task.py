@@ -1,7 +1,7 @@
 """A task that does one kind of work in one process until it is stopped. It sleeps until it is woken.
 
 A poll costs a transaction, on every node, whether there is work or not. So a signal wakes as many pollers as it names
-rows, and a poller sleeps again after its first poll in vain.
+rows, and a poller sleeps again after its first poll that finds nothing.
 """
 
 import asyncio

@@ -83,7 +83,7 @@ class Schedule:
     async def _poll(self) -> bool:
         """Wake what is due, and set timers for what will be. Always returns False."""
         for task in self._tasks.values():
-            # The poll looks for each of them, which shows that somebody works.
+            # The poll covers each of them, which shows that somebody works.
             metrics.LOOKS.labels(task.work).inc()
         if self._recovery.on:
             self._wake_later(self.task.work, _RECOVERY_INTERVAL)

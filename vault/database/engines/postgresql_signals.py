@@ -92,7 +92,7 @@ class PostgresqlSignals(Signals):
                 self._listening.cancel()
                 await asyncio.wait({self._listening})
                 self._listening = None
-                # What a stopping worker gives back, other processes begin at once.
+                # What a stopping worker gives back, other processes begin immediately.
                 await self.flush()
 
     async def flush(self) -> None:

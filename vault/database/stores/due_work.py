@@ -1,8 +1,8 @@
 """When work of each kind is due, by one statement for all kinds: the slow poll of a worker.
 
 Workers are woken by signals (``vault/database/signals.py``). This finds what no signal announces: rows that become due
-by time, leases that expire, and work whose signal was lost. It may name work too early, never too late: whoever does
-the work checks again.
+by time, leases that expire, and work whose signal was lost. It may name work too early, never too late: the task
+checks again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

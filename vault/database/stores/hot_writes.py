@@ -44,7 +44,7 @@ _BY_SWITCH: Final = {
     "epoch": "a.epoch",
     "sealed_announcement": "CASE WHEN a.enabled THEN n.sealed_announcement END",
     "manifest_due": "n.manifest_due OR NOT a.enabled",
-    # A node's clock may be ahead of the database's: the row is due now, and its signal must not be in vain.
+    # A node's clock may be ahead of the database's: the row is due now, and a worker that is woken must find it.
     "not_before": f"least(n.not_before, {POSTGRESQL_NOW})",
     "source_not_before": f"least(n.source_not_before, {POSTGRESQL_NOW})",
 }

@@ -1,7 +1,7 @@
 """Recordings whose objects must be compared with their row, and what the rows name.
 
 An object is left over if a process died between creating it and naming it in the row, or if the row was shredded while
-a worker was writing. Whoever makes that possible notes the recording: a claim that follows another attempt, and
+a worker was writing. The change that makes that possible notes the recording: a claim that follows another attempt, and
 every change that deletes a recording's keys. So the sweep has nothing to do for an archive in which nothing changed.
 """
 

@@ -40,7 +40,7 @@ from vault.errors import LeaseLost
 
 #: The work that claims a row in a state; ingest claims the others.
 _CLAIMED_BY = {State.STORED: Work.DESCRIBE, State.ERASING: Work.REMOVE_ERASED}
-#: Rows that were woken begin within this time, so that they do not all begin at once.
+#: Rows that were woken begin within this time, so that they do not all begin together.
 WAKE_SPREAD = timedelta(seconds=30)
 #: Accounts whose queue ``backlog`` names.
 BACKLOG_ACCOUNTS = 1000

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass, fields
 
-#: Seconds' worth of requests that an account may send at once after a pause.
+#: Seconds' worth of requests that an account may send in a burst after a pause.
 BURST_SECONDS = 10
 #: Max accounts whose requests a process remembers: the one that sent the last one longest ago is forgotten first.
 MAX_ACCOUNTS = 10_000

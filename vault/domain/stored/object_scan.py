@@ -14,7 +14,7 @@ SCAN: Final = "object-scan"
 class ObjectScan:
     """One pass over the object store."""
 
-    #: None for a pass that must begin at once: the object store lost data, and may have old objects again.
+    #: None for a pass that must begin immediately: the object store lost data, and may have old objects again.
     began: datetime | None
     #: The last key compared.
     after: str = ""

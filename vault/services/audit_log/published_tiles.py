@@ -177,7 +177,7 @@ class PublishedLog:
         return Relation.BEHIND
 
     async def bundles(self, stored: StoredLog, start: int = 0) -> AsyncIterator[list[bytes]]:
-        """Yield the leaves of a log from ``start`` on, at most 256 at once; the anchor's leaves are last.
+        """Yield the leaves of a log from ``start`` on, at most 256 in a batch; the anchor's leaves are last.
 
         Files without such leaves are not read. Raises Tampered for a file that is too short or missing.
         """

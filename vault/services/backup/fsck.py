@@ -1,6 +1,6 @@
 """Compare the database's rows with the object store and report the differences.
 
-It is read-only, and works in parts, so that whoever runs it can keep the place and continue there. The vault may run
+It is read-only, and works in parts, so that its caller can keep the position and continue there. The vault may run
 meanwhile: every difference is checked again with the current row, so a recording that was erased or rewritten in
 between is not reported.
 """

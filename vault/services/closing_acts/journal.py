@@ -50,7 +50,7 @@ NOT_STORED: Final = (
 _PUT_TIMEOUT: Final = 10.0
 #: How long the node of an act has to put its object before another node does.
 _GRACE: Final = timedelta(seconds=5)
-#: When this process's worker looks whether the object was put, and for what can be settled.
+#: When this process's worker checks whether the object was put, and what can be settled.
 _WAKE_AFTER: Final = _GRACE + timedelta(seconds=1)
 #: Objects that the worker puts concurrently, and per step.
 _CONCURRENCY, _BATCH_SIZE = 8, 50

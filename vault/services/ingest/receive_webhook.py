@@ -48,7 +48,7 @@ class Webhooks:
     announce: Announce
     store_facts: StoreCallFacts
     limiter: AccountLimiter
-    #: Limits how many webhooks are processed at once, so that call starts and listeners find free threads.
+    #: Limits how many webhooks are processed concurrently, so that call starts and listeners find free threads.
     gate: FairGate
 
     async def receive(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:

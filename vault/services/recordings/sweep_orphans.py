@@ -208,7 +208,7 @@ def _is_gone(tx: Transaction, account_id: str, recording_id: str) -> bool:
     """Return whether the recording has a row and must have no manifest.
 
     An erasure that is in progress deletes its manifest itself, once its closing act is in the object store. While a
-    restore still looks for manifests that no event names, one may be newer than its row.
+    restore still searches for manifests that no event names, one may be newer than its row.
     """
     recording = tx.recordings.get(account_id, recording_id)
     if recording is None or recording.state in {State.AVAILABLE, State.ERASING}:

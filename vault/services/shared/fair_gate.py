@@ -1,6 +1,6 @@
 """A limit on concurrent work, with a fair order among accounts.
 
-Whoever waits, waits in the line of its account, and a free place goes to the next account in turn. So one account's
+A caller waits in the line of its account, and a free place goes to the next account in turn. So one account's
 line delays the others by one place at most, however long it is.
 """
 
@@ -16,7 +16,7 @@ MAX_WAITING = 4096
 
 
 class FairGate:
-    """At most ``places`` callers at once, and MAX_WAITING waiting ones."""
+    """At most ``places`` concurrent callers, and MAX_WAITING waiting ones."""
 
     def __init__(self, places: int, *, max_waiting: int = MAX_WAITING) -> None:
         """Start with all places free."""
@@ -37,7 +37,7 @@ class FairGate:
 
     async def _enter(self, account_id: str) -> None:
         if self._free:
-            # Whoever leaves passes its place on, so a free place means that nobody waits.
+            # A caller that leaves passes its place on, so a free place means that nobody waits.
             self._free -= 1
             return
         if self._waiting >= self._max_waiting:

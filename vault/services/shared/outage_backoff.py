@@ -10,7 +10,7 @@ from vault.jitter import RANDOM
 def backoff_after(error: Unavailable, attempts: int) -> timedelta:
     """Return the backoff after ``attempts`` attempts, the last of which ended with ``error``.
 
-    It is short where the error concerns every recording, because it ends for all at once. It grows where only one
+    It is short where the error concerns every recording, because it ends for all together. It grows where only one
     account or one recording is concerned: its owner may take days.
     """
     own = isinstance(error, (OwnKeyUnusable, RecordingMissing))

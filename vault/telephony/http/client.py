@@ -21,8 +21,8 @@ from vault.telephony.http.limits import Limits
 from vault.telephony.http.url import MediaUrl, host_matches, parse_authority, parse_media_url
 
 if importlib.util.find_spec("sniffio") is None:
-    # httpcore tries to import it for every lock of every request, which searches the whole path in vain: 4 ms of CPU
-    # for a download.
+    # httpcore tries to import it for every lock of every request, which searches the whole path: 4 ms of CPU for a
+    # download.
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 #: Bytes of one read of a response. Every read costs some 0.3 ms of CPU in httpcore, and 64 KiB is its default.
 httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 256 * 1024

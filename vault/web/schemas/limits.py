@@ -15,7 +15,7 @@ _Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=True)]
 class LimitsIn(Body):
     """An account's own limits; null or absent: the operator's default."""
 
-    #: Requests per second on one node, on average; ten seconds' worth may come at once.
+    #: Requests per second on one node, on average; a burst may have ten seconds' worth.
     requests_per_second: _Limit | None = None
     #: Bytes of uploads in progress on one node.
     bytes_in_flight: _Limit | None = None
