@@ -228,7 +228,7 @@ async def test_a_primary_that_stands_still_does_not_keep_the_node(monkeypatch: p
         await asyncio.gather(*(database.read(lambda tx: tx.now()) for _ in range(20)))
         pair.catch_up()
         monkeypatch.setattr(postgresql_call, "DEADLINE", 3.0)
-        monkeypatch.setattr(postgresql_calls, "_PING_SECONDS", 0.3)
+        monkeypatch.setattr(postgresql_calls, "PING_SECONDS", 0.3)
         pair.primary.freeze()
         pair.standby.promote()
         for call in (database.write, database.read):

@@ -22,6 +22,10 @@ _RETRYABLE_CODES: Final = {"40P01", "40001"}
 ATTEMPTS: Final = 6
 #: Seconds without an answer after which a connection is pinged before it is used.
 IDLE_SECONDS: Final = 1.0
+#: Timeout in seconds for that ping.
+PING_SECONDS: Final = 2.0
+#: Max calls that wait for a connection; further ones get Unavailable.
+_MAX_QUEUE_LENGTH: Final = 4096
 #: Max connections abandoned during a COMMIT that waits for a standby, per this many seconds.
 _MAX_ABANDONED, _ABANDONED_WINDOW_SECONDS = 12, 60.0
 #: Seconds for which the node is not ready after a write that did not end in time.
@@ -127,6 +131,12 @@ class Call:
             return Unavailable(
                 UNKNOWN if committing and not self.snapshot else NOTHING_DONE, cause="database"
             )
+
+
+def refuse_queue(length: int) -> None:
+    """Raise Unavailable if so many calls wait that another one must not join them."""
+    if length >= _MAX_QUEUE_LENGTH:
+        raise Unavailable("Too many calls wait for the database.", retry_after=1, cause="database")
 
 
 def is_retryable(cause: BaseException | None) -> bool:

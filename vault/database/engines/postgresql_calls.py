@@ -24,6 +24,7 @@ from vault.database.engines.postgresql_call import (
     ATTEMPTS,
     IDLE_SECONDS,
     NOTHING_DONE,
+    PING_SECONDS,
     UNKNOWN,
     Call,
     Faults,
@@ -31,6 +32,7 @@ from vault.database.engines.postgresql_call import (
     Phase,
     failure_of,
     is_retryable,
+    refuse_queue,
 )
 from vault.database.engines.postgresql_connection import VaultConnection, connect
 from vault.database.engines.postgresql_hot import HotConnections
@@ -49,10 +51,6 @@ _LOG = Log(__name__)
 #: Threads per lane, each with a connection. Urgent writes have their own, so the recording switch never queues
 #: behind many other writes. So have opens, which wait for the lock of the log's tree.
 LANES: dict[Lane, int] = {"write": 12, "urgent": 2, "read": 8, "tree": 1}
-#: Max calls that wait for a connection; further ones get Unavailable.
-_MAX_QUEUE_LENGTH = 4096
-#: Timeout in seconds for the ping of an idle connection before it is used.
-_PING_SECONDS = 2.0
 #: Seconds that running calls have when the database is closed; then their connections are cut.
 _CLOSE_SECONDS = 2.0
 
@@ -128,8 +126,8 @@ class PostgresqlCalls:
     async def _run_once(self, call: Call, function: Callable[[Connection], T], lane: Lane) -> T:
         if self._closed:
             raise Unavailable("The service is stopping.", cause="database")
-        if lane != "urgent" and len(self._running) >= _MAX_QUEUE_LENGTH:
-            raise Unavailable("Too many calls wait for the database.", retry_after=1, cause="database")
+        if lane != "urgent":
+            refuse_queue(len(self._running))
         self._running.add(call)
         future = self._threads[lane].submit(lambda: self._work(call, function, self._engines[lane]))
         future.add_done_callback(lambda _: self._running.discard(call))
@@ -234,7 +232,7 @@ class PostgresqlCalls:
         if driver.born < self.faults.distrusted_before:
             raise OutOfDate
         if time.monotonic() - driver.answered_at > IDLE_SECONDS or driver.has_input():
-            if not driver.answers(_PING_SECONDS):
+            if not driver.answers(PING_SECONDS):
                 self.faults.distrust()
                 raise OutOfDate
             driver.answered_at = time.monotonic()

@@ -20,10 +20,12 @@ from vault.database.engines.postgresql_call import (
     ATTEMPTS,
     IDLE_SECONDS,
     NOTHING_DONE,
+    PING_SECONDS,
     UNKNOWN,
     Faults,
     failure_of,
     is_retryable,
+    refuse_queue,
 )
 from vault.database.engines.postgresql_pipeline import (
     NotSent,
@@ -42,8 +44,6 @@ _LOG: Final = Log(__name__)
 READERS, WRITERS = 2, 8
 #: Calls on each connection of reads before another one is opened.
 _MANY_READS: Final = 8
-_MAX_QUEUE_LENGTH: Final = 4096
-_PING_SECONDS: Final = 2.0
 #: SQLSTATE of a prepared statement that the session does not have, or whose columns were changed by a migration.
 _STALE_STATEMENT: Final = {"26000", "0A000"}
 
@@ -124,8 +124,7 @@ class HotConnections:
     def _begin(self) -> float:
         if self._closed:
             raise Unavailable("The service is stopping.", cause="database")
-        if self._calls >= _MAX_QUEUE_LENGTH:
-            raise Unavailable("Too many calls wait for the database.", retry_after=1, cause="database")
+        refuse_queue(self._calls)
         self._calls += 1
         return time.monotonic() + postgresql_call.DEADLINE
 
@@ -247,7 +246,7 @@ class HotConnections:
                 connection.close()
                 return False
             idle = time.monotonic() - connection.answered_at > IDLE_SECONDS
-            if idle and not await connection.answers(_PING_SECONDS):
+            if idle and not await connection.answers(PING_SECONDS):
                 self._faults.distrust()
                 return False
         while True:

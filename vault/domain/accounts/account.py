@@ -45,6 +45,11 @@ class Switch:
     #: Author of the last change: an API key's id, or ``vault`` when the account was opened.
     changed_by: str
 
+    @property
+    def was_off(self) -> bool:
+        """Return whether it was ever off. If not, its history has no off period, and need not be read."""
+        return self.epoch > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchChange:

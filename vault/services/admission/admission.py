@@ -184,8 +184,7 @@ class Admission:
     ) -> Decision:
         """Decide by what this transaction sees; if the decision must stay true, the caller holds the account's lock."""
         switch = tx.accounts.switch(account_id)
-        # Switching off increments the epoch, so at epoch 0 the history has no off period.
-        looked_up = switch.epoch > 0 and epoch_at_receipt is not None
+        looked_up = switch.was_off and epoch_at_receipt is not None
         state = DecisionState(
             switch=switch,
             policy=tx.policies.current(account_id),

@@ -73,8 +73,8 @@ class Announce:
     async def _decide(
         self, account_id: str, stored: StoredFacts, known: CallContext, received_at: datetime
     ) -> Decision:
-        # With an epoch above 0 the history of the switch is needed too.
-        if stored.state is not None and stored.state.switch.epoch == 0:
+        # A switch that was off has a history, which the decision needs too.
+        if stored.state is not None and not stored.state.switch.was_off:
             return self.admission.decide_by(stored.state, known, received_at=received_at, epoch_at_receipt=0)
 
         def admit(tx: Transaction) -> Decision:

@@ -35,8 +35,7 @@ def _read(tx: Transaction, recording: Recording) -> tuple[CallRows, DecisionStat
     account_id, call_ref = recording.account_id, recording.call_ref
     account, switch = tx.accounts.with_switch(account_id)
     policy = tx.policies.current(account_id)
-    # Switching off increments the epoch, so at epoch 0 the history has no off period.
-    history = tx.accounts.switch_history(account_id) if switch.epoch > 0 else ()
+    history = tx.accounts.switch_history(account_id) if switch.was_off else ()
     rows = CallRows(
         facts=tx.call_facts.of_call(account_id, call_ref),
         consents=tx.consents.of_call(account_id, call_ref),
