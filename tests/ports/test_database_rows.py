@@ -21,6 +21,7 @@ from tests.support.database_rows import (
 from vault.database.interface import Database
 from vault.database.stores.api_keys import KeptAnswer
 from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.hot_reads import LINK, found_link
 from vault.domain.accounts.account import ApiKey, Connection
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Busy, NotFound
@@ -72,20 +73,24 @@ async def test_a_revoked_link_opens_nothing(database: Database):
             await opening(database, session(made), nonce)
     with pytest.raises(NotFound):
         await opening(database, session(link("rec_1")), b"1")
-    assert await database.read(lambda tx: tx.links.by_token(b"token")) == replace(made, revoked_at=NOW)
+    found = await database.read(lambda tx: tx.links.get("acct_a", made.id))
+    assert found == replace(made, revoked_at=NOW)
 
 
 async def test_links_are_found_by_their_account_alone(database: Database):
     """A link is read back as it was, by token, id and recording, and not by another account."""
     await open_account(database)
-    old, new = link("rec_1"), link("rec_1", created_at=NOW + timedelta(seconds=1), networks=())
+    recording_id = (await available(database)).id
+    old, new = link(recording_id), link(recording_id, created_at=NOW + timedelta(seconds=1), networks=())
     await database.write(lambda tx: (tx.links.insert(old, b"old"), tx.links.insert(new, b"new")))
-    assert await database.read(lambda tx: tx.links.by_token(b"old")) == old
+    by_token = found_link(await database.fetch(LINK, token_hash=b"old"))
+    assert by_token is not None
+    assert by_token.link == old
     assert await database.read(lambda tx: tx.links.get("acct_a", new.id)) == new
     assert await database.read(lambda tx: tx.links.get("acct_b", new.id)) is None
-    assert await database.read(lambda tx: tx.links.of_recording("acct_a", "rec_1")) == [new, old]
-    assert await database.read(lambda tx: tx.links.of_recording("acct_b", "rec_1")) == []
-    assert await database.read(lambda tx: tx.links.by_token(b"other")) is None
+    assert await database.read(lambda tx: tx.links.of_recording("acct_a", recording_id)) == [new, old]
+    assert await database.read(lambda tx: tx.links.of_recording("acct_b", recording_id)) == []
+    assert found_link(await database.fetch(LINK, token_hash=b"other")) is None
 
 
 async def test_event_pages_have_no_gap_and_no_repeat(database: Database):

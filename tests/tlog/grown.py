@@ -1,5 +1,7 @@
 """A tree grown leaf by leaf, its nodes kept as a database keeps them: each written once."""
 
+from base64 import b64encode
+
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier
 
@@ -30,3 +32,8 @@ class Grown:
 def numbered(count):
     """Return leaves that differ from each other, the first of them empty."""
     return [bytes([i % 256, i // 256])[: i and 2] for i in range(count)]
+
+
+def write_hash(index: int, hashed: bytes) -> bytes:
+    """Encode the line of a leaf of which only the hash is disclosed, as earlier releases wrote it for an account."""
+    return f"hash {index} {b64encode(hashed).decode()}\n".encode()

@@ -5,11 +5,11 @@ import base64
 import pytest
 
 from tests.support.rfc6962 import mth
-from tests.tlog.grown import Grown, numbered
+from tests.tlog.grown import Grown, numbered, write_hash
 from vault.errors import Invalid, Tampered
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
 from vault.tlog.hashing import EMPTY_ROOT, leaf_hash
-from vault.tlog.log_file import Head, read_head, verify_log, write_hash, write_head, write_leaf, write_node
+from vault.tlog.log_file import Head, read_head, verify_log, write_head, write_leaf, write_node
 from vault.tlog.note import Signer
 
 pytestmark = pytest.mark.faults

@@ -6,11 +6,11 @@ from itertools import pairwise
 import pytest
 
 from tests.support.rfc6962 import mth
-from tests.tlog.grown import Grown, numbered
+from tests.tlog.grown import Grown, numbered, write_hash
 from vault.errors import Invalid, Tampered
 from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
 from vault.tlog.hashing import leaf_hash
-from vault.tlog.log_file import read_head, verify_log, write_hash, write_head, write_leaf, write_subtree
+from vault.tlog.log_file import read_head, verify_log, write_head, write_leaf, write_subtree
 from vault.tlog.note import Signer
 from vault.tlog.tree import Frontier, Node, cover
 

@@ -56,11 +56,6 @@ def write_leaf(index: int, hashed: bytes, leaf: bytes) -> bytes:
     return f"leaf {index} {write_base64(hashed)} {write_base64(leaf)}\n".encode()
 
 
-def write_hash(index: int, hashed: bytes) -> bytes:
-    """Encode the line of a leaf of which only the hash is disclosed."""
-    return f"hash {index} {write_base64(hashed)}\n".encode()
-
-
 def write_node(node: Node) -> bytes:
     """Encode the line of a node that the entry before it completed."""
     return f"node {node.level} {node.index} {write_base64(node.hash)}\n".encode()

@@ -58,10 +58,6 @@ class LinkRows:
         values |= {"networks": list(link.networks), "token_hash": token_hash}
         self._db.execute(insert(links).values(values))
 
-    def by_token(self, token_hash: bytes) -> Link | None:
-        """Return the link with this token, also if it has expired."""
-        return self._first(links.c.token_hash == token_hash)
-
     def get(self, account_id: str, link_id: str) -> Link | None:
         """Return an account's link."""
         row = self._db.execute(_LINK, {"id": link_id, "account_id": account_id}).first()
@@ -165,10 +161,6 @@ class LinkRows:
         """Mark a session as settled; False if it was before."""
         mine = delete(unsettled_sessions).where(unsettled_sessions.c.session_id == session_id)
         return self._db.execute(mine).rowcount == 1
-
-    def _first(self, wanted: ColumnElement[bool]) -> Link | None:
-        row = self._db.execute(select(links).where(wanted)).first()
-        return None if row is None else _link(row)
 
 
 def _wanted(account_id: str, wanted: LinkFilter) -> ColumnElement[bool]:

@@ -10,11 +10,6 @@ from datetime import datetime
 from vault.database.transaction import Transaction
 
 
-def later(tx: Transaction, now: datetime) -> datetime:
-    """Return the later time, which decides whether something has expired."""
-    return max(now, tx.now())
-
-
 def earlier(tx: Transaction, now: datetime) -> datetime:
     """Return the earlier time, which decides whether something is old enough to be deleted."""
     return min(now, tx.now())
