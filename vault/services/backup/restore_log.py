@@ -120,9 +120,7 @@ class RestoreLog:
         return divergence, frontier.root()
 
     async def _common_size(self, anchored: StoredLog, size: int) -> int:
-        """Return a size up to which the anchored log and the database's have the same root: the largest, if the
-        published tiles are intact.
-        """  # noqa: D205 - one sentence
+        """Return a size at which both logs have the same root; if the published tiles are intact, the largest."""
         low, high = 0, min(size, anchored.checkpoint.size)
         try:
             if await self._same_root(anchored, high):
