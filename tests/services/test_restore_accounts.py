@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.services.test_account_object_histories import names_of, policy
 from tests.services.test_restore_rotated import versions_of
@@ -11,7 +11,9 @@ from tests.support.restoring import available, copied, empty_house, house_over, 
 from tests.support.rotation import ME, finish, rotate
 from tests.support.service_house import AUDIO, House
 from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.account_keys import month_keys
 from vault.database.schema.core import accounts
+from vault.domain.stored.manifest import location_of
 from vault.errors import NotFound
 from vault.thread_pools import Threads
 
@@ -49,19 +51,33 @@ async def test_an_object_that_lost_before_changes_nothing(house: House, tmp_path
         assert (await new.vault.consent_policy.read(lost)) is not None
 
 
+async def month_keys_of(house: House) -> set[str]:
+    """Return the ids of the account's month keys."""
+    query = select(month_keys.c.id).where(month_keys.c.account_id == house.account.id)
+    return set(await house.database.read(lambda tx: tx.connection.execute(query).scalars().all()))
+
+
 async def test_a_key_of_the_same_number_stays(house: House, tmp_path: Path, threads: Threads):
     """Both histories rotated the account's key: what was sealed since under one's own opens, and that is said."""
     await write_all(house)
     start = copied(house, tmp_path / "start")
     await rotate(house)
+    lost = await available(house, "rec-lost")
     await finish(house)
     await write_all(house)
     async with house_over(house, SqliteDatabase(start), threads) as new:
         await rotate(new)
         own = await available(new, "rec-own")
+        before = await month_keys_of(new)
         report = await new.vault.jobs.restore(actor="operator")
-        found = [line.partition(" of the lost")[0] for line in report.findings]
-        assert f"{house.account.id}: version 2 of its key" in found
+        # Nothing here opens month keys under the lost version 2, so none may be found to seal under.
+        assert await month_keys_of(new) == before
+        # The index key was under version 1, which the lost history destroyed, or under its own version 2.
+        assert {line.partition(" of the lost")[0] for line in report.findings} == {
+            f"{house.account.id}: version 2 of its key",
+            f"{location_of(house.account.id, lost)}: There is no such month key.",
+            f"{location_of(house.account.id, own)}: The wrapped key cannot be decrypted under this key and context.",
+        }
         assert await new.heard(own) == AUDIO
 
 

@@ -75,9 +75,12 @@ def _add_policies(db: DbConnection, known: AccountObject, *, newest: bool) -> li
 
 
 def add_keys(db: DbConnection, known: AccountObject) -> list[str]:
-    """Insert missing versions of the account's key; return those whose number has a different key."""
+    """Insert missing versions of the account's key, and what they wrap; return those whose number has another key.
+
+    What a version with another key wraps stays out: nothing here opens it, and new data would be sealed under it.
+    """
     account_id, k = known.account.id, account_keys.c
-    differ = []
+    differ: set[int] = set()
     for version, key in known.keys.items():
         row = {"account_id": account_id, "version": version, "wrapped_key": key}
         if insert_new(db, account_keys, row):
@@ -85,14 +88,16 @@ def add_keys(db: DbConnection, known: AccountObject) -> list[str]:
         else:
             stored = select(k.wrapped_key).where(k.account_id == account_id, k.version == version)
             if db.execute(stored).scalar() != key:
-                differ.append(f"version {version} of its key")
+                differ.add(version)
     for number, (wrapped, version) in known.detail_keys.items():
         row = {"account_id": account_id, "number": number, "wrapped_key": wrapped, "key_version": version}
-        insert_new(db, detail_keys, row)
-    if known.month_keys:
-        # Ids of two histories differ, so those of both stay.
-        insert_new(db, month_keys, *[row_of_month_key(account_id, key) for key in known.month_keys])
-    return differ
+        if version not in differ:
+            insert_new(db, detail_keys, row)
+    # Ids of two histories differ, so those of both stay.
+    usable = [key for key in known.month_keys if key.key_version not in differ]
+    if usable:
+        insert_new(db, month_keys, *[row_of_month_key(account_id, key) for key in usable])
+    return [f"version {version} of its key" for version in sorted(differ)]
 
 
 def _empty_again(db: DbConnection, account_id: str, version: int) -> None:
