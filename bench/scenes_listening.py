@@ -61,9 +61,9 @@ async def opens(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> 
     recording = await put_recording(vault, "opened", config["size"])
     database: Any = vault.database
     later = TreeLater(database.inner)
-    without: Any = replace(vault.sessions, database=replace(database, inner=later))
+    without: Any = replace(vault.open_links, database=replace(database, inner=later))
     (token,) = await share(vault, recording, 1)
-    opened = await vault.sessions.open(token, nonce="constant", address="127.0.0.1", agent="bench")
+    opened = await vault.open_links.open(token, nonce="constant", address="127.0.0.1", agent="bench")
     at_once: Any = OpenAtOnce(opened=opened)
     apps = {
         "in the tree": app_of(settings, vault),

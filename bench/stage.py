@@ -11,11 +11,11 @@ from tests.support.unlimited import UNLIMITED
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.transaction import Transaction
 from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.legal_rules.rule import RuleOverride
 from vault.domain.notices.notice import NoticeRequest
 from vault.domain.playback.link import DEFAULT_SESSIONS
 from vault.domain.recordings.recording import LEASE, Recording, State
 from vault.domain.recordings.transitions import ADMIT
-from vault.domain.rules.rules import RuleOverride
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.playback.links import LinkRequest
 from vault.services.service import Vault
@@ -107,7 +107,7 @@ async def share(vault: Vault, recording: Recording, count: int) -> list[str]:
 async def open_session(vault: Vault, recording: Recording) -> Listening:
     """Share a recording and open the link, as an admin and a listener do."""
     (token,) = await share(vault, recording, 1)
-    opened = await vault.sessions.open(token, nonce="bench", address="127.0.0.1", agent="bench")
+    opened = await vault.open_links.open(token, nonce="bench", address="127.0.0.1", agent="bench")
     size = recording.audio.size if recording.audio else 0
     session = opened.session.id
     return Listening(path=f"/s/{session}/audio", cookie=f"{session}={opened.secret.text}", size=size)

@@ -21,7 +21,7 @@ from vault.database.transaction import Transaction
 from vault.domain.ids import Token
 from vault.domain.playback.link import Session
 from vault.errors import VaultError
-from vault.services.playback.sessions import OpenedLink
+from vault.services.playback.open_links import OpenedLink
 from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES
 
 T = TypeVar("T")

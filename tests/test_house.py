@@ -233,7 +233,7 @@ def test_tests_mirror_the_house(room: str) -> None:
     """Every room has its tests in a folder of the same name."""
     # Commands and processes are started by the journeys. The worker only calls services, and is tested with them.
     elsewhere = {"cli": "journeys", "server": "journeys", "worker": "services"}
-    assert list((ROOT / "tests" / elsewhere.get(room, room)).glob("test_*.py"))
+    assert list((ROOT / "tests" / elsewhere.get(room, room)).rglob("test_*.py"))
 
 
 def test_no_folder_of_tests_imports_another() -> None:

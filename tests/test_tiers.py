@@ -52,3 +52,9 @@ def test_each_test_of_the_table_is_marked(request: pytest.FixtureRequest) -> Non
     assert [item.nodeid for item in unmarked if in_proofs(item.path)] == []
     if request.config.option.markexpr == "not proof":
         assert len(unmarked) == len(request.session.items)
+
+
+def test_tests_of_services_lie_by_subject() -> None:
+    """Each is in a folder that has the name of a package below vault/services."""
+    packages = {path.parent.name for path in (TESTS.parent / "vault/services").glob("*/__init__.py")}
+    assert {path.parent.name for path in FILES if TESTS / "services" in path.parents} <= packages

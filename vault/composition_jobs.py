@@ -11,7 +11,7 @@ from vault.services.backup.restore_recordings import RestoreRecordings
 from vault.services.backup.restore_unnamed import RestoreUnnamed
 from vault.services.backup.rewrite_store import RewriteStore
 from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
-from vault.services.backup.write_manifests import WriteManifests
+from vault.services.backup.write_due_manifests import WriteDueManifests
 from vault.services.closing_acts.journal import KeepJournal
 from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.ingest.describe_and_admit import Describe
@@ -47,7 +47,7 @@ def build_jobs(settings: Settings, adapters: Adapters, parts: Parts) -> Jobs:
         encrypt_clear_texts=_encrypt_clear_texts(adapters, parts),
         rewrap=_rewrap(adapters, parts),
         rewrap_root_key=_rewrap_root_key(adapters, parts),
-        write_manifests=traced(WriteManifests)(database=parts.database, objects=adapters.objects),
+        write_manifests=traced(WriteDueManifests)(database=parts.database, objects=adapters.objects),
         write_account_objects=_write_account_objects(adapters, parts),
         write_tombstones=traced(WriteTombstones)(database=parts.database, objects=adapters.objects),
         keep_journal=_keep_journal(adapters, parts),

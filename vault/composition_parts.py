@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from vault.circuit_breaker import CircuitBreaker
 from vault.database.interface import Database
+from vault.domain.legal_rules.rule import RuleBook
+from vault.domain.legal_rules.rule_book_loader import parse
 from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
-from vault.domain.rules.rule_book_loader import parse
-from vault.domain.rules.rules import RuleBook
 from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, RootKey

@@ -10,7 +10,7 @@ from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.connections import Connections
 from vault.services.accounts.idempotency import Idempotency
 from vault.services.accounts.limits import Limits
-from vault.services.accounts.recording_switch import RecordingSwitch
+from vault.services.accounts.switch_settings import SwitchSettings
 from vault.services.admission.quarantine import Quarantine
 from vault.services.audit_log.access_log import AccessLog
 from vault.services.audit_log.proofs import LogProofs
@@ -28,8 +28,8 @@ from vault.services.node.outages import Outages
 from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.links import Links
+from vault.services.playback.open_links import OpenLinks
 from vault.services.playback.player_view import Player
-from vault.services.playback.sessions import Sessions
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
 from vault.services.service import Vault
@@ -51,7 +51,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         api_keys=traced(ApiKeys)(database=parts.database, clock=adapters.clock),
         idempotency=traced(Idempotency)(database=parts.database, clock=adapters.clock),
         connections=_connections(settings, adapters, parts),
-        recording_switch=traced(RecordingSwitch)(database=parts.database, data_keys=parts.data_keys),
+        recording_switch=traced(SwitchSettings)(database=parts.database, data_keys=parts.data_keys),
         rules=traced(Rules)(rule_book=adapters.rule_book),
         consent_policy=_consent_policy(adapters, parts),
         notices=_notices(adapters, parts),
@@ -64,7 +64,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         recordings=_recordings(adapters, parts),
         quarantine=_quarantine(adapters, parts),
         links=_links(adapters, parts),
-        sessions=_sessions(adapters, parts),
+        open_links=_open_links(adapters, parts),
         audio=_audio(adapters, parts),
         player=_player(adapters, parts),
         access_log=_access_log(adapters, parts),
@@ -200,8 +200,8 @@ def _links(adapters: Adapters, parts: Parts) -> Links:
     )
 
 
-def _sessions(adapters: Adapters, parts: Parts) -> Sessions:
-    return traced(Sessions)(
+def _open_links(adapters: Adapters, parts: Parts) -> OpenLinks:
+    return traced(OpenLinks)(
         database=parts.database,
         clock=adapters.clock,
         data_keys=parts.data_keys,

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, text
 
 from tests.servers.postgresql import PostgresqlServer, name_of
 from tests.support.database_rows import open_account
-from vault.database.engines import postgresql_call
+from vault.database.engines import postgresql_job
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.core import accounts
 from vault.database.sql.compiled_statements import CompiledSelect
@@ -46,20 +46,20 @@ async def test_values_of_every_kind_arrive_as_they_are(postgresql: PostgresqlDat
     }  # fmt: skip
     one = HotText("SELECT :a, :b, :c, :d, :a", **{name: kinds[name] for name in "abcd"})
     many = HotText("SELECT * FROM unnest(:e, :f, :g, :h)", **{name: kinds[name] for name in "efgh"})
-    first, second = await postgresql._calls.hot().write([(one, given), (many, given)], guarded=True)
+    first, second = await postgresql._pool.hot().write([(one, given), (many, given)], guarded=True)
     assert first == [(*(given[name] for name in "abcd"), given["a"])]
     assert [list(column) for column in zip(*second, strict=True)] == [
         given["e"], [1, None, *[None] * 4], [b"\x00", b"", *[None] * 4], [True, *[None] * 5],
     ]  # fmt: skip
     with pytest.raises(Invalid):
-        await postgresql._calls.hot().write([(one, given | {"a": "\x00"})], guarded=True)
-    nothing = await postgresql._calls.hot().write([(one, dict.fromkeys("abcd"))], guarded=True)
+        await postgresql._pool.hot().write([(one, given | {"a": "\x00"})], guarded=True)
+    nothing = await postgresql._pool.hot().write([(one, dict.fromkeys("abcd"))], guarded=True)
     assert nothing == [[(None,) * 5]]
 
 
 async def test_a_write_is_one_transaction(postgresql: PostgresqlDatabase):
     """What fails takes the statements before it back, also those of the same message, and the connection stays good."""
-    hot = postgresql._calls.hot()
+    hot = postgresql._pool.hot()
     await hot.write([put("a"), put("b")], guarded=True)
     with pytest.raises(psycopg.IntegrityError):
         await hot.write([put("c"), put("a"), put("d")], guarded=True)
@@ -75,13 +75,13 @@ async def test_every_wait_has_an_end_and_a_statement_after_a_lock_sees_what_was_
     with psycopg.connect(migrated_url, autocommit=True) as other:
         name = name_of(migrated_url)
         other.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")  # type: ignore[arg-type]
-    (row,) = (await postgresql._calls.hot().write([(SHOW, {})], guarded=True))[0]
+    (row,) = (await postgresql._pool.hot().write([(SHOW, {})], guarded=True))[0]
     assert row[:2] == ("read committed", "5s")
     seen = HotText("SELECT count(*) FROM vault_metadata WHERE name = 'x'")
     with psycopg.connect(migrated_url) as holder:
         holder.execute("SELECT pg_advisory_xact_lock(7)")
         call = asyncio.ensure_future(
-            postgresql._calls.hot().write([(LOCK, {"key": 7}), (seen, {})], guarded=True)
+            postgresql._pool.hot().write([(LOCK, {"key": 7}), (seen, {})], guarded=True)
         )
         await asyncio.sleep(0.1)
         holder.execute("INSERT INTO vault_metadata VALUES ('x', '')")
@@ -93,7 +93,7 @@ async def test_reads_share_connections_and_are_repeated_when_one_breaks(
 ):
     """A hundred concurrent reads take two connections; all of them are answered although their connections are cut."""
     await open_account(postgresql)
-    hot = postgresql._calls.hot()
+    hot = postgresql._pool.hot()
     answers = await asyncio.gather(*(postgresql.fetch(ACCOUNT, id="acct_a") for _ in range(100)))
     assert [len(rows) for rows in answers] == [1] * 100
     assert len(hot._readers) <= 2
@@ -104,26 +104,26 @@ async def test_reads_share_connections_and_are_repeated_when_one_breaks(
 
 async def test_a_write_whose_connection_ends_is_unknown_and_not_repeated(postgresql: PostgresqlDatabase):
     """Nobody knows whether it was committed. Wrong: to send it again, as a read."""
-    hot = postgresql._calls.hot()
+    hot = postgresql._pool.hot()
     with pytest.raises(Unavailable) as told:
         await hot.write([put("a"), (END, {}), put("b")], guarded=True)
-    assert str(told.value) == postgresql_call.UNKNOWN
+    assert str(told.value) == postgresql_job.UNKNOWN
     assert await kept(postgresql, "a", "b") == []
     await hot.write([put("a")], guarded=True)
 
 
 async def test_a_deadline_ends_every_call(postgresql: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch):
     """A read says that nothing was done, a write that nobody knows; later calls have other connections."""
-    hot = postgresql._calls.hot()
+    hot = postgresql._pool.hot()
     await hot.write([put("a")], guarded=True)
     await hot.read((SHOW, {}), guarded=True)
-    monkeypatch.setattr(postgresql_call, "DEADLINE", 0.3)
+    monkeypatch.setattr(postgresql_job, "DEADLINE", 0.3)
     with pytest.raises(Unavailable) as told:
         await hot.read((SLEEP, {}), guarded=True)
-    assert str(told.value) == postgresql_call.NOTHING_DONE
+    assert str(told.value) == postgresql_job.NOTHING_DONE
     with pytest.raises(Unavailable) as told:
         await hot.write([(SLEEP, {}), put("b")], guarded=True)
-    assert str(told.value) == postgresql_call.UNKNOWN
+    assert str(told.value) == postgresql_job.UNKNOWN
     with pytest.raises(Unavailable, match="does not accept writes"):
         await postgresql.check()
     monkeypatch.undo()
@@ -135,7 +135,7 @@ async def test_writes_that_wait_have_a_bound_and_do_not_hold_up_reads(
     postgresql: PostgresqlDatabase, migrated_url: str
 ):
     """Twenty writes wait for one lock on eight connections; a read passes, and a cancelled caller frees its place."""
-    hot = postgresql._calls.hot()
+    hot = postgresql._pool.hot()
     with psycopg.connect(migrated_url) as holder:
         holder.execute("SELECT pg_advisory_xact_lock(7)")
         calls = [
@@ -156,7 +156,7 @@ async def test_writes_that_wait_have_a_bound_and_do_not_hold_up_reads(
 async def test_a_table_that_was_changed_meanwhile_is_read(postgresql: PostgresqlDatabase, migrated_url: str):
     """A prepared statement whose columns changed is prepared again. Wrong: every later read of it fails."""
     every = HotText("SELECT * FROM vault_metadata")
-    hot = postgresql._calls.hot()
+    hot = postgresql._pool.hot()
     await hot.write([put("a")], guarded=True)
     assert len((await hot.read((every, {}), guarded=True))[0]) == 2
     with psycopg.connect(migrated_url, autocommit=True) as other:
@@ -177,7 +177,7 @@ async def test_nothing_runs_on_a_history_that_was_not_checked(
             raise Unavailable("Behind.")
 
     postgresql.look = look
-    hot = postgresql._calls.hot()
+    hot = postgresql._pool.hot()
     await asyncio.gather(hot.write([put("a")], guarded=True), postgresql.fetch(ACCOUNT, id="x"))
     assert looks == ["look"]
     await asyncio.to_thread(postgresql_server.stop)
@@ -196,7 +196,7 @@ async def test_a_fetch_costs_one_statement_and_no_thread(postgresql: PostgresqlD
         for _ in range(20):
             await fresh.fetch(ACCOUNT, id="x")
         assert await _transactions(other, fresh) - before == 20 + 1
-    assert [threads._threads for threads in fresh._calls._threads.values()] == [[]] * 4
+    assert [threads._threads for threads in fresh._pool._threads.values()] == [[]] * 4
     fresh.close()
     with pytest.raises(Unavailable, match="stopping"):
         await fresh.fetch(ACCOUNT, id="x")
@@ -204,7 +204,7 @@ async def test_a_fetch_costs_one_statement_and_no_thread(postgresql: PostgresqlD
 
 async def _transactions(connection: psycopg.Connection, database: PostgresqlDatabase) -> int:
     flush = HotText("SELECT pg_stat_force_next_flush()")
-    await database._calls.hot().read((flush, {}), guarded=True)
+    await database._pool.hot().read((flush, {}), guarded=True)
     connection.execute("SELECT pg_stat_clear_snapshot()")
     row = connection.execute(
         "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
@@ -226,6 +226,6 @@ async def test_threads_do_not_ping_what_answered_just_now(postgresql: Postgresql
     process = await postgresql.write(run)
     assert await postgresql.write(run) == process
     assert pings == []
-    with psycopg.connect(postgresql._calls._url, autocommit=True) as other:
+    with psycopg.connect(postgresql._pool._url, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s)", (process,))
     assert await postgresql.write(run) != process

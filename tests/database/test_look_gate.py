@@ -76,7 +76,7 @@ async def test_a_failed_look_fails_calls_and_is_tried_again_a_second_later(
     postgresql: PostgresqlDatabase, look: Look, failure: Exception
 ):
     """Whatever it raises: nothing runs, within a second nobody looks again, and later it can succeed."""
-    clock = postgresql._calls.gate._clock = Clock()
+    clock = postgresql._pool.gate._clock = Clock()
     look.failure, ran = failure, []
     for now, looks in ((0.0, 1), (0.9, 1), (1.1, 2), (2.0, 2)):
         clock.now = now
@@ -96,12 +96,12 @@ async def test_a_look_that_is_cancelled_accepts_nothing(postgresql: PostgresqlDa
     call = asyncio.ensure_future(postgresql.write(lambda tx: tx.now()))
     while not look.waits:
         await asyncio.sleep(0.01)
-    looking = postgresql._calls.gate._checking
+    looking = postgresql._pool.gate._checking
     assert looking is not None
     looking.cancel()
     with pytest.raises(Unavailable):
         await call
-    assert postgresql._calls.gate._accepted is None
+    assert postgresql._pool.gate._accepted is None
 
 
 async def test_a_server_that_was_restarted_is_looked_at_before_the_next_call(

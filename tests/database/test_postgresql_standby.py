@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from tests.servers.postgresql_pair import PostgresqlPair, postgresql_pair, wait_for
-from vault.database.engines import postgresql_call, postgresql_calls
+from vault.database.engines import postgresql_job, postgresql_pool
 from vault.database.engines.migrate import check_postgresql, migrate_postgresql
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.errors import DatabaseUnfit, StartRefused, Unavailable
@@ -43,7 +43,7 @@ async def test_no_call_waits_for_a_standby_that_stands_still(
     Wrong: a deadline without the commit, or without the time in the queue.
     """
     await database.write(lambda tx: tx.now())
-    monkeypatch.setattr(postgresql_call, "DEADLINE", 3.0)
+    monkeypatch.setattr(postgresql_job, "DEADLINE", 3.0)
     pair.standby.freeze()
     try:
         writes = [asyncio.ensure_future(database.write(_note(f"stuck {n}", "x"))) for n in range(30)]
@@ -55,8 +55,8 @@ async def test_no_call_waits_for_a_standby_that_stands_still(
             ends = await asyncio.gather(*writes, return_exceptions=True)
         assert {type(one) for one in ends} == {Unavailable}
         said = {str(one) for one in ends}
-        assert said == {postgresql_call.UNKNOWN, postgresql_call.NOTHING_DONE}
-        assert str(ends[-1]) == postgresql_call.UNKNOWN
+        assert said == {postgresql_job.UNKNOWN, postgresql_job.NOTHING_DONE}
+        assert str(ends[-1]) == postgresql_job.UNKNOWN
         with pytest.raises(Unavailable, match="does not accept writes"):
             await database.check()
     finally:
@@ -64,7 +64,7 @@ async def test_no_call_waits_for_a_standby_that_stands_still(
     wait_for(lambda: pair.primary.ask(_WAITING) == 0)
     await database.write(_note("after", "x"))
     kept = await database.read(lambda tx: [n for n in range(30) if tx.metadata.get(f"stuck {n}")])
-    unknown = [n for n in range(30) if str(ends[n]) == postgresql_call.UNKNOWN]
+    unknown = [n for n in range(30) if str(ends[n]) == postgresql_job.UNKNOWN]
     assert kept == unknown, "what was said to be not done was done, or the other way round"
 
 
@@ -72,7 +72,7 @@ async def test_what_waits_on_the_server_has_a_bound(
     pair: PostgresqlPair, database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
 ):
     """However many writes come while the standby stands still, a node leaves few backends waiting behind it."""
-    monkeypatch.setattr(postgresql_call, "DEADLINE", 0.3)
+    monkeypatch.setattr(postgresql_job, "DEADLINE", 0.3)
     pair.standby.freeze()
     try:
         for round_ in range(4):
@@ -122,7 +122,7 @@ async def test_closing_does_not_wait_for_a_stuck_commit(pair: PostgresqlPair):
             await asyncio.sleep(0.02)
         await asyncio.to_thread(database.close)
         ends = await asyncio.gather(*calls, return_exceptions=True)
-        assert {str(one) for one in ends} == {postgresql_call.UNKNOWN}
+        assert {str(one) for one in ends} == {postgresql_job.UNKNOWN}
         with pytest.raises(Unavailable, match="stopping"):
             await database.read(lambda tx: tx.now())
     finally:
@@ -227,8 +227,8 @@ async def test_a_primary_that_stands_still_does_not_keep_the_node(monkeypatch: p
         await asyncio.gather(*(database.write(lambda tx: tx.now()) for _ in range(20)))
         await asyncio.gather(*(database.read(lambda tx: tx.now()) for _ in range(20)))
         pair.catch_up()
-        monkeypatch.setattr(postgresql_call, "DEADLINE", 3.0)
-        monkeypatch.setattr(postgresql_calls, "PING_SECONDS", 0.3)
+        monkeypatch.setattr(postgresql_job, "DEADLINE", 3.0)
+        monkeypatch.setattr(postgresql_pool, "PING_SECONDS", 0.3)
         pair.primary.freeze()
         pair.standby.promote()
         for call in (database.write, database.read):

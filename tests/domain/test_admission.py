@@ -10,7 +10,7 @@ from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.admission.decision import AdmissionInput, decide
 from vault.domain.consent.call_window import CallSpan, first_moment_off
 from vault.domain.consent.consent_event import ConsentPolicy
-from vault.domain.rules.rules import Rule, strictest
+from vault.domain.legal_rules.rule import Rule, strictest
 
 T0 = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.admission.decision import AdmissionInput, Place, decide
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
-from vault.domain.rules.rules import strictest
+from vault.domain.legal_rules.rule import strictest
 
 BOOK = packaged()
 T0 = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from vault.domain.admission.decision import decide
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy
 from vault.domain.consent.requirements import Need, missing
-from vault.domain.rules.rules import Rule, strictest
+from vault.domain.legal_rules.rule import Rule, strictest
 
 #: A rule of each kind, by what it asks.
 LENIENT = {"consent": "one"}

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packaged_rules import packaged
-from vault.domain.rules.explain import explain
-from vault.domain.rules.rule_book_loader import parse, read_place
-from vault.domain.rules.rules import Rule
+from vault.domain.legal_rules.explain import explain
+from vault.domain.legal_rules.rule import Rule
+from vault.domain.legal_rules.rule_book_loader import parse, read_place
 from vault.errors import Invalid
 
 HEADER = 'version = "2026.11.1"\nreviewed_on = 2026-11-01\n'

@@ -147,11 +147,11 @@ class Story:
         _, token = await self.ask(lambda: vault.links.create(self.account, self.fetched, wish, **_ME))
         nonce = secrets.token_hex(16)
         opened = await self.ask(
-            lambda: vault.sessions.open(token.text, nonce=nonce, address=None, agent="test")
+            lambda: vault.open_links.open(token.text, nonce=nonce, address=None, agent="test")
         )
 
         async def play() -> bytes:
-            found = await vault.sessions.find(opened.session.id, opened.secret.text)
+            found = await vault.open_links.find(opened.session.id, opened.secret.text)
             sound = await vault.audio.for_session(found.session, found.recording, found.keys)
             return b"".join([block async for block in await vault.audio.stream(sound, 0, sound.size)])
 

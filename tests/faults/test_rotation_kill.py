@@ -17,7 +17,7 @@ from vault.domain.stored.manifest import decode_manifest
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import parse_verifier
 
-# A crash at each write is tried without processes too: tests/services/test_rotation_races.py.
+# A crash at each write is tried without processes too: tests/services/key_rotation/test_rotation_races.py.
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.timeout(900),

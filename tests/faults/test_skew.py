@@ -19,7 +19,7 @@ from vault.domain.playback.link import session_length
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, NotFound
 from vault.services.playback.links import LinkRequest
-from vault.services.playback.sessions import OpenedLink
+from vault.services.playback.open_links import OpenedLink
 from vault.thread_pools import Threads
 from vault.tlog.checkpoint import open_checkpoint
 
@@ -101,7 +101,7 @@ async def _available(house: House) -> str:
 
 
 async def _open(house: House, token: str, nonce: str = "n") -> OpenedLink:
-    return await house.vault.sessions.open(token, nonce=nonce, address=None, agent="a browser")
+    return await house.vault.open_links.open(token, nonce=nonce, address=None, agent="a browser")
 
 
 async def _age(house: House, table: Any, column: str, row_id: str, by: timedelta) -> None:
@@ -119,7 +119,7 @@ async def test_a_link_that_is_over_opens_on_no_node(house: House, wrong: House) 
         await _age(house, links, "expires_at", link.id, timedelta(seconds=1 + number * 5))
         for node in (house, wrong):
             with pytest.raises(NotFound):
-                await node.vault.sessions.preview_link(token.text, address=None)
+                await node.vault.open_links.preview_link(token.text, address=None)
             with pytest.raises(NotFound):
                 await _open(node, token.text, f"{number}")
 
@@ -140,14 +140,14 @@ async def test_a_session_that_is_over_plays_on_no_node(house: House, wrong: Hous
     _, token = await house.vault.links.create(house.account.id, recording_id, _WISH, **_ME)
     for number in range(ages):
         opened = await _open(house, token.text, f"{number}")
-        found = await house.vault.sessions.find(opened.session.id, opened.secret.text)
+        found = await house.vault.open_links.find(opened.session.id, opened.secret.text)
         sounds = [
             (one, await one.vault.audio.for_session(found.session, found.recording)) for one in (house, wrong)
         ]
         await _age(house, sessions, "ends_at", found.session.id, timedelta(seconds=1 + number * 5))
         for node, sound in sounds:
             with pytest.raises(NotFound):
-                await node.vault.sessions.find(opened.session.id, opened.secret.text)
+                await node.vault.open_links.find(opened.session.id, opened.secret.text)
             with pytest.raises(NotFound):
                 await node.vault.audio.stream(sound, 0, sound.size)
 
@@ -171,13 +171,13 @@ async def test_what_a_node_behind_makes_is_not_over_already(house: House, wrong:
     recording_id = await _available(house)
     link, token = await wrong.vault.links.create(house.account.id, recording_id, _WISH, **_ME)
     assert link.expires_at > datetime.now(UTC) + _LIFE - timedelta(minutes=1)
-    await house.vault.sessions.preview_link(token.text, address=None)
+    await house.vault.open_links.preview_link(token.text, address=None)
     try:
         opened = await _open(wrong, token.text)
     except NotFound:
         # By the clock of a node that is far ahead the link is over, and none of its sessions is used up.
         opened = await _open(house, token.text)
-    found = await house.vault.sessions.find(opened.session.id, opened.secret.text)
+    found = await house.vault.open_links.find(opened.session.id, opened.secret.text)
     sound = await house.vault.audio.for_session(found.session, found.recording)
     assert b"".join([block async for block in await house.vault.audio.stream(sound, 0, sound.size)]) == AUDIO
 

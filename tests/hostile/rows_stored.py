@@ -12,10 +12,10 @@ from tests.support.fuzz_targets import _KEY as KEY
 from tests.support.fuzz_targets import _SIGNER as SIGNER
 from tests.support.fuzz_targets import TARGETS
 from vault.audio import containers, protocol, riff
+from vault.domain.legal_rules.rule_book_loader import read_place
 from vault.domain.notices.default_texts import PLACEHOLDER
 from vault.domain.notices.language import language_tag
 from vault.domain.notices.notice import _normalize
-from vault.domain.rules.rule_book_loader import read_place
 from vault.domain.stored import json_reader
 from vault.domain.stored.account_object import Envelope, decode_account, decode_envelope
 from vault.domain.stored.closing_acts import decode_act, decode_acts

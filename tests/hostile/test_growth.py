@@ -20,7 +20,7 @@ from tests.hostile.regexes import Site, hostile_strings, sites
 ROWS = [*rows_telephony.ROWS, *rows_web.ROWS, *rows_stored.ROWS]
 #: Places where a regex is made inside of a function, of what only it knows, and why that is no danger.
 LOCAL = {
-    "vault.domain.rules.rule_book_loader": "patterns of one literal character class, for the packaged rule book",
+    "vault.domain.legal_rules.rule_book_loader": "patterns of one literal character class, for the packaged rule book",
     "vault.simulator.twilio_api_provider": "the simulator's own server, which only the vault under test asks",
     "vault.simulator.providers.plivo.provider": "the simulator's own server, which only the vault under test asks",
 }
@@ -48,7 +48,7 @@ NOT_FOREIGN = {
     "vault.domain.stored.sealed_records:decode_details": _SEALED,
     "vault.domain.stored.sealed_records:decode_facts": _SEALED,
     "vault.domain.audit_log.replay:take": "leaves of the published log, whose tree was verified before",
-    "vault.domain.rules.rule_book_loader:_parse_file": _PACKAGED,
+    "vault.domain.legal_rules.rule_book_loader:_parse_file": _PACKAGED,
     "vault.domain.stored.store_rewrite:decode_look": _OWN_ROWS,
     "vault.domain.stored.store_rewrite:decode_rewrite": _OWN_ROWS,
     "vault.cli.store:_read_place": "a file that the operator's own command wrote",

@@ -15,8 +15,8 @@ from vault.audio import containers, riff
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery
+from vault.domain.legal_rules.rule_book_loader import read_place
 from vault.domain.notices.language import language_tag
-from vault.domain.rules.rule_book_loader import read_place
 from vault.domain.stored.account_object import decode_envelope
 from vault.domain.stored.closing_acts import Act, decode_act, decode_acts, encode_acts
 from vault.domain.stored.manifest import decode_manifest

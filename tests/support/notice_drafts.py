@@ -2,8 +2,8 @@
 
 from datetime import UTC, date, datetime
 
+from vault.domain.legal_rules.rule import Rule, RuleBook
 from vault.domain.notices.notice import Notice, NoticeRequest, text_digest
-from vault.domain.rules.rules import Rule, RuleBook
 
 MORNING = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 #: What an author says of a notice that is complete in every place.

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import vault
-from vault.domain.rules.rule_book_loader import parse
-from vault.domain.rules.rules import RuleBook
+from vault.domain.legal_rules.rule import RuleBook
+from vault.domain.legal_rules.rule_book_loader import parse
 
 FOLDER = Path(vault.__file__).parent / "domain" / "rule_book"
 

@@ -19,8 +19,8 @@ from tests.support.parties import CALLEE, CALLER
 from tests.support.service_house import House, new_house
 from vault.database.engines.migrate import migrate_postgresql
 from vault.database.engines.postgresql import PostgresqlDatabase
-from vault.database.engines.postgresql_calls import PostgresqlCalls
 from vault.database.engines.postgresql_pipeline import PipelinedConnection
+from vault.database.engines.postgresql_pool import PostgresqlPool
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.calls.call import CallFacts
 from vault.services.playback.links import LinkRequest
@@ -67,7 +67,7 @@ def _on_sqlite(database: SqliteDatabase, counts: Counts) -> Iterator[None]:
 
 @contextmanager
 def _on_postgresql(counts: Counts) -> Iterator[None]:
-    execute, submit, transact = psycopg.Cursor.execute, PipelinedConnection.submit, PostgresqlCalls._transact
+    execute, submit, transact = psycopg.Cursor.execute, PipelinedConnection.submit, PostgresqlPool._transact
 
     def counted_execute(cursor: Any, *given: Any, **how: Any) -> Any:
         # A new connection is looked at by a statement that is not prepared.
@@ -85,13 +85,13 @@ def _on_postgresql(counts: Counts) -> Iterator[None]:
 
     psycopg.Cursor.execute = counted_execute  # type: ignore[method-assign]
     PipelinedConnection.submit = counted_submit  # type: ignore[method-assign]
-    PostgresqlCalls._transact = counted_transact  # type: ignore[method-assign]
+    PostgresqlPool._transact = counted_transact  # type: ignore[method-assign]
     try:
         yield
     finally:
         psycopg.Cursor.execute = execute  # type: ignore[method-assign]
         PipelinedConnection.submit = submit  # type: ignore[method-assign]
-        PostgresqlCalls._transact = transact  # type: ignore[method-assign]
+        PostgresqlPool._transact = transact  # type: ignore[method-assign]
 
 
 async def _rows(house: House) -> AsyncIterator[tuple[str, *tuple[int, ...]]]:
@@ -137,12 +137,12 @@ async def _verbs(house: House) -> AsyncIterator[tuple[str, Verb]]:
 
     async def open_it(number: int) -> None:
         await database_settled(house)
-        opened.append(await vault.sessions.open(token.text, nonce=f"{number}", address=None, agent=""))
+        opened.append(await vault.open_links.open(token.text, nonce=f"{number}", address=None, agent=""))
 
     yield "open a link, and settle before", open_it
 
     async def play(_: int) -> None:
-        found = await vault.sessions.find(opened[0].session.id, opened[0].secret.text)
+        found = await vault.open_links.find(opened[0].session.id, opened[0].secret.text)
         sound = await vault.audio.for_session(found.session, found.recording, found.keys)
         assert [block async for block in await vault.audio.stream(sound, 100, sound.size)]
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
 from vault.domain.consent.consent_event import ConsentPolicy, Keys, Objection
+from vault.domain.legal_rules.rule import RuleOverride
 from vault.domain.notices.notice import Notice
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject, State
-from vault.domain.rules.rules import RuleOverride
 from vault.domain.stored.account_object import (
     AccountObject,
     Envelope,

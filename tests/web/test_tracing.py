@@ -118,7 +118,7 @@ def test_spans_name_routes_and_services_and_nobody(collector: Collector, tmp_pat
     names = {name for name, _, _ in spans}
     assert {
         "GET /s/{session}/audio", "POST /p/{token}/open", "PUT /v1/accounts/{account}", "GET no route",
-        "Uploads.store", "Attempt", "Describe", "Sessions.open", "AudioStreams.stream", "LogPublisher.sign",
+        "Uploads.store", "Attempt", "Describe", "OpenLinks.open", "AudioStreams.stream", "LogPublisher.sign",
         "SubprocessDescriber.describe", "read sqlite", "write sqlite",
     } <= names  # fmt: skip
     assert_work_is_linked(collector)

@@ -16,8 +16,8 @@ from vault.cli.operator import operate
 from vault.cli.rotate import rotate
 from vault.cli.store import backup, fsck, restore, rewrite_store
 from vault.domain.accounts.account import SCOPES
-from vault.domain.rules.explain import explain
-from vault.domain.rules.rule_book_loader import UNKNOWN, read_place
+from vault.domain.legal_rules.explain import explain
+from vault.domain.legal_rules.rule_book_loader import UNKNOWN, read_place
 from vault.domain.urls import is_loopback, split_url
 from vault.errors import StartRefused, VaultError
 from vault.settings import DEFAULT_PORT, Settings, read_settings

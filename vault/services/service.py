@@ -9,7 +9,7 @@ from vault.services.accounts.connections import Connections
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.accounts.idempotency import Idempotency
 from vault.services.accounts.limits import Limits
-from vault.services.accounts.recording_switch import RecordingSwitch
+from vault.services.accounts.switch_settings import SwitchSettings
 from vault.services.admission.quarantine import Quarantine
 from vault.services.audit_log.access_log import AccessLog
 from vault.services.audit_log.log_publisher import LogPublisher
@@ -18,7 +18,7 @@ from vault.services.backup.fsck import Fsck
 from vault.services.backup.restore import Restore
 from vault.services.backup.rewrite_store import RewriteStore
 from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
-from vault.services.backup.write_manifests import WriteManifests
+from vault.services.backup.write_due_manifests import WriteDueManifests
 from vault.services.closing_acts.check_recovery import RecoveryCheck
 from vault.services.closing_acts.journal import KeepJournal
 from vault.services.consent.call_documents import CallDocuments
@@ -42,8 +42,8 @@ from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.close_sessions import EndSessions
 from vault.services.playback.links import Links
+from vault.services.playback.open_links import OpenLinks
 from vault.services.playback.player_view import Player
-from vault.services.playback.sessions import Sessions
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
 from vault.services.recordings.remove_erased import RemoveErased
@@ -83,7 +83,7 @@ class Jobs:
     #: Rewrap every key under a new root key.
     rewrap_root_key: RewrapRootKey
     #: Write recordings, accounts and tombstones to the object store, for a restore.
-    write_manifests: WriteManifests
+    write_manifests: WriteDueManifests
     write_account_objects: WriteAccountObjects
     write_tombstones: WriteTombstones
     #: Put and settle the objects of closing acts.
@@ -111,7 +111,7 @@ class Vault:
     #: Connect an account to telephony platforms; list, show and delete its connections.
     connections: Connections
     #: Set the recording switch of an account; read it and its history.
-    recording_switch: RecordingSwitch
+    recording_switch: SwitchSettings
     #: Show the shipped recording rules by place.
     rules: Rules
     #: Read and set the consent policy of an account.
@@ -137,7 +137,7 @@ class Vault:
     #: Create, list and revoke time-limited links to recordings.
     links: Links
     #: Open links, and find, check and resume the sessions that they open.
-    sessions: Sessions
+    open_links: OpenLinks
     #: Find the playable audio of a recording, and stream it.
     audio: AudioStreams
     #: Show the call details and the waveform to a listener.

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from vault import metrics
 from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.migrate import check_schema
-from vault.database.engines.postgresql_call import DEADLINE, UNKNOWN
-from vault.database.engines.postgresql_calls import Lane, PostgresqlCalls
+from vault.database.engines.postgresql_job import DEADLINE, UNKNOWN
 from vault.database.engines.postgresql_pipeline import Rows, Step
+from vault.database.engines.postgresql_pool import Lane, PostgresqlPool
 from vault.database.signals import Signal, Signals, Work
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.stores.add_fact import AddedFact, NewFact, add_fact_steps, added_fact
@@ -39,12 +39,12 @@ APPEND_DELAY = 0.2
 
 
 class PostgresqlRows:
-    """The database port over ``calls``; ``guarded``: only on connections whose history was checked."""
+    """The database port over ``pool``; ``guarded``: only on connections whose history was checked."""
 
-    def __init__(self, calls: PostgresqlCalls, *, guarded: bool) -> None:
-        """Use the threads and connections of ``calls``."""
-        self._calls = calls
-        self.signals: Signals = calls.signals
+    def __init__(self, pool: PostgresqlPool, *, guarded: bool) -> None:
+        """Use the threads and connections of ``pool``."""
+        self._pool = pool
+        self.signals: Signals = pool.signals
         self._guarded = guarded
         self._announcements: MicroBatch[NewRecording, Announced] = MicroBatch(self._announce_group)
         #: One batch at a time, because each holds the lock of the log's tree.
@@ -98,7 +98,7 @@ class PostgresqlRows:
     async def check(self) -> None:
         """Check the server's schema version. Raises StartRefused, and Unavailable, also while writes hang."""
         await self._call(check_schema, lane="read")
-        self._calls.faults.refuse_stuck()
+        self._pool.faults.refuse_stuck()
 
     async def scrub(self) -> bool:
         """Do nothing: old row versions are removed by VACUUM, which a transaction cannot run."""
@@ -122,13 +122,13 @@ class PostgresqlRows:
         return await self._call(lambda connection: open_group(connection, batch), lane="tree")
 
     async def _hot_read(self, step: Step) -> Rows:
-        return await self._calls.hot().read(step, guarded=self._guarded)
+        return await self._pool.hot().read(step, guarded=self._guarded)
 
     async def _hot_write(self, steps: Sequence[Step]) -> list[Rows]:
-        return await self._calls.hot().write(steps, guarded=self._guarded)
+        return await self._pool.hot().write(steps, guarded=self._guarded)
 
     async def _call(self, function: Callable[[Connection], T], *, lane: Lane) -> T:
-        return await self._calls.run(function, lane=lane, guarded=self._guarded)
+        return await self._pool.run(function, lane=lane, guarded=self._guarded)
 
 
 class PostgresqlDatabase(PostgresqlRows):
@@ -139,9 +139,9 @@ class PostgresqlDatabase(PostgresqlRows):
 
         Raises StartRefused for a URL that cannot be parsed.
         """
-        super().__init__(PostgresqlCalls(url), guarded=True)
+        super().__init__(PostgresqlPool(url), guarded=True)
         #: The same port for the check itself: its calls run before ``look`` has returned.
-        self.unguarded = PostgresqlRows(self._calls, guarded=False)
+        self.unguarded = PostgresqlRows(self._pool, guarded=False)
 
     @property
     def look(self) -> Callable[[], Awaitable[None]] | None:
@@ -150,16 +150,16 @@ class PostgresqlDatabase(PostgresqlRows):
         It works on ``unguarded``, and raises if calls must not run: they raise Unavailable then, and the check
         runs again after one second at the earliest.
         """
-        return self._calls.gate.look
+        return self._pool.gate.look
 
     @look.setter
     def look(self, look: Callable[[], Awaitable[None]] | None) -> None:
         """Set the check; it also runs again for servers accepted before."""
-        self._calls.gate.look = look
+        self._pool.gate.look = look
 
     def close(self) -> None:
         """Wait up to two seconds for running calls, disconnect the rest, and close the connections."""
-        self._calls.close()
+        self._pool.close()
 
 
 async def _within_deadline(row: Awaitable[T]) -> T:

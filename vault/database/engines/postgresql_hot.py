@@ -1,7 +1,7 @@
 """The hot statements of PostgreSQL: sent by the event loop itself, each call one message and one transaction.
 
 Reads share a few connections, because none of them waits for a lock; each is a transaction of its own. A write has its
-connection to itself until its outcome is known. The rules are those of ``postgresql_calls``: only connections with an
+connection to itself until its outcome is known. The rules are those of ``postgresql_pool``: only connections with an
 accepted history, a deadline for every call, and an unknown outcome is said to be unknown. A connection that broke is
 replaced, and a read is then repeated once.
 """
@@ -14,9 +14,9 @@ from typing import Final
 
 import psycopg
 
-from vault.database.engines import postgresql_call
+from vault.database.engines import postgresql_job
 from vault.database.engines.connection_check import ConnectionCheck, ConnectionNotChecked, OutOfDate
-from vault.database.engines.postgresql_call import (
+from vault.database.engines.postgresql_job import (
     ATTEMPTS,
     IDLE_SECONDS,
     NOTHING_DONE,
@@ -126,7 +126,7 @@ class HotConnections:
             raise Unavailable("The service is stopping.", cause="database")
         refuse_queue(self._calls)
         self._calls += 1
-        return time.monotonic() + postgresql_call.DEADLINE
+        return time.monotonic() + postgresql_job.DEADLINE
 
     def _end_stale(self, connection: PipelinedConnection, error: psycopg.Error) -> bool:
         """Close the connection if its prepared statements cannot be used any more; return whether it was so."""

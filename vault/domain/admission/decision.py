@@ -13,8 +13,8 @@ from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.consent.call_window import CallSpan, first_moment_off
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Mode, Objection, Party
 from vault.domain.consent.requirements import Need, Position, missing
+from vault.domain.legal_rules.rule import Demand
 from vault.domain.reason import Reason
-from vault.domain.rules.rules import Demand
 from vault.rfc3339 import write_rfc3339
 
 #: ``quarantine`` makes it inaudible until an admin has decided; ``refuse`` is permanent.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from vault.domain.rules.rules import RuleOverride
+from vault.domain.legal_rules.rule import RuleOverride
 
 Party = Literal["caller", "callee", "agent"]
 Answer = Literal["announced", "accepted", "declined", "withdrawn"]

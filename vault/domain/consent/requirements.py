@@ -11,8 +11,8 @@ from typing import Literal
 
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import MODES, ConsentEvent, ConsentPolicy, Mode, Party
+from vault.domain.legal_rules.rule import CONSENTS, Consent, Demand
 from vault.domain.reason import Reason
-from vault.domain.rules.rules import CONSENTS, Consent, Demand
 
 #: Required position of the notice relative to the recording.
 Position = Literal["any", "before", "inside", "before_and_inside"]

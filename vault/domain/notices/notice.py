@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Literal
 
 from vault.domain.consent.consent_event import MODES, Mode, NoticeVersion, Party
+from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.notices.language import base_language
-from vault.domain.rules.rules import RuleBook
 from vault.errors import Invalid
 
 #: How a notice requests consent, from the mildest to the strictest; see ``consent_event.MODES``.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from vault.domain.consent.consent_event import ConsentPolicy, Keys, MissingEvidence, Mode, Withdrawal
-from vault.domain.rules.rules import Consent, RuleOverride
+from vault.domain.legal_rules.rule import Consent, RuleOverride
 from vault.domain.stored.json_reader import Fields
 from vault.rfc3339 import write_rfc3339_unchanged
 

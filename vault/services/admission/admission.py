@@ -20,7 +20,7 @@ from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct, outside_parties
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection, Party
-from vault.domain.rules.rules import Demand, Rule, RuleBook, strictest
+from vault.domain.legal_rules.rule import Demand, Rule, RuleBook, strictest
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import decode_event
 from vault.ports.keys import KeyRing

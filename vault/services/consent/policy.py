@@ -10,7 +10,7 @@ from vault.database.stores.clear_texts import SEALED_WORDS
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import ConsentPolicy
-from vault.domain.rules.rules import RuleBook, RuleOverride
+from vault.domain.legal_rules.rule import RuleBook, RuleOverride
 from vault.errors import Busy, Invalid, Refused
 from vault.ports.clock import Clock
 from vault.services.shared.account_data_keys import AccountDataKeys

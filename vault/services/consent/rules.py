@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.domain.rules.rule_book_loader import read_place
-from vault.domain.rules.rules import Rule, RuleBook
+from vault.domain.legal_rules.rule import Rule, RuleBook
+from vault.domain.legal_rules.rule_book_loader import read_place
 from vault.errors import Invalid, NotFound
 
 

@@ -1,7 +1,7 @@
 """Write the manifest of a recording that was just admitted, while its lease goes on.
 
 Nobody else writes it under the lease, so it has no older version and one request is enough. Whatever goes wrong
-leaves it due, and the job (services/backup/write_manifests.py) writes it once the lease is over or released.
+leaves it due, and the job (services/backup/write_due_manifests.py) writes it once the lease is over or released.
 """
 
 import asyncio

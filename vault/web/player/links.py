@@ -38,7 +38,7 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
         left = resumed[0].ends_at - request.app.state.clock()
         return page("continue.html", session=resumed[0].id, left=length(max(0.0, left.total_seconds())))
     try:
-        link = await vault.sessions.preview_link(token, address=address)
+        link = await vault.open_links.preview_link(token, address=address)
         if link.kind == "player":
             return page("link.html", token=token, nonce=secrets.token_urlsafe(16))
     except NotFound:
@@ -48,10 +48,10 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
     try:
         if request.method == "HEAD":
             # Same headers as GET, but it opens no session and uses nothing up.
-            link, recording = await vault.sessions.preview_media(token, address=address)
+            link, recording = await vault.open_links.preview_media(token, address=address)
             sound = await vault.audio.for_preview(link, recording)
         else:
-            session, recording = await vault.sessions.open_media(
+            session, recording = await vault.open_links.open_media(
                 token, address=address, agent=_agent(request)
             )
             sound = await vault.audio.for_session(session, recording)
@@ -76,7 +76,7 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
         raise Invalid("The form must have one field: nonce.", field="nonce") from error
     nonce = form.get("nonce", [secrets.token_urlsafe(16)])[0][:128]
     try:
-        opened = await vault.sessions.open(
+        opened = await vault.open_links.open(
             token, nonce=nonce, address=client_address(request), agent=_agent(request)
         )
     except NotFound:
@@ -105,7 +105,7 @@ async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Sessi
     # Browsers send the newest last.
     cookies = list(cookies_from(request, prefix).items())[-_MAX_SESSIONS_CHECKED:]
     newest = {name.removeprefix("__Host-"): secret for name, secret in cookies}
-    return await vault.sessions.resume(token, newest)
+    return await vault.open_links.resume(token, newest)
 
 
 def _agent(request: Request) -> str:

@@ -65,7 +65,7 @@ async def get_session_waveform(request: Request, vault: TheVault, session: Sessi
 @router.get("/state", openapi_extra=SESSION)
 async def get_session_state(request: Request, vault: TheVault, session: SessionId) -> SessionOut:
     """Show whether the session is open, and if not, why. The player polls this while it is open."""
-    found, state = await vault.sessions.state(session, _secret(request, session))
+    found, state = await vault.open_links.state(session, _secret(request, session))
     return SessionOut.of(found, state, now=request.app.state.clock())
 
 
@@ -80,4 +80,4 @@ def _secret(request: Request, session_id: str) -> str:
 
 
 async def _session(request: Request, vault: TheVault, session_id: str) -> FoundSession:
-    return await vault.sessions.find(session_id, _secret(request, session_id))
+    return await vault.open_links.find(session_id, _secret(request, session_id))

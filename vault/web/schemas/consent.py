@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from vault.domain.consent import consent_event as nouns
-from vault.domain.rules.rules import Consent, RuleOverride
+from vault.domain.legal_rules.rule import Consent, RuleOverride
 from vault.services.consent.objections import ObjectionView
 from vault.web.schemas.base import Body, Flag, MomentOut, Text
 

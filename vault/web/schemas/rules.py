@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from vault.domain.rules import rules as nouns
-from vault.domain.rules.explain import explain
+from vault.domain.legal_rules import rule as nouns
+from vault.domain.legal_rules.explain import explain
 
 
 class RuleOut(BaseModel):

@@ -1,0 +1,94 @@
+"""A comparison works in parts, and on several objects concurrently; the command keeps the place between two parts."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.services.backup.test_fsck import checked, damage
+from tests.support.restoring import available, write_all
+from tests.support.service_house import House
+from vault.cli import store
+from vault.domain.progress import no_progress
+from vault.errors import Invalid, Unavailable
+from vault.services.backup.fsck import FsckPlace, FsckResult
+from vault.settings import read_settings
+
+
+async def test_it_continues_where_it_was(house: House, monkeypatch: pytest.MonkeyPatch):
+    """Each part compares a bounded number from the place on; together they are the whole comparison."""
+    monkeypatch.setattr("vault.services.backup.fsck._PART", 2)
+    ids = sorted([await available(house, f"rec-{number}", call_ref=f"call-{number}") for number in range(5)])
+    await write_all(house)
+    begins = [await damage(house, "missing manifest", one) for one in (ids[0], ids[4])]
+    verb = replace(house.vault.jobs.fsck, grace=-timedelta(days=1))
+    whole = await verb(sample=3, rate=0)
+    place, parts = FsckPlace(), list[FsckResult]()
+    while place.stage != "done":
+        parts.append(await verb.part(place, sample=3, rate=0))
+        place = FsckPlace(**json.loads(json.dumps(asdict(parts[-1].place))))
+    assert [part.recordings for part in parts[:3]] == [2, 2, 1]
+    assert all(part.objects <= 8 for part in parts)
+    assert sum(part.opened for part in parts) == whole.opened == 3
+    findings = [finding for part in parts for finding in part.findings]
+    assert findings == whole.findings
+    assert [finding.startswith(begin) for finding, begin in zip(findings, begins, strict=True)] == [
+        True,
+        True,
+    ]
+
+
+async def test_several_are_compared_at_once(house: House):
+    """The object store's answers are waited for together."""
+    for number in range(5):
+        await available(house, f"rec-{number}", call_ref=f"call-{number}")
+    await write_all(house)
+    running, most, size = 0, 0, house.objects.size
+
+    async def slow(key: str) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        # Every read of a row takes some steps of the loop, so the others arrive here meanwhile.
+        await asyncio.sleep(0.05)
+        running -= 1
+        return await size(key)
+
+    house.objects.size = slow  # type: ignore[method-assign]
+    assert (await checked(house, sample=0)).findings == []
+    assert most > 1
+
+
+async def test_the_command_keeps_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """After a crash it continues with what it has counted; another file is refused."""
+    asked, file = list[Any](), tmp_path / "place"
+    stages = {None: "accounts", "accounts": "objects", "objects": "done"}
+
+    async def answer(_command: str, arguments: Any, _progress: Any) -> Any:
+        place = arguments["place"]
+        asked.append(place)
+        if len(asked) == 2:
+            raise Unavailable("The server went away.")
+        stage = stages[place.get("stage")]
+        return {"recordings": 2, "opened": 1, "objects": 3, "findings": [stage], "place": {"stage": stage}}
+
+    @asynccontextmanager
+    async def operating(_settings: Any) -> AsyncIterator[Any]:
+        yield answer
+
+    monkeypatch.setattr(store, "operating", operating)
+    options = {"sample": 1, "rate": 0}
+    with pytest.raises(Unavailable):
+        await store._fsck(read_settings({}), options, file, no_progress)
+    found = await store._fsck(read_settings({}), options, file, no_progress)
+    assert asked == [{}, {"stage": "accounts"}, {"stage": "accounts"}, {"stage": "objects"}]
+    assert (found["recordings"], found["findings"]) == (6, ["accounts", "objects", "done"])
+    file.write_text("{}")
+    with pytest.raises(Invalid, match="position"):
+        await store._fsck(read_settings({}), options, file, no_progress)

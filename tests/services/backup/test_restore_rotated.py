@@ -1,0 +1,98 @@
+"""Restoring where the account's key was rotated: by the new version, and never by one that was destroyed."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete
+
+from tests.services.backup.test_restore import off
+from tests.support.restoring import available, copied, empty_house, house_over, write_all
+from tests.support.rotation import before_months, rotate, step
+from tests.support.service_house import AUDIO, House
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.core import recordings
+from vault.domain.recordings.recording import State
+from vault.errors import NotFound
+from vault.services.playback.links import LinkRequest
+from vault.thread_pools import Threads
+
+
+async def rotated(house: House) -> None:
+    """Rotate the account's key to its end: version 1 is destroyed."""
+    await rotate(house)
+    for _ in range(6):
+        await step(house)
+    with pytest.raises(NotFound):
+        await house.database.read(lambda tx: tx.accounts.wrapped_key(house.account.id, 1))
+
+
+async def versions_of(house: House) -> set[int]:
+    """Return the versions of the account's key that the database has."""
+    known = await house.database.read(lambda tx: tx.account_objects.read(house.account.id))
+    return set(known.keys)
+
+
+async def test_a_rotated_key_comes_back_alone(house: House, tmp_path: Path, threads: Threads):
+    """The bucket has the new version and no copy of the old one; recordings of before and after play."""
+    before = await available(house, "rec-1")
+    await rotated(house)
+    after = await available(house, "rec-2", call_ref="call-2")
+    await write_all(house)
+    async with empty_house(house, tmp_path / "new", threads) as new:
+        assert (await new.vault.jobs.restore(actor="operator")).findings == []
+        assert await versions_of(new) == {2}
+        for one in (before, after):
+            assert await new.heard(one) == AUDIO
+        assert await new.announce("rec-3")
+
+
+async def test_an_old_copy_forgets_a_version_that_was_destroyed(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """Its rows are brought under the new version by their manifests; what only the old one opens goes."""
+    said = {"from": "+4915112345678", "to": "+33612345678"}
+    before = await available(house, "rec-1", **said)
+    wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
+    await house.vault.links.create(house.account.id, before, wish, actor="key_test")
+    waiting = (await house.announce("rec-2", call_ref="call-2")).recording_id
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    await house.vault.recordings.erase(house.account.id, waiting, actor="key_test")
+    await house.settle(waiting)
+    for key in [key for key in house.objects.objects if key.startswith("tombstones/")]:
+        del house.objects.objects[key]
+    await rotated(house)
+    await off(house)
+    await write_all(house)
+    async with house_over(house, SqliteDatabase(old), threads) as new:
+        assert await versions_of(new) == {1}
+        assert (await new.vault.jobs.restore(actor="operator")).findings == []
+        assert await versions_of(new) == {2}
+        assert await new.heard(before) == AUDIO
+        view = await new.vault.recordings.read(new.account.id, before)
+        assert (view.facts.caller, view.facts.callee) == ("+4915112345678", "+33612345678")
+        assert await new.vault.links.list(new.account.id, before) == []
+        assert await new.keys_gone(waiting)
+
+
+async def test_what_only_a_destroyed_version_opens_is_given_up(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """A recording was on its way in the old copy, and the log does not say what became of it: failed, and said."""
+    waiting, month = [(await house.announce(f"rec-{number}")).recording_id for number in (1, 2)]
+    await before_months(house, but=month)
+    await house.set(waiting, not_before=datetime(2100, 1, 1, tzinfo=UTC))
+    old = copied(house, tmp_path / "old")
+    await house.database.write(lambda tx: tx.connection.execute(delete(recordings)) and None)
+    await rotated(house)
+    await write_all(house)
+    async with house_over(house, SqliteDatabase(old), threads) as new:
+        report = await new.vault.jobs.restore(actor="operator")
+        # The rotation has wrapped the month key again, so the other recording goes on.
+        assert await new.settle(month) is State.AVAILABLE
+        assert [
+            line.startswith(f"{house.account.id}: 1 recordings in flight") for line in report.findings
+        ] == [True]
+        assert await new.state(waiting) is State.FAILED
+        assert await new.keys_gone(waiting)

@@ -1,0 +1,85 @@
+"""Set and read the recording switch: its effect begins with the commit of the transaction that sets it.
+
+What it forbids is decided in vault/domain/admission/decision.py, at call start, receipt and the gate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.accounts.account import Switch, SwitchChange
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.errors import NotFound, Unavailable
+from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
+from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchSettings:
+    """Set and read the recording switch of an account, and its history."""
+
+    database: Database
+    data_keys: AccountDataKeys
+
+    async def set(self, account_id: str, *, enabled: bool, reason: str | None, actor: str) -> Switch:
+        """Switch recording on or off for an account.
+
+        After a switch to off returns, no recording becomes available until the switch is on again, and every recording
+        in progress is refused permanently, its key deleted. The account's exclusive lock is taken first; a gate,
+        which holds the shared lock, has either committed before or reads the new value.
+
+        Return the switch after the commit. Setting it to its current value changes nothing.
+
+        Raises Unavailable if the reason cannot be sealed; switching off works without the reason instead.
+        """
+        sealed = await self._sealed(account_id, reason, enabled=enabled)
+
+        def change(tx: Transaction) -> Switch:
+            tx.lock_account(account_id, exclusive=True)
+            before, now = tx.accounts.switch(account_id), tx.now()
+            after = tx.accounts.set_switch(account_id, enabled=enabled, at=now, by=actor, reason=sealed)
+            if after == before:
+                if not enabled:
+                    tx.closing.recall(account_id, "switch.changed")
+                return before
+            tx.events.append(
+                AccessEvent(
+                    type="switch.changed",
+                    at=now,
+                    account_id=account_id,
+                    actor=actor,
+                    result="on" if enabled else "off",
+                )
+            )
+            if not enabled:
+                refuse_in_flight(tx, account_id, SWITCHED_OFF, at=now, actor=actor)
+            return after
+
+        return await self.database.write(change, urgent=True)
+
+    async def _sealed(self, account_id: str, reason: str | None, *, enabled: bool) -> str | None:
+        try:
+            return await self.data_keys.seal_words(account_id, "switch-reason", reason)
+        except (Unavailable, NotFound):
+            if enabled:
+                raise
+            _LOG.warning("switch.reason_not_kept", account_id=account_id)
+            return None
+
+    async def read(self, account_id: str) -> Switch:
+        """Return the current switch."""
+        return await self.database.read(lambda tx: tx.accounts.switch(account_id))
+
+    async def history(self, account_id: str) -> Sequence[SwitchChange]:
+        """Return every change, oldest first."""
+        history = await self.database.read(lambda tx: tx.accounts.switch_history(account_id))
+        return [
+            replace(
+                change, reason=await self.data_keys.open_words(account_id, "switch-reason", change.reason)
+            )
+            for change in history
+        ]

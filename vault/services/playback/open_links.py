@@ -1,0 +1,188 @@
+"""Open links: check revocation, expiry, sessions left and network, open a session, and find or resume it.
+
+The checks themselves are methods of ``Link`` (vault/domain/playback/link.py).
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from vault.database.interface import Database
+from vault.database.stores.hot_reads import LINK, SESSION, FoundLink, FoundSession, found_link, found_session
+from vault.database.stores.open_sessions import NO_LINK, NewSession
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.ids import Token, new_id
+from vault.domain.playback.link import Link, Session, SessionState, session_length, session_state
+from vault.domain.recordings.recording import Recording
+from vault.errors import NotFound
+from vault.ports.clock import Clock
+from vault.services.playback.log_allowance import Allowance
+from vault.services.shared.account_data_keys import AccountDataKeys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedLink:
+    """The result of opening a link: the session, and the secret for its cookie."""
+
+    session: Session
+    secret: Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLinks:
+    """Open links, and find, check and resume the sessions that they open."""
+
+    database: Database
+    clock: Clock
+    data_keys: AccountDataKeys
+    allowance: Allowance
+
+    async def preview_link(self, token: str, *, address: str | None) -> Link:
+        """Check whether a link can be opened now. Changes nothing, so link scanners and previews do not use it up.
+
+        Return the link. Raises NotFound, the same for every reason.
+        """
+        found = await self._find(token)
+        _check(found, self.clock(), address)
+        return found.link
+
+    async def open(self, token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:
+        """Open a link. The event is in the log's tree before the session can be used.
+
+        The nonce is an idempotency key: a retry with the same nonce returns the same session with a new secret.
+
+        Return the session. Raises NotFound, also if the link's sessions are used up; a denial is logged.
+
+        Raises Unavailable if the event does not get into the tree in time; then no session is created.
+        """
+        now, secret, session_id = self.clock(), Token.new(), new_id("sess")
+        found = await self._find(token)
+        link, portion = found.link, self.allowance.portion()
+        detail = {"address": address or "", "user_agent": agent[:200]}
+        new = NewSession(
+            session_id=session_id,
+            link=link,
+            token_hash=Token(token).digest,
+            length=session_length(found.recording.duration),
+            secret_hash=secret.digest,
+            nonce_hash=Token(nonce).digest,
+            permitted=link.permits_address(address),
+            log_entries=portion,
+            event=await self._event(link, session_id, now, detail),
+        )
+        opened = await self.database.open_session(new)
+        if opened is None:
+            raise NotFound(NO_LINK)
+        if opened.id == session_id:
+            self.allowance.begin(session_id, portion)
+        return OpenedLink(session=opened, secret=secret)
+
+    async def _find(self, token: str) -> FoundLink:
+        """Return a link that is not revoked, with its playable recording. Raises NotFound."""
+        found = found_link(await self.database.fetch(LINK, token_hash=Token(token).digest))
+        if found is None or not found.is_good:
+            raise NotFound(NO_LINK)
+        return found
+
+    async def _event(
+        self, link: Link, session_id: str, now: datetime, detail: Mapping[str, str]
+    ) -> AccessEvent:
+        event_id = new_id("evt")
+        return AccessEvent(
+            type="playback.open",
+            id=event_id,
+            at=now,
+            account_id=link.account_id,
+            actor=link.id,
+            recording_id=link.recording_id,
+            link_id=link.id,
+            session_id=session_id,
+            sealed_detail=await self.data_keys.seal_detail(link.account_id, event_id, detail),
+        )
+
+    async def find(self, session_id: str, secret: str) -> FoundSession:
+        """Authenticate a session by the id in its path and the secret in its cookie.
+
+        Return the session, its link and its recording. Raises NotFound, the same for every reason.
+        """
+        found, status = await _authenticated(self.database, session_id, secret, self.clock())
+        if status != "open":
+            raise NotFound("This session has ended. Open the link again.")
+        return found
+
+    async def state(self, session_id: str, secret: str) -> tuple[Session, SessionState]:
+        """Return a session and its status to the holder of its cookie; nobody else learns why it ended.
+
+        Raises NotFound without the right secret.
+        """
+        found, status = await _authenticated(self.database, session_id, secret, self.clock())
+        return found.session, status
+
+    async def resume(self, token: str, held: Mapping[str, str]) -> tuple[Session, SessionState] | None:
+        """Find a link's session that a browser already holds, so that a page reload does not open another.
+
+        Return one of the link's sessions and its status, preferably an open one.
+
+        ``held`` maps session ids to secrets. None if no secret is right, so an attacker learns nothing.
+        """
+        digest, found = Token(token).digest, None
+        link = found_link(await self.database.fetch(LINK, token_hash=digest)) if held else None
+        for session_id, secret in held.items() if link is not None else ():
+            try:
+                known, status = await _authenticated(self.database, session_id, secret, self.clock())
+            except NotFound:
+                continue
+            if link is not None and known.link.id == link.link.id:
+                found = known.session, status
+                if status == "open":
+                    break
+        return found
+
+    async def open_media(self, token: str, *, address: str | None, agent: str) -> tuple[Session, Recording]:
+        """Open a media link's only session at the first GET, and find it at every later one.
+
+        Return the session and its recording. Raises NotFound, the same for every reason.
+        """
+        link, recording, session = await self._playable(token, address)
+        if session is None:
+            session = (await self.open(token, nonce=link.id, address=address, agent=agent)).session
+        return session, recording
+
+    async def preview_media(self, token: str, *, address: str | None) -> tuple[Link, Recording]:
+        """Return the recording a GET would play; opens no session. Raises NotFound, the same for every reason."""
+        link, recording, _ = await self._playable(token, address)
+        return link, recording
+
+    async def _playable(self, token: str, address: str | None) -> tuple[Link, Recording, Session | None]:
+        """Return a link that can be played now, with its session if it has one. Raises NotFound."""
+        found = await self._find(token)
+        link = found.link
+        if link.kind != "media":
+            # A player link's session belongs to the holder of its cookie.
+            raise NotFound(NO_LINK)
+        session = await self.database.read(lambda tx: tx.links.session_of_link(link.id))
+        if session is None:
+            _check(found, self.clock(), address)
+        elif session.ends_at <= max(found.now, self.clock()) or not link.permits_address(address):
+            raise NotFound(NO_LINK)
+        return link, found.recording, session
+
+
+async def _authenticated(
+    database: Database, session_id: str, secret: str, now: datetime
+) -> tuple[FoundSession, SessionState]:
+    """Check the secret; return the session and its status. Raises NotFound."""
+    found = found_session(await database.fetch(SESSION, id=session_id))
+    expected = found.secret_hash if found else Token("").digest
+    same = hmac.compare_digest(Token(secret).digest, expected)
+    if found is None or not same:
+        raise NotFound("This session is not valid. Open the link again.")
+    # As in ``clock_skew``: it ends as soon as either clock says so.
+    return found, session_state(found.session, found.link, found.recording, now=max(now, found.now))
+
+
+def _check(found: FoundLink, now: datetime, address: str | None) -> None:
+    # As in ``clock_skew``: it expires as soon as either clock says so.
+    if found.link.is_expired(max(now, found.now)) or not found.link.permits_address(address):
+        raise NotFound(NO_LINK)
