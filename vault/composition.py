@@ -202,5 +202,7 @@ def _database(settings: Settings, *, guarded: bool) -> tuple[Database, Callable[
     from vault.database.engines.postgresql import PostgresqlDatabase
 
     check_postgresql(settings.database_url)
-    postgresql = tracing.traced_database(PostgresqlDatabase, "postgresql")(settings.database_url)
+    postgresql = tracing.traced_database(PostgresqlDatabase, "postgresql")(
+        settings.database_url, pool=settings.database_pool
+    )
     return postgresql if guarded else postgresql.unguarded, postgresql.close

@@ -22,7 +22,7 @@ _KNOWN = {
     "VAULT_PREVIOUS_ROOT_KEY_URL", "VAULT_OWN_KEYS_URL", "VAULT_REFERENCE", "VAULT_PLAIN_HTTP_ALLOW",
     "VAULT_ANCHOR_SECONDS", "VAULT_KEY_CACHE_SECONDS", "VAULT_KEY_CACHE_SIZE",
     "VAULT_ACCOUNT_LIMITS", "VAULT_ACCOUNT_LIMITS_MAX", "VAULT_QUEUE",
-    "VAULT_SCAN_OBJECTS",
+    "VAULT_SCAN_OBJECTS", "VAULT_DATABASE_POOL",
 }  # fmt: skip
 _HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}+\]):[1-9][0-9]{0,4}")
 _MAX_COUNT = 64
@@ -42,6 +42,8 @@ class Settings:
     data_dir: Path
     #: ``sqlite`` for the file in the data directory, or ``postgresql://...``.
     database_url: str
+    #: Connections that a process keeps to PostgreSQL.
+    database_pool: int
     #: ``file:///path`` or ``s3://bucket/prefix?endpoint_url=&region=``.
     objects_url: str
     #: ``file:///path``, ``aws-kms://key?endpoint_url=&region=`` or ``openbao://host:port/mount/key?token_file=&ca=``.
@@ -108,17 +110,16 @@ def read_settings(environment: Mapping[str, str], *, port: int = DEFAULT_PORT) -
         )
     environment = {name: value for name, value in environment.items() if value}
     data_dir = Path(environment.get("VAULT_DATA_DIR", "./var")).absolute()
-    here = quote(str(data_dir))
+    here, own_url = quote(str(data_dir)), f"http://127.0.0.1:{port or DEFAULT_PORT}"
     return Settings(
         data_dir=data_dir,
         database_url=_database_url(environment.get("VAULT_DATABASE_URL", "sqlite")),
+        database_pool=_integer(environment, "VAULT_DATABASE_POOL", 35, 10, 1000),
         objects_url=environment.get("VAULT_OBJECTS_URL", f"file://{here}/objects"),
         root_key_url=environment.get("VAULT_ROOT_KEY_URL", f"file://{here}/root.key"),
         previous_root_key_url=environment.get("VAULT_PREVIOUS_ROOT_KEY_URL"),
         own_keys_url=environment.get("VAULT_OWN_KEYS_URL"),
-        public_url=_public_url(
-            environment.get("VAULT_PUBLIC_URL", f"http://127.0.0.1:{port or DEFAULT_PORT}")
-        ),
+        public_url=_public_url(environment.get("VAULT_PUBLIC_URL", own_url)),
         trusted_proxies=_networks(environment.get("VAULT_TRUSTED_PROXIES", "")),
         media_allow=_list(environment.get("VAULT_MEDIA_ALLOW", "")),
         plain_http_allow=_hosts(environment.get("VAULT_PLAIN_HTTP_ALLOW", "")),

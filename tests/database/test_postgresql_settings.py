@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from tests.servers.postgresql import PostgresqlServer
+from tests.servers.postgresql import PostgresqlServer, name_of
+from tests.servers.postgresql_pair import wait_for
 from vault.database.engines import postgresql_connection
 from vault.database.engines.migrate import check_postgresql, migrate_postgresql
 from vault.database.engines.postgresql import PostgresqlDatabase
@@ -147,3 +148,53 @@ def test_a_connection_knows_the_history_that_it_speaks_to(
     assert one.serial < other.serial
     one.close()
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("user", "database", "reason"),
+    [
+        ("nobody", None, 'role "nobody" does not exist'),
+        ("postgres", "nothing", 'database "nothing" does not exist'),
+        ("guarded:wr0ng", None, 'password authentication failed for user "guarded"'),
+        ("guarded", None, "no password supplied"),
+        ("locked", None, 'role "locked" is not permitted to log in'),
+    ],
+)
+def test_a_wrong_user_password_or_database_is_named_and_no_password_is(
+    migrated_url: str, postgresql_server: PostgresqlServer, user: str, database: str | None, reason: str
+):
+    """A start is refused with PostgreSQL's reason and the remedy; a server that is down is waited for instead."""
+    url = f"postgresql://{user}@/{database or name_of(migrated_url)}?host={postgresql_server.folder}"
+    with _roles(postgresql_server), pytest.raises(StartRefused) as refused:
+        check_postgresql(url)
+    assert reason in str(refused.value)
+    assert "Correct user, password or database" in str(refused.value)
+    assert "wr0ng" not in str(refused.value)
+
+
+@contextmanager
+def _roles(server: PostgresqlServer) -> Iterator[None]:
+    """Have a role with a password and one without LOGIN to the end of the block."""
+    file = server.folder / "pg_hba.conf"
+    before = file.read_text()
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE guarded LOGIN PASSWORD 'right'")
+        connection.execute("CREATE ROLE locked NOLOGIN")
+        file.write_text(f"local all guarded scram-sha-256\n{before}")
+        connection.execute("SELECT pg_reload_conf()")
+        try:
+            # The postmaster reads the file a moment after the function has returned.
+            wait_for(lambda: _asks_for_a_password(server))
+            yield
+        finally:
+            file.write_text(before)
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute("DROP ROLE guarded, locked")
+
+
+def _asks_for_a_password(server: PostgresqlServer) -> bool:
+    try:
+        psycopg.connect(f"postgresql://guarded@/postgres?host={server.folder}").close()
+    except psycopg.OperationalError as error:
+        return "password" in str(error)
+    return False

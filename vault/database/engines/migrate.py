@@ -30,6 +30,11 @@ _SCRIPTS = Path(__file__).parents[1] / "migrations"
 _MIGRATION_LOCK = 0x63616C6C76617574
 #: In ``vault_metadata``: the oldest schema whose release may run on this database.
 _OLDEST = "oldest_schema_served"
+#: In the message of a server that answers, and does not let this user in. libpq gives no SQLSTATE for it.
+_REFUSALS = (
+    "password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
+    "not permitted to log in", "eer authentication failed", "permission denied for database",
+)  # fmt: skip
 
 
 def migrate_sqlite(path: Path) -> None:
@@ -112,9 +117,7 @@ def _postgresql(url: str) -> Iterator[Connection]:
     except DatabaseUnfit as error:
         raise _refusal(error, host) from error
     except OperationalError as error:
-        raise Unavailable(
-            f"The database at {host} does not answer: {_reason(error)}", cause="database"
-        ) from error
+        raise _no_connection(error, host) from error
 
 
 def _refusal(error: DatabaseUnfit, host: str) -> VaultError:
@@ -145,9 +148,19 @@ def _refusal(error: DatabaseUnfit, host: str) -> VaultError:
     )
 
 
-def _reason(error: OperationalError) -> str:
-    """Return the cause from the first line of the driver's message, without the host before it."""
-    return str(error.orig).strip().splitlines()[0].rpartition("failed: ")[2]
+def _no_connection(error: OperationalError, host: str) -> VaultError:
+    """Return the error for a server that does not answer, or does not let this user in.
+
+    PostgreSQL names the user and the database in its message, never the password.
+    """
+    message = str(error.orig).strip().splitlines()[0].rpartition("failed: ")[2]
+    reason = message.removeprefix("FATAL:").strip()
+    if any(refusal in reason for refusal in _REFUSALS):
+        return StartRefused(
+            f"The database at {host} refuses the connection: {reason}. Correct user, password or database in "
+            "VAULT_DATABASE_URL (the password may also come from PGPASSWORD or a password file), or create them."
+        )
+    return Unavailable(f"The database at {host} does not answer: {reason}", cause="database")
 
 
 def _config() -> Config:

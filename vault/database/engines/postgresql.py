@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from vault import metrics
 from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.migrate import check_schema
-from vault.database.engines.postgresql_job import DEADLINE, UNKNOWN
+from vault.database.engines.postgresql_job import DEADLINE, DEFAULT_POOL, UNKNOWN, PoolSizes
 from vault.database.engines.postgresql_pipeline import Rows, Step
 from vault.database.engines.postgresql_pool import Lane, PostgresqlPool
 from vault.database.signals import Signal, Signals, Work
@@ -134,12 +134,13 @@ class PostgresqlRows:
 class PostgresqlDatabase(PostgresqlRows):
     """The database port with its own connection pools and threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, pool: int = DEFAULT_POOL) -> None:
         """Connect lazily. The schema must exist: ``callvault migrate`` creates it.
 
-        Raises StartRefused for a URL that cannot be parsed.
+        ``pool`` is the number of connections to keep, at least MIN_POOL. Raises StartRefused for a URL that cannot be
+        parsed.
         """
-        super().__init__(PostgresqlPool(url), guarded=True)
+        super().__init__(PostgresqlPool(url, PoolSizes.of(pool)), guarded=True)
         #: The same port for the check itself: its calls run before ``look`` has returned.
         self.unguarded = PostgresqlRows(self._pool, guarded=False)
 

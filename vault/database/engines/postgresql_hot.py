@@ -23,6 +23,7 @@ from vault.database.engines.postgresql_job import (
     PING_SECONDS,
     UNKNOWN,
     Faults,
+    PoolSizes,
     failure_of,
     is_retryable,
     refuse_queue,
@@ -40,8 +41,6 @@ from vault.structured_log import Log
 from vault.thread_pools import DaemonThreads
 
 _LOG: Final = Log(__name__)
-#: Connections that reads share, and connections that writes take in turn.
-READERS, WRITERS = 2, 8
 #: Calls on each connection of reads before another one is opened.
 _MANY_READS: Final = 8
 #: SQLSTATE of a prepared statement that the session does not have, or whose columns were changed by a migration.
@@ -55,16 +54,17 @@ class _DeadlinePassed(psycopg.OperationalError):
 class HotConnections:
     """The connections of one event loop."""
 
-    def __init__(self, url: str, gate: ConnectionCheck, faults: Faults) -> None:
+    def __init__(self, url: str, gate: ConnectionCheck, faults: Faults, sizes: PoolSizes) -> None:
         """Connect lazily, from the event loop that is running now."""
         self._url, self._gate, self._faults = url, gate, faults
+        self._max_readers = sizes.hot_read
         self._loop = asyncio.get_running_loop()
         self._threads = DaemonThreads("postgresql-connect", 2)
         self._readers: list[PipelinedConnection] = []
         self._opening: asyncio.Task[PipelinedConnection] | None = None
         self._idle: list[PipelinedConnection] = []
         self._busy: set[PipelinedConnection] = set()
-        self._free = asyncio.Semaphore(WRITERS)
+        self._free = asyncio.Semaphore(sizes.hot_write)
         self._calls = 0
         self._closed = False
 
@@ -188,7 +188,7 @@ class HotConnections:
         while True:
             self._readers = [one for one in self._readers if not one.closed]
             least = min(self._readers, key=lambda one: one.pending, default=None)
-            if least is None or (least.pending >= _MANY_READS and len(self._readers) < READERS):
+            if least is None or (least.pending >= _MANY_READS and len(self._readers) < self._max_readers):
                 if self._opening is None or self._opening.done():
                     self._opening = asyncio.create_task(self._open(ends_at))
                     self._opening.add_done_callback(self._add_reader)

@@ -4,6 +4,7 @@ import enum
 import threading
 import time
 from collections import deque
+from dataclasses import astuple, dataclass
 from typing import Final
 
 import psycopg
@@ -30,6 +31,43 @@ _MAX_QUEUE_LENGTH: Final = 4096
 _MAX_ABANDONED, _ABANDONED_WINDOW_SECONDS = 12, 60.0
 #: Seconds for which the node is not ready after a write that did not end in time.
 _STUCK_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSizes:
+    """How many connections a process keeps open, by what they are for."""
+
+    #: Writes and reads by functions, each on a thread of its own.
+    write: int = 12
+    read: int = 8
+    #: Hot writes, whose statements go from the event loop.
+    hot_write: int = 8
+    #: So the recording switch never queues behind many other writes.
+    urgent: int = 2
+    #: Opens, which wait for the lock of the log's tree.
+    tree: int = 1
+    #: Hot reads, of which each connection takes several together.
+    hot_read: int = 2
+    #: LISTEN, and NOTIFY.
+    signals: int = 2
+
+    @classmethod
+    def of(cls, total: int) -> "PoolSizes":
+        """Divide ``total`` connections, at least MIN_POOL, as the default of 35 is divided."""
+        fixed = cls(write=0, read=0, hot_write=0).total
+        shared = total - fixed
+        read = hot_write = max(1, shared * 2 // 7)
+        return cls(write=shared - read - hot_write, read=read, hot_write=hot_write)
+
+    @property
+    def total(self) -> int:
+        """Return the number of all connections."""
+        return sum(astuple(self))
+
+
+DEFAULT_POOL: Final = PoolSizes().total
+#: A connection of each kind.
+MIN_POOL: Final = 10
 
 
 class Faults:

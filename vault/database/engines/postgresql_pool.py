@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -32,6 +32,7 @@ from vault.database.engines.postgresql_job import (
     GivenUp,
     Job,
     Phase,
+    PoolSizes,
     failure_of,
     is_retryable,
     refuse_queue,
@@ -48,9 +49,7 @@ from vault.thread_pools import DaemonThreads
 T = TypeVar("T")
 Lane = Literal["write", "urgent", "read", "tree"]
 _LOG = Log(__name__)
-#: Threads per lane, each with a connection. Urgent writes have their own, so the recording switch never queues
-#: behind many other writes. So have opens, which wait for the lock of the log's tree.
-LANES: dict[Lane, int] = {"write": 12, "urgent": 2, "read": 8, "tree": 1}
+_LANES: Final[tuple[Lane, ...]] = ("write", "urgent", "read", "tree")
 #: Seconds that running jobs have when the database is closed; then their connections are cut.
 _CLOSE_SECONDS = 2.0
 
@@ -58,17 +57,19 @@ _CLOSE_SECONDS = 2.0
 class PostgresqlPool:
     """The threads, their connections, and the running jobs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, sizes: PoolSizes) -> None:
         """Connect lazily. Raises StartRefused for a URL that cannot be parsed."""
         connection_parameters(url)
         self.gate = ConnectionCheck()
         self.faults = Faults()
         self.signals = PostgresqlSignals(url)
-        self._url = url
+        self._url, self._sizes = url, sizes
         #: The current job of a thread, for connections that it opens.
         self._local = threading.local()
-        self._engines = {lane: self._engine(lane) for lane in LANES}
-        self._threads = {lane: DaemonThreads(f"postgresql-{lane}", size) for lane, size in LANES.items()}
+        #: Threads per lane, each with a connection.
+        lanes: dict[Lane, int] = {lane: getattr(sizes, lane) for lane in _LANES}
+        self._engines = {lane: self._engine(lane, size) for lane, size in lanes.items()}
+        self._threads = {lane: DaemonThreads(f"postgresql-{lane}", size) for lane, size in lanes.items()}
         self._running: set[Job] = set()
         self._hot: dict[asyncio.AbstractEventLoop, HotConnections] = {}
         self._closed = False
@@ -93,7 +94,7 @@ class PostgresqlPool:
                 raise Unavailable("The service is stopping.", cause="database")
             for ended in [one for one in self._hot if one.is_closed()]:
                 self._hot.pop(ended).close()
-            found = self._hot[loop] = HotConnections(self._url, self.gate, self.faults)
+            found = self._hot[loop] = HotConnections(self._url, self.gate, self.faults, self._sizes)
         return found
 
     def disconnect(self) -> None:
@@ -237,10 +238,10 @@ class PostgresqlPool:
                 raise OutOfDate
             driver.answered_at = time.monotonic()
 
-    def _engine(self, lane: Lane) -> Engine:
+    def _engine(self, lane: Lane, size: int) -> Engine:
         engine = create_engine(
             "postgresql+psycopg://",
-            pool_size=LANES[lane],
+            pool_size=size,
             max_overflow=0,
             pool_timeout=5,
             # A read sees one snapshot in all its statements, as on SQLite.
