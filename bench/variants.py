@@ -27,7 +27,7 @@ from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, VaultError
 from vault.ports.objects import ObjectStore, StoredObject, StoredVersion
 from vault.services.admission.call_start import CallAnswer
-from vault.services.ingest.encrypt_stream import _pump, gather
+from vault.services.ingest.seal_stream import _pump, gather
 from vault.thread_pools import Threads
 
 T = TypeVar("T")

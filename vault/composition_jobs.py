@@ -20,7 +20,7 @@ from vault.services.ingest.fetch_recording import Ingest
 from vault.services.ingest.first_manifest import FirstManifest
 from vault.services.ingest.idle_uploads import SettleIdleUploads
 from vault.services.ingest.provider_requests import ProviderRequests
-from vault.services.ingest.reconcile import Reconcile
+from vault.services.ingest.reconcile_provider import ReconcileProvider
 from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.playback.close_sessions import EndSessions
@@ -94,8 +94,8 @@ def _settle_idle_uploads(parts: Parts) -> SettleIdleUploads:
     return traced(SettleIdleUploads)(database=parts.database, admission=parts.admission)
 
 
-def _reconcile(adapters: Adapters, parts: Parts) -> Reconcile:
-    return traced(Reconcile)(
+def _reconcile(adapters: Adapters, parts: Parts) -> ReconcileProvider:
+    return traced(ReconcileProvider)(
         database=parts.database,
         rest=adapters.rest,
         providers=adapters.providers,

@@ -20,7 +20,7 @@ from vault.services.consent.consent_records import ConsentRecords
 from vault.services.consent.notices import Notices
 from vault.services.consent.objections import Objections
 from vault.services.consent.policy import Policies
-from vault.services.consent.rules import Rules
+from vault.services.consent.show_rules import Rules
 from vault.services.ingest.receive_webhook import Webhooks
 from vault.services.ingest.upload import Uploads
 from vault.services.key_rotation.rotate_account_key import KeyRotations

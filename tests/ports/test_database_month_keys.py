@@ -27,7 +27,7 @@ from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.recordings.recording import State
 from vault.domain.stored.account_object import AccountObject
 from vault.errors import KeyRetired, NotFound
-from vault.services.lifecycle.restore import destroy_key, fail_without_key
+from vault.services.lifecycle.restore_states import destroy_key, fail_without_key
 
 OCTOBER = WrappedMonthKey(id="2026-10-00000000", number=1, wrapped=b"october", key_version=1)
 NOVEMBER = WrappedMonthKey(id="2026-11-00000000", number=1, wrapped=b"november", key_version=1)

@@ -27,7 +27,7 @@ from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import ConsentPolicy, Objection
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import Manifest
-from vault.services.lifecycle.restore import restore_available, restore_tombstone
+from vault.services.lifecycle.restore_states import restore_available, restore_tombstone
 
 Database = SqliteDatabase | PostgresqlDatabase
 

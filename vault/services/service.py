@@ -26,13 +26,13 @@ from vault.services.consent.consent_records import ConsentRecords
 from vault.services.consent.notices import Notices
 from vault.services.consent.objections import Objections
 from vault.services.consent.policy import Policies
-from vault.services.consent.rules import Rules
+from vault.services.consent.show_rules import Rules
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.fetch_recording import Ingest
 from vault.services.ingest.idle_uploads import SettleIdleUploads
 from vault.services.ingest.provider_requests import ProviderRequests
 from vault.services.ingest.receive_webhook import Webhooks
-from vault.services.ingest.reconcile import Reconcile
+from vault.services.ingest.reconcile_provider import ReconcileProvider
 from vault.services.ingest.upload import Uploads
 from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
@@ -65,7 +65,7 @@ class Jobs:
     #: Refuse or fail uploads that were abandoned.
     settle_idle_uploads: SettleIdleUploads
     #: Compare a provider's list of recordings with the database, and announce what is missing.
-    reconcile: Reconcile
+    reconcile: ReconcileProvider
     #: Ask a provider to pause a recording, or to delete its copy.
     provider_requests: ProviderRequests
     #: Write the missing end events of sessions that are over.

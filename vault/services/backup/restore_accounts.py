@@ -28,7 +28,7 @@ from vault.ports.objects import ObjectStore
 from vault.sealing.message import open_message
 from vault.services.audit_log.own_history import sort_by_history
 from vault.services.backup.restore_log import Divergence
-from vault.services.lifecycle.restore import fail_without_key, refuse_stale
+from vault.services.lifecycle.restore_states import fail_without_key, refuse_stale
 
 #: The reason of a switch-off if one of two histories had left recording on.
 _CLOSED = "A restore joined two histories of the database, and recording was switched off in one of them."

@@ -32,7 +32,7 @@ from vault.services.backup.restore_log import Divergence
 from vault.services.backup.restore_replay import restrict
 from vault.services.backup.restore_scope import Scope
 from vault.services.lifecycle.evidence_chain import open_entry
-from vault.services.lifecycle.restore import restore_available, restore_tombstone
+from vault.services.lifecycle.restore_states import restore_available, restore_tombstone
 from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.gather_all import gathered
 from vault.services.shared.iter_recordings import available_recordings

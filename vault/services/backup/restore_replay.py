@@ -10,7 +10,7 @@ from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import State
 from vault.services.backup.restore_log import Divergence
 from vault.services.lifecycle.lifecycle import reapply_erasure
-from vault.services.lifecycle.restore import restore_refusal
+from vault.services.lifecycle.restore_states import restore_refusal
 
 #: Changes per transaction.
 _BATCH_SIZE = 32

@@ -16,7 +16,7 @@ from vault.domain.stored.closing_acts import Act, ConsentRefusal, ErasedCall
 from vault.errors import NotFound
 from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.services.lifecycle.lifecycle import reapply_erasure
-from vault.services.lifecycle.restore import destroy_key, restore_tombstone
+from vault.services.lifecycle.restore_states import destroy_key, restore_tombstone
 
 
 def reapply(tx: Transaction, act: Act) -> None:

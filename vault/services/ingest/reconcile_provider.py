@@ -1,4 +1,4 @@
-"""Reconcile: compare the provider's list of recordings with its announcements."""
+"""Reconcile with a provider: compare the provider's list of recordings with its announcements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _MAX_PAGES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reconcile:
+class ReconcileProvider:
     """Find recordings that the provider has and never announced, and announce them.
 
     Each one is an access event, ``recording.missed``, and is then processed like any other announcement,

@@ -1,7 +1,8 @@
 """Seal an audio stream into an object, block by block, without temporary files. All audio enters the vault here.
 
 One block is sealed and written while the next one is received. Hashing costs several times as much as sealing,
-so both run in one hop to a thread. Memory use is a few blocks, independent of the length.
+so both run in one hop to a thread. This bounds the memory of an upload:
+_IN_FLIGHT blocks of BLOCK bytes, independent of its length.
 """
 
 import asyncio

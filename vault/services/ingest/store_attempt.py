@@ -1,4 +1,9 @@
-"""One attempt to store a recording: with its own key and its own object, and the row that names both."""
+"""One attempt to store a recording: with its own key and its own object, and the row that names both.
+
+After a crash between object and row the recording is still in its earlier state, and its lease ends: another attempt
+begins, with another key and object. The object that no row names is an orphan, which
+vault/services/recordings/sweep_orphans.py deletes.
+"""
 
 import asyncio
 import secrets
@@ -22,7 +27,7 @@ from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key
 from vault.sealing.message import seal
 from vault.services.admission.admission import CallContext
-from vault.services.ingest.encrypt_stream import seal_stream
+from vault.services.ingest.seal_stream import seal_stream
 from vault.services.lifecycle.lifecycle import SealedParts, StoredAudio, store
 from vault.services.shared.encrypted_fields import OpenedRecording, wrap_recording_key
 from vault.services.shared.retry_on_rotation import retry_with_month_key

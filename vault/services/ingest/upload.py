@@ -1,4 +1,7 @@
-"""Direct upload: the platform sends the audio as the body of a request."""
+"""Direct upload: the platform sends the audio as the body of a request.
+
+The body goes block by block into vault/services/ingest/seal_stream.py, which bounds the memory.
+"""
 
 import asyncio
 import hashlib
@@ -27,7 +30,7 @@ from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, Va
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission, CallContext
-from vault.services.ingest.encrypt_stream import gather
+from vault.services.ingest.seal_stream import gather
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.lifecycle import refuse, resend, retry
 from vault.services.shared.encrypted_fields import open_recording

@@ -1,6 +1,7 @@
 """Open links: check revocation, expiry, sessions left and network, open a session, and find or resume it.
 
-The checks themselves are methods of ``Link`` (vault/domain/playback/link.py).
+``Link.is_expired`` (vault/domain/playback/link.py) is the check. It is made here before a page is shown, and in the
+transaction that opens the session (vault/database/stores/open_sessions.py).
 """
 
 import hmac
