@@ -123,6 +123,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_log_commands.py": "every command as a process",
     "journeys/test_log_hygiene.py": "every line that is logged, in cold processes",
     "journeys/test_many_nodes.py": "many nodes on PostgreSQL",
+    "journeys/test_many_processes.py": "many processes on PostgreSQL",
     "journeys/test_openbao.py": "OpenBao",
     "journeys/test_own_key.py": "moto",
     "journeys/test_player.py": "Chromium",

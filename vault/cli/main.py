@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import json
 import os
+import socket
 import sys
 from typing import Annotated
 
@@ -53,25 +54,75 @@ def serve(
     worker: Annotated[
         bool, typer.Option(help="Fetch, encrypt and describe recordings in this process too.")
     ] = True,
+    processes: Annotated[
+        int,
+        typer.Option(help="Serve with so many processes on one port; needs PostgreSQL.", min=1, max=64),
+    ] = 1,
+    health_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Serve /healthz, /readyz and /metrics of this process on this port too; with --processes, of "
+            "each process on a port of its own from this one on.",
+            min=1,
+            max=65535,
+        ),
+    ] = None,
+    inherited: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
 ) -> None:
-    """Serve webhooks, REST and playback links; runs the worker in the same process unless --no-worker."""
+    """Serve webhooks, REST and playback links; runs the worker in the same process unless --no-worker.
+
+    One process uses one core. With --processes N, N of them share the port; each is a node of its own, with its own
+    connections to the database, worker and /metrics.
+    """
     settings = _settings(port)
     _keep_large_blocks()
-    _serve(settings, host, port, worker=worker)
+    if inherited is None:
+        from vault.server.http_limits import check_address
+
+        check_address(host, port, options="--port or --host")
+        _warn_of_other_port(settings.public_url, port)
+    if processes > 1:
+        _serve_with_processes(settings, host, port, count=processes, worker=worker, health_port=health_port)
+    else:
+        _serve(settings, host, port, worker=worker, health_port=health_port, inherited=inherited)
 
 
-def _serve(settings: Settings, host: str, port: int, *, worker: bool) -> None:
+def _serve_with_processes(
+    settings: Settings, host: str, port: int, *, count: int, worker: bool, health_port: int | None
+) -> None:
+    from vault.server.processes import Processes, bind
+
+    if settings.sqlite_path is not None:
+        raise StartRefused(
+            "SQLite is used by one process at a time. For --processes set VAULT_DATABASE_URL to a PostgreSQL database."
+        )
+    options = ["--host", host, "--port", str(port), *([] if worker else ["--no-worker"])]
+    with bind(host, port) as listening:
+        asyncio.run(Processes(listening, options, health_port=health_port).run(count))
+
+
+def _serve(
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    worker: bool,
+    health_port: int | None,
+    inherited: int | None,
+) -> None:
     from vault.server.asgi import Server, app_of
     from vault.server.asgi import serve as serve_app
-    from vault.server.http_limits import check_address, server_config
+    from vault.server.http_limits import server_config
+    from vault.server.processes import end_with_parent
 
-    check_address(host, port, options="--port or --host")
-    _warn_of_other_port(settings.public_url, port)
+    listening = None if inherited is None else socket.socket(fileno=inherited)
+    if listening is not None:
+        end_with_parent()
     app = app_of(settings, worker=worker)
     config = server_config(app, host=host, port=port, stop_seconds=settings.stop_seconds)
     server = Server(config, app, drain_seconds=settings.drain_seconds)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(serve_app(app, server))
+        runner.run(serve_app(app, server, listening=listening, health=health_port))
 
 
 def _warn_of_other_port(public_url: str, port: int) -> None:

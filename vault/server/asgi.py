@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from types import FrameType
 
 import uvicorn
@@ -23,6 +23,7 @@ from vault import structured_log
 from vault.composition import assemble
 from vault.composition_parts import utc_now
 from vault.control.socket import control_socket
+from vault.server.health_port import health_port
 from vault.settings import Settings, read_settings
 from vault.web.app import build
 from vault.web.http.public_url import PublicUrl
@@ -121,9 +122,12 @@ class Server(uvicorn.Server):
         asyncio.get_running_loop().call_later(self._drain_seconds, super().handle_exit, sig, None)
 
 
-async def serve(app: FastAPI, server: uvicorn.Server) -> None:
+async def serve(
+    app: FastAPI, server: uvicorn.Server, *, listening: socket.socket | None = None, health: int | None = None
+) -> None:
     """Assemble the vault, then listen until stopped. Raises the errors of assembling, above all StartRefused.
 
+    ``listening`` is a socket to accept from instead of the server's address, and ``health`` a port of this process.
     The lifespan is run here and not by uvicorn (``lifespan="off"``), which would turn a sentence for the operator into
     a traceback in the log.
     """
@@ -132,7 +136,11 @@ async def serve(app: FastAPI, server: uvicorn.Server) -> None:
     before = signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
     try:
         async with app.router.lifespan_context(app):
-            await server.serve()
+            port: AbstractAsyncContextManager[None] = nullcontext()
+            if health is not None:
+                port = health_port(app.state.vault, app.state.readiness, server.config.host, health)
+            async with port:
+                await server.serve(None if listening is None else [listening])
     finally:
         signal.signal(signal.SIGTERM, before)
 

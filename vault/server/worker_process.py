@@ -2,16 +2,11 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
-
-import uvicorn
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from vault.composition import assemble
-from vault.server.http_limits import server_config
-from vault.services.service import Vault
+from vault.server.health_port import health_port
 from vault.settings import Settings
-from vault.web.app import build_health
 from vault.web.http.readiness import Readiness
 from vault.worker.tasks import work
 
@@ -30,31 +25,9 @@ async def work_until_stopped(settings: Settings, *, host: str, port: int | None)
         watching = asyncio.create_task(vault.recovery.watch())
         health: AbstractAsyncContextManager[None] = nullcontext()
         if port is not None:
-            health = _health(vault, readiness, host, port)
+            health = health_port(vault, readiness, host, port)
         try:
             async with health:
                 await work(vault, workers=settings.workers, describers=settings.describers, stopping=stopping)
         finally:
             watching.cancel()
-
-
-class _Quiet(uvicorn.Server):
-    """A server that does not handle signals; the process does."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture no signals."""
-        yield
-
-
-@asynccontextmanager
-async def _health(vault: Vault, readiness: Readiness, host: str, port: int) -> AsyncIterator[None]:
-    app = build_health()
-    app.state.vault, app.state.readiness = vault, readiness
-    server = _Quiet(server_config(app, host=host, port=port, stop_seconds=1))
-    serving = asyncio.create_task(server.serve())
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await serving

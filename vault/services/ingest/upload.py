@@ -1,6 +1,7 @@
 """Direct upload: the platform sends the audio as the body of a request.
 
-The body goes block by block into vault/services/ingest/seal_stream.py, which bounds the memory.
+Its memory is a few blocks of 1 MiB, whatever the length of the body: ``gather`` and ``seal_stream``
+(vault/services/ingest/seal_stream.py) read a block only when one before it is sealed and written.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.notices.audio import MAX_UPLOAD, Encoding
 from vault.errors import TooLarge
-from vault.web.audio.upload_body import check_media_type
+from vault.web.audio.check_upload_body import check_media_type
 from vault.web.contract.descriptions import AUDIO_BODY, IDEMPOTENT, WAV
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.conditions import unmet

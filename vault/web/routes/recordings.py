@@ -13,8 +13,8 @@ from vault.domain.recordings.media import BUCKETS, MAX_AUDIO_BYTES
 from vault.domain.recordings.recording import RecordingFilter
 from vault.errors import Refused, TooLarge, TooMany
 from vault.services.service import Vault
+from vault.web.audio.check_upload_body import WrongMediaType, audio_of, check_media_type
 from vault.web.audio.response import answer
-from vault.web.audio.upload_body import WrongMediaType, audio_of, check_media_type
 from vault.web.contract.descriptions import AUDIO, AUDIO_BODY, AUDIO_REQUEST
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
