@@ -18,6 +18,7 @@ from bench.machine import describe_machine
 from bench.opens import opens
 from bench.proofs import proofs
 from bench.recovery import recovery
+from bench.room import room
 from bench.scale import scale
 from bench.sealing import sealing
 from bench.sequencing import sequencer
@@ -47,6 +48,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "recovery": recovery,
     "fairness": fairness,
     "capacity": capacity,
+    "room": room,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
