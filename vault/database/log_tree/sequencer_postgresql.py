@@ -4,6 +4,9 @@ Transactions commit in another order than they draw sequence numbers, so a query
 number" would permanently skip rows that commit late. Here every row in the outbox is waiting, whatever its
 number. The holder of a transaction-level advisory lock moves rows. The head is changed by compare-and-swap
 too, so the transaction of a holder that lost the lock unnoticed fails and writes nothing.
+
+``EventRows.append`` (vault/database/stores/access_events.py) fills the outbox in the transaction of the act, and the
+worker's task ``sequence`` (vault/services/audit_log/log_publisher.py) calls this; an open does in its own transaction.
 """
 
 from collections.abc import Sequence

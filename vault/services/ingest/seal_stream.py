@@ -1,8 +1,8 @@
 """Seal an audio stream into an object, block by block, without temporary files. All audio enters the vault here.
 
 One block is sealed and written while the next one is received. Hashing costs several times as much as sealing,
-so both run in one hop to a thread. This bounds the memory of an upload:
-_IN_FLIGHT blocks of BLOCK bytes, independent of its length.
+so both run in one hop to a thread. This bounds the memory of an upload,
+independent of its length: one block of BLOCK bytes is gathered while _IN_FLIGHT others are sealed and written.
 """
 
 import asyncio

@@ -1,4 +1,8 @@
-"""Rotate an account's key: the new version seals all new data immediately, on every node."""
+"""Begin the rotation of an account's key, and show its progress: the new version seals all new data, on every node.
+
+vault/services/key_rotation/rewrap_account.py carries it out: month keys are wrapped again in the account object, and
+the manifests of earlier releases' recordings become due for vault/services/backup/write_due_manifests.py.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
