@@ -30,12 +30,19 @@ from tests.servers.media_thread import MediaThread, media_thread
 from tests.support.tenant import Tenant
 
 #: Seconds of audio, two channels of 16 bits at 8,000 Hz: 34 s are 544 KB, 328 s are 10.5 MB.
-_SHORT, _LONG = 17, 328
+SHORT, LONG = 17, 328
 _TIMEOUT: Final = 300.0
 _AT_A_TIME: Final = 8
 _RANGES: Final = 10
 _IDLE_SECONDS: Final = 30.0
 _SHOWN: Final = ("statements", "transactions", "fsyncs", "requests")
+#: The rows of PostgreSQL: what each is called, and what part of --number it does.
+_ROWS: Final = {
+    "webhook": ("webhook, 544 KB", 1),
+    "large": ("webhook, 10.5 MB", 4),
+    "call-start": ("call start", 1),
+    "play": ("open and ten ranges of 54 KB", 4),
+}
 _COUNTED: Final = (*_SHOWN, "puts", "wal_bytes", "database_bytes", "events")
 
 
@@ -185,21 +192,25 @@ def _write(path: Path, costs: Mapping[str, Mapping[str, float]]) -> None:
     path.write_text(json.dumps(kept | rounded, indent=2, sort_keys=True) + "\n")
 
 
+def act_of(stage: Stage, row: str, number: int, short: str, long: str) -> Callable[[], None]:
+    """Return what does the row's work ``number`` times; ``short`` and ``long`` are URLs of audio."""
+    if row == "call-start":
+        return lambda: _call_starts(stage, number)
+    if row == "play":
+        page = stage.tenant.http.get(stage.tenant.url("/recordings")).json()
+        recording = page["items"][0]["id"]
+        return lambda: _plays(stage, recording, number)
+    return lambda: announce_and_wait(stage, long if row == "large" else short, number)
+
+
 def _measure_rows(stage: Stage, wanted: AbstractSet[str], number: int, short: str, long: str) -> None:
     """Print the rows of PostgreSQL that are wanted."""
     announce_and_wait(stage, short, 5)
     stage.measure_idle()
-    if "webhook" in wanted:
-        stage.measure("webhook", "webhook, 544 KB", number, lambda: announce_and_wait(stage, short, number))
-    if "large" in wanted:
-        few = max(number // 10, 1)
-        stage.measure("large", "webhook, 10.5 MB", few, lambda: announce_and_wait(stage, long, few))
-    if "call-start" in wanted:
-        stage.measure("call-start", "call start", number, lambda: _call_starts(stage, number))
-    if "play" in wanted:
-        page = stage.tenant.http.get(stage.tenant.url("/recordings")).json()
-        recording, few = page["items"][0]["id"], max(number // 4, 1)
-        stage.measure("play", "open and ten ranges of 54 KB", few, lambda: _plays(stage, recording, few))
+    for row, (name, share) in _ROWS.items():
+        if row in wanted:
+            few = max(number // share, 1)
+            stage.measure(row, name, few, act_of(stage, row, few, short, long))
 
 
 def main() -> None:
@@ -213,7 +224,7 @@ def main() -> None:
     print(describe_machine(), flush=True)
     with tempfile.TemporaryDirectory(prefix="callvault-cost-") as name, media_thread() as media:
         folder = Path(name)
-        short, long = (media.serve(f"/{n}.wav", noise(n)) for n in (_SHORT, _LONG))
+        short, long = (media.serve(f"/{n}.wav", noise(n)) for n in (SHORT, LONG))
         if wanted - {"sqlite"}:
             print("PostgreSQL 17 and the Ceph gateway; one server, one worker", flush=True)
             with fleet(folder / "fleet", media.authority) as servers, open_stage(servers, media) as stage:
@@ -225,12 +236,8 @@ def main() -> None:
             with single(folder / "single", media.authority) as servers, open_stage(servers, media) as stage:
                 announce_and_wait(stage, short, 5)
                 stage.measure_idle()
-                stage.measure(
-                    "sqlite",
-                    "webhook, 544 KB",
-                    asked.number,
-                    lambda: announce_and_wait(stage, short, asked.number),
-                )
+                act = act_of(stage, "sqlite", asked.number, short, long)
+                stage.measure("sqlite", "webhook, 544 KB", asked.number, act)
 
 
 if __name__ == "__main__":

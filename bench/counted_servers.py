@@ -12,10 +12,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import psycopg
 
@@ -35,6 +36,14 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 STATISTICS_DELAY = 11.0
 _START_TIMEOUT = 60.0
 _REQUEST = re.compile(rb' beast: 0x[0-9a-f]+: \S+ - \S+ \[[^\]]+\] "(\S+) ')
+
+#: From the name of a process to the start of its command.
+Program: TypeAlias = Callable[[str], Sequence[str]]
+
+
+def python_m_vault(name: str) -> Sequence[str]:  # noqa: ARG001 - one program for all
+    """Return the vault as it is installed."""
+    return (sys.executable, "-m", "vault")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +74,12 @@ class Servers:
     pids: dict[str, int] = field(default_factory=dict)
     database_url: str | None = None
     gateway_log: Path | None = None
+    #: What runs the process of that name, before its arguments.
+    program: Program = python_m_vault
 
     def cpu(self) -> Count:
         """Return the CPU seconds alone, which are current at any moment."""
-        return Count(at=time.monotonic(), cpu={name: _cpu_of_tree(pid) for name, pid in self.pids.items()})
+        return Count(at=time.monotonic(), cpu={name: cpu_of_tree(pid) for name, pid in self.pids.items()})
 
     def count(self) -> Count:
         """Return everything. Sessions must have been idle for STATISTICS_DELAY."""
@@ -100,7 +111,7 @@ class Servers:
 
     def start(self, name: str, *arguments: str, port: int) -> None:
         """Start a process of the vault and wait until it is ready."""
-        command = [sys.executable, "-m", "vault", *arguments]
+        command = [*self.program(name), *arguments]
         log = Path(self.environment["VAULT_DATA_DIR"]).with_name(f"{name}.log")
         with cold():
             running = self.stack.enter_context(process(command, log, **self.environment))
@@ -117,7 +128,9 @@ class Servers:
 
 
 @contextmanager
-def fleet(folder: Path, media: str, *, limits: Mapping[str, str] = UNLIMITED) -> Iterator[Servers]:
+def fleet(
+    folder: Path, media: str, *, limits: Mapping[str, str] = UNLIMITED, program: Program = python_m_vault
+) -> Iterator[Servers]:
     """Run one server and one worker on PostgreSQL 17 and the Ceph gateway.
 
     Raises FileNotFoundError, which says how to get what is missing.
@@ -139,6 +152,7 @@ def fleet(folder: Path, media: str, *, limits: Mapping[str, str] = UNLIMITED) ->
             url=f"http://127.0.0.1:{serve}",
             environment=_environment(folder, serve, media) | limits | stores,
             stack=stack,
+            program=program,
             pids={"PostgreSQL": postgresql.pid},
             database_url=postgresql.url(),
             gateway_log=folder / "ceph" / "log" / "client.rgw.log",
@@ -150,12 +164,16 @@ def fleet(folder: Path, media: str, *, limits: Mapping[str, str] = UNLIMITED) ->
 
 
 @contextmanager
-def single(folder: Path, media: str, *, limits: Mapping[str, str] = UNLIMITED) -> Iterator[Servers]:
+def single(
+    folder: Path, media: str, *, limits: Mapping[str, str] = UNLIMITED, program: Program = python_m_vault
+) -> Iterator[Servers]:
     """Run one process that does everything, on SQLite and a directory."""
     (port,) = free_ports(1)
     with ExitStack() as stack:
         environment = _environment(folder, port, media) | limits
-        servers = Servers(url=f"http://127.0.0.1:{port}", environment=environment, stack=stack)
+        servers = Servers(
+            url=f"http://127.0.0.1:{port}", environment=environment, stack=stack, program=program
+        )
         servers.start("vault", "serve", "--port", str(port), port=port)
         yield servers
 
@@ -206,12 +224,13 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def _cpu_of_tree(pid: int) -> float:
+def cpu_of_tree(pid: int) -> float:
     """Return the CPU seconds of a process, of its living descendants, and of those that it has waited for."""
-    return sum(_cpu_of(one) for one in [pid, *_descendants(pid)])
+    return sum(cpu_of(one) for one in [pid, *_descendants(pid)])
 
 
-def _cpu_of(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a process, and of the descendants that it has waited for."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
