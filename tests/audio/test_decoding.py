@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support import corpus
-from vault.audio import decoding
+from vault.audio import codecs, decoding, riff
 from vault.audio.reasons import Reason
 from vault.domain.recordings.media import BUCKETS
 from vault.errors import Undecodable
@@ -120,3 +120,24 @@ def test_a_rendition_at_another_rate_keeps_its_exact_length():
     plan = decoding.Rendition(sample_rate=4000, channels=2, samples=4001)
     rendered = b"".join(decoding.render(io.BytesIO(GOOD["ulaw"][0]), plan))
     assert len(rendered) == 4001 * 4
+
+
+@pytest.mark.parametrize("missing", [0, 1, 5_000])
+@pytest.mark.parametrize("name", [name for name, row in GOOD.items() if row[1] == "wav"])
+def test_a_wav_file_is_the_same_in_larger_packets(name: str, missing: int, monkeypatch: pytest.MonkeyPatch):
+    """What the options for WAV files change is how often FFmpeg is asked, not what it says."""
+    data = GOOD[name][0][: -missing or None]
+    found = decoding.describe(io.BytesIO(data))
+    monkeypatch.setattr(codecs, "WAV_OPTIONS", {})
+    assert found == decoding.describe(io.BytesIO(data))
+
+
+def test_a_wav_file_is_decoded_in_few_packets():
+    """FFmpeg's own packets have 4 KiB, and most of a packet's cost does not depend on its size."""
+    seconds = 17
+    file = io.BytesIO(
+        riff.header(sample_rate=8000, channels=2, samples=8000 * seconds) + bytes(32_000 * seconds)
+    )
+    reading = decoding.Pass(file)
+    with reading.input:
+        assert sum(1 for _ in reading.input.demux(reading.stream)) <= seconds * 32_000 // 16_000 + 2

@@ -48,7 +48,8 @@ class Pass:
         self.claims = riff.read_claims(file)
         containers.refuse_non_audio(file)
         file.seek(0)
-        self.input = opening.open_audio(file)
+        exact_wav = self.claims is not None and self.claims.tag in riff.EXACT_TAGS
+        self.input = opening.open_audio(file, exact_wav=exact_wav)
         self.stream = opening.audio_stream(self.input)
         self.container = opening.container_name(self.input)
         self.codec = self.stream.codec_context.codec.canonical_name

@@ -19,10 +19,14 @@ from vault.errors import Undecodable
 FAULTS = (FFmpegError, ValueError, ArithmeticError)
 
 
-def open_audio(file: BinaryIO) -> InputContainer:
-    """Open the bytes. Raises Undecodable if no accepted demuxer recognizes them."""
+def open_audio(file: BinaryIO, *, exact_wav: bool = False) -> InputContainer:
+    """Open the bytes; ``exact_wav``: a WAV file whose codec has a fixed number of bytes per sample.
+
+    Raises Undecodable if no accepted demuxer recognizes them.
+    """
+    options = codecs.OPTIONS | codecs.WAV_OPTIONS if exact_wav else dict(codecs.OPTIONS)
     try:
-        return av.open(file, "r", options=dict(codecs.OPTIONS), metadata_errors="replace")
+        return av.open(file, "r", options=options, metadata_errors="replace")
     except MemoryError:
         raise
     except FAULTS as error:
