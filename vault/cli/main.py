@@ -145,14 +145,15 @@ def run_worker(
     ] = None,
 ) -> None:
     """Fetch, encrypt and describe recordings, without serving requests; for more nodes on PostgreSQL."""
-    from vault.server.http_limits import check_address
+    from vault.server.http_limits import check_address, loop_factory
     from vault.server.worker_process import work_until_stopped
 
     settings = _settings()
     if health_port is not None:
         check_address(health_host, health_port, options="--health-port or --health-host")
     _keep_large_blocks()
-    asyncio.run(work_until_stopped(settings, host=health_host, port=health_port))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(work_until_stopped(settings, host=health_host, port=health_port))
 
 
 @app.command()

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import json
 import socket
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -50,6 +51,11 @@ def server_config(app: Any, *, host: str, port: int, stop_seconds: int) -> uvico
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=stop_seconds,
     )
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvicorn's choice of an event loop, which is uvloop, also for a process that serves nothing."""
+    return uvicorn.Config(app="", log_config=None).get_loop_factory()
 
 
 def check_address(host: str, port: int, *, options: str) -> None:
