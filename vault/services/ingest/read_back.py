@@ -13,6 +13,8 @@ from vault.thread_pools import Threads
 
 #: Plaintext bytes of one read from the store: an object of up to 8 MB takes at most two.
 CHUNK_BYTES: Final = 4 * 1024 * 1024
+#: Smaller chunks are opened on the loop: a hop to a thread costs more CPU than half a millisecond.
+_INLINE_BYTES: Final = 1024 * 1024
 #: A decoder goes back and forth between the index and the audio.
 _MAX_CHUNKS: Final = 2
 
@@ -64,7 +66,10 @@ class ReadBack:
         while len(self._chunks) >= _MAX_CHUNKS:
             self._chunks.popitem(last=False)
         ciphertext = await self._objects.read(self._location, *self._opener.span(start, end))
-        chunk = await self._threads.run(self._open, number, start, end, ciphertext)
+        if end - start < _INLINE_BYTES:
+            chunk = self._open(number, start, end, ciphertext)
+        else:
+            chunk = await self._threads.run(self._open, number, start, end, ciphertext)
         self._chunks[number] = chunk
         return chunk
 
