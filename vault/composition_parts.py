@@ -24,7 +24,8 @@ from vault.services.admission.call_start import CallStart
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.publication import Publication
 from vault.services.audit_log.published_tiles import PublishedLog
-from vault.services.closing_acts.journal import Journal, JournaledDatabase
+from vault.services.closing_acts.journal import Journal
+from vault.services.closing_acts.journaled_database import JournaledDatabase
 from vault.services.consent.enter_objection import ObjectionList
 from vault.services.consent.record_consent import RecordConsent
 from vault.services.ingest.announce import Announce

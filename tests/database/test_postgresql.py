@@ -215,8 +215,8 @@ async def test_nodes_skip_what_another_is_claiming(
 
     slow = asyncio.ensure_future(postgresql.write(hold))
     await asyncio.to_thread(claimed.wait)
-    second = await other_node.write(lambda tx: tx.queue.claim(TO_TRANSFER, lease=LEASE))
-    third = await other_node.write(lambda tx: tx.queue.claim(TO_TRANSFER, lease=LEASE))
+    second = await other_node.claim(TO_TRANSFER, lease=LEASE, likely=True)
+    third = await other_node.claim(TO_TRANSFER, lease=LEASE, likely=True)
     assert not slow.done()
     release.set()
     first = await slow

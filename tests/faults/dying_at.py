@@ -31,6 +31,7 @@ from vault.objects.directory_writer import DirectoryWriter
 from vault.sealing.sealer import Sealer
 from vault.services.backup.write_account_objects import WriteTombstones
 from vault.services.closing_acts.journal import Journal
+from vault.services.closing_acts.journaled_database import JournaledDatabase
 from vault.services.ingest import admit_recording, store_attempt
 from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.ingest.announce import Announce
@@ -118,7 +119,7 @@ POINTS: Final = (
     _point("the log is grown", "behind", SqliteSequencer, "sequence", _grown),
     _point("the log is grown", "behind", log_tree, "sequence_waiting", lambda _, moved: moved > 0),
     _point("the manifest is due", "before", FirstManifest, "__call__"),
-    _point("the manifest is there", "before", QueueRows, "first_manifest_written"),
+    _point("the manifest is there", "before", JournaledDatabase, "first_manifest_written"),
     _point("the manifest is noted", "behind", FirstManifest, "__call__"),
     _point("the erasure is written", "behind", RecordingStates, "change", _erased),
     _point("the act is committed", "before", Journal, "put"),

@@ -130,6 +130,16 @@ class NthDatabase:
         """Add a fact."""
         return await self.nth.around("add_fact", lambda: self.database.add_fact(new))
 
+    async def claim(self, states: Any, **how: Any) -> Any:
+        """Claim."""
+        return await self.nth.around("claim", lambda: self.database.claim(states, **how))
+
+    async def first_manifest_written(self, held: Any, key_version: Any) -> Any:
+        """Release the lease."""
+        return await self.nth.around(
+            "first_manifest_written", lambda: self.database.first_manifest_written(held, key_version)
+        )
+
     async def announce(self, new: Any) -> Any:
         """Announce."""
         return await self.nth.around("announce", lambda: self.database.announce(new))

@@ -39,6 +39,19 @@ class RightGate:
         """Return the recordings, after whose indexing the commit is slow to come."""
         return _SlowRecordings(self._tx.recordings)
 
+    def lock_account_and_call(self, account_id: str, call_ref: str) -> None:
+        """Take both locks, each as this gate does."""
+        self.lock_account(account_id)
+        self.lock_call(account_id, call_ref)
+
+    def lock_account(self, account_id: str, *, exclusive: bool = False) -> None:
+        """Take the account's lock."""
+        self._tx.lock_account(account_id, exclusive=exclusive)
+
+    def lock_call(self, account_id: str, call_ref: str) -> None:
+        """Take the call's lock."""
+        self._tx.lock_call(account_id, call_ref)
+
     def __getattr__(self, name: str) -> Any:
         """Return everything else as it is."""
         return getattr(self._tx, name)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from tests.support.gates import with_gate_database
 from vault.database.interface import Database
+from vault.database.stores.call_state import GateState
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.services.service import Vault
@@ -27,6 +28,15 @@ class _Remembering:
         """Return this in the place of the accounts."""
         return self
 
+    @property
+    def call_state(self) -> Any:
+        """Return this in the place of the state of calls."""
+        return self
+
+    def at_gate(self, account_id: str, call_ref: str) -> GateState:
+        """Return the state with the switch that was read before."""
+        return replace(self._tx.call_state.at_gate(account_id, call_ref), switch=self._switch)
+
     def switch(self, _account_id: str) -> Switch:
         """Return what was read before."""
         return self._switch
@@ -37,6 +47,10 @@ class _Remembering:
 
     def lock_account(self, _account_id: str, *, exclusive: bool = False) -> None:
         """Take no lock."""
+
+    def lock_account_and_call(self, account_id: str, call_ref: str) -> None:
+        """Take the call's lock alone."""
+        self._tx.lock_call(account_id, call_ref)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tx, name)

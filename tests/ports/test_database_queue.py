@@ -111,8 +111,8 @@ async def test_claims_take_what_waited_longest_and_is_due(database: Database):
     )
     taken = [(await claim(database)).recording.recording_ref for _ in range(3)]
     assert taken == ["ref-1", "ref-2", "ref-3"]
-    assert await database.write(lambda tx: tx.queue.claim(TO_TRANSFER, lease=LEASE)) is None
-    assert await database.write(lambda tx: tx.queue.claim((State.STORED,), lease=LEASE)) is None
+    assert await database.claim(TO_TRANSFER, lease=LEASE, likely=True) is None
+    assert await database.claim((State.STORED,), lease=LEASE, likely=True) is None
 
 
 async def test_put_back_waits_in_the_state_it_was_in(database: Database):
@@ -123,7 +123,7 @@ async def test_put_back_waits_in_the_state_it_was_in(database: Database):
     held = await claim(database, (State.STORED,))
     future = await database.read(lambda tx: tx.now() + timedelta(hours=1))
     await database.write(lambda tx: tx.queue.put_back(held, not_before=future))
-    assert await database.write(lambda tx: tx.queue.claim((State.STORED,), lease=LEASE)) is None
+    assert await database.claim((State.STORED,), lease=LEASE, likely=True) is None
     await set_columns(database, held.recording.id, not_before=NOW)
     again = await claim(database, (State.STORED,))
     assert (again.recording.id, again.recording.state) == (held.recording.id, State.STORED)
@@ -155,9 +155,9 @@ async def test_concurrent_claims_never_share_a_row(database: Database):
     """Forty claims at once over thirty rows give thirty different rows and ten times nothing."""
     await open_account(database)
     await asyncio.gather(*(database.announce(announcement(f"ref-{n}")) for n in range(30)))
-    claims = [database.write(lambda tx: tx.queue.claim(TO_TRANSFER, lease=LEASE)) for _ in range(40)]
+    claims = [database.claim(TO_TRANSFER, lease=LEASE, likely=True) for _ in range(40)]
     held = [one for one in await asyncio.gather(*claims) if one is not None]
-    late = [await database.write(lambda tx: tx.queue.claim(TO_TRANSFER, lease=LEASE)) for _ in range(30)]
+    late = [await database.claim(TO_TRANSFER, lease=LEASE, likely=True) for _ in range(30)]
     held += [one for one in late if one is not None]
     assert len(held) == len({one.recording.id for one in held}) == 30
     assert len({one.token for one in held}) == 30
@@ -185,7 +185,7 @@ async def test_an_upload_belongs_to_one_client_at_a_time(database: Database):
     assert sorted([first is None, second is None]) == [False, True]
     assert await take() is None
     await set_columns(database, row.id, lease_until=NOW)
-    assert await database.write(lambda tx: tx.queue.claim(TO_TRANSFER, lease=LEASE)) is None
+    assert await database.claim(TO_TRANSFER, lease=LEASE, likely=True) is None
     assert (await take()).recording.attempts == 2
     await database.announce(announcement("ref"))
     announced = await database.read(lambda tx: tx.recordings.by_ref("acct_a", "conn_1", "ref"))

@@ -54,7 +54,7 @@ def upload(ref: str, account_id: str = "acct_a", **changed: Any) -> NewRecording
 
 async def claim(database: Database, states: Sequence[State] = TO_TRANSFER, lease: timedelta = LEASE) -> Lease:
     """Claim a row that must be there."""
-    held = await database.write(lambda tx: tx.queue.claim(states, lease=lease))
+    held = await database.claim(states, lease=lease, likely=True)
     assert held is not None
     return held
 

@@ -30,9 +30,9 @@ class Interrupted:
         self.database, self.happens = database, happens
         self.begun = False
 
-    async def read(self, function: Any) -> Any:
-        """Read."""
-        return await self.database.read(function)
+    def __getattr__(self, name: str) -> Any:
+        """Return everything else as it is."""
+        return getattr(self.database, name)
 
     async def write(self, function: Any, *, urgent: bool = False) -> Any:
         """Let it happen, and write."""

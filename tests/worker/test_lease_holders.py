@@ -71,7 +71,7 @@ async def test_the_leases_of_a_process_that_is_gone_end_after_the_grace(
         clock.now += GRACE
         await holders.poll()
         # It lives, so nobody gets its row.
-        assert await on_postgresql.database.write(lambda tx: tx.queue.claim(TO_TRANSFER, lease=LEASE)) is None
+        assert await on_postgresql.database.claim(TO_TRANSFER, lease=LEASE, likely=True) is None
     await until(lambda: suspects(holders), "the server has noticed the end of the session")
     clock.now += GRACE - 0.1
     await holders.poll()

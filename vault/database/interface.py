@@ -1,6 +1,7 @@
 """What services use of either database: functions run in transactions, and hot statements that need none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 from vault.database.signals import Signals
@@ -12,6 +13,7 @@ from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
+from vault.domain.recordings.recording import Lease, State
 
 T = TypeVar("T")
 
@@ -44,6 +46,19 @@ class Database(Protocol):
         """Add a fact of a call under the locks of its account and call; return the state that a decision needs.
 
         Raises NotFound for an unknown account.
+        """
+
+    async def claim(self, states: Sequence[State], *, lease: timedelta, likely: bool) -> Lease | None:
+        """Claim the recording that has waited longest in one of the states, of the account with the fewest leases.
+
+        ``likely``: whether there probably is one, which decides what is cheaper.
+        """
+
+    async def first_manifest_written(self, held: Lease, key_version: int | None) -> bool:
+        """Mark the manifest of a recording that was just admitted as stored, and release its lease.
+
+        If what it was made from has changed since, it stays due. False if the recording is no longer available.
+        A crash of the database may undo it: then the manifest is written again.
         """
 
     async def announce(self, new: NewRecording) -> Announced:

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from vault.database.signals import Work, wake
-from vault.database.sql.dialect import database_now, lock_account, lock_call
+from vault.database.sql.dialect import database_now, lock_account, lock_account_and_call, lock_call
 from vault.database.stores.access_events import EventRows
 from vault.database.stores.account_limits import AccountLimitRows
 from vault.database.stores.account_objects import AccountObjectRows
 from vault.database.stores.accounts import AccountRows
 from vault.database.stores.api_keys import ApiKeyRows
 from vault.database.stores.call_facts import CallRows
+from vault.database.stores.call_state import CallStateRows
 from vault.database.stores.checkpoints import CheckpointRows
 from vault.database.stores.clear_texts import ClearTextRows
 from vault.database.stores.closing_acts import ClosingRows
@@ -49,6 +50,7 @@ class Transaction:
         self.account_limits = AccountLimitRows(connection)
         self.connections = ConnectionRows(connection)
         self.call_facts = CallRows(connection)
+        self.call_state = CallStateRows(connection)
         self.consents = ConsentRows(connection)
         self.objections = ObjectionRows(connection)
         self.pauses = PauseRows(connection)
@@ -96,3 +98,7 @@ class Transaction:
     def lock_call(self, account_id: str, call_ref: str) -> None:
         """Hold the call's lock until the end, taken after the account's: for answers of its parties, and for gates."""
         lock_call(self.connection, account_id, call_ref)
+
+    def lock_account_and_call(self, account_id: str, call_ref: str) -> None:
+        """Take the account's shared lock and then the call's, in one statement."""
+        lock_account_and_call(self.connection, account_id, call_ref)

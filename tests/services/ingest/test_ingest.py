@@ -119,9 +119,9 @@ async def test_a_zombie_changes_nothing(house: House):
 async def test_a_lost_lease_moves_no_row(house: House):
     """The token of a lease that is over is worth nothing in any direction."""
     recording_id = (await house.announce()).recording_id
-    old = await house.database.write(lambda tx: tx.queue.claim((State.RECEIVED,), lease=LEASE))
+    old = await house.database.claim((State.RECEIVED,), lease=LEASE, likely=True)
     await house.hurry(recording_id)
-    await house.database.write(lambda tx: tx.queue.claim((State.TRANSFERRING,), lease=LEASE))
+    await house.database.claim((State.TRANSFERRING,), lease=LEASE, likely=True)
     for state in (State.STORED, State.FAILED, State.RETRY_WAIT):
         with pytest.raises(LeaseLost):
             await house.database.write(lambda tx, to=state: move(tx, old, to))

@@ -191,8 +191,8 @@ async def test_what_is_said_while_the_gate_is_near_is_found(house: House):
         def __init__(self, database: object) -> None:
             self.database = database
 
-        async def read(self, function):
-            return await self.database.read(function)
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.database, name)
 
         async def write(self, function, *, urgent=False):
             if getattr(function, "func", None) is not None and not told:

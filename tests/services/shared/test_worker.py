@@ -68,25 +68,21 @@ async def test_workers_and_describers_are_as_many_as_the_settings_say(house: Hou
 
 
 async def test_a_backlog_is_claimed_without_a_look(house: House):
-    """After a claim that found a row the next one claims without a read; after an empty one it reads first again."""
-    hint, calls = ClaimHint(), []
+    """After a claim that found a row another one is likely, after an empty one it is not."""
+    hint, noted = ClaimHint(), []
 
     class Noting:
         """A database that notes what it is asked."""
 
-        async def read(self, function: Any) -> Any:
-            calls.append("read")
-            return await house.database.read(function)
-
-        async def write(self, function: Any) -> Any:
-            calls.append("write")
-            return await house.database.write(function)
+        async def claim(self, states: Any, *, lease: Any, likely: bool) -> Any:
+            noted.append(likely)
+            return await house.database.claim(states, lease=lease, likely=likely)
 
     for ref in ("one", "two"):
         await house.announce(ref)
     for _ in range(4):
         await claim(Noting(), State.RECEIVED, hint=hint)  # type: ignore[arg-type]
-    assert calls == ["read", "write", "write", "write", "read"]
+    assert noted == [False, True, True, False]
 
 
 async def test_a_manifest_with_older_keys_is_written_again(house: House):

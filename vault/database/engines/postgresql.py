@@ -9,6 +9,7 @@ outcome is unknown: callers retry, and retries are idempotent.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -21,14 +22,19 @@ from vault.database.engines.postgresql_pipeline import Rows, Step
 from vault.database.engines.postgresql_pool import Lane, PostgresqlPool
 from vault.database.signals import Signal, Signals, Work
 from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.lease_tokens import token_of
 from vault.database.stores.add_fact import AddedFact, NewFact, add_fact_steps, added_fact
+from vault.database.stores.claim_statements import hot_any_waiting, hot_claims
+from vault.database.stores.hot_claims import MANIFEST_WRITTEN, claim_values, claimed
 from vault.database.stores.hot_statements import Announced, Grant, announcement_signals, validity_values
 from vault.database.stores.hot_writes import IS_VALID, announce_steps, announced, grant_steps, granted
 from vault.database.stores.open_sessions import NewSession, open_group
+from vault.database.stores.recording_queue import locked_row_signal
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
+from vault.domain.recordings.recording import Lease, State
 from vault.errors import Unavailable, VaultError
 
 T = TypeVar("T")
@@ -71,6 +77,26 @@ class PostgresqlRows:
     async def add_fact(self, new: NewFact) -> AddedFact:
         """Add a fact of a call, in a transaction of its own."""
         return added_fact(await self._hot_write(add_fact_steps(new)))
+
+    async def claim(self, states: Sequence[State], *, lease: timedelta, likely: bool) -> Lease | None:
+        """Claim a row. A claim that finds nothing writes nothing, so it needs no look before."""
+        del likely
+        states, token = tuple(states), token_of(self._pool.signals.holder)
+        by_account, oldest = hot_claims(states)
+        values = claim_values(token, lease)
+        found = claimed((await self._hot_write([(by_account, values)]))[0], token)
+        if found is None and await self._hot_read((hot_any_waiting(states), {})):
+            found = claimed((await self._hot_write([(oldest, values)]))[0], token)
+            if found is None:
+                self.signals.emit([locked_row_signal(states)])
+        return found
+
+    async def first_manifest_written(self, held: Lease, key_version: int | None) -> bool:
+        """Mark the manifest as stored, and release the lease."""
+        values = {"id": held.recording.id, "token": held.token, "key_version": key_version}
+        if (await self._hot_write([(MANIFEST_WRITTEN, values)]))[0]:
+            return True
+        return await self.write(lambda tx: tx.queue.leave_manifest(held))
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording, in one batch with concurrent announcements."""

@@ -8,8 +8,9 @@ Freed bytes are overwritten, because a shredded key must not remain in the file.
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
+from vault.domain.recordings.recording import Lease, State
 from vault.errors import StartRefused
 from vault.thread_pools import Threads
 
@@ -108,6 +110,16 @@ class SqliteDatabase:
     async def add_fact(self, new: NewFact) -> AddedFact:
         """Add a fact of a call, in the writer's next batch."""
         return await self.write(lambda tx: add_fact_one(tx.connection, new))
+
+    async def claim(self, states: Sequence[State], *, lease: timedelta, likely: bool) -> Lease | None:
+        """Claim a row; unless one is likely, a snapshot is read first, which costs little more than half of a write."""
+        if not likely and not await self.read(lambda tx: tx.queue.is_waiting(states)):
+            return None
+        return await self.write(lambda tx: tx.queue.claim(states, lease=lease))
+
+    async def first_manifest_written(self, held: Lease, key_version: int | None) -> bool:
+        """Mark the manifest as stored, and release the lease."""
+        return await self.write(lambda tx: tx.queue.first_manifest_written(held, key_version))
 
     async def announce(self, new: NewRecording) -> Announced:
         """Insert the recording as received or refused, in the writer's next batch."""

@@ -23,6 +23,7 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     Table,
+    Update,
     make_url,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -85,6 +86,47 @@ class CompiledSelect:
         return next(iter(self.rows(connection, **values)), None)
 
 
+class RowReader:
+    """Reads rows of PostgreSQL that a HotText returns, as the columns of tables."""
+
+    def __init__(self, columns: Sequence[Column[Any]]) -> None:
+        """Read rows of these columns."""
+        self._names = [column.name for column in columns]
+        readers = {place: _on_postgresql(column.type) for place, column in enumerate(columns)}
+        self._readers = {place: reader for place, reader in readers.items() if reader is not None}
+
+    def named(self, row: Sequence[Any]) -> dict[str, Any]:
+        """Return a row as its columns by name."""
+        return dict(zip(self._names, _read(row, self._readers), strict=True))
+
+
+class CompiledUpdate:
+    """One UPDATE whose new values are parameters named as their columns, and which returns columns."""
+
+    def __init__(
+        self, statement: Update, values: Sequence[Column[Any]], returned: Sequence[Column[Any]]
+    ) -> None:
+        """Compile the statement, which sets the columns ``values``, for both databases."""
+        statement, columns = statement.returning(*returned), returned
+        self._names = [column.name for column in columns]
+        self._sqlite = _form(statement, columns, _SQLITE, _on_sqlite)
+        self._postgresql = _form(statement, columns, _POSTGRESQL, _on_postgresql)
+        writers = {column.name: _writer_of(column.type) for column in values}
+        self._writers = {name: writer for name, writer in writers.items() if writer is not None}
+
+    def first(self, connection: Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Run it; return the changed row by column name, None if no row was changed."""
+        form = self._postgresql if is_postgresql(connection) else self._sqlite
+        given = {**form.fixed, **values}
+        for name, writer in self._writers.items():
+            if given[name] is not None:
+                given[name] = writer(given[name])
+        cursor = connection.connection.cursor()
+        cursor.execute(form.text, given)
+        row = cursor.fetchone()
+        return None if row is None else dict(zip(self._names, _read(row, form.readers), strict=True))
+
+
 class CompiledInsert:
     """One INSERT of text, bytes, numbers and datetimes; a row with an existing unique key is ignored."""
 
@@ -105,8 +147,14 @@ class CompiledInsert:
         return cursor.rowcount > 0
 
 
+def _writer_of(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    if isinstance(kind, Moment):
+        return micros
+    return json.dumps if isinstance(kind, JSON) else None
+
+
 def _form(
-    query: Select[Any] | CompoundSelect[Any],
+    query: Select[Any] | CompoundSelect[Any] | Update,
     columns: Sequence[Column[Any]],
     dialect: Dialect,
     reader_of: Callable[[TypeEngine[Any]], _Reader | None],

@@ -111,6 +111,18 @@ def lock_call(connection: Connection, account_id: str, call_ref: str) -> None:
         _lock(connection, "pg_advisory_xact_lock", call_lock_key(account_id, call_ref))
 
 
+def lock_account_and_call(connection: Connection, account_id: str, call_ref: str) -> None:
+    """Take an account's shared lock and then the lock of its call; SQLite needs none.
+
+    PostgreSQL computes the columns of a SELECT without FROM in their order.
+    """
+    if is_postgresql(connection):
+        connection.connection.cursor().execute(
+            "SELECT pg_advisory_xact_lock_shared(%s), pg_advisory_xact_lock(%s)",
+            (lock_key(account_id), call_lock_key(account_id, call_ref)),
+        )
+
+
 def _lock(connection: Connection, function: str, key: int) -> None:
     """Lock through the driver: nearly every request does, and SQLAlchemy's overhead exceeds the server's time."""
     connection.connection.cursor().execute(f"SELECT {function}(%s)", (key,))

@@ -22,5 +22,9 @@ def set_holder(connection: Connection, holder: int | None) -> None:
 
 def new_token(connection: Connection) -> str:
     """Return a token for a lease that is being taken."""
-    holder: int | None = connection.info.get(_HOLDER)
+    return token_of(connection.info.get(_HOLDER))
+
+
+def token_of(holder: int | None) -> str:
+    """Return a token that names this holder."""
     return secrets.token_hex(16) if holder is None else f"{holder}{SEPARATOR}{secrets.token_hex(12)}"

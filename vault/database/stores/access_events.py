@@ -1,13 +1,12 @@
 """Access events: written to the outbox, and read by their index in the tree."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, select
 
 from vault import metrics
-from vault.database.schema.access_log import event_outbox
 from vault.database.schema.core import access_events
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import is_postgresql
@@ -15,11 +14,19 @@ from vault.database.stores.closing_acts import ClosingRows
 from vault.domain.audit_log.access_event import AccessEvent, EventType, LoggedEvent, parse_event
 from vault.tlog.hashing import leaf_hash
 
-_APPEND = insert(event_outbox)
+# As text for the driver: every change of a state and every end of a playback appends an event.
+_COLUMNS = ("id", "account_id", "recording_id", "body", "sealed_detail")
+_APPEND = (
+    f"INSERT INTO event_outbox ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
+    f"VALUES ({', '.join(f'%({name})s' for name in _COLUMNS)})"
+)
 # SQLite has one writer, so commit order is known while it writes: an event gets its index immediately, and
 # a rollback leaves no gap. The writer adds the tree's nodes at the end of its batch.
-_NEXT = select(func.coalesce(func.max(access_events.c.tree_index) + 1, 0)).scalar_subquery()
-_APPEND_IN_PLACE = insert(access_events).values(tree_index=_NEXT)
+_APPEND_IN_PLACE = (
+    f"INSERT INTO access_events (tree_index, leaf_hash, {', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
+    "VALUES ((SELECT coalesce(max(tree_index) + 1, 0) FROM access_events), :leaf_hash, "
+    f"{', '.join(f':{name}' for name in _COLUMNS)})"
+)
 
 # Prometheus shows an increase only of a series that exists before, so every label is created at start.
 for _kind in get_args(EventType):
@@ -37,11 +44,7 @@ class EventRows:
     def append(self, event: AccessEvent) -> None:
         """Insert an event in this transaction. An event that closes something also gets a closing act."""
         self._closing.note(event)
-        if is_postgresql(self._db):
-            self._db.execute(_APPEND, event_values(event))
-        else:
-            self._db.execute(_APPEND_IN_PLACE, hashed_values(event))
-        wake_for_events(self._db)
+        self._insert(hashed_values(event))
         metrics.EVENTS.labels(event.type).inc()
         if event.type == "recording.refused":
             metrics.REFUSED.labels(event.result or "unknown").inc()
@@ -51,13 +54,12 @@ class EventRows:
     def append_leaf(self, leaf: bytes) -> None:
         """Insert an event again with its exact bytes, without its sealed detail."""
         event = parse_event(leaf)
+        self._insert(event_values(event) | {"body": leaf, "leaf_hash": leaf_hash(leaf)})
+
+    def _insert(self, values: Mapping[str, Any]) -> None:
+        text = _APPEND if is_postgresql(self._db) else _APPEND_IN_PLACE
+        self._db.connection.cursor().execute(text, values)
         wake_for_events(self._db)
-        if is_postgresql(self._db):
-            self._db.execute(_APPEND, event_values(event) | {"body": leaf})
-        else:
-            self._db.execute(
-                _APPEND_IN_PLACE, event_values(event) | {"body": leaf, "leaf_hash": leaf_hash(leaf)}
-            )
 
     def page(
         self, account_id: str, *, recording_id: str | None, start: int, limit: int

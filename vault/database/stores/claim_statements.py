@@ -12,6 +12,7 @@ from sqlalchemy import TextClause, TextualSelect, text
 
 from vault.database.schema.core import IS_WORK, recordings
 from vault.database.sql.dialect import POSTGRESQL_NOW
+from vault.database.sql.hot_text import HotText
 from vault.database.stores.recordings import RECORDING_COLUMNS
 from vault.domain.recordings.recording import State
 from vault.domain.recordings.transitions import CLAIM
@@ -20,6 +21,9 @@ from vault.domain.recordings.transitions import CLAIM
 _MAX_ACCOUNTS = 32
 #: What a claim returns: the row, and what a fetch needs of it.
 CLAIMED_COLUMNS = [*RECORDING_COLUMNS, recordings.c.sealed_announcement]
+#: A claim that counts more attempts than these follows one that may have left an object; one attempt stored what is
+#: stored.
+LAST_CLEAN, LAST_CLEAN_STORED = 1, 2
 _TO_TRANSFER = ", ".join(f"'{state}'" for state in sorted(CLAIM.sources))
 
 
@@ -30,10 +34,13 @@ def claim_by_account(states: Sequence[State], *, on_postgresql: bool) -> Textual
     Parameters: ``start`` (where the walk over accounts begins), ``token``, ``lease`` in microseconds, and on SQLite
     ``now``.
     """
+    return _claim(_due_by_account(states, on_postgresql=on_postgresql), on_postgresql=on_postgresql)
+
+
+def _due_by_account(states: Sequence[State], *, on_postgresql: bool) -> str:
     now = _now(on_postgresql=on_postgresql)
     ready = _ready("r", now)
-    return _claim(
-        f"""
+    return f"""
         WITH RECURSIVE {_waiting_accounts(states, ready)}, chosen AS MATERIALIZED (
             SELECT a.account_id FROM (SELECT DISTINCT account_id FROM pairs WHERE since IS NOT NULL) a
              ORDER BY (SELECT count(*) FROM recordings r
@@ -46,9 +53,7 @@ def claim_by_account(states: Sequence[State], *, on_postgresql: bool) -> Textual
             SELECT r.id FROM recordings r
              WHERE r.state = (SELECT state FROM best) AND r.account_id = (SELECT account_id FROM best) AND {ready}
              ORDER BY r.not_before LIMIT 1 {_lock(on_postgresql=on_postgresql)}
-        )""",  # noqa: S608 - our own names and states
-        now,
-    )
+        )"""  # noqa: S608 - our own names and states
 
 
 def _waiting_accounts(states: Sequence[State], ready: str) -> str:
@@ -76,14 +81,17 @@ def _waiting_accounts(states: Sequence[State], ready: str) -> str:
 @cache
 def claim_oldest(states: Sequence[State], *, on_postgresql: bool) -> TextualSelect:
     """Return the claim of the row that has waited longest, whatever its account; parameters as above."""
+    return _claim(_due_oldest(states, on_postgresql=on_postgresql), on_postgresql=on_postgresql)
+
+
+def _due_oldest(states: Sequence[State], *, on_postgresql: bool) -> str:
     now = _now(on_postgresql=on_postgresql)
     oldest = (
         f"SELECT id FROM ({_oldest(states, now, on_postgresql=on_postgresql)}) o ORDER BY not_before LIMIT 1"  # noqa: S608 - see above
     )
     lock = _lock(on_postgresql=on_postgresql)
-    return _claim(
-        f"WITH due AS (SELECT r.id FROM recordings r WHERE r.id = ({oldest}) AND {_ready('r', now)} {lock})",  # noqa: S608
-        now,
+    return (
+        f"WITH due AS (SELECT r.id FROM recordings r WHERE r.id = ({oldest}) AND {_ready('r', now)} {lock})"  # noqa: S608
     )
 
 
@@ -94,14 +102,47 @@ def any_waiting(states: Sequence[State], *, on_postgresql: bool) -> TextClause:
     return text(f"SELECT 1 FROM ({_oldest(states, now, on_postgresql=on_postgresql)}) o LIMIT 1")  # noqa: S608 - our own names and states
 
 
-def _claim(due: str, now: str) -> TextualSelect:
+@cache
+def hot_claims(states: Sequence[State]) -> tuple[HotText, HotText]:
+    """Return both claims for PostgreSQL, each with the note of an object that the attempt before may have left.
+
+    A claim is durable before the attempt begins: otherwise a crash could undo it, and nothing would note the object.
+    """
+    return _hot_claim(_due_by_account(states, on_postgresql=True)), _hot_claim(
+        _due_oldest(states, on_postgresql=True)
+    )
+
+
+@cache
+def hot_any_waiting(states: Sequence[State]) -> HotText:
+    """Return ``any_waiting`` for PostgreSQL."""
+    return HotText(any_waiting(states, on_postgresql=True).text)
+
+
+def _hot_claim(due: str) -> HotText:
+    statement = f"""{due}, taken AS (
+            {_take(POSTGRESQL_NOW)}
+        ), noted AS (
+            INSERT INTO object_checks (recording_id, account_id, noted_at, due_at)
+            SELECT id, account_id, {POSTGRESQL_NOW}, {POSTGRESQL_NOW} FROM taken
+             WHERE attempts > CASE state WHEN '{State.STORED}' THEN {LAST_CLEAN_STORED} ELSE {LAST_CLEAN} END
+            ON CONFLICT (recording_id) DO UPDATE SET noted_at = excluded.noted_at, due_at = excluded.due_at
+        )
+        SELECT * FROM taken"""  # noqa: S608 - our own names
+    return HotText(statement, start="text", token="text", lease="bigint")  # noqa: S106 - a type
+
+
+def _claim(due: str, *, on_postgresql: bool) -> TextualSelect:
+    return text(due + _take(_now(on_postgresql=on_postgresql))).columns(*CLAIMED_COLUMNS)
+
+
+def _take(now: str) -> str:
     names = ", ".join(column.name for column in CLAIMED_COLUMNS)
-    statement = f"""{due}
+    return f"""
         UPDATE recordings
            SET state = CASE WHEN state IN ({_TO_TRANSFER}) THEN '{CLAIM.target}' ELSE state END,
                lease_token = :token, lease_until = {now} + :lease, attempts = attempts + 1
          WHERE id = (SELECT id FROM due) RETURNING {names}"""  # noqa: S608 - our own names and states
-    return text(statement).columns(*CLAIMED_COLUMNS)
 
 
 def _oldest(states: Iterable[State], now: str, *, on_postgresql: bool) -> str:

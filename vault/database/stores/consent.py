@@ -17,7 +17,7 @@ from vault.database.schema.consent import (
     pauses,
 )
 from vault.database.signals import Work, wake
-from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
 from vault.database.sql.dialect import database_now, insert_new, is_postgresql, sql_now
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
@@ -35,6 +35,7 @@ _EVENTS_OF_CALL = CompiledSelect(
     )
     .order_by(consent_events.c.heard_at, consent_events.c.id)
 )
+_ADD_ENTRY = CompiledInsert(evidence_entries)
 _NEWEST_POLICY = CompiledSelect(
     select(consent_policies)
     .where(consent_policies.c.account_id == bindparam("account_id"))
@@ -133,9 +134,8 @@ class ObjectionRows:
         """Return the objections of these numbers, also ended ones, oldest first."""
         if not terms:
             return []
-        named = {f"term_{place}": term for place, term in enumerate(terms)}
-        rows = _objections_of(len(terms)).rows(self._db, account_id=account_id, **named)
-        return [_objection(row) for row in rows]
+        query, named = objections_query(terms)
+        return objections_of(query.rows(self._db, account_id=account_id, **named))
 
     def add(self, row: ObjectionRow) -> None:
         """Insert an objection. Raises KeyRetired."""
@@ -247,9 +247,22 @@ class EvidenceRows:
 
     def add(self, *rows: EvidenceRow) -> None:
         """Insert entries. Raises Busy if a position is taken."""
-        values = [{name: getattr(row, name) for name in EvidenceRow.__slots__} for row in rows]
-        if values and insert_new(self._db, evidence_entries, *values) < len(values):
+        added = [
+            _ADD_ENTRY.add(self._db, {name: getattr(row, name) for name in EvidenceRow.__slots__})
+            for row in rows
+        ]
+        if not all(added):
             raise Busy("Another request added an entry to this recording's evidence; retry.", retry_after=1)
+
+
+def objections_query(terms: Sequence[bytes]) -> tuple[CompiledSelect, Mapping[str, bytes]]:
+    """Return the query for the objections of these numbers, and its parameters except ``account_id``."""
+    return _objections_of(len(terms)), {f"term_{place}": term for place, term in enumerate(terms)}
+
+
+def objections_of(rows: Sequence[Mapping[str, Any]]) -> Sequence[ObjectionRow]:
+    """Read the rows of that query."""
+    return [_objection(row) for row in rows]
 
 
 @cache

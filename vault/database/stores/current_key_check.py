@@ -20,8 +20,15 @@ _NEWEST = CompiledSelect(
 )
 
 
-def refuse_retired(connection: Connection, account_id: str, version: int) -> None:
-    """Raise KeyRetired unless ``version`` is current. The caller must hold the account's shared lock."""
-    newest = _NEWEST.first(connection, account_id=account_id)
-    if newest is None or newest["version"] != version:
+def refuse_retired(
+    connection: Connection, account_id: str, version: int, *, newest: int | None = None
+) -> None:
+    """Raise KeyRetired unless ``version`` is current. The caller must hold the account's shared lock.
+
+    ``newest``: the newest version, if the transaction has read it under that lock.
+    """
+    if newest is None:
+        row = _NEWEST.first(connection, account_id=account_id)
+        newest = None if row is None else row["version"]
+    if newest != version:
         raise KeyRetired

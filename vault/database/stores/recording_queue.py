@@ -22,16 +22,22 @@ from sqlalchemy import (
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import IS_WORK, MICROSECOND, Moment, micros, recordings
-from vault.database.signals import Work, wake, wake_at
+from vault.database.signals import Signal, Work, wake, wake_at
 from vault.database.sql.dialect import database_now, is_postgresql, sql_now
 from vault.database.sql.lease_tokens import new_token
-from vault.database.stores.claim_statements import any_waiting, claim_by_account, claim_oldest
+from vault.database.stores.claim_statements import (
+    LAST_CLEAN,
+    LAST_CLEAN_STORED,
+    any_waiting,
+    claim_by_account,
+    claim_oldest,
+)
 from vault.database.stores.object_checks import note_object_checks
 from vault.database.stores.recordings import (
     MANIFEST_CHANGED,
     RECORDING_COLUMNS,
-    announcement_of,
     recording_of,
+    sealed_announcement,
 )
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import WORK, Lease, Recording, SealedAnnouncement, State
@@ -58,6 +64,14 @@ class Backlog:
     by_account: Mapping[str, int] = field(default_factory=dict)
 
 
+def locked_row_signal(states: Sequence[State]) -> Signal:
+    """Return the signal after a claim that found nothing although a row waits.
+
+    A row that another transaction has locked is passed over, and no second signal comes for it.
+    """
+    return Signal(_CLAIMED_BY.get(states[0], Work.INGEST), after=_LOCKED.total_seconds())
+
+
 class QueueRows:
     """The queue of recordings: their claims and leases."""
 
@@ -66,26 +80,23 @@ class QueueRows:
         self._db = connection
 
     def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
-        """Claim the longest-waiting row that is due, of the account with the fewest leases.
+        """Claim on SQLite the longest-waiting row that is due, of the account with the fewest leases.
 
         Among accounts with equally many leases the choice is random, so one account's backlog does not
         delay the others, even with a single worker. ``claim_oldest`` finds what the walk over accounts misses.
         """
-        on_postgresql = is_postgresql(self._db)
         token = new_token(self._db)
         values = {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
         for statement in (claim_by_account, claim_oldest):
-            claim = statement(tuple(states), on_postgresql=on_postgresql)
+            claim = statement(tuple(states), on_postgresql=False)
             row = self._db.execute(claim, values | self._now()).first()
             if row is not None:
-                return self._lease(recording_of(row), token, announcement_of(row))
-        # A row that another transaction has locked is passed over, and no second signal comes for it.
-        wake(self._db, _CLAIMED_BY.get(states[0], Work.INGEST), after=_LOCKED)
+                return self._lease(recording_of(row), token, sealed_announcement(row._mapping))  # noqa: SLF001 - public
         return None
 
     def is_waiting(self, states: Sequence[State]) -> bool:
-        """Return whether a claim would find a row now."""
-        query = any_waiting(tuple(states), on_postgresql=is_postgresql(self._db))
+        """Return whether ``claim`` would find a row now."""
+        query = any_waiting(tuple(states), on_postgresql=False)
         return self._db.execute(query, self._now()).first() is not None
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
@@ -180,7 +191,7 @@ class QueueRows:
         return [recording_of(row) for row in self._db.execute(due.limit(limit))]
 
     def first_manifest_written(self, held: Lease, key_version: int | None) -> bool:
-        """Mark the manifest of a recording that was just admitted as stored, and release its lease.
+        """Mark on SQLite the manifest of a recording that was just admitted as stored, and release its lease.
 
         If what it was made from has changed since, it stays due, and any node may write it. False if the recording
         is no longer available.
@@ -234,8 +245,8 @@ class QueueRows:
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
 
     def _now(self) -> dict[str, int]:
-        """Return the parameter ``now`` of claims, which PostgreSQL does not need."""
-        return {} if is_postgresql(self._db) else {"now": micros(database_now(self._db))}
+        """Return the parameter ``now`` of claims."""
+        return {"now": micros(database_now(self._db))}
 
     def _idle_upload(self) -> ColumnElement[bool]:
         r, now = recordings.c, sql_now(self._db)
@@ -268,8 +279,7 @@ class QueueRows:
     def _lease(
         self, recording: Recording, token: str, announcement: SealedAnnouncement | None = None
     ) -> Lease:
-        # One attempt stored what is stored.
-        if recording.attempts > (2 if recording.state is State.STORED else 1):
+        if recording.attempts > (LAST_CLEAN_STORED if recording.state is State.STORED else LAST_CLEAN):
             # The process of the attempt before may have died and left an object.
             note_object_checks(self._db, [(recording.id, recording.account_id)])
         return Lease(recording=recording, token=token, announcement=announcement)

@@ -5,15 +5,17 @@ Each change is a compare-and-swap on the state and, for a leased row, on the lea
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.access_log import event_outbox
 from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import access_events, accounts, recordings
 from vault.database.signals import Work, wake, wake_at
+from vault.database.sql.compiled_statements import CompiledUpdate
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.object_checks import note_object_checks
 from vault.database.stores.recordings import (
@@ -21,6 +23,7 @@ from vault.database.stores.recordings import (
     NewRecording,
     new_row,
     reasons_json,
+    recording_from,
     recording_of,
 )
 from vault.domain.reason import Reason
@@ -73,13 +76,14 @@ class RecordingStates:
         values: Mapping[str, object],
         *,
         token: str | None = None,
+        newest_key: int | None = None,
     ) -> Recording:
         """Change the state of a row that is still in the state of ``recording`` and has this lease token, if any.
 
         The transitions follow each other, in one statement. In ``values``, ``audio`` and ``rendition`` are a
         SealedObject and ``reasons`` a sequence of Reason. Raises ValueError if a transition does not begin in the
         state before it, LeaseLost if state or token have changed, KeyRetired if ``values`` sets a key of a retired
-        version.
+        version. ``newest_key``: the account's newest version, if this transaction has read it under the lock.
         """
         state, changed = recording.state, dict[str, Any]()
         for transition in transitions:
@@ -88,21 +92,18 @@ class RecordingStates:
             state, changed = transition.target, changed | columns_set_by(transition)
         version = values.get("key_version")
         if isinstance(version, int):
-            refuse_retired(self._db, recording.account_id, version)
-        mine = and_(recordings.c.id == recording.id, recordings.c.state == str(recording.state))
-        if token is not None:
-            mine = and_(mine, recordings.c.lease_token == token)
+            refuse_retired(self._db, recording.account_id, version, newest=newest_key)
         changed |= _columns_of(values)
         shreds = any(transition.shreds for transition in transitions)
         if shreds:
             changed |= _SHREDDED
-        query = update(recordings).where(mine).values(changed).returning(*RECORDING_COLUMNS)
-        row = self._db.execute(query).first()
+        now = {"old_id": recording.id, "old_state": str(recording.state), "old_token": token}
+        row = _change(tuple(sorted(changed)), leased=token is not None).first(self._db, changed | now)
         if row is None:
             raise LeaseLost("Another worker holds this recording now, or its state was changed.")
         if shreds:
             self._forget(recording)
-        changed_row = recording_of(row)
+        changed_row = recording_from(row)
         has_copy, due = changed_row.source_policy != "keep", values.get("not_before")
         self._wake(transitions[-1], 1, has_copy=has_copy, due=due, leased="lease_token" in values)
         return changed_row
@@ -195,6 +196,18 @@ class RecordingStates:
     def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
         """Delete the evidence that the recordings' keys sealed: without the keys it cannot be opened."""
         self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id.in_(recording_ids)))
+
+
+@cache
+def _change(names: tuple[str, ...], *, leased: bool) -> CompiledUpdate:
+    """Return the compare-and-swap that sets these columns; there are few sets of them, one for each kind of change."""
+    r = recordings.c
+    mine = [r.id == bindparam("old_id"), r.state == bindparam("old_state")]
+    if leased:
+        mine.append(r.lease_token == bindparam("old_token"))
+    columns = [r[name] for name in names]
+    values = {column.name: bindparam(column.name, type_=column.type) for column in columns}
+    return CompiledUpdate(update(recordings).where(*mine).values(values), columns, RECORDING_COLUMNS)
 
 
 def _columns_of(values: Mapping[str, object]) -> dict[str, Any]:

@@ -263,10 +263,9 @@ def _sealed(columns: Mapping[Any, Any], purpose: str) -> SealedObject | None:
     return SealedObject(location=location, header=header, size=size)
 
 
-def announcement_of(row: Row[Any] | Row[Any, Any, Any]) -> SealedAnnouncement | None:
-    """Return the sealed announcement of a row with its columns."""
-    if row.sealed_announcement is None:
+def sealed_announcement(columns: Mapping[Any, Any]) -> SealedAnnouncement | None:
+    """Return the sealed announcement of a row by its columns."""
+    sealed = columns["sealed_announcement"]
+    if sealed is None:
         return None
-    return SealedAnnouncement(
-        row.sealed_announcement, row.announcement_key_version, row.announcement_month_key
-    )
+    return SealedAnnouncement(sealed, columns["announcement_key_version"], columns["announcement_month_key"])

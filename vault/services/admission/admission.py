@@ -11,65 +11,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault.database.interface import Database
+from vault.database.stores.call_state import GateState
 from vault.database.stores.consent import ConsentRow
 from vault.database.transaction import Transaction
-from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.admission.decision import AdmissionInput, Decision, Place, decide
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.regions import regions_of
-from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct, outside_parties
-from vault.domain.consent.call_window import CallSpan
-from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection, Party
+from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct
+from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
 from vault.domain.legal_rules.rule import Demand, Rule, RuleBook, strictest
+from vault.domain.recordings.recording import Recording
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import decode_event
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message
+from vault.services.admission.call_context import CallContext, DecisionState, call_span, places_of
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import join_facts, open_facts, search_term
 
 #: Consent events decrypted before the event loop gets control again.
 _EVENT_BATCH = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallContext:
-    """The decrypted facts and consent events of a call, and the rows that they come from."""
-
-    #: Joined for display: the newest value of each field.
-    facts: CallFacts
-    #: The basis of decisions: every fact ever reported.
-    claims: CallClaims
-    #: Each different statement, oldest first.
-    statements: tuple[CallFacts, ...]
-    #: In the order in which the vault received them.
-    events: tuple[ConsentEvent, ...]
-    #: Keyed hashes of its numbers in every possible E.164 form: for objections, and to find its recordings.
-    numbers: tuple[bytes, ...]
-    #: Keyed hashes of its agents.
-    agents: tuple[bytes, ...]
-    #: Places that the prefixes of a party's numbers indicate; None for a prefix that indicates none.
-    hints: Mapping[Party, frozenset[str | None]]
-    fact_ids: tuple[str, ...]
-    consent_rows: int
-
-    @property
-    def terms(self) -> list[bytes]:
-        """Return all keyed hashes that find the call's recordings."""
-        return [*self.numbers, *self.agents]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionState:
-    """What a decision reads of the account."""
-
-    switch: Switch
-    policy: ConsentPolicy
-    history: Sequence[SwitchChange] = ()
-    #: Those of the call's numbers.
-    objections: tuple[Objection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +164,32 @@ class Admission:
             released=released,
         )
 
+    def decide_at_gate(
+        self,
+        tx: Transaction,
+        recording: Recording,
+        known: CallContext,
+        seen: GateState,
+        *,
+        duration: timedelta | None,
+    ) -> Decision:
+        """Decide on a described recording by ``seen``, which this transaction read under the locks."""
+        account_id = recording.account_id
+        state = DecisionState(
+            switch=seen.switch,
+            policy=seen.policy,
+            history=tx.accounts.switch_history(account_id) if seen.switch.was_off else (),
+            objections=tuple(row.objection for row in tx.objections.of_terms(account_id, known.numbers)),
+        )
+        return self.decide_by(
+            state,
+            known,
+            received_at=recording.received_at,
+            epoch_at_receipt=recording.epoch,
+            duration=duration,
+            described=True,
+        )
+
     def decide_by(
         self,
         state: DecisionState,
@@ -214,12 +203,12 @@ class Admission:
     ) -> Decision:
         """Decide by a state that was read before."""
         policy = state.policy
-        places = _places(known, policy)
+        places = places_of(known, policy)
         return decide(
             AdmissionInput(
                 switch=state.switch,
                 history=state.history,
-                span=_span(known.claims, received_at=received_at, duration=duration, described=described),
+                span=call_span(known.claims, received_at=received_at, duration=duration, described=described),
                 epoch_at_receipt=epoch_at_receipt,
                 places=places,
                 demand=self._demand(places, policy),
@@ -256,40 +245,3 @@ class Admission:
         key = await self.ring.version(row.account_id, row.key_version)
         context = bound.of_consent_event(row.account_id, row.id)
         return decode_event(open_message(key.key, row.sealed_event, context=context))
-
-
-def _span(
-    claims: CallClaims, *, received_at: datetime, duration: timedelta | None, described: bool
-) -> CallSpan:
-    return CallSpan(
-        started_at=min(claims.starts, default=None),
-        latest_start=max(claims.starts, default=None),
-        answered_at=min(claims.answers, default=None),
-        latest_answer=max(claims.answers, default=None),
-        earliest_end=min(claims.ends, default=None),
-        ended_at=max(claims.ends, default=None),
-        received_at=received_at,
-        duration=duration,
-        described=described,
-    )
-
-
-def _places(known: CallContext, policy: ConsentPolicy) -> tuple[Place, ...]:
-    """Return every place that a party may be in, for each direction reported; the strictest rule applies."""
-    found: dict[Place, None] = {}
-    for party in SIDES:
-        for direction in known.claims.readings:
-            home = None if party in outside_parties(direction) else policy.home_place
-            found |= dict.fromkeys(_places_of(known, party, home))
-    return tuple(found)
-
-
-def _places_of(known: CallContext, party: Party, home: str | None) -> list[Place]:
-    reported = known.claims.places_of(party)
-    if reported:
-        return [Place(party=party, place=place, known_by="said") for place in sorted(reported)]
-    hints = known.hints[party]
-    places = [Place(party=party, place=hint, known_by="prefix") for hint in sorted(filter(None, hints))]
-    if not hints or None in hints:
-        places.append(Place(party=party, place=home, known_by="nothing" if home is None else "account"))
-    return places

@@ -23,7 +23,8 @@ from vault.errors import KeyRetired, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
-from vault.services.admission.admission import Admission, DecisionState
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import DecisionState
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
 from vault.services.shared.encrypted_fields import OpenedRecording

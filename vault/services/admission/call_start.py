@@ -12,7 +12,8 @@ from vault.domain.consent.consent_event import Mode, Party
 from vault.domain.ids import ID_BYTES
 from vault.domain.notices.notice import Notice, choose
 from vault.ports.clock import Clock
-from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.shared.encrypted_fields import search_term, statement_id
 

@@ -13,15 +13,10 @@ from vault.domain.admission.decision import Decision
 from vault.domain.recordings.recording import Lease
 from vault.domain.stored.consent_json import encode_event_fields
 from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields
-from vault.services.admission.admission import Admission, CallContext
-from vault.services.lifecycle.lifecycle import (
-    DescribedAudio,
-    GateEvidence,
-    PassedGate,
-    StoredAudio,
-    pass_gate,
-    refuse,
-)
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import CallContext
+from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
+from vault.services.lifecycle.lifecycle import GateEvidence, PassedGate, pass_gate, refuse
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 
@@ -41,24 +36,17 @@ def gate(
     Return None if facts of the call were added after ``known`` was read: the caller reads them and calls again.
     """
     recording = lease.recording
-    tx.lock_account(recording.account_id)
-    tx.lock_call(recording.account_id, recording.call_ref)
-    if not admission.unchanged(tx, recording.account_id, known):
+    tx.lock_account_and_call(recording.account_id, recording.call_ref)
+    seen = tx.call_state.at_gate(recording.account_id, recording.call_ref)
+    if seen.fact_ids != frozenset(known.fact_ids) or seen.consents != known.consent_rows:
         return None
     seconds = audio.get("duration")
-    decision = admission.decide(
-        tx,
-        recording.account_id,
-        known,
-        received_at=recording.received_at,
-        epoch_at_receipt=recording.epoch,
-        duration=None if seconds is None else timedelta(seconds=seconds),
-        described=True,
-    )
+    duration = None if seconds is None else timedelta(seconds=seconds)
+    decision = admission.decide_at_gate(tx, recording, known, seen, duration=duration)
     if not decision.record:
         return PassedGate(recording=refuse(tx, lease, decision.grounds), chain=())
     evidence = _evidence(opened, known, decision, first=True)
-    passed = pass_gate(tx, lease, decision, evidence, audio=audio, stored=stored)
+    passed = pass_gate(tx, lease, decision, evidence, audio=audio, stored=stored, seen=seen)
     tx.recordings.index(recording.account_id, recording.id, known.terms)
     return passed
 

@@ -12,7 +12,8 @@ from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
-from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import CallContext
 from vault.services.admission.gate import decide_again
 from vault.services.lifecycle.evidence_chain import append
 from vault.services.lifecycle.lifecycle import WORKER, refuse

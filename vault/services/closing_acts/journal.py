@@ -8,21 +8,13 @@ permanently below ``closed/``.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from vault.database.interface import Database
-from vault.database.signals import Signals, Work
-from vault.database.sql.compiled_statements import CompiledSelect
-from vault.database.stores.add_fact import AddedFact, NewFact
-from vault.database.stores.hot_statements import Announced, Grant
-from vault.database.stores.open_sessions import NewSession
-from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.playback.link import Session
 from vault.domain.stored.closing_acts import (
     CLOSING,
     KEPT_PREFIX,
@@ -49,9 +41,7 @@ NOT_STORED: Final = (
 #: Timeout in seconds for an act's object; after it, the caller must retry.
 _PUT_TIMEOUT: Final = 10.0
 #: How long the node of an act has to put its object before another node does.
-_GRACE: Final = timedelta(seconds=5)
-#: When this process's worker checks whether the object was put, and what can be settled.
-_WAKE_AFTER: Final = _GRACE + timedelta(seconds=1)
+GRACE: Final = timedelta(seconds=5)
 #: Objects that the worker puts concurrently, and per step.
 _CONCURRENCY, _BATCH_SIZE = 8, 50
 _READ_CONCURRENCY: Final = 16
@@ -156,77 +146,6 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournaledDatabase:
-    """A database whose closing acts are also in the object store when ``write`` returns."""
-
-    inner: Database
-    journal: Journal
-
-    async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
-        """Run ``function``, and put the objects of its closing acts before returning its result.
-
-        Raises Unavailable with NOT_STORED if that fails; the transaction is committed nevertheless.
-        """
-
-        def noted(tx: Transaction) -> tuple[T, Sequence[Act]]:
-            tx.closing.begin(self.journal.put_here)
-            result, acts = function(tx), tx.closing.take()
-            if acts:
-                tx.wake(Work.CLOSING_ACTS, after=_WAKE_AFTER)
-            return result, acts
-
-        result, acts = await self.inner.write(noted, urgent=urgent)
-        if acts:
-            await self.journal.put(acts)
-        return result
-
-    async def read(self, function: Callable[[Transaction], T]) -> T:
-        """Run ``function`` on one consistent snapshot."""
-        return await self.inner.read(function)
-
-    async def fetch(self, select: CompiledSelect, **values: object) -> list[dict[str, Any]]:
-        """Return the rows of one SELECT."""
-        return await self.inner.fetch(select, **values)
-
-    async def add_fact(self, new: NewFact) -> AddedFact:
-        """Add a fact of a call. Has no closing acts."""
-        return await self.inner.add_fact(new)
-
-    async def announce(self, new: NewRecording) -> Announced:
-        """Insert the recording. Has no closing acts."""
-        return await self.inner.announce(new)
-
-    async def grant(self, grant: Grant) -> bool:
-        """Write the event if everything is still valid. Has no closing acts."""
-        return await self.inner.grant(grant)
-
-    @property
-    def signals(self) -> Signals:
-        """Return the signals of committed work."""
-        return self.inner.signals
-
-    async def open_session(self, new: NewSession) -> Session | None:
-        """Open a link. Has no closing acts."""
-        return await self.inner.open_session(new)
-
-    async def is_valid(self, event: AccessEvent) -> bool:
-        """Return whether a grant would still be valid."""
-        return await self.inner.is_valid(event)
-
-    async def append_soon(self, event: AccessEvent) -> None:
-        """Write an event that closes nothing."""
-        await self.inner.append_soon(event)
-
-    async def check(self) -> None:
-        """Check the schema."""
-        await self.inner.check()
-
-    async def scrub(self) -> bool:
-        """Remove the traces of deleted rows from the database's own files."""
-        return await self.inner.scrub()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class KeepJournal:
     """Put objects that a crash left out, and delete those no longer needed. Idle, it sends no requests to the store."""
 
@@ -237,11 +156,11 @@ class KeepJournal:
 
     async def any_due(self) -> bool:
         """Return whether there is anything to put or to delete."""
-        return await self.database.read(lambda tx: tx.closing.any_due(self.clock() - _GRACE))
+        return await self.database.read(lambda tx: tx.closing.any_due(self.clock() - GRACE))
 
     async def __call__(self) -> bool:
         """Process one batch; False if there was nothing to do. Raises Unavailable."""
-        due = await self.database.read(lambda tx: tx.closing.due(self.clock() - _GRACE, limit=_BATCH_SIZE))
+        due = await self.database.read(lambda tx: tx.closing.due(self.clock() - GRACE, limit=_BATCH_SIZE))
         if due:
             await self._store(due)
         await self.database.write(lambda tx: tx.closing.place())

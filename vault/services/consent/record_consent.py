@@ -24,7 +24,8 @@ from vault.errors import Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
-from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import CallContext
 from vault.services.admission.gate import decide_again
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled

@@ -14,13 +14,15 @@ from vault.errors import DescriberCrashed, NotFound, Tampered, Unavailable, Unde
 from vault.jitter import RANDOM
 from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
-from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import CallContext
 from vault.services.admission.gate import gate
 from vault.services.ingest.describe_audio import DescribeAudio
 from vault.services.ingest.first_manifest import FirstManifest
 from vault.services.ingest.store_attempt import SealedRecording, discard
 from vault.services.lifecycle import lifecycle
-from vault.services.lifecycle.lifecycle import DescribedAudio, PassedGate, StoredAudio
+from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
+from vault.services.lifecycle.lifecycle import PassedGate
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 from vault.structured_log import Log

@@ -20,7 +20,8 @@ from vault.domain.stored.sealed_records import encode_announcement
 from vault.errors import Refused
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
-from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.call_rows import read_call_rows
 from vault.services.shared.encrypted_fields import statement_id

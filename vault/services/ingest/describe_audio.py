@@ -14,7 +14,7 @@ from vault.ports.objects import ObjectStore, ObjectWriter
 from vault.sealing.message import seal
 from vault.sealing.sealer import Sealer
 from vault.services.ingest.read_back import ReadBack
-from vault.services.lifecycle.lifecycle import DescribedAudio
+from vault.services.lifecycle.audio_columns import DescribedAudio
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.structured_log import Log
 from vault.thread_pools import Threads

@@ -20,7 +20,8 @@ from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.sealing.message import open_message
-from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import CallContext
 from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.ingest.load_call import load_and_decide
 from vault.services.ingest.store_attempt import Attempt, SealedRecording

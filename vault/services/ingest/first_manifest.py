@@ -34,7 +34,7 @@ class FirstManifest:
             await self.objects.replace(location, encode_manifest(recording, keys, chain), first=True)
             # A manifest under a month key is under no version of the account key.
             version = None if keys.month_key is not None else keys.key_version
-            if not await self.database.write(lambda tx: tx.queue.first_manifest_written(held, version)):
+            if not await self.database.first_manifest_written(held, version):
                 # Erased meanwhile: the manifest holds its key.
                 await self.objects.delete(location)
         except Unavailable as error:

@@ -9,7 +9,8 @@ from vault.database.transaction import Transaction
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import LEASE, UPLOAD_IDLE_TIMEOUT, Lease, State
 from vault.errors import LeaseLost, VaultError
-from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import CallContext
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.structured_log import Log
 

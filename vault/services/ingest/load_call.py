@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 from vault.database.interface import Database
+from vault.database.stores.call_state import CALL, found_call
+from vault.database.stores.consent import objections_of, objections_query
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.regions import regions_of
 from vault.domain.recordings.recording import Recording
-from vault.services.admission.admission import Admission, CallContext, DecisionState
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import CallContext, DecisionState
 from vault.services.admission.call_rows import CallRows
 
 
@@ -20,15 +23,27 @@ async def load_and_decide(
     Objections are read afterwards, by the call's numbers, if it has any. Raises NotFound, Unavailable.
     """
     account_id = recording.account_id
-    rows, state = await database.read(lambda tx: _read(tx, recording))
+    rows, state = await _load(database, recording)
     known = await admission.open(account_id, recording.call_ref, rows, own)
     if known.numbers:
-        found = await database.read(lambda tx: tx.objections.of_terms(account_id, known.numbers))
+        query, terms = objections_query(known.numbers)
+        found = objections_of(await database.fetch(query, account_id=account_id, **terms))
         state = replace(state, objections=tuple(row.objection for row in found))
     decision = admission.decide_by(
         state, known, received_at=recording.received_at, epoch_at_receipt=recording.epoch
     )
     return known, decision
+
+
+async def _load(database: Database, recording: Recording) -> tuple[CallRows, DecisionState]:
+    account_id, call_ref = recording.account_id, recording.call_ref
+    found = found_call(await database.fetch(CALL, account_id=account_id, call_ref=call_ref))
+    if found.consents or found.switch.was_off:
+        # Few calls have more rows to be read, and all of them must be of one snapshot.
+        return await database.read(lambda tx: _read(tx, recording))
+    regions = regions_of(found.locale, [found.policy.home_place])
+    rows = CallRows(facts=found.facts, consents=(), regions=regions)
+    return rows, DecisionState(switch=found.switch, policy=found.policy)
 
 
 def _read(tx: Transaction, recording: Recording) -> tuple[CallRows, DecisionState]:

@@ -26,9 +26,10 @@ from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, NamedKey, recording_key
 from vault.sealing.message import seal
-from vault.services.admission.admission import CallContext
+from vault.services.admission.call_context import CallContext
 from vault.services.ingest.seal_stream import seal_stream
-from vault.services.lifecycle.lifecycle import SealedParts, StoredAudio, store
+from vault.services.lifecycle.audio_columns import SealedParts, StoredAudio
+from vault.services.lifecycle.lifecycle import store
 from vault.services.shared.encrypted_fields import OpenedRecording, wrap_recording_key
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 from vault.structured_log import Log

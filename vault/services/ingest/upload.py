@@ -30,7 +30,8 @@ from vault.domain.recordings.recording import (
 from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
-from vault.services.admission.admission import Admission, CallContext
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import CallContext
 from vault.services.ingest.seal_stream import gather
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.lifecycle import refuse, resend, retry

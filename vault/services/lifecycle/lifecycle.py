@@ -7,9 +7,10 @@ on its state and on the lease, so a worker that has lost its lease changes nothi
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from vault import metrics
+from vault.database.stores.call_state import GateState
 from vault.database.stores.consent import EvidenceRow
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.recordings import NewRecording
@@ -18,7 +19,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import GONE, LEASE, Lease, Recording, SealedObject, State
+from vault.domain.recordings.recording import GONE, LEASE, Lease, Recording, State
 from vault.domain.recordings.transitions import (
     ADMIT,
     ERASE,
@@ -33,6 +34,7 @@ from vault.domain.recordings.transitions import (
 )
 from vault.domain.stored.evidence import Entry
 from vault.errors import NotFound, RecordingErased
+from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
 from vault.services.lifecycle.evidence_chain import append, append_first
 from vault.services.shared.encrypted_fields import OpenedRecording
 
@@ -42,37 +44,6 @@ Guard = Callable[[Transaction, Recording, Transition], None]
 #: Every guard. To forbid erasures, add a function here. Two changes call no guard: ``in_flight`` refuses only
 #: recordings that never became available, and a restore repeats what the log says has happened.
 GUARDS: Final[tuple[Guard, ...]] = ()
-
-
-class SealedParts(TypedDict):
-    """What an attempt sealed under the recording key."""
-
-    audio: SealedObject
-    #: SHA-256 of the evidence that the audio is bound to, in hexadecimal.
-    evidence: str
-    sealed_details: bytes
-
-
-class StoredAudio(SealedParts):
-    """What the row holds once the audio is stored."""
-
-    wrapped_key: bytes
-    key_version: int
-    month_key: str | None
-
-
-class DescribedAudio(TypedDict, total=False):
-    """What the row holds once the audio is decoded; without a waveform and formats where decoders crash on it."""
-
-    rendition: SealedObject | None
-    sealed_waveform: bytes
-    container: str
-    codec: str
-    channels: int
-    sample_rate: int
-    #: Seconds.
-    duration: float
-    damaged: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +107,15 @@ def pass_gate(
     admitted_as: str | None = None,
     audio: DescribedAudio | None = None,
     stored: StoredAudio | None = None,
+    seen: GateState | None = None,
 ) -> PassedGate:
     """Admit, quarantine or refuse a recording as decided, and add that to its evidence.
 
     The caller holds the locks under which it decided. ``admitted_as`` is the event's result for an admission. With
     ``stored`` this change stores the recording too, or raises KeyRetired. If admitted, its lease goes on.
+    ``seen``: what this transaction read under the locks, so that it is not read again.
     """
-    now = tx.now()
+    now = tx.now() if seen is None else seen.now
     if isinstance(subject, Lease):
         chain = append_first(tx, evidence.opened, evidence.entries, at=now)
     else:
@@ -156,7 +129,10 @@ def pass_gate(
         values |= {"lease_token": subject.token, "lease_until": now + LEASE}
     result = admitted_as if transition is ADMIT else decision.grounds[0].code
     cause = Cause(actor=actor, at=now, result=result, evidence=chain[-1].digest if chain else None)
-    changed = _change(tx, transition, subject, values | outcome, cause, before=[STORE] if stored else [])
+    newest = None if seen is None else seen.key_version
+    changed = _change(
+        tx, transition, subject, values | outcome, cause, before=[STORE] if stored else [], newest_key=newest
+    )
     if transition is ADMIT and isinstance(subject, Lease):
         waited = (now - changed.received_at).total_seconds()
         metrics.AVAILABLE.labels(changed.arrival).observe(max(0.0, waited))
@@ -256,18 +232,21 @@ def _change(
     *,
     before: Sequence[Transition] = (),
     logged: bool = False,
+    newest_key: int | None = None,
 ) -> Recording:
     """Ask the guards, change the row, and append the transition's event.
 
     ``before``: transitions without an event, made by the same change of the row. If ``logged``, the log already has
-    the event: change the row, call no guard and append no event.
+    the event: change the row, call no guard and append no event. ``newest_key``: see ``RecordingStates.change``.
     """
     recording = _recording_of(subject)
     if transition.shreds and not logged:
         for guard in GUARDS:
             guard(tx, recording, transition)
     token = subject.token if isinstance(subject, Lease) else None
-    changed = RecordingStates(tx.connection).change((*before, transition), recording, values, token=token)
+    changed = RecordingStates(tx.connection).change(
+        (*before, transition), recording, values, token=token, newest_key=newest_key
+    )
     if transition.event is not None and not logged:
         if cause is None:
             raise ValueError(f"A change to {transition.target} needs a cause for its access event.")

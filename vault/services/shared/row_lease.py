@@ -25,15 +25,9 @@ class ClaimHint:
 
 
 async def claim(database: Database, *states: State, hint: ClaimHint | None = None) -> Lease | None:
-    """Claim the row that has waited longest in one of the states. Raises Unavailable.
-
-    Most polls find nothing, so a snapshot is read first, which costs little more than half of a write; but not where
-    the ``hint`` says that there is a row.
-    """
+    """Claim the row that has waited longest in one of the states. Raises Unavailable."""
     hint = hint or ClaimHint()
-    if not hint.likely and not await database.read(lambda tx: tx.queue.is_waiting(states)):
-        return None
-    lease = await database.write(lambda tx: tx.queue.claim(states, lease=LEASE))
+    lease = await database.claim(states, lease=LEASE, likely=hint.likely)
     hint.likely = lease is not None
     if lease is not None:
         tracing.link(lease.recording.traceparent)

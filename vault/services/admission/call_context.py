@@ -1,0 +1,88 @@
+"""A decrypted call, and what a decision takes from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from vault.domain.accounts.account import Switch, SwitchChange
+from vault.domain.admission.decision import Place
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.call_claims import SIDES, CallClaims, outside_parties
+from vault.domain.consent.call_window import CallSpan
+from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection, Party
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallContext:
+    """The decrypted facts and consent events of a call, and the rows that they come from."""
+
+    #: Joined for display: the newest value of each field.
+    facts: CallFacts
+    #: The basis of decisions: every fact ever reported.
+    claims: CallClaims
+    #: Each different statement, oldest first.
+    statements: tuple[CallFacts, ...]
+    #: In the order in which the vault received them.
+    events: tuple[ConsentEvent, ...]
+    #: Keyed hashes of its numbers in every possible E.164 form: for objections, and to find its recordings.
+    numbers: tuple[bytes, ...]
+    #: Keyed hashes of its agents.
+    agents: tuple[bytes, ...]
+    #: Places that the prefixes of a party's numbers indicate; None for a prefix that indicates none.
+    hints: Mapping[Party, frozenset[str | None]]
+    fact_ids: tuple[str, ...]
+    consent_rows: int
+
+    @property
+    def terms(self) -> list[bytes]:
+        """Return all keyed hashes that find the call's recordings."""
+        return [*self.numbers, *self.agents]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionState:
+    """What a decision reads of the account."""
+
+    switch: Switch
+    policy: ConsentPolicy
+    history: Sequence[SwitchChange] = ()
+    #: Those of the call's numbers.
+    objections: tuple[Objection, ...] = ()
+
+
+def call_span(
+    claims: CallClaims, *, received_at: datetime, duration: timedelta | None, described: bool
+) -> CallSpan:
+    """Return when the call was, as far as its facts and the audio tell."""
+    return CallSpan(
+        started_at=min(claims.starts, default=None),
+        latest_start=max(claims.starts, default=None),
+        answered_at=min(claims.answers, default=None),
+        latest_answer=max(claims.answers, default=None),
+        earliest_end=min(claims.ends, default=None),
+        ended_at=max(claims.ends, default=None),
+        received_at=received_at,
+        duration=duration,
+        described=described,
+    )
+
+
+def places_of(known: CallContext, policy: ConsentPolicy) -> tuple[Place, ...]:
+    """Return every place that a party may be in, for each direction reported; the strictest rule applies."""
+    found: dict[Place, None] = {}
+    for party in SIDES:
+        for direction in known.claims.readings:
+            home = None if party in outside_parties(direction) else policy.home_place
+            found |= dict.fromkeys(_places_of(known, party, home))
+    return tuple(found)
+
+
+def _places_of(known: CallContext, party: Party, home: str | None) -> list[Place]:
+    reported = known.claims.places_of(party)
+    if reported:
+        return [Place(party=party, place=place, known_by="said") for place in sorted(reported)]
+    hints = known.hints[party]
+    places = [Place(party=party, place=hint, known_by="prefix") for hint in sorted(filter(None, hints))]
+    if not hints or None in hints:
+        places.append(Place(party=party, place=home, known_by="nothing" if home is None else "account"))
+    return places

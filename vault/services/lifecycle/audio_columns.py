@@ -1,0 +1,36 @@
+"""What a recording's row holds of its audio, as changes of its state write it."""
+
+from typing import TypedDict
+
+from vault.domain.recordings.recording import SealedObject
+
+
+class SealedParts(TypedDict):
+    """What an attempt sealed under the recording key."""
+
+    audio: SealedObject
+    #: SHA-256 of the evidence that the audio is bound to, in hexadecimal.
+    evidence: str
+    sealed_details: bytes
+
+
+class StoredAudio(SealedParts):
+    """What the row holds once the audio is stored."""
+
+    wrapped_key: bytes
+    key_version: int
+    month_key: str | None
+
+
+class DescribedAudio(TypedDict, total=False):
+    """What the row holds once the audio is decoded; without a waveform and formats where decoders crash on it."""
+
+    rendition: SealedObject | None
+    sealed_waveform: bytes
+    container: str
+    codec: str
+    channels: int
+    sample_rate: int
+    #: Seconds.
+    duration: float
+    damaged: bool
