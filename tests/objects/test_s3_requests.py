@@ -11,11 +11,13 @@ from vault.thread_pools import Threads
 
 
 @pytest.fixture
-def store(moto_url: str, threads: Threads) -> Iterator[S3Store]:
+def store(moto_url: str) -> Iterator[S3Store]:
     """A store in a bucket of its own."""
+    threads = Threads("test", 1)
     store: S3Store = s3_store(moto_url, threads, versioned=False)
     yield store
     store.close()
+    threads.close()
 
 
 async def test_a_body_is_sent_without_asking_first(store: S3Store):
