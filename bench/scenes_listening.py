@@ -67,8 +67,8 @@ async def opens(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> 
     at_once: Any = OpenAtOnce(opened=opened)
     apps = {
         "in the tree": app_of(settings, vault),
-        "event alone": app_of(settings, replace(vault, sessions=without)),
-        "constant answer": app_of(settings, replace(vault, sessions=at_once)),
+        "event alone": app_of(settings, replace(vault, open_links=without)),
+        "constant answer": app_of(settings, replace(vault, open_links=at_once)),
     }
 
     async def tell(question: Mapping[str, Any]) -> Any:
