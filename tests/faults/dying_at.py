@@ -82,6 +82,10 @@ def _claimed(given: tuple[Any, ...], result: Any) -> bool:
     return result is not None and State.RECEIVED in given[1]
 
 
+def _claims_received(given: tuple[Any, ...], _: Any) -> bool:
+    return State.RECEIVED in given[0]
+
+
 def _erased(given: tuple[Any, ...], _: Any) -> bool:
     return ERASE in given[1]
 
@@ -103,6 +107,8 @@ POINTS: Final = (
     _point("the announcement is written", "behind", postgresql, "announce_steps"),
     _point("the announcement is committed", "behind", Announce, "__call__"),
     _point("the claim is written", "behind", QueueRows, "claim", _claimed),
+    # One statement that commits itself: there is nothing between its sending and its commit.
+    _point("the claim is written", "behind", postgresql, "hot_claims", _claims_received),
     _point("the claim is committed", "before", Ingest, "_process"),
     _point("half of it is fetched", "before", Sealer, "update", _second()),
     _point("all of it is sent to the store", "before", DirectoryWriter, "finish"),
