@@ -1,0 +1,1 @@
+"""How long recordings are kept: periods, policies, holds and the judge. Pure."""

@@ -1,0 +1,116 @@
+"""Periods of ISO 8601 in years, months, weeks and days, and the moments at which they end.
+
+A period ends on the day with the same number, or on the month's last day (Regulation 1182/71, article 3(2)(c)), by the
+calendar of the account's time zone. A minimum ends at the end of that day, a maximum at its beginning.
+"""
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from vault.errors import Invalid
+
+_ISO: Final = re.compile(r"P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?", re.ASCII)
+_ZONE: Final = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
+_MAX_YEARS: Final = 100
+_MONTHS: Final = 12
+_DAYS_PER_WEEK: Final = 7
+#: Which end of the last day counts: ``last`` for minima and periods, ``first`` for maxima.
+Rounding = Literal["first", "last"]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A period of calendar months and days; years are twelve months, weeks seven days."""
+
+    months: int
+    days: int
+
+    def __str__(self) -> str:
+        """Return it as ISO 8601, such as ``P1Y6M``."""
+        years, months = divmod(self.months, _MONTHS)
+        parts = ((years, "Y"), (months, "M"), (self.days, "D"))
+        return "P" + "".join(f"{number}{unit}" for number, unit in parts if number)
+
+    @property
+    def fewest_days(self) -> int:
+        """Return the fewest days that it can have."""
+        return min(_lengths(self.months), default=0) + self.days
+
+    @property
+    def most_days(self) -> int:
+        """Return the most days that it can have."""
+        return max(_lengths(self.months), default=0) + self.days
+
+    def may_exceed(self, other: "Period") -> bool:
+        """Return whether it is longer than ``other`` from any day: P30D is longer than P1M from 1 February."""
+        if self.months <= other.months and self.days <= other.days:
+            return False
+        if self.months >= other.months and self.days >= other.days:
+            return True
+        return self.most_days > other.fewest_days
+
+
+def parse_period(text: str, *, field: str = "period") -> Period:
+    """Parse a period. Raises Invalid for anything else, such as a number of days or a time."""
+    match = _ISO.fullmatch(text)
+    years, months, weeks, days = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
+    if match is None or not (years or months or weeks or days):
+        raise Invalid(
+            f"{field} must be an ISO 8601 period in years, months, weeks or days: P7Y, P6M, P4W or P90D. "
+            "A number of days alone is not one; write 90 days as P90D.",
+            field=field,
+        )
+    period = Period(years * _MONTHS + months, weeks * _DAYS_PER_WEEK + days)
+    if period.most_days > _MAX_YEARS * 366:
+        raise Invalid(f"{field} must be at most {_MAX_YEARS} years.", field=field)
+    return period
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """Return an IANA time zone. Raises Invalid for an unknown one."""
+    try:
+        # Checked first, because the name becomes the path of a file.
+        return ZoneInfo(name if _ZONE.fullmatch(name) else "")
+    except (ValueError, OSError, KeyError) as error:
+        raise Invalid(
+            "time_zone must be a name from the IANA time zone database, such as Europe/Paris or UTC.",
+            field="time_zone",
+        ) from error
+
+
+def end_of(period: Period, since: datetime, zone: tzinfo, rounding: Rounding) -> datetime:
+    """Return when a period that began at ``since`` ends, in UTC; rounded outwards to a midnight of ``zone``.
+
+    7 years from 29 February 2024 end on 28 February 2031: ``first`` is its first moment, ``last`` that of 1 March.
+    """
+    start = since.astimezone(zone).date()
+    last_day = _add_months(start, period.months) + timedelta(days=period.days)
+    midnight = last_day + timedelta(days=1) if rounding == "last" else last_day
+    # Where the clock goes back at midnight, midnight occurs twice: a minimum takes the later one.
+    local = datetime(
+        midnight.year, midnight.month, midnight.day, tzinfo=zone, fold=1 if rounding == "last" else 0
+    )
+    # A midnight that the zone skips is read with the offset before the gap, which is the moment of the change.
+    return local.replace(fold=0).astimezone(UTC) if _is_skipped(local) else local.astimezone(UTC)
+
+
+def _is_skipped(local: datetime) -> bool:
+    return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None)
+
+
+def _add_months(start: date, months: int) -> date:
+    years, month = divmod(start.month - 1 + months, _MONTHS)
+    year, month = start.year + years, month + 1
+    return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
+
+
+def _lengths(months: int) -> list[int]:
+    """Return the days of so many months from each month of eight years, four of them without a leap day."""
+    starts = [
+        date(year, month, 1) for year in (*range(2096, 2104), *range(2001, 2005)) for month in range(1, 13)
+    ]
+    return [(_add_months(start, months) - start).days for start in starts] if months else []
