@@ -26,6 +26,9 @@ from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.playback.close_sessions import EndSessions
 from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.sweep_orphans import Sweep
+from vault.services.retention.apply_policies import ApplyPolicies
+from vault.services.retention.retention_clock import RetentionClock
+from vault.services.retention.sweep_due import RetentionSweep
 from vault.services.service import Jobs
 from vault.services.shared.singleton_job import SingletonJobs
 from vault.settings import Settings
@@ -54,6 +57,10 @@ def build_jobs(settings: Settings, adapters: Adapters, parts: Parts) -> Jobs:
         rewrite_store=_rewrite_store(adapters, parts),
         restore=_restore(adapters, parts),
         fsck=_fsck(adapters, parts),
+        apply_policies=traced(ApplyPolicies)(
+            database=parts.database, data_keys=parts.data_keys, compute=parts.compute_terms
+        ),
+        retention_sweep=_retention_sweep(adapters, parts),
         singleton=traced(SingletonJobs)(database=parts.database),
     )
 
@@ -191,6 +198,11 @@ def _restore_unnamed(adapters: Adapters, parts: Parts) -> RestoreUnnamed:
         database=parts.database, objects=adapters.objects, ring=adapters.ring, admission=parts.admission
     )
     return traced(RestoreUnnamed)(database=parts.database, objects=adapters.objects, recordings=recordings)
+
+
+def _retention_sweep(adapters: Adapters, parts: Parts) -> RetentionSweep:
+    clock = RetentionClock(database=parts.database, objects=adapters.objects, clock=adapters.clock)
+    return traced(RetentionSweep)(database=parts.database, clock=clock)
 
 
 def _fsck(adapters: Adapters, parts: Parts) -> Fsck:

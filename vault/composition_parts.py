@@ -33,6 +33,7 @@ from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.node.readiness_probe import Part
 from vault.services.playback.log_allowance import Allowance
+from vault.services.retention.compute_terms import ComputeTerms
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache
 from vault.telephony.numbering.number_plans import NumberPlans
@@ -112,6 +113,7 @@ class Parts:
     announce: Announce
     attempt: Attempt
     allowance: Allowance
+    compute_terms: ComputeTerms
 
 
 def build_parts(adapters: Adapters) -> Parts:
@@ -152,6 +154,7 @@ def build_parts(adapters: Adapters) -> Parts:
             database=database, ring=ring, objects=adapters.objects, threads=adapters.threads, clock=clock
         ),
         allowance=Allowance(database=database),
+        compute_terms=ComputeTerms(database=database, ring=ring, admission=admission),
     )
 
 

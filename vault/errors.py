@@ -5,6 +5,8 @@
     │   └── RecordingErased existed, and was erased on purpose
     ├── Invalid             the request is malformed; names the field
     ├── Refused             a rule forbids it; carries the reasons
+    │   ├── Conflicting     two rules contradict each other, and a person must decide
+    │   ├── Held            a hold forbids an erasure; carries the holds
     │   └── Busy            the same operation is in progress; retry later
     ├── Forbidden           known caller without the required scope
     ├── NotAuthentic        a signature, key or token is not valid
@@ -63,6 +65,29 @@ class Refused(VaultError):
         """Store the message and the code of every rule that forbids it."""
         super().__init__(message)
         self.reasons = tuple(reasons)
+
+
+class Conflicting(Refused):
+    """A minimum is longer than a maximum. ``pairs`` are the class with the minimum and the class with the maximum."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Store the pairs."""
+        first = f"the minimum of {pairs[0][0]} and the maximum of {pairs[0][1]}"
+        super().__init__(
+            f"These contradict each other: {first}. Change one, or send a decision with a reason for each pair.",
+            reasons=("conflict",),
+        )
+        self.pairs = tuple(pairs)
+
+
+class Held(Refused):
+    """A hold covers what would be erased. ``holds`` are the ids of the holds."""
+
+    def __init__(self, holds: Sequence[str]) -> None:
+        """Store the holds."""
+        text = "A hold covers it, so it is not erased. Release the hold, or wait until its grace has passed."
+        super().__init__(text, reasons=("held",))
+        self.holds = tuple(holds)
 
 
 class Busy(Refused):

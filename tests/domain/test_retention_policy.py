@@ -93,11 +93,11 @@ def test_a_shortened_policy_waits_and_a_second_change_begins_the_wait_again() ->
     """A shortened policy waits and a second change begins the wait again."""
     first = _version(1, _T, 7 * _DAY)
     second = _version(2, _T + 5 * _DAY, 7 * _DAY)
-    assert in_force([first], _T + 6 * _DAY) == (RetentionPolicy(), first)
-    assert in_force([first], _T + 7 * _DAY) == (first, None)
-    # Replaced while it waited, the first is never in force.
-    assert in_force([first, second], _T + 8 * _DAY) == (RetentionPolicy(), second)
-    assert in_force([first, second], _T + 12 * _DAY) == (second, None)
+    assert in_force([first], _T + 6 * _DAY) == (RetentionPolicy(), (first,))
+    assert in_force([first], _T + 7 * _DAY) == (first, ())
+    # Replaced while it waited, the first is never in force, but what it keeps is kept.
+    assert in_force([first, second], _T + 8 * _DAY) == (RetentionPolicy(), (first, second))
+    assert in_force([first, second], _T + 12 * _DAY) == (second, ())
 
 
 def test_the_stamp_grows_with_each_change_and_at_the_end_of_each_wait() -> None:

@@ -46,6 +46,10 @@ class FakeObjects:
         """Let the ``at``-th call from now (the next is 1) fail before or after its effect."""
         self._failing[len(self.calls) + at] = when
 
+    async def clock(self) -> datetime | None:
+        """Return the store's own clock, if it has one."""
+        return self.now
+
     async def create(self, key: str) -> "FakeWriter":
         """Begin an object."""
         check_key(key)

@@ -6,6 +6,7 @@ from fastapi.routing import APIRoute
 
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
+from vault.domain.accounts.account import SCOPES
 
 pytestmark = pytest.mark.faults
 
@@ -69,6 +70,18 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/access-events/{index}/proof"): ("audit:read", None),
     ("GET", "/access-log/export"): ("audit:read", None),
     ("HEAD", "/access-log/export"): ("audit:read", None),
+    ("GET", "/retention-policy"): ("audit:read", None),
+    ("PUT", "/retention-policy"): ("retention:write", {"classes": []}),
+    ("GET", "/retention-policy/history"): ("audit:read", None),
+    ("POST", "/retention-policy/preview"): ("retention:write", {"classes": []}),
+    ("GET", "/recordings/{recording}/retention"): ("audit:read", None),
+    ("POST", "/holds"): ("holds:write", {"name": "h", "reason": "r", "covers": {"calls": ["c"]}}),
+    ("GET", "/holds"): ("audit:read", None),
+    ("GET", "/holds/{hold}"): ("audit:read", None),
+    ("POST", "/holds/{hold}/release/preview"): ("holds:write", None),
+    ("DELETE", "/holds/{hold}"): ("holds:write", None),
+    ("GET", "/approvals"): ("audit:read", None),
+    ("POST", "/approvals/{approval}"): ("holds:write", None),
     ("GET", "/limits"): ("recordings:read", None),
     ("PUT", "/limits"): ("settings:write", {}),
     ("POST", "/key-rotation"): ("keys:write", None),
@@ -120,7 +133,13 @@ NAMES = {
     "version": "1",
     "number": "+14155550187",
 }
-NOBODY = {"recording": "rec_" + "0" * 32, "link": "link_" + "0" * 32, "notice": "ntc_" + "0" * 32}
+NOBODY = {
+    "recording": "rec_" + "0" * 32,
+    "link": "link_" + "0" * 32,
+    "notice": "ntc_" + "0" * 32,
+    "hold": "hold_" + "0" * 32,
+    "approval": "appr_" + "0" * 32,
+}
 
 
 def routes(app: object) -> set[tuple[str, str]]:
@@ -192,19 +211,7 @@ def test_a_door_asks_for_its_scope(house: House, shared: tuple[Tenant, str], doo
     """Every other scope is 403; without a key, or with a bad one, it is 401."""
     tenant, recording = shared
     scope = DOORS[door][0]
-    others = [
-        s
-        for s in (
-            "ingest",
-            "recordings:read",
-            "links:write",
-            "settings:write",
-            "privacy:write",
-            "audit:read",
-            "keys:write",
-        )
-        if s != scope
-    ]
+    others = [s for s in SCOPES if s not in {scope, "*"}]
     answer = send(house.client(house.key_for(tenant.name, *others)), tenant.name, door, recording=recording)
     assert answer.status_code == 403, answer.text
     for headers in ({}, {"Authorization": "Bearer cv_x"}):

@@ -14,6 +14,7 @@ from vault import structured_log
 from vault.cli.drill import drill
 from vault.cli.log import log, verify
 from vault.cli.operator import operate
+from vault.cli.retention import retention
 from vault.cli.rotate import rotate
 from vault.cli.store import backup, fsck, restore, rewrite_store
 from vault.domain.accounts.account import SCOPES
@@ -36,6 +37,7 @@ app.add_typer(log, name="log")
 rules = typer.Typer(help="Show the recording rules by place.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
 app.add_typer(drill, name="drill")
+app.add_typer(retention, name="retention")
 app.command()(simulate)
 
 #: With port 0 the system chooses one.

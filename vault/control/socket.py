@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vault.control.retention_commands import perform_retention
 from vault.control.rotation_commands import perform_rotation
 from vault.domain.progress import ProgressCallback, no_progress
 from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
@@ -135,8 +136,9 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
         return text.text
     if command == "export-key":
         return await vault.log_proofs.export_recording_key(arguments["recording"], actor=OPERATOR)
-    if command.startswith("rotate."):
-        return await perform_rotation(vault, command, arguments, actor=OPERATOR)
+    if command.startswith(("rotate.", "retention.")):
+        perform_group = perform_rotation if command.startswith("rotate.") else perform_retention
+        return await perform_group(vault, command, arguments, actor=OPERATOR)
     if command in {"sweep", "rewrite-store"}:
         return await (
             vault.jobs.sweep(everything=True)

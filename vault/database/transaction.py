@@ -19,6 +19,7 @@ from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.connections import ConnectionRows
 from vault.database.stores.consent import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
 from vault.database.stores.due_work import DueWorkRows
+from vault.database.stores.holds import HoldRows, PendingErasureRows
 from vault.database.stores.inventory import InventoryRows
 from vault.database.stores.key_rotations import RotationRows
 from vault.database.stores.lease_holders import LeaseHolderRows
@@ -32,6 +33,8 @@ from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.recordings import RecordingRows
 from vault.database.stores.restore import RestoredRows
+from vault.database.stores.retention import RetentionRows
+from vault.database.stores.second_keys import SecondKeyRows
 from vault.database.stores.singleton_leases import SingletonLeaseRows
 from vault.database.stores.tombstones import TombstoneRows
 from vault.database.stores.vault_metadata import MetadataRows
@@ -56,6 +59,10 @@ class Transaction:
         self.pauses = PauseRows(connection)
         self.policies = PolicyRows(connection)
         self.notices = NoticeRows(connection)
+        self.holds = HoldRows(connection)
+        self.pending_erasures = PendingErasureRows(connection)
+        self.retention = RetentionRows(connection)
+        self.second_keys = SecondKeyRows(connection)
         self.evidence = EvidenceRows(connection)
         self.recordings = RecordingRows(connection)
         self.queue = QueueRows(connection)

@@ -88,6 +88,10 @@ class DirectoryStore:
         check_key(key)
         return await self._run(self._read, key, 0, None)
 
+    async def clock(self) -> datetime | None:
+        """Return None: a directory has no time of its own."""
+        return None
+
     async def size(self, key: str) -> int:
         """Return the object's size in bytes."""
         check_key(key)

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NoReturn
 
 from vault.errors import NotFound, Tampered, Unavailable
@@ -63,6 +64,12 @@ class S3Store:
         self._versioned = True
         self._versioning_read_at: float | None = None
         self.lock = lock
+
+    async def clock(self) -> datetime | None:
+        """Return the time in the header Date of an answer; None where an answer has none."""
+        head = await self.calls.read(lambda: self.client.head_bucket(Bucket=self.bucket))
+        date = head["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return None if date is None else parsedate_to_datetime(date)
 
     async def create(self, key: str) -> S3Writer:
         """Start an object of unknown length; nothing is sent yet."""

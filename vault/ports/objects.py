@@ -56,6 +56,9 @@ class ObjectStore(Protocol):
     a required key does not exist.
     """
 
+    async def clock(self) -> datetime | None:
+        """Return the store's own time; None for a store without one: a witness against wrong clocks of the vault."""
+
     async def create(self, key: str) -> ObjectWriter:
         """Start writing an object of unknown length."""
 

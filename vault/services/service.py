@@ -48,6 +48,13 @@ from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
 from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.sweep_orphans import Sweep
+from vault.services.retention.apply_policies import ApplyPolicies
+from vault.services.retention.hold_release import HoldReleases
+from vault.services.retention.holds import Holds
+from vault.services.retention.preview_policy import PreviewPolicy
+from vault.services.retention.recording_retention import ShowRetention
+from vault.services.retention.retention_policy import RetentionSettings
+from vault.services.retention.sweep_due import RetentionSweep
 from vault.services.shared.singleton_job import SingletonJobs
 
 
@@ -94,6 +101,10 @@ class Jobs:
     restore: Restore
     #: Compare database and object store, and report what differs.
     fsck: Fsck
+    #: Write into rows what the retention policies say of them.
+    apply_policies: ApplyPolicies
+    #: Erase recordings that are due, and those whose erasure waited.
+    retention_sweep: RetentionSweep
     #: Run one of these on one node at a time.
     singleton: SingletonJobs
 
@@ -132,6 +143,16 @@ class Vault:
     uploads: Uploads
     #: Read, list, restrict and erase recordings.
     recordings: Recordings
+    #: Place and show holds, under which no path erases anything.
+    holds: Holds
+    #: Release holds, with a preview and a second key.
+    hold_releases: HoldReleases
+    #: Read and set the retention policy of an account, and its history.
+    retention: RetentionSettings
+    #: Tell what a retention policy would do.
+    preview_retention: PreviewPolicy
+    #: Tell why a recording is still here.
+    show_retention: ShowRetention
     #: Release or refuse recordings that lack evidence of consent.
     quarantine: Quarantine
     #: Create, list and revoke time-limited links to recordings.

@@ -26,6 +26,7 @@ from vault.web.routes import (
     calls,
     consent,
     health,
+    holds,
     key_rotation,
     limits,
     links,
@@ -33,6 +34,7 @@ from vault.web.routes import (
     notices,
     own_key,
     recordings,
+    retention,
     rules,
     webhooks,
 )
@@ -46,7 +48,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, limits, calls, recordings, consent, notices, rules, links,
+    webhooks, accounts, limits, calls, recordings, consent, notices, rules, links, holds, retention,
     access_events, key_rotation, own_key, api_keys, player_links, sessions, html, health, metrics,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

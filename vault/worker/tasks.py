@@ -23,6 +23,8 @@ SWEEP_INTERVAL = timedelta(hours=1)
 _EXPIRY_INTERVAL = timedelta(seconds=60)
 #: Between two checks whether the object store lost data, over all nodes.
 _STORE_CHECK_INTERVAL = timedelta(seconds=60)
+#: Between two polls for recordings whose retention is not computed yet, and between two runs of the retention sweep.
+_POLICIES_INTERVAL, RETENTION_INTERVAL = timedelta(seconds=60), timedelta(hours=1)
 #: Between two polls for abandoned uploads, over all nodes.
 _UPLOADS_INTERVAL = timedelta(seconds=60)
 #: Min seconds between two polls for tombstones: while the recording switch is off, each call may need one.
@@ -146,6 +148,8 @@ def _at_intervals(vault: Vault) -> list[PollingTask]:
         _singleton(vault, "restore_unnamed", jobs.restore.unnamed.resume, every=SWEEP_INTERVAL),
         _singleton(vault, "seal_words", jobs.encrypt_clear_texts, every=SWEEP_INTERVAL),
         _singleton(vault, "expire_quarantine", vault.quarantine.expire, every=_EXPIRY_INTERVAL),
+        _singleton(vault, "apply_policies", jobs.apply_policies, every=_POLICIES_INTERVAL),
+        _singleton(vault, "retention_sweep", jobs.retention_sweep, every=RETENTION_INTERVAL),
         _singleton(vault, "settle_idle_uploads", jobs.settle_idle_uploads, every=_UPLOADS_INTERVAL),
     ]
 

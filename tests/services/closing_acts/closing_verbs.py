@@ -6,10 +6,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 from tests.support.parties import ME, PARTIES, kept_apart, let_in, set_policy, tell
+from tests.support.retention import FIRST, SECOND, place
 from tests.support.service_house import House
 from vault.domain.audit_log.access_event import EventType
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, State
+from vault.domain.retention.period import Period
+from vault.domain.retention.policy import RetentionClass, RetentionPolicy
 from vault.errors import NotAuthentic
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.playback.links import LinkRequest
@@ -180,6 +183,60 @@ async def _connection_gone(house: House, name: str) -> bool:
     return await house.database.read(lambda tx: tx.connections.find(house.account.id, name)) is None
 
 
+async def _hold(house: House, _: Any) -> None:
+    await place(house, calls=["held"])
+
+
+async def _is_held(house: House, _: Any) -> bool:
+    found = await house.vault.holds.page(house.account.id, after=None, limit=100)
+    return any("held" in view.hold.covers.calls for view in found)
+
+
+async def _asked(house: House, name: str) -> tuple[str, str]:
+    hold = (await place(house, calls=[f"call-{name}"])).hold
+    preview = await house.vault.hold_releases.preview(house.account.id, hold.id)
+    asked = await house.vault.hold_releases.ask(house.account.id, hold.id, digest=preview.digest, actor=FIRST)
+    return hold.id, asked.id
+
+
+async def _release(house: House, ids: tuple[str, str]) -> None:
+    await house.vault.hold_releases.approve(house.account.id, ids[1], actor=SECOND)
+
+
+async def _is_released(house: House, ids: tuple[str, str]) -> bool:
+    found = await house.database.read(lambda tx: tx.holds.get(house.account.id, ids[0]))
+    return found is not None and found.hold.free_at is not None
+
+
+async def _held_recording(house: House, name: str) -> str:
+    recording_id = await _recording(house, name)
+    await place(house, recordings=[recording_id])
+    return recording_id
+
+
+async def _withdraw_for_good(house: House, recording_id: str) -> None:
+    await set_policy(house, withdrawal="erase")
+    try:
+        await _withdraw(house, recording_id)
+    finally:
+        await set_policy(house)
+
+
+async def _waits(house: House, recording_id: str) -> bool:
+    waits = await house.database.read(lambda tx: tx.pending_erasures.get(recording_id))
+    return waits is not None and (await house.row(recording_id)).restricted
+
+
+async def _retain(house: House, _: Any) -> None:
+    wanted = RetentionPolicy(classes=(RetentionClass(name="all", purpose="Quality", period=Period(12, 0)),))
+    preview = await house.vault.preview_retention(house.account.id, wanted)
+    await house.vault.retention.set(house.account.id, wanted, if_version=None, digest=preview.digest, **ME)
+
+
+async def _is_retained(house: House, _: Any) -> bool:
+    return (await house.vault.retention.read(house.account.id)).newest.version == 1
+
+
 #: The switch comes last: it closes the way in for the others.
 VERBS: Final[dict[str, Verb]] = {
     "objection": Verb(kind="objection.entered", prepare=_nothing, close=_object, closed=_objected),
@@ -198,6 +255,15 @@ VERBS: Final[dict[str, Verb]] = {
     "connection": Verb(
         kind="connection.deleted", prepare=_connection, close=_delete_connection, closed=_connection_gone
     ),
+    "hold": Verb(kind="hold.placed", prepare=_nothing, close=_hold, closed=_is_held),
+    "release": Verb(kind="hold.released", prepare=_asked, close=_release, closed=_is_released),
+    "erasure that waits": Verb(
+        kind="recording.pending_erasure",
+        prepare=_held_recording,
+        close=_withdraw_for_good,
+        closed=_waits,
+    ),
+    "retention": Verb(kind="retention.changed", prepare=_nothing, close=_retain, closed=_is_retained),
     "switch": Verb(kind="switch.changed", prepare=_nothing, close=_off, closed=_is_off),
 }
 

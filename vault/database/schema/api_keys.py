@@ -14,6 +14,8 @@ api_keys = Table(
     Column("secret_hash", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("revoked_at", Moment),
+    # The key, or ``operator``, that issued it; NULL in rows of earlier releases.
+    Column("created_by", String),
 )
 
 kept_answers = Table(

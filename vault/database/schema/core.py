@@ -130,6 +130,16 @@ connections = Table(
 
 #: The condition of the partial indexes of the queue.
 IS_WORK = f"state IN ({', '.join(repr(str(state)) for state in WORK)})"
+
+
+def _partial(name: str, condition: str, *columns: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
+#: Conditions of the indexes that retention uses, also for its queries.
+IS_DATED = "act_at IS NOT NULL AND holds = 0"
+IS_HELD = "holds > 0"
+IS_AVAILABLE = "state = 'available'"
 recordings = Table(
     "recordings",
     metadata,
@@ -187,25 +197,27 @@ recordings = Table(
     Column("erased_at", Moment),
     # ``Recording.origin``; NULL for most rows.
     Column("origin", String),
+    # What the retention policy says of it (vault/domain/retention): its class, the stamp of the policies that say so,
+    # when it is due, and when its minima end. A stamp other than the account's means: not computed yet.
+    Column("retention_class", String),
+    Column("policy_version", Integer, nullable=False, server_default=text("0")),
+    Column("act_at", Moment),
+    Column("minimum_until", Moment),
+    Column("legal_until", Moment),
+    # Above 0 where the sweep has found it held, so that it costs the sweep nothing until a hold ends.
+    Column("holds", Integer, nullable=False, server_default=text("0")),
+    Column("object_locked_until", Moment),
     UniqueConstraint("account_id", "connection_id", "recording_ref"),
+    # The conditions are written as the queries write them: SQLite uses an index only for the very same words.
+    _partial("ix_recordings_act", IS_DATED, "act_at", "id"),
+    _partial("ix_recordings_held", IS_HELD, "account_id", "id"),
+    _partial("ix_recordings_policy_version", IS_AVAILABLE, "account_id", "policy_version", "id"),
     Index("ix_recordings_page", "account_id", "received_at", "id"),
     Index("ix_recordings_call", "account_id", "call_ref"),
     # Claims read only a few states, so their cost does not grow with the archive.
     Index("ix_recordings_work", "state", "account_id", "not_before"),
-    Index(
-        "ix_recordings_due",
-        "state",
-        "not_before",
-        sqlite_where=text(IS_WORK),
-        postgresql_where=text(IS_WORK),
-    ),
-    Index(
-        "ix_recordings_leased",
-        "account_id",
-        "lease_until",
-        sqlite_where=text("lease_until IS NOT NULL"),
-        postgresql_where=text("lease_until IS NOT NULL"),
-    ),
+    _partial("ix_recordings_due", IS_WORK, "state", "not_before"),
+    _partial("ix_recordings_leased", "lease_until IS NOT NULL", "account_id", "lease_until"),
     Index(
         "ix_recordings_source_due",
         "source_not_before",

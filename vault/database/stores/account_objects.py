@@ -13,8 +13,10 @@ from vault.database.schema.account_keys import account_keys, detail_keys, key_ro
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import accounts, connections, switch_changes
 from vault.database.schema.notices import notices
+from vault.database.schema.retention import holds, retention_policies
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, is_postgresql
+from vault.database.stores.retention_rows import hold_of, policy_of
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
 from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.consent.consent_event import Objection
@@ -97,6 +99,7 @@ class AccountObjectRows:
             objections=tuple(_objection(row) for row in self._rows(objections, account_id, objections.c.id)),
             notices=self._notices(account_id),
             prompts=self._prompts(account_id),
+            **self._retention(account_id),
         )
 
     def waiting(self, account_id: str) -> frozenset[int]:
@@ -135,6 +138,14 @@ class AccountObjectRows:
         """Return the versions of an account's key that exist."""
         query = select(account_keys.c.version).where(account_keys.c.account_id == account_id)
         return self._db.execute(query).scalars().all()
+
+    def _retention(self, account_id: str) -> dict[str, Any]:
+        versions = self._rows(retention_policies, account_id, retention_policies.c.version)
+        found = self._rows(holds, account_id, holds.c.id)
+        return {
+            "holds": tuple(hold_of(row) for row in found),
+            "retention": tuple(policy_of(row) for row in versions),
+        }
 
     def _emptied(self, account_id: str) -> set[int]:
         k = key_rotations.c

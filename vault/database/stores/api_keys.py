@@ -39,12 +39,13 @@ class ApiKeyRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
-    def insert(self, key: ApiKey, secret_hash: bytes) -> None:
-        """Insert a key and the hash of its secret."""
+    def insert(self, key: ApiKey, secret_hash: bytes, *, created_by: str) -> None:
+        """Insert a key and the hash of its secret; ``created_by``: who issued it."""
         self._db.execute(
             insert(api_keys).values(
                 id=key.id, name=key.name, account_id=key.account_id, scopes=sorted(key.scopes),
                 secret_hash=secret_hash, created_at=key.created_at, revoked_at=key.revoked_at,
+                created_by=created_by,
             )
         )  # fmt: skip
 
@@ -52,6 +53,11 @@ class ApiKeyRows:
         """Return a key, even if revoked, and the hash of its secret."""
         row = _FIND.first(self._db, id=key_id)
         return None if row is None else (_api_key(row), row["secret_hash"])
+
+    def creator_of(self, key_id: str) -> str | None:
+        """Return who issued a key; None for another actor than a key, and for keys of earlier releases."""
+        query = select(api_keys.c.created_by).where(api_keys.c.id == key_id)
+        return self._db.execute(query).scalar()
 
     def page(self, account_id: str | None) -> Sequence[ApiKey]:
         """Return the keys of an account, or all of them, oldest first."""

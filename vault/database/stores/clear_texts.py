@@ -12,7 +12,9 @@ from vault.database.schema.core import connections, switch_changes
 from vault.database.stores.account_objects import account_changed
 
 #: The kind of text, which is in its encryption context.
-Words = Literal["switch-reason", "objection-reason", "policy-reason", "api-base", "next-url"]
+Words = Literal[
+    "switch-reason", "objection-reason", "policy-reason", "api-base", "next-url", "hold", "retention"
+]
 #: First character of sealed text: a control character, which the REST API refuses in input.
 SEALED_WORDS: Final = "\x01"
 #: The metadata fact that no tombstone contains an admin's text any more.

@@ -19,12 +19,12 @@ from vault.domain.stored.closing_acts import (
     CLOSING,
     MAX_WEIGHT,
     Act,
-    ConsentRefusal,
     closing_of,
     decode_act,
     encode_act,
     subject_of,
 )
+from vault.domain.stored.closing_content import ConsentRefusal
 from vault.domain.stored.tombstone import FINAL
 
 _C = closing_acts.c

@@ -8,12 +8,15 @@ from sqlalchemy import Row, select
 
 from vault.database.schema.consent import consent_events, objections
 from vault.database.schema.core import recordings, switch_changes
+from vault.database.schema.retention import retention_policies
+from vault.database.stores.holds import HoldRows
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
+from vault.database.stores.retention_rows import policy_of
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Objection
 from vault.domain.stored.account_json import StoredObjection
-from vault.domain.stored.closing_acts import ConsentRefusal, Content, ContentName, ErasedCall
+from vault.domain.stored.closing_content import ConsentRefusal, Content, ContentName, ErasedCall
 
 
 def _nothing(_db: DbConnection, _event: AccessEvent) -> Content:
@@ -61,6 +64,19 @@ def _recording(db: DbConnection, event: AccessEvent) -> Content:
     return recording_of(row)
 
 
+def _hold(db: DbConnection, event: AccessEvent) -> Content:
+    stored = HoldRows(db).get(event.account_id or "", event.result or "")
+    if stored is None:
+        raise ValueError("The row of a hold must be written before its event.")
+    return stored
+
+
+def _retention(db: DbConnection, event: AccessEvent) -> Content:
+    p = retention_policies.c
+    mine = (p.account_id == event.account_id) & (p.version == int((event.result or "").removeprefix("v")))
+    return policy_of(db.execute(select(retention_policies).where(mine)).mappings().one())
+
+
 #: A reader for each kind of content (vault/domain/stored/closing_acts.py).
 CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Content]]] = {
     "none": _nothing,
@@ -69,4 +85,6 @@ CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Conte
     "told": _consent_refusal,
     "call": _call,
     "recording": _recording,
+    "hold": _hold,
+    "retention": _retention,
 }

@@ -31,11 +31,11 @@ from vault.domain.recordings.recording import Recording, SealedObject, State
 from vault.domain.recordings.transitions import REFUSE, RESEND, Transition
 from vault.errors import Busy, LeaseLost
 
-#: The columns needed to open a recording. Setting them to NULL shreds it.
+#: The columns needed to open a recording, and when it is due. Setting them to NULL shreds it.
 _SHREDDED: Mapping[str, Any] = dict.fromkeys(
     (
         "wrapped_key", "key_version", "month_key", "sealed_details", "sealed_waveform",
-        "sealed_announcement", "announcement_month_key",
+        "sealed_announcement", "announcement_month_key", "act_at",
     )
 )  # fmt: skip
 #: The work that follows in a state.

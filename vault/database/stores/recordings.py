@@ -27,8 +27,11 @@ from vault.domain.stored.tombstone import FINAL
 from vault.errors import Busy
 
 _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_key"}
-#: The columns of a Recording: all except blobs that few callers need.
-RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS]
+_RETENTION = {
+    "retention_class", "policy_version", "act_at", "minimum_until", "legal_until", "holds", "object_locked_until",
+}  # fmt: skip
+#: The columns of a Recording: all except blobs, and those of retention, that few callers need.
+RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS | _RETENTION]
 #: Set wherever the content of an available recording's manifest changes. Without the token, the writer of its first
 #: manifest notices the change, while the lease still keeps other nodes from writing it concurrently.
 MANIFEST_CHANGED: Mapping[str, Any] = {"manifest_due": True, "lease_token": None}

@@ -23,6 +23,7 @@ from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.month_keys import row_of_month_key
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.stores.restore_merge import add_keys, add_lost, carry_epoch, make_reconciliation_due
+from vault.database.stores.retention_rows import restore_hold, restore_policies
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
@@ -222,6 +223,9 @@ class RestoredRows:
             fields = {name: getattr(kept.objection, name) for name in Objection.__slots__}
             rows.append({"account_id": account_id, "key_version": kept.key_version, **same, **fields})
         self._put(objections, ["id"], *rows)
+        restore_policies(self._db, account_id, known.retention)
+        for stored in known.holds:
+            restore_hold(self._db, stored)
 
     def _notices(self, known: AccountObject, prompts: dict[str, StoredPrompt]) -> None:
         account_id, ids = known.account.id, [notice.id for notice in known.notices]

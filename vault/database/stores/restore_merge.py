@@ -13,6 +13,7 @@ from vault.database.schema.core import connections, recordings
 from vault.database.schema.notices import notices
 from vault.database.sql.dialect import database_now, insert_for, insert_new
 from vault.database.stores.month_keys import row_of_month_key
+from vault.database.stores.retention_rows import restore_hold, restore_policies
 from vault.domain.accounts.account import Connection
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
@@ -35,6 +36,9 @@ def add_lost(
     become the newest.
     """
     refused = add_keys(db, known)
+    restore_policies(db, known.account.id, known.retention)
+    for stored in known.holds:
+        restore_hold(db, stored)
     for kept in known.objections:
         fields = {name: getattr(kept.objection, name) for name in Objection.__slots__}
         row = {name: getattr(kept, name) for name in ("id", "term", "sealed_number", "key_version")}

@@ -14,6 +14,8 @@ Scope = Literal[
     "privacy:write",
     "audit:read",
     "keys:write",
+    "retention:write",
+    "holds:write",
     "*",
 ]
 #: Every scope of an API key.

@@ -26,6 +26,8 @@ EventType = Literal[
     "account.opened", "account.changed", "connection.changed", "connection.deleted", "switch.changed",
     "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read", "recording.paused",
     "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
+    "hold.placed", "hold.release_asked", "hold.released", "recording.pending_erasure",
+    "retention.changed", "retention.due", "retention.paused", "retention.resumed",
 ]  # fmt: skip
 
 

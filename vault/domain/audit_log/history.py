@@ -39,6 +39,8 @@ _SENTENCES: Mapping[EventType, str] = {
     "source.delete_failed": "The provider's copy could not be deleted yet",
     "source.kept": "The provider's copy was kept",
     "evidence.read": "Evidence read",
+    "recording.pending_erasure": "An erasure that a person asked for waits, because the recording must be kept",
+    "retention.due": "Its retention period ended, and a person must review it",
     "key.exported": "Key exported by the operator",
 }
 #: Reason texts by result code; they take precedence over the recording's own reasons.

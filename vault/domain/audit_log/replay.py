@@ -20,7 +20,7 @@ _SETTINGS = frozenset(
     {
         "account.opened", "account.changed", "connection.changed", "connection.deleted", "policy.changed",
         "objection.entered", "objection.ended", "notice.drafted", "notice.changed", "notice.deleted",
-        "notice.published", "notice.retired",
+        "notice.published", "notice.retired", "hold.placed", "hold.released", "retention.changed",
     }
 )  # fmt: skip
 
@@ -47,6 +47,8 @@ class Replay:
     #: Refused recordings, with the code of the reason.
     refused: dict[str, str] = field(default_factory=dict)
     restricted: dict[str, bool] = field(default_factory=dict)
+    #: Recordings whose erasure waits: since when, the cause, and who asked.
+    pending: dict[str, tuple[datetime, str, str]] = field(default_factory=dict)
     #: Recordings that became available.
     available: set[str] = field(default_factory=set)
     #: Whether ``recordings`` is filled; for a whole log it is large.
@@ -100,6 +102,8 @@ class Replay:
             self.refused[recording] = event.get("result") or "refused"
         elif kind in {"recording.restricted", "recording.unrestricted"}:
             self.restricted[recording] = kind == "recording.restricted"
+        elif kind == "recording.pending_erasure":
+            self.pending.setdefault(recording, (at, event.get("result") or "request", event["actor"]))
         elif kind == "link.revoked":
             self.revoked_links[event["link"]] = at
         elif kind == "key.revoked":

@@ -187,24 +187,25 @@ def _sooner(before: Period | None, after: Period | None) -> bool:
 
 def in_force(
     history: Sequence[RetentionPolicy], now: datetime
-) -> tuple[RetentionPolicy, RetentionPolicy | None]:
-    """Return the policy in force, and the newest one if it waits. ``history`` has every version, oldest first.
+) -> tuple[RetentionPolicy, tuple[RetentionPolicy, ...]]:
+    """Return the policy in force, and those after it that wait. ``history`` has every version, oldest first.
 
-    A version that was replaced while it waited never was in force, so a further change begins the wait again.
+    A version that was replaced while it waited is never in force, so a further change begins the wait again. Until
+    then what it keeps is kept too: lengthening holds at once.
     """
-    current = RetentionPolicy()
+    current, waiting = RetentionPolicy(), list[RetentionPolicy]()
     for known, following in zip_longest(history, history[1:]):
         until = now if following is None else following.changed_at or now
         if known.effective_at is None or known.effective_at <= until:
-            current = known
-        elif following is None:
-            return current, known
-    return current, None
+            current, waiting = known, []
+        else:
+            waiting.append(known)
+    return current, tuple(waiting)
 
 
-def stamp_of(current: RetentionPolicy, waiting: RetentionPolicy | None) -> int:
+def stamp_of(current: RetentionPolicy, waiting: Sequence[RetentionPolicy]) -> int:
     """Return the mark of terms computed from these policies; it grows with each change, and when a wait ends."""
-    return 2 * current.version if waiting is None else 2 * waiting.version - 1
+    return 2 * waiting[-1].version - 1 if waiting else 2 * current.version
 
 
 def content_of(policy: RetentionPolicy) -> RetentionPolicy:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 from typing import Literal
 
 from vault.domain.retention.period import Period, Rounding, end_of, parse_zone
@@ -104,6 +105,13 @@ def terms_of(
         conflict=contradictions,
         bounds=tuple(bounds),
     )
+
+
+def terms_under(
+    policies: Sequence[RetentionPolicy], call: CallTraits, times: CallTimes, told: Sequence[Period] = ()
+) -> RetentionTerms:
+    """Compute the terms under the policy in force and those that wait: whatever one of them keeps is kept."""
+    return reduce(later_of, [terms_of(policy, call, times, told) for policy in policies])
 
 
 def later_of(current: RetentionTerms, waiting: RetentionTerms) -> RetentionTerms:

@@ -2,8 +2,8 @@
 
 Version 1 is one plaintext JSON object with the wrapped versions of the account key, which the root key decrypts,
 and a sealed text, which the newest version decrypts. The sealed text has the wrapped index, detail and month keys, the
-switch with its history, the consent policies, connections, objections and notices. API keys, links and their sessions
-are only in the database: access to the bucket must not give access to the vault.
+switch with its history, the consent and retention policies, connections, objections, notices and holds. API keys,
+links and their sessions are only in the database: access to the bucket must not give access to the vault.
 
 Each change is written under a new key, and the older objects are deleted afterwards. So no object is overwritten,
 and at every moment there is one. For its key and name see ``account_object_name.py``.
@@ -18,6 +18,7 @@ from vault.domain.accounts.account import Account, Connection, Switch, SwitchCha
 from vault.domain.accounts.month_key import WrappedMonthKey, check_month_key_id
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
+from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.stored.account_json import (
     StoredObjection,
     decode_connection_fields,
@@ -34,6 +35,7 @@ from vault.domain.stored.account_json import (
 from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.policy_json import decode_policy, encode_policy
+from vault.domain.stored.retention_json import StoredHold, decode_retention_fields, encode_retention_fields
 from vault.errors import Tampered
 
 _MONTH_KEY = tuple(WrappedMonthKey.__slots__)
@@ -77,6 +79,10 @@ class AccountObject:
     connections: tuple[Connection, ...]
     objections: tuple[StoredObjection, ...]
     notices: tuple[Notice, ...]
+    #: Also released ones.
+    holds: tuple[StoredHold, ...] = ()
+    #: Every version, oldest first; what a person typed is sealed.
+    retention: tuple[RetentionPolicy, ...] = ()
     #: By notice id: the SHA-256 of the sealed audio in hexadecimal, and the key version that sealed it.
     prompts: Mapping[str, tuple[str, int]]
 
@@ -173,6 +179,7 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
             encode_notice_fields(notice) | {"prompt": _encode_prompt_fields(known.prompts.get(notice.id))}
             for notice in known.notices
         ],
+        **encode_retention_fields(known.holds, known.retention),
     }
 
 
@@ -189,6 +196,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
     if account.id != envelope.account_id:
         raise Tampered("An account's object belongs to another account.")
     notices, prompts = _decode_notices_fields(fields.items("notices"), account.id)
+    holds, retention = decode_retention_fields(fields, account.id)
     known = AccountObject(
         account=account,
         revision=envelope.revision,
@@ -206,6 +214,8 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         objections=tuple(decode_objection_fields(item) for item in fields.items("objections")),
         notices=notices,
         prompts=prompts,
+        holds=holds,
+        retention=retention,
     )
     fields.done()
     return known

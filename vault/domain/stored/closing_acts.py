@@ -15,20 +15,18 @@ transaction are in one object, named after the id of their first event.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
-from vault.domain.recordings.recording import Recording
-from vault.domain.stored.account_json import (
-    StoredObjection,
-    decode_objection_fields,
-    decode_switch_change_fields,
-    encode_objection_fields,
+from vault.domain.retention.policy import RetentionPolicy
+from vault.domain.stored.closing_content import (
+    DECODE_CONTENT,
+    Content,
+    ContentName,
+    encode_content_fields,
 )
-from vault.domain.stored.json_reader import Fields, read_object, write_object
-from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
+from vault.domain.stored.json_reader import read_object, write_object
+from vault.domain.stored.retention_json import StoredHold
 from vault.errors import Tampered
 
 #: For acts that are not anchored yet: only those of the last seconds.
@@ -45,29 +43,6 @@ _PLACE = re.compile(rf"({PREFIX}|{KEPT_PREFIX})(acct_[0-9a-f]+|{VAULT})/(evt_[0-
 
 #: When the object may be deleted: once the leaf is anchored; once the account's object is written too; or never.
 Until = Literal["leaf", "account_object", "always"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentRefusal:
-    """A party's refusal, as in its row."""
-
-    id: str
-    call_ref: str
-    heard_at: datetime
-    sealed_event: bytes
-    key_version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErasedCall:
-    """A call whose facts were erased."""
-
-    call_ref: str
-
-
-#: The content of an act beside its leaf.
-Content = SwitchChange | StoredObjection | ConsentRefusal | ErasedCall | Recording | None
-ContentName = Literal["none", "switch", "objection", "told", "call", "recording"]
 
 
 def _always(_event: AccessEvent) -> bool:
@@ -113,6 +88,10 @@ CLOSING: Final[Mapping[EventType, Closing]] = {
     "key.revoked": Closing(content="none", until="leaf", subject=_result),
     "key.destroyed": Closing(content="none", until="account_object", subject=_result),
     "connection.deleted": Closing(content="none", until="leaf", subject=_given),
+    "hold.placed": Closing(content="hold", until="account_object", subject=_result),
+    "hold.released": Closing(content="hold", until="account_object", subject=_result),
+    "retention.changed": Closing(content="retention", until="account_object", subject=_result),
+    "recording.pending_erasure": Closing(content="none", until="leaf", subject=_recording),
 }  # fmt: skip
 
 #: Not closing acts. A refusal by the switch, by a party or by the gate follows from one of the acts above.
@@ -128,6 +107,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "account.opened", "account.changed", "connection.changed", "policy.changed",
         "objection.ended", "evidence.read", "recording.paused",
         "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
+        "hold.release_asked", "retention.due", "retention.paused", "retention.resumed",
     }
 )  # fmt: skip
 
@@ -149,6 +129,8 @@ class Act:
     @property
     def weight(self) -> int:
         """Return its weight in an object: content is heavy, because references from a source may be long."""
+        if isinstance(self.content, StoredHold | RetentionPolicy):
+            return MAX_WEIGHT  # It names hundreds of calls, or has dozens of classes.
         return 1 if self.content is None else _HEAVY
 
     @property
@@ -186,7 +168,7 @@ def parse_location(key: str) -> tuple[str | None, str] | None:
 
 def encode_act(act: Act) -> bytes:
     """Encode one act as a line without its line end."""
-    return write_object({"leaf": act.leaf, "content": _encode_content_fields(act.content)})
+    return write_object({"leaf": act.leaf, "content": encode_content_fields(act.content)})
 
 
 def decode_act(data: bytes, *, batch: str) -> Act:
@@ -201,7 +183,7 @@ def decode_act(data: bytes, *, batch: str) -> Act:
         raise Tampered("The leaf of a closing act is not an access event.") from error
     if closing is None or not has_offset:
         raise Tampered("The event of a closing act is not a closing act, or has no time zone.")
-    content = _DECODE[closing.content](fields.inner("content"), event)
+    content = DECODE_CONTENT[closing.content](fields.inner("content"), event)
     fields.done()
     return Act(event=event, leaf=leaf, content=content, batch=batch)
 
@@ -231,63 +213,3 @@ def decode_acts(text: str, location: str) -> list[Act]:
     }:
         raise Tampered("The object's content does not match its name.")
     return acts
-
-
-def _encode_content_fields(content: Content) -> dict[str, Any]:
-    if isinstance(content, Recording):
-        return encode_recording_fields(replace(content, audio=None, rendition=None))
-    if isinstance(content, StoredObjection):
-        return encode_objection_fields(content)
-    return {} if content is None else {name: getattr(content, name) for name in type(content).__slots__}
-
-
-def _decode_nothing(fields: Fields, _event: AccessEvent) -> Content:
-    fields.done()
-    return None
-
-
-def _decode_switch(fields: Fields, _event: AccessEvent) -> Content:
-    change = decode_switch_change_fields(fields)
-    if change.enabled:
-        raise Tampered("A closing act turns the switch on.")
-    return change
-
-
-def _decode_objection(fields: Fields, _event: AccessEvent) -> Content:
-    return decode_objection_fields(fields)
-
-
-def _decode_refusal(fields: Fields, _event: AccessEvent) -> Content:
-    refusal = ConsentRefusal(
-        id=fields.text("id"),
-        call_ref=fields.text("call_ref"),
-        heard_at=fields.moment("heard_at"),
-        sealed_event=fields.blob("sealed_event"),
-        key_version=fields.integer("key_version", least=1),
-    )
-    fields.done()
-    return refusal
-
-
-def _decode_call(fields: Fields, _event: AccessEvent) -> Content:
-    call = ErasedCall(call_ref=fields.text("call_ref"))
-    fields.done()
-    return call
-
-
-def _decode_recording(fields: Fields, event: AccessEvent) -> Content:
-    recording = decode_recording_fields(fields)
-    fields.done()
-    if (recording.id, recording.account_id) != (event.recording_id, event.account_id):
-        raise Tampered("The content and the event of a closing act have different recordings.")
-    return recording
-
-
-_DECODE: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Content]]] = {
-    "none": _decode_nothing,
-    "switch": _decode_switch,
-    "objection": _decode_objection,
-    "told": _decode_refusal,
-    "call": _decode_call,
-    "recording": _decode_recording,
-}

@@ -52,7 +52,7 @@ class ApiKeys:
         )
 
         def insert(tx: Transaction) -> None:
-            tx.api_keys.insert(key, secret.digest)
+            tx.api_keys.insert(key, secret.digest, created_by=actor)
             tx.events.append(event)
 
         await self.database.write(insert)

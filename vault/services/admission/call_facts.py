@@ -191,6 +191,7 @@ def _add(
     new = tx.call_facts.add(row)
     if new:
         tx.call_facts.index(row.account_id, row.call_ref, terms)
+        tx.retention.call_changed(row.account_id, row.call_ref)
     for recording in through if new else ():
         append(tx, opened[recording.id], "facts", {"call": encode_facts_fields(facts)}, at=row.at)
         tx.recordings.index(row.account_id, recording.id, terms)

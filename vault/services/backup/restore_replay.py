@@ -7,10 +7,10 @@ from functools import partial
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.progress import ProgressCallback, Report
-from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording import GONE, State
 from vault.services.backup.restore_log import Divergence
 from vault.services.lifecycle.lifecycle import reapply_erasure
-from vault.services.lifecycle.restore_states import restore_refusal
+from vault.services.lifecycle.restore_states import restore_pending_erasure, restore_refusal
 
 #: Changes per transaction.
 _BATCH_SIZE = 32
@@ -29,6 +29,7 @@ async def replay(
             for id_, restricted in replay.restricted.items()
             if restricted or not own.restricted.get(id_)
         ),
+        *(partial(_await_erasure, id_, *waits) for id_, waits in replay.pending.items()),
         *(partial(_revoke_link, id_, at) for id_, at in replay.revoked_links.items()),
         *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
         *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
@@ -60,6 +61,12 @@ def restrict(recording_id: str, restricted: bool, tx: Transaction) -> None:  # n
     tx.recordings.restrict(recording_id, restricted=restricted)
     # The restored manifest may be out of date.
     tx.queue.rewrite_manifest(recording_id)
+
+
+def _await_erasure(recording_id: str, since: datetime, cause: str, actor: str, tx: Transaction) -> None:
+    recording = tx.recordings.by_id(recording_id)
+    if recording is not None and recording.state not in GONE:
+        restore_pending_erasure(tx, recording, cause=cause, actor=actor, at=since)
 
 
 def _revoke_link(link_id: str, at: datetime, tx: Transaction) -> None:

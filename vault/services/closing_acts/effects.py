@@ -11,12 +11,15 @@ from vault.domain.audit_log.access_event import EventType
 from vault.domain.audit_log.replay import merge_history
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
+from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.stored.account_json import StoredObjection
-from vault.domain.stored.closing_acts import Act, ConsentRefusal, ErasedCall
+from vault.domain.stored.closing_acts import Act
+from vault.domain.stored.closing_content import ConsentRefusal, ErasedCall
+from vault.domain.stored.retention_json import StoredHold
 from vault.errors import NotFound
 from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.services.lifecycle.lifecycle import reapply_erasure
-from vault.services.lifecycle.restore_states import destroy_key, restore_tombstone
+from vault.services.lifecycle.restore_states import destroy_key, restore_pending_erasure, restore_tombstone
 
 
 def reapply(tx: Transaction, act: Act) -> None:
@@ -139,6 +142,28 @@ def _delete_connection(tx: Transaction, act: Act) -> None:
         tx.connections.delete(connection)
 
 
+def _hold(tx: Transaction, act: Act) -> None:
+    stored, account_id = act.content, act.event.account_id
+    assert isinstance(stored, StoredHold) and account_id is not None  # noqa: S101, PT018 - see above
+    if _has_account(tx, account_id):
+        tx.holds.restore(stored)
+
+
+def _change_retention(tx: Transaction, act: Act) -> None:
+    policy, account_id = act.content, act.event.account_id
+    assert isinstance(policy, RetentionPolicy) and account_id is not None  # noqa: S101, PT018 - see above
+    if _has_account(tx, account_id):
+        tx.retention.restore(account_id, [policy])
+
+
+def _await_erasure(tx: Transaction, act: Act) -> None:
+    event = act.event
+    row = tx.recordings.by_id(event.recording_id or "")
+    if row is not None and row.state not in GONE:
+        restore_pending_erasure(tx, row, cause=event.result or "request", actor=event.actor, at=event.at)
+        _restrict(tx, act)
+
+
 #: The effect of each closing event type (vault/domain/stored/closing_acts.py).
 EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "switch.changed": _switch,
@@ -152,6 +177,10 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "key.revoked": _revoke_key,
     "key.destroyed": _destroy_key,
     "connection.deleted": _delete_connection,
+    "hold.placed": _hold,
+    "hold.released": _hold,
+    "retention.changed": _change_retention,
+    "recording.pending_erasure": _await_erasure,
 }
 
 

@@ -28,7 +28,9 @@ from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.gate import decide_again
 from vault.services.lifecycle import lifecycle
+from vault.services.lifecycle.await_erasure import await_erasure
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
+from vault.services.lifecycle.guards import judge_now
 from vault.services.lifecycle.in_flight import refuse_in_flight
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.retry_on_rotation import retry_if_rotated
@@ -150,13 +152,20 @@ def _refuse(tx: Transaction, row: ConsentRow, event: ConsentEvent) -> None:
 
 
 def _withdraw(tx: Transaction, recording: Recording, event: ConsentEvent) -> None:
-    """Erase or restrict an available recording, as the account's policy requires."""
+    """Erase or restrict an available recording, as the account's policy requires.
+
+    What a hold or a legal minimum keeps is restricted at once, and erased when the last of them ends.
+    """
     account_id = recording.account_id
-    if tx.policies.current(account_id).withdrawal == "erase":
+    erases = tx.policies.current(account_id).withdrawal == "erase"
+    if erases and judge_now(tx, recording, "withdrawal", tx.now()).outcome == "due":
         lifecycle.erase(
-            tx, account_id, recording.id, actor=event.told_by, at=event.heard_at, result=event.answer
-        )
+            tx, account_id, recording.id, actor=event.told_by, at=event.heard_at, result=event.answer,
+            wish="withdrawal",
+        )  # fmt: skip
         return
+    if erases:
+        await_erasure(tx, recording, cause="withdrawal", actor=event.told_by, at=event.heard_at)
     tx.recordings.restrict(recording.id, restricted=True)
     tx.events.append(
         AccessEvent(

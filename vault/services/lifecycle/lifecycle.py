@@ -4,7 +4,7 @@ Each function runs in the caller's transaction, under the locks that it names. T
 on its state and on the lease, so a worker that has lost its lease changes nothing: all raise LeaseLost.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -32,23 +32,20 @@ from vault.domain.recordings.transitions import (
     STORE,
     Transition,
 )
+from vault.domain.retention.judge import Wish
 from vault.domain.stored.evidence import Entry
 from vault.errors import NotFound, RecordingErased
 from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
 from vault.services.lifecycle.evidence_chain import append, append_first
+from vault.services.lifecycle.guards import GUARDS
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 WORKER: Final = "worker"
-#: Called before a recording loses its keys; raises Refused where that is forbidden.
-Guard = Callable[[Transaction, Recording, Transition], None]
-#: Every guard. To forbid erasures, add a function here. Two changes call no guard: ``in_flight`` refuses only
-#: recordings that never became available, and a restore repeats what the log says has happened.
-GUARDS: Final[tuple[Guard, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Who changes a state, and why, for the access event."""
+    """Who changes a state, and why, for the access event; ``wish``: who wants an erasure."""
 
     actor: str
     #: A code, such as that of a refusal.
@@ -59,6 +56,7 @@ class Cause:
     evidence: str | None = None
     event_id: str | None = None
     sealed_detail: bytes | None = None
+    wish: Wish = "deletion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,12 +175,13 @@ def erase(
     actor: str,
     at: datetime,
     result: str | None = None,
+    wish: Wish = "deletion",
 ) -> Recording:
     """Delete a recording's keys; a worker deletes the rest. The caller holds the account's and the call's lock.
 
-    Raises NotFound, RecordingErased.
+    Raises NotFound, RecordingErased, Held, Refused before the end of a minimum.
     """
-    return _erase(tx, account_id, recording_id, Cause(actor=actor, at=at, result=result))
+    return _erase(tx, account_id, recording_id, Cause(actor=actor, at=at, result=result, wish=wish))
 
 
 def reapply_erasure(tx: Transaction, recording: Recording) -> Recording:
@@ -217,6 +216,7 @@ def _erase(tx: Transaction, account_id: str, recording_id: str, cause: Cause | N
         raise NotFound("There is no such recording.")
     if recording.state in GONE:
         raise RecordingErased("The recording was erased.")
+    tx.pending_erasures.remove(recording_id)
     if recording.state is State.REFUSED:
         states.delete_event_details(recording_id)
     values = {"attempts": 0, "not_before": tx.now()}
@@ -242,7 +242,7 @@ def _change(
     recording = _recording_of(subject)
     if transition.shreds and not logged:
         for guard in GUARDS:
-            guard(tx, recording, transition)
+            guard(tx, recording, transition, "deletion" if cause is None else cause.wish)
     token = subject.token if isinstance(subject, Lease) else None
     changed = RecordingStates(tx.connection).change(
         (*before, transition), recording, values, token=token, newest_key=newest_key

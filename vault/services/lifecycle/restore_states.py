@@ -1,5 +1,8 @@
 """Bring recordings to the state that the object store and its log show. The log has the access events already."""
 
+from datetime import datetime
+
+from vault.database.stores.holds import PendingErasure
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.restore_recordings import RestoredRecordings
 from vault.database.transaction import Transaction
@@ -28,6 +31,17 @@ def restore_tombstone(tx: Transaction, recording: Recording, *, due: bool = Fals
 def restore_refusal(tx: Transaction, recording_id: str, code: str) -> None:
     """Refuse and shred a row that has not passed the gate."""
     RestoredRecordings(tx.connection).refuse(recording_id, code)
+
+
+def restore_pending_erasure(
+    tx: Transaction, recording: Recording, *, cause: str, actor: str, at: datetime
+) -> None:
+    """Let an erasure wait that the log says waits."""
+    tx.pending_erasures.add(
+        PendingErasure(
+            recording_id=recording.id, account_id=recording.account_id, since=at, cause=cause, actor=actor
+        )
+    )
 
 
 def fail_without_key(tx: Transaction, account_id: str) -> int:

@@ -6,8 +6,10 @@ from pydantic import BaseModel
 
 from vault.web.schemas.calls import CallIn, ConsentIn, RestrictionIn, VerdictIn
 from vault.web.schemas.consent import ObjectionIn, PolicyIn, PolicyPatchIn
+from vault.web.schemas.holds import HoldIn
 from vault.web.schemas.notices import NoticeIn
 from vault.web.schemas.recordings import LinkIn, LinkMadeOut, ReceiptOut, RevocationIn
+from vault.web.schemas.retention import RetentionPolicyIn
 from vault.web.schemas.settings import (
     AccountIn,
     AccountOut,
@@ -87,5 +89,32 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "overrides": [],
     },
     PolicyPatchIn: {"mode": "announce", "home_place": "FR"},
+    HoldIn: {
+        "name": "Acme v. Doe",
+        "reason": "Preservation letter of May 4",
+        "covers": {"numbers": ["+12025550123"], "from": "2026-01-01T00:00:00Z"},
+    },
+    RetentionPolicyIn: {
+        "classes": [
+            {"class": "quality", "purpose": "Train our staff", "period": "P6M", "maximum": "P6M"},
+            {
+                "class": "orders",
+                "purpose": "Prove orders by phone",
+                "minimum": "P5Y",
+                "minimum_ground": "legal_obligation",
+                "statute": "MiFID II, article 16(7)",
+                "match": {"direction": "outbound"},
+            },
+        ],
+        "decisions": [
+            {
+                "minimum_of": "orders",
+                "maximum_of": "quality",
+                "applies": "minimum",
+                "reason": "The duty to record orders prevails.",
+            }
+        ],
+        "time_zone": "Europe/Paris",
+    },
     ReceiptOut: {"status": "accepted", "recording": _RECORDING},
 }

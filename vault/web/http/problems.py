@@ -23,6 +23,8 @@ STATUS: Mapping[type[errors.VaultError], int] = {
     errors.Invalid: 422,
     errors.Refused: 409,
     errors.Busy: 409,
+    errors.Held: 409,
+    errors.Conflicting: 409,
     errors.Forbidden: 403,
     errors.NotAuthentic: 401,
     errors.NotSatisfiable: 416,
@@ -92,11 +94,7 @@ def of_error(error: errors.VaultError) -> Response:
         _LOG.error("web.failed", error=type(error).__name__)
         return problem(status, _INTERNAL_ERROR)
     headers: dict[str, str] = {}
-    more: dict[str, object] = {}
-    if isinstance(error, (errors.Refused, errors.RecordingMissing)):
-        more["reasons"] = list(error.reasons) or None
-    if isinstance(error, errors.Invalid):
-        more["field"] = error.field
+    more = _details(error)
     if isinstance(error, (errors.Unavailable, errors.Busy, errors.TooMany)):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.TooMany):
@@ -106,6 +104,20 @@ def of_error(error: errors.VaultError) -> Response:
     if isinstance(error, errors.NotAuthentic):
         headers["WWW-Authenticate"] = 'Bearer realm="callvault"'
     return problem(status, str(error), headers=headers, **more)
+
+
+def _details(error: errors.VaultError) -> dict[str, object]:
+    """Return what a program reads of an error besides its status."""
+    more: dict[str, object] = {}
+    if isinstance(error, (errors.Refused, errors.RecordingMissing)):
+        more["reasons"] = list(error.reasons) or None
+    if isinstance(error, errors.Held):
+        more["holds"] = list(error.holds)
+    if isinstance(error, errors.Conflicting):
+        more["conflicts"] = [{"minimum_of": least, "maximum_of": most} for least, most in error.pairs]
+    if isinstance(error, errors.Invalid):
+        more["field"] = error.field
+    return more
 
 
 def install(app: FastAPI, methods: Methods) -> None:

@@ -1,0 +1,1 @@
+"""Tests of holds, retention policies and the sweep."""

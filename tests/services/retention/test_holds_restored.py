@@ -1,0 +1,100 @@
+"""Holds and erasures that wait survive an old backup, a lost database and a rotation, before anything is erased."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.parties import ME, let_in, set_policy, tell
+from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.support.retention import place, release
+from tests.support.rotation import finish, rotate
+from tests.support.service_house import House
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.domain.recordings.recording import GONE, State
+from vault.errors import Held
+from vault.thread_pools import Threads
+
+
+async def _publish_and_settle(house: House) -> None:
+    """Write everything, and let the journal delete the objects of acts that something else says too."""
+    await write_all(house)
+    keeper = replace(house.vault.jobs.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1))
+    while await keeper():
+        pass
+    assert not [key for key in house.objects.objects if key.startswith("closing/")]
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["in the journal", "in the account's object"])
+async def test_an_old_backup_learns_the_hold_before_it_serves(
+    house: House, tmp_path: Path, threads: Threads, settled: bool
+):
+    """An old backup learns the hold before it serves."""
+    await set_policy(house, withdrawal="erase")
+    recording_id = await let_in(house)
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    hold = (await place(house, recordings=[recording_id])).hold
+    await tell(house, "withdrawn")
+    if settled:
+        await _publish_and_settle(house)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        assert await late.vault.recovery.check()
+        await late.vault.jobs.restore(actor="operator")
+        assert not await late.vault.recovery.check()
+        assert [
+            found.id
+            for found in await late.database.read(lambda tx: tx.holds.in_effect(house.account.id, tx.now()))
+        ] == [hold.id]
+        assert await late.database.read(lambda tx: tx.pending_erasures.get(recording_id)) is not None
+        assert (await late.row(recording_id)).restricted
+        with pytest.raises(Held):
+            await late.vault.recordings.erase(house.account.id, recording_id, **ME)
+
+
+async def test_a_release_is_restored_too(house: House, tmp_path: Path, threads: Threads):
+    """A release is restored too."""
+    hold = (await place(house, everything=True)).hold
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    released = await release(house, hold.id)
+    await _publish_and_settle(house)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        await late.vault.jobs.restore(actor="operator")
+        found = await late.database.read(lambda tx: tx.holds.get(house.account.id, hold.id))
+        assert found is not None
+        assert found.hold == released
+
+
+async def test_the_bucket_alone_has_the_hold_and_its_texts(house: House, tmp_path: Path, threads: Threads):
+    """The bucket alone has the hold and its texts."""
+    recording_id = await let_in(house)
+    hold = await place(house, recordings=[recording_id])
+    await rotate(house)
+    await finish(house)
+    await _publish_and_settle(house)
+    async with empty_house(house, tmp_path, threads) as new:
+        await new.vault.jobs.restore(actor="operator")
+        view = await new.vault.holds.read(house.account.id, hold.hold.id)
+        assert (view.hold, view.reason, view.bound) == (hold.hold, hold.reason, 1)
+        with pytest.raises(Held):
+            await new.vault.recordings.erase(house.account.id, recording_id, **ME)
+
+
+async def test_what_the_log_says_was_erased_stays_so_under_a_restored_hold(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """What the log says was erased stays so under a restored hold."""
+    recording_id = await let_in(house)
+    hold = (await place(house, recordings=[recording_id])).hold
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    await release(house, hold.id, at_once=True)
+    await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+    assert await house.settle(recording_id) is State.ERASED
+    await write_all(house)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        await late.vault.jobs.restore(actor="operator")
+        assert await late.state(recording_id) in GONE
+        assert await late.keys_gone(recording_id)

@@ -1,0 +1,194 @@
+"""Retention policies: conflicts, previews, the wait of what shortens, and why a recording is still here."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.parties import ME, let_in
+from tests.support.retention import NUMBER, age_policies, age_previews, place
+from tests.support.service_house import House
+from vault.domain.calls.call import CallFacts
+from vault.domain.retention.period import parse_period
+from vault.domain.retention.policy import ConflictDecision, Match, RetentionClass, RetentionPolicy
+from vault.errors import Conflicting, Invalid, Refused
+
+
+def kept(name: str = "all", *, match: Match | None = None, **more: Any) -> RetentionClass:
+    """Return a class; periods are texts."""
+    periods = {key: parse_period(more.pop(key)) for key in ("period", "minimum", "maximum") if key in more}
+    return RetentionClass(
+        name=name, purpose="Quality", match=match or Match(), **{"period": None} | periods | more
+    )
+
+
+async def set_retention(
+    house: House, *classes: RetentionClass, at_once: bool = True, **more: Any
+) -> RetentionPolicy:
+    """Preview and set a policy; ``at_once``: let its wait be over."""
+    wanted = RetentionPolicy(classes=classes, **more)
+    preview = await house.vault.preview_retention(house.account.id, wanted)
+    await house.vault.retention.set(house.account.id, wanted, if_version=None, digest=preview.digest, **ME)
+    if at_once:
+        await age_policies(house, timedelta(days=60))
+    return (await house.vault.retention.read(house.account.id)).newest
+
+
+async def _set(house: House, classes: Sequence[RetentionClass], **how: Any) -> None:
+    wanted = RetentionPolicy(classes=tuple(classes), decisions=how.pop("decisions", ()))
+    how = {"if_version": None, "digest": None} | how
+    await house.vault.retention.set(house.account.id, wanted, **how, **ME)
+
+
+async def test_without_a_policy_nothing_is_due(house: House):
+    """Without a policy nothing is due."""
+    recording_id = await let_in(house)
+    shown = await house.vault.show_retention(house.account.id, recording_id)
+    assert (shown.judgement.outcome, shown.judgement.reasons[0].code) == ("keep", "no_policy")
+    assert await house.vault.jobs.apply_policies() == 0
+
+
+async def test_a_minimum_above_a_maximum_is_refused_until_it_is_decided(either: House):
+    """A minimum above a maximum is refused until it is decided."""
+    classes = [
+        kept("cnil", maximum="P6M"),
+        kept("mifid", minimum="P5Y", minimum_ground="legal_obligation", statute="MiFID II 16(7)"),
+    ]
+    with pytest.raises(Conflicting) as refused:
+        await _set(either, classes)
+    assert refused.value.pairs == (("mifid", "cnil"),)
+    decision = ConflictDecision(minimum_of="mifid", maximum_of="cnil", applies="minimum", reason="Counsel")
+    policy = await set_retention(either, *classes, decisions=(decision,))
+    assert policy.decisions == (decision,)
+    recording_id = await let_in(either)
+    shown = await either.vault.show_retention(either.account.id, recording_id)
+    assert {bound.kind for bound in shown.terms.bounds} == {"minimum", "maximum"}
+    assert shown.judgement.reasons[0].code == "minimum_legal"
+
+
+async def test_what_shortens_needs_a_preview_and_waits(either: House):
+    """What shortens needs a preview and waits."""
+    recording_id = await let_in(either)
+    with pytest.raises(Refused) as refused:
+        await _set(either, [kept(period="P1Y")])
+    assert refused.value.reasons == ("preview_missing",)
+    account_id, year = either.account.id, RetentionPolicy(classes=(kept(period="P1Y"),))
+    preview = await either.vault.preview_retention(account_id, year)
+    assert preview.counts["later"] == 1
+    # The digest is good for this change alone, and for a day.
+    with pytest.raises(Refused) as refused:
+        await _set(either, [kept(period="P1D")], digest=preview.digest)
+    assert refused.value.reasons == ("preview_stale",)
+    await age_previews(either, timedelta(days=1, seconds=1))
+    with pytest.raises(Refused):
+        await _set(either, [kept(period="P1Y")], digest=preview.digest)
+    first = await set_retention(either, kept(period="P1D"), at_once=False)
+    view = await either.vault.retention.read(account_id)
+    assert (view.current.version, [waits.version for waits in view.waiting]) == (0, [1])
+    assert first.effective_at is not None
+    assert first.changed_at is not None
+    assert first.effective_at - first.changed_at == timedelta(days=7)
+    await either.set(recording_id, call_ended_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert await either.vault.jobs.apply_policies() == 1
+    marks = await either.database.read(lambda tx: tx.retention.marks(recording_id))
+    assert marks is not None
+    assert marks.act_at is None
+    await age_policies(either, timedelta(days=5))
+    await set_retention(
+        either, kept(period="P2D"), at_once=False
+    )  # Begins the wait again: a first policy is not in force.
+    await age_policies(either, timedelta(days=3))
+    view = await either.vault.retention.read(account_id)
+    assert (view.current.version, len(view.waiting)) == (0, 2)
+
+
+async def test_what_only_lengthens_holds_at_once(house: House):
+    """What only lengthens holds at once."""
+    await set_retention(house, kept(period="P30D"))
+    await _set(house, [kept(period="P1Y")])
+    view = await house.vault.retention.read(house.account.id)
+    assert (view.current.version, view.waiting) == (2, ())
+    await _set(house, [kept(period="P1Y")])
+    assert [policy.version for policy in await house.vault.retention.history(house.account.id)] == [1, 2]
+    assert (await house.events()).count("retention.changed") == 2
+    with pytest.raises(Refused) as refused:
+        await _set(house, [kept(period="P2Y")], if_version=1)
+    assert refused.value.reasons == ("changed",)
+
+
+async def test_texts_of_a_policy_are_sealed(house: House):
+    """Texts of a policy are sealed."""
+    agent = kept("robin", period="P1Y", match=Match(agent="robin@acme.example"))
+    await set_retention(house, agent, told_reason="A dispute with Doe")
+    (stored,) = await house.database.read(lambda tx: tx.retention.history(house.account.id))
+    for word in ("Quality", "robin@", "Doe"):
+        assert word not in repr(stored)
+    assert (await house.vault.retention.read(house.account.id)).current.classes == (agent,)
+
+
+@pytest.mark.parametrize(
+    ("classes", "field"),
+    [
+        ([kept("A b", period="P1Y")], "classes.0.class"),
+        ([kept()], "classes.0.period"),
+        ([kept(minimum="P1Y")], "classes.0.minimum_ground"),
+        ([kept(minimum="P1Y", minimum_ground="legal_obligation")], "classes.0.statute"),
+        ([kept(period="P1Y"), kept(period="P2Y")], "classes"),
+    ],
+)
+async def test_a_policy_that_says_nothing_is_refused(house: House, classes: list[RetentionClass], field: str):
+    """A policy that says nothing is refused."""
+    with pytest.raises(Invalid) as refused:
+        await _set(house, classes)
+    assert refused.value.field == field
+
+
+async def test_the_preview_counts_by_outcome(house: House):
+    """The preview counts by outcome."""
+    for n, call in enumerate(("call-1", "call-2", "call-3")):
+        await let_in(house, f"rec-{n}", call_ref=call)
+    await place(house, calls=["call-2"])
+    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-3", agent="robin"))
+    wanted = RetentionPolicy(
+        classes=(kept(period="P1D"), kept("robin", period="P3Y", match=Match(agent="robin")))
+    )
+    preview = await house.vault.preview_retention(house.account.id, wanted)
+    assert {name: number for name, number in preview.counts.items() if number} == {
+        "due_30d": 1, "held": 1, "later": 1,
+    }  # fmt: skip
+    minimum = kept(period="P1D", minimum="P1M", minimum_ground="business")
+    preview = await house.vault.preview_retention(house.account.id, RetentionPolicy(classes=(minimum,)))
+    assert (preview.counts["below_minimum"], preview.counts["held"]) == (2, 1)
+
+
+async def test_a_minimum_stops_a_deletion_and_says_which(either: House):
+    """A minimum stops a deletion and says which."""
+    recording_id = await let_in(either)
+    await set_retention(
+        either, kept(minimum="P5Y", minimum_ground="legal_obligation", statute="MiFID II 16(7)", period="P5Y")
+    )
+    with pytest.raises(Refused) as refused:
+        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+    assert refused.value.reasons == ("busy",)
+    await either.vault.jobs.apply_policies()
+    with pytest.raises(Refused, match="minimum P5Y") as refused:
+        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+    assert refused.value.reasons == ("minimum_legal",)
+
+
+async def test_a_late_fact_lets_the_terms_be_computed_again(either: House):
+    """A late fact lets the terms be computed again."""
+    recording_id, account_id = await let_in(either), either.account.id
+    await set_retention(either, kept(period="P1Y"))
+    await either.vault.jobs.apply_policies()
+    before = await either.vault.show_retention(account_id, recording_id)
+    ended = datetime.now(UTC) - timedelta(days=3)
+    await either.vault.calls.start(account_id, CallFacts(call_ref="call-1", caller=NUMBER, ended_at=ended))
+    marks = await either.database.read(lambda tx: tx.retention.marks(recording_id))
+    assert marks is not None
+    assert marks.policy_version < 0
+    assert await either.vault.jobs.apply_policies() == 1
+    after = await either.vault.show_retention(account_id, recording_id)
+    assert (before.terms.base, after.terms.base) == ("receipt", "call_end")
+    assert after.terms.base_at == ended

@@ -1,0 +1,61 @@
+"""What tests of holds and retention share: two keys, holds, and time that passes."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from tests.support.service_house import House
+from vault.domain.retention.hold import Hold
+from vault.services.retention.holds import HoldRequest, HoldView
+
+#: The key that asks and the key that approves.
+FIRST, SECOND = "key_first", "key_second"
+NUMBER = "+14155550123"
+
+
+async def place(house: House, **covers: Any) -> HoldView:
+    """Place a hold."""
+    wanted = HoldRequest(name="Acme v. Doe", reason="A letter of preservation", **covers)
+    return await house.vault.holds.place(house.account.id, wanted, actor=FIRST)
+
+
+async def release(house: House, hold_id: str, *, at_once: bool = False) -> Hold:
+    """Release a hold by two keys; ``at_once``: let its grace be over."""
+    account_id = house.account.id
+    preview = await house.vault.hold_releases.preview(account_id, hold_id)
+    asked = await house.vault.hold_releases.ask(account_id, hold_id, digest=preview.digest, actor=FIRST)
+    await house.vault.hold_releases.approve(account_id, asked.id, actor=SECOND)
+    released = (await house.vault.holds.read(account_id, hold_id)).hold
+    if at_once:
+        await end_grace(house, hold_id)
+    return released
+
+
+async def end_grace(house: House, hold_id: str) -> None:
+    """Let the grace of a released hold be over."""
+    await _set(house, "UPDATE holds SET free_at = released_at WHERE id = :id", id=hold_id)
+
+
+async def age_previews(house: House, by: timedelta) -> None:
+    """Let every preview be older."""
+    await _set(house, "UPDATE previews SET at = at - :by", by=_micros(by))
+
+
+async def age_approvals(house: House, by: timedelta) -> None:
+    """Let whatever was asked have been asked earlier."""
+    await _set(house, "UPDATE approvals SET asked_at = asked_at - :by", by=_micros(by))
+
+
+async def age_policies(house: House, by: timedelta) -> None:
+    """Let every change of the policy have been made earlier."""
+    moved = "UPDATE retention_policies SET changed_at = changed_at - :by, effective_at = effective_at - :by"
+    await _set(house, moved, by=_micros(by))
+
+
+def _micros(by: timedelta) -> int:
+    return by // timedelta(microseconds=1)
+
+
+async def _set(house: House, statement: str, **values: object) -> None:
+    await house.database.write(lambda tx: tx.connection.execute(text(statement), values) and None)

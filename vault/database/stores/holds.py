@@ -1,0 +1,214 @@
+"""Holds, and the erasures that wait for their end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    union,
+    update,
+)
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.calls import call_terms
+from vault.database.schema.core import micros, recording_terms, recordings
+from vault.database.schema.retention import holds, pending_erasures
+from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.dialect import insert_new
+from vault.database.stores.account_objects import account_changed
+from vault.database.stores.call_facts import refs_of_terms
+from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
+from vault.database.stores.retention_rows import hold_of, restore_hold, row_of_hold
+from vault.domain.recordings.recording import Recording, State
+from vault.domain.retention.hold import HeldCandidate, Hold, covering
+from vault.domain.stored.retention_json import StoredHold
+
+# Every erasure runs it.
+_IN_EFFECT = CompiledSelect(
+    select(holds).where(
+        holds.c.account_id == bindparam("account_id"),
+        or_(holds.c.free_at.is_(None), holds.c.free_at > bindparam("now")),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingErasure:
+    """An erasure that a person asked for, and that a hold or a legal minimum stops."""
+
+    recording_id: str
+    account_id: str
+    since: datetime
+    #: A code: withdrawal, request.
+    cause: str
+    actor: str
+
+
+class HoldRows:
+    """Holds. A caller that adds or releases one has the account's exclusive lock, one that erases the shared lock."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def add(self, stored: StoredHold) -> None:
+        """Insert a hold. The account's object becomes due."""
+        self._db.execute(insert(holds).values(row_of_hold(stored)))
+        account_changed(self._db, stored.hold.account_id)
+
+    def release(self, hold: Hold) -> None:
+        """Write the release of a hold: by whom, when, and when its grace ends."""
+        values = {name: getattr(hold, name) for name in ("released_at", "released_by", "free_at")}
+        self._db.execute(update(holds).where(holds.c.id == hold.id).values(values))
+        account_changed(self._db, hold.account_id)
+
+    def restore(self, stored: StoredHold) -> None:
+        """Insert a hold from the object store, or complete it: a release that either side knows stands."""
+        restore_hold(self._db, stored)
+        account_changed(self._db, stored.hold.account_id)
+
+    def get(self, account_id: str, hold_id: str) -> StoredHold | None:
+        """Return a hold of the account."""
+        mine = (holds.c.account_id == account_id) & (holds.c.id == hold_id)
+        row = self._db.execute(select(holds).where(mine)).mappings().first()
+        return None if row is None else hold_of(row)
+
+    def page(self, account_id: str, *, after: str | None, limit: int) -> Sequence[StoredHold]:
+        """Return holds, also released ones, ordered by id."""
+        query = select(holds).where(holds.c.account_id == account_id).order_by(holds.c.id).limit(limit)
+        if after is not None:
+            query = query.where(holds.c.id > after)
+        return [hold_of(row) for row in self._db.execute(query).mappings()]
+
+    def in_effect(self, account_id: str, now: datetime) -> list[Hold]:
+        """Return the holds that bind at ``now``: those not released, and those in their grace."""
+        return [
+            hold_of(row).hold for row in _IN_EFFECT.rows(self._db, account_id=account_id, now=micros(now))
+        ]
+
+    def ended_between(self, first: datetime, last: datetime) -> Sequence[str]:
+        """Return the accounts of holds that ended in this time."""
+        query = select(holds.c.account_id).where(holds.c.free_at > first, holds.c.free_at <= last).distinct()
+        return self._db.execute(query).scalars().all()
+
+    def count_in_effect(self, account_id: str, now: datetime) -> int:
+        """Return the number of holds that bind at ``now``."""
+        binds = or_(holds.c.free_at.is_(None), holds.c.free_at > now)
+        query = select(func.count()).select_from(holds).where(holds.c.account_id == account_id, binds)
+        return int(self._db.execute(query).scalar_one())
+
+    def covering(self, recording: Recording, now: datetime) -> list[Hold]:
+        """Return the holds in effect that cover a recording."""
+        found = self.in_effect(recording.account_id, now)
+        if not found:
+            return []
+        terms = self._terms(recording) if any(hold.covers.terms for hold in found) else frozenset()
+        return covering(found, _candidate(recording, terms), now)
+
+    def covering_call(self, account_id: str, call_ref: str, at: datetime, now: datetime) -> list[Hold]:
+        """Return the holds in effect that cover a call, also one without recordings."""
+        found = self.in_effect(account_id, now)
+        if not found:
+            return []
+        mine = (call_terms.c.account_id == account_id) & (call_terms.c.call_ref == call_ref)
+        terms = frozenset(self._db.execute(select(call_terms.c.term).where(mine)).scalars())
+        return covering(found, HeldCandidate(recording_id="", call_ref=call_ref, at=at, terms=terms), now)
+
+    def count_covered(self, hold: Hold) -> int:
+        """Return how many available recordings a hold covers."""
+        query = select(func.count()).select_from(recordings).where(_covered(hold))
+        return int(self._db.execute(query).scalar_one())
+
+    def would_leave(self, hold: Hold, by: datetime, *, after: str, limit: int) -> Sequence[Recording]:
+        """Return available recordings that a hold covers, and that are due by ``by`` or whose erasure waits."""
+        r = recordings.c
+        waits = (
+            select(pending_erasures.c.recording_id).where(pending_erasures.c.recording_id == r.id).exists()
+        )
+        query = select(*RECORDING_COLUMNS).where(_covered(hold), or_(r.act_at <= by, waits), r.id > after)
+        return [recording_of(row) for row in self._db.execute(query.order_by(r.id).limit(limit))]
+
+    def _terms(self, recording: Recording) -> frozenset[bytes]:
+        """Return the keyed hashes of a recording and its call; before the gate only the call has some."""
+        r, c = recording_terms.c, call_terms.c
+        query = union(
+            select(r.term).where(r.recording_id == recording.id),
+            select(c.term).where(c.account_id == recording.account_id, c.call_ref == recording.call_ref),
+        )
+        return frozenset(self._db.execute(query).scalars())
+
+
+class PendingErasureRows:
+    """Erasures that wait."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def add(self, pending: PendingErasure) -> bool:
+        """Insert it; False if the recording's erasure waits already: then the first cause and time stand."""
+        row = {name: getattr(pending, name) for name in PendingErasure.__slots__}
+        return bool(insert_new(self._db, pending_erasures, row))
+
+    def get(self, recording_id: str) -> PendingErasure | None:
+        """Return the erasure that waits for a recording."""
+        mine = pending_erasures.c.recording_id == recording_id
+        row = self._db.execute(select(pending_erasures).where(mine)).mappings().first()
+        return None if row is None else PendingErasure(**row)
+
+    def among(self, recording_ids: Sequence[str]) -> set[str]:
+        """Return those of at most some hundred recordings whose erasure waits."""
+        p = pending_erasures.c
+        return set(
+            self._db.execute(select(p.recording_id).where(p.recording_id.in_(recording_ids))).scalars()
+        )
+
+    def remove(self, recording_id: str) -> None:
+        """Delete it, with its recording's erasure."""
+        self._db.execute(delete(pending_erasures).where(pending_erasures.c.recording_id == recording_id))
+
+    def page(self, *, after: str, limit: int) -> Sequence[PendingErasure]:
+        """Return erasures that wait, of all accounts, ordered by recording."""
+        p = pending_erasures.c
+        query = select(pending_erasures).where(p.recording_id > after).order_by(p.recording_id).limit(limit)
+        return [PendingErasure(**row) for row in self._db.execute(query).mappings()]
+
+    def count(self, account_id: str) -> int:
+        """Return the number of an account's erasures that wait."""
+        mine = pending_erasures.c.account_id == account_id
+        return int(
+            self._db.execute(select(func.count()).select_from(pending_erasures).where(mine)).scalar_one()
+        )
+
+
+def _covered(hold: Hold) -> ColumnElement[bool]:
+    """Return the condition for available recordings that a hold covers, as ``domain.retention.hold.covers`` says."""
+    r, t, named = recordings.c, recording_terms.c, hold.covers
+    at = func.coalesce(r.call_started_at, r.received_at)
+    among: list[ColumnElement[bool]] = [true()] if named.everything else []
+    if named.terms and not named.everything:
+        having = (t.account_id == hold.account_id) & t.term.in_(named.terms)
+        calls = refs_of_terms(hold.account_id, list(named.terms))
+        among = [r.id.in_(select(t.recording_id).where(having)) | r.call_ref.in_(calls)]
+    timed = and_(
+        or_(false(), *among),
+        true() if named.from_ is None else at >= named.from_,
+        true() if named.to is None else at < named.to,
+    )
+    mine = (r.account_id == hold.account_id) & (r.state == str(State.AVAILABLE))
+    return and_(mine, or_(r.id.in_(named.recordings), r.call_ref.in_(named.calls), timed))
+
+
+def _candidate(recording: Recording, terms: frozenset[bytes]) -> HeldCandidate:
+    at = recording.call_started_at or recording.received_at
+    return HeldCandidate(recording_id=recording.id, call_ref=recording.call_ref, at=at, terms=terms)

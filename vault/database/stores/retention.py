@@ -1,0 +1,227 @@
+"""Retention policies, and what they say of each recording."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import bindparam, func, insert, select, text, tuple_, update
+
+from vault.database.schema.core import IS_AVAILABLE, IS_DATED, micros, recordings
+from vault.database.schema.retention import retention_policies, retention_runs
+from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.dialect import insert_for
+from vault.database.stores.account_objects import account_changed
+from vault.database.stores.recordings import RECORDING_COLUMNS, recording_from, recording_of
+from vault.database.stores.retention_rows import policy_of, restore_policies, row_of_policy
+from vault.domain.recordings.recording import Recording
+from vault.domain.retention.policy import RetentionPolicy, in_force, stamp_of
+from vault.domain.retention.terms import RetentionTerms
+
+# Every erasure runs these.
+_HISTORY = CompiledSelect(
+    select(retention_policies)
+    .where(retention_policies.c.account_id == bindparam("account_id"))
+    .order_by(retention_policies.c.version)
+)
+_MARKS = CompiledSelect(
+    select(
+        recordings.c.retention_class, recordings.c.policy_version, recordings.c.act_at,
+        recordings.c.minimum_until, recordings.c.legal_until,
+    ).where(recordings.c.id == bindparam("id"))
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionMarks:
+    """What a recording's row says of its retention."""
+
+    retention_class: str | None
+    #: The stamp of the policies that it was computed from; below 0 after a late fact of its call.
+    policy_version: int
+    act_at: datetime | None
+    minimum_until: datetime | None
+    legal_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nominee:
+    """A recording that the index of due recordings names."""
+
+    id: str
+    account_id: str
+    call_ref: str
+    act_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionRun:
+    """The last run of the sweep for an account."""
+
+    ran_at: datetime
+    erased: int
+    residue: int | None
+    outcome: str
+    uncapped_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionPolicies:
+    """The policy in force, those that wait, and the stamp of all."""
+
+    current: RetentionPolicy
+    #: Oldest first; only the last one will be in force.
+    waiting: tuple[RetentionPolicy, ...]
+
+    @property
+    def stamp(self) -> int:
+        """Return the mark of terms computed from them."""
+        return stamp_of(self.current, self.waiting)
+
+    @property
+    def newest(self) -> RetentionPolicy:
+        """Return the last version that was set."""
+        return self.waiting[-1] if self.waiting else self.current
+
+
+class RetentionRows:
+    """Policies and marks. Whoever adds a policy has the account's exclusive lock, whoever erases by one the shared."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def history(self, account_id: str) -> list[RetentionPolicy]:
+        """Return every version, oldest first. Raises Tampered."""
+        return [policy_of(row) for row in _HISTORY.rows(self._db, account_id=account_id)]
+
+    def policies(self, account_id: str, now: datetime) -> RetentionPolicies:
+        """Return what holds at ``now``. Raises Tampered."""
+        current, waiting = in_force(self.history(account_id), now)
+        return RetentionPolicies(current=current, waiting=waiting)
+
+    def add(self, account_id: str, policy: RetentionPolicy) -> None:
+        """Insert a version. The account's object becomes due."""
+        self._db.execute(insert(retention_policies).values(row_of_policy(account_id, policy)))
+        account_changed(self._db, account_id)
+
+    def restore(self, account_id: str, policies: Sequence[RetentionPolicy]) -> None:
+        """Insert versions from the object store that the account lacks."""
+        restore_policies(self._db, account_id, policies)
+        account_changed(self._db, account_id)
+
+    def accounts(self) -> Sequence[str]:
+        """Return the accounts that ever had a policy."""
+        query = select(retention_policies.c.account_id).distinct()
+        return self._db.execute(query).scalars().all()
+
+    def marks(self, recording_id: str) -> RetentionMarks | None:
+        """Return what a recording's row says."""
+        row = _MARKS.first(self._db, id=recording_id)
+        return None if row is None else RetentionMarks(**row)
+
+    def available(self, account_id: str, *, after: str, limit: int) -> Sequence[Recording]:
+        """Return the account's available recordings ordered by id."""
+        r = recordings.c
+        mine = (r.account_id == account_id) & text(IS_AVAILABLE) & (r.id > after)
+        query = select(*RECORDING_COLUMNS).where(mine).order_by(r.id).limit(limit)
+        return [recording_of(row) for row in self._db.execute(query)]
+
+    def count_available(self, account_id: str) -> int:
+        """Return the number of the account's available recordings."""
+        query = select(func.count()).select_from(recordings)
+        query = query.where(recordings.c.account_id == account_id, text(IS_AVAILABLE))
+        return int(self._db.execute(query).scalar_one())
+
+    def stale(self, account_id: str, stamp: int, *, limit: int) -> Sequence[tuple[Recording, int]]:
+        """Return available recordings computed from older policies, or not yet, and their stamps."""
+        r = recordings.c
+        query = (
+            select(*RECORDING_COLUMNS, r.policy_version)
+            .where(r.account_id == account_id, r.policy_version < stamp, text(IS_AVAILABLE))
+            .order_by(r.policy_version, r.id)
+            .limit(limit)
+        )
+        return [(recording_from(row), row["policy_version"]) for row in self._db.execute(query).mappings()]
+
+    def mark(self, recording_id: str, terms: RetentionTerms, *, stamp: int, before: int) -> bool:
+        """Write computed terms unless the stamp is no longer ``before``; return whether it was."""
+        r = recordings.c
+        same = (r.id == recording_id) & (r.policy_version == before)
+        values = {
+            "retention_class": terms.class_name, "policy_version": stamp, "act_at": terms.act_at,
+            "minimum_until": terms.minimum_until, "legal_until": terms.legal_until, "holds": 0,
+        }  # fmt: skip
+        return bool(self._db.execute(update(recordings).where(same).values(values)).rowcount)
+
+    def call_changed(self, account_id: str, call_ref: str) -> None:
+        """Let the terms of a call's recordings be computed again, also ones that are being computed now."""
+        r = recordings.c
+        mine = (r.account_id == account_id) & (r.call_ref == call_ref)
+        lower = func.min if self._db.dialect.name == "sqlite" else func.least
+        self._db.execute(update(recordings).where(mine).values(policy_version=lower(r.policy_version, 0) - 1))
+
+    def due(self, now: datetime, *, after: tuple[datetime, str] | None, limit: int) -> list[Nominee]:
+        """Return recordings of all accounts that the index names as due, in its order; marks may be stale."""
+        return [
+            Nominee(id=row.id, account_id=row.account_id, call_ref=row.call_ref, act_at=row.act_at)
+            for row in self._db.execute(due_query(now, after=after, limit=limit))
+        ]
+
+    def count_due(self, account_id: str, now: datetime) -> int:
+        """Return how many of the account's recordings are due and not known to be held."""
+        r = recordings.c
+        query = select(func.count()).select_from(recordings)
+        query = query.where(r.act_at <= now, text(IS_DATED), r.account_id == account_id)
+        return int(self._db.execute(query).scalar_one())
+
+    def found_held(self, recording_id: str, holds: int) -> None:
+        """Take a recording that is held out of the index of due ones."""
+        self._db.execute(update(recordings).where(recordings.c.id == recording_id).values(holds=holds))
+
+    def look_again(self, account_id: str, *, limit: int) -> int:
+        """Put recordings that were found held into the index of due ones again; return how many."""
+        r = recordings.c
+        held = select(r.id).where(r.account_id == account_id, text("holds > 0")).order_by(r.id).limit(limit)
+        query = update(recordings).where(r.id.in_(held)).values(holds=0)
+        return self._db.execute(query).rowcount
+
+    def never_due(self, recording_id: str) -> None:
+        """Take a recording that a person reviews, or one that has left, out of the index of due ones."""
+        self._db.execute(update(recordings).where(recordings.c.id == recording_id).values(act_at=None))
+
+    def run_of(self, account_id: str) -> RetentionRun | None:
+        """Return the last run for an account."""
+        mine = retention_runs.c.account_id == account_id
+        row = self._db.execute(select(retention_runs).where(mine)).mappings().first()
+        return None if row is None else _run(row)
+
+    def runs(self) -> dict[str, RetentionRun]:
+        """Return the last run for each account."""
+        rows = self._db.execute(select(retention_runs)).mappings()
+        return {row["account_id"]: _run(row) for row in rows}
+
+    def lift_cap(self, account_id: str, until: datetime) -> None:
+        """Let runs for an account erase more than the cap until then."""
+        mine = retention_runs.c.account_id == account_id
+        self._db.execute(update(retention_runs).where(mine).values(uncapped_until=until))
+
+    def ran(self, account_id: str, run: RetentionRun) -> None:
+        """Write the last run of an account."""
+        values = {name: getattr(run, name) for name in RetentionRun.__slots__}
+        upsert = insert_for(self._db, retention_runs).values(account_id=account_id, **values)
+        self._db.execute(upsert.on_conflict_do_update(index_elements=["account_id"], set_=values))
+
+
+def due_query(now: datetime, *, after: tuple[datetime, str] | None, limit: int) -> Any:
+    """Return the query for due recordings. Its conditions are literal: as a parameter the index's would not match."""
+    r = recordings.c
+    query = select(r.id, r.account_id, r.call_ref, r.act_at).where(r.act_at <= now, text(IS_DATED))
+    if after is not None:
+        query = query.where(tuple_(r.act_at, r.id) > tuple_(text(str(micros(after[0]))), after[1]))
+    return query.order_by(r.act_at, r.id).limit(limit)
+
+
+def _run(row: Any) -> RetentionRun:
+    return RetentionRun(**{name: row[name] for name in RetentionRun.__slots__})

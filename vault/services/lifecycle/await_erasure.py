@@ -1,0 +1,32 @@
+"""Let a person's erasure wait while a hold or a legal minimum stops it."""
+
+from datetime import datetime
+
+from vault.database.stores.holds import PendingErasure
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import Recording
+from vault.domain.retention.judge import Wish
+
+
+def await_erasure(tx: Transaction, recording: Recording, *, cause: Wish, actor: str, at: datetime) -> None:
+    """Note that the recording is erased when nothing stops that any more; the caller restricts it at once.
+
+    The caller holds the account's and the call's lock. The first cause and time stand: repeating it changes nothing.
+    """
+    pending = PendingErasure(
+        recording_id=recording.id, account_id=recording.account_id, since=at, cause=cause, actor=actor
+    )
+    if not tx.pending_erasures.add(pending):
+        tx.closing.recall(recording.account_id, "recording.pending_erasure", recording.id)
+        return
+    tx.events.append(
+        AccessEvent(
+            type="recording.pending_erasure",
+            at=at,
+            account_id=recording.account_id,
+            actor=actor,
+            recording_id=recording.id,
+            result=cause,
+        )
+    )

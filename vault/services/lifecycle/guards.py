@@ -1,0 +1,108 @@
+"""The guard of every erasure: holds and minima, read afresh under the locks of the account and the call.
+
+``judge_now`` also tells what to do where an erasure is forbidden: a person's wish waits, everything else is refused.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from vault.database.stores.retention import RetentionMarks, RetentionPolicies
+from vault.database.transaction import Transaction
+from vault.domain.recordings.recording import GONE, Recording, State
+from vault.domain.recordings.transitions import ERASE, Transition
+from vault.domain.retention.judge import Judgement, Reason, Wish, judge
+from vault.domain.retention.policy import RetentionClass
+from vault.domain.retention.terms import Bound, RetentionTerms
+from vault.errors import Busy, Held, Refused, Tampered
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+#: States in which nothing is left that a hold or a minimum could keep.
+_EMPTY = frozenset({State.REFUSED, State.FAILED, *GONE})
+_UNKNOWN = "The retention of this recording is being computed. Retry in a minute."
+
+
+def forbid_early_erasure(tx: Transaction, recording: Recording, transition: Transition, wish: Wish) -> None:
+    """Raise Held or Refused unless holds and minima permit the erasure that ``wish`` is behind."""
+    if transition is not ERASE or recording.state in _EMPTY:
+        # Only what never became available is refused or fails, and neither holds nor minima bind that.
+        return
+    now = tx.now()
+    judgement = judge_now(tx, recording, wish, now)
+    if judgement.outcome == "due":
+        return
+    first = judgement.reasons[0]
+    if first.code == "held":
+        raise Held([reason.source for reason in judgement.reasons if reason.code == "held" and reason.source])
+    if first.code == "not_computed":
+        raise Busy(_UNKNOWN, retry_after=60)
+    raise Refused(f"It must be kept. {first.text}", reasons=(first.code,))
+
+
+def judge_now(tx: Transaction, recording: Recording, wish: Wish | None, now: datetime) -> Judgement:
+    """Judge a recording by what this transaction sees. The caller holds the account's lock.
+
+    A policy that cannot be read, or terms that another version of it computed, keep the recording.
+    """
+    holds = tx.holds.covering(recording, now)
+    try:
+        policies = tx.retention.policies(recording.account_id, now)
+    except Tampered:
+        _LOG.error("retention.policy_unreadable", account_id=recording.account_id)
+        return _not_computed()
+    if recording.state is not State.AVAILABLE:
+        # The policy counts from the gate on.
+        return judge(RetentionTerms(version=policies.current.version), holds, wish, now)
+    marks = tx.retention.marks(recording.id)
+    if marks is None or marks.policy_version != policies.stamp:
+        if not holds and (wish is None or wish == "retention" or _has_minimum(policies)):
+            return _not_computed()
+        marks = None
+    return judge(terms_of_marks(marks, policies), holds, wish, now)
+
+
+def terms_of_marks(marks: RetentionMarks | None, policies: RetentionPolicies) -> RetentionTerms:
+    """Return the terms that a row says; without marks those of a recording that nothing limits."""
+    if marks is None:
+        return RetentionTerms(version=policies.current.version)
+    classes = _classes(policies)
+    known = next((kept for kept in classes if kept.name == marks.retention_class), None)
+    ends = ((marks.legal_until, "legal_obligation"), (marks.minimum_until, "business"))
+    return RetentionTerms(
+        version=policies.current.version,
+        class_name=marks.retention_class,
+        act_at=marks.act_at,
+        minimum_until=marks.minimum_until,
+        legal_until=marks.legal_until,
+        # A class that is gone erases nothing by itself.
+        at_end="review" if known is None else known.at_end,
+        bounds=tuple(
+            Bound(
+                kind="minimum", class_name=kept.name, period=str(kept.minimum), until=until,
+                statute=kept.statute, ground=kept.minimum_ground,
+            )
+            for until, ground in ends if until is not None
+            for kept in classes if kept.minimum is not None and kept.minimum_ground == ground
+        ),
+    )  # fmt: skip
+
+
+def _classes(policies: RetentionPolicies) -> list[RetentionClass]:
+    """Return the classes of the policies that wait and of the one in force, the newer ones first."""
+    return [kept for policy in (*reversed(policies.waiting), policies.current) for kept in policy.classes]
+
+
+def _has_minimum(policies: RetentionPolicies) -> bool:
+    return any(kept.minimum is not None for kept in _classes(policies))
+
+
+def _not_computed() -> Judgement:
+    return Judgement(outcome="keep", reasons=(Reason(code="not_computed", text=_UNKNOWN),))
+
+
+#: Called before a recording loses its keys, with who wants that; raises Refused where it is forbidden.
+Guard = Callable[[Transaction, Recording, Transition, Wish], None]
+#: Every guard. To forbid erasures, add a function here. Two changes call no guard: ``in_flight`` refuses only
+#: recordings that never became available, and a restore repeats what the log says has happened.
+GUARDS: Final[tuple[Guard, ...]] = (forbid_early_erasure,)

@@ -1,0 +1,1 @@
+"""Retention: holds, policies and the sweep. Erasures themselves are the lifecycle's."""

@@ -1,0 +1,66 @@
+"""Refuse a retention policy that says nothing, or contradicts itself, and name the field."""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+from vault.domain.retention.period import parse_zone
+from vault.domain.retention.policy import (
+    MAX_CLASSES,
+    MAX_WAITING,
+    RetentionClass,
+    RetentionPolicy,
+    all_conflicts,
+    unknown_classes,
+)
+from vault.errors import Invalid
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_MIN_WAITING: Final = timedelta(days=1)
+
+
+def check(policy: RetentionPolicy) -> None:
+    """Raise Invalid for a policy with invalid or contradictory values; conflicts of periods are another matter."""
+    parse_zone(policy.time_zone)
+    if not _MIN_WAITING <= policy.waiting <= MAX_WAITING:
+        raise Invalid(f"waiting_days must be between 1 and {MAX_WAITING.days}.", field="waiting_days")
+    if len(policy.classes) > MAX_CLASSES:
+        raise Invalid(f"A policy has at most {MAX_CLASSES} classes.", field="classes")
+    names = [kept.name for kept in policy.classes]
+    if len(set(names)) != len(names):
+        raise Invalid("classes must have different names.", field="classes")
+    for place, kept in enumerate(policy.classes):
+        _check_class(kept, f"classes.{place}")
+    if unknown := list(unknown_classes(policy)):
+        raise Invalid(
+            f"decisions name a class that the policy does not have: {unknown[0]}.", field="decisions"
+        )
+    pairs = {(pair.minimum_of, pair.maximum_of) for pair in all_conflicts(policy)}
+    for decision in policy.decisions:
+        if (decision.minimum_of, decision.maximum_of) not in pairs:
+            text = f"{decision.minimum_of} and {decision.maximum_of} do not conflict, so there is nothing to decide."
+            raise Invalid(text, field="decisions")
+        if not decision.reason.strip():
+            raise Invalid("decisions: each needs a reason.", field="decisions")
+
+
+def _check_class(kept: RetentionClass, field: str) -> None:
+    if not _NAME.fullmatch(kept.name):
+        text = "A class must have a name of up to 64 lower-case letters, digits, - and _, such as quality."
+        raise Invalid(text, field=f"{field}.class")
+    if not kept.purpose.strip():
+        raise Invalid(
+            f"The class {kept.name} must say what its recordings are kept for.", field=f"{field}.purpose"
+        )
+    if kept.period is None and kept.minimum is None and kept.maximum is None:
+        text = f"The class {kept.name} must have a period, a minimum or a maximum."
+        raise Invalid(text, field=f"{field}.period")
+    if (kept.minimum is None) != (kept.minimum_ground is None):
+        text = (
+            f"The class {kept.name} must have minimum and minimum_ground together. Only legal_obligation stops an "
+            "erasure that a person asks for; for any other reason it is business."
+        )
+        raise Invalid(text, field=f"{field}.minimum_ground")
+    if kept.minimum_ground == "legal_obligation" and not (kept.statute or "").strip():
+        text = f"The class {kept.name} must name the statute that obliges to keep."
+        raise Invalid(text, field=f"{field}.statute")

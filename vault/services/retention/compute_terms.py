@@ -1,0 +1,114 @@
+"""Compute from the policies what the retention of recordings is: for the marks in their rows, previews and answers.
+
+Facts of calls are sealed, so they are opened before the transaction that writes; a policy whose classes match every
+call needs none of them, and then no recording is opened.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from vault.database.interface import Database
+from vault.database.stores.retention import RetentionPolicies
+from vault.database.transaction import Transaction
+from vault.domain.recordings.media import MAX_DURATION
+from vault.domain.recordings.recording import Recording
+from vault.domain.retention.period import Period
+from vault.domain.retention.policy import CallTraits, RetentionPolicy
+from vault.domain.retention.terms import CallTimes, RetentionTerms, terms_under
+from vault.domain.retention.told import told_period
+from vault.errors import NotFound
+from vault.ports.keys import KeyRing
+from vault.services.admission.admission import Admission
+from vault.services.shared.encrypted_fields import open_recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionFacts:
+    """What the policies ask of a recording."""
+
+    recording: Recording
+    times: CallTimes
+    call: CallTraits
+    told: tuple[Period, ...]
+
+    def terms(self, policies: Sequence[RetentionPolicy]) -> RetentionTerms:
+        """Return its terms under policies of which each keeps what it keeps."""
+        return terms_under(policies, self.call, self.times, self.told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComputeTerms:
+    """Read what the policies ask of recordings."""
+
+    database: Database
+    ring: KeyRing
+    admission: Admission
+
+    async def told(self, account_id: str) -> Mapping[str, Period]:
+        """Return the periods that the account's notices tell, by notice, where they can be read."""
+        notices = await self.database.read(lambda tx: tx.notices.of_account(account_id))
+        periods = {notice.id: told_period(notice.retention or notice.text) for notice in notices}
+        return {notice_id: period for notice_id, period in periods.items() if period is not None}
+
+    async def facts(
+        self,
+        recordings: Sequence[Recording],
+        policies: Sequence[RetentionPolicy],
+        told: Mapping[str, Period],
+    ) -> list[RetentionFacts]:
+        """Return what the policies ask of recordings of one account, but for erased ones. Raises Unavailable."""
+        ends = await self.database.read(lambda tx: [_ends(tx, recording) for recording in recordings])
+        opens = bool(told) or any(kept.match.fields for policy in policies for kept in policy.classes)
+        found = []
+        for recording, call_ends in zip(recordings, ends, strict=True):
+            try:
+                call, periods = await self._opened(recording, told) if opens else (CallTraits(), ())
+            except NotFound:
+                continue  # It was erased meanwhile.
+            found.append(
+                RetentionFacts(
+                    recording=recording, times=times_of(recording, call_ends), call=call, told=periods
+                )
+            )
+        return found
+
+    async def _opened(
+        self, recording: Recording, told: Mapping[str, Period]
+    ) -> tuple[CallTraits, tuple[Period, ...]]:
+        keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
+        if keys is None or keys.details is None:
+            raise NotFound("The recording was erased meanwhile.")
+        own = (await open_recording(self.ring, recording, keys)).details().facts
+        known = await self.admission.load_call(recording.account_id, recording.call_ref, own)
+        claims = known.claims
+        traits = CallTraits(
+            directions=frozenset(claims.directions),
+            agents=claims.agents,
+            places=claims.caller_places | claims.callee_places,
+        )
+        heard = {event.notice.id for event in known.events if event.notice is not None}
+        return traits, tuple(told[notice] for notice in sorted(heard & set(told)))
+
+
+def times_of(recording: Recording, call_ends: Sequence[datetime]) -> CallTimes:
+    """Return the times that a period counts from: the latest end counts, unless it is long after the receipt."""
+    possible = recording.received_at + timedelta(seconds=MAX_DURATION)
+    started, length = recording.call_started_at, recording.duration
+    return CallTimes(
+        received_at=recording.received_at,
+        started_at=started,
+        ended_at=max((end for end in call_ends if end <= possible), default=None),
+        played_until=None if started is None or length is None else started + timedelta(seconds=length),
+    )
+
+
+def policies_of(policies: RetentionPolicies) -> list[RetentionPolicy]:
+    """Return the policy in force and those that wait."""
+    return [policies.current, *policies.waiting]
+
+
+def _ends(tx: Transaction, recording: Recording) -> list[datetime]:
+    rows = tx.call_facts.of_call(recording.account_id, recording.call_ref)
+    told = [recording.call_ended_at, *(row.ended_at for row in rows)]
+    return [end for end in told if end is not None]

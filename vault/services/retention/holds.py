@@ -1,0 +1,192 @@
+"""Holds: place and list them. While one covers a recording, no path erases it.
+
+Nothing is written to the recordings: the guard of every erasure (vault/services/lifecycle/guards.py) reads the holds
+under the account's lock. ``place`` takes that lock exclusively, so an erasure has committed before or is refused.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.ids import new_id
+from vault.domain.recordings.recording import State
+from vault.domain.retention.hold import MAX_COVERED, Covers, Hold
+from vault.domain.stored.retention_json import StoredHold
+from vault.errors import Invalid, NotFound, Refused
+from vault.ports.clock import Clock
+from vault.services.admission.admission import Admission
+from vault.services.shared.account_data_keys import AccountDataKeys
+
+#: Max holds of an account in effect at a time: each erasure reads them.
+MAX_HOLDS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRequest:
+    """A hold to place."""
+
+    name: str
+    reason: str
+    recordings: Sequence[str] = ()
+    calls: Sequence[str] = ()
+    numbers: Sequence[str] = ()
+    from_: datetime | None = None
+    to: datetime | None = None
+    everything: bool = False
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldView:
+    """A hold with its texts."""
+
+    hold: Hold
+    name: str | None
+    reason: str | None
+    numbers: tuple[str, ...]
+    #: Available recordings that it covers now; None in a list.
+    bound: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """Place and show holds."""
+
+    database: Database
+    admission: Admission
+    data_keys: AccountDataKeys
+    clock: Clock
+
+    async def place(self, account_id: str, wanted: HoldRequest, *, actor: str) -> HoldView:
+        """Place a hold: when this returns, nothing that it covers is erased until it is released.
+
+        Recordings before the gate still obey the recording switch, a decline and an objection. Raises Invalid, NotFound
+        for a recording that does not exist, Refused for one that is not available, or above MAX_HOLDS.
+        """
+        _check(wanted)
+        terms = set[bytes]()
+        for number in wanted.numbers:
+            terms |= set(await self.admission.terms_of_number(account_id, number))
+        text = {"name": wanted.name, "reason": wanted.reason, "numbers": list(wanted.numbers)}
+        sealed = await self.data_keys.seal_words(account_id, "hold", json.dumps(text))
+        covers = Covers(
+            recordings=frozenset(wanted.recordings),
+            calls=frozenset(wanted.calls),
+            terms=frozenset(terms),
+            from_=wanted.from_,
+            to=wanted.to,
+            everything=wanted.everything,
+        )
+        hold = Hold(
+            id=new_id("hold"),
+            account_id=account_id,
+            covers=covers,
+            placed_at=self.clock(),
+            placed_by=actor,
+            ends_at=wanted.ends_at,
+        )
+        stored = StoredHold(hold=hold, sealed_text=sealed or "")
+        placed = await self.database.write(lambda tx: _place(tx, stored), urgent=True)
+        return await self._view(placed, count=True)
+
+    async def read(self, account_id: str, hold_id: str) -> HoldView:
+        """Return a hold, also a released one. Raises NotFound."""
+        return await self._view(
+            await self.database.read(lambda tx: existing_hold(tx, account_id, hold_id)), count=True
+        )
+
+    async def page(self, account_id: str, *, after: str | None, limit: int) -> Sequence[HoldView]:
+        """Return holds, also released ones, ordered by id."""
+        found = await self.database.read(lambda tx: tx.holds.page(account_id, after=after, limit=limit))
+        return [await self._view(stored) for stored in found]
+
+    async def _view(self, stored: StoredHold, *, count: bool = False) -> HoldView:
+        bound = await self.database.read(lambda tx: tx.holds.count_covered(stored.hold)) if count else None
+        return await view_of(self.data_keys, stored, bound)
+
+
+async def view_of(data_keys: AccountDataKeys, stored: StoredHold, bound: int | None) -> HoldView:
+    """Return a hold with its texts opened. Raises NotFound, Tampered."""
+    values = json.loads(
+        await data_keys.open_words(stored.hold.account_id, "hold", stored.sealed_text) or "{}"
+    )
+    return HoldView(
+        hold=stored.hold,
+        name=values.get("name"),
+        reason=values.get("reason"),
+        numbers=tuple(values.get("numbers", ())),
+        bound=bound,
+    )
+
+
+def _place(tx: Transaction, wanted: StoredHold) -> StoredHold:
+    account_id, actor = wanted.hold.account_id, wanted.hold.placed_by
+    tx.lock_account(account_id, exclusive=True)
+    now = tx.now()
+    for known in tx.holds.in_effect(account_id, now):
+        # The same request again, after a first one whose object could not be stored.
+        same = known.covers == wanted.hold.covers and known.placed_by == actor
+        if same and tx.closing.recall(account_id, "hold.placed", known.id):
+            return existing_hold(tx, account_id, known.id)
+    _check_recordings(tx, account_id, wanted.hold.covers.recordings)
+    if tx.holds.count_in_effect(account_id, now) >= MAX_HOLDS:
+        text = f"The account has {MAX_HOLDS} holds, the maximum. Release one, or place one that covers more."
+        raise Refused(text, reasons=("too_many_holds",))
+    placed = replace(wanted, hold=replace(wanted.hold, placed_at=now))
+    tx.holds.add(placed)
+    tx.events.append(event_of_hold("hold.placed", placed.hold, now, actor))
+    return placed
+
+
+def _check(wanted: HoldRequest) -> None:
+    """Raise Invalid, naming the field, for a hold that covers nothing or contradicts itself."""
+    for name in ("name", "reason"):
+        if not getattr(wanted, name).strip():
+            raise Invalid(f"{name} must say what the hold is for.", field=name)
+    named = len(wanted.recordings) + len(wanted.calls) + len(wanted.numbers)
+    if named > MAX_COVERED:
+        text = f"A hold names at most {MAX_COVERED} recordings, calls and numbers. Place several, or hold a time."
+        raise Invalid(text, field="covers")
+    timed = wanted.from_ is not None or wanted.to is not None
+    if not (named or wanted.everything):
+        more = " With a time alone, also set all to true." if timed else ""
+        raise Invalid(
+            f"covers must name recordings, calls or numbers, or set all to true.{more}", field="covers"
+        )
+    if timed and not (wanted.numbers or wanted.everything):
+        raise Invalid(
+            "from and to limit numbers and all; recordings and calls are held whole.", field="covers.from"
+        )
+    if wanted.from_ is not None and wanted.to is not None and wanted.from_ >= wanted.to:
+        raise Invalid("covers.to must be after covers.from.", field="covers.to")
+
+
+def _check_recordings(tx: Transaction, account_id: str, recording_ids: Iterable[str]) -> None:
+    for recording_id in recording_ids:
+        found = tx.recordings.get(account_id, recording_id)
+        if found is None:
+            raise NotFound(f"There is no such recording: {recording_id}.")
+        if found.state is not State.AVAILABLE:
+            raise Refused(
+                f"{recording_id} is {found.state}, not available. Hold its call or a number instead: that binds as "
+                "soon as the recording is available.",
+                reasons=("not_available",),
+            )
+
+
+def existing_hold(tx: Transaction, account_id: str, hold_id: str) -> StoredHold:
+    """Return a hold. Raises NotFound."""
+    found = tx.holds.get(account_id, hold_id)
+    if found is None:
+        raise NotFound("There is no such hold.")
+    return found
+
+
+def event_of_hold(kind: EventType, hold: Hold, at: datetime, actor: str) -> AccessEvent:
+    """Return the access event of a change of a hold."""
+    return AccessEvent(type=kind, at=at, account_id=hold.account_id, actor=actor, result=hold.id)

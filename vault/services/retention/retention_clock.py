@@ -1,0 +1,99 @@
+"""The time by which the retention sweep erases: the earliest of three clocks, and none where they cannot be right.
+
+A clock that is ten years ahead would make ten years of recordings due. So the sweep takes the earliest of the node's
+clock, the database's and the object store's, and pauses where time jumped since its last run.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from vault import metrics
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.ports.clock import Clock
+from vault.ports.objects import ObjectStore
+from vault.rfc3339 import parse_rfc3339, write_rfc3339
+from vault.services.shared.clock_skew import earlier
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+#: Facts about this vault: the last run, and why the sweep is paused.
+LAST_RUN: Final = "retention_last_run"
+PAUSED: Final = "retention_paused"
+#: Max difference between the object store's clock and the others.
+_TOLERANCE: Final = timedelta(hours=1)
+#: Max time between two runs without a witness. The sweep runs every hour.
+_LONGEST: Final = timedelta(hours=26)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedTime:
+    """The time that the clocks agree on, and when the sweep ran last; None before its first run."""
+
+    now: datetime
+    last_run: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionClock:
+    """Read the clocks, and pause the sweep where one of them may be wrong."""
+
+    database: Database
+    objects: ObjectStore
+    clock: Clock
+
+    async def read(self) -> CheckedTime | None:
+        """Return the time, or None while the sweep is paused. Raises Unavailable if the store does not answer."""
+        node, witness = self.clock(), await self.objects.clock()
+        checked = await self.database.write(lambda tx: _check(tx, node, witness))
+        metrics.RETENTION_PAUSED.set(checked is None)
+        return checked
+
+    async def resume(self, *, actor: str) -> None:
+        """Let the sweep go on by the present time, which a person has checked."""
+        node = self.clock()
+
+        def resume(tx: Transaction) -> None:
+            now = earlier(tx, node)
+            tx.metadata.replace({LAST_RUN: write_rfc3339(now).encode()}, drop=[PAUSED])
+            tx.events.append(AccessEvent(type="retention.resumed", at=now, account_id=None, actor=actor))
+
+        await self.database.write(resume)
+
+    async def ran(self, at: datetime) -> None:
+        """Keep the time of a run."""
+        await self.database.write(lambda tx: tx.metadata.replace({LAST_RUN: write_rfc3339(at).encode()}))
+
+
+def _check(tx: Transaction, node: datetime, witness: datetime | None) -> CheckedTime | None:
+    now, kept = earlier(tx, node), tx.metadata.get(LAST_RUN)
+    last_run = None if kept is None else parse_rfc3339(kept.decode())
+    paused = tx.metadata.get(PAUSED) is not None
+    if _jumped(now, last_run, witness):
+        if not paused:
+            _LOG.error("retention.clock_jump")
+            tx.metadata.replace({PAUSED: b"clock_jump"})
+            tx.events.append(
+                AccessEvent(
+                    type="retention.paused", at=now, account_id=None, actor="worker", result="clock_jump"
+                )
+            )
+        return None
+    if paused:
+        if witness is None:
+            return None
+        # The object store's clock agrees again.
+        tx.metadata.replace({}, drop=[PAUSED])
+        tx.events.append(AccessEvent(type="retention.resumed", at=now, account_id=None, actor="worker"))
+    return CheckedTime(now=now if witness is None else min(now, witness), last_run=last_run)
+
+
+def _jumped(now: datetime, last_run: datetime | None, witness: datetime | None) -> bool:
+    """Return whether a clock may be wrong. An agreeing witness explains a long time without a run."""
+    if witness is not None and abs(now - witness) > _TOLERANCE:
+        return True
+    if last_run is None:
+        return False
+    return now < last_run - _TOLERANCE or (witness is None and now - last_run > _LONGEST)

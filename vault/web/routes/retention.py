@@ -1,0 +1,87 @@
+"""The retention policy of an account, its preview, and the retention of a recording."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Response
+
+from vault.errors import Invalid
+from vault.services.retention.retention_policy import RetentionView
+from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.idempotency import answer_json
+from vault.web.schemas.recording_retention import PolicyPreviewOut, RetentionOut
+from vault.web.schemas.retention import (
+    RetentionHistoryOut,
+    RetentionPolicyIn,
+    RetentionPolicyOut,
+    RetentionVersionOut,
+)
+
+router = APIRouter(prefix="/v1/accounts/{account}", tags=["retention"])
+Retaining = Annotated[Access, Depends(access("retention:write"))]
+Auditing = Annotated[Access, Depends(access("audit:read"))]
+RecordingId = Annotated[str, Path(max_length=64)]
+
+
+@router.get("/retention-policy", response_model=RetentionPolicyOut)
+async def get_retention_policy(vault: TheVault, allowed: Auditing) -> Response:
+    """Show the retention policy in force, and the one that waits. Without one, nothing is erased by time."""
+    return _policy(await vault.retention.read(allowed.account.id))
+
+
+@router.put("/retention-policy", response_model=RetentionPolicyOut)
+async def put_retention_policy(
+    vault: TheVault,
+    allowed: Retaining,
+    body: RetentionPolicyIn,
+    if_match: Annotated[str | None, Header(max_length=64)] = None,
+    preview_digest: Annotated[str | None, Header(max_length=128)] = None,
+) -> Response:
+    """Replace the retention policy.
+
+    What it keeps longer is kept from this response on; what it keeps shorter waits for `waiting_days`. 409: a minimum
+    exceeds a maximum without a decision; a change that shortens anything lacks the digest of its preview of the last 24
+    hours in Preview-Digest; the policy is not the one in If-Match any more.
+    """
+    view = await vault.retention.set(
+        allowed.account.id,
+        body.wanted(),
+        if_version=_version(if_match),
+        digest=preview_digest,
+        actor=allowed.actor,
+    )
+    return _policy(view)
+
+
+@router.get("/retention-policy/history")
+async def get_retention_history(vault: TheVault, allowed: Auditing) -> RetentionHistoryOut:
+    """List all versions of the retention policy, oldest first."""
+    history = await vault.retention.history(allowed.account.id)
+    return RetentionHistoryOut(items=[RetentionVersionOut.of(policy) for policy in history])
+
+
+@router.post("/retention-policy/preview")
+async def post_retention_preview(
+    vault: TheVault, allowed: Retaining, body: RetentionPolicyIn
+) -> PolicyPreviewOut:
+    """Show what a policy would do to every available recording. Nothing changes."""
+    return PolicyPreviewOut.of(await vault.preview_retention(allowed.account.id, body.wanted()))
+
+
+@router.get("/recordings/{recording}/retention")
+async def get_retention(vault: TheVault, allowed: Auditing, recording: RecordingId) -> RetentionOut:
+    """Show why a recording is still here: every period, minimum, maximum and hold, as data and in words."""
+    return RetentionOut.of(await vault.show_retention(allowed.account.id, recording))
+
+
+def _version(if_match: str | None) -> int | None:
+    """Return the version in an If-Match header; None for any. Raises Invalid for a malformed ETag."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tag = if_match.strip().strip('"')
+    if not (tag.isascii() and tag.isdigit()):
+        raise Invalid("If-Match must be the ETag of the policy.", field="If-Match")
+    return int(tag)
+
+
+def _policy(view: RetentionView) -> Response:
+    return answer_json(RetentionPolicyOut.view(view), headers={"ETag": f'"{view.newest.version}"'})

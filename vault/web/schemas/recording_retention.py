@@ -1,0 +1,119 @@
+"""JSON schemas of what retention policies do: the preview of one, and the retention of a recording."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from vault.domain.retention.judge import Judgement, Outcome, ReasonCode
+from vault.domain.retention.policy import MinimumGround
+from vault.domain.retention.terms import Base, BoundKind
+from vault.services.retention.preview_policy import OUTCOMES, PolicyPreview
+from vault.services.retention.recording_retention import RecordingRetention
+from vault.web.schemas.base import MomentOut
+
+
+class PolicyPreviewOut(BaseModel):
+    """What a policy would do to the available recordings: their number by outcome."""
+
+    #: Erased by the first run after the waiting time.
+    due_now: int
+    due_30d: int
+    #: Due after 30 days.
+    later: int
+    #: Never due: no class matches, or what begins the period was not told.
+    undated: int
+    held: int
+    #: Due but for a minimum.
+    below_minimum: int
+    conflict: int
+    #: Kept shorter than the policy says, because a notice told the caller so.
+    told_otherwise: int
+    #: Restricted by the first run, for a person to decide.
+    review: int
+    #: From when the oldest and the newest of ``due_now`` are kept.
+    oldest: MomentOut | None
+    newest: MomentOut | None
+    #: The first 20 of ``due_now``.
+    recordings: list[str]
+    #: A change that shortens anything carries it in the header Preview-Digest, within 24 hours.
+    digest: str
+
+    @classmethod
+    def of(cls, preview: PolicyPreview) -> "PolicyPreviewOut":
+        """Show a preview."""
+        return cls(
+            **{name: preview.counts[name] for name in OUTCOMES},
+            oldest=preview.oldest,
+            newest=preview.newest,
+            recordings=preview.recording_ids,
+            digest=preview.digest,
+        )
+
+
+class RetentionReasonOut(BaseModel):
+    """One reason why a recording is still here."""
+
+    code: ReasonCode
+    text: str
+    until: MomentOut | None
+    #: The hold, or the class.
+    source: str | None
+
+
+class BoundOut(BaseModel):
+    """One minimum, maximum or period, and when it ends for the recording."""
+
+    kind: BoundKind
+    class_: Annotated[str, Field(serialization_alias="class")]
+    period: str
+    until: MomentOut | None
+    statute: str | None
+    ground: MinimumGround | None
+
+
+class RetentionOut(BaseModel):
+    """Why a recording is still here, and until when."""
+
+    outcome: Outcome
+    #: When it is due; null: never.
+    act_at: MomentOut | None
+    class_: Annotated[str | None, Field(serialization_alias="class")]
+    #: The version of the policy.
+    policy_version: int
+    #: Which moment the periods count from, and when it was.
+    base: Base
+    base_at: MomentOut | None
+    #: The most important first.
+    reasons: list[RetentionReasonOut]
+    bounds: list[BoundOut]
+    #: Since when an erasure that a person asked for waits.
+    pending_since: MomentOut | None
+
+    @classmethod
+    def of(cls, found: RecordingRetention) -> "RetentionOut":
+        """Show the retention of a recording."""
+        judgement: Judgement = found.judgement
+        return cls(
+            outcome=judgement.outcome,
+            act_at=found.terms.act_at,
+            class_=found.terms.class_name,
+            policy_version=found.terms.version,
+            base=found.terms.base,
+            base_at=found.terms.base_at,
+            reasons=[
+                RetentionReasonOut(code=r.code, text=r.text, until=r.until, source=r.source)
+                for r in judgement.reasons
+            ],
+            bounds=[
+                BoundOut(
+                    kind=b.kind,
+                    class_=b.class_name,
+                    period=b.period,
+                    until=b.until,
+                    statute=b.statute,
+                    ground=b.ground,
+                )
+                for b in found.terms.bounds
+            ],
+            pending_since=found.pending_since,
+        )
