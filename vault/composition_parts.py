@@ -31,8 +31,11 @@ from vault.services.consent.record_consent import RecordConsent
 from vault.services.ingest.announce import Announce
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.evidence_chain import EvidenceChain
+from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.node.readiness_probe import Part
 from vault.services.playback.log_allowance import Allowance
+from vault.services.requests.find_person import FindPerson
+from vault.services.requests.sealed_requests import SealedRequests
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache
 from vault.telephony.numbering.number_plans import NumberPlans
@@ -105,10 +108,13 @@ class Parts:
     anchor: Anchor
     admission: Admission
     chain: EvidenceChain
+    restriction: RestrictRecording
     store_facts: StoreCallFacts
     call_start: CallStart
     record_consent: RecordConsent
     objection_list: ObjectionList
+    find_person: FindPerson
+    sealed_requests: SealedRequests
     announce: Announce
     attempt: Attempt
     allowance: Allowance
@@ -139,6 +145,7 @@ def build_parts(adapters: Adapters) -> Parts:
         anchor=_anchor(adapters, database, published_log, publication),
         admission=admission,
         chain=chain,
+        restriction=RestrictRecording(database=database, chain=chain, clock=clock),
         store_facts=store_facts,
         call_start=traced(CallStart)(
             database=database, admission=admission, store_facts=store_facts, clock=clock
@@ -147,10 +154,10 @@ def build_parts(adapters: Adapters) -> Parts:
             database=database, ring=ring, admission=admission, chain=chain, clock=clock
         ),
         objection_list=_objection_list(adapters, database, data_keys, admission),
+        find_person=FindPerson(database=database, admission=admission, numbers=adapters.numbers),
+        sealed_requests=SealedRequests(database=database, ring=ring),
         announce=traced(Announce)(database=database, ring=ring, admission=admission, store_facts=store_facts),
-        attempt=traced(Attempt)(
-            database=database, ring=ring, objects=adapters.objects, threads=adapters.threads, clock=clock
-        ),
+        attempt=_attempt(adapters, database),
         allowance=Allowance(database=database),
     )
 
@@ -162,6 +169,16 @@ def _admission(adapters: Adapters, database: Database, data_keys: AccountDataKey
         rule_book=adapters.rule_book,
         numbers=adapters.numbers,
         data_keys=data_keys,
+    )
+
+
+def _attempt(adapters: Adapters, database: Database) -> Attempt:
+    return traced(Attempt)(
+        database=database,
+        ring=adapters.ring,
+        objects=adapters.objects,
+        threads=adapters.threads,
+        clock=adapters.clock,
     )
 
 

@@ -32,6 +32,8 @@ from vault.services.playback.open_links import OpenLinks
 from vault.services.playback.player_view import Player
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
+from vault.services.requests.receipts import Receipts
+from vault.services.requests.requests import Requests
 from vault.services.service import Vault
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.fair_gate import FairGate
@@ -62,6 +64,8 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         webhooks=_webhooks(adapters, parts, limiter),
         uploads=_uploads(adapters, parts),
         recordings=_recordings(adapters, parts),
+        requests=_requests(adapters, parts),
+        receipts=_receipts(adapters, parts),
         quarantine=_quarantine(adapters, parts),
         links=_links(adapters, parts),
         open_links=_open_links(adapters, parts),
@@ -175,8 +179,20 @@ def _recordings(adapters: Adapters, parts: Parts) -> Recordings:
         database=parts.database,
         ring=adapters.ring,
         admission=parts.admission,
-        chain=parts.chain,
+        restriction=parts.restriction,
         clock=adapters.clock,
+    )
+
+
+def _requests(adapters: Adapters, parts: Parts) -> Requests:
+    return traced(Requests)(
+        database=parts.database, sealed=parts.sealed_requests, find=parts.find_person, clock=adapters.clock
+    )
+
+
+def _receipts(adapters: Adapters, parts: Parts) -> Receipts:
+    return traced(Receipts)(
+        database=parts.database, ring=adapters.ring, anchor=parts.anchor, signer=adapters.signer
     )
 
 

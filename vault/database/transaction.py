@@ -31,6 +31,7 @@ from vault.database.stores.object_store import StoreRows
 from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.recordings import RecordingRows
+from vault.database.stores.requests import RequestRows
 from vault.database.stores.restore import RestoredRows
 from vault.database.stores.singleton_leases import SingletonLeaseRows
 from vault.database.stores.tombstones import TombstoneRows
@@ -61,6 +62,7 @@ class Transaction:
         self.queue = QueueRows(connection)
         self.sources = SourceRows(connection)
         self.links = LinkRows(connection)
+        self.requests = RequestRows(connection)
         self.closing = ClosingRows(connection)
         self.events = EventRows(connection, self.closing)
         self.tree = TreeRows(connection)

@@ -48,6 +48,9 @@ from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
 from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.sweep_orphans import Sweep
+from vault.services.requests.execute import ExecuteRequests
+from vault.services.requests.receipts import Receipts
+from vault.services.requests.requests import Requests
 from vault.services.shared.singleton_job import SingletonJobs
 
 
@@ -74,6 +77,8 @@ class Jobs:
     log_publisher: LogPublisher
     #: Delete the objects of erased recordings.
     remove_erased: RemoveErased
+    #: Carry out the decisions on requests of people, and close them with a receipt.
+    execute_requests: ExecuteRequests
     #: Delete objects and rows that nothing refers to.
     sweep: Sweep
     #: Seal texts that an older release stored in clear.
@@ -132,6 +137,10 @@ class Vault:
     uploads: Uploads
     #: Read, list, restrict and erase recordings.
     recordings: Recordings
+    #: Receive and decide requests of people about their data.
+    requests: Requests
+    #: Return the receipts of closed requests.
+    receipts: Receipts
     #: Release or refuse recordings that lack evidence of consent.
     quarantine: Quarantine
     #: Create, list and revoke time-limited links to recordings.

@@ -33,6 +33,7 @@ from vault.web.routes import (
     notices,
     own_key,
     recordings,
+    requests,
     rules,
     webhooks,
 )
@@ -46,7 +47,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, limits, calls, recordings, consent, notices, rules, links,
+    webhooks, accounts, limits, calls, recordings, consent, requests, notices, rules, links,
     access_events, key_rotation, own_key, api_keys, player_links, sessions, html, health, metrics,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -25,6 +25,8 @@ EventType = Literal[
     "vault.restored", "log.database_went_back", "store.went_back",
     "account.opened", "account.changed", "connection.changed", "connection.deleted", "switch.changed",
     "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read", "recording.paused",
+    "request.received", "request.verified", "request.paused", "request.resumed", "request.extended",
+    "request.decided", "request.withdrawn", "request.closed", "receipt.made",
     "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
 ]  # fmt: skip
 

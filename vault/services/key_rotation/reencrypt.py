@@ -28,6 +28,8 @@ _BOUND: Final[Mapping[SealedKind, Callable[[str, str], Context]]] = {
     "objection": bound.of_objection,
     "listener": bound.of_listener,
     "prompt": bound.of_prompt,
+    "request": bound.of_request,
+    "receipt": bound.of_receipt,
 }
 #: Kinds that are keys: these are wrapped, not sealed as messages.
 _KEYS: Final[frozenset[SealedKind]] = frozenset({"recording_key", "month_key", "index_key", "detail_key"})

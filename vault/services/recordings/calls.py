@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
-from vault.domain.recordings.recording import GONE, Recording
+from vault.domain.recordings.recording import Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.admission.call_start import CallAnswer, CallStart
-from vault.services.lifecycle import lifecycle
+from vault.services.lifecycle.erase_call import erase_recordings, forget_facts
 from vault.services.lifecycle.evidence_chain import EvidenceChain
 
 
@@ -91,20 +90,9 @@ class Calls:
             facts = tx.call_facts.of_call(account_id, call_ref)
             if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
                 return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
-            left = [recording for recording in recordings if recording.state not in GONE]
-            for recording in left:
-                lifecycle.erase(tx, account_id, recording.id, actor=actor, at=self.clock())
-            tx.call_facts.forget_call(account_id, call_ref)
-            if facts or left:
-                tx.events.append(
-                    AccessEvent(
-                        type="call.erased",
-                        at=self.clock(),
-                        account_id=account_id,
-                        actor=actor,
-                        subject=call_ref,
-                    )
-                )
+            erased = erase_recordings(tx, account_id, recordings, actor=actor, at=self.clock())
+            if facts or erased:
+                forget_facts(tx, account_id, call_ref, actor=actor, at=self.clock())
             tx.closing.recall(account_id, "call.erased", call_ref)
             for recording in recordings:
                 tx.closing.recall(account_id, "recording.erasing", recording.id)
