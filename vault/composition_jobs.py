@@ -149,6 +149,7 @@ def _execute_requests(adapters: Adapters, parts: Parts) -> ExecuteRequests:
         sealed=parts.sealed_requests,
         find=parts.find_person,
         admission=parts.admission,
+        chain=parts.chain,
         restriction=parts.restriction,
         objection_list=parts.objection_list,
         receipts=MakeReceipt(

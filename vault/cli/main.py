@@ -15,6 +15,7 @@ from vault.cli.drill import drill
 from vault.cli.log import log, verify
 from vault.cli.operator import operate
 from vault.cli.receipt import verify_receipt_file
+from vault.cli.requests import requests
 from vault.cli.rotate import rotate
 from vault.cli.store import backup, fsck, restore, rewrite_store
 from vault.domain.accounts.account import SCOPES
@@ -213,6 +214,7 @@ def export_key(recording: Annotated[str, typer.Argument(help="The recording's id
 
 
 app.command("verify-log")(verify)
+app.add_typer(requests, name="requests")
 app.command("verify-receipt")(verify_receipt_file)
 app.command()(rotate)
 app.command()(backup)

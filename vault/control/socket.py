@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vault.control.request_commands import list_requests
 from vault.control.rotation_commands import perform_rotation
 from vault.domain.progress import ProgressCallback, no_progress
 from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
@@ -133,8 +134,12 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
             name=arguments["name"], scopes=arguments["scopes"], account_id=account_id, actor=OPERATOR
         )
         return text.text
-    if command == "export-key":
-        return await vault.log_proofs.export_recording_key(arguments["recording"], actor=OPERATOR)
+    if command in {"export-key", "requests.list"}:
+        return await (
+            vault.log_proofs.export_recording_key(arguments["recording"], actor=OPERATOR)
+            if command == "export-key"
+            else list_requests(vault, arguments)
+        )
     if command.startswith("rotate."):
         return await perform_rotation(vault, command, arguments, actor=OPERATOR)
     if command in {"sweep", "rewrite-store"}:
@@ -146,6 +151,6 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
     if command == "log.head":
         size, head = await vault.log_proofs.export_head()
         return {"size": size, "text": head.decode()}
-    if command == "log.entries":
-        return (await vault.log_proofs.export_entries(arguments["start"], arguments["end"])).decode()
-    raise NotFound(f"There is no command {command!r}.")
+    if command != "log.entries":
+        raise NotFound(f"There is no command {command!r}.")
+    return (await vault.log_proofs.export_entries(arguments["start"], arguments["end"])).decode()

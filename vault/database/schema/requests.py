@@ -44,3 +44,11 @@ person_request_terms = Table(
     Column("request_id", String, primary_key=True),
     Index("ix_person_request_terms_request", "request_id"),
 )
+
+# Recordings that are restricted because a person asked for it: before the restriction is lifted, the person is told.
+person_restrictions = Table(
+    "person_restrictions",
+    metadata,
+    Column("recording_id", String, primary_key=True),
+    Column("request_id", String, nullable=False),
+)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection as DbConnection
 from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import links, recordings
-from vault.database.schema.requests import person_request_terms, person_requests
+from vault.database.schema.requests import person_request_terms, person_requests, person_restrictions
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.call_facts import refs_of_terms
@@ -205,6 +205,20 @@ class RequestRows:
         self._db.execute(update(person_requests).where(p.id.in_(ids)).values(**empty, forget_at=None))
         self._db.execute(delete(person_request_terms).where(person_request_terms.c.request_id.in_(ids)))
         return len(ids)
+
+    def restricts(self, recording_id: str) -> str | None:
+        """Return the request of a person for which a recording is restricted; None if there is none."""
+        c = person_restrictions.c
+        return self._db.execute(select(c.request_id).where(c.recording_id == recording_id)).scalar()
+
+    def note_restriction(self, recording_id: str, request_id: str) -> None:
+        """Note that a recording is restricted for a request; the first request stays."""
+        insert_new(self._db, person_restrictions, {"recording_id": recording_id, "request_id": request_id})
+
+    def end_restriction(self, recording_id: str) -> None:
+        """Forget for which request a recording was restricted."""
+        mine = person_restrictions.c.recording_id == recording_id
+        self._db.execute(delete(person_restrictions).where(mine))
 
     def find_recordings(
         self, account_id: str, terms: Sequence[bytes], period: Period

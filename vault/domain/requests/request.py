@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal, get_args
 
+from vault.errors import Invalid
+
 #: GDPR articles 15, 20, 17, 18, 21 and 16; and directives for the time after death (France, LIL article 85).
 Kind = Literal["access", "portability", "erasure", "restriction", "objection", "rectification", "post_mortem"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -22,6 +24,8 @@ VerificationMethod = Literal["known_contact", "callback", "login", "document_see
 PauseReason = Literal["clarification", "identity", "fee"]
 #: Kinds whose decision may erase.
 ERASING: Final[frozenset[Kind]] = frozenset({"erasure", "post_mortem"})
+#: Kinds that mean nothing without the person's own words.
+_NEEDS_WISH: Final[frozenset[Kind]] = frozenset({"rectification", "post_mortem"})
 #: Kinds that are answered with a package.
 ANSWERED_BY_PACKAGE: Final[frozenset[Kind]] = frozenset({"access", "portability"})
 
@@ -193,3 +197,9 @@ class Request:
     revision: int
     #: None once the retention of the request itself has ended.
     personal: PersonalData | None = field(repr=False)
+
+
+def check_wish(kind: Kind, personal: PersonalData) -> None:
+    """Raise Invalid without the person's words where the request means nothing without them."""
+    if kind in _NEEDS_WISH and personal.wish is None:
+        raise Invalid(f"wish must have the person's words: a {kind} is about them.", field="wish")

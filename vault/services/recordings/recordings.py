@@ -95,13 +95,23 @@ class Recordings:
         return RecordingView(recording=recording, facts=join_facts(recording.call_ref, facts))
 
     async def restrict(
-        self, account_id: str, recording_id: str, *, restricted: bool, reason: str | None, actor: str
+        self,
+        account_id: str,
+        recording_id: str,
+        *,
+        restricted: bool,
+        reason: str | None,
+        actor: str,
+        told_at: datetime | None = None,
     ) -> None:
         """Restrict a recording or lift its restriction. Open playback sessions get no more audio of a restricted one.
 
-        Setting the current value changes nothing. Raises NotFound, RecordingErased.
+        Setting the current value changes nothing. Raises NotFound, RecordingErased, and Invalid if the restriction
+        was asked for by a person, and no ``told_at`` says when the person was told that it is lifted.
         """
-        await self.restriction(account_id, recording_id, restricted=restricted, reason=reason, actor=actor)
+        await self.restriction(
+            account_id, recording_id, restricted=restricted, reason=reason, actor=actor, told_at=told_at
+        )
 
     async def erase(self, account_id: str, recording_id: str, *, actor: str) -> Recording:
         """Shred a recording: when this returns, its keys are deleted and no byte of it is served any more.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.signals import Work
@@ -18,10 +18,12 @@ from vault.errors import RecordingErased, Refused, Unavailable
 from vault.services.admission.admission import Admission
 from vault.services.consent.enter_objection import ObjectionList
 from vault.services.lifecycle.erase_call import erase_recordings, forget_facts
+from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, open_entry
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.requests.find_person import FindPerson, FoundPerson
 from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
+from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -42,6 +44,7 @@ class ExecuteRequests:
     sealed: SealedRequests
     find: FindPerson
     admission: Admission
+    chain: EvidenceChain
     restriction: RestrictRecording
     objection_list: ObjectionList
     receipts: MakeReceipt
@@ -82,6 +85,7 @@ class ExecuteRequests:
         request = await self._note(request, found)
         if await self._erase(request, found) or await self._restrict(request, found):
             return True
+        await self._add_statement(request, found)
         if request.kind == "objection" and effect_of(request.kind, ruling.default) != "nothing":
             await self._object(request)
         return await self.receipts.close_if_done(request)
@@ -165,8 +169,20 @@ class ExecuteRequests:
                     restricted=True,
                     reason=f"request {request.id}",
                     actor=ruling.by,
+                    request_id=request.id,
                 )
         return bool(to_restrict)
+
+    async def _add_statement(self, request: Request, found: FoundPerson) -> None:
+        """Add the person's statement to the evidence of recordings, which are not edited: once to each."""
+        ruling = ruling_of(request)
+        content = {"by": ruling.by, "request": request.id, "statement": personal_of(request).wish}
+        for one in found.recordings:
+            if effect_of(request.kind, ruling.verdict_on(one.id)) != "note" or one.state not in SETTLED:
+                continue
+            opened = (await self.chain.of_call(request.account_id, one.call_ref)).get(one.id)
+            if opened is not None:
+                await self.database.write(lambda tx, opened=opened: _add_once(tx, opened, content))  # type: ignore[misc]
 
     async def _object(self, request: Request) -> None:
         ruling = ruling_of(request)
@@ -174,6 +190,18 @@ class ExecuteRequests:
             await self.objection_list.enter(
                 request.account_id, number, reason=f"request {request.id}", actor=ruling.by
             )
+
+
+def _add_once(tx: Transaction, opened: OpenedRecording, content: Mapping[str, Any]) -> None:
+    recording = opened.recording
+    tx.lock_account(recording.account_id)
+    tx.lock_call(recording.account_id, recording.call_ref)
+    current = tx.recordings.get(recording.account_id, recording.id)
+    if current is None or current.state not in SETTLED:
+        return
+    entries = [open_entry(opened, row).content for row in tx.evidence.of_recording(recording.id)]
+    if all(entry.get("request") != content["request"] for entry in entries):
+        append(tx, opened, "rectification", content, at=tx.now())
 
 
 def _is_to_restrict(request: Request, found: FoundRecording) -> bool:

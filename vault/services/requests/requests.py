@@ -27,6 +27,7 @@ from vault.domain.requests.request import (
     Verdict,
     Verification,
     VerificationMethod,
+    check_wish,
 )
 from vault.errors import Invalid, Refused
 from vault.ports.clock import Clock
@@ -92,6 +93,7 @@ class Requests:
         """
         now = self.clock()
         check_received(new.regime, new.received_at, now=now)
+        check_wish(new.kind, new.personal)
         identities = await self.find.normalize(account_id, new.personal.identities)
         new = replace(new, personal=replace(new.personal, identities=identities))
         reference = search_term(

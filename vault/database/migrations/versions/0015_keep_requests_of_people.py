@@ -59,8 +59,15 @@ def upgrade() -> None:
     op.create_index(
         'ix_person_request_terms_request', 'person_request_terms', ['request_id'], unique=False
     )
+    op.create_table(
+        'person_restrictions',
+        sa.Column('recording_id', sa.String(), nullable=False),
+        sa.Column('request_id', sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint('recording_id', name=op.f('pk_person_restrictions')),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table('person_restrictions')
     op.drop_table('person_request_terms')
     op.drop_table('person_requests')
