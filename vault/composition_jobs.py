@@ -27,6 +27,7 @@ from vault.services.playback.close_sessions import EndSessions
 from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.execute import ExecuteRequests
+from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.service import Jobs
 from vault.services.shared.singleton_job import SingletonJobs
@@ -152,6 +153,16 @@ def _execute_requests(adapters: Adapters, parts: Parts) -> ExecuteRequests:
         chain=parts.chain,
         restriction=parts.restriction,
         objection_list=parts.objection_list,
+        objects=adapters.objects,
+        make_package=MakePackage(
+            database=parts.database,
+            ring=adapters.ring,
+            objects=adapters.objects,
+            describer=adapters.describer,
+            threads=adapters.threads,
+            speaker=parts.find_speaker,
+            signer=adapters.signer,
+        ),
         receipts=MakeReceipt(
             database=parts.database, ring=adapters.ring, objects=adapters.objects, signer=adapters.signer
         ),

@@ -36,6 +36,7 @@ from vault.services.node.readiness_probe import Part
 from vault.services.playback.log_allowance import Allowance
 from vault.services.requests.find_person import FindPerson
 from vault.services.requests.sealed_requests import SealedRequests
+from vault.services.requests.speakers import FindSpeaker
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache
 from vault.telephony.numbering.number_plans import NumberPlans
@@ -114,6 +115,7 @@ class Parts:
     record_consent: RecordConsent
     objection_list: ObjectionList
     find_person: FindPerson
+    find_speaker: FindSpeaker
     sealed_requests: SealedRequests
     announce: Announce
     attempt: Attempt
@@ -132,9 +134,7 @@ def build_parts(adapters: Adapters) -> Parts:
     )
     admission = _admission(adapters, database, data_keys)
     chain = EvidenceChain(database=database, ring=ring)
-    store_facts = traced(StoreCallFacts)(
-        database=database, ring=ring, admission=admission, chain=chain, clock=clock
-    )
+    store_facts = _store_facts(adapters, database, admission, chain)
     return Parts(
         journal=journal,
         database=database,
@@ -155,6 +155,7 @@ def build_parts(adapters: Adapters) -> Parts:
         ),
         objection_list=_objection_list(adapters, database, data_keys, admission),
         find_person=FindPerson(database=database, admission=admission, numbers=adapters.numbers),
+        find_speaker=_find_speaker(adapters, database, admission),
         sealed_requests=SealedRequests(database=database, ring=ring),
         announce=traced(Announce)(database=database, ring=ring, admission=admission, store_facts=store_facts),
         attempt=_attempt(adapters, database),
@@ -170,6 +171,18 @@ def _admission(adapters: Adapters, database: Database, data_keys: AccountDataKey
         numbers=adapters.numbers,
         data_keys=data_keys,
     )
+
+
+def _store_facts(
+    adapters: Adapters, database: Database, admission: Admission, chain: EvidenceChain
+) -> StoreCallFacts:
+    return traced(StoreCallFacts)(
+        database=database, ring=adapters.ring, admission=admission, chain=chain, clock=adapters.clock
+    )
+
+
+def _find_speaker(adapters: Adapters, database: Database, admission: Admission) -> FindSpeaker:
+    return FindSpeaker(database=database, ring=adapters.ring, admission=admission, numbers=adapters.numbers)
 
 
 def _attempt(adapters: Adapters, database: Database) -> Attempt:

@@ -32,6 +32,7 @@ from vault.services.playback.open_links import OpenLinks
 from vault.services.playback.player_view import Player
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
+from vault.services.requests.packages import Packages
 from vault.services.requests.receipts import Receipts
 from vault.services.requests.requests import Requests
 from vault.services.service import Vault
@@ -66,6 +67,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         recordings=_recordings(adapters, parts),
         requests=_requests(adapters, parts),
         receipts=_receipts(adapters, parts),
+        packages=_packages(adapters, parts),
         quarantine=_quarantine(adapters, parts),
         links=_links(adapters, parts),
         open_links=_open_links(adapters, parts),
@@ -186,7 +188,17 @@ def _recordings(adapters: Adapters, parts: Parts) -> Recordings:
 
 def _requests(adapters: Adapters, parts: Parts) -> Requests:
     return traced(Requests)(
-        database=parts.database, sealed=parts.sealed_requests, find=parts.find_person, clock=adapters.clock
+        database=parts.database,
+        sealed=parts.sealed_requests,
+        find=parts.find_person,
+        speaker=parts.find_speaker,
+        clock=adapters.clock,
+    )
+
+
+def _packages(adapters: Adapters, parts: Parts) -> Packages:
+    return traced(Packages)(
+        database=parts.database, ring=adapters.ring, objects=adapters.objects, clock=adapters.clock
     )
 
 

@@ -15,7 +15,7 @@ from vault.database.stores.sealed_columns import SEALED_COLUMNS, SEALED_KINDS, S
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import RecordingFilter, State
-from vault.domain.requests.request import Identity, PersonalData, Verdict
+from vault.domain.requests.request import Identity, PersonalData, Verdict, Verification
 from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.access_log import EventFilter
@@ -48,13 +48,16 @@ async def fill(house: House) -> str:
 
 
 async def close_request(house: House) -> str:
-    """Receive a request about a number that nothing has, and close it with its receipt; return its id."""
-    identity = Identity(type="number", value="+33123456799")
-    personal = PersonalData(reference="ticket", identities=(identity,))
-    new = NewRequest(kind="erasure", regime="none", received_at=LONG_AGO, personal=personal)
+    """Receive a request for access of the caller, and close it with its package and receipt; return its id."""
+    personal = PersonalData(
+        reference="ticket",
+        identities=(Identity(type="number", value=CALLER),),
+        verification=Verification(method="login", at=LONG_AGO, by="key_test"),
+    )
+    new = NewRequest(kind="access", regime="none", received_at=LONG_AGO, personal=personal)
     view, _ = await house.vault.requests.receive(house.account.id, new, **ME)
     ruling = RulingRequest(
-        default=Verdict(code="no_match"), verdicts={}, reason="none", period=None, whole_time=False
+        default=Verdict(code="provided_whole"), verdicts={}, reason=None, period=None, whole_time=False
     )
     await house.vault.requests.decide(house.account.id, view.request.id, ruling, **ME)
     assert await house.vault.jobs.execute_requests()

@@ -78,6 +78,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("POST", "/requests/{request_id}/decision"): ("privacy:write", {"code": "erased"}),
     ("POST", "/requests/{request_id}/withdrawal"): ("privacy:write", None),
     ("GET", "/requests/{request_id}/receipt"): ("audit:read", None),
+    ("GET", "/requests/{request_id}/package"): ("privacy:write", None),
     ("GET", "/limits"): ("recordings:read", None),
     ("PUT", "/limits"): ("settings:write", {}),
     ("POST", "/key-rotation"): ("keys:write", None),

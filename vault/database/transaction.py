@@ -28,6 +28,7 @@ from vault.database.stores.month_keys import MonthKeyRows
 from vault.database.stores.notices import NoticeRows
 from vault.database.stores.object_checks import ObjectCheckRows
 from vault.database.stores.object_store import StoreRows
+from vault.database.stores.packages import PackageRows
 from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.recordings import RecordingRows
@@ -63,6 +64,7 @@ class Transaction:
         self.sources = SourceRows(connection)
         self.links = LinkRows(connection)
         self.requests = RequestRows(connection)
+        self.packages = PackageRows(connection)
         self.closing = ClosingRows(connection)
         self.events = EventRows(connection, self.closing)
         self.tree = TreeRows(connection)

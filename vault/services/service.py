@@ -49,6 +49,7 @@ from vault.services.recordings.recordings import Recordings
 from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.execute import ExecuteRequests
+from vault.services.requests.packages import Packages
 from vault.services.requests.receipts import Receipts
 from vault.services.requests.requests import Requests
 from vault.services.shared.singleton_job import SingletonJobs
@@ -141,6 +142,8 @@ class Vault:
     requests: Requests
     #: Return the receipts of closed requests.
     receipts: Receipts
+    #: Download the packages that answer requests for access.
+    packages: Packages
     #: Release or refuse recordings that lack evidence of consent.
     quarantine: Quarantine
     #: Create, list and revoke time-limited links to recordings.

@@ -147,6 +147,7 @@ def _at_intervals(vault: Vault) -> list[PollingTask]:
         _singleton(vault, "restore_unnamed", jobs.restore.unnamed.resume, every=SWEEP_INTERVAL),
         _singleton(vault, "seal_words", jobs.encrypt_clear_texts, every=SWEEP_INTERVAL),
         _singleton(vault, "forget_requests", jobs.execute_requests.forget, every=SWEEP_INTERVAL),
+        _singleton(vault, "expire_packages", vault.packages.delete_expired, every=SWEEP_INTERVAL),
         _singleton(vault, "expire_quarantine", vault.quarantine.expire, every=_EXPIRY_INTERVAL),
         _singleton(vault, "settle_idle_uploads", jobs.settle_idle_uploads, every=_UPLOADS_INTERVAL),
     ]

@@ -52,3 +52,19 @@ person_restrictions = Table(
     Column("recording_id", String, primary_key=True),
     Column("request_id", String, nullable=False),
 )
+
+# The answers to requests for access: one sealed object each, under a key of its own.
+person_packages = Table(
+    "person_packages",
+    metadata,
+    Column("request_id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Column("location", String, nullable=False, index=True),
+    Column("header", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("downloads", Integer, nullable=False),
+)

@@ -26,7 +26,8 @@ EventType = Literal[
     "account.opened", "account.changed", "connection.changed", "connection.deleted", "switch.changed",
     "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read", "recording.paused",
     "request.received", "request.verified", "request.paused", "request.resumed", "request.extended",
-    "request.decided", "request.withdrawn", "request.closed", "receipt.made",
+    "request.decided", "request.withdrawn", "request.closed", "receipt.made", "export.made", "export.read",
+    "export.deleted",
     "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
 ]  # fmt: skip
 

@@ -9,9 +9,9 @@ from vault.errors import Invalid, Refused
 #: What is done to a recording or a call.
 Effect = Literal["erase", "restrict", "provide", "note", "nothing"]
 Code = Literal[
-    "erased", "restricted", "provided", "noted", "pending_hold", "kept_legal_obligation", "kept_claims",
-    "kept_expression", "kept_grounds", "third_party", "no_match", "not_yours", "not_verified", "unfounded",
-    "excessive", "no_right",
+    "erased", "restricted", "provided", "provided_whole", "noted", "pending_hold", "kept_legal_obligation",
+    "kept_claims", "kept_expression", "kept_grounds", "third_party", "no_match", "not_yours", "not_verified",
+    "unfounded", "excessive", "no_right",
 ]  # fmt: skip
 CODES: Final[tuple[Code, ...]] = get_args(Code)
 #: Codes that grant the request.
@@ -19,20 +19,24 @@ _GRANTS: Final[Mapping[Code, Effect]] = {
     "erased": "erase",
     "restricted": "restrict",
     "provided": "provide",
+    "provided_whole": "provide",
     "noted": "note",
 }
 #: Where the recording is kept nevertheless, it is restricted if the person asked for its erasure, so that only the
 #: duty uses it.
 _KEPT: Final[frozenset[Code]] = frozenset({"pending_hold", "kept_legal_obligation", "kept_claims"})
+#: The channel of the person alone, or the whole recording: where the voices are on one channel, only a person can tell
+#: whether a copy harms the rights of the others (GDPR article 15(4)).
+_PROVIDED: Final[frozenset[Code]] = frozenset({"provided", "provided_whole"})
 #: The code that grants each kind. An objection is granted by a restriction, and its numbers are entered as objections.
 GRANTING: Final[Mapping[Kind, frozenset[Code]]] = {
-    "access": frozenset({"provided"}),
-    "portability": frozenset({"provided"}),
+    "access": _PROVIDED,
+    "portability": _PROVIDED,
     "erasure": frozenset({"erased"}),
     "restriction": frozenset({"restricted"}),
     "objection": frozenset({"restricted", "erased"}),
     "rectification": frozenset({"noted"}),
-    "post_mortem": frozenset({"erased", "provided", "restricted", "noted"}),
+    "post_mortem": _PROVIDED | {"erased", "restricted", "noted"},
 }
 #: The provision that each refusal rests on, for the words of an answer; GDPR unless the regime says otherwise.
 GROUNDS: Final[Mapping[Code, str]] = {

@@ -128,7 +128,8 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "account.opened", "account.changed", "connection.changed", "policy.changed",
         "objection.ended", "evidence.read", "recording.paused",
         "request.received", "request.verified", "request.paused", "request.resumed", "request.extended",
-        "request.decided", "request.withdrawn", "request.closed", "receipt.made",
+        "request.decided", "request.withdrawn", "request.closed", "receipt.made", "export.made", "export.read",
+        "export.deleted",
         "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
     }
 )  # fmt: skip

@@ -14,14 +14,17 @@ from vault.domain.recordings.recording import GONE
 from vault.domain.requests.decision import effect_of
 from vault.domain.requests.request import Request, Ruling, Verdict
 from vault.domain.stored.closing_acts import is_no
-from vault.errors import RecordingErased, Refused, Unavailable
+from vault.errors import RecordingErased, Refused, VaultError
+from vault.ports.objects import ObjectStore
 from vault.services.admission.admission import Admission
 from vault.services.consent.enter_objection import ObjectionList
 from vault.services.lifecycle.erase_call import erase_recordings, forget_facts
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, open_entry
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.requests.find_person import FindPerson, FoundPerson
+from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
+from vault.services.requests.packages import delete_package
 from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.structured_log import Log
@@ -47,7 +50,9 @@ class ExecuteRequests:
     chain: EvidenceChain
     restriction: RestrictRecording
     objection_list: ObjectionList
+    make_package: MakePackage
     receipts: MakeReceipt
+    objects: ObjectStore
 
     async def any_due(self) -> bool:
         """Return whether a decision is to be carried out. While one is, it is polled: its rest may only wait."""
@@ -75,7 +80,7 @@ class ExecuteRequests:
         """Work on one request; what is unavailable for it does not stop the others."""
         try:
             return await self._work_on(await self.sealed.open(row))
-        except (Refused, Unavailable) as error:
+        except VaultError as error:
             _LOG.warning("request.put_off", account_id=row.request.account_id, reason=type(error).__name__)
             return False
 
@@ -88,6 +93,7 @@ class ExecuteRequests:
         await self._add_statement(request, found)
         if request.kind == "objection" and effect_of(request.kind, ruling.default) != "nothing":
             await self._object(request)
+        await self.make_package(request)
         return await self.receipts.close_if_done(request)
 
     async def _note(self, request: Request, found: FoundPerson) -> Request:
@@ -122,10 +128,22 @@ class ExecuteRequests:
                 await self._erase_of_call(request, call_ref, recording_ids)
             except Refused as error:
                 request = await self._keep(request, recording_ids, error)
+        await self._delete_packages(request)
         if by_call:
             # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
             await self.database.scrub()
         return bool(by_call)
+
+    async def _delete_packages(self, request: Request) -> None:
+        """Delete the packages that an earlier request of the person got: an erasure finds them too."""
+        ruling = ruling_of(request)
+        if effect_of(request.kind, ruling.default) != "erase":
+            return
+        terms = await self.find.terms(request.account_id, personal_of(request))
+        for package in await self.database.read(
+            lambda tx: tx.packages.of_person(request.account_id, terms.calls)
+        ):
+            await delete_package(self.database, self.objects, package, actor=ruling.by)
 
     async def _erase_of_call(self, request: Request, call_ref: str, recording_ids: Sequence[str]) -> None:
         """Erase recordings of one call in one transaction, and its facts if no recording is left."""

@@ -39,6 +39,7 @@ from vault.services.requests.sealed_requests import (
     personal_of,
     sealed_row,
 )
+from vault.services.requests.speakers import FindSpeaker
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
@@ -60,19 +61,17 @@ class RulingRequest:
     default: Verdict
     verdicts: Mapping[str, Verdict]
     reason: str | None
-    #: In place of the request's own, if it is given.
+    #: In place of the request's own; and whether the person held the numbers in the gaps between the calls too.
     period: Period | None
-    #: Whether the person certainly held the numbers in the gaps between the calls too.
     whole_time: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestView:
-    """A request with its deadline as of now, and what is found of the person now."""
+    """A request with its deadline as of now, and what is found of the person now: None once it is closed."""
 
     request: Request
     deadline: Deadline
-    #: None once the request is closed.
     found: FoundPerson | None
 
 
@@ -83,6 +82,7 @@ class Requests:
     database: Database
     sealed: SealedRequests
     find: FindPerson
+    speaker: FindSpeaker
     clock: Clock
 
     async def receive(self, account_id: str, new: NewRequest, *, actor: str) -> tuple[RequestView, bool]:
@@ -206,23 +206,22 @@ class Requests:
 
     async def withdraw(self, account_id: str, request_id: str, *, actor: str) -> RequestView:
         """Record that the person withdrew the request: nothing is done. Raises NotFound, Refused once decided."""
-        request = await self._open_request(account_id, request_id)
-        changed = replace(request, closed_at=self.clock())
+        changed = replace(await self._open_request(account_id, request_id), closed_at=self.clock())
         return await self._change(
-            changed, personal_of(request), "request.withdrawn", state=RequestState.WITHDRAWN, actor=actor
+            changed, personal_of(changed), "request.withdrawn", state=RequestState.WITHDRAWN, actor=actor
         )
 
     async def decide(
         self, account_id: str, request_id: str, wanted: RulingRequest, *, actor: str
     ) -> RequestView:
-        """Decide on everything that is found now; the worker carries the decision out.
+        """Decide on everything that is found now. Once this returns, that is durable, and the worker carries it out.
 
-        Once this returns, the decision is durable and can no longer be withdrawn. Raises NotFound, Invalid, and Refused
-        ``not_verified`` or ``period_needed`` where an erasure might hit somebody else.
+        Raises NotFound, Invalid, and Refused where somebody else might be hit: ``not_verified``, ``period_needed`` and
+        ``review_needed``.
         """
         request = await self._open_request(account_id, request_id)
-        personal = personal_of(request)
-        personal = replace(personal, period=wanted.period or personal.period)
+        own = personal_of(request)
+        personal = replace(own, period=wanted.period or own.period)
         found = await self.find(account_id, personal)
         ruling = Ruling(
             default=wanted.default,
@@ -236,9 +235,10 @@ class Requests:
         check_ruling(request.kind, ruling)
         certain = personal.period is not None or wanted.whole_time or not found.summary.gaps
         check_certainty(request.kind, request.state, ruling, is_one_holder=certain)
-        personal = replace(personal, ruling=ruling)
+        await self.speaker.check(request, personal, ruling)
+        decided = replace(personal, ruling=ruling)
         return await self._change(
-            request, personal, "request.decided", state=RequestState.EXECUTING, actor=actor
+            request, decided, "request.decided", state=RequestState.EXECUTING, actor=actor
         )
 
     async def _open_request(self, account_id: str, request_id: str) -> Request:

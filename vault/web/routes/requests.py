@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
 from vault.domain.requests.request import Extension
 from vault.web.http.auth import Access, TheVault, access
@@ -125,3 +126,18 @@ async def get_request_receipt(vault: TheVault, allowed: Auditing, request_id: Re
     receipt = await vault.receipts.read(allowed.account.id, request_id)
     headers = {"Content-Disposition": f'attachment; filename="receipt-{request_id}.json"'}
     return answer_json(receipt, headers=headers)
+
+
+@router.get(
+    "/{request_id}/package",
+    response_class=StreamingResponse,
+    responses={200: {"description": "The package", "content": {"application/zip": {}}}},
+)
+async def get_request_package(vault: TheVault, allowed: Guarding, request_id: RequestId) -> Response:
+    """Download the package that answers a request for access or portability; at most three times, within 14 days."""
+    size, blocks = await vault.packages.download(allowed.account.id, request_id, actor=allowed.actor)
+    headers = {
+        "Content-Disposition": f'attachment; filename="package-{request_id}.zip"',
+        "Content-Length": str(size),
+    }
+    return StreamingResponse(blocks, media_type="application/zip", headers=headers)

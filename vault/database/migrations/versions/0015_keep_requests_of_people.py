@@ -1,4 +1,4 @@
-"""Keep the requests of people about their data, and their receipts."""
+"""Keep the requests of people about their data, their receipts and packages, and the purposes of links."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -65,9 +65,28 @@ def upgrade() -> None:
         sa.Column('request_id', sa.String(), nullable=False),
         sa.PrimaryKeyConstraint('recording_id', name=op.f('pk_person_restrictions')),
     )
+    op.create_table(
+        'person_packages',
+        sa.Column('request_id', sa.String(), nullable=False),
+        sa.Column('account_id', sa.String(), nullable=False),
+        sa.Column('wrapped_key', sa.LargeBinary(), nullable=False),
+        sa.Column('key_version', sa.Integer(), nullable=False),
+        sa.Column('location', sa.String(), nullable=False),
+        sa.Column('header', sa.LargeBinary(), nullable=False),
+        sa.Column('size', sa.BigInteger(), nullable=False),
+        sa.Column('made_at', sa.BigInteger(), nullable=False),
+        sa.Column('expires_at', sa.BigInteger(), nullable=False),
+        sa.Column('downloads', sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint('request_id', name=op.f('pk_person_packages')),
+    )
+    op.create_index(op.f('ix_person_packages_location'), 'person_packages', ['location'], unique=False)
+    op.create_index(op.f('ix_person_packages_expires_at'), 'person_packages', ['expires_at'], unique=False)
+    op.add_column('links', sa.Column('purpose', sa.String(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column('links', 'purpose')
+    op.drop_table('person_packages')
     op.drop_table('person_restrictions')
     op.drop_table('person_request_terms')
     op.drop_table('person_requests')
