@@ -39,6 +39,7 @@ _PARAMETERS = {
     "account": "The account's name.",
     "due_before": "Only open requests whose deadline is before this time.",
     "request_id": "The id of the request.",
+    "told_at": "When the person who had asked for the restriction was told that it is lifted.",
     "agent": "The agent's name or id, exactly as the platform sent it.",
     "call": "The platform's id of a call.",
     "call_ref": "The platform's id of the call.",

@@ -131,7 +131,12 @@ async def get_request_receipt(vault: TheVault, allowed: Auditing, request_id: Re
 @router.get(
     "/{request_id}/package",
     response_class=StreamingResponse,
-    responses={200: {"description": "The package", "content": {"application/zip": {}}}},
+    responses={
+        200: {
+            "description": "The package",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
 )
 async def get_request_package(vault: TheVault, allowed: Guarding, request_id: RequestId) -> Response:
     """Download the package that answers a request for access or portability; at most three times, within 14 days."""
