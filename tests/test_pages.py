@@ -54,6 +54,7 @@ def running() -> Iterator[Running]:
     with tempfile.TemporaryDirectory() as made:
         folder, media = Path(made), f"127.0.0.1:{free_ports(1)[0]}"
         (folder / "vault").symlink_to(ROOT / "vault")
+        (folder / "examples").symlink_to(ROOT / "examples")
         (folder / "bin").mkdir()
         command = folder / "bin" / "callvault"
         command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m vault "$@"\n')

@@ -54,6 +54,7 @@ PROOFS: dict[str, str] = {
     "objects/test_object_lock.py": "moto and Ceph",
     "objects/test_s3_faults.py": "moto",
     # Services: stores that lie, nodes that race, vaults that are restored.
+    "services/requests/test_receipt_bytes.py": "every byte of a receipt",
     "services/backup/test_account_object_histories.py": "every order of two nodes",
     "services/audit_log/test_anchor.py": "nodes that wait for each other",
     "services/audit_log/test_anchor_histories.py": "every order of two nodes",

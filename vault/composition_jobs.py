@@ -26,6 +26,9 @@ from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.playback.close_sessions import EndSessions
 from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.sweep_orphans import Sweep
+from vault.services.requests.execute import ExecuteRequests
+from vault.services.requests.make_package import MakePackage
+from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.retention_clock import RetentionClock
 from vault.services.retention.sweep_due import RetentionSweep
@@ -46,6 +49,7 @@ def build_jobs(settings: Settings, adapters: Adapters, parts: Parts) -> Jobs:
         end_sessions=traced(EndSessions)(database=parts.database, clock=adapters.clock),
         log_publisher=_log_publisher(settings, adapters, parts),
         remove_erased=traced(RemoveErased)(database=parts.database, objects=adapters.objects),
+        execute_requests=_execute_requests(adapters, parts),
         sweep=_sweep(settings, adapters, parts),
         encrypt_clear_texts=_encrypt_clear_texts(adapters, parts),
         rewrap=_rewrap(adapters, parts),
@@ -144,6 +148,31 @@ def _sweep(settings: Settings, adapters: Adapters, parts: Parts) -> Sweep:
 def _encrypt_clear_texts(adapters: Adapters, parts: Parts) -> EncryptClearTexts:
     return traced(EncryptClearTexts)(
         database=parts.database, objects=adapters.objects, data_keys=parts.data_keys
+    )
+
+
+def _execute_requests(adapters: Adapters, parts: Parts) -> ExecuteRequests:
+    return traced(ExecuteRequests)(
+        database=parts.database,
+        sealed=parts.sealed_requests,
+        find=parts.find_person,
+        admission=parts.admission,
+        chain=parts.chain,
+        restriction=parts.restriction,
+        objection_list=parts.objection_list,
+        objects=adapters.objects,
+        make_package=MakePackage(
+            database=parts.database,
+            ring=adapters.ring,
+            objects=adapters.objects,
+            describer=adapters.describer,
+            threads=adapters.threads,
+            speaker=parts.find_speaker,
+            signer=adapters.signer,
+        ),
+        receipts=MakeReceipt(
+            database=parts.database, ring=adapters.ring, objects=adapters.objects, signer=adapters.signer
+        ),
     )
 
 

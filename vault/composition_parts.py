@@ -31,8 +31,12 @@ from vault.services.consent.record_consent import RecordConsent
 from vault.services.ingest.announce import Announce
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.evidence_chain import EvidenceChain
+from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.node.readiness_probe import Part
 from vault.services.playback.log_allowance import Allowance
+from vault.services.requests.find_person import FindPerson
+from vault.services.requests.sealed_requests import SealedRequests
+from vault.services.requests.speakers import FindSpeaker
 from vault.services.retention.compute_terms import ComputeTerms
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache
@@ -106,10 +110,14 @@ class Parts:
     anchor: Anchor
     admission: Admission
     chain: EvidenceChain
+    restriction: RestrictRecording
     store_facts: StoreCallFacts
     call_start: CallStart
     record_consent: RecordConsent
     objection_list: ObjectionList
+    find_person: FindPerson
+    find_speaker: FindSpeaker
+    sealed_requests: SealedRequests
     announce: Announce
     attempt: Attempt
     allowance: Allowance
@@ -128,9 +136,7 @@ def build_parts(adapters: Adapters) -> Parts:
     )
     admission = _admission(adapters, database, data_keys)
     chain = EvidenceChain(database=database, ring=ring)
-    store_facts = traced(StoreCallFacts)(
-        database=database, ring=ring, admission=admission, chain=chain, clock=clock
-    )
+    store_facts = _store_facts(adapters, database, admission, chain)
     return Parts(
         journal=journal,
         database=database,
@@ -141,6 +147,7 @@ def build_parts(adapters: Adapters) -> Parts:
         anchor=_anchor(adapters, database, published_log, publication),
         admission=admission,
         chain=chain,
+        restriction=RestrictRecording(database=database, chain=chain, clock=clock),
         store_facts=store_facts,
         call_start=traced(CallStart)(
             database=database, admission=admission, store_facts=store_facts, clock=clock
@@ -149,10 +156,11 @@ def build_parts(adapters: Adapters) -> Parts:
             database=database, ring=ring, admission=admission, chain=chain, clock=clock
         ),
         objection_list=_objection_list(adapters, database, data_keys, admission),
+        find_person=FindPerson(database=database, admission=admission, numbers=adapters.numbers),
+        find_speaker=_find_speaker(adapters, database, admission),
+        sealed_requests=SealedRequests(database=database, ring=ring),
         announce=traced(Announce)(database=database, ring=ring, admission=admission, store_facts=store_facts),
-        attempt=traced(Attempt)(
-            database=database, ring=ring, objects=adapters.objects, threads=adapters.threads, clock=clock
-        ),
+        attempt=_attempt(adapters, database),
         allowance=Allowance(database=database),
         compute_terms=ComputeTerms(database=database, ring=ring, admission=admission),
     )
@@ -165,6 +173,28 @@ def _admission(adapters: Adapters, database: Database, data_keys: AccountDataKey
         rule_book=adapters.rule_book,
         numbers=adapters.numbers,
         data_keys=data_keys,
+    )
+
+
+def _store_facts(
+    adapters: Adapters, database: Database, admission: Admission, chain: EvidenceChain
+) -> StoreCallFacts:
+    return traced(StoreCallFacts)(
+        database=database, ring=adapters.ring, admission=admission, chain=chain, clock=adapters.clock
+    )
+
+
+def _find_speaker(adapters: Adapters, database: Database, admission: Admission) -> FindSpeaker:
+    return FindSpeaker(database=database, ring=adapters.ring, admission=admission, numbers=adapters.numbers)
+
+
+def _attempt(adapters: Adapters, database: Database) -> Attempt:
+    return traced(Attempt)(
+        database=database,
+        ring=adapters.ring,
+        objects=adapters.objects,
+        threads=adapters.threads,
+        clock=adapters.clock,
     )
 
 

@@ -1,10 +1,10 @@
 """Build every service from its parts. Constructors are called by hand, so that mypy checks every argument."""
 
 from dataclasses import replace
-from typing import TypedDict
 
 from vault.composition_jobs import build_jobs
 from vault.composition_parts import Adapters, Parts, build_parts, postgresql_of
+from vault.composition_rights import build_rights
 from vault.objects.owner import OWNER
 from vault.services.accounts.accounts import Accounts
 from vault.services.accounts.api_keys import ApiKeys
@@ -33,11 +33,6 @@ from vault.services.playback.open_links import OpenLinks
 from vault.services.playback.player_view import Player
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
-from vault.services.retention.hold_release import HoldReleases
-from vault.services.retention.holds import Holds
-from vault.services.retention.preview_policy import PreviewPolicy
-from vault.services.retention.recording_retention import ShowRetention
-from vault.services.retention.retention_policy import RetentionSettings
 from vault.services.service import Vault
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.fair_gate import FairGate
@@ -68,7 +63,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         webhooks=_webhooks(adapters, parts, limiter),
         uploads=_uploads(adapters, parts),
         recordings=_recordings(adapters, parts),
-        **_retention(adapters, parts),
+        **build_rights(adapters, parts),
         quarantine=_quarantine(adapters, parts),
         links=_links(adapters, parts),
         open_links=_open_links(adapters, parts),
@@ -84,31 +79,6 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         jobs=build_jobs(settings, adapters, parts),
         database=parts.database,
     )
-
-
-class _Retention(TypedDict):
-    """The services of holds and retention policies."""
-
-    holds: Holds
-    hold_releases: HoldReleases
-    retention: RetentionSettings
-    preview_retention: PreviewPolicy
-    show_retention: ShowRetention
-
-
-def _retention(adapters: Adapters, parts: Parts) -> _Retention:
-    database, data_keys = parts.database, parts.data_keys
-    return {
-        "holds": traced(Holds)(
-            database=database, admission=parts.admission, data_keys=data_keys, clock=adapters.clock
-        ),
-        "hold_releases": traced(HoldReleases)(database=database, data_keys=data_keys),
-        "retention": traced(RetentionSettings)(database=database, data_keys=data_keys),
-        "preview_retention": traced(PreviewPolicy)(database=database, compute=parts.compute_terms),
-        "show_retention": traced(ShowRetention)(
-            database=database, data_keys=data_keys, compute=parts.compute_terms
-        ),
-    }
 
 
 def _connections(settings: Settings, adapters: Adapters, parts: Parts) -> Connections:
@@ -207,7 +177,7 @@ def _recordings(adapters: Adapters, parts: Parts) -> Recordings:
         database=parts.database,
         ring=adapters.ring,
         admission=parts.admission,
-        chain=parts.chain,
+        restriction=parts.restriction,
         clock=adapters.clock,
     )
 

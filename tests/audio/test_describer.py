@@ -260,3 +260,14 @@ async def test_no_plaintext_touches_the_disk():
         )
     new = temporary_files() - before
     assert not [path for path in new if holds(path, secret[1000:1100].tobytes())]
+
+
+async def test_a_rendition_that_no_browser_needs_is_made_when_it_is_wanted():
+    """Then one channel can be taken out of it: all samples of the source are in it, and only then."""
+    async with SubprocessDescriber() as describer:
+        plain, wanted = Sink(), Sink()
+        found = await describer.describe(Source(PCM), plain, account_id="acc_1")
+        assert (found.rendition, bytes(plain.data)) == (False, b"")
+        found = await describer.describe(Source(PCM), wanted, account_id="acc_1", always=True)
+        assert found.rendition
+        assert bytes(wanted.data)[44:] == PCM[44:]

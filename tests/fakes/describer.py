@@ -32,10 +32,10 @@ class FakeDescriber:
     described: list[Description] = field(default_factory=list)
 
     async def describe(
-        self, source: AudioSource, rendition: RenditionSink, *, account_id: str
+        self, source: AudioSource, rendition: RenditionSink, *, account_id: str, always: bool = False
     ) -> Description:
-        """Read the whole source and return what it is."""
-        del rendition, account_id  # Browsers play all that this describer knows.
+        """Read the whole source and return what it is; ``always``: it is its own rendition."""
+        del account_id
         crash = self.crashes > 0
         self.crashes -= crash
         crashed = DescriberCrashed("The describer ended with status -9.", decoded=self.decoded_crashes > 0)
@@ -51,6 +51,9 @@ class FakeDescriber:
         if crash:
             raise crashed
         description = describe_wave(bytes(data), max_duration=self.max_duration)
+        if always:
+            await rendition.write(bytes(data[:44]))
+            await rendition.write(bytes(data[44:]))
         self.described.append(description)
         return description
 

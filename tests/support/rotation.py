@@ -8,19 +8,21 @@ from sqlalchemy import null, select, update
 
 from tests.support.notice_drafts import TEXT, wish
 from tests.support.parties import CALLER, PARTIES, tell
-from tests.support.service_house import AUDIO, House
+from tests.support.service_house import AUDIO, LONG_AGO, House
 from vault.database.schema.account_keys import month_keys
 from vault.database.schema.core import recordings
 from vault.database.stores.sealed_columns import SEALED_COLUMNS, SEALED_KINDS, SealedRow
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import RecordingFilter, State
+from vault.domain.requests.request import Identity, PersonalData, Verdict, Verification
 from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.access_log import EventFilter
 from vault.services.key_rotation.reencrypt import reseal
 from vault.services.key_rotation.rotate_account_key import RotationProgress
 from vault.services.playback.links import LinkRequest
+from vault.services.requests.requests import NewRequest, RulingRequest
 
 LINK = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=5)
 ME = {"actor": "key_test"}
@@ -41,7 +43,25 @@ async def fill(house: House) -> str:
     draft = await vault.notices.draft(account_id, wish(text=TEXT), **ME)
     await vault.notices.set_audio(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME)
     await vault.links.create(account_id, recording_id, LINK, **ME)
+    await close_request(house)
     return recording_id
+
+
+async def close_request(house: House) -> str:
+    """Receive a request for access of the caller, and close it with its package and receipt; return its id."""
+    personal = PersonalData(
+        reference="ticket",
+        identities=(Identity(type="number", value=CALLER),),
+        verification=Verification(method="login", at=LONG_AGO, by="key_test"),
+    )
+    new = NewRequest(kind="access", regime="none", received_at=LONG_AGO, personal=personal)
+    view, _ = await house.vault.requests.receive(house.account.id, new, **ME)
+    ruling = RulingRequest(
+        default=Verdict(code="provided_whole"), verdicts={}, reason=None, period=None, whole_time=False
+    )
+    await house.vault.requests.decide(house.account.id, view.request.id, ruling, **ME)
+    assert await house.vault.jobs.execute_requests()
+    return view.request.id
 
 
 async def versions(house: House) -> dict[str, set[int]]:

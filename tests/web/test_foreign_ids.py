@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
-from tests.web.test_access import DOORS, seen, send
+from tests.web.doors import DOORS
+from tests.web.test_access import seen, send
 from vault.telephony.signatures.standard_webhooks import sign
 
 pytestmark = pytest.mark.faults

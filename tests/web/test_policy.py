@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
-from tests.web.test_access import POLICY
+from tests.web.doors import POLICY
 
 pytestmark = pytest.mark.faults
 

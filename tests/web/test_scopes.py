@@ -4,7 +4,8 @@ import pytest
 
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
-from tests.web.test_access import CALL, DOORS, send
+from tests.web.doors import CALL, DOORS
+from tests.web.test_access import send
 from vault.domain.accounts.account import SCOPES
 
 pytestmark = pytest.mark.faults

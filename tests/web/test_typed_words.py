@@ -1,7 +1,7 @@
 """What people type into REST is nowhere in clear: not in the database, its log, the object store or the log."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,14 @@ SEALED = {
     ("POST", "/recordings/{recording}/refusal", "reason"),
     ("POST", "/recordings/{recording}/release", "reason"),
     ("POST", "/recordings/{recording}/links", "listener"),
+    ("POST", "/recordings/{recording}/links", "purpose_text"),
     ("POST", "/links/revocation", "listener"),
+    *(("POST", "/requests", one) for one in ("channel", "identities[].value", "reference", "wish")),
+    *(
+        ("POST", "/requests/{request_id}/decision", one)
+        for one in ("reason", "statute", "verdicts{}.statute")
+    ),
+    ("POST", "/requests/{request_id}/extension", "reason"),
 }
 #: Fields that are kept as they are, and why they may be.
 _SPOKEN = "a notice is played or read to every caller"
@@ -54,6 +61,7 @@ CLEAR = {
     ("POST", "/calls/{call_ref}/consent", "notice"): _CODE,
     ("POST", "/recordings/{recording}/links", "networks[]"): "a range of addresses that a link is bound to",
     ("POST", "/links/revocation", "recording"): _CODE,
+    ("POST", "/requests", "identities[].region"): _CODE,
     ("PUT", "/own-key", "key"): "the ARN of a key; the root key wraps it",
     **{
         (method, path, one): _SPOKEN if one in _NOTICE else _CODE
@@ -167,12 +175,35 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
         answer = tenant.http.post(tenant.url(f"/recordings/{recording}/{verb}"), json=said)
         assert answer.status_code in {200, 204}, answer.text
     tenant.wait(kept)
-    tenant.link(kept, listener=mark("POST", f"{at}/links", "listener"))
+    purpose = mark("POST", f"{at}/links", "purpose_text")
+    tenant.link(kept, listener=mark("POST", f"{at}/links", "listener"), purpose_text=purpose)
     said = {"listener": mark("POST", "/links/revocation", "listener")}
     assert tenant.http.post(tenant.url("/links/revocation"), json=said).status_code == 200
     restriction = {"reason": mark("PUT", f"{at}/restriction", "reason")}
     tenant.http.put(tenant.url(f"/recordings/{kept}/restriction"), json=restriction).raise_for_status()
     return kept, refused
+
+
+def ask_for_data(tenant: Tenant, mark: Markers, recording: str) -> None:
+    """Enter a request of the agent, extend its deadline, and refuse it with words."""
+    at, now = "/requests", datetime.now(UTC)
+    said = {name: mark("POST", at, name) for name in ("channel", "reference", "wish")}
+    person = {"type": "agent", "value": mark("PUT", "/calls/{call_ref}", "agent")}
+    other = {"type": "agent", "value": mark("POST", at, "identities[].value")}
+    said |= {"kind": "erasure", "regime": "gdpr", "received_at": moment(now), "identities": [person, other]}
+    made = tenant.http.post(tenant.url(at), json=said)
+    assert made.status_code == 201, made.text
+    later = {"until": moment(now + timedelta(days=60)), "told_at": moment(datetime.now(UTC))}
+    one = "/requests/{request_id}"
+    later["reason"] = mark("POST", f"{one}/extension", "reason")
+    extended = tenant.http.post(tenant.url(f"{at}/{made.json()['id']}/extension"), json=later)
+    assert extended.status_code == 200, extended.text
+    names = {name: mark("POST", f"{one}/decision", name) for name in ("reason", "statute")}
+    statute = mark("POST", f"{one}/decision", "verdicts{}.statute")
+    verdict = {"code": "kept_claims", "statute": statute}
+    decision = {"code": "kept_claims", "verdicts": {recording: verdict}} | names
+    decided = tenant.http.post(tenant.url(f"{at}/{made.json()['id']}/decision"), json=decision)
+    assert decided.status_code == 202, decided.text
 
 
 def found_in(folder: Path, log: str, mark: Markers) -> list[tuple[str, Any]]:
@@ -221,6 +252,7 @@ def test_no_word_that_was_typed_is_found_in_clear(tmp_path: Path, capfd: pytest.
         tenant = Tenant.open(house.admin)
         settle(tenant, mark)
         kept, refused = record(tenant, mark)
+        ask_for_data(tenant, mark, kept)
         assert set(mark.used) == SEALED
         reasons_shown(tenant, mark)
         words = mark("POST", "/recordings/{recording}/refusal", "reason")

@@ -11,6 +11,7 @@ import os
 import pkgutil
 import socket
 import sys
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO, cast
 
@@ -64,20 +65,22 @@ def _work(connection: socket.socket) -> None:
     size, seconds, max_duration, wanted = JOB.unpack(receive(connection, Kind.JOB))
     confinement.allow_processor(seconds)
     file = cast("BinaryIO", RemoteFile(connection, size))
-    work = _speech if wanted == Wanted.SPEECH else _describe
+    work = _speech if wanted == Wanted.SPEECH else partial(_describe, always=wanted == Wanted.RENDITION)
     try:
         work(connection, file, max_duration)
     except Undecodable as error:
         send(connection, Kind.UNDECODABLE, str(error).encode("ascii"))
 
 
-def _describe(connection: socket.socket, file: BinaryIO, max_duration: float) -> None:
-    """Send the rendition, if one is needed, and then the description. Raises Undecodable."""
+def _describe(connection: socket.socket, file: BinaryIO, max_duration: float, *, always: bool) -> None:
+    """Send the rendition, if one is needed or ``always``, and then the description. Raises Undecodable."""
     from vault.audio import decoding  # noqa: PLC0415 - the limits must be set first
 
     description = decoding.describe(
         file, max_duration=max_duration, on_first_samples=partial(send, connection, Kind.DECODED, b"")
     )
+    if always:
+        description = replace(description, rendition=True)
     if description.rendition:
         plan = decoding.plan_rendition(description)
         head = RENDITION.pack(plan.sample_rate, plan.channels, plan.samples)

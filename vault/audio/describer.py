@@ -76,7 +76,7 @@ class SubprocessDescriber:
             await asyncio.wait(self._tasks)
 
     async def describe(
-        self, source: AudioSource, rendition: RenditionSink, *, account_id: str
+        self, source: AudioSource, rendition: RenditionSink, *, account_id: str, always: bool = False
     ) -> Description:
         """Decode the whole source and describe it; see the port for the errors.
 
@@ -86,7 +86,7 @@ class SubprocessDescriber:
             child = await self._take(account_id)
             child.jobs += 1
             try:
-                outcome = await Job(child, source, rendition, self.limits).run()
+                outcome = await Job(child, source, rendition, self.limits, always=always).run()
             except DescriberCrashed:
                 # The file is retried once, which must be in a new process.
                 self._end_idle_of(account_id)

@@ -80,9 +80,13 @@ class Job(_Dialogue):
 
     wanted = Wanted.DESCRIPTION
 
-    def __init__(self, child: Child, source: AudioSource, sink: RenditionSink, limits: Limits) -> None:
-        """Take the child, the source and the sink; nothing is sent before ``run``."""
+    def __init__(
+        self, child: Child, source: AudioSource, sink: RenditionSink, limits: Limits, *, always: bool = False
+    ) -> None:
+        """Take the child, the source and the sink; nothing is sent before ``run``. ``always``: render in any case."""
         super().__init__(child, source, limits)
+        if always:
+            self.wanted = Wanted.RENDITION
         self.sink = sink
         #: Sample rate, channels and samples of the rendition, after the child has sent them.
         self.rendition: tuple[int, int, int] | None = None

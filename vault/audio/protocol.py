@@ -4,7 +4,8 @@ Every frame is ``version (1 byte) | kind (1 byte) | length (4 bytes) | payload``
 
     child   READY        empty; once, after all imports and ``close_doors``
     parent  JOB          size (8), CPU seconds (4), maximum duration in seconds (8, IEEE 754),
-                         wanted result (1): 0 a description, 1 speech for a prompt
+                         wanted result (1): 0 a description, 1 speech for a prompt, 2 a description with a
+                         rendition, also where browsers play the original
     child   READ         block number (4); the parent's next frame is the DATA
     parent  DATA         that block: BLOCK bytes, fewer only at the end of the source
     child   RENDITION    sample rate (4), channels (1), samples per channel (8); at most once per job
@@ -48,6 +49,7 @@ class Wanted(IntEnum):
 
     DESCRIPTION = 0
     SPEECH = 1
+    RENDITION = 2
 
 
 class Kind(IntEnum):

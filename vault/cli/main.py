@@ -14,6 +14,8 @@ from vault import structured_log
 from vault.cli.drill import drill
 from vault.cli.log import log, verify
 from vault.cli.operator import operate
+from vault.cli.receipt import verify_receipt_file
+from vault.cli.requests import requests
 from vault.cli.retention import retention
 from vault.cli.rotate import rotate
 from vault.cli.store import backup, fsck, restore, rewrite_store
@@ -214,6 +216,8 @@ def export_key(recording: Annotated[str, typer.Argument(help="The recording's id
 
 
 app.command("verify-log")(verify)
+app.add_typer(requests, name="requests")
+app.command("verify-receipt")(verify_receipt_file)
 app.command()(rotate)
 app.command()(backup)
 app.command()(restore)

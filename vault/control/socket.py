@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from vault.control.request_commands import perform_requests
 from vault.control.retention_commands import perform_retention
 from vault.control.rotation_commands import perform_rotation
 from vault.domain.progress import ProgressCallback, no_progress
@@ -101,6 +102,10 @@ async def ask(
     return answer["result"]
 
 
+#: Commands whose name begins with the group and a dot.
+_GROUPS: Final = {"rotate": perform_rotation, "retention": perform_retention, "requests": perform_requests}
+
+
 async def perform(
     vault: "Vault", command: str, arguments: Mapping[str, Any], progress: ProgressCallback = no_progress, /
 ) -> Any:
@@ -136,8 +141,7 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
         return text.text
     if command == "export-key":
         return await vault.log_proofs.export_recording_key(arguments["recording"], actor=OPERATOR)
-    if command.startswith(("rotate.", "retention.")):
-        perform_group = perform_rotation if command.startswith("rotate.") else perform_retention
+    if perform_group := _GROUPS.get(command.partition(".")[0]):
         return await perform_group(vault, command, arguments, actor=OPERATOR)
     if command in {"sweep", "rewrite-store"}:
         return await (
@@ -148,6 +152,6 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
     if command == "log.head":
         size, head = await vault.log_proofs.export_head()
         return {"size": size, "text": head.decode()}
-    if command == "log.entries":
-        return (await vault.log_proofs.export_entries(arguments["start"], arguments["end"])).decode()
-    raise NotFound(f"There is no command {command!r}.")
+    if command != "log.entries":
+        raise NotFound(f"There is no command {command!r}.")
+    return (await vault.log_proofs.export_entries(arguments["start"], arguments["end"])).decode()

@@ -33,6 +33,7 @@ class Work(StrEnum):
     DELETE_AT_SOURCE = "delete_at_source"
     RECONCILE = "reconcile"
     PAUSE_RECORDINGS = "pause_recordings"
+    REQUESTS = "requests"
     SEQUENCE = "sequence"
     SIGN = "sign"
     PUBLISH = "publish"

@@ -29,9 +29,11 @@ from vault.database.stores.month_keys import MonthKeyRows
 from vault.database.stores.notices import NoticeRows
 from vault.database.stores.object_checks import ObjectCheckRows
 from vault.database.stores.object_store import StoreRows
+from vault.database.stores.packages import PackageRows
 from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.recordings import RecordingRows
+from vault.database.stores.requests import RequestRows
 from vault.database.stores.restore import RestoredRows
 from vault.database.stores.retention import RetentionRows
 from vault.database.stores.second_keys import SecondKeyRows
@@ -40,7 +42,19 @@ from vault.database.stores.tombstones import TombstoneRows
 from vault.database.stores.vault_metadata import MetadataRows
 
 
-class Transaction:
+class _Rights:
+    """The stores of holds, retention policies and requests of people."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.holds = HoldRows(connection)
+        self.pending_erasures = PendingErasureRows(connection)
+        self.retention = RetentionRows(connection)
+        self.second_keys = SecondKeyRows(connection)
+        self.requests = RequestRows(connection)
+        self.packages = PackageRows(connection)
+
+
+class Transaction(_Rights):
     """The stores of one open transaction; its writes are durable only when ``Database.write`` returns.
 
     Create one per transaction; do not use it afterwards.
@@ -48,6 +62,7 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         """Work on a connection inside a transaction that the caller starts and ends."""
+        super().__init__(connection)
         self.connection = connection
         self.accounts = AccountRows(connection)
         self.account_limits = AccountLimitRows(connection)
@@ -59,10 +74,6 @@ class Transaction:
         self.pauses = PauseRows(connection)
         self.policies = PolicyRows(connection)
         self.notices = NoticeRows(connection)
-        self.holds = HoldRows(connection)
-        self.pending_erasures = PendingErasureRows(connection)
-        self.retention = RetentionRows(connection)
-        self.second_keys = SecondKeyRows(connection)
         self.evidence = EvidenceRows(connection)
         self.recordings = RecordingRows(connection)
         self.queue = QueueRows(connection)

@@ -28,9 +28,9 @@ class Describer(Protocol):
     """Decodes audio in a subprocess with limits on time, memory and output."""
 
     async def describe(
-        self, source: AudioSource, rendition: RenditionSink, *, account_id: str
+        self, source: AudioSource, rendition: RenditionSink, *, account_id: str, always: bool = False
     ) -> Description:
-        """Decode the whole source once and return its description.
+        """Decode the whole source once and return its description; ``always``: make a rendition in any case.
 
         A subprocess only works for one account. After a crash the account's next job starts a new one.
 

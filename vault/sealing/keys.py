@@ -54,6 +54,11 @@ def month_key(account_id: str, key_id: str, secret: bytes) -> NamedKey:
     return NamedKey(name=f"month/{account_id}/{key_id}", secret=secret)
 
 
+def package_key(request_id: str, secret: bytes) -> NamedKey:
+    """Return the key of a request's package with its name: ``package/<request id>``."""
+    return NamedKey(name=f"package/{request_id}", secret=secret)
+
+
 def recording_key(recording_id: str, secret: bytes) -> NamedKey:
     """Return a recording key with its name: ``recording/<id>``."""
     return NamedKey(name=f"recording/{recording_id}", secret=secret)

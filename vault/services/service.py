@@ -48,6 +48,10 @@ from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
 from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.sweep_orphans import Sweep
+from vault.services.requests.execute import ExecuteRequests
+from vault.services.requests.packages import Packages
+from vault.services.requests.receipts import Receipts
+from vault.services.requests.requests import Requests
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.holds import Holds
@@ -81,6 +85,8 @@ class Jobs:
     log_publisher: LogPublisher
     #: Delete the objects of erased recordings.
     remove_erased: RemoveErased
+    #: Carry out the decisions on requests of people, and close them with a receipt.
+    execute_requests: ExecuteRequests
     #: Delete objects and rows that nothing refers to.
     sweep: Sweep
     #: Seal texts that an older release stored in clear.
@@ -153,6 +159,12 @@ class Vault:
     preview_retention: PreviewPolicy
     #: Tell why a recording is still here.
     show_retention: ShowRetention
+    #: Receive and decide requests of people about their data.
+    requests: Requests
+    #: Return the receipts of closed requests.
+    receipts: Receipts
+    #: Download the packages that answer requests for access.
+    packages: Packages
     #: Release or refuse recordings that lack evidence of consent.
     quarantine: Quarantine
     #: Create, list and revoke time-limited links to recordings.

@@ -34,6 +34,7 @@ from vault.web.routes import (
     notices,
     own_key,
     recordings,
+    requests,
     retention,
     rules,
     webhooks,
@@ -48,7 +49,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, limits, calls, recordings, consent, notices, rules, links, holds, retention,
+    webhooks, accounts, limits, calls, recordings, consent, requests, notices, rules, links, holds, retention,
     access_events, key_rotation, own_key, api_keys, player_links, sessions, html, health, metrics,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

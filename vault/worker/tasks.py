@@ -118,6 +118,7 @@ def _due(vault: Vault) -> list[PollingTask]:
         _when_due(vault, "closing_acts", jobs.keep_journal, interval=_BLOCKED_INTERVAL),
         _when_due(vault, "rewrite_store", jobs.rewrite_store),
         _when_due(vault, "rewrap", jobs.rewrap),
+        _when_due(vault, "requests", jobs.execute_requests),
     ]
 
 
@@ -147,6 +148,8 @@ def _at_intervals(vault: Vault) -> list[PollingTask]:
         _singleton(vault, "sweep", jobs.sweep, every=SWEEP_INTERVAL),
         _singleton(vault, "restore_unnamed", jobs.restore.unnamed.resume, every=SWEEP_INTERVAL),
         _singleton(vault, "seal_words", jobs.encrypt_clear_texts, every=SWEEP_INTERVAL),
+        _singleton(vault, "forget_requests", jobs.execute_requests.forget, every=SWEEP_INTERVAL),
+        _singleton(vault, "expire_packages", vault.packages.delete_expired, every=SWEEP_INTERVAL),
         _singleton(vault, "expire_quarantine", vault.quarantine.expire, every=_EXPIRY_INTERVAL),
         _singleton(vault, "apply_policies", jobs.apply_policies, every=_POLICIES_INTERVAL),
         _singleton(vault, "retention_sweep", jobs.retention_sweep, every=RETENTION_INTERVAL),

@@ -16,6 +16,7 @@ from tests.support.rotation import (
     ME,
     all_under,
     before_months,
+    close_request,
     everything_opens,
     fill,
     finish,
@@ -62,6 +63,7 @@ async def test_whatever_comes_lies_under_the_new_version_on_every_node(house: Ho
         lambda: vault.notices.set_audio(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME),
         lambda: vault.links.create(account_id, recording_id, LINK, **ME),
         lambda: vault.connections.set(account_id, "two", CONNECTION, **ME),
+        lambda: close_request(house),
     ):
         believe(house, 1)
         await happens()

@@ -259,6 +259,7 @@ links = Table(
     Column("listener_term", LargeBinary, nullable=False),
     Column("sealed_listener", LargeBinary, nullable=False),
     Column("key_version", Integer, nullable=False),
+    Column("purpose", String),
     Index("ix_links_account", "account_id", "created_at", "id"),
 )
 

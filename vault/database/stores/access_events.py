@@ -71,6 +71,16 @@ class EventRows:
             query = query.where(events.recording_id == recording_id)
         return [_logged(row) for row in self._db.execute(query.order_by(events.tree_index).limit(limit))]
 
+    def newest(self, account_id: str, recording_id: str, *, limit: int) -> Sequence[LoggedEvent]:
+        """Return the newest events of a recording, newest first."""
+        events = access_events.c
+        query = select(access_events).where(
+            events.account_id == account_id, events.recording_id == recording_id
+        )
+        return [
+            _logged(row) for row in self._db.execute(query.order_by(events.tree_index.desc()).limit(limit))
+        ]
+
     def at(self, account_id: str, index: int) -> LoggedEvent | None:
         """Return an account's event by its index in the tree."""
         wanted = (access_events.c.tree_index == index) & (access_events.c.account_id == account_id)

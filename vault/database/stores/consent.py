@@ -122,6 +122,11 @@ class ConsentRows:
         rows = _EVENTS_OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
         return [ConsentRow(**row) for row in rows]
 
+    def forget(self, account_id: str, event_ids: Sequence[str]) -> None:
+        """Delete events of a call, all of whose recordings are erased; never a refusal, which must outlive them."""
+        c = consent_events.c
+        self._db.execute(delete(consent_events).where(c.account_id == account_id, c.id.in_(event_ids)))
+
 
 class ObjectionRows:
     """Objections by keyed hash of the number. A caller that changes one holds the account's exclusive lock."""

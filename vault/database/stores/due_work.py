@@ -19,6 +19,7 @@ from vault.database.sql.lease_tokens import SEPARATOR
 from vault.database.stores.object_store import REWRITE_MARK
 from vault.domain.recordings.recording import State
 from vault.domain.recordings.transitions import CLAIM
+from vault.domain.requests.request import RequestState
 from vault.domain.stored.tombstone import FINAL
 
 #: Names of due work that no signal announces.
@@ -128,6 +129,9 @@ def _marks() -> dict[str, str]:
         Work.ACCOUNT_OBJECTS: "SELECT 1 FROM accounts WHERE revision <> written_revision",
         Work.REWRAP: "SELECT 1 FROM key_rotations WHERE destroyed_at IS NULL",
         Work.REWRITE_STORE: f"SELECT 1 FROM vault_metadata WHERE name = '{REWRITE_MARK}'",  # noqa: S608 - see above
+        Work.REQUESTS: (
+            f"SELECT 1 FROM person_requests WHERE closed_at IS NULL AND state = '{RequestState.EXECUTING}'"  # noqa: S608 - see above
+        ),
         Work.SEQUENCE: "SELECT 1 FROM event_outbox",
     }
     marks: dict[str, str] = {str(work): f"SELECT 0 WHERE EXISTS ({query})" for work, query in found.items()}

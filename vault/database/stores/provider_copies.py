@@ -6,7 +6,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import and_, or_, select, update
 
 from vault.database.schema.core import recordings
-from vault.database.signals import Work, wake_at
+from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.dialect import is_postgresql, sql_now
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.accounts.account import SourcePolicy
@@ -52,6 +52,19 @@ class SourceRows:
         nameless = and_(recordings.c.id == recording_id, recordings.c.source_ref.is_(None))
         named = update(recordings).where(nameless).values(source_ref=source_ref, source_policy=policy)
         self._db.execute(named)
+
+    def request_deletion(self, recording_id: str) -> None:
+        """Ask the provider to delete its copy of a recording whose connection would keep it."""
+        r = recordings.c
+        kept = and_(
+            r.id == recording_id,
+            r.source_policy == "keep",
+            r.source_ref.is_not(None),
+            r.source_deleted_at.is_(None),
+        )
+        values = {"source_policy": "always", "source_not_before": sql_now(self._db), "source_attempts": 0}
+        if self._db.execute(update(recordings).where(kept).values(values)).rowcount:
+            wake(self._db, Work.DELETE_AT_SOURCE)
 
     def deleted(self, recording_id: str, at: datetime) -> None:
         """Mark the provider's copy as deleted permanently."""

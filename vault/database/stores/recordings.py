@@ -159,7 +159,8 @@ class RecordingRows:
         for terms in wanted.terms:
             # An erased recording is never found, even before its terms are deleted.
             query = query.where(
-                r.id.in_(_matching(account_id, terms)), r.state.not_in((State.ERASING, State.ERASED))
+                r.id.in_(matching_recordings(account_id, terms)),
+                r.state.not_in((State.ERASING, State.ERASED)),
             )
         if before is not None:
             at, recording_id = before
@@ -192,7 +193,7 @@ class RecordingRows:
         return None if row is None else recording_of(row)
 
 
-def _matching(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:
+def matching_recordings(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:
     """Select recordings that have, or whose calls have, one of these terms."""
     own = recording_terms.c
     by_itself = select(own.recording_id).where(own.account_id == account_id, own.term.in_(terms))

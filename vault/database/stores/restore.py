@@ -16,6 +16,7 @@ from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events, consent_policies, objections
 from vault.database.schema.core import accounts, connections, links, switch_changes
 from vault.database.schema.notices import notices
+from vault.database.schema.requests import person_packages, person_requests
 from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.checkpoints import KeptCheckpoint
@@ -193,8 +194,17 @@ class RestoredRows:
             (call_facts.c.month_key.is_(None), gone(call_facts)), else_=call_facts.c.month_key.not_in(left)
         )
         self._db.execute(delete(call_facts).where(call_facts.c.account_id == account_id, facts))
-        for table in (consent_events, links):
+        for table in (consent_events, links, person_packages):
             self._db.execute(delete(table).where(table.c.account_id == account_id, gone(table)))
+        # The bare rows of requests stay, as after their own retention.
+        mine = (person_requests.c.account_id == account_id) & gone(person_requests)
+        empty = {
+            "sealed_personal": None,
+            "key_version": None,
+            "sealed_receipt": None,
+            "receipt_key_version": None,
+        }
+        self._db.execute(update(person_requests).where(mine).values(empty))
 
     def _settings(self, known: AccountObject) -> None:
         account_id = known.account.id

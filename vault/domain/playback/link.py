@@ -9,6 +9,10 @@ from typing import Literal
 from vault.domain.recordings.recording import Recording, State
 
 Kind = Literal["player", "media"]
+#: Why somebody listens: a person is told it who asks for access to their data (C-579/21).
+Purpose = Literal[
+    "quality", "training", "dispute", "legal_claims", "security", "person_request", "technical", "other"
+]
 #: State of a session: ``open``, or why it no longer plays.
 SessionState = Literal["open", "ended", "erased", "restricted", "revoked"]
 
@@ -54,6 +58,8 @@ class Link:
     #: The intended listener's name, sealed under the account key.
     sealed_listener: bytes
     key_version: int
+    #: None where its creator gave none.
+    purpose: Purpose | None = None
 
     def is_expired(self, now: datetime) -> bool:
         """Return whether no new session may open."""

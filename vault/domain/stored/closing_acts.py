@@ -106,6 +106,9 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "vault.restored", "log.database_went_back", "store.went_back",
         "account.opened", "account.changed", "connection.changed", "policy.changed",
         "objection.ended", "evidence.read", "recording.paused",
+        "request.received", "request.verified", "request.paused", "request.resumed", "request.extended",
+        "request.decided", "request.withdrawn", "request.closed", "receipt.made", "export.made", "export.read",
+        "export.deleted",
         "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
         "hold.release_asked", "retention.due", "retention.paused", "retention.resumed",
     }

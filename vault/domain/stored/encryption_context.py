@@ -71,6 +71,26 @@ def of_prompt(account_id: str, notice_id: str) -> Context:
     return {"account_id": account_id, "notice_id": notice_id, "purpose": "prompt"}
 
 
+def of_request(account_id: str, request_id: str) -> Context:
+    """Bind the personal data of a request to its row."""
+    return {"account_id": account_id, "request_id": request_id, "purpose": "request"}
+
+
+def of_receipt(account_id: str, request_id: str) -> Context:
+    """Bind the receipt of a request to its row."""
+    return {"account_id": account_id, "request_id": request_id, "purpose": "receipt"}
+
+
+def of_package_key(account_id: str, request_id: str) -> Context:
+    """Bind the wrapped key of a package to its request."""
+    return {"account_id": account_id, "request_id": request_id, "purpose": "package-key"}
+
+
+def of_package(account_id: str, request_id: str) -> Context:
+    """Bind a package to its request."""
+    return {"account_id": account_id, "request_id": request_id, "purpose": "package"}
+
+
 def of_account_object(account_id: str, revision: int, log: LogState | None) -> Context:
     """Bind an account's object to its account, its revision and the state of the log.
 

@@ -27,7 +27,7 @@ from vault.rfc3339 import write_rfc3339
 SALT_BYTES = 32
 _VERSION = 2
 #: The kind of a later entry.
-Entry = Literal["consent", "facts", "gate", "release", "refusal", "restriction"]
+Entry = Literal["consent", "facts", "gate", "release", "refusal", "restriction", "rectification"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

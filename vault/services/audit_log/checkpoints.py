@@ -6,8 +6,10 @@ replaced or modified meanwhile cannot put other nodes under a checkpoint.
 
 from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.database.transaction import Transaction
-from vault.errors import Tampered
+from vault.errors import Tampered, Unavailable
 from vault.tlog.checkpoint import Checkpoint, parse_checkpoint
+from vault.tlog.proof_file import ProofFile
+from vault.tlog.proofs import inclusion_proof
 from vault.tlog.tree import read_frontier
 
 
@@ -30,3 +32,12 @@ def shown(tx: Transaction) -> KeptCheckpoint | None:
     if last is not None and (tx.tree.head().size < last.size or root_of(tx, last.size) != text_of(last).root):
         raise Tampered("The access log in the database is not the one that its last checkpoint signs.")
     return last
+
+
+def prove_leaf(tx: Transaction, index: int) -> bytes:
+    """Return the proof file of a leaf that the newest checkpoint covers. Raises Unavailable if none does."""
+    last = shown(tx)
+    if last is None or last.size <= index:
+        raise Unavailable("The database was just replaced. Repeat.", retry_after=1)
+    hashes = inclusion_proof(tx.tree.node, index, last.size)
+    return ProofFile(index=index, hashes=hashes, checkpoint=last.note).write()

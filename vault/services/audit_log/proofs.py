@@ -18,12 +18,11 @@ from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.audit_log.account_export import read_part
 from vault.services.audit_log.anchor import Anchor
-from vault.services.audit_log.checkpoints import shown
+from vault.services.audit_log.checkpoints import prove_leaf, shown
 from vault.services.shared.encrypted_fields import open_recording
 from vault.tlog.log_file import write_head, write_leaf, write_node
 from vault.tlog.note import Signer
-from vault.tlog.proof_file import ProofFile
-from vault.tlog.proofs import consistency_proof, inclusion_proof
+from vault.tlog.proofs import consistency_proof
 from vault.tlog.tree import Node
 
 #: Entries per read.
@@ -80,11 +79,7 @@ class LogProofs:
         def prove(tx: Transaction) -> bytes:
             # In one transaction, so that leaf, hashes and checkpoint belong to one tree.
             find(tx)
-            last = shown(tx)
-            if last is None or last.size <= index:
-                raise Unavailable("The database was just replaced. Repeat.", retry_after=1)
-            hashes = inclusion_proof(tx.tree.node, index, last.size)
-            return ProofFile(index=index, hashes=hashes, checkpoint=last.note).write()
+            return prove_leaf(tx, index)
 
         await self.database.read(find)
         await self.anchor.covering(index + 1)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from vault.database.interface import Database
 from vault.domain.recordings.recording import State
+from vault.domain.requests.package import PREFIX as PACKAGES
 from vault.domain.stored.account_object_name import parse_location
 from vault.domain.stored.closing_acts import parse_location as parse_closing
 from vault.domain.stored.manifest import location_of
@@ -70,6 +71,9 @@ class CompareObjects:
         if parts[0] == "recordings" and len(parts) == _OBJECT_SEGMENTS:
             wanted = await self.database.read(lambda tx: tx.queue.wants_object(parts[2], key))
             return [] if wanted else [f"{key}: no row names this object."]
+        if key.startswith(PACKAGES):
+            named = await self.database.read(lambda tx: tx.packages.names(key))
+            return [] if named else [f"{key}: no package has this object."]
         kinds = {
             "manifests": self._manifest, "accounts": self._account, "tombstones": self._tombstones,
             "prompts": self._prompt, "closing": self._closing_act, "closed": self._closing_act,

@@ -28,9 +28,14 @@ _BOUND: Final[Mapping[SealedKind, Callable[[str, str], Context]]] = {
     "objection": bound.of_objection,
     "listener": bound.of_listener,
     "prompt": bound.of_prompt,
+    "request": bound.of_request,
+    "receipt": bound.of_receipt,
+    "package_key": bound.of_package_key,
 }
 #: Kinds that are keys: these are wrapped, not sealed as messages.
-_KEYS: Final[frozenset[SealedKind]] = frozenset({"recording_key", "month_key", "index_key", "detail_key"})
+_KEYS: Final[frozenset[SealedKind]] = frozenset(
+    {"recording_key", "month_key", "index_key", "detail_key", "package_key"}
+)
 
 
 def reseal(

@@ -10,7 +10,7 @@ from vault.database.stores.links import LinkFilter
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
-from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, MIN_LIFETIME, Kind, Link
+from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, MIN_LIFETIME, Kind, Link, Purpose
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
@@ -37,6 +37,9 @@ class LinkRequest:
     networks: Sequence[str] = ()
     #: Whether the player offers the original as a file.
     download: bool = False
+    purpose: Purpose | None = None
+    #: More about the purpose, in the creator's words; stored sealed, in the access log alone.
+    purpose_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,9 @@ class Links:
     ) -> tuple[Link, Token]:
         token, event_id = Token.new(), new_id("evt")
         link = await self._link(key, account_id, recording_id, request, actor)
+        detail = {"listener": request.listener}
+        if request.purpose_text is not None:
+            detail["purpose"] = request.purpose_text
         event = AccessEvent(
             id=event_id,
             type="link.created",
@@ -74,9 +80,8 @@ class Links:
             actor=actor,
             recording_id=recording_id,
             link_id=link.id,
-            sealed_detail=await self.data_keys.seal_detail(
-                account_id, event_id, {"listener": request.listener}
-            ),
+            result=request.purpose,
+            sealed_detail=await self.data_keys.seal_detail(account_id, event_id, detail),
         )
 
         def insert(tx: Transaction) -> Link:
@@ -111,6 +116,7 @@ class Links:
             ),
             sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), request.listener.encode()),
             key_version=key.version,
+            purpose=request.purpose,
         )
 
     async def list(self, account_id: str, recording_id: str) -> Sequence[tuple[Link, str]]:

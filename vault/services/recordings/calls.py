@@ -4,18 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.database.interface import Database
-from vault.database.stores.call_facts import CallFactRow
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
-from vault.domain.recordings.recording import GONE, Recording
-from vault.errors import Held, NotFound
+from vault.domain.recordings.recording import Recording
+from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.admission.call_start import CallAnswer, CallStart
-from vault.services.lifecycle import lifecycle
+from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.evidence_chain import EvidenceChain
 
 
@@ -92,20 +90,10 @@ class Calls:
             facts = tx.call_facts.of_call(account_id, call_ref)
             if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
                 return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
-            left = _left(tx, account_id, call_ref, facts, recordings)
-            for recording in left:
-                lifecycle.erase(tx, account_id, recording.id, actor=actor, at=self.clock())
-            tx.call_facts.forget_call(account_id, call_ref)
-            if facts or left:
-                tx.events.append(
-                    AccessEvent(
-                        type="call.erased",
-                        at=self.clock(),
-                        account_id=account_id,
-                        actor=actor,
-                        subject=call_ref,
-                    )
-                )
+            forbid_held(tx, account_id, call_ref, facts, recordings)
+            erased = erase_recordings(tx, account_id, recordings, actor=actor, at=self.clock())
+            if facts or erased:
+                forget_facts(tx, account_id, call_ref, actor=actor, at=self.clock())
             tx.closing.recall(account_id, "call.erased", call_ref)
             for recording in recordings:
                 tx.closing.recall(account_id, "recording.erasing", recording.id)
@@ -117,21 +105,6 @@ class Calls:
         # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
         await self.database.scrub()
         return recordings
-
-
-def _left(
-    tx: Transaction,
-    account_id: str,
-    call_ref: str,
-    facts: Sequence[CallFactRow],
-    recordings: Sequence[Recording],
-) -> list[Recording]:
-    """Return the call's recordings that are not erased. Raises Held if a hold covers the call."""
-    now, told = tx.now(), [row.started_at or row.at for row in facts]
-    starts = [*told, *(row.call_started_at or row.received_at for row in recordings)]
-    if held := tx.holds.covering_call(account_id, call_ref, min(starts, default=now), now):
-        raise Held([hold.id for hold in held])
-    return [recording for recording in recordings if recording.state not in GONE]
 
 
 def _not_found() -> NotFound:

@@ -3,25 +3,22 @@
 A restricted recording is kept but cannot be played until the restriction is lifted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 from vault.database.interface import Database
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, Recording, RecordingFilter, RecordingKeys, State
-from vault.errors import NotFound, RecordingErased
+from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
 from vault.services.lifecycle import lifecycle
-from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, settled
+from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.shared.encrypted_fields import (
-    OpenedRecording,
     join_facts,
     open_facts,
     open_recording,
@@ -46,7 +43,7 @@ class Recordings:
     database: Database
     ring: KeyRing
     admission: Admission
-    chain: EvidenceChain
+    restriction: RestrictRecording
     clock: Clock
 
     async def read(self, account_id: str, recording_id: str) -> RecordingView:
@@ -98,56 +95,23 @@ class Recordings:
         return RecordingView(recording=recording, facts=join_facts(recording.call_ref, facts))
 
     async def restrict(
-        self, account_id: str, recording_id: str, *, restricted: bool, reason: str | None, actor: str
+        self,
+        account_id: str,
+        recording_id: str,
+        *,
+        restricted: bool,
+        reason: str | None,
+        actor: str,
+        told_at: datetime | None = None,
     ) -> None:
         """Restrict a recording or lift its restriction. Open playback sessions get no more audio of a restricted one.
 
-        Setting the current value changes nothing. Raises NotFound, RecordingErased.
+        Setting the current value changes nothing. Raises NotFound, RecordingErased, and Invalid if the restriction
+        was asked for by a person, and no ``told_at`` says when the person was told that it is lifted.
         """
-        while True:
-            recording = await self.database.read(lambda tx: _existing(tx, account_id, recording_id))
-            opened = await self.chain.of_call(account_id, recording.call_ref)
-            change = partial(
-                self._change, account_id=account_id, recording_id=recording_id, restricted=restricted,
-                opened=opened, entry={"by": actor, "restricted": restricted, "reason": reason}, actor=actor,
-            )  # fmt: skip
-            if await self.database.write(change):
-                return
-
-    def _change(
-        self,
-        tx: Transaction,
-        *,
-        account_id: str,
-        recording_id: str,
-        restricted: bool,
-        opened: Mapping[str, OpenedRecording],
-        entry: dict[str, object],
-        actor: str,
-    ) -> bool:
-        tx.lock_account(account_id)
-        tx.lock_call(account_id, _existing(tx, account_id, recording_id).call_ref)
-        # Read again under the lock, so that no erasure can run concurrently.
-        recording = _existing(tx, account_id, recording_id)
-        if settled(tx, account_id, recording.call_ref, opened) is None:
-            return False
-        if recording.restricted == restricted:
-            if restricted:
-                tx.closing.recall(account_id, "recording.restricted", recording_id)
-            return True
-        tx.recordings.restrict(recording_id, restricted=restricted)
-        if recording.state in SETTLED:
-            append(tx, opened[recording_id], "restriction", entry, at=self.clock())
-        tx.events.append(
-            AccessEvent(
-                type="recording.restricted" if restricted else "recording.unrestricted",
-                at=tx.now(),
-                account_id=account_id,
-                actor=actor,
-                recording_id=recording_id,
-            )
+        await self.restriction(
+            account_id, recording_id, restricted=restricted, reason=reason, actor=actor, told_at=told_at
         )
-        return True
 
     async def erase(self, account_id: str, recording_id: str, *, actor: str) -> Recording:
         """Shred a recording: when this returns, its keys are deleted and no byte of it is served any more.
@@ -174,12 +138,3 @@ class Recordings:
 def _row(tx: Transaction, recording: Recording) -> _Row:
     keys = tx.recordings.keys(recording.id)
     return recording, keys, tx.call_facts.of_call(recording.account_id, recording.call_ref)
-
-
-def _existing(tx: Transaction, account_id: str, recording_id: str) -> Recording:
-    recording = tx.recordings.get(account_id, recording_id)
-    if recording is None:
-        raise NotFound("There is no such recording.")
-    if recording.state in {State.ERASING, State.ERASED}:
-        raise RecordingErased("The recording was erased.")
-    return recording

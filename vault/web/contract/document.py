@@ -24,6 +24,7 @@ _TAGS = {
     "calls": "Facts of calls, and consent events of their parties.",
     "recordings": "Upload, find, download, restrict and erase recordings.",
     "consent": "Policy, objections, quarantine and evidence.",
+    "requests of people": "Requests of people about their data, their deadlines, decisions and receipts.",
     "notices": "Announcements that a call is recorded: texts, audio, versions.",
     "rules": "The consent rules by place, with their sources. Not legal advice.",
     "links": "Links that let a person or a program play one recording for a limited time.",
@@ -36,6 +37,9 @@ _TAGS = {
 #: Descriptions of parameters, by name, for all routes.
 _PARAMETERS = {
     "account": "The account's name.",
+    "due_before": "Only open requests whose deadline is before this time.",
+    "request_id": "The id of the request.",
+    "told_at": "When the person who had asked for the restriction was told that it is lifted.",
     "agent": "The agent's name or id, exactly as the platform sent it.",
     "call": "The platform's id of a call.",
     "call_ref": "The platform's id of the call.",

@@ -9,6 +9,7 @@ from vault.web.schemas.consent import ObjectionIn, PolicyIn, PolicyPatchIn
 from vault.web.schemas.holds import HoldIn
 from vault.web.schemas.notices import NoticeIn
 from vault.web.schemas.recordings import LinkIn, LinkMadeOut, ReceiptOut, RevocationIn
+from vault.web.schemas.requests import DecisionIn, ExtensionIn, PauseIn, RequestIn
 from vault.web.schemas.retention import RetentionPolicyIn
 from vault.web.schemas.settings import (
     AccountIn,
@@ -88,6 +89,27 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "keys": {"accept": "1", "decline": "9", "object": None},
         "overrides": [],
     },
+    RequestIn: {
+        "kind": "erasure",
+        "regime": "gdpr",
+        "received_at": "2026-05-04T09:30:00Z",
+        "reference": "ticket-4711",
+        "identities": [{"type": "number", "value": "06 12 34 56 78", "region": "FR"}],
+        "verification": {"method": "callback", "at": "2026-05-04T10:00:00Z"},
+    },
+    DecisionIn: {
+        "code": "erased",
+        "verdicts": {
+            _RECORDING: {"code": "kept_legal_obligation", "statute": "MiFID II art. 16(7)"},
+        },
+        "reason": "We are obliged to keep the order of May 4 for five years.",
+    },
+    ExtensionIn: {
+        "until": "2026-07-01T00:00:00Z",
+        "reason": "You have several requests, and they concern many calls.",
+        "told_at": "2026-05-20T09:00:00Z",
+    },
+    PauseIn: {"reason": "clarification"},
     PolicyPatchIn: {"mode": "announce", "home_place": "FR"},
     HoldIn: {
         "name": "Acme v. Doe",

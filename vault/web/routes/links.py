@@ -48,6 +48,8 @@ async def post_link(
             sessions=1 if body.kind == "media" else body.sessions or DEFAULT_SESSIONS,
             networks=body.networks,
             download=body.download,
+            purpose=body.purpose,
+            purpose_text=body.purpose_text,
         )
         link, token = await vault.links.create(allowed.account.id, recording, wanted, actor=allowed.actor)
         url = f"{request.app.state.hosting.public_url}/p/{token.text}"

@@ -87,8 +87,17 @@ def _of_the_vault(tx: Transaction) -> list[Metric]:
             "Seconds since the oldest waiting event was created.",
             value=max(0.0, lag.total_seconds()),
         ),
+        _of_requests(tx),
         *_of_the_store(tx),
     ]
+
+
+def _of_requests(tx: Transaction) -> Metric:
+    return GaugeMetricFamily(
+        "callvault_requests_overdue",
+        "Open requests of people whose deadline has passed.",
+        value=tx.requests.overdue(tx.now()),
+    )
 
 
 def _of_the_store(tx: Transaction) -> list[Metric]:

@@ -20,7 +20,7 @@ from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.schemas.base import Ref
-from vault.web.schemas.calls import RestrictionIn
+from vault.web.schemas.calls import LiftingQuery, RestrictionIn
 from vault.web.schemas.recordings import (
     RecordingOut,
     RecordingsOut,
@@ -154,10 +154,23 @@ async def put_restriction(
 
 
 @router.delete("/recordings/{recording}/restriction")
-async def delete_restriction(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
-    """Lift the restriction of a recording. It can be played again."""
+async def delete_restriction(
+    vault: TheVault,
+    allowed: Erasing,
+    recording: RecordingId,
+    asked: Annotated[LiftingQuery, Query()],
+) -> RecordingOut:
+    """Lift the restriction of a recording. It can be played again.
+
+    If a person asked for the restriction, they must be told before it is lifted, and `told_at` is required.
+    """
     await vault.recordings.restrict(
-        allowed.account.id, recording, restricted=False, reason=None, actor=allowed.actor
+        allowed.account.id,
+        recording,
+        restricted=False,
+        reason=None,
+        actor=allowed.actor,
+        told_at=asked.told_at,
     )
     return await show(vault, allowed, recording)
 

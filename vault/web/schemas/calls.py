@@ -176,6 +176,12 @@ class VerdictIn(Body):
     reason: Text
 
 
+class LiftingQuery(Body):
+    """When a person who had asked for a restriction was told that it is lifted."""
+
+    told_at: MomentIn | None = None
+
+
 class RestrictionIn(Body):
     """The reason for a restriction."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vault.domain.playback.link import Link, Session, SessionState
+from vault.domain.playback.link import Link, Purpose, Session, SessionState
 from vault.domain.recordings.recording import State
 from vault.services.recordings.recordings import RecordingView
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
@@ -190,6 +190,10 @@ class LinkIn(Body):
     ]
     #: Whether the player offers the original as a file.
     download: Flag = False
+    #: Why the listener listens: it is logged, and a person who asks for access is told it.
+    purpose: Purpose | None = None
+    #: More about the purpose: encrypted in the access log.
+    purpose_text: Text | None = None
 
 
 class LinkMadeOut(BaseModel):
@@ -213,12 +217,23 @@ class LinkOut(BaseModel):
     sessions: int
     networks: list[str]
     download: bool
+    purpose: Purpose | None = None
     revoked_at: MomentOut | None = None
 
     @classmethod
     def of(cls, link: Link, listener: str) -> "LinkOut":
         """Show a link."""
-        same = ("id", "kind", "created_by", "created_at", "expires_at", "sessions", "download", "revoked_at")
+        same = (
+            "id",
+            "kind",
+            "created_by",
+            "created_at",
+            "expires_at",
+            "sessions",
+            "download",
+            "revoked_at",
+            "purpose",
+        )
         return cls(
             **{name: getattr(link, name) for name in same},
             recording=link.recording_id,

@@ -1,0 +1,203 @@
+"""Packages: the person's own channel and nothing of the other one, consultations without names, sealed and expiring."""
+
+import base64
+import hashlib
+import io
+import json
+import wave
+import zipfile
+from array import array
+from datetime import timedelta
+
+import jsonschema
+import pytest
+
+from tests.services.requests.people import (
+    ACTOR,
+    OTHER,
+    PERSON,
+    ago,
+    ask,
+    asks,
+    call,
+    carried_out,
+    decide,
+    recorded,
+)
+from tests.services.requests.vcon_schema import SCHEMA
+from tests.support.service_house import House
+from vault.database.schema.requests import person_packages
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.requests.package import MAX_DOWNLOADS, ChannelOf
+from vault.domain.requests.request import RequestState, Verdict
+from vault.errors import NotFound, Refused
+from vault.services.playback.links import LinkRequest
+
+#: Sample values that mark each channel: no byte of one is a byte of the other.
+CALLER_MARK, CALLEE_MARK = 0x1111, 0x2222
+STEREO = ["caller", "callee"]
+
+
+def stereo(seconds: float = 1.0) -> bytes:
+    """Return a WAV file with a marker tone on each channel."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(array("h", [CALLER_MARK, CALLEE_MARK] * round(8000 * seconds)).tobytes())
+    return out.getvalue()
+
+
+async def stereo_call(house: House, ref: str, *, caller: str, callee: str) -> str:
+    """Let a call be recorded with a channel for each party; return the recording's id."""
+    await call(house, ref, caller=caller, callee=callee)
+    url = f"https://media.example/{ref}.wav"
+    receipt = await house.announce(f"rec-{ref}", body=stereo(), url=url, call_ref=ref, voices=STEREO)
+    await house.settle(receipt.recording_id)
+    return receipt.recording_id
+
+
+async def package(house: House, request_id: str) -> zipfile.ZipFile:
+    """Download a package."""
+    size, blocks = await house.vault.packages.download(house.account.id, request_id, actor=ACTOR)
+    data = b"".join([block async for block in blocks])
+    assert len(data) == size
+    return zipfile.ZipFile(io.BytesIO(data))
+
+
+async def test_case_31_each_call_gives_the_persons_own_channel(either: House):
+    """Once caller, once callee; the mono one waits for a person, and the other side's tone is in no byte."""
+    first = await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
+    second = await stereo_call(either, "call-2", caller=OTHER, callee=PERSON)
+    mono = await recorded(either, "call-3")
+    view = await ask(either, asks("access"))
+    with pytest.raises(Refused) as waits:
+        await decide(either, view.request.id, "provided")
+    assert waits.value.reasons == ("review_needed",)
+    assert mono in str(waits.value)
+    assert first not in str(waits.value)
+    verdicts = {mono: Verdict(code="third_party")}
+    await decide(either, view.request.id, "provided", verdicts=verdicts, reason="Both voices are on it.")
+    assert await carried_out(either, view.request.id) is RequestState.PARTLY_FULFILLED
+    files = await package(either, view.request.id)
+    assert files.testzip() is None
+    for recording_id, mark in ((first, CALLER_MARK), (second, CALLEE_MARK)):
+        with wave.open(io.BytesIO(files.read(f"recordings/{recording_id}/audio.wav"))) as file:
+            assert (file.getnchannels(), file.getframerate(), file.getnframes()) == (1, 8000, 8000)
+            assert set(array("h", file.readframes(8000))) == {mark}
+    assert not any(mono in name for name in files.namelist())
+
+
+async def test_case_32_consultations_have_dates_and_no_listener(house: House):
+    """The log of accesses is in the answer; the sealed names are not opened for it."""
+    recording_id = await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)
+    wanted = LinkRequest(
+        listener="Ada Lovelace", kind="player", life=timedelta(minutes=15), sessions=5,
+        purpose="training", purpose_text="Lesson of Ada",
+    )  # fmt: skip
+    link, _ = await house.vault.links.create(house.account.id, recording_id, wanted, actor=ACTOR)
+    opened = AccessEvent(
+        type="playback.open", at=ago(minutes=1), account_id=house.account.id, actor=link.id,
+        recording_id=recording_id, link_id=link.id,
+    )  # fmt: skip
+    await house.database.write(lambda tx: tx.events.append(opened))
+    await house.heard(recording_id)
+    view = await ask(house, asks("access"))
+    await decide(house, view.request.id, "provided")
+    await carried_out(house, view.request.id)
+    files = await package(house, view.request.id)
+    told = json.loads(files.read("consultations.json"))
+    assert [(one["recording"], one["what"], one["purpose"]) for one in told] == [
+        (recording_id, "playback.open", "training"),
+        (recording_id, "download.grant", None),
+    ]
+    assert all(set(one) == {"recording", "at", "what", "purpose"} for one in told)
+    assert not any(b"Ada" in files.read(name) for name in files.namelist())
+    assert json.loads(files.read("request.json"))["recipients"] == ["platform"]
+
+
+async def test_case_39_a_vcon_is_valid_and_has_the_hash_of_its_audio(house: House):
+    """One speaker: a placeholder for the other party, and indices that do not move; whole: a party for each channel."""
+    one, whole = (
+        await stereo_call(house, "call-1", caller=OTHER, callee=PERSON),
+        await stereo_call(house, "call-2", caller=PERSON, callee=OTHER),
+    )
+    view = await ask(house, asks("portability"))
+    await decide(house, view.request.id, "provided", verdicts={whole: Verdict(code="provided_whole")})
+    assert await carried_out(house, view.request.id) is RequestState.FULFILLED
+    files = await package(house, view.request.id)
+    shown = {}
+    for recording_id in (one, whole):
+        vcon = json.loads(files.read(f"recordings/{recording_id}/recording.vcon.json"))
+        jsonschema.validate(vcon, SCHEMA)
+        (dialog,) = vcon["dialog"]
+        digest = hashlib.sha512(files.read(f"recordings/{recording_id}/{dialog['filename']}")).digest()
+        assert dialog["content_hash"] == "sha512-" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        shown[recording_id] = (vcon["parties"], dialog["parties"], "redacted" in vcon)
+    assert shown[one] == ([{}, {"tel": PERSON}], 1, True)
+    assert shown[whole] == ([{"tel": PERSON}, {"tel": OTHER}], [0, 1], False)
+    assert files.read(f"recordings/{whole}/audio.wav") == stereo()
+
+
+async def test_the_sums_are_those_of_every_file_and_the_page_has_no_script(house: House):
+    """A person can check the package with a hash function, and read it in a browser."""
+    await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)
+    view = await ask(house, asks("access"))
+    await decide(house, view.request.id, "provided")
+    await carried_out(house, view.request.id)
+    files = await package(house, view.request.id)
+    lines = files.read("SHA256SUMS").decode().splitlines()
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    assert set(sums) == set(files.namelist()) - {"SHA256SUMS"}
+    assert all(hashlib.sha256(files.read(name)).hexdigest() == digest for name, digest in sums.items())
+    assert b"<script" not in files.read("index.html")
+
+
+async def test_a_package_is_sealed_logged_limited_and_expires(either: House):
+    """Nothing of it is in clear in the store; each download is an event; after the third, and after 14 days, none."""
+    await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
+    view = await ask(either, asks("access"))
+    await decide(either, view.request.id, "provided")
+    await carried_out(either, view.request.id)
+    (key,) = [key for key in either.objects.objects if key.startswith("packages/")]
+    assert b"consultations.json" not in bytes(either.objects.objects[key].body)
+    for _ in range(MAX_DOWNLOADS):
+        await package(either, view.request.id)
+    with pytest.raises(Refused, match="3 times"):
+        await package(either, view.request.id)
+    await either.vault.jobs.log_publisher.sequence()
+    kinds = await either.events()
+    assert (kinds.count("export.made"), kinds.count("export.read")) == (1, MAX_DOWNLOADS)
+    await either.vault.packages.delete_expired()
+    assert key in either.objects.objects
+    expire = person_packages.update().values(expires_at=ago(days=1))
+    await either.database.write(lambda tx: tx.connection.execute(expire) and None)
+    with pytest.raises(NotFound):
+        await package(either, view.request.id)
+    await either.vault.packages.delete_expired()
+    assert not [key for key in either.objects.objects if key.startswith("packages/")]
+
+
+async def test_the_next_erasure_finds_a_package(house: House):
+    """It holds a copy of what is to be erased."""
+    await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)
+    view = await ask(house, asks("access"))
+    await decide(house, view.request.id, "provided")
+    await carried_out(house, view.request.id)
+    erasure = await ask(house, asks(reference="ticket 2"))
+    await decide(house, erasure.request.id)
+    assert await carried_out(house, erasure.request.id) is RequestState.FULFILLED
+    with pytest.raises(NotFound):
+        await package(house, view.request.id)
+    assert not [key for key in house.objects.objects if key.startswith("packages/")]
+
+
+@pytest.mark.parametrize("size", [1, 7, 43, 44, 45, 1000, 100_000])
+def test_a_channel_is_taken_out_of_blocks_of_any_length(size: int):
+    """Blocks end within headers and samples."""
+    whole, taken = stereo(0.05), ChannelOf(1)
+    mono = b"".join(taken.take(whole[start : start + size]) for start in range(0, len(whole), size))
+    with wave.open(io.BytesIO(mono)) as file:
+        assert set(array("h", file.readframes(file.getnframes()))) == {CALLEE_MARK}
+        assert (file.getnchannels(), file.getnframes()) == (1, 400)

@@ -1,0 +1,102 @@
+"""Receipts: verified offline by the command's code and by the stand-alone script, refused after any change."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from examples import verify_receipt as script
+from tests.services.requests.people import (
+    OTHER,
+    PERSON,
+    ask,
+    asks,
+    carried_out,
+    decide,
+    receipt,
+    recorded,
+)
+from tests.services.requests.proving import closed, is_refused
+from tests.support.service_house import SIGNER, House
+from vault.domain.requests.receipt import commitment
+from vault.errors import NotFound, Tampered
+from vault.tlog.note import Signer
+from vault.tlog.receipt_file import verify_receipt
+
+
+async def test_a_receipt_without_a_leaf_or_of_another_log_is_refused(house: House):
+    """Each leaf is needed, none may be added, and a receipt that another key signed is another log's."""
+    file = await closed(house)
+    fields = json.loads(file)
+    for place in range(len(fields["leaves"])):
+        fewer = fields | {"leaves": [leaf for at, leaf in enumerate(fields["leaves"]) if at != place]}
+        assert is_refused(script.canonical(fewer) + b"\n")
+    twice = fields | {"leaves": [*fields["leaves"], fields["leaves"][0]]}
+    assert is_refused(script.canonical(twice) + b"\n")
+    other = Signer(name=SIGNER.name, secret=bytes(32)).verifier
+    with pytest.raises(Tampered, match="another verifier key"):
+        verify_receipt(file, verifier=other)
+
+
+async def test_case_30_the_salt_and_the_number_match_and_nothing_else_does(house: House):
+    """Who bears the receipt can show that it is about their number; the log matches no number."""
+    statement = json.loads(await closed(house))["statement"]
+    salt, commitments = bytes.fromhex(statement["subject"]["salt"]), statement["subject"]["commitments"]
+    assert commitments == [commitment(salt, PERSON)]
+    assert commitment(salt, OTHER) not in commitments
+    page = await house.database.read(
+        lambda tx: tx.events.page(house.account.id, recording_id=None, start=0, limit=1000)
+    )
+    log = b"".join(logged.leaf for logged in page)
+    assert not any(told.encode() in log for told in (statement["subject"]["salt"], *commitments))
+
+
+async def test_a_refusal_and_nothing_found_get_a_receipt_too(house: House):
+    """It names the provision of the refusal; where nothing was found, it says so."""
+    file = await closed(house, "kept_claims", reason="There is a lawsuit about this call.")
+    (recording,) = verify_receipt(file).statement["recordings"]
+    assert (recording["outcome"], recording["ground"]) == ("kept_claims", "GDPR art. 17(3)(e)")
+    assert recording["leaves"] == []
+    assert b"lawsuit" not in file
+    view = await ask(house, asks(reference="ticket 2", numbers=(("+33700000000", None),)))
+    await decide(house, view.request.id, "no_match", reason="Nothing has this number.")
+    await carried_out(house, view.request.id)
+    statement = verify_receipt(await receipt(house, view.request.id)).statement
+    assert (statement["outcome"], statement["recordings"], statement["calls"]) == ("fulfilled", [], {})
+
+
+async def test_case_27_every_version_and_marker_is_gone_and_counted(house: House):
+    """The receipt's numbers are those of listings before and after."""
+    recording_id = await recorded(house, "call-1")
+    await house.vault.jobs.write_manifests()
+    before = len([key for key in house.objects.objects if recording_id in key and not key.startswith("clos")])
+    view = await ask(house)
+    await decide(house, view.request.id)
+    await carried_out(house, view.request.id)
+    (one,) = verify_receipt(await receipt(house, view.request.id)).statement["recordings"]
+    assert one["object_versions"] == {"before": before, "left": 0}
+    assert before >= 2
+    assert not [key for key in house.objects.objects if recording_id in key and not key.startswith("clos")]
+
+
+async def test_a_request_has_no_receipt_before_it_is_closed(house: House):
+    """It is 404 until everything is done: nothing claims to be done before it was checked."""
+    await recorded(house, "call-1")
+    view = await ask(house)
+    await decide(house, view.request.id)
+    with pytest.raises(NotFound, match="not closed yet"):
+        await house.vault.receipts.read(house.account.id, view.request.id)
+    await house.vault.jobs.execute_requests()
+    assert not await house.vault.jobs.execute_requests()
+    with pytest.raises(NotFound, match="not closed yet"):
+        await house.vault.receipts.read(house.account.id, view.request.id)
+
+
+def test_the_script_needs_the_standard_library_and_cryptography_alone():
+    """It is copied to a machine without the vault."""
+    imported = {name for name, value in vars(script).items() if isinstance(value, ModuleType)}
+    assert imported == {"base64", "hashlib", "json", "sys"}
+    assert "vault" not in Path(script.__file__).read_text().partition('"""')[2].partition('"""')[2].replace(
+        "callvault", ""
+    )

@@ -1,0 +1,155 @@
+"""The search for a person: every spelling, every state, and nothing of anybody else."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.services.requests.people import (
+    ACTOR,
+    OTHER,
+    PERSON,
+    ago,
+    ask,
+    asks,
+    call,
+    decide,
+    recorded,
+)
+from tests.support.service_house import House
+from vault.domain.requests.request import Period, RequestState
+from vault.errors import Invalid, Refused
+
+
+async def found_ids(house: House, *numbers: tuple[str, str | None], **more: object) -> list[str]:
+    """Return the recordings and calls that a request for these numbers finds."""
+    view = await ask(house, asks(reference=str(numbers) + str(more), numbers=numbers, **more))
+    assert view.found is not None
+    return [*(one.id for one in view.found.recordings), *(one.call_ref for one in view.found.calls)]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        (PERSON, None),
+        ("0033 6 12 34 56 78", None),
+        ("06 12 34 56 78", "FR"),
+        ("tel:+33-6-12-34-56-78", None),
+        ("06.12.34.56.78", "FR"),
+    ],
+)
+async def test_case_33_a_number_in_any_spelling_finds_the_same(house: House, number):
+    """Whichever spelling the platform sent, whichever the person wrote."""
+    mine = [await recorded(house, "call-1"), await recorded(house, "call-2", caller="0033612345678")]
+    await recorded(house, "call-3", caller=OTHER)
+    await call(house, "call-4", caller=OTHER, callee=PERSON)
+    assert await found_ids(house, number) == [*mine, "call-4"]
+    assert await found_ids(house, number, ("+33 6 12 34 56 78", None)) == [*mine, "call-4"]
+
+
+async def test_case_33_recordings_in_every_state_are_found(house: House):
+    """In flight, quarantined, failed and available; an erased one is gone."""
+    available, erased = await recorded(house, "call-1"), await recorded(house, "call-2")
+    states = ("received", "quarantined", "failed", "refused")
+    others = []
+    for place, state in enumerate(states):
+        await call(house, f"other-{place}", at=ago(minutes=30 - place))
+        recording_id = (await house.announce(f"rec-{place}", call_ref=f"other-{place}")).recording_id
+        await house.set(recording_id, state=state)
+        others.append(recording_id)
+    await house.vault.recordings.erase(house.account.id, erased, actor=ACTOR)
+    view = await ask(house)
+    assert view.found is not None
+    assert [one.id for one in view.found.recordings] == [available, *others]
+    assert view.found.summary.by_state == {"available": 1} | dict.fromkeys(sorted(states), 1)
+
+
+async def test_an_agent_is_found_by_name(house: House):
+    """Agents are persons too, and links tell where they listened."""
+    recording_id = await recorded(house, "call-1", caller=OTHER, agent="Robin")
+    assert await found_ids(house, agents=("robin",)) == [recording_id]
+    assert await found_ids(house, agents=("Kim",)) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "field"),
+    [
+        (("not a number", None), "identities.0.value"),
+        (("0612345678", "DE"), None),
+    ],
+)
+async def test_a_number_that_is_none_is_refused_with_its_field(house: House, number, field):
+    """A national spelling is one of its region; what is no number anywhere is refused."""
+    if field is None:
+        assert await found_ids(house, number) == []
+        return
+    with pytest.raises(Invalid) as refused:
+        await ask(house, asks(numbers=(number,)))
+    assert refused.value.field == field
+    assert number[0] not in str(refused.value)
+
+
+async def test_case_34_a_gap_is_pointed_out_and_nothing_is_erased(house: House):
+    """Calls of 2019 to 2020 and of 2024 on: without a period or the account's word, the erasure is refused."""
+    for place, year in enumerate((2019, 2020, 2024)):
+        await call(house, f"call-{place}", at=datetime(year, 5, 4, tzinfo=UTC))
+    view = await ask(house)
+    assert view.found is not None
+    assert view.found.summary.by_year == {2019: 1, 2020: 1, 2024: 1}
+    assert [gap.until.year for gap in view.found.summary.gaps] == [2020, 2024]
+    with pytest.raises(Refused) as refused:
+        await decide(house, view.request.id)
+    assert refused.value.reasons == ("period_needed",)
+    assert (await house.vault.requests.read(house.account.id, view.request.id)).request.state is (
+        RequestState.REVIEW
+    )
+    since = Period(since=datetime(2024, 1, 1, tzinfo=UTC))
+    decided = await decide(house, view.request.id, period=since)
+    assert decided.found is not None
+    assert [one.call_ref for one in decided.found.calls] == ["call-2"]
+
+
+async def test_case_37_the_same_request_twice_is_one(house: House):
+    """While it is open; then it is a new one, marked as a repeat. Another content is another request."""
+    new = asks(received_at=ago(days=1))
+    first = await ask(house, new)
+    second, is_new = await house.vault.requests.receive(house.account.id, new, actor=ACTOR)
+    assert (second.request.id, is_new) == (first.request.id, False)
+    with pytest.raises(Refused) as other:
+        await ask(house, asks(received_at=new.received_at, numbers=((OTHER, None),)))
+    assert other.value.reasons == ("reference_in_use",)
+    await house.vault.requests.withdraw(house.account.id, first.request.id, actor=ACTOR)
+    third = await ask(house, new)
+    assert third.request.id != first.request.id
+    assert third.request.repeat_of == first.request.id
+    fourth = await ask(house, asks(reference="ticket 2", received_at=new.received_at))
+    assert fourth.request.repeat_of == third.request.id
+
+
+async def test_a_request_that_is_closed_or_decided_changes_no_more(house: House):
+    """Neither pauses nor a withdrawal nor a second decision."""
+    view = await ask(house)
+    await decide(house, view.request.id)
+    requests, names = house.vault.requests, (house.account.id, view.request.id)
+    for change in (
+        requests.withdraw(*names, actor=ACTOR),
+        requests.pause(*names, "fee", actor=ACTOR),
+        decide(house, view.request.id),
+    ):
+        with pytest.raises(Refused) as refused:
+            await change
+        assert refused.value.reasons == ("closed",)
+
+
+async def test_pauses_follow_each_other(house: House):
+    """A pause begins once and ends once."""
+    view = await ask(house, asks(verified=False))
+    assert view.request.state is RequestState.AWAITING_IDENTITY
+    requests, names = house.vault.requests, (house.account.id, view.request.id)
+    with pytest.raises(Refused, match="not paused"):
+        await requests.resume(*names, actor=ACTOR)
+    await requests.pause(*names, "identity", actor=ACTOR)
+    with pytest.raises(Refused, match="paused already"):
+        await requests.pause(*names, "fee", actor=ACTOR)
+    await requests.resume(*names, actor=ACTOR)
+    verified = await requests.verify(*names, "login", ago(minutes=1), actor=ACTOR)
+    assert verified.request.state is RequestState.REVIEW

@@ -1,0 +1,64 @@
+"""The command ``verify-receipt``: verify the receipt of a request offline, without the vault and without a secret."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vault.errors import Unavailable, VaultError
+from vault.tlog.note import Verifier, parse_verifier
+from vault.tlog.receipt_file import MAX_BYTES, verify_receipt
+
+
+def verify_receipt_file(
+    receipt: Annotated[Path, typer.Argument(help="The receipt, as JSON.")],
+    *,
+    key: Annotated[
+        str | None,
+        typer.Option(help="The log's verifier key, or a file with it, from a trusted source."),
+    ] = None,
+    number: Annotated[
+        str | None,
+        typer.Option(help="A telephone number in E.164: also check that the receipt is about it."),
+    ] = None,
+) -> None:
+    """Verify a receipt: every leaf, the proofs, the signature and the statement. Exits with 1 if one is wrong."""
+    found = verify_receipt(_read(receipt), verifier=None if key is None else _verifier(key))
+    statement = found.statement
+    typer.echo(f"request      {statement['request']}, {statement['kind']}, {statement['outcome']}")
+    typer.echo(f"answered     {statement['answered_at']}")
+    for recording in statement["recordings"]:
+        typer.echo(f"recording    {recording['id']}, {recording['outcome']}")
+    for code, count in statement["calls"].items():
+        typer.echo(f"calls        {count}, {code}")
+    if number is not None:
+        _check_number(statement["subject"], number)
+        typer.echo("number       the receipt is about it")
+    typer.echo(f"signed by    {found.verifier.write()}" + ("" if key else "  (named by the receipt itself)"))
+    typer.echo(f"The statement, {found.leaves} leaves, their proofs and the signature are right.")
+    if key is None:
+        typer.echo("Compare the key with one from a trusted source, or pass that one as --key.", err=True)
+
+
+def _check_number(subject: dict[str, object], number: str) -> None:
+    from vault.domain.requests.receipt import commitment
+
+    salt, commitments = subject["salt"], subject["commitments"]
+    if commitment(bytes.fromhex(str(salt)), number) not in list(commitments):  # type: ignore[call-overload]
+        raise VaultError("The receipt is not about this number.")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Unavailable(f"{path} could not be read.") from error
+
+
+def _verifier(key: str) -> Verifier:
+    """Parse the verifier key from the option's value or from the file that it names."""
+    with suppress(OSError, UnicodeDecodeError):
+        key = Path(key).read_text("utf-8")
+    return parse_verifier(key.strip())

@@ -1,0 +1,68 @@
+"""Build the services of holds, retention policies, and requests of people."""
+
+from typing import TypedDict
+
+from vault.composition_parts import Adapters, Parts
+from vault.services.requests.packages import Packages
+from vault.services.requests.receipts import Receipts
+from vault.services.requests.requests import Requests
+from vault.services.retention.hold_release import HoldReleases
+from vault.services.retention.holds import Holds
+from vault.services.retention.preview_policy import PreviewPolicy
+from vault.services.retention.recording_retention import ShowRetention
+from vault.services.retention.retention_policy import RetentionSettings
+from vault.tracing import traced
+
+
+class Rights(TypedDict):
+    """The services by their names in ``Vault``."""
+
+    holds: Holds
+    hold_releases: HoldReleases
+    retention: RetentionSettings
+    preview_retention: PreviewPolicy
+    show_retention: ShowRetention
+    requests: Requests
+    receipts: Receipts
+    packages: Packages
+
+
+def build_rights(adapters: Adapters, parts: Parts) -> Rights:
+    """Build the services."""
+    database, data_keys = parts.database, parts.data_keys
+    return {
+        "holds": traced(Holds)(
+            database=database, admission=parts.admission, data_keys=data_keys, clock=adapters.clock
+        ),
+        "hold_releases": traced(HoldReleases)(database=database, data_keys=data_keys),
+        "retention": traced(RetentionSettings)(database=database, data_keys=data_keys),
+        "preview_retention": traced(PreviewPolicy)(database=database, compute=parts.compute_terms),
+        "show_retention": traced(ShowRetention)(
+            database=database, data_keys=data_keys, compute=parts.compute_terms
+        ),
+        "requests": _requests(adapters, parts),
+        "receipts": _receipts(adapters, parts),
+        "packages": _packages(adapters, parts),
+    }
+
+
+def _requests(adapters: Adapters, parts: Parts) -> Requests:
+    return traced(Requests)(
+        database=parts.database,
+        sealed=parts.sealed_requests,
+        find=parts.find_person,
+        speaker=parts.find_speaker,
+        clock=adapters.clock,
+    )
+
+
+def _packages(adapters: Adapters, parts: Parts) -> Packages:
+    return traced(Packages)(
+        database=parts.database, ring=adapters.ring, objects=adapters.objects, clock=adapters.clock
+    )
+
+
+def _receipts(adapters: Adapters, parts: Parts) -> Receipts:
+    return traced(Receipts)(
+        database=parts.database, ring=adapters.ring, anchor=parts.anchor, signer=adapters.signer
+    )

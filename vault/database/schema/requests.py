@@ -1,0 +1,70 @@
+"""The tables of requests of people. What a person wrote is sealed; numbers are found by keyed hashes."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, text
+
+from vault.database.schema.core import Moment, metadata
+
+_OPEN = text("closed_at IS NULL")
+person_requests = Table(
+    "person_requests",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("regime", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("due_at", Moment),
+    Column("closed_at", Moment),
+    # When the retention of the request itself ends: then everything sealed, and its terms, are deleted.
+    Column("forget_at", Moment),
+    # Keyed hash of the caller's reference; NULL once it is forgotten.
+    Column("reference_term", LargeBinary),
+    Column("repeat_of", String),
+    Column("revision", Integer, nullable=False),
+    Column("sealed_personal", LargeBinary),
+    Column("key_version", Integer),
+    # The canonical JSON of the receipt, and the id of the event whose leaf has its digest.
+    Column("sealed_receipt", LargeBinary),
+    Column("receipt_key_version", Integer),
+    Column("receipt_event", String),
+    Column("receipt_log_size", BigInteger),
+    Index("ix_person_requests_account", "account_id", "created_at", "id"),
+    Index("ix_person_requests_reference", "account_id", "reference_term"),
+    Index("ix_person_requests_open", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_person_requests_forget_at", "forget_at"),
+)
+
+person_request_terms = Table(
+    "person_request_terms",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("term", LargeBinary, primary_key=True),
+    Column("request_id", String, primary_key=True),
+    Index("ix_person_request_terms_request", "request_id"),
+)
+
+# Recordings that are restricted because a person asked for it: before the restriction is lifted, the person is told.
+person_restrictions = Table(
+    "person_restrictions",
+    metadata,
+    Column("recording_id", String, primary_key=True),
+    Column("request_id", String, nullable=False),
+)
+
+# The answers to requests for access: one sealed object each, under a key of its own.
+person_packages = Table(
+    "person_packages",
+    metadata,
+    Column("request_id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Column("location", String, nullable=False, index=True),
+    Column("header", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("downloads", Integer, nullable=False),
+)

@@ -1,0 +1,82 @@
+"""Packages: the sealed answers to requests for access. Each expires, and is found by the next erasure."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import delete, select, update
+
+from vault.database.schema.requests import person_packages, person_request_terms
+from vault.database.stores.current_key_check import refuse_retired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A package, whose key the account key wraps."""
+
+    request_id: str
+    account_id: str
+    wrapped_key: bytes = field(repr=False)
+    key_version: int
+    location: str
+    header: bytes = field(repr=False)
+    #: Plaintext bytes.
+    size: int
+    made_at: datetime
+    expires_at: datetime
+    downloads: int = 0
+
+
+class PackageRows:
+    """Packages as rows. Deleting the row deletes the key."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def add(self, package: Package) -> None:
+        """Insert a package. Raises KeyRetired."""
+        refuse_retired(self._db, package.account_id, package.key_version)
+        values = {name: getattr(package, name) for name in Package.__slots__}
+        self._db.execute(person_packages.insert().values(values))
+
+    def get(self, account_id: str, request_id: str) -> Package | None:
+        """Return the package of a request."""
+        c = person_packages.c
+        return self._first((c.request_id == request_id) & (c.account_id == account_id))
+
+    def count_download(self, package: Package) -> bool:
+        """Count a download; False if another one was counted meanwhile, or the package is gone."""
+        c = person_packages.c
+        mine = (c.request_id == package.request_id) & (c.downloads == package.downloads)
+        return (
+            self._db.execute(update(person_packages).where(mine).values(downloads=c.downloads + 1)).rowcount
+            == 1
+        )
+
+    def expired(self, now: datetime, *, limit: int) -> Sequence[Package]:
+        """Return packages that have expired."""
+        query = select(person_packages).where(person_packages.c.expires_at <= now).limit(limit)
+        return [Package(**row) for row in self._db.execute(query).mappings()]
+
+    def of_person(self, account_id: str, terms: Collection[bytes]) -> Sequence[Package]:
+        """Return the packages about a person, by the keyed hashes of their requests."""
+        t = person_request_terms.c
+        named = select(t.request_id).where(t.account_id == account_id, t.term.in_(terms))
+        query = select(person_packages).where(person_packages.c.request_id.in_(named))
+        return [Package(**row) for row in self._db.execute(query).mappings()]
+
+    def names(self, location: str) -> bool:
+        """Return whether a package has this location."""
+        query = select(person_packages.c.request_id).where(person_packages.c.location == location)
+        return self._db.execute(query).first() is not None
+
+    def delete(self, request_id: str) -> bool:
+        """Delete a package, and with it its key; False if it was deleted before."""
+        mine = delete(person_packages).where(person_packages.c.request_id == request_id)
+        return self._db.execute(mine).rowcount == 1
+
+    def _first(self, wanted: object) -> Package | None:
+        row = self._db.execute(select(person_packages).where(wanted)).mappings().first()  # type: ignore[arg-type]
+        return None if row is None else Package(**row)

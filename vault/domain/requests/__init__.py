@@ -1,0 +1,1 @@
+"""Requests of people about their data: kinds, states, deadlines, decisions and receipts."""

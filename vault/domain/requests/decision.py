@@ -1,0 +1,113 @@
+"""Decisions on requests: the codes that each kind of request allows, what they do, and how a request ends."""
+
+from collections.abc import Collection, Mapping
+from typing import Final, Literal, get_args
+
+from vault.domain.requests.request import ERASING, Kind, RequestState, Ruling, Verdict
+from vault.errors import Invalid, Refused
+
+#: What is done to a recording or a call.
+Effect = Literal["erase", "restrict", "provide", "note", "nothing"]
+Code = Literal[
+    "erased", "restricted", "provided", "provided_whole", "noted", "pending_hold", "kept_legal_obligation",
+    "kept_claims", "kept_expression", "kept_grounds", "third_party", "no_match", "not_yours", "not_verified",
+    "unfounded", "excessive", "no_right",
+]  # fmt: skip
+CODES: Final[tuple[Code, ...]] = get_args(Code)
+#: Codes that grant the request.
+_GRANTS: Final[Mapping[Code, Effect]] = {
+    "erased": "erase",
+    "restricted": "restrict",
+    "provided": "provide",
+    "provided_whole": "provide",
+    "noted": "note",
+}
+#: Where the recording is kept nevertheless, it is restricted if the person asked for its erasure, so that only the
+#: duty uses it.
+_KEPT: Final[frozenset[Code]] = frozenset({"pending_hold", "kept_legal_obligation", "kept_claims"})
+#: The channel of the person alone, or the whole recording: where the voices are on one channel, only a person can tell
+#: whether a copy harms the rights of the others (GDPR article 15(4)).
+_PROVIDED: Final[frozenset[Code]] = frozenset({"provided", "provided_whole"})
+#: The code that grants each kind. An objection is granted by a restriction, and its numbers are entered as objections.
+GRANTING: Final[Mapping[Kind, frozenset[Code]]] = {
+    "access": _PROVIDED,
+    "portability": _PROVIDED,
+    "erasure": frozenset({"erased"}),
+    "restriction": frozenset({"restricted"}),
+    "objection": frozenset({"restricted", "erased"}),
+    "rectification": frozenset({"noted"}),
+    "post_mortem": _PROVIDED | {"erased", "restricted", "noted"},
+}
+#: The provision that each refusal rests on, for the words of an answer; GDPR unless the regime says otherwise.
+GROUNDS: Final[Mapping[Code, str]] = {
+    "pending_hold": "GDPR art. 17(3)(e)",
+    "kept_legal_obligation": "GDPR art. 17(3)(b)",
+    "kept_claims": "GDPR art. 17(3)(e)",
+    "kept_expression": "GDPR art. 17(3)(a)",
+    "kept_grounds": "GDPR art. 21(1)",
+    "third_party": "GDPR art. 15(4)",
+    "not_verified": "GDPR art. 12(6)",
+    "unfounded": "GDPR art. 12(5)",
+    "excessive": "GDPR art. 12(5)",
+    "no_right": "GDPR art. 12(4)",
+}
+
+
+def effect_of(kind: Kind, verdict: Verdict) -> Effect:
+    """Return what a verdict does to a recording of a request of this kind."""
+    code = read_code(verdict.code)
+    if code in _KEPT and "erased" in GRANTING[kind]:
+        return "restrict"
+    return _GRANTS.get(code, "nothing")
+
+
+def read_code(text: str) -> Code:
+    """Return a code. Raises Invalid for an unknown one."""
+    for code in CODES:
+        if text == code:
+            return code
+    raise Invalid(f"code must be one of: {', '.join(CODES)}.", field="code")
+
+
+def check_ruling(kind: Kind, ruling: Ruling) -> None:
+    """Raise Invalid unless the codes fit the kind, a refusal has a reason, and a legal obligation names its statute."""
+    for verdict in (ruling.default, *ruling.verdicts.values()):
+        code = read_code(verdict.code)
+        if code in _GRANTS and code not in GRANTING[kind]:
+            allowed = ", ".join(sorted(GRANTING[kind]))
+            raise Invalid(f"A request of the kind {kind} is granted by: {allowed}.", field="code")
+        if code == "kept_legal_obligation" and not verdict.statute:
+            raise Invalid("statute must name the law that obliges you to keep it.", field="statute")
+    unknown = set(ruling.verdicts) - {*ruling.recordings, *ruling.calls}
+    if unknown:
+        raise Invalid("verdicts name a recording or call that the search did not find.", field="verdicts")
+    if ruling.reason is None and any(
+        read_code(verdict.code) not in _GRANTS for verdict in (ruling.default, *ruling.verdicts.values())
+    ):
+        raise Invalid(
+            "reason is required where something is refused: the person must be told it.", field="reason"
+        )
+
+
+def check_certainty(kind: Kind, state: RequestState, ruling: Ruling, *, is_one_holder: bool) -> None:
+    """Raise Refused for a decision that could give away, or destroy, the data of somebody else.
+
+    ``is_one_holder``: whether nobody else held the numbers in the time that the search covers.
+    """
+    effects = {effect_of(kind, verdict) for verdict in (ruling.default, *ruling.verdicts.values())}
+    if state is RequestState.AWAITING_IDENTITY and effects & {"erase", "provide"}:
+        raise Refused("Record who verified the person first: POST verification.", reasons=("not_verified",))
+    if kind in ERASING and "erase" in effects and not is_one_holder:
+        text = (
+            "Between two of the calls found lie more than 45 days, so the number may have had another holder: send "
+            "period, or confirm with whole_time that it was this person's for the whole time."
+        )
+        raise Refused(text, reasons=("period_needed",))
+
+
+def outcome_of(kind: Kind, codes: Collection[str]) -> RequestState:
+    """Return the final state of a request, by what was done with everything that was found."""
+    granted = {read_code(code) in GRANTING[kind] for code in codes if code != "no_match"}
+    if granted == {True, False}:
+        return RequestState.PARTLY_FULFILLED
+    return RequestState.DENIED if granted == {False} else RequestState.FULFILLED

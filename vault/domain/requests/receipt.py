@@ -1,0 +1,133 @@
+"""The statement of a receipt: what was done with everything that a request concerns, what was checked, what stays."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from vault.domain.requests.decision import GROUNDS, read_code
+from vault.domain.requests.request import Request, Verdict
+from vault.rfc3339 import write_rfc3339
+
+ProviderCopy = Literal["deleted", "not_deletable", "none", "not_asked"]
+#: What an erasure leaves, with the reason of each.
+STAYS: Final[Mapping[str, str]] = {
+    "tombstone": "the recording's id, times and platform references, so that a repeated delivery is not stored again",
+    "access_events": "the entries of the access log, which hold ids and codes, and names sealed under the account key",
+    "consent_refusals": "refusals of consent, sealed: they also apply to recordings of the call that arrive later",
+    "objections": "entries of the list of numbers that must not be recorded, sealed, because the person asked for them",
+    "request": "this request and this receipt, sealed, until the retention of requests ends",
+    "database_backups": "backups of the database that the operator made; they hold no key that opens the audio "
+    "without the keys of the account",
+}
+#: What the vault cannot know.
+NOT_KNOWN: Final = (
+    "copies that the platform, a listener or another recipient made outside the vault",
+    "deleted blocks on storage media, which hold encrypted data without its key",
+)
+_METHOD: Final = (
+    "The key of each recording, 256 bits and unique to it, was deleted with every wrapped copy of it: in the database "
+    "row and in every version of the manifest. The audio was never stored in clear. Then every version of every object "
+    "was deleted."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeafName:
+    """A leaf of the log that shows a part of what was done."""
+
+    type: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingOutcome:
+    """What was done with one recording."""
+
+    id: str
+    verdict: Verdict
+    header_sha256: str | None = None
+    #: Versions of its objects when its erasure began, and those that a listing still showed afterwards.
+    versions_before: int | None = None
+    versions_left: int | None = None
+    provider_copy: ProviderCopy
+    leaves: Sequence[LeafName] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOutcome:
+    """How many calls without a recording had one verdict."""
+
+    code: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The check after an erasure."""
+
+    at: datetime
+    release: str
+
+
+def statement(
+    request: Request,
+    *,
+    log: str,
+    salt: bytes,
+    recordings: Sequence[RecordingOutcome],
+    calls: Sequence[CallOutcome],
+    checked: Checked,
+) -> dict[str, Any]:
+    """Return the statement of a closed request, whose canonical JSON is digested.
+
+    ``salt`` is only in the receipt: whoever bears it can show that a number is theirs, and the log tells nobody.
+    """
+    numbers = () if request.personal is None else request.personal.numbers
+    is_erased = any(outcome.verdict.code == "erased" for outcome in recordings) or any(
+        outcome.code == "erased" for outcome in calls
+    )
+    return {
+        "v": 1,
+        "log": log,
+        "account": request.account_id,
+        "request": request.id,
+        "kind": request.kind,
+        "regime": request.regime,
+        "received_at": write_rfc3339(request.received_at),
+        "answered_at": write_rfc3339(checked.at),
+        "outcome": str(request.state),
+        "subject": {
+            "salt": salt.hex(),
+            "commitments": sorted(commitment(salt, number) for number in numbers),
+        },
+        "recordings": [_recording(outcome) for outcome in recordings],
+        "calls": {outcome.code: outcome.calls for outcome in calls},
+        "method": _METHOD if is_erased else None,
+        "checked": {"at": write_rfc3339(checked.at), "release": checked.release},
+        "stays": STAYS if is_erased else {"request": STAYS["request"]},
+        "not_known": list(NOT_KNOWN),
+        "search_does_not_cover": "see not_searchable of the request",
+    }
+
+
+def commitment(salt: bytes, number: str) -> str:
+    """Return SHA-256(salt || number in E.164), in hexadecimal."""
+    return hashlib.sha256(salt + number.encode()).hexdigest()
+
+
+def _recording(outcome: RecordingOutcome) -> dict[str, Any]:
+    verdict = outcome.verdict
+    code = read_code(verdict.code)
+    return {
+        "id": outcome.id,
+        "outcome": code,
+        "ground": GROUNDS.get(code),
+        "statute": verdict.statute,
+        "until": None if verdict.until is None else write_rfc3339(verdict.until),
+        "header_sha256": outcome.header_sha256,
+        "object_versions": {"before": outcome.versions_before, "left": outcome.versions_left},
+        "provider_copy": outcome.provider_copy,
+        "leaves": [{"type": leaf.type, "index": leaf.index} for leaf in outcome.leaves],
+    }

@@ -1,0 +1,53 @@
+"""Erase what is stored of a call: its recordings, as ``lifecycle.erase`` does, and its facts."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from vault.database.stores.call_facts import CallFactRow
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import GONE, Recording
+from vault.domain.retention.judge import Wish
+from vault.errors import Held
+from vault.services.lifecycle import lifecycle
+
+
+def forbid_held(
+    tx: Transaction,
+    account_id: str,
+    call_ref: str,
+    facts: Collection[CallFactRow],
+    recordings: Collection[Recording],
+) -> None:
+    """Raise Held if a hold covers the call, whether it has recordings or facts alone. The caller holds both locks."""
+    now, told = tx.now(), [row.started_at or row.at for row in facts]
+    starts = [*told, *(row.call_started_at or row.received_at for row in recordings)]
+    if held := tx.holds.covering_call(account_id, call_ref, min(starts, default=now), now):
+        raise Held([hold.id for hold in held])
+
+
+def erase_recordings(
+    tx: Transaction,
+    account_id: str,
+    recordings: Collection[Recording],
+    *,
+    actor: str,
+    at: datetime,
+    wish: Wish = "deletion",
+) -> bool:
+    """Erase those recordings of a call that are not; return whether there were any. The caller holds both locks.
+
+    Raises Held, and Refused before the end of a minimum that stops this ``wish``.
+    """
+    left = [recording for recording in recordings if recording.state not in GONE]
+    for recording in left:
+        lifecycle.erase(tx, account_id, recording.id, actor=actor, at=at, wish=wish)
+    return bool(left)
+
+
+def forget_facts(tx: Transaction, account_id: str, call_ref: str, *, actor: str, at: datetime) -> None:
+    """Delete the facts of a call, with its event, which closes it. The caller holds the account's and its lock."""
+    tx.call_facts.forget_call(account_id, call_ref)
+    tx.events.append(
+        AccessEvent(type="call.erased", at=at, account_id=account_id, actor=actor, subject=call_ref)
+    )

@@ -1,0 +1,120 @@
+"""Restrict a recording, which is kept then and cannot be played, or lift its restriction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import GONE, Recording
+from vault.errors import Invalid, NotFound, RecordingErased
+from vault.ports.clock import Clock
+from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, settled
+from vault.services.shared.encrypted_fields import OpenedRecording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictRecording:
+    """Restrict recordings and lift restrictions, with an event and an entry in the evidence for each."""
+
+    database: Database
+    chain: EvidenceChain
+    clock: Clock
+
+    async def __call__(
+        self,
+        account_id: str,
+        recording_id: str,
+        *,
+        restricted: bool,
+        reason: str | None,
+        actor: str,
+        request_id: str | None = None,
+        told_at: datetime | None = None,
+    ) -> None:
+        """Restrict a recording or lift its restriction. Open playback sessions get no more audio of a restricted one.
+
+        Setting the current value changes nothing. ``request_id``: the request of a person that it is restricted for;
+        such a restriction is lifted only after the person was told, at ``told_at`` (GDPR article 18(3)).
+
+        Raises NotFound, RecordingErased, and Invalid without ``told_at`` where it is needed.
+        """
+        if told_at is not None and told_at > self.clock():
+            raise Invalid("told_at must not be in the future: tell the person first.", field="told_at")
+        while True:
+            recording = await self.database.read(lambda tx: existing(tx, account_id, recording_id))
+            opened = await self.chain.of_call(account_id, recording.call_ref)
+            change = partial(
+                self._change, account_id=account_id, recording_id=recording_id, restricted=restricted,
+                opened=opened, entry={"by": actor, "restricted": restricted, "reason": reason}, actor=actor,
+                request_id=request_id, told_at=told_at,
+            )  # fmt: skip
+            if await self.database.write(change):
+                return
+
+    def _change(
+        self,
+        tx: Transaction,
+        *,
+        account_id: str,
+        recording_id: str,
+        restricted: bool,
+        opened: Mapping[str, OpenedRecording],
+        entry: dict[str, object],
+        actor: str,
+        request_id: str | None,
+        told_at: datetime | None,
+    ) -> bool:
+        tx.lock_account(account_id)
+        tx.lock_call(account_id, existing(tx, account_id, recording_id).call_ref)
+        # Read again under the lock, so that no erasure can run concurrently.
+        recording = existing(tx, account_id, recording_id)
+        if settled(tx, account_id, recording.call_ref, opened) is None:
+            return False
+        _note_request(tx, recording_id, restricted=restricted, request_id=request_id, told_at=told_at)
+        if recording.restricted == restricted:
+            if restricted:
+                tx.closing.recall(account_id, "recording.restricted", recording_id)
+            return True
+        tx.recordings.restrict(recording_id, restricted=restricted)
+        if recording.state in SETTLED:
+            append(tx, opened[recording_id], "restriction", entry, at=self.clock())
+        tx.events.append(
+            AccessEvent(
+                type="recording.restricted" if restricted else "recording.unrestricted",
+                at=tx.now(),
+                account_id=account_id,
+                actor=actor,
+                recording_id=recording_id,
+            )
+        )
+        return True
+
+
+def _note_request(
+    tx: Transaction, recording_id: str, *, restricted: bool, request_id: str | None, told_at: datetime | None
+) -> None:
+    """Note for which request a recording is restricted; raise Invalid if the person must be told before it is not."""
+    if restricted:
+        if request_id is not None:
+            tx.requests.note_restriction(recording_id, request_id)
+        return
+    wanted = tx.requests.restricts(recording_id)
+    if wanted is None:
+        return
+    if told_at is None:
+        text = f"told_at must say when the person was told: the recording is restricted for the request {wanted}."
+        raise Invalid(text, field="told_at")
+    tx.requests.end_restriction(recording_id)
+
+
+def existing(tx: Transaction, account_id: str, recording_id: str) -> Recording:
+    """Return a recording that is not erased. Raises NotFound, RecordingErased."""
+    recording = tx.recordings.get(account_id, recording_id)
+    if recording is None:
+        raise NotFound("There is no such recording.")
+    if recording.state in GONE:
+        raise RecordingErased("The recording was erased.")
+    return recording

@@ -1,0 +1,1 @@
+"""Requests of people about their data: received, decided, carried out, and answered with a receipt."""

@@ -1,0 +1,257 @@
+"""Carry out the decisions on requests. The state of the rows is the progress: a crash only causes a repetition."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from vault.database.interface import Database
+from vault.database.signals import Work
+from vault.database.stores.requests import FoundRecording, RequestRow
+from vault.database.transaction import Transaction
+from vault.domain.recordings.recording import GONE
+from vault.domain.requests.decision import effect_of
+from vault.domain.requests.request import Request, Ruling, Verdict
+from vault.domain.stored.closing_acts import is_no
+from vault.errors import RecordingErased, Refused, VaultError
+from vault.ports.objects import ObjectStore
+from vault.services.admission.admission import Admission
+from vault.services.consent.enter_objection import ObjectionList
+from vault.services.lifecycle.await_erasure import await_erasure
+from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
+from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, open_entry
+from vault.services.lifecycle.restrict_recording import RestrictRecording
+from vault.services.requests.find_person import FindPerson, FoundPerson
+from vault.services.requests.make_package import MakePackage
+from vault.services.requests.make_receipt import MakeReceipt
+from vault.services.requests.packages import delete_package
+from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
+from vault.services.shared.encrypted_fields import OpenedRecording
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+_BATCH_SIZE: Final = 20
+#: Seconds until a request is looked at again that waits for an object, a provider or the log.
+_POLL_INTERVAL: Final = timedelta(seconds=1)
+#: Requests whose content is deleted per step.
+_FORGET_BATCH_SIZE: Final = 500
+#: The verdict where a guard forbids an erasure, by the guard's reason.
+_KEPT_BY_GUARD: Final[Mapping[str, str]] = {
+    "held": "pending_hold",
+    "minimum_legal": "kept_legal_obligation",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteRequests:
+    """Erase and restrict what was decided, then close the request with its receipt."""
+
+    database: Database
+    sealed: SealedRequests
+    find: FindPerson
+    admission: Admission
+    chain: EvidenceChain
+    restriction: RestrictRecording
+    objection_list: ObjectionList
+    make_package: MakePackage
+    receipts: MakeReceipt
+    objects: ObjectStore
+
+    async def any_due(self) -> bool:
+        """Return whether a decision is to be carried out. While one is, it is polled: its rest may only wait."""
+
+        def read(tx: Transaction) -> bool:
+            due = bool(tx.requests.executing(limit=1))
+            if due:
+                tx.wake(Work.REQUESTS, after=_POLL_INTERVAL)
+            return due
+
+        return await self.database.read(read)
+
+    async def __call__(self) -> bool:
+        """Work on some requests; False if all of them can only wait."""
+        rows = await self.database.read(lambda tx: tx.requests.executing(limit=_BATCH_SIZE))
+        worked = [await self._try(row) for row in rows]
+        return any(worked)
+
+    async def forget(self) -> None:
+        """Delete the content of requests whose own retention has ended."""
+        while await self.database.write(lambda tx: tx.requests.forget(tx.now(), limit=_FORGET_BATCH_SIZE)):
+            pass
+
+    async def _try(self, row: RequestRow) -> bool:
+        """Work on one request; what is unavailable for it does not stop the others."""
+        try:
+            return await self._work_on(await self.sealed.open(row))
+        except VaultError as error:
+            _LOG.warning("request.put_off", account_id=row.request.account_id, reason=type(error).__name__)
+            return False
+
+    async def _work_on(self, request: Request) -> bool:
+        ruling = ruling_of(request)
+        found = await self.find(request.account_id, personal_of(request))
+        request = await self._note(request, found)
+        if await self._erase(request, found) or await self._restrict(request, found):
+            return True
+        await self._add_statement(request, found)
+        if request.kind == "objection" and effect_of(request.kind, ruling.default) != "nothing":
+            await self._object(request)
+        await self.make_package(request)
+        return await self.receipts.close_if_done(request)
+
+    async def _note(self, request: Request, found: FoundPerson) -> Request:
+        """Write down, before anything is erased, what a receipt cannot read afterwards."""
+        ruling = ruling_of(request)
+        recordings = dict.fromkeys([*ruling.recordings, *(one.id for one in found.recordings)])
+        calls = dict.fromkeys([*ruling.calls, *(one.call_ref for one in found.calls)])
+        traces = dict(ruling.traces)
+        for one in found.recordings:
+            if effect_of(request.kind, ruling.verdict_on(one.id)) == "erase" and one.id not in traces:
+                traces[one.id] = await self.receipts.trace(request.account_id, one.id)
+        noted = replace(ruling, recordings=tuple(recordings), calls=tuple(calls), traces=traces)
+        return request if noted == ruling else await self._save(request, noted)
+
+    async def _save(self, request: Request, ruling: Ruling) -> Request:
+        changed = replace(request, personal=replace(personal_of(request), ruling=ruling))
+        return await self.sealed.change(changed, None, actor=ruling.by, at=ruling.at)
+
+    async def _erase(self, request: Request, found: FoundPerson) -> bool:
+        """Erase call by call; return whether anything was done."""
+        ruling = ruling_of(request)
+        by_call: dict[str, list[str]] = {
+            one.call_ref: []
+            for one in found.calls
+            if effect_of(request.kind, ruling.verdict_on(one.call_ref)) == "erase"
+        }
+        for one in found.recordings:
+            if effect_of(request.kind, ruling.verdict_on(one.id)) == "erase":
+                by_call.setdefault(one.call_ref, []).append(one.id)
+        for call_ref, recording_ids in by_call.items():
+            try:
+                await self._erase_of_call(request, call_ref, recording_ids)
+            except Refused:
+                # Perhaps only some of the call's recordings are kept.
+                for each in [[one] for one in recording_ids] or [[]]:
+                    request = await self._erase_or_keep(request, call_ref, each)
+        await self._delete_packages(request)
+        if by_call:
+            # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
+            await self.database.scrub()
+        return bool(by_call)
+
+    async def _erase_or_keep(self, request: Request, call_ref: str, recording_ids: Sequence[str]) -> Request:
+        try:
+            await self._erase_of_call(request, call_ref, recording_ids)
+        except Refused as error:
+            return await self._keep(request, call_ref, recording_ids, error)
+        return request
+
+    async def _delete_packages(self, request: Request) -> None:
+        """Delete the packages that an earlier request of the person got: an erasure finds them too."""
+        ruling = ruling_of(request)
+        if effect_of(request.kind, ruling.default) != "erase":
+            return
+        terms = await self.find.terms(request.account_id, personal_of(request))
+        for package in await self.database.read(
+            lambda tx: tx.packages.of_person(request.account_id, terms.calls)
+        ):
+            await delete_package(self.database, self.objects, package, actor=ruling.by)
+
+    async def _erase_of_call(self, request: Request, call_ref: str, recording_ids: Sequence[str]) -> None:
+        """Erase recordings of one call in one transaction, and its facts if no recording is left."""
+        account_id, ruling = request.account_id, ruling_of(request)
+        known = await self.admission.load_call(account_id, call_ref)
+        # A refusal must also apply to recordings of the call that arrive later.
+        forgettable = [event.id for event in known.events if not is_no(f"_{event.answer}")]
+
+        def erase(tx: Transaction) -> None:
+            tx.lock_account(account_id)
+            tx.lock_call(account_id, call_ref)
+            now = tx.now()
+            recordings = tx.recordings.of_call(account_id, call_ref)
+            mine = [one for one in recordings if one.id in recording_ids]
+            forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
+            erase_recordings(tx, account_id, mine, actor=ruling.by, at=now, wish="request")
+            for one in mine:
+                tx.sources.request_deletion(one.id)
+                tx.closing.recall(account_id, "recording.erasing", one.id)
+            if all(one.state in GONE for one in tx.recordings.of_call(account_id, call_ref)):
+                forget_facts(tx, account_id, call_ref, actor=ruling.by, at=now)
+                tx.consents.forget(account_id, forgettable)
+
+        await self.database.write(erase)
+
+    async def _keep(
+        self, request: Request, call_ref: str, recording_ids: Sequence[str], error: Refused
+    ) -> Request:
+        """Note that guards forbid to erase these recordings now: then they are restricted.
+
+        What a hold keeps is erased when nothing stops that any more, without another decision.
+        """
+        code = next((_KEPT_BY_GUARD[reason] for reason in error.reasons if reason in _KEPT_BY_GUARD), None)
+        if code is None:
+            raise error
+        ruling, account_id = ruling_of(request), request.account_id
+
+        def wait(tx: Transaction) -> None:
+            tx.lock_account(account_id)
+            tx.lock_call(account_id, call_ref)
+            for one in tx.recordings.of_call(account_id, call_ref):
+                if one.id in recording_ids and one.state not in GONE:
+                    await_erasure(tx, one, cause="request", actor=ruling.by, at=tx.now())
+
+        if code == "pending_hold":
+            await self.database.write(wait)
+        kept = dict.fromkeys(recording_ids or [call_ref], Verdict(code=code))
+        return await self._save(request, replace(ruling, verdicts={**ruling.verdicts, **kept}))
+
+    async def _restrict(self, request: Request, found: FoundPerson) -> bool:
+        ruling = ruling_of(request)
+        to_restrict = [one for one in found.recordings if _is_to_restrict(request, one)]
+        for one in to_restrict:
+            with suppress(RecordingErased):
+                await self.restriction(
+                    request.account_id,
+                    one.id,
+                    restricted=True,
+                    reason=f"request {request.id}",
+                    actor=ruling.by,
+                    request_id=request.id,
+                )
+        return bool(to_restrict)
+
+    async def _add_statement(self, request: Request, found: FoundPerson) -> None:
+        """Add the person's statement to the evidence of recordings, which are not edited: once to each."""
+        ruling = ruling_of(request)
+        content = {"by": ruling.by, "request": request.id, "statement": personal_of(request).wish}
+        for one in found.recordings:
+            if effect_of(request.kind, ruling.verdict_on(one.id)) != "note" or one.state not in SETTLED:
+                continue
+            opened = (await self.chain.of_call(request.account_id, one.call_ref)).get(one.id)
+            if opened is not None:
+                await self.database.write(lambda tx, opened=opened: _add_once(tx, opened, content))  # type: ignore[misc]
+
+    async def _object(self, request: Request) -> None:
+        ruling = ruling_of(request)
+        for number in personal_of(request).numbers:
+            await self.objection_list.enter(
+                request.account_id, number, reason=f"request {request.id}", actor=ruling.by
+            )
+
+
+def _add_once(tx: Transaction, opened: OpenedRecording, content: Mapping[str, Any]) -> None:
+    recording = opened.recording
+    tx.lock_account(recording.account_id)
+    tx.lock_call(recording.account_id, recording.call_ref)
+    current = tx.recordings.get(recording.account_id, recording.id)
+    if current is None or current.state not in SETTLED:
+        return
+    entries = [open_entry(opened, row).content for row in tx.evidence.of_recording(recording.id)]
+    if all(entry.get("request") != content["request"] for entry in entries):
+        append(tx, opened, "rectification", content, at=tx.now())
+
+
+def _is_to_restrict(request: Request, found: FoundRecording) -> bool:
+    ruling = ruling_of(request)
+    return not found.restricted and effect_of(request.kind, ruling.verdict_on(found.id)) == "restrict"

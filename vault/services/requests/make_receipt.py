@@ -1,0 +1,186 @@
+"""Close a request whose decision is carried out: check what is left, write the receipt, and log its digest."""
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.stores.requests import SealedReceipt
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import Recording, State
+from vault.domain.requests.decision import effect_of, outcome_of
+from vault.domain.requests.receipt import (
+    CallOutcome,
+    Checked,
+    LeafName,
+    ProviderCopy,
+    RecordingOutcome,
+    statement,
+)
+from vault.domain.requests.request import Request, Trace
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.manifest import location_of
+from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.objects import ObjectStore
+from vault.sealing.message import seal
+from vault.services.ingest.store_attempt import objects_of
+from vault.services.requests.sealed_requests import append_event, ruling_of, sealed_row
+from vault.services.shared.retry_on_rotation import retry_if_rotated
+from vault.tlog.note import Signer
+from vault.tlog.receipt_file import write_canonical
+from vault.version import VERSION
+
+#: How long a closed request keeps its content: above the two years of the CCPA regulations, § 7101.
+RETENTION: Final = timedelta(days=3 * 365 + 1)
+_SALT_BYTES: Final = 32
+#: Newest events of a recording among which those of its erasure are.
+_NEWEST_EVENTS: Final = 50
+_SHOWN: Final = frozenset({"recording.erasing", "recording.erased", "source.deleted", "source.kept"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeReceipt:
+    """Make receipts. Refusals, and requests for which nothing was found, get one too."""
+
+    database: Database
+    ring: KeyRing
+    objects: ObjectStore
+    signer: Signer
+
+    async def trace(self, account_id: str, recording_id: str) -> Trace:
+        """Return what a receipt says of a recording that is about to be erased."""
+        recording = await self.database.read(lambda tx: tx.recordings.get(account_id, recording_id))
+        audio = None if recording is None else recording.audio
+        return Trace(
+            header_sha256=None if audio is None else hashlib.sha256(audio.header).hexdigest(),
+            versions=await self._versions(account_id, recording_id),
+        )
+
+    async def close_if_done(self, request: Request) -> bool:
+        """Close the request if everything is done; False while an object, a provider or the log is waited for."""
+        rows = await self.database.read(lambda tx: _rows(tx, request))
+        if any(_is_waiting(request, recording, leaves) for recording, leaves in rows):
+            return False
+        recordings = [await self._outcome(request, *row) for row in rows]
+        if any(outcome.versions_left for outcome in recordings):
+            return False
+        await self._close(request, recordings)
+        return True
+
+    async def _outcome(
+        self, request: Request, recording: Recording, leaves: Sequence[LeafName]
+    ) -> RecordingOutcome:
+        ruling = ruling_of(request)
+        verdict = ruling.verdict_on(recording.id)
+        if effect_of(request.kind, verdict) != "erase":
+            return RecordingOutcome(id=recording.id, verdict=verdict, provider_copy="not_asked")
+        trace = ruling.traces.get(recording.id)
+        return RecordingOutcome(
+            id=recording.id,
+            verdict=verdict,
+            header_sha256=None if trace is None else trace.header_sha256,
+            versions_before=None if trace is None else trace.versions,
+            versions_left=await self._versions(recording.account_id, recording.id),
+            provider_copy=_provider_copy(recording),
+            leaves=leaves,
+        )
+
+    async def _versions(self, account_id: str, recording_id: str) -> int:
+        """Count the versions and delete markers of a recording's objects, as the store lists them now."""
+        count = 0
+        for prefix in (objects_of(account_id, recording_id), location_of(account_id, recording_id)):
+            async for _ in self.objects.versions(prefix):
+                count += 1
+        return count
+
+    async def _close(self, request: Request, recordings: Sequence[RecordingOutcome]) -> None:
+        now = await self.database.read(lambda tx: tx.now())
+        calls = Counter(ruling_of(request).verdict_on(ref).code for ref in ruling_of(request).calls)
+        codes = {*(outcome.verdict.code for outcome in recordings), *calls}
+        state = outcome_of(request.kind, codes or {ruling_of(request).default.code})
+        closed = replace(request, state=state, closed_at=now, revision=request.revision + 1)
+        text = self._statement(closed, recordings, calls, at=now)
+        made = AccessEvent(
+            type="receipt.made",
+            at=now,
+            account_id=request.account_id,
+            actor="worker",
+            result=request.id,
+            evidence=hashlib.sha256(text).hexdigest(),
+        )
+        await retry_if_rotated(
+            self.ring, request.account_id, lambda key: self._write(key, closed, text, made, at=now)
+        )
+
+    def _statement(
+        self,
+        closed: Request,
+        recordings: Sequence[RecordingOutcome],
+        calls: Mapping[str, int],
+        *,
+        at: datetime,
+    ) -> bytes:
+        return write_canonical(
+            statement(
+                closed,
+                log=self.signer.name,
+                salt=secrets.token_bytes(_SALT_BYTES),
+                recordings=recordings,
+                calls=[CallOutcome(code=code, calls=count) for code, count in sorted(calls.items())],
+                checked=Checked(at=at, release=VERSION),
+            )
+        )
+
+    async def _write(
+        self, key: AccountKey, closed: Request, text: bytes, made: AccessEvent, *, at: datetime
+    ) -> None:
+        message = seal(key.key, bound.of_receipt(closed.account_id, closed.id), text)
+
+        def close(tx: Transaction) -> None:
+            tx.lock_account(closed.account_id)
+            receipt = SealedReceipt(
+                message=message, key_version=key.version, event_id=made.id, log_size=tx.tree.head().size
+            )
+            tx.requests.close(sealed_row(key, closed), receipt, forget_at=at + RETENTION)
+            tx.events.append(made)
+            append_event(tx, closed, "request.closed", actor="worker", at=at)
+
+        await self.database.write(close)
+
+
+def _rows(tx: Transaction, request: Request) -> Sequence[tuple[Recording, Sequence[LeafName]]]:
+    """Return the recordings that the decision names, and the leaves that show their erasure, oldest first."""
+    found = []
+    for recording_id in ruling_of(request).recordings:
+        recording = tx.recordings.get(request.account_id, recording_id)
+        if recording is None:
+            continue
+        events = tx.events.newest(request.account_id, recording_id, limit=_NEWEST_EVENTS)
+        leaves = [
+            LeafName(type=logged.event.type, index=logged.index)
+            for logged in reversed(events)
+            if logged.event.type in _SHOWN
+        ]
+        found.append((recording, leaves))
+    return found
+
+
+def _is_waiting(request: Request, recording: Recording, leaves: Sequence[LeafName]) -> bool:
+    """Return whether a recording is to be erased and is not, or the log does not show it yet."""
+    if effect_of(request.kind, ruling_of(request).verdict_on(recording.id)) != "erase":
+        return False
+    shown = {leaf.type for leaf in leaves}
+    if recording.state is not State.ERASED or "recording.erased" not in shown:
+        return True
+    return recording.source_policy != "keep" and recording.source_deleted_at is None
+
+
+def _provider_copy(recording: Recording) -> ProviderCopy:
+    if recording.source_deleted_at is not None:
+        return "deleted"
+    return "none" if recording.source_ref is None else "not_deletable"

@@ -1,0 +1,101 @@
+"""Download the packages of requests, a few times each, and delete them when they expire."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vault.database.interface import Database
+from vault.database.stores.packages import Package
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import SealedObject
+from vault.domain.requests.package import MAX_DOWNLOADS, PREFIX
+from vault.domain.stored import encryption_context as bound
+from vault.errors import NotFound, Refused
+from vault.ports.clock import Clock
+from vault.ports.keys import KeyRing
+from vault.ports.objects import ObjectStore
+from vault.sealing.keys import package_key
+from vault.sealing.opener import Opener
+from vault.sealing.wrapping import unwrap
+from vault.services.shared.encrypted_reader import SealedAudio
+
+_BATCH_SIZE = 100
+#: Min age of an object without a row that is deleted: a package in the making has none yet.
+_GRACE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """Download and delete packages. Each download is on record before its first byte."""
+
+    database: Database
+    ring: KeyRing
+    objects: ObjectStore
+    clock: Clock
+
+    async def download(
+        self, account_id: str, request_id: str, *, actor: str
+    ) -> tuple[int, AsyncIterator[bytes]]:
+        """Return the size of the package and its bytes.
+
+        Raises NotFound if there is none or it has expired, Refused ``downloaded`` after MAX_DOWNLOADS, Unavailable.
+        """
+
+        def count(tx: Transaction) -> Package:
+            package = tx.packages.get(account_id, request_id)
+            if package is None or package.expires_at <= tx.now():
+                raise NotFound("This request has no package: it is not made yet, was erased, or has expired.")
+            if package.downloads >= MAX_DOWNLOADS or not tx.packages.count_download(package):
+                text = f"The package was downloaded {MAX_DOWNLOADS} times, the maximum: enter a new request."
+                raise Refused(text, reasons=("downloaded",))
+            tx.events.append(
+                AccessEvent(
+                    type="export.read", at=tx.now(), account_id=account_id, actor=actor, result=request_id
+                )
+            )
+            return package
+
+        package = await self.database.write(count)
+        key = await self.ring.version(account_id, package.key_version)
+        secret = unwrap(key.key, package.wrapped_key, bound.of_package_key(account_id, request_id))
+        sealed = SealedObject(location=package.location, header=package.header, size=package.size)
+        opener = Opener(
+            package_key(request_id, secret),
+            package.header,
+            plaintext_length=package.size,
+            context=bound.of_package(account_id, request_id),
+        )
+        return package.size, SealedAudio(self.objects, opener, sealed).blocks()
+
+    async def delete_expired(self) -> None:
+        """Delete expired packages, and objects that a crash left without a row."""
+        while expired := await self.database.read(
+            lambda tx: tx.packages.expired(tx.now(), limit=_BATCH_SIZE)
+        ):
+            for package in expired:
+                await delete_package(self.database, self.objects, package, actor="worker")
+        before = self.clock() - _GRACE
+        for stored in [one async for one in self.objects.list(PREFIX)]:
+            named = await self.database.read(lambda tx, key=stored.key: tx.packages.names(key))  # type: ignore[misc]
+            if not named and stored.modified < before:
+                await self.objects.delete(stored.key)
+
+
+async def delete_package(database: Database, objects: ObjectStore, package: Package, *, actor: str) -> None:
+    """Delete a package: first its key, with an event, then its object."""
+
+    def delete(tx: Transaction) -> None:
+        if tx.packages.delete(package.request_id):
+            tx.events.append(
+                AccessEvent(
+                    type="export.deleted",
+                    at=tx.now(),
+                    account_id=package.account_id,
+                    actor=actor,
+                    result=package.request_id,
+                )
+            )
+
+    await database.write(delete)
+    await objects.delete(package.location)

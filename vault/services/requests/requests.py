@@ -1,0 +1,300 @@
+"""Requests of people: receive one, find the person's data, record identity and pauses, and decide."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from vault.database.interface import Database
+from vault.database.stores.requests import RequestRow
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import EventType
+from vault.domain.ids import new_id
+from vault.domain.requests.deadline import Deadline, check_extension, check_received, deadline
+from vault.domain.requests.decision import check_certainty, check_ruling
+from vault.domain.requests.request import (
+    OPEN,
+    TRANSITIONS,
+    Extension,
+    Kind,
+    Pause,
+    PauseReason,
+    Period,
+    PersonalData,
+    Regime,
+    Request,
+    RequestState,
+    Ruling,
+    Verdict,
+    Verification,
+    VerificationMethod,
+    check_wish,
+)
+from vault.errors import Invalid, Refused
+from vault.ports.clock import Clock
+from vault.ports.keys import AccountKey
+from vault.services.requests.find_person import FindPerson, FoundPerson, PersonTerms
+from vault.services.requests.sealed_requests import (
+    SealedRequests,
+    append_event,
+    personal_of,
+    sealed_row,
+)
+from vault.services.requests.speakers import FindSpeaker
+from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.retry_on_rotation import retry_if_rotated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRequest:
+    """What a client reports of a request."""
+
+    kind: Kind
+    regime: Regime
+    received_at: datetime
+    personal: PersonalData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulingRequest:
+    """A client's decision on a request."""
+
+    default: Verdict
+    verdicts: Mapping[str, Verdict]
+    reason: str | None
+    #: In place of the request's own; and whether the person held the numbers in the gaps between the calls too.
+    period: Period | None
+    whole_time: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestView:
+    """A request with its deadline as of now, and what is found of the person now: None once it is closed."""
+
+    request: Request
+    deadline: Deadline
+    found: FoundPerson | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """Receive, read and decide requests of people. The job ``ExecuteRequests`` carries decisions out."""
+
+    database: Database
+    sealed: SealedRequests
+    find: FindPerson
+    speaker: FindSpeaker
+    clock: Clock
+
+    async def receive(self, account_id: str, new: NewRequest, *, actor: str) -> tuple[RequestView, bool]:
+        """Store a request, and search for the person. Return it, and whether it is new.
+
+        While a request is open, a repeated call with its reference returns it. Raises Invalid, Refused
+        ``reference_in_use`` if the open request with this reference is another one, TooLarge, Unavailable.
+        """
+        now = self.clock()
+        check_received(new.regime, new.received_at, now=now)
+        check_wish(new.kind, new.personal)
+        identities = await self.find.normalize(account_id, new.personal.identities)
+        new = replace(new, personal=replace(new.personal, identities=identities))
+        reference = search_term(
+            await self.find.admission.index_key(account_id), "request-reference", new.personal.reference
+        )
+        terms = await self.find.terms(account_id, new.personal)
+        while True:
+            known = await self.database.read(lambda tx: tx.requests.of_reference(account_id, reference))
+            if known is not None and known.request.state in OPEN:
+                opened = await self.sealed.open(known)
+                if not _is_same(opened, new):
+                    text = f"The open request {opened.id} has this reference and other content."
+                    raise Refused(text, reasons=("reference_in_use",))
+                return await self._view(opened), False
+            request = _received(account_id, new, now=now)
+            inserted = await self._insert(request, known, reference, terms, actor=actor)
+            if inserted is not None:
+                return await self._view(inserted), True
+
+    async def _insert(
+        self, request: Request, known: RequestRow | None, reference: bytes, terms: PersonTerms, *, actor: str
+    ) -> Request | None:
+        """Insert the request; None if another one has taken its reference since ``known`` was read."""
+        account_id = request.account_id
+
+        async def work(key: AccountKey) -> Request | None:
+            def insert(tx: Transaction) -> Request | None:
+                tx.lock_account(account_id, exclusive=True)
+                newest = tx.requests.of_reference(account_id, reference)
+                if (newest and newest.request.id) != (known and known.request.id):
+                    return None
+                earlier = tx.requests.earlier(account_id, request.kind, terms.calls)
+                inserted = replace(request, repeat_of=earlier)
+                row = sealed_row(key, inserted)
+                tx.requests.insert(row, reference_term=reference, terms=terms.calls, key_version=key.version)
+                append_event(tx, inserted, "request.received", actor=actor, at=request.created_at)
+                return inserted
+
+            return await self.database.write(insert)
+
+        return await retry_if_rotated(self.sealed.ring, account_id, work)
+
+    async def read(self, account_id: str, request_id: str) -> RequestView:
+        """Return a request, with what is found of the person now while it is open. Raises NotFound."""
+        return await self._view(await self.sealed.read(account_id, request_id))
+
+    async def page(
+        self,
+        account_id: str,
+        *,
+        state: RequestState | None,
+        due_before: datetime | None,
+        before: tuple[datetime, str] | None,
+        limit: int,
+    ) -> Sequence[RequestView]:
+        """Return a page of requests, newest first, without a search."""
+        rows = await self.database.read(
+            lambda tx: tx.requests.page(
+                account_id, state=state, due_before=due_before, before=before, limit=limit
+            )
+        )
+        opened = [await self.sealed.open(row) for row in rows]
+        return [RequestView(request=one, deadline=self._deadline(one), found=None) for one in opened]
+
+    async def verify(
+        self, account_id: str, request_id: str, method: VerificationMethod, at: datetime, *, actor: str
+    ) -> RequestView:
+        """Record that the account verified who asks. Raises NotFound, Invalid, Refused ``closed``."""
+        request = await self._open_request(account_id, request_id)
+        if not request.received_at <= at <= self.clock():
+            raise Invalid("at must be between received_at and now.", field="at")
+        personal = replace(personal_of(request), verification=Verification(method=method, at=at, by=actor))
+        state = RequestState.REVIEW if request.state is RequestState.AWAITING_IDENTITY else request.state
+        return await self._change(request, personal, "request.verified", state=state, actor=actor)
+
+    async def pause(
+        self, account_id: str, request_id: str, reason: PauseReason, *, actor: str
+    ) -> RequestView:
+        """Record that the account waits for the person from now on. Raises NotFound, Refused."""
+        request = await self._open_request(account_id, request_id)
+        personal = personal_of(request)
+        if personal.pauses and personal.pauses[-1].until is None:
+            raise Refused("The request is paused already.", reasons=("paused",))
+        personal = replace(personal, pauses=(*personal.pauses, Pause(reason=reason, since=self.clock())))
+        return await self._change(request, personal, "request.paused", actor=actor)
+
+    async def resume(self, account_id: str, request_id: str, *, actor: str) -> RequestView:
+        """Record that the person has answered. Raises NotFound, Refused."""
+        request = await self._open_request(account_id, request_id)
+        personal = personal_of(request)
+        if not personal.pauses or personal.pauses[-1].until is not None:
+            raise Refused("The request is not paused.", reasons=("not_paused",))
+        *before, last = personal.pauses
+        personal = replace(personal, pauses=(*before, replace(last, until=self.clock())))
+        return await self._change(request, personal, "request.resumed", actor=actor)
+
+    async def extend(
+        self, account_id: str, request_id: str, extension: Extension, *, actor: str
+    ) -> RequestView:
+        """Extend the deadline, once. Raises NotFound, Invalid, Refused ``too_late`` or ``extended``."""
+        request = await self._open_request(account_id, request_id)
+        personal = personal_of(request)
+        if personal.extension is not None:
+            raise Refused(
+                "The deadline was extended already: it can be extended once.", reasons=("extended",)
+            )
+        check_extension(request.regime, request.received_at, personal, extension, now=self.clock())
+        personal = replace(personal, extension=extension)
+        return await self._change(request, personal, "request.extended", actor=actor)
+
+    async def withdraw(self, account_id: str, request_id: str, *, actor: str) -> RequestView:
+        """Record that the person withdrew the request: nothing is done. Raises NotFound, Refused once decided."""
+        changed = replace(await self._open_request(account_id, request_id), closed_at=self.clock())
+        return await self._change(
+            changed, personal_of(changed), "request.withdrawn", state=RequestState.WITHDRAWN, actor=actor
+        )
+
+    async def decide(
+        self, account_id: str, request_id: str, wanted: RulingRequest, *, actor: str
+    ) -> RequestView:
+        """Decide on everything that is found now. Once this returns, that is durable, and the worker carries it out.
+
+        Raises NotFound, Invalid, and Refused where somebody else might be hit: ``not_verified``, ``period_needed`` and
+        ``review_needed``.
+        """
+        request = await self._open_request(account_id, request_id)
+        own = personal_of(request)
+        personal = replace(own, period=wanted.period or own.period)
+        found = await self.find(account_id, personal)
+        ruling = Ruling(
+            default=wanted.default,
+            verdicts=wanted.verdicts,
+            recordings=tuple(one.id for one in found.recordings),
+            calls=tuple(one.call_ref for one in found.calls),
+            reason=wanted.reason,
+            at=self.clock(),
+            by=actor,
+        )
+        check_ruling(request.kind, ruling)
+        certain = personal.period is not None or wanted.whole_time or not found.summary.gaps
+        check_certainty(request.kind, request.state, ruling, is_one_holder=certain)
+        await self.speaker.check(request, personal, ruling)
+        decided = replace(personal, ruling=ruling)
+        return await self._change(
+            request, decided, "request.decided", state=RequestState.EXECUTING, actor=actor
+        )
+
+    async def _open_request(self, account_id: str, request_id: str) -> Request:
+        request = await self.sealed.read(account_id, request_id)
+        if RequestState.WITHDRAWN not in TRANSITIONS.get(request.state, frozenset()):
+            raise Refused("The request is decided or closed already.", reasons=("closed",))
+        return request
+
+    async def _change(
+        self,
+        request: Request,
+        personal: PersonalData,
+        event: EventType,
+        *,
+        state: RequestState | None = None,
+        actor: str,
+    ) -> RequestView:
+        now = self.clock()
+        due = deadline(request.regime, request.received_at, personal, now=now).due_at
+        changed = replace(request, personal=personal, state=state or request.state, due_at=due)
+        return await self._view(await self.sealed.change(changed, event, actor=actor, at=now))
+
+    async def _view(self, request: Request) -> RequestView:
+        is_open = request.state in OPEN and request.personal is not None
+        found = await self.find(request.account_id, personal_of(request)) if is_open else None
+        return RequestView(request=request, deadline=self._deadline(request), found=found)
+
+    def _deadline(self, request: Request) -> Deadline:
+        if request.personal is None or request.closed_at is not None:
+            return Deadline(due_at=request.due_at)
+        return deadline(request.regime, request.received_at, request.personal, now=self.clock())
+
+
+def _received(account_id: str, new: NewRequest, *, now: datetime) -> Request:
+    verified = new.personal.verification is not None
+    return Request(
+        id=new_id("req"),
+        account_id=account_id,
+        kind=new.kind,
+        regime=new.regime,
+        state=RequestState.REVIEW if verified else RequestState.AWAITING_IDENTITY,
+        received_at=new.received_at,
+        created_at=now,
+        due_at=deadline(new.regime, new.received_at, new.personal, now=now).due_at,
+        closed_at=None,
+        repeat_of=None,
+        revision=1,
+        personal=new.personal,
+    )
+
+
+def _is_same(known: Request, new: NewRequest) -> bool:
+    """Return whether a repeated POST reports the open request."""
+    personal = personal_of(known)
+    same = all(
+        getattr(personal, name) == getattr(new.personal, name)
+        for name in ("reference", "identities", "channel", "period", "wish")
+    )
+    return same and (known.kind, known.regime, known.received_at) == (new.kind, new.regime, new.received_at)

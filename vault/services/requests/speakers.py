@@ -1,0 +1,85 @@
+"""Tell on which channel of a recording a person is, by the numbers and agents of its call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.call_claims import CallClaims
+from vault.domain.recordings.recording import Recording, State
+from vault.domain.requests.package import channel_of, side_of
+from vault.domain.requests.request import PersonalData, Request, Ruling
+from vault.errors import Invalid, Refused
+from vault.ports.keys import KeyRing
+from vault.ports.numbers import Numbers
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_rows import home_regions
+from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
+
+#: Recordings that a refusal names.
+_MAX_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """An available recording of a person, and the channel that has this person alone; None if there is none."""
+
+    opened: OpenedRecording
+    facts: CallFacts
+    channel: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindSpeaker:
+    """Open a recording with its call, and find the person in it. It is decided per call, never per request."""
+
+    database: Database
+    ring: KeyRing
+    admission: Admission
+    numbers: Numbers
+
+    async def __call__(self, account_id: str, recording_id: str, personal: PersonalData) -> Spoken | None:
+        """Return the recording; None if it is not available. Raises Tampered, Unavailable."""
+
+        def read(tx: Transaction) -> tuple[Recording | None, Sequence[str]]:
+            return tx.recordings.get(account_id, recording_id), home_regions(tx, account_id)
+
+        recording, regions = await self.database.read(read)
+        keys = await self.database.read(lambda tx: tx.recordings.keys(recording_id))
+        if recording is None or keys is None or recording.state is not State.AVAILABLE:
+            return None
+        opened = await open_recording(self.ring, recording, keys)
+        known = await self.admission.load_call(account_id, recording.call_ref, opened.details().facts)
+        claims = replace(
+            known.claims,
+            callers=frozenset(self._e164(number, regions) for number in known.claims.callers),
+            callees=frozenset(self._e164(number, regions) for number in known.claims.callees),
+        )
+        side = side_of(_folded(claims), personal.numbers, [agent.casefold() for agent in personal.agents])
+        return Spoken(opened=opened, facts=known.facts, channel=channel_of(recording, side))
+
+    async def check(self, request: Request, personal: PersonalData, ruling: Ruling) -> None:
+        """Raise Refused ``review_needed`` if a channel of the person is to be provided that nobody can cut out."""
+        uncut = []
+        for recording_id in ruling.recordings:
+            if ruling.verdict_on(recording_id).code == "provided":
+                spoken = await self(request.account_id, recording_id, personal)
+                if spoken is not None and spoken.channel is None:
+                    uncut.append(recording_id)
+        if uncut:
+            text = (
+                f"{len(uncut)} recordings have no channel with this person alone. Decide on each in verdicts, with "
+                f"provided_whole or a refusal: {', '.join(uncut[:_MAX_NAMED])}."
+            )
+            raise Refused(text, reasons=("review_needed",))
+
+    def _e164(self, written: str, regions: Sequence[str]) -> str:
+        try:
+            return self.numbers.e164(written, regions)
+        except Invalid:
+            return written
+
+
+def _folded(claims: CallClaims) -> CallClaims:
+    return replace(claims, agents=frozenset(agent.casefold() for agent in claims.agents))
