@@ -179,8 +179,8 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "Attempt", "CallStart", "CompareAccount", "CompareLog", "CompareObjects", "CompareRecording", "ConnectionCache",
         "DescribeAudio", "EvidenceChain", "FirstManifest", "Journal", "JournaledDatabase", "ObjectionList",
         "OpenLogKey", "ProveRootKey", "Publication", "PublishedLog", "RateLimiter", "ReadBack", "RecordConsent",
-        "RestoreAccounts", "RestoreLog", "RestoreRecordings", "RestoreUnnamed", "SealedAudio", "StoreCallFacts",
-        "_Rendition",
+        "RestoreAccounts", "RestoreLog", "RestoreRecordings", "RestoreUnnamed", "SealedAudio", "SealedEntries",
+        "StoreCallFacts", "_Rendition",
     }  # fmt: skip
     assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared
 

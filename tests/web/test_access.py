@@ -4,25 +4,21 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from tests.support.door_bodies import (
+    AUTHORITY_REQUEST,
+    CALL,
+    CONNECTION,
+    CONSENT,
+    NOTICE,
+    POLICY,
+    RECIPIENT,
+)
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
+from vault.domain.accounts.account import SCOPES
 
 pytestmark = pytest.mark.faults
 
-CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01-01T00:00:00Z"}
-CONNECTION = {"provider": "platform", "credentials": {"secret": "whsec_" + "A" * 43 + "="}}
-CONSENT = {"party": "caller", "event": "announced", "method": "announcement", "at": "2026-01-01T00:00:00Z"}
-NOTICE = {"language": "en", "audience": "caller", "mode": "announce"}
-POLICY = {
-    "missing_evidence": "quarantine",
-    "reason": None,
-    "withdrawal": "restrict",
-    "mode": "none",
-    "home_place": None,
-    "quarantine_days": 30,
-    "keys": {"accept": "1", "decline": "9", "object": None},
-    "overrides": [],
-}
 #: Every door of an account: the scope it asks for and a body that it takes.
 DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", ""): ("settings:write", {}),
@@ -76,6 +72,19 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/own-key"): ("keys:write", None),
     ("PUT", "/own-key"): ("keys:write", {"key": None}),
     ("GET", "/key-rotation/statements/{version}"): ("audit:read", None),
+    ("GET", "/processing-record"): ("audit:read", None),
+    ("PUT", "/processing-record"): ("privacy:write", {}),
+    ("GET", "/recipients"): ("audit:read", None),
+    ("POST", "/recipients"): ("privacy:write", RECIPIENT),
+    ("GET", "/recipients/{recipient}"): ("audit:read", None),
+    ("PATCH", "/recipients/{recipient}"): ("privacy:write", {}),
+    ("POST", "/recipients/{recipient}/end"): ("privacy:write", {}),
+    ("GET", "/disclosures"): ("audit:read", None),
+    ("GET", "/authority-requests"): ("audit:read", None),
+    ("POST", "/authority-requests"): ("privacy:write", AUTHORITY_REQUEST),
+    ("GET", "/authority-requests/export"): ("audit:read", None),
+    ("GET", "/authority-requests/{authority_request}"): ("audit:read", None),
+    ("PATCH", "/authority-requests/{authority_request}"): ("privacy:write", {}),
     ("GET", "/notices"): ("recordings:read", None),
     ("POST", "/notices"): ("settings:write", NOTICE),
     ("GET", "/notices/{notice}"): ("recordings:read", None),
@@ -110,6 +119,10 @@ OTHERS = {
     ("GET", "/s/{session}/state"),
     ("GET", "/s/{session}/waveform"),
     ("GET", "/static/{name}"),
+    ("GET", "/privacy/{page}"),
+    ("HEAD", "/privacy/{page}"),
+    ("GET", "/privacy/{page}/{language}"),
+    ("HEAD", "/privacy/{page}/{language}"),
 }
 PREFIX = "/v1/accounts/{account}"
 NAMES = {
@@ -120,7 +133,13 @@ NAMES = {
     "version": "1",
     "number": "+14155550187",
 }
-NOBODY = {"recording": "rec_" + "0" * 32, "link": "link_" + "0" * 32, "notice": "ntc_" + "0" * 32}
+NOBODY = {
+    "recording": "rec_" + "0" * 32,
+    "link": "link_" + "0" * 32,
+    "notice": "ntc_" + "0" * 32,
+    "recipient": "reg_" + "0" * 32,
+    "authority_request": "reg_" + "0" * 32,
+}
 
 
 def routes(app: object) -> set[tuple[str, str]]:
@@ -192,19 +211,7 @@ def test_a_door_asks_for_its_scope(house: House, shared: tuple[Tenant, str], doo
     """Every other scope is 403; without a key, or with a bad one, it is 401."""
     tenant, recording = shared
     scope = DOORS[door][0]
-    others = [
-        s
-        for s in (
-            "ingest",
-            "recordings:read",
-            "links:write",
-            "settings:write",
-            "privacy:write",
-            "audit:read",
-            "keys:write",
-        )
-        if s != scope
-    ]
+    others = [one for one in SCOPES if one not in {scope, "*"}]
     answer = send(house.client(house.key_for(tenant.name, *others)), tenant.name, door, recording=recording)
     assert answer.status_code == 403, answer.text
     for headers in ({}, {"Authorization": "Bearer cv_x"}):

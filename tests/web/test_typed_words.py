@@ -1,6 +1,5 @@
 """What people type into REST is nowhere in clear: not in the database, its log, the object store or the log."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,15 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.contract_texts import free_texts
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
 
 CONTRACT = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
+_AUTHORITY_REQUESTS = (
+    ("POST", "/authority-requests"),
+    ("PATCH", "/authority-requests/{authority_request}"),
+)
 #: Fields that hold words, by operation. Each gets a marker here, and no marker may be found.
 SEALED = {
     ("PUT", "/recording-switch", "reason"),
@@ -32,11 +36,36 @@ SEALED = {
     ("POST", "/recordings/{recording}/release", "reason"),
     ("POST", "/recordings/{recording}/links", "listener"),
     ("POST", "/links/revocation", "listener"),
+    *(
+        ("PUT", "/processing-record", f"{contact}.{part}")
+        for contact in ("controller", "joint_controllers[]", "representative", "officer", "processor")
+        for part in ("name", "address", "contact")
+    ),
+    *(
+        ("PUT", "/processing-record", field)
+        for field in (
+            *("purposes[].purpose", "purposes[].explanation", "persons[]", "data[]", "measures[]"),
+            *("requests_to", "authority"),
+        )
+    ),
+    *(
+        (method, path, field)
+        for method, path in (("POST", "/recipients"), ("PATCH", "/recipients/{recipient}"))
+        for field in ("name", "address", "contact", "purpose")
+    ),
+    *(
+        (method, path, field)
+        for method, path in _AUTHORITY_REQUESTS
+        for field in ("instrument", "statute", "numbers[]", "reviewer", "handover", "not_told_reason")
+    ),
+    ("POST", "/authority-requests", "authority"),
 }
 #: Fields that are kept as they are, and why they may be.
 _SPOKEN = "a notice is played or read to every caller"
 _NAME = "a name by which the vault's admins find a thing again"
 _CODE = "a code of a known set or pattern: a place, a language, a key of the telephone, an id"
+_DAY = "a day, sealed with the words of its entry"
+_CONTRACT = ("contract.signed_on", "contract.ends_on")
 _NOTICE = ("controller", "full_notice", "purposes", "refusal", "retention", "text")
 CLEAR = {
     ("PUT", "/v1/accounts/{account}", "name"): _NAME,
@@ -54,6 +83,15 @@ CLEAR = {
     ("POST", "/calls/{call_ref}/consent", "notice"): _CODE,
     ("POST", "/recordings/{recording}/links", "networks[]"): "a range of addresses that a link is bound to",
     ("POST", "/links/revocation", "recording"): _CODE,
+    **{
+        (method, path, field): "sealed with the words of its entry"
+        for method, path in (("POST", "/recipients"), ("PATCH", "/recipients/{recipient}"))
+        for field in ("parent", "country", "covers[]", "objection_until", *_CONTRACT)
+    },
+    ("POST", "/recipients", "since"): _DAY,
+    ("POST", "/recipients/{recipient}/end", "until"): _DAY,
+    ("POST", "/authority-requests", "country"): _CODE,
+    **{(method, path, "recordings[]"): _CODE for method, path in _AUTHORITY_REQUESTS},
     ("PUT", "/own-key", "key"): "the ARN of a key; the root key wraps it",
     **{
         (method, path, one): _SPOKEN if one in _NOTICE else _CODE
@@ -61,35 +99,6 @@ CLEAR = {
         for one in (*_NOTICE, "language", "places[]")
     },
 }
-
-
-def free_texts(contract: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield every text that a body may hold, but for moments and values of an enumeration."""
-    for path, item in contract["paths"].items():
-        for method, operation in item.items():
-            bodies = (
-                operation.get("requestBody", {}).get("content", {}) if isinstance(operation, dict) else {}
-            )
-            for body in bodies.values():
-                for name in texts_of(contract, body.get("schema", {}), ""):
-                    yield method.upper(), path.removeprefix("/v1/accounts/{account}") or path, name
-
-
-def texts_of(contract: dict[str, Any], schema: Any, name: str) -> Iterator[str]:
-    """Yield the names of texts below a schema."""
-    if not isinstance(schema, dict):
-        return
-    if "$ref" in schema:
-        schema = contract["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    for one in [two for kind in ("anyOf", "oneOf", "allOf") for two in schema.get(kind, ())]:
-        yield from texts_of(contract, one, name)
-    closed = schema.keys() & {"enum", "const"} or schema.get("format") in {"date-time", "binary"}
-    if schema.get("type") == "string" and name and not closed:
-        yield name
-    yield from texts_of(contract, schema.get("items"), f"{name}[]")
-    yield from texts_of(contract, schema.get("additionalProperties"), f"{name}{{}}")
-    for field, inner in schema.get("properties", {}).items():
-        yield from texts_of(contract, inner, f"{name}.{field}".removeprefix("."))
 
 
 def test_every_text_of_the_contract_is_known_here():
@@ -109,7 +118,7 @@ class Markers:
         key = (method, path, field)
         assert key in SEALED
         number = len(self.used)
-        marker = f"+141555501{number:02}" if field in {"from", "to"} else f"zq{number:02}qzMarker"
+        marker = f"+141555501{number % 100:02}" if field in {"from", "to"} else f"zq{number:03}qzMarker"
         return self.used.setdefault(key, marker)
 
 
@@ -149,6 +158,44 @@ def settle(tenant: Tenant, mark: Markers) -> None:
                for name in ("credentials", "previous_credentials")]  # fmt: skip
     said = {"provider": "platform", "credentials": secrets[0], "previous_credentials": secrets[1], **urls}
     assert put(tenant, "/connections/second", said)["next_url"] == urls["next_url"]
+
+
+def register(tenant: Tenant, mark: Markers) -> None:
+    """Fill the registers, with words in every field."""
+    at = ("PUT", "/processing-record")
+    contacts = {
+        name: {part: mark(*at, f"{name}.{part}") for part in ("name", "address", "contact")}
+        for name in ("controller", "joint_controllers[]", "representative", "officer", "processor")
+    }
+    joint = contacts.pop("joint_controllers[]")
+    said: dict[str, Any] = {**contacts, "joint_controllers": [joint]}
+    words = {part: mark(*at, f"purposes[].{part}") for part in ("purpose", "explanation")}
+    said["purposes"] = [words | {"legal_basis": "consent"}]
+    said |= {name: [mark(*at, f"{name}[]")] for name in ("persons", "data", "measures")}
+    put(tenant, at[1], said | {name: mark(*at, name) for name in ("requests_to", "authority")})
+    codes = {"role": "processor", "country": "FR", "since": "2026-01-01"}
+    enter(tenant, mark, "/recipients", "/recipients/{recipient}", codes)
+    codes = {"received_at": "2026-01-01T00:00:00Z", "country": "FR", "kind": "order", "scope": "both"}
+    enter(tenant, mark, *(path for _, path in _AUTHORITY_REQUESTS), codes)
+
+
+def enter(tenant: Tenant, mark: Markers, path: str, entry: str, codes: dict[str, str]) -> None:
+    """Enter something into a register, and change all its words."""
+    said = marked(mark, "POST", path)
+    decided = {"decision": "complied"} if "handover" in said else {}
+    made = tenant.http.post(tenant.url(path), json=codes | decided | said)
+    assert made.status_code == 201, made.text
+    changed = marked(mark, "PATCH", entry)
+    answer = tenant.http.patch(tenant.url(f"{path}/{made.json()['id']}"), json=changed)
+    assert answer.status_code == 200, answer.text
+    assert {name: answer.json()[name] for name in changed} == changed
+
+
+def marked(mark: Markers, method: str, path: str) -> dict[str, Any]:
+    """Return a body with a marker in each of its sealed fields."""
+    names = sorted(field for at, where, field in SEALED if (at, where) == (method, path))
+    marks = {name: mark(method, path, name) for name in names}
+    return {name.removesuffix("[]"): [word] if name.endswith("[]") else word for name, word in marks.items()}
 
 
 def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
@@ -220,6 +267,7 @@ def test_no_word_that_was_typed_is_found_in_clear(tmp_path: Path, capfd: pytest.
     with open_house(tmp_path, VAULT_LOG_LEVEL="DEBUG") as house:
         tenant = Tenant.open(house.admin)
         settle(tenant, mark)
+        register(tenant, mark)
         kept, refused = record(tenant, mark)
         assert set(mark.used) == SEALED
         reasons_shown(tenant, mark)

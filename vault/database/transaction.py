@@ -31,6 +31,7 @@ from vault.database.stores.object_store import StoreRows
 from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.recordings import RecordingRows
+from vault.database.stores.registers import RegisterRows
 from vault.database.stores.restore import RestoredRows
 from vault.database.stores.singleton_leases import SingletonLeaseRows
 from vault.database.stores.tombstones import TombstoneRows
@@ -56,6 +57,7 @@ class Transaction:
         self.pauses = PauseRows(connection)
         self.policies = PolicyRows(connection)
         self.notices = NoticeRows(connection)
+        self.registers = RegisterRows(connection)
         self.evidence = EvidenceRows(connection)
         self.recordings = RecordingRows(connection)
         self.queue = QueueRows(connection)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Prefix = Literal[
-    "acct", "conn", "rec", "link", "sess", "evt", "key", "fact", "vault", "lease", "att", "obj", "told", "ntc", "tomb"
+    "acct", "conn", "rec", "link", "sess", "evt", "key", "fact", "vault", "lease", "att", "obj", "told", "ntc", "tomb",
+    "reg"
 ]  # fmt: skip
 
 #: Random bytes in an id; a UUID has the same length.

@@ -13,12 +13,14 @@ from vault.database.schema.account_keys import account_keys, detail_keys, key_ro
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import accounts, connections, switch_changes
 from vault.database.schema.notices import notices
+from vault.database.schema.registers import register_entries
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, is_postgresql
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
 from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
+from vault.domain.registers.entries import SealedEntry
 from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import decode_policy
@@ -97,6 +99,7 @@ class AccountObjectRows:
             objections=tuple(_objection(row) for row in self._rows(objections, account_id, objections.c.id)),
             notices=self._notices(account_id),
             prompts=self._prompts(account_id),
+            registers=self._registers(account_id),
         )
 
     def waiting(self, account_id: str) -> frozenset[int]:
@@ -150,6 +153,12 @@ class AccountObjectRows:
         query = select(*columns).where(notices.c.account_id == account_id).order_by(notices.c.id)
         rows = [row._mapping for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
         return tuple(Notice(**{**row, "places": tuple(row["places"])}) for row in rows)
+
+    def _registers(self, account_id: str) -> tuple[SealedEntry, ...]:
+        columns = [register_entries.c[name] for name in SealedEntry.__slots__]
+        query = select(*columns).where(register_entries.c.account_id == account_id)
+        rows = self._db.execute(query.order_by(register_entries.c.id))
+        return tuple(SealedEntry(**row._mapping) for row in rows)  # noqa: SLF001 - SQLAlchemy's public name
 
     def _prompts(self, account_id: str) -> dict[str, tuple[str, int]]:
         n = notices.c

@@ -12,6 +12,7 @@ from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events, objections
 from vault.database.schema.core import accounts, connections, links, recordings
 from vault.database.schema.notices import notices
+from vault.database.schema.registers import register_entries
 
 #: All kinds of rows with data that an account key version wraps or seals. Recordings are first. Month keys wrap or
 #: seal recording keys, announcements and call facts since they exist; the account key does in rows of before.
@@ -27,6 +28,7 @@ SealedKind = Literal[
     "objection",
     "listener",
     "prompt",
+    "register_entry",
 ]
 SEALED_KINDS: tuple[SealedKind, ...] = get_args(SealedKind)
 
@@ -89,4 +91,5 @@ SEALED_COLUMNS: Mapping[SealedKind, Place] = {
     "objection": _place(objections, "sealed_number"),
     "listener": _place(links, "sealed_listener"),
     "prompt": _place(notices, "sealed_audio"),
+    "register_entry": _place(register_entries, "sealed_entry"),
 }

@@ -26,6 +26,8 @@ EventType = Literal[
     "account.opened", "account.changed", "connection.changed", "connection.deleted", "switch.changed",
     "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read", "recording.paused",
     "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
+    "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
+    "authority.received", "authority.changed", "authority.answered",
 ]  # fmt: skip
 
 

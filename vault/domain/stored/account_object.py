@@ -2,8 +2,8 @@
 
 Version 1 is one plaintext JSON object with the wrapped versions of the account key, which the root key decrypts,
 and a sealed text, which the newest version decrypts. The sealed text has the wrapped index, detail and month keys, the
-switch with its history, the consent policies, connections, objections and notices. API keys, links and their sessions
-are only in the database: access to the bucket must not give access to the vault.
+switch with its history, the consent policies, connections, objections, notices and registers. API keys, links and
+their sessions are only in the database: access to the bucket must not give access to the vault.
 
 Each change is written under a new key, and the older objects are deleted afterwards. So no object is overwritten,
 and at every moment there is one. For its key and name see ``account_object_name.py``.
@@ -18,6 +18,7 @@ from vault.domain.accounts.account import Account, Connection, Switch, SwitchCha
 from vault.domain.accounts.month_key import WrappedMonthKey, check_month_key_id
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
+from vault.domain.registers.entries import SealedEntry
 from vault.domain.stored.account_json import (
     StoredObjection,
     decode_connection_fields,
@@ -34,6 +35,7 @@ from vault.domain.stored.account_json import (
 from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.policy_json import decode_policy, encode_policy
+from vault.domain.stored.register_json import decode_row_fields, encode_row_fields
 from vault.errors import Tampered
 
 _MONTH_KEY = tuple(WrappedMonthKey.__slots__)
@@ -79,6 +81,7 @@ class AccountObject:
     notices: tuple[Notice, ...]
     #: By notice id: the SHA-256 of the sealed audio in hexadecimal, and the key version that sealed it.
     prompts: Mapping[str, tuple[str, int]]
+    registers: tuple[SealedEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +176,8 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
             encode_notice_fields(notice) | {"prompt": _encode_prompt_fields(known.prompts.get(notice.id))}
             for notice in known.notices
         ],
+        # Not in objects of earlier releases.
+        **({"registers": [encode_row_fields(entry) for entry in known.registers]} if known.registers else {}),
     }
 
 
@@ -206,6 +211,10 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         objections=tuple(decode_objection_fields(item) for item in fields.items("objections")),
         notices=notices,
         prompts=prompts,
+        registers=tuple(
+            decode_row_fields(item, account.id)
+            for item in (fields.items("registers") if fields.has("registers") else ())
+        ),
     )
     fields.done()
     return known

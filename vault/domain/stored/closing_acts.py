@@ -128,6 +128,8 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "account.opened", "account.changed", "connection.changed", "policy.changed",
         "objection.ended", "evidence.read", "recording.paused",
         "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
+        "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
+        "authority.received", "authority.changed", "authority.answered",
     }
 )  # fmt: skip
 

@@ -71,6 +71,11 @@ def of_prompt(account_id: str, notice_id: str) -> Context:
     return {"account_id": account_id, "notice_id": notice_id, "purpose": "prompt"}
 
 
+def of_register_entry(account_id: str, entry_id: str) -> Context:
+    """Bind an entry of a register to its row."""
+    return {"account_id": account_id, "entry_id": entry_id, "purpose": "register-entry"}
+
+
 def of_account_object(account_id: str, revision: int, log: LogState | None) -> Context:
     """Bind an account's object to its account, its revision and the state of the log.
 

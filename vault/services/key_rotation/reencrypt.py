@@ -28,6 +28,7 @@ _BOUND: Final[Mapping[SealedKind, Callable[[str, str], Context]]] = {
     "objection": bound.of_objection,
     "listener": bound.of_listener,
     "prompt": bound.of_prompt,
+    "register_entry": bound.of_register_entry,
 }
 #: Kinds that are keys: these are wrapped, not sealed as messages.
 _KEYS: Final[frozenset[SealedKind]] = frozenset({"recording_key", "month_key", "index_key", "detail_key"})
