@@ -225,3 +225,21 @@ def test_the_export_has_the_counts_and_no_person(tenant: Tenant):
     assert french["decisions"] == {"warrant": {"open": 1}, "informal": {"open": 1}}
     typed = ["prosecutor", "12/2026", "CPP", "+33123456789", "Ada"]
     assert [words for words in typed if words in answer.text] == []
+
+
+def test_the_entries_of_another_account_are_unknown(tenant: Tenant):
+    """By their ids, and under the id of another register: 404 for each, and nothing changes."""
+    one, asked = recipient(tenant), request(tenant)
+    other = Tenant.open(tenant.http)
+    for path, entry in (("/recipients", one), ("/authority-requests", asked)):
+        for account in (other, tenant):
+            wrong = (
+                entry["id"]
+                if account is other
+                else {one["id"]: asked["id"], asked["id"]: one["id"]}[entry["id"]]
+            )
+            at = account.url(f"{path}/{wrong}")
+            assert account.http.get(at).status_code == 404
+            assert account.http.patch(at, json={}).status_code == 404
+        assert tenant.http.get(tenant.url(f"{path}/{entry['id']}")).json()["revision"] == 1
+    assert other.http.post(other.url(f"/recipients/{one['id']}/end"), json={}).status_code == 404

@@ -1,5 +1,6 @@
 """Seal, write and open the entries of registers: one row each, under the account key."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,8 @@ from vault.services.shared.retry_on_rotation import retry_if_rotated
 _ATTEMPTS = 16
 #: Entries per read when a whole register is read.
 _BATCH_SIZE = 200
+#: Entries decrypted before control returns to the event loop.
+_DECRYPT_BATCH_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,12 @@ class SealedEntries(Generic[T]):
         rows = await self.database.read(
             lambda tx: tx.registers.page(account_id, self.register, before=before, limit=limit)
         )
-        return [await self.open(row) for row in rows]
+        found = []
+        for number, row in enumerate(rows):
+            if number % _DECRYPT_BATCH_SIZE == 0:
+                await asyncio.sleep(0)
+            found.append(await self.open(row))
+        return found
 
     async def every(self, account_id: str) -> list[Entry[T]]:
         """Return all entries, newest first. Raises Tampered."""
