@@ -43,7 +43,7 @@ def check_chain(entry_id: str | None, parent: str | None, parents: Mapping[str, 
 
     ``parents`` has the parent of every recipient of the account; ``entry_id`` is None for a new recipient.
     """
-    for _ in range(MAX_CHAIN):
+    for _ in range(MAX_CHAIN + 1):
         if parent is None:
             return
         if parent not in parents:

@@ -20,7 +20,10 @@ def encode_entry(content: object) -> bytes:
 
 
 def decode_entry(kind: type[C], data: bytes) -> C:
-    """Decode the content of an entry. Raises Tampered for an unknown, missing or wrong field."""
+    """Decode the content of an entry. Raises Tampered for an unknown, missing or wrong field.
+
+    A field that may be null may be absent.
+    """
     fields = read_object(data, "An entry of a register")
     return _dataclass(kind, fields)
 
