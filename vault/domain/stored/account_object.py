@@ -35,7 +35,7 @@ from vault.domain.stored.account_json import (
 from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.policy_json import decode_policy, encode_policy
-from vault.domain.stored.register_json import decode_row_fields, encode_row_fields
+from vault.domain.stored.register_json import decode_registers, encode_registers
 from vault.errors import Tampered
 
 _MONTH_KEY = tuple(WrappedMonthKey.__slots__)
@@ -176,8 +176,7 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
             encode_notice_fields(notice) | {"prompt": _encode_prompt_fields(known.prompts.get(notice.id))}
             for notice in known.notices
         ],
-        # Not in objects of earlier releases.
-        **({"registers": [encode_row_fields(entry) for entry in known.registers]} if known.registers else {}),
+        **encode_registers(known.registers),
     }
 
 
@@ -211,10 +210,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         objections=tuple(decode_objection_fields(item) for item in fields.items("objections")),
         notices=notices,
         prompts=prompts,
-        registers=tuple(
-            decode_row_fields(item, account.id)
-            for item in (fields.items("registers") if fields.has("registers") else ())
-        ),
+        registers=decode_registers(fields, account.id),
     )
     fields.done()
     return known

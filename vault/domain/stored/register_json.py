@@ -1,5 +1,6 @@
 """JSON of the entries of registers: the sealed content, and the row in the account's object."""
 
+from collections.abc import Sequence
 from dataclasses import fields as fields_of
 from dataclasses import is_dataclass
 from datetime import date, datetime
@@ -28,13 +29,19 @@ def decode_entry(kind: type[C], data: bytes) -> C:
     return _dataclass(kind, fields)
 
 
-def encode_row_fields(entry: SealedEntry) -> dict[str, Any]:
-    """Return a row as a JSON object."""
-    return {name: getattr(entry, name) for name in _ROW}
+def encode_registers(entries: Sequence[SealedEntry]) -> dict[str, Any]:
+    """Return the field of the account's object; none without entries, as in earlier releases."""
+    items = [{name: getattr(entry, name) for name in _ROW} for entry in entries]
+    return {"registers": items} if items else {}
 
 
-def decode_row_fields(fields: Fields, account_id: str) -> SealedEntry:
-    """Decode a row. Raises Tampered."""
+def decode_registers(fields: Fields, account_id: str) -> tuple[SealedEntry, ...]:
+    """Decode the field of the account's object. Raises Tampered."""
+    items = fields.items("registers") if fields.has("registers") else []
+    return tuple(_decode_row_fields(item, account_id) for item in items)
+
+
+def _decode_row_fields(fields: Fields, account_id: str) -> SealedEntry:
     entry = SealedEntry(
         id=fields.text("id"),
         account_id=account_id,
