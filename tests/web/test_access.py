@@ -82,7 +82,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("GET", "/disclosures"): ("audit:read", None),
     ("GET", "/authority-requests"): ("audit:read", None),
     ("POST", "/authority-requests"): ("privacy:write", AUTHORITY_REQUEST),
-    ("GET", "/authority-requests/export"): ("audit:read", None),
+    ("GET", "/transparency-report"): ("audit:read", None),
     ("GET", "/authority-requests/{authority_request}"): ("audit:read", None),
     ("PATCH", "/authority-requests/{authority_request}"): ("privacy:write", {}),
     ("GET", "/notices"): ("recordings:read", None),

@@ -207,7 +207,7 @@ def test_the_export_has_the_counts_and_no_person(tenant: Tenant):
     request(tenant, country="DE", kind="order", affected=12, decision="complied", reviewer="Ada")
     request(tenant, country="DE", secret_until="2999-01-01T00:00:00Z")
     request(tenant, country="BE", received_at="2025-12-31T23:59:59Z")
-    answer = tenant.http.get(tenant.url("/authority-requests/export"), params={"year": 2026})
+    answer = tenant.http.get(tenant.url("/transparency-report"), params={"year": 2026})
     assert [one["country"] for one in answer.json()["countries"]] == ["DE", "FR"]
     german, french = answer.json()["countries"]
     assert german == {

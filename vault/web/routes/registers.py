@@ -155,8 +155,8 @@ async def list_authority_requests(
     )
 
 
-@router.get(_REQUESTS + "/export")
-async def export_authority_requests(
+@router.get("/transparency-report")
+async def get_transparency_report(
     vault: TheVault, allowed: Auditing, asked: Annotated[ReportQuery, Query()]
 ) -> TransparencyReportOut:
     """Count the requests of a year by the elements of RDR's indicator P11a: a file to publish, without any person.
