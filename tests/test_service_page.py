@@ -60,7 +60,7 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "ComputeTerms", "DescribeAudio", "EvidenceChain", "FindPerson", "FindSpeaker", "FirstManifest", "Journal",
         "JournaledDatabase", "MakePackage", "MakeReceipt", "ObjectionList", "OpenLogKey", "ProveRootKey", "Publication",
         "PublishedLog", "RateLimiter", "ReadBack", "RecordConsent", "RestoreAccounts", "RestoreLog",
-        "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedRequests",
-        "StoreCallFacts", "ZipStream", "_Rendition",
+        "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries",
+        "SealedRequests", "StoreCallFacts", "ZipStream", "_Rendition",
     }  # fmt: skip
     assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared

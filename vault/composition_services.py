@@ -4,6 +4,11 @@ from dataclasses import replace
 
 from vault.composition_jobs import build_jobs
 from vault.composition_parts import Adapters, Parts, build_parts, postgresql_of
+from vault.composition_registers import (
+    build_authority_requests,
+    build_processing_records,
+    build_recipients,
+)
 from vault.composition_rights import build_rights
 from vault.objects.owner import OWNER
 from vault.services.accounts.accounts import Accounts
@@ -33,6 +38,7 @@ from vault.services.playback.open_links import OpenLinks
 from vault.services.playback.player_view import Player
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
+from vault.services.registers.disclosures import Disclosures
 from vault.services.service import Vault
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.fair_gate import FairGate
@@ -71,6 +77,10 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         player=_player(adapters, parts),
         access_log=_access_log(adapters, parts),
         log_proofs=_log_proofs(adapters, parts),
+        processing_records=build_processing_records(settings, adapters, parts),
+        recipients=build_recipients(adapters, parts),
+        disclosures=traced(Disclosures)(database=parts.database, ring=adapters.ring),
+        authority_requests=build_authority_requests(adapters, parts),
         key_rotation=_key_rotation(adapters, parts),
         recovery=_recovery(adapters, parts),
         limits=traced(Limits)(database=parts.database, clock=adapters.clock, limiter=limiter),

@@ -1,7 +1,7 @@
 """An account with something of every kind that its key seals, and the steps of a rotation."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import null, select, update
@@ -15,6 +15,7 @@ from vault.database.stores.sealed_columns import SEALED_COLUMNS, SEALED_KINDS, S
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import RecordingFilter, State
+from vault.domain.registers.entries import Recipient
 from vault.domain.requests.request import Identity, PersonalData, Verdict, Verification
 from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
 from vault.services.accounts.connections import ConnectionRequest
@@ -25,6 +26,15 @@ from vault.services.playback.links import LinkRequest
 from vault.services.requests.requests import NewRequest, RulingRequest
 
 LINK = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=5)
+RECIPIENT = Recipient(
+    name="Hosting",
+    address="",
+    contact="",
+    role="processor",
+    purpose="p",
+    country="FR",
+    since=date(2026, 1, 1),
+)
 ME = {"actor": "key_test"}
 CONNECTION = ConnectionRequest(provider="platform", credentials={"secret": "whsec_" + "bmV3" * 8})
 
@@ -44,6 +54,7 @@ async def fill(house: House) -> str:
     await vault.notices.set_audio(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME)
     await vault.links.create(account_id, recording_id, LINK, **ME)
     await close_request(house)
+    await vault.recipients.enter(account_id, RECIPIENT, **ME)
     return recording_id
 
 
@@ -158,3 +169,5 @@ async def everything_opens(house: House, recording_id: str) -> None:
     page = await vault.access_log.list_events(account_id, EventFilter(listener="Ada"), start=0, limit=9)
     assert [detail for _, detail in page.items] == [{"listener": "Ada"}]
     assert (await vault.consent.read_evidence(account_id, recording_id, **ME)).sealed.canonical
+    (entry,) = await vault.recipients.page(account_id, before=None, limit=9)
+    assert entry.content == RECIPIENT

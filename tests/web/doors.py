@@ -1,19 +1,7 @@
 """Every door of an account: the scope it asks for and a body that it takes."""
 
-CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01-01T00:00:00Z"}
-CONNECTION = {"provider": "platform", "credentials": {"secret": "whsec_" + "A" * 43 + "="}}
-CONSENT = {"party": "caller", "event": "announced", "method": "announcement", "at": "2026-01-01T00:00:00Z"}
-NOTICE = {"language": "en", "audience": "caller", "mode": "announce"}
-POLICY = {
-    "missing_evidence": "quarantine",
-    "reason": None,
-    "withdrawal": "restrict",
-    "mode": "none",
-    "home_place": None,
-    "quarantine_days": 30,
-    "keys": {"accept": "1", "decline": "9", "object": None},
-    "overrides": [],
-}
+from tests.support.door_bodies import AUTHORITY_REQUEST, CALL, CONNECTION, CONSENT, NOTICE, POLICY, RECIPIENT
+
 VERIFICATION = {"method": "callback", "at": "2026-01-02T00:00:00Z"}
 EXTENSION = {"until": "2026-03-01T00:00:00Z", "reason": "r", "told_at": "2026-01-05T00:00:00Z"}
 REQUEST = {
@@ -91,6 +79,19 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("DELETE", "/holds/{hold}"): ("holds:write", None),
     ("GET", "/approvals"): ("audit:read", None),
     ("POST", "/approvals/{approval}"): ("holds:write", None),
+    ("GET", "/processing-record"): ("audit:read", None),
+    ("PUT", "/processing-record"): ("privacy:write", {}),
+    ("GET", "/recipients"): ("audit:read", None),
+    ("POST", "/recipients"): ("privacy:write", RECIPIENT),
+    ("GET", "/recipients/{recipient}"): ("audit:read", None),
+    ("PATCH", "/recipients/{recipient}"): ("privacy:write", {}),
+    ("POST", "/recipients/{recipient}/end"): ("privacy:write", {}),
+    ("GET", "/disclosures"): ("audit:read", None),
+    ("GET", "/authority-requests"): ("audit:read", None),
+    ("POST", "/authority-requests"): ("privacy:write", AUTHORITY_REQUEST),
+    ("GET", "/transparency-report"): ("audit:read", None),
+    ("GET", "/authority-requests/{authority_request}"): ("audit:read", None),
+    ("PATCH", "/authority-requests/{authority_request}"): ("privacy:write", {}),
     ("GET", "/limits"): ("recordings:read", None),
     ("PUT", "/limits"): ("settings:write", {}),
     ("POST", "/key-rotation"): ("keys:write", None),
@@ -119,6 +120,10 @@ OTHERS = {
     ("GET", "/v1/rules/{place}"),
     ("GET", "/notices/{notice}/prompt.wav"),
     ("HEAD", "/notices/{notice}/prompt.wav"),
+    ("GET", "/privacy/{page}"),
+    ("HEAD", "/privacy/{page}"),
+    ("GET", "/privacy/{page}/{language}"),
+    ("HEAD", "/privacy/{page}/{language}"),
     ("GET", "/p/{token}"),
     ("HEAD", "/p/{token}"),
     ("POST", "/p/{token}/open"),
@@ -149,4 +154,6 @@ NOBODY = {
     "hold": "hold_" + "0" * 32,
     "approval": "appr_" + "0" * 32,
     "request_id": "req_" + "0" * 32,
+    "recipient": "reg_" + "0" * 32,
+    "authority_request": "reg_" + "0" * 32,
 }

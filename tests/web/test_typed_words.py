@@ -1,6 +1,5 @@
 """What people type into REST is nowhere in clear: not in the database, its log, the object store or the log."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,96 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.contract_texts import free_texts
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
+from tests.web.typed_texts import AUTHORITY_REQUESTS, CLEAR, SEALED
 
 CONTRACT = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
-#: Fields that hold words, by operation. Each gets a marker here, and no marker may be found.
-SEALED = {
-    ("PUT", "/recording-switch", "reason"),
-    ("PUT", "/consent-policy", "reason"),
-    ("PUT", "/consent-policy", "overrides[].reason"),
-    ("PATCH", "/consent-policy", "reason"),
-    ("PATCH", "/consent-policy", "overrides[].reason"),
-    ("PUT", "/objections/{number}", "reason"),
-    ("PUT", "/connections/{name}", "next_url"),
-    ("PUT", "/connections/{name}", "api_base"),
-    ("PUT", "/connections/{name}", "credentials{}"),
-    ("PUT", "/connections/{name}", "previous_credentials{}"),
-    ("PUT", "/calls/{call_ref}", "agent"),
-    ("PUT", "/calls/{call_ref}", "from"),
-    ("PUT", "/calls/{call_ref}", "to"),
-    ("PUT", "/recordings/{recording}/restriction", "reason"),
-    ("POST", "/recordings/{recording}/refusal", "reason"),
-    ("POST", "/recordings/{recording}/release", "reason"),
-    ("POST", "/recordings/{recording}/links", "listener"),
-    ("POST", "/recordings/{recording}/links", "purpose_text"),
-    ("POST", "/links/revocation", "listener"),
-    *(("POST", "/requests", one) for one in ("channel", "identities[].value", "reference", "wish")),
-    *(
-        ("POST", "/requests/{request_id}/decision", one)
-        for one in ("reason", "statute", "verdicts{}.statute")
-    ),
-    ("POST", "/requests/{request_id}/extension", "reason"),
-}
-#: Fields that are kept as they are, and why they may be.
-_SPOKEN = "a notice is played or read to every caller"
-_NAME = "a name by which the vault's admins find a thing again"
-_CODE = "a code of a known set or pattern: a place, a language, a key of the telephone, an id"
-_NOTICE = ("controller", "full_notice", "purposes", "refusal", "retention", "text")
-CLEAR = {
-    ("PUT", "/v1/accounts/{account}", "name"): _NAME,
-    ("PUT", "/v1/accounts/{account}", "locale"): _CODE,
-    ("POST", "/v1/keys", "name"): _NAME,
-    ("POST", "/v1/keys", "account"): _NAME,
-    ("PUT", "/connections/{name}", "provider"): _CODE,
-    **{
-        (method, "/consent-policy", one): _CODE
-        for method in ("PUT", "PATCH")
-        for one in ("home_place", "overrides[].place", "keys.accept", "keys.decline", "keys.object")
-    },
-    ("POST", "/p/{token}/open", "nonce"): "a random value of the page, of which a hash is kept",
-    **{("PUT", "/calls/{call_ref}", one): _CODE for one in ("from_place", "to_place", "language")},
-    ("POST", "/calls/{call_ref}/consent", "notice"): _CODE,
-    ("POST", "/recordings/{recording}/links", "networks[]"): "a range of addresses that a link is bound to",
-    ("POST", "/links/revocation", "recording"): _CODE,
-    ("POST", "/requests", "identities[].region"): _CODE,
-    ("PUT", "/own-key", "key"): "the ARN of a key; the root key wraps it",
-    **{
-        (method, path, one): _SPOKEN if one in _NOTICE else _CODE
-        for method, path in (("POST", "/notices"), ("PUT", "/notices/{notice}"))
-        for one in (*_NOTICE, "language", "places[]")
-    },
-}
-
-
-def free_texts(contract: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield every text that a body may hold, but for moments and values of an enumeration."""
-    for path, item in contract["paths"].items():
-        for method, operation in item.items():
-            bodies = (
-                operation.get("requestBody", {}).get("content", {}) if isinstance(operation, dict) else {}
-            )
-            for body in bodies.values():
-                for name in texts_of(contract, body.get("schema", {}), ""):
-                    yield method.upper(), path.removeprefix("/v1/accounts/{account}") or path, name
-
-
-def texts_of(contract: dict[str, Any], schema: Any, name: str) -> Iterator[str]:
-    """Yield the names of texts below a schema."""
-    if not isinstance(schema, dict):
-        return
-    if "$ref" in schema:
-        schema = contract["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    for one in [two for kind in ("anyOf", "oneOf", "allOf") for two in schema.get(kind, ())]:
-        yield from texts_of(contract, one, name)
-    closed = schema.keys() & {"enum", "const"} or schema.get("format") in {"date-time", "binary"}
-    if schema.get("type") == "string" and name and not closed:
-        yield name
-    yield from texts_of(contract, schema.get("items"), f"{name}[]")
-    yield from texts_of(contract, schema.get("additionalProperties"), f"{name}{{}}")
-    for field, inner in schema.get("properties", {}).items():
-        yield from texts_of(contract, inner, f"{name}.{field}".removeprefix("."))
 
 
 def test_every_text_of_the_contract_is_known_here():
@@ -117,7 +32,11 @@ class Markers:
         key = (method, path, field)
         assert key in SEALED
         number = len(self.used)
-        marker = f"+141555501{number:02}" if field in {"from", "to"} else f"zq{number:02}qzMarker"
+        marker = (
+            f"+141555501{number % 100:02}"
+            if field in {"from", "to", "covers.numbers[]"}
+            else f"zq{number:03}qzMarker"
+        )
         return self.used.setdefault(key, marker)
 
 
@@ -159,6 +78,44 @@ def settle(tenant: Tenant, mark: Markers) -> None:
     assert put(tenant, "/connections/second", said)["next_url"] == urls["next_url"]
 
 
+def register(tenant: Tenant, mark: Markers) -> None:
+    """Fill the registers, with words in every field."""
+    at = ("PUT", "/processing-record")
+    contacts = {
+        name: {part: mark(*at, f"{name}.{part}") for part in ("name", "address", "contact")}
+        for name in ("controller", "joint_controllers[]", "representative", "officer", "processor")
+    }
+    joint = contacts.pop("joint_controllers[]")
+    said: dict[str, Any] = {**contacts, "joint_controllers": [joint]}
+    words = {part: mark(*at, f"purposes[].{part}") for part in ("purpose", "explanation")}
+    said["purposes"] = [words | {"legal_basis": "consent"}]
+    said |= {name: [mark(*at, f"{name}[]")] for name in ("persons", "data", "measures")}
+    put(tenant, at[1], said | {name: mark(*at, name) for name in ("requests_to", "authority")})
+    codes = {"role": "processor", "country": "FR", "since": "2026-01-01"}
+    enter(tenant, mark, "/recipients", "/recipients/{recipient}", codes)
+    codes = {"received_at": "2026-01-01T00:00:00Z", "country": "FR", "kind": "order", "scope": "both"}
+    enter(tenant, mark, *(path for _, path in AUTHORITY_REQUESTS), codes)
+
+
+def enter(tenant: Tenant, mark: Markers, path: str, entry: str, codes: dict[str, str]) -> None:
+    """Enter something into a register, and change all its words."""
+    said = marked(mark, "POST", path)
+    decided = {"decision": "complied"} if "handover" in said else {}
+    made = tenant.http.post(tenant.url(path), json=codes | decided | said)
+    assert made.status_code == 201, made.text
+    changed = marked(mark, "PATCH", entry)
+    answer = tenant.http.patch(tenant.url(f"{path}/{made.json()['id']}"), json=changed)
+    assert answer.status_code == 200, answer.text
+    assert {name: answer.json()[name] for name in changed} == changed
+
+
+def marked(mark: Markers, method: str, path: str) -> dict[str, Any]:
+    """Return a body with a marker in each of its sealed fields."""
+    names = sorted(field for at, where, field in SEALED if (at, where) == (method, path))
+    marks = {name: mark(method, path, name) for name in names}
+    return {name.removesuffix("[]"): [word] if name.endswith("[]") else word for name, word in marks.items()}
+
+
 def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     """Bring two recordings into quarantine; refuse one, let the other out and share it. Return both."""
     at, made = "/recordings/{recording}", []
@@ -182,6 +139,30 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     restriction = {"reason": mark("PUT", f"{at}/restriction", "reason")}
     tenant.http.put(tenant.url(f"/recordings/{kept}/restriction"), json=restriction).raise_for_status()
     return kept, refused
+
+
+def keep(tenant: Tenant, mark: Markers) -> None:
+    """Place a hold and set a retention policy, with words in every field."""
+    number = mark("POST", "/holds", "covers.numbers[]")
+    said = {name: mark("POST", "/holds", name) for name in ("name", "reason")}
+    held = said | {"covers": {"calls": ["another"], "numbers": [number]}}
+    placed = tenant.http.post(tenant.url("/holds"), json=held)
+    assert placed.status_code == 201, placed.text
+    at = ("PUT", "/retention-policy")
+    words = {name: mark(*at, f"classes[].{name}") for name in ("purpose", "statute")}
+    words["match"] = {"agent": mark(*at, "classes[].match.agent")}
+    classes = [
+        words | {"class": "long", "minimum": "P5Y", "minimum_ground": "legal_obligation"},
+        words | {"class": "short", "maximum": "P6M"},
+    ]
+    decided = {"minimum_of": "long", "maximum_of": "short", "applies": "minimum"}
+    policy = {"classes": classes, "told_reason": mark(*at, "told_reason")}
+    policy["decisions"] = [decided | {"reason": mark(*at, "decisions[].reason")}]
+    preview = tenant.http.post(tenant.url("/retention-policy/preview"), json=policy)
+    assert preview.status_code == 200, preview.text
+    digest = {"Preview-Digest": preview.json()["digest"]}
+    answer = tenant.http.put(tenant.url("/retention-policy"), json=policy, headers=digest)
+    assert answer.status_code == 200, answer.text
 
 
 def ask_for_data(tenant: Tenant, mark: Markers, recording: str) -> None:
@@ -251,7 +232,10 @@ def test_no_word_that_was_typed_is_found_in_clear(tmp_path: Path, capfd: pytest.
     with open_house(tmp_path, VAULT_LOG_LEVEL="DEBUG") as house:
         tenant = Tenant.open(house.admin)
         settle(tenant, mark)
+        register(tenant, mark)
         kept, refused = record(tenant, mark)
+        keep(tenant, mark)
+        house.call(house.vault.jobs.apply_policies)
         ask_for_data(tenant, mark, kept)
         assert set(mark.used) == SEALED
         reasons_shown(tenant, mark)

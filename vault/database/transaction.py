@@ -33,6 +33,7 @@ from vault.database.stores.packages import PackageRows
 from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.recordings import RecordingRows
+from vault.database.stores.registers import RegisterRows
 from vault.database.stores.requests import RequestRows
 from vault.database.stores.restore import RestoredRows
 from vault.database.stores.retention import RetentionRows
@@ -74,6 +75,7 @@ class Transaction(_Rights):
         self.pauses = PauseRows(connection)
         self.policies = PolicyRows(connection)
         self.notices = NoticeRows(connection)
+        self.registers = RegisterRows(connection)
         self.evidence = EvidenceRows(connection)
         self.recordings = RecordingRows(connection)
         self.queue = QueueRows(connection)

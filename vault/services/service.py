@@ -48,6 +48,10 @@ from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
 from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.sweep_orphans import Sweep
+from vault.services.registers.authority_requests import AuthorityRequests
+from vault.services.registers.disclosures import Disclosures
+from vault.services.registers.processing_records import ProcessingRecords
+from vault.services.registers.recipients import Recipients
 from vault.services.requests.execute import ExecuteRequests
 from vault.services.requests.packages import Packages
 from vault.services.requests.receipts import Receipts
@@ -179,6 +183,14 @@ class Vault:
     access_log: AccessLog
     #: Checkpoints, proofs and exports for auditors.
     log_proofs: LogProofs
+    #: Generate the record of processing; show the privacy page for callers.
+    processing_records: ProcessingRecords
+    #: Enter, change, end and list the recipients of an account.
+    recipients: Recipients
+    #: List who got which recording.
+    disclosures: Disclosures
+    #: Enter, answer, list and count requests of authorities.
+    authority_requests: AuthorityRequests
     #: Rotate an account's key; show the progress and the signed statements.
     key_rotation: KeyRotations
     #: Tell whether the database is behind the object store.

@@ -33,7 +33,9 @@ from vault.web.routes import (
     metrics,
     notices,
     own_key,
+    privacy_page,
     recordings,
+    registers,
     requests,
     retention,
     rules,
@@ -50,7 +52,8 @@ _NO_TELEMETRY: TelemetryConfig = {
 #: In the order of the contract.
 _ROUTE_MODULES = (
     webhooks, accounts, limits, calls, recordings, consent, requests, notices, rules, links, holds, retention,
-    access_events, key_rotation, own_key, api_keys, player_links, sessions, html, health, metrics,
+    access_events, registers, privacy_page, key_rotation, own_key, api_keys, player_links, sessions, html, health,
+    metrics,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -12,6 +12,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     consent,
     notices,
     object_checks,
+    registers,
     requests,
     retention,
     singleton_leases,

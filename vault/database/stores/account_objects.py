@@ -13,14 +13,16 @@ from vault.database.schema.account_keys import account_keys, detail_keys, key_ro
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import accounts, connections, switch_changes
 from vault.database.schema.notices import notices
+from vault.database.schema.registers import register_entries
 from vault.database.schema.retention import holds, retention_policies
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, is_postgresql
 from vault.database.stores.retention_rows import hold_of, policy_of
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
 from vault.domain.accounts.month_key import WrappedMonthKey
-from vault.domain.consent.consent_event import Objection
+from vault.domain.consent.consent_event import ConsentPolicy, Objection
 from vault.domain.notices.notice import Notice
+from vault.domain.registers.entries import SealedEntry
 from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import decode_policy
@@ -86,12 +88,7 @@ class AccountObjectRows:
             ),
             switch=Switch(**{name: found[name] for name in Switch.__slots__}),
             history=self._history(account_id),
-            policies=tuple(
-                decode_policy(
-                    row["policy"], version=row["version"], at=row["changed_at"], by=row["changed_by"]
-                )
-                for row in self._rows(consent_policies, account_id, consent_policies.c.version)
-            ),
+            policies=self._policies(account_id),
             connections=tuple(
                 Connection(**{name: row[name] for name in Connection.__slots__})
                 for row in self._rows(connections, account_id, connections.c.id)
@@ -100,6 +97,13 @@ class AccountObjectRows:
             notices=self._notices(account_id),
             prompts=self._prompts(account_id),
             **self._retention(account_id),
+            registers=self._registers(account_id),
+        )
+
+    def _policies(self, account_id: str) -> tuple[ConsentPolicy, ...]:
+        return tuple(
+            decode_policy(row["policy"], version=row["version"], at=row["changed_at"], by=row["changed_by"])
+            for row in self._rows(consent_policies, account_id, consent_policies.c.version)
         )
 
     def waiting(self, account_id: str) -> frozenset[int]:
@@ -161,6 +165,12 @@ class AccountObjectRows:
         query = select(*columns).where(notices.c.account_id == account_id).order_by(notices.c.id)
         rows = [row._mapping for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
         return tuple(Notice(**{**row, "places": tuple(row["places"])}) for row in rows)
+
+    def _registers(self, account_id: str) -> tuple[SealedEntry, ...]:
+        columns = [register_entries.c[name] for name in SealedEntry.__slots__]
+        query = select(*columns).where(register_entries.c.account_id == account_id)
+        rows = self._db.execute(query.order_by(register_entries.c.id))
+        return tuple(SealedEntry(**row._mapping) for row in rows)  # noqa: SLF001 - SQLAlchemy's public name
 
     def _prompts(self, account_id: str) -> dict[str, tuple[str, int]]:
         n = notices.c

@@ -34,7 +34,9 @@ from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound
 
 #: Kinds that the account's object in the object store contains too.
-_IN_ACCOUNT_OBJECT = frozenset({"index_key", "month_key", "credentials", "objection", "prompt"})
+_IN_ACCOUNT_OBJECT = frozenset(
+    {"index_key", "month_key", "credentials", "objection", "prompt", "register_entry"}
+)
 
 
 class RotationRows:

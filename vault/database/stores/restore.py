@@ -16,6 +16,7 @@ from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events, consent_policies, objections
 from vault.database.schema.core import accounts, connections, links, switch_changes
 from vault.database.schema.notices import notices
+from vault.database.schema.registers import register_entries
 from vault.database.schema.requests import person_packages, person_requests
 from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
@@ -28,6 +29,7 @@ from vault.database.stores.retention_rows import restore_hold, restore_policies
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
+from vault.domain.registers.entries import SealedEntry
 from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import encode_policy
 from vault.errors import Refused
@@ -75,6 +77,7 @@ class RestoredRows:
             self._keys(known)
         self._settings(known)
         self._notices(known, prompts)
+        self._registers(known)
         return refused
 
     def lost_account(
@@ -194,7 +197,7 @@ class RestoredRows:
             (call_facts.c.month_key.is_(None), gone(call_facts)), else_=call_facts.c.month_key.not_in(left)
         )
         self._db.execute(delete(call_facts).where(call_facts.c.account_id == account_id, facts))
-        for table in (consent_events, links, person_packages):
+        for table in (consent_events, links, person_packages, register_entries):
             self._db.execute(delete(table).where(table.c.account_id == account_id, gone(table)))
         # The bare rows of requests stay, as after their own retention.
         mine = (person_requests.c.account_id == account_id) & gone(person_requests)
@@ -250,6 +253,12 @@ class RestoredRows:
                 row |= {"sealed_audio": prompt.message, "key_version": prompt.key_version}
             rows.append(row)
         self._put(notices, ["id"], *rows, batch_size=_PROMPT_BATCH_SIZE)
+
+    def _registers(self, known: AccountObject) -> None:
+        r, ids = register_entries.c, [entry.id for entry in known.registers]
+        self._db.execute(delete(register_entries).where(r.account_id == known.account.id, r.id.not_in(ids)))
+        rows = [{name: getattr(entry, name) for name in SealedEntry.__slots__} for entry in known.registers]
+        self._put(register_entries, ["id"], *rows)
 
     def _put(
         self, table: Table, key: list[str], *rows: dict[str, Any], batch_size: int = _BATCH_SIZE

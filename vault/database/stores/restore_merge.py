@@ -11,6 +11,7 @@ from vault.database.schema.account_keys import account_keys, detail_keys, key_ro
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import connections, recordings
 from vault.database.schema.notices import notices
+from vault.database.schema.registers import register_entries
 from vault.database.sql.dialect import database_now, insert_for, insert_new
 from vault.database.stores.month_keys import row_of_month_key
 from vault.database.stores.retention_rows import restore_hold, restore_policies
@@ -18,6 +19,7 @@ from vault.domain.accounts.account import Connection
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
 from vault.domain.recordings.recording import IN_FLIGHT
+from vault.domain.registers.entries import SealedEntry
 from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import encode_policy
 
@@ -57,7 +59,21 @@ def add_lost(
         }
         if notice.id not in but and not insert_new(db, notices, row):
             refused += _unless_exists(db, notices, notice.id, f"the notice {notice.id}")
-    return refused + _add_policies(db, known, newest=policies)
+    return refused + _add_registers(db, known) + _add_policies(db, known, newest=policies)
+
+
+def _add_registers(db: DbConnection, known: AccountObject) -> list[str]:
+    """Insert missing entries of registers that a key of this account opens; return those left out."""
+    k = account_keys.c
+    stored = select(k.version, k.wrapped_key).where(k.account_id == known.account.id)
+    keys = {row.version: row.wrapped_key for row in db.execute(stored)}
+    refused = []
+    for entry in known.registers:
+        row = {name: getattr(entry, name) for name in SealedEntry.__slots__}
+        opens = known.keys.get(entry.key_version, b"") == keys.get(entry.key_version)
+        if not opens or not insert_new(db, register_entries, row):
+            refused += _unless_exists(db, register_entries, entry.id, f"the register entry {entry.id}")
+    return refused
 
 
 def _add_policies(db: DbConnection, known: AccountObject, *, newest: bool) -> list[str]:

@@ -12,6 +12,7 @@ from vault.database.schema.calls import call_facts
 from vault.database.schema.consent import consent_events, objections
 from vault.database.schema.core import accounts, connections, links, recordings
 from vault.database.schema.notices import notices
+from vault.database.schema.registers import register_entries
 from vault.database.schema.requests import person_packages, person_requests
 
 #: All kinds of rows with data that an account key version wraps or seals. Recordings are first. Month keys wrap or
@@ -31,6 +32,7 @@ SealedKind = Literal[
     "request",
     "receipt",
     "package_key",
+    "register_entry",
 ]
 SEALED_KINDS: tuple[SealedKind, ...] = get_args(SealedKind)
 
@@ -96,4 +98,5 @@ SEALED_COLUMNS: Mapping[SealedKind, Place] = {
     "request": _place(person_requests, "sealed_personal"),
     "receipt": _place(person_requests, "sealed_receipt", version="receipt_key_version"),
     "package_key": _place(person_packages, "wrapped_key", "request_id"),
+    "register_entry": _place(register_entries, "sealed_entry"),
 }

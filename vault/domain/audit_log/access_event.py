@@ -31,6 +31,8 @@ EventType = Literal[
     "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
     "hold.placed", "hold.release_asked", "hold.released", "recording.pending_erasure",
     "retention.changed", "retention.due", "retention.paused", "retention.resumed",
+    "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
+    "authority.received", "authority.changed", "authority.answered",
 ]  # fmt: skip
 
 

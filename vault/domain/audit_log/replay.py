@@ -21,6 +21,8 @@ _SETTINGS = frozenset(
         "account.opened", "account.changed", "connection.changed", "connection.deleted", "policy.changed",
         "objection.entered", "objection.ended", "notice.drafted", "notice.changed", "notice.deleted",
         "notice.published", "notice.retired", "hold.placed", "hold.released", "retention.changed",
+        "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
+        "authority.received", "authority.changed", "authority.answered",
     }
 )  # fmt: skip
 

@@ -2,8 +2,8 @@
 
 Version 1 is one plaintext JSON object with the wrapped versions of the account key, which the root key decrypts,
 and a sealed text, which the newest version decrypts. The sealed text has the wrapped index, detail and month keys, the
-switch with its history, the consent and retention policies, connections, objections, notices and holds. API keys,
-links and their sessions are only in the database: access to the bucket must not give access to the vault.
+switch with its history, the consent and retention policies, connections, objections, notices, holds and registers. API
+keys, links and their sessions are only in the database: access to the bucket must not give access to the vault.
 
 Each change is written under a new key, and the older objects are deleted afterwards. So no object is overwritten,
 and at every moment there is one. For its key and name see ``account_object_name.py``.
@@ -18,6 +18,7 @@ from vault.domain.accounts.account import Account, Connection, Switch, SwitchCha
 from vault.domain.accounts.month_key import WrappedMonthKey, check_month_key_id
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
+from vault.domain.registers.entries import SealedEntry
 from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.stored.account_json import (
     StoredObjection,
@@ -35,6 +36,7 @@ from vault.domain.stored.account_json import (
 from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.policy_json import decode_policy, encode_policy
+from vault.domain.stored.register_json import decode_registers, encode_registers
 from vault.domain.stored.retention_json import StoredHold, decode_retention_fields, encode_retention_fields
 from vault.errors import Tampered
 
@@ -85,6 +87,7 @@ class AccountObject:
     retention: tuple[RetentionPolicy, ...] = ()
     #: By notice id: the SHA-256 of the sealed audio in hexadecimal, and the key version that sealed it.
     prompts: Mapping[str, tuple[str, int]]
+    registers: tuple[SealedEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +183,7 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
             for notice in known.notices
         ],
         **encode_retention_fields(known.holds, known.retention),
+        **encode_registers(known.registers),
     }
 
 
@@ -216,6 +220,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         prompts=prompts,
         holds=holds,
         retention=retention,
+        registers=decode_registers(fields, account.id),
     )
     fields.done()
     return known

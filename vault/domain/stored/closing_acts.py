@@ -111,6 +111,8 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "export.deleted",
         "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
         "hold.release_asked", "retention.due", "retention.paused", "retention.resumed",
+        "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
+        "authority.received", "authority.changed", "authority.answered",
     }
 )  # fmt: skip
 

@@ -91,6 +91,11 @@ def of_package(account_id: str, request_id: str) -> Context:
     return {"account_id": account_id, "request_id": request_id, "purpose": "package"}
 
 
+def of_register_entry(account_id: str, entry_id: str) -> Context:
+    """Bind an entry of a register to its row."""
+    return {"account_id": account_id, "entry_id": entry_id, "purpose": "register-entry"}
+
+
 def of_account_object(account_id: str, revision: int, log: LogState | None) -> Context:
     """Bind an account's object to its account, its revision and the state of the log.
 

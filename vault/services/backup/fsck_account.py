@@ -20,6 +20,7 @@ _PARTS = {
     "month_keys": "keys",
     "switch": "the switch", "history": "the switch's history", "policies": "consent policies",
     "connections": "connections", "objections": "objections", "notices": "notices", "prompts": "audio of notices",
+    "registers": "registers",
 }  # fmt: skip
 
 

@@ -112,7 +112,7 @@ class RestoreAccounts:
         if changed is not None and (not lost or changed > lost[0].known.as_of):
             report.findings.append(
                 f"{account_id}: its object is older than the account's last change of {changed:%Y-%m-%d %H:%M:%S} "
-                "UTC. Check its connections, consent policy, objections and notices."
+                "UTC. Check its connections, consent policy, objections, notices and registers."
             )
         return [change for account in lost for change in account.known.history]
 

@@ -31,6 +31,7 @@ _BOUND: Final[Mapping[SealedKind, Callable[[str, str], Context]]] = {
     "request": bound.of_request,
     "receipt": bound.of_receipt,
     "package_key": bound.of_package_key,
+    "register_entry": bound.of_register_entry,
 }
 #: Kinds that are keys: these are wrapped, not sealed as messages.
 _KEYS: Final[frozenset[SealedKind]] = frozenset(

@@ -4,10 +4,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from vault.web.schemas.authority_requests import AuthorityRequestIn, AuthorityRequestPatchIn
 from vault.web.schemas.calls import CallIn, ConsentIn, RestrictionIn, VerdictIn
 from vault.web.schemas.consent import ObjectionIn, PolicyIn, PolicyPatchIn
 from vault.web.schemas.holds import HoldIn
 from vault.web.schemas.notices import NoticeIn
+from vault.web.schemas.processing_record import ProfileIn
+from vault.web.schemas.recipients import EndIn, RecipientIn, RecipientPatchIn
 from vault.web.schemas.recordings import LinkIn, LinkMadeOut, ReceiptOut, RevocationIn
 from vault.web.schemas.requests import DecisionIn, ExtensionIn, PauseIn, RequestIn
 from vault.web.schemas.retention import RetentionPolicyIn
@@ -110,6 +113,40 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "told_at": "2026-05-20T09:00:00Z",
     },
     PauseIn: {"reason": "clarification"},
+    ProfileIn: {
+        "controller": {
+            "name": "Acme Limited",
+            "address": "1 High Street, Dublin",
+            "contact": "privacy@acme.example",
+        },
+        "purposes": [{"purpose": "Training of agents", "legal_basis": "consent", "explanation": ""}],
+        "persons": ["callers", "agents"],
+        "data": ["voice", "telephone numbers"],
+        "requests_to": "privacy@acme.example",
+        "published": True,
+    },
+    RecipientIn: {
+        "name": "Hosting Inc",
+        "address": "2 Main Street, Boston",
+        "contact": "privacy@hosting.example",
+        "role": "processor",
+        "purpose": "stores recordings",
+        "country": "US",
+        "safeguard": "standard_clauses",
+        "since": "2026-05-04",
+        "covers": ["object_store"],
+    },
+    RecipientPatchIn: {"contract": {"status": "signed", "signed_on": "2026-05-04", "ends_on": None}},
+    EndIn: {"until": "2026-12-31"},
+    AuthorityRequestIn: {
+        "received_at": "2026-05-04T09:30:00Z",
+        "authority": "Public prosecutor of Lyon",
+        "country": "FR",
+        "kind": "warrant",
+        "scope": "content",
+        "numbers": ["+33123456789"],
+    },
+    AuthorityRequestPatchIn: {"decision": "refused", "reviewer": "Ada Byron"},
     PolicyPatchIn: {"mode": "announce", "home_place": "FR"},
     HoldIn: {
         "name": "Acme v. Doe",

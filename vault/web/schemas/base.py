@@ -21,9 +21,18 @@ def _printable(value: str) -> str:
     return value
 
 
+def readable_lines(value: str) -> str:
+    """Return a text of several lines. Raises ValueError for other control characters than line feeds."""
+    if not all(line.isprintable() for line in value.split("\n")):
+        raise ValueError("must not contain control characters except line feeds")
+    return value
+
+
 MomentIn = Annotated[AwareDatetime, AfterValidator(_utc)]
 MomentOut = Annotated[datetime, PlainSerializer(write_rfc3339, return_type=str)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+#: A text that may be empty and have several lines.
+Words = Annotated[str, Field(max_length=1000), AfterValidator(readable_lines)]
 #: Only JSON's true and false: values such as "no" are ambiguous.
 Flag = StrictBool
 #: The platform's id of a call or a recording.

@@ -8,17 +8,10 @@ from vault.domain.consent.consent_event import Party
 from vault.domain.notices import notice as nouns
 from vault.domain.notices.audio import Beep, PromptRequest
 from vault.domain.notices.notice import NoticeMode, NoticeRequest, NoticeStatus
-from vault.web.schemas.base import Body, MomentOut
-
-
-def _readable(value: str) -> str:
-    if not all(line.isprintable() for line in value.split("\n")):
-        raise ValueError("must not contain control characters except line feeds")
-    return value
-
+from vault.web.schemas.base import Body, MomentOut, readable_lines
 
 #: A required element of the spoken text; empty in an unfinished draft.
-Element = Annotated[str, Field(max_length=500), AfterValidator(_readable)]
+Element = Annotated[str, Field(max_length=500), AfterValidator(readable_lines)]
 
 
 class NoticeIn(Body):
@@ -35,7 +28,7 @@ class NoticeIn(Body):
     refusal: Element = ""
     full_notice: Element = ""
     retention: Element = ""
-    text: Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_readable)] | None = None
+    text: Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(readable_lines)] | None = None
 
     def wish(self) -> NoticeRequest:
         """Convert to the service's request."""

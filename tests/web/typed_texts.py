@@ -1,0 +1,123 @@
+"""Every field of text in the contract: those whose words are sealed, and those kept as they are, with the reason."""
+
+#: The operations that enter and change an entry of the register of authority requests.
+AUTHORITY_REQUESTS = (
+    ("POST", "/authority-requests"),
+    ("PATCH", "/authority-requests/{authority_request}"),
+)
+#: Fields that hold words, by operation. Each gets a marker here, and no marker may be found.
+SEALED = {
+    ("PUT", "/recording-switch", "reason"),
+    ("PUT", "/consent-policy", "reason"),
+    ("PUT", "/consent-policy", "overrides[].reason"),
+    ("PATCH", "/consent-policy", "reason"),
+    ("PATCH", "/consent-policy", "overrides[].reason"),
+    ("PUT", "/objections/{number}", "reason"),
+    ("PUT", "/connections/{name}", "next_url"),
+    ("PUT", "/connections/{name}", "api_base"),
+    ("PUT", "/connections/{name}", "credentials{}"),
+    ("PUT", "/connections/{name}", "previous_credentials{}"),
+    ("PUT", "/calls/{call_ref}", "agent"),
+    ("PUT", "/calls/{call_ref}", "from"),
+    ("PUT", "/calls/{call_ref}", "to"),
+    ("PUT", "/recordings/{recording}/restriction", "reason"),
+    ("POST", "/recordings/{recording}/refusal", "reason"),
+    ("POST", "/recordings/{recording}/release", "reason"),
+    ("POST", "/recordings/{recording}/links", "listener"),
+    ("POST", "/recordings/{recording}/links", "purpose_text"),
+    ("POST", "/links/revocation", "listener"),
+    *(("POST", "/requests", one) for one in ("channel", "identities[].value", "reference", "wish")),
+    *(
+        ("POST", "/requests/{request_id}/decision", one)
+        for one in ("reason", "statute", "verdicts{}.statute")
+    ),
+    ("POST", "/requests/{request_id}/extension", "reason"),
+    *(
+        ("PUT", "/processing-record", f"{contact}.{part}")
+        for contact in ("controller", "joint_controllers[]", "representative", "officer", "processor")
+        for part in ("name", "address", "contact")
+    ),
+    *(
+        ("PUT", "/processing-record", field)
+        for field in (
+            *("purposes[].purpose", "purposes[].explanation", "persons[]", "data[]", "measures[]"),
+            *("requests_to", "authority"),
+        )
+    ),
+    *(
+        (method, path, field)
+        for method, path in (("POST", "/recipients"), ("PATCH", "/recipients/{recipient}"))
+        for field in ("name", "address", "contact", "purpose")
+    ),
+    *(
+        (method, path, field)
+        for method, path in AUTHORITY_REQUESTS
+        for field in ("instrument", "statute", "numbers[]", "reviewer", "handover", "not_told_reason")
+    ),
+    ("POST", "/authority-requests", "authority"),
+    *(("POST", "/holds", one) for one in ("name", "reason", "covers.numbers[]")),
+    *(
+        ("PUT", "/retention-policy", field)
+        for field in (
+            *("classes[].purpose", "classes[].statute", "classes[].match.agent"),
+            *("decisions[].reason", "told_reason"),
+        )
+    ),
+}
+#: Fields that are kept as they are, and why they may be.
+_SPOKEN = "a notice is played or read to every caller"
+_NAME = "a name by which the vault's admins find a thing again"
+_CODE = "a code of a known set or pattern: a place, a language, a key of the telephone, an id"
+_DAY = "a day, sealed with the words of its entry"
+_CONTRACT = ("contract.signed_on", "contract.ends_on")
+_NOTICE = ("controller", "full_notice", "purposes", "refusal", "retention", "text")
+CLEAR = {
+    ("PUT", "/v1/accounts/{account}", "name"): _NAME,
+    ("PUT", "/v1/accounts/{account}", "locale"): _CODE,
+    ("POST", "/v1/keys", "name"): _NAME,
+    ("POST", "/v1/keys", "account"): _NAME,
+    ("PUT", "/connections/{name}", "provider"): _CODE,
+    **{
+        (method, "/consent-policy", one): _CODE
+        for method in ("PUT", "PATCH")
+        for one in ("home_place", "overrides[].place", "keys.accept", "keys.decline", "keys.object")
+    },
+    ("POST", "/p/{token}/open", "nonce"): "a random value of the page, of which a hash is kept",
+    **{("PUT", "/calls/{call_ref}", one): _CODE for one in ("from_place", "to_place", "language")},
+    ("POST", "/calls/{call_ref}/consent", "notice"): _CODE,
+    ("POST", "/recordings/{recording}/links", "networks[]"): "a range of addresses that a link is bound to",
+    ("POST", "/links/revocation", "recording"): _CODE,
+    ("POST", "/requests", "identities[].region"): _CODE,
+    **{
+        (method, path, field): "sealed with the words of its entry"
+        for method, path in (("POST", "/recipients"), ("PATCH", "/recipients/{recipient}"))
+        for field in ("parent", "country", "covers[]", "objection_until", *_CONTRACT)
+    },
+    ("POST", "/recipients", "since"): _DAY,
+    ("POST", "/recipients/{recipient}/end", "until"): _DAY,
+    ("POST", "/authority-requests", "country"): _CODE,
+    **{(method, path, "recordings[]"): _CODE for method, path in AUTHORITY_REQUESTS},
+    **{("POST", "/holds", f"covers.{one}[]"): _CODE for one in ("calls", "recordings")},
+    **{
+        ("PUT", "/retention-policy", field): _CODE
+        for field in (
+            *("classes[].class", "classes[].match.place", "decisions[].maximum_of", "decisions[].minimum_of"),
+            *("classes[].period", "classes[].minimum", "classes[].maximum", "time_zone"),
+        )
+    },
+    **{
+        ("POST", "/retention-policy/preview", field): "a preview keeps a digest alone"
+        for field in (
+            *("classes[].purpose", "classes[].statute", "classes[].match.agent"),
+            *("decisions[].reason", "told_reason"),
+            *("classes[].class", "classes[].match.place", "decisions[].maximum_of", "decisions[].minimum_of"),
+            *("classes[].period", "classes[].minimum", "classes[].maximum", "time_zone"),
+        )
+    },
+    ("PUT", "/own-key", "key"): "the ARN of a key; the root key wraps it",
+    **{
+        (method, path, one): _SPOKEN if one in _NOTICE else _CODE
+        for method, path in (("POST", "/notices"), ("PUT", "/notices/{notice}"))
+        for one in (*_NOTICE, "language", "places[]")
+    },
+}

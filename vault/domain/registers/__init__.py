@@ -1,0 +1,1 @@
+"""Registers of an account: its record of processing, recipients, and requests of authorities."""

@@ -1,0 +1,103 @@
+"""The privacy page for callers, to which the second layer of a notice links (GDPR art. 13), in several languages."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from vault.domain.notices.language import base_language
+from vault.domain.registers.entries import Contact, LegalBasis, ProcessingProfile, Purpose, Recipient
+
+#: Texts that every language has: headings, sentences, and one per legal basis.
+_TEXTS = frozenset(
+    {
+        "title", "controller", "joint_controllers", "representative", "officer", "purposes", "data", "persons",
+        "period", "kept_until_erased", "recipients", "no_recipients", "rights", "withdraw", "requests_to", "complaint",
+        "complaint_to", "languages",
+    }
+)  # fmt: skip
+_BASES = frozenset(get_args(LegalBasis))
+_TABLES = {"language", "name", "rights", "texts", "legal_bases"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageTexts:
+    """The fixed texts of one language."""
+
+    language: str
+    #: The language's own name.
+    name: str
+    texts: Mapping[str, str]
+    rights: Sequence[str]
+    legal_bases: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicRecipient:
+    """A recipient as the page shows it: without contact person and contract."""
+
+    name: str
+    purpose: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyPage:
+    """What the page tells callers. It has nothing that the account does not tell the public."""
+
+    id: str
+    #: The account's language.
+    language: str
+    controller: Contact
+    joint_controllers: tuple[Contact, ...]
+    representative: Contact | None
+    officer: Contact | None
+    purposes: tuple[Purpose, ...]
+    persons: tuple[str, ...]
+    data: tuple[str, ...]
+    recipients: tuple[PublicRecipient, ...]
+    requests_to: str
+    authority: str
+
+    @property
+    def can_withdraw(self) -> bool:
+        """Return whether a purpose rests on consent, which can be withdrawn (art. 13(2)(c))."""
+        return any(purpose.legal_basis == "consent" for purpose in self.purposes)
+
+
+def make_page(
+    page_id: str, locale: str, profile: ProcessingProfile, recipients: Sequence[Recipient]
+) -> PrivacyPage | None:
+    """Return the page of a profile; None unless it is published."""
+    if not profile.published or profile.controller is None:
+        return None
+    shown = [each for each in recipients if each.public]
+    return PrivacyPage(
+        id=page_id,
+        language=base_language(locale),
+        controller=profile.controller,
+        joint_controllers=profile.joint_controllers,
+        representative=profile.representative,
+        officer=profile.officer,
+        purposes=profile.purposes,
+        persons=profile.persons,
+        data=profile.data,
+        recipients=tuple(
+            PublicRecipient(name=each.name, purpose=each.purpose, country=each.country) for each in shown
+        ),
+        requests_to=profile.requests_to,
+        authority=profile.authority,
+    )
+
+
+def parse_page_texts(source: str) -> PageTexts:
+    """Parse the TOML file of one language. Raises KeyError or ValueError for a missing, unknown or empty text."""
+    data = tomllib.loads(source)
+    texts, bases, rights = data["texts"], data["legal_bases"], data["rights"]
+    complete = set(texts) == _TEXTS and set(bases) == _BASES and set(data) == _TABLES
+    values = [*texts.values(), *bases.values(), *rights, data["language"], data["name"]]
+    if not complete or not all(isinstance(value, str) and value.strip() for value in values):
+        raise ValueError("A file of privacy texts has a missing, unknown or empty text.")
+    return PageTexts(
+        language=data["language"], name=data["name"], texts=texts, rights=tuple(rights), legal_bases=bases
+    )

@@ -1,0 +1,113 @@
+"""The record of processing activities of an account (GDPR art. 30(1) and 30(2)), generated from live settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from vault.domain.accounts.account import Connection, Switch
+from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.notices.notice import Notice
+from vault.domain.registers.entries import Entry, ProcessingProfile, Recipient
+from vault.domain.registers.places import Place
+
+#: Member states of the EU, and Iceland, Liechtenstein and Norway: a recipient elsewhere is a transfer.
+EEA = frozenset(
+    {
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI",
+        "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+    }
+)  # fmt: skip
+#: The only period that a setting decides so far: an account keeps a recording until somebody erases it.
+KEPT_UNTIL_ERASED = "kept_until_erased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSettings:
+    """What the database and the settings say about an account."""
+
+    account: str
+    name: str
+    switch: Switch
+    policy: ConsentPolicy
+    connections: Sequence[Connection]
+    #: Published notices.
+    notices: Sequence[Notice]
+    places: Sequence[Place]
+    #: Whether a customer-managed key wraps the account's key.
+    customer_key: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessingRecord:
+    """The record on one day: typed words, and what follows from the settings."""
+
+    at: datetime
+    #: None until the typed part was set.
+    profile: Entry[ProcessingProfile] | None
+    settings: LiveSettings
+    #: In force on that day.
+    recipients: Sequence[Entry[Recipient]]
+
+    @property
+    def content(self) -> ProcessingProfile:
+        """Return the typed part; an empty one until it was set."""
+        return ProcessingProfile() if self.profile is None else self.profile.content
+
+    @property
+    def transfers(self) -> Sequence[Entry[Recipient]]:
+        """Return the recipients outside the European Economic Area (art. 30(1)(e))."""
+        return [entry for entry in self.recipients if entry.content.country not in EEA]
+
+    @property
+    def categories(self) -> Sequence[str]:
+        """Return codes of the processing that the vault carries out (art. 30(2)(b))."""
+        connections = self.settings.connections
+        found = {
+            "receive_recordings": True,
+            "receive_from_platforms": bool(connections),
+            "record_consent": True,
+            "store_encrypted": True,
+            "play_by_link": True,
+            "log_access": True,
+            "delete_at_platform": any(each.source_policy != "keep" for each in connections),
+        }
+        return [code for code, applies in found.items() if applies]
+
+    @property
+    def measures(self) -> Sequence[str]:
+        """Return codes of the measures that the vault itself takes (art. 30(1)(g), 32)."""
+        places = {place.part: place for place in self.settings.places}
+        found = {
+            "encrypted_per_recording": True,
+            "keys_in_key_service": not places["root_key"].is_local,
+            "customer_managed_key": self.settings.customer_key,
+            "access_logged_and_provable": True,
+            "access_log_locked": places["object_store"].lock_days > 0,
+            "recording_can_be_switched_off": True,
+        }
+        return [code for code, applies in found.items() if applies]
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """Return codes of what art. 30 requires and nobody has entered: ``recipient/<part>`` for a part without one."""
+        content = self.content
+        found = {
+            "controller": content.controller is not None,
+            "purposes": bool(content.purposes),
+            "persons": bool(content.persons),
+            "data": bool(content.data),
+        }
+        covered = {part for entry in self.recipients for part in entry.content.covers}
+        outside = [str(place.part) for place in self.settings.places if not place.is_local]
+        outside += [f"connection/{connection.name}" for connection in self.settings.connections]
+        return [
+            *(code for code, present in found.items() if not present),
+            *(f"recipient/{part}" for part in outside if part not in covered),
+            *(f"safeguard/{entry.id}" for entry in self.transfers if entry.content.safeguard is None),
+        ]
+
+
+def in_force(entries: Sequence[Entry[Recipient]], day: date) -> Sequence[Entry[Recipient]]:
+    """Return the recipients on a day, ordered by name."""
+    found = [entry for entry in entries if entry.content.is_in_force(day)]
+    return sorted(found, key=lambda entry: (entry.content.name.casefold(), entry.id))
