@@ -1,10 +1,11 @@
-"""The only writer and the only parser of RFC 3339 timestamps."""
+"""The only writer and the only parser of RFC 3339 timestamps, and of their days."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 Precision = Literal["seconds", "milliseconds", "microseconds"]
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FORMAT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})"
     r"(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -22,6 +23,18 @@ def write_rfc3339_unchanged(moment: datetime) -> str:
     Stored records have had this form since the first release. Their bytes must not change.
     """
     return moment.isoformat()
+
+
+def write_day(day: date) -> str:
+    """Return a day as ``2026-05-04``."""
+    return day.isoformat()
+
+
+def parse_day(text: str) -> date:
+    """Parse a day such as ``2026-05-04``. Raises ValueError."""
+    if not _DAY.fullmatch(text):
+        raise ValueError("The text is not a day such as 2026-05-04.")
+    return date.fromisoformat(text)
 
 
 def parse_rfc3339(text: str) -> datetime:

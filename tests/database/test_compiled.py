@@ -16,11 +16,12 @@ from vault.database.sql.dialect import insert_new
 KEYS = [
     {
         "id": "key_1", "name": "naïve", "account_id": None, "scopes": ["*", "ingest"], "secret_hash": b"\x00\xff",
-        "created_at": NOW, "revoked_at": None,
+        "created_at": NOW, "revoked_at": None, "created_by": None,
     },
     {
         "id": "key_2", "name": "", "account_id": "acct_a", "scopes": [], "secret_hash": b"",
         "created_at": NOW - timedelta(days=40_000), "revoked_at": NOW + timedelta(microseconds=1),
+        "created_by": "key_1",
     },
 ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from contextlib import suppress
 from functools import partial
 
 from tests.hostile.parsers import KIB, Row, text
@@ -31,6 +32,7 @@ from vault.keyservice.own_keys import LABEL, read_wrapping
 from vault.objects.keys import check_key, check_prefix
 from vault.objects.location import parse_location as parse_store
 from vault.objects.owner import _owner
+from vault.rfc3339 import parse_day
 from vault.sealing import context
 from vault.sealing.header import parse_header
 from vault.sealing.message import open_message
@@ -44,6 +46,7 @@ from vault.tlog.key_statement import open_statement
 from vault.tlog.log_file import read_head, verify_log
 from vault.tlog.note import parse_verifier
 from vault.tlog.proof_file import parse_proof_file
+from vault.tlog.receipt_file import verify_receipt
 from vault.tlog.tiles import read_bundle
 
 _VERIFIERS = [SIGNER.verifier]
@@ -87,6 +90,11 @@ def _stored_fields(value: str) -> None:
             continue
 
 
+def _day(value: str) -> None:
+    with suppress(ValueError):
+        parse_day(value)
+
+
 class _Store:
     """A store that holds one object."""
 
@@ -128,6 +136,8 @@ ROWS = [
         "vault object": decode_vault, "openbao reply": openbao._data, "marker": _marker,
     }.items()),
     _row("account", partial(decode_account, envelope=_ENVELOPE), JSON, within(_OPENED, TEXT, b'"}')),
+    _row("receipt", verify_receipt, JSON, within(b'{"key":"', TEXT, b'"}\n')),
+    _row("day", text(_day), TEXT),
     _row("stored field", text(_stored_fields), TEXT),
     # Text would be read as one to five pairs of thousands of bytes: the steps between those are no growth.
     _row("context", _context, within(b"\xff\xff", {

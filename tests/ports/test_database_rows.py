@@ -191,7 +191,12 @@ async def test_api_keys_are_kept_and_revoked(database: Database):
         created_at=NOW, revoked_at=None,
     )  # fmt: skip
     operator = replace(key, id="key_0", account_id=None, scopes=frozenset({"*"}))
-    await database.write(lambda tx: (tx.api_keys.insert(key, b"1"), tx.api_keys.insert(operator, b"0")))
+    await database.write(
+        lambda tx: (
+            tx.api_keys.insert(key, b"1", created_by="op"),
+            tx.api_keys.insert(operator, b"0", created_by="op"),
+        )
+    )
     assert await database.read(lambda tx: tx.api_keys.find("key_1")) == (key, b"1")
     assert await database.read(lambda tx: tx.api_keys.page("acct_a")) == [key]
     assert await database.read(lambda tx: tx.api_keys.page(None)) == [operator, key]

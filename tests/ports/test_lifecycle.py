@@ -130,7 +130,7 @@ async def test_a_guard_stops_every_way_to_lose_the_keys(
     held = await in_state(database, state)
     before = await columns(database, held.recording.id)
 
-    def forbid(_tx: Transaction, recording: Recording, transition: Transition) -> None:
+    def forbid(_tx: Transaction, recording: Recording, transition: Transition, _wish: str) -> None:
         assert (recording.state, transition.shreds) == (state, True)
         raise Refused("A hold covers the recording.", reasons=("held",))
 

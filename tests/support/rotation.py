@@ -60,6 +60,13 @@ async def fill(house: House) -> str:
 
 async def close_request(house: House) -> str:
     """Receive a request for access of the caller, and close it with its package and receipt; return its id."""
+    request_id = await decide_request(house)
+    assert await house.vault.jobs.execute_requests()
+    return request_id
+
+
+async def decide_request(house: House) -> str:
+    """Receive a request for access of the caller, and decide it; return its id."""
     personal = PersonalData(
         reference="ticket",
         identities=(Identity(type="number", value=CALLER),),
@@ -71,7 +78,6 @@ async def close_request(house: House) -> str:
         default=Verdict(code="provided_whole"), verdicts={}, reason=None, period=None, whole_time=False
     )
     await house.vault.requests.decide(house.account.id, view.request.id, ruling, **ME)
-    assert await house.vault.jobs.execute_requests()
     return view.request.id
 
 

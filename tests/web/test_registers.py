@@ -243,3 +243,35 @@ def test_the_entries_of_another_account_are_unknown(tenant: Tenant):
             assert account.http.patch(at, json={}).status_code == 404
         assert tenant.http.get(tenant.url(f"{path}/{entry['id']}")).json()["revision"] == 1
     assert other.http.post(other.url(f"/recipients/{one['id']}/end"), json={}).status_code == 404
+
+
+def test_case_42_a_preservation_is_a_hold_that_ends_by_its_release_alone(tenant: Tenant):
+    """Its day is that of a review, so the recording is held after it too; the report has no number."""
+    number = "+14155550155"
+    call = {
+        "direction": "inbound",
+        "from": number,
+        "to": "+14155550100",
+        "started_at": "2026-05-04T09:30:00Z",
+    }
+    assert tenant.http.put(tenant.url("/calls/c-42"), json=call).status_code in {200, 201}
+    recording = tenant.uploaded(AUDIO, call="c-42", ref="r-42")
+    said = REQUEST | {"kind": "preservation", "numbers": [number], "due_at": "2026-05-05T00:00:00Z"}
+    entered = tenant.http.post(tenant.url("/authority-requests"), json=said)
+    assert entered.status_code == 201, entered.text
+    hold = tenant.http.get(tenant.url(f"/holds/{entered.json()['hold']}")).json()
+    assert (hold["ends_at"], hold["bound"]) == ("2026-05-05T00:00:00.000Z", 1)
+    refused = tenant.http.delete(tenant.url(f"/recordings/{recording}"))
+    assert (refused.status_code, refused.json()["holds"]) == (409, [hold["id"]])
+    report = tenant.http.get(tenant.url("/transparency-report?year=2026"))
+    assert number not in report.text
+
+
+def test_a_preservation_without_numbers_is_refused(tenant: Tenant):
+    """It would keep nothing, so nothing is entered."""
+    refused = tenant.http.post(
+        tenant.url("/authority-requests"), json=REQUEST | {"kind": "preservation", "numbers": []}
+    )
+    assert refused.status_code == 422
+    assert "numbers" in refused.text
+    assert tenant.http.get(tenant.url("/holds")).json()["items"] == []

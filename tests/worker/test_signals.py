@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.support.rotation import decide_request
 from tests.support.service_house import AUDIO, House, blocks_of
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.signals import Signal, Work
@@ -110,6 +111,8 @@ def story(house: House) -> Iterator[Step]:
     yield "write accounts again", jobs.write_account_objects
     yield "manifests under the new key", jobs.write_manifests
     yield "settle the rotation", replace(jobs.rewrap, grace=timedelta(0))
+    yield "decide a request", lambda: decide_request(house)
+    yield "carry it out", jobs.execute_requests
     yield "erase", lambda: vault.recordings.erase(account, of("webhook"), **_ME)
     yield "remove", jobs.remove_erased
     yield "tombstones again", jobs.write_tombstones

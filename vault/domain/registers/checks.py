@@ -57,6 +57,10 @@ def check_chain(entry_id: str | None, parent: str | None, parents: Mapping[str, 
 def check_authority_request(request: AuthorityRequest) -> None:
     """Refuse a decision without reviewer or time, and words that contradict each other."""
     _check_country(request.country)
+    if request.kind == "preservation" and not request.numbers:
+        raise Invalid(
+            "A request for preservation needs the numbers whose recordings are kept.", field="numbers"
+        )
     if request.period_from and request.period_to and request.period_to < request.period_from:
         raise Invalid("period_to must not be before period_from.", field="period_to")
     if request.decision is None:
@@ -67,6 +71,10 @@ def check_authority_request(request: AuthorityRequest) -> None:
         raise Invalid("A decision needs its reviewer.", field="reviewer")
     if request.decision in {"refused", "nothing_found"} and request.recordings:
         raise Invalid("recordings must be empty where nothing was given.", field="recordings")
+    _check_telling(request)
+
+
+def _check_telling(request: AuthorityRequest) -> None:
     if request.told_at is not None:
         if request.not_told_reason:
             raise Invalid("Send told_at or not_told_reason, not both.", field="not_told_reason")

@@ -150,6 +150,8 @@ class AuthorityRequest:
     #: When the person was told, or why not.
     told_at: datetime | None = None
     not_told_reason: str = ""
+    #: The hold that a request for preservation placed.
+    hold: str | None = None
 
 
 T = TypeVar("T", ProcessingProfile, Recipient, AuthorityRequest)

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from vault.domain.registers.entries import Register, SealedEntry
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.errors import Tampered
+from vault.rfc3339 import parse_day, write_day
 
 C = TypeVar("C")
 _ROW = tuple(name for name in SealedEntry.__slots__ if name != "account_id")
@@ -65,7 +66,7 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, date) and not isinstance(value, datetime):
-        return value.isoformat()
+        return write_day(value)
     return _plain_fields(value) if is_dataclass(value) else value
 
 
@@ -106,6 +107,6 @@ def _scalar(hint: Any, fields: Fields, name: str) -> object:
     if hint is datetime:
         return fields.moment(name)
     try:
-        return date.fromisoformat(fields.text(name))
+        return parse_day(fields.text(name))
     except ValueError:
         raise Tampered(f"An entry of a register has a {name} that is not a date.") from None

@@ -29,6 +29,8 @@ _TAGS = {
     "rules": "The consent rules by place, with their sources. Not legal advice.",
     "links": "Links that let a person or a program play one recording for a limited time.",
     "access log": "Every access to a recording and every change, with proofs.",
+    "holds": "Holds, under which nothing is erased, and approvals by a second key.",
+    "retention": "How long recordings are kept, and why one is still here.",
     "registers": "Record of processing, recipients, disclosures, requests of authorities, and the page for callers.",
     "key rotation": "The versions of an account's key, and customer-managed keys.",
     "keys": "API keys and their scopes.",
@@ -38,6 +40,9 @@ _TAGS = {
 #: Descriptions of parameters, by name, for all routes.
 _PARAMETERS = {
     "account": "The account's name.",
+    "approval": "The id of the approval.",
+    "hold": "The id of the hold.",
+    "preview-digest": "The `digest` of a preview of the same change.",
     "due_before": "Only open requests whose deadline is before this time.",
     "request_id": "The id of the request.",
     "told_at": "When the person who had asked for the restriction was told that it is lifted.",

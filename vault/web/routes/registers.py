@@ -1,5 +1,6 @@
 """An account's registers: record of processing, recipients, disclosures, requests of authorities."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -17,6 +18,7 @@ from vault.web.schemas.authority_requests import (
     AuthorityRequestsOut,
     ReportQuery,
     TransparencyReportOut,
+    hold_of,
 )
 from vault.web.schemas.processing_record import ProcessingRecordOut, ProfileIn
 from vault.web.schemas.recipients import (
@@ -131,11 +133,16 @@ async def list_disclosures(
 async def post_authority_request(
     request: Request, vault: TheVault, allowed: Guarding, body: AuthorityRequestIn
 ) -> Response:
-    """Enter a request of an authority."""
+    """Enter a request of an authority. One of the kind `preservation` places a hold on the calls of its numbers."""
 
     async def produce() -> AuthorityRequestOut:
+        account_id, entered = allowed.account.id, body.request()
+        if entered.kind == "preservation":
+            # First, so that nothing is erased once the request is in the register.
+            held = await vault.holds.place(account_id, hold_of(entered), actor=allowed.actor)
+            entered = replace(entered, hold=held.hold.id)
         return AuthorityRequestOut.of(
-            await vault.authority_requests.enter(allowed.account.id, body.request(), actor=allowed.actor)
+            await vault.authority_requests.enter(account_id, entered, actor=allowed.actor)
         )
 
     return await answer_once(request, allowed.caller, produce)

@@ -1,11 +1,13 @@
 """JSON schemas of requests of authorities, and of the export of their counts."""
 
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 
 from vault.domain.registers import entries as nouns
+from vault.domain.registers.checks import check_authority_request
 from vault.domain.registers.entries import (
     AuthorityAccess,
     AuthorityDecision,
@@ -14,12 +16,15 @@ from vault.domain.registers.entries import (
     Entry,
 )
 from vault.domain.registers.transparency import CountryCounts, TransparencyReport
+from vault.services.retention.holds import HoldRequest
 from vault.web.schemas.base import Body, MomentIn, MomentOut, Text, Words
 from vault.web.schemas.recipients import Country
 
 _Numbers = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=1000)]
 _Ids = Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=10_000)]
 _Leaves = Annotated[list[Annotated[int, Field(ge=0, le=2**62, strict=True)]], Field(max_length=10_000)]
+#: After which a preservation without a day of its own is reviewed, as under 18 U.S.C. 2703(f).
+_PRESERVATION: Final = timedelta(days=90)
 _Count = Annotated[int, Field(ge=0, le=2**31, strict=True)]
 
 
@@ -77,6 +82,19 @@ class AuthorityRequestIn(_AuthorityRequestFields):
         return nouns.AuthorityRequest(**{"access": self.access} | self.sent())
 
 
+def hold_of(request: nouns.AuthorityRequest) -> HoldRequest:
+    """Return the hold that a request for preservation asks for. Raises Invalid."""
+    check_authority_request(request)
+    return HoldRequest(
+        name=request.authority,
+        reason=request.instrument or request.kind,
+        numbers=request.numbers,
+        from_=request.period_from,
+        to=request.period_to,
+        ends_at=request.due_at or request.received_at + _PRESERVATION,
+    )
+
+
 class AuthorityRequestPatchIn(_AuthorityRequestFields):
     """Fields of a request to change, such as the decision. Fields that are not sent stay unchanged."""
 
@@ -112,6 +130,8 @@ class AuthorityRequestOut(BaseModel):
     handover: str
     told_at: MomentOut | None = None
     not_told_reason: str
+    #: The hold that a request for preservation placed.
+    hold: str | None = None
     changed_at: MomentOut
     changed_by: str
 
