@@ -80,15 +80,16 @@ class QueueRows:
         self._db = connection
 
     def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
-        """Claim on SQLite the longest-waiting row that is due, of the account with the fewest leases.
+        """Claim the longest-waiting row that is due, of the account with the fewest leases.
 
         Among accounts with equally many leases the choice is random, so one account's backlog does not
         delay the others, even with a single worker. ``claim_oldest`` finds what the walk over accounts misses.
         """
         token = new_token(self._db)
+        on_postgresql = is_postgresql(self._db)
         values = {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
         for statement in (claim_by_account, claim_oldest):
-            claim = statement(tuple(states), on_postgresql=False)
+            claim = statement(tuple(states), on_postgresql=on_postgresql)
             row = self._db.execute(claim, values | self._now()).first()
             if row is not None:
                 return self._lease(recording_of(row), token, sealed_announcement(row._mapping))  # noqa: SLF001 - public
@@ -96,7 +97,7 @@ class QueueRows:
 
     def is_waiting(self, states: Sequence[State]) -> bool:
         """Return whether ``claim`` would find a row now."""
-        query = any_waiting(tuple(states), on_postgresql=False)
+        query = any_waiting(tuple(states), on_postgresql=is_postgresql(self._db))
         return self._db.execute(query, self._now()).first() is not None
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
@@ -245,8 +246,8 @@ class QueueRows:
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
 
     def _now(self) -> dict[str, int]:
-        """Return the parameter ``now`` of claims."""
-        return {"now": micros(database_now(self._db))}
+        """Return the parameter ``now`` of claims, which PostgreSQL does not need."""
+        return {} if is_postgresql(self._db) else {"now": micros(database_now(self._db))}
 
     def _idle_upload(self) -> ColumnElement[bool]:
         r, now = recordings.c, sql_now(self._db)
