@@ -18,6 +18,7 @@ from bench.machine import describe_machine
 from bench.opens import opens
 from bench.proofs import proofs
 from bench.recovery import recovery
+from bench.retention import retention
 from bench.room import room
 from bench.scale import scale
 from bench.sealing import sealing
@@ -49,6 +50,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "fairness": fairness,
     "capacity": capacity,
     "room": room,
+    "retention": retention,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its

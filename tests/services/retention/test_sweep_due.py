@@ -11,7 +11,7 @@ from tests.services.retention.test_policy import kept, set_retention
 from tests.support.parties import let_in, set_policy, tell
 from tests.support.retention import place, release
 from tests.support.service_house import House
-from vault.database.stores.retention import due_query
+from vault.database.stores.retention import RetentionRows, available_query, due_counts_query, due_query
 from vault.domain.recordings.recording import GONE, State
 from vault.services.retention import sweep_due
 from vault.services.retention.retention_clock import LAST_RUN, PAUSED
@@ -56,7 +56,7 @@ async def test_a_held_recording_costs_the_sweep_nothing_until_its_hold_ends(eith
     hold = (await place(either, calls=["call-1"])).hold
     await _ready(either)
     assert not (await either.vault.jobs.retention_sweep()).erased
-    assert await either.database.read(lambda tx: tx.retention.count_due(either.account.id, tx.now())) == 0
+    assert await either.database.read(lambda tx: tx.retention.count_due(tx.now())) == {}
     await release(either, hold.id)
     assert not (await either.vault.jobs.retention_sweep()).erased
     await release_over(either, hold.id)
@@ -129,6 +129,28 @@ async def test_a_run_erases_no_more_than_its_cap(house: House, monkeypatch: pyte
     await house.vault.hold_releases.approve(house.account.id, asked.id, actor="key_test")
     assert (await house.vault.jobs.retention_sweep()).erased[house.account.id] == 3
     assert all([await house.state(recording_id) in GONE for recording_id in ids])
+
+
+async def test_what_is_kept_does_not_use_up_the_cap(either: House, monkeypatch: pytest.MonkeyPatch):
+    """The cap counts erasures alone, also where several are tried at once."""
+    monkeypatch.setattr(sweep_due, "_CAP", 3)
+    ids = [await _old(either, f"rec-{n}", call_ref=f"call-{n}") for n in range(5)]
+    await place(either, calls=["call-0", "call-2"])
+    await _ready(either)
+    report = await either.vault.jobs.retention_sweep()
+    assert report.erased[either.account.id] == 3
+    assert report.capped == set()
+    assert [await either.state(ids[n]) in GONE for n in range(5)] == [False, True, False, True, True]
+
+
+async def test_below_the_cap_nobody_counts_the_archive(house: House, monkeypatch: pytest.MonkeyPatch):
+    """Below the cap a run does not count the archive, whose size it must not depend on."""
+    await _old(house)
+    await _ready(house)
+    counted: list[object] = []
+    monkeypatch.setattr(RetentionRows, "count_available", lambda *given: counted.append(given) or 0)
+    assert (await house.vault.jobs.retention_sweep()).erased[house.account.id] == 1
+    assert counted == []
 
 
 async def test_at_the_end_of_a_class_for_review_the_recording_is_restricted(house: House):
@@ -206,11 +228,23 @@ async def test_a_long_pause_without_a_witness_needs_a_person(house: House):
     assert not (await _swept(house, store=timedelta())).paused
 
 
-async def test_the_look_for_due_recordings_is_a_search_of_its_index(either: House):
-    """The look for due recordings is a search of its index."""
+_AFTER = (_OLD, "rec_1")
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (due_query(datetime.now(UTC), after=_AFTER, limit=200), "ix_recordings_act"),
+        (due_counts_query(datetime.now(UTC)), "ix_recordings_act"),
+        (available_query("acct_1", None, 200), "ix_recordings_page"),
+        (available_query("acct_1", _AFTER, 200), "ix_recordings_page"),
+    ],
+    ids=["due", "due counts", "first available", "available"],
+)
+async def test_a_batch_is_a_search_of_its_index(either: House, query: Any, index: str):
+    """What a run or a preview reads is a search of an index, and no batch is sorted."""
 
     def plan(tx: Any) -> str:
-        query = due_query(datetime.now(UTC), after=(_OLD, "rec_1"), limit=200)
         compiled = query.compile(tx.connection, compile_kwargs={"literal_binds": True})
         if tx.connection.dialect.name == "sqlite":
             rows = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")
@@ -222,6 +256,8 @@ async def test_the_look_for_due_recordings_is_a_search_of_its_index(either: Hous
         return " ".join(str(column) for row in rows for column in row)
 
     found = await either.database.write(plan)
-    assert "ix_recordings_act" in found
-    assert "TEMP B-TREE" not in found
-    assert "Sort" not in found
+    assert index in found
+    # Only the few that are due may be sorted, to count them by account.
+    if "count(" not in str(query):
+        assert "TEMP B-TREE" not in found
+        assert "Sort" not in found

@@ -121,12 +121,11 @@ class RetentionRows:
         row = _MARKS.first(self._db, id=recording_id)
         return None if row is None else RetentionMarks(**row)
 
-    def available(self, account_id: str, *, after: str, limit: int) -> Sequence[Recording]:
-        """Return the account's available recordings ordered by id."""
-        r = recordings.c
-        mine = (r.account_id == account_id) & text(IS_AVAILABLE) & (r.id > after)
-        query = select(*RECORDING_COLUMNS).where(mine).order_by(r.id).limit(limit)
-        return [recording_of(row) for row in self._db.execute(query)]
+    def available(
+        self, account_id: str, *, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Recording]:
+        """Return the account's available recordings, the oldest first, those after the cursor (received_at, id)."""
+        return [recording_of(row) for row in self._db.execute(available_query(account_id, after, limit))]
 
     def count_available(self, account_id: str) -> int:
         """Return the number of the account's available recordings."""
@@ -169,12 +168,9 @@ class RetentionRows:
             for row in self._db.execute(due_query(now, after=after, limit=limit))
         ]
 
-    def count_due(self, account_id: str, now: datetime) -> int:
-        """Return how many of the account's recordings are due and not known to be held."""
-        r = recordings.c
-        query = select(func.count()).select_from(recordings)
-        query = query.where(r.act_at <= now, text(IS_DATED), r.account_id == account_id)
-        return int(self._db.execute(query).scalar_one())
+    def count_due(self, now: datetime) -> dict[str, int]:
+        """Return by account how many recordings are due and not known to be held."""
+        return {row.account_id: row.due for row in self._db.execute(due_counts_query(now))}
 
     def found_held(self, recording_id: str, holds: int) -> None:
         """Take a recording that is held out of the index of due ones."""
@@ -214,6 +210,16 @@ class RetentionRows:
         self._db.execute(upsert.on_conflict_do_update(index_elements=["account_id"], set_=values))
 
 
+def available_query(account_id: str, after: tuple[datetime, str] | None, limit: int) -> Any:
+    """Return the query for a page of available recordings, in the order of the index of pages."""
+    r = recordings.c
+    # Ordered by id, each page would sort all of them.
+    query = select(*RECORDING_COLUMNS).where(r.account_id == account_id, text(IS_AVAILABLE))
+    if after is not None:
+        query = query.where(tuple_(r.received_at, r.id) > tuple_(text(str(micros(after[0]))), after[1]))
+    return query.order_by(r.received_at, r.id).limit(limit)
+
+
 def due_query(now: datetime, *, after: tuple[datetime, str] | None, limit: int) -> Any:
     """Return the query for due recordings. Its conditions are literal: as a parameter the index's would not match."""
     r = recordings.c
@@ -221,6 +227,16 @@ def due_query(now: datetime, *, after: tuple[datetime, str] | None, limit: int) 
     if after is not None:
         query = query.where(tuple_(r.act_at, r.id) > tuple_(text(str(micros(after[0]))), after[1]))
     return query.order_by(r.act_at, r.id).limit(limit)
+
+
+def due_counts_query(now: datetime) -> Any:
+    """Return the query for the number of due recordings by account.
+
+    Of all accounts at once: with the id of one, SQLite would read all its recordings by another index.
+    """
+    r = recordings.c
+    query = select(r.account_id, func.count().label("due")).where(r.act_at <= now, text(IS_DATED))
+    return query.group_by(r.account_id)
 
 
 def _run(row: Any) -> RetentionRun:

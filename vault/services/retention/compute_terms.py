@@ -58,7 +58,7 @@ class ComputeTerms:
         told: Mapping[str, Period],
     ) -> list[RetentionFacts]:
         """Return what the policies ask of recordings of one account, but for erased ones. Raises Unavailable."""
-        ends = await self.database.read(lambda tx: [_ends(tx, recording) for recording in recordings])
+        ends = await self.database.read(lambda tx: _ends(tx, recordings))
         opens = bool(told) or any(kept.match.fields for policy in policies for kept in policy.classes)
         found = []
         for recording, call_ends in zip(recordings, ends, strict=True):
@@ -108,7 +108,13 @@ def policies_of(policies: RetentionPolicies) -> list[RetentionPolicy]:
     return [policies.current, *policies.waiting]
 
 
-def _ends(tx: Transaction, recording: Recording) -> list[datetime]:
-    rows = tx.call_facts.of_call(recording.account_id, recording.call_ref)
-    told = [recording.call_ended_at, *(row.ended_at for row in rows)]
-    return [end for end in told if end is not None]
+def _ends(tx: Transaction, recordings: Sequence[Recording]) -> list[list[datetime]]:
+    """Return the ends that were reported of the call of each recording, all of one account."""
+    if not recordings:
+        return []
+    refs = {recording.call_ref for recording in recordings}
+    reported = tx.call_facts.ends_of(recordings[0].account_id, sorted(refs))
+    return [
+        [end for end in (recording.call_ended_at, *reported.get(recording.call_ref, ())) if end is not None]
+        for recording in recordings
+    ]

@@ -63,7 +63,7 @@ class PreviewPolicy:
         check(wanted)
         if pairs := conflicts(wanted):
             raise Conflicting([(pair.minimum_of, pair.maximum_of) for pair in pairs])
-        preview, after = PolicyPreview(), ""
+        preview, after = PolicyPreview(), None
         told = await self.compute.told(account_id)
         while True:
             batch = await self.database.read(
@@ -75,7 +75,7 @@ class PreviewPolicy:
                 preview.add(outcome, found.recording.id, found.times.base[1])
             if len(batch) < _BATCH_SIZE:
                 break
-            after = batch[-1].id
+            after = (batch[-1].received_at, batch[-1].id)
         version = await self.database.read(
             lambda tx: tx.retention.policies(account_id, tx.now()).newest.version
         )
@@ -94,7 +94,7 @@ def _held(tx: Transaction, batch: Sequence[Recording]) -> tuple[set[str], dateti
 
 def _outcome(found: RetentionFacts, wanted: RetentionPolicy, now: datetime, *, held: bool) -> PreviewOutcome:
     terms = found.terms([wanted])
-    untold = replace(found, told=()).terms([wanted])
+    untold = replace(found, told=()).terms([wanted]) if found.told else terms
     due = judge(terms, [], "retention", now).outcome == "due"
     waits = is_after(terms.minimum_until, now) and terms.act_at == terms.minimum_until
     order: tuple[tuple[bool, PreviewOutcome], ...] = (
