@@ -13,10 +13,10 @@ retention = typer.Typer(help="Erase what the retention policies say.", no_args_i
 
 @retention.command("preview")
 def preview() -> None:
-    """Print for each account with a policy how many recordings are due now. Nothing is erased."""
+    """Print for each account how many recordings are due now, or that nothing is erased by time. Nothing is erased."""
     for account in operate(_settings(), "retention.preview", {}):
-        residue = "unknown" if account["due"] is None else account["due"]
-        typer.echo(f"{account['account']}: {residue} due, last run {account['last_run']}")
+        warning = f" {account['warning']}" if account["warning"] else ""
+        typer.echo(f"{account['account']}: {account['due']} due, last run {account['last_run']}.{warning}")
 
 
 @retention.command("run")

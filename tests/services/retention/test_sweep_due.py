@@ -13,6 +13,7 @@ from tests.support.retention import place, release
 from tests.support.service_house import House
 from vault.database.stores.retention import RetentionRows, available_query, due_counts_query, due_query
 from vault.domain.recordings.recording import GONE, State
+from vault.domain.retention.policy import NO_POLICY, UNREADABLE
 from vault.services.retention import sweep_due
 from vault.services.retention.retention_clock import LAST_RUN, PAUSED
 from vault.services.retention.sweep_due import SweepReport
@@ -112,6 +113,26 @@ async def test_a_policy_that_cannot_be_read_erases_nothing(either: House):
     await either.vault.jobs.retention_sweep()
     assert await either.vault.jobs.apply_policies() == 0
     assert await either.state(recording_id) is State.AVAILABLE
+
+
+async def test_every_overview_says_while_nothing_is_erased_by_time(either: House):
+    """Until a policy is in force, and while it cannot be read, the overviews say that nothing is erased by time."""
+
+    async def warning() -> str | None:
+        account_id = either.account.id
+        (shown,) = await either.vault.jobs.retention_sweep.preview()
+        found = (await either.vault.retention.warnings([account_id]))[account_id]
+        assert (shown["account"], shown["warning"]) == (account_id, found)
+        return found
+
+    assert await warning() == NO_POLICY
+    await set_retention(either, kept(period="P30D"), at_once=False)
+    assert await warning() == NO_POLICY
+    await _ready(either, kept(period="P40D"))
+    assert await warning() is None
+    broken = text("UPDATE retention_policies SET policy = '{\"v\": 2}'")
+    await either.database.write(lambda tx: tx.connection.execute(broken) and None)
+    assert await warning() == UNREADABLE
 
 
 async def test_a_run_erases_no_more_than_its_cap(house: House, monkeypatch: pytest.MonkeyPatch):

@@ -57,6 +57,10 @@ class AccountRows:
         row = _FIND.first(self._db, named=ref_or_id)
         return None if row is None else Account(**row)
 
+    def ids(self) -> Sequence[str]:
+        """Return the ids of all accounts, ordered by name; for operators."""
+        return self._db.execute(select(accounts.c.id).order_by(accounts.c.ref)).scalars().all()
+
     def page(self, *, after: str | None, limit: int) -> Sequence[Account]:
         """Return accounts with names greater than ``after``, ordered by their names in URLs."""
         query = select(*(accounts.c[name] for name in Account.__slots__)).order_by(accounts.c.ref)

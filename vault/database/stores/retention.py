@@ -16,8 +16,9 @@ from vault.database.stores.account_objects import account_changed
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_from, recording_of
 from vault.database.stores.retention_rows import policy_of, restore_policies, row_of_policy
 from vault.domain.recordings.recording import Recording
-from vault.domain.retention.policy import RetentionPolicy, in_force, stamp_of
+from vault.domain.retention.policy import NO_POLICY, UNREADABLE, RetentionPolicy, in_force, stamp_of
 from vault.domain.retention.terms import RetentionTerms
+from vault.errors import Tampered
 
 # Every erasure runs these.
 _HISTORY = CompiledSelect(
@@ -100,6 +101,13 @@ class RetentionRows:
         """Return what holds at ``now``. Raises Tampered."""
         current, waiting = in_force(self.history(account_id), now)
         return RetentionPolicies(current=current, waiting=waiting)
+
+    def warning(self, account_id: str, now: datetime) -> str | None:
+        """Return why nothing of an account is erased by time; None where a policy with classes is in force."""
+        try:
+            return None if self.policies(account_id, now).current.classes else NO_POLICY
+        except Tampered:
+            return UNREADABLE
 
     def add(self, account_id: str, policy: RetentionPolicy) -> None:
         """Insert a version. The account's object becomes due."""

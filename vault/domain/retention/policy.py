@@ -22,6 +22,9 @@ Winner = Literal["minimum", "maximum"]
 DEFAULT_WAITING: Final = timedelta(days=7)
 MAX_WAITING: Final = timedelta(days=30)
 MAX_CLASSES: Final = 50
+#: What an account's overview says while nothing of it is erased by time.
+NO_POLICY: Final = "Nothing is erased by time: no retention policy is in force."
+UNREADABLE: Final = "Nothing is erased by time: the retention policy cannot be read."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ once. Nothing is erased by time until a policy was set.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -54,6 +54,15 @@ class RetentionSettings:
         found = await self.database.read(lambda tx: tx.retention.policies(account_id, tx.now()))
         waiting = [await self._opened(account_id, policy) for policy in found.waiting]
         return RetentionView(current=await self._opened(account_id, found.current), waiting=tuple(waiting))
+
+    async def warnings(self, account_ids: Sequence[str]) -> Mapping[str, str | None]:
+        """Return by account why nothing of it is erased by time; None where something is."""
+
+        def read(tx: Transaction) -> dict[str, str | None]:
+            now = tx.now()
+            return {account_id: tx.retention.warning(account_id, now) for account_id in account_ids}
+
+        return await self.database.read(read)
 
     async def history(self, account_id: str) -> Sequence[RetentionPolicy]:
         """Return every version that was set, oldest first."""

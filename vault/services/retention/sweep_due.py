@@ -85,17 +85,19 @@ class RetentionSweep:
         return report
 
     async def preview(self) -> Sequence[Mapping[str, object]]:
-        """Return for each account with a policy how many recordings are due, and when the sweep ran last."""
+        """Return for each account how many recordings are due, when the sweep ran last, and why nothing is erased."""
 
         def read(tx: Transaction) -> list[Mapping[str, object]]:
-            runs, due = tx.retention.runs(), tx.retention.count_due(tx.now())
+            now = tx.now()
+            runs, due = tx.retention.runs(), tx.retention.count_due(now)
             return [
                 {
                     "account": account_id,
                     "due": due.get(account_id, 0),
+                    "warning": tx.retention.warning(account_id, now),
                     "last_run": write_rfc3339(runs[account_id].ran_at) if account_id in runs else None,
                 }
-                for account_id in tx.retention.accounts()
+                for account_id in tx.accounts.ids()
             ]
 
         return await self.database.read(read)

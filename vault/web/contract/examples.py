@@ -41,6 +41,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "name": "Acme",
         "locale": "en-US",
         "opened_at": "2026-05-04T09:00:00.000Z",
+        "warning": "Nothing is erased by time: no retention policy is in force.",
     },
     SwitchIn: {"enabled": False, "reason": "Works council agreement of May 4"},
     SwitchOut: {

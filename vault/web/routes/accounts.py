@@ -48,13 +48,15 @@ async def put_account(
     opened, new = await vault.accounts.open(account, name=body.name, locale=body.locale, actor=caller.key.id)
     if new and caller.key.account_id is not None:
         raise Forbidden("This key cannot create accounts: it is for one account.")
-    return answer_json(AccountOut.of(opened), status=201 if new else 200)
+    warning = (await vault.retention.warnings([opened.id]))[opened.id]
+    return answer_json(AccountOut.of(opened, warning), status=201 if new else 200)
 
 
 @router.get("")
-async def get_account(allowed: Reading) -> AccountOut:
-    """Show the account."""
-    return AccountOut.of(allowed.account)
+async def get_account(vault: TheVault, allowed: Reading) -> AccountOut:
+    """Show the account. `warning` tells while nothing of it is erased by time."""
+    found = allowed.account
+    return AccountOut.of(found, (await vault.retention.warnings([found.id]))[found.id])
 
 
 @router.get("/recording-switch", response_model=SwitchOut)
@@ -146,7 +148,10 @@ async def list_accounts(
     require_scope(caller, "recordings:read")
     found = await vault.accounts.list(caller.key.account_id, after=asked.cursor, limit=asked.limit)
     following = found[-1].ref if len(found) == asked.limit else None
-    return AccountsOut(items=[AccountOut.of(listed) for listed in found], next_cursor=following)
+    warnings = await vault.retention.warnings([listed.id for listed in found])
+    return AccountsOut(
+        items=[AccountOut.of(listed, warnings[listed.id]) for listed in found], next_cursor=following
+    )
 
 
 def _switch(switch: SwitchOut) -> Response:

@@ -10,6 +10,7 @@ from vault.domain.retention.period import Period, parse_period
 from vault.domain.retention.policy import (
     DEFAULT_WAITING,
     MAX_CLASSES,
+    NO_POLICY,
     AtEnd,
     ConflictDecision,
     Match,
@@ -203,9 +204,7 @@ class RetentionPolicyOut(RetentionVersionOut):
         """Show the policy."""
         shown = RetentionVersionOut.of(view.current)
         waiting = RetentionVersionOut.of(view.waiting[-1]) if view.waiting else None
-        warning = (
-            None if view.current.classes else "Nothing is erased by time: no retention policy is in force."
-        )
+        warning = None if view.current.classes else NO_POLICY
         return cls(**dict(shown), waiting=waiting, warning=warning)
 
 

@@ -24,9 +24,11 @@ class AccountOut(BaseModel):
     name: str
     locale: str
     opened_at: MomentOut
+    #: Set while nothing is erased by time: no retention policy is in force, or it cannot be read.
+    warning: str | None = None
 
     @classmethod
-    def of(cls, account: nouns.Account) -> "AccountOut":
+    def of(cls, account: nouns.Account, warning: str | None) -> "AccountOut":
         """Show an account."""
         return cls(
             id=account.id,
@@ -34,6 +36,7 @@ class AccountOut(BaseModel):
             name=account.name,
             locale=account.locale,
             opened_at=account.opened_at,
+            warning=warning,
         )
 
 
