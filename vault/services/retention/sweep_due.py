@@ -4,6 +4,7 @@ The index of due recordings only nominates. Each recording is judged again under
 so a hold, a longer policy or a late fact that committed before keeps it.
 """
 
+import math
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.judge import Wish
-from vault.errors import LeaseLost, NotFound, Refused
+from vault.errors import LeaseLost, NotFound, Refused, Unavailable
 from vault.rfc3339 import write_rfc3339
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.guards import judge_now
@@ -161,11 +162,16 @@ class RetentionSweep:
 
     async def _count(self, now: datetime, report: SweepReport) -> None:
         """Count what is still due: a sweep that erases nothing must not look like one with nothing to do."""
-        due = await self.database.read(lambda tx: tx.retention.count_due(now))
+        due: Mapping[str, int] | None = None
+        try:
+            due = await self.database.read(lambda tx: tx.retention.count_due(now))
+        except Unavailable:
+            _LOG.warning("retention.not_counted")
         for account_id in await self.database.read(lambda tx: tx.retention.accounts()):
-            residue = due.get(account_id, 0)
+            # Unknown is not 0.
+            residue = None if due is None else due.get(account_id, 0)
             await self.database.write(partial(_write_run, account_id, now, residue, report))
-        metrics.RETENTION_RESIDUE.set(sum(due.values()))
+        metrics.RETENTION_RESIDUE.set(math.nan if due is None else sum(due.values()))
 
 
 def _cap(tx: Transaction, account_id: str, erased: int) -> int:
@@ -241,10 +247,12 @@ def _locked(tx: Transaction, account_id: str, recording_id: str, call_ref: str) 
     return tx.recordings.get(account_id, recording_id)
 
 
-def _write_run(account_id: str, now: datetime, residue: int, report: SweepReport, tx: Transaction) -> None:
+def _write_run(
+    account_id: str, now: datetime, residue: int | None, report: SweepReport, tx: Transaction
+) -> None:
     before, erased = tx.retention.run_of(account_id), report.erased[account_id]
     capped = account_id in report.capped
-    stalled = residue > 0 and not erased and not report.first
+    stalled = bool(residue) and not erased and not report.first
     outcome = "capped" if capped else "preview" if report.first else "stalled" if stalled else "done"
     uncapped = None if before is None else before.uncapped_until
     tx.retention.ran(
