@@ -25,11 +25,13 @@ from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.playback.close_sessions import EndSessions
 from vault.services.recordings.remove_erased import RemoveErased
+from vault.services.recordings.remove_locked import RemoveLocked
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.execute import ExecuteRequests
 from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.retention.apply_policies import ApplyPolicies
+from vault.services.retention.object_locks import ReconcileLocks
 from vault.services.retention.retention_clock import RetentionClock
 from vault.services.retention.sweep_due import RetentionSweep
 from vault.services.service import Jobs
@@ -65,6 +67,8 @@ def build_jobs(settings: Settings, adapters: Adapters, parts: Parts) -> Jobs:
             database=parts.database, data_keys=parts.data_keys, compute=parts.compute_terms
         ),
         retention_sweep=_retention_sweep(adapters, parts),
+        reconcile_locks=traced(ReconcileLocks)(database=parts.database, objects=adapters.objects),
+        remove_locked=traced(RemoveLocked)(database=parts.database, objects=adapters.objects),
         singleton=traced(SingletonJobs)(database=parts.database),
     )
 

@@ -19,6 +19,7 @@
     ├── FetchFailed         a provider's media could not be fetched
     ├── LeaseLost           another worker holds the row now
     ├── Unavailable         a dependency does not answer; retry
+    │   ├── ObjectLocked    the object store keeps a version under a lock; it is deleted after that
     │   ├── RecordingMissing  the object store has lost a recording's audio; it plays again once restored
     │   ├── DatabaseUnfit   the database answers, but is not safe to use
     │   ├── OwnKeyUnusable  a customer-managed key cannot be used; the vault itself is healthy
@@ -30,6 +31,7 @@ to HTTP status codes.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 
 #: The dependency that did not answer, or ``workflows`` for one of the vault's own limits. It is a metric label
@@ -183,6 +185,21 @@ class Unavailable(VaultError):
         super().__init__(message)
         self.retry_after = retry_after
         self.cause: Cause = cause
+
+
+class ObjectLocked(Unavailable):
+    """The object store keeps a version under a lock, and deleted every other version.
+
+    ``until`` is when its retention ends; ``hold``: it has a legal hold, which has no end.
+    """
+
+    def __init__(self, *, until: datetime | None, hold: bool) -> None:
+        """Store the end of the retention, and whether there is a legal hold."""
+        super().__init__(
+            "The object store keeps this object under a lock.", retry_after=3600, cause="objects"
+        )
+        self.until = until
+        self.hold = hold
 
 
 class RecordingMissing(Unavailable):

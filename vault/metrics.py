@@ -112,6 +112,11 @@ RETENTION_PAUSED: Final = Gauge(
     "1 while the retention sweep erases nothing because a clock may be wrong.",
     registry=REGISTRY,
 )
+LOCKS_UNKNOWN: Final = Gauge(
+    "callvault_object_locks_unknown",
+    "Recordings whose object lock the object store does not show, as of the last comparison of this process.",
+    registry=REGISTRY,
+)
 SWEPT: Final = Counter(
     "callvault_swept_objects", "Orphan objects of failed attempts that the sweep deleted.", registry=REGISTRY
 )

@@ -7,10 +7,11 @@ Misuse raises AssertionError, so that it fails a test even where the code under 
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from vault.errors import NotFound, Tampered, Unavailable
+from vault.domain.retention.object_lock import ObjectLock
+from vault.errors import NotFound, ObjectLocked, Tampered, Unavailable
 from vault.objects.keys import SMALL, check_key, check_prefix
 from vault.ports.objects import StoredObject, StoredVersion
 
@@ -36,6 +37,8 @@ class FakeObjects:
     uploads: dict[int, tuple[str, Kept]] = field(default_factory=dict)
     #: Keys that were put as locked; nobody may delete these.
     locked: set[str] = field(default_factory=set)
+    #: Locks of finished versions; None for a store without them.
+    locks: "FakeLocks | None" = None
     #: Every call so far, by name: the length is the number that a sweep over all calls needs.
     calls: list[str] = field(default_factory=list)
     #: The store's own clock.
@@ -135,6 +138,9 @@ class FakeObjects:
         check_key(key)
         assert key not in self.locked, "What is locked cannot be deleted."
         lost = self._call("delete")
+        lock = None if self.locks is None or key not in self.objects else self.locks.kept.get(key)
+        if lock is not None and (lock.hold or (lock.until is not None and lock.until > datetime.now(UTC))):
+            raise ObjectLocked(until=lock.until, hold=lock.hold)
         self.objects.pop(key, None)
         self.older.pop(key, None)
         _answer(lost)
@@ -172,6 +178,41 @@ class FakeObjects:
 
     def _time(self) -> datetime:
         return self.now or datetime.now(UTC)
+
+
+@dataclass
+class FakeLocks:
+    """ObjectLocks in memory; ``silent``: the store shows no lock that it has set, as without a permission."""
+
+    store: FakeObjects
+    kept: dict[str, ObjectLock] = field(default_factory=dict)
+    can: bool = True
+    silent: bool = False
+    default: timedelta | None = None
+    #: Keys of every call that set something.
+    sets: list[str] = field(default_factory=list)
+
+    async def enabled(self) -> bool:
+        """Say whether it can lock."""
+        return self.can
+
+    async def default_retention(self) -> timedelta | None:
+        """Return the default rule."""
+        return self.default
+
+    async def set(self, key: str, wanted: ObjectLock) -> ObjectLock | None:
+        """Extend a lock."""
+        self.store._find(key)
+        current = self.kept.get(key, ObjectLock())
+        if not current.covers(wanted):
+            self.sets.append(key)
+            self.kept[key] = current.extended_to(wanted)
+        return None if self.silent else self.kept.get(key, current)
+
+    async def read(self, key: str) -> ObjectLock | None:
+        """Return a lock."""
+        self.store._find(key)
+        return None if self.silent else self.kept.get(key)
 
 
 class FakeWriter:

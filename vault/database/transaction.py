@@ -28,6 +28,7 @@ from vault.database.stores.log_tree import TreeRows
 from vault.database.stores.month_keys import MonthKeyRows
 from vault.database.stores.notices import NoticeRows
 from vault.database.stores.object_checks import ObjectCheckRows
+from vault.database.stores.object_locks import ObjectLockRows
 from vault.database.stores.object_store import StoreRows
 from vault.database.stores.packages import PackageRows
 from vault.database.stores.provider_copies import SourceRows
@@ -51,6 +52,7 @@ class _Rights:
         self.pending_erasures = PendingErasureRows(connection)
         self.retention = RetentionRows(connection)
         self.second_keys = SecondKeyRows(connection)
+        self.object_locks = ObjectLockRows(connection)
         self.requests = RequestRows(connection)
         self.packages = PackageRows(connection)
 

@@ -48,6 +48,7 @@ class DirectoryStore:
         self.root = path.absolute()
         self.incoming = self.root / ".incoming"
         self.threads = threads
+        self.locks = None
         self.folders = Folders(self.root)
         # Reads are the hot path, and joining strings is faster than joining paths.
         self._root = str(self.root)

@@ -80,7 +80,7 @@ async def open_store(url: str, threads: Threads, *, plain_http: Sequence[str] = 
     refuse_plain_http(client.meta.endpoint_url, plain_http)
     lock = timedelta(days=location.lock_days) if location.lock_days else None
     store = S3Store(client, location.bucket, location.prefix, threads, lock=lock)
-    if lock is not None and not await store.can_lock():
+    if lock is not None and not await store.locks.enabled():
         raise StartRefused(
             "lock_days needs a bucket with S3 Object Lock, and this one has none. Create a bucket with it, or "
             "remove lock_days; then any principal that may delete objects in the bucket may also delete the "

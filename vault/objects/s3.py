@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NoReturn
 
-from vault.errors import NotFound, Tampered, Unavailable
+from vault.errors import NotFound, ObjectLocked, Tampered, Unavailable
 from vault.objects.keys import SMALL, check_key, check_prefix
 from vault.objects.s3_client import DEADLINE, DamagedInTransit, S3Calls, S3Refusal
+from vault.objects.s3_locks import S3Locks, last_of
 from vault.objects.s3_upload import S3Writer, abort_upload, put_object
 from vault.ports.objects import StoredObject, StoredVersion
 from vault.thread_pools import Threads
@@ -27,7 +28,6 @@ PART_SIZE = 8 * 1024 * 1024
 UPLOADING = 8
 
 _RANGE_NOT_SATISFIABLE = 416
-_NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "InvalidRequest", "NotImplemented"})
 # TTL in seconds of the cached answer whether the bucket has versions.
 _VERSIONING_CACHE_TTL = 10.0
 # Max rounds; each deletes up to a thousand versions and then lists again.
@@ -64,6 +64,7 @@ class S3Store:
         self._versioned = True
         self._versioning_read_at: float | None = None
         self.lock = lock
+        self.locks = S3Locks(self.calls, prefix)
 
     async def clock(self) -> datetime | None:
         """Return the time in the header Date of an answer; None where an answer has none."""
@@ -198,14 +199,21 @@ class S3Store:
             marker = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
     async def delete(self, key: str) -> None:
-        """Delete every version and delete marker of the key. A missing key is not an error."""
-        full = self._full_key(key)
+        """Delete every version and delete marker of the key, but for locked ones. A missing key is not an error."""
+        full, locked = self._full_key(key), dict[str, ObjectLocked]()
         for _ in range(_DELETE_ROUNDS):
-            versions = await self._versions(full)
+            versions = [version for version in await self._versions(full) if version not in locked]
             if not versions:
-                return
+                break
             for version in versions:
-                await self._delete_version(full, version)
+                try:
+                    await self._delete_version(full, version)
+                except ObjectLocked as error:
+                    locked[version] = error
+        if locked:
+            raise last_of(locked.values())
+        if not versions:
+            return
         raise Unavailable("The object store does not delete versions as requested.", cause="objects")
 
     async def abort_uploads(self, prefix: str, *, before: datetime) -> int:
@@ -224,18 +232,6 @@ class S3Store:
             if not page.get("IsTruncated"):
                 return aborted
             key_marker, id_marker = page["NextKeyMarker"], page["NextUploadIdMarker"]
-
-    async def can_lock(self) -> bool:
-        """Return whether the bucket has S3 Object Lock."""
-        try:
-            answer = await self.calls.run(
-                lambda: self.client.get_object_lock_configuration(Bucket=self.bucket), reads=True
-            )
-        except S3Refusal as refusal:
-            if refusal.code in _NO_LOCK:
-                return False
-            raise refusal.translated() from refusal
-        return answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
 
     def close(self) -> None:
         """Close the client's connections. The caller that created the threads closes them."""
@@ -283,6 +279,8 @@ class S3Store:
             )
         except NotFound:
             return  # Deleted concurrently.
+        except Unavailable as error:
+            raise await self.locks.deletion_refused(full, version, error) from error
 
 
 def _wrong_length(content_range: str, end: int) -> NoReturn:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from vault.ports.object_locks import ObjectLocks
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
@@ -56,6 +58,10 @@ class ObjectStore(Protocol):
     a required key does not exist.
     """
 
+    @property
+    def locks(self) -> ObjectLocks | None:
+        """Return the locks of the store; None for a store that has none, such as a directory."""
+
     async def clock(self) -> datetime | None:
         """Return the store's own time; None for a store without one: a witness against wrong clocks of the vault."""
 
@@ -97,7 +103,10 @@ class ObjectStore(Protocol):
         """Delete every version of the key except the newest, in a versioned store."""
 
     async def delete(self, key: str) -> None:
-        """Delete every version and delete marker of the key. A missing key is not an error."""
+        """Delete every version and delete marker of the key. A missing key is not an error.
+
+        Raises ObjectLocked after it deleted everything but the versions that a lock keeps.
+        """
 
     async def abort_uploads(self, prefix: str, *, before: datetime) -> int:
         """Abort incomplete uploads below ``prefix`` that started before ``before``; return how many."""

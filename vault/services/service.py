@@ -47,6 +47,7 @@ from vault.services.playback.player_view import Player
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
 from vault.services.recordings.remove_erased import RemoveErased
+from vault.services.recordings.remove_locked import RemoveLocked
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.registers.authority_requests import AuthorityRequests
 from vault.services.registers.disclosures import Disclosures
@@ -59,6 +60,7 @@ from vault.services.requests.requests import Requests
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.holds import Holds
+from vault.services.retention.object_locks import ReconcileLocks
 from vault.services.retention.preview_policy import PreviewPolicy
 from vault.services.retention.recording_retention import ShowRetention
 from vault.services.retention.retention_policy import RetentionSettings
@@ -115,6 +117,10 @@ class Jobs:
     apply_policies: ApplyPolicies
     #: Erase recordings that are due, and those whose erasure waited.
     retention_sweep: RetentionSweep
+    #: Lock audio in the object store as policies and holds want it.
+    reconcile_locks: ReconcileLocks
+    #: Delete objects of erased recordings whose locks have ended.
+    remove_locked: RemoveLocked
     #: Run one of these on one node at a time.
     singleton: SingletonJobs
 

@@ -25,6 +25,8 @@ _EXPIRY_INTERVAL = timedelta(seconds=60)
 _STORE_CHECK_INTERVAL = timedelta(seconds=60)
 #: Between two polls for recordings whose retention is not computed yet, and between two runs of the retention sweep.
 _POLICIES_INTERVAL, RETENTION_INTERVAL = timedelta(seconds=60), timedelta(hours=1)
+#: How soon a lock is set after its recording became available; a lock that is unknown is tried again then.
+_LOCKS_INTERVAL = timedelta(minutes=5)
 #: Between two polls for abandoned uploads, over all nodes.
 _UPLOADS_INTERVAL = timedelta(seconds=60)
 #: Min seconds between two polls for tombstones: while the recording switch is off, each call may need one.
@@ -39,6 +41,7 @@ _PUBLISH_INTERVAL = 1.0
 _NEED_OBJECTS = frozenset(
     {
         "ingest", "describe", "manifests", "account_objects", "tombstones", "rewrite_store", "remove_erased", "sweep",
+        "reconcile_locks", "remove_locked",
     }
 )  # fmt: skip
 #: Seconds that work in progress has to finish when the node stops; then its lease is released.
@@ -152,6 +155,8 @@ def _at_intervals(vault: Vault) -> list[PollingTask]:
         _singleton(vault, "expire_packages", vault.packages.delete_expired, every=SWEEP_INTERVAL),
         _singleton(vault, "expire_quarantine", vault.quarantine.expire, every=_EXPIRY_INTERVAL),
         _singleton(vault, "apply_policies", jobs.apply_policies, every=_POLICIES_INTERVAL),
+        _singleton(vault, "reconcile_locks", jobs.reconcile_locks, every=_LOCKS_INTERVAL),
+        _singleton(vault, "remove_locked", jobs.remove_locked, every=SWEEP_INTERVAL),
         _singleton(vault, "retention_sweep", jobs.retention_sweep, every=RETENTION_INTERVAL),
         _singleton(vault, "settle_idle_uploads", jobs.settle_idle_uploads, every=_UPLOADS_INTERVAL),
     ]

@@ -206,7 +206,10 @@ recordings = Table(
     Column("legal_until", Moment),
     # Above 0 where the sweep has found it held, so that it costs the sweep nothing until a hold ends.
     Column("holds", Integer, nullable=False, server_default=text("0")),
+    # Its locks in the object store, as read back from it (vault/domain/retention/object_lock.py).
     Column("object_locked_until", Moment),
+    Column("lock_state", String, nullable=False, server_default=text("'none'")),
+    Column("object_hold", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("account_id", "connection_id", "recording_ref"),
     # The conditions are written as the queries write them: SQLite uses an index only for the very same words.
     _partial("ix_recordings_act", IS_DATED, "act_at", "id"),

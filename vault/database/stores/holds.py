@@ -126,7 +126,7 @@ class HoldRows:
 
     def count_covered(self, hold: Hold) -> int:
         """Return how many available recordings a hold covers."""
-        query = select(func.count()).select_from(recordings).where(_covered(hold))
+        query = select(func.count()).select_from(recordings).where(covered_by(hold))
         return int(self._db.execute(query).scalar_one())
 
     def would_leave(self, hold: Hold, by: datetime, *, after: str, limit: int) -> Sequence[Recording]:
@@ -135,7 +135,7 @@ class HoldRows:
         waits = (
             select(pending_erasures.c.recording_id).where(pending_erasures.c.recording_id == r.id).exists()
         )
-        query = select(*RECORDING_COLUMNS).where(_covered(hold), or_(r.act_at <= by, waits), r.id > after)
+        query = select(*RECORDING_COLUMNS).where(covered_by(hold), or_(r.act_at <= by, waits), r.id > after)
         return [recording_of(row) for row in self._db.execute(query.order_by(r.id).limit(limit))]
 
     def _terms(self, recording: Recording) -> frozenset[bytes]:
@@ -191,7 +191,7 @@ class PendingErasureRows:
         )
 
 
-def _covered(hold: Hold) -> ColumnElement[bool]:
+def covered_by(hold: Hold) -> ColumnElement[bool]:
     """Return the condition for available recordings that a hold covers, as ``domain.retention.hold.covers`` says."""
     r, t, named = recordings.c, recording_terms.c, hold.covers
     at = func.coalesce(r.call_started_at, r.received_at)

@@ -228,14 +228,16 @@ class QueueRows:
     def wants_object(self, recording_id: str, location: str) -> bool:
         """Return whether the row names this object, or a worker may be writing it now."""
         r = recordings.c
-        query = select(r.state, r.audio_location, r.rendition_location, r.lease_until).where(
-            r.id == recording_id
-        )
+        query = select(
+            r.state, r.audio_location, r.rendition_location, r.lease_until, r.object_locked_until
+        ).where(r.id == recording_id)
         row = self._db.execute(query).first()
         if row is None:
             return False
         if location in {row.audio_location, row.rendition_location}:
-            return row.state not in {State.REFUSED, State.FAILED, State.ERASED}
+            # The object store keeps a locked object beyond the erasure; RemoveLocked deletes it.
+            is_kept = row.state == State.ERASED and row.object_locked_until is not None
+            return is_kept or row.state not in {State.REFUSED, State.FAILED, State.ERASED}
         return row.lease_until is not None and row.lease_until > database_now(self._db)
 
     def counts(self) -> dict[State, tuple[int, float]]:

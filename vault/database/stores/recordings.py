@@ -29,6 +29,7 @@ from vault.errors import Busy
 _BLOBS = {"sealed_announcement", "sealed_details", "sealed_waveform", "wrapped_key"}
 _RETENTION = {
     "retention_class", "policy_version", "act_at", "minimum_until", "legal_until", "holds", "object_locked_until",
+    "lock_state", "object_hold",
 }  # fmt: skip
 #: The columns of a Recording: all except blobs, and those of retention, that few callers need.
 RECORDING_COLUMNS = [column for column in recordings.c if column.name not in _BLOBS | _RETENTION]

@@ -152,14 +152,21 @@ class RetentionRows:
         )
         return [(recording_from(row), row["policy_version"]) for row in self._db.execute(query).mappings()]
 
-    def mark(self, recording_id: str, terms: RetentionTerms, *, stamp: int, before: int) -> bool:
-        """Write computed terms unless the stamp is no longer ``before``; return whether it was."""
+    def mark(
+        self, recording_id: str, terms: RetentionTerms, *, stamp: int, before: int, lock: bool = False
+    ) -> bool:
+        """Write computed terms unless the stamp is no longer ``before``; return whether it was.
+
+        ``lock``: the object store is to lock its objects until the end of a legal minimum.
+        """
         r = recordings.c
         same = (r.id == recording_id) & (r.policy_version == before)
         values = {
             "retention_class": terms.class_name, "policy_version": stamp, "act_at": terms.act_at,
             "minimum_until": terms.minimum_until, "legal_until": terms.legal_until, "holds": 0,
         }  # fmt: skip
+        if lock and terms.legal_until is not None:
+            values["lock_state"] = "wanted"
         return bool(self._db.execute(update(recordings).where(same).values(values)).rowcount)
 
     def call_changed(self, account_id: str, call_ref: str) -> None:

@@ -16,8 +16,8 @@ from vault.rfc3339 import parse_rfc3339, write_rfc3339
 EventType = Literal[
     "recording.available", "recording.quarantined", "recording.refused", "recording.failed",
     "recording.conflict", "recording.sent_again", "recording.restricted", "recording.unrestricted",
-    "recording.erasing", "recording.erased", "recording.tampered", "recording.missing", "call.erased",
-    "recording.missed", "source.deleted", "source.delete_failed", "source.kept",
+    "recording.erasing", "recording.erased", "recording.objects_deleted", "recording.tampered",
+    "recording.missing", "call.erased", "recording.missed", "source.deleted", "source.delete_failed", "source.kept",
     "link.created", "link.revoked",
     "playback.open", "playback.grant", "playback.end", "playback.denied",
     "download.grant", "download.end", "waveform.read",

@@ -120,6 +120,11 @@ class Recording:
     origin: str | None = None
 
     @property
+    def locations(self) -> list[str]:
+        """Return the keys of the objects that the row names."""
+        return [part.location for part in (self.audio, self.rendition) if part is not None]
+
+    @property
     def arrival(self) -> Arrival:
         """Return how it arrived."""
         if self.connection_id is None:

@@ -21,6 +21,10 @@ STAYS: Final[Mapping[str, str]] = {
     "database_backups": "backups of the database that the operator made; they hold no key that opens the audio "
     "without the keys of the account",
 }
+_LOCKED_OBJECTS: Final = (
+    "the versions that recordings.object_versions counts as left: encrypted audio whose key is deleted, and which the "
+    "object store keeps under a lock until locked_until because the law required that; the vault deletes them then"
+)
 #: What the vault cannot know.
 NOT_KNOWN: Final = (
     "copies that the platform, a listener or another recipient made outside the vault",
@@ -29,7 +33,7 @@ NOT_KNOWN: Final = (
 _METHOD: Final = (
     "The key of each recording, 256 bits and unique to it, was deleted with every wrapped copy of it: in the database "
     "row and in every version of the manifest. The audio was never stored in clear. Then every version of every object "
-    "was deleted."
+    "was deleted, but for those that stay under a lock."
 )
 
 
@@ -51,6 +55,8 @@ class RecordingOutcome:
     #: Versions of its objects when its erasure began, and those that a listing still showed afterwards.
     versions_before: int | None = None
     versions_left: int | None = None
+    #: Until when the object store keeps versions under a lock, without a key that opens them.
+    locked_until: datetime | None = None
     provider_copy: ProviderCopy
     leaves: Sequence[LeafName] = ()
 
@@ -106,7 +112,7 @@ def statement(
         "calls": {outcome.code: outcome.calls for outcome in calls},
         "method": _METHOD if is_erased else None,
         "checked": {"at": write_rfc3339(checked.at), "release": checked.release},
-        "stays": STAYS if is_erased else {"request": STAYS["request"]},
+        "stays": _stays(recordings, is_erased=is_erased),
         "not_known": list(NOT_KNOWN),
         "search_does_not_cover": "see not_searchable of the request",
     }
@@ -115,6 +121,18 @@ def statement(
 def commitment(salt: bytes, number: str) -> str:
     """Return SHA-256(salt || number in E.164), in hexadecimal."""
     return hashlib.sha256(salt + number.encode()).hexdigest()
+
+
+def _stays(recordings: Sequence[RecordingOutcome], *, is_erased: bool) -> dict[str, str]:
+    stays = {"request": STAYS["request"]} if not is_erased else dict(STAYS)
+    if any(outcome.locked_until is not None for outcome in recordings):
+        stays["locked_objects"] = _LOCKED_OBJECTS
+    return stays
+
+
+def _locked(outcome: RecordingOutcome) -> dict[str, str]:
+    """Return the end of the lock, where there is one."""
+    return {} if outcome.locked_until is None else {"locked_until": write_rfc3339(outcome.locked_until)}
 
 
 def _recording(outcome: RecordingOutcome) -> dict[str, Any]:
@@ -127,7 +145,11 @@ def _recording(outcome: RecordingOutcome) -> dict[str, Any]:
         "statute": verdict.statute,
         "until": None if verdict.until is None else write_rfc3339(verdict.until),
         "header_sha256": outcome.header_sha256,
-        "object_versions": {"before": outcome.versions_before, "left": outcome.versions_left},
+        "object_versions": {
+            "before": outcome.versions_before,
+            "left": outcome.versions_left,
+            **_locked(outcome),
+        },
         "provider_copy": outcome.provider_copy,
         "leaves": [{"type": leaf.type, "index": leaf.index} for leaf in outcome.leaves],
     }

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Final, Literal, get_args
 
 from vault.domain.calls.call import Direction
+from vault.domain.retention.object_lock import LockSetting
 from vault.domain.retention.period import Period
 
 #: Why recordings must be kept: only a legal obligation stops the erasure that a person asks for (GDPR 17(3)(b)).
@@ -108,6 +109,9 @@ class RetentionPolicy:
     waiting: timedelta = DEFAULT_WAITING
     #: Why recordings may be kept longer than a notice told their caller; None: they may not.
     told_reason: str | None = None
+    #: Whether the object store locks audio until the end of a minimum with the ground ``legal_obligation``. It is a
+    #: part of the policy because a lock cannot be taken back: every change of it is versioned, logged and restored.
+    object_lock: LockSetting = "off"
     changed_at: datetime | None = None
     changed_by: str | None = None
     #: From when it may shorten; equals ``changed_at`` for a change that shortens nothing.

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from vault.domain.calls.call import Direction
 from vault.domain.retention.hold import Covers, Hold
+from vault.domain.retention.object_lock import LOCK_SETTINGS
 from vault.domain.retention.period import Period, parse_period
 from vault.domain.retention.policy import (
     MINIMUM_GROUNDS,
@@ -147,7 +148,10 @@ def decode_covers(data: Mapping[str, Any]) -> Covers:
 
 def encode_retention_policy(policy: RetentionPolicy) -> dict[str, Any]:
     """Encode a policy without its version, and the times and author of its change."""
+    # Earlier releases read policies without locks, and refuse those with one.
+    lock = {} if policy.object_lock == "off" else {"object_lock": policy.object_lock}
     return {
+        **lock,
         "v": 1,
         "classes": [_encode_class_fields(kept) for kept in policy.classes],
         "decisions": [
@@ -173,6 +177,7 @@ def decode_retention_policy(
         time_zone=fields.text("time_zone"),
         waiting=timedelta(days=fields.integer("waiting_days")),
         told_reason=fields.maybe_text("told_reason"),
+        object_lock=fields.one_of("object_lock", LOCK_SETTINGS) if fields.has("object_lock") else "off",
         changed_at=at,
         changed_by=by,
         effective_at=effective_at,

@@ -189,11 +189,18 @@ def reapply_erasure(tx: Transaction, recording: Recording) -> Recording:
     return _erase(tx, recording.account_id, recording.id, None)
 
 
-def finish_erasure(tx: Transaction, lease: Lease) -> Recording:
-    """Record that every object is deleted. The caller holds the account's and the call's lock."""
+def finish_erasure(tx: Transaction, lease: Lease, *, locked_until: datetime | None = None) -> Recording:
+    """Record that every object is deleted, or that the object store keeps some under a lock until ``locked_until``.
+
+    The caller holds the account's and the call's lock.
+    """
     now = tx.now()
-    values = {"erased_at": now, "manifest_key_version": None}
-    return _change(tx, FINISH_ERASURE, lease, values, Cause(actor=WORKER, at=now))
+    values = {
+        "erased_at": now, "manifest_key_version": None, "object_locked_until": locked_until,
+        "lock_state": "none", "object_hold": 0,
+    }  # fmt: skip
+    result = None if locked_until is None else "locked"
+    return _change(tx, FINISH_ERASURE, lease, values, Cause(actor=WORKER, at=now, result=result))
 
 
 def _outcome(

@@ -1,7 +1,7 @@
 """The rest of an erasure, whose keys are deleted: delete every version of every object, then write the tombstone."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
@@ -11,6 +11,7 @@ from vault.errors import LeaseLost, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
 from vault.services.lifecycle import lifecycle
+from vault.services.recordings.remove_locked import delete_unlocked
 from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
@@ -23,7 +24,8 @@ _SCRUB_INTERVAL = timedelta(seconds=1)
 class RemoveErased:
     """Delete the rest of a shredded recording: manifest, objects, search terms, call facts.
 
-    Every step is idempotent, so a crash only causes a repetition.
+    Every step is idempotent, so a crash only causes a repetition. What the object store keeps under a lock does not
+    delay the end of the erasure: the keys are gone, and ``RemoveLocked`` deletes the objects after the lock.
     """
 
     database: Database
@@ -55,28 +57,27 @@ class RemoveErased:
         # The manifest holds a wrapped key, so it is deleted first, with unfinished uploads of it from a crash.
         manifest = location_of(recording.account_id, recording.id)
         prefix = objects_of(recording.account_id, recording.id)
-        now = await self.database.read(lambda tx: tx.now())
+        now, row = await self.database.read(lambda tx: (tx.now(), tx.object_locks.get(recording.id)))
         await self.objects.delete(manifest)
         for begun in (manifest, prefix):
             await self.objects.abort_uploads(begun, before=now)
-        for stored in [stored async for stored in self.objects.list(prefix)]:
-            await self.objects.delete(stored.key)
-        for sealed in filter(None, (recording.audio, recording.rendition)):
-            # A versioned bucket keeps an object behind a delete marker, but does not list it.
-            await self.objects.delete(sealed.location)
+        # A versioned bucket keeps an object behind a delete marker, but does not list it.
+        keys = {stored.key async for stored in self.objects.list(prefix)} | set(recording.locations)
+        our_hold = row is not None and (row.object_hold or row.state in {"wanted", "unknown"})
+        locked_until = await delete_unlocked(self.objects, sorted(keys), now=now, our_hold=our_hold)
         if not await self.database.scrub():
             await self.database.write(
                 lambda tx: tx.queue.put_back(lease, not_before=tx.now() + _SCRUB_INTERVAL)
             )
             return
-        await self.database.write(lambda tx: _tombstone(tx, lease))
+        await self.database.write(lambda tx: _tombstone(tx, lease, locked_until))
 
 
-def _tombstone(tx: Transaction, lease: Lease) -> None:
+def _tombstone(tx: Transaction, lease: Lease, locked_until: datetime | None) -> None:
     # Under the call's lock: of two recordings erased concurrently, the later one sees the other and deletes the facts.
     tx.lock_account(lease.recording.account_id)
     tx.lock_call(lease.recording.account_id, lease.recording.call_ref)
-    recording = lifecycle.finish_erasure(tx, lease)
+    recording = lifecycle.finish_erasure(tx, lease, locked_until=locked_until)
     tx.recordings.forget_terms(recording.id)
     others = tx.recordings.of_call(recording.account_id, recording.call_ref)
     if all(other.state is State.ERASED for other in others):

@@ -21,7 +21,7 @@ from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import PREFIX as MANIFESTS
 from vault.domain.stored.manifest import location_of, parse_location
 from vault.domain.stored.object_scan import SCAN, ObjectScan, decode_scan, encode_scan
-from vault.errors import NotFound
+from vault.errors import NotFound, ObjectLocked
 from vault.ports.clock import Clock
 from vault.ports.objects import ObjectStore, StoredObject
 from vault.services.shared.clock_skew import earlier
@@ -84,8 +84,7 @@ class Sweep:
             if stored.modified >= before:
                 settled = False
                 continue
-            await self.objects.delete(stored.key)
-            removed += 1
+            removed += await self._delete(check.recording_id, stored.key)
 
         def note(tx: Transaction) -> None:
             if settled:
@@ -143,8 +142,7 @@ class Sweep:
             if stored.key.startswith(MANIFESTS):
                 removed += await self._manifest(*place)
             elif stored.modified < before and not await self._wanted(*place, stored.key):
-                await self.objects.delete(stored.key)
-                removed += 1
+                removed += await self._delete(place[1], stored.key)
         return removed
 
     async def _answers(self, before: datetime) -> None:
@@ -158,6 +156,18 @@ class Sweep:
             return True
         known = await self.database.read(lambda tx: tx.recordings.by_id(recording_id))
         return known is None and await self._exists(location_of(account_id, recording_id))
+
+    async def _delete(self, recording_id: str, key: str) -> int:
+        """Delete an orphan. One under a lock becomes that of its erased row, as after a restore, and leaves later."""
+        try:
+            await self.objects.delete(key)
+        except ObjectLocked as locked:
+            end = locked.until
+            await self.database.write(
+                lambda tx: tx.object_locks.adopt_remainder(recording_id, key, end or tx.now() + SCAN_INTERVAL)
+            )
+            return 0
+        return 1
 
     async def _exists(self, key: str) -> bool:
         try:

@@ -67,7 +67,7 @@ class MakeReceipt:
         if any(_is_waiting(request, recording, leaves) for recording, leaves in rows):
             return False
         recordings = [await self._outcome(request, *row) for row in rows]
-        if any(outcome.versions_left for outcome in recordings):
+        if any(outcome.versions_left and outcome.locked_until is None for outcome in recordings):
             return False
         await self._close(request, recordings)
         return True
@@ -80,12 +80,14 @@ class MakeReceipt:
         if effect_of(request.kind, verdict) != "erase":
             return RecordingOutcome(id=recording.id, verdict=verdict, provider_copy="not_asked")
         trace = ruling.traces.get(recording.id)
+        row = await self.database.read(lambda tx: tx.object_locks.get(recording.id))
         return RecordingOutcome(
             id=recording.id,
             verdict=verdict,
             header_sha256=None if trace is None else trace.header_sha256,
             versions_before=None if trace is None else trace.versions,
             versions_left=await self._versions(recording.account_id, recording.id),
+            locked_until=None if row is None else row.locked_until,
             provider_copy=_provider_copy(recording),
             leaves=leaves,
         )

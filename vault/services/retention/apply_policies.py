@@ -92,6 +92,7 @@ def _write(
             found.terms(opened),
             stamp=policies.stamp,
             before=stamps[found.recording.id],
+            lock=policies.current.object_lock != "off",
         )
         for found in facts
     )

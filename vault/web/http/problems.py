@@ -36,6 +36,7 @@ STATUS: Mapping[type[errors.VaultError], int] = {
     errors.FetchFailed: 502,
     errors.LeaseLost: 409,
     errors.Unavailable: 503,
+    errors.ObjectLocked: 503,
     errors.RecordingMissing: 503,
     errors.DatabaseUnfit: 503,
     errors.OwnKeyUnusable: 503,

@@ -1,0 +1,136 @@
+"""Locks on finished versions: set, extended, read back, and never shortened."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.objects.test_object_lock import bucket
+from vault.domain.retention.object_lock import ObjectLock
+from vault.errors import ObjectLocked
+from vault.objects.location import open_store
+from vault.objects.s3 import S3Store
+from vault.thread_pools import Threads
+
+# moto accepts a shorter lock in compliance mode, so only a real server shows these.
+pytestmark = [pytest.mark.faults, pytest.mark.ceph, pytest.mark.xdist_group("ceph")]
+
+KEY = "recordings/acct_1/rec_1/audio"
+PART = 5 * 1024 * 1024
+
+
+def day(number: int) -> datetime:
+    """Return the moment in so many days."""
+    return datetime.now(UTC) + timedelta(days=number)
+
+
+def wanted(days: int, mode: str = "compliance", *, hold: bool = False) -> ObjectLock:
+    """Return the lock to set."""
+    return ObjectLock(mode="compliance" if mode == "compliance" else "governance", until=day(days), hold=hold)
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    """Threads for one store."""
+    made = Threads("test", 2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def store(ceph: str, threads: Threads) -> AsyncIterator[S3Store]:
+    """A store in a bucket with locks, with an object of two parts."""
+    made = await open_store(f"s3://{bucket(ceph, lock=True)}/vault?endpoint_url={ceph}", threads)
+    assert isinstance(made, S3Store)
+    made.part_size = PART
+    writer = await made.create(KEY)
+    await writer.write(b"a" * (PART + 1))
+    await writer.finish()
+    yield made
+    made.close()
+
+
+async def test_a_lock_on_a_multipart_upload_is_read_back(store: S3Store):
+    """A lock on a multipart upload is read back, and the store does not delete the version."""
+    lock = wanted(3)
+    found = await store.locks.set(KEY, lock)
+    assert found is not None
+    assert found.covers(lock)
+    assert found == await store.locks.read(KEY)
+    with pytest.raises(ObjectLocked) as refused:
+        await store.delete(KEY)
+    assert (refused.value.until, refused.value.hold) == (found.until, False)
+    assert await store.size(KEY) == PART + 1
+
+
+async def test_a_lock_is_extended_and_never_shortened(store: S3Store):
+    """A lock is extended, and never shortened; governance becomes compliance only where the store lets it."""
+    long, short = wanted(5), wanted(2)
+    first = await store.locks.set(KEY, short)
+    longer = await store.locks.set(KEY, long)
+    assert first is not None
+    assert longer is not None
+    assert longer.until is not None
+    assert first.until is not None
+    assert first.until < longer.until
+    assert await store.locks.set(KEY, short) == longer
+    assert await store.locks.set(KEY, wanted(1, "governance")) == longer
+
+
+async def test_a_legal_hold_comes_off_and_leaves_the_retention(store: S3Store):
+    """A legal hold comes off and leaves the retention; without one the version can be deleted."""
+    held = await store.locks.set(KEY, ObjectLock(hold=True))
+    assert held == ObjectLock(hold=True)
+    with pytest.raises(ObjectLocked) as refused:
+        await store.delete(KEY)
+    assert (refused.value.until, refused.value.hold) == (None, True)
+    assert await store.locks.set(KEY, ObjectLock(hold=False)) == ObjectLock()
+    await store.delete(KEY)
+    assert [version async for version in store.versions(KEY)] == []
+
+
+async def test_deleting_leaves_only_the_locked_version(store: S3Store):
+    """Deleting leaves only the locked version, and nothing that is not locked."""
+    assert await store.locks.set(KEY, wanted(3))
+    assert await store.put(KEY, b"a later version")
+    store.client.delete_object(Bucket=store.bucket, Key=f"vault/{KEY}")
+    assert len([version async for version in store.versions(KEY)]) == 3
+    with pytest.raises(ObjectLocked):
+        await store.delete(KEY)
+    (left,) = [version async for version in store.versions(KEY)]
+    assert (left.size, left.deleted) == (PART + 1, False)
+
+
+async def test_the_lock_is_unknown_without_the_permission_to_read_it(store: S3Store):
+    """Case 26: the lock is unknown without the permission to read it, and without the one to set it."""
+    deny = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": ["s3:GetObjectRetention", "s3:PutObjectRetention", "s3:PutObjectLegalHold"],
+                "Resource": f"arn:aws:s3:::{store.bucket}/*",
+            }
+        ],
+    }
+    store.client.put_bucket_policy(Bucket=store.bucket, Policy=json.dumps(deny))
+    assert await store.locks.set(KEY, wanted(3)) is None
+    assert await store.locks.read(KEY) is None
+
+
+async def test_what_a_bucket_can(ceph: str, threads: Threads, store: S3Store):
+    """A bucket without locks cannot lock; the default rule of a bucket is found."""
+    plain = await open_store(f"s3://{bucket(ceph, lock=False)}/vault?endpoint_url={ceph}", threads)
+    assert isinstance(plain, S3Store)
+    assert not await plain.locks.enabled()
+    assert await plain.locks.default_retention() is None
+    plain.close()
+    assert await store.locks.enabled()
+    assert await store.locks.default_retention() is None
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Years": 1}}
+    store.client.put_object_lock_configuration(
+        Bucket=store.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+    )
+    assert await store.locks.default_retention() == timedelta(days=365)

@@ -1,0 +1,182 @@
+"""Object locks: what must be kept is locked, and an erasure ends although the object store keeps the object."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.fakes.objects import FakeLocks
+from tests.services.backup.test_fsck import checked
+from tests.services.retention.test_policy import kept, set_retention
+from tests.support.parties import let_in
+from tests.support.restoring import write_all
+from tests.support.retention import place, release
+from tests.support.service_house import House
+from vault import metrics
+from vault.database.stores.object_locks import LockedRow
+from vault.database.transaction import Transaction
+from vault.domain.recordings.recording import State
+from vault.domain.retention.object_lock import LockSetting
+from vault.services.lifecycle import lifecycle
+
+FIVE_YEARS = kept(minimum="P5Y", minimum_ground="legal_obligation", statute="MiFID II 16(7)")
+
+
+@pytest.fixture
+def locks(either: House) -> FakeLocks:
+    """The locks of the house's store."""
+    either.objects.locks = FakeLocks(either.objects)
+    return either.objects.locks
+
+
+async def locked(house: House, mode: LockSetting = "compliance", ref: str = "rec-1") -> str:
+    """Return an available recording whose audio is locked."""
+    recording_id = await let_in(house, ref)
+    await set_retention(house, FIVE_YEARS, object_lock=mode)
+    await house.vault.jobs.apply_policies()
+    await house.vault.jobs.reconcile_locks()
+    return recording_id
+
+
+async def lock_of(house: House, recording_id: str) -> LockedRow:
+    """Return what the row says of the lock."""
+    row = await house.database.read(lambda tx: tx.object_locks.get(recording_id))
+    assert row is not None
+    return row
+
+
+async def erase(house: House, recording_id: str) -> State:
+    """Erase a recording inside its minimum, as with the ground ``unlawful_recording``, and let the worker finish."""
+
+    def mark(tx: Transaction) -> None:
+        recording = tx.recordings.get(house.account.id, recording_id)
+        assert recording is not None
+        lifecycle.reapply_erasure(tx, recording)
+
+    await house.database.write(mark)
+    return await house.settle(recording_id)
+
+
+async def test_audio_is_locked_until_the_end_of_a_legal_minimum(either: House, locks: FakeLocks):
+    """Audio is locked until the end of a legal minimum, and nothing else is."""
+    recording_id = await locked(either)
+    row = await lock_of(either, recording_id)
+    assert row.state == "set"
+    assert row.locked_until == row.legal_until
+    assert sorted(locks.kept) == either.audio_objects()
+    assert {lock.mode for lock in locks.kept.values()} == {"compliance"}
+    before = list(locks.sets)
+    await either.vault.jobs.reconcile_locks()
+    assert locks.sets == before
+
+
+@pytest.mark.parametrize("ground", ["business", "off"])
+async def test_nothing_else_is_locked(either: House, locks: FakeLocks, ground: str):
+    """A minimum that the account only likes locks nothing, nor does a policy without locks."""
+    recording_id = await let_in(either)
+    legal = FIVE_YEARS if ground == "off" else kept(minimum="P5Y", minimum_ground="business")
+    await set_retention(either, legal, object_lock="off" if ground == "off" else "compliance")
+    await either.vault.jobs.apply_policies()
+    await either.vault.jobs.reconcile_locks()
+    assert (await lock_of(either, recording_id)).state == "none"
+    assert locks.kept == {}
+
+
+async def test_a_lock_that_is_not_shown_is_unknown(either: House, locks: FakeLocks):
+    """A lock that is not shown is unknown: an alarm, and tried again until it is shown."""
+    locks.silent = True
+    recording_id = await locked(either)
+    row = await lock_of(either, recording_id)
+    assert (row.state, row.locked_until) == ("unknown", None)
+    assert metrics.LOCKS_UNKNOWN._value.get() == 1
+    locks.silent = False
+    await either.vault.jobs.reconcile_locks()
+    assert (await lock_of(either, recording_id)).state == "set"
+    assert metrics.LOCKS_UNKNOWN._value.get() == 0
+
+
+async def test_an_erasure_under_a_lock_ends(either: House, locks: FakeLocks):
+    """Case 25: the key is gone, the row is erased until the lock ends, and then the object is deleted."""
+    recording_id = await locked(either)
+    until = (await lock_of(either, recording_id)).locked_until
+    audio = either.audio_objects()
+    assert await erase(either, recording_id) is State.ERASED
+    assert await either.keys_gone(recording_id)
+    assert either.audio_objects() == audio
+    assert (await lock_of(either, recording_id)).locked_until == until
+    assert not any(key.startswith("manifests/") for key in either.objects.objects)
+    await write_all(either)
+    assert await either.sweep() == 0
+    assert not (await checked(either)).findings
+    assert await either.vault.jobs.remove_locked() == 0
+    await time_passes(either, locks, recording_id)
+    assert await either.vault.jobs.remove_locked() == 1
+    assert either.audio_objects() == []
+    assert (await lock_of(either, recording_id)).locked_until is None
+    await write_all(either)
+    assert (await either.events(recording_id))[-2:] == ["recording.erased", "recording.objects_deleted"]
+
+
+async def time_passes(house: House, locks: FakeLocks, recording_id: str) -> None:
+    """Let every lock have ended."""
+    past = datetime.now(UTC) - timedelta(days=1)
+    locks.kept = {key: replace(lock, until=past) for key, lock in locks.kept.items()}
+    await house.set(recording_id, object_locked_until=past)
+
+
+async def test_a_lock_that_the_row_does_not_know_ends_an_erasure_too(either: House, locks: FakeLocks):
+    """After an old backup, the store still says that an object is locked."""
+    recording_id = await locked(either)
+    await either.set(recording_id, object_locked_until=None, lock_state="none")
+    assert await erase(either, recording_id) is State.ERASED
+    assert (await lock_of(either, recording_id)).locked_until is not None
+
+
+async def test_an_orphan_under_a_lock_becomes_that_of_its_erased_row(either: House, locks: FakeLocks):
+    """A restored tombstone names no object: the sweep goes on, and notes the lock."""
+    recording_id = await locked(either)
+    assert await erase(either, recording_id) is State.ERASED
+    await either.set(recording_id, object_locked_until=None, audio_location=None, rendition_location=None)
+    assert await either.sweep() == 0
+    assert (await lock_of(either, recording_id)).locked_until is not None
+    await write_all(either)
+    assert not (await checked(either)).findings
+    await time_passes(either, locks, recording_id)
+    assert await either.vault.jobs.remove_locked() == 1
+    assert either.audio_objects() == []
+
+
+async def test_a_hold_is_a_legal_hold_while_it_lasts(either: House, locks: FakeLocks):
+    """A hold sets the legal hold, also on what passes the gate later, and it comes off when the last one ends."""
+    first = await let_in(either)
+    one, other = await place(either, calls=["call-1"]), await place(either, everything=True)
+    later = await let_in(either, "rec-2", call_ref="call-2")
+    await either.vault.jobs.reconcile_locks()
+    assert [lock.hold for lock in locks.kept.values()] == [True, True]
+    await release(either, other.hold.id, at_once=True)
+    await either.vault.jobs.reconcile_locks()
+    assert (await lock_of(either, first)).object_hold
+    assert not (await lock_of(either, later)).object_hold
+    await release(either, one.hold.id, at_once=True)
+    await either.vault.jobs.reconcile_locks()
+    assert [lock.hold for lock in locks.kept.values()] == [False, False]
+    assert await erase(either, first) is State.ERASED
+    assert (await lock_of(either, first)).locked_until is None
+
+
+async def test_a_legal_hold_of_ours_does_not_outlive_its_hold(either: House, locks: FakeLocks):
+    """An erasure takes off a legal hold that the worker had no time to clear."""
+    recording_id = await let_in(either)
+    hold = await place(either, everything=True)
+    await either.vault.jobs.reconcile_locks()
+    await release(either, hold.hold.id, at_once=True)
+    await either.vault.recordings.erase(either.account.id, recording_id, actor="key_test")
+    assert await either.settle(recording_id) is State.ERASED
+    assert either.audio_objects() == []
+
+
+async def test_a_store_without_locks_is_left_alone(either: House):
+    """A store without locks is left alone."""
+    await let_in(either)
+    await place(either, everything=True)
+    assert await either.vault.jobs.reconcile_locks() == 0

@@ -1,0 +1,46 @@
+"""Object locks: what the object store itself refuses to delete, and until when.
+
+Only finished audio and renditions are locked, and never a manifest: it holds a wrapped key, so its deletion is the
+erasure, which a lock must not delay.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+#: ``governance``: a principal with a special permission may lift it; ``compliance``: nobody.
+LockMode = Literal["governance", "compliance"]
+LOCK_MODES: tuple[LockMode, ...] = get_args(LockMode)
+#: What an account's retention policy asks for.
+LockSetting = Literal["off", "governance", "compliance"]
+LOCK_SETTINGS: tuple[LockSetting, ...] = get_args(LockSetting)
+#: ``none``: nothing is to be locked; ``wanted``: to be compared with the store; ``set``: read back from the store;
+#: ``unknown``: the store does not show the lock that was set.
+LockState = Literal["none", "wanted", "set", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectLock:
+    """The lock of one version: its retention, and the legal hold, which has no date and can be taken off."""
+
+    mode: LockMode | None = None
+    until: datetime | None = None
+    hold: bool = False
+
+    def covers(self, wanted: "ObjectLock") -> bool:
+        """Return whether this version is locked at least as ``wanted``; the legal hold must be equal."""
+        if self.hold != wanted.hold:
+            return False
+        if wanted.until is None:
+            return True
+        if self.until is None or self.until < wanted.until:
+            return False
+        return self.mode in {"compliance", wanted.mode}
+
+    def extended_to(self, wanted: "ObjectLock") -> "ObjectLock":
+        """Return the lock to set: a retention only gets longer and stricter, and the legal hold is as wanted."""
+        if wanted.until is None:
+            return ObjectLock(mode=self.mode, until=self.until, hold=wanted.hold)
+        until = wanted.until if self.until is None else max(self.until, wanted.until)
+        mode: LockMode | None = "compliance" if self.mode == "compliance" else wanted.mode
+        return ObjectLock(mode=mode, until=until, hold=wanted.hold)

@@ -1,0 +1,83 @@
+"""Delete what the object store kept of erased recordings under a lock, once the lock has ended."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import Recording
+from vault.domain.retention.object_lock import ObjectLock
+from vault.errors import ObjectLocked
+from vault.ports.objects import ObjectStore
+
+_BATCH_SIZE: Final = 200
+#: When a lock without an end is looked at again: a legal hold that somebody else has set.
+_RETRY_INTERVAL: Final = timedelta(days=1)
+_CLOCK_MARGIN: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveLocked:
+    """Delete the objects of erased recordings whose locks have ended. Their keys are gone since the erasure."""
+
+    database: Database
+    objects: ObjectStore
+
+    async def __call__(self) -> int:
+        """Return how many recordings have no object any more. Raises Unavailable; the next run goes on."""
+        done = 0
+        now = await self.database.read(lambda tx: tx.now())
+        while found := await self.database.read(
+            lambda tx: tx.object_locks.remainders(now, limit=_BATCH_SIZE)
+        ):
+            for recording in found:
+                until = await delete_unlocked(self.objects, recording.locations, now=now)
+                await self.database.write(lambda tx, one=recording, until=until: _note(tx, one, until))  # type: ignore[misc]
+                done += until is None
+        return done
+
+
+async def delete_unlocked(
+    objects: ObjectStore, keys: list[str], *, now: datetime, our_hold: bool = False
+) -> datetime | None:
+    """Delete every version that no lock keeps; return until when a lock keeps one, None if nothing is left.
+
+    ``our_hold``: the vault has set legal holds on them, and none covers the recording any more, so they come off. A
+    retention is never lifted, also not one in governance mode.
+    """
+    ends: list[datetime | None] = []
+    for key in keys:
+        try:
+            await objects.delete(key)
+        except ObjectLocked as locked:
+            ends.append(await _retry(objects, key, locked, now=now, our_hold=our_hold))
+    return max((end for end in ends if end is not None), default=None)
+
+
+async def _retry(
+    objects: ObjectStore, key: str, locked: ObjectLocked, *, now: datetime, our_hold: bool
+) -> datetime | None:
+    """Take off a legal hold of ours and delete again, or return when to look again at the object."""
+    if locked.hold and our_hold and objects.locks is not None:
+        await objects.locks.set(key, ObjectLock(hold=False))
+        return await delete_unlocked(objects, [key], now=now)
+    if locked.until is None or locked.hold:
+        return max(locked.until or now, now + _RETRY_INTERVAL)
+    # The clocks may differ by a little.
+    return max(locked.until, now + _CLOCK_MARGIN)
+
+
+def _note(tx: Transaction, recording: Recording, until: datetime | None) -> None:
+    tx.object_locks.keep_remainder(recording.id, until)
+    if until is None:
+        tx.events.append(
+            AccessEvent(
+                type="recording.objects_deleted",
+                at=tx.now(),
+                account_id=recording.account_id,
+                actor="worker",
+                recording_id=recording.id,
+            )
+        )
