@@ -30,6 +30,7 @@ from vault.ports.objects import ObjectStore
 from vault.services.node.readiness_probe import Part
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, is_new, may_make_root_key
 from vault.services.node.vault_identity import compare_with_store, take_vault_over
+from vault.services.retention.check_object_lock import check_object_lock
 from vault.services.service import Vault
 from vault.settings import Settings
 from vault.telephony.http.client import GuardedHttp
@@ -73,6 +74,7 @@ async def assemble(
         threads = _threads(stack)
         objects = await _store(settings, threads["objects"])
         await _begin(database, objects, restoring=restoring)
+        await check_object_lock(database, objects)
         current, previous = await _root_keys(settings, database, threads["keys"], stack)
         vault_id = await ProveRootKey(database=database, root_key=current, previous=previous)()
         root_key, http = _both(current, previous), GuardedHttp(allow=settings.media_allow)

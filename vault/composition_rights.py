@@ -35,7 +35,9 @@ def build_rights(adapters: Adapters, parts: Parts) -> Rights:
             database=database, admission=parts.admission, data_keys=data_keys, clock=adapters.clock
         ),
         "hold_releases": traced(HoldReleases)(database=database, data_keys=data_keys),
-        "retention": traced(RetentionSettings)(database=database, data_keys=data_keys),
+        "retention": traced(RetentionSettings)(
+            database=database, data_keys=data_keys, objects=adapters.objects
+        ),
         "preview_retention": traced(PreviewPolicy)(database=database, compute=parts.compute_terms),
         "show_retention": traced(ShowRetention)(
             database=database, data_keys=data_keys, compute=parts.compute_terms

@@ -71,6 +71,9 @@ class TheOwner:
             json.dumps(
                 {"Fn::Sub": "${Recordings.Arn}/${Prefix}/log/*"}
             ): f'"arn:aws:s3:::{self.bucket}/vault/log/*"',
+            json.dumps(
+                {"Fn::Sub": "${Recordings.Arn}/${Prefix}/recordings/*"}
+            ): f'"arn:aws:s3:::{self.bucket}/vault/recordings/*"',
         }
         text = json.dumps(copy.deepcopy(document))
         for function, arn in names.items():

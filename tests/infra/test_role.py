@@ -28,12 +28,18 @@ ACTIONS = {
     "list_object_versions": "s3:ListBucketVersions",
     "list_objects_v2": "s3:ListBucket",
     "put_object": "s3:PutObject",
+    "put_object_legal_hold": "s3:PutObjectLegalHold",
+    "put_object_retention": "s3:PutObjectRetention",
     "upload_part": "s3:PutObject",
     "decrypt": "kms:Decrypt",
     "encrypt": "kms:Encrypt",
 }
-#: What IAM asks for arguments beside the method.
-ARGUMENTS = {"ObjectLockRetainUntilDate": "s3:PutObjectRetention"}
+#: What IAM asks for arguments and fields of answers beside the method.
+ARGUMENTS = {
+    "ObjectLockRetainUntilDate": "s3:PutObjectRetention",
+    "ObjectLockMode": "s3:GetObjectRetention",  # A HEAD shows it only with this.
+    "ObjectLockLegalHoldStatus": "s3:GetObjectLegalHold",
+}
 
 
 def calls(room: str) -> Iterator[ast.Call]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.objects.test_object_lock import bucket
 from vault.domain.retention.object_lock import ObjectLock
-from vault.errors import ObjectLocked
+from vault.errors import ObjectLocked, Unavailable
 from vault.objects.location import open_store
 from vault.objects.s3 import S3Store
 from vault.thread_pools import Threads
@@ -102,22 +102,28 @@ async def test_deleting_leaves_only_the_locked_version(store: S3Store):
     assert (left.size, left.deleted) == (PART + 1, False)
 
 
+def deny(store: S3Store, *actions: str) -> None:
+    """Deny everybody some actions on the objects of the bucket."""
+    objects = f"arn:aws:s3:::{store.bucket}/*"
+    statement = {"Effect": "Deny", "Principal": "*", "Action": list(actions), "Resource": objects}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    store.client.put_bucket_policy(Bucket=store.bucket, Policy=policy)
+
+
+async def test_the_lock_is_unknown_without_the_permission_to_set_it(store: S3Store):
+    """The lock is unknown without the permission to set it, and nothing is locked."""
+    deny(store, "s3:PutObjectRetention")
+    assert await store.locks.set(KEY, wanted(3)) is None
+    await store.delete(KEY)
+
+
 async def test_the_lock_is_unknown_without_the_permission_to_read_it(store: S3Store):
-    """Case 26: the lock is unknown without the permission to read it, and without the one to set it."""
-    deny = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": ["s3:GetObjectRetention", "s3:PutObjectRetention", "s3:PutObjectLegalHold"],
-                "Resource": f"arn:aws:s3:::{store.bucket}/*",
-            }
-        ],
-    }
-    store.client.put_bucket_policy(Bucket=store.bucket, Policy=json.dumps(deny))
+    """Case 26: a HEAD without the permission shows no lock, which is not the same as no lock."""
+    deny(store, "s3:GetObjectRetention", "s3:GetObjectLegalHold")
     assert await store.locks.set(KEY, wanted(3)) is None
     assert await store.locks.read(KEY) is None
+    with pytest.raises(Unavailable):
+        await store.delete(KEY)
 
 
 async def test_what_a_bucket_can(ceph: str, threads: Threads, store: S3Store):

@@ -16,7 +16,9 @@ from vault.objects.s3_client import S3Calls, S3Refusal
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
-_NO_LOCK: Final = frozenset({"ObjectLockConfigurationNotFoundError", "InvalidRequest", "NotImplemented"})
+_NO_LOCK: Final = frozenset(
+    {"ObjectLockConfigurationNotFoundError", "InvalidRequest", "NotImplemented", "AccessDenied"}
+)
 _FORBIDDEN: Final = 403
 #: As S3 counts a year of a default rule.
 _DAYS_PER_YEAR: Final = 365
@@ -28,7 +30,7 @@ class S3Locks:
     def __init__(self, calls: S3Calls, prefix: str) -> None:
         """Use the calls of the store."""
         self._calls = calls
-        self._client = calls.client
+        self.client = calls.client
         self._bucket = calls.bucket
         self._prefix = prefix
 
@@ -36,7 +38,7 @@ class S3Locks:
         """Return whether the bucket has S3 Object Lock, and versions."""
         if (await self._configuration()).get("ObjectLockEnabled") != "Enabled":
             return False
-        versioning = await self._calls.read(lambda: self._client.get_bucket_versioning(Bucket=self._bucket))
+        versioning = await self._calls.read(lambda: self.client.get_bucket_versioning(Bucket=self._bucket))
         return versioning.get("Status") == "Enabled"
 
     async def default_retention(self) -> timedelta | None:
@@ -72,7 +74,7 @@ class S3Locks:
         """Return the error for a version that was not deleted: ObjectLocked if a lock shows, else ``refusal``."""
         try:
             head = await self._calls.read(
-                lambda: self._client.head_object(Bucket=self._bucket, Key=full_key, VersionId=version)
+                lambda: self.client.head_object(Bucket=self._bucket, Key=full_key, VersionId=version)
             )
         except (NotFound, Unavailable):
             return refusal
@@ -84,7 +86,7 @@ class S3Locks:
     async def _configuration(self) -> dict[str, Any]:
         try:
             answer = await self._calls.run(
-                lambda: self._client.get_object_lock_configuration(Bucket=self._bucket), reads=True
+                lambda: self.client.get_object_lock_configuration(Bucket=self._bucket), reads=True
             )
         except S3Refusal as refusal:
             if refusal.code in _NO_LOCK:
@@ -96,9 +98,9 @@ class S3Locks:
         check_key(key)
         full = self._prefix + key
         if version is None:
-            return await self._calls.read(lambda: self._client.head_object(Bucket=self._bucket, Key=full))
+            return await self._calls.read(lambda: self.client.head_object(Bucket=self._bucket, Key=full))
         return await self._calls.read(
-            lambda: self._client.head_object(Bucket=self._bucket, Key=full, VersionId=version)
+            lambda: self.client.head_object(Bucket=self._bucket, Key=full, VersionId=version)
         )
 
     def _retention(self, key: str, version: str, lock: ObjectLock) -> Callable[[], object]:
@@ -107,13 +109,13 @@ class S3Locks:
             raise ValueError("A retention needs a mode and an end.")
         # A server may keep whole seconds: a lock that ends a moment early would not cover what was wanted.
         whole = until.replace(microsecond=0) + timedelta(seconds=1 if until.microsecond else 0)
-        return lambda: self._client.put_object_retention(
+        return lambda: self.client.put_object_retention(
             Bucket=self._bucket, Key=self._prefix + key, VersionId=version,
             Retention={"Mode": "COMPLIANCE" if mode == "compliance" else "GOVERNANCE", "RetainUntilDate": whole},
         )  # fmt: skip
 
     def _legal_hold(self, key: str, version: str, *, on: bool) -> Callable[[], object]:
-        return lambda: self._client.put_object_legal_hold(
+        return lambda: self.client.put_object_legal_hold(
             Bucket=self._bucket, Key=self._prefix + key, VersionId=version,
             LegalHold={"Status": "ON" if on else "OFF"},
         )  # fmt: skip

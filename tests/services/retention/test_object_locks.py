@@ -1,5 +1,6 @@
 """Object locks: what must be kept is locked, and an erasure ends although the object store keeps the object."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +18,9 @@ from vault.database.stores.object_locks import LockedRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.retention.object_lock import LockSetting
+from vault.errors import Refused, StartRefused
 from vault.services.lifecycle import lifecycle
+from vault.services.retention.check_object_lock import check_object_lock
 
 FIVE_YEARS = kept(minimum="P5Y", minimum_ground="legal_obligation", statute="MiFID II 16(7)")
 
@@ -180,3 +183,31 @@ async def test_a_store_without_locks_is_left_alone(either: House):
     await let_in(either)
     await place(either, everything=True)
     assert await either.vault.jobs.reconcile_locks() == 0
+
+
+async def test_a_store_that_cannot_lock_refuses_a_policy_that_locks(either: House):
+    """Who asks for locks must not go on without them: neither the policy nor the start is accepted."""
+    with pytest.raises(Refused, match="S3 Object Lock"):
+        await set_retention(either, FIVE_YEARS, object_lock="governance")
+    locks = either.objects.locks = FakeLocks(either.objects)
+    await set_retention(either, FIVE_YEARS, object_lock="governance")
+    await check_object_lock(either.database, either.objects)
+    locks.can = False
+    with pytest.raises(StartRefused, match="S3 Object Lock"):
+        await check_object_lock(either.database, either.objects)
+
+
+@pytest.mark.parametrize(
+    ("period", "days", "fits"), [("P10D", 10, True), ("P10D", 11, False), ("P1Y", 28, True)]
+)
+async def test_a_default_rule_is_no_longer_than_the_shortest_period(
+    either: House, locks: FakeLocks, period: str, days: int, *, fits: bool
+):
+    """A default rule locks manifests, so it must not be longer than the shortest period, nor than a month."""
+    await set_retention(either, kept(period=period))
+    locks.default = timedelta(days=days)
+    with nullcontext() if fits else pytest.raises(StartRefused, match="default rule"):
+        await check_object_lock(either.database, either.objects)
+    locks.default = timedelta(days=29)
+    with pytest.raises(StartRefused, match="default rule"):
+        await check_object_lock(either.database, either.objects)

@@ -22,6 +22,8 @@ from vault.domain.retention.policy import (
 from vault.domain.stored.json_reader import write_object
 from vault.domain.stored.retention_json import encode_retention_policy
 from vault.errors import Conflicting, Refused
+from vault.ports.objects import ObjectStore
+from vault.services.retention.check_object_lock import require_locks
 from vault.services.retention.check_policy import check
 from vault.services.retention.second_key import require_preview
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -48,6 +50,7 @@ class RetentionSettings:
 
     database: Database
     data_keys: AccountDataKeys
+    objects: ObjectStore
 
     async def read(self, account_id: str) -> RetentionView:
         """Return the policy in force and those that wait. Raises Tampered."""
@@ -82,9 +85,12 @@ class RetentionSettings:
 
         From then on nothing is erased that the new policy keeps. What it keeps shorter waits. Setting it to its newest
         version changes nothing. Raises Invalid, Conflicting for a minimum above a maximum without a decision, Refused
-        if it is no longer at ``if_version``, or without a recent preview of the same change if it shortens anything.
+        if it is no longer at ``if_version``, without a recent preview of the same change if it shortens anything, or if
+        it locks objects in a store that cannot.
         """
         check(wanted)
+        if wanted.object_lock != "off":
+            await require_locks(self.objects)
         if pairs := conflicts(wanted):
             raise Conflicting([(pair.minimum_of, pair.maximum_of) for pair in pairs])
         before = await self.read(account_id)

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from vault.domain.calls.call import Direction
+from vault.domain.retention.object_lock import LockSetting
 from vault.domain.retention.period import Period, parse_period
 from vault.domain.retention.policy import (
     DEFAULT_WAITING,
@@ -93,6 +94,9 @@ class RetentionPolicyIn(Body):
     waiting_days: Annotated[int, Field(strict=True)] = DEFAULT_WAITING.days
     #: Why recordings may be kept longer than a notice told their caller; null: they may not.
     told_reason: Text | None = None
+    #: Whether the object store locks audio until the end of a minimum with the ground ``legal_obligation``. A lock in
+    #: ``compliance`` cannot be lifted by anybody, one in ``governance`` only with a special permission of the bucket.
+    object_lock: LockSetting = "off"
 
     def wanted(self) -> RetentionPolicy:
         """Return the policy. Raises Invalid."""
@@ -110,6 +114,7 @@ class RetentionPolicyIn(Body):
             time_zone=self.time_zone,
             waiting=timedelta(days=max(-1, min(self.waiting_days, 1000))),
             told_reason=self.told_reason,
+            object_lock=self.object_lock,
         )
 
 
@@ -155,6 +160,7 @@ class RetentionVersionOut(BaseModel):
     time_zone: str
     waiting_days: int
     told_reason: str | None
+    object_lock: LockSetting
     changed_at: MomentOut | None
     changed_by: str | None
     #: From when it may shorten.
@@ -182,7 +188,9 @@ class RetentionVersionOut(BaseModel):
             ConflictDecisionOut(**{name: getattr(found, name) for name in ConflictDecision.__slots__})
             for found in policy.decisions
         ]
-        same = ("version", "time_zone", "told_reason", "changed_at", "changed_by", "effective_at")
+        same = (
+            "version", "time_zone", "told_reason", "object_lock", "changed_at", "changed_by", "effective_at",
+        )  # fmt: skip
         return cls(
             classes=classes,
             decisions=decisions,
