@@ -74,7 +74,6 @@ async def assemble(
         threads = _threads(stack)
         objects = await _store(settings, threads["objects"])
         await _begin(database, objects, restoring=restoring)
-        await check_object_lock(database, objects)
         current, previous = await _root_keys(settings, database, threads["keys"], stack)
         vault_id = await ProveRootKey(database=database, root_key=current, previous=previous)()
         root_key, http = _both(current, previous), GuardedHttp(allow=settings.media_allow)
@@ -126,11 +125,12 @@ async def _begin(database: Database, objects: ObjectStore, *, restoring: bool) -
 async def _signer(
     settings: Settings, database: Database, objects: ObjectStore, root_key: RootKey, vault_id: str
 ) -> Signer:
-    """Claim the prefix, open the log key, and check that the published log is this log. Raises StartRefused."""
+    """Claim the prefix, open the log key, and check that log and object locks are right. Raises StartRefused."""
     await claim(objects, vault_id)
     opened = OpenLogKey(database=database, root_key=root_key, public_url=settings.public_url)
     signer = await opened(vault_id)
     await compare_with_store(database, objects, signer)
+    await check_object_lock(database, objects)
     return signer
 
 
