@@ -63,6 +63,9 @@ class Nothing:
     async def read(self, _: object) -> None:
         """Return nothing."""
 
+    async def claim(self, *_: object, **__: object) -> None:
+        """Claim nothing."""
+
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
