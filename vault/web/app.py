@@ -13,6 +13,7 @@ from vault.web.contract.descriptions import PROBLEM
 from vault.web.http import html, problems
 from vault.web.http.methods import HeadAsGet, Methods
 from vault.web.http.public_url import PublicUrl
+from vault.web.http.route_index import RouteIndex
 from vault.web.middleware.link_rate_limit import FailedLinks, LinkRateLimit
 from vault.web.middleware.recovery_mode import RecoveryMode
 from vault.web.middleware.request_limits import RequestLimits
@@ -83,6 +84,7 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
     problems.install(app, methods)
     for router in routers:
         app.include_router(router)
+    app.router.routes.insert(0, RouteIndex(routers))
     app.openapi = lambda: document.describe(app, routers, public_url=hosting.public_url)  # type: ignore[method-assign]
     for _ in iter_route_contexts(app.routes):
         pass  # Otherwise FastAPI prepares all routes at the first request and blocks the event loop for 0.1 s.
