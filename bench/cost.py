@@ -2,8 +2,9 @@
 
 Prints, for each thing that the vault does, CPU milliseconds by process, statements (without BEGIN and COMMIT),
 transactions, fsyncs of the WAL and S3 requests, each for one of it. They do not depend on how busy the machine is, so
-they are compared between releases as they stand. Rows: webhook, large, call-start, play, idle, sqlite. ``--write FILE``
-also writes the rows of PostgreSQL to a file; ``bench/costs.json`` is what ``python -m bench capacity`` computes from.
+they are compared between releases as they stand. Rows: webhook, ack (webhooks while the worker is stopped), large,
+call-start, play, idle, sqlite. ``--write FILE`` also writes the rows of PostgreSQL to a file; ``bench/costs.json`` is
+what ``python -m bench capacity`` computes from.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import wave
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,7 @@ _ROWS: Final = {
     "large": ("webhook, 10.5 MB", 4),
     "call-start": ("call start", 1),
     "play": ("open and ten ranges of 54 KB", 4),
+    "ack": ("webhook, acknowledged", 1),
 }
 _COUNTED: Final = (*_SHOWN, "puts", "wal_bytes", "database_bytes", "events")
 
@@ -106,8 +108,7 @@ class Stage:
             time.sleep(STATISTICS_DELAY)
 
 
-def announce_and_wait(stage: Stage, url: str, number: int) -> None:
-    """Announce recordings, and wait until all of them can be played."""
+def _announce(stage: Stage, url: str, number: int) -> None:
     refs = [f"w-{secrets.token_hex(6)}" for _ in range(number)]
 
     def announce(ref: str) -> None:
@@ -116,6 +117,11 @@ def announce_and_wait(stage: Stage, url: str, number: int) -> None:
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         list(pool.map(announce, refs))
+
+
+def announce_and_wait(stage: Stage, url: str, number: int) -> None:
+    """Announce recordings, and wait until all of them can be played."""
+    _announce(stage, url, number)
     _wait_for(stage, number)
 
 
@@ -200,6 +206,8 @@ def act_of(stage: Stage, row: str, number: int, short: str, long: str) -> Callab
         page = stage.tenant.http.get(stage.tenant.url("/recordings")).json()
         recording = page["items"][0]["id"]
         return lambda: _plays(stage, recording, number)
+    if row == "ack":
+        return lambda: _announce(stage, short, number)
     return lambda: announce_and_wait(stage, long if row == "large" else short, number)
 
 
@@ -210,7 +218,9 @@ def _measure_rows(stage: Stage, wanted: AbstractSet[str], number: int, short: st
     for row, (name, share) in _ROWS.items():
         if row in wanted:
             few = max(number // share, 1)
-            stage.measure(row, name, few, act_of(stage, row, few, short, long))
+            with stage.servers.stopped("worker") if row == "ack" else nullcontext():
+                stage.measure(row, name, few, act_of(stage, row, few, short, long))
+            _wait_for(stage, few)
 
 
 def main() -> None:
@@ -220,7 +230,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=100)
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the rows of PostgreSQL there, too")
     asked = parser.parse_args()
-    wanted = set(asked.rows) or {"idle", "webhook", "large", "call-start", "play", "sqlite"}
+    wanted = set(asked.rows) or {"idle", "sqlite", *_ROWS}
     print(describe_machine(), flush=True)
     with tempfile.TemporaryDirectory(prefix="callvault-cost-") as name, media_thread() as media:
         folder = Path(name)

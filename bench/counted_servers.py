@@ -6,6 +6,7 @@ fsyncs by PostgreSQL 17 (``pg_stat_statements``, ``pg_stat_wal``), S3 requests b
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -117,6 +118,15 @@ class Servers:
             running = self.stack.enter_context(process(command, log, **self.environment))
         self.pids[name] = running.pid
         wait_until(lambda: _is_ready(f"http://127.0.0.1:{port}/readyz"), running, log, _START_TIMEOUT)
+
+    @contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """Let a process do nothing meanwhile (SIGSTOP)."""
+        os.kill(self.pids[name], signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pids[name], signal.SIGCONT)
 
     def command(self, *arguments: str) -> str:
         """Run a command of the vault to its end and return what it printed."""

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +62,8 @@ def _profile(servers: Servers, media: MediaThread, folder: Path, row: str, numbe
         before = {name: cpu_of_tree(pid) - cpu_of(pid) for name, pid in pids.items()}
         for pid in pids.values():
             os.kill(pid, signal.SIGUSR1)
-        act()
+        with servers.stopped("worker") if row == "ack" else nullcontext():
+            act()
         for pid in pids.values():
             os.kill(pid, signal.SIGUSR2)
         for name, pid in pids.items():
@@ -74,7 +76,7 @@ def _profile(servers: Servers, media: MediaThread, folder: Path, row: str, numbe
 def main() -> None:
     """Profile one row."""
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description=__doc__)
-    parser.add_argument("row", choices=["webhook", "large", "call-start", "play", "sqlite"])
+    parser.add_argument("row", choices=["webhook", "ack", "large", "call-start", "play", "sqlite"])
     parser.add_argument("--number", type=int, default=100)
     parser.add_argument("--stacks", type=Path, metavar="FOLDER")
     asked = parser.parse_args()
