@@ -95,6 +95,12 @@ INCIDENTS = [
         fires=(2.5, 6),
     ),
     Incident(
+        alert="CallvaultRequestsOverdue",
+        series={"callvault_requests_overdue": level(1, 25, after=0)},
+        quiet=(1, 10, 32),
+        fires=(15, 25),
+    ),
+    Incident(
         alert="CallvaultLocksUnknown",
         series={"callvault_object_locks_unknown": level(1, 25, after=0)},
         quiet=(1, 10, 32),

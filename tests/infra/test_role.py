@@ -26,6 +26,7 @@ ACTIONS = {
     "head_object": "s3:GetObject",
     "list_multipart_uploads": "s3:ListBucketMultipartUploads",
     "list_object_versions": "s3:ListBucketVersions",
+    "head_bucket": "s3:ListBucket",
     "list_objects_v2": "s3:ListBucket",
     "put_object": "s3:PutObject",
     "put_object_legal_hold": "s3:PutObjectLegalHold",

@@ -1,14 +1,13 @@
 """Object Lock: what is put as locked outlives whoever has the vault's credentials."""
 
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.locked_buckets import bucket
 from vault.errors import StartRefused, Unavailable
-from vault.objects import s3_client
 from vault.objects.location import open_store
 from vault.objects.s3 import S3Store
 from vault.thread_pools import Threads
@@ -31,15 +30,6 @@ def threads() -> Iterator[Threads]:
 def url(request: pytest.FixtureRequest) -> str:
     """Each server that has locks."""
     return request.getfixturevalue(request.param)
-
-
-def bucket(url: str, *, lock: bool) -> str:
-    """Make a bucket."""
-    name = f"lock-{secrets.token_hex(8)}"
-    client = s3_client.connect(endpoint_url=url, region=None, connections=1)
-    client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=lock)
-    client.close()
-    return name
 
 
 async def test_what_is_locked_stays_and_what_is_not_goes(url: str, threads: Threads) -> None:

@@ -1,12 +1,11 @@
 """Locks on finished versions: set, extended, read back, and never shortened."""
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.objects.test_object_lock import bucket
+from tests.support.locked_buckets import bucket, deny
 from vault.domain.retention.object_lock import ObjectLock
 from vault.errors import ObjectLocked, Unavailable
 from vault.objects.location import open_store
@@ -100,14 +99,6 @@ async def test_deleting_leaves_only_the_locked_version(store: S3Store):
         await store.delete(KEY)
     (left,) = [version async for version in store.versions(KEY)]
     assert (left.size, left.deleted) == (PART + 1, False)
-
-
-def deny(store: S3Store, *actions: str) -> None:
-    """Deny everybody some actions on the objects of the bucket."""
-    objects = f"arn:aws:s3:::{store.bucket}/*"
-    statement = {"Effect": "Deny", "Principal": "*", "Action": list(actions), "Resource": objects}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    store.client.put_bucket_policy(Bucket=store.bucket, Policy=policy)
 
 
 async def test_the_lock_is_unknown_without_the_permission_to_set_it(store: S3Store):

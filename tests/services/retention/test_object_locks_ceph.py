@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.objects.test_object_lock import bucket
-from tests.objects.test_s3_locks import deny
 from tests.services.retention.test_object_locks import FIVE_YEARS, erase, lock_of
 from tests.services.retention.test_policy import set_retention
+from tests.support.locked_buckets import bucket, deny
 from tests.support.parties import let_in
 from tests.support.retention import place, release
 from tests.support.service_house import House, new_house

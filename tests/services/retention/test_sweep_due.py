@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import text
@@ -179,9 +178,11 @@ async def test_a_residue_that_cannot_be_counted_is_unknown_and_not_zero(
     """The run and the metric tell an unknown residue from none."""
     await _old(house)
     await _ready(house)
-    monkeypatch.setattr(
-        RetentionRows, "count_due", Mock(side_effect=Unavailable("The statement took too long."))
-    )
+
+    def too_slow(*_arguments: object) -> int:
+        raise Unavailable("The statement took too long.")
+
+    monkeypatch.setattr(RetentionRows, "count_due", too_slow)
     assert (await house.vault.jobs.retention_sweep()).erased[house.account.id] == 1
     run = await house.database.read(lambda tx: tx.retention.run_of(house.account.id))
     assert run is not None
@@ -193,7 +194,11 @@ async def test_below_the_cap_nobody_counts_the_archive(house: House, monkeypatch
     """Below the cap a run does not count the archive, whose size it must not depend on."""
     await _old(house)
     await _ready(house)
-    monkeypatch.setattr(RetentionRows, "count_available", Mock(side_effect=AssertionError))
+
+    def counted(*_arguments: object) -> int:
+        raise AssertionError("The archive was counted.")
+
+    monkeypatch.setattr(RetentionRows, "count_available", counted)
     assert (await house.vault.jobs.retention_sweep()).erased[house.account.id] == 1
 
 
