@@ -99,6 +99,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
     {
         "recording.available", "recording.quarantined", "recording.failed", "recording.conflict",
         "recording.sent_again", "recording.unrestricted", "recording.erased", "recording.tampered",
+        "recording.objects_deleted",
         "recording.missed", "recording.missing", "source.deleted", "source.delete_failed", "source.kept",
         "link.created", "playback.open", "playback.grant", "playback.end", "playback.denied",
         "download.grant", "download.end", "waveform.read",

@@ -74,18 +74,18 @@ class HoldOut(BaseModel):
     id: str
     #: A released hold still binds until ``free_at``.
     state: Literal["active", "released"]
-    name: str | None
-    reason: str | None
+    name: str | None = None
+    reason: str | None = None
     covers: CoversOut
     #: Available recordings that it covers now; null in a list.
-    bound: int | None
+    bound: int | None = None
     placed_at: MomentOut
     placed_by: str
-    ends_at: MomentOut | None
-    released_at: MomentOut | None
-    released_by: str | None
+    ends_at: MomentOut | None = None
+    released_at: MomentOut | None = None
+    released_by: str | None = None
     #: When a released hold stops binding.
-    free_at: MomentOut | None
+    free_at: MomentOut | None = None
 
     @classmethod
     def of(cls, view: HoldView) -> "HoldOut":
@@ -159,8 +159,8 @@ class ApprovalOut(BaseModel):
     asked_by: str
     asked_at: MomentOut
     #: The second key, and when; null while it waits.
-    decided_by: str | None
-    decided_at: MomentOut | None
+    decided_by: str | None = None
+    decided_at: MomentOut | None = None
 
     @classmethod
     def of(cls, approval: Approval) -> "ApprovalOut":
