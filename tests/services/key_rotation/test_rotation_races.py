@@ -14,6 +14,7 @@ from tests.support.rotation import (
     CONNECTION,
     LINK,
     ME,
+    RECIPIENT,
     all_under,
     before_months,
     close_request,
@@ -64,6 +65,7 @@ async def test_whatever_comes_lies_under_the_new_version_on_every_node(house: Ho
         lambda: vault.links.create(account_id, recording_id, LINK, **ME),
         lambda: vault.connections.set(account_id, "two", CONNECTION, **ME),
         lambda: close_request(house),
+        lambda: vault.recipients.enter(account_id, RECIPIENT, **ME),
     ):
         believe(house, 1)
         await happens()
