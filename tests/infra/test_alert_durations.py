@@ -101,12 +101,6 @@ INCIDENTS = [
         fires=(15, 25),
     ),
     Incident(
-        alert="CallvaultLocksUnknown",
-        series={"callvault_object_locks_unknown": level(1, 25, after=0)},
-        quiet=(1, 10, 32),
-        fires=(20, 25),
-    ),
-    Incident(
         alert="CallvaultUnavailable",
         quiet=(1, 6),
         fires=(9, 12),

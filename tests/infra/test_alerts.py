@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -25,7 +26,7 @@ from tests.servers.media_thread import media_thread
 from tests.servers.ports import free_ports
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.vault_process import VaultProcess
-from tests.support.tenant import Tenant, tone
+from tests.support.tenant import Tenant, moment, tone
 from vault.simulator.simulate import simulate
 
 pytestmark = pytest.mark.timeout(600)
@@ -136,6 +137,23 @@ def test_a_server_whose_workers_are_not_scraped(tmp_path: Path):
     """No series at all means that no worker is seen."""
     with scene(tmp_path, "--no-worker") as vault:
         vault.prometheus.wait_for("CallvaultNobodyWorks")
+
+
+def test_a_person_who_was_not_answered_in_time(tmp_path: Path):
+    """A request of two months ago had one month."""
+    with scene(tmp_path) as vault:
+        received = moment(datetime.now(UTC) - timedelta(days=62))
+        person = [{"type": "number", "value": "+14155550187"}]
+        said = {
+            "kind": "access",
+            "regime": "gdpr",
+            "received_at": received,
+            "reference": "r",
+            "identities": person,
+        }
+        entered = vault.tenant.http.post(vault.tenant.url("/requests"), json=said)
+        assert entered.status_code == 201, entered.text
+        vault.prometheus.wait_for("CallvaultRequestsOverdue")
 
 
 def test_an_object_store_that_is_gone(tmp_path: Path):
