@@ -66,6 +66,7 @@ NOT_FOREIGN = {
     "vault.objects.s3:clock": "one header of a reply of the operator's own store",
     "vault.services.requests.receipts:read": _SEALED,
     "vault.services.retention.holds:view_of": _SEALED,
+    "vault.services.retention.object_locks:_want_releases": _OWN_ROWS,
     "vault.services.retention.retention_clock:_check": _OWN_ROWS,
     "vault.cli.drill:_check_all": "replies of the operator's own vault",
     "vault.keyservice.openbao:unwrap": "one field of a reply; the reply has a row",
