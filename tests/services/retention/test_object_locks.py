@@ -139,7 +139,8 @@ async def test_an_orphan_under_a_lock_becomes_that_of_its_erased_row(either: Hou
     """A restored tombstone names no object: the sweep goes on, and notes the lock."""
     recording_id = await locked(either)
     assert await erase(either, recording_id) is State.ERASED
-    await either.set(recording_id, object_locked_until=None, audio_location=None, rendition_location=None)
+    objects = [f"{kind}_{part}" for kind in ("audio", "rendition") for part in ("location", "header", "size")]
+    await either.set(recording_id, object_locked_until=None, **dict.fromkeys(objects))
     assert await either.sweep() == 0
     assert (await lock_of(either, recording_id)).locked_until is not None
     await write_all(either)

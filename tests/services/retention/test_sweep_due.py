@@ -16,7 +16,8 @@ from vault import metrics
 from vault.database.stores.retention import RetentionRows
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.retention.policy import NO_POLICY, UNREADABLE
-from vault.errors import Unavailable
+from vault.errors import Busy, Unavailable
+from vault.services.lifecycle import lifecycle
 from vault.services.retention import sweep_due
 from vault.services.retention.retention_clock import LAST_RUN, PAUSED
 from vault.services.retention.sweep_due import SweepReport
@@ -188,6 +189,27 @@ async def test_a_residue_that_cannot_be_counted_is_unknown_and_not_zero(
     assert run is not None
     assert (run.erased, run.residue) == (1, None)
     assert math.isnan(metrics.RETENTION_RESIDUE._value.get())
+
+
+async def test_an_erasure_that_a_guard_puts_off_goes_on_waiting(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """The guard sees more than the sweep did, and the sweep goes on: the person's wish is not forgotten."""
+    await set_policy(either, withdrawal="erase")
+    recording_id = await let_in(either)
+    hold = (await place(either, recordings=[recording_id])).hold
+    await tell(either, "withdrawn")
+    await release(either, hold.id, at_once=True)
+    await either.vault.jobs.retention_sweep()
+
+    def busy(*_arguments: object) -> None:
+        raise Busy("The retention of this recording is being computed.", retry_after=60)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lifecycle, "GUARDS", (busy,))
+        assert (await either.vault.jobs.retention_sweep()).pending == 0
+    assert await either.state(recording_id) is State.AVAILABLE
+    assert (await either.vault.jobs.retention_sweep()).pending == 1
 
 
 async def test_below_the_cap_nobody_counts_the_archive(house: House, monkeypatch: pytest.MonkeyPatch):

@@ -19,6 +19,15 @@ from vault.domain.retention.object_lock import LockState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remainder:
+    """What a lock kept of an erased recording; after a restore the row has the keys of its objects alone."""
+
+    recording_id: str
+    account_id: str
+    keys: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedRow:
     """A recording, and what its row says of its lock."""
 
@@ -89,12 +98,16 @@ class ObjectLockRows:
         self._want(found)
         return str(found[-1])
 
-    def remainders(self, now: datetime, *, limit: int) -> Sequence[Recording]:
+    def remainders(self, now: datetime, *, limit: int) -> Sequence[Remainder]:
         """Return erased recordings whose objects' locks have ended, the first first."""
         r = recordings.c
-        query = select(*RECORDING_COLUMNS).where(text(IS_LOCKED_REMAINDER), r.object_locked_until <= now)
-        query = query.order_by(r.object_locked_until, r.id).limit(limit)
-        return [recording_from(row) for row in self._db.execute(query).mappings()]
+        query = select(r.id, r.account_id, r.audio_location, r.rendition_location)
+        query = query.where(text(IS_LOCKED_REMAINDER), r.object_locked_until <= now)
+        rows = self._db.execute(query.order_by(r.object_locked_until, r.id).limit(limit))
+        return [
+            Remainder(recording_id=row[0], account_id=row[1], keys=[key for key in row[2:] if key])
+            for row in rows
+        ]
 
     def keep_remainder(self, recording_id: str, until: datetime | None) -> None:
         """Note until when the object store keeps the objects of an erased recording; None: they are deleted."""

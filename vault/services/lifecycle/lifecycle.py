@@ -223,11 +223,13 @@ def _erase(tx: Transaction, account_id: str, recording_id: str, cause: Cause | N
         raise NotFound("There is no such recording.")
     if recording.state in GONE:
         raise RecordingErased("The recording was erased.")
-    tx.pending_erasures.remove(recording_id)
     if recording.state is State.REFUSED:
         states.delete_event_details(recording_id)
     values = {"attempts": 0, "not_before": tx.now()}
-    return _change(tx, ERASE, recording, values, cause, logged=cause is None)
+    changed = _change(tx, ERASE, recording, values, cause, logged=cause is None)
+    # Behind the guards: a caller may go on after their refusal, and the erasure still waits then.
+    tx.pending_erasures.remove(recording_id)
+    return changed
 
 
 def _change(

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vault.database.interface import Database
+from vault.database.stores.object_locks import Remainder
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.recordings.recording import Recording
 from vault.domain.retention.object_lock import ObjectLock
 from vault.errors import ObjectLocked
 from vault.ports.objects import ObjectStore
@@ -32,9 +32,9 @@ class RemoveLocked:
         while found := await self.database.read(
             lambda tx: tx.object_locks.remainders(now, limit=_BATCH_SIZE)
         ):
-            for recording in found:
-                until = await delete_unlocked(self.objects, recording.locations, now=now)
-                await self.database.write(lambda tx, one=recording, until=until: _note(tx, one, until))  # type: ignore[misc]
+            for one in found:
+                until = await delete_unlocked(self.objects, one.keys, now=now)
+                await self.database.write(lambda tx, one=one, until=until: _note(tx, one, until))  # type: ignore[misc]
                 done += until is None
         return done
 
@@ -69,15 +69,15 @@ async def _retry(
     return max(locked.until, now + _CLOCK_MARGIN)
 
 
-def _note(tx: Transaction, recording: Recording, until: datetime | None) -> None:
-    tx.object_locks.keep_remainder(recording.id, until)
+def _note(tx: Transaction, one: Remainder, until: datetime | None) -> None:
+    tx.object_locks.keep_remainder(one.recording_id, until)
     if until is None:
         tx.events.append(
             AccessEvent(
                 type="recording.objects_deleted",
                 at=tx.now(),
-                account_id=recording.account_id,
+                account_id=one.account_id,
                 actor="worker",
-                recording_id=recording.id,
+                recording_id=one.recording_id,
             )
         )

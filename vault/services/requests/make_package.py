@@ -31,7 +31,6 @@ from vault.domain.requests.package import (
 from vault.domain.requests.request import Request
 from vault.domain.requests.vcon import ExportedAudio, write_vcon
 from vault.domain.stored import encryption_context as bound
-from vault.errors import VaultError
 from vault.ports.audio import Describer
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
@@ -188,7 +187,8 @@ class MakePackage:
     async def _decode(self, source: SealedAudio, samples: _Samples, account_id: str) -> None:
         try:
             await self.describer.describe(source, samples, account_id=account_id, always=True)
-        except VaultError:
+        except Exception:
+            # Whatever it is: the reader of the samples waits for their end.
             await samples.queue.put(None)
             raise
         await samples.queue.put(None)
