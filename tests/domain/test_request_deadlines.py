@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from vault.domain.requests.deadline import add_months, check_extension, check_received, deadline
+from vault.domain.requests.deadline import check_extension, check_received, deadline
 from vault.domain.requests.request import Extension, Pause, PersonalData, Regime, Verification
+from vault.domain.retention.period import add_months
 from vault.errors import Invalid, Refused
 
 JANUARY = datetime(2027, 1, 31, 10, tzinfo=UTC)

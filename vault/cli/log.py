@@ -79,7 +79,7 @@ def verify(
     earlier = [_read(path) for path in checkpoint or []]
     with _lines(export, earlier, api_key) as lines, _progress() as progress:
         head = read_head(lines)
-        verifier = head.verifier if key is None else _verifier(key)
+        verifier = head.verifier if key is None else read_verifier(key)
         found = verify_log(
             lines, head.note, [verifier], version=head.version, earlier=earlier, progress=progress
         )
@@ -136,7 +136,7 @@ def _read(path: Path) -> bytes:
         raise Unavailable(f"{path} could not be read.") from error
 
 
-def _verifier(key: str) -> Verifier:
+def read_verifier(key: str) -> Verifier:
     """Parse the verifier key from the option's value or from the file that it names."""
     with suppress(OSError, UnicodeDecodeError):
         key = Path(key).read_text("utf-8")

@@ -78,11 +78,13 @@ def serve(
     One process uses one core. With --processes N, N of them share the port; each is a node of its own, with its own
     connections to the database, worker and /metrics.
     """
+    from vault.server.http_limits import check_address
+
     settings = _settings(port)
     _keep_large_blocks()
+    if health_port is not None and processes == 1:
+        check_address(host, health_port, options="--health-port or --host")
     if inherited is None:
-        from vault.server.http_limits import check_address
-
         check_address(host, port, options="--port or --host")
         _warn_of_other_port(settings.public_url, port)
     if processes > 1:

@@ -1,13 +1,12 @@
 """The command ``verify-receipt``: verify the receipt of a request offline, without the vault and without a secret."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from vault.cli.log import read_verifier
 from vault.errors import Unavailable, VaultError
-from vault.tlog.note import Verifier, parse_verifier
 from vault.tlog.receipt_file import MAX_BYTES, verify_receipt
 
 
@@ -24,7 +23,7 @@ def verify_receipt_file(
     ] = None,
 ) -> None:
     """Verify a receipt: every leaf, the proofs, the signature and the statement. Exits with 1 if one is wrong."""
-    found = verify_receipt(_read(receipt), verifier=None if key is None else _verifier(key))
+    found = verify_receipt(_read(receipt), verifier=None if key is None else read_verifier(key))
     statement = found.statement
     typer.echo(f"request      {statement['request']}, {statement['kind']}, {statement['outcome']}")
     typer.echo(f"answered     {statement['answered_at']}")
@@ -55,10 +54,3 @@ def _read(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Unavailable(f"{path} could not be read.") from error
-
-
-def _verifier(key: str) -> Verifier:
-    """Parse the verifier key from the option's value or from the file that it names."""
-    with suppress(OSError, UnicodeDecodeError):
-        key = Path(key).read_text("utf-8")
-    return parse_verifier(key.strip())

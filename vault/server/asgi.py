@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import FrameType
 
 import uvicorn
@@ -135,12 +135,11 @@ async def serve(
     # stopped listening, because the vault is closed after that.
     before = signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
     try:
-        async with app.router.lifespan_context(app):
-            port: AbstractAsyncContextManager[None] = nullcontext()
-            if health is not None:
-                port = health_port(app.state.vault, app.state.readiness, server.config.host, health)
-            async with port:
-                await server.serve(None if listening is None else [listening])
+        async with (
+            app.router.lifespan_context(app),
+            health_port(app.state.vault, app.state.readiness, server.config.host, health),
+        ):
+            await server.serve(None if listening is None else [listening])
     finally:
         signal.signal(signal.SIGTERM, before)
 

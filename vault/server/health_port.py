@@ -22,8 +22,11 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def health_port(vault: Vault, readiness: Readiness, host: str, port: int) -> AsyncIterator[None]:
-    """Serve the port until the block ends; the counters are those of this process."""
+async def health_port(vault: Vault, readiness: Readiness, host: str, port: int | None) -> AsyncIterator[None]:
+    """Serve the port, if there is one, until the block ends; the counters are those of this process."""
+    if port is None:
+        yield
+        return
     app = build_health()
     app.state.vault, app.state.readiness = vault, readiness
     server = _Quiet(server_config(app, host=host, port=port, stop_seconds=1))

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from asyncio.subprocess import Process
+from contextlib import suppress
 from typing import Final
 
 from vault.errors import StartRefused
@@ -68,12 +69,12 @@ class Processes:
                 self._stop()
                 return
             _LOG.error("serve.process_ended", status=status)
-            pause = _FIRST_PAUSE if loop.time() - begun > _STEADY else min(2 * pause, _LONGEST_PAUSE)
-            try:
+            if loop.time() - begun > _STEADY:
+                pause = _FIRST_PAUSE
+            with suppress(TimeoutError):
                 async with asyncio.timeout(RANDOM.uniform(pause / 2, pause)):
                     await self._stopping.wait()
-            except TimeoutError:
-                continue
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _one(self, number: int) -> int:
         """Run one process to its end and return its exit status."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from contextlib import AbstractAsyncContextManager, nullcontext
 
 from vault.composition import assemble
 from vault.server.health_port import health_port
@@ -23,11 +22,8 @@ async def work_until_stopped(settings: Settings, *, host: str, port: int | None)
         readiness = Readiness(vault.readiness.check, stopping, recovery=vault.recovery)
         await vault.recovery.check()
         watching = asyncio.create_task(vault.recovery.watch())
-        health: AbstractAsyncContextManager[None] = nullcontext()
-        if port is not None:
-            health = health_port(vault, readiness, host, port)
         try:
-            async with health:
+            async with health_port(vault, readiness, host, port):
                 await work(vault, workers=settings.workers, describers=settings.describers, stopping=stopping)
         finally:
             watching.cancel()

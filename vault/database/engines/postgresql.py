@@ -24,8 +24,8 @@ from vault.database.signals import Signal, Signals, Work
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.lease_tokens import token_of
 from vault.database.stores.add_fact import AddedFact, NewFact, add_fact_steps, added_fact
-from vault.database.stores.claim_statements import hot_any_waiting, hot_claims
-from vault.database.stores.hot_claims import MANIFEST_WRITTEN, claim_values, claimed
+from vault.database.stores.claim_statements import claim_values, hot_any_waiting, hot_claims
+from vault.database.stores.hot_claims import MANIFEST_WRITTEN, claimed
 from vault.database.stores.hot_statements import Announced, Grant, announcement_signals, validity_values
 from vault.database.stores.hot_writes import IS_VALID, announce_steps, announced, grant_steps, granted
 from vault.database.stores.open_sessions import NewSession, open_group

@@ -44,7 +44,7 @@ class EventRows:
     def append(self, event: AccessEvent) -> None:
         """Insert an event in this transaction. An event that closes something also gets a closing act."""
         self._closing.note(event)
-        self._insert(hashed_values(event))
+        self._insert(event_values(event))
         metrics.EVENTS.labels(event.type).inc()
         if event.type == "recording.refused":
             metrics.REFUSED.labels(event.result or "unknown").inc()
@@ -54,11 +54,14 @@ class EventRows:
     def append_leaf(self, leaf: bytes) -> None:
         """Insert an event again with its exact bytes, without its sealed detail."""
         event = parse_event(leaf)
-        self._insert(event_values(event) | {"body": leaf, "leaf_hash": leaf_hash(leaf)})
+        self._insert(event_values(event) | {"body": leaf})
 
     def _insert(self, values: Mapping[str, Any]) -> None:
-        text = _APPEND if is_postgresql(self._db) else _APPEND_IN_PLACE
-        self._db.connection.cursor().execute(text, values)
+        cursor = self._db.connection.cursor()
+        if is_postgresql(self._db):
+            cursor.execute(_APPEND, values)
+        else:
+            cursor.execute(_APPEND_IN_PLACE, {**values, "leaf_hash": leaf_hash(values["body"])})
         wake_for_events(self._db)
 
     def page(

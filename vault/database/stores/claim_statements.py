@@ -6,14 +6,17 @@ account on, by one index lookup for each (a loose index scan), and at most ``_MA
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from functools import cache
+from typing import Any
 
 from sqlalchemy import TextClause, TextualSelect, text
 
-from vault.database.schema.core import IS_WORK, recordings
+from vault.database.schema.core import IS_WORK, MICROSECOND, recordings
 from vault.database.sql.dialect import POSTGRESQL_NOW
 from vault.database.sql.hot_text import HotText
 from vault.database.stores.recordings import RECORDING_COLUMNS
+from vault.domain.ids import new_id
 from vault.domain.recordings.recording import State
 from vault.domain.recordings.transitions import CLAIM
 
@@ -25,6 +28,11 @@ CLAIMED_COLUMNS = [*RECORDING_COLUMNS, recordings.c.sealed_announcement]
 #: stored.
 LAST_CLEAN, LAST_CLEAN_STORED = 1, 2
 _TO_TRANSFER = ", ".join(f"'{state}'" for state in sorted(CLAIM.sources))
+
+
+def claim_values(token: str, lease: timedelta) -> dict[str, Any]:
+    """Return the parameters of a claim; SQLite needs ``now`` too."""
+    return {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
 
 
 @cache

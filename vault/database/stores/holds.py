@@ -101,12 +101,6 @@ class HoldRows:
         query = select(holds.c.account_id).where(holds.c.free_at > first, holds.c.free_at <= last).distinct()
         return self._db.execute(query).scalars().all()
 
-    def count_in_effect(self, account_id: str, now: datetime) -> int:
-        """Return the number of holds that bind at ``now``."""
-        binds = or_(holds.c.free_at.is_(None), holds.c.free_at > now)
-        query = select(func.count()).select_from(holds).where(holds.c.account_id == account_id, binds)
-        return int(self._db.execute(query).scalar_one())
-
     def covering(self, recording: Recording, now: datetime) -> list[Hold]:
         """Return the holds in effect that cover a recording."""
         found = self.in_effect(recording.account_id, now)
@@ -182,13 +176,6 @@ class PendingErasureRows:
         p = pending_erasures.c
         query = select(pending_erasures).where(p.recording_id > after).order_by(p.recording_id).limit(limit)
         return [PendingErasure(**row) for row in self._db.execute(query).mappings()]
-
-    def count(self, account_id: str) -> int:
-        """Return the number of an account's erasures that wait."""
-        mine = pending_erasures.c.account_id == account_id
-        return int(
-            self._db.execute(select(func.count()).select_from(pending_erasures).where(mine)).scalar_one()
-        )
 
 
 def covered_by(hold: Hold) -> ColumnElement[bool]:

@@ -1,15 +1,12 @@
 """Claims of recordings on PostgreSQL, and the end of the lease of an admitted one: without a thread and SQLAlchemy."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final
 
-from vault.database.schema.core import MICROSECOND
 from vault.database.sql.compiled_statements import RowReader
 from vault.database.sql.hot_text import HotText
 from vault.database.stores.claim_statements import CLAIMED_COLUMNS
 from vault.database.stores.recordings import recording_from, sealed_announcement
-from vault.domain.ids import new_id
 from vault.domain.recordings.recording import Lease
 
 _CLAIMED: Final = RowReader(CLAIMED_COLUMNS)
@@ -22,11 +19,6 @@ MANIFEST_WRITTEN: Final = HotText(
     token="text",  # noqa: S106 - a type
     key_version="bigint",
 )
-
-
-def claim_values(token: str, lease: timedelta) -> dict[str, Any]:
-    """Return the parameters of ``hot_claims``."""
-    return {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
 
 
 def claimed(rows: Sequence[Sequence[Any]], token: str) -> Lease | None:

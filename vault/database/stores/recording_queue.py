@@ -31,6 +31,7 @@ from vault.database.stores.claim_statements import (
     any_waiting,
     claim_by_account,
     claim_oldest,
+    claim_values,
 )
 from vault.database.stores.object_checks import note_object_checks
 from vault.database.stores.recordings import (
@@ -39,7 +40,6 @@ from vault.database.stores.recordings import (
     recording_of,
     sealed_announcement,
 )
-from vault.domain.ids import new_id
 from vault.domain.recordings.recording import WORK, Lease, Recording, SealedAnnouncement, State
 from vault.domain.recordings.transitions import CLAIM
 from vault.errors import LeaseLost
@@ -87,10 +87,10 @@ class QueueRows:
         """
         token = new_token(self._db)
         on_postgresql = is_postgresql(self._db)
-        values = {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
+        values = claim_values(token, lease) | self._now()
         for statement in (claim_by_account, claim_oldest):
             claim = statement(tuple(states), on_postgresql=on_postgresql)
-            row = self._db.execute(claim, values | self._now()).first()
+            row = self._db.execute(claim, values).first()
             if row is not None:
                 return self._lease(recording_of(row), token, sealed_announcement(row._mapping))  # noqa: SLF001 - public
         return None

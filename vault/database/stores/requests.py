@@ -40,8 +40,6 @@ class RequestRow:
     #: None once it is forgotten.
     sealed_personal: bytes | None
     key_version: int | None
-    #: The id of the event of its receipt; None while there is no receipt.
-    receipt_event: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,5 +291,4 @@ def _row(row: Row[Any]) -> RequestRow:
         request=request,
         sealed_personal=row.sealed_personal,
         key_version=row.key_version,
-        receipt_event=row.receipt_event,
     )

@@ -6,7 +6,7 @@ element P11a of Ranking Digital Rights for requests of authorities.
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Generic, Literal, TypeVar, get_args
+from typing import Generic, Literal, TypeVar
 
 Register = Literal["processing_record", "recipient", "authority_request"]
 #: GDPR art. 6(1), letters (a) to (f).
@@ -24,9 +24,6 @@ AuthorityRequestKind = Literal[
 AuthorityAccess = Literal["stored", "live"]
 AuthorityScope = Literal["content", "metadata", "both"]
 AuthorityDecision = Literal["complied", "partly", "refused", "narrowed", "nothing_found"]
-
-AUTHORITY_REQUEST_KINDS: tuple[AuthorityRequestKind, ...] = get_args(AuthorityRequestKind)
-AUTHORITY_DECISIONS: tuple[AuthorityDecision, ...] = get_args(AuthorityDecision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

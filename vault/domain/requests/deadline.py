@@ -7,13 +7,13 @@ days from receipt whatever verification takes, a confirmation within 10 business
 deadline moves to a working day: it is then never later than the law's.
 """
 
-from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from vault.domain.requests.request import Extension, Pause, PersonalData, Regime
+from vault.domain.retention.period import add_months
 from vault.errors import Invalid, Refused
 from vault.rfc3339 import write_rfc3339
 
@@ -90,13 +90,6 @@ def check_extension(
     if not first < extension.until <= latest:
         text = f"until must be after {write_rfc3339(first)} and not after {write_rfc3339(latest)}."
         raise Invalid(text, field="until")
-
-
-def add_months(day: date, months: int) -> date:
-    """Return the day of the same number ``months`` later, or the last day of a shorter month."""
-    years, month = divmod(day.month - 1 + months, 12)
-    year, month = day.year + years, month + 1
-    return day.replace(year=year, month=month, day=min(day.day, monthrange(year, month)[1]))
 
 
 def _end_of(day: date) -> datetime:

@@ -17,7 +17,6 @@ Kind = Literal["access", "portability", "erasure", "restriction", "objection", "
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 #: The law whose deadlines apply; ``none`` for a request that has none.
 Regime = Literal["gdpr", "uk", "ccpa", "none"]
-REGIMES: Final[tuple[Regime, ...]] = get_args(Regime)
 IdentityType = Literal["number", "agent"]
 #: How the account verified the person. The closed set keeps words about a person out of it.
 VerificationMethod = Literal["known_contact", "callback", "login", "document_seen", "representative", "other"]
@@ -26,8 +25,6 @@ PauseReason = Literal["clarification", "identity", "fee"]
 ERASING: Final[frozenset[Kind]] = frozenset({"erasure", "post_mortem"})
 #: Kinds that mean nothing without the person's own words.
 _NEEDS_WISH: Final[frozenset[Kind]] = frozenset({"rectification", "post_mortem"})
-#: Kinds that are answered with a package.
-ANSWERED_BY_PACKAGE: Final[frozenset[Kind]] = frozenset({"access", "portability"})
 
 
 class RequestState(StrEnum):

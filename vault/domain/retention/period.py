@@ -88,7 +88,7 @@ def end_of(period: Period, since: datetime, zone: tzinfo, rounding: Rounding) ->
     7 years from 29 February 2024 end on 28 February 2031: ``first`` is its first moment, ``last`` that of 1 March.
     """
     start = since.astimezone(zone).date()
-    last_day = _add_months(start, period.months) + timedelta(days=period.days)
+    last_day = add_months(start, period.months) + timedelta(days=period.days)
     midnight = last_day + timedelta(days=1) if rounding == "last" else last_day
     # Where the clock goes back at midnight, midnight occurs twice: a minimum takes the later one.
     local = datetime(
@@ -102,7 +102,8 @@ def _is_skipped(local: datetime) -> bool:
     return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None)
 
 
-def _add_months(start: date, months: int) -> date:
+def add_months(start: date, months: int) -> date:
+    """Return the day of the same number ``months`` later, or the last day of a shorter month."""
     years, month = divmod(start.month - 1 + months, _MONTHS)
     year, month = start.year + years, month + 1
     return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
@@ -113,4 +114,4 @@ def _lengths(months: int) -> list[int]:
     starts = [
         date(year, month, 1) for year in (*range(2096, 2104), *range(2001, 2005)) for month in range(1, 13)
     ]
-    return [(_add_months(start, months) - start).days for start in starts] if months else []
+    return [(add_months(start, months) - start).days for start in starts] if months else []

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault.database.interface import Database
-from vault.database.stores.retention import RetentionPolicies
 from vault.database.transaction import Transaction
 from vault.domain.recordings.media import MAX_DURATION
 from vault.domain.recordings.recording import Recording
@@ -101,11 +100,6 @@ def times_of(recording: Recording, call_ends: Sequence[datetime]) -> CallTimes:
         ended_at=max((end for end in call_ends if end <= possible), default=None),
         played_until=None if started is None or length is None else started + timedelta(seconds=length),
     )
-
-
-def policies_of(policies: RetentionPolicies) -> list[RetentionPolicy]:
-    """Return the policy in force and those that wait."""
-    return [policies.current, *policies.waiting]
 
 
 def _ends(tx: Transaction, recordings: Sequence[Recording]) -> list[list[datetime]]:

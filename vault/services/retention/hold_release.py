@@ -19,7 +19,6 @@ from vault.services.retention.second_key import (
     require_preview,
     require_second_key,
 )
-from vault.services.shared.account_data_keys import AccountDataKeys
 
 #: Recordings named in a preview, and read in one transaction.
 _NAMED, _BATCH_SIZE = 20, 500
@@ -46,7 +45,6 @@ class HoldReleases:
     """Preview, ask for and approve releases of holds."""
 
     database: Database
-    data_keys: AccountDataKeys
 
     async def preview(self, account_id: str, hold_id: str) -> ReleasePreview:
         """Return what leaves when the hold is released now, and the digest that the release must carry.

@@ -128,13 +128,14 @@ def _place(tx: Transaction, wanted: StoredHold) -> StoredHold:
     account_id, actor = wanted.hold.account_id, wanted.hold.placed_by
     tx.lock_account(account_id, exclusive=True)
     now = tx.now()
-    for known in tx.holds.in_effect(account_id, now):
+    in_effect = tx.holds.in_effect(account_id, now)
+    for known in in_effect:
         # The same request again, after a first one whose object could not be stored.
         same = known.covers == wanted.hold.covers and known.placed_by == actor
         if same and tx.closing.recall(account_id, "hold.placed", known.id):
             return existing_hold(tx, account_id, known.id)
     _check_recordings(tx, account_id, wanted.hold.covers.recordings)
-    if tx.holds.count_in_effect(account_id, now) >= MAX_HOLDS:
+    if len(in_effect) >= MAX_HOLDS:
         text = f"The account has {MAX_HOLDS} holds, the maximum. Release one, or place one that covers more."
         raise Refused(text, reasons=("too_many_holds",))
     placed = replace(wanted, hold=replace(wanted.hold, placed_at=now))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from vault.errors import Invalid
 from vault.web.http.problems import problem
 
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
@@ -23,6 +24,16 @@ def unmet(headers: Headers, tag: str, answered: Mapping[str, str]) -> Response |
     if known is not None and (known == "*" or tag in _tags(known, weak=True)):
         return Response(status_code=304, headers=dict(answered))
     return None
+
+
+def version_in(if_match: str | None, what: str) -> int | None:
+    """Return the version in an If-Match header; None for any. Raises Invalid for what is no ETag of ``what``."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tag = if_match.strip().strip('"')
+    if not (tag.isascii() and tag.isdigit()):
+        raise Invalid(f"If-Match must be the ETag of the {what}.", field="If-Match")
+    return int(tag)
 
 
 def _header(headers: Headers, name: str) -> str | None:

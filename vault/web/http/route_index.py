@@ -14,8 +14,6 @@ from starlette.types import Receive, Scope, Send
 
 #: The method, the number of slashes in the path, and its first segment.
 _Shape = tuple[str, int, str]
-#: The key in the ASGI scope of the route that was found.
-_FOUND = "vault.route"
 
 
 class RouteIndex(BaseRoute):
@@ -45,13 +43,12 @@ class RouteIndex(BaseRoute):
                     "endpoint": route.endpoint,
                     "path_params": match.groupdict(),
                     "route": route,
-                    _FOUND: route,
                 }
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on to the route that ``matches`` found."""
-        route: APIRoute = scope[_FOUND]
+        route: APIRoute = scope["route"]
         await route.app(scope, receive, send)
 
 

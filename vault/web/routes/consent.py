@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from vault.errors import Invalid
 from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.conditions import version_in
 from vault.web.http.idempotency import answer_json
 from vault.web.routes.recordings import show
 from vault.web.schemas.base import Body
@@ -145,19 +145,9 @@ async def _merge(
 ) -> Response:
     change = partial(body.merged, author=allowed.actor, at=request.app.state.clock())
     policy = await vault.consent_policy.merge(
-        allowed.account.id, change, if_version=_version(if_match), actor=allowed.actor
+        allowed.account.id, change, if_version=version_in(if_match, "policy"), actor=allowed.actor
     )
     return _policy(PolicyOut.of(policy))
-
-
-def _version(if_match: str | None) -> int | None:
-    """Return the version in an If-Match header; None for any. Raises Invalid for a malformed ETag."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    tag = if_match.strip().strip('"')
-    if not (tag.isascii() and tag.isdigit()):
-        raise Invalid("If-Match must be the ETag of the policy.", field="If-Match")
-    return int(tag)
 
 
 def _policy(policy: PolicyOut) -> Response:

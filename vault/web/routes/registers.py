@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from vault.errors import Invalid
 from vault.services.registers.disclosures import DisclosureFilter
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.conditions import version_in
 from vault.web.http.idempotency import answer_json, answer_once
 from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.schemas.authority_requests import (
@@ -61,7 +61,7 @@ async def put_processing_record(
     422 if the privacy page is to be published without controller, purposes or requests_to.
     """
     await vault.processing_records.set(
-        allowed.account.id, body.profile(), if_revision=_revision(if_match), actor=allowed.actor
+        allowed.account.id, body.profile(), if_revision=version_in(if_match, "record"), actor=allowed.actor
     )
     return await _record(request, vault, allowed)
 
@@ -197,13 +197,3 @@ async def _record(request: Request, vault: TheVault, allowed: Access) -> Respons
         await vault.processing_records.read(allowed.account), request.app.state.hosting.public_url
     )
     return answer_json(record, headers={"ETag": f'"{record.revision}"'})
-
-
-def _revision(if_match: str | None) -> int | None:
-    """Return the revision in an If-Match header; None for any. Raises Invalid for a malformed ETag."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    tag = if_match.strip().strip('"')
-    if not (tag.isascii() and tag.isdigit()):
-        raise Invalid("If-Match must be the ETag of the record.", field="If-Match")
-    return int(tag)

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Response
 
-from vault.errors import Invalid
 from vault.services.retention.retention_policy import RetentionView
 from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.conditions import version_in
 from vault.web.http.idempotency import answer_json
 from vault.web.schemas.recording_retention import PolicyPreviewOut, RetentionOut
 from vault.web.schemas.retention import (
@@ -45,7 +45,7 @@ async def put_retention_policy(
     view = await vault.retention.set(
         allowed.account.id,
         body.wanted(),
-        if_version=_version(if_match),
+        if_version=version_in(if_match, "policy"),
         digest=preview_digest,
         actor=allowed.actor,
     )
@@ -71,16 +71,6 @@ async def post_retention_preview(
 async def get_retention(vault: TheVault, allowed: Auditing, recording: RecordingId) -> RetentionOut:
     """Show why a recording is still here: every period, minimum, maximum and hold, as data and in words."""
     return RetentionOut.of(await vault.show_retention(allowed.account.id, recording))
-
-
-def _version(if_match: str | None) -> int | None:
-    """Return the version in an If-Match header; None for any. Raises Invalid for a malformed ETag."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    tag = if_match.strip().strip('"')
-    if not (tag.isascii() and tag.isdigit()):
-        raise Invalid("If-Match must be the ETag of the policy.", field="If-Match")
-    return int(tag)
 
 
 def _policy(view: RetentionView) -> Response:
