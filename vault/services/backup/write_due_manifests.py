@@ -5,7 +5,7 @@ wraps month keys again, which the account object holds; it makes a manifest due 
 under its month key (vault/services/key_rotation/rewrap_account.py).
 
 A recording's first manifest is usually written by the worker that took it through the gate
-(services/ingest/first_manifest.py).
+(vault/services/ingest/first_manifest.py).
 """
 
 import asyncio

@@ -3,8 +3,9 @@
 Progress is in the rows themselves: each has its key version. So a crash loses only the uncommitted batch, and
 any node can continue. Rows are replaced by compare-and-swap: those changed or shredded meanwhile are skipped.
 Audio is not touched. Month keys are wrapped again, so recordings under them are not touched either; a recording of an
-earlier release, whose key the account key wraps itself, comes under the key of the month of its arrival, and its
-manifest is due (vault/database/stores/key_rotations.py): vault/services/backup/write_due_manifests.py writes it.
+earlier release, whose key the account key wraps itself, comes under the key of the month of its arrival. The update
+that replaces its wrapped key, ``tx.rotations.replace``, also sets the row's ``manifest_due``, and the job in
+vault/services/backup/write_due_manifests.py writes each manifest that is due.
 
 A version is destroyed in a transaction under the account's exclusive lock, which counts that nothing uses it any
 more: no row, no manifest, and no copy in the account's object. GRACE passes between the last row and that
