@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from vault.composition_jobs import build_jobs
 from vault.composition_parts import Adapters, Parts, build_parts, postgresql_of
+from vault.composition_people import build_people
 from vault.composition_registers import (
     build_authority_requests,
     build_processing_records,
@@ -12,7 +13,6 @@ from vault.composition_registers import (
 from vault.composition_rights import build_rights
 from vault.objects.owner import OWNER
 from vault.services.accounts.accounts import Accounts
-from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.connections import Connections
 from vault.services.accounts.idempotency import Idempotency
 from vault.services.accounts.limits import Limits
@@ -55,7 +55,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
     readiness, limiter = _readiness(adapters, parts), _limiter(settings, parts)
     return Vault(
         accounts=traced(Accounts)(database=parts.database, ring=adapters.ring, clock=adapters.clock),
-        api_keys=traced(ApiKeys)(database=parts.database, clock=adapters.clock),
+        **build_people(adapters, parts),
         idempotency=traced(Idempotency)(database=parts.database, clock=adapters.clock),
         connections=_connections(settings, adapters, parts),
         recording_switch=traced(SwitchSettings)(database=parts.database, data_keys=parts.data_keys),

@@ -119,6 +119,10 @@ class _Demo:
         )
         _say("sha256", hashlib.sha256(SAMPLE.read_bytes()).hexdigest() + "  (of the audio you will hear)")
         _say("listen", link["url"])
+        # The first part of a key's text is its id.
+        key_id = f"key_{self._key.split('_')[1]}"
+        once = await ask(self._settings.control_socket, "console.invite", {"key": key_id})
+        _say("console", f"{self._base}/console/once/{once}  (signs in once, within 15 minutes)")
 
     async def _publish(self) -> None:
         """Publish the notice for callers, unless an earlier demo did."""

@@ -18,6 +18,7 @@ from vault.database.stores.clear_texts import ClearTextRows
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.connections import ConnectionRows
 from vault.database.stores.consent import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
+from vault.database.stores.console_sessions import ConsoleSessionRows
 from vault.database.stores.due_work import DueWorkRows
 from vault.database.stores.holds import HoldRows, PendingErasureRows
 from vault.database.stores.inventory import InventoryRows
@@ -88,6 +89,7 @@ class Transaction(_Rights):
         self.tree = TreeRows(connection)
         self.checkpoints = CheckpointRows(connection)
         self.api_keys = ApiKeyRows(connection)
+        self.console_sessions = ConsoleSessionRows(connection)
         self.rotations = RotationRows(connection)
         self.object_checks = ObjectCheckRows(connection)
         self.month_keys = MonthKeyRows(connection)

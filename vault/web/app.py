@@ -8,12 +8,14 @@ from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 
 from vault.ports.clock import Clock
+from vault.web.console.routers import ROUTERS as CONSOLE
 from vault.web.contract import document, reference_page
 from vault.web.contract.descriptions import PROBLEM
 from vault.web.http import html, problems
 from vault.web.http.methods import HeadAsGet, Methods
 from vault.web.http.public_url import PublicUrl
 from vault.web.http.route_index import RouteIndex
+from vault.web.middleware.console_guard import ConsoleGuard
 from vault.web.middleware.link_rate_limit import FailedLinks, LinkRateLimit
 from vault.web.middleware.recovery_mode import RecoveryMode
 from vault.web.middleware.request_limits import RequestLimits
@@ -77,7 +79,8 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
     )
     app.state.hosting = hosting
     app.state.clock = clock
-    routers = [accounts.listing, *(module.router for module in _ROUTE_MODULES)]
+    app.state.failed_sign_ins = FailedLinks()
+    routers = [accounts.listing, *(module.router for module in _ROUTE_MODULES), *CONSOLE]
     if hosting.reference:
         routers.append(reference_page.router)
     methods = Methods(routers)
@@ -91,6 +94,7 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
     # Innermost, so that all other middleware sees the method that was sent.
     app.add_middleware(HeadAsGet, methods=methods)
     app.add_middleware(LinkRateLimit, table=FailedLinks(), clock=clock)
+    app.add_middleware(ConsoleGuard, public_url=hosting.public_url)
     app.add_middleware(RecoveryMode)
     # Added later, so it is further out: it also sets its headers on the responses of RecoveryMode.
     app.add_middleware(RequestLimits, secure=hosting.secure)

@@ -33,6 +33,7 @@ EventType = Literal[
     "retention.changed", "retention.due", "retention.paused", "retention.resumed",
     "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
     "authority.received", "authority.changed", "authority.answered",
+    "console.signed_in", "console.refused", "console.ended",
 ]  # fmt: skip
 
 
@@ -43,7 +44,7 @@ class AccessEvent:
     type: EventType
     at: datetime
     account_id: str | None
-    #: An API key's id, a session's id, ``worker`` or ``operator``.
+    #: An API key's id, a session's id, a person's id, ``worker`` or ``operator``.
     actor: str
     id: str = field(default_factory=lambda: new_id("evt"))
     recording_id: str | None = None

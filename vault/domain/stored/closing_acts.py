@@ -92,6 +92,7 @@ CLOSING: Final[Mapping[EventType, Closing]] = {
     "hold.released": Closing(content="hold", until="account_object", subject=_result),
     "retention.changed": Closing(content="retention", until="account_object", subject=_result),
     "recording.pending_erasure": Closing(content="none", until="leaf", subject=_recording),
+    "console.ended": Closing(content="none", until="leaf", subject=lambda e: e.session_id),
 }  # fmt: skip
 
 #: Not closing acts. A refusal by the switch, by a party or by the gate follows from one of the acts above.
@@ -114,6 +115,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "hold.release_asked", "retention.due", "retention.paused", "retention.resumed",
         "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
         "authority.received", "authority.changed", "authority.answered",
+        "console.signed_in", "console.refused",
     }
 )  # fmt: skip
 

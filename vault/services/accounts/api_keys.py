@@ -1,20 +1,17 @@
 """Create, check, list and revoke API keys. A key is ``cv_<id>_<secret>``; only the secret's hash is stored."""
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.database.interface import Database
-from vault.database.stores.hot_reads import KEY, KEY_AND_ACCOUNT, FoundKey, found_key
+from vault.database.stores.hot_reads import KEY, KEY_AND_ACCOUNT, found_key
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SCOPES, Account, ApiKey
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
-from vault.errors import Invalid, NotAuthentic, NotFound
+from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
-
-_PREFIX = "cv_"
-_MAX_LENGTH = 256
+from vault.services.shared.check_api_key import PREFIX, require_authentic, split_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +53,24 @@ class ApiKeys:
             tx.events.append(event)
 
         await self.database.write(insert)
-        return key, Token(f"{_PREFIX}{key.id.removeprefix('key_')}_{secret.text}")
+        return key, Token(f"{PREFIX}{key.id.removeprefix('key_')}_{secret.text}")
 
     async def authenticate(self, text: str) -> ApiKey:
         """Authenticate a request by its API key. Nothing is cached, so a revocation applies to the next request.
 
         Return the key. Raises NotAuthentic, with the same message for every reason.
         """
-        identifier, secret = _split(text)
-        return _authentic(found_key(await self.database.fetch(KEY, id=f"key_{identifier}")), secret).key
+        identifier, secret = split_key(text)
+        return require_authentic(found_key(await self.database.fetch(KEY, id=identifier)), secret).key
 
     async def authorize(self, text: str, account: str) -> tuple[ApiKey, Account | None]:
         """Authenticate as ``authenticate`` does, and find the account that a URL names, with one query.
 
         The account is None if there is none, or if the key is not for it: callers do not learn which.
         """
-        identifier, secret = _split(text)
-        rows = await self.database.fetch(KEY_AND_ACCOUNT, id=f"key_{identifier}", named=account)
-        found = _authentic(found_key(rows), secret)
+        identifier, secret = split_key(text)
+        rows = await self.database.fetch(KEY_AND_ACCOUNT, id=identifier, named=account)
+        found = require_authentic(found_key(rows), secret)
         if found.account is None or found.key.account_id not in {None, found.account.id}:
             return found.key, None
         return found.key, found.account
@@ -105,18 +102,3 @@ class ApiKeys:
             )
 
         await self.database.write(revoke)
-
-
-def _authentic(found: FoundKey | None, secret: str) -> FoundKey:
-    expected = found.secret_hash if found else Token("").digest
-    same = hmac.compare_digest(Token(secret).digest, expected)
-    if found is None or not same or found.key.revoked_at is not None:
-        raise NotAuthentic("This API key is not valid.")
-    return found
-
-
-def _split(text: str) -> tuple[str, str]:
-    if not text.startswith(_PREFIX) or len(text) > _MAX_LENGTH or not text.isascii():
-        return "", ""
-    identifier, _, secret = text.removeprefix(_PREFIX).partition("_")
-    return identifier, secret

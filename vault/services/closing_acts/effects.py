@@ -164,6 +164,10 @@ def _await_erasure(tx: Transaction, act: Act) -> None:
         _restrict(tx, act)
 
 
+def _end_console_session(tx: Transaction, act: Act) -> None:
+    tx.console_sessions.end(act.event.session_id or "", act.event.at)
+
+
 #: The effect of each closing event type (vault/domain/stored/closing_acts.py).
 EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "switch.changed": _switch,
@@ -181,6 +185,7 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "hold.released": _hold,
     "retention.changed": _change_retention,
     "recording.pending_erasure": _await_erasure,
+    "console.ended": _end_console_session,
 }
 
 

@@ -19,6 +19,7 @@ from vault.errors import NotFound, VaultError
 from vault.structured_log import Log
 from vault.web.http.cookies import set_aside
 from vault.web.http.problems import problem
+from vault.web.middleware.console_guard import is_console
 
 _LOG = Log(__name__)
 #: ASGI extension with which the server closes a request's connection without logging an error. A server without it
@@ -40,6 +41,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
+#: With no-referrer, a browser sends ``Origin: null`` with the forms of a page, also to the page's own site.
+_CONSOLE_HEADERS = {"Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin"}
 _DEFAULTS = {
     "Cache-Control": "private, no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -59,6 +62,7 @@ class RequestLimits:
         self._headers = dict(_HEADERS)
         if secure:
             self._headers["Strict-Transport-Security"] = "max-age=63072000"
+        self._console_headers = self._headers | _CONSOLE_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request by its head, or pass it on."""
@@ -74,7 +78,7 @@ class RequestLimits:
                 started = True
                 metrics.RESPONSES.labels(str(message["status"])).inc()
                 headers = MutableHeaders(scope=message)
-                headers.update(self._headers)
+                headers.update(self._console_headers if is_console(scope["path"]) else self._headers)
                 for name, value in _DEFAULTS.items():
                     headers.setdefault(name, value)
             await send(message)

@@ -1,0 +1,127 @@
+"""Sessions in the console, and the invitations that start one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import bindparam, case, delete, insert, or_, select, update
+
+from vault.database.schema.api_keys import api_keys
+from vault.database.schema.console import console_invitations, console_sessions
+from vault.database.schema.core import accounts
+from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.dialect import DatabaseNow
+from vault.domain.accounts.account import Account
+from vault.domain.accounts.console_session import MAX_IDLE, ConsoleSession
+
+_S, _I = console_sessions.c, console_invitations.c
+#: Max rows that one sign-in deletes.
+_BATCH_SIZE: Final = 1000
+#: A session by ``secret_hash``, with its API key and the account that a URL names as ``named``.
+CONSOLE_SESSION: Final = CompiledSelect(
+    select(
+        *(_S[name] for name in ConsoleSession.__slots__),
+        api_keys.c.scopes.label("key_scopes_"),
+        api_keys.c.revoked_at.label("key_revoked_at_"),
+        *(accounts.c[name].label(f"account_{name}_") for name in Account.__slots__),
+        DatabaseNow().label("now"),
+    )
+    .select_from(console_sessions)
+    .outerjoin(api_keys, api_keys.c.id == _S.key_id)
+    .outerjoin(accounts, or_(accounts.c.id == bindparam("named"), accounts.c.ref == bindparam("named")))
+    .where(console_sessions.c.secret_hash == bindparam("secret_hash"))
+    .order_by(case((accounts.c.id == bindparam("named"), 0), else_=1))
+    .limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundConsoleSession:
+    """A session, also if it has ended, and the account that was asked for."""
+
+    session: ConsoleSession
+    #: Whether the API key that began it is revoked or gone.
+    key_is_dead: bool
+    account: Account | None
+    #: The database's time.
+    now: datetime
+
+
+def found_console_session(rows: Sequence[Mapping[str, Any]]) -> FoundConsoleSession | None:
+    """Read the row of CONSOLE_SESSION. A session of a key has the scopes that the key has now."""
+    if not rows:
+        return None
+    row = rows[0]
+    scopes = row["scopes"] if row["key_id"] is None else row["key_scopes_"] or ()
+    account = None
+    if row["account_id_"] is not None:
+        account = Account(**{name: row[f"account_{name}_"] for name in Account.__slots__})
+    return FoundConsoleSession(
+        session=_session(row, scopes),
+        key_is_dead=row["key_id"] is not None
+        and (row["key_scopes_"] is None or row["key_revoked_at_"] is not None),
+        account=account,
+        now=row["now"],
+    )
+
+
+class ConsoleSessionRows:
+    """Sessions in the console, and invitations."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def insert(self, session: ConsoleSession, secret_hash: bytes) -> None:
+        """Insert a session and the hash of its secret."""
+        values = {name: getattr(session, name) for name in ConsoleSession.__slots__}
+        values |= {"scopes": sorted(session.scopes), "secret_hash": secret_hash}
+        self._db.execute(insert(console_sessions).values(values))
+
+    def get(self, session_id: str) -> ConsoleSession | None:
+        """Return a session, also if it has ended. The scopes of a key's session are not those of the key now."""
+        row = self._db.execute(select(console_sessions).where(_S.id == session_id)).mappings().first()
+        return None if row is None else _session(row, row["scopes"])
+
+    def touch(self, session_id: str, now: datetime) -> None:
+        """Write the time of the last request."""
+        mine = (_S.id == session_id) & (_S.last_used_at < now)
+        self._db.execute(update(console_sessions).where(mine).values(last_used_at=now))
+
+    def end(self, session_id: str, at: datetime) -> None:
+        """End a session; the time of the first end stays."""
+        mine = (_S.id == session_id) & _S.ended_at.is_(None)
+        self._db.execute(update(console_sessions).where(mine).values(ended_at=at))
+
+    def open(self, account_id: str | None, now: datetime, *, limit: int) -> Sequence[ConsoleSession]:
+        """Return the open sessions of an account, or those of operators for None, newest first."""
+        mine = _S.account_id.is_(None) if account_id is None else _S.account_id == account_id
+        mine &= _S.ended_at.is_(None) & (_S.ends_at > now) & (_S.last_used_at > now - MAX_IDLE)
+        alive = select(api_keys.c.id).where(api_keys.c.id == _S.key_id, api_keys.c.revoked_at.is_(None))
+        query = select(console_sessions).where(mine, _S.key_id.is_(None) | alive.exists())
+        rows = self._db.execute(query.order_by(_S.created_at.desc(), _S.id).limit(limit)).mappings()
+        return [_session(row, row["scopes"]) for row in rows]
+
+    def forget(self, before: datetime) -> None:
+        """Delete a batch of the sessions and invitations that were over before this time."""
+        old = select(_S.id).where(_S.ends_at < before).limit(_BATCH_SIZE)
+        self._db.execute(delete(console_sessions).where(_S.id.in_(old)))
+        self._db.execute(delete(console_invitations).where(_I.expires_at < before))
+
+    def invite(self, key_id: str, secret_hash: bytes, expires_at: datetime) -> None:
+        """Insert an invitation for a key."""
+        row = {"secret_hash": secret_hash, "key_id": key_id, "expires_at": expires_at}
+        self._db.execute(insert(console_invitations).values(row))
+
+    def accept(self, secret_hash: bytes, now: datetime) -> str | None:
+        """Use up an invitation; return its key. None if it was used, is over or never was."""
+        mine = (console_invitations.c.secret_hash == secret_hash) & (_I.expires_at > now)
+        taken = delete(console_invitations).where(mine).returning(_I.key_id)
+        return self._db.execute(taken).scalar()
+
+
+def _session(row: Mapping[Any, Any], scopes: Sequence[str]) -> ConsoleSession:
+    values = {name: row[name] for name in ConsoleSession.__slots__}
+    return ConsoleSession(**values | {"scopes": frozenset(scopes)})

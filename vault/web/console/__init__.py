@@ -1,0 +1,1 @@
+"""The console: pages for admins, supervisors, privacy officers and auditors."""

@@ -1,0 +1,133 @@
+"""Who uses the console: the session of a cookie, its scopes, and the account in the path.
+
+The same rules as for API keys in ``vault/web/http/auth.py``: another account's id is 404, a missing scope 403.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Request, Response
+
+from vault.domain.accounts.account import Account, Scope
+from vault.domain.accounts.console_session import ConsoleSession
+from vault.domain.ids import Token
+from vault.errors import Forbidden, NotAuthentic, NotFound
+from vault.web.http.auth import vault_of
+from vault.web.http.cookies import read_cookie
+
+_COOKIE = "console"
+#: Scopes of requests to which the account's rate applies, as in ``vault/web/http/auth.py``.
+_READS = frozenset({"recordings:read", "audit:read"})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedInPerson:
+    """The session of a request, and the secret of its cookie."""
+
+    session: ConsoleSession
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Console:
+    """An authorized session and the account in the path."""
+
+    account: Account
+    person: SignedInPerson
+
+    @property
+    def session(self) -> ConsoleSession:
+        """Return the session."""
+        return self.person.session
+
+    @property
+    def actor(self) -> str:
+        """Return the actor of this session's acts in the access log."""
+        return self.session.actor
+
+    def allows(self, scope: Scope) -> bool:
+        """Tell whether the session also has this scope."""
+        return self.session.allows(scope)
+
+    def require(self, scope: Scope) -> None:
+        """Raise Forbidden unless the session has the scope."""
+        if not self.allows(scope):
+            raise Forbidden(f"This page needs the scope {scope}, which your sign-in does not have.")
+
+    @property
+    def path(self) -> str:
+        """Return the path of the account's pages."""
+        return path_of(self.account.ref)
+
+
+def path_of(account_ref: str) -> str:
+    """Return the path of an account's pages."""
+    return f"/console/accounts/{account_ref}"
+
+
+async def signed_in(request: Request) -> SignedInPerson:
+    """Return the session of the cookie, for pages of no account. Raises NotAuthentic."""
+    secret = console_secret(request)
+    session, _ = await vault_of(request).console_sessions.find(secret, "")
+    return SignedInPerson(session, secret)
+
+
+Person = Annotated[SignedInPerson, Depends(signed_in)]
+
+
+class console:  # noqa: N801 - used like a function
+    """A dependency that requires a session with a scope, for the account in the path."""
+
+    def __init__(self, scope: Scope) -> None:
+        """Require ``scope``."""
+        self.scope = scope
+
+    async def __call__(self, request: Request, account: Annotated[str, Path(max_length=128)]) -> Console:
+        """Return the session and the account. Raises NotAuthentic, NotFound, Forbidden, TooMany."""
+        secret = console_secret(request)
+        session, found = await vault_of(request).console_sessions.find(secret, account)
+        if found is None:
+            raise NotFound("There is no such page.")
+        allowed = Console(found, SignedInPerson(session, secret))
+        # The page of an error has the navigation too.
+        request.state.console = allowed
+        allowed.require(self.scope)
+        if self.scope in _READS:
+            vault_of(request).limits.limiter.take_request(found.id)
+        return allowed
+
+
+def console_secret(request: Request) -> str:
+    """Return the secret in the request's cookie. Raises NotAuthentic without one."""
+    secret = read_cookie(request, _name(request))
+    if secret is None:
+        raise NotAuthentic("Sign in first.")
+    return secret
+
+
+def set_console_cookie(request: Request, response: Response, session: ConsoleSession, secret: Token) -> None:
+    """Set the cookie of a new session. Lax: a link from a mail or from a sign-in provider opens the console."""
+    response.set_cookie(
+        _name(request),
+        secret.text,
+        max_age=int((session.ends_at - session.created_at).total_seconds()),
+        path="/",
+        secure=_secure(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def delete_console_cookie(request: Request, response: Response) -> None:
+    """Delete the cookie."""
+    response.delete_cookie(_name(request), path="/", secure=_secure(request), httponly=True, samesite="lax")
+
+
+def _secure(request: Request) -> bool:
+    secure: bool = request.app.state.hosting.secure
+    return secure
+
+
+def _name(request: Request) -> str:
+    # Browsers take the prefix over https alone.
+    return f"__Host-{_COOKIE}" if _secure(request) else _COOKIE

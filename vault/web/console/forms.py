@@ -1,0 +1,97 @@
+"""Forms of the console: parse a body, check it as REST checks JSON, and run a form once."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qs
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from starlette.responses import Response
+
+from vault.errors import Invalid
+from vault.web.console.access import Console
+from vault.web.http.auth import vault_of
+
+_MAX_FIELDS: Final = 1000
+#: The hidden field of a form that runs once.
+NONCE: Final = "nonce"
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Form:
+    """The fields of a form, all text. A field that was not sent is empty."""
+
+    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+        """Take the parsed fields."""
+        self._fields = fields
+
+    def text(self, name: str) -> str:
+        """Return a field without spaces at both ends."""
+        return self._fields.get(name, [""])[0].strip()
+
+    def many(self, name: str) -> list[str]:
+        """Return all values of a field, such as the ticked boxes of a table."""
+        return self._fields.get(name, [])
+
+    def values(self) -> dict[str, str]:
+        """Return each field's first value, to show a form again as it was filled in."""
+        return {name: self.text(name) for name in self._fields}
+
+
+async def read_form(request: Request) -> Form:
+    """Parse the body of a form. Raises Invalid if it is not one or has too many fields."""
+    body = await request.body()  # RequestLimits bounds it.
+    try:
+        return Form(parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise Invalid("The form cannot be read.", field="form") from error
+
+
+def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Return the body that REST takes, from the fields of a form. Raises Invalid that names the first wrong field."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise Invalid(f"{first['msg'].removesuffix('.')}.", field=field) from error
+
+
+def require_name(form: Form, name: str) -> None:
+    """Raise Invalid unless the name was typed that a destructive act asks for."""
+    if form.text("name") != name:
+        raise Invalid(f"Type {name} to confirm.", field="name")
+
+
+def new_nonce() -> str:
+    """Return the value of the hidden field of a form that runs once."""
+    return secrets.token_urlsafe(16)
+
+
+def see_other(path: str) -> Response:
+    """Return 303 to a path of ours."""
+    return Response(status_code=303, headers={"Location": path})
+
+
+async def run_once(
+    request: Request, allowed: Console, form: Form, act: Callable[[], Awaitable[str]]
+) -> Response:
+    """Run a form's act, which returns the path to show next; a double submit gets the same path and runs nothing.
+
+    Raises Busy while the first submit runs, Invalid without the hidden field.
+    """
+
+    async def answer() -> tuple[int, bytes]:
+        return 303, (await act()).encode()
+
+    body = await request.body()
+    sent = b"POST " + request.url.path.encode() + b"\n" + body
+    _, path = await vault_of(request).idempotency.run(
+        key_id=allowed.session.id,
+        bearer=allowed.person.secret,
+        idempotency_key=form.text(NONCE),
+        request=sent,
+        answer=answer,
+    )
+    return see_other(path.decode())

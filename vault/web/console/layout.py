@@ -1,0 +1,56 @@
+"""What every page of the console has: the navigation, who is signed in, and the words of what was just done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import Request, Response
+
+from vault.domain.accounts.account import Scope
+from vault.web.console.access import Console
+from vault.web.http.html import page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """An entry of the navigation."""
+
+    name: str
+    #: Below the account's path.
+    path: str
+    scope: Scope
+
+
+#: In the order of the navigation. A section without its scope is not shown.
+SECTIONS: Final[Sequence[Section]] = (Section(name="Overview", path="", scope="recordings:read"),)
+#: What a page says after a form was carried out, by the value of ``done`` in its address.
+DONE: Final = {
+    "switched_on": "Recording is on again.",
+    "switched_off": "Recording is off. What was still in progress is refused.",
+}
+
+
+def console_page(
+    request: Request, allowed: Console, template: str, *, section: str, status: int = 200, **values: object
+) -> Response:
+    """Render a page of an account. ``section`` is the name of its entry in the navigation."""
+    return page(
+        f"console/{template}",
+        status=status,
+        account=allowed.account,
+        base=allowed.path,
+        session=allowed.session,
+        sections=[one for one in SECTIONS if allowed.allows(one.scope)],
+        section=section,
+        allows=allowed.allows,
+        done=DONE.get(request.query_params.get("done", "")),
+        now=request.app.state.clock(),
+        **values,
+    )
+
+
+def message_page(
+    title: str, text: str, *, status: int = 200, link: str = "/console", link_name: str = "To the console"
+) -> Response:
+    """Render a page of one message, without navigation."""
+    return page("console/message.html", status=status, title=title, text=text, link=link, link_name=link_name)

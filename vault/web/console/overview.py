@@ -1,0 +1,67 @@
+"""The overview: whether the account records, and since when."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+
+from vault.errors import Invalid
+from vault.services.service import Vault
+from vault.web.console.access import Console, console
+from vault.web.console.forms import checked, new_nonce, read_form, require_name, run_once
+from vault.web.console.layout import console_page
+from vault.web.console.route import console_router
+from vault.web.http.auth import TheVault
+from vault.web.schemas.settings import SwitchIn
+
+router = console_router()
+Reading = Annotated[Console, Depends(console("recordings:read"))]
+Setting = Annotated[Console, Depends(console("settings:write"))]
+
+
+@router.get("")
+async def get_overview(request: Request, vault: TheVault, allowed: Reading) -> Response:
+    """Show the overview."""
+    return await _page(request, vault, allowed)
+
+
+@router.post("/recording-switch")
+async def post_switch(request: Request, vault: TheVault, allowed: Setting) -> Response:
+    """Switch recording on or off, with the account's name typed."""
+    form = await read_form(request)
+    enabled = form.text("enabled") == "on"
+
+    async def switch() -> str:
+        body = checked(SwitchIn, {"enabled": enabled, "reason": form.text("reason") or None})
+        await vault.recording_switch.set(
+            allowed.account.id, enabled=body.enabled, reason=body.reason, actor=allowed.actor
+        )
+        return f"{allowed.path}?done={'switched_on' if enabled else 'switched_off'}"
+
+    try:
+        require_name(form, allowed.account.ref)
+        return await run_once(request, allowed, form, switch)
+    except Invalid as error:
+        allowed.require("recordings:read")
+        return await _page(request, vault, allowed, values=form.values(), error=error)
+
+
+async def _page(
+    request: Request,
+    vault: Vault,
+    allowed: Console,
+    *,
+    values: dict[str, str] | None = None,
+    error: Invalid | None = None,
+) -> Response:
+    return console_page(
+        request,
+        allowed,
+        "overview.html",
+        section="Overview",
+        status=200 if error is None else 422,
+        switch=await vault.recording_switch.read(allowed.account.id),
+        history=list(reversed(await vault.recording_switch.history(allowed.account.id))),
+        nonce=new_nonce(),
+        values=values or {},
+        error=error,
+    )

@@ -1,0 +1,98 @@
+"""Routes of the console, whose errors are pages: the sign-in page without a session, else what happened."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from vault.errors import (
+    Busy,
+    Forbidden,
+    Held,
+    Invalid,
+    NotAuthentic,
+    NotFound,
+    RecordingErased,
+    Refused,
+    TooMany,
+    Unavailable,
+    VaultError,
+)
+from vault.web.console.access import Console, delete_console_cookie
+from vault.web.console.forms import see_other
+from vault.web.console.layout import console_page, message_page
+from vault.web.http.problems import of_error
+
+_TITLES: tuple[tuple[type[VaultError], str], ...] = (
+    (RecordingErased, "This recording is erased"),
+    (NotFound, "There is no such page"),
+    (Forbidden, "Your sign-in does not allow this"),
+    (Invalid, "Something in the form is not right"),
+    (Held, "A hold forbids this"),
+    (Busy, "This is being done right now"),
+    (Refused, "This cannot be done now"),
+    (TooMany, "Too many requests"),
+    (Unavailable, "The vault cannot do this at the moment"),
+)
+_FAILED = "Something went wrong"
+_NOT_FOUND = "There is no such page, or it is not for your sign-in."
+_UNAVAILABLE = "Wait a moment and try again. Nothing was changed."
+
+
+class ConsoleRoute(APIRoute):
+    """A route that answers errors with pages."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler."""
+        handle = super().get_route_handler()
+
+        async def handle_with_pages(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except NotAuthentic:
+                return to_sign_in(request)
+            except RequestValidationError:
+                return error_page(request, NotFound(_NOT_FOUND))
+            except VaultError as error:
+                return error_page(request, error)
+
+        return handle_with_pages
+
+
+def console_router(prefix: str = "/console/accounts/{account}") -> APIRouter:
+    """Return a router for pages of the console; REST's contract does not have them."""
+    return APIRouter(
+        prefix=prefix, route_class=ConsoleRoute, include_in_schema=False, default_response_class=Response
+    )
+
+
+def to_sign_in(request: Request) -> Response:
+    """Return 303 to the sign-in page, which leads back to what was asked for."""
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    back = f"?next={quote(asked, safe='')}" if request.method == "GET" and asked != "/console" else ""
+    response = see_other(f"/console/sign-in{back}")
+    delete_console_cookie(request, response)
+    return response
+
+
+def error_page(request: Request, error: VaultError) -> Response:
+    """Return the page of an error, with the status and Retry-After of its problem document."""
+    problem = of_error(error)
+    status = problem.status_code
+    title = next((title for kind, title in _TITLES if isinstance(error, kind)), _FAILED)
+    text = str(error) if status < 500 else _UNAVAILABLE  # noqa: PLR2004 - the server's own errors
+    if isinstance(error, NotFound) and not isinstance(error, RecordingErased):
+        text = _NOT_FOUND
+    allowed: Console | None = getattr(request.state, "console", None)
+    if allowed is None:
+        response = message_page(title, text, status=status)
+    else:
+        response = console_page(
+            request, allowed, "error.html", section="", status=status, title=title, text=text
+        )
+    if (delay := problem.headers.get("retry-after")) is not None:
+        response.headers["Retry-After"] = delay
+    return response

@@ -1,0 +1,7 @@
+"""The routers of all pages of the console."""
+
+from typing import Final
+
+from vault.web.console import overview, sign_in
+
+ROUTERS: Final = (sign_in.router, overview.router)

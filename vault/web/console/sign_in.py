@@ -1,0 +1,145 @@
+"""Sign in to the console with an API key or with an address that works once; sign out."""
+
+import re
+from typing import Annotated, Final
+
+from fastapi import Path, Request, Response
+
+from vault.errors import NotAuthentic, NotFound, TooMany
+from vault.services.accounts.console_sessions import SignedIn
+from vault.web.console.access import (
+    Person,
+    console_secret,
+    delete_console_cookie,
+    path_of,
+    set_console_cookie,
+)
+from vault.web.console.forms import read_form, see_other
+from vault.web.console.layout import message_page
+from vault.web.console.route import console_router, error_page
+from vault.web.http.auth import TheVault
+from vault.web.http.client_address import client_address
+from vault.web.http.html import page
+from vault.web.middleware.link_rate_limit import FailedLinks
+
+router = console_router("/console")
+HOME: Final = "/console"
+#: A path of the console, and no way to another host: no ``//``, no backslash.
+_PATH = re.compile(r"/console(?:/[A-Za-z0-9._~%:@-]+)*(?:\?[A-Za-z0-9._~%:@/?&=+-]*)?")
+_MAX_PATH: Final = 1000
+_WRONG_KEY: Final = "This key is not valid. It may be mistyped or revoked."
+_SIGNED_OUT: Final = "You are signed out."
+
+
+def return_path(text: str) -> str:
+    """Return the path to show after the sign-in: the console's start unless ``text`` is a path of the console."""
+    is_path = len(text) <= _MAX_PATH and ".." not in text and _PATH.fullmatch(text)
+    return text if is_path else HOME
+
+
+@router.get("")
+async def get_home(vault: TheVault, person: Person) -> Response:
+    """Lead to the session's account; an operator chooses one."""
+    if person.session.account_id is not None:
+        account = await vault.accounts.find(person.session.account_id)
+        return see_other(path_of(account.ref))
+    accounts = await vault.accounts.list(None, after=None, limit=200) if person.session.scopes else []
+    return page("console/accounts.html", accounts=accounts, path_of=path_of)
+
+
+@router.get("/sign-in")
+async def get_sign_in(request: Request) -> Response:
+    """Show the sign-in page."""
+    back = return_path(request.query_params.get("next", ""))
+    done = _SIGNED_OUT if request.query_params.get("done") == "signed_out" else None
+    return page("console/sign_in.html", back=back, error=None, done=done)
+
+
+@router.post("/sign-in")
+async def post_sign_in(request: Request, vault: TheVault) -> Response:
+    """Begin a session with the key of the form."""
+    form = await read_form(request)
+    back = return_path(form.text("next"))
+    try:
+        _check_rate(request)
+        signed_in = await vault.console_sessions.sign_in(
+            form.text("key"), address=client_address(request), agent=_agent(request)
+        )
+    except NotAuthentic:
+        _count_failure(request)
+        return page("console/sign_in.html", status=401, back=back, error=_WRONG_KEY, done=None)
+    except TooMany as error:
+        return error_page(request, error)
+    return _begun(request, signed_in, back)
+
+
+@router.get("/once/{token}")
+async def get_once(token: Annotated[str, Path(max_length=128)]) -> Response:
+    """Show the button of an address that signs in once: a link preview must not use it up."""
+    return page("console/once.html", token=token)
+
+
+@router.post("/once/{token}")
+async def post_once(
+    request: Request, vault: TheVault, token: Annotated[str, Path(max_length=128)]
+) -> Response:
+    """Begin a session with an address that signs in once."""
+    try:
+        _check_rate(request)
+        signed_in = await vault.console_sessions.sign_in_once(
+            token, address=client_address(request), agent=_agent(request)
+        )
+    except NotAuthentic as error:
+        _count_failure(request)
+        return message_page(
+            "This address cannot be used",
+            str(error),
+            status=404,
+            link="/console/sign-in",
+            link_name="Sign in",
+        )
+    except TooMany as error:
+        return error_page(request, error)
+    return _begun(request, signed_in, HOME)
+
+
+@router.post("/sign-out")
+async def post_sign_out(request: Request, vault: TheVault) -> Response:
+    """End the session of the cookie."""
+    try:
+        session, _ = await vault.console_sessions.find(console_secret(request), "")
+        await vault.console_sessions.end(
+            session.id, account_id=session.account_id, actor=session.actor, reason="signed_out"
+        )
+    except (NotAuthentic, NotFound):
+        pass  # It is over already.
+    response = see_other("/console/sign-in?done=signed_out")
+    delete_console_cookie(request, response)
+    return response
+
+
+def _begun(request: Request, signed_in: SignedIn, path: str) -> Response:
+    response = see_other(path)
+    set_console_cookie(request, response, signed_in.session, signed_in.secret)
+    return response
+
+
+def _check_rate(request: Request) -> None:
+    address = client_address(request)
+    if address is not None:
+        _failures(request).check(address, request.app.state.clock())
+
+
+def _count_failure(request: Request) -> None:
+    address = client_address(request)
+    if address is not None:
+        _failures(request).count(address, request.app.state.clock())
+
+
+def _failures(request: Request) -> FailedLinks:
+    failures: FailedLinks = request.app.state.failed_sign_ins
+    return failures
+
+
+def _agent(request: Request) -> str:
+    return request.headers.get("user-agent", "")
