@@ -21,16 +21,16 @@ _OF_CALL = CompiledSelect(
     .where(call_facts.c.account_id == bindparam("account_id"), call_facts.c.call_ref == bindparam("call_ref"))
     .order_by(call_facts.c.at, call_facts.c.id)
 )
-_IDS_OF_CALL = CompiledSelect(
-    union_all(
-        *(
-            select(table.c.id.label("id"), literal_column(is_fact, Integer()).label("is_fact")).where(
-                table.c.account_id == bindparam("account_id"), table.c.call_ref == bindparam("call_ref")
-            )
-            for table, is_fact in ((call_facts, "1"), (consent_events, "0"))
+#: The rows of call ``call_ref`` of ``account_id`` that a decision reads: facts (``is_fact`` 1) and consent events (0).
+ENTRIES_OF_CALL = union_all(
+    *(
+        select(table.c.id.label("id"), literal_column(is_fact, Integer()).label("is_fact")).where(
+            table.c.account_id == bindparam("account_id"), table.c.call_ref == bindparam("call_ref")
         )
+        for table, is_fact in ((call_facts, "1"), (consent_events, "0"))
     )
 )
+_IDS_OF_CALL = CompiledSelect(ENTRIES_OF_CALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Integer, and_, bindparam, func, literal_column, select, true, union_all
+from sqlalchemy import BindParameter, and_, bindparam, func, select, true
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.account_keys import account_keys
@@ -18,7 +18,7 @@ from vault.database.schema.consent import consent_events, consent_policies
 from vault.database.schema.core import accounts
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import DatabaseNow
-from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.call_facts import ENTRIES_OF_CALL, CallFactRow
 from vault.domain.accounts.account import Switch
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.stored.policy_json import decode_policy
@@ -66,14 +66,7 @@ CALL: Final = CompiledSelect(
     .where(accounts.c.id == _ACCOUNT_ID)
     .order_by(call_facts.c.at, call_facts.c.id)
 )
-_ENTRIES: Final = union_all(
-    *(
-        select(table.c.id.label("id"), literal_column(is_fact, Integer()).label("is_fact")).where(
-            table.c.account_id == _ACCOUNT_ID, table.c.call_ref == _CALL_REF
-        )
-        for table, is_fact in ((call_facts, "1"), (consent_events, "0"))
-    )
-).subquery()
+_ENTRIES: Final = ENTRIES_OF_CALL.subquery()
 _KEY_VERSION: Final = (
     select(func.max(account_keys.c.version))
     .where(account_keys.c.account_id == accounts.c.id)

@@ -3,10 +3,11 @@
 One block is sealed and written while the next one is received. Hashing costs several times as much as sealing,
 so both run in one hop to a thread.
 
-The memory of an upload does not depend on its length. Here it is at most three blocks of BLOCK bytes, 3 MiB: one is
-gathered while _IN_FLIGHT others are sealed and written. A writer on S3 adds at most three parts of 8 MiB, two in
-flight and one that fills (vault/objects/s3_upload.py); a writer on a directory adds nothing. The parts in flight of
-all uploads together are bounded by ``S3Store.slots``; the length of one by MAX_AUDIO_BYTES, which ``gather`` counts.
+The memory of an upload does not depend on its length. Here it is at most three blocks of BLOCK bytes, each for a
+moment twice (in parts and joined, plain and sealed), 6 MiB: one is gathered while _IN_FLIGHT others are sealed and
+written. A writer on S3 adds at most three parts of 8 MiB, two in flight and one that fills
+(vault/objects/s3_upload.py); a writer on a directory adds nothing. The parts in flight of all uploads together are
+bounded by ``S3Store.slots``; the length of one by MAX_AUDIO_BYTES, which ``gather`` counts.
 The body of a ``PUT`` (vault/web/routes/recordings.py), as of a provider's answer, arrives in small pieces.
 """
 
