@@ -1,0 +1,123 @@
+"""One attempt to sign in: state, nonce and PKCE verifier, and the requests that contain them.
+
+Nonce and verifier are derived from a secret that only the browser has, in a cookie. The database has hashes of the
+state and of that secret. So neither a stolen state nor a copy of the database completes somebody's sign-in.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from urllib.parse import quote_plus, urlencode
+
+from vault.domain.ids import Token
+from vault.domain.sign_in.provider_metadata import ProviderMetadata
+
+#: How long a person may take at the provider.
+LIFE: Final = timedelta(minutes=10)
+#: Where a sign-in ends if nothing else is asked for.
+HOME: Final = "/console"
+_PATH: Final = re.compile(r"/console(?:/[A-Za-z0-9_.~-]+)*(?:\?[A-Za-z0-9_.~=&%+-]*)?")
+_MAX_PATH: Final = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Attempt:
+    """The secrets of one attempt. It has no repr."""
+
+    #: Sent to the provider, and back in the browser's address.
+    state: Token
+    #: In the browser's cookie.
+    secret: Token
+
+    @classmethod
+    def new(cls) -> "Attempt":
+        """Begin an attempt."""
+        return cls(state=Token.new(), secret=Token.new())
+
+    @property
+    def nonce(self) -> str:
+        """Return the nonce, which the ID token must repeat."""
+        return self._derived(b"nonce")
+
+    @property
+    def verifier(self) -> str:
+        """Return the PKCE code verifier (RFC 7636)."""
+        return self._derived(b"code verifier")
+
+    @property
+    def challenge(self) -> str:
+        """Return the S256 code challenge of the verifier."""
+        return _base64url(hashlib.sha256(self.verifier.encode()).digest())
+
+    def _derived(self, purpose: bytes) -> str:
+        return _base64url(hmac.digest(self.secret.text.encode(), purpose, hashlib.sha256))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Client:
+    """The vault as a client of a provider. It has no repr: it has a secret."""
+
+    client_id: str
+    #: None for a public client, which PKCE alone protects.
+    client_secret: str | None
+    redirect_uri: str
+    scopes: Sequence[str]
+
+
+def authorization_url(metadata: ProviderMetadata, client: Client, attempt: Attempt) -> str:
+    """Return the address at the provider to which the browser goes."""
+    query = urlencode(
+        {
+            "response_type": "code",
+            "client_id": client.client_id,
+            "redirect_uri": client.redirect_uri,
+            "scope": " ".join(client.scopes),
+            "state": attempt.state.text,
+            "nonce": attempt.nonce,
+            "code_challenge": attempt.challenge,
+            "code_challenge_method": "S256",
+        }
+    )
+    endpoint = metadata.authorization_endpoint.partition("#")[0]
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
+
+
+def token_request(
+    metadata: ProviderMetadata, client: Client, attempt: Attempt, code: str
+) -> tuple[Mapping[str, str], bytes]:
+    """Return headers and form of the request that exchanges the code for tokens."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": client.redirect_uri,
+        "code_verifier": attempt.verifier,
+    }
+    headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+    if client.client_secret is None:
+        form["client_id"] = client.client_id
+    elif metadata.secret_in_form:
+        form |= {"client_id": client.client_id, "client_secret": client.client_secret}
+    else:
+        # Both are encoded before they are joined (RFC 6749, section 2.3.1).
+        pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+        headers["authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    return headers, urlencode(form).encode()
+
+
+def own_path(asked: str | None) -> str:
+    r"""Return the asked path if it is a page of the console, else the console's first page.
+
+    ``//evil.example`` and ``/\evil.example`` are addresses of another host for a browser.
+    """
+    if asked is None or len(asked) > _MAX_PATH or _PATH.fullmatch(asked) is None:
+        return HOME
+    return HOME if "/.." in asked or "/./" in asked else asked
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,173 @@
+"""A sign-in connection: a provider, the vault's client there, and which values of a claim give which role."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from vault.domain.accounts.roles import Role
+from vault.domain.urls import is_loopback, split_url
+from vault.errors import Invalid
+
+NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+#: Characters of a scope (RFC 6749, section 3.3).
+_SCOPE: Final = re.compile(r"[!#-\[\]-~]{1,100}")
+_MAX_ISSUER: Final = 500
+MAX_ROLES: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleMapping:
+    """A person whose claim has this value gets this role."""
+
+    #: Empty until it is stored. A mapping that is taken away and given again has another id.
+    id: str = ""
+    value: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """What an administrator enters. It is stored sealed."""
+
+    issuer: str
+    client_id: str
+    #: None for a public client.
+    client_secret: str | None = field(repr=False)
+    scopes: tuple[str, ...]
+    #: The names that lead to the claim: ``("realm_access", "roles")``.
+    claim: tuple[str, ...]
+    roles: tuple[RoleMapping, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedConnection:
+    """A row of a connection."""
+
+    id: str
+    account_id: str
+    name: str
+    revision: int
+    sealed_settings: str = field(repr=False)
+    changed_at: datetime
+    changed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInConnection:
+    """A connection with its opened settings."""
+
+    id: str
+    account_id: str
+    name: str
+    revision: int
+    settings: ProviderSettings
+    changed_at: datetime
+    changed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRow:
+    """A person who has signed in: (connection, issuer, subject), and never an e-mail address."""
+
+    #: A keyed hash of connection, issuer and subject.
+    id: str
+    account_id: str
+    #: None for a person of whom only the removal is known.
+    connection_id: str | None
+    #: Name, issuer and subject.
+    sealed_profile: str | None = field(repr=False)
+    #: The ids of the mappings that fitted at the last sign-in.
+    role_ids: tuple[str, ...]
+    first_at: datetime
+    last_at: datetime
+    removed_at: datetime | None
+
+
+def check_settings(settings: ProviderSettings) -> None:
+    """Raise Invalid, naming the field, unless the settings can be used."""
+    _check_issuer(settings.issuer)
+    if "openid" not in settings.scopes:
+        raise Invalid("scopes must contain openid.", field="scopes")
+    if not all(map(_SCOPE.fullmatch, settings.scopes)):
+        raise Invalid(
+            "scopes must be printable ASCII without spaces, quotes and backslashes.", field="scopes"
+        )
+    if not settings.client_id.isascii() or not settings.client_id.isprintable():
+        raise Invalid("client_id must be printable ASCII.", field="client_id")
+    pairs = [(mapping.value, mapping.role) for mapping in settings.roles]
+    if len(pairs) != len(set(pairs)):
+        raise Invalid("roles must not have the same value and role twice.", field="roles")
+
+
+def encode_settings(settings: ProviderSettings) -> str:
+    """Encode settings, to be sealed."""
+    return json.dumps({"v": 1} | asdict(settings), separators=(",", ":"))
+
+
+def decode_settings(text: str) -> ProviderSettings:
+    """Decode settings that the vault sealed."""
+    values: dict[str, Any] = json.loads(text)
+    return ProviderSettings(
+        issuer=values["issuer"],
+        client_id=values["client_id"],
+        client_secret=values["client_secret"],
+        scopes=tuple(values["scopes"]),
+        claim=tuple(values["claim"]),
+        roles=tuple(RoleMapping(**mapping) for mapping in values["roles"]),
+    )
+
+
+def with_ids(
+    wanted: ProviderSettings, before: ProviderSettings | None, new_ids: Sequence[str]
+) -> tuple[ProviderSettings, Sequence[RoleMapping], Sequence[RoleMapping]]:
+    """Return the settings with an id for each mapping, the mappings that are new, and those that are gone.
+
+    A mapping keeps its id while issuer, client and claim stay: else its value means something else.
+    """
+    same = before is not None and (before.issuer, before.client_id, before.claim) == (
+        wanted.issuer,
+        wanted.client_id,
+        wanted.claim,
+    )
+    known = {(m.value, m.role): m for m in before.roles} if before is not None and same else {}
+    fresh = iter(new_ids)
+    roles = tuple(
+        known.get((m.value, m.role)) or RoleMapping(id=next(fresh), value=m.value, role=m.role)
+        for m in wanted.roles
+    )
+    kept = {mapping.id for mapping in known.values()}
+    left = {mapping.id for mapping in roles}
+    settings = ProviderSettings(
+        issuer=wanted.issuer,
+        client_id=wanted.client_id,
+        client_secret=wanted.client_secret,
+        scopes=wanted.scopes,
+        claim=wanted.claim,
+        roles=roles,
+    )
+    gone = [] if before is None else [mapping for mapping in before.roles if mapping.id not in left]
+    return settings, [mapping for mapping in roles if mapping.id not in kept], gone
+
+
+def _check_issuer(issuer: str) -> None:
+    parts = split_url(issuer)
+    plain = parts.scheme == "http" and is_loopback(parts.hostname)
+    usable = (
+        len(issuer) <= _MAX_ISSUER
+        and issuer.isascii()
+        and issuer.isprintable()
+        and " " not in issuer
+        and bool(parts.hostname)
+        and "@" not in parts.netloc
+        and not {"?", "#", "\\"} & set(issuer)
+        and (parts.scheme == "https" or plain)
+    )
+    if not usable:
+        raise Invalid(
+            "issuer must be the provider's https URL exactly as its discovery document says it, without a query. "
+            "Plain http is for a provider on this machine.",
+            field="issuer",
+        )

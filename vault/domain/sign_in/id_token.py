@@ -1,0 +1,174 @@
+"""Checks the claims of an ID token (OpenID Connect Core, section 3.1.3.7) and of a logout token.
+
+One must never pass as the other, so the type in the header and the claim ``events`` are checked both ways
+(OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6).
+"""
+
+import base64
+import hashlib
+import hmac
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from vault.domain.sign_in.refusals import SignInRefused
+from vault.domain.sign_in.signed_token import ProviderKey, open_token
+
+#: What the clocks of provider and vault may differ.
+SKEW: Final = timedelta(seconds=60)
+#: The longest life of an ID token. Only this limit finds times in milliseconds, which are 50,000 years away.
+MAX_LIFE: Final = timedelta(hours=24)
+#: The longest life of a logout token; the specification recommends two minutes.
+MAX_LOGOUT_LIFE: Final = timedelta(hours=1)
+LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
+#: Types in the header of an ID token. Access tokens (RFC 9068) and logout tokens have their own.
+_ID_TOKEN_TYPES: Final = frozenset({None, "jwt", "id_token+jwt"})
+_LOGOUT_TYPES: Final = frozenset({None, "jwt", "logout+jwt"})
+#: Maximum characters of a subject (Core, section 2), a session id and a token id.
+_MAX_SUBJECT: Final = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """For whom a token must be, and from whom."""
+
+    issuer: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class IdToken:
+    """An ID token that passed every check. It has no repr: its claims are personal data."""
+
+    subject: str
+    #: The provider's session, which a logout token may name.
+    session: str | None
+    claims: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LogoutToken:
+    """A logout token that passed every check except that of its replay."""
+
+    id: str
+    subject: str | None
+    session: str | None
+    ends_at: datetime
+
+
+def check_id_token(
+    token: str,
+    keys: Sequence[ProviderKey],
+    expected: Audience,
+    *,
+    nonce: str,
+    access_token: str | None,
+    now: datetime,
+) -> IdToken:
+    """Check an ID token. Raises SignInRefused."""
+    opened = open_token(token, keys)
+    claims = opened.claims
+    if opened.type not in _ID_TOKEN_TYPES or "events" in claims:
+        raise SignInRefused("token_type")
+    _check_audience(claims, expected)
+    _check_times(claims, MAX_LIFE, now)
+    subject = _name(claims, "sub")
+    if subject is None:
+        raise SignInRefused("subject")
+    said = claims.get("nonce")
+    if not isinstance(said, str) or not hmac.compare_digest(said.encode(), nonce.encode()):
+        raise SignInRefused("nonce")
+    _check_access_token(claims, access_token, opened.algorithm)
+    return IdToken(subject=subject, session=_name(claims, "sid"), claims=claims)
+
+
+def check_logout_token(
+    token: str, keys: Sequence[ProviderKey], expected: Audience, *, now: datetime
+) -> LogoutToken:
+    """Check a logout token. Raises SignInRefused."""
+    opened = open_token(token, keys)
+    claims = opened.claims
+    events = claims.get("events")
+    if opened.type not in _LOGOUT_TYPES:
+        raise SignInRefused("token_type")
+    if not isinstance(events, dict) or not isinstance(events.get(LOGOUT_EVENT), dict):
+        raise SignInRefused("events")
+    if "nonce" in claims:
+        raise SignInRefused("nonce")
+    _check_audience(claims, expected)
+    ends_at = _check_times(claims, MAX_LOGOUT_LIFE, now)
+    token_id, subject, session = (_name(claims, name) for name in ("jti", "sub", "sid"))
+    if token_id is None:
+        raise SignInRefused("replay")
+    if subject is None and session is None:
+        raise SignInRefused("subject")
+    return LogoutToken(id=token_id, subject=subject, session=session, ends_at=ends_at + SKEW)
+
+
+def _check_audience(claims: Mapping[str, Any], expected: Audience) -> None:
+    if claims.get("iss") != expected.issuer:
+        raise SignInRefused("issuer")
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if expected.client_id not in audiences:
+        raise SignInRefused("audience")
+    party = claims.get("azp")
+    if party != expected.client_id and (party is not None or len(audiences) > 1):
+        raise SignInRefused("audience")
+
+
+def _check_times(claims: Mapping[str, Any], longest: timedelta, now: datetime) -> datetime:
+    """Return when the token ends."""
+    issued, ends = _seconds(claims, "iat"), _seconds(claims, "exp")
+    not_before = _seconds(claims, "nbf") if "nbf" in claims else issued
+    current, skew, life = now.timestamp(), SKEW.total_seconds(), longest.total_seconds()
+    in_time = (
+        issued <= current + skew
+        and not_before <= current + skew
+        and ends > current - skew
+        and ends - current <= life + skew
+        and 0 <= ends - issued <= life
+    )
+    if not in_time:
+        raise SignInRefused("times")
+    return datetime.fromtimestamp(ends, UTC)
+
+
+def _seconds(claims: Mapping[str, Any], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SignInRefused("times")
+    try:
+        seconds = float(value)
+    except OverflowError:
+        raise SignInRefused("times") from None
+    if not math.isfinite(seconds):
+        raise SignInRefused("times")
+    return seconds
+
+
+def _name(claims: Mapping[str, Any], name: str) -> str | None:
+    """Return a short text; None if it is missing. Raises SignInRefused for what is there and is none."""
+    value = claims.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_SUBJECT or not value.isprintable():
+        raise SignInRefused("subject")
+    return value
+
+
+def _check_access_token(claims: Mapping[str, Any], access_token: str | None, algorithm: str) -> None:
+    """Check ``at_hash``, which binds the access token to the ID token (Core, section 3.1.3.6)."""
+    said = claims.get("at_hash")
+    if said is None:
+        return
+    if not isinstance(said, str) or access_token is None:
+        raise SignInRefused("access_token_hash")
+    # The hash of the signature's algorithm; Ed25519 has SHA-512 inside.
+    bits = algorithm[-3:] if algorithm[-3:].isdigit() else "512"
+    digest = hashlib.new(f"sha{bits}", access_token.encode()).digest()
+    half = base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=")
+    if not hmac.compare_digest(half, said.encode()):
+        raise SignInRefused("access_token_hash")

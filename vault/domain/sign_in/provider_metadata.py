@@ -1,0 +1,66 @@
+"""The discovery document of a provider (OpenID Connect Discovery 1.0), as far as a sign-in needs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vault.domain.sign_in.refusals import SignInRefused
+from vault.domain.sign_in.strict_json import read_object
+from vault.domain.urls import split_url
+
+#: Maximum bytes of the document; those of large providers have 3,000.
+MAX_DOCUMENT: Final = 128 * 1024
+_MAX_URL: Final = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderMetadata:
+    """What a sign-in needs of the discovery document."""
+
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None
+    #: Whether each answer names the issuer (RFC 9207); then an answer that does not is refused.
+    sends_issuer: bool
+    #: Whether the token endpoint takes the client's secret only in the form, and not in a header.
+    secret_in_form: bool
+
+
+def discovery_url(issuer: str) -> str:
+    """Return the address of the discovery document."""
+    return issuer.rstrip("/") + "/.well-known/openid-configuration"
+
+
+def parse_metadata(data: bytes, issuer: str) -> ProviderMetadata:
+    """Parse a discovery document. Raises SignInRefused, ``metadata``, also if it is another issuer's."""
+    try:
+        document = read_object(data, MAX_DOCUMENT)
+    except ValueError:
+        raise SignInRefused("metadata") from None
+    if document.get("issuer") != issuer:
+        # Otherwise an issuer could take over another one's sign-ins (RFC 9207, section 4).
+        raise SignInRefused("metadata")
+    methods = document.get("token_endpoint_auth_methods_supported")
+    by_header = not isinstance(methods, list) or "client_secret_basic" in methods
+    userinfo = document.get("userinfo_endpoint")
+    return ProviderMetadata(
+        authorization_endpoint=_endpoint(document, "authorization_endpoint", issuer),
+        token_endpoint=_endpoint(document, "token_endpoint", issuer),
+        jwks_uri=_endpoint(document, "jwks_uri", issuer),
+        userinfo_endpoint=None if userinfo is None else _endpoint(document, "userinfo_endpoint", issuer),
+        sends_issuer=document.get("authorization_response_iss_parameter_supported") is True,
+        secret_in_form=not by_header,
+    )
+
+
+def _endpoint(document: Mapping[str, Any], name: str, issuer: str) -> str:
+    """Return an endpoint: https, or plain http at the issuer's own host and port where that is plain http too."""
+    url = document.get(name)
+    if not isinstance(url, str) or len(url) > _MAX_URL or not url.isascii() or not url.isprintable():
+        raise SignInRefused("metadata")
+    parts, own = split_url(url), split_url(issuer)
+    same_origin = (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
+    if not parts.netloc or "@" in parts.netloc or " " in url or not (parts.scheme == "https" or same_origin):
+        raise SignInRefused("metadata")
+    return url

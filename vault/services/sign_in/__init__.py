@@ -1,0 +1,1 @@
+"""Sign-in of people at OpenID Connect providers: connections, roles, members."""
