@@ -59,8 +59,9 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "AskProvider", "Attempt", "CallStart", "CompareAccount", "CompareLog", "CompareObjects", "CompareRecording",
         "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain", "FetchProviderDocuments", "FindPerson",
         "FindSpeaker", "FirstManifest", "Journal",
-        "JournaledDatabase", "MakePackage", "MakeReceipt", "ObjectionList", "OpenLogKey", "ProveRootKey", "Publication",
-        "PublishedLog", "RateLimiter", "ReadBack", "RecordConsent", "RestoreAccounts", "RestoreLog",
+        "JournaledDatabase", "MakePackage", "MakeReceipt", "ObjectionList", "OpenLogKey", "PackageAudio",
+        "PackageContents", "ProveRootKey", "Publication",
+        "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RestoreAccounts", "RestoreLog",
         "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries",
         "SealedRequests", "StoreCallFacts", "ZipStream", "_Rendition",
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from vault.composition_parts import Adapters, Parts
+from vault.composition_rights import build_read_receipt
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.backup.fsck import Fsck
@@ -30,6 +31,8 @@ from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.execute import ExecuteRequests
 from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
+from vault.services.requests.package_audio import PackageAudio
+from vault.services.requests.package_contents import PackageContents
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.object_locks import ReconcileLocks
 from vault.services.retention.retention_clock import RetentionClock
@@ -165,18 +168,24 @@ def _execute_requests(adapters: Adapters, parts: Parts) -> ExecuteRequests:
         restriction=parts.restriction,
         objection_list=parts.objection_list,
         objects=adapters.objects,
-        make_package=MakePackage(
-            database=parts.database,
-            ring=adapters.ring,
-            objects=adapters.objects,
-            describer=adapters.describer,
-            threads=adapters.threads,
-            speaker=parts.find_speaker,
-            signer=adapters.signer,
-        ),
+        make_package=_make_package(adapters, parts),
         receipts=MakeReceipt(
             database=parts.database, ring=adapters.ring, objects=adapters.objects, signer=adapters.signer
         ),
+    )
+
+
+def _make_package(adapters: Adapters, parts: Parts) -> MakePackage:
+    return MakePackage(
+        database=parts.database,
+        ring=adapters.ring,
+        objects=adapters.objects,
+        threads=adapters.threads,
+        speaker=parts.find_speaker,
+        find=parts.find_person,
+        audio=PackageAudio(objects=adapters.objects, describer=adapters.describer),
+        contents=PackageContents(database=parts.database, read_receipt=build_read_receipt(adapters, parts)),
+        signer=adapters.signer,
     )
 
 

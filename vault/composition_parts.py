@@ -156,13 +156,19 @@ def build_parts(adapters: Adapters) -> Parts:
             database=database, ring=ring, admission=admission, chain=chain, clock=clock
         ),
         objection_list=_objection_list(adapters, database, data_keys, admission),
-        find_person=FindPerson(database=database, admission=admission, numbers=adapters.numbers),
+        find_person=_find_person(adapters, database, admission),
         find_speaker=_find_speaker(adapters, database, admission),
         sealed_requests=SealedRequests(database=database, ring=ring),
         announce=traced(Announce)(database=database, ring=ring, admission=admission, store_facts=store_facts),
         attempt=_attempt(adapters, database),
         allowance=Allowance(database=database),
         compute_terms=ComputeTerms(database=database, ring=ring, admission=admission),
+    )
+
+
+def _find_person(adapters: Adapters, database: Database, admission: Admission) -> FindPerson:
+    return FindPerson(
+        database=database, admission=admission, numbers=adapters.numbers, threads=adapters.threads
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vault.composition_parts import Adapters, Parts
+from vault.domain.registers.checks import MAX_RECIPIENTS
 from vault.domain.registers.entries import AuthorityRequest, ProcessingProfile, Recipient
 from vault.domain.registers.places import Place
 from vault.domain.registers.privacy_page import PageTexts, parse_page_texts
@@ -62,7 +63,9 @@ def build_authority_requests(adapters: Adapters, parts: Parts) -> AuthorityReque
 
 
 def _recipient_entries(adapters: Adapters, parts: Parts) -> SealedEntries[Recipient]:
-    return SealedEntries(database=parts.database, ring=adapters.ring, register="recipient")
+    return SealedEntries(
+        database=parts.database, ring=adapters.ring, register="recipient", most=MAX_RECIPIENTS
+    )
 
 
 def places_of(settings: Settings) -> Sequence[Place]:

@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from vault.composition_parts import Adapters, Parts
 from vault.services.requests.packages import Packages
+from vault.services.requests.read_receipt import ReadReceipt
 from vault.services.requests.receipts import Receipts
 from vault.services.requests.requests import Requests
 from vault.services.retention.hold_release import HoldReleases
@@ -43,7 +44,7 @@ def build_rights(adapters: Adapters, parts: Parts) -> Rights:
             database=database, data_keys=data_keys, compute=parts.compute_terms
         ),
         "requests": _requests(adapters, parts),
-        "receipts": _receipts(adapters, parts),
+        "receipts": traced(Receipts)(read_receipt=build_read_receipt(adapters, parts)),
         "packages": _packages(adapters, parts),
     }
 
@@ -64,7 +65,8 @@ def _packages(adapters: Adapters, parts: Parts) -> Packages:
     )
 
 
-def _receipts(adapters: Adapters, parts: Parts) -> Receipts:
-    return traced(Receipts)(
+def build_read_receipt(adapters: Adapters, parts: Parts) -> ReadReceipt:
+    """Build what reads receipts: for their service, and for the packages that contain them."""
+    return ReadReceipt(
         database=parts.database, ring=adapters.ring, anchor=parts.anchor, signer=adapters.signer
     )

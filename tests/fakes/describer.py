@@ -27,6 +27,8 @@ class FakeDescriber:
     decoded_crashes: int = 0
     #: Crash after the source was read, and not before.
     crash_late: bool = False
+    #: How many of the next jobs end in Undecodable.
+    undecodable: int = 0
     max_duration: float = MAX_DURATION
     #: What was found, job by job.
     described: list[Description] = field(default_factory=list)
@@ -36,6 +38,9 @@ class FakeDescriber:
     ) -> Description:
         """Read the whole source and return what it is; ``always``: it is its own rendition."""
         del account_id
+        if self.undecodable:
+            self.undecodable -= 1
+            raise Undecodable("broken")
         crash = self.crashes > 0
         self.crashes -= crash
         crashed = DescriberCrashed("The describer ended with status -9.", decoded=self.decoded_crashes > 0)

@@ -32,6 +32,7 @@ from vault.database.stores.object_checks import ObjectCheckRows
 from vault.database.stores.object_locks import ObjectLockRows
 from vault.database.stores.object_store import StoreRows
 from vault.database.stores.packages import PackageRows
+from vault.database.stores.person_search import PersonSearch
 from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.recordings import RecordingRows
@@ -55,6 +56,7 @@ class _Rights:
         self.second_keys = SecondKeyRows(connection)
         self.object_locks = ObjectLockRows(connection)
         self.requests = RequestRows(connection)
+        self.person_search = PersonSearch(connection)
         self.packages = PackageRows(connection)
 
 

@@ -10,8 +10,9 @@ import pytest
 from tests.support.restoring import empty_house, write_all
 from tests.support.rotation import ME, RECIPIENT, finish, rotate
 from tests.support.service_house import House
+from vault.domain.registers.checks import MAX_RECIPIENTS
 from vault.domain.registers.entries import Contact, ProcessingProfile
-from vault.errors import Refused
+from vault.errors import Invalid, Refused
 from vault.thread_pools import Threads
 
 PROFILE = ProcessingProfile(controller=Contact(name="Acme"), persons=("callers",))
@@ -46,6 +47,18 @@ async def test_one_of_two_first_records_wins(either: House):
     ]
     results = await asyncio.gather(*sets, return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["Entry", "Refused"]
+
+
+async def test_a_full_register_takes_no_more(either: House):
+    """Anybody can open the privacy page, which reads all: concurrent entries do not exceed the maximum either."""
+    recipients = either.vault.recipients
+    bounded = replace(recipients, entries=replace(recipients.entries, most=3))
+    enter = [bounded.enter(either.account.id, RECIPIENT, **ME) for _ in range(6)]
+    results = await asyncio.gather(*enter, return_exceptions=True)
+    refused = [one for one in results if isinstance(one, Invalid)]
+    assert [one.field for one in refused] == ["name"] * 3
+    assert len(await recipients.entries.every(either.account.id)) == 3
+    assert recipients.entries.most == MAX_RECIPIENTS
 
 
 async def test_a_stale_revision_changes_nothing(either: House):

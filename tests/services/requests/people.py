@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
+
 from tests.support.service_house import House
+from vault.database.schema.requests import person_requests
 from vault.domain.calls.call import CallFacts
 from vault.domain.requests.request import (
     Identity,
@@ -16,7 +19,8 @@ from vault.domain.requests.request import (
     Verdict,
     Verification,
 )
-from vault.services.requests.requests import NewRequest, RequestView, RulingRequest
+from vault.services.requests.new_request import NewRequest
+from vault.services.requests.requests import RequestView, RulingRequest
 
 PERSON = "+33612345678"
 OTHER = "+442079460123"
@@ -110,10 +114,17 @@ async def decide(
     return await house.vault.requests.decide(house.account.id, request_id, wanted, actor=ACTOR)
 
 
+async def hurry(house: House) -> None:
+    """Let the time come for which decided requests wait."""
+    query = update(person_requests).values(next_try_at=None)
+    await house.database.write(lambda tx: tx.connection.execute(query) and None)
+
+
 async def carried_out(house: House, request_id: str, *, rounds: int = 20) -> RequestState:
     """Run the worker's steps until the request is closed."""
     jobs = house.vault.jobs
     for _ in range(rounds):
+        await hurry(house)
         await jobs.execute_requests()
         await jobs.remove_erased()
         await jobs.provider_requests.delete_copy()

@@ -142,7 +142,7 @@ async def test_a_rectification_adds_the_persons_words_once(house: House):
     view = await ask(house, asks("rectification", wish="I said the fifth of May, not the fourth."))
     await decide(house, view.request.id, "noted")
     job = house.vault.jobs.execute_requests
-    (row,) = await house.database.read(lambda tx: tx.requests.executing(limit=9))
+    (row,) = await house.database.read(lambda tx: tx.requests.executing(tx.now(), limit=9))
     request = await job.sealed.open(row)
     found = await job.find(house.account.id, request.personal)
     await job._add_statement(request, found)

@@ -1,5 +1,6 @@
 """Packages: the person's own channel and nothing of the other one, consultations without names, sealed and expiring."""
 
+import asyncio
 import base64
 import hashlib
 import io
@@ -25,13 +26,15 @@ from tests.services.requests.people import (
     recorded,
 )
 from tests.services.requests.vcon_schema import SCHEMA
-from tests.support.service_house import House
+from tests.support.parties import tell
+from tests.support.service_house import SIGNER, House
 from vault.database.schema.requests import person_packages
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.requests.package import MAX_DOWNLOADS, ChannelOf
 from vault.domain.requests.request import RequestState, Verdict
 from vault.errors import NotFound, Refused
 from vault.services.playback.links import LinkRequest
+from vault.tlog.receipt_file import verify_receipt
 
 #: Sample values that mark each channel: no byte of one is a byte of the other.
 CALLER_MARK, CALLEE_MARK = 0x1111, 0x2222
@@ -201,3 +204,69 @@ def test_a_channel_is_taken_out_of_blocks_of_any_length(size: int):
     with wave.open(io.BytesIO(mono)) as file:
         assert set(array("h", file.readframes(file.getnframes()))) == {CALLEE_MARK}
         assert (file.getnchannels(), file.getnframes()) == (1, 400)
+
+
+async def test_concurrent_downloads_are_counted_and_none_is_refused_for_another(either: House):
+    """Three at once are the three that are allowed; of five more none is."""
+    await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
+    view = await ask(either, asks("access"))
+    await decide(either, view.request.id, "provided")
+    await carried_out(either, view.request.id)
+    first = [package(either, view.request.id) for _ in range(MAX_DOWNLOADS)]
+    assert all(isinstance(one, zipfile.ZipFile) for one in await asyncio.gather(*first))
+    more = [package(either, view.request.id) for _ in range(5)]
+    results = await asyncio.gather(*more, return_exceptions=True)
+    assert [type(one) for one in results] == [Refused] * 5
+
+
+async def test_a_package_has_evidence_and_the_receipts_of_earlier_requests(house: House):
+    """What was announced to the person and answered by them, without the other party's; and earlier answers."""
+    first = await ask(house, asks("restriction", reference="ticket 0"))
+    await decide(house, first.request.id, "no_match", reason="Nothing has this number yet.")
+    await carried_out(house, first.request.id)
+    recording_id = await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)
+    await tell(house, "accepted", call="call-1", party="caller")
+    await tell(house, "accepted", call="call-1", party="callee")
+    view = await ask(house, asks("access", reference="ticket 1"))
+    await decide(house, view.request.id, "provided")
+    assert await carried_out(house, view.request.id) is RequestState.FULFILLED
+    files = await package(house, view.request.id)
+    entries = json.loads(files.read(f"recordings/{recording_id}/evidence.json"))
+    read = await house.vault.consent.read_evidence(house.account.id, recording_id, actor=ACTOR)
+    assert [one["digest"] for one in entries] == [one.digest for one in (read.sealed, *read.chain)]
+    assert {event["party"] for one in entries for event in one.get("consent", [])} == {"caller"}
+    assert OTHER[1:] not in json.dumps(entries)
+    verify_receipt(files.read(f"receipts/{first.request.id}.json"), verifier=SIGNER.verifier)
+    assert json.loads(files.read("request.json"))["left_out"] == []
+
+
+async def test_what_cannot_be_decoded_is_listed_and_the_rest_is_given(either: House):
+    """One damaged recording does not keep a person from the others, and the package is made once."""
+    good = await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
+    bad = await stereo_call(either, "call-2", caller=PERSON, callee=OTHER)
+    described = either.vault.jobs.execute_requests.make_package.audio.describer
+    view = await ask(either, asks("access"))
+    await decide(either, view.request.id, "provided")
+    described.undecodable = 1
+    assert await carried_out(either, view.request.id) is RequestState.PARTLY_FULFILLED
+    files = await package(either, view.request.id)
+    left_out = json.loads(files.read("request.json"))["left_out"]
+    assert len(left_out) == 1
+    assert left_out[0]["reason"] == "not_readable"
+    (given,) = {good, bad} - {left_out[0]["recording"]}
+    assert f"recordings/{given}/audio.wav" in files.namelist()
+    assert left_out[0]["recording"] in files.read("index.html").decode()
+    assert len([key for key in either.objects.objects if key.startswith("packages/")]) == 1
+
+
+async def test_a_describer_that_ends_is_tried_five_times(house: House):
+    """Its cause may pass; then it is listed like what cannot be decoded."""
+    await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)
+    view = await ask(house, asks("access"))
+    await decide(house, view.request.id, "provided")
+    house.describer.crashes = 4
+    assert await carried_out(house, view.request.id) is RequestState.FULFILLED
+    second = await ask(house, asks("access", reference="ticket 2"))
+    await decide(house, second.request.id, "provided")
+    house.describer.crashes = 5
+    assert await carried_out(house, second.request.id) is RequestState.DENIED

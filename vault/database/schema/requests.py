@@ -30,6 +30,9 @@ person_requests = Table(
     Column("receipt_key_version", Integer),
     Column("receipt_event", String),
     Column("receipt_log_size", BigInteger),
+    # When a decision is tried again that could only wait; NULL: now. Each try without progress counts.
+    Column("next_try_at", Moment),
+    Column("tries", Integer),
     Index("ix_person_requests_account", "account_id", "created_at", "id"),
     Index("ix_person_requests_reference", "account_id", "reference_term"),
     Index("ix_person_requests_open", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),

@@ -80,6 +80,10 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
         **_log(),
         Work.RECONCILE: "SELECT min(reconcile_not_before) FROM connections",
         Work.PAUSE_RECORDINGS: "SELECT min(not_before) FROM pauses",
+        Work.REQUESTS: (
+            "SELECT min(coalesce(next_try_at, 0)) FROM person_requests"  # noqa: S608 - our own state
+            f" WHERE closed_at IS NULL AND state = '{RequestState.EXECUTING}'"
+        ),
         END_SESSIONS: "SELECT min(ends_at) FROM unsettled_sessions",
         _NOW: f"SELECT {POSTGRESQL_NOW if on_postgresql else ':now'}",
     }
@@ -129,9 +133,6 @@ def _marks() -> dict[str, str]:
         Work.ACCOUNT_OBJECTS: "SELECT 1 FROM accounts WHERE revision <> written_revision",
         Work.REWRAP: "SELECT 1 FROM key_rotations WHERE destroyed_at IS NULL",
         Work.REWRITE_STORE: f"SELECT 1 FROM vault_metadata WHERE name = '{REWRITE_MARK}'",  # noqa: S608 - see above
-        Work.REQUESTS: (
-            f"SELECT 1 FROM person_requests WHERE closed_at IS NULL AND state = '{RequestState.EXECUTING}'"  # noqa: S608 - see above
-        ),
         Work.SEQUENCE: "SELECT 1 FROM event_outbox",
     }
     marks: dict[str, str] = {str(work): f"SELECT 0 WHERE EXISTS ({query})" for work, query in found.items()}

@@ -46,14 +46,15 @@ class PackageRows:
         c = person_packages.c
         return self._first((c.request_id == request_id) & (c.account_id == account_id))
 
-    def count_download(self, package: Package) -> bool:
-        """Count a download; False if another one was counted meanwhile, or the package is gone."""
+    def count_download(self, package: Package, *, most: int) -> bool:
+        """Count a download; False after ``most`` of them, or if the package is gone.
+
+        Concurrent downloads wait for each other here, and each is counted: none is refused because of another one.
+        """
         c = person_packages.c
-        mine = (c.request_id == package.request_id) & (c.downloads == package.downloads)
-        return (
-            self._db.execute(update(person_packages).where(mine).values(downloads=c.downloads + 1)).rowcount
-            == 1
-        )
+        mine = (c.request_id == package.request_id) & (c.location == package.location) & (c.downloads < most)
+        counted = update(person_packages).where(mine).values(downloads=c.downloads + 1)
+        return self._db.execute(counted).rowcount == 1
 
     def expired(self, now: datetime, *, limit: int) -> Sequence[Package]:
         """Return packages that have expired."""

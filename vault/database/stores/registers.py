@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Row, and_, or_, select, update
+from sqlalchemy import Row, and_, func, or_, select, update
 
 from vault.database.schema.registers import register_entries
 from vault.database.sql.dialect import insert_new
@@ -51,6 +51,13 @@ class RegisterRows:
         """Return an entry of any account: the id of a record of processing opens its privacy page."""
         row = self._db.execute(select(*_COLUMNS).where(register_entries.c.id == entry_id)).first()
         return None if row is None else _entry(row)
+
+    def count(self, account_id: str, register: Register) -> int:
+        """Return the number of entries of a register."""
+        r = register_entries.c
+        query = select(func.count()).select_from(register_entries)
+        query = query.where(r.account_id == account_id, r.register == register)
+        return int(self._db.execute(query).scalar_one())
 
     def page(
         self, account_id: str, register: Register, *, before: tuple[datetime, str] | None, limit: int

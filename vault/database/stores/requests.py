@@ -1,30 +1,20 @@
-"""Requests of people as rows, and the search for what the account holds of a person."""
+"""Requests of people as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Row, delete, func, or_, select, update
 
-from vault.database.schema.calls import call_facts
-from vault.database.schema.consent import consent_events
-from vault.database.schema.core import links, recordings
 from vault.database.schema.requests import person_request_terms, person_requests, person_restrictions
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.call_facts import refs_of_terms
 from vault.database.stores.current_key_check import refuse_retired
-from vault.database.stores.recordings import matching_recordings
-from vault.domain.recordings.recording import GONE, State
-from vault.domain.requests.request import Period, Request, RequestState
+from vault.domain.requests.request import Request, RequestState
 from vault.errors import Busy
 
-#: Recordings and calls that one search returns; a search that finds more is refused.
-MAX_FOUND = 10_000
-#: Calls named in one statement.
-_BATCH_SIZE = 500
 _PLAIN = (
     "id", "account_id", "kind", "regime", "state", "received_at", "created_at", "due_at", "closed_at", "repeat_of",
     "revision",
@@ -40,6 +30,8 @@ class RequestRow:
     #: None once it is forgotten.
     sealed_personal: bytes | None
     key_version: int | None
+    #: Tries of its decision since the last progress.
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,24 +45,7 @@ class SealedReceipt:
     log_size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundRecording:
-    """A recording of a person, in any state but erased."""
-
-    id: str
-    call_ref: str
-    state: State
-    restricted: bool
-    #: The start of its call, or its receipt where that is not known.
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundCall:
-    """A call of a person that has facts but no recording."""
-
-    call_ref: str
-    at: datetime
+_EXECUTING = person_requests.c.closed_at.is_(None) & (person_requests.c.state == str(RequestState.EXECUTING))
 
 
 class RequestRows:
@@ -156,11 +131,25 @@ class RequestRows:
         rows = self._db.execute(query.order_by(p.created_at.desc(), p.id.desc()).limit(limit))
         return [_row(row) for row in rows]
 
-    def executing(self, *, limit: int) -> Sequence[RequestRow]:
-        """Return requests whose decision is being carried out, of all accounts, the most urgent first."""
+    def executing(self, now: datetime, *, limit: int) -> Sequence[RequestRow]:
+        """Return requests whose decision is to be tried now, of all accounts, those that waited longest first."""
         p = person_requests.c
-        query = select(person_requests).where(p.closed_at.is_(None), p.state == str(RequestState.EXECUTING))
-        return [_row(row) for row in self._db.execute(query.order_by(p.due_at, p.id).limit(limit))]
+        due = or_(p.next_try_at.is_(None), p.next_try_at <= now)
+        query = select(person_requests).where(_EXECUTING, due)
+        rows = self._db.execute(
+            query.order_by(p.next_try_at.asc().nulls_first(), p.due_at, p.id).limit(limit)
+        )
+        return [_row(row) for row in rows]
+
+    def next_try(self) -> datetime | None:
+        """Return when the next of the requests is tried that can only wait."""
+        query = select(func.min(person_requests.c.next_try_at, type_=person_requests.c.next_try_at.type))
+        return self._db.execute(query.where(_EXECUTING)).scalar()
+
+    def try_again(self, request_id: str, at: datetime | None, *, tries: int) -> None:
+        """Note when a decision is tried again, None for at once, and how often it was tried without progress."""
+        mine = person_requests.c.id == request_id
+        self._db.execute(update(person_requests).where(mine).values(next_try_at=at, tries=tries))
 
     def overdue(self, now: datetime) -> int:
         """Return the number of open requests whose deadline has passed, of all accounts."""
@@ -191,6 +180,14 @@ class RequestRows:
         message, key_version, event_id, log_size = row
         return SealedReceipt(message=message, key_version=key_version, event_id=event_id, log_size=log_size)
 
+    def with_receipt(self, account_id: str, terms: Collection[bytes], *, limit: int) -> Sequence[str]:
+        """Return the ids of closed requests for one of these identities that have a receipt, the newest first."""
+        p, t = person_requests.c, person_request_terms.c
+        named = select(t.request_id).where(t.account_id == account_id, t.term.in_(terms))
+        query = select(p.id).where(p.account_id == account_id, p.id.in_(named), p.sealed_receipt.is_not(None))
+        rows = self._db.execute(query.order_by(p.created_at.desc(), p.id.desc()).limit(limit))
+        return list(rows.scalars())
+
     def forget(self, now: datetime, *, limit: int) -> int:
         """Delete what is sealed in requests whose own retention has ended, and their terms; return how many."""
         p = person_requests.c
@@ -218,67 +215,6 @@ class RequestRows:
         mine = person_restrictions.c.recording_id == recording_id
         self._db.execute(delete(person_restrictions).where(mine))
 
-    def find_recordings(
-        self, account_id: str, terms: Sequence[bytes], period: Period
-    ) -> Sequence[FoundRecording]:
-        """Return up to MAX_FOUND + 1 recordings in every state but erased that have one of these terms."""
-        r = recordings.c
-        at = func.coalesce(r.call_started_at, r.received_at, type_=r.received_at.type)
-        query = select(r.id, r.call_ref, r.state, r.restricted, at.label("at")).where(
-            r.id.in_(matching_recordings(account_id, terms)),
-            r.state.not_in([str(state) for state in GONE]),
-            *_within(at, period),
-        )
-        rows = self._db.execute(query.order_by(at, r.id).limit(MAX_FOUND + 1))
-        return [
-            FoundRecording(
-                id=row.id, call_ref=row.call_ref, state=State(row.state), restricted=row.restricted, at=row.at
-            )
-            for row in rows
-        ]
-
-    def find_calls(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[FoundCall]:
-        """Return up to MAX_FOUND + 1 calls with one of these terms and without a recording that is not erased."""
-        f, r = call_facts.c, recordings.c
-        at = func.min(func.coalesce(f.started_at, f.at), type_=f.at.type)
-        kept = (
-            select(r.id)
-            .where(
-                r.account_id == f.account_id,
-                r.call_ref == f.call_ref,
-                r.state.not_in([str(state) for state in GONE]),
-            )
-            .exists()
-        )
-        query = select(f.call_ref, at.label("at")).where(
-            f.account_id == account_id, f.call_ref.in_(refs_of_terms(account_id, terms)), ~kept
-        )
-        query = query.group_by(f.call_ref).having(*_within(at, period)).order_by(at, f.call_ref)
-        rows = self._db.execute(query.limit(MAX_FOUND + 1))
-        return [FoundCall(call_ref=row.call_ref, at=row.at) for row in rows]
-
-    def count_consents(self, account_id: str, call_refs: Sequence[str]) -> int:
-        """Return the number of consent events of these calls."""
-        c = consent_events.c
-        counted = 0
-        for start in range(0, len(call_refs), _BATCH_SIZE):
-            batch = call_refs[start : start + _BATCH_SIZE]
-            wanted: ColumnElement[bool] = (c.account_id == account_id) & c.call_ref.in_(batch)
-            counted += self._db.execute(
-                select(func.count()).select_from(consent_events).where(wanted)
-            ).scalar_one()
-        return counted
-
-    def count_links(self, account_id: str, listener_terms: Sequence[bytes]) -> int:
-        """Return the number of links of which the person was the listener."""
-        wanted = (links.c.account_id == account_id) & links.c.listener_term.in_(listener_terms)
-        return self._db.execute(select(func.count()).select_from(links).where(wanted)).scalar_one()
-
-
-def _within(at: ColumnElement[datetime], period: Period) -> list[ColumnElement[bool]]:
-    since = [] if period.since is None else [at >= period.since]
-    return since if period.until is None else [*since, at < period.until]
-
 
 def _values(request: Request) -> dict[str, Any]:
     return {name: getattr(request, name) for name in _PLAIN} | {"state": str(request.state)}
@@ -291,4 +227,5 @@ def _row(row: Row[Any]) -> RequestRow:
         request=request,
         sealed_personal=row.sealed_personal,
         key_version=row.key_version,
+        tries=row.tries or 0,
     )

@@ -10,6 +10,8 @@ _COUNTRY = re.compile("[A-Z]{2}")
 _PART = re.compile(r"object_store|root_key|database|connection/[A-Za-z0-9_.-]{1,64}")
 #: Longest chain of sub-processors.
 MAX_CHAIN = 16
+#: Recipients of an account, those that have ended included: the privacy page, which anybody can open, reads all.
+MAX_RECIPIENTS = 1000
 
 
 def check_profile(profile: ProcessingProfile) -> None:

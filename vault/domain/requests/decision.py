@@ -11,7 +11,7 @@ Effect = Literal["erase", "restrict", "provide", "note", "nothing"]
 Code = Literal[
     "erased", "restricted", "provided", "provided_whole", "noted", "pending_hold", "kept_legal_obligation",
     "kept_claims", "kept_expression", "kept_grounds", "third_party", "no_match", "not_yours", "not_verified",
-    "unfounded", "excessive", "no_right",
+    "unfounded", "excessive", "no_right", "not_provided",
 ]  # fmt: skip
 CODES: Final[tuple[Code, ...]] = get_args(Code)
 #: Codes that grant the request.
@@ -25,6 +25,7 @@ _GRANTS: Final[Mapping[Code, Effect]] = {
 #: Where the recording is kept nevertheless, it is restricted if the person asked for its erasure, so that only the
 #: duty uses it.
 _KEPT: Final[frozenset[Code]] = frozenset({"pending_hold", "kept_legal_obligation", "kept_claims"})
+# ``not_provided``: the worker could not put a recording into the package, which tells the reason.
 #: The channel of the person alone, or the whole recording: where the voices are on one channel, only a person can tell
 #: whether a copy harms the rights of the others (GDPR article 15(4)).
 _PROVIDED: Final[frozenset[Code]] = frozenset({"provided", "provided_whole"})

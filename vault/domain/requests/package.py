@@ -2,9 +2,9 @@
 
 import html
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from vault.domain.calls.call import Direction, Voice
 from vault.domain.consent.call_claims import CallClaims
@@ -21,6 +21,15 @@ PREFIX: Final = "packages/"
 CONSULTATIONS: Final = frozenset(
     {"playback.open", "download.grant", "waveform.read", "evidence.read", "key.exported"}
 )
+#: Why a recording is not in the package, or not completely: it is in quarantine or in flight, nobody can cut the
+#: person's voice out of it, it cannot be decoded or decrypted, or the object store has lost it.
+LeftOut = Literal["not_available", "no_channel_alone", "not_readable", "missing"]
+_WORDS: Final[Mapping[LeftOut, str]] = {
+    "not_available": "is not released, so it is not available to anybody",
+    "no_channel_alone": "has no channel with your voice alone",
+    "not_readable": "cannot be read, or not to its end",
+    "missing": "was lost",
+}
 _HEADER_BYTES: Final = 44
 _SAMPLE_BYTES: Final = 2
 
@@ -93,7 +102,9 @@ def _mono_header(head: bytes, channels: int) -> bytes:
     )  # fmt: skip
 
 
-def request_json(request: Request, recipients: Sequence[str], *, made_at: datetime) -> dict[str, Any]:
+def request_json(
+    request: Request, recipients: Sequence[str], left_out: Mapping[str, LeftOut], *, made_at: datetime
+) -> dict[str, Any]:
     """Return what the package says of the request: article 15(1), as far as the vault knows it."""
     return {
         "request": request.id,
@@ -103,16 +114,39 @@ def request_json(request: Request, recipients: Sequence[str], *, made_at: dateti
         "made_at": write_rfc3339(made_at),
         "recipients": list(recipients),
         "source": "telephony platforms of the account, which are among the recipients",
+        "left_out": [{"recording": name, "reason": reason} for name, reason in left_out.items()],
     }
 
 
-def index_html(request: Request, files: Sequence[str], *, made_at: datetime) -> str:
-    """Return a page for people, without scripts, that names every file."""
+def evidence_json(content: Mapping[str, Any], digest: str, side: Voice | None) -> dict[str, Any]:
+    """Return an entry of a recording's evidence for the person on this side of the call; None: for all of it.
+
+    ``content`` is the entry as it was sealed. Left out are the numbers of the parties, keys of the account, and words
+    that somebody typed: they may be about the other party.
+    """
+    events = [*content.get("consent", []), *([content["event"]] if "event" in content else [])]
+    told = [
+        {name: value for name, value in event.items() if name != "told_by"}
+        for event in events
+        if side is None or event.get("party") == side
+    ]
+    shown = {name: content[name] for name in ("kind", "at", "decision") if name in content}
+    return {**shown, "digest": digest, "consent": told}
+
+
+def index_html(
+    request: Request, files: Sequence[str], left_out: Mapping[str, LeftOut], *, made_at: datetime
+) -> str:
+    """Return a page for people, without scripts, that names every file, and what is not in it."""
     rows = "".join(f'<li><a href="{html.escape(name)}">{html.escape(name)}</a></li>' for name in files)
+    missing = "".join(f"<li>{html.escape(name)} {_WORDS[why]}.</li>" for name, why in left_out.items())
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Your data</title>'
         f"<h1>Your data</h1><p>Answer to your request of {request.received_at:%Y-%m-%d}, made {made_at:%Y-%m-%d}.</p>"
-        "<p>Recordings contain your own voice; other voices may be heard faintly. <code>consultations.json</code> says "
-        "when a recording was accessed. <code>SHA256SUMS</code> has the hash of every file.</p>"
-        f"<ul>{rows}</ul></html>\n"
+        "<p>Recordings contain your own voice; other voices may be heard faintly. <code>evidence.json</code> says what "
+        "was announced to you and what you answered, <code>consultations.json</code> when a recording was accessed, "
+        "<code>receipts</code> how earlier requests were answered. <code>SHA256SUMS</code> has the hash of every "
+        f"file.</p><ul>{rows}</ul>"
+        + (f"<h2>Not in this package</h2><ul>{missing}</ul>" if missing else "")
+        + "</html>\n"
     )

@@ -13,7 +13,7 @@ from vault.domain.ids import new_id
 from vault.domain.registers.entries import ENTRY_TYPES, Entry, Register, SealedEntry, T
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.register_json import decode_entry, encode_entry
-from vault.errors import Busy, NotFound, Refused
+from vault.errors import Busy, Invalid, NotFound, Refused
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import open_message, seal
 from vault.services.shared.retry_on_rotation import retry_if_rotated
@@ -41,9 +41,14 @@ class SealedEntries(Generic[T]):
     database: Database
     ring: KeyRing
     register: Register
+    #: The most entries of an account; None: no limit.
+    most: int | None = None
 
     async def add(self, account_id: str, change: Change[T], *, actor: str) -> Entry[T]:
-        """Add an entry. Raises Refused if the account has its only record of processing already."""
+        """Add an entry.
+
+        Raises Refused if the account has its only record of processing already, Invalid if the register is full.
+        """
         added = await self._write(account_id, change, None, actor)
         if added is None:
             raise _changed()
@@ -124,7 +129,9 @@ class SealedEntries(Generic[T]):
             sealed = seal(key.key, context, data)
 
             def put(tx: Transaction) -> SealedEntry | None:
-                tx.lock_account(account_id)
+                tx.lock_account(account_id, exclusive=before is None and self.most is not None)
+                if before is None:
+                    self._check_room(tx, account_id)
                 now = tx.now()
                 row = SealedEntry(
                     id=entry_id,
@@ -150,6 +157,14 @@ class SealedEntries(Generic[T]):
 
         written = await retry_if_rotated(self.ring, account_id, write)
         return None if written is None else _entry(written, change.content)
+
+    def _check_room(self, tx: Transaction, account_id: str) -> None:
+        if self.most is not None and tx.registers.count(account_id, self.register) >= self.most:
+            text = (
+                f"This register has {self.most} entries, the maximum, those that have ended included. Enter several "
+                "recipients of one kind as one."
+            )
+            raise Invalid(text, field="name")
 
 
 def _entry(row: SealedEntry, content: T) -> Entry[T]:

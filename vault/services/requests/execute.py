@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.signals import Work
-from vault.database.stores.requests import FoundRecording, RequestRow
+from vault.database.stores.person_search import FoundRecording
+from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE
 from vault.domain.requests.decision import effect_of
@@ -32,8 +33,11 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _BATCH_SIZE: Final = 20
-#: Seconds until a request is looked at again that waits for an object, a provider or the log.
-_POLL_INTERVAL: Final = timedelta(seconds=1)
+#: Until a request is tried again that waits for an object, a provider or the log: at first, and at most. It doubles
+#: with each try without progress.
+_FIRST_WAIT, _MAX_WAIT = timedelta(seconds=1), timedelta(minutes=5)
+#: Tries after which the wait has reached its maximum.
+_MAX_DOUBLINGS: Final = 9
 #: Requests whose content is deleted per step.
 _FORGET_BATCH_SIZE: Final = 500
 #: The verdict where a guard forbids an erasure, by the guard's reason.
@@ -59,19 +63,21 @@ class ExecuteRequests:
     objects: ObjectStore
 
     async def any_due(self) -> bool:
-        """Return whether a decision is to be carried out. While one is, it is polled: its rest may only wait."""
+        """Return whether a decision is to be tried now. If all can only wait, the first is polled when it is due."""
 
         def read(tx: Transaction) -> bool:
-            due = bool(tx.requests.executing(limit=1))
-            if due:
-                tx.wake(Work.REQUESTS, after=_POLL_INTERVAL)
-            return due
+            now = tx.now()
+            if tx.requests.executing(now, limit=1):
+                return True
+            if (following := tx.requests.next_try()) is not None:
+                tx.wake(Work.REQUESTS, after=following - now)
+            return False
 
         return await self.database.read(read)
 
     async def __call__(self) -> bool:
         """Work on some requests; False if all of them can only wait."""
-        rows = await self.database.read(lambda tx: tx.requests.executing(limit=_BATCH_SIZE))
+        rows = await self.database.read(lambda tx: tx.requests.executing(tx.now(), limit=_BATCH_SIZE))
         worked = [await self._try(row) for row in rows]
         return any(worked)
 
@@ -82,22 +88,37 @@ class ExecuteRequests:
 
     async def _try(self, row: RequestRow) -> bool:
         """Work on one request; what is unavailable for it does not stop the others."""
+        tries = row.tries + 1
+        wait = min(_FIRST_WAIT * 2 ** min(row.tries, _MAX_DOUBLINGS), _MAX_WAIT)
         try:
-            return await self._work_on(await self.sealed.open(row))
+            # Noted before: a request whose try ends the process is not the first one again.
+            await self._try_again(row, wait, tries=tries)
+            progress = await self._work_on(await self.sealed.open(row), tries=tries)
+            if progress:
+                await self._try_again(row, None, tries=0)
         except VaultError as error:
             _LOG.warning("request.put_off", account_id=row.request.account_id, reason=type(error).__name__)
             return False
+        return progress
 
-    async def _work_on(self, request: Request) -> bool:
+    async def _try_again(self, row: RequestRow, wait: timedelta | None, *, tries: int) -> None:
+        def note(tx: Transaction) -> None:
+            tx.requests.try_again(row.request.id, None if wait is None else tx.now() + wait, tries=tries)
+            tx.wake(Work.REQUESTS, after=wait)
+
+        await self.database.write(note)
+
+    async def _work_on(self, request: Request, *, tries: int) -> bool:
+        """Do the next part; return whether anything was done."""
         ruling = ruling_of(request)
-        found = await self.find(request.account_id, personal_of(request))
+        found = (await self.find(request.account_id, personal_of(request))).decided_by(ruling.verdicts)
         request = await self._note(request, found)
         if await self._erase(request, found) or await self._restrict(request, found):
             return True
         await self._add_statement(request, found)
         if request.kind == "objection" and effect_of(request.kind, ruling.default) != "nothing":
             await self._object(request)
-        await self.make_package(request)
+        request = await self.make_package(request, tries=tries)
         return await self.receipts.close_if_done(request)
 
     async def _note(self, request: Request, found: FoundPerson) -> Request:
@@ -154,7 +175,7 @@ class ExecuteRequests:
             return
         terms = await self.find.terms(request.account_id, personal_of(request))
         for package in await self.database.read(
-            lambda tx: tx.packages.of_person(request.account_id, terms.calls)
+            lambda tx: tx.packages.of_person(request.account_id, terms.own)
         ):
             await delete_package(self.database, self.objects, package, actor=ruling.by)
 

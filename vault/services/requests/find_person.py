@@ -1,11 +1,15 @@
-"""Search for what an account holds of a person, by numbers in any spelling and by names of agents."""
+"""Search for what an account holds of a person, by numbers in any spelling and by names of agents.
+
+A call that was reported with a national spelling can be found by several numbers. Where the spelling can mean the
+number of somebody else too, the call is shown as possible, apart, and no decision reaches it unless it names it.
+"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
-from vault.database.stores.requests import MAX_FOUND, FoundCall, FoundRecording
+from vault.database.stores.person_search import MAX_FOUND, FoundCall, FoundRecording
 from vault.database.transaction import Transaction
 from vault.domain.requests.found import FoundSummary, by_year, gaps_between
 from vault.domain.requests.request import Identity, Period, PersonalData
@@ -14,14 +18,21 @@ from vault.ports.numbers import Numbers
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_rows import home_regions
 from vault.services.shared.encrypted_fields import search_term
+from vault.thread_pools import Threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonTerms:
     """The keyed hashes that find a person."""
 
-    #: Of calls and recordings.
+    #: Of calls and recordings, in every spelling.
     calls: tuple[bytes, ...]
+    #: Those that are this person's alone: numbers with their country, and names of agents.
+    own: frozenset[bytes]
+    #: Those of ``own`` that are names of agents.
+    agents: frozenset[bytes]
+    #: The other numbers that a spelling of the person's can mean.
+    others: frozenset[bytes]
     #: Of the numbers' objections.
     objections: tuple[bytes, ...]
     #: Of links.
@@ -35,7 +46,17 @@ class FoundPerson:
     recordings: Sequence[FoundRecording]
     #: Calls without a recording.
     calls: Sequence[FoundCall]
+    #: The same of calls whose spelling can mean the number of somebody else; a person has to decide on each.
+    possible_recordings: Sequence[FoundRecording]
+    possible_calls: Sequence[FoundCall]
+    #: Of what is the person's, without what is possible.
     summary: FoundSummary
+
+    def decided_by(self, verdicts: Mapping[str, object]) -> "FoundPerson":
+        """Return it with those of the possible ones that a decision names by id or ``call_ref``."""
+        recordings = [one for one in self.possible_recordings if one.id in verdicts]
+        calls = [one for one in self.possible_calls if one.call_ref in verdicts]
+        return replace(self, recordings=(*self.recordings, *recordings), calls=(*self.calls, *calls))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +66,7 @@ class FindPerson:
     database: Database
     admission: Admission
     numbers: Numbers
+    threads: Threads
 
     async def normalize(self, account_id: str, identities: Sequence[Identity]) -> tuple[Identity, ...]:
         """Return the identities with their numbers in E.164.
@@ -78,39 +100,67 @@ class FindPerson:
         spellings = {spelled for number in personal.numbers for spelled in self.numbers.spellings(number)}
         written = {one.value.strip() for one in personal.identities if one.type == "number"}
         numbers = sorted({*personal.numbers, *spellings, *written})
-        calls = [search_term(key, "number", number) for number in numbers]
-        calls += [search_term(key, "agent", agent) for agent in personal.agents]
+        # With 00 it names its country as with a plus.
+        complete = [*personal.numbers, *(f"00{number[1:]}" for number in personal.numbers)]
+        home = await self.database.read(lambda tx: home_regions(tx, account_id))
+        others = await self.threads.run(self._others, key, personal.numbers, home)
+        agents = frozenset(search_term(key, "agent", agent) for agent in personal.agents)
         return PersonTerms(
-            calls=tuple(calls),
+            calls=(*(search_term(key, "number", number) for number in numbers), *sorted(agents)),
+            own=agents.union(search_term(key, "number", number) for number in complete),
+            agents=agents,
+            others=others,
             objections=tuple(search_term(key, "number", number) for number in personal.numbers),
             listeners=tuple(search_term(key, "listener", agent) for agent in personal.agents),
         )
+
+    def _others(self, key: bytes, numbers: Sequence[str], home: Sequence[str]) -> frozenset[bytes]:
+        # The plan that a spelling was read by is not on record: a party's place, or the account's at that time.
+        found = {other for number in numbers for other in self.numbers.confusable(number, home)}
+        return frozenset(search_term(key, "number", other) for other in found - {*numbers})
 
     async def __call__(self, account_id: str, personal: PersonalData) -> FoundPerson:
         """Return what is found. Raises TooLarge for more than MAX_FOUND recordings or calls, Unavailable."""
         terms = await self.terms(account_id, personal)
         period = personal.period or Period()
         found = await self.database.read(lambda tx: _find(tx, account_id, terms, period))
-        if max(len(found.recordings), len(found.calls)) > MAX_FOUND:
+        recordings = len(found.recordings) + len(found.possible_recordings)
+        if max(recordings, len(found.calls) + len(found.possible_calls)) > MAX_FOUND:
             raise TooLarge(f"The search finds more than {MAX_FOUND} recordings: give a shorter period.")
         return found
 
 
 def _find(tx: Transaction, account_id: str, terms: PersonTerms, period: Period) -> FoundPerson:
-    recordings = tx.requests.find_recordings(account_id, terms.calls, period)
-    calls = tx.requests.find_calls(account_id, terms.calls, period)
-    refs = sorted({*(found.call_ref for found in recordings), *(found.call_ref for found in calls)})
-    moments = [*(found.at for found in recordings), *(found.at for found in calls)]
+    recordings = tx.person_search.recordings(account_id, terms.calls, period)
+    calls = tx.person_search.calls(account_id, terms.calls, period)
+    refs = {*(found.call_ref for found in recordings), *(found.call_ref for found in calls)}
+    known = tx.person_search.terms_of_calls(account_id, refs)
+    certain = sorted(ref for ref in refs if _is_certain(known.get(ref, frozenset()), terms))
+    mine = frozenset(certain)
+    own_recordings = [found for found in recordings if found.call_ref in mine]
+    own_calls = [found for found in calls if found.call_ref in mine]
+    moments = [*(found.at for found in own_recordings), *(found.at for found in own_calls)]
     return FoundPerson(
-        recordings=recordings,
-        calls=calls,
+        recordings=own_recordings,
+        calls=own_calls,
+        possible_recordings=[found for found in recordings if found.call_ref not in mine],
+        possible_calls=[found for found in calls if found.call_ref not in mine],
         summary=FoundSummary(
             by_year=by_year(moments),
-            by_state=dict(sorted(Counter(str(found.state) for found in recordings).items())),
-            calls_without_recording=len(calls),
-            consent_events=tx.requests.count_consents(account_id, refs),
+            by_state=dict(sorted(Counter(str(found.state) for found in own_recordings).items())),
+            calls_without_recording=len(own_calls),
+            consent_events=tx.person_search.count_consents(account_id, certain),
             objections=len(tx.objections.of_terms(account_id, terms.objections)),
-            links=tx.requests.count_links(account_id, terms.listeners),
+            links=tx.person_search.count_links(account_id, terms.listeners),
             gaps=gaps_between(moments),
         ),
     )
+
+
+def _is_certain(known: frozenset[bytes], terms: PersonTerms) -> bool:
+    """Return whether a call with these terms is the person's, however the spellings in it are read.
+
+    A spelling without its country has the terms of every number that it can mean. One that only an earlier release
+    indexed has none of them.
+    """
+    return bool(known & terms.agents) or (bool(known & terms.own) and not known & terms.others)

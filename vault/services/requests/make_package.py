@@ -3,63 +3,46 @@
 It is sealed under a key of its own while it is made; nothing of it is written in clear.
 """
 
-import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.stores.packages import Package
 from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.recordings.media import content_type, extension
-from vault.domain.recordings.recording import SealedObject
+from vault.domain.recordings.recording import GONE, SealedObject, State
 from vault.domain.requests.decision import effect_of
-from vault.domain.requests.package import (
-    CONSULTATIONS,
-    LIFE,
-    PREFIX,
-    ChannelOf,
-    index_html,
-    request_json,
-)
-from vault.domain.requests.request import Request
+from vault.domain.requests.package import LIFE, PREFIX, LeftOut, index_html, request_json
+from vault.domain.requests.request import Request, Verdict
 from vault.domain.requests.vcon import ExportedAudio, write_vcon
 from vault.domain.stored import encryption_context as bound
-from vault.ports.audio import Describer
+from vault.errors import DescriberCrashed, NotFound, Tampered, Undecodable, VaultError
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
-from vault.rfc3339 import write_rfc3339
 from vault.sealing.keys import KEY_BYTES, package_key
 from vault.sealing.wrapping import wrap
 from vault.services.ingest.seal_stream import seal_stream
-from vault.services.requests.sealed_requests import append_event, personal_of, ruling_of
+from vault.services.requests.find_person import FindPerson
+from vault.services.requests.package_audio import PackageAudio
+from vault.services.requests.package_contents import PackageContents
+from vault.services.requests.sealed_requests import append_event, personal_of, ruling_of, sealed_row
 from vault.services.requests.speakers import FindSpeaker, Spoken
 from vault.services.requests.zip_stream import ZipStream
-from vault.services.shared.encrypted_reader import SealedAudio
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 
-#: Events of a recording per read.
-_EVENTS = 500
-
-
-@dataclass(slots=True)
-class _Samples:
-    """The RenditionSink of one channel: what it takes is read as blocks, a few at a time."""
-
-    channel: ChannelOf
-    queue: "asyncio.Queue[bytes | None]" = field(default_factory=lambda: asyncio.Queue(maxsize=2))
-
-    def write(self, block: bytes) -> Coroutine[Any, Any, None]:
-        """Take the next bytes of the rendition."""
-        return self.queue.put(self.channel.take(block))
+#: Tries after which what cannot be read is left out: its cause is not passing any more.
+_TRIES: Final = 5
+#: States of recordings of which there is no audio that could be provided.
+_WITHOUT_AUDIO: Final = frozenset({State.REFUSED, State.FAILED, *GONE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,29 +52,32 @@ class MakePackage:
     database: Database
     ring: KeyRing
     objects: ObjectStore
-    describer: Describer
     threads: Threads
     speaker: FindSpeaker
+    find: FindPerson
+    audio: PackageAudio
+    contents: PackageContents
     signer: Signer
 
-    async def __call__(self, request: Request) -> bool:
-        """Make the package of a request if it needs one and has none; return whether it was made.
+    async def __call__(self, request: Request, *, tries: int) -> Request:
+        """Make the package of a request if it needs one and has none; return the request as it is then.
 
-        Raises Unavailable, Undecodable and DescriberCrashed if a channel cannot be decoded, TooLarge.
+        A recording that cannot be put in it is listed with the reason, and has the verdict ``not_provided``: at once if
+        it cannot be decoded; if it is damaged or missing, or the describer ends at it, at the fifth of the ``tries``.
+        Raises Unavailable, DescriberCrashed, Tampered and NotFound before that, TooLarge.
         """
-        account_id = request.account_id
-        ruling = ruling_of(request)
-        wanted = [
-            name
+        account_id, ruling = request.account_id, ruling_of(request)
+        is_wanted = any(
+            effect_of(request.kind, ruling.verdict_on(name)) == "provide"
             for name in (*ruling.recordings, *ruling.calls)
-            if effect_of(request.kind, ruling.verdict_on(name)) == "provide"
-        ]
+        )
         known = await self.database.read(lambda tx: tx.packages.get(account_id, request.id))
-        if not wanted or known is not None:
-            return False
+        if not is_wanted or known is not None:
+            return request
         at = await self.database.read(lambda tx: tx.now())
         key = package_key(request.id, secrets.token_bytes(KEY_BYTES))
-        async with aclosing(self._blocks(request, at)) as blocks:
+        making = _Making(request=request, at=at, is_last_try=tries >= _TRIES)
+        async with aclosing(self._blocks(making)) as blocks:
             sealed = await seal_stream(
                 blocks,
                 key=key,
@@ -100,15 +86,23 @@ class MakePackage:
                 location=f"{PREFIX}{account_id}/{request.id}/{new_id('att')}",
                 threads=self.threads,
             )
+        changed = _with_left_out(request, making.left_out)
         await retry_if_rotated(
             self.ring,
             account_id,
-            lambda current: self._write(current, request, key.secret, sealed.sealed, at=at),
+            lambda current: self._write(current, request, changed, key.secret, sealed.sealed, at=at),
         )
-        return True
+        return changed
 
     async def _write(
-        self, current: AccountKey, request: Request, secret: bytes, sealed: SealedObject, *, at: datetime
+        self,
+        current: AccountKey,
+        request: Request,
+        changed: Request,
+        secret: bytes,
+        sealed: SealedObject,
+        *,
+        at: datetime,
     ) -> None:
         package = Package(
             request_id=request.id,
@@ -121,108 +115,117 @@ class MakePackage:
             made_at=at,
             expires_at=at + LIFE,
         )
+        row = None if changed == request else sealed_row(current, changed)
 
         def write(tx: Transaction) -> None:
             tx.lock_account(request.account_id)
+            if row is not None:
+                tx.requests.change(row)
             tx.packages.add(package)
             append_event(tx, request, "export.made", actor="worker", at=at)
 
         await self.database.write(write)
 
-    async def _blocks(self, request: Request, at: datetime) -> AsyncGenerator[bytes, None]:
+    async def _blocks(self, making: "_Making") -> AsyncGenerator[bytes, None]:
         """Yield the ZIP file."""
-        ruling, personal = ruling_of(request), personal_of(request)
-        archive, names = ZipStream(at), list[str]()
+        request, archive = making.request, making.archive
+        ruling, account_id = ruling_of(request), request.account_id
         consultations: list[dict[str, object]] = []
         for recording_id in ruling.recordings:
             verdict = ruling.verdict_on(recording_id)
             if effect_of(request.kind, verdict) != "provide":
                 continue
-            consultations += await self._consultations(request.account_id, recording_id)
-            spoken = await self.speaker(request.account_id, recording_id, personal)
-            is_whole = verdict.code == "provided_whole"
-            if spoken is None or (spoken.channel is None and not is_whole):
-                continue
-            suffix = extension(spoken.opened.recording.container) if is_whole else ".wav"
-            name = f"recordings/{recording_id}/audio{suffix}"
-            digest = hashlib.sha512()
-            async for block in archive.add(name, _hashed(self._audio(spoken, is_whole=is_whole), digest)):
-                yield block
-            vcon = _vcon(spoken, name, digest.digest(), is_whole=is_whole, at=at, host=self.signer.name)
-            names += [name, f"recordings/{recording_id}/recording.vcon.json"]
-            yield archive.add_text(names[-1], json.dumps(vcon, indent=2))
+            consultations += await self.contents.consultations(account_id, recording_id)
+            try:
+                is_whole = verdict.code == "provided_whole"
+                async for block in self._recording(making, recording_id, is_whole=is_whole):
+                    yield block
+            except (Undecodable, DescriberCrashed, Tampered, NotFound) as error:
+                making.leave_out(recording_id, error)
+        terms = await self.find.terms(account_id, personal_of(request))
+        async for request_id, receipt in self.contents.earlier_receipts(account_id, terms.own):
+            yield making.add_text(f"receipts/{request_id}.json", receipt)
         recipients = await self.database.read(
-            lambda tx: sorted({one.provider for one in tx.connections.of_account(request.account_id)})
+            lambda tx: sorted({one.provider for one in tx.connections.of_account(account_id)})
         )
-        texts = {
-            "consultations.json": json.dumps(consultations, indent=2),
-            "request.json": json.dumps(request_json(request, recipients, made_at=at), indent=2),
-            "index.html": index_html(request, [*names, "consultations.json", "request.json"], made_at=at),
-        }
-        for name, text in texts.items():
-            yield archive.add_text(name, text)
+        told = request_json(request, recipients, making.left_out, made_at=making.at)
+        yield making.add_text("consultations.json", json.dumps(consultations, indent=2))
+        yield making.add_text("request.json", json.dumps(told, indent=2))
+        page = index_html(request, making.names, making.left_out, made_at=making.at)
+        yield archive.add_text("index.html", page)
         yield archive.finish()
 
-    async def _audio(self, spoken: Spoken, *, is_whole: bool) -> AsyncIterator[bytes]:
-        """Yield the whole original, or the person's channel as a WAV file: the other one is in no byte of it."""
-        opened = spoken.opened
-        audio = opened.recording.audio
-        if audio is None:
+    async def _recording(
+        self, making: "_Making", recording_id: str, *, is_whole: bool
+    ) -> AsyncIterator[bytes]:
+        """Yield the files of one recording. What cannot be read may leave its audio incomplete."""
+        request, archive = making.request, making.archive
+        spoken = await self.speaker(request.account_id, recording_id, personal_of(request))
+        if spoken is None:
+            row = await self.database.read(lambda tx: tx.recordings.get(request.account_id, recording_id))
+            if row is not None and row.state not in _WITHOUT_AUDIO:
+                making.left_out[recording_id] = "not_available"
             return
-        source = SealedAudio(self.objects, opened.opener(audio, "audio"), audio)
-        if is_whole or spoken.channel is None:
-            async for block in source.blocks():
-                yield block
+        if spoken.channel is None and not is_whole:
+            making.left_out[recording_id] = "no_channel_alone"
             return
-        samples = _Samples(ChannelOf(spoken.channel))
-        job = asyncio.create_task(self._decode(source, samples, opened.recording.account_id))
-        try:
-            while (part := await samples.queue.get()) is not None:
-                yield part
-            await job
-        finally:
-            job.cancel()
-            await asyncio.gather(job, return_exceptions=True)
-
-    async def _decode(self, source: SealedAudio, samples: _Samples, account_id: str) -> None:
-        try:
-            await self.describer.describe(source, samples, account_id=account_id, always=True)
-        except Exception:
-            # Whatever it is: the reader of the samples waits for their end.
-            await samples.queue.put(None)
-            raise
-        await samples.queue.put(None)
-
-    async def _consultations(self, account_id: str, recording_id: str) -> list[dict[str, object]]:
-        """Return when a recording was consulted and how, without who listened: names are not opened for it."""
-        found: list[dict[str, object]] = []
-        purposes = await self.database.read(
-            lambda tx: {link.id: link.purpose for link in tx.links.of_recording(account_id, recording_id)}
-        )
-        start = 0
-        while True:
-            page = await self.database.read(
-                lambda tx, start=start: tx.events.page(  # type: ignore[misc]
-                    account_id, recording_id=recording_id, start=start, limit=_EVENTS
-                )
-            )
-            found += [
-                {
-                    "recording": recording_id,
-                    "at": write_rfc3339(one.event.at),
-                    "what": one.event.type,
-                    "purpose": purposes.get(one.event.link_id or ""),
-                }
-                for one in page
-                if one.event.type in CONSULTATIONS
-            ]
-            if len(page) < _EVENTS:
-                return found
-            start = page[-1].index + 1
+        recording, digest = spoken.opened.recording, hashlib.sha512()
+        folder = f"recordings/{recording_id}"
+        name = f"{folder}/audio{extension(recording.container) if is_whole else '.wav'}"
+        blocks = self.audio.blocks(spoken, is_whole=is_whole)
+        # Nothing is begun for a recording of which nothing can be read.
+        first = await anext(blocks, b"")
+        making.names.append(name)
+        async for block in archive.add(name, _hashed(first, blocks, digest)):
+            yield block
+        vcon = _vcon(spoken, name, digest.digest(), is_whole=is_whole, at=making.at, host=self.signer.name)
+        yield making.add_text(f"{folder}/recording.vcon.json", json.dumps(vcon, indent=2))
+        yield making.add_text(f"{folder}/evidence.json", await self.contents.evidence(spoken))
 
 
-async def _hashed(blocks: AsyncIterator[bytes], digest: "hashlib._Hash") -> AsyncIterator[bytes]:
-    """Yield the blocks, which the digest sees too."""
+@dataclass(slots=True, kw_only=True)
+class _Making:
+    """A package in the making."""
+
+    request: Request
+    at: datetime
+    is_last_try: bool
+    archive: ZipStream = field(init=False)
+    names: list[str] = field(default_factory=list)
+    #: Recordings that are not in it, or not completely, with the reason.
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.archive = ZipStream(self.at)
+
+    def add_text(self, name: str, text: str) -> bytes:
+        """Return the bytes of a small file, which the page names."""
+        self.names.append(name)
+        return self.archive.add_text(name, text)
+
+    def leave_out(self, recording_id: str, error: VaultError) -> None:
+        """Note why a recording is not in it; raise the error again while another try may succeed."""
+        if not (self.is_last_try or isinstance(error, Undecodable)):
+            raise error
+        self.left_out[recording_id] = "missing" if isinstance(error, NotFound) else "not_readable"
+
+
+def _with_left_out(request: Request, left_out: Mapping[str, LeftOut]) -> Request:
+    """Return the request with the verdict ``not_provided`` on what is left out."""
+    if not left_out:
+        return request
+    personal, ruling = personal_of(request), ruling_of(request)
+    verdicts = {**ruling.verdicts, **dict.fromkeys(left_out, Verdict(code="not_provided"))}
+    ruled = replace(personal, ruling=replace(ruling, verdicts=verdicts))
+    return replace(request, personal=ruled, revision=request.revision + 1)
+
+
+async def _hashed(
+    first: bytes, blocks: AsyncIterator[bytes], digest: "hashlib._Hash"
+) -> AsyncIterator[bytes]:
+    """Yield the blocks after the first one, and that; the digest sees all."""
+    digest.update(first)
+    yield first
     async for block in blocks:
         digest.update(block)
         yield block

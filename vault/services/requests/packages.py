@@ -46,7 +46,7 @@ class Packages:
             package = tx.packages.get(account_id, request_id)
             if package is None or package.expires_at <= tx.now():
                 raise NotFound("This request has no package: it is not made yet, was erased, or has expired.")
-            if package.downloads >= MAX_DOWNLOADS or not tx.packages.count_download(package):
+            if not tx.packages.count_download(package, most=MAX_DOWNLOADS):
                 text = f"The package was downloaded {MAX_DOWNLOADS} times, the maximum: enter a new request."
                 raise Refused(text, reasons=("downloaded",))
             tx.events.append(

@@ -8,19 +8,16 @@ from vault.database.interface import Database
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import EventType
-from vault.domain.ids import new_id
 from vault.domain.requests.deadline import Deadline, check_extension, check_received, deadline
 from vault.domain.requests.decision import check_certainty, check_ruling
 from vault.domain.requests.request import (
     OPEN,
     TRANSITIONS,
     Extension,
-    Kind,
     Pause,
     PauseReason,
     Period,
     PersonalData,
-    Regime,
     Request,
     RequestState,
     Ruling,
@@ -33,6 +30,7 @@ from vault.errors import Invalid, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
 from vault.services.requests.find_person import FindPerson, FoundPerson, PersonTerms
+from vault.services.requests.new_request import NewRequest, is_same, received
 from vault.services.requests.sealed_requests import (
     SealedRequests,
     append_event,
@@ -42,16 +40,6 @@ from vault.services.requests.sealed_requests import (
 from vault.services.requests.speakers import FindSpeaker
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRequest:
-    """What a client reports of a request."""
-
-    kind: Kind
-    regime: Regime
-    received_at: datetime
-    personal: PersonalData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +92,11 @@ class Requests:
             known = await self.database.read(lambda tx: tx.requests.of_reference(account_id, reference))
             if known is not None and known.request.state in OPEN:
                 opened = await self.sealed.open(known)
-                if not _is_same(opened, new):
+                if not is_same(opened, new):
                     text = f"The open request {opened.id} has this reference and other content."
                     raise Refused(text, reasons=("reference_in_use",))
                 return await self._view(opened), False
-            request = _received(account_id, new, now=now)
+            request = received(account_id, new, now=now)
             inserted = await self._insert(request, known, reference, terms, actor=actor)
             if inserted is not None:
                 return await self._view(inserted), True
@@ -117,7 +105,8 @@ class Requests:
         self, request: Request, known: RequestRow | None, reference: bytes, terms: PersonTerms, *, actor: str
     ) -> Request | None:
         """Insert the request; None if another one has taken its reference since ``known`` was read."""
-        account_id = request.account_id
+        # With a spelling that can mean several numbers, the request of somebody else would be taken for this person's.
+        account_id, own = request.account_id, sorted(terms.own)
 
         async def work(key: AccountKey) -> Request | None:
             def insert(tx: Transaction) -> Request | None:
@@ -125,10 +114,10 @@ class Requests:
                 newest = tx.requests.of_reference(account_id, reference)
                 if (newest and newest.request.id) != (known and known.request.id):
                     return None
-                earlier = tx.requests.earlier(account_id, request.kind, terms.calls)
+                earlier = tx.requests.earlier(account_id, request.kind, own)
                 inserted = replace(request, repeat_of=earlier)
                 row = sealed_row(key, inserted)
-                tx.requests.insert(row, reference_term=reference, terms=terms.calls, key_version=key.version)
+                tx.requests.insert(row, reference_term=reference, terms=own, key_version=key.version)
                 append_event(tx, inserted, "request.received", actor=actor, at=request.created_at)
                 return inserted
 
@@ -222,7 +211,7 @@ class Requests:
         request = await self._open_request(account_id, request_id)
         own = personal_of(request)
         personal = replace(own, period=wanted.period or own.period)
-        found = await self.find(account_id, personal)
+        found = (await self.find(account_id, personal)).decided_by(wanted.verdicts)
         ruling = Ruling(
             default=wanted.default,
             verdicts=wanted.verdicts,
@@ -270,31 +259,3 @@ class Requests:
         if request.personal is None or request.closed_at is not None:
             return Deadline(due_at=request.due_at)
         return deadline(request.regime, request.received_at, request.personal, now=self.clock())
-
-
-def _received(account_id: str, new: NewRequest, *, now: datetime) -> Request:
-    verified = new.personal.verification is not None
-    return Request(
-        id=new_id("req"),
-        account_id=account_id,
-        kind=new.kind,
-        regime=new.regime,
-        state=RequestState.REVIEW if verified else RequestState.AWAITING_IDENTITY,
-        received_at=new.received_at,
-        created_at=now,
-        due_at=deadline(new.regime, new.received_at, new.personal, now=now).due_at,
-        closed_at=None,
-        repeat_of=None,
-        revision=1,
-        personal=new.personal,
-    )
-
-
-def _is_same(known: Request, new: NewRequest) -> bool:
-    """Return whether a repeated POST reports the open request."""
-    personal = personal_of(known)
-    same = all(
-        getattr(personal, name) == getattr(new.personal, name)
-        for name in ("reference", "identities", "channel", "period", "wish")
-    )
-    return same and (known.kind, known.regime, known.received_at) == (new.kind, new.regime, new.received_at)

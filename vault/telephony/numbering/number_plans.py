@@ -16,7 +16,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from vault.errors import Invalid
-from vault.telephony.parsing.number_readings import best_reading, readings
+from vault.telephony.parsing.number_readings import best_reading, is_unlikely, readings
 from vault.telephony.parsing.phone_number import normalize
 
 _AREA_CODES = Path(__file__).with_name("area_codes.toml")
@@ -66,6 +66,10 @@ class NumberPlans:
         significant = phonenumbers.national_significant_number(phonenumbers.parse(number, None))
         return tuple(dict.fromkeys((number[1:], f"00{number[1:]}", national, digits, significant)))
 
+    def confusable(self, number: str, regions: Sequence[str] = ()) -> frozenset[str]:
+        """Return the other numbers that a spelling of an E.164 number can mean, in any country's numbering plan."""
+        return _confusable(number, tuple(regions)) - {number}
+
     def place(self, number: str | None) -> str | None:
         """Return a region such as ``FR`` or ``US-WA``; ``US`` for an area code without a state; None if unknown."""
         text, parsed = _read(number or "")
@@ -81,6 +85,21 @@ class NumberPlans:
         if region == "US" and phonenumbers.number_type(parsed) not in _GEOGRAPHIC:
             return None
         return region
+
+
+@cache
+def _every_region() -> tuple[str, ...]:
+    return tuple(sorted(phonenumbers.SUPPORTED_REGIONS))
+
+
+@lru_cache(maxsize=256)
+def _confusable(number: str, regions: tuple[str, ...]) -> frozenset[str]:
+    found: set[str] = set()
+    for spelled in NumberPlans(area_codes={}).spellings(number):
+        # With 00 it names its country, but for a country whose own prefix begins so.
+        others = readings(spelled, regions if spelled.startswith("00") else _every_region())
+        found |= {other for other in others if not is_unlikely(spelled, other, regions)}
+    return frozenset(found)
 
 
 _readings = lru_cache(maxsize=1024)(readings)

@@ -60,6 +60,17 @@ def _is_doubtful(text: str, number: PhoneNumber, regions: Sequence[str]) -> bool
     return len(digits) < _UNAMBIGUOUS or not phonenumbers.is_valid_number(number)
 
 
+def is_unlikely(text: str, number: str, regions: Sequence[str]) -> bool:
+    """Tell whether bare digits hardly ever mean this E.164 number, which is not one of these countries."""
+    digits = _BETWEEN.sub("", text)
+    if number != f"+{digits}":
+        return False
+    parsed = phonenumbers.parse(number, None)
+    if phonenumbers.region_code_for_number(parsed) in regions:
+        return False
+    return len(digits) < _UNAMBIGUOUS or not phonenumbers.is_valid_number(parsed)
+
+
 def subscriber(written: str) -> str:
     """Extract the number from an address: the user part of a SIP URI, without parameters."""
     text = clean(written)

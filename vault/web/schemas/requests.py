@@ -20,7 +20,8 @@ from vault.domain.requests.request import (
     Verification,
     VerificationMethod,
 )
-from vault.services.requests.requests import NewRequest, RequestView, RulingRequest
+from vault.services.requests.new_request import NewRequest
+from vault.services.requests.requests import RequestView, RulingRequest
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Ref, Text
 
 
@@ -162,6 +163,14 @@ class GapOut(BaseModel):
     until: Annotated[MomentOut, Field(serialization_alias="to")]
 
 
+class PossibleOut(BaseModel):
+    """What may be of somebody else, because a number was reported in a national spelling that can mean several."""
+
+    recordings: list[str]
+    #: `call_ref` of calls without a recording.
+    calls: list[str]
+
+
 class FoundOut(BaseModel):
     """What is found of the person, in numbers; ids are in `recordings` and `calls`."""
 
@@ -177,6 +186,9 @@ class FoundOut(BaseModel):
     #: Links of which an agent of this name is the listener.
     links: int
     gaps: list[GapOut]
+    #: Calls whose number was reported without its country, so that it can be somebody else's. They count in nothing
+    #: above, and a decision reaches only those that its `verdicts` name.
+    possible: PossibleOut
 
 
 class RequestOut(BaseModel):
@@ -250,4 +262,8 @@ def _found(view: RequestView) -> FoundOut | None:
         objections=summary.objections,
         links=summary.links,
         gaps=[GapOut(since=gap.since, until=gap.until) for gap in summary.gaps],
+        possible=PossibleOut(
+            recordings=[one.id for one in found.possible_recordings],
+            calls=[one.call_ref for one in found.possible_calls],
+        ),
     )

@@ -1,0 +1,58 @@
+"""Decided requests that wait: each is tried again later, and none keeps another one from its turn."""
+
+import pytest
+
+from tests.services.requests.people import ask, asks, carried_out, decide, recorded
+from tests.support.service_house import House
+from vault.domain.requests.request import RequestState
+from vault.errors import Unavailable
+
+
+async def test_requests_that_wait_block_no_other(either: House, monkeypatch: pytest.MonkeyPatch):
+    """A full batch of requests that can only wait, all more urgent: the last one is carried out all the same."""
+    waiting = []
+    for number in range(25):
+        view = await ask(
+            either, asks(reference=f"ticket {number}", numbers=((f"+336123456{number:02}", None),))
+        )
+        await decide(either, view.request.id)
+        waiting.append(view.request.id)
+    last = await ask(either, asks(regime="none", reference="last"))
+    await decide(either, last.request.id)
+    job = either.vault.jobs.execute_requests
+    closing = type(job.receipts).close_if_done
+
+    async def waits(self: object, request: object) -> bool:
+        return request.id not in waiting and await closing(self, request)
+
+    monkeypatch.setattr(type(job.receipts), "close_if_done", waits)
+    for _ in range(3):
+        await job()
+    shown = await either.vault.requests.read(either.account.id, last.request.id)
+    assert shown.request.state is RequestState.FULFILLED
+
+
+async def test_the_wait_doubles_and_progress_ends_it(house: House, monkeypatch: pytest.MonkeyPatch):
+    """A request for which a part is down costs less and less, and is carried out once that is back."""
+    recording_id = await recorded(house, "call-1")
+    view = await ask(house)
+    await decide(house, view.request.id)
+    job = house.vault.jobs.execute_requests
+
+    async def down(*_: object) -> None:
+        raise Unavailable("The key service does not answer.")
+
+    waits = []
+    with monkeypatch.context() as patch:
+        patch.setattr(type(job.find), "__call__", down)
+        for _ in range(12):
+            assert not await job()
+            assert not await job.any_due()
+            following = await house.database.read(lambda tx: (tx.requests.next_try(), tx.now()))
+            waits.append(round((following[0] - following[1]).total_seconds()))
+            await house.database.write(
+                lambda tx: tx.requests.try_again(view.request.id, None, tries=len(waits))
+            )
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    assert await carried_out(house, view.request.id) is RequestState.FULFILLED
+    assert recording_id

@@ -1,0 +1,126 @@
+"""The search for what an account holds of a person, by keyed hashes."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.calls import call_facts, call_terms
+from vault.database.schema.consent import consent_events
+from vault.database.schema.core import links, recording_terms, recordings
+from vault.database.stores.call_facts import refs_of_terms
+from vault.database.stores.recordings import matching_recordings
+from vault.domain.recordings.recording import GONE, State
+from vault.domain.requests.request import Period
+
+#: Recordings and calls that one search returns; a search that finds more is refused.
+MAX_FOUND = 10_000
+#: Calls or recordings named in one statement.
+_BATCH_SIZE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRecording:
+    """A recording of a person, in any state but erased."""
+
+    id: str
+    call_ref: str
+    state: State
+    restricted: bool
+    #: The start of its call, or its receipt where that is not known.
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundCall:
+    """A call of a person that has facts but no recording."""
+
+    call_ref: str
+    at: datetime
+
+
+class PersonSearch:
+    """Searches in one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def recordings(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[FoundRecording]:
+        """Return up to MAX_FOUND + 1 recordings in every state but erased that have one of these terms."""
+        r = recordings.c
+        at = func.coalesce(r.call_started_at, r.received_at, type_=r.received_at.type)
+        query = select(r.id, r.call_ref, r.state, r.restricted, at.label("at")).where(
+            r.id.in_(matching_recordings(account_id, terms)),
+            r.state.not_in([str(state) for state in GONE]),
+            *_within(at, period),
+        )
+        rows = self._db.execute(query.order_by(at, r.id).limit(MAX_FOUND + 1))
+        return [
+            FoundRecording(
+                id=row.id, call_ref=row.call_ref, state=State(row.state), restricted=row.restricted, at=row.at
+            )
+            for row in rows
+        ]
+
+    def calls(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[FoundCall]:
+        """Return up to MAX_FOUND + 1 calls with one of these terms and without a recording that is not erased."""
+        f, r = call_facts.c, recordings.c
+        at = func.min(func.coalesce(f.started_at, f.at), type_=f.at.type)
+        kept = (
+            select(r.id)
+            .where(
+                r.account_id == f.account_id,
+                r.call_ref == f.call_ref,
+                r.state.not_in([str(state) for state in GONE]),
+            )
+            .exists()
+        )
+        query = select(f.call_ref, at.label("at")).where(
+            f.account_id == account_id, f.call_ref.in_(refs_of_terms(account_id, terms)), ~kept
+        )
+        query = query.group_by(f.call_ref).having(*_within(at, period)).order_by(at, f.call_ref)
+        rows = self._db.execute(query.limit(MAX_FOUND + 1))
+        return [FoundCall(call_ref=row.call_ref, at=row.at) for row in rows]
+
+    def count_consents(self, account_id: str, call_refs: Sequence[str]) -> int:
+        """Return the number of consent events of these calls."""
+        c = consent_events.c
+        counted = 0
+        for start in range(0, len(call_refs), _BATCH_SIZE):
+            batch = call_refs[start : start + _BATCH_SIZE]
+            wanted: ColumnElement[bool] = (c.account_id == account_id) & c.call_ref.in_(batch)
+            counted += self._db.execute(
+                select(func.count()).select_from(consent_events).where(wanted)
+            ).scalar_one()
+        return counted
+
+    def count_links(self, account_id: str, listener_terms: Sequence[bytes]) -> int:
+        """Return the number of links of which the person was the listener."""
+        wanted = (links.c.account_id == account_id) & links.c.listener_term.in_(listener_terms)
+        return self._db.execute(select(func.count()).select_from(links).where(wanted)).scalar_one()
+
+    def terms_of_calls(self, account_id: str, call_refs: Collection[str]) -> Mapping[str, frozenset[bytes]]:
+        """Return every term that finds one of these calls, those of its recordings included."""
+        c, r, own = call_terms.c, recordings.c, recording_terms.c
+        found: dict[str, set[bytes]] = defaultdict(set)
+        refs = sorted(call_refs)
+        for start in range(0, len(refs), _BATCH_SIZE):
+            batch = refs[start : start + _BATCH_SIZE]
+            by_call = select(c.call_ref, c.term).where(c.account_id == account_id, c.call_ref.in_(batch))
+            by_recording = (
+                select(r.call_ref, own.term)
+                .join(recording_terms, own.recording_id == r.id)
+                .where(r.account_id == account_id, r.call_ref.in_(batch))
+            )
+            for row in self._db.execute(by_call.union(by_recording)):
+                found[row.call_ref].add(row.term)
+        return {ref: frozenset(terms) for ref, terms in found.items()}
+
+
+def _within(at: ColumnElement[datetime], period: Period) -> list[ColumnElement[bool]]:
+    since = [] if period.since is None else [at >= period.since]
+    return since if period.until is None else [*since, at < period.until]

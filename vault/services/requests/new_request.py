@@ -1,0 +1,48 @@
+"""What a client reports of a request, and the request that it becomes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from vault.domain.ids import new_id
+from vault.domain.requests.deadline import deadline
+from vault.domain.requests.request import Kind, PersonalData, Regime, Request, RequestState
+from vault.services.requests.sealed_requests import personal_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRequest:
+    """What a client reports of a request."""
+
+    kind: Kind
+    regime: Regime
+    received_at: datetime
+    personal: PersonalData
+
+
+def received(account_id: str, new: NewRequest, *, now: datetime) -> Request:
+    """Return a new request of an account."""
+    verified = new.personal.verification is not None
+    return Request(
+        id=new_id("req"),
+        account_id=account_id,
+        kind=new.kind,
+        regime=new.regime,
+        state=RequestState.REVIEW if verified else RequestState.AWAITING_IDENTITY,
+        received_at=new.received_at,
+        created_at=now,
+        due_at=deadline(new.regime, new.received_at, new.personal, now=now).due_at,
+        closed_at=None,
+        repeat_of=None,
+        revision=1,
+        personal=new.personal,
+    )
+
+
+def is_same(known: Request, new: NewRequest) -> bool:
+    """Return whether a repeated POST reports the open request."""
+    personal = personal_of(known)
+    same = all(
+        getattr(personal, name) == getattr(new.personal, name)
+        for name in ("reference", "identities", "channel", "period", "wish")
+    )
+    return same and (known.kind, known.regime, known.received_at) == (new.kind, new.regime, new.received_at)

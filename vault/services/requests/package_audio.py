@@ -1,0 +1,65 @@
+"""The audio of a package: the whole original, or the person's channel, decoded as it is read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from vault.domain.requests.package import ChannelOf
+from vault.ports.audio import Describer
+from vault.ports.objects import ObjectStore
+from vault.services.requests.speakers import Spoken
+from vault.services.shared.encrypted_reader import SealedAudio
+
+
+@dataclass(slots=True)
+class _Samples:
+    """The RenditionSink of one channel: what it takes is read as blocks, a few at a time."""
+
+    channel: ChannelOf
+    queue: "asyncio.Queue[bytes | None]" = field(default_factory=lambda: asyncio.Queue(maxsize=2))
+
+    def write(self, block: bytes) -> Coroutine[Any, Any, None]:
+        """Take the next bytes of the rendition."""
+        return self.queue.put(self.channel.take(block))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageAudio:
+    """Read the audio of recordings for a package."""
+
+    objects: ObjectStore
+    describer: Describer
+
+    async def blocks(self, spoken: Spoken, *, is_whole: bool) -> AsyncIterator[bytes]:
+        """Yield the whole original, or the person's channel as a WAV file: the other one is in no byte of it.
+
+        Raises Undecodable, DescriberCrashed, Tampered, NotFound where the store has lost it, and Unavailable.
+        """
+        opened = spoken.opened
+        audio = opened.recording.audio
+        if audio is None:
+            return
+        source = SealedAudio(self.objects, opened.opener(audio, "audio"), audio)
+        if is_whole or spoken.channel is None:
+            async for block in source.blocks():
+                yield block
+            return
+        samples = _Samples(ChannelOf(spoken.channel))
+        job = asyncio.create_task(self._decode(source, samples, opened.recording.account_id))
+        try:
+            while (part := await samples.queue.get()) is not None:
+                yield part
+            await job
+        finally:
+            job.cancel()
+            await asyncio.gather(job, return_exceptions=True)
+
+    async def _decode(self, source: SealedAudio, samples: _Samples, account_id: str) -> None:
+        try:
+            await self.describer.describe(source, samples, account_id=account_id, always=True)
+        except Exception:
+            # Whatever it is: the reader of the samples waits for their end.
+            await samples.queue.put(None)
+            raise
+        await samples.queue.put(None)

@@ -1,0 +1,81 @@
+"""What a package says beside the audio: consultations, evidence of consent, receipts and recipients."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vault.database.interface import Database
+from vault.domain.calls.call import Voice
+from vault.domain.requests.package import CONSULTATIONS, evidence_json
+from vault.domain.stored.evidence import Evidence
+from vault.errors import Unavailable
+from vault.rfc3339 import write_rfc3339
+from vault.services.lifecycle.evidence_chain import open_entry
+from vault.services.requests.read_receipt import ReadReceipt
+from vault.services.requests.speakers import Spoken
+
+#: Events of a recording per read.
+_EVENTS: Final = 500
+#: Receipts of earlier requests of the person in one package: more than anybody gets in three years.
+_MAX_RECEIPTS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageContents:
+    """Read what a package says of each recording and of the person's earlier requests."""
+
+    database: Database
+    read_receipt: ReadReceipt
+
+    async def consultations(self, account_id: str, recording_id: str) -> list[dict[str, object]]:
+        """Return when a recording was consulted and how, without who listened: names are not opened for it."""
+        found: list[dict[str, object]] = []
+        purposes = await self.database.read(
+            lambda tx: {link.id: link.purpose for link in tx.links.of_recording(account_id, recording_id)}
+        )
+        start = 0
+        while True:
+            page = await self.database.read(
+                lambda tx, start=start: tx.events.page(  # type: ignore[misc]
+                    account_id, recording_id=recording_id, start=start, limit=_EVENTS
+                )
+            )
+            found += [
+                {
+                    "recording": recording_id,
+                    "at": write_rfc3339(one.event.at),
+                    "what": one.event.type,
+                    "purpose": purposes.get(one.event.link_id or ""),
+                }
+                for one in page
+                if one.event.type in CONSULTATIONS
+            ]
+            if len(page) < _EVENTS:
+                return found
+            start = page[-1].index + 1
+
+    async def evidence(self, spoken: Spoken) -> str:
+        """Return the evidence of a recording without what the other party said. Raises Tampered, Unavailable."""
+        opened = spoken.opened
+        rows = await self.database.read(lambda tx: tx.evidence.of_recording(opened.recording.id))
+        entries = [
+            Evidence(canonical=opened.details().evidence),
+            *(open_entry(opened, row) for row in rows),
+        ]
+        side: Voice | None = None if spoken.channel is None else opened.recording.voices[spoken.channel]
+        shown: list[dict[str, Any]] = [evidence_json(entry.content, entry.digest, side) for entry in entries]
+        return json.dumps(shown, indent=2)
+
+    async def earlier_receipts(
+        self, account_id: str, terms: frozenset[bytes]
+    ) -> AsyncIterator[tuple[str, str]]:
+        """Yield the id of each closed request of the person with its receipt, the newest first. Raises Tampered."""
+        for request_id in await self.database.read(
+            lambda tx: tx.requests.with_receipt(account_id, terms, limit=_MAX_RECEIPTS)
+        ):
+            try:
+                yield request_id, (await self.read_receipt(account_id, request_id)).decode()
+            except Unavailable:
+                # The log cannot be proven now: the receipt is had from the request itself.
+                continue
