@@ -102,21 +102,6 @@ RECOVERY: Final = Gauge(
 RETENTION_ERASED: Final = Counter(
     "callvault_retention_erased", "Recordings that the retention sweep erased.", registry=REGISTRY
 )
-RETENTION_RESIDUE: Final = Gauge(
-    "callvault_retention_residue",
-    "Recordings that were still due after the last retention sweep of this process.",
-    registry=REGISTRY,
-)
-RETENTION_PAUSED: Final = Gauge(
-    "callvault_retention_paused",
-    "1 while the retention sweep erases nothing because a clock may be wrong.",
-    registry=REGISTRY,
-)
-LOCKS_UNKNOWN: Final = Gauge(
-    "callvault_object_locks_unknown",
-    "Recordings whose object lock the object store does not show, as of the last comparison of this process.",
-    registry=REGISTRY,
-)
 SWEPT: Final = Counter(
     "callvault_swept_objects", "Orphan objects of failed attempts that the sweep deleted.", registry=REGISTRY
 )

@@ -5,44 +5,17 @@
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.infra.incidents import RETENTION, Incident, grows, level
 from tests.infra.prometheus import ALERTS, program, rules
 
 #: Of all series below, so the number n of a sample is n * 30 seconds.
 _INTERVAL = "30s"
-#: Each incident begins after two minutes.
-_CALM = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Incident:
-    """Series during an incident, and when the alert must be quiet and fire, in minutes since the series began."""
-
-    alert: str
-    series: Mapping[str, str]
-    quiet: Sequence[float]
-    fires: Sequence[float] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    name: str = ""
-
-
-def level(bad: float, minutes: float = 240, *, good: float = 0, after: float | None = None) -> str:
-    """Return a gauge that is good for two minutes, bad for some, and then ``after``, if anything."""
-    end = "" if after is None else f" {after}x600"
-    return f"{good}x{_CALM} {bad}x{round(minutes * 2) - 1}{end}"
-
-
-def grows(step: float, minutes: float = 240, *, calm: float = 0) -> str:
-    """Return a counter that grows by ``calm`` for two minutes, then by ``step`` each half minute, then no more."""
-    top = calm * _CALM + step * round(minutes * 2)
-    return f"0+{calm}x{_CALM} {calm * _CALM + step}+{step}x{round(minutes * 2) - 1} {top}x600"
 
 
 def events(kind: str) -> str:
@@ -74,6 +47,7 @@ LATE = {
 }
 DOWN = {'up{job="callvault",instance="a"}': level(0, 10, good=1, after=1)}
 INCIDENTS = [
+    *RETENTION,
     Incident(
         alert="CallvaultNodeDown",
         series=DOWN,

@@ -13,7 +13,6 @@ from tests.support.parties import let_in
 from tests.support.restoring import write_all
 from tests.support.retention import place, release
 from tests.support.service_house import House
-from vault import metrics
 from vault.database.stores.object_locks import LockedRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
@@ -91,11 +90,11 @@ async def test_a_lock_that_is_not_shown_is_unknown(either: House, locks: FakeLoc
     recording_id = await locked(either)
     row = await lock_of(either, recording_id)
     assert (row.state, row.locked_until) == ("unknown", None)
-    assert metrics.LOCKS_UNKNOWN._value.get() == 1
+    assert await either.database.read(lambda tx: tx.object_locks.count_unknown()) == 1
     locks.silent = False
     await either.vault.jobs.reconcile_locks()
     assert (await lock_of(either, recording_id)).state == "set"
-    assert metrics.LOCKS_UNKNOWN._value.get() == 0
+    assert await either.database.read(lambda tx: tx.object_locks.count_unknown()) == 0
 
 
 async def test_an_erasure_under_a_lock_ends(either: House, locks: FakeLocks):

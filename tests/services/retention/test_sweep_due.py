@@ -1,6 +1,5 @@
 """The retention sweep: what is due leaves, what must stay stays, and a wrong clock erases nothing."""
 
-import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +11,6 @@ from tests.services.retention.test_policy import kept, set_retention
 from tests.support.parties import let_in, set_policy, tell
 from tests.support.retention import place, release
 from tests.support.service_house import House
-from vault import metrics
 from vault.database.stores.retention import RetentionRows
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.retention.policy import NO_POLICY, UNREADABLE
@@ -176,7 +174,7 @@ async def test_what_is_kept_does_not_use_up_the_cap(either: House, monkeypatch: 
 async def test_a_residue_that_cannot_be_counted_is_unknown_and_not_zero(
     house: House, monkeypatch: pytest.MonkeyPatch
 ):
-    """The run and the metric tell an unknown residue from none."""
+    """The run tells an unknown residue from none."""
     await _old(house)
     await _ready(house)
 
@@ -188,7 +186,6 @@ async def test_a_residue_that_cannot_be_counted_is_unknown_and_not_zero(
     run = await house.database.read(lambda tx: tx.retention.run_of(house.account.id))
     assert run is not None
     assert (run.erased, run.residue) == (1, None)
-    assert math.isnan(metrics.RETENTION_RESIDUE._value.get())
 
 
 async def test_an_erasure_that_a_guard_puts_off_goes_on_waiting(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, func, insert, select, text, tuple_, update
@@ -32,6 +32,11 @@ _MARKS = CompiledSelect(
         recordings.c.minimum_until, recordings.c.legal_until,
     ).where(recordings.c.id == bindparam("id"))
 )  # fmt: skip
+
+
+#: How a run of the sweep ends for an account: its cap was reached, nothing of what is due could be erased, everything
+#: was done, or it was the first run, which erases nothing.
+OUTCOMES: Final = ("capped", "stalled", "done", "preview")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,7 @@ class RetentionRun:
     ran_at: datetime
     erased: int
     residue: int | None
+    #: One of OUTCOMES.
     outcome: str
     uncapped_until: datetime | None = None
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from vault import metrics
 from vault.database.interface import Database
 from vault.database.stores.object_locks import LockedRow
 from vault.database.transaction import Transaction
@@ -53,8 +52,6 @@ class ReconcileLocks:
             for row in rows:
                 await self._reconcile(locks, row)
             compared += len(rows)
-        unknown = await self.database.read(lambda tx: tx.object_locks.count_unknown())
-        metrics.LOCKS_UNKNOWN.set(unknown)
         stamp = write_rfc3339(now).encode()
         await self.database.write(lambda tx: tx.metadata.replace({LAST_RUN: stamp}))
         return compared

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from vault import metrics
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
@@ -47,9 +46,7 @@ class RetentionClock:
     async def read(self) -> CheckedTime | None:
         """Return the time, or None while the sweep is paused. Raises Unavailable if the store does not answer."""
         node, witness = self.clock(), await self.objects.clock()
-        checked = await self.database.write(lambda tx: _check(tx, node, witness))
-        metrics.RETENTION_PAUSED.set(checked is None)
-        return checked
+        return await self.database.write(lambda tx: _check(tx, node, witness))
 
     async def resume(self, *, actor: str) -> None:
         """Let the sweep go on by the present time, which a person has checked."""

@@ -4,7 +4,6 @@ The index of due recordings only nominates. Each recording is judged again under
 so a hold, a longer policy or a late fact that committed before keeps it.
 """
 
-import math
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -171,7 +170,6 @@ class RetentionSweep:
             # Unknown is not 0.
             residue = None if due is None else due.get(account_id, 0)
             await self.database.write(partial(_write_run, account_id, now, residue, report))
-        metrics.RETENTION_RESIDUE.set(math.nan if due is None else sum(due.values()))
 
 
 def _cap(tx: Transaction, account_id: str, erased: int) -> int:

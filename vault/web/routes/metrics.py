@@ -1,5 +1,7 @@
 """Prometheus metrics: counters of this process, and gauges of the whole vault read from the database."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -8,10 +10,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from vault import metrics as process_metrics
+from vault.database.stores.retention import OUTCOMES
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import WORK
 from vault.errors import VaultError
 from vault.services.audit_log.store_loss import rewrite_of
+from vault.services.retention.retention_clock import PAUSED
 from vault.web.contract.descriptions import text
 from vault.web.http.auth import TheVault
 from vault.web.http.readiness import Readiness
@@ -88,6 +92,7 @@ def _of_the_vault(tx: Transaction) -> list[Metric]:
             value=max(0.0, lag.total_seconds()),
         ),
         _of_requests(tx),
+        *_of_retention(tx),
         *_of_the_store(tx),
     ]
 
@@ -98,6 +103,39 @@ def _of_requests(tx: Transaction) -> Metric:
         "Open requests of people whose deadline has passed.",
         value=tx.requests.overdue(tx.now()),
     )
+
+
+def _of_retention(tx: Transaction) -> list[Metric]:
+    """Return what the last sweep left. In the database, because each run may be on another node."""
+    runs = tx.retention.runs().values()
+    outcomes = Counter(run.outcome for run in runs)
+    accounts = GaugeMetricFamily(
+        "callvault_retention_accounts",
+        "Accounts by how the last retention sweep ended for them.",
+        labels=["outcome"],
+    )
+    for outcome in OUTCOMES:
+        accounts.add_metric([outcome], outcomes[outcome])
+    # A sum with an unknown part is unknown.
+    residue = sum(math.nan if run.residue is None else run.residue for run in runs)
+    return [
+        accounts,
+        GaugeMetricFamily(
+            "callvault_retention_residue",
+            "Recordings that were still due after the last retention sweep.",
+            value=residue,
+        ),
+        GaugeMetricFamily(
+            "callvault_retention_paused",
+            "1 while the retention sweep erases nothing because a clock may be wrong.",
+            value=float(tx.metadata.get(PAUSED) is not None),
+        ),
+        GaugeMetricFamily(
+            "callvault_object_locks_unknown",
+            "Recordings whose object lock the object store does not show.",
+            value=tx.object_locks.count_unknown(),
+        ),
+    ]
 
 
 def _of_the_store(tx: Transaction) -> list[Metric]:

@@ -1,0 +1,68 @@
+"""Incidents as series of metrics over time, a sample each half minute, and those of retention."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+#: Each incident begins after two minutes.
+_CALM = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    """Series during an incident, and when the alert must be quiet and fire, in minutes since the series began."""
+
+    alert: str
+    series: Mapping[str, str]
+    quiet: Sequence[float]
+    fires: Sequence[float] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+
+
+def level(bad: float, minutes: float = 240, *, good: float = 0, after: float | None = None) -> str:
+    """Return a gauge that is good for two minutes, bad for some, and then ``after``, if anything."""
+    end = "" if after is None else f" {after}x600"
+    return f"{good}x{_CALM} {bad}x{round(minutes * 2) - 1}{end}"
+
+
+def grows(step: float, minutes: float = 240, *, calm: float = 0) -> str:
+    """Return a counter that grows by ``calm`` for two minutes, then by ``step`` each half minute, then no more."""
+    top = calm * _CALM + step * round(minutes * 2)
+    return f"0+{calm}x{_CALM} {calm * _CALM + step}+{step}x{round(minutes * 2) - 1} {top}x600"
+
+
+#: Of retention and its object locks.
+RETENTION = [
+    Incident(
+        alert="CallvaultRetentionPaused",
+        series={"callvault_retention_paused": level(1, 5, after=0)},
+        quiet=(1, 8),
+        fires=(2.5, 6),
+    ),
+    Incident(
+        alert="CallvaultRetentionCapped",
+        series={'callvault_retention_accounts{outcome="capped"}': level(1, 25, after=0)},
+        quiet=(1, 10, 32),
+        fires=(15, 25),
+    ),
+    Incident(
+        alert="CallvaultRetentionResidue",
+        name="due for two days",
+        series={"callvault_retention_residue": level(7, 2880, after=0)},
+        quiet=(1, 60, 1400, 2890),
+        fires=(1450, 2870),
+    ),
+    Incident(
+        alert="CallvaultRetentionResidue",
+        name="not counted for two days",
+        series={"callvault_retention_residue": " ".join(["0x3", *["NaN"] * 2940])},
+        quiet=(1, 1400),
+        fires=(1450,),
+    ),
+    Incident(
+        alert="CallvaultObjectLocksUnknown",
+        series={"callvault_object_locks_unknown": level(2, 120, after=0)},
+        quiet=(1, 50, 130),
+        fires=(70, 115),
+    ),
+]
