@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Processes of pytest: a number, or logical for one on each core.
 WORKERS ?= logical
+# Proofs wait for half of their time.
+PROOF_WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 # The oldest Python that is supported.
 OLDEST ?= python3.11
 
@@ -75,7 +77,7 @@ test: install ## Run the tests that need no server but PostgreSQL, and the main 
 	$(BIN)/pytest -m "not proof" -n $(WORKERS) --dist loadgroup
 
 proofs: install ## Run all other tests: every store and browser, the pages, races and kills with small counts.
-	$(BIN)/pytest -m proof -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -m proof -n $(PROOF_WORKERS) --dist loadgroup
 
 .venv-oldest/installed: requirements-test.lock pyproject.toml
 	$(call new-venv,$(OLDEST))
