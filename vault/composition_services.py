@@ -233,7 +233,11 @@ def _audio(adapters: Adapters, parts: Parts) -> AudioStreams:
 
 def _player(adapters: Adapters, parts: Parts) -> Player:
     return traced(Player)(
-        database=parts.database, ring=adapters.ring, clock=adapters.clock, allowance=parts.allowance
+        objects=adapters.objects,
+        database=parts.database,
+        ring=adapters.ring,
+        clock=adapters.clock,
+        allowance=parts.allowance,
     )
 
 

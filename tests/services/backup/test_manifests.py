@@ -1,4 +1,4 @@
-"""A manifest says what the row says, whatever changes while it is written."""
+"""A manifest says what the row says, whatever changes while it is written; it alone keeps the waveform."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.service_house import House
 from vault.domain.stored.manifest import decode_manifest, location_of
+from vault.errors import NotFound
 
 
 async def restrict(house: House, recording_id: str) -> None:
@@ -52,3 +53,47 @@ async def test_a_restriction_while_it_is_written_is_written_too(
         pass
     kept = house.objects.objects[location_of(house.account.id, recording_id)]
     assert decode_manifest(bytes(kept.body)).recording.restricted
+
+
+async def waveform(house: House, recording_id: str) -> tuple[bytes, ...]:
+    """Return what the player draws."""
+    return await house.vault.player.waveform(house.account.id, recording_id, actor="key_test")
+
+
+async def waveform_in_row(house: House, recording_id: str) -> bytes | None:
+    """Return the waveform that the database has."""
+    keys = await house.database.read(lambda tx: tx.recordings.keys(recording_id))
+    assert keys is not None
+    return keys.waveform
+
+
+async def test_a_waveform_leaves_the_row_for_the_manifest(house: House) -> None:
+    """It is drawn before and after; a manifest that is written again has it too."""
+    recording_id = (await house.announce()).recording_id or ""
+    await house.vault.jobs.ingest()
+    drawn = await waveform(house, recording_id)
+    assert await waveform_in_row(house, recording_id) is None
+    await restrict(house, recording_id)
+    while await house.vault.jobs.write_manifests():
+        pass
+    await house.vault.recordings.restrict(
+        house.account.id, recording_id, restricted=False, reason=None, actor="key_test"
+    )
+    assert await waveform(house, recording_id) == drawn
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", None])
+async def test_a_lost_manifest_costs_the_waveform_alone(house: House, body: bytes | None) -> None:
+    """What is no manifest is written anew from the row, and the recording plays."""
+    recording_id = (await house.announce()).recording_id or ""
+    await house.vault.jobs.ingest()
+    location = location_of(house.account.id, recording_id)
+    await house.objects.delete(location)
+    if body is not None:
+        await house.objects.put(location, body)
+    await house.database.write(lambda tx: tx.queue.rewrite_manifest(recording_id))
+    await house.vault.jobs.write_manifests()
+    assert decode_manifest(await house.objects.get(location)).keys.waveform is None
+    with pytest.raises(NotFound):
+        await waveform(house, recording_id)
+    assert await house.heard(recording_id)

@@ -1,5 +1,7 @@
 """What is sealed of one recording in the place of another's, and chains with a link missing: all Tampered."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import delete, select, update
 
@@ -17,6 +19,7 @@ from tests.support.service_house import House
 from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
+from vault.domain.stored.manifest import decode_manifest, encode_manifest, location_of
 from vault.errors import NotFound, RecordingErased, Refused, Tampered
 
 pytestmark = pytest.mark.faults
@@ -27,6 +30,8 @@ AUDIO_COLUMNS = ("audio_location", "audio_header", "audio_size")
 async def swap(house: House, one: str, other: str, *columns: str) -> None:
     """Exchange columns of two recordings' rows."""
     chosen = [recordings.c[name] for name in columns]
+    if not chosen:
+        return
 
     def exchange(tx) -> None:
         rows = {
@@ -92,10 +97,21 @@ async def test_audio_of_another_recording_is_refused(house: House, columns):
             await house.heard(recording_id)
 
 
-@pytest.mark.parametrize("columns", [("sealed_waveform",), ("sealed_waveform", "evidence")], ids=" and ".join)
+async def swap_waveforms(house: House, one: str, other: str) -> None:
+    """Exchange the waveforms in two recordings' manifests."""
+    at = {id_: location_of(house.account.id, id_) for id_ in (one, other)}
+    manifests = {id_: decode_manifest(await house.objects.get(at[id_])) for id_ in at}
+    for to, come_from in ((one, other), (other, one)):
+        old = manifests[to]
+        keys = replace(old.keys, waveform=manifests[come_from].keys.waveform)
+        await house.objects.replace(at[to], encode_manifest(old.recording, keys, old.chain))
+
+
+@pytest.mark.parametrize("columns", [(), ("evidence",)], ids=["waveform", "waveform and evidence"])
 async def test_a_waveform_of_another_recording_is_refused(house: House, columns):
     """It is bound to its recording, as the audio is."""
     first, second = await two(house)
+    await swap_waveforms(house, first, second)
     await swap(house, first, second, *columns)
     for recording_id in (first, second):
         with pytest.raises(Tampered):

@@ -101,7 +101,7 @@ async def test_a_key_that_is_rotated_while_it_is_described(house: House):
     keys = await house.database.read(lambda tx: tx.recordings.keys(recording_id))
     assert keys is not None
     assert (await house.state(recording_id), keys.key_version) == (State.AVAILABLE, 2)
-    assert manifest(house, recording_id).keys == keys
+    assert replace(manifest(house, recording_id).keys, waveform=None) == keys
     assert await house.heard(recording_id) == AUDIO
     assert len(house.fetcher.requests) == 1
 

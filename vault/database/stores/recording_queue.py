@@ -53,6 +53,8 @@ BACKLOG_ACCOUNTS = 1000
 #: After this time a row that was locked is tried again.
 _LOCKED: Final = timedelta(milliseconds=200)
 _FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
+#: From then on the manifest alone has the waveform (vault/services/shared/sealed_waveform.py).
+_WRITTEN: dict[str, Any] = {"manifest_due": False, "sealed_waveform": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +201,7 @@ class QueueRows:
         """
         r = recordings.c
         mine = and_(r.id == held.recording.id, r.state == str(State.AVAILABLE))
-        written = {"manifest_due": False, "manifest_key_version": key_version, **_FREE}
+        written = {**_WRITTEN, "manifest_key_version": key_version, **_FREE}
         same = update(recordings).where(mine, r.lease_token == held.token).values(written)
         if self._db.execute(same).rowcount:
             return True
@@ -216,7 +218,7 @@ class QueueRows:
         """Mark the manifest as stored, with a recording key wrapped under ``key_version``."""
         # For a recording that is no longer available, ``manifest_due`` means that its tombstone is due.
         mine = (recordings.c.id == recording_id) & (recordings.c.state == str(State.AVAILABLE))
-        written = {"manifest_due": False, "manifest_key_version": key_version}
+        written = {**_WRITTEN, "manifest_key_version": key_version}
         self._db.execute(update(recordings).where(mine).values(written))
 
     def rewrite_manifest(self, recording_id: str) -> None:

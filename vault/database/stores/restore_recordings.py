@@ -62,7 +62,7 @@ class RestoredRecordings:
         row = {
             **_row(self._db, recording), **columns_set_by(RESTORE_MANIFEST), "key_version": keys.key_version,
             "wrapped_key": keys.wrapped_key, "evidence": keys.evidence, "sealed_details": keys.details,
-            "sealed_waveform": keys.waveform, "sealed_announcement": None, "announcement_month_key": None,
+            "sealed_waveform": None, "sealed_announcement": None, "announcement_month_key": None,
             "month_key": keys.month_key,
             "manifest_key_version": keys.key_version if keys.month_key is None else None,
         }  # fmt: skip

@@ -1,7 +1,7 @@
 """Compare an available recording with its objects and its manifest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
 from vault.database.stores.consent import EvidenceRow
@@ -16,6 +16,7 @@ from vault.sealing.size import object_size
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.encrypted_reader import SealedAudio
+from vault.services.shared.sealed_waveform import sealed_waveform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,8 @@ class CompareRecording:
             part = "details"
             opened.details()
             part = "waveform"
-            opened.waveform()
+            waveform = await sealed_waveform(self.objects, recording, keys)
+            replace(opened, keys=replace(keys, waveform=waveform)).waveform()
             part = "chain of evidence"
             for row in chain:
                 open_entry(opened, row)
@@ -121,7 +123,8 @@ def _differences(
         "wrapped key": (manifest.keys.wrapped_key, keys.wrapped_key),
         "evidence": (manifest.keys.evidence, keys.evidence),
         "details": (manifest.keys.details, keys.details),
-        "waveform": (manifest.keys.waveform, keys.waveform),
+        # The row has none once the manifest is written.
+        "waveform": (manifest.keys.waveform, keys.waveform or manifest.keys.waveform),
         "chain of evidence": ([digest for digest, _ in manifest.chain], chain),
     }
     return [name for name, (in_manifest, in_row) in compared.items() if in_manifest != in_row]

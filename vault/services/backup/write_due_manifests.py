@@ -11,17 +11,20 @@ A recording's first manifest is usually written by the worker that took it throu
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
 
 from vault.database.interface import Database
 from vault.database.stores.consent import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.manifest import encode_manifest, location_of
-from vault.errors import Unavailable
+from vault.errors import Tampered, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.shared.gather_all import gathered
+from vault.services.shared.sealed_waveform import sealed_waveform
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
 
 #: Manifests written concurrently; enough to keep the object store's threads busy.
 _BATCH_SIZE = 64
@@ -53,13 +56,13 @@ class WriteDueManifests:
 
     async def _write(self, recording: Recording) -> None:
         known = await self.database.read(lambda tx: _content(tx, recording))
-        row, keys, chain = known
+        row, keys = known.row, known.keys
         location = location_of(recording.account_id, recording.id)
         if row is not None and keys is not None:
-            entries = [(entry.digest, entry.sealed_entry) for entry in chain]
+            content = await self._encode(row, replace(keys, waveform=known.waveform), known.chain)
             try:
                 # An older version holds a previous wrapped key.
-                await self.objects.replace(location, encode_manifest(row, keys, entries))
+                await self.objects.replace(location, content)
             except asyncio.CancelledError:
                 # The lease was lost, and this write may have come after the successor's.
                 await asyncio.shield(self._due_again(recording.id))
@@ -79,22 +82,38 @@ class WriteDueManifests:
         if not await self.database.write(done):
             await self.objects.delete(location)
 
+    async def _encode(self, row: Recording, keys: RecordingKeys, chain: Sequence[EvidenceRow]) -> bytes:
+        """Return the manifest, with the waveform of the one before it where the row has none any more."""
+        try:
+            waveform = await sealed_waveform(self.objects, row, keys)
+        except Tampered:
+            # The recording plays without it, and a manifest that is none must not stay.
+            _LOG.warning("manifest.waveform_lost", recording_id=row.id)
+            waveform = None
+        entries = [(entry.digest, entry.sealed_entry) for entry in chain]
+        return encode_manifest(row, replace(keys, waveform=waveform), entries)
+
     async def _due_again(self, recording_id: str) -> None:
         with suppress(Unavailable):
             await self.database.write(lambda tx: tx.queue.rewrite_manifest(recording_id))
 
 
-class _Content(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Content:
     """The content of a manifest in one snapshot."""
 
     row: Recording | None
+    #: Without the waveform, which leaves the row when the manifest is written.
     keys: RecordingKeys | None
     chain: Sequence[EvidenceRow]
+    waveform: bytes | None = field(compare=False)
 
 
 def _content(tx: Transaction, recording: Recording) -> _Content:
+    keys = tx.recordings.keys(recording.id)
     return _Content(
         row=tx.recordings.get(recording.account_id, recording.id),
-        keys=tx.recordings.keys(recording.id),
+        keys=None if keys is None else replace(keys, waveform=None),
         chain=tx.evidence.of_recording(recording.id),
+        waveform=None if keys is None else keys.waveform,
     )

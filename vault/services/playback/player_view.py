@@ -7,7 +7,7 @@ logged as a separate access.
 
 import hmac
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound, Tampered
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
+from vault.ports.objects import ObjectStore
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.playback.log_allowance import Allowance
 from vault.services.shared.encrypted_fields import (
@@ -35,6 +36,7 @@ from vault.services.shared.encrypted_fields import (
     open_listener,
     open_recording,
 )
+from vault.services.shared.sealed_waveform import sealed_waveform
 
 _Rows = tuple[Link, RecordingKeys, Sequence[CallFactRow], Sequence[EvidenceRow]]
 
@@ -71,6 +73,7 @@ class Player:
     """Show the details of the call and the waveform to a listener."""
 
     database: Database
+    objects: ObjectStore
     ring: KeyRing
     clock: Clock
     allowance: Allowance
@@ -86,7 +89,7 @@ class Player:
             started_at=facts.started_at or recording.call_started_at,
             notices=await self._notices(opened, entries),
             may_download=link.download,
-            has_waveform=keys.waveform is not None,
+            has_waveform=recording.duration is not None,
         )
 
     async def _facts(self, opened: OpenedRecording, rows: Sequence[CallFactRow]) -> CallFacts:
@@ -145,6 +148,7 @@ class Player:
             return recording, keys
 
         recording, keys = await self.database.write(take)
+        keys = replace(keys, waveform=await sealed_waveform(self.objects, recording, keys))
         waveform = (await open_recording(self.ring, recording, keys)).waveform()
         if not waveform:
             raise NotFound("This recording has no waveform.")
