@@ -63,6 +63,6 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "PackageContents", "ProveRootKey", "Publication",
         "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RestoreAccounts", "RestoreLog",
         "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries",
-        "SealedRequests", "StoreCallFacts", "ZipStream", "_Rendition",
+        "SealedRequests", "SignedLinks", "StoreCallFacts", "TokenGate", "ZipStream", "_Rendition",
     }  # fmt: skip
     assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared

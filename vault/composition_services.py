@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from vault.composition_jobs import build_jobs
+from vault.composition_links import build_links
 from vault.composition_parts import Adapters, Parts, build_parts, postgresql_of
 from vault.composition_people import build_people
 from vault.composition_registers import (
@@ -33,8 +34,6 @@ from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.node.outages import Outages
 from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
-from vault.services.playback.links import Links
-from vault.services.playback.open_links import OpenLinks
 from vault.services.playback.player_view import Player
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
@@ -71,8 +70,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         recordings=_recordings(adapters, parts),
         **build_rights(adapters, parts),
         quarantine=_quarantine(adapters, parts),
-        links=_links(adapters, parts),
-        open_links=_open_links(adapters, parts),
+        **build_links(settings, adapters, parts),
         audio=_audio(adapters, parts),
         player=_player(adapters, parts),
         access_log=_access_log(adapters, parts),
@@ -202,25 +200,6 @@ def _quarantine(adapters: Adapters, parts: Parts) -> Quarantine:
     )
 
 
-def _links(adapters: Adapters, parts: Parts) -> Links:
-    return traced(Links)(
-        database=parts.database,
-        ring=adapters.ring,
-        admission=parts.admission,
-        data_keys=parts.data_keys,
-        clock=adapters.clock,
-    )
-
-
-def _open_links(adapters: Adapters, parts: Parts) -> OpenLinks:
-    return traced(OpenLinks)(
-        database=parts.database,
-        clock=adapters.clock,
-        data_keys=parts.data_keys,
-        allowance=parts.allowance,
-    )
-
-
 def _audio(adapters: Adapters, parts: Parts) -> AudioStreams:
     return traced(AudioStreams)(
         database=parts.database,
@@ -242,7 +221,9 @@ def _player(adapters: Adapters, parts: Parts) -> Player:
 
 
 def _access_log(adapters: Adapters, parts: Parts) -> AccessLog:
-    return traced(AccessLog)(database=parts.database, ring=adapters.ring, data_keys=parts.data_keys)
+    return traced(AccessLog)(
+        database=parts.database, ring=adapters.ring, data_keys=parts.data_keys, clock=adapters.clock
+    )
 
 
 def _log_proofs(adapters: Adapters, parts: Parts) -> LogProofs:

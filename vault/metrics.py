@@ -42,6 +42,12 @@ EVENTS: Final = Counter(
     "callvault_access_events", "Access events written, except grants.", ("type",), registry=REGISTRY
 )
 GRANTS: Final = Counter("callvault_grants", "Granted windows of audio.", ("way",), registry=REGISTRY)
+LINKS_REFUSED: Final = Counter(
+    "callvault_links_refused",
+    "Tokens of links refused before or without a session, by reason.",
+    ("reason",),
+    registry=REGISTRY,
+)
 REFUSED: Final = Counter(
     "callvault_recordings_refused",
     "Recordings refused permanently, by reason.",

@@ -3,6 +3,8 @@
 CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01-01T00:00:00Z"}
 CONNECTION = {"provider": "platform", "credentials": {"secret": "whsec_" + "A" * 43 + "="}}
 CONSENT = {"party": "caller", "event": "announced", "method": "announcement", "at": "2026-01-01T00:00:00Z"}
+#: Valid as a body; its challenge is nobody's.
+LINK_KEY = {"public_key": "p", "algorithm": "Ed25519", "challenge": "c", "proof": "p"}
 NOTICE = {"language": "en", "audience": "caller", "mode": "announce"}
 RECIPIENT = {
     "name": "n", "address": "", "contact": "", "role": "processor", "purpose": "p", "country": "FR",

@@ -1,6 +1,15 @@
 """Every door of an account: the scope it asks for and a body that it takes."""
 
-from tests.support.door_bodies import AUTHORITY_REQUEST, CALL, CONNECTION, CONSENT, NOTICE, POLICY, RECIPIENT
+from tests.support.door_bodies import (
+    AUTHORITY_REQUEST,
+    CALL,
+    CONNECTION,
+    CONSENT,
+    LINK_KEY,
+    NOTICE,
+    POLICY,
+    RECIPIENT,
+)
 
 VERIFICATION = {"method": "callback", "at": "2026-01-02T00:00:00Z"}
 EXTENSION = {"until": "2026-03-01T00:00:00Z", "reason": "r", "told_at": "2026-01-05T00:00:00Z"}
@@ -52,6 +61,13 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("DELETE", "/recordings/{recording}/links/{link}"): ("links:write", None),
     ("GET", "/links"): ("recordings:read", None),
     ("POST", "/links/revocation"): ("links:write", {}),
+    ("POST", "/link-key-challenges"): ("keys:write", None),
+    ("GET", "/link-keys"): ("audit:read", None),
+    ("PUT", "/link-keys/{name}"): ("keys:write", LINK_KEY),
+    ("GET", "/link-keys/{name}"): ("audit:read", None),
+    ("DELETE", "/link-keys/{name}"): ("keys:write", None),
+    ("POST", "/link-cuts"): ("links:write", {"jti": "j" * 16}),
+    ("GET", "/link-cuts"): ("audit:read", None),
     ("GET", "/access-events"): ("audit:read", None),
     ("GET", "/access-events/{index}/proof"): ("audit:read", None),
     ("GET", "/access-log/export"): ("audit:read", None),

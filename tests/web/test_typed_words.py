@@ -136,6 +136,9 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     tenant.link(kept, listener=mark("POST", f"{at}/links", "listener"), purpose_text=purpose)
     said = {"listener": mark("POST", "/links/revocation", "listener")}
     assert tenant.http.post(tenant.url("/links/revocation"), json=said).status_code == 200
+    said = {"listener": mark("POST", "/link-cuts", "listener")}
+    cut = tenant.http.post(tenant.url("/link-cuts"), json=said)
+    assert (cut.status_code, cut.json()["listener"]) == (201, said["listener"])
     restriction = {"reason": mark("PUT", f"{at}/restriction", "reason")}
     tenant.http.put(tenant.url(f"/recordings/{kept}/restriction"), json=restriction).raise_for_status()
     return kept, refused

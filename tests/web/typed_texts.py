@@ -26,6 +26,7 @@ SEALED = {
     ("POST", "/recordings/{recording}/links", "listener"),
     ("POST", "/recordings/{recording}/links", "purpose_text"),
     ("POST", "/links/revocation", "listener"),
+    ("POST", "/link-cuts", "listener"),
     *(("POST", "/requests", one) for one in ("channel", "identities[].value", "reference", "wish")),
     *(
         ("POST", "/requests/{request_id}/decision", one)
@@ -87,6 +88,11 @@ CLEAR = {
     ("POST", "/calls/{call_ref}/consent", "notice"): _CODE,
     ("POST", "/recordings/{recording}/links", "networks[]"): "a range of addresses that a link is bound to",
     ("POST", "/links/revocation", "recording"): _CODE,
+    **{("POST", "/link-cuts", one): _CODE for one in ("recording", "jti")},
+    ("POST", "/link-cuts", "key"): _NAME,
+    **{("PUT", "/link-keys/{name}", one): _CODE for one in ("challenge", "proof")},
+    ("PUT", "/link-keys/{name}", "public_key"): "public, and checked",
+    ("PUT", "/link-keys/{name}", "networks[]"): "a range of addresses that its links are bound to",
     ("POST", "/requests", "identities[].region"): _CODE,
     **{
         (method, path, field): "sealed with the words of its entry"

@@ -24,6 +24,7 @@ from vault.database.stores.holds import HoldRows, PendingErasureRows
 from vault.database.stores.inventory import InventoryRows
 from vault.database.stores.key_rotations import RotationRows
 from vault.database.stores.lease_holders import LeaseHolderRows
+from vault.database.stores.link_keys import LinkKeyRows
 from vault.database.stores.links import LinkRows
 from vault.database.stores.log_tree import TreeRows
 from vault.database.stores.month_keys import MonthKeyRows
@@ -86,6 +87,7 @@ class Transaction(_Rights):
         self.queue = QueueRows(connection)
         self.sources = SourceRows(connection)
         self.links = LinkRows(connection)
+        self.link_keys = LinkKeyRows(connection)
         self.closing = ClosingRows(connection)
         self.events = EventRows(connection, self.closing)
         self.tree = TreeRows(connection)

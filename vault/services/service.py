@@ -42,6 +42,8 @@ from vault.services.node.outages import Outages
 from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.close_sessions import EndSessions
+from vault.services.playback.link_cuts import LinkCuts
+from vault.services.playback.link_keys import LinkKeys
 from vault.services.playback.links import Links
 from vault.services.playback.open_links import OpenLinks
 from vault.services.playback.player_view import Player
@@ -182,6 +184,10 @@ class Vault:
     quarantine: Quarantine
     #: Create, list and revoke time-limited links to recordings.
     links: Links
+    #: Register, show and delete the public keys by which customers sign links.
+    link_keys: LinkKeys
+    #: Refuse links minted before a time; list such cuts.
+    link_cuts: LinkCuts
     #: Open links, and find, check and resume the sessions that they open.
     open_links: OpenLinks
     #: Find the playable audio of a recording, and stream it.

@@ -32,6 +32,7 @@ from vault.web.routes import (
     holds,
     key_rotation,
     limits,
+    link_keys,
     links,
     metrics,
     notices,
@@ -54,9 +55,9 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, limits, calls, recordings, consent, requests, notices, rules, links, holds, retention,
-    access_events, registers, privacy_page, key_rotation, own_key, api_keys, player_links, sessions, html, health,
-    metrics,
+    webhooks, accounts, limits, calls, recordings, consent, requests, notices, rules, links, link_keys, holds,
+    retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, player_links, sessions, html,
+    health, metrics,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

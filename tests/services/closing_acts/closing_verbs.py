@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
+from tests.services.closing_acts import link_verbs as links
 from tests.support.parties import ME, PARTIES, kept_apart, let_in, set_policy, tell
 from tests.support.retention import FIRST, SECOND, place
 from tests.support.service_house import House
@@ -15,10 +15,8 @@ from vault.domain.retention.period import Period
 from vault.domain.retention.policy import RetentionClass, RetentionPolicy
 from vault.errors import NotAuthentic
 from vault.services.accounts.connections import ConnectionRequest
-from vault.services.playback.links import LinkRequest
 
 NUMBER = "+33123456780"
-_LINK = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
 _SECRET = "whsec_" + "bmV3" * 8
 
 
@@ -52,18 +50,6 @@ async def _call(house: House, name: str) -> str:
 
 
 _FACTS: dict[str, Any] = {"direction": "inbound", "caller": PARTIES["from"], "callee": PARTIES["to"]}
-
-
-async def _link(house: House, name: str) -> tuple[str, str]:
-    recording_id = await _recording(house, name)
-    link, _ = await house.vault.links.create(house.account.id, recording_id, _LINK, **ME)
-    return recording_id, link.id
-
-
-async def _links(house: House, name: str) -> tuple[str, str]:
-    recording_id, _ = await _link(house, name)
-    link, _ = await house.vault.links.create(house.account.id, recording_id, _LINK, **ME)
-    return recording_id, link.id
 
 
 async def _key(house: House, name: str, *, vault: bool = False) -> tuple[str, str]:
@@ -148,19 +134,6 @@ async def _refuse(house: House, recording_id: str) -> None:
 
 async def _is_refused(house: House, recording_id: str) -> bool:
     return await house.state(recording_id) is State.REFUSED and await house.keys_gone(recording_id)
-
-
-async def _revoke_link(house: House, ids: tuple[str, str]) -> None:
-    await house.vault.links.revoke(house.account.id, *ids, **ME)
-
-
-async def _revoke_links(house: House, ids: tuple[str, str]) -> None:
-    await house.vault.links.revoke_all(house.account.id, recording_id=ids[0], listener=None, **ME)
-
-
-async def _links_revoked(house: House, ids: tuple[str, str]) -> bool:
-    found = await house.database.read(lambda tx: tx.links.of_recording(house.account.id, ids[0]))
-    return bool(found) and all(link.revoked_at is not None for link in found)
 
 
 async def _revoke_key(house: House, key: tuple[str, str]) -> None:
@@ -266,8 +239,19 @@ VERBS: Final[dict[str, Verb]] = {
         kind="recording.restricted", prepare=_recording, close=_restrict, closed=_is_restricted
     ),
     "refusal": Verb(kind="recording.refused", prepare=_quarantined, close=_refuse, closed=_is_refused),
-    "link": Verb(kind="link.revoked", prepare=_link, close=_revoke_link, closed=_links_revoked),
-    "links": Verb(kind="link.revoked", prepare=_links, close=_revoke_links, closed=_links_revoked),
+    "link": Verb(
+        kind="link.revoked", prepare=links.link, close=links.revoke_link, closed=links.links_revoked
+    ),
+    "links": Verb(
+        kind="link.revoked", prepare=links.links, close=links.revoke_links, closed=links.links_revoked
+    ),
+    "link-key": Verb(
+        kind="link_key.deleted",
+        prepare=links.link_key,
+        close=links.delete_link_key,
+        closed=links.link_key_gone,
+    ),
+    "cut": Verb(kind="link.cut", prepare=_nothing, close=links.cut, closed=links.is_cut),
     "key": Verb(kind="key.revoked", prepare=_key, close=_revoke_key, closed=_key_revoked),
     "vault's key": Verb(kind="key.revoked", prepare=_vaults_key, close=_revoke_key, closed=_key_revoked),
     "console session": Verb(

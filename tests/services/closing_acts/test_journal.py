@@ -63,7 +63,15 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
     await kept_up(house)
     left = sorted(kind for kinds in acts_in(house).values() for kind in kinds)
     ends = ["recording.erasing", "recording.refused"]
-    assert left == [*["hold.placed"] * 3, "hold.released", "objection.entered", *ends, "retention.changed"]
+    links = ["link.cut", "link_key.deleted"]
+    assert left == [
+        *["hold.placed"] * 3,
+        "hold.released",
+        *links,
+        "objection.entered",
+        *ends,
+        "retention.changed",
+    ]
     while await house.vault.jobs.remove_erased():
         pass
     await write_all(house)

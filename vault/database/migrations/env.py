@@ -11,6 +11,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     closing_acts,
     consent,
     console,
+    link_keys,
     notices,
     object_checks,
     registers,

@@ -13,7 +13,14 @@ from vault.database.stores.account_objects import account_changed
 
 #: The kind of text, which is in its encryption context.
 Words = Literal[
-    "switch-reason", "objection-reason", "policy-reason", "api-base", "next-url", "hold", "retention"
+    "switch-reason",
+    "objection-reason",
+    "policy-reason",
+    "api-base",
+    "next-url",
+    "hold",
+    "retention",
+    "link-cut",
 ]
 #: First character of sealed text: a control character, which the REST API refuses in input.
 SEALED_WORDS: Final = "\x01"

@@ -10,6 +10,7 @@ from vault.database.schema.consent import consent_events, objections
 from vault.database.schema.core import recordings, switch_changes
 from vault.database.schema.retention import retention_policies
 from vault.database.stores.holds import HoldRows
+from vault.database.stores.link_keys import LinkKeyRows
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
 from vault.database.stores.retention_rows import policy_of
 from vault.domain.accounts.account import SwitchChange
@@ -77,6 +78,13 @@ def _retention(db: DbConnection, event: AccessEvent) -> Content:
     return policy_of(db.execute(select(retention_policies).where(mine)).mappings().one())
 
 
+def _link_cut(db: DbConnection, event: AccessEvent) -> Content:
+    cut = LinkKeyRows(db).get_cut(event.result or "")
+    if cut is None:
+        raise ValueError("The row of a cut must be written before its event.")
+    return cut
+
+
 #: A reader for each kind of content (vault/domain/stored/closing_acts.py).
 CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Content]]] = {
     "none": _nothing,
@@ -87,4 +95,5 @@ CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Conte
     "recording": _recording,
     "hold": _hold,
     "retention": _retention,
+    "link_cut": _link_cut,
 }

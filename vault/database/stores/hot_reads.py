@@ -28,19 +28,20 @@ KEY_AND_ACCOUNT: Final = CompiledSelect(
     .order_by(case((accounts.c.id == bindparam("named"), 0), else_=1))
     .limit(1)
 )
-_RECORDING: Final = [
+#: The columns of a recording and of a link, in statements that join them.
+RECORDING_LABELS: Final = [
     *(column.label(f"recording_{column.name}_") for column in RECORDING_COLUMNS),
     recordings.c.wrapped_key.label("recording_wrapped_key_"),
     recordings.c.month_key.label("recording_month_key_"),
 ]
-_LINK: Final = [links.c[name].label(f"link_{name}_") for name in Link.__slots__]
+LINK_COLUMNS: Final = [links.c[name].label(f"link_{name}_") for name in Link.__slots__]
 #: A session by ``id``, with its link and its recording.
 SESSION: Final = CompiledSelect(
     select(
         *(sessions.c[name] for name in Session.__slots__),
         sessions.c.secret_hash,
-        *_LINK,
-        *_RECORDING,
+        *LINK_COLUMNS,
+        *RECORDING_LABELS,
         DatabaseNow().label("now"),
     )
     .join(links, and_(links.c.id == sessions.c.link_id, links.c.account_id == sessions.c.account_id))
@@ -52,7 +53,7 @@ SESSION: Final = CompiledSelect(
 )
 #: A link by ``token_hash``, with its recording.
 LINK: Final = CompiledSelect(
-    select(*_LINK, *_RECORDING, DatabaseNow().label("now"))
+    select(*LINK_COLUMNS, *RECORDING_LABELS, DatabaseNow().label("now"))
     .join(
         recordings,
         and_(recordings.c.id == links.c.recording_id, recordings.c.account_id == links.c.account_id),
@@ -71,10 +72,9 @@ class FoundKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundLink:
-    """A link, also if it has expired, and its recording."""
+class FoundRecording:
+    """A recording with the keys of its audio."""
 
-    link: Link
     recording: Recording
     #: What reading the audio needs; None before the recording is sealed and after it is shredded.
     keys: RecordingKeys | None
@@ -82,10 +82,21 @@ class FoundLink:
     now: datetime
 
     @property
+    def is_playable(self) -> bool:
+        """Return whether the recording is available and not restricted."""
+        return self.recording.state is State.AVAILABLE and not self.recording.restricted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLink(FoundRecording):
+    """A link, also if it has expired, and its recording."""
+
+    link: Link
+
+    @property
     def is_good(self) -> bool:
         """Return whether the link is not revoked and its recording can be played."""
-        playable = self.recording.state is State.AVAILABLE and not self.recording.restricted
-        return playable and self.link.revoked_at is None
+        return self.is_playable and self.link.revoked_at is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +133,14 @@ def found_session(rows: Sequence[Mapping[str, Any]]) -> FoundSession | None:
     return FoundSession(session=session, secret_hash=row["secret_hash"], **_shared(row))
 
 
-def _shared(row: Mapping[str, Any]) -> dict[str, Any]:
+def link_from(row: Mapping[str, Any]) -> Link:
+    """Read the columns LINK_COLUMNS."""
     link = {name: row[f"link_{name}_"] for name in Link.__slots__}
-    link["networks"] = tuple(link["networks"])
+    return Link(**link | {"networks": tuple(link["networks"])})
+
+
+def found_recording(row: Mapping[str, Any]) -> FoundRecording:
+    """Read the columns RECORDING_LABELS, and ``now``."""
     keys = None
     if row["recording_wrapped_key_"] is not None:
         keys = RecordingKeys(
@@ -135,8 +151,13 @@ def _shared(row: Mapping[str, Any]) -> dict[str, Any]:
             details=None,
             waveform=None,
         )
-    recording = recording_from({name: row[label] for name, label in _RECORDING_LABELS})
-    return {"link": Link(**link), "recording": recording, "keys": keys, "now": row["now"]}
+    recording = recording_from({name: row[label] for name, label in _RECORDING_NAMES})
+    return FoundRecording(recording=recording, keys=keys, now=row["now"])
 
 
-_RECORDING_LABELS: Final = tuple((column.name, f"recording_{column.name}_") for column in RECORDING_COLUMNS)
+def _shared(row: Mapping[str, Any]) -> dict[str, Any]:
+    found = found_recording(row)
+    return {"link": link_from(row), "recording": found.recording, "keys": found.keys, "now": found.now}
+
+
+_RECORDING_NAMES: Final = tuple((column.name, f"recording_{column.name}_") for column in RECORDING_COLUMNS)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.access_log import tree_head, unsettled_sessions
 from vault.database.schema.core import links, sessions
-from vault.database.sql.dialect import database_now
+from vault.database.sql.dialect import database_now, insert_new
 from vault.database.stores.current_key_check import refuse_retired
 from vault.domain.playback.link import Link, Session, log_entries_allowed
 from vault.errors import NotFound
@@ -57,6 +57,13 @@ class LinkRows:
         values = {name: getattr(link, name) for name in Link.__slots__}
         values |= {"networks": list(link.networks), "token_hash": token_hash}
         self._db.execute(insert(links).values(values))
+
+    def insert_signed(self, link: Link, token_hash: bytes) -> bool:
+        """Insert the link that a signed permission becomes; False if another node was first. Raises KeyRetired."""
+        refuse_retired(self._db, link.account_id, link.key_version)
+        values = {name: getattr(link, name) for name in Link.__slots__}
+        values |= {"networks": list(link.networks), "token_hash": token_hash}
+        return bool(insert_new(self._db, links, values))
 
     def get(self, account_id: str, link_id: str) -> Link | None:
         """Return an account's link."""

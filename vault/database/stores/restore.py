@@ -22,6 +22,7 @@ from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.database.stores.closing_acts import ClosingRows
+from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.stores.restore_merge import add_keys, add_lost, carry_epoch, make_reconciliation_due
@@ -78,7 +79,7 @@ class RestoredRows:
         self._settings(known)
         self._notices(known, prompts)
         self._registers(known)
-        return refused
+        return [*refused, *add_stored(self._db, known.link_keys, known.link_cuts)]
 
     def lost_account(
         self,

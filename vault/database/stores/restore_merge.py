@@ -13,6 +13,7 @@ from vault.database.schema.core import connections, recordings
 from vault.database.schema.notices import notices
 from vault.database.schema.registers import register_entries
 from vault.database.sql.dialect import database_now, insert_for, insert_new
+from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
 from vault.database.stores.retention_rows import restore_hold, restore_policies
 from vault.domain.accounts.account import Connection
@@ -59,6 +60,7 @@ def add_lost(
         }
         if notice.id not in but and not insert_new(db, notices, row):
             refused += _unless_exists(db, notices, notice.id, f"the notice {notice.id}")
+    refused += add_stored(db, known.link_keys, known.link_cuts)
     return refused + _add_registers(db, known) + _add_policies(db, known, newest=policies)
 
 

@@ -18,7 +18,7 @@ EventType = Literal[
     "recording.conflict", "recording.sent_again", "recording.restricted", "recording.unrestricted",
     "recording.erasing", "recording.erased", "recording.objects_deleted", "recording.tampered",
     "recording.missing", "call.erased", "recording.missed", "source.deleted", "source.delete_failed", "source.kept",
-    "link.created", "link.revoked",
+    "link.created", "link.revoked", "link.cut", "link_key.registered", "link_key.changed", "link_key.deleted",
     "playback.open", "playback.grant", "playback.end", "playback.denied",
     "download.grant", "download.end", "waveform.read",
     "key.created", "key.revoked", "key.exported", "key.rotated", "key.rewrapped", "key.destroyed",
@@ -57,6 +57,8 @@ class AccessEvent:
     result: str | None = None
     #: The digest at the head of the recording's evidence chain; the digested bytes begin with a random salt.
     evidence: str | None = None
+    #: SHA-256, in hexadecimal, of the token that a customer's key has signed and that let the listener in.
+    permission: str | None = None
     #: Listener and IP address, sealed under the account key.
     sealed_detail: bytes | None = None
     #: The id of the row, call or connection concerned, where the leaf does not contain it. Not part of the body.
@@ -79,6 +81,7 @@ class AccessEvent:
             "end": self.end,
             "result": self.result,
             "evidence": self.evidence,
+            "permission": self.permission,
             "detail": hashlib.sha256(self.sealed_detail).hexdigest() if self.sealed_detail else None,
         }
         present = {name: value for name, value in values.items() if value is not None}
@@ -101,6 +104,7 @@ def parse_event(body: bytes, sealed_detail: bytes | None = None) -> AccessEvent:
         end=values.get("end"),
         result=values.get("result"),
         evidence=values.get("evidence"),
+        permission=values.get("permission"),
         sealed_detail=sealed_detail,
     )
 

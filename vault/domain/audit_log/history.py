@@ -164,10 +164,8 @@ def _link_text(opened: OpenedEvent, listener: str, origins: Origins) -> str | No
     event = opened.event
     where = f" from {address}" if (address := opened.detail.get("address")) else ""
     match event.type:
-        case "link.created":
-            return f"Link created for {listener}"
-        case "link.revoked":
-            return f"Link for {listener} revoked"
+        case "link.created" | "link.revoked" | "link.cut":
+            return _made_text(event, listener)
         case "playback.open":
             return f"Opened by {listener}{where}"
         case "playback.denied":
@@ -176,6 +174,20 @@ def _link_text(opened: OpenedEvent, listener: str, origins: Origins) -> str | No
             return f"Waveform read by {listener if event.session_id else event.actor}"
         case _:
             return None
+
+
+def _made_text(event: AccessEvent, listener: str) -> str:
+    """Return the sentence for what was done to a link."""
+    if event.type == "link.cut":
+        return "Links made before a time cut off"
+    if event.type == "link.revoked":
+        return f"Link for {listener} revoked"
+    signed = event.permission is not None
+    return (
+        f"Link signed by the account's own key used for {listener}"
+        if signed
+        else f"Link created for {listener}"
+    )
 
 
 def _because(event: AccessEvent, origins: Origins) -> str:

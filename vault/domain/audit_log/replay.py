@@ -23,6 +23,7 @@ _SETTINGS = frozenset(
         "notice.published", "notice.retired", "hold.placed", "hold.released", "retention.changed",
         "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
         "authority.received", "authority.changed", "authority.answered",
+        "link_key.registered", "link_key.changed", "link_key.deleted", "link.cut",
     }
 )  # fmt: skip
 
@@ -60,6 +61,7 @@ class Replay:
     revoked_links: dict[str, datetime] = field(default_factory=dict)
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
     deleted_connections: set[str] = field(default_factory=set)
+    deleted_link_keys: dict[str, datetime] = field(default_factory=dict)
     #: By account.
     switch: dict[str, list[LoggedChange]] = field(default_factory=dict)
     #: By account: the last change of the account object's content.
@@ -115,9 +117,14 @@ class Replay:
             self.switch.setdefault(account, []).append(change)
         elif kind in _SETTINGS:
             self.changed[account] = max(at, self.changed.get(account, at))
-            if kind == "connection.deleted":
-                # A new connection with the same name has another id.
-                self.deleted_connections.add(event["result"])
+            self._delete(kind, event, at)
+
+    def _delete(self, kind: str, event: dict[str, Any], at: datetime) -> None:
+        """Note what is deleted by its id: something new with the same name has another."""
+        if kind == "connection.deleted":
+            self.deleted_connections.add(event["result"])
+        elif kind == "link_key.deleted":
+            self.deleted_link_keys[event["result"]] = at
 
 
 def merge_history(

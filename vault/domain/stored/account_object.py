@@ -2,11 +2,11 @@
 
 Version 1 is one plaintext JSON object with the wrapped versions of the account key, which the root key decrypts,
 and a sealed text, which the newest version decrypts. The sealed text has the wrapped index, detail and month keys, the
-switch with its history, the consent and retention policies, connections, objections, notices, holds and registers. API
-keys, links and their sessions are only in the database: access to the bucket must not give access to the vault.
+switch with its history, the consent and retention policies, connections, objections, notices, holds, registers, and the
+public keys that sign links with their cuts. API keys, links and their sessions are only in the database: access to the
+bucket must not give access to the vault.
 
-Each change is written under a new key, and the older objects are deleted afterwards. So no object is overwritten,
-and at every moment there is one. For its key and name see ``account_object_name.py``.
+Each change is written under a new key (``account_object_name.py``), and the older objects are deleted afterwards.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from vault.domain.accounts.account import Account, Connection, Switch, SwitchCha
 from vault.domain.accounts.month_key import WrappedMonthKey, check_month_key_id
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
+from vault.domain.playback.link_key import LinkCut, LinkKey
 from vault.domain.registers.entries import SealedEntry
 from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.stored.account_json import (
@@ -35,6 +36,7 @@ from vault.domain.stored.account_json import (
 )
 from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
 from vault.domain.stored.json_reader import Fields, read_object, write_object
+from vault.domain.stored.link_key_json import decode_link_cuts, decode_link_keys, encode_link_keys
 from vault.domain.stored.policy_json import decode_policy, encode_policy
 from vault.domain.stored.register_json import decode_registers, encode_registers
 from vault.domain.stored.retention_json import StoredHold, decode_retention_fields, encode_retention_fields
@@ -88,6 +90,9 @@ class AccountObject:
     #: By notice id: the SHA-256 of the sealed audio in hexadecimal, and the key version that sealed it.
     prompts: Mapping[str, tuple[str, int]]
     registers: tuple[SealedEntry, ...] = ()
+    #: Also deleted ones.
+    link_keys: tuple[LinkKey, ...] = ()
+    link_cuts: tuple[LinkCut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +101,7 @@ class Envelope:
 
     account_id: str
     revision: int
-    #: The state of the log in the object's name; None in objects of earlier releases.
+    #: That in the object's name; None in objects of earlier releases.
     log: LogState | None = None
     keys: Mapping[int, bytes]
     sealed: bytes
@@ -168,13 +173,8 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
     """Return the account's settings except the switch."""
     return {
         "policies": [
-            {
-                "version": policy.version,
-                "at": policy.changed_at,
-                "by": policy.changed_by,
-                "policy": encode_policy(policy),
-            }
-            for policy in known.policies
+            {"version": one.version, "at": one.changed_at, "by": one.changed_by, "policy": encode_policy(one)}
+            for one in known.policies
         ],
         "connections": [encode_connection_fields(connection) for connection in known.connections],
         "objections": [encode_objection_fields(stored) for stored in known.objections],
@@ -184,6 +184,7 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
         ],
         **encode_retention_fields(known.holds, known.retention),
         **encode_registers(known.registers),
+        **encode_link_keys(known.link_keys, known.link_cuts),
     }
 
 
@@ -221,6 +222,8 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         holds=holds,
         retention=retention,
         registers=decode_registers(fields, account.id),
+        link_keys=decode_link_keys(fields, account.id),
+        link_cuts=decode_link_cuts(fields, account.id),
     )
     fields.done()
     return known

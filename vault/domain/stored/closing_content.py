@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link_key import LinkCut
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.stored.account_json import (
@@ -16,6 +17,7 @@ from vault.domain.stored.account_json import (
     encode_objection_fields,
 )
 from vault.domain.stored.json_reader import Fields
+from vault.domain.stored.link_key_json import decode_cut_fields, encode_cut_fields
 from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
 from vault.domain.stored.retention_json import (
     StoredHold,
@@ -54,9 +56,12 @@ Content = (
     | Recording
     | StoredHold
     | RetentionPolicy
+    | LinkCut
     | None
 )
-ContentName = Literal["none", "switch", "objection", "told", "call", "recording", "hold", "retention"]
+ContentName = Literal[
+    "none", "switch", "objection", "told", "call", "recording", "hold", "retention", "link_cut"
+]
 
 
 def encode_content_fields(content: Content) -> dict[str, Any]:
@@ -69,6 +74,8 @@ def encode_content_fields(content: Content) -> dict[str, Any]:
         return encode_hold_fields(content)
     if isinstance(content, RetentionPolicy):
         return encode_version_fields(content)
+    if isinstance(content, LinkCut):
+        return encode_cut_fields(content)
     return {} if content is None else {name: getattr(content, name) for name in type(content).__slots__}
 
 
@@ -128,6 +135,13 @@ def _decode_retention(fields: Fields, event: AccessEvent) -> Content:
     return policy
 
 
+def _decode_cut(fields: Fields, event: AccessEvent) -> Content:
+    cut = decode_cut_fields(fields, event.account_id or "")
+    if cut.id != event.result:
+        raise Tampered("The content and the event of a closing act have different cuts.")
+    return cut
+
+
 #: Decodes each kind of content. Raises Tampered.
 DECODE_CONTENT: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Content]]] = {
     "none": _decode_nothing,
@@ -138,4 +152,5 @@ DECODE_CONTENT: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Conte
     "recording": _decode_recording,
     "hold": _decode_hold,
     "retention": _decode_retention,
+    "link_cut": _decode_cut,
 }

@@ -16,6 +16,7 @@ from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound
+from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.rfc3339 import parse_rfc3339
 from vault.services.lifecycle.evidence_chain import open_entry
@@ -77,6 +78,7 @@ class AccessLog:
     database: Database
     ring: KeyRing
     data_keys: AccountDataKeys
+    clock: Clock
 
     async def list_events(self, account_id: str, wanted: EventFilter, *, start: int, limit: int) -> EventPage:
         """Return events of the tree by index, so that pages never miss an event that is added later.
@@ -138,8 +140,14 @@ class AccessLog:
         for number, logged in enumerate(found):
             if number % _DECRYPT_BATCH_SIZE == 0:
                 await asyncio.sleep(0)
-            items.append((logged, await self.data_keys.open_detail(logged.event)))
+            items.append((logged, self._shown(await self.data_keys.open_detail(logged.event))))
         return EventPage(items=items, next_start=next_start)
+
+    def _shown(self, detail: Mapping[str, str]) -> Mapping[str, str]:
+        """Leave out a token that still opens a link: who reads the log may not be one who listens."""
+        if "token" not in detail or parse_rfc3339(detail["token_expires_at"]) <= self.clock():
+            return detail
+        return {name: value for name, value in detail.items() if name != "token"}
 
     async def history(self, account_id: str, recording_id: str) -> Sequence[HistoryItem]:
         """Return the history of a recording, also of an erased one. Data that cannot be decrypted is left out.

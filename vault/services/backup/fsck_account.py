@@ -20,7 +20,7 @@ _PARTS = {
     "month_keys": "keys",
     "switch": "the switch", "history": "the switch's history", "policies": "consent policies",
     "connections": "connections", "objections": "objections", "notices": "notices", "prompts": "audio of notices",
-    "registers": "registers",
+    "registers": "registers", "link_keys": "keys that sign links", "link_cuts": "cuts of links",
 }  # fmt: skip
 
 

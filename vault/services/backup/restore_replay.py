@@ -33,6 +33,7 @@ async def replay(
         *(partial(_revoke_link, id_, at) for id_, at in replay.revoked_links.items()),
         *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
         *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
+        *(partial(_delete_link_key, id_, at) for id_, at in replay.deleted_link_keys.items()),
     ]
     for start in range(0, len(changes), _BATCH_SIZE):
         batch = changes[start : start + _BATCH_SIZE]
@@ -82,3 +83,8 @@ def _delete_connection(connection_id: str, tx: Transaction) -> None:
     connection = tx.connections.get(connection_id)
     if connection is not None:
         tx.connections.delete(connection)
+
+
+def _delete_link_key(key_id: str, at: datetime, tx: Transaction) -> None:
+    # As above.
+    tx.link_keys.delete(key_id, at)

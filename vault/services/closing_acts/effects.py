@@ -9,6 +9,7 @@ from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import EventType
 from vault.domain.audit_log.replay import merge_history
+from vault.domain.playback.link_key import LinkCut
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.policy import RetentionPolicy
@@ -129,6 +130,17 @@ def _revoke_key(tx: Transaction, act: Act) -> None:
     tx.api_keys.revoke(act.event.result or "", act.event.at)
 
 
+def _delete_link_key(tx: Transaction, act: Act) -> None:
+    tx.link_keys.delete(act.event.result or "", act.event.at)
+
+
+def _cut_links(tx: Transaction, act: Act) -> None:
+    cut, account_id = act.content, act.event.account_id
+    assert isinstance(cut, LinkCut) and account_id is not None  # noqa: S101, PT018 - see above
+    if _has_account(tx, account_id):
+        tx.link_keys.cut(cut)
+
+
 def _destroy_key(tx: Transaction, act: Act) -> None:
     version = (act.event.result or "").removeprefix("v")
     if version.isdecimal():
@@ -178,6 +190,8 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "recording.restricted": _restrict,
     "call.erased": _forget_call,
     "link.revoked": _revoke_link,
+    "link.cut": _cut_links,
+    "link_key.deleted": _delete_link_key,
     "key.revoked": _revoke_key,
     "key.destroyed": _destroy_key,
     "connection.deleted": _delete_connection,

@@ -11,6 +11,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, MIN_LIFETIME, Kind, Link, Purpose
+from vault.domain.playback.own_token import TokenKey
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
@@ -51,6 +52,7 @@ class Links:
     admission: Admission
     data_keys: AccountDataKeys
     clock: Clock
+    token_key: TokenKey
 
     async def create(
         self, account_id: str, recording_id: str, request: LinkRequest, *, actor: str
@@ -67,7 +69,7 @@ class Links:
     async def _create(
         self, key: AccountKey, account_id: str, recording_id: str, request: LinkRequest, actor: str
     ) -> tuple[Link, Token]:
-        token, event_id = Token.new(), new_id("evt")
+        token, event_id = self.token_key.new_token(), new_id("evt")
         link = await self._link(key, account_id, recording_id, request, actor)
         detail = {"listener": request.listener}
         if request.purpose_text is not None:

@@ -15,10 +15,13 @@ from vault.database.stores.open_sessions import NO_LINK, NewSession
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.playback.link import Link, Session, SessionState, session_length, session_state
+from vault.domain.playback.signed_token import Permission
 from vault.domain.recordings.recording import Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.services.playback.log_allowance import Allowance
+from vault.services.playback.signed_links import SignedLink, SignedLinks
+from vault.services.playback.token_gate import TokenGate
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 
@@ -38,6 +41,8 @@ class OpenLinks:
     clock: Clock
     data_keys: AccountDataKeys
     allowance: Allowance
+    gate: TokenGate
+    signed: SignedLinks
 
     async def preview_link(self, token: str, *, address: str | None) -> Link:
         """Check whether a link can be opened now. Changes nothing, so link scanners and previews do not use it up.
@@ -58,7 +63,10 @@ class OpenLinks:
         Raises Unavailable if the event does not get into the tree in time; then no session is created.
         """
         now, secret, session_id = self.clock(), Token.new(), new_id("sess")
-        found = await self._find(token)
+        permission = await self.gate.check(token)
+        found = await self._found(token, permission)
+        if isinstance(found, SignedLink) and permission is not None and not found.is_stored:
+            await self.signed.admit(permission, token)
         link, portion = found.link, self.allowance.portion()
         detail = {"address": address or "", "user_agent": agent[:200]}
         new = NewSession(
@@ -70,7 +78,7 @@ class OpenLinks:
             nonce_hash=Token(nonce).digest,
             permitted=link.permits_address(address),
             log_entries=portion,
-            event=await self._event(link, session_id, now, detail),
+            event=await self._event(link, session_id, now, detail, permission),
         )
         opened = await self.database.open_session(new)
         if opened is None:
@@ -81,13 +89,24 @@ class OpenLinks:
 
     async def _find(self, token: str) -> FoundLink:
         """Return a link that is not revoked, with its playable recording. Raises NotFound."""
+        return await self._found(token, await self.gate.check(token))
+
+    async def _found(self, token: str, permission: Permission | None) -> FoundLink:
+        """Return the link of a token that the gate has checked."""
+        if permission is not None:
+            return await self.signed.find(permission)
         found = found_link(await self.database.fetch(LINK, token_hash=Token(token).digest))
         if found is None or not found.is_good:
             raise NotFound(NO_LINK)
         return found
 
     async def _event(
-        self, link: Link, session_id: str, now: datetime, detail: Mapping[str, str]
+        self,
+        link: Link,
+        session_id: str,
+        now: datetime,
+        detail: Mapping[str, str],
+        permission: Permission | None,
     ) -> AccessEvent:
         event_id = new_id("evt")
         return AccessEvent(
@@ -99,6 +118,7 @@ class OpenLinks:
             recording_id=link.recording_id,
             link_id=link.id,
             session_id=session_id,
+            permission=None if permission is None else permission.digest.hex(),
             sealed_detail=await self.data_keys.seal_detail(link.account_id, event_id, detail),
         )
 
@@ -127,8 +147,14 @@ class OpenLinks:
 
         ``held`` maps session ids to secrets. None if no secret is right, so an attacker learns nothing.
         """
+        if not held:
+            return None
+        try:
+            await self.gate.check(token, held=True)
+        except NotFound:
+            return None
         digest, found = Token(token).digest, None
-        link = found_link(await self.database.fetch(LINK, token_hash=digest)) if held else None
+        link = found_link(await self.database.fetch(LINK, token_hash=digest))
         for session_id, secret in held.items() if link is not None else ():
             try:
                 known, status = await _authenticated(self.database, session_id, secret, self.clock())

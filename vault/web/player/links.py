@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Path, Request, Response
 
 from vault.domain.playback.link import Session, SessionState
+from vault.domain.playback.signed_token import MAX_TOKEN
 from vault.errors import Invalid, NotFound, VaultError
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO_REQUEST, LINK, OPEN_FORM, OPENED
@@ -22,7 +23,7 @@ router = APIRouter(tags=["playback"])
 _COOKIE_GRACE = 3600
 #: Max session cookies checked per request.
 _MAX_SESSIONS_CHECKED = 16
-TokenInPath = Annotated[str, Path(max_length=128)]
+TokenInPath = Annotated[str, Path(max_length=MAX_TOKEN)]
 
 
 @router.head("/p/{token}", include_in_schema=False)

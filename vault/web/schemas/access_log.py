@@ -43,6 +43,8 @@ class EventOut(BaseModel):
     result: str | None = None
     #: The digest of the newest entry in the recording's chain of evidence.
     evidence: str | None = None
+    #: The SHA-256 of the token, signed by a customer's key, that let the listener in.
+    permission: str | None = None
     detail: dict[str, str] = {}
     #: The exact bytes of the log's leaf, in base64.
     leaf: str
@@ -51,7 +53,7 @@ class EventOut(BaseModel):
     def of(cls, logged: LoggedEvent, detail: Mapping[str, str]) -> "EventOut":
         """Show an event."""
         event = logged.event
-        same = ("type", "at", "actor", "first", "end", "result", "evidence")
+        same = ("type", "at", "actor", "first", "end", "result", "evidence", "permission")
         return cls(
             **{name: getattr(event, name) for name in same},
             index=logged.index,

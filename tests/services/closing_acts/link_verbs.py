@@ -1,0 +1,69 @@
+"""What is closed of links: links, the keys that sign them, and what was minted before a time."""
+
+from datetime import timedelta
+
+from tests.support.link_keys import registered
+from tests.support.link_minter import Minter
+from tests.support.parties import ME, let_in
+from tests.support.service_house import House
+from vault.services.playback.link_cuts import CutRequest
+from vault.services.playback.links import LinkRequest
+
+_LINK = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
+
+
+async def link(house: House, name: str) -> tuple[str, str]:
+    """Make a link."""
+    recording_id = await let_in(house, name, call_ref=f"call-{name}")
+    link, _ = await house.vault.links.create(house.account.id, recording_id, _LINK, **ME)
+    return recording_id, link.id
+
+
+async def link_key(house: House, name: str) -> tuple[str, Minter]:
+    """Register a key."""
+    minter = Minter()
+    return name, await registered(house, minter, name)
+
+
+async def delete_link_key(house: House, known: tuple[str, Minter]) -> None:
+    """Delete it."""
+    await house.vault.link_keys.delete(house.account.id, known[0], **ME)
+
+
+async def link_key_gone(house: House, known: tuple[str, Minter]) -> bool:
+    """Say whether it is deleted."""
+    key = await house.database.read(lambda tx: tx.link_keys.by_id(known[1].key_id))
+    return key is not None and key.deleted_at is not None
+
+
+async def cut(house: House, name: str) -> None:
+    """Cut the links of a listener."""
+    await house.vault.link_cuts.make(house.account.id, CutRequest(listener=name), **ME)
+
+
+async def is_cut(house: House, name: str) -> bool:
+    """Say whether they are cut."""
+    return any(view.listener == name for view in await house.vault.link_cuts.list(house.account.id))
+
+
+async def links(house: House, name: str) -> tuple[str, str]:
+    """Make two links of one recording."""
+    recording_id, _ = await link(house, name)
+    second, _ = await house.vault.links.create(house.account.id, recording_id, _LINK, **ME)
+    return recording_id, second.id
+
+
+async def revoke_link(house: House, ids: tuple[str, str]) -> None:
+    """Revoke a link."""
+    await house.vault.links.revoke(house.account.id, *ids, **ME)
+
+
+async def revoke_links(house: House, ids: tuple[str, str]) -> None:
+    """Revoke the links of a recording."""
+    await house.vault.links.revoke_all(house.account.id, recording_id=ids[0], listener=None, **ME)
+
+
+async def links_revoked(house: House, ids: tuple[str, str]) -> bool:
+    """Say whether all are revoked."""
+    found = await house.database.read(lambda tx: tx.links.of_recording(house.account.id, ids[0]))
+    return bool(found) and all(link.revoked_at is not None for link in found)

@@ -1,0 +1,54 @@
+"""Build the services of links."""
+
+from typing import TypedDict
+
+from vault.composition_parts import Adapters, Parts
+from vault.domain.playback.own_token import TokenKey
+from vault.services.playback.link_cuts import LinkCuts
+from vault.services.playback.link_keys import LinkKeys
+from vault.services.playback.links import Links
+from vault.services.playback.open_links import OpenLinks
+from vault.services.playback.signed_links import SignedLinks
+from vault.services.playback.token_gate import TokenGate, audience_of
+from vault.settings import Settings
+from vault.tracing import traced
+
+
+class LinkServices(TypedDict):
+    """The services by their names in ``Vault``."""
+
+    links: Links
+    open_links: OpenLinks
+    link_keys: LinkKeys
+    link_cuts: LinkCuts
+
+
+def build_links(settings: Settings, adapters: Adapters, parts: Parts) -> LinkServices:
+    """Build the services."""
+    database, clock = parts.database, adapters.clock
+    token_key = TokenKey.derived_from(adapters.signer.secret)
+    gate = TokenGate(
+        database=database, token_key=token_key, audience=audience_of(settings.public_url), clock=clock
+    )
+    return {
+        "links": traced(Links)(
+            database=database,
+            ring=adapters.ring,
+            admission=parts.admission,
+            data_keys=parts.data_keys,
+            clock=clock,
+            token_key=token_key,
+        ),
+        "open_links": traced(OpenLinks)(
+            database=database,
+            clock=clock,
+            data_keys=parts.data_keys,
+            allowance=parts.allowance,
+            gate=gate,
+            signed=SignedLinks(
+                database=database, gate=gate, ring=adapters.ring, data_keys=parts.data_keys, clock=clock
+            ),
+        ),
+        "link_keys": traced(LinkKeys)(database=database, gate=gate, token_key=token_key, clock=clock),
+        "link_cuts": traced(LinkCuts)(database=database, data_keys=parts.data_keys, clock=clock),
+    }

@@ -1,0 +1,141 @@
+"""The check of a link's token before anything is read: what a stranger makes up costs no database statement.
+
+Own tokens carry a keyed hash of the vault. Signed tokens name a key; the id of a key carries a keyed hash too, so an id
+that the vault never gave out is refused without a look-up, and one that it gave out is looked up once and then cached:
+what is cached never changes. Whether the key still signs is decided by its row, in the statement that finds the link.
+"""
+
+import asyncio
+import hmac
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from vault import metrics
+from vault.database.interface import Database
+from vault.database.stores.open_sessions import NO_LINK
+from vault.database.stores.signed_links import LINK_KEY, found_link_key
+from vault.domain.ids import new_id
+from vault.domain.playback.link_key import CheckedKey, checked_key
+from vault.domain.playback.own_token import TokenKey, is_opaque
+from vault.domain.playback.signed_token import BadToken, Permission, read_claims, read_form
+from vault.errors import NotFound, TooMany
+from vault.ports.clock import Clock
+from vault.rfc3339 import parse_rfc3339
+
+#: Max keys in memory, with half a kilobyte each; the one that was used least recently leaves.
+MAX_CACHED: Final = 10_000
+#: Seconds for which an id that the vault gave out, but whose row is missing, is not looked up again.
+MISSING_TTL: Final = 5.0
+#: Look-ups a second, in this process, of tokens that only the database can check; and how many may come at once.
+OPAQUE_RATE: Final = 50.0
+OPAQUE_BURST: Final = 100.0
+#: Characters at the end of a key's id that are the keyed hash of what is before.
+_TAG_CHARS: Final = 16
+#: Metadata: until when there can be links of a release before signed tokens.
+OPAQUE_UNTIL: Final = "opaque_links_until"
+
+
+@dataclass(slots=True)
+class _State:
+    """What the gate of this process remembers."""
+
+    #: By the key's id: the key, or the time of the event loop until which its row counts as missing.
+    keys: OrderedDict[str, CheckedKey | float] = field(default_factory=OrderedDict)
+    opaque_read: bool = False
+    opaque_until: datetime | None = None
+    opaque_left: float = OPAQUE_BURST
+    opaque_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenGate:
+    """Checks tokens of links. One instance per process."""
+
+    database: Database
+    token_key: TokenKey
+    #: The origin of the vault, which a signed token must name.
+    audience: str
+    clock: Clock
+    _state: _State = field(default_factory=_State)
+
+    async def check(self, token: str, *, held: bool = False) -> Permission | None:
+        """Return what a signed token allows; None for a token of the vault's own, which may be looked up.
+
+        An expired one is refused, except where its session may go on: ``held`` by a browser, or of a media link.
+
+        Raises NotFound, the same for every reason, and TooMany while too many old links are asked for.
+        """
+        if self.token_key.made(token):
+            return None
+        if is_opaque(token):
+            await self._check_opaque()
+            return None
+        try:
+            text = read_form(token)
+            key = await self._key(text.key_id)
+            key.check(text.algorithm, text.signed, text.signature)
+            permission = read_claims(text, audience=self.audience, now=self.clock())
+        except BadToken as error:
+            raise self.refused(error) from None
+        if permission.expires_at <= self.clock() and not held and permission.kind != "media":
+            raise self.refused(BadToken("expired"))
+        return permission
+
+    def refused(self, error: BadToken) -> NotFound:
+        """Count a refusal by its reason; return what the listener is told."""
+        metrics.LINKS_REFUSED.labels(error.reason).inc()
+        return NotFound(NO_LINK)
+
+    async def account_of(self, key_id: str) -> str:
+        """Return the account of a key that has just checked a token."""
+        return (await self._key(key_id)).account_id
+
+    def new_key_id(self) -> str:
+        """Return the id for a new key: half random, half the keyed hash of that."""
+        half = new_id("lkey")[:-_TAG_CHARS]
+        return half + self._tag(half)
+
+    def _tag(self, half: str) -> str:
+        return self.token_key.tag(half.encode()).hex()[:_TAG_CHARS]
+
+    async def _key(self, key_id: str) -> CheckedKey:
+        """Return the key with this id. Raises BadToken."""
+        if not hmac.compare_digest(self._tag(key_id[:-_TAG_CHARS]), key_id[-_TAG_CHARS:]):
+            raise BadToken("unknown_key")
+        keys, now = self._state.keys, asyncio.get_running_loop().time()
+        known = keys.get(key_id)
+        if known is None or (isinstance(known, float) and known <= now):
+            row = found_link_key(await self.database.fetch(LINK_KEY, key_id=key_id))
+            known = now + MISSING_TTL if row is None else checked_key(row)
+            keys[key_id] = known
+            while len(keys) > MAX_CACHED:
+                keys.popitem(last=False)
+        keys.move_to_end(key_id)
+        if isinstance(known, float):
+            raise BadToken("unknown_key")
+        return known
+
+    async def _check_opaque(self) -> None:
+        """Let a token of an earlier release be looked up, as long as such links can exist, and not too many at once."""
+        state = self._state
+        if not state.opaque_read:
+            value = await self.database.read(lambda tx: tx.metadata.get(OPAQUE_UNTIL))
+            state.opaque_until = None if value is None else parse_rfc3339(value.decode())
+            state.opaque_read = True
+        if state.opaque_until is None or state.opaque_until <= self.clock():
+            raise self.refused(BadToken("malformed"))
+        now = asyncio.get_running_loop().time()
+        state.opaque_left = min(OPAQUE_BURST, state.opaque_left + (now - state.opaque_at) * OPAQUE_RATE)
+        state.opaque_at = now
+        if state.opaque_left < 1:
+            raise TooMany("Too many links of an earlier release are asked for.", retry_after=1)
+        state.opaque_left -= 1
+
+
+def audience_of(public_url: str) -> str:
+    """Return the origin of a URL, as signed links name it: scheme, host and port."""
+    parts = urlsplit(public_url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
