@@ -11,10 +11,18 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 key, kid, origin, recording, listener = sys.argv[1:]
 now = int(time.time())
-claims = {"aud": origin, "sub": recording, "lsn": listener, "iat": now, "exp": now + 300, "jti": secrets.token_hex(16)}
+claims = {
+    "aud": origin,
+    "sub": recording,
+    "lsn": listener,
+    "iat": now,
+    "exp": now + 300,
+    "jti": secrets.token_hex(16),
+}
 
 
 def base64url(data):
+    """Return base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
