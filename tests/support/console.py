@@ -1,5 +1,6 @@
 """Somebody at the console, as a browser without scripts."""
 
+import html
 import re
 
 import httpx
@@ -25,3 +26,11 @@ def nonce_of(page: httpx.Response) -> str:
     found = NONCE.search(page.text)
     assert found is not None, page.text
     return found[1]
+
+
+def form_of(page: httpx.Response, action: str) -> dict[str, str]:
+    """Return the hidden fields of the form that is sent to ``action``."""
+    found = re.search(rf'<form method="post" action="{re.escape(action)}".*?</form>', page.text, re.DOTALL)
+    assert found is not None, page.text
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', found[0])
+    return {name: html.unescape(value) for name, value in hidden}

@@ -4,13 +4,34 @@ from collections.abc import Mapping
 from typing import Final
 
 PREFIX: Final = "/console/accounts/{account}"
+POLICY: Final = {
+    "classes.0.class": "quality",
+    "classes.0.purpose": "Train staff",
+    "classes.0.period": "6 months",
+    "time_zone": "UTC",
+    "waiting_days": "7",
+}
 #: Fields of a form; None for a page. ``{account}`` in a value is the account's name.
 DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", ""): ("recordings:read", None),
     ("POST", "/recording-switch"): ("settings:write", {"enabled": "on", "name": "{account}"}),
+    ("GET", "/retention"): ("audit:read", None),
+    ("GET", "/retention/change"): ("audit:read", None),
+    ("POST", "/retention/preview"): ("retention:write", POLICY),
+    ("POST", "/retention"): (
+        "retention:write",
+        {"policy": '{{"classes": []}}', "version": "0", "name": "{account}"},
+    ),
+    ("GET", "/holds"): ("audit:read", None),
+    ("GET", "/holds/new"): ("audit:read", None),
+    ("POST", "/holds"): ("holds:write", {"title": "dispute", "reason": "a claim", "covers": "all"}),
+    ("GET", "/holds/{hold}"): ("audit:read", None),
+    ("POST", "/holds/{hold}/release/preview"): ("holds:write", {}),
+    ("POST", "/holds/{hold}/release"): ("holds:write", {"name": "{account}"}),
+    ("POST", "/holds/approvals/{approval}"): ("holds:write", {}),
 }
 #: What stands in a path in the place of an id of which there is none.
-NOBODY: Final[Mapping[str, str]] = {}
+NOBODY: Final[Mapping[str, str]] = {"hold": "hold_x", "approval": "appr_x"}
 #: Pages of no account.
 OTHERS: Final = {
     ("GET", "/console"),

@@ -22,11 +22,18 @@ class Section:
 
 
 #: In the order of the navigation. A section without its scope is not shown.
-SECTIONS: Final[Sequence[Section]] = (Section(name="Overview", path="", scope="recordings:read"),)
+SECTIONS: Final[Sequence[Section]] = (
+    Section(name="Overview", path="", scope="recordings:read"),
+    Section(name="Retention and holds", path="/retention", scope="audit:read"),
+)
 #: What a page says after a form was carried out, by the value of ``done`` in its address.
 DONE: Final = {
     "switched_on": "Recording is on again.",
     "switched_off": "Recording is off. What was still in progress is refused.",
+    "retention_set": "The retention policy is set.",
+    "hold_placed": "The hold is placed: nothing that it covers is erased.",
+    "release_asked": "The release is asked for. The hold goes on until another person approves.",
+    "approved": "You approved.",
 }
 
 

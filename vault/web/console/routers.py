@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from vault.web.console import overview, sign_in
+from vault.web.console import holds, overview, retention, sign_in
 
-ROUTERS: Final = (sign_in.router, overview.router)
+ROUTERS: Final = (sign_in.router, overview.router, retention.router, holds.router)

@@ -1,0 +1,145 @@
+"""Set a retention policy and place and release a hold in the console, without scripts."""
+
+from tests.support.console import form_of, sign_in
+from tests.support.tenant import Tenant
+from tests.support.web_house import House
+
+MARKUP = "<script>alert(1)</script>"
+POLICY = {
+    "version": "0",
+    "classes.0.class": "quality",
+    "classes.0.purpose": f"Train {MARKUP}",
+    "classes.0.period": "6 months",
+    "classes.0.from": "call_end",
+    "classes.0.at_end": "erase",
+    "classes.1.class": "",
+    "classes.1.purpose": "",
+    "time_zone": "Europe/Paris",
+    "waiting_days": "7",
+    "told_reason": "",
+    "object_lock": "off",
+}
+
+
+def base(tenant: Tenant) -> str:
+    """Return the path of the account's pages."""
+    return f"/console/accounts/{tenant.name}"
+
+
+def test_a_policy_is_previewed_and_set_once(house: House, tenant: Tenant):
+    """The digest of the preview goes with the form; the name must be typed; what was typed is text."""
+    client = sign_in(house, tenant.name)
+    path = f"{base(tenant)}/retention"
+    assert "No policy was ever set" in client.get(path).text
+    assert 'name="classes.0.class"' in client.get(f"{path}/change").text
+    more = client.post(f"{path}/preview", data=POLICY | {"more": "1"})
+    assert 'name="classes.2.class"' in more.text
+    shown = client.post(f"{path}/preview", data=POLICY)
+    assert shown.status_code == 200, shown.text
+    assert "Train &lt;script&gt;" in shown.text
+    form = form_of(shown, path)
+    wrong = client.post(path, data=form | {"name": "other"})
+    assert (wrong.status_code, "to confirm" in wrong.text) == (422, True)
+    assert client.get(f"/console/accounts/{tenant.name}/retention").text.count("version 1") == 0
+    for _ in range(2):
+        answer = client.post(path, data=form | {"name": tenant.name})
+        assert answer.headers["location"] == f"{path}?done=retention_set"
+    policy = tenant.http.get(tenant.url("/retention-policy")).json()
+    waiting = policy["waiting"]
+    assert (waiting["version"], waiting["classes"][0]["period"]) == (1, "P6M")
+    assert tenant.types().count("retention.changed") == 1
+    page = client.get(path)
+    assert "6 months" in page.text
+    assert MARKUP not in page.text
+
+
+def test_a_policy_without_its_preview_or_of_an_old_page_is_refused(house: House, tenant: Tenant):
+    """The page previews again, and says what was wrong."""
+    client = sign_in(house, tenant.name)
+    path = f"{base(tenant)}/retention"
+    form = form_of(client.post(f"{path}/preview", data=POLICY), path) | {"name": tenant.name}
+    blind = client.post(path, data=form | {"digest": "x" * 64})
+    assert (blind.status_code, "preview" in blind.text) == (409, True)
+    assert client.post(path, data=form | {"version": "7"}).status_code == 409
+    assert tenant.types().count("retention.changed") == 0
+    assert client.post(path, data=form | {"policy": "{"}).status_code == 422
+
+
+def test_a_wrong_field_is_named_and_what_was_typed_is_kept(house: House, tenant: Tenant):
+    """An empty class between two is none, so the third one is class 1, here as on the page."""
+    client = sign_in(house, tenant.name)
+    more = {"classes.2.class": "Bad Name", "classes.2.purpose": "x", "classes.2.period": "a week"}
+    answer = client.post(f"{base(tenant)}/retention/preview", data=POLICY | more)
+    assert answer.status_code == 422
+    assert 'id="wrong-classes.1.period"' in answer.text
+    assert 'name="classes.1.class" type="text" value="Bad Name"' in answer.text
+
+
+def test_a_conflict_asks_for_a_decision(house: House, tenant: Tenant):
+    """The pairs come back as fields, and with a reason the preview is shown."""
+    client = sign_in(house, tenant.name)
+    law = {"classes.0.minimum": "P2Y", "classes.0.minimum_ground": "business", "classes.0.maximum": "P1Y"}
+    path = f"{base(tenant)}/retention/preview"
+    asked = client.post(path, data=POLICY | law)
+    assert asked.status_code == 409
+    assert 'name="decisions.0.applies"' in asked.text
+    decided = {
+        "decisions.0.minimum_of": "quality",
+        "decisions.0.maximum_of": "quality",
+        "decisions.0.applies": "maximum",
+        "decisions.0.reason": "the shorter one",
+    }
+    shown = client.post(path, data=POLICY | law | decided)
+    assert shown.status_code == 200
+    assert "the maximum applies, because the shorter one" in shown.text
+
+
+def test_a_hold_is_placed_previewed_and_released_by_two(house: House, tenant: Tenant):
+    """Each form runs once; the same key cannot approve; the reason is text."""
+    client = sign_in(house, tenant.name)
+    path = f"{base(tenant)}/holds"
+    wrong = client.post(
+        path, data=form_of(client.get(f"{path}/new"), path) | {"title": "A", "reason": MARKUP}
+    )
+    assert wrong.status_code == 422
+    assert "&lt;script&gt;" in wrong.text
+    form = form_of(client.get(f"{path}/new"), path)
+    form |= {
+        "title": f"A {MARKUP}",
+        "reason": "claim 7",
+        "covers": "listed",
+        "numbers": "+33 1 23 45 67 89\n",
+    }
+    placed = {client.post(path, data=form).headers["location"] for _ in range(2)}
+    assert len(placed) == 1
+    hold = placed.pop().partition("?")[0]
+    page = client.get(hold)
+    assert "+33 1 23 45 67 89" in page.text
+    assert MARKUP not in page.text + client.get(path).text
+    shown = client.post(f"{hold}/release/preview")
+    form = form_of(shown, f"{hold}/release")
+    assert client.post(f"{hold}/release", data=form | {"name": "x"}).status_code == 422
+    asked = client.post(f"{hold}/release", data=form | {"name": tenant.name})
+    assert asked.headers["location"].endswith("release_asked")
+    assert "another person approves" in client.get(hold).text
+    (approval,) = tenant.http.get(tenant.url("/approvals")).json()["items"]
+    own = client.post(f"{path}/approvals/{approval['id']}", data={"nonce": "1"})
+    assert own.status_code == 409
+    other = sign_in(house, tenant.name, "holds:write", "audit:read")
+    assert other.post(f"{path}/approvals/{approval['id']}", data={"nonce": "2"}).status_code == 303
+    assert "released, still binds" in client.get(hold).text
+    assert tenant.types().count("hold.placed") == 1
+    assert tenant.types().count("hold.released") == 1
+
+
+def test_another_accounts_holds_do_not_exist(house: House, tenant: Tenant):
+    """Neither its page nor its forms."""
+    other = Tenant.open(house.admin)
+    body = {"name": "a", "reason": "b", "covers": {"all": True}}
+    hold = other.http.post(other.url("/holds"), json=body).json()["id"]
+    client = sign_in(house, tenant.name)
+    path = f"{base(tenant)}/holds/{hold}"
+    assert client.get(path).status_code == 404
+    for more in ("/release/preview", "/release"):
+        assert client.post(path + more, data={"nonce": more, "name": tenant.name}).status_code == 404
+    assert hold not in client.get(f"{base(tenant)}/holds").text

@@ -1,0 +1,53 @@
+"""What is wrong with a form, for the page that shows the form again as it was filled in."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Request, Response
+
+from vault.domain.accounts.account import Scope
+from vault.errors import Busy, Invalid, Refused, TooLarge, VaultError
+from vault.web.console.access import Console
+from vault.web.console.forms import Form, run_once
+from vault.web.http.problems import of_error
+
+#: Errors that the page of the form shows. All others have a page of their own.
+MISTAKES = (Invalid, Refused, TooLarge)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong, and in which field; None for the form as a whole."""
+
+    text: str
+    field: str | None
+    status: int
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+    @classmethod
+    def of(cls, error: VaultError) -> "Mistake":
+        """Show an error of ``MISTAKES``."""
+        return cls(str(error), getattr(error, "field", None), of_error(error).status_code)
+
+
+async def run_or_show(
+    request: Request,
+    allowed: Console,
+    form: Form,
+    *,
+    act: Callable[[], Awaitable[str]],
+    show: Callable[[Mistake], Awaitable[Response]],
+    reads: Scope,
+) -> Response:
+    """Run a form once; what is wrong with it is shown by ``show``, a page that needs the scope ``reads``."""
+    try:
+        return await run_once(request, allowed, form, act)
+    except Busy:
+        raise
+    except MISTAKES as error:
+        if not allowed.allows(reads):
+            raise
+        return await show(Mistake.of(error))

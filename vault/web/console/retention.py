@@ -1,0 +1,185 @@
+"""The retention policy: what is in force and what waits, a form to change it, and the preview that a change needs."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from fastapi import Depends, Request, Response
+from pydantic import ValidationError
+
+from vault.errors import Busy, Conflicting, Invalid
+from vault.services.service import Vault
+from vault.web.console.access import Console, console
+from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name, run_once
+from vault.web.console.layout import console_page
+from vault.web.console.mistakes import MISTAKES, Mistake
+from vault.web.console.retention_form import body_of, compact, count, values_of, with_pairs
+from vault.web.console.route import console_router
+from vault.web.console.words import period_words
+from vault.web.http.auth import TheVault
+from vault.web.schemas.recording_retention import PolicyPreviewOut
+from vault.web.schemas.retention import RetentionPolicyIn
+
+router = console_router()
+Retaining = Annotated[Console, Depends(console("retention:write"))]
+Auditing = Annotated[Console, Depends(console("audit:read"))]
+SECTION: Final = "Retention and holds"
+TABS: Final = ({"name": "Policy", "path": "/retention"}, {"name": "Holds", "path": "/holds"})
+#: Outcomes of a preview with their words, the gravest first.
+OUTCOMES: Final = (
+    ("due_now", "erased by the first run"),
+    ("review", "to be reviewed now"),
+    ("due_30d", "due within 30 days"),
+    ("later", "due later"),
+    ("undated", "never due"),
+    ("held", "kept by a hold"),
+    ("below_minimum", "kept by a minimum"),
+    ("conflict", "in conflict"),
+    ("told_otherwise", "kept shorter, as a notice told"),
+)
+#: More classes than the policy has, for new ones.
+_SPARE: Final = 1
+
+
+@router.get("/retention")
+async def get_retention(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+    """Show the policy in force, the one that waits, and all versions."""
+    account_id = allowed.account.id
+    return console_page(
+        request,
+        allowed,
+        "retention.html",
+        section=SECTION,
+        heading="Retention",
+        tabs=TABS,
+        tab="/retention",
+        view=await vault.retention.read(account_id),
+        warning=(await vault.retention.warnings([account_id]))[account_id],
+        history=list(reversed(await vault.retention.history(account_id))),
+        period_words=period_words,
+    )
+
+
+@router.get("/retention/change")
+async def get_change(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+    """Show the form with the newest version."""
+    view = await vault.retention.read(allowed.account.id)
+    values = values_of(view.newest) | {"version": str(view.newest.version)}
+    return _form(request, allowed, values)
+
+
+@router.post("/retention/preview")
+async def post_preview(request: Request, vault: TheVault, allowed: Retaining) -> Response:
+    """Show what the policy of the form would do, or the form again with one more class."""
+    form = await read_form(request)
+    values = compact(form.values())
+    if form.text("more"):
+        return _form(request, allowed, values, spare=_SPARE + 1)
+    try:
+        body = checked(RetentionPolicyIn, body_of(values))
+        preview = await vault.preview_retention(allowed.account.id, body.wanted())
+    except Conflicting as error:
+        return _form(request, allowed, with_pairs(values, error), mistake=Mistake.of(error))
+    except MISTAKES as error:
+        return _form(request, allowed, values, mistake=Mistake.of(error))
+    return _preview(request, allowed, body, PolicyPreviewOut.of(preview), form.text("version"))
+
+
+@router.post("/retention")
+async def post_retention(request: Request, vault: TheVault, allowed: Retaining) -> Response:
+    """Set the policy that was previewed, with the account's name typed."""
+    form = await read_form(request)
+    body = _previewed(form)
+
+    async def change() -> str:
+        require_name(form, allowed.account.ref)
+        await vault.retention.set(
+            allowed.account.id,
+            body.wanted(),
+            if_version=_version(form),
+            digest=form.text("digest") or None,
+            actor=allowed.actor,
+        )
+        return f"{allowed.path}/retention?done=retention_set"
+
+    try:
+        return await run_once(request, allowed, form, change)
+    except Busy:
+        raise
+    except MISTAKES as error:
+        return await _again(request, vault, allowed, form, body, Mistake.of(error))
+
+
+async def _again(  # noqa: PLR0917 - what the page needs
+    request: Request, vault: Vault, allowed: Console, form: Form, body: RetentionPolicyIn, mistake: Mistake
+) -> Response:
+    """Preview again: what is shown beside the mistake is what is so now."""
+    preview = PolicyPreviewOut.of(await vault.preview_retention(allowed.account.id, body.wanted()))
+    return _preview(request, allowed, body, preview, form.text("version"), mistake)
+
+
+def _previewed(form: Form) -> RetentionPolicyIn:
+    try:
+        return RetentionPolicyIn.model_validate_json(form.text("policy"))
+    except ValidationError as error:
+        raise Invalid("The form has no policy. Preview it again.", field="policy") from error
+
+
+def _version(form: Form) -> int:
+    text = form.text("version")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - above any version
+        raise Invalid("The form has no version. Preview it again.", field="version")
+    return int(text)
+
+
+def _preview(  # noqa: PLR0917 - what the page needs
+    request: Request,
+    allowed: Console,
+    body: RetentionPolicyIn,
+    preview: PolicyPreviewOut,
+    version: str,
+    mistake: Mistake | None = None,
+) -> Response:
+    return console_page(
+        request,
+        allowed,
+        "retention_preview.html",
+        section=SECTION,
+        status=200 if mistake is None else mistake.status,
+        heading="Preview of the retention policy",
+        tabs=TABS,
+        tab="/retention",
+        preview=preview,
+        counts=[(words, getattr(preview, name), name == "due_now") for name, words in OUTCOMES],
+        policy=body.wanted(),
+        policy_text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
+        version=version,
+        nonce=new_nonce(),
+        mistake=mistake,
+        period_words=period_words,
+    )
+
+
+def _form(
+    request: Request,
+    allowed: Console,
+    values: Mapping[str, str],
+    *,
+    spare: int = _SPARE,
+    mistake: Mistake | None = None,
+) -> Response:
+    return console_page(
+        request,
+        allowed,
+        "retention_change.html",
+        section=SECTION,
+        status=200 if mistake is None else mistake.status,
+        heading="Change the retention policy",
+        tabs=TABS,
+        tab="/retention",
+        values=values,
+        mistake=mistake,
+        classes=count(values, "classes"),
+        spare=spare,
+        decisions=count(values, "decisions"),
+    )
