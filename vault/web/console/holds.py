@@ -26,7 +26,7 @@ _LISTS: Final = ("recordings", "calls", "numbers")
 
 
 @router.get("/holds")
-async def get_holds(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_holds(request: Request, vault: TheVault, allowed: Auditing) -> Response:
     """List the holds, and what waits for a second key."""
     after = request.query_params.get("cursor", "")[:64] or None
     found = await vault.holds.page(allowed.account.id, after=after, limit=_PAGE)
@@ -46,13 +46,13 @@ async def get_holds(request: Request, vault: TheVault, allowed: Auditing) -> Res
 
 
 @router.get("/holds/new")
-async def get_new(request: Request, allowed: Auditing) -> Response:
+async def show_hold_form(request: Request, allowed: Auditing) -> Response:
     """Show the form of a hold."""
     return _new(request, allowed, {"covers": "listed"})
 
 
 @router.post("/holds")
-async def post_hold(request: Request, vault: TheVault, allowed: Holding) -> Response:
+async def place_hold(request: Request, vault: TheVault, allowed: Holding) -> Response:
     """Place a hold."""
     form = await read_form(request)
 
@@ -68,13 +68,13 @@ async def post_hold(request: Request, vault: TheVault, allowed: Holding) -> Resp
 
 
 @router.get("/holds/{hold}")
-async def get_hold(request: Request, vault: TheVault, allowed: Auditing, hold: HoldId) -> Response:
+async def show_hold(request: Request, vault: TheVault, allowed: Auditing, hold: HoldId) -> Response:
     """Show a hold."""
     return await _page(request, vault, allowed, hold)
 
 
 @router.post("/holds/{hold}/release/preview")
-async def post_release_preview(request: Request, vault: TheVault, allowed: Holding, hold: HoldId) -> Response:
+async def show_release_preview(request: Request, vault: TheVault, allowed: Holding, hold: HoldId) -> Response:
     """Show what leaves when the hold is released, and the button that asks for it."""
     preview = await vault.hold_releases.preview(allowed.account.id, hold)
     allowed.require("audit:read")
@@ -82,7 +82,7 @@ async def post_release_preview(request: Request, vault: TheVault, allowed: Holdi
 
 
 @router.post("/holds/{hold}/release")
-async def post_release(request: Request, vault: TheVault, allowed: Holding, hold: HoldId) -> Response:
+async def ask_for_release(request: Request, vault: TheVault, allowed: Holding, hold: HoldId) -> Response:
     """Ask for the release, with the account's name typed."""
     form = await read_form(request)
 
@@ -102,7 +102,7 @@ async def post_release(request: Request, vault: TheVault, allowed: Holding, hold
 
 
 @router.post("/holds/approvals/{approval}")
-async def post_approval(
+async def approve_release(
     request: Request, vault: TheVault, allowed: Holding, approval: Annotated[str, Path(max_length=64)]
 ) -> Response:
     """Give the word of the second key."""

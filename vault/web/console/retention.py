@@ -42,7 +42,7 @@ _SPARE: Final = 1
 
 
 @router.get("/retention")
-async def get_retention(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_retention(request: Request, vault: TheVault, allowed: Auditing) -> Response:
     """Show the policy in force, the one that waits, and all versions."""
     account_id = allowed.account.id
     return console_page(
@@ -61,7 +61,7 @@ async def get_retention(request: Request, vault: TheVault, allowed: Auditing) ->
 
 
 @router.get("/retention/change")
-async def get_change(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_retention_form(request: Request, vault: TheVault, allowed: Auditing) -> Response:
     """Show the form with the newest version."""
     view = await vault.retention.read(allowed.account.id)
     values = values_of(view.newest) | {"version": str(view.newest.version)}
@@ -69,7 +69,7 @@ async def get_change(request: Request, vault: TheVault, allowed: Auditing) -> Re
 
 
 @router.post("/retention/preview")
-async def post_preview(request: Request, vault: TheVault, allowed: Retaining) -> Response:
+async def show_policy_preview(request: Request, vault: TheVault, allowed: Retaining) -> Response:
     """Show what the policy of the form would do, or the form again with one more class."""
     form = await read_form(request)
     values = compact(form.values())
@@ -86,7 +86,7 @@ async def post_preview(request: Request, vault: TheVault, allowed: Retaining) ->
 
 
 @router.post("/retention")
-async def post_retention(request: Request, vault: TheVault, allowed: Retaining) -> Response:
+async def set_retention_policy(request: Request, vault: TheVault, allowed: Retaining) -> Response:
     """Set the policy that was previewed, with the account's name typed."""
     form = await read_form(request)
     body = _previewed(form)
