@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from vault.web.player.page import channels_of, length
+from vault.web.http.languages import spoken_length
+from vault.web.player.page import channels_of
 
 LENGTHS = [
     (None, ""),
@@ -22,7 +23,7 @@ LENGTHS = [
 @pytest.mark.parametrize(("seconds", "words"), LENGTHS)
 def test_a_length_is_said_in_words(seconds: float | None, words: str):
     """Seconds count below an hour only."""
-    assert length(seconds) == words
+    assert spoken_length(seconds, "en") == words
 
 
 #: Channels, voices, direction; names, and which of the two colours each has.

@@ -145,6 +145,11 @@ class LinkRows:
         self._db.execute(mine.values(log_entries=row.log_entries + taken))
         return taken
 
+    def count_sessions(self, link_id: str) -> int:
+        """Return how many sessions a link has opened."""
+        count = select(func.count()).select_from(sessions).where(sessions.c.link_id == link_id)
+        return self._db.execute(count).scalar_one()
+
     def session_of_link(self, link_id: str) -> Session | None:
         """Return the one session of a media link."""
         row = self._db.execute(select(sessions).where(sessions.c.link_id == link_id)).first()

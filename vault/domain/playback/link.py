@@ -15,6 +15,8 @@ Purpose = Literal[
 ]
 #: State of a session: ``open``, or why it no longer plays.
 SessionState = Literal["open", "ended", "erased", "restricted", "revoked"]
+#: State of a link: ``open``, or why it opens no further session. ``elsewhere``: not from the client's network.
+LinkState = Literal["open", "erased", "restricted", "revoked", "expired", "used", "elsewhere"]
 
 MIN_LIFETIME = timedelta(seconds=1)
 MAX_LIFETIME = timedelta(hours=24)
@@ -103,6 +105,27 @@ def session_state(session: Session, link: Link, recording: Recording, *, now: da
     if recording.restricted:
         return "restricted"
     return "open" if link.revoked_at is None else "revoked"
+
+
+def link_state(
+    link: Link, recording: Recording, *, sessions: int, address: str | None, now: datetime
+) -> LinkState:
+    """Return a link's state for a client at ``address``, if ``sessions`` were opened with it.
+
+    What lasts is said before what may change: a listener who comes from another network learns first that the link
+    has expired.
+    """
+    if recording.state is not State.AVAILABLE:
+        return "erased"
+    if link.revoked_at is not None:
+        return "revoked"
+    if link.is_expired(now):
+        return "expired"
+    if sessions >= link.sessions:
+        return "used"
+    if recording.restricted:
+        return "restricted"
+    return "open" if link.permits_address(address) else "elsewhere"
 
 
 def _in_networks(networks: Sequence[str], address: str | None) -> bool:

@@ -14,7 +14,15 @@ from vault.database.stores.hot_reads import LINK, SESSION, FoundLink, FoundSessi
 from vault.database.stores.open_sessions import NO_LINK, NewSession
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
-from vault.domain.playback.link import Link, Session, SessionState, session_length, session_state
+from vault.domain.playback.link import (
+    Link,
+    LinkState,
+    Session,
+    SessionState,
+    link_state,
+    session_length,
+    session_state,
+)
 from vault.domain.playback.signed_token import Permission
 from vault.domain.recordings.recording import Recording
 from vault.errors import NotFound
@@ -165,6 +173,19 @@ class OpenLinks:
                 if status == "open":
                     break
         return found
+
+    async def link_state(self, token: str, *, address: str | None) -> LinkState:
+        """Return whether a link opens a session now, and if not, why.
+
+        Only for a client that holds one of its sessions (``resume``): to all others every dead link looks the same.
+        Raises NotFound if there is no such link.
+        """
+        found = found_link(await self.database.fetch(LINK, token_hash=Token(token).digest))
+        if found is None:
+            raise NotFound(NO_LINK)
+        sessions = await self.database.read(lambda tx: tx.links.count_sessions(found.link.id))
+        now = max(found.now, self.clock())
+        return link_state(found.link, found.recording, sessions=sessions, address=address, now=now)
 
     async def open_media(self, token: str, *, address: str | None, agent: str) -> tuple[Session, Recording]:
         """Open a media link's only session at the first GET, and find it at every later one.

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from vault.errors import NotFound, VaultError
 from vault.web.http.conditions import unmet
+from vault.web.http.languages import DEFAULT, texts_of
 from vault.web.http.problems import of_error
 
 router = APIRouter(tags=["playback"])
@@ -27,17 +28,32 @@ def page(name: str, *, status: int = 200, **values: object) -> Response:
     return Response(html, status_code=status, media_type="text/html", headers=headers)
 
 
-def not_valid() -> Response:
+def listener_page(name: str, language: str, *, status: int = 200, **values: object) -> Response:
+    """Render a page for listeners in one of ``languages.LANGUAGES``; its template has the texts as ``t``."""
+    response = page(name, status=status, language=language, t=texts_of(language), **values)
+    response.headers.update({"Content-Language": language, "Vary": "Accept-Language"})
+    return response
+
+
+def message(texts: str, language: str, *, status: int) -> Response:
+    """Return a page that says one thing: the title and the text of a section, such as ``closed.used``."""
+    found = texts_of(language)
+    for name in texts.split("."):
+        found = found[name]
+    return listener_page("message.html", language, status=status, message=found)
+
+
+def not_valid(language: str = DEFAULT) -> Response:
     """Return the page for a dead link: the same for unknown, expired, revoked, used up and erased."""
-    return page("not_valid.html", status=404)
+    return message("not_valid", language, status=404)
 
 
-def refusal(error: VaultError) -> Response:
+def refusal(error: VaultError, language: str = DEFAULT) -> Response:
     """Return the HTML page for an error, with the status and Retry-After of its problem document."""
     if isinstance(error, NotFound):
-        return not_valid()
+        return not_valid(language)
     problem = of_error(error)
-    response = page("trouble.html", status=problem.status_code)
+    response = message("trouble", language, status=problem.status_code)
     if (delay := problem.headers.get("retry-after")) is not None:
         response.headers["Retry-After"] = delay
     return response

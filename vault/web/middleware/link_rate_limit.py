@@ -20,6 +20,7 @@ from vault.errors import TooMany
 from vault.ports.clock import Clock
 from vault.web.http.client_address import client_address
 from vault.web.http.html import refusal
+from vault.web.http.languages import language_of
 
 #: Max 404 responses to one address within a minute; later requests in that minute are 429.
 MAX_FAILURES = 60
@@ -101,7 +102,7 @@ class LinkRateLimit:
             if address is not None:
                 self._table.check(address, self._clock())
         except TooMany as error:
-            await refusal(error)(scope, receive, send)
+            await refusal(error, language_of(Request(scope)))(scope, receive, send)
             return
         await self._app(scope, receive, self._counting(send, address))
 

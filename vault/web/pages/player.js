@@ -1,80 +1,81 @@
 // The player: connects the audio element with its buttons, keys, waveform, channels and session.
 
 import { Channels } from "./channels.js";
-import { keep, recall, requested } from "./place.js";
+import { Keys } from "./keys.js";
+import { loadWaveform } from "./levels.js";
+import { forget, keep, prune, recall, requested, resume } from "./place.js";
+import { Recovery } from "./recovery.js";
+import { Repeat } from "./repeat.js";
 import { Session } from "./session.js";
+import { connectVolume, toggleMute } from "./sound.js";
 import { playAlone } from "./tabs.js";
 import { clock, languageName, localMoment, spoken } from "./times.js";
+import { Turns } from "./turns.js";
 import { Waveform } from "./waveform.js";
+import { say } from "./words.js";
 
 const JUMP = 10, STEP = 5;
 // After a seek to the exact end Firefox fails to decode, and WebKit requests bytes beyond the file; in seconds.
 const BEFORE_END = 0.01;
-// Backoff of automatic retries, in milliseconds; after them the listener must press "Try again".
-const RETRIES = [1000, 3000, 9000];
-// Delay before a stall is shown, in milliseconds: browsers themselves retry for half a minute without an event.
-const STALL_DELAY = 4000;
-const OFFLINE = "The audio does not load. Check your connection; the player continues automatically when it is back.";
-const RETRYING = "The audio does not load. The player retries automatically.";
-const DAMAGED = "This part of the recording cannot be played. Try again, or tell the person who sent the link.";
-
-const MISSING = "The audio of this recording is missing at the moment. It was reported, and plays here again once it is back.";
 
 const $ = (id) => document.getElementById(id);
-const page = $("player"), audio = $("audio"), trouble = $("trouble");
-const address = page.dataset.session;
+const page = $("player"), audio = $("audio");
+const { session: address, place: placeName } = page.dataset;
 // Counted from decoded samples, so it is correct even if the file's header is wrong.
 const known = Number(page.dataset.duration);
 
 const channels = new Channels(audio);
-const waveform = new Waveform($("seek"), known, seek);
+const waveform = new Waveform($("seek"), $("overview"), known, seek);
 const session = new Session(address, Number(page.dataset.secondsLeft), {
   idle: () => document.hidden && audio.paused,
   shown: showLeft,
   warned: announce,
   ended: close,
 });
-// The number of consecutive failures at one position, and that position in seconds.
-let failures = 0;
-let failedAt = 0;
-let retrying = null;
-let waiting = null;
-// Whether the listener pressed Play: the browser pauses an element that fails.
-let wanted = false;
-// Position to continue from after a failure, in seconds; null if there is no failure.
-let broken = null;
+const recovery = new Recovery(audio, session, { trouble: $("trouble"), play: $("play"), reachable });
+const repeat = new Repeat(audio, { from: $("repeat-from"), to: $("repeat-to"), end: $("repeat-end"), changed: showRepeat });
+const keys = new Keys(page, $("help"), { closed: () => session.closed, act });
+// Who speaks when; null until the waveform is loaded.
+let turns = null;
+// The channel that is heard alone, from 0; null for all.
+let heard = null;
 let frame = null;
-
-start();
 
 function start() {
   $("controls").hidden = false;
   document.querySelector(".countdown").hidden = false;
   $("started").textContent = localMoment($("started").dateTime);
   for (const tag of document.querySelectorAll("[data-language]")) {
-    tag.textContent = `in ${languageName(tag.dataset.language)}`;
+    tag.textContent = say("notice_language", { language: languageName(tag.dataset.language) });
   }
   showDuration();
   listenToAudio();
   listenToListener();
-  if ("waveform" in page.dataset) drawPeaks();
+  connectVolume(audio, $("mute"), $("volume"));
+  if ("waveform" in page.dataset) showWaveform();
   restore();
 }
 
-/** Restores the state from before a reload; browsers restore some controls themselves, so all are set. */
+/** Restores the listener's place; browsers restore some controls themselves after a reload, so all are set. */
 function restore() {
-  const { at, speed, channel } = recall(address) ?? { at: requested(), speed: "1", channel: "" };
+  prune();
+  const reloaded = recall(address), asked = requested();
+  const resumed = reloaded || asked !== null ? null : resume(placeName, duration());
+  const { at, speed, channel, skip } = { at: asked, speed: "1", channel: "", skip: false, ...(reloaded ?? resumed) };
   if (at) seek(at);
+  $("resumed").hidden = !resumed;
   $("speed").value = speed;
   setSpeed();
+  setSkip(skip);
   const choice = document.querySelector(`#channels input[value="${channel}"]`);
   if (choice) choice.checked = true;
   if (choice && channel !== "") selectChannel(Number(channel));
 }
 
 function store() {
-  const channel = document.querySelector("#channels input:checked")?.value ?? "";
-  if (!session.closed) keep(address, { at: broken ?? audio.currentTime, speed: $("speed").value, channel });
+  if (session.closed) return;
+  const channel = heard === null ? "" : String(heard);
+  keep(address, placeName, { at: recovery.position, speed: $("speed").value, channel, skip: skipping() });
 }
 
 function duration() {
@@ -90,43 +91,65 @@ function reachable(seconds) {
 
 function listenToAudio() {
   audio.preservesPitch = true;
-  audio.addEventListener("loadedmetadata", () => { showDuration(); continuePlaying(); });
-  for (const event of ["timeupdate", "seeked"]) audio.addEventListener(event, () => showPosition());
-  audio.addEventListener("play", () => {
-    wanted = true;
-    // The page requests no audio before Play is pressed, but a retry must load it even while paused.
-    audio.preload = "metadata";
-  });
-  audio.addEventListener("pause", () => { if (!audio.error) wanted = false; });
-  for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, showPlaying);
-  for (const event of ["waiting", "seeking"]) audio.addEventListener(event, startWaiting);
-  for (const event of ["playing", "canplay", "seeked", "emptied", "error"]) audio.addEventListener(event, stopWaiting);
-  for (const event of ["canplay", "seeked"]) audio.addEventListener(event, () => { trouble.hidden = true; });
-  audio.addEventListener("error", failed);
+  const on = (names, act) => names.forEach((name) => audio.addEventListener(name, act));
+  on(["loadedmetadata"], showDuration);
+  on(["timeupdate", "seeked"], () => showPosition());
+  on(["play", "pause", "ended"], showPlaying);
+  on(["pause"], store);
+  on(["play"], () => { $("resumed").hidden = true; });
   // Also during a failure, so that the retry does not start playing.
-  playAlone(address, audio, () => { wanted = false; audio.pause(); });
+  playAlone(address, audio, () => { recovery.wanted = false; audio.pause(); });
+  on(["ended"], () => { if (repeat.active) { seek(repeat.from); audio.play().catch(() => {}); } });
   // A seek to the end sometimes leaves WebKit ended but not paused, without events: pausing fires them.
-  audio.addEventListener("seeked", () => { if (audio.ended && audio.currentTime > 0) audio.pause(); });
+  on(["seeked"], () => { if (audio.ended && audio.currentTime > 0) audio.pause(); });
 }
 
+const BUTTONS = {
+  play: toggle,
+  back: () => jump(-JUMP), on: () => jump(JUMP),
+  previous: () => goTo(turns?.previous(audio.currentTime)), next: () => goTo(turns?.next(audio.currentTime)),
+  skip: () => setSkip(!skipping(), { announced: true }),
+  "zoom-in": () => zoom(0.5), "zoom-out": () => zoom(2),
+  copy: copyLink,
+  keys: () => keys.help(),
+  "from-start": () => { seek(0); $("resumed").hidden = true; $("play").focus(); },
+};
+
 function listenToListener() {
-  $("play").addEventListener("click", toggle);
-  $("back").addEventListener("click", () => jump(-JUMP));
-  $("on").addEventListener("click", () => jump(JUMP));
-  trouble.querySelector("button").addEventListener("click", () => { failures = 0; retry(); });
-  addEventListener("online", () => { failures = 0; if (!trouble.hidden) retry(); });
+  for (const [id, pressed] of Object.entries(BUTTONS)) $(id)?.addEventListener("click", pressed);
   $("speed").addEventListener("change", setSpeed);
   for (const choice of document.querySelectorAll("#channels input")) {
     choice.addEventListener("change", () => selectChannel(choice.value === "" ? null : Number(choice.value)));
   }
-  document.addEventListener("keydown", pressed);
   addEventListener("hashchange", () => { if (requested() !== null) seek(requested()); });
   addEventListener("pagehide", store);
+  document.addEventListener("visibilitychange", () => document.hidden && store());
 }
 
-/** Sets the speed, and the default speed for a reload of the audio. */
-function setSpeed() {
-  audio.defaultPlaybackRate = audio.playbackRate = Number($("speed").value);
+const KEYS = {
+  " ": toggle, k: toggle,
+  j: BUTTONS.back, l: BUTTONS.on,
+  ArrowLeft: () => jump(-STEP), ArrowRight: () => jump(STEP),
+  Home: () => seek(0), End: () => seek(duration()),
+  p: BUTTONS.previous, n: BUTTONS.next,
+  "<": () => changeSpeed(-1), ">": () => changeSpeed(1),
+  m: () => toggleMute(audio),
+  s: BUTTONS.skip,
+  a: () => repeat.setFrom(), b: () => repeat.setTo(), r: () => repeat.clear(),
+  "+": BUTTONS["zoom-in"], "-": BUTTONS["zoom-out"],
+  c: copyLink,
+  "?": BUTTONS.keys,
+};
+// Additional keys while the slider has the focus.
+const SLIDER_KEYS = {
+  ArrowDown: () => jump(-STEP), ArrowUp: () => jump(STEP),
+  PageDown: () => jump(-duration() / 10), PageUp: () => jump(duration() / 10),
+};
+
+function act(key, target) {
+  const pressed = KEYS[key] ?? (target.id === "seek" ? SLIDER_KEYS[key] : undefined);
+  pressed?.();
+  return pressed !== undefined;
 }
 
 function toggle() {
@@ -140,61 +163,117 @@ function toggle() {
 }
 
 function jump(seconds) {
-  seek(audio.currentTime + seconds);
+  goTo(audio.currentTime + seconds);
+}
+
+/** Seeks and announces the position; `null` if there is nothing to go to. */
+function goTo(seconds) {
+  if (seconds === null || seconds === undefined) return announce(say("no_speaker"));
+  seek(seconds);
   // A focused slider is announced by the screen reader itself.
   if (document.activeElement !== waveform.slider) announce(spoken(audio.currentTime));
 }
 
 function seek(seconds) {
   const position = reachable(seconds);
-  if (broken !== null) broken = position;
+  recovery.moveTo(position);
   audio.currentTime = position;
   showPosition({ moving: false });
 }
 
+/** Sets the speed, and the default speed for a reload of the audio. */
+function setSpeed() {
+  audio.defaultPlaybackRate = audio.playbackRate = Number($("speed").value);
+}
+
+function changeSpeed(by) {
+  const speeds = $("speed"), index = speeds.selectedIndex + by;
+  if (index < 0 || index >= speeds.length) return;
+  speeds.selectedIndex = index;
+  setSpeed();
+  announce(say("speed", { speed: speeds.selectedOptions[0].textContent }));
+}
+
 function selectChannel(channel) {
+  heard = channel;
   channels.choose(channel);
   waveform.mute(waveform.lanes.map((_, index) => channel !== null && index !== channel));
 }
 
-const KEYS = {
-  " ": toggle, k: toggle,
-  j: () => jump(-JUMP), l: () => jump(JUMP),
-  ArrowLeft: () => jump(-STEP), ArrowRight: () => jump(STEP),
-  Home: () => seek(0), End: () => seek(duration()),
-};
-// Additional keys while the slider has the focus.
-const SLIDER_KEYS = {
-  ArrowDown: () => jump(-STEP), ArrowUp: () => jump(STEP),
-  PageDown: () => jump(-duration() / 10), PageUp: () => jump(duration() / 10),
-};
+function skipping() {
+  return $("skip").getAttribute("aria-pressed") === "true";
+}
 
-function pressed(event) {
-  if (session.closed || event.ctrlKey || event.metaKey || event.altKey) return;
-  const target = event.target;
-  // Inputs and buttons keep their own keys.
-  if (target.matches("input, select")) return;
-  if (event.key === " " && target.matches("button, a, summary")) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const act = KEYS[key] ?? (target.id === "seek" ? SLIDER_KEYS[key] : undefined);
-  if (!act) return;
-  event.preventDefault();
-  act();
+function setSkip(on, { announced = false } = {}) {
+  $("skip").setAttribute("aria-pressed", on);
+  if (announced) announce(say(on ? "skip_on" : "skip_off"));
+}
+
+function showRepeat(text) {
+  waveform.mark(repeat);
+  announce(text);
+}
+
+function zoom(factor) {
+  waveform.zoom(factor);
+  showZoom();
+  announce(say("zoomed", { from: spoken(waveform.view.from), to: spoken(waveform.view.to) }));
+}
+
+function showZoom() {
+  // Not ``disabled``: a button that is pressed until it can do no more would lose the focus.
+  $("zoom-in").setAttribute("aria-disabled", !waveform.view.canZoomIn);
+  $("zoom-out").setAttribute("aria-disabled", !waveform.view.isZoomed);
+}
+
+/** Puts the moment into the page's address, and copies that. */
+async function copyLink() {
+  history.replaceState(null, "", `#t=${Math.floor(audio.currentTime)}`);
+  try {
+    await navigator.clipboard.writeText(location.href);
+    tell(say("copied"));
+  } catch {
+    tell(say("not_copied"));
+  }
+}
+
+/** Shows a sentence for a moment, which the screen reader reads as well. */
+function tell(text) {
+  $("told-now").textContent = text;
+}
+
+/** Says something to the screen reader alone. */
+function announce(text) {
+  $("said").textContent = text;
+}
+
+/** Skips silence and repeats, while it plays. */
+function steer() {
+  if (audio.paused || audio.seeking) return;
+  const at = audio.currentTime;
+  const to = repeat.jump(at) ?? (skipping() ? turns?.skip(at, heard) : null) ?? null;
+  if (to !== null) audio.currentTime = reachable(to);
 }
 
 function showPosition({ moving = !audio.paused } = {}) {
+  if (moving) steer();
   $("now").textContent = clock(audio.currentTime);
+  // A focused button is not renamed each second: the screen reader would read it each time.
+  if (document.activeElement !== $("copy")) {
+    $("copy").lastElementChild.textContent = say("copy_link", { time: clock(audio.currentTime) });
+  }
   waveform.show(audio.currentTime, { moving });
 }
 
 function showDuration() {
   $("total").textContent = clock(duration());
   waveform.setDuration(duration());
+  showZoom();
 }
 
 function showPlaying() {
   const playing = !audio.paused && !audio.ended;
-  $("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+  $("play").setAttribute("aria-label", say(playing ? "pause" : "play"));
   $("play").classList.toggle("playing", playing);
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) follow();
 }
@@ -212,87 +291,21 @@ function showLeft(text, seconds) {
   page.classList.toggle("ending", seconds <= 60);
 }
 
-function announce(text) {
-  $("said").textContent = text;
-}
-
-async function drawPeaks() {
-  try {
-    const answer = await fetch(`${address}/waveform`);
-    if (answer.ok) waveform.setPeaks((await answer.json()).channels);
-  } catch {
-    // Without a waveform the recording can still be played, and the line dragged.
-  }
-}
-
-function startWaiting() {
-  stopWaiting();
-  $("play").classList.add("waiting");
-  waiting = setTimeout(async () => {
-    if (!(await session.ask()) && !session.closed) showTrouble(OFFLINE);
-  }, STALL_DELAY);
-}
-
-function stopWaiting() {
-  clearTimeout(waiting);
-  $("play").classList.remove("waiting");
-}
-
-/** Finds out why the audio stopped: the session, the network, or the audio itself. */
-async function failed() {
-  remember();
-  // A retry can load the beginning each time, so failures are counted by position: tampered audio never loads.
-  if (Math.abs(broken - failedAt) > 1) failures = 0;
-  failedAt = broken;
-  const damaged = audio.error?.code === MediaError.MEDIA_ERR_DECODE;
-  const reached = await session.ask();
-  if (session.closed) return;
-  const last = damaged || failures === RETRIES.length;
-  if (!last) retrying = setTimeout(retry, RETRIES[failures++]);
-  if (!reached) showTrouble(OFFLINE);
-  else if (!last) showTrouble(RETRYING);
-  else showTrouble(!damaged && (await isMissing()) ? MISSING : DAMAGED);
-}
-
-/** Requests one byte to find out why the audio does not load: an audio element does not expose the response. */
-async function isMissing() {
-  try {
-    const answer = await fetch(audio.src, { headers: { Range: "bytes=0-0" }, cache: "no-store" });
-    return answer.status === 503 && (await answer.json()).reasons?.includes("recording_missing") === true;
-  } catch {
-    return false;
-  }
-}
-
-function showTrouble(text) {
-  trouble.hidden = false;
-  trouble.querySelector("span").textContent = text;
-}
-
-/** Stores the listener's position, which loading resets. */
-function remember() {
-  broken ??= audio.currentTime;
-}
-
-function retry() {
-  clearTimeout(retrying);
-  remember();
-  audio.load();
-}
-
-/** Continues where the audio stopped. */
-function continuePlaying() {
-  if (broken === null) return;
-  audio.currentTime = reachable(broken);
-  broken = null;
-  if (wanted) audio.play().catch(() => {});
+async function showWaveform() {
+  const stored = await loadWaveform(address);
+  if (stored === null) return;
+  waveform.setChannels(stored.channels);
+  turns = new Turns(stored.levels, duration());
+  for (const id of ["previous", "next", "skip"]) $(id).disabled = false;
 }
 
 /** Ends the player, and drops the audio that the browser has buffered. */
-function close({ title, text }) {
+function close({ state, title, text }) {
   audio.pause();
   audio.removeAttribute("src");
   audio.load();
+  if (state && state !== "ended") forget(placeName);
+  $("help").close();
   $("controls").hidden = true;
   const closed = $("closed");
   closed.querySelector("h2").textContent = title;
@@ -301,3 +314,5 @@ function close({ title, text }) {
   closed.querySelector("h2").focus();
   page.classList.add("over");
 }
+
+start();

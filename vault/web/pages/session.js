@@ -1,19 +1,20 @@
 // The session: its remaining time, and a poll for whether it was ended while the page is open.
 
 import { clock, spoken } from "./times.js";
+import { say } from "./words.js";
 
 // Buffered audio plays on without requests, so the page polls the session's state; in milliseconds.
 const POLL_INTERVAL = 10_000;
 const WARNED = [300, 60];
-const GONE = {
-  title: "This session is not valid any more",
-  text: "Open the link again, or ask the person who sent it for a new one.",
-};
+const gone = () => ({
+  title: say("gone_title"),
+  text: say("gone_text"),
+});
 
 export class Session {
   /**
    * `shown` gets the remaining time each second, `warned` a sentence for the screen reader, `ended` once
-   * `{title, text}`. While `idle()` is true the state is not polled.
+   * `{state, title, text}`, without a state if the vault did not give one. While `idle()` is true the state is not polled.
    */
   constructor(address, secondsLeft, { idle, shown, warned, ended }) {
     Object.assign(this, { address, shown, warned, ended });
@@ -38,7 +39,7 @@ export class Session {
     } catch {
       return false;
     }
-    if (answer.status === 404) this.close(GONE);
+    if (answer.status === 404) this.close(gone());
     if (!answer.ok) return answer.status === 404;
     const state = await answer.json();
     if (state.state !== "open") this.close(state);
@@ -49,13 +50,13 @@ export class Session {
   tick() {
     const left = this.left;
     this.shown(clock(left), left);
-    if (left <= this.warnings[0]) this.warned(`The session ends in ${spoken(this.warnings.shift())}.`);
+    if (left <= this.warnings[0]) this.warned(say("ends_in", { left: spoken(this.warnings.shift()) }));
     if (left === 0) this.finish();
   }
 
   /** Checks the state with the vault at the end of the countdown; closes the session if there is no answer. */
   async finish() {
-    if (!(await this.ask())) this.close(GONE);
+    if (!(await this.ask())) this.close(gone());
   }
 
   close(words) {

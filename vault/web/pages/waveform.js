@@ -1,27 +1,27 @@
-// The waveform: one lane per channel, drawn from stored peaks, and the seek slider.
+// The waveform: one lane per channel, drawn from what the vault stored, and the seek slider.
 
-import { clock, spoken } from "./times.js";
+import { gainFor, shapeBars } from "./bars.js";
+import { clock, spokenPosition } from "./times.js";
+import { View } from "./view.js";
 
-// A bar and the gap after it, in CSS pixels.
-const BAR = 2, STEP = 3;
-const LANE_PADDING = 6;
-// Quiet calls are drawn larger, but noise must not fill the lane.
-const LARGEST_GAIN = 8;
-const FULL_SCALE = 128;
-const FAINT = 0.38;
+// What was not played yet, and peaks around the loudness.
+const FAINT = 0.38, PEAK = 0.35;
 
 export class Waveform {
   /** `seek(seconds)` is called at the end of a drag: each seek is a logged access, so a drag must be one seek. */
-  constructor(slider, duration, seek) {
+  constructor(slider, overview, duration, seek) {
     this.slider = slider;
     this.canvas = slider.querySelector("canvas");
     this.lanes = [...slider.querySelectorAll(".lane")];
     this.bubble = slider.querySelector("#bubble");
     this.seek = seek;
-    this.peaks = this.lanes.map(() => []);
+    // Per channel `{peaks, levels}`; null until they are loaded: flat lines would look like silence.
+    this.channels = null;
     this.muted = this.lanes.map(() => false);
+    this.marked = { from: null, to: null };
     this.position = 0;
     this.dragged = null;
+    this.view = new View(overview, () => this.shape());
     this.setDuration(duration);
     this.listen();
     new ResizeObserver(() => this.measure()).observe(slider);
@@ -30,14 +30,18 @@ export class Waveform {
 
   setDuration(duration) {
     this.duration = duration || 0;
+    this.view.setDuration(this.duration);
     this.slider.setAttribute("aria-valuemax", Math.floor(this.duration));
     this.show(this.position);
   }
 
-  /** Sets the peaks: for each channel pairs of the lowest and the highest value, from -128 to 127. */
-  setPeaks(channels) {
-    this.peaks = channels;
-    this.measure();
+  /**
+   * Sets what is drawn, for each channel: `peaks` as pairs of the lowest and the highest value, from -128 to 127, and
+   * `levels`, the loudness from 0 to 127, or null.
+   */
+  setChannels(channels) {
+    this.channels = channels;
+    this.shape();
   }
 
   /** Draws the muted channels without their colour. */
@@ -46,13 +50,25 @@ export class Waveform {
     this.draw();
   }
 
+  /** Marks a part that is repeated; `null` for an end that is not set. */
+  mark({ from, to }) {
+    this.marked = { from, to };
+    this.draw();
+  }
+
+  zoom(factor) {
+    this.view.zoom(factor, this.position);
+  }
+
   /** Shows a position. With `moving` a focused slider is not announced: it would talk over the call. */
   show(seconds, { moving = false } = {}) {
+    const moved = seconds !== this.position;
     this.position = seconds;
     if (!moving || document.activeElement !== this.slider) {
       this.slider.setAttribute("aria-valuenow", Math.floor(seconds));
-      this.slider.setAttribute("aria-valuetext", `${spoken(seconds)} of ${spoken(this.duration)}`);
+      this.slider.setAttribute("aria-valuetext", spokenPosition(seconds, this.duration));
     }
+    if (moved && this.dragged === null) this.view.follow(seconds);
     this.draw();
   }
 
@@ -73,6 +89,7 @@ export class Waveform {
     // A touch that scrolls the page, or a cancelled drag, does not seek.
     slider.addEventListener("pointercancel", () => this.letGo({ seek: false }));
     slider.addEventListener("pointerleave", () => { this.bubble.hidden = true; });
+    slider.addEventListener("wheel", (event) => this.pan(event), { passive: false });
   }
 
   letGo({ seek = true } = {}) {
@@ -82,9 +99,16 @@ export class Waveform {
     this.draw();
   }
 
+  /** Moves the zoomed view with a horizontal wheel or two fingers; a vertical wheel scrolls the page. */
+  pan(event) {
+    if (!this.view.isZoomed || Math.abs(event.deltaX) <= Math.abs(event.deltaY)) return;
+    event.preventDefault();
+    this.view.pan((event.deltaX / this.width) * this.view.length);
+  }
+
   secondsAt(event) {
     const box = this.slider.getBoundingClientRect();
-    return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * this.duration;
+    return this.view.secondsAt(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
   }
 
   /** Shows the time under the pointer. */
@@ -96,70 +120,76 @@ export class Waveform {
     this.bubble.style.left = `${left}px`;
   }
 
-  /** Fits the canvas to the slider and to the pixels of the screen, and recomputes the bars. */
+  /** Fits the canvas to the slider and to the pixels of the screen, and computes the bars anew. */
   measure() {
     const { clientWidth: width, clientHeight: height } = this.slider;
     const ratio = devicePixelRatio || 1;
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
     Object.assign(this, { width, height, ratio });
-    const gain = gainFor(this.peaks);
-    const lane = height / this.lanes.length;
-    this.shapes = this.lanes.map((_, index) => shape(this.peaks[index] ?? [], width, lane, index * lane, gain));
+    this.shape();
+  }
+
+  /** Computes the bars of the shown part. */
+  shape() {
+    if (this.width === undefined) return;
+    const view = { from: this.view.from / (this.duration || 1), to: this.view.to / (this.duration || 1) };
+    const gain = gainFor(this.channels?.map((one) => one.peaks) ?? []);
+    this.shapes = this.lanes.map((lane, index) => {
+      const channel = this.channels?.[index];
+      return channel ? shapeBars(channel, view, this.boxOf(lane, index), gain) : null;
+    });
     this.draw();
+  }
+
+  /** Returns where the bars of a lane are: below its name. */
+  boxOf(lane, index) {
+    const height = this.height / this.lanes.length, name = lane.offsetHeight;
+    return { width: this.width, top: index * height + name, height: height - name };
   }
 
   draw() {
     if (!this.shapes) return;
     const paint = this.canvas.getContext("2d");
-    const at = ((this.dragged ?? this.position) / (this.duration || 1)) * this.width;
+    const at = this.view.shareOf(this.dragged ?? this.position) * this.width;
     paint.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     paint.clearRect(0, 0, this.width, this.height);
+    this.drawMarked(paint);
     this.shapes.forEach((bars, index) => {
       // The stylesheet has the colours for light and dark mode.
       const style = getComputedStyle(this.lanes[index]);
       paint.fillStyle = style.getPropertyValue(this.muted[index] ? "--silent" : "--lane");
-      paint.globalAlpha = FAINT;
-      paint.fill(bars);
-      paint.globalAlpha = 1;
-      fillLeftOf(paint, bars, at, this.height);
+      if (!bars) return;
+      drawBars(paint, bars, FAINT);
+      paint.save();
+      paint.beginPath();
+      paint.rect(0, 0, Math.max(0, at), this.height);
+      paint.clip();
+      drawBars(paint, bars, 1);
+      paint.restore();
     });
+    if (at < -1 || at > this.width + 1) return;
     paint.fillStyle = getComputedStyle(this.slider).color;
     paint.fillRect(Math.min(this.width - 2, Math.max(0, at - 1)), 0, 2, this.height);
   }
-}
 
-/** Returns the gain for the peaks: the same for all channels, so that they can be compared. */
-function gainFor(peaks) {
-  const loudest = Math.max(1, ...peaks.map((channel) => channel.reduce((most, peak) => Math.max(most, Math.abs(peak)), 0)));
-  return Math.min(LARGEST_GAIN, FULL_SCALE / loudest);
-}
-
-/** Returns the bars of a channel as a path; without peaks, a line of silence. */
-function shape(channel, width, lane, top, gain) {
-  const path = new Path2D(), buckets = channel.length / 2;
-  const middle = top + lane / 2, half = (lane / 2 - LANE_PADDING) * gain / FULL_SCALE;
-  for (let x = 0; x + BAR <= width; x += STEP) {
-    const first = Math.floor((x / width) * buckets);
-    const last = Math.max(first + 1, Math.floor(((x + STEP) / width) * buckets));
-    let low = 0, high = 0;
-    for (let bucket = first; bucket < last && bucket < buckets; bucket++) {
-      low = Math.min(low, channel[2 * bucket]);
-      high = Math.max(high, channel[2 * bucket + 1]);
-    }
-    const height = Math.max(BAR, (high - low) * half);
-    const y = Math.min(middle - high * half, middle - BAR / 2);
-    if (path.roundRect) path.roundRect(x, y, BAR, height, BAR / 2);
-    else path.rect(x, y, BAR, height);
+  /** Draws the part that is repeated, or the line where it is to begin. */
+  drawMarked(paint) {
+    const { from, to } = this.marked;
+    if (from === null) return;
+    const x = this.view.shareOf(from) * this.width;
+    paint.fillStyle = getComputedStyle(this.slider).getPropertyValue("--accent");
+    paint.globalAlpha = 0.16;
+    if (to !== null) paint.fillRect(x, 0, (this.view.shareOf(to) * this.width) - x, this.height);
+    paint.globalAlpha = 1;
+    for (const edge of [from, to ?? from]) paint.fillRect(this.view.shareOf(edge) * this.width - 1, 0, 2, this.height);
   }
-  return path;
 }
 
-function fillLeftOf(paint, path, x, height) {
-  paint.save();
-  paint.beginPath();
-  paint.rect(0, 0, x, height);
-  paint.clip();
-  paint.fill(path);
-  paint.restore();
+function drawBars(paint, { peak, loudness }, alpha) {
+  paint.globalAlpha = loudness ? alpha * PEAK : alpha;
+  paint.fill(peak);
+  paint.globalAlpha = alpha;
+  if (loudness) paint.fill(loudness);
+  paint.globalAlpha = 1;
 }

@@ -14,8 +14,8 @@ from vault.web.contract.descriptions import AUDIO_REQUEST, LINK, OPEN_FORM, OPEN
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import cookies_from
-from vault.web.http.html import not_valid, page, refusal
-from vault.web.player.page import length
+from vault.web.http.html import listener_page, message, not_valid, refusal
+from vault.web.http.languages import language_of
 from vault.web.player.sessions import cookie_of
 
 router = APIRouter(tags=["playback"])
@@ -33,19 +33,17 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
 
     A media link is for players that cannot press a button: GET opens its session and serves the audio.
     """
-    address = client_address(request)
-    resumed = await _resumed(request, vault, token)
-    if resumed is not None and resumed[1] == "open":
-        left = resumed[0].ends_at - request.app.state.clock()
-        return page("continue.html", session=resumed[0].id, left=length(max(0.0, left.total_seconds())))
+    address, language = client_address(request), language_of(request)
     try:
+        if (shown := await _held(request, vault, token)) is not None:
+            return shown
         link = await vault.open_links.preview_link(token, address=address)
         if link.kind == "player":
-            return page("link.html", token=token, nonce=secrets.token_urlsafe(16))
+            return listener_page("link.html", language, token=token, nonce=secrets.token_urlsafe(16))
     except NotFound:
         pass  # A media link's session may last longer than the link.
     except VaultError as error:
-        return refusal(error)
+        return refusal(error, language)
     try:
         if request.method == "HEAD":
             # Same headers as GET, but it opens no session and uses nothing up.
@@ -57,7 +55,7 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
             )
             sound = await vault.audio.for_session(session, recording)
     except NotFound:
-        return not_valid()
+        return not_valid(language)
     return await answer(request, sound, vault.audio.stream)
 
 
@@ -66,8 +64,9 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
 )
 async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Response:
     """Open a session. The access is logged before the cookie is created."""
+    address, language = client_address(request), language_of(request)
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        return not_valid()
+        return not_valid(language)
     resumed = await _resumed(request, vault, token)
     if resumed is not None and resumed[1] == "open":
         return Response(status_code=303, headers={"Location": f"/s/{resumed[0].id}"})
@@ -77,14 +76,13 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
         raise Invalid("The form must have one field: nonce.", field="nonce") from error
     nonce = form.get("nonce", [secrets.token_urlsafe(16)])[0][:128]
     try:
-        opened = await vault.open_links.open(
-            token, nonce=nonce, address=client_address(request), agent=_agent(request)
-        )
+        opened = await vault.open_links.open(token, nonce=nonce, address=address, agent=_agent(request))
     except NotFound:
-        # Only a holder of one of its sessions learns the reason; for all others every dead link looks the same.
-        return not_valid() if resumed is None else page("used.html", status=404)
+        if resumed is None:
+            return not_valid(language)
+        return await _reason(request, vault, token) or not_valid(language)
     except VaultError as error:
-        return refusal(error)
+        return refusal(error, language)
     session = opened.session
     response = Response(status_code=303, headers={"Location": f"/s/{session.id}"})
     secure: bool = request.app.state.hosting.secure
@@ -100,6 +98,30 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
     return response
 
 
+async def _held(request: Request, vault: TheVault, token: str) -> Response | None:
+    """Return the page for a browser that holds a session of the link; None for others, and if the link opens another.
+
+    Raises NotFound, Unavailable.
+    """
+    resumed = await _resumed(request, vault, token)
+    if resumed is None:
+        return None
+    session, state = resumed
+    if state != "open":
+        return await _reason(request, vault, token)
+    left = _clock((session.ends_at - request.app.state.clock()).total_seconds())
+    return listener_page("continue.html", language_of(request), session=session.id, left=left)
+
+
+async def _reason(request: Request, vault: TheVault, token: str) -> Response | None:
+    """Return the page that says why a link opens no session; None if it does.
+
+    Only for a holder of one of its sessions: for all others every dead link looks the same.
+    """
+    state = await vault.open_links.link_state(token, address=client_address(request))
+    return None if state == "open" else message(f"closed.{state}", language_of(request), status=404)
+
+
 async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Session, SessionState] | None:
     """Return the link's session whose cookie the browser sent, with its state."""
     prefix = cookie_of("sess_", secure=request.app.state.hosting.secure)
@@ -107,6 +129,13 @@ async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Sessi
     cookies = list(cookies_from(request, prefix).items())[-_MAX_SESSIONS_CHECKED:]
     newest = {name.removeprefix("__Host-"): secret for name, secret in cookies}
     return await vault.open_links.resume(token, newest)
+
+
+def _clock(seconds: float) -> str:
+    """Return a length such as 4:54 or 1:02:03, as the player shows it."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def _agent(request: Request) -> str:

@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from vault.database.stores.hot_reads import FoundSession
-from vault.errors import VaultError
+from vault.errors import NotFound, VaultError
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO, AUDIO_REQUEST, SESSION, pages
 from vault.web.http.auth import TheVault
 from vault.web.http.cookies import read_cookie
-from vault.web.http.html import refusal
+from vault.web.http.html import message, not_valid, refusal
+from vault.web.http.languages import language_of, texts_of
 from vault.web.player.page import player_page
 from vault.web.routes.recordings import waveform
 from vault.web.schemas.recordings import SessionOut, WaveformOut
@@ -22,12 +23,15 @@ SessionId = Annotated[str, Path(max_length=64)]
 @router.get("", response_class=Response, responses=pages("The player"), openapi_extra=SESSION)
 async def get_player(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Show the player."""
+    language = language_of(request)
     try:
         found = await _session(request, vault, session)
         call = await vault.player.call_view(found.session, found.recording)
+    except NotFound:
+        return await _closed(request, vault, session)
     except VaultError as error:
-        return refusal(error)
-    return player_page(found.session, found.recording, call, now=request.app.state.clock())
+        return refusal(error, language)
+    return player_page(found, call, language, now=request.app.state.clock())
 
 
 @router.head("/audio", include_in_schema=False)
@@ -64,9 +68,23 @@ async def get_session_waveform(request: Request, vault: TheVault, session: Sessi
 
 @router.get("/state", openapi_extra=SESSION)
 async def get_session_state(request: Request, vault: TheVault, session: SessionId) -> SessionOut:
-    """Show whether the session is open, and if not, why. The player polls this while it is open."""
+    """Show whether the session is open, and if not, why, in the client's language.
+
+    The player polls this while it is open.
+    """
     found, state = await vault.open_links.state(session, _secret(request, session))
-    return SessionOut.of(found, state, now=request.app.state.clock())
+    closed = texts_of(language_of(request))["closed"]
+    return SessionOut.of(found, state, closed, now=request.app.state.clock())
+
+
+async def _closed(request: Request, vault: TheVault, session_id: str) -> Response:
+    """Return the page of a session that is over: the holder of its cookie learns why, nobody else."""
+    language = language_of(request)
+    try:
+        _, state = await vault.open_links.state(session_id, _secret(request, session_id))
+    except VaultError as error:
+        return refusal(error, language)
+    return not_valid(language) if state == "open" else message(f"closed.{state}", language, status=404)
 
 
 def cookie_of(session_id: str, *, secure: bool) -> str:

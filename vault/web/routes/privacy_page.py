@@ -10,6 +10,7 @@ from vault.web.contract.descriptions import pages
 from vault.web.http import html
 from vault.web.http.auth import TheVault
 from vault.web.http.conditions import unmet
+from vault.web.http.languages import language_of
 
 router = APIRouter(tags=["registers"])
 PageId = Annotated[str, Path(max_length=64)]
@@ -40,7 +41,7 @@ async def _page(request: Request, vault: TheVault, page_id: str, language: str |
     try:
         shown, texts = await vault.processing_records.page(page_id, language)
     except VaultError as error:
-        return html.refusal(error)
+        return html.refusal(error, language_of(request))
     others = [one for one in vault.processing_records.page_texts.values() if one is not texts]
     answer = html.page("privacy.html", page=shown, texts=texts.texts, language=texts, others=others)
     tag = f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"'

@@ -1,5 +1,6 @@
 """JSON schemas of recordings and links."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -140,24 +141,6 @@ class WaveformOut(BaseModel):
     channels: list[list[int]]
 
 
-#: Heading and sentence for the listener when a session no longer plays.
-_ENDINGS: dict[SessionState, tuple[str, str]] = {
-    "ended": (
-        "This session has ended",
-        "Open the link again, or ask the person who sent it for a new one.",
-    ),
-    "revoked": (
-        "This link was withdrawn",
-        "You can no longer play the recording with it. If you still need it, ask the person who sent the link.",
-    ),
-    "restricted": (
-        "This recording is restricted",
-        "Nobody can play it for now. Ask the person who sent the link what to do.",
-    ),
-    "erased": ("This recording was erased", "It was permanently deleted. A new link cannot restore it."),
-}
-
-
 class SessionOut(BaseModel):
     """The state of a session, for the holder of its cookie."""
 
@@ -169,9 +152,12 @@ class SessionOut(BaseModel):
     seconds_left: int
 
     @classmethod
-    def of(cls, session: Session, state: SessionState, *, now: datetime) -> "SessionOut":
-        """Show a session."""
-        title, text = _ENDINGS.get(state, ("", ""))
+    def of(
+        cls, session: Session, state: SessionState, closed: Mapping[str, Mapping[str, str]], *, now: datetime
+    ) -> "SessionOut":
+        """Show a session; ``closed`` has a title and a text for each state but ``open``."""
+        words = closed.get(state, {})
+        title, text = words.get("title", ""), words.get("text", "")
         left = max(0, int((session.ends_at - now).total_seconds())) if state == "open" else 0
         return cls(state=state, title=title, text=text, seconds_left=left)
 
