@@ -18,6 +18,7 @@ from vault.database.schema.retention import holds, retention_policies
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, is_postgresql
 from vault.database.stores.link_key_rows import stored_link_cuts, stored_link_keys
+from vault.database.stores.request_backup import read_requests
 from vault.database.stores.retention_rows import hold_of, policy_of
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
 from vault.domain.accounts.month_key import WrappedMonthKey
@@ -101,6 +102,7 @@ class AccountObjectRows:
             registers=self._registers(account_id),
             link_keys=stored_link_keys(self._db, account_id),
             link_cuts=stored_link_cuts(self._db, account_id),
+            requests=read_requests(self._db, account_id),
         )
 
     def _policies(self, account_id: str) -> tuple[ConsentPolicy, ...]:

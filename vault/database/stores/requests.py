@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, func, or_, select, update
 from vault.database.schema.requests import person_request_terms, person_requests, person_restrictions
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
+from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.domain.requests.request import Request, RequestState
 from vault.errors import Busy
@@ -71,6 +72,7 @@ class RequestRows:
             {"account_id": request.account_id, "term": term, "request_id": request.id} for term in set(terms)
         ]
         insert_new(self._db, person_request_terms, *found)
+        account_changed(self._db, request.account_id)
 
     def change(self, row: RequestRow) -> None:
         """Replace a request whose revision is still the one before. Raises Busy, KeyRetired."""
@@ -84,6 +86,7 @@ class RequestRows:
         }
         if self._db.execute(update(person_requests).where(mine).values(values)).rowcount != 1:
             raise Busy("Another client changes this request; retry.", retry_after=1)
+        account_changed(self._db, request.account_id)
         if request.state is RequestState.EXECUTING:
             wake(self._db, Work.REQUESTS)
 
@@ -191,14 +194,17 @@ class RequestRows:
     def forget(self, now: datetime, *, limit: int) -> int:
         """Delete what is sealed in requests whose own retention has ended, and their terms; return how many."""
         p = person_requests.c
-        due = select(p.id).where(p.forget_at <= now).limit(limit)
-        ids = list(self._db.execute(due).scalars())
+        due = select(p.id, p.account_id).where(p.forget_at <= now).limit(limit)
+        rows = self._db.execute(due).all()
+        ids = [row.id for row in rows]
         empty = dict.fromkeys(
             ("reference_term", "sealed_personal", "key_version", "sealed_receipt", "receipt_key_version"),
             None,
         )
         self._db.execute(update(person_requests).where(p.id.in_(ids)).values(**empty, forget_at=None))
         self._db.execute(delete(person_request_terms).where(person_request_terms.c.request_id.in_(ids)))
+        for account_id in {row.account_id for row in rows}:
+            account_changed(self._db, account_id)
         return len(ids)
 
     def restricts(self, recording_id: str) -> str | None:

@@ -24,6 +24,7 @@ from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
+from vault.database.stores.request_backup import restore_requests
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.stores.restore_merge import add_keys, add_lost, carry_epoch, make_reconciliation_due
 from vault.database.stores.retention_rows import restore_hold, restore_policies
@@ -79,6 +80,7 @@ class RestoredRows:
         self._settings(known)
         self._notices(known, prompts)
         self._registers(known)
+        restore_requests(self._db, account.id, known.requests, known.keys)
         return [*refused, *add_stored(self._db, known.link_keys, known.link_cuts)]
 
     def lost_account(

@@ -15,6 +15,7 @@ from vault.database.schema.registers import register_entries
 from vault.database.sql.dialect import database_now, insert_for, insert_new
 from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
+from vault.database.stores.request_backup import restore_requests
 from vault.database.stores.retention_rows import restore_hold, restore_policies
 from vault.domain.accounts.account import Connection
 from vault.domain.consent.consent_event import Objection
@@ -61,21 +62,27 @@ def add_lost(
         if notice.id not in but and not insert_new(db, notices, row):
             refused += _unless_exists(db, notices, notice.id, f"the notice {notice.id}")
     refused += add_stored(db, known.link_keys, known.link_cuts)
+    restore_requests(db, known.account.id, known.requests, _usable_versions(db, known))
     return refused + _add_registers(db, known) + _add_policies(db, known, newest=policies)
 
 
 def _add_registers(db: DbConnection, known: AccountObject) -> list[str]:
     """Insert missing entries of registers that a key of this account opens; return those left out."""
-    k = account_keys.c
-    stored = select(k.version, k.wrapped_key).where(k.account_id == known.account.id)
-    keys = {row.version: row.wrapped_key for row in db.execute(stored)}
-    refused = []
+    usable, refused = _usable_versions(db, known), []
     for entry in known.registers:
         row = {name: getattr(entry, name) for name in SealedEntry.__slots__}
-        opens = known.keys.get(entry.key_version, b"") == keys.get(entry.key_version)
+        opens = entry.key_version in usable
         if not opens or not insert_new(db, register_entries, row):
             refused += _unless_exists(db, register_entries, entry.id, f"the register entry {entry.id}")
     return refused
+
+
+def _usable_versions(db: DbConnection, known: AccountObject) -> set[int]:
+    """Return the versions of the object's key that this account has too, with the same key."""
+    k = account_keys.c
+    stored = select(k.version, k.wrapped_key).where(k.account_id == known.account.id)
+    keys = {row.version: row.wrapped_key for row in db.execute(stored)}
+    return {version for version, key in known.keys.items() if keys.get(version) == key}
 
 
 def _add_policies(db: DbConnection, known: AccountObject, *, newest: bool) -> list[str]:

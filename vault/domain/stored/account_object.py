@@ -2,9 +2,9 @@
 
 Version 1 is one plaintext JSON object with the wrapped versions of the account key, which the root key decrypts,
 and a sealed text, which the newest version decrypts. The sealed text has the wrapped index, detail and month keys, the
-switch with its history, the consent and retention policies, connections, objections, notices, holds, registers, and the
-public keys that sign links with their cuts. API keys, links and their sessions are only in the database: access to the
-bucket must not give access to the vault.
+switch with its history, the consent and retention policies, connections, objections, notices, holds, registers,
+requests of people, and the public keys that sign links with their cuts. API keys, links and their sessions are only in
+the database: access to the bucket must not give access to the vault.
 
 Each change is written under a new key (``account_object_name.py``), and the older objects are deleted afterwards.
 """
@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
-from vault.domain.accounts.month_key import WrappedMonthKey, check_month_key_id
+from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
 from vault.domain.playback.link_key import LinkCut, LinkKey
@@ -37,12 +37,12 @@ from vault.domain.stored.account_json import (
 from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.link_key_json import decode_link_cuts, decode_link_keys, encode_link_keys
+from vault.domain.stored.month_keys_json import decode_month_keys_fields, encode_month_keys_fields
 from vault.domain.stored.policy_json import decode_policy, encode_policy
 from vault.domain.stored.register_json import decode_registers, encode_registers
+from vault.domain.stored.request_rows import StoredRequest, decode_requests, encode_requests
 from vault.domain.stored.retention_json import StoredHold, decode_retention_fields, encode_retention_fields
 from vault.errors import Tampered
-
-_MONTH_KEY = tuple(WrappedMonthKey.__slots__)
 
 
 def prompt_location(account_id: str, digest: str) -> str:
@@ -93,6 +93,8 @@ class AccountObject:
     #: Also deleted ones.
     link_keys: tuple[LinkKey, ...] = ()
     link_cuts: tuple[LinkCut, ...] = ()
+    #: The open ones, and the newest closed ones.
+    requests: tuple[StoredRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,7 @@ def encode_account(known: AccountObject) -> bytes:
             {"number": number, "wrapped": wrapped, "key_version": version}
             for number, (wrapped, version) in known.detail_keys.items()
         ],
-        **_encode_month_keys_fields(known.month_keys),
+        **encode_month_keys_fields(known.month_keys),
         "switch": encode_switch_fields(known.switch),
         "history": [encode_switch_change_fields(change) for change in known.history],
     }
@@ -185,6 +187,7 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
         **encode_retention_fields(known.holds, known.retention),
         **encode_registers(known.registers),
         **encode_link_keys(known.link_keys, known.link_cuts),
+        **encode_requests(known.requests),
     }
 
 
@@ -211,7 +214,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         wrapped_index_key=fields.blob("index_key"),
         index_key_version=fields.integer("index_key_version", least=1),
         detail_keys=dict(_decode_detail_key_fields(item) for item in fields.items("detail_keys")),
-        month_keys=_decode_month_keys_fields(fields),
+        month_keys=decode_month_keys_fields(fields),
         switch=decode_switch_fields(fields.inner("switch")),
         history=tuple(decode_switch_change_fields(item) for item in fields.items("history")),
         policies=tuple(_decode_policy_fields(item) for item in fields.items("policies")),
@@ -224,6 +227,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         registers=decode_registers(fields, account.id),
         link_keys=decode_link_keys(fields, account.id),
         link_cuts=decode_link_cuts(fields, account.id),
+        requests=decode_requests(fields, account.id),
     )
     fields.done()
     return known
@@ -267,26 +271,6 @@ def _decode_detail_key_fields(fields: Fields) -> tuple[int, tuple[bytes, int]]:
     key = (fields.blob("wrapped"), fields.integer("key_version", least=1))
     fields.done()
     return number, key
-
-
-def _encode_month_keys_fields(keys: Sequence[WrappedMonthKey]) -> dict[str, Any]:
-    """Return the field; none without month keys, as in earlier releases."""
-    items = [{name: getattr(key, name) for name in _MONTH_KEY} for key in keys]
-    return {"month_keys": items} if items else {}
-
-
-def _decode_month_keys_fields(fields: Fields) -> tuple[WrappedMonthKey, ...]:
-    keys = []
-    for item in fields.items("month_keys") if fields.has("month_keys") else ():
-        key = WrappedMonthKey(
-            id=check_month_key_id(item.text("id")),
-            number=item.integer("number", least=1),
-            wrapped=item.blob("wrapped"),
-            key_version=item.integer("key_version", least=1),
-        )
-        keys.append(key)
-        item.done()
-    return tuple(keys)
 
 
 def _decode_policy_fields(fields: Fields) -> ConsentPolicy:

@@ -1,0 +1,108 @@
+"""Requests of people survive a lost database and an old one: their pauses, decisions, deadlines, receipts."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from tests.services.requests.people import (
+    ACTOR,
+    ago,
+    ask,
+    asks,
+    carried_out,
+    decide,
+    receipt,
+    recorded,
+)
+from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.support.rotation import finish, rotate
+from tests.support.service_house import SIGNER, House
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.requests import person_requests
+from vault.domain.recordings.recording import State
+from vault.domain.requests.request import Extension, RequestState
+from vault.thread_pools import Threads
+from vault.tlog.receipt_file import verify_receipt
+
+
+async def _several(house: House) -> dict[str, str]:
+    """Enter a request that is paused, one that is extended, one that is decided, and one that is closed."""
+    requests, account_id = house.vault.requests, house.account.id
+    paused = await ask(house, asks("access", regime="uk", reference="paused"))
+    await requests.pause(account_id, paused.request.id, "clarification", actor=ACTOR)
+    extended = await ask(house, asks("restriction", reference="extended"))
+    assert extended.deadline.due_at is not None
+    told = Extension(
+        until=extended.deadline.due_at + timedelta(days=20), reason="many calls", told_at=ago(minutes=1)
+    )
+    await requests.extend(account_id, extended.request.id, told, actor=ACTOR)
+    closed = await ask(house, asks("restriction", reference="closed"))
+    await decide(house, closed.request.id, "kept_grounds", reason="It is needed.")
+    await carried_out(house, closed.request.id)
+    decided = await ask(house, asks(reference="decided"))
+    await decide(house, decided.request.id)
+    ids = {"paused": paused, "extended": extended, "closed": closed, "decided": decided}
+    return {name: view.request.id for name, view in ids.items()}
+
+
+async def test_the_bucket_alone_has_requests_with_deadlines_and_decisions(
+    either: House, tmp_path: Path, threads: Threads
+):
+    """What was decided is carried out after the restore, and a receipt from before is still proven."""
+    recording_id = await recorded(either, "call-1")
+    ids = await _several(either)
+    before = {name: await either.vault.requests.read(either.account.id, id_) for name, id_ in ids.items()}
+    await write_all(either)
+    async with empty_house(either, tmp_path, threads) as late:
+        await late.vault.jobs.restore(actor="operator")
+        for name, id_ in ids.items():
+            after = await late.vault.requests.read(either.account.id, id_)
+            assert after.request == before[name].request, name
+            assert after.deadline == before[name].deadline, name
+        assert await carried_out(late, ids["decided"]) is RequestState.FULFILLED
+        assert await late.state(recording_id) is State.ERASED
+        verify_receipt(await receipt(late, ids["closed"]), verifier=SIGNER.verifier)
+        repeated = await ask(late, asks("restriction", reference="again"))
+        assert repeated.request.repeat_of == ids["closed"]
+
+
+async def test_an_old_database_learns_newer_requests_and_keeps_its_own(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """A request that was only received when the backup was made is decided, and one of later is there."""
+    await recorded(house, "call-1")
+    first = await ask(house, asks(reference="first"))
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    await decide(house, first.request.id)
+    second = await ask(house, asks("access", reference="second"))
+    await write_all(house)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        assert await late.vault.recovery.check()
+        await late.vault.jobs.restore(actor="operator")
+        states = [
+            (await late.vault.requests.read(house.account.id, id_)).request.state
+            for id_ in (first.request.id, second.request.id)
+        ]
+        assert states == [RequestState.EXECUTING, RequestState.REVIEW]
+        assert await carried_out(late, first.request.id) is RequestState.FULFILLED
+
+
+async def test_a_rotation_and_the_retention_of_requests_reach_the_bucket(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """What is in the bucket opens under the key that is left, and what was forgotten is not in it."""
+    ids = await _several(house)
+    await rotate(house)
+    await finish(house)
+    past = person_requests.update().where(person_requests.c.id == ids["closed"]).values(forget_at=ago(days=1))
+    await house.database.write(lambda tx: tx.connection.execute(past) and None)
+    await house.vault.jobs.execute_requests.forget()
+    await write_all(house)
+    async with empty_house(house, tmp_path, threads) as late:
+        await late.vault.jobs.restore(actor="operator")
+        view = await late.vault.requests.read(house.account.id, ids["paused"])
+        assert view.request.personal is not None
+        assert view.request.personal.pauses
+        assert view.request.state is RequestState.REVIEW
+        forgotten = await late.vault.requests.read(house.account.id, ids["closed"])
+        assert (forgotten.request.personal, forgotten.request.state) == (None, RequestState.DENIED)
