@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.services.retention.test_policy import kept, set_retention
 from tests.services.retention.test_sweep_due import old_recording, ready
 from tests.support.parties import ME, let_in
-from tests.support.retention import place, release
+from tests.support.retention import kept, place, release, set_retention
 from tests.support.service_house import House
 from vault.domain.recordings.recording import GONE, State
 from vault.errors import Busy, Held, Refused

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.services.retention.test_policy import kept, set_retention
 from tests.support.parties import let_in, set_policy, tell
-from tests.support.retention import place, release
+from tests.support.retention import kept, place, release, set_retention
 from tests.support.service_house import House
 from vault.database.stores.retention import RetentionRows
 from vault.domain.recordings.recording import GONE, State
