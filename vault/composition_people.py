@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from vault.composition_parts import Adapters, Parts
 from vault.services.accounts.api_keys import ApiKeys
+from vault.services.accounts.console_searches import ConsoleSearches
 from vault.services.accounts.console_sessions import ConsoleSessions
 from vault.tracing import traced
 
@@ -13,6 +14,7 @@ class People(TypedDict):
 
     api_keys: ApiKeys
     console_sessions: ConsoleSessions
+    console_searches: ConsoleSearches
 
 
 def build_people(adapters: Adapters, parts: Parts) -> People:
@@ -22,4 +24,5 @@ def build_people(adapters: Adapters, parts: Parts) -> People:
         "console_sessions": traced(ConsoleSessions)(
             database=parts.database, data_keys=parts.data_keys, clock=adapters.clock
         ),
+        "console_searches": traced(ConsoleSearches)(database=parts.database, clock=adapters.clock),
     }

@@ -18,7 +18,7 @@ from vault.database.stores.clear_texts import ClearTextRows
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.connections import ConnectionRows
 from vault.database.stores.consent import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
-from vault.database.stores.console_sessions import ConsoleSessionRows
+from vault.database.stores.console_sessions import ConsoleSearchRows, ConsoleSessionRows
 from vault.database.stores.due_work import DueWorkRows
 from vault.database.stores.holds import HoldRows, PendingErasureRows
 from vault.database.stores.inventory import InventoryRows
@@ -61,7 +61,17 @@ class _Rights:
         self.packages = PackageRows(connection)
 
 
-class Transaction(_Rights):
+class _People(_Rights):
+    """The stores of API keys and of people at the console."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.api_keys = ApiKeyRows(connection)
+        self.console_sessions = ConsoleSessionRows(connection)
+        self.console_searches = ConsoleSearchRows(connection)
+
+
+class Transaction(_People):
     """The stores of one open transaction; its writes are durable only when ``Database.write`` returns.
 
     Create one per transaction; do not use it afterwards.
@@ -92,8 +102,6 @@ class Transaction(_Rights):
         self.events = EventRows(connection, self.closing)
         self.tree = TreeRows(connection)
         self.checkpoints = CheckpointRows(connection)
-        self.api_keys = ApiKeyRows(connection)
-        self.console_sessions = ConsoleSessionRows(connection)
         self.rotations = RotationRows(connection)
         self.object_checks = ObjectCheckRows(connection)
         self.month_keys = MonthKeyRows(connection)

@@ -6,6 +6,7 @@ from vault.database.interface import Database
 from vault.services.accounts.accounts import Accounts
 from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.connections import Connections
+from vault.services.accounts.console_searches import ConsoleSearches
 from vault.services.accounts.console_sessions import ConsoleSessions
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.accounts.idempotency import Idempotency
@@ -138,6 +139,8 @@ class Vault:
     api_keys: ApiKeys
     #: Sign people in to the console; find, list and end their sessions.
     console_sessions: ConsoleSessions
+    #: Keep what somebody searched for in the console, for some minutes.
+    console_searches: ConsoleSearches
     #: Answer a repeated request with the first response.
     idempotency: Idempotency
     #: Connect an account to telephony platforms; list, show and delete its connections.

@@ -11,9 +11,42 @@ POLICY: Final = {
     "time_zone": "UTC",
     "waiting_days": "7",
 }
+#: What stands in a path in the place of an id of which there is none.
+NOBODY: Final[Mapping[str, str]] = {
+    "recording": "rec_" + "0" * 32,
+    "link": "link_" + "0" * 32,
+    "result": "srch_0",
+    "hold": "hold_x",
+    "approval": "appr_x",
+}
 #: Fields of a form; None for a page. ``{account}`` in a value is the account's name.
 DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", ""): ("recordings:read", None),
+    ("GET", "/recordings"): ("recordings:read", None),
+    ("POST", "/recordings/search"): ("recordings:read", {"number": "+14155550187"}),
+    ("GET", "/recordings/{recording}"): ("recordings:read", None),
+    ("GET", "/recordings/{recording}/waveform.svg"): ("recordings:read", None),
+    ("GET", "/recordings/{recording}/evidence"): ("audit:read", None),
+    ("POST", "/recordings/{recording}/listening"): ("links:write", {"purpose": "quality"}),
+    ("POST", "/recordings/{recording}/links/{link}/revocation"): ("links:write", {}),
+    ("POST", "/recordings/{recording}/restriction"): ("privacy:write", {"restricted": "on"}),
+    ("POST", "/recordings/{recording}/erasure"): ("privacy:write", {"name": "c"}),
+    ("POST", "/recordings/{recording}/hold"): ("holds:write", {"hold_name": "h", "hold_reason": "r"}),
+    ("GET", "/quarantine"): ("recordings:read", None),
+    ("POST", "/quarantine/preview"): (
+        "privacy:write",
+        {"verdict": "release", "recording": NOBODY["recording"]},
+    ),
+    ("POST", "/quarantine/verdict"): (
+        "privacy:write",
+        {"verdict": "release", "reason": "r", "recording": NOBODY["recording"]},
+    ),
+    ("GET", "/quarantine/results/{result}"): ("privacy:write", None),
+    ("GET", "/people"): ("recordings:read", None),
+    ("POST", "/people/search"): ("recordings:read", {"listener": "k"}),
+    ("POST", "/people/revocation"): ("links:write", {"listener": "k", "name": "k"}),
+    ("GET", "/people/export.csv"): ("audit:read", None),
+    ("GET", "/people/access-log"): ("audit:read", None),
     ("POST", "/recording-switch"): ("settings:write", {"enabled": "on", "name": "{account}"}),
     ("GET", "/retention"): ("audit:read", None),
     ("GET", "/retention/change"): ("audit:read", None),
@@ -29,40 +62,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("POST", "/holds/{hold}/release/preview"): ("holds:write", {}),
     ("POST", "/holds/{hold}/release"): ("holds:write", {"name": "{account}"}),
     ("POST", "/holds/approvals/{approval}"): ("holds:write", {}),
-    ("GET", "/requests"): ("audit:read", None),
-    ("GET", "/requests/new"): ("audit:read", None),
-    ("POST", "/requests"): (
-        "privacy:write",
-        {
-            "kind": "access",
-            "regime": "gdpr",
-            "received_at": "2026-01-05T10:00",
-            "reference": "r",
-            "numbers": "+33123456789",
-        },
-    ),
-    ("GET", "/requests/{request_id}"): ("audit:read", None),
-    ("GET", "/requests/{request_id}/receipt"): ("audit:read", None),
-    ("POST", "/requests/{request_id}/package"): ("privacy:write", {}),
-    ("POST", "/requests/{request_id}/verification"): (
-        "privacy:write",
-        {"method": "callback", "at": "2026-01-05T10:00"},
-    ),
-    ("POST", "/requests/{request_id}/pause"): ("privacy:write", {"reason": "identity"}),
-    ("POST", "/requests/{request_id}/resume"): ("privacy:write", {}),
-    ("POST", "/requests/{request_id}/extension"): (
-        "privacy:write",
-        {"until": "2026-03-01T10:00", "told_at": "2026-01-06T10:00", "reason": "many"},
-    ),
-    ("POST", "/requests/{request_id}/withdrawal"): ("privacy:write", {"name": "{account}"}),
-    ("POST", "/requests/{request_id}/decision/check"): ("privacy:write", {"code": "provided"}),
-    ("POST", "/requests/{request_id}/decision"): (
-        "privacy:write",
-        {"decision": '{{"code": "provided"}}', "name": "{account}"},
-    ),
 }
-#: What stands in a path in the place of an id of which there is none.
-NOBODY: Final[Mapping[str, str]] = {"hold": "hold_x", "approval": "appr_x", "request_id": "req_x"}
 #: Pages of no account.
 OTHERS: Final = {
     ("GET", "/console"),

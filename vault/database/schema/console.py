@@ -1,8 +1,10 @@
-"""Sessions of people in the console, and the addresses that start one without a key being typed."""
+"""Sessions of people in the console, addresses that start one, searches, and an index of the console's lists."""
+
+from typing import Final
 
 from sqlalchemy import JSON, Column, Index, LargeBinary, String, Table, text
 
-from vault.database.schema.core import Moment, metadata
+from vault.database.schema.core import Moment, metadata, recordings
 
 console_sessions = Table(
     "console_sessions",
@@ -39,4 +41,28 @@ console_invitations = Table(
     Column("secret_hash", LargeBinary, primary_key=True),
     Column("key_id", String, nullable=False),
     Column("expires_at", Moment, nullable=False, index=True),
+)
+
+# What was searched for, such as a number: it must not stand in an address. Only the session's own cookie opens it.
+console_searches = Table(
+    "console_searches",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("session_id", String, nullable=False),
+    Column("sealed_search", LargeBinary, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+)
+
+#: The condition of an index, which queries repeat literally: SQLite uses a partial index for the very same words alone.
+#: These states are few of an archive's recordings, and none of them is on the way of a recording that is kept.
+IS_SET_ASIDE: Final = "state IN ('quarantined', 'failed', 'refused')"
+SET_ASIDE: Final = frozenset({"quarantined", "failed", "refused"})
+Index(
+    "ix_recordings_set_aside",
+    recordings.c.account_id,
+    recordings.c.state,
+    recordings.c.received_at,
+    recordings.c.id,
+    sqlite_where=text(IS_SET_ASIDE),
+    postgresql_where=text(IS_SET_ASIDE),
 )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, case, delete, insert, or_, select, update
 
 from vault.database.schema.api_keys import api_keys
-from vault.database.schema.console import console_invitations, console_sessions
+from vault.database.schema.console import console_invitations, console_searches, console_sessions
 from vault.database.schema.core import accounts
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import DatabaseNow
@@ -120,6 +120,28 @@ class ConsoleSessionRows:
         mine = (console_invitations.c.secret_hash == secret_hash) & (_I.expires_at > now)
         taken = delete(console_invitations).where(mine).returning(_I.key_id)
         return self._db.execute(taken).scalar()
+
+
+class ConsoleSearchRows:
+    """What sessions searched for."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def add(
+        self, search_id: str, session_id: str, sealed: bytes, *, now: datetime, expires_at: datetime
+    ) -> None:
+        """Insert a search, and delete those that are over."""
+        self._db.execute(delete(console_searches).where(console_searches.c.expires_at < now))
+        row = {"id": search_id, "session_id": session_id, "sealed_search": sealed, "expires_at": expires_at}
+        self._db.execute(insert(console_searches).values(row))
+
+    def get(self, search_id: str, session_id: str, now: datetime) -> bytes | None:
+        """Return a session's own search; None if it is over."""
+        c = console_searches.c
+        mine = (c.id == search_id) & (c.session_id == session_id) & (c.expires_at > now)
+        return self._db.execute(select(c.sealed_search).where(mine)).scalar()
 
 
 def _session(row: Mapping[Any, Any], scopes: Sequence[str]) -> ConsoleSession:

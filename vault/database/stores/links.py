@@ -133,6 +133,12 @@ class LinkRows:
         row = self._db.execute(_SESSION, {"id": session_id}).first()
         return None if row is None else (_session(row), row.secret_hash)
 
+    def sessions_of(self, account_id: str, link_ids: Sequence[str]) -> Sequence[Session]:
+        """Return the sessions of links of an account, the newest first."""
+        mine = (sessions.c.account_id == account_id) & sessions.c.link_id.in_(link_ids)
+        rows = self._db.execute(select(sessions).where(mine).order_by(sessions.c.opened_at.desc()))
+        return [_session(row) for row in rows]
+
     def take_log_entries(self, session_id: str, wanted: int) -> int:
         """Take log entries from the session's allowance; return the number granted. Raises NotFound."""
         query = select(sessions.c.opened_at, sessions.c.log_entries).where(sessions.c.id == session_id)

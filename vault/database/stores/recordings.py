@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, text, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.schema.console import IS_SET_ASIDE, SET_ASIDE
 from vault.database.schema.core import recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
@@ -151,6 +152,8 @@ class RecordingRows:
         query = select(*RECORDING_COLUMNS).where(r.account_id == account_id)
         if wanted.state is not None:
             query = query.where(r.state == wanted.state)
+            if wanted.state in SET_ASIDE:
+                query = query.where(text(IS_SET_ASIDE))
         if wanted.call_ref is not None:
             query = query.where(r.call_ref == wanted.call_ref)
         if wanted.received_from is not None:

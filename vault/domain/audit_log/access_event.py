@@ -33,7 +33,7 @@ EventType = Literal[
     "retention.changed", "retention.due", "retention.paused", "retention.resumed",
     "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
     "authority.received", "authority.changed", "authority.answered",
-    "console.signed_in", "console.refused", "console.ended",
+    "details.read", "console.signed_in", "console.refused", "console.ended",
 ]  # fmt: skip
 
 

@@ -39,6 +39,7 @@ _SENTENCES: Mapping[EventType, str] = {
     "source.delete_failed": "The provider's copy could not be deleted yet",
     "source.kept": "The provider's copy was kept",
     "evidence.read": "Evidence read",
+    "details.read": "Details opened in the console",
     "recording.pending_erasure": "An erasure that a person asked for waits, because the recording must be kept",
     "retention.due": "Its retention period ended, and a person must review it",
     "key.exported": "Key exported by the operator",

@@ -1,27 +1,23 @@
 """The privacy page for callers, to which the second layer of a notice links (GDPR art. 13), in several languages."""
 
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from vault.domain.notices.language import base_language
 from vault.domain.registers.entries import Contact, LegalBasis, ProcessingProfile, Purpose, Recipient
-from vault.domain.retention.period import Period
-from vault.domain.retention.policy import RetentionClass
 
 #: Texts that every language has: headings, sentences, and one per legal basis.
 _TEXTS = frozenset(
     {
         "title", "controller", "joint_controllers", "representative", "officer", "purposes", "data", "persons",
         "period", "kept_until_erased", "recipients", "no_recipients", "rights", "withdraw", "requests_to", "complaint",
-        "complaint_to", "languages", "kept_by_kind", "at_least",
+        "complaint_to", "languages",
     }
 )  # fmt: skip
 _BASES = frozenset(get_args(LegalBasis))
-_TABLES = {"language", "name", "rights", "texts", "legal_bases", "units"}
-_UNITS = ("years", "months", "days")
-_MONTHS = 12
+_TABLES = {"language", "name", "rights", "texts", "legal_bases"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +30,6 @@ class PageTexts:
     texts: Mapping[str, str]
     rights: Sequence[str]
     legal_bases: Mapping[str, str]
-    #: Years, months and days: the word for one, and for several.
-    units: Mapping[str, Sequence[str]]
-
-    def spell(self, period: Period) -> str:
-        """Return a period in words, such as ``1 year 6 months``."""
-        years, months = divmod(period.months, _MONTHS)
-        numbers = zip(_UNITS, (years, months, period.days), strict=True)
-        return " ".join(f"{number} {self.units[unit][number > 1]}" for unit, number in numbers if number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +58,6 @@ class PrivacyPage:
     recipients: tuple[PublicRecipient, ...]
     requests_to: str
     authority: str
-    #: How long recordings are kept, each period once, the shortest first; and those that only have a minimum.
-    kept: tuple[Period, ...] = ()
-    kept_at_least: tuple[Period, ...] = ()
 
     @property
     def can_withdraw(self) -> bool:
@@ -81,18 +66,12 @@ class PrivacyPage:
 
 
 def make_page(
-    page_id: str,
-    locale: str,
-    profile: ProcessingProfile,
-    recipients: Sequence[Recipient],
-    classes: Sequence[RetentionClass],
+    page_id: str, locale: str, profile: ProcessingProfile, recipients: Sequence[Recipient]
 ) -> PrivacyPage | None:
     """Return the page of a profile; None unless it is published."""
     if not profile.published or profile.controller is None:
         return None
     shown = [each for each in recipients if each.public]
-    ends = [[end for end in (kept.maximum, kept.period) if end is not None] for kept in classes]
-    least = {kept.minimum for kept, end in zip(classes, ends, strict=True) if not end and kept.minimum}
     return PrivacyPage(
         id=page_id,
         language=base_language(locale),
@@ -108,17 +87,7 @@ def make_page(
         ),
         requests_to=profile.requests_to,
         authority=profile.authority,
-        kept=_in_order({min(end, key=_length) for end in ends if end}),
-        kept_at_least=_in_order(least),
     )
-
-
-def _in_order(periods: Collection[Period]) -> tuple[Period, ...]:
-    return tuple(sorted(periods, key=_length))
-
-
-def _length(period: Period) -> int:
-    return period.most_days
 
 
 def parse_page_texts(source: str) -> PageTexts:
@@ -126,17 +95,9 @@ def parse_page_texts(source: str) -> PageTexts:
     data = tomllib.loads(source)
     texts, bases, rights = data["texts"], data["legal_bases"], data["rights"]
     complete = set(texts) == _TEXTS and set(bases) == _BASES and set(data) == _TABLES
-    units = data["units"]
-    complete = complete and set(units) == set(_UNITS)
-    words = [word for unit in units.values() for word in unit]
-    values = [*texts.values(), *bases.values(), *rights, *words, data["language"], data["name"]]
+    values = [*texts.values(), *bases.values(), *rights, data["language"], data["name"]]
     if not complete or not all(isinstance(value, str) and value.strip() for value in values):
         raise ValueError("A file of privacy texts has a missing, unknown or empty text.")
     return PageTexts(
-        language=data["language"],
-        name=data["name"],
-        texts=texts,
-        rights=tuple(rights),
-        legal_bases=bases,
-        units=units,
+        language=data["language"], name=data["name"], texts=texts, rights=tuple(rights), legal_bases=bases
     )

@@ -118,7 +118,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "hold.release_asked", "retention.due", "retention.paused", "retention.resumed",
         "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
         "authority.received", "authority.changed", "authority.answered",
-        "console.signed_in", "console.refused",
+        "details.read", "console.signed_in", "console.refused",
     }
 )  # fmt: skip
 

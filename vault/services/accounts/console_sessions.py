@@ -106,6 +106,12 @@ class ConsoleSessions:
             return session, None
         return session, found.account
 
+    async def name_of(self, session: ConsoleSession) -> str:
+        """Return the name of who signed in, as links and watermarks show it: that of the API key."""
+        key_id = session.key_id
+        found = None if key_id is None else await self.database.read(lambda tx: tx.api_keys.find(key_id))
+        return session.actor if found is None else found[0].name
+
     async def list(self, account_id: str | None) -> Sequence[ConsoleSession]:
         """Return the newest open sessions of an account, or those of operators for None."""
         now = self.clock()

@@ -1,6 +1,6 @@
 """Time-limited links to a recording: create, list, revoke."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -10,11 +10,11 @@ from vault.database.stores.links import LinkFilter
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
-from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, MIN_LIFETIME, Kind, Link, Purpose
+from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, MIN_LIFETIME, Kind, Link, Purpose, Session
 from vault.domain.playback.own_token import TokenKey
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
-from vault.errors import Forbidden, Invalid, NotFound, RecordingErased, Refused
+from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
@@ -41,8 +41,6 @@ class LinkRequest:
     purpose: Purpose | None = None
     #: More about the purpose, in the creator's words; stored sealed, in the access log alone.
     purpose_text: str | None = None
-    #: Whether the creator may also restrict recordings: then a link for legal claims plays a restricted one.
-    may_open_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +88,7 @@ class Links:
 
         def insert(tx: Transaction) -> Link:
             tx.lock_account(account_id)
-            _check_playable(tx.recordings.get(account_id, recording_id), request)
+            _check_playable(tx.recordings.get(account_id, recording_id))
             # By the database's clock, which all nodes share.
             created = replace(link, expires_at=tx.now() + request.life)
             tx.links.insert(created, token.digest)
@@ -150,6 +148,13 @@ class Links:
         )
         return [(link, await open_listener(self.ring, link)) for link in found]
 
+    async def sessions(self, account_id: str, link_ids: Sequence[str]) -> Mapping[str, Sequence[Session]]:
+        """Return the sessions that links opened, by link, the newest first; pass at most some hundred links."""
+        found: dict[str, list[Session]] = {}
+        for session in await self.database.read(lambda tx: tx.links.sessions_of(account_id, link_ids)):
+            found.setdefault(session.link_id, []).append(session)
+        return found
+
     async def revoke(self, account_id: str, recording_id: str, link_id: str, *, actor: str) -> None:
         """Revoke a link, which also ends its sessions at their next window.
 
@@ -192,22 +197,11 @@ class Links:
         return await self.database.write(revoke)
 
 
-def _check_playable(recording: Recording | None, request: LinkRequest) -> None:
+def _check_playable(recording: Recording | None) -> None:
     if recording is None:
         raise NotFound("There is no such recording.")
     if recording.state in {State.ERASING, State.ERASED}:
         raise RecordingErased("The recording was erased.")
-    if recording.state is State.AVAILABLE and recording.restricted and request.purpose == "legal_claims":
-        # What is restricted may be used for legal claims (GDPR article 18(2)), and the log says for which.
-        if not request.may_open_restricted:
-            text = "A link to a restricted recording needs a key with the scope privacy:write."
-            raise Forbidden(text)
-        if request.purpose_text is None:
-            raise Invalid(
-                "purpose_text must say which claim a restricted recording is needed for.",
-                field="purpose_text",
-            )
-        return
     if recording.state is not State.AVAILABLE or recording.restricted:
         reason = "restricted" if recording.restricted else str(recording.state)
         raise Refused(f"The recording is {reason}, so it cannot be played.", reasons=(reason,))

@@ -10,6 +10,7 @@ from datetime import datetime
 from vault.database.interface import Database
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, Recording, RecordingFilter, RecordingKeys, State
 from vault.errors import NotFound
@@ -57,6 +58,24 @@ class Recordings:
         if found is None:
             raise NotFound("There is no such recording.")
         return await self._view(*found)
+
+    async def open_details(self, account_id: str, recording_id: str, *, actor: str) -> RecordingView:
+        """Return one recording to a person, which is logged before. Raises NotFound."""
+        event = AccessEvent(
+            type="details.read",
+            at=self.clock(),
+            account_id=account_id,
+            actor=actor,
+            recording_id=recording_id,
+        )
+
+        def log(tx: Transaction) -> None:
+            if tx.recordings.get(account_id, recording_id) is None:
+                raise NotFound("There is no such recording.")
+            tx.events.append(event)
+
+        await self.database.write(log)
+        return await self.read(account_id, recording_id)
 
     async def page(
         self,

@@ -24,20 +24,25 @@ class Section:
 #: In the order of the navigation. A section without its scope is not shown.
 SECTIONS: Final[Sequence[Section]] = (
     Section(name="Overview", path="", scope="recordings:read"),
+    Section(name="Recordings", path="/recordings", scope="recordings:read"),
+    Section(name="Quarantine", path="/quarantine", scope="recordings:read"),
+    Section(name="People listening", path="/people", scope="recordings:read"),
     Section(name="Retention and holds", path="/retention", scope="audit:read"),
-    Section(name="Requests", path="/requests", scope="audit:read"),
 )
 #: What a page says after a form was carried out, by the value of ``done`` in its address.
 DONE: Final = {
     "switched_on": "Recording is on again.",
+    "restricted": "The recording is restricted: nobody can play it.",
+    "unrestricted": "The restriction is lifted.",
+    "erased": "The recording is erased: its keys are destroyed.",
+    "held": "The hold is placed: nothing erases the recording until it is released.",
+    "link_revoked": "The link is revoked, and its sessions end.",
+    "links_revoked": "All links of this listener are revoked, and their sessions end.",
     "switched_off": "Recording is off. What was still in progress is refused.",
     "retention_set": "The retention policy is set.",
     "hold_placed": "The hold is placed: nothing that it covers is erased.",
     "release_asked": "The release is asked for. The hold goes on until another person approves.",
     "approved": "You approved.",
-    "request_entered": "The request is entered, and the person was searched for.",
-    "request_changed": "It is recorded.",
-    "request_decided": "The decision is stored, and is carried out within seconds.",
 }
 
 

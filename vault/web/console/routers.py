@@ -2,13 +2,26 @@
 
 from typing import Final
 
-from vault.web.console import holds, overview, request_forms, requests, retention, sign_in
+from vault.web.console import (
+    holds,
+    listen,
+    overview,
+    people,
+    quarantine,
+    recording,
+    recordings,
+    retention,
+    sign_in,
+)
 
 ROUTERS: Final = (
     sign_in.router,
     overview.router,
+    recordings.router,
+    listen.router,
+    recording.router,
+    quarantine.router,
+    people.router,
     retention.router,
     holds.router,
-    requests.router,
-    request_forms.router,
 )

@@ -1,9 +1,9 @@
 // Small helps for the console's pages; each page works without them.
-import { localMoment } from "./times.js";
 
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const long = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 for (const one of document.querySelectorAll("time[datetime]")) {
-  const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-  one.title = localMoment(one.dateTime);
+  one.title = long.format(new Date(one.dateTime));
   one.textContent = short.format(new Date(one.dateTime));
 }
 

@@ -1,0 +1,70 @@
+"""Quarantine at the console: what waits, and bulk acts with a preview."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.support.console import furnished, nonce_of, sign_in
+from tests.support.web_house import House
+
+
+def test_a_bulk_release_leaves_out_and_names_what_does_not_wait_any_more(house: House):
+    """The preview says three; one is refused meanwhile; two are released, once, and the third is named."""
+    tenant, ids = furnished(house)
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/quarantine"
+    listed = client.get(base).text
+    chosen = [ids["waits-1"], ids["waits-2"], ids["waits-3"]]
+    assert all(one in listed for one in chosen)
+    assert ids["kept-1"] not in listed
+    nothing = client.post(f"{base}/preview", data={"verdict": "release"})
+    assert (nothing.status_code, "Tick at least one" in nothing.text) == (422, True)
+    preview = client.post(
+        f"{base}/preview", data={"verdict": "release", "recording": [*chosen, ids["kept-1"]]}
+    )
+    assert "Release 3 recordings?" in preview.text
+    assert "call kept-1: available" in preview.text
+    assert tenant.get(ids["waits-1"])["state"] == "quarantined"
+    said = tenant.http.post(tenant.url(f"/recordings/{ids['waits-3']}/refusal"), json={"reason": "r"})
+    assert said.status_code == 200
+    form = {
+        "nonce": nonce_of(preview),
+        "verdict": "release",
+        "recording": chosen,
+        "reason": "the notice was played",
+    }
+    unexplained = client.post(f"{base}/verdict", data=form | {"reason": ""})
+    assert unexplained.status_code == 422
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: client.post(f"{base}/verdict", data=form), range(4)))
+    assert {answer.status_code for answer in answers} <= {303, 409}
+    where = {answer.headers["location"] for answer in answers if answer.status_code == 303}
+    assert len(where) == 1
+    result = client.get(where.pop()).text
+    assert "2 of 3 done" in result
+    assert "The recording is not in quarantine." in result
+    assert [tenant.wait(one)["state"] for one in chosen[:2]] == ["available"] * 2
+    assert tenant.types(ids["waits-1"]).count("recording.available") == 1
+    assert sign_in(house, tenant.name).get(answers[0].request.url.path).status_code in {404, 405}
+
+
+def test_a_bulk_refusal_asks_for_the_name(house: House):
+    """Without the account's name nothing is refused; with it the keys are gone."""
+    tenant, ids = furnished(house)
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/quarantine"
+    form = {"nonce": "n", "verdict": "refuse", "recording": [ids["waits-1"]], "reason": "nobody asked"}
+    assert client.post(f"{base}/verdict", data=form | {"name": "other"}).status_code == 422
+    assert tenant.get(ids["waits-1"])["state"] == "quarantined"
+    done = client.post(f"{base}/verdict", data=form | {"name": tenant.name})
+    assert done.status_code == 303
+    assert "1 of 1 done" in client.get(done.headers["location"]).text
+    assert tenant.get(ids["waits-1"])["state"] == "refused"
+
+
+def test_ids_of_another_account_are_as_if_absent(house: House):
+    """In a preview and in a verdict: counted as missing, and not changed."""
+    tenant, ids = furnished(house)
+    other, _ = furnished(house)
+    client, base = sign_in(house, other.name), f"/console/accounts/{other.name}/quarantine"
+    form = {"nonce": "n", "verdict": "release", "recording": [ids["waits-1"]], "reason": "r"}
+    assert "1 that this account does not have" in client.post(f"{base}/preview", data=form).text
+    result = client.get(client.post(f"{base}/verdict", data=form).headers["location"]).text
+    assert "0 of 1 done" in result
+    assert tenant.get(ids["waits-1"])["state"] == "quarantined"

@@ -1,0 +1,166 @@
+"""The list of recordings, its search, and what can be done with one."""
+
+import pytest
+
+from tests.support.console import MARKUP, furnished, nonce_of, sign_in
+from tests.support.tenant import Tenant
+from tests.support.web_house import House
+from vault.web.console.listen import draw
+
+
+@pytest.fixture(scope="module")
+def account(house: House) -> tuple[Tenant, dict[str, str]]:
+    """An account with recordings in several states, for tests that change none."""
+    return furnished(house)
+
+
+def base(tenant: Tenant) -> str:
+    """Return the path of the account's recordings."""
+    return f"/console/accounts/{tenant.name}/recordings"
+
+
+def test_a_number_stands_in_no_address(house: House, account: tuple[Tenant, dict[str, str]]):
+    """A search is a POST; its address has an id that opens for this session alone."""
+    tenant, ids = account
+    client = sign_in(house, tenant.name)
+    for spelling in ("+14155550142", "(415) 555-0142", "1-415-555-0142"):
+        found = client.post(f"{base(tenant)}/search", data={"number": spelling, "state": ""})
+        where = found.headers["location"]
+        assert (found.status_code, "555" in where) == (303, False)
+        shown = client.get(where)
+        assert ids["kept-1"] in shown.text, spelling
+        assert ids["kept-2"] not in shown.text
+    by_agent = client.post(f"{base(tenant)}/search", data={"agent": "Robin Achterberg"}).headers["location"]
+    assert "Robin" not in by_agent
+    assert ids["kept-2"] in client.get(by_agent).text
+    other = sign_in(house, tenant.name).get(where)
+    assert "This search is over" in other.text
+    assert ids["kept-1"] not in other.text
+
+
+def test_filters_name_the_wrong_field_and_keep_what_was_typed(
+    house: House, account: tuple[Tenant, dict[str, str]]
+):
+    """422 on the page, beside the field."""
+    tenant, _ = account
+    client = sign_in(house, tenant.name)
+    for query, words in (
+        ("from=yesterday", "Write a day"),
+        ("state=odd", "no such state"),
+        ("cursor=x", "cursor"),
+    ):
+        answer = client.get(f"{base(tenant)}?{query}")
+        assert answer.status_code == 422, query
+        assert words in answer.text, query
+    wrong = client.get(
+        client.post(f"{base(tenant)}/search", data={"number": "not a number"}).headers["location"]
+    )
+    assert wrong.status_code == 422
+    assert 'value="not a number"' in wrong.text
+    quarantined = client.get(f"{base(tenant)}?state=quarantined&from=2020-01-01&to=2100-01-01").text
+    assert quarantined.count("<tr>") == 4  # Three, and the head.
+
+
+def test_more_pages_neither_repeat_nor_hide(house: House, monkeypatch: pytest.MonkeyPatch):
+    """The link to more leads on by a cursor; a recording that arrives meanwhile shifts nothing."""
+    tenant = Tenant.open(house.admin)
+    ids = [tenant.put(b"RIFF" + bytes([n] * 100), call=f"c{n}", ref=f"r{n}").json()["id"] for n in range(5)]
+    monkeypatch.setattr("vault.web.console.recordings._PAGE_SIZE", 2)
+    client, seen, where = sign_in(house, tenant.name), [], base(tenant)
+    while True:
+        page = client.get(where).text
+        seen += [one for one in reversed(ids) if one in page]
+        tenant.put(b"RIFF" + bytes([100 + len(seen)] * 100), call="late", ref=f"late{len(seen)}")
+        if ">More<" not in page:
+            break
+        where = (
+            page.split('href="')[-2 if "Show waveforms" in page else -1].split('"')[0].replace("&amp;", "&")
+        )
+    assert seen == list(reversed(ids))
+
+
+def test_opening_a_recording_is_logged_and_shows_its_story(
+    house: House, account: tuple[Tenant, dict[str, str]]
+):
+    """The call, why it is here, its history and links; markup in any of them is text."""
+    tenant, ids = account
+    client = sign_in(house, tenant.name)
+    page = client.get(f"{base(tenant)}/{ids['odd']}").text
+    assert MARKUP not in page
+    assert page.count("&lt;script&gt;alert(1)") >= 2  # The agent, and the listener.
+    assert tenant.types(ids["odd"])[-1] == "details.read"
+    assert "Why is it still here?" in page
+    assert "Uploaded" in page
+    narrow = sign_in(house, tenant.name, "recordings:read").get(f"{base(tenant)}/{ids['odd']}").text
+    assert "Why is it still here?" not in narrow
+    assert "History" not in narrow
+    assert "links:write" in narrow
+    assert "Erase" not in narrow
+
+
+def test_acts_are_those_of_rest(house: House):
+    """Restrict, lift, hold, revoke and erase change what REST shows, once for each form, with the key as the actor."""
+    tenant, ids = furnished(house)
+    client, one = sign_in(house, tenant.name), ids["kept-1"]
+    page = f"{base(tenant)}/{one}"
+    nonce = nonce_of(client.get(page))
+    for wanted in ("on", "off"):
+        form = {
+            "nonce": f"{nonce}{wanted}",
+            "restricted": wanted,
+            "reason": "asked" if wanted == "on" else "",
+        }
+        for _ in range(2):
+            answer = client.post(f"{page}/restriction", data=form)
+            assert answer.status_code == 303, answer.text
+        assert tenant.get(one)["flags"]["restricted"] is (wanted == "on")
+    assert tenant.types(one).count("recording.restricted") == 1
+    unnamed = client.post(f"{page}/hold", data={"nonce": "h0", "hold_name": "", "hold_reason": "r"})
+    assert unnamed.status_code == 422
+    assert client.post(f"{page}/erasure", data={"nonce": "e0", "name": "other"}).status_code == 422
+    link = tenant.http.get(tenant.url(f"/recordings/{one}/links")).json()["items"][0]["id"]
+    assert client.post(f"{page}/links/{link}/revocation", data={"nonce": "l"}).status_code == 303
+    held = client.post(f"{page}/hold", data={"nonce": "h1", "hold_name": "Case 7", "hold_reason": "court"})
+    assert held.status_code == 303
+    forbidden = client.post(f"{page}/erasure", data={"nonce": "e1", "name": "kept-1"})
+    assert forbidden.status_code == 409
+    assert "hold" in forbidden.text
+    two = f"{base(tenant)}/{ids['odd']}"
+    assert client.post(f"{two}/erasure", data={"nonce": "e2", "name": "odd"}).status_code == 303
+    assert tenant.get(ids["odd"])["state"] in {"erasing", "erased"}
+    assert client.get(two).status_code == 200
+    actors = {event["actor"] for event in tenant.events(one) if event["type"] == "recording.restricted"}
+    assert {actor[:4] for actor in actors} == {"key_"}
+
+
+def test_listening_needs_a_purpose_and_is_a_session_of_its_own(house: House):
+    """Without a purpose the field is named; with one the player opens, and nobody else's cookie opens it."""
+    tenant, ids = furnished(house)
+    client = sign_in(house, tenant.name)
+    page = f"{base(tenant)}/{ids['kept-1']}/listening"
+    refused = client.post(page, data={"nonce": "n1"})
+    assert refused.status_code == 422
+    assert "Choose a purpose" in refused.text
+    opened = client.post(page, data={"nonce": "n2", "purpose": "dispute", "purpose_text": "case 7"})
+    assert opened.status_code == 303
+    player = opened.headers["location"]
+    assert client.get(player).status_code == 200
+    assert client.get(f"{player}/audio").status_code == 200
+    assert sign_in(house, tenant.name).get(player).status_code == 404
+    made = next(event for event in tenant.events(ids["kept-1"])[::-1] if event["type"] == "link.created")
+    assert made["result"] == "dispute"
+    assert made["detail"] == {"listener": "test", "purpose": "case 7"}
+    assert client.post(page.replace("kept", "x"), data={"purpose": "quality"}).status_code in {303, 404}
+    restricted = client.post(
+        f"{base(tenant)}/{ids['kept-2']}/listening", data={"nonce": "n", "purpose": "quality"}
+    )
+    assert restricted.status_code == 409
+
+
+def test_a_drawn_waveform_has_no_style():
+    """An image of two channels: paths and attributes alone, which the policy allows anywhere."""
+    image = draw([[-128, 127] * 300, [0, 0] * 300])
+    assert image.count("<path") == 2
+    assert "style" not in image
+    assert 'viewBox="0 0 240 80"' in image
+    assert draw([[-1, 1]]).count("M") == 120

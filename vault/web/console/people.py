@@ -1,0 +1,155 @@
+"""People listening: who may hear what and why, when they opened it, and the export for auditors."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+from fastapi import Depends, Request, Response
+from fastapi.responses import StreamingResponse
+
+from vault.errors import Invalid, NotFound
+from vault.rfc3339 import write_rfc3339
+from vault.services.registers.disclosures import Disclosure, DisclosureFilter
+from vault.services.service import Vault
+from vault.web.console.access import Console, console
+from vault.web.console.forms import checked, new_nonce, read_form, require_name, run_once, see_other
+from vault.web.console.layout import console_page
+from vault.web.console.recording import PURPOSES
+from vault.web.console.route import console_router
+from vault.web.http.auth import TheVault
+from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.schemas.recordings import RevocationIn
+
+router = console_router()
+Reading = Annotated[Console, Depends(console("recordings:read"))]
+Auditing = Annotated[Console, Depends(console("audit:read"))]
+Revoking = Annotated[Console, Depends(console("links:write"))]
+_PAGE_SIZE: Final = 50
+_EXPORT_PAGE: Final = 500
+_MAX_NAME: Final = 200
+_COLUMNS: Final = ("log_index", "at", "kind", "recording", "listener", "actor", "link", "granted_bytes")
+#: A spreadsheet takes a cell that begins so as a formula.
+_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+@router.get("/people")
+async def get_people(request: Request, vault: TheVault, allowed: Reading) -> Response:
+    """Show a page of links by their listeners, newest first, with the sessions that they opened."""
+    return await _list(request, vault, allowed)
+
+
+@router.post("/people/search")
+async def post_search(request: Request, vault: TheVault, allowed: Reading) -> Response:
+    """Keep the listener that is searched for, and lead to an address without the name."""
+    listener = (await read_form(request)).text("listener")[:_MAX_NAME]
+    if not listener:
+        return see_other(f"{allowed.path}/people")
+    search_id = await vault.console_searches.keep(
+        allowed.session.id, allowed.person.secret, {"listener": listener}
+    )
+    return see_other(f"{allowed.path}/people?search={search_id}")
+
+
+@router.post("/people/revocation")
+async def post_revocation(request: Request, vault: TheVault, allowed: Revoking) -> Response:
+    """Revoke all links of one listener, whose name is typed."""
+    form = await read_form(request)
+
+    async def revoke() -> str:
+        body = checked(RevocationIn, {"listener": form.text("listener")})
+        await vault.links.revoke_all(
+            allowed.account.id, recording_id=None, listener=body.listener, actor=allowed.actor
+        )
+        return f"{allowed.path}/people?done=links_revoked"
+
+    try:
+        require_name(form, form.text("listener"))
+        return await run_once(request, allowed, form, revoke)
+    except Invalid as error:
+        allowed.require("recordings:read")
+        return await _list(request, vault, allowed, listener=form.text("listener"), error=error)
+
+
+@router.get("/people/export.csv")
+async def get_export(vault: TheVault, allowed: Auditing) -> Response:
+    """Export who got which recording, from the access log: as the disclosures of REST."""
+    headers = {"Content-Disposition": 'attachment; filename="listeners.csv"'}
+    return StreamingResponse(_rows(vault, allowed), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/people/access-log")
+async def get_access_log(vault: TheVault, allowed: Auditing) -> Response:
+    """Export the account's access log with its proofs, for ``callvault verify-log``: as the export of REST."""
+    parts = await vault.log_proofs.export(allowed.account.id, earlier=())
+    headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
+    return StreamingResponse(parts, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+async def _rows(vault: Vault, allowed: Console) -> AsyncIterator[str]:
+    yield _csv(_COLUMNS)
+    start: int | None = 0
+    while start is not None:
+        page = await vault.disclosures.page(
+            allowed.account.id, DisclosureFilter(), start=start, limit=_EXPORT_PAGE
+        )
+        yield "".join(_csv(_cells(one)) for one in page.items)
+        start = page.next_start
+
+
+def _cells(one: Disclosure) -> tuple[str, ...]:
+    values = (one.recording_id, one.recipient, one.actor, one.link_id)
+    texts = [harmless(value or "") for value in values]
+    return (str(one.index), write_rfc3339(one.at), one.kind, *texts, str(one.granted))
+
+
+def harmless(cell: str) -> str:
+    """Return a cell that no spreadsheet takes as a formula."""
+    return f"'{cell}" if cell.startswith(_FORMULAS) else cell
+
+
+def _csv(cells: tuple[str, ...]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(cells)
+    return out.getvalue()
+
+
+async def _list(
+    request: Request,
+    vault: Vault,
+    allowed: Console,
+    *,
+    listener: str | None = None,
+    error: Invalid | None = None,
+) -> Response:
+    search_id = request.query_params.get("search", "")[:_MAX_NAME]
+    try:
+        if search_id and listener is None:
+            kept = await vault.console_searches.read(allowed.session.id, allowed.person.secret, search_id)
+            listener = kept.get("listener")
+    except NotFound as over:
+        error = Invalid(str(over), field="search")
+    cursor = request.query_params.get("cursor")
+    found = await vault.links.page(
+        allowed.account.id, listener=listener, open_at=None, before=read_cursor(cursor), limit=_PAGE_SIZE + 1
+    )
+    shown, following = found[:_PAGE_SIZE], None
+    if len(found) > _PAGE_SIZE:
+        last = shown[-1][0]
+        following = write_cursor(last.created_at, last.id)
+    ids = [link.id for link, _ in shown]
+    return console_page(
+        request,
+        allowed,
+        "people.html",
+        section="People listening",
+        status=200 if error is None else 422,
+        links=shown,
+        opened=await vault.links.sessions(allowed.account.id, ids) if allowed.allows("audit:read") else None,
+        following=following,
+        search_id=search_id,
+        listener=listener,
+        purposes=PURPOSES,
+        nonce=new_nonce(),
+        error=error,
+    )

@@ -1,0 +1,190 @@
+"""One recording: what it is, why it is here, who heard it, and what can be done with it."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request, Response
+
+from vault.domain.playback.link import Purpose
+from vault.domain.recordings.recording import GONE
+from vault.errors import Invalid, RecordingErased
+from vault.services.service import Vault
+from vault.web.console.access import Console, console
+from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name, run_once
+from vault.web.console.layout import console_page
+from vault.web.console.recording_views import recording_row
+from vault.web.console.recordings import day_of
+from vault.web.console.route import console_router
+from vault.web.http.auth import TheVault
+from vault.web.schemas.calls import EvidenceOut, RestrictionIn
+from vault.web.schemas.holds import HoldIn
+
+router = console_router()
+Reading = Annotated[Console, Depends(console("recordings:read"))]
+Auditing = Annotated[Console, Depends(console("audit:read"))]
+Guarding = Annotated[Console, Depends(console("privacy:write"))]
+Holding = Annotated[Console, Depends(console("holds:write"))]
+Revoking = Annotated[Console, Depends(console("links:write"))]
+RecordingId = Annotated[str, Path(max_length=64)]
+PURPOSES: dict[Purpose, str] = {
+    "quality": "Quality of service",
+    "training": "Training",
+    "dispute": "A dispute",
+    "legal_claims": "Legal claims",
+    "security": "Security",
+    "person_request": "A request of a person",
+    "technical": "Technical check",
+    "other": "Other",
+}
+
+
+@router.get("/recordings/{recording}")
+async def get_recording(
+    request: Request, vault: TheVault, allowed: Reading, recording: RecordingId
+) -> Response:
+    """Show a recording. That it was opened is logged before."""
+    return await recording_page(request, vault, allowed, recording)
+
+
+@router.get("/recordings/{recording}/evidence")
+async def get_evidence(
+    request: Request, vault: TheVault, allowed: Auditing, recording: RecordingId
+) -> Response:
+    """Show the evidence that a recording was allowed, as REST does; it is logged."""
+    view = await vault.consent.read_evidence(allowed.account.id, recording, actor=allowed.actor)
+    return console_page(
+        request,
+        allowed,
+        "evidence.html",
+        section="Recordings",
+        recording=recording,
+        evidence=EvidenceOut.of(view),
+        as_json=json.dumps(EvidenceOut.of(view).model_dump(mode="json", by_alias=True), indent=2),
+    )
+
+
+@router.post("/recordings/{recording}/restriction")
+async def post_restriction(
+    request: Request, vault: TheVault, allowed: Guarding, recording: RecordingId
+) -> Response:
+    """Restrict a recording, or lift its restriction."""
+
+    async def restrict(form: Form) -> str:
+        restricted = form.text("restricted") == "on"
+        body = checked(RestrictionIn, {"reason": form.text("reason") or None})
+        await vault.recordings.restrict(
+            allowed.account.id,
+            recording,
+            restricted=restricted,
+            reason=body.reason if restricted else None,
+            actor=allowed.actor,
+            told_at=day_of(form.values(), "told_at"),
+        )
+        return "restricted" if restricted else "unrestricted"
+
+    return await _act(request, vault, allowed, recording, restrict)
+
+
+@router.post("/recordings/{recording}/erasure")
+async def post_erasure(
+    request: Request, vault: TheVault, allowed: Guarding, recording: RecordingId
+) -> Response:
+    """Erase a recording, with the reference of its call typed."""
+
+    async def erase(form: Form) -> str:
+        found = await vault.recordings.read(allowed.account.id, recording)
+        require_name(form, found.recording.call_ref)
+        await vault.recordings.erase(allowed.account.id, recording, actor=allowed.actor)
+        return "erased"
+
+    return await _act(request, vault, allowed, recording, erase)
+
+
+@router.post("/recordings/{recording}/hold")
+async def post_hold(request: Request, vault: TheVault, allowed: Holding, recording: RecordingId) -> Response:
+    """Place a hold on a recording."""
+
+    async def hold(form: Form) -> str:
+        values = {"name": form.text("hold_name"), "reason": form.text("hold_reason")}
+        body = checked(HoldIn, values | {"covers": {"recordings": [recording]}})
+        await vault.holds.place(allowed.account.id, body.wanted(), actor=allowed.actor)
+        return "held"
+
+    return await _act(request, vault, allowed, recording, hold)
+
+
+@router.post("/recordings/{recording}/links/{link}/revocation")
+async def post_link_revocation(
+    request: Request,
+    vault: TheVault,
+    allowed: Revoking,
+    recording: RecordingId,
+    link: Annotated[str, Path(max_length=64)],
+) -> Response:
+    """Revoke a link, which ends its sessions."""
+
+    async def revoke(_: Form) -> str:
+        await vault.links.revoke(allowed.account.id, recording, link, actor=allowed.actor)
+        return "link_revoked"
+
+    return await _act(request, vault, allowed, recording, revoke)
+
+
+async def _act(
+    request: Request, vault: Vault, allowed: Console, recording: str, act: Callable[[Form], Awaitable[str]]
+) -> Response:
+    """Run a form's act once, and return to the recording; a wrong field is named on its page."""
+    form = await read_form(request)
+
+    async def run() -> str:
+        return f"{allowed.path}/recordings/{recording}?done={await act(form)}"
+
+    try:
+        return await run_once(request, allowed, form, run)
+    except Invalid as error:
+        if not allowed.allows("recordings:read"):
+            raise
+        return await recording_page(request, vault, allowed, recording, form=form, error=error)
+
+
+async def recording_page(
+    request: Request,
+    vault: Vault,
+    allowed: Console,
+    recording: str,
+    *,
+    form: Form | None = None,
+    error: Invalid | None = None,
+) -> Response:
+    """Return the page of a recording. Raises NotFound."""
+    view = await vault.recordings.open_details(allowed.account.id, recording, actor=allowed.actor)
+    return console_page(
+        request,
+        allowed,
+        "recording.html",
+        section="Recordings",
+        status=200 if error is None else 422,
+        view=view,
+        row=recording_row(view),
+        is_gone=view.recording.state in GONE,
+        links=await vault.links.list(allowed.account.id, recording),
+        nonce=new_nonce(),
+        purposes=PURPOSES,
+        values={} if form is None else form.values(),
+        error=error,
+        failed=request.url.path.rpartition("/")[2] if error is not None else "",
+        **await _audited(vault, allowed, recording),
+    )
+
+
+async def _audited(vault: Vault, allowed: Console, recording: str) -> dict[str, Any]:
+    """Return what readers of the audit see besides: the history, and why the recording is still here."""
+    if not allowed.allows("audit:read"):
+        return {"history": None, "retention": None}
+    history = await vault.access_log.history(allowed.account.id, recording)
+    try:
+        retention = await vault.show_retention(allowed.account.id, recording)
+    except RecordingErased:
+        retention = None
+    return {"history": history, "retention": retention}

@@ -1,0 +1,92 @@
+"""What the console's pages print of recordings: pure functions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from vault.domain.recordings.recording import State
+from vault.services.recordings.recordings import RecordingView
+
+Tone = Literal["good", "bad", "calm"]
+#: A state in words, and how it is coloured.
+_STATES: Final[dict[State, tuple[str, Tone]]] = {
+    State.RECEIVED: ("waiting", "calm"),
+    State.TRANSFERRING: ("being fetched", "calm"),
+    State.RETRY_WAIT: ("waiting for a retry", "calm"),
+    State.STORED: ("being checked", "calm"),
+    State.QUARANTINED: ("quarantined", "bad"),
+    State.AVAILABLE: ("available", "good"),
+    State.REFUSED: ("refused", "bad"),
+    State.FAILED: ("failed", "bad"),
+    State.ERASING: ("being erased", "calm"),
+    State.ERASED: ("erased", "calm"),
+}
+#: The choices of the filter by state, in words.
+STATE_CHOICES: Final = [(str(state), words) for state, (words, _) in _STATES.items()]
+_DIRECTIONS: Final = {"inbound": "in", "outbound": "out", None: ""}
+_MINUTE, _HOUR = 60, 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingRow:
+    """A recording in a table."""
+
+    id: str
+    at: datetime
+    call_ref: str
+    caller: str
+    callee: str
+    direction: str
+    agent: str
+    length: str
+    state: str
+    tone: Tone
+    restricted: bool
+    #: The texts of why it is in this state.
+    reasons: Sequence[str]
+    quarantined_until: datetime | None
+    is_playable: bool
+    is_quarantined: bool
+
+
+def recording_row(view: RecordingView) -> RecordingRow:
+    """Return the row of a recording."""
+    recording, facts = view.recording, view.facts
+    state, tone = _STATES[recording.state]
+    return RecordingRow(
+        id=recording.id,
+        at=facts.started_at or recording.call_started_at or recording.received_at,
+        call_ref=recording.call_ref,
+        caller=facts.caller or "",
+        callee=facts.callee or "",
+        direction=_DIRECTIONS[facts.direction],
+        agent=facts.agent or "",
+        length=clock(recording.duration),
+        state=state,
+        tone=tone,
+        restricted=recording.restricted,
+        reasons=[reason.text for reason in recording.reasons],
+        quarantined_until=recording.quarantined_until,
+        is_playable=recording.state is State.AVAILABLE and not recording.restricted,
+        is_quarantined=recording.state is State.QUARANTINED,
+    )
+
+
+def clock(seconds: float | None) -> str:
+    """Return a length such as 0:07 or 1:02:03; empty if it is unknown."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    minutes = f"{whole % _HOUR // _MINUTE:02}:{whole % _MINUTE:02}"
+    return f"{whole // _HOUR}:{minutes}" if whole >= _HOUR else minutes.removeprefix("0")
+
+
+def days_left(until: datetime, now: datetime) -> str:
+    """Return how long is left, in words."""
+    left = until - now
+    if left.total_seconds() <= 0:
+        return "due now"
+    if left.days == 0:
+        return "less than a day"
+    return "1 day" if left.days == 1 else f"{left.days} days"

@@ -1,0 +1,145 @@
+"""The list of recordings, and its search."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request, Response
+
+from vault.domain.recordings.recording import RecordingFilter, State
+from vault.errors import Invalid, NotFound
+from vault.rfc3339 import parse_day
+from vault.services.service import Vault
+from vault.web.console.access import Console, console
+from vault.web.console.forms import read_form, see_other
+from vault.web.console.layout import console_page
+from vault.web.console.recording_views import STATE_CHOICES, recording_row
+from vault.web.console.route import console_router
+from vault.web.http.auth import TheVault
+from vault.web.http.pagination import read_cursor, write_cursor
+
+router = console_router()
+Reading = Annotated[Console, Depends(console("recordings:read"))]
+_PAGE_SIZE: Final = 50
+#: Filters that stand in the address. A number and an agent never do.
+_OPEN_FILTERS: Final = ("state", "call", "from", "to")
+_SECRET_FILTERS: Final = ("number", "agent")
+_MAX_FILTER: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the address asks for, as it was typed."""
+
+    values: dict[str, str]
+    search_id: str
+    cursor: str | None
+
+
+@router.get("/recordings")
+async def get_recordings(request: Request, vault: TheVault, allowed: Reading) -> Response:
+    """Show a page of recordings, newest first."""
+    query = request.query_params
+    values = {name: query.get(name, "")[:_MAX_FILTER] for name in _OPEN_FILTERS}
+    asked = _Asked(values=values, search_id=query.get("search", ""), cursor=query.get("cursor"))
+    try:
+        values |= await _searched(vault, allowed, asked.search_id)
+        return await _list(request, vault, allowed, asked)
+    except NotFound as error:
+        return _page(
+            request, allowed, asked, rows=[], following=None, error=Invalid(str(error), field="search")
+        )
+    except Invalid as error:
+        return _page(request, allowed, asked, rows=[], following=None, error=error)
+
+
+@router.post("/recordings/search")
+async def post_search(request: Request, vault: TheVault, allowed: Reading) -> Response:
+    """Keep what is searched for, and lead to its address, which has neither a number nor a name."""
+    form = await read_form(request)
+    query = {name: form.text(name)[:_MAX_FILTER] for name in _OPEN_FILTERS if form.text(name)}
+    secret = {name: form.text(name)[:_MAX_FILTER] for name in _SECRET_FILTERS if form.text(name)}
+    if secret:
+        query["search"] = await vault.console_searches.keep(allowed.session.id, allowed.person.secret, secret)
+    return see_other(f"{allowed.path}/recordings" + (f"?{urlencode(query)}" if query else ""))
+
+
+async def _searched(vault: Vault, allowed: Console, search_id: str) -> dict[str, str]:
+    if not search_id:
+        return {}
+    return dict(
+        await vault.console_searches.read(allowed.session.id, allowed.person.secret, search_id[:_MAX_FILTER])
+    )
+
+
+async def _list(request: Request, vault: Vault, allowed: Console, asked: _Asked) -> Response:
+    values = asked.values
+    views = await vault.recordings.page(
+        allowed.account.id,
+        recording_filter(values),
+        number=values.get("number") or None,
+        agent=values.get("agent") or None,
+        before=read_cursor(asked.cursor),
+        limit=_PAGE_SIZE + 1,
+    )
+    shown = views[:_PAGE_SIZE]
+    following = None
+    if len(views) > _PAGE_SIZE:
+        last = shown[-1].recording
+        open_filters = {name: values[name] for name in _OPEN_FILTERS if values[name]}
+        if asked.search_id:
+            open_filters["search"] = asked.search_id
+        following = urlencode(open_filters | {"cursor": write_cursor(last.received_at, last.id)})
+    return _page(request, allowed, asked, rows=[recording_row(view) for view in shown], following=following)
+
+
+def recording_filter(values: dict[str, str]) -> RecordingFilter:
+    """Return the filter of a form's fields. Raises Invalid that names the wrong field."""
+    state = values.get("state", "")
+    if state and state not in set(State):
+        raise Invalid("There is no such state.", field="state")
+    return RecordingFilter(
+        state=State(state) if state else None,
+        call_ref=values.get("call") or None,
+        received_from=day_of(values, "from"),
+        received_to=day_of(values, "to", plus=timedelta(days=1)),
+    )
+
+
+def day_of(values: dict[str, str], name: str, *, plus: timedelta = timedelta()) -> datetime | None:
+    """Return the first moment of a field's day in UTC; None if it is empty. Raises Invalid."""
+    written = values.get(name, "")
+    if not written:
+        return None
+    try:
+        return datetime.combine(parse_day(written), time(), UTC) + plus
+    except (ValueError, OverflowError) as error:
+        raise Invalid("Write a day as 2026-01-31.", field=name) from error
+
+
+def _page(
+    request: Request,
+    allowed: Console,
+    asked: _Asked,
+    *,
+    rows: list[Any],
+    following: str | None,
+    error: Invalid | None = None,
+) -> Response:
+    return console_page(
+        request,
+        allowed,
+        "recordings.html",
+        section="Recordings",
+        status=200 if error is None else 422,
+        rows=rows,
+        following=following,
+        is_continued=asked.cursor is not None,
+        is_filtered=any(asked.values.values()),
+        states=STATE_CHOICES,
+        values=asked.values,
+        error=error,
+        waveforms="waveforms" in request.query_params,
+        here=f"{request.url.query}&" if request.url.query else "",
+    )
