@@ -5,6 +5,7 @@ from datetime import timedelta
 from vault.composition_parts import Adapters, Parts
 from vault.composition_rights import build_read_receipt
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
+from vault.services.approvals.execute import SettleApprovals
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.backup.fsck import Fsck
 from vault.services.backup.restore import Restore
@@ -43,7 +44,9 @@ from vault.settings import Settings
 from vault.tracing import traced
 
 
-def build_jobs(settings: Settings, adapters: Adapters, parts: Parts) -> Jobs:
+def build_jobs(
+    settings: Settings, adapters: Adapters, parts: Parts, settle_approvals: SettleApprovals
+) -> Jobs:
     """Build every job."""
     return Jobs(
         ingest=_ingest(adapters, parts),
@@ -55,6 +58,7 @@ def build_jobs(settings: Settings, adapters: Adapters, parts: Parts) -> Jobs:
         log_publisher=_log_publisher(settings, adapters, parts),
         remove_erased=traced(RemoveErased)(database=parts.database, objects=adapters.objects),
         execute_requests=_execute_requests(adapters, parts),
+        settle_approvals=settle_approvals,
         sweep=_sweep(settings, adapters, parts),
         encrypt_clear_texts=_encrypt_clear_texts(adapters, parts),
         rewrap=_rewrap(adapters, parts),

@@ -21,6 +21,7 @@ from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.admission.call_start import CallStart
+from vault.services.approvals.ask import AskApproval
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.publication import Publication
 from vault.services.audit_log.published_tiles import PublishedLog
@@ -122,6 +123,7 @@ class Parts:
     attempt: Attempt
     allowance: Allowance
     compute_terms: ComputeTerms
+    ask_approval: AskApproval
 
 
 def build_parts(adapters: Adapters) -> Parts:
@@ -149,9 +151,7 @@ def build_parts(adapters: Adapters) -> Parts:
         chain=chain,
         restriction=RestrictRecording(database=database, chain=chain, clock=clock),
         store_facts=store_facts,
-        call_start=traced(CallStart)(
-            database=database, admission=admission, store_facts=store_facts, clock=clock
-        ),
+        call_start=_call_start(adapters, database, admission, store_facts),
         record_consent=traced(RecordConsent)(
             database=database, ring=ring, admission=admission, chain=chain, clock=clock
         ),
@@ -163,6 +163,7 @@ def build_parts(adapters: Adapters) -> Parts:
         attempt=_attempt(adapters, database),
         allowance=Allowance(database=database),
         compute_terms=ComputeTerms(database=database, ring=ring, admission=admission),
+        ask_approval=AskApproval(database=database, data_keys=data_keys, clock=clock),
     )
 
 
@@ -187,6 +188,14 @@ def _store_facts(
 ) -> StoreCallFacts:
     return traced(StoreCallFacts)(
         database=database, ring=adapters.ring, admission=admission, chain=chain, clock=adapters.clock
+    )
+
+
+def _call_start(
+    adapters: Adapters, database: Database, admission: Admission, store_facts: StoreCallFacts
+) -> CallStart:
+    return traced(CallStart)(
+        database=database, admission=admission, store_facts=store_facts, clock=adapters.clock
     )
 
 

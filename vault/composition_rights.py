@@ -35,7 +35,7 @@ def build_rights(adapters: Adapters, parts: Parts) -> Rights:
         "holds": traced(Holds)(
             database=database, admission=parts.admission, data_keys=data_keys, clock=adapters.clock
         ),
-        "hold_releases": traced(HoldReleases)(database=database),
+        "hold_releases": traced(HoldReleases)(database=database, asking=parts.ask_approval),
         "retention": traced(RetentionSettings)(
             database=database, data_keys=data_keys, objects=adapters.objects
         ),

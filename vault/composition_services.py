@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from vault.composition_approvals import build_gated
 from vault.composition_jobs import build_jobs
 from vault.composition_links import build_links
 from vault.composition_parts import Adapters, Parts, build_parts, postgresql_of
@@ -11,7 +12,6 @@ from vault.composition_registers import (
     build_processing_records,
     build_recipients,
 )
-from vault.composition_rights import build_rights
 from vault.objects.owner import OWNER
 from vault.services.accounts.accounts import Accounts
 from vault.services.accounts.connections import Connections
@@ -30,13 +30,10 @@ from vault.services.consent.policy import Policies
 from vault.services.consent.show_rules import Rules
 from vault.services.ingest.receive_webhook import Webhooks
 from vault.services.ingest.upload import Uploads
-from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.node.outages import Outages
 from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.player_view import Player
-from vault.services.recordings.calls import Calls
-from vault.services.recordings.recordings import Recordings
 from vault.services.registers.disclosures import Disclosures
 from vault.services.service import Vault
 from vault.services.shared.account_limiter import AccountLimiter
@@ -52,6 +49,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
     """Build every service."""
     parts = build_parts(adapters)
     readiness, limiter = _readiness(adapters, parts), _limiter(settings, parts)
+    gated, settle_approvals = build_gated(adapters, parts)
     return Vault(
         accounts=traced(Accounts)(database=parts.database, ring=adapters.ring, clock=adapters.clock),
         **build_people(adapters, parts),
@@ -64,11 +62,9 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         objections=traced(Objections)(objection_list=parts.objection_list, database=parts.database),
         consent=_consent(adapters, parts),
         call_documents=_call_documents(settings, adapters, parts),
-        calls=_calls(adapters, parts),
         webhooks=_webhooks(adapters, parts, limiter),
         uploads=_uploads(adapters, parts),
-        recordings=_recordings(adapters, parts),
-        **build_rights(adapters, parts),
+        **gated,
         quarantine=_quarantine(adapters, parts),
         **build_links(settings, adapters, parts),
         audio=_audio(adapters, parts),
@@ -79,12 +75,11 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         recipients=build_recipients(adapters, parts),
         disclosures=traced(Disclosures)(database=parts.database, ring=adapters.ring),
         authority_requests=build_authority_requests(adapters, parts),
-        key_rotation=_key_rotation(adapters, parts),
         recovery=_recovery(adapters, parts),
         limits=traced(Limits)(database=parts.database, clock=adapters.clock, limiter=limiter),
         readiness=readiness,
         outages=Outages(probe=readiness, breakers=adapters.breakers),
-        jobs=build_jobs(settings, adapters, parts),
+        jobs=build_jobs(settings, adapters, parts, settle_approvals),
         database=parts.database,
     )
 
@@ -137,16 +132,6 @@ def _call_documents(settings: Settings, adapters: Adapters, parts: Parts) -> Cal
     )
 
 
-def _calls(adapters: Adapters, parts: Parts) -> Calls:
-    return traced(Calls)(
-        call_start=parts.call_start,
-        database=parts.database,
-        admission=parts.admission,
-        chain=parts.chain,
-        clock=adapters.clock,
-    )
-
-
 def _limiter(settings: Settings, parts: Parts) -> AccountLimiter:
     return AccountLimiter(
         database=parts.database,
@@ -177,16 +162,6 @@ def _uploads(adapters: Adapters, parts: Parts) -> Uploads:
         clock=adapters.clock,
         admission=parts.admission,
         attempt=parts.attempt,
-    )
-
-
-def _recordings(adapters: Adapters, parts: Parts) -> Recordings:
-    return traced(Recordings)(
-        database=parts.database,
-        ring=adapters.ring,
-        admission=parts.admission,
-        restriction=parts.restriction,
-        clock=adapters.clock,
     )
 
 
@@ -233,12 +208,6 @@ def _log_proofs(adapters: Adapters, parts: Parts) -> LogProofs:
         anchor=parts.anchor,
         clock=adapters.clock,
         ring=adapters.ring,
-    )
-
-
-def _key_rotation(adapters: Adapters, parts: Parts) -> KeyRotations:
-    return traced(KeyRotations)(
-        database=parts.database, ring=adapters.ring, signer=adapters.signer, anchor=parts.anchor
     )
 
 

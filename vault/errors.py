@@ -7,6 +7,8 @@
     ├── Refused             a rule forbids it; carries the reasons
     │   ├── Conflicting     two rules contradict each other, and a person must decide
     │   ├── Held            a hold forbids an erasure; carries the holds
+    │   ├── ApprovalNeeded  a second person must approve it; carries what it would do
+    │   ├── EffectChanged   an approved act would do something else now; carries that
     │   └── Busy            the same operation is in progress; retry later
     ├── Forbidden           known caller without the required scope
     ├── NotAuthentic        a signature, key or token is not valid
@@ -30,7 +32,7 @@ Verification raises one of these; it never returns False. ``web/http/problems.py
 to HTTP status codes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -90,6 +92,28 @@ class Held(Refused):
         text = "A hold covers it, so it is not erased. Release the hold, or wait until its grace has passed."
         super().__init__(text, reasons=("held",))
         self.holds = tuple(holds)
+
+
+class ApprovalNeeded(Refused):
+    """The account's rule wants a second person's approval. ``effect``: what the act would do, as numbers."""
+
+    def __init__(self, verb: str, effect: Mapping[str, int]) -> None:
+        """Store the act and its effect."""
+        super().__init__(
+            "The account's rule wants a second person to approve this. Ask for it through the REST API.",
+            reasons=("approval_needed",),
+        )
+        self.verb = verb
+        self.effect = dict(effect)
+
+
+class EffectChanged(Refused):
+    """What was approved would do something else now, so it is asked again. ``effect``: what it would do."""
+
+    def __init__(self, effect: Mapping[str, int]) -> None:
+        """Store the new effect."""
+        super().__init__("What this does has changed since it was approved.", reasons=("effect_changed",))
+        self.effect = dict(effect)
 
 
 class Busy(Refused):

@@ -6,6 +6,9 @@ from typing import Any
 from sqlalchemy import text
 
 from tests.support.service_house import House
+from vault.database.transaction import Transaction
+from vault.domain.accounts.account import ApiKey
+from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.retention.hold import Hold
 from vault.services.retention.holds import HoldRequest, HoldView
 
@@ -14,8 +17,28 @@ FIRST, SECOND = "key_first", "key_second"
 NUMBER = "+14155550123"
 
 
+async def two_keys(house: House, *names: str) -> None:
+    """Let FIRST, SECOND and ``names`` be API keys that may do everything, each issued by the operator."""
+
+    def insert(tx: Transaction) -> None:
+        for name in (FIRST, SECOND, *names):
+            if tx.api_keys.find(name) is None:
+                key = ApiKey(
+                    id=name,
+                    name=name,
+                    account_id=None,
+                    scopes=frozenset({"*"}),
+                    created_at=tx.now(),
+                    revoked_at=None,
+                )
+                tx.api_keys.insert(key, b"", created_by="operator")
+
+    await house.database.write(insert)
+
+
 async def place(house: House, **covers: Any) -> HoldView:
     """Place a hold."""
+    await two_keys(house)
     wanted = HoldRequest(name="Acme v. Doe", reason="A letter of preservation", **covers)
     return await house.vault.holds.place(house.account.id, wanted, actor=FIRST)
 
@@ -25,11 +48,26 @@ async def release(house: House, hold_id: str, *, at_once: bool = False) -> Hold:
     account_id = house.account.id
     preview = await house.vault.hold_releases.preview(account_id, hold_id)
     asked = await house.vault.hold_releases.ask(account_id, hold_id, digest=preview.digest, actor=FIRST)
-    await house.vault.hold_releases.approve(account_id, asked.id, actor=SECOND)
+    await approve_release(house, asked.id)
     released = (await house.vault.holds.read(account_id, hold_id)).hold
     if at_once:
         await end_grace(house, hold_id)
     return released
+
+
+async def approve_release(house: House, approval_id: str, *, actor: str = SECOND) -> Approval:
+    """Approve what was asked, and let the vault carry it out."""
+    await two_keys(house)
+    return await house.vault.approvals.decide(
+        house.account.id, approval_id, "approve", digest=None, actor=actor
+    )
+
+
+async def state_of_approval(house: House, approval_id: str) -> ApprovalState:
+    """Return the state of an approval as it is now."""
+    found = await house.database.read(lambda tx: tx.approvals.get(house.account.id, approval_id))
+    assert found is not None
+    return found.at(await house.database.read(lambda tx: tx.now())).state
 
 
 async def end_grace(house: House, hold_id: str) -> None:
@@ -44,7 +82,9 @@ async def age_previews(house: House, by: timedelta) -> None:
 
 async def age_approvals(house: House, by: timedelta) -> None:
     """Let whatever was asked have been asked earlier."""
-    await _set(house, "UPDATE approvals SET asked_at = asked_at - :by", by=_micros(by))
+    await _set(
+        house, "UPDATE approvals SET asked_at = asked_at - :by, approve_by = approve_by - :by", by=_micros(by)
+    )
 
 
 async def age_policies(house: House, by: timedelta) -> None:

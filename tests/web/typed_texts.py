@@ -93,6 +93,7 @@ CLEAR = {
     **{("PUT", "/link-keys/{name}", one): _CODE for one in ("challenge", "proof")},
     ("PUT", "/link-keys/{name}", "public_key"): "public, and checked",
     ("PUT", "/link-keys/{name}", "networks[]"): "a range of addresses that its links are bound to",
+    ("POST", "/approvals/{approval}", "digest"): _CODE,
     ("POST", "/requests", "identities[].region"): _CODE,
     **{
         (method, path, field): "sealed with the words of its entry"

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from vault import structured_log
+from vault.cli.approvals import approvals
 from vault.cli.drill import drill
 from vault.cli.log import log, verify
 from vault.cli.operator import operate
@@ -219,6 +220,7 @@ def export_key(recording: Annotated[str, typer.Argument(help="The recording's id
 
 app.command("verify-log")(verify)
 app.add_typer(requests, name="requests")
+app.add_typer(approvals, name="approvals")
 app.command("verify-receipt")(verify_receipt_file)
 app.command()(rotate)
 app.command()(backup)

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from vault.control.approval_commands import perform_approvals
 from vault.control.request_commands import perform_requests
 from vault.control.retention_commands import perform_retention
 from vault.control.rotation_commands import perform_rotation
@@ -103,7 +104,12 @@ async def ask(
 
 
 #: Commands whose name begins with the group and a dot.
-_GROUPS: Final = {"rotate": perform_rotation, "retention": perform_retention, "requests": perform_requests}
+_GROUPS: Final = {
+    "rotate": perform_rotation,
+    "retention": perform_retention,
+    "requests": perform_requests,
+    "approvals": perform_approvals,
+}
 
 
 async def perform(

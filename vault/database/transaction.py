@@ -11,6 +11,7 @@ from vault.database.stores.account_limits import AccountLimitRows
 from vault.database.stores.account_objects import AccountObjectRows
 from vault.database.stores.accounts import AccountRows
 from vault.database.stores.api_keys import ApiKeyRows
+from vault.database.stores.approvals import ApprovalRows, ApprovalRuleRows
 from vault.database.stores.call_facts import CallRows
 from vault.database.stores.call_state import CallStateRows
 from vault.database.stores.checkpoints import CheckpointRows
@@ -34,6 +35,7 @@ from vault.database.stores.object_locks import ObjectLockRows
 from vault.database.stores.object_store import StoreRows
 from vault.database.stores.packages import PackageRows
 from vault.database.stores.person_search import PersonSearch
+from vault.database.stores.previews import PreviewRows
 from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.recordings import RecordingRows
@@ -41,20 +43,21 @@ from vault.database.stores.registers import RegisterRows
 from vault.database.stores.requests import RequestRows
 from vault.database.stores.restore import RestoredRows
 from vault.database.stores.retention import RetentionRows
-from vault.database.stores.second_keys import SecondKeyRows
 from vault.database.stores.singleton_leases import SingletonLeaseRows
 from vault.database.stores.tombstones import TombstoneRows
 from vault.database.stores.vault_metadata import MetadataRows
 
 
 class _Rights:
-    """The stores of holds, retention policies and requests of people."""
+    """The stores of holds, retention policies, approvals and requests of people."""
 
     def __init__(self, connection: Connection) -> None:
         self.holds = HoldRows(connection)
         self.pending_erasures = PendingErasureRows(connection)
         self.retention = RetentionRows(connection)
-        self.second_keys = SecondKeyRows(connection)
+        self.previews = PreviewRows(connection)
+        self.approvals = ApprovalRows(connection)
+        self.approval_rules = ApprovalRuleRows(connection)
         self.object_locks = ObjectLockRows(connection)
         self.requests = RequestRows(connection)
         self.person_search = PersonSearch(connection)

@@ -13,6 +13,9 @@ from vault.services.accounts.idempotency import Idempotency
 from vault.services.accounts.limits import Limits
 from vault.services.accounts.switch_settings import SwitchSettings
 from vault.services.admission.quarantine import Quarantine
+from vault.services.approvals.approvals import Approvals
+from vault.services.approvals.execute import SettleApprovals
+from vault.services.approvals.rules import ApprovalRules
 from vault.services.audit_log.access_log import AccessLog
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.audit_log.proofs import LogProofs
@@ -97,6 +100,8 @@ class Jobs:
     remove_erased: RemoveErased
     #: Carry out the decisions on requests of people, and close them with a receipt.
     execute_requests: ExecuteRequests
+    #: Carry out approvals that a crash left, and end those whose time is over.
+    settle_approvals: SettleApprovals
     #: Delete objects and rows that nothing refers to.
     sweep: Sweep
     #: Seal texts that an older release stored in clear.
@@ -169,8 +174,12 @@ class Vault:
     recordings: Recordings
     #: Place and show holds, under which no path erases anything.
     holds: Holds
-    #: Release holds, with a preview and a second key.
+    #: Preview and ask for releases of holds.
     hold_releases: HoldReleases
+    #: Ask for acts that need a second person; list, approve and veto them.
+    approvals: Approvals
+    #: Read and set the rule that says which acts need one.
+    approval_rules: ApprovalRules
     #: Read and set the retention policy of an account, and its history.
     retention: RetentionSettings
     #: Tell what a retention policy would do.

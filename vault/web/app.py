@@ -26,6 +26,7 @@ from vault.web.routes import (
     access_events,
     accounts,
     api_keys,
+    approvals,
     calls,
     consent,
     health,
@@ -56,6 +57,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 #: In the order of the contract.
 _ROUTE_MODULES = (
     webhooks, accounts, limits, calls, recordings, consent, requests, notices, rules, links, link_keys, holds,
+    approvals,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, player_links, sessions, html,
     health, metrics,
 )  # fmt: skip

@@ -27,6 +27,8 @@ _STORE_CHECK_INTERVAL = timedelta(seconds=60)
 _POLICIES_INTERVAL, RETENTION_INTERVAL = timedelta(seconds=60), timedelta(hours=1)
 #: How soon a lock is set after its recording became available; a lock that is unknown is tried again then.
 _LOCKS_INTERVAL = timedelta(minutes=5)
+#: Between two polls for approvals that a crash left, or whose time is over.
+_APPROVALS_INTERVAL = timedelta(seconds=60)
 #: Between two polls for abandoned uploads, over all nodes.
 _UPLOADS_INTERVAL = timedelta(seconds=60)
 #: Min seconds between two polls for tombstones: while the recording switch is off, each call may need one.
@@ -158,6 +160,7 @@ def _at_intervals(vault: Vault) -> list[PollingTask]:
         _singleton(vault, "reconcile_locks", jobs.reconcile_locks, every=_LOCKS_INTERVAL),
         _singleton(vault, "remove_locked", jobs.remove_locked, every=SWEEP_INTERVAL),
         _singleton(vault, "retention_sweep", jobs.retention_sweep, every=RETENTION_INTERVAL),
+        _singleton(vault, "settle_approvals", jobs.settle_approvals, every=_APPROVALS_INTERVAL),
         _singleton(vault, "settle_idle_uploads", jobs.settle_idle_uploads, every=_UPLOADS_INTERVAL),
     ]
 

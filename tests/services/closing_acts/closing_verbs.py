@@ -1,14 +1,13 @@
 """Every verb that closes something: how it is done, and how one sees on any database that it is closed."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.services.closing_acts import link_verbs as links
+from tests.services.closing_acts.approval_verbs import APPROVAL_VERBS
+from tests.services.closing_acts.verb import Verb
 from tests.support.parties import ME, PARTIES, kept_apart, let_in, set_policy, tell
-from tests.support.retention import FIRST, SECOND, place
+from tests.support.retention import place
 from tests.support.service_house import House
-from vault.domain.audit_log.access_event import EventType
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.retention.period import Period
@@ -18,18 +17,6 @@ from vault.services.accounts.connections import ConnectionRequest
 
 NUMBER = "+33123456780"
 _SECRET = "whsec_" + "bmV3" * 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verb:
-    """One verb."""
-
-    #: The event that says it.
-    kind: EventType
-    #: Makes what is to be closed; its result goes to the two others.
-    prepare: Callable[[House, str], Awaitable[Any]]
-    close: Callable[[House, Any], Awaitable[Any]]
-    closed: Callable[[House, Any], Awaitable[bool]]
 
 
 async def _nothing(_house: House, name: str) -> str:
@@ -165,22 +152,6 @@ async def _is_held(house: House, _: Any) -> bool:
     return any("held" in view.hold.covers.calls for view in found)
 
 
-async def _asked(house: House, name: str) -> tuple[str, str]:
-    hold = (await place(house, calls=[f"call-{name}"])).hold
-    preview = await house.vault.hold_releases.preview(house.account.id, hold.id)
-    asked = await house.vault.hold_releases.ask(house.account.id, hold.id, digest=preview.digest, actor=FIRST)
-    return hold.id, asked.id
-
-
-async def _release(house: House, ids: tuple[str, str]) -> None:
-    await house.vault.hold_releases.approve(house.account.id, ids[1], actor=SECOND)
-
-
-async def _is_released(house: House, ids: tuple[str, str]) -> bool:
-    found = await house.database.read(lambda tx: tx.holds.get(house.account.id, ids[0]))
-    return found is not None and found.hold.free_at is not None
-
-
 async def _held_recording(house: House, name: str) -> str:
     recording_id = await _recording(house, name)
     await place(house, recordings=[recording_id])
@@ -264,7 +235,7 @@ VERBS: Final[dict[str, Verb]] = {
         kind="connection.deleted", prepare=_connection, close=_delete_connection, closed=_connection_gone
     ),
     "hold": Verb(kind="hold.placed", prepare=_nothing, close=_hold, closed=_is_held),
-    "release": Verb(kind="hold.released", prepare=_asked, close=_release, closed=_is_released),
+    **APPROVAL_VERBS,
     "erasure that waits": Verb(
         kind="recording.pending_erasure",
         prepare=_held_recording,

@@ -12,11 +12,13 @@ from tests.support.retention import (
     SECOND,
     age_approvals,
     age_previews,
+    approve_release,
     end_grace,
     place,
     release,
 )
 from tests.support.service_house import AUDIO, House
+from vault.domain.approvals.approval import ApprovalState
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, State
 from vault.errors import Held, Invalid, NotFound, Refused
@@ -174,10 +176,12 @@ async def test_a_release_needs_a_preview_a_second_key_and_its_grace(either: Hous
     asked = await releases.ask(account_id, hold.id, digest=preview.digest, actor=FIRST)
     assert await releases.ask(account_id, hold.id, digest=preview.digest, actor=SECOND) == asked
     with pytest.raises(Refused) as refused:
-        await releases.approve(account_id, asked.id, actor=FIRST)
+        await approve_release(either, asked.id, actor=FIRST)
     assert refused.value.reasons == ("same_key",)
-    assert [waits.id for waits in await releases.approvals(account_id)] == [asked.id]
-    approved = await releases.approve(account_id, asked.id, actor=SECOND)
+    waiting = await either.vault.approvals.page(account_id, state=ApprovalState.PENDING)
+    assert [waits.id for waits in waiting] == [asked.id]
+    approved = await approve_release(either, asked.id)
+    assert approved.state is ApprovalState.EXECUTED
     assert (approved.asked_by, approved.decided_by) == (FIRST, SECOND)
     released = (await either.vault.holds.read(account_id, hold.id)).hold
     assert released.released_at is not None
@@ -204,7 +208,7 @@ async def test_yesterdays_preview_and_last_weeks_question_are_void(house: House)
     asked = await releases.ask(account_id, hold.id, digest=preview.digest, actor=FIRST)
     await age_approvals(house, timedelta(days=7, seconds=1))
     with pytest.raises(Refused, match="Ask again"):
-        await releases.approve(account_id, asked.id, actor=SECOND)
+        await approve_release(house, asked.id)
 
 
 async def test_a_key_that_the_first_issued_is_no_second_key(house: House):
@@ -218,8 +222,8 @@ async def test_a_key_that_the_first_issued_is_no_second_key(house: House):
     asked = await house.vault.hold_releases.ask(account_id, hold.id, digest=preview.digest, actor=mine.id)
     for actor in (mine.id, child.id):
         with pytest.raises(Refused, match="Another API key"):
-            await house.vault.hold_releases.approve(account_id, asked.id, actor=actor)
-    await house.vault.hold_releases.approve(account_id, asked.id, actor=other.id)
+            await approve_release(house, asked.id, actor=actor)
+    await approve_release(house, asked.id, actor=other.id)
     with pytest.raises(Refused, match="released already"):
         await house.vault.hold_releases.preview(account_id, hold.id)
 

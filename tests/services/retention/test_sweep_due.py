@@ -9,9 +9,10 @@ from sqlalchemy import text
 
 from tests.services.retention.test_policy import kept, set_retention
 from tests.support.parties import let_in, set_policy, tell
-from tests.support.retention import place, release
+from tests.support.retention import approve_release, place, release
 from tests.support.service_house import House
 from vault.database.stores.retention import RetentionRows
+from vault.domain.approvals.approval import ApprovalState
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.retention.policy import NO_POLICY, UNREADABLE
 from vault.errors import Busy, Unavailable
@@ -150,9 +151,9 @@ async def test_a_run_erases_no_more_than_its_cap(house: House, monkeypatch: pyte
     run = await house.database.read(lambda tx: tx.retention.run_of(house.account.id))
     assert run is not None
     assert (run.outcome, run.residue) == ("capped", 3)
-    (asked,) = await house.vault.hold_releases.approvals(house.account.id)
+    (asked,) = await house.vault.approvals.page(house.account.id, state=ApprovalState.PENDING)
     assert (asked.kind, asked.asked_by) == ("retention_cap", "worker")
-    await house.vault.hold_releases.approve(house.account.id, asked.id, actor="key_test")
+    await approve_release(house, asked.id)
     assert (await house.vault.jobs.retention_sweep()).erased[house.account.id] == 3
     assert all([await house.state(recording_id) in GONE for recording_id in ids])
 

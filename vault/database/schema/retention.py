@@ -1,4 +1,4 @@
-"""The tables of retention: policies, holds, erasures that wait, previews, approvals and runs of the sweep."""
+"""The tables of retention: policies, holds, erasures that wait, previews and runs of the sweep."""
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
 
@@ -55,20 +55,6 @@ previews = Table(
     # What was previewed: a digest of the policy's content, or a hold's id.
     Column("subject", String, nullable=False),
     Column("at", Moment, nullable=False, index=True),
-)
-
-# Changes that wait for the word of a second API key.
-approvals = Table(
-    "approvals",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("account_id", String, nullable=False, index=True),
-    Column("kind", String, nullable=False),
-    Column("subject", String, nullable=False),
-    Column("asked_by", String, nullable=False),
-    Column("asked_at", Moment, nullable=False),
-    Column("decided_by", String),
-    Column("decided_at", Moment),
 )
 
 retention_runs = Table(

@@ -17,6 +17,7 @@ from vault.database.schema.registers import register_entries
 from vault.database.schema.retention import holds, retention_policies
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, is_postgresql
+from vault.database.stores.approval_rule_rows import rule_of
 from vault.database.stores.link_key_rows import stored_link_cuts, stored_link_keys
 from vault.database.stores.request_backup import read_requests
 from vault.database.stores.retention_rows import hold_of, policy_of
@@ -103,6 +104,7 @@ class AccountObjectRows:
             link_keys=stored_link_keys(self._db, account_id),
             link_cuts=stored_link_cuts(self._db, account_id),
             requests=read_requests(self._db, account_id),
+            approval_rule=rule_of(self._db, account_id),
         )
 
     def _policies(self, account_id: str) -> tuple[ConsentPolicy, ...]:

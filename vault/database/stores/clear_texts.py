@@ -21,6 +21,7 @@ Words = Literal[
     "hold",
     "retention",
     "link-cut",
+    "approval",
 ]
 #: First character of sealed text: a control character, which the REST API refuses in input.
 SEALED_WORDS: Final = "\x01"

@@ -9,6 +9,7 @@ from sqlalchemy import Row, select
 from vault.database.schema.consent import consent_events, objections
 from vault.database.schema.core import recordings, switch_changes
 from vault.database.schema.retention import retention_policies
+from vault.database.stores.approval_rule_rows import rule_of
 from vault.database.stores.holds import HoldRows
 from vault.database.stores.link_keys import LinkKeyRows
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
@@ -85,6 +86,10 @@ def _link_cut(db: DbConnection, event: AccessEvent) -> Content:
     return cut
 
 
+def _rule(db: DbConnection, event: AccessEvent) -> Content:
+    return rule_of(db, event.account_id or "")
+
+
 #: A reader for each kind of content (vault/domain/stored/closing_acts.py).
 CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Content]]] = {
     "none": _nothing,
@@ -96,4 +101,5 @@ CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Conte
     "hold": _hold,
     "retention": _retention,
     "link_cut": _link_cut,
+    "approval_rule": _rule,
 }

@@ -20,6 +20,7 @@ from vault.database.schema.registers import register_entries
 from vault.database.schema.requests import person_packages, person_requests
 from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
+from vault.database.stores.approval_rule_rows import restore_rule
 from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.link_key_rows import add_stored
@@ -242,6 +243,7 @@ class RestoredRows:
         restore_policies(self._db, account_id, known.retention)
         for stored in known.holds:
             restore_hold(self._db, stored)
+        restore_rule(self._db, account_id, known.approval_rule, replaces=True)
 
     def _notices(self, known: AccountObject, prompts: dict[str, StoredPrompt]) -> None:
         account_id, ids = known.account.id, [notice.id for notice in known.notices]

@@ -13,6 +13,7 @@ from vault.database.schema.core import connections, recordings
 from vault.database.schema.notices import notices
 from vault.database.schema.registers import register_entries
 from vault.database.sql.dialect import database_now, insert_for, insert_new
+from vault.database.stores.approval_rule_rows import restore_rule
 from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
 from vault.database.stores.request_backup import restore_requests
@@ -43,6 +44,7 @@ def add_lost(
     restore_policies(db, known.account.id, known.retention)
     for stored in known.holds:
         restore_hold(db, stored)
+    restore_rule(db, known.account.id, known.approval_rule, replaces=False)
     for kept in known.objections:
         fields = {name: getattr(kept.objection, name) for name in Objection.__slots__}
         row = {name: getattr(kept, name) for name in ("id", "term", "sealed_number", "key_version")}

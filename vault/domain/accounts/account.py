@@ -16,6 +16,7 @@ Scope = Literal[
     "keys:write",
     "retention:write",
     "holds:write",
+    "approvals:write",
     "*",
 ]
 #: Every scope of an API key.

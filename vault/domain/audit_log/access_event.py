@@ -34,6 +34,8 @@ EventType = Literal[
     "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
     "authority.received", "authority.changed", "authority.answered",
     "details.read", "console.signed_in", "console.refused", "console.ended",
+    "approval.requested", "approval.approved", "approval.vetoed", "approval.expired", "approval.executed",
+    "approval.break_glass", "approval_rule.tightened", "approval_rule.loosened",
 ]  # fmt: skip
 
 

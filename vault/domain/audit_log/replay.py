@@ -24,10 +24,12 @@ _SETTINGS = frozenset(
         "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
         "authority.received", "authority.changed", "authority.answered",
         "link_key.registered", "link_key.changed", "link_key.deleted", "link.cut",
+        "approval_rule.tightened", "approval_rule.loosened",
     }
 )  # fmt: skip
 
-
+#: Events that end an approval.
+_ENDED = frozenset({"approval.vetoed", "approval.expired", "approval.executed"})
 #: Event types of playback, which do not change the recording.
 _LISTENING = ("playback.", "download.", "waveform.", "link.")
 
@@ -62,6 +64,8 @@ class Replay:
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
     deleted_connections: set[str] = field(default_factory=set)
     deleted_link_keys: dict[str, datetime] = field(default_factory=dict)
+    #: Approvals that were vetoed, expired or executed: the state, and when.
+    ended_approvals: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     #: By account.
     switch: dict[str, list[LoggedChange]] = field(default_factory=dict)
     #: By account: the last change of the account object's content.
@@ -90,7 +94,9 @@ class Replay:
         self.types[kind] += 1
         self.first_at = min(at, self.first_at or at)
         self.last_at = max(at, self.last_at or at)
-        if kind == "policy.changed":
+        if kind in _ENDED:
+            self.ended_approvals.setdefault(event["result"], (kind.removeprefix("approval."), at))
+        elif kind == "policy.changed":
             self.policies.add(str(event.get("account")))
         elif kind == "recording.available":
             self.available.add(str(event.get("recording")))

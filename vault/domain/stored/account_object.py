@@ -16,6 +16,7 @@ from typing import Any
 
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
 from vault.domain.accounts.month_key import WrappedMonthKey
+from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
 from vault.domain.playback.link_key import LinkCut, LinkKey
@@ -35,6 +36,7 @@ from vault.domain.stored.account_json import (
     encode_switch_fields,
 )
 from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
+from vault.domain.stored.approval_json import decode_account_rule, encode_account_rule
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.link_key_json import decode_link_cuts, decode_link_keys, encode_link_keys
 from vault.domain.stored.month_keys_json import decode_month_keys_fields, encode_month_keys_fields
@@ -87,6 +89,7 @@ class AccountObject:
     holds: tuple[StoredHold, ...] = ()
     #: Every version, oldest first; what a person typed is sealed.
     retention: tuple[RetentionPolicy, ...] = ()
+    approval_rule: ApprovalRule | None = None
     #: By notice id: the SHA-256 of the sealed audio in hexadecimal, and the key version that sealed it.
     prompts: Mapping[str, tuple[str, int]]
     registers: tuple[SealedEntry, ...] = ()
@@ -118,11 +121,11 @@ class Envelope:
 
 def encode_envelope(envelope: Envelope) -> bytes:
     """Encode the object."""
-    log = envelope.log
+    log, keys = envelope.log, _encode_keys_fields(envelope.keys)
     fields = {
         "account_id": envelope.account_id,
         "revision": envelope.revision,
-        "keys": _encode_keys_fields(envelope.keys),
+        "keys": keys,
         "sealed": envelope.sealed,
     }
     return write_object(fields if log is None else fields | {"log": {"size": log.size, "root": log.root}})
@@ -188,21 +191,14 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
         **encode_registers(known.registers),
         **encode_link_keys(known.link_keys, known.link_cuts),
         **encode_requests(known.requests),
+        **encode_account_rule(known.approval_rule),
     }
 
 
 def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
     """Decode the decrypted text of an envelope. Raises Tampered."""
     fields = read_object(data, "An account's sealed text")
-    account = Account(
-        id=fields.text("id"),
-        ref=fields.text("ref"),
-        name=fields.text("name"),
-        locale=fields.text("locale"),
-        opened_at=fields.moment("opened_at"),
-    )
-    if account.id != envelope.account_id:
-        raise Tampered("An account's object belongs to another account.")
+    account = _decode_own_fields(fields, envelope.account_id)
     notices, prompts = _decode_notices_fields(fields.items("notices"), account.id)
     holds, retention = decode_retention_fields(fields, account.id)
     known = AccountObject(
@@ -228,9 +224,23 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         link_keys=decode_link_keys(fields, account.id),
         link_cuts=decode_link_cuts(fields, account.id),
         requests=decode_requests(fields, account.id),
+        approval_rule=decode_account_rule(fields),
     )
     fields.done()
     return known
+
+
+def _decode_own_fields(fields: Fields, account_id: str) -> Account:
+    account = Account(
+        id=fields.text("id"),
+        ref=fields.text("ref"),
+        name=fields.text("name"),
+        locale=fields.text("locale"),
+        opened_at=fields.moment("opened_at"),
+    )
+    if account.id != account_id:
+        raise Tampered("An account's object belongs to another account.")
+    return account
 
 
 def _decode_notices_fields(

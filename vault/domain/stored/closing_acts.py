@@ -95,6 +95,9 @@ CLOSING: Final[Mapping[EventType, Closing]] = {
     "retention.changed": Closing(content="retention", until="account_object", subject=_result),
     "recording.pending_erasure": Closing(content="none", until="leaf", subject=_recording),
     "console.ended": Closing(content="none", until="leaf", subject=lambda e: e.session_id),
+    "approval.vetoed": Closing(content="none", until="leaf", subject=_result),
+    "approval.executed": Closing(content="none", until="leaf", subject=_result),
+    "approval_rule.tightened": Closing(content="approval_rule", until="account_object", subject=_result),
 }  # fmt: skip
 
 #: Not closing acts. A refusal by the switch, by a party or by the gate follows from one of the acts above.
@@ -119,6 +122,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
         "authority.received", "authority.changed", "authority.answered",
         "details.read", "console.signed_in", "console.refused",
+        "approval.requested", "approval.approved", "approval.expired", "approval.break_glass", "approval_rule.loosened",
     }
 )  # fmt: skip
 

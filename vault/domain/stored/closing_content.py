@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from vault.domain.accounts.account import SwitchChange
+from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link_key import LinkCut
 from vault.domain.recordings.recording import Recording
@@ -16,6 +17,7 @@ from vault.domain.stored.account_json import (
     decode_switch_change_fields,
     encode_objection_fields,
 )
+from vault.domain.stored.approval_json import decode_rule_fields, encode_rule_fields
 from vault.domain.stored.json_reader import Fields
 from vault.domain.stored.link_key_json import decode_cut_fields, encode_cut_fields
 from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
@@ -57,25 +59,40 @@ Content = (
     | StoredHold
     | RetentionPolicy
     | LinkCut
+    | ApprovalRule
     | None
 )
 ContentName = Literal[
-    "none", "switch", "objection", "told", "call", "recording", "hold", "retention", "link_cut"
+    "none",
+    "switch",
+    "objection",
+    "told",
+    "call",
+    "recording",
+    "hold",
+    "retention",
+    "link_cut",
+    "approval_rule",
 ]
+
+
+#: Contents with a JSON of their own.
+_ENCODE: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
+    StoredObjection: encode_objection_fields,
+    StoredHold: encode_hold_fields,
+    RetentionPolicy: encode_version_fields,
+    LinkCut: encode_cut_fields,
+    ApprovalRule: encode_rule_fields,
+}
 
 
 def encode_content_fields(content: Content) -> dict[str, Any]:
     """Return the content as a JSON object."""
     if isinstance(content, Recording):
         return encode_recording_fields(replace(content, audio=None, rendition=None))
-    if isinstance(content, StoredObjection):
-        return encode_objection_fields(content)
-    if isinstance(content, StoredHold):
-        return encode_hold_fields(content)
-    if isinstance(content, RetentionPolicy):
-        return encode_version_fields(content)
-    if isinstance(content, LinkCut):
-        return encode_cut_fields(content)
+    encode = _ENCODE.get(type(content))
+    if encode is not None:
+        return encode(content)
     return {} if content is None else {name: getattr(content, name) for name in type(content).__slots__}
 
 
@@ -142,6 +159,13 @@ def _decode_cut(fields: Fields, event: AccessEvent) -> Content:
     return cut
 
 
+def _decode_rule(fields: Fields, event: AccessEvent) -> Content:
+    rule = decode_rule_fields(fields)
+    if f"v{rule.version}" != event.result:
+        raise Tampered("The content and the event of a closing act have different versions.")
+    return rule
+
+
 #: Decodes each kind of content. Raises Tampered.
 DECODE_CONTENT: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Content]]] = {
     "none": _decode_nothing,
@@ -153,4 +177,5 @@ DECODE_CONTENT: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Conte
     "hold": _decode_hold,
     "retention": _decode_retention,
     "link_cut": _decode_cut,
+    "approval_rule": _decode_rule,
 }

@@ -6,6 +6,7 @@ from functools import partial
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.approvals.approval import ApprovalState
 from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import GONE, State
 from vault.services.backup.restore_log import Divergence
@@ -34,6 +35,7 @@ async def replay(
         *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
         *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
         *(partial(_delete_link_key, id_, at) for id_, at in replay.deleted_link_keys.items()),
+        *(partial(_end_approval, id_, *ended) for id_, ended in replay.ended_approvals.items()),
     ]
     for start in range(0, len(changes), _BATCH_SIZE):
         batch = changes[start : start + _BATCH_SIZE]
@@ -88,3 +90,7 @@ def _delete_connection(connection_id: str, tx: Transaction) -> None:
 def _delete_link_key(key_id: str, at: datetime, tx: Transaction) -> None:
     # As above.
     tx.link_keys.delete(key_id, at)
+
+
+def _end_approval(approval_id: str, state: str, at: datetime, tx: Transaction) -> None:
+    tx.approvals.end(approval_id, ApprovalState(state), at)

@@ -7,6 +7,8 @@ from typing import Final
 from vault.database.stores.consent import ConsentRow, ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SwitchChange
+from vault.domain.approvals.approval import ApprovalState
+from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.audit_log.access_event import EventType
 from vault.domain.audit_log.replay import merge_history
 from vault.domain.playback.link_key import LinkCut
@@ -180,6 +182,18 @@ def _end_console_session(tx: Transaction, act: Act) -> None:
     tx.console_sessions.end(act.event.session_id or "", act.event.at)
 
 
+def _end_approval(tx: Transaction, act: Act) -> None:
+    state = ApprovalState(act.event.type.removeprefix("approval."))
+    tx.approvals.end(act.event.result or "", state, act.event.at)
+
+
+def _tighten_rule(tx: Transaction, act: Act) -> None:
+    rule, account_id = act.content, act.event.account_id
+    assert isinstance(rule, ApprovalRule) and account_id is not None  # noqa: S101, PT018 - see above
+    if _has_account(tx, account_id):
+        tx.approval_rules.tighten(account_id, rule)
+
+
 #: The effect of each closing event type (vault/domain/stored/closing_acts.py).
 EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "switch.changed": _switch,
@@ -200,6 +214,9 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "retention.changed": _change_retention,
     "recording.pending_erasure": _await_erasure,
     "console.ended": _end_console_session,
+    "approval.vetoed": _end_approval,
+    "approval.executed": _end_approval,
+    "approval_rule.tightened": _tighten_rule,
 }
 
 

@@ -7,7 +7,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
-from vault.domain.recordings.recording import Recording
+from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.services.admission.admission import Admission
@@ -15,6 +15,7 @@ from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.admission.call_start import CallAnswer, CallStart
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.evidence_chain import EvidenceChain
+from vault.services.shared.approval_gate import Approved, pass_gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +76,15 @@ class Calls:
         )
         return [(await self.admission.load_call(account_id, ref)).facts for ref in refs]
 
-    async def erase(self, account_id: str, call_ref: str, *, actor: str) -> Sequence[Recording]:
+    async def erase(
+        self, account_id: str, call_ref: str, *, actor: str, approved: Approved | None = None
+    ) -> Sequence[Recording]:
         """Erase a call: its facts immediately, each of its recordings as ``Recordings.erase`` does.
 
         Its consent events stay, sealed: a no must also apply to recordings of the call that arrive later.
 
-        Return the recordings of the call. A repeated call changes nothing. Raises NotFound, Unavailable, Held.
+        Return the recordings of the call. A repeated call changes nothing. Raises NotFound, Unavailable, Held,
+        ApprovalNeeded.
         """
 
         def erase(tx: Transaction) -> Sequence[Recording] | None:
@@ -91,8 +95,10 @@ class Calls:
             if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
                 return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
             forbid_held(tx, account_id, call_ref, facts, recordings)
+            left = sum(recording.state not in GONE for recording in recordings)
             erased = erase_recordings(tx, account_id, recordings, actor=actor, at=self.clock())
-            if facts or erased:
+            if facts or erased or approved is not None:
+                pass_gate(tx, account_id, "call_erasure", approved, {"recordings": left})
                 forget_facts(tx, account_id, call_ref, actor=actor, at=self.clock())
             tx.closing.recall(account_id, "call.erased", call_ref)
             for recording in recordings:

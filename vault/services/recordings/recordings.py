@@ -19,6 +19,7 @@ from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.restrict_recording import RestrictRecording
+from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.encrypted_fields import (
     join_facts,
     open_facts,
@@ -132,10 +133,12 @@ class Recordings:
             account_id, recording_id, restricted=restricted, reason=reason, actor=actor, told_at=told_at
         )
 
-    async def erase(self, account_id: str, recording_id: str, *, actor: str) -> Recording:
+    async def erase(
+        self, account_id: str, recording_id: str, *, actor: str, approved: Approved | None = None
+    ) -> Recording:
         """Shred a recording: when this returns, its keys are deleted and no byte of it is served any more.
 
-        Return the recording, which is now erasing. Raises NotFound, RecordingErased.
+        Return the recording, which is now erasing. Raises NotFound, RecordingErased, Held, ApprovalNeeded.
 
         If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
         """
@@ -149,7 +152,10 @@ class Recordings:
                 tx.lock_call(account_id, known.call_ref)
                 if known.state in GONE and tx.closing.recall(account_id, "recording.erasing", recording_id):
                     return known
-            return lifecycle.erase(tx, account_id, recording_id, actor=actor, at=at)
+            erased = lifecycle.erase(tx, account_id, recording_id, actor=actor, at=at)
+            # Last, so that only what could be erased is asked for; an error undoes the erasure.
+            pass_gate(tx, account_id, "recording_erasure", approved, {"recordings": 1})
+            return erased
 
         return await self.database.write(begin)
 

@@ -1,28 +1,23 @@
-"""The release of a hold, which is a deletion: with a preview, by a second API key, and after a grace."""
+"""The release of a hold, which is a deletion: with a preview, a second person's approval, and after a grace."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vault.database.interface import Database
-from vault.database.stores.second_keys import Approval
 from vault.database.transaction import Transaction
-from vault.domain.ids import new_id
+from vault.domain.approvals.approval import Approval
 from vault.domain.retention.hold import Hold
 from vault.domain.retention.policy import DEFAULT_WAITING
 from vault.errors import Refused, Tampered
+from vault.services.approvals.ask import AskApproval, Question
 from vault.services.retention.holds import event_of_hold, existing_hold
-from vault.services.retention.second_key import (
-    is_recent,
-    keep_preview,
-    open_approval,
-    require_preview,
-    require_second_key,
-)
+from vault.services.retention.previews import keep_preview, require_preview
+from vault.services.shared.approval_gate import Approved, pass_gate
 
 #: Recordings named in a preview, and read in one transaction.
 _NAMED, _BATCH_SIZE = 20, 500
-#: How long the retention sweep may exceed its cap once a key has approved that.
+#: How long the retention sweep may exceed its cap once that is approved.
 _UNCAPPED = timedelta(days=1)
 
 
@@ -42,9 +37,10 @@ class ReleasePreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldReleases:
-    """Preview, ask for and approve releases of holds."""
+    """Preview and ask for releases of holds, and release them once another person has approved."""
 
     database: Database
+    asking: AskApproval
 
     async def preview(self, account_id: str, hold_id: str) -> ReleasePreview:
         """Return what leaves when the hold is released now, and the digest that the release must carry.
@@ -78,56 +74,49 @@ class HoldReleases:
             digest=digest,
         )
 
-    async def ask(self, account_id: str, hold_id: str, *, digest: str | None, actor: str) -> Approval:
-        """Ask for a release, which another API key approves. Raises NotFound, Refused without a recent preview."""
+    async def ask(
+        self, account_id: str, hold_id: str, *, digest: str | None, actor: str, reason: str | None = None
+    ) -> Approval:
+        """Ask for a release, which another person approves. Raises NotFound, Refused without a recent preview."""
+        hold = (await self.database.read(lambda tx: existing_hold(tx, account_id, hold_id))).hold
+        question = Question(verb="hold_release", subject=hold_id, arguments={"hold": hold_id}, reason=reason)
 
-        def ask(tx: Transaction) -> Approval:
-            tx.lock_account(account_id, exclusive=True)
-            hold, now = _held(tx, account_id, hold_id), tx.now()
+        def effect(tx: Transaction) -> Mapping[str, int]:
+            held = _held(tx, account_id, hold_id)
             require_preview(tx, account_id, hold_id, digest)
-            wanted = Approval(
-                id=new_id("appr"),
-                account_id=account_id,
-                kind="hold_release",
-                subject=hold_id,
-                asked_by=actor,
-                asked_at=now,
-            )
-            approval = tx.second_keys.ask(wanted)
-            if approval == wanted:
-                tx.events.append(event_of_hold("hold.release_asked", hold, now, actor))
-            return approval
+            return _effect(tx, held)
 
-        return await self.database.write(ask)
+        return await self.asking(
+            account_id,
+            question,
+            effect=effect,
+            actor=actor,
+            event=lambda now: event_of_hold("hold.release_asked", hold, now, actor),
+        )
 
-    async def approve(self, account_id: str, approval_id: str, *, actor: str) -> Approval:
-        """Give the word of a second key: the hold is released, or the sweep may exceed its cap for a day.
+    async def release(self, account_id: str, hold_id: str, *, approved: Approved) -> None:
+        """Release a hold as it was approved; it binds until its grace has passed.
 
-        Raises NotFound, Refused for the same key, for one that the first issued, or after a week.
+        Raises NotFound, Refused if it is released already or not approved (any more), EffectChanged.
         """
 
-        def approve(tx: Transaction) -> Approval:
+        def release(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
-            approval, now = open_approval(tx, account_id, approval_id), tx.now()
-            if approval.decided_by == actor and tx.closing.recall(
-                account_id, "hold.released", approval.subject
-            ):
-                return approval
-            require_second_key(tx, approval, actor)
-            if not is_recent(approval.asked_at, now):
-                raise Refused("This was asked more than a week ago. Ask again.", reasons=("expired",))
-            tx.second_keys.decide(approval_id, by=actor, at=now)
-            if approval.kind == "retention_cap":
-                tx.retention.lift_cap(account_id, now + _UNCAPPED)
-            else:
-                _release(tx, account_id, approval.subject, now, actor)
-            return replace(approval, decided_by=actor, decided_at=now)
+            hold = _held(tx, account_id, hold_id)
+            pass_gate(tx, account_id, "hold_release", approved, _effect(tx, hold))
+            _release(tx, account_id, hold_id, tx.now(), approved.approval.decided_by or "")
 
-        return await self.database.write(approve)
+        await self.database.write(release)
 
-    async def approvals(self, account_id: str) -> Sequence[Approval]:
-        """Return what waits for a second key."""
-        return await self.database.read(lambda tx: tx.second_keys.open(account_id))
+    async def lift_cap(self, account_id: str, *, approved: Approved) -> None:
+        """Let the retention sweep exceed its cap for a day, as approved. Raises Refused if it is not (any more)."""
+
+        def lift(tx: Transaction) -> None:
+            tx.lock_account(account_id, exclusive=True)
+            pass_gate(tx, account_id, "retention_cap", approved, {})
+            tx.retention.lift_cap(account_id, tx.now() + _UNCAPPED)
+
+        await self.database.write(lift)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +135,10 @@ def _held(tx: Transaction, account_id: str, hold_id: str) -> Hold:
     if hold.released_at is not None:
         raise Refused("The hold is released already.", reasons=("released",))
     return hold
+
+
+def _effect(tx: Transaction, hold: Hold) -> Mapping[str, int]:
+    return {"bound": tx.holds.count_covered(hold)}
 
 
 def _release(tx: Transaction, account_id: str, hold_id: str, now: datetime, actor: str) -> None:

@@ -15,8 +15,8 @@ from vault.domain.retention.terms import is_after
 from vault.errors import Conflicting
 from vault.services.retention.check_policy import check
 from vault.services.retention.compute_terms import ComputeTerms, RetentionFacts
+from vault.services.retention.previews import keep_preview
 from vault.services.retention.retention_policy import preview_subject
-from vault.services.retention.second_key import keep_preview
 
 #: What happens to a recording. ``undated``: never due; ``later``: due after 30 days.
 PreviewOutcome = Literal[

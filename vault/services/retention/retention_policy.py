@@ -25,7 +25,7 @@ from vault.errors import Conflicting, Refused
 from vault.ports.objects import ObjectStore
 from vault.services.retention.check_object_lock import require_locks
 from vault.services.retention.check_policy import check
-from vault.services.retention.second_key import require_preview
+from vault.services.retention.previews import require_preview
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 _Change = Callable[[str | None], Awaitable[str | None]]

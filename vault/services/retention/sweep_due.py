@@ -15,14 +15,15 @@ from vault import metrics
 from vault.database.interface import Database
 from vault.database.stores.holds import PendingErasure
 from vault.database.stores.retention import Nominee, RetentionRun
-from vault.database.stores.second_keys import Approval
 from vault.database.transaction import Transaction
+from vault.domain.approvals.approval import Approval, time_to_approve
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.judge import Wish
 from vault.errors import LeaseLost, NotFound, Refused, Unavailable
 from vault.rfc3339 import write_rfc3339
+from vault.services.approvals.ask import ask_in
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.guards import judge_now
 from vault.services.retention.retention_clock import RetentionClock
@@ -248,8 +249,11 @@ def _locked(tx: Transaction, account_id: str, recording_id: str, call_ref: str) 
 def _write_run(
     account_id: str, now: datetime, residue: int | None, report: SweepReport, tx: Transaction
 ) -> None:
-    before, erased = tx.retention.run_of(account_id), report.erased[account_id]
     capped = account_id in report.capped
+    if capped:
+        # Before the run's row, as where the cap is lifted.
+        tx.lock_account(account_id, exclusive=True)
+    before, erased = tx.retention.run_of(account_id), report.erased[account_id]
     stalled = bool(residue) and not erased and not report.first
     outcome = "capped" if capped else "preview" if report.first else "stalled" if stalled else "done"
     uncapped = None if before is None else before.uncapped_until
@@ -259,7 +263,8 @@ def _write_run(
     )
     if capped:
         _LOG.warning("retention.capped", account_id=account_id)
-        tx.second_keys.ask(
+        ask_in(
+            tx,
             Approval(
                 id=new_id("appr"),
                 account_id=account_id,
@@ -267,5 +272,6 @@ def _write_run(
                 subject="",
                 asked_by="worker",
                 asked_at=now,
-            )
+                approve_by=now + time_to_approve("retention_cap"),
+            ),
         )

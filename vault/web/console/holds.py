@@ -5,6 +5,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 
+from vault.domain.approvals.approval import Approval, ApprovalState
+from vault.domain.approvals.rule import ALWAYS
+from vault.errors import Refused
 from vault.services.retention.hold_release import ReleasePreview
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
@@ -40,7 +43,7 @@ async def show_holds(request: Request, vault: TheVault, allowed: Auditing) -> Re
         tab="/holds",
         holds=found,
         following=found[-1].hold.id if len(found) == _PAGE else None,
-        approvals=await vault.hold_releases.approvals(allowed.account.id),
+        approvals=await _waiting(vault, allowed),
         nonce=new_nonce(),
     )
 
@@ -105,14 +108,25 @@ async def ask_for_release(request: Request, vault: TheVault, allowed: Holding, h
 async def approve_release(
     request: Request, vault: TheVault, allowed: Holding, approval: Annotated[str, Path(max_length=64)]
 ) -> Response:
-    """Give the word of the second key."""
+    """Approve a release, or a run above the cap of the retention sweep, as a second person."""
     form = await read_form(request)
 
     async def approve() -> str:
-        await vault.hold_releases.approve(allowed.account.id, approval, actor=allowed.actor)
+        digest = form.text("digest") or None
+        done = await vault.approvals.decide(
+            allowed.account.id, approval, "approve", digest=digest, actor=allowed.actor
+        )
+        if done.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
+            raise Refused(f"It was not done: {done.outcome}. Look at it again.", reasons=("not_done",))
         return f"{allowed.path}/holds?done=approved"
 
     return await run_once(request, allowed, form, approve)
+
+
+async def _waiting(vault: Vault, allowed: Console) -> list[Approval]:
+    """Return what waits for a second person on this page, oldest first."""
+    found = await vault.approvals.page(allowed.account.id, state=ApprovalState.PENDING)
+    return [approval for approval in reversed(found) if approval.kind in ALWAYS]
 
 
 def _body(form: Form) -> dict[str, Any]:
@@ -167,7 +181,7 @@ async def _page(
     mistake: Mistake | None = None,
 ) -> Response:
     view = await vault.holds.read(allowed.account.id, hold_id)
-    waiting = await vault.hold_releases.approvals(allowed.account.id)
+    waiting = await _waiting(vault, allowed)
     return console_page(
         request,
         allowed,

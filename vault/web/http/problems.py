@@ -25,6 +25,8 @@ STATUS: Mapping[type[errors.VaultError], int] = {
     errors.Busy: 409,
     errors.Held: 409,
     errors.Conflicting: 409,
+    errors.ApprovalNeeded: 409,
+    errors.EffectChanged: 409,
     errors.Forbidden: 403,
     errors.NotAuthentic: 401,
     errors.NotSatisfiable: 416,

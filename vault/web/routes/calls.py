@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from vault.domain.calls.call import CallFacts
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
-from vault.web.http.idempotency import answer_once
+from vault.web.http.idempotency import answer_json, answer_once
+from vault.web.routes.gated import ApprovalReason, done_or_asked
+from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import Ref
 from vault.web.schemas.call_views import CallsOut, CallsQuery, CallViewOut, ErasedCallOut
 from vault.web.schemas.calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
@@ -53,11 +55,25 @@ async def get_call(vault: TheVault, allowed: Reading, call_ref: Annotated[Ref, P
     return CallViewOut.of(await vault.calls.read(allowed.account.id, call_ref))
 
 
-@router.delete("/{call_ref}", status_code=202)
-async def delete_call(vault: TheVault, allowed: Erasing, call_ref: Annotated[Ref, Path()]) -> ErasedCallOut:
-    """Erase a call. Its facts and the keys of its recordings are destroyed before the response."""
-    recordings = await vault.calls.erase(allowed.account.id, call_ref, actor=allowed.actor)
-    return ErasedCallOut.of(call_ref, recordings)
+@router.delete("/{call_ref}", status_code=202, response_model=ErasedCallOut | ApprovalOut)
+async def delete_call(
+    vault: TheVault,
+    allowed: Erasing,
+    call_ref: Annotated[Ref, Path()],
+    approval_reason: ApprovalReason = None,
+) -> Response:
+    """Erase a call. Its facts and the keys of its recordings are destroyed before the response.
+
+    Where the account's rule wants a second person for it, nothing is erased yet, and the response is the approval.
+    """
+
+    async def erase() -> Response:
+        recordings = await vault.calls.erase(allowed.account.id, call_ref, actor=allowed.actor)
+        return answer_json(ErasedCallOut.of(call_ref, recordings), status=202)
+
+    return await done_or_asked(
+        vault, allowed, erase, subject=call_ref, arguments={"call": call_ref}, reason=approval_reason
+    )
 
 
 @router.post("/{call_ref}/consent", status_code=201, response_model=ConsentOut, openapi_extra=IDEMPOTENT)

@@ -1,4 +1,4 @@
-"""Holds, their release, and the second key's word."""
+"""Holds, and their release."""
 
 from typing import Annotated
 
@@ -7,15 +7,10 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
+from vault.web.routes.gated import ApprovalReason, approval_response, reason_words
+from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import Body
-from vault.web.schemas.holds import (
-    ApprovalOut,
-    ApprovalsOut,
-    HoldIn,
-    HoldOut,
-    HoldsOut,
-    ReleasePreviewOut,
-)
+from vault.web.schemas.holds import HoldIn, HoldOut, HoldsOut, ReleasePreviewOut
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["holds"])
 Holding = Annotated[Access, Depends(access("holds:write"))]
@@ -64,39 +59,24 @@ async def post_release_preview(vault: TheVault, allowed: Holding, hold: HoldId) 
     return ReleasePreviewOut.of(await vault.hold_releases.preview(allowed.account.id, hold))
 
 
-@router.delete("/holds/{hold}", status_code=202)
+@router.delete("/holds/{hold}", status_code=202, response_model=ApprovalOut)
 async def delete_hold(
     vault: TheVault,
     allowed: Holding,
     hold: HoldId,
     preview_digest: Annotated[str | None, Header(max_length=128)] = None,
-) -> ApprovalOut:
+    approval_reason: ApprovalReason = None,
+) -> Response:
     """Ask for the release of a hold, with the digest of its preview in Preview-Digest.
 
-    The hold goes on until another API key approves, and then until its grace has passed. 409 without a preview of the
+    The hold goes on until another person approves, and then until its grace has passed. 409 without a preview of the
     last 24 hours.
     """
     approval = await vault.hold_releases.ask(
-        allowed.account.id, hold, digest=preview_digest, actor=allowed.actor
+        allowed.account.id,
+        hold,
+        digest=preview_digest,
+        actor=allowed.actor,
+        reason=reason_words(approval_reason),
     )
-    return ApprovalOut.of(approval)
-
-
-@router.get("/approvals")
-async def list_approvals(vault: TheVault, allowed: Auditing) -> ApprovalsOut:
-    """List what waits for a second API key."""
-    found = await vault.hold_releases.approvals(allowed.account.id)
-    return ApprovalsOut(items=[ApprovalOut.of(approval) for approval in found])
-
-
-@router.post("/approvals/{approval}")
-async def post_approval(
-    vault: TheVault, allowed: Holding, approval: Annotated[str, Path(max_length=64)]
-) -> ApprovalOut:
-    """Approve a release, or a run above the cap of the retention sweep. Neither key may have issued the other.
-
-    A released hold binds until its grace has passed. 409: the same key, or asked more than a week ago.
-    """
-    return ApprovalOut.of(
-        await vault.hold_releases.approve(allowed.account.id, approval, actor=allowed.actor)
-    )
+    return approval_response(ApprovalOut.of(approval, allowed.account.ref))

@@ -93,6 +93,7 @@ def _of_the_vault(tx: Transaction) -> list[Metric]:
         ),
         _of_requests(tx),
         *_of_retention(tx),
+        *_of_approvals(tx),
         *_of_the_store(tx),
     ]
 
@@ -135,6 +136,16 @@ def _of_retention(tx: Transaction) -> list[Metric]:
             "Recordings whose object lock the object store does not show.",
             value=tx.object_locks.count_unknown(),
         ),
+    ]
+
+
+def _of_approvals(tx: Transaction) -> list[Metric]:
+    waiting, accounts = tx.approvals.count_pending(tx.now())
+    return [
+        GaugeMetricFamily(
+            "callvault_approvals_pending", "Acts that wait for a second person.", value=waiting
+        ),
+        GaugeMetricFamily("callvault_approvals_pending_accounts", "Accounts with such acts.", value=accounts),
     ]
 
 

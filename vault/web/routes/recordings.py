@@ -19,6 +19,8 @@ from vault.web.contract.descriptions import AUDIO, AUDIO_BODY, AUDIO_REQUEST
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.routes.gated import ApprovalReason, done_or_asked
+from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import Ref
 from vault.web.schemas.calls import LiftingQuery, RestrictionIn
 from vault.web.schemas.recordings import (
@@ -135,11 +137,27 @@ async def get_recording(vault: TheVault, allowed: Reading, recording: RecordingI
     return await show(vault, allowed, recording)
 
 
-@router.delete("/recordings/{recording}", status_code=202)
-async def delete_recording(vault: TheVault, allowed: Erasing, recording: RecordingId) -> RecordingOut:
-    """Erase a recording. Its keys are destroyed before the response; its objects are deleted within seconds."""
-    await vault.recordings.erase(allowed.account.id, recording, actor=allowed.actor)
-    return await show(vault, allowed, recording)
+@router.delete("/recordings/{recording}", status_code=202, response_model=RecordingOut | ApprovalOut)
+async def delete_recording(
+    vault: TheVault, allowed: Erasing, recording: RecordingId, approval_reason: ApprovalReason = None
+) -> Response:
+    """Erase a recording. Its keys are destroyed before the response; its objects are deleted within seconds.
+
+    Where the account's rule wants a second person for it, nothing is erased yet, and the response is the approval.
+    """
+
+    async def erase() -> Response:
+        await vault.recordings.erase(allowed.account.id, recording, actor=allowed.actor)
+        return answer_json(await show(vault, allowed, recording), status=202)
+
+    return await done_or_asked(
+        vault,
+        allowed,
+        erase,
+        subject=recording,
+        arguments={"recording": recording},
+        reason=approval_reason,
+    )
 
 
 @router.put("/recordings/{recording}/restriction")

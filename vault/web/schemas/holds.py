@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from vault.database.stores.second_keys import Approval, ApprovalKind
 from vault.domain.retention.hold import MAX_COVERED
 from vault.services.retention.hold_release import ReleasePreview
 from vault.services.retention.holds import HoldRequest, HoldView
@@ -147,36 +146,3 @@ class ReleasePreviewOut(BaseModel):
             free_at=preview.free_at,
             digest=preview.digest,
         )
-
-
-class ApprovalOut(BaseModel):
-    """A change that waits for the word of a second API key."""
-
-    id: str
-    kind: ApprovalKind
-    #: The hold's id; empty for the cap of the retention sweep.
-    subject: str
-    asked_by: str
-    asked_at: MomentOut
-    #: The second key, and when; null while it waits.
-    decided_by: str | None = None
-    decided_at: MomentOut | None = None
-
-    @classmethod
-    def of(cls, approval: Approval) -> "ApprovalOut":
-        """Show what waits."""
-        return cls(
-            id=approval.id,
-            kind=approval.kind,
-            subject=approval.subject,
-            asked_by=approval.asked_by,
-            asked_at=approval.asked_at,
-            decided_by=approval.decided_by,
-            decided_at=approval.decided_at,
-        )
-
-
-class ApprovalsOut(BaseModel):
-    """What waits for a second API key, oldest first."""
-
-    items: list[ApprovalOut]

@@ -1,0 +1,1 @@
+"""Tests of approvals and of the rule."""

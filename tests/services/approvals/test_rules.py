@@ -1,0 +1,110 @@
+"""The rule of an account: tightening it holds at once, and loosening it needs two."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.approvals import approve, count, rule
+from tests.support.restoring import copied, house_over
+from tests.support.retention import FIRST, two_keys
+from tests.support.service_house import House
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.domain.approvals.approval import Approval, ApprovalState
+from vault.domain.approvals.rule import ApprovalRule, Verb, loosens, tighter
+from vault.errors import ApprovalNeeded, Invalid
+from vault.thread_pools import Threads
+
+
+async def ask_for(house: House, *verbs: str, enabled: bool, actor: str = FIRST) -> Approval:
+    """Try to loosen the rule, and ask for the approval that this needs."""
+    with pytest.raises(ApprovalNeeded) as needed:
+        await rule(house, *verbs, enabled=enabled, actor=actor)
+    return await house.vault.approvals.ask(
+        house.account.id,
+        needed.value,
+        subject="",
+        arguments={"enabled": enabled, "verbs": sorted(verbs)},
+        reason=None,
+        actor=actor,
+    )
+
+
+async def in_force(house: House) -> set[str]:
+    """Return what needs an approval."""
+    return set((await house.vault.approval_rules.read(house.account.id)).in_force)
+
+
+async def test_one_tightens_and_two_loosen(either: House):
+    """Switching it off and taking an act out need a second person; adding an act does not."""
+    await rule(either, "own_key")
+    await rule(either, "own_key", "call_erasure")
+    assert await in_force(either) == {"own_key", "call_erasure"}
+    smaller = await ask_for(either, "own_key", enabled=True)
+    assert await in_force(either) == {"own_key", "call_erasure"}
+    assert (await approve(either, smaller)).state is ApprovalState.EXECUTED
+    assert await in_force(either) == {"own_key"}
+    off = await ask_for(either, "own_key", enabled=False)
+    assert (await approve(either, off)).state is ApprovalState.EXECUTED
+    assert await in_force(either) == set()
+    assert await count(either, "approval_rule.loosened") == 2
+    # Off again: one changes it as before.
+    await rule(either, enabled=False)
+
+
+async def test_a_rule_that_was_changed_since_is_loosened_anew(either: House):
+    """The approval was of the rule as it was: with another version it is asked again."""
+    await rule(either, "own_key")
+    off = await ask_for(either, "own_key", enabled=False)
+    await rule(either, "own_key", "call_erasure")
+    again = await approve(either, off)
+    assert (again.state, again.outcome) == (ApprovalState.PENDING, "effect_changed")
+    assert await in_force(either) == {"own_key", "call_erasure"}
+
+
+async def test_an_unknown_act_is_named(house: House):
+    """hold_release needs an approval without any rule, and cannot be named either."""
+    for verb in ("hold_release", "listening"):
+        with pytest.raises(Invalid) as invalid:
+            await rule(house, verb)
+        assert invalid.value.field == "verbs"
+
+
+async def test_an_older_database_does_not_loosen_the_rule(house: House, tmp_path: Path, threads: Threads):
+    """A database from before the rule was switched on, restored with the account's object: it is on."""
+    await two_keys(house)
+    while await house.vault.jobs.write_account_objects():
+        pass
+    old = SqliteDatabase(copied(house, tmp_path / "old"))
+    await rule(house, "recording_erasure")
+    while await house.vault.jobs.write_account_objects():
+        pass
+    for step in (house.vault.jobs.log_publisher.sequence, house.vault.jobs.log_publisher.publish):
+        while await step():
+            pass
+    async with house_over(house, old, threads) as late:
+        assert await in_force(late) == set()
+        await late.vault.jobs.restore(actor="operator")
+        assert await in_force(late) == {"recording_erasure"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "loose"),
+    [
+        ((False, ()), (True, ("own_key",)), False),
+        ((True, ("own_key",)), (False, ("own_key",)), True),
+        ((True, ("own_key", "call_erasure")), (True, ("own_key",)), True),
+        ((True, ("own_key",)), (True, ("call_erasure",)), True),
+        ((False, ("own_key",)), (False, ()), False),
+        ((True, ()), (False, ()), True),
+    ],
+)
+def test_what_loosens(
+    before: tuple[bool, tuple[Verb, ...]], after: tuple[bool, tuple[Verb, ...]], loose: bool
+):
+    """Whatever needed an approval and would not any more; and two rules joined need what either needs."""
+    first = ApprovalRule(enabled=before[0], verbs=frozenset(before[1]), version=1)
+    second = ApprovalRule(enabled=after[0], verbs=frozenset(after[1]), version=2)
+    assert loosens(first, second) is loose
+    joined = tighter(first, second)
+    assert joined.in_force == first.in_force | second.in_force
+    assert joined.enabled is (first.enabled or second.enabled)

@@ -1,0 +1,123 @@
+"""Build the services of acts that can need an approval, and name the method that does each act once it is approved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vault.composition_parts import Adapters, Parts
+from vault.composition_rights import Rights, build_rights
+from vault.domain.approvals.rule import Verb
+from vault.services.approvals.approvals import Approvals
+from vault.services.approvals.execute import Act, ExecuteApproval, SettleApprovals
+from vault.services.approvals.rules import ApprovalRules
+from vault.services.key_rotation.rotate_account_key import KeyRotations
+from vault.services.recordings.calls import Calls
+from vault.services.recordings.recordings import Recordings
+from vault.services.retention.hold_release import HoldReleases
+from vault.services.shared.approval_gate import Approved
+from vault.tracing import traced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """The services whose methods do what is approved: the same methods as REST calls."""
+
+    recordings: Recordings
+    calls: Calls
+    hold_releases: HoldReleases
+    approval_rules: ApprovalRules
+
+    def acts(self) -> Mapping[Verb, Act]:
+        """Return by act what does it. Arguments are those that REST was sent."""
+        return {
+            "hold_release": self._hold_release,
+            "retention_cap": self._retention_cap,
+            "approval_rule": self._approval_rule,
+            "recording_erasure": self._recording_erasure,
+            "call_erasure": self._call_erasure,
+        }
+
+    async def _hold_release(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
+        account_id = approved.approval.account_id
+        await self.hold_releases.release(account_id, arguments["hold"], approved=approved)
+
+    async def _retention_cap(self, approved: Approved, _arguments: Mapping[str, Any]) -> None:
+        await self.hold_releases.lift_cap(approved.approval.account_id, approved=approved)
+
+    async def _approval_rule(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
+        approval = approved.approval
+        await self.approval_rules.set(
+            approval.account_id,
+            enabled=arguments["enabled"],
+            verbs=arguments["verbs"],
+            actor=approval.asked_by,
+            approved=approved,
+        )
+
+    async def _recording_erasure(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
+        approval = approved.approval
+        await self.recordings.erase(
+            approval.account_id, arguments["recording"], actor=approval.asked_by, approved=approved
+        )
+
+    async def _call_erasure(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
+        approval = approved.approval
+        await self.calls.erase(
+            approval.account_id, arguments["call"], actor=approval.asked_by, approved=approved
+        )
+
+
+class Gated(Rights):
+    """The services of acts that can need an approval, and those of approvals, by their names in ``Vault``."""
+
+    recordings: Recordings
+    calls: Calls
+    key_rotation: KeyRotations
+    approvals: Approvals
+    approval_rules: ApprovalRules
+
+
+def build_gated(adapters: Adapters, parts: Parts) -> tuple[Gated, SettleApprovals]:
+    """Build the services, and the job that carries out what was left."""
+    rights, rules = build_rights(adapters, parts), traced(ApprovalRules)(database=parts.database)
+    recordings, calls = _recordings(adapters, parts), _calls(adapters, parts)
+    acting = Acting(
+        recordings=recordings, calls=calls, hold_releases=rights["hold_releases"], approval_rules=rules
+    )
+    execute = ExecuteApproval(database=parts.database, ask=parts.ask_approval, acts=acting.acts())
+    approvals = traced(Approvals)(database=parts.database, asking=parts.ask_approval, execute=execute)
+    gated: Gated = {
+        **rights,
+        "recordings": recordings,
+        "calls": calls,
+        "key_rotation": _key_rotation(adapters, parts),
+        "approvals": approvals,
+        "approval_rules": rules,
+    }
+    return gated, traced(SettleApprovals)(database=parts.database, execute=execute)
+
+
+def _calls(adapters: Adapters, parts: Parts) -> Calls:
+    return traced(Calls)(
+        call_start=parts.call_start,
+        database=parts.database,
+        admission=parts.admission,
+        chain=parts.chain,
+        clock=adapters.clock,
+    )
+
+
+def _recordings(adapters: Adapters, parts: Parts) -> Recordings:
+    return traced(Recordings)(
+        database=parts.database,
+        ring=adapters.ring,
+        admission=parts.admission,
+        restriction=parts.restriction,
+        clock=adapters.clock,
+    )
+
+
+def _key_rotation(adapters: Adapters, parts: Parts) -> KeyRotations:
+    return traced(KeyRotations)(
+        database=parts.database, ring=adapters.ring, signer=adapters.signer, anchor=parts.anchor
+    )

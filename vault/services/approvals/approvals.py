@@ -1,0 +1,202 @@
+"""List approvals, and decide on them: a second person approves or vetoes what the first one asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.approvals.actor import is_independent
+from vault.domain.approvals.approval import (
+    Approval,
+    ApprovalState,
+    ApprovalText,
+    Decision,
+    approve,
+    document,
+    require_pending,
+    require_true,
+    veto,
+)
+from vault.domain.approvals.rule import VERBS, Verb
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.ids import new_id
+from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, Refused
+from vault.services.approvals.ask import AskApproval, Question
+from vault.services.approvals.execute import ExecuteApproval
+from vault.services.shared.approval_gate import actor_of, event_of, require_authority
+
+#: Closing acts of each act, whose object a repeated decision stores.
+_CLOSED_BY: Mapping[Verb, EventType] = {
+    "hold_release": "hold.released",
+    "recording_erasure": "recording.erasing",
+    "call_erasure": "call.erased",
+    "retention_policy": "retention.changed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalView:
+    """An approval with its texts, and the bytes that are approved."""
+
+    approval: Approval
+    text: ApprovalText
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """Ask for, list, show and decide on approvals."""
+
+    database: Database
+    asking: AskApproval
+    execute: ExecuteApproval
+
+    async def ask(
+        self,
+        account_id: str,
+        needed: ApprovalNeeded,
+        *,
+        subject: str,
+        arguments: Mapping[str, Any],
+        reason: str | None,
+        actor: str,
+    ) -> Approval:
+        """Store an act that the rule did not let pass, and return what waits. Raises Refused if too many wait."""
+        verb = next(known for known in VERBS if known == needed.verb)
+        question = Question(verb=verb, subject=subject, arguments=arguments, reason=reason)
+        return await self.asking(account_id, question, effect=lambda _: needed.effect, actor=actor)
+
+    async def page(
+        self,
+        account_id: str,
+        *,
+        state: ApprovalState | None,
+        before: tuple[datetime, str] | None = None,
+        limit: int = 200,
+    ) -> Sequence[Approval]:
+        """Return approvals as they are now, newest first."""
+
+        def read(tx: Transaction) -> list[Approval]:
+            now = tx.now()
+            found = tx.approvals.page(account_id, state=state, now=now, before=before, limit=limit)
+            return [approval.at(now) for approval in found]
+
+        return await self.database.read(read)
+
+    async def read(self, account_id: str, approval_id: str) -> ApprovalView:
+        """Return an approval with its texts. Raises NotFound, Tampered."""
+
+        def read(tx: Transaction) -> Approval:
+            return _existing(tx, account_id, approval_id).at(tx.now())
+
+        approval = await self.database.read(read)
+        text = await self.asking.open(approval)
+        require_true(approval, text)
+        return ApprovalView(approval=approval, text=text, document=document(approval, text).decode())
+
+    async def decide(
+        self, account_id: str, approval_id: str, decision: Decision, *, digest: str | None, actor: str
+    ) -> Approval:
+        """Approve or veto. What is approved is carried out before this returns, if it can be.
+
+        The same decision by the same actor again changes nothing. Raises NotFound, Unavailable, Invalid without a
+        digest, and Refused for another digest, without the scopes, after its time, if it is decided, and for who may be
+        the person who asked: a key that either made, or that the same one made. Whoever asked may veto.
+        """
+
+        def decide(tx: Transaction) -> Approval:
+            tx.lock_account(account_id, exclusive=True)
+            known, now = _existing(tx, account_id, approval_id), tx.now()
+            if known.decided_by == actor and _is_repeated(known, decision):
+                _recall(tx, known)
+                return known
+            require_authority(tx, known, actor)
+            if decision == "veto":
+                changed = veto(known, by=actor, now=now)
+            else:
+                require_pending(known, now)
+                if not is_independent(actor_of(tx, known.asked_by), actor_of(tx, actor)):
+                    raise _same_person()
+                changed = approve(known, by=actor, digest=digest, now=now)
+            return _decided(
+                tx, known, changed, "approval.vetoed" if decision == "veto" else "approval.approved"
+            )
+
+        return await self._carry_out(await self.database.write(decide))
+
+    async def break_glass(self, approval_id: str, *, reason: str, actor: str) -> Approval:
+        """Approve as the operator, alone: with an event of its own kind, and the reason sealed in it.
+
+        Raises NotFound, Invalid without a reason, Refused if it does not wait any more.
+        """
+        if not reason.strip():
+            raise Invalid("Say why one person decides alone.", field="reason")
+        found = await self.database.read(lambda tx: tx.approvals.get(None, approval_id))
+        if found is None:
+            raise NotFound("There is no such approval.")
+        account_id, event_id = found.account_id, new_id("evt")
+        sealed = await self.asking.data_keys.seal_detail(account_id, event_id, {"reason": reason})
+
+        def decide(tx: Transaction) -> Approval:
+            tx.lock_account(account_id, exclusive=True)
+            known, now = _existing(tx, account_id, approval_id), tx.now()
+            event = AccessEvent(
+                id=event_id,
+                type="approval.break_glass",
+                at=now,
+                account_id=account_id,
+                actor=actor,
+                result=approval_id,
+                sealed_detail=sealed,
+            )
+            tx.events.append(event)
+            changed = approve(known, by=actor, digest=known.digest, now=now)
+            return _decided(tx, known, changed, "approval.approved")
+
+        return await self._carry_out(await self.database.write(decide))
+
+    async def _carry_out(self, approval: Approval) -> Approval:
+        if approval.state is not ApprovalState.APPROVED:
+            return approval
+        try:
+            return await self.execute(approval)
+        except Busy:
+            return approval  # The worker tries again.
+
+
+def _existing(tx: Transaction, account_id: str, approval_id: str) -> Approval:
+    found = tx.approvals.get(account_id, approval_id)
+    if found is None:
+        raise NotFound("There is no such approval.")
+    return found
+
+
+def _decided(tx: Transaction, was: Approval, becomes: Approval, kind: EventType) -> Approval:
+    if not tx.approvals.change(becomes, was=was):
+        raise Refused("It was decided in the meantime.", reasons=("decided",))
+    tx.events.append(event_of(becomes, kind, tx, actor=becomes.decided_by or ""))
+    return becomes
+
+
+def _is_repeated(known: Approval, decision: Decision) -> bool:
+    if decision == "veto":
+        return known.state is ApprovalState.VETOED
+    return known.state in {ApprovalState.APPROVED, ApprovalState.EXECUTED}
+
+
+def _recall(tx: Transaction, known: Approval) -> None:
+    """Let the write store the object of the closing act again, where it could not be stored before."""
+    tx.closing.recall(known.account_id, "approval.vetoed", known.id)
+    tx.closing.recall(known.account_id, "approval.executed", known.id)
+    closed = _CLOSED_BY.get(known.kind)
+    if closed is not None:
+        tx.closing.recall(known.account_id, closed)
+
+
+def _same_person() -> Refused:
+    return Refused(
+        "Another API key must approve this, and neither of the two may have issued the other, nor one key both.",
+        reasons=("same_key",),
+    )

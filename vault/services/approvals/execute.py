@@ -1,0 +1,96 @@
+"""Carry out what was approved, exactly once, and end what was not decided in time."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.approvals.approval import Approval, ApprovalState, asked_again, ended, require_true
+from vault.domain.approvals.rule import Verb
+from vault.errors import Busy, EffectChanged, Invalid, NotFound, Refused, Tampered, TooLarge, VaultError
+from vault.services.approvals.ask import AskApproval
+from vault.services.shared.approval_gate import Approved, event_of
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+#: Does an act: the same method of the same service as REST calls, with the arguments as they were stored.
+Act = Callable[[Approved, Mapping[str, Any]], Awaitable[object]]
+_BATCH_SIZE: Final = 50
+#: Errors that say that the act will not be possible: the approval ends with their code.
+_HOPELESS = (Refused, NotFound, Invalid, Tampered, TooLarge)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteApproval:
+    """Carry out one approval."""
+
+    database: Database
+    ask: AskApproval
+    acts: Mapping[Verb, Act]
+
+    async def __call__(self, approval: Approval) -> Approval:
+        """Do what was approved, and return the approval as it is then.
+
+        It marks itself as executed in the transaction of the act. What has changed since is asked again, with a new
+        digest; what cannot be done any more ends as expired, with the code of the reason. Raises Unavailable and Busy,
+        after which it is still approved: the worker tries again.
+        """
+        text = await self.ask.open(approval)
+        try:
+            require_true(approval, text)
+            await self.acts[approval.kind](Approved(approval=approval), text.arguments)
+        except Busy:
+            raise
+        except EffectChanged as changed:
+            effect = changed.effect
+            await self.database.write(
+                lambda tx: _write(
+                    tx, approval, asked_again(approval, text, effect, now=tx.now()), "approval.requested"
+                )
+            )
+        except _HOPELESS as error:
+            code = error.reasons[0] if isinstance(error, Refused) and error.reasons else _code(error)
+            await self.database.write(lambda tx: _expire(tx, approval, code))
+        return await self.database.read(
+            lambda tx: tx.approvals.get(approval.account_id, approval.id) or approval
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleApprovals:
+    """Carry out approvals that a crash or an outage left, and write down those whose time is over."""
+
+    database: Database
+    execute: ExecuteApproval
+
+    async def __call__(self) -> None:
+        """Settle everything that can be settled now; what fails stays for the next run, until its time is over."""
+        found = await self.database.read(lambda tx: tx.approvals.open(limit=_BATCH_SIZE, now=tx.now()))
+        for approval in found:
+            now = await self.database.read(lambda tx: tx.now())
+            code = approval.overdue(now)
+            if code is not None:
+                await self.database.write(lambda tx, one=approval, code=code: _expire(tx, one, code))  # type: ignore[misc]
+                continue
+            try:
+                await self.execute(approval)
+            except VaultError as error:
+                _LOG.warning("approval.waits", account_id=approval.account_id, error=type(error).__name__)
+
+
+def _code(error: VaultError) -> str:
+    return {Invalid: "invalid", Tampered: "tampered", TooLarge: "too_large"}.get(type(error), "not_found")
+
+
+def _expire(tx: Transaction, approval: Approval, code: str) -> None:
+    _write(
+        tx, approval, ended(approval, ApprovalState.EXPIRED, now=tx.now(), outcome=code), "approval.expired"
+    )
+
+
+def _write(tx: Transaction, was: Approval, becomes: Approval, kind: Any) -> None:
+    """Write a state with its event, unless another process was first."""
+    tx.lock_account(was.account_id, exclusive=True)
+    if tx.approvals.change(becomes, was=was):
+        tx.events.append(event_of(becomes, kind, tx, actor="worker"))

@@ -1,0 +1,103 @@
+"""The gate before each act that can need an approval, called in the transaction of the act.
+
+Without an approval it asks the account's rule. With one it marks it as executed in the same transaction, so that the
+act is done exactly once, whatever dies meanwhile.
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vault.database.transaction import Transaction
+from vault.domain.accounts.account import Scope
+from vault.domain.approvals.actor import SYSTEM, Actor
+from vault.domain.approvals.approval import Approval, ApprovalState, ended
+from vault.domain.approvals.rule import ALWAYS, SCOPES, Verb
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.errors import ApprovalNeeded, EffectChanged, Refused
+
+#: The longest line of keys that made one another which is followed.
+_MAX_MAKERS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """An approval that is being carried out."""
+
+    approval: Approval
+
+
+def pass_gate(
+    tx: Transaction, account_id: str, verb: Verb, approved: Approved | None, effect: Mapping[str, int]
+) -> None:
+    """Let an act pass, or raise. The caller holds the account's lock; ``effect`` is what the act would do now.
+
+    Raises ApprovalNeeded if the rule wants an approval and there is none. With one: Refused if it is not approved (any
+    more), or if who asked or approved may not do so any more; EffectChanged if it was approved with another effect.
+    """
+    if approved is None:
+        if tx.approval_rules.get(account_id).gates(verb):
+            raise ApprovalNeeded(verb, effect)
+        return
+    given, now = approved.approval, tx.now()
+    stored = tx.approvals.get(account_id, given.id)
+    if stored is None or stored.kind != verb or not hmac.compare_digest(stored.digest, given.digest):
+        raise Refused("It is not approved as it is now.", reasons=("not_approved",))
+    if stored.at(now).state is not ApprovalState.APPROVED:
+        raise Refused("It is not approved, or was executed already.", reasons=("not_approved",))
+    for name in (stored.asked_by, stored.decided_by or ""):
+        if not may(tx, name, account_id, SCOPES[verb]):
+            text = "Who asked for it or approved it may not do so any more."
+            raise Refused(text, reasons=("not_allowed_any_more",))
+    if stored.decided_digest is not None and dict(stored.effect) != dict(effect):
+        raise EffectChanged(effect)
+    if not tx.approvals.change(ended(stored, ApprovalState.EXECUTED, now=now), was=stored):
+        raise Refused("It was executed already.", reasons=("not_approved",))
+    tx.events.append(event_of(stored, "approval.executed", tx, actor=stored.asked_by))
+
+
+def may(tx: Transaction, name: str, account_id: str, scope: Scope) -> bool:
+    """Return whether an actor may do now in this account what needs ``scope``: a revoked key may nothing."""
+    if name in SYSTEM:
+        return True
+    found = tx.api_keys.find(name)
+    if found is None:
+        return False
+    key, _ = found
+    return key.revoked_at is None and key.account_id in {None, account_id} and key.allows(scope)
+
+
+def require_authority(tx: Transaction, approval: Approval, name: str) -> None:
+    """Raise Refused unless an actor may decide: with ``approvals:write`` and the scope of the act."""
+    scopes: list[Scope] = [SCOPES[approval.kind]]
+    if approval.kind not in ALWAYS:
+        scopes.append("approvals:write")
+    for scope in scopes:
+        if not may(tx, name, approval.account_id, scope):
+            raise Refused(f"To decide on this, a key needs the scope {scope}.", reasons=("scope",))
+
+
+def actor_of(tx: Transaction, name: str) -> Actor:
+    """Return an actor of the access log with who made it."""
+    if name in SYSTEM:
+        return Actor(kind="system", id=name)
+    makers = list[str]()
+    maker = tx.api_keys.creator_of(name)
+    while maker is not None and maker not in {*SYSTEM, name, *makers} and len(makers) < _MAX_MAKERS:
+        makers.append(maker)
+        maker = tx.api_keys.creator_of(maker)
+    return Actor(kind="key" if name.startswith("key_") else "person", id=name, made_by=tuple(makers))
+
+
+def event_of(
+    approval: Approval, kind: EventType, tx: Transaction, *, actor: str, sealed_detail: bytes | None = None
+) -> AccessEvent:
+    """Return an event of an approval."""
+    return AccessEvent(
+        type=kind,
+        at=tx.now(),
+        account_id=approval.account_id,
+        actor=actor,
+        result=approval.id,
+        sealed_detail=sealed_detail,
+    )

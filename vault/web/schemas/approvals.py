@@ -1,0 +1,141 @@
+"""JSON schemas of approvals and of the rule that says what needs one."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from vault.domain.approvals.approval import Approval, ApprovalState, Decision
+from vault.domain.approvals.rule import CHOSEN, ApprovalRule, Verb
+from vault.services.approvals.approvals import ApprovalView
+from vault.web.schemas.base import Body, Flag, MomentOut
+
+#: The acts that a rule can name.
+ChosenVerb = Literal[
+    "recording_erasure",
+    "call_erasure",
+    "request_erasure",
+    "request_export",
+    "retention_policy",
+    "own_key",
+]
+
+
+class ApprovalsQuery(Body):
+    """A page of approvals."""
+
+    state: ApprovalState | None = None
+    cursor: Annotated[str, Query(max_length=200)] | None = None
+    limit: Annotated[int, Query(ge=1, le=200)] = 50
+
+
+class DecisionOnIn(Body):
+    """A decision on what another one asked for."""
+
+    decision: Decision
+    #: The `digest` of the approval as you read it. An approval needs it, except of `hold_release` and `retention_cap`.
+    digest: Annotated[str, Field(max_length=128)] | None = None
+
+
+class ApprovalOut(BaseModel):
+    """An act that another person must approve before it is done."""
+
+    id: str
+    #: Where to read it.
+    address: str
+    #: The act.
+    kind: Verb
+    #: The id of what is acted on; empty where the act is on the whole account.
+    subject: str
+    #: `executed` is done; `expired` says in `outcome` why it was not.
+    state: ApprovalState
+    #: What the act does, as numbers that are counted again before it is done.
+    effect: dict[str, int]
+    #: SHA-256 of what is approved, in hexadecimal: of `document` where one approval is read.
+    digest: str
+    asked_by: str
+    asked_at: MomentOut
+    #: Until when it can be approved.
+    approve_by: MomentOut
+    #: Who approved or vetoed it, and when; null while it waits.
+    decided_by: str | None = None
+    decided_at: MomentOut | None = None
+    #: Until when the vault tries to carry it out.
+    execute_by: MomentOut | None = None
+    #: When it was executed, vetoed, or expired.
+    ended_at: MomentOut | None = None
+    #: A code: why it expired, or `effect_changed` where it is asked again because its effect is another one now.
+    outcome: str | None = None
+
+    @classmethod
+    def of(cls, approval: Approval, account: str) -> "ApprovalOut":
+        """Show an approval; ``account`` is the account's name in addresses."""
+        return cls(**_fields(approval, account))
+
+
+class ApprovalDetailOut(ApprovalOut):
+    """An approval with its texts."""
+
+    #: What was sent to the REST interface.
+    arguments: dict[str, Any]
+    reason: str | None = None
+    #: The bytes whose SHA-256 is the digest: canonical JSON of all that is approved.
+    document: str
+
+    @classmethod
+    def view(cls, view: ApprovalView, account: str) -> "ApprovalDetailOut":
+        """Show an approval with its texts."""
+        return cls(
+            **_fields(view.approval, account),
+            arguments=dict(view.text.arguments),
+            reason=view.text.reason,
+            document=view.document,
+        )
+
+
+class ApprovalsOut(BaseModel):
+    """A page of approvals, newest first."""
+
+    items: list[ApprovalOut]
+    next_cursor: str | None = None
+
+
+class ApprovalRuleIn(Body):
+    """Which acts need the approval of a second person."""
+
+    enabled: Flag
+    verbs: Annotated[list[ChosenVerb], Field(max_length=len(CHOSEN))]
+
+
+class ApprovalRuleOut(BaseModel):
+    """The rule of the account."""
+
+    enabled: bool
+    verbs: list[str]
+    #: Counts the changes; 0: it was never set.
+    version: int
+    changed_at: MomentOut | None = None
+    changed_by: str | None = None
+
+    @classmethod
+    def of(cls, rule: ApprovalRule) -> "ApprovalRuleOut":
+        """Show a rule."""
+        return cls(
+            enabled=rule.enabled,
+            verbs=sorted(rule.verbs),
+            version=rule.version,
+            changed_at=rule.changed_at,
+            changed_by=rule.changed_by,
+        )
+
+
+def _fields(approval: Approval, account: str) -> dict[str, Any]:
+    names = (
+        "id", "kind", "subject", "state", "digest", "asked_by", "asked_at", "approve_by", "decided_by", "decided_at",
+        "execute_by", "ended_at", "outcome",
+    )  # fmt: skip
+    address = f"/v1/accounts/{account}/approvals/{approval.id}"
+    return {name: getattr(approval, name) for name in names} | {
+        "address": address,
+        "effect": dict(approval.effect),
+    }
