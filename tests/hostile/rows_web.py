@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,9 @@ from uvicorn.server import ServerState
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
 from vault.domain.playback.link import _in_networks
+from vault.domain.playback.link_key import read_public_key
+from vault.domain.playback.own_token import TokenKey, is_opaque
+from vault.domain.playback.signed_token import SignedText, read_claims, read_form
 from vault.errors import Invalid
 from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.accounts.api_keys import _split
@@ -75,6 +79,29 @@ def _networks(value: str) -> None:
             check_link(replace(_WISH, networks=networks))
         except Invalid:
             continue
+
+
+_HEADER = b64encode(b'{"alg":"Ed25519","kid":"lkey_%s"}' % (b"0" * 32)).rstrip(b"=")
+_TOKEN_KEY = TokenKey(b"key")
+_PEM = b"-----BEGIN PUBLIC KEY-----\n"
+
+
+def _token(value: str) -> None:
+    _TOKEN_KEY.made(value)
+    is_opaque(value)
+    read_form(value)
+
+
+def _claims(data: bytes) -> None:
+    """Read claims; a real payload is part of a token of at most 1024 characters."""
+    text = SignedText(
+        key_id="lkey_1", algorithm="Ed25519", signed=b"", payload=data, signature=b"", digest=b""
+    )
+    read_claims(text, audience="https://vault.example", now=datetime.now(UTC))
+
+
+def _link_key(value: str) -> None:
+    read_public_key(value, "Ed25519")
 
 
 def _path(value: str) -> None:
@@ -171,6 +198,13 @@ ROWS = [
     }),
     Row(name="forwarded for", parse=latin(_address), shapes=TEXT | {"hops": repeated(b"10.0.0.1,")}),
     Row(name="link networks", parse=text(_networks), shapes=TEXT | {"many": repeated(b"10.0.0.0/8,")}),
+    Row(name="link token", parse=text(_token), shapes=TEXT | {
+        "dots": repeated(b"."), "parts": repeated(b"eyJ9.e30."), "nested": repeated(b"W", _HEADER + b"."),
+    }),
+    Row(name="link claims", parse=_claims, shapes=JSON | TEXT, limit=KIB),
+    Row(name="link key", parse=text(_link_key), shapes=TEXT | {
+        "lines": repeated(b"A\n", _PEM), "letters": repeated(b"A", _PEM),
+    }, limit=KIB),
     Row(name="range", parse=latin(partial(parse_range, size=1000)), shapes=TEXT | within(b"bytes=", TEXT)),
     Row(name="cursor", parse=text(read_cursor), shapes=TEXT),
     Row(name="api key", parse=latin(_split), shapes=TEXT | within(b"cv_", TEXT)),

@@ -5,18 +5,23 @@ exception, a hang, or a promise about what was read that does not hold.
 """
 
 import io
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from tests.support.by_provider import credentials_of, payloads_of, proof_headers
+from tests.support.link_minter import Minter
 from vault.audio import containers, riff
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.domain.legal_rules.rule_book_loader import read_place
 from vault.domain.notices.language import language_tag
+from vault.domain.playback.link import MAX_LIFETIME
+from vault.domain.playback.link_key import read_public_key
+from vault.domain.playback.signed_token import BadToken, SignedText, read_claims, read_form
 from vault.domain.stored.account_object import decode_envelope
 from vault.domain.stored.closing_acts import Act, decode_act, decode_acts, encode_acts
 from vault.domain.stored.manifest import decode_manifest
@@ -194,6 +199,25 @@ def _anchor(data: bytes) -> None:
     assert encode_anchor(found.note, found.frontier, found.leaves) == data
 
 
+def _link_token(data: bytes) -> None:
+    """Read a token, also where its payload is any bytes: what comes out keeps its promises, or it is refused."""
+    claims = SignedText(
+        key_id="lkey_1", algorithm="Ed25519", signed=b"", payload=data, signature=b"", digest=b""
+    )
+    try:
+        found = read_claims(claims, audience="https://vault.example", now=_NOW)
+        assert timedelta(0) < found.expires_at - found.minted_at <= MAX_LIFETIME
+        assert (
+            (found.recording_id is None) == (found.call_ref is not None) == (found.recording_ref is not None)
+        )
+        found.link_id.encode()
+    except BadToken:
+        pass
+    _quiet(_text(read_form), BadToken)(data)
+    _quiet(_text(partial(read_public_key, algorithm="Ed25519")), Invalid)(data)
+    _quiet(_text(partial(read_public_key, algorithm="ES256")), Invalid)(data)
+
+
 def _bundle(data: bytes) -> None:
     try:
         assert write_bundle(read_bundle(data)) == data
@@ -222,6 +246,14 @@ _ACCOUNT_EXPORT = (
     + write_leaf(0, leaf_hash(_LEAVES[0]), _LEAVES[0])
     + write_subtree(Node(level=0, index=1, hash=leaf_hash(_LEAVES[1])))
 )
+_MINTER = Minter(audience="https://vault.example")
+_TOKEN = (
+    _MINTER.token("rec_" + "ab" * 16).encode(),
+    json.dumps(
+        _MINTER.claims("rec_" + "ab" * 16, iat=1772443800, exp=1772443900, lsn="a", n=2, net=["10.0.0.0/8"])
+    ).encode(),
+)
+_PUBLIC_KEYS = (_MINTER.pem.encode(), Minter.es256().pem.encode())
 _ANCHOR = encode_anchor(_SIGNED, Frontier(), _LEAVES)
 
 TARGETS: dict[str, Target] = {
@@ -243,6 +275,7 @@ TARGETS: dict[str, Target] = {
     "note": Target(run=_note, seeds=(_SIGNED, _SIGNER.verifier.write().encode())),
     "log-export": Target(run=_log, seeds=(_EXPORT, _ACCOUNT_EXPORT)),
     "anchor": Target(run=_anchor, seeds=(_ANCHOR,)),
+    "link-token": Target(run=_link_token, seeds=(*_TOKEN, *_PUBLIC_KEYS)),
     "bundle": Target(run=_bundle, seeds=(write_bundle(_LEAVES), b"\x00\x00")),
     "written": Target(run=_written, seeds=(b"+1 415 555-0100", b"US-WA", b"en-GB", b"cv_1_2", b"s3://b/p?region=x")),
 }  # fmt: skip

@@ -7,7 +7,7 @@ BEGIN, COMMIT and savepoints are no statements. The counts do not depend on the 
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,8 @@ from typing import Any, Final
 import psycopg
 
 from tests.servers.postgresql import postgresql_running
+from tests.support.link_keys import registered
+from tests.support.link_minter import Minter
 from tests.support.parties import CALLEE, CALLER
 from tests.support.service_house import House, new_house
 from vault.database.engines.migrate import migrate_postgresql
@@ -23,6 +25,7 @@ from vault.database.engines.postgresql_pipeline import PipelinedConnection
 from vault.database.engines.postgresql_pool import PostgresqlPool
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.calls.call import CallFacts
+from vault.errors import NotFound
 from vault.services.playback.links import LinkRequest
 from vault.thread_pools import Threads
 
@@ -94,12 +97,17 @@ def _on_postgresql(counts: Counts) -> Iterator[None]:
         PostgresqlPool._transact = transact  # type: ignore[method-assign]
 
 
+@contextmanager
+def counted(database: SqliteDatabase | PostgresqlDatabase) -> Iterator[Counts]:
+    """Count what is asked of a database meanwhile."""
+    counts = Counts()
+    with _on_sqlite(database, counts) if isinstance(database, SqliteDatabase) else _on_postgresql(counts):
+        yield counts
+
+
 async def _rows(house: House) -> AsyncIterator[tuple[str, *tuple[int, ...]]]:
     """Run each verb some times, and return the least of each count: the first fills caches, and timers count too."""
-    counts = Counts()
-    database = house.database
-    watched = _on_sqlite(database, counts) if isinstance(database, SqliteDatabase) else _on_postgresql(counts)
-    with watched:
+    with counted(house.database) as counts:
         async for name, verb in _verbs(house):
             runs = []
             for number in range(_RUNS):
@@ -140,6 +148,21 @@ async def _verbs(house: House) -> AsyncIterator[tuple[str, Verb]]:
         opened.append(await vault.open_links.open(token.text, nonce=f"{number}", address=None, agent=""))
 
     yield "open a link, and settle before", open_it
+
+    minter = await registered(house, Minter())
+
+    async def open_signed(_: int) -> None:
+        await database_settled(house)
+        await vault.open_links.open(minter.token(recording), nonce="n", address=None, agent="")
+
+    yield "open a signed link, and settle before", open_signed
+    forged = minter.token(recording)[:-1] + "!"
+
+    async def open_forged(_: int) -> None:
+        with suppress(NotFound):
+            await vault.open_links.open(forged, nonce="n", address=None, agent="")
+
+    yield "open a forged link", open_forged
 
     async def play(_: int) -> None:
         found = await vault.open_links.find(opened[0].session.id, opened[0].secret.text)
