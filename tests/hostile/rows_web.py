@@ -4,6 +4,7 @@ import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,12 +24,14 @@ from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
 from vault.domain.playback.link import _in_networks
 from vault.domain.playback.link_key import read_public_key
 from vault.domain.playback.own_token import TokenKey, is_opaque
-from vault.domain.playback.signed_token import SignedText, read_claims, read_form
+from vault.domain.playback.signed_token import BadToken, SignedText, read_claims, read_form
+from vault.domain.playback.signed_token import _networks as _networks_of
+from vault.domain.playback.signed_token import _recording as _recording_of
 from vault.errors import Invalid
 from vault.server.http_limits import LimitedHttpProtocol
-from vault.services.accounts.api_keys import _split
 from vault.services.playback.links import LinkRequest
 from vault.services.playback.links import _check as check_link
+from vault.services.shared.check_api_key import split_key
 from vault.web.audio.range_header import parse_range
 from vault.web.http import problems
 from vault.web.http.client_address import client_address
@@ -98,6 +101,13 @@ def _claims(data: bytes) -> None:
         key_id="lkey_1", algorithm="Ed25519", signed=b"", payload=data, signature=b"", digest=b""
     )
     read_claims(text, audience="https://vault.example", now=datetime.now(UTC))
+
+
+def _reference(value: str) -> None:
+    """Read two claims that are texts with a form of their own."""
+    with suppress(BadToken):
+        _networks_of({"net": [value]})
+    _recording_of({"ref": value})
 
 
 def _link_key(value: str) -> None:
@@ -200,14 +210,16 @@ ROWS = [
     Row(name="link networks", parse=text(_networks), shapes=TEXT | {"many": repeated(b"10.0.0.0/8,")}),
     Row(name="link token", parse=text(_token), shapes=TEXT | {
         "dots": repeated(b"."), "parts": repeated(b"eyJ9.e30."), "nested": repeated(b"W", _HEADER + b"."),
+        "three": repeated(b"A", b"AAAA.AAAA."),
     }),
     Row(name="link claims", parse=_claims, shapes=JSON | TEXT, limit=KIB),
+    Row(name="link reference", parse=text(_reference), shapes=TEXT | {"percents": repeated(b"%41", b"a/")}, limit=KIB),
     Row(name="link key", parse=text(_link_key), shapes=TEXT | {
         "lines": repeated(b"A\n", _PEM), "letters": repeated(b"A", _PEM),
     }, limit=KIB),
     Row(name="range", parse=latin(partial(parse_range, size=1000)), shapes=TEXT | within(b"bytes=", TEXT)),
     Row(name="cursor", parse=text(read_cursor), shapes=TEXT),
-    Row(name="api key", parse=latin(_split), shapes=TEXT | within(b"cv_", TEXT)),
+    Row(name="api key", parse=latin(split_key), shapes=TEXT | within(b"cv_", TEXT)),
     Row(name="path", parse=latin(_path), shapes=TEXT | within(b"/v1/accounts/", TEXT)),
     Row(name="webhook headers", parse=latin(_headers), shapes={"letters": TEXT["letters"]}),
     Row(name="link form", parse=latin(partial(parse_qs, max_num_fields=8)), shapes=FORM | TEXT),

@@ -14,6 +14,8 @@ from tests.servers.forked import cold
 from tests.servers.media import raw
 from tests.servers.media_thread import MediaThread
 from tests.servers.vault_process import vault_process
+from tests.support.link_keys import register
+from tests.support.link_minter import Minter
 from tests.support.tenant import Tenant, moment, open_link, tone
 
 pytestmark = pytest.mark.faults
@@ -39,6 +41,10 @@ def walk(tenant: Tenant, media: MediaThread, browser: httpx.Client) -> list[str]
     tenant.wait(tenant.announce(broken, ref="rec-2", call="call-2", **said).json()["recording"], "retry_wait")
     link = tenant.link(recording, listener=LISTENER)
     opened = open_link(browser, link["url"])
+    minter = register(tenant, Minter())
+    signed = [minter.token(recording, lsn=LISTENER), minter.token(recording, aud="distinctive")]
+    for token in signed:
+        open_link(httpx.Client(base_url=browser.base_url), f"/p/{token}", nonce="n")
     browser.get(f"{opened.headers['location']}/audio", headers={"Range": "bytes=0-999"})
     browser.get(f"{opened.headers['location']}/audio", headers={"Range": "bytes=9999999-"})
     browser.get(link["url"], headers=WEBSOCKET)
@@ -54,7 +60,7 @@ def walk(tenant: Tenant, media: MediaThread, browser: httpx.Client) -> list[str]
     cookies = [value for _, value in browser.cookies.items()]
     return [
         NUMBER, NUMBER[1:], OTHER, AGENT, "Hildegunde", LISTENER, "Wolframia", secret_path, "distinctive",
-        link["url"].rpartition("/")[2], tenant.secret, tenant.secret.removeprefix("whsec_"),
+        link["url"].rpartition("/")[2], *signed, *(token.rpartition(".")[2] for token in signed), tenant.secret, tenant.secret.removeprefix("whsec_"),
         tenant.http.headers["authorization"].removeprefix("Bearer "), *cookies,
     ]  # fmt: skip
 

@@ -44,7 +44,7 @@ from vault.sealing.header import parse_header
 from vault.sealing.keys import recording_key
 from vault.sealing.message import open_message, seal
 from vault.sealing.opener import Opener
-from vault.services.accounts.api_keys import _split
+from vault.services.shared.check_api_key import split_key
 from vault.telephony.http.url import parse_media_url
 from vault.telephony.parsing.forms import parse_form, parse_query
 from vault.telephony.parsing.phone_number import normalize
@@ -227,7 +227,7 @@ def _bundle(data: bytes) -> None:
 
 def _written(data: bytes) -> None:
     """Numbers, places, languages, cursors, URLs and keys, as people and programs write them."""
-    for parse in (normalize, read_place, language_tag, read_cursor, _split):
+    for parse in (normalize, read_place, language_tag, read_cursor, split_key):
         _quiet(_text(parse), Invalid)(data)
     _quiet(_text(parse_media_url), ValueError)(data)
     for locate in (parse_root_key, parse_store):

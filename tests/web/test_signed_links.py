@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from tests.support.link_keys import register
 from tests.support.link_minter import Minter, base64url
 from tests.support.tenant import Tenant, moment, open_link
 from tests.support.web_house import AUDIO, House
+from vault.web.http.public_url import PublicUrl
 
 pytestmark = pytest.mark.faults
 
@@ -283,3 +285,19 @@ def test_a_cut_does_not_reach_into_the_future(tenant: Tenant, recording: str):
         answer = tenant.http.post(tenant.url("/link-cuts"), json=body)
         assert answer.status_code in status, (json.dumps(body), answer.text)
     assert tenant.http.get(tenant.url("/link-cuts")).json()["items"] == []
+
+
+def test_too_many_wrong_tokens_are_429(house: House, tenant: Tenant, recording: str):
+    """The address waits after sixty, whatever is wrong with them; memory and answers stay the same."""
+    house.app.state.hosting = PublicUrl(public_url=house.url, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    minter = register(tenant, Minter())
+    good = minter.token(recording)
+    browser = house.client({"X-Forwarded-For": "192.0.2.77"})
+    answers = [browser.get(f"/p/{good[:-4]}{number:04}") for number in range(70)]
+    assert {answer.status_code for answer in answers[:60]} == {404}
+    assert {answer.status_code for answer in answers[60:]} == {429}
+    assert browser.get(f"/p/{good}").status_code == 429
+    assert house.client({"X-Forwarded-For": "192.0.2.78"}).get(f"/p/{good}").status_code == 200
+    long = house.client({"X-Forwarded-For": "192.0.2.79"}).get(f"/p/{'x' * 1025}")
+    assert long.status_code in {404, 422}
+    assert "x" * 30 not in long.text
