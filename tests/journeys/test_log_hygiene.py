@@ -43,8 +43,9 @@ def walk(tenant: Tenant, media: MediaThread, browser: httpx.Client) -> list[str]
     opened = open_link(browser, link["url"])
     minter = register(tenant, Minter())
     signed = [minter.token(recording, lsn=LISTENER), minter.token(recording, aud="distinctive")]
-    for token in signed:
-        open_link(httpx.Client(base_url=browser.base_url), f"/p/{token}", nonce="n")
+    with httpx.Client(base_url=browser.base_url) as other:
+        for token in signed:
+            open_link(other, f"/p/{token}", nonce="n")
     browser.get(f"{opened.headers['location']}/audio", headers={"Range": "bytes=0-999"})
     browser.get(f"{opened.headers['location']}/audio", headers={"Range": "bytes=9999999-"})
     browser.get(link["url"], headers=WEBSOCKET)
@@ -60,7 +61,7 @@ def walk(tenant: Tenant, media: MediaThread, browser: httpx.Client) -> list[str]
     cookies = [value for _, value in browser.cookies.items()]
     return [
         NUMBER, NUMBER[1:], OTHER, AGENT, "Hildegunde", LISTENER, "Wolframia", secret_path, "distinctive",
-        link["url"].rpartition("/")[2], *signed, *(token.rpartition(".")[2] for token in signed), tenant.secret, tenant.secret.removeprefix("whsec_"),
+        link["url"].rpartition("/")[2], *signed, *(token[-80:] for token in signed), tenant.secret, tenant.secret.removeprefix("whsec_"),
         tenant.http.headers["authorization"].removeprefix("Bearer "), *cookies,
     ]  # fmt: skip
 
