@@ -61,7 +61,8 @@ def walk(tenant: Tenant, media: MediaThread, browser: httpx.Client) -> list[str]
     cookies = [value for _, value in browser.cookies.items()]
     return [
         NUMBER, NUMBER[1:], OTHER, AGENT, "Hildegunde", LISTENER, "Wolframia", secret_path, "distinctive",
-        link["url"].rpartition("/")[2], *signed, *(token[-80:] for token in signed), tenant.secret, tenant.secret.removeprefix("whsec_"),
+        link["url"].rpartition("/")[2], *signed, *(token[-80:] for token in signed),
+        tenant.secret, tenant.secret.removeprefix("whsec_"),
         tenant.http.headers["authorization"].removeprefix("Bearer "), *cookies,
     ]  # fmt: skip
 
