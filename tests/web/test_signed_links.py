@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tests.support.link_keys import register
-from tests.support.link_minter import Minter, base64url
+from tests.support.link_minter import Minter
 from tests.support.tenant import Tenant, moment, open_link
 from tests.support.web_house import AUDIO, House
 from vault.web.http.public_url import PublicUrl
@@ -222,46 +222,6 @@ def test_a_page_reload_goes_on(house: House, tenant: Tenant, recording: str):
     session = opens(house, token, browser).headers["location"]
     assert session in browser.get(f"/p/{token}").text
     assert opens(house, token, browser).headers["location"] == session
-
-
-def test_a_key_is_registered_by_its_owner_alone(tenant: Tenant):
-    """Without a fresh signed challenge of this account, or with a weak key, it is refused, naming the field."""
-    minter, stranger = Minter(), Minter()
-    challenge = tenant.http.post(tenant.url("/link-key-challenges")).json()["challenge"]
-    good = minter.registration(challenge)
-    other = Tenant.open(tenant.http)
-    weak = (
-        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
-        "-----END PUBLIC KEY-----\n"
-    )
-    signed = base64url(minter.sign(b"callvault"))
-    for changed, field in (
-        ({"proof": base64url(stranger.sign(challenge.encode()))}, "proof"), ({"proof": signed}, "proof"),
-        ({"proof": "!"}, "proof"), ({"proof": "A"}, "proof"), ({"challenge": challenge + "0"}, "challenge"),
-        ({"challenge": "x"}, "challenge"), ({"challenge": " "}, "challenge"), ({"challenge": "ab é"}, "challenge"),
-        ({"public_key": weak}, "public_key"), ({"public_key": stranger.pem}, "proof"),
-        ({"algorithm": "ES256"}, "public_key"), ({"networks": ["x"]}, "networks"), ({"max_life": 86_401}, "max_life"),
-    ):  # fmt: skip
-        answer = tenant.http.put(tenant.url("/link-keys/crm"), json=good | changed)
-        assert answer.status_code in {400, 422}, (changed, answer.text)
-        assert (
-            answer.json()["errors"][0]["field"] == field
-            if "errors" in answer.json()
-            else field in answer.text
-        )
-    assert other.http.put(other.url("/link-keys/crm"), json=good).status_code in {400, 422}
-    assert tenant.http.put(tenant.url("/link-keys/CRM!"), json=good).status_code in {400, 422}
-    assert tenant.http.put(tenant.url("/link-keys/crm"), json=good).status_code == 200
-    changed = tenant.http.put(tenant.url("/link-keys/crm"), json=good | {"max_life": 60}).json()
-    assert changed["max_life"] == 60
-    taken = tenant.http.put(tenant.url("/link-keys/crm"), json=stranger.registration(challenge))
-    assert taken.status_code == 409
-    for n in range(4):
-        register(tenant, Minter(), f"k{n}")
-    full = tenant.http.put(tenant.url("/link-keys/k5"), json=stranger.registration(challenge))
-    assert full.status_code == 409
-    assert len(tenant.http.get(tenant.url("/link-keys")).json()["items"]) == 5
-    assert tenant.types().count("link_key.registered") == 5
 
 
 def test_limits_that_were_narrowed_bind_links_minted_before(house: House, tenant: Tenant, recording: str):
