@@ -94,6 +94,8 @@ async def assemble(
             breakers=_breakers(objects),
         )
         vault = build_vault(settings, adapters)
+        # Before the threads of the object store end.
+        stack.push_async_callback(vault.jobs.log_publisher.anchor.close)
         _freeze()
         yield vault
 

@@ -1,10 +1,12 @@
 """Anchoring by the verbs: what is shown is anchored, what is anchored stays shown, and rest makes no request."""
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +15,7 @@ from tests.services.audit_log.test_publish import check_published, publisher
 from tests.support.restoring import house_over, write_all
 from tests.support.service_house import SIGNER, House, another_node, with_clock
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.domain.audit_log.anchor import PREFIX, Relation, parse_location
+from vault.domain.audit_log.anchor import PREFIX, AnchorPlace, Relation, parse_location
 from vault.errors import Invalid, StartRefused, Tampered, Unavailable
 from vault.settings import read_settings
 from vault.thread_pools import Threads
@@ -63,6 +65,32 @@ async def test_nothing_is_shown_that_is_not_in_the_object_store(house: House):
     assert await sign(house)
     assert await size_shown(house) == index + 2
     assert anchors(house) == [index + 2]
+
+
+async def test_anchoring_ends_with_the_vault(house: House):
+    """It outlives the callers that wait for it, but not the store: closing cancels it and waits for its last call."""
+    await add(house, 1)
+    anchor, asked, answer = house.vault.jobs.log_publisher.anchor, asyncio.Event(), asyncio.Event()
+
+    async def slow() -> list[AnchorPlace]:
+        asked.set()
+        try:
+            await answer.wait()
+        finally:
+            # Like a thread, which cannot be cancelled.
+            await asyncio.sleep(0.01)
+            answer.set()
+        return []
+
+    anchor.published_log = SimpleNamespace(anchors=slow)
+    caller = asyncio.ensure_future(anchor.covering(1))
+    await asked.wait()
+    caller.cancel()
+    await asyncio.wait([caller])
+    assert not answer.is_set()
+    await anchor.close()
+    assert answer.is_set()
+    await anchor.close()
 
 
 async def test_rest_makes_no_request(house: House):

@@ -122,6 +122,12 @@ class Anchor:
         """
         return await self.published_log.compare(database)
 
+    async def close(self) -> None:
+        """Cancel the anchoring in progress, which outlives its callers, and wait until it has let go of the store."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+
     async def _together(self) -> None:
         """Anchor the head once for all concurrent callers. A cancelled caller does not cancel it for the others."""
         if self._running is None or self._running.done():
