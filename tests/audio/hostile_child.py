@@ -21,6 +21,7 @@ GOOD = {
     "claimed_duration": 1.0,
     "errors": 0,
     "peaks": ["A" * 2664 + "AAA="],
+    "loudness": ["A" * 1332 + "AA=="],
     "rendition": False,
 }
 
@@ -55,7 +56,7 @@ FRAMES = {
     "unknown-codec": description(codec="<script>"),
     "codec-is-list": description(codec=["pcm_s16le"]),
     "unknown-container": description(container="../../etc"),
-    "three-channels": description(channels=3, peaks=GOOD["peaks"] * 3),
+    "three-channels": description(channels=3, peaks=GOOD["peaks"] * 3, loudness=GOOD["loudness"] * 3),
     "channels-true": description(channels=True),
     "rate-zero": description(sample_rate=0),
     "duration-nan": description(duration=float("nan")),
@@ -72,6 +73,9 @@ FRAMES = {
     "peaks-number": description(peaks=5),
     "peaks-not-base64": description(peaks=["!" * 2668]),
     "peaks-upside-down": description(peaks=["fwAA" + GOOD["peaks"][0][4:]]),
+    "loudness-short": description(loudness=["AAAA"]),
+    "loudness-of-one-more": description(loudness=GOOD["loudness"] * 2),
+    "loudness-number": description(loudness=5),
     "rendition-not-bool": description(rendition=0),
     "rendition-promised": description(rendition=True),
     "rendition-denied": started(samples=1) + frame(Kind.SAMPLES, bytes(2)) + description(),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vault.audio.peaks import CAPACITY, Peaks
-from vault.domain.recordings.media import BUCKETS
+from vault.domain.recordings.media import BUCKETS, MAX_LOUDNESS, Waveform, loudness_points, read_waveform
 
 LENGTHS = [1, 2, 999, 1000, 1001, 8000, CAPACITY - 1, CAPACITY, CAPACITY + 1, 5 * CAPACITY + 77]
 
@@ -50,3 +50,47 @@ def test_full_scale_stays_within_a_byte():
         [127, 127],
         [-128, -128],
     ]
+
+
+def loudness(signal, points, step=65536):
+    """Return the loudness of a signal that came in pieces: shape (channels, points)."""
+    peaks = Peaks(signal.shape[1])
+    for start in range(0, len(signal), step):
+        peaks.add(signal[start : start + step])
+    return np.stack([np.frombuffer(channel, np.uint8) for channel in peaks.loudness(points)])
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_loudness_is_the_root_mean_square(length):
+    """Of each point's samples; beyond the capacity an edge is off by one block, so a slow swell differs by little."""
+    swell = np.sin(np.arange(length) / length * 20)[:, None] * [1.0, 0.25]
+    signal = (np.random.default_rng(length).choice([-30000, 30000], (length, 2)) * swell).astype(np.int16)
+    found = loudness(signal, 1000, step=4099)
+    for point in range(0, 1000, 37):
+        part = signal[point * length // 1000 : max(point * length // 1000 + 1, (point + 1) * length // 1000)]
+        expected = np.sqrt((part.astype(np.float64) ** 2).mean(axis=0)) * 255 / 32768
+        assert np.abs(found[:, point] - expected).max() <= 3
+
+
+def test_full_scale_and_silence_are_the_ends_of_the_scale():
+    """A square wave at full scale is 255, silence is 0; a short rest counts by its own length."""
+    square = np.full((4 * CAPACITY + 3, 1), -32768, np.int16)
+    assert set(loudness(square, 1000)[0]) == {255}
+    assert set(loudness(np.zeros((8000, 2), np.int16), 1000).ravel()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "points"), [(0.1, 1000), (250, 1000), (250.1, 1001), (1800, 7200), (43200, MAX_LOUDNESS)]
+)
+def test_a_recording_has_four_points_a_second(seconds, points):
+    """Never fewer than its peaks have, nor more than the maximum."""
+    assert loudness_points(seconds) == points
+
+
+def test_a_stored_waveform_is_read_back():
+    """With its loudness, and without it as earlier releases stored it."""
+    peaks = (bytes(range(250)) * 8, bytes(2 * BUCKETS))
+    for levels in ((b"a" * 1200, b"b" * 1200), ()):
+        waveform = Waveform(peaks=peaks, loudness=levels)
+        assert read_waveform(waveform.stored, 2) == waveform
+    assert read_waveform(peaks[0], 1) == Waveform(peaks=peaks[:1], loudness=())

@@ -5,11 +5,12 @@ rendition is never written to, since browsers play all that it knows.
 """
 
 import io
+import math
 import wave
 from array import array
 from dataclasses import dataclass, field
 
-from vault.domain.recordings.media import BUCKETS, MAX_DURATION, Description
+from vault.domain.recordings.media import BUCKETS, MAX_DURATION, Description, loudness_points
 from vault.errors import DescriberCrashed, Undecodable
 from vault.ports.audio import AudioSource, RenditionSink
 
@@ -88,8 +89,19 @@ def describe_wave(data: bytes, *, max_duration: float = MAX_DURATION) -> Descrip
         claimed_duration=claimed / rate,
         errors=int(count < claimed),
         peaks=tuple(peaks(samples[channel::channels]) for channel in range(channels)),
+        loudness=tuple(loudness(samples[channel::channels], count / rate) for channel in range(channels)),
         rendition=False,
     )
+
+
+def loudness(samples: array, seconds: float) -> bytes:
+    """Return the root mean squares of one channel."""
+    points, levels = loudness_points(seconds), bytearray()
+    for point in range(points):
+        start = point * len(samples) // points
+        part = samples[start : max(start + 1, (point + 1) * len(samples) // points)]
+        levels.append(min(255, round(math.sqrt(sum(value**2 for value in part) / len(part)) / 128.5)))
+    return bytes(levels)
 
 
 def peaks(samples: array) -> bytes:

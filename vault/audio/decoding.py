@@ -21,7 +21,13 @@ from vault.audio import containers, opening, riff
 from vault.audio.opening import FAULTS
 from vault.audio.peaks import Peaks, Samples
 from vault.audio.reasons import Reason
-from vault.domain.recordings.media import DAMAGE_TOLERANCE, MAX_DURATION, Description, plays_in_browsers
+from vault.domain.recordings.media import (
+    DAMAGE_TOLERANCE,
+    MAX_DURATION,
+    Description,
+    loudness_points,
+    plays_in_browsers,
+)
 from vault.errors import Undecodable
 
 #: Samples per block of the resampler's output.
@@ -189,6 +195,7 @@ def describe(
         claimed_duration=claimed,
         errors=decoding.errors + containers.cut_short(file, decoding.container),
         peaks=peaks.result(),
+        loudness=peaks.loudness(loudness_points(duration)),
         rendition=_needs_rendition(decoding, duration, estimated),
     )
 

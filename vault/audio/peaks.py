@@ -1,10 +1,12 @@
-"""Minimum and maximum values of a signal of unknown length, in bounded memory.
+"""Minimum and maximum values, and the loudness, of a signal of unknown length, in bounded memory.
 
 The length is known only after the last sample. So values are collected per block of samples;
 when the blocks reach CAPACITY, neighbours are merged and the block length is doubled.
 At the end at least ``CAPACITY / 2`` blocks are divided into ``BUCKETS`` buckets: an edge is off by at most one block,
 1.6 % of a bucket. Below ``CAPACITY`` samples every block is one sample and the edges are exact.
 """
+
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +17,15 @@ from vault.domain.recordings.media import BUCKETS
 CAPACITY = 1 << 17
 
 Samples = npt.NDArray[np.int16]
+_Values = TypeVar("_Values", npt.NDArray[np.int16], npt.NDArray[np.float32])
+
+
+#: Of a signed 16-bit sample, and of a stored loudness.
+_FULL_SCALE, _LOUDEST = 32768, 255
 
 
 class Peaks:
-    """Computes BUCKETS pairs per channel from blocks of samples."""
+    """Computes BUCKETS pairs per channel, and the loudness, from blocks of samples."""
 
     def __init__(self, channels: int) -> None:
         """Start with blocks of one sample."""
@@ -27,6 +34,8 @@ class Peaks:
         self.count = 0
         self.low = np.empty((CAPACITY, channels), np.int16)
         self.high = np.empty((CAPACITY, channels), np.int16)
+        #: Sums of the squares: 1 MiB for two channels. Single precision, since a point is stored in 8 bits.
+        self.power = np.empty((CAPACITY, channels), np.float32)
         #: Samples of the incomplete last block: shape (fewer than width, channels).
         self.tail = np.empty((0, channels), np.int16)
 
@@ -41,8 +50,10 @@ class Peaks:
                 continue
             whole = min((len(samples) - start) // self.width, CAPACITY - self.count)
             end = start + whole * self.width
-            self.low[self.count : self.count + whole] = _reduced(samples[start:end], self.width, np.minimum)
-            self.high[self.count : self.count + whole] = _reduced(samples[start:end], self.width, np.maximum)
+            blocks = slice(self.count, self.count + whole)
+            self.low[blocks] = _reduced(samples[start:end], self.width, np.minimum)
+            self.high[blocks] = _reduced(samples[start:end], self.width, np.maximum)
+            self.power[blocks] = _reduced(_squares(samples[start:end]), self.width, np.add)
             self.count += whole
             start = end
         self.tail = samples[start:].copy()
@@ -52,6 +63,7 @@ class Peaks:
         self.count = CAPACITY // 2
         self.low[: self.count] = _reduced(self.low, 2, np.minimum)
         self.high[: self.count] = _reduced(self.high, 2, np.maximum)
+        self.power[: self.count] = _reduced(self.power, 2, np.add)
         self.width *= 2
 
     def result(self) -> tuple[bytes, ...]:
@@ -69,8 +81,26 @@ class Peaks:
         rounded = np.clip((pairs.astype(np.int32) + 128) >> 8, -128, 127).astype(np.int8)
         return tuple(rounded[:, :, channel].tobytes() for channel in range(rounded.shape[2]))
 
+    def loudness(self, points: int) -> tuple[bytes, ...]:
+        """Return one entry per channel: ``points`` root mean squares as unsigned bytes, 255 is full scale.
 
-def _reduced(samples: Samples, width: int, function: np.ufunc) -> Samples:
+        As of ``result``, an edge is off by at most one block, an eighth of a point; short signals repeat samples.
+        """
+        power, lengths = self.power[: self.count].astype(np.float64), np.full(self.count, float(self.width))
+        if len(self.tail):
+            power = np.concatenate([power, _squares(self.tail).sum(axis=0, keepdims=True, dtype=np.float64)])
+            lengths = np.append(lengths, len(self.tail))
+        edges = np.arange(points) * len(power) // points
+        means = np.add.reduceat(power, edges) / np.add.reduceat(lengths, edges)[:, None]
+        levels = np.minimum(np.rint(np.sqrt(means) * (_LOUDEST / _FULL_SCALE)), _LOUDEST).astype(np.uint8)
+        return tuple(levels[:, channel].tobytes() for channel in range(levels.shape[1]))
+
+
+def _squares(samples: Samples) -> npt.NDArray[np.float32]:
+    return np.square(samples, dtype=np.float32)
+
+
+def _reduced(samples: _Values, width: int, function: np.ufunc) -> _Values:
     """Reduce every ``width`` samples, a power of two, to one; shape (samples, channels).
 
     By halves and by channel: NumPy reduces a short axis, and an array with two columns, many times more slowly.

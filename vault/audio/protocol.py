@@ -32,7 +32,7 @@ from typing import NoReturn
 
 from vault.audio import codecs, riff
 from vault.audio.reasons import Reason
-from vault.domain.recordings.media import BUCKETS, Description
+from vault.domain.recordings.media import BUCKETS, Description, loudness_points
 from vault.errors import DescriberCrashed
 
 VERSION = 1
@@ -73,11 +73,15 @@ MAX_PAYLOAD_BYTES = {
     Kind.READ: READ.size,
     Kind.RENDITION: RENDITION.size,
     Kind.SAMPLES: BLOCK,
-    Kind.DESCRIPTION: 16 << 10,
+    Kind.DESCRIPTION: 32 << 10,
     Kind.UNDECODABLE: 200,
     Kind.SPEECH: 0,
     Kind.DECODED: 0,
 }
+
+
+#: Fields of a description that are one text in base64 for each channel.
+_BASE64 = ("peaks", "loudness")
 
 
 def frame(kind: Kind, payload: bytes) -> bytes:
@@ -94,9 +98,10 @@ def child_head(head: bytes) -> tuple[Kind, int]:
 
 
 def description_payload(description: Description) -> bytes:
-    """Encode a description as JSON: its fields by name, the peaks in base64."""
+    """Encode a description as JSON: its fields by name, peaks and loudness in base64."""
     fields = {name: getattr(description, name) for name in Description.__slots__}
-    fields["peaks"] = [base64.b64encode(channel).decode() for channel in description.peaks]
+    for name in _BASE64:
+        fields[name] = [base64.b64encode(channel).decode() for channel in fields[name]]
     return json.dumps(fields).encode()
 
 
@@ -106,13 +111,15 @@ def read_description(payload: bytes, *, max_duration: float) -> Description:
         fields = json.loads(payload)
         if not isinstance(fields, dict) or set(fields) != set(Description.__slots__):
             _refuse()
-        fields["peaks"] = tuple(base64.b64decode(channel, validate=True) for channel in fields["peaks"])
+        for name in _BASE64:
+            fields[name] = tuple(base64.b64decode(channel, validate=True) for channel in fields[name])
     except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise DescriberCrashed("The describer sent a description that cannot be parsed.") from error
     description = Description(**fields)
     _check_nature(description)
     _check_numbers(description, max_duration)
     _check_peaks(description)
+    _check_loudness(description)
     return description
 
 
@@ -155,6 +162,13 @@ def _check_peaks(description: Description) -> None:
         signed = memoryview(channel).cast("b").tolist()
         if any(map(operator.gt, signed[::2], signed[1::2])):
             _refuse()
+
+
+def _check_loudness(description: Description) -> None:
+    """Refuse loudness of another shape."""
+    points = loudness_points(description.duration)
+    if [len(channel) for channel in description.loudness] != [points] * description.channels:
+        _refuse()
 
 
 def read_reason(payload: bytes) -> Reason:

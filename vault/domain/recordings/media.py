@@ -1,11 +1,14 @@
-"""The audio format of a recording, and whether browsers play it."""
+"""The audio format of a recording, its waveform, and whether browsers play it."""
 
+import math
 from dataclasses import dataclass
 
 #: Maximum size of a recording's audio: of an upload, and of media at a provider.
 MAX_AUDIO_BYTES = 2 * 1024**3
 #: Points of the waveform per channel; each point is a minimum and a maximum.
 BUCKETS = 1000
+#: Points of the loudness per second, and their maximum per channel: 0.25 seconds each up to half an hour, 0.9 in two.
+LOUDNESS_PER_SECOND, MAX_LOUDNESS = 4, 8000
 #: Seconds.
 MAX_DURATION = 12 * 3600
 #: Claimed and decoded duration may differ by this fraction before the recording counts as damaged.
@@ -54,6 +57,8 @@ class Description:
     errors: int
     #: One entry per channel: BUCKETS pairs (minimum, maximum) of signed bytes, 2 * BUCKETS bytes.
     peaks: tuple[bytes, ...]
+    #: One entry per channel: ``loudness_points`` root mean squares, unsigned bytes, 255 is full scale.
+    loudness: tuple[bytes, ...]
     #: Whether a rendition was written, because browsers do not play the original.
     rendition: bool
 
@@ -66,6 +71,36 @@ class Description:
             return False
         allowed = DAMAGE_TOLERANCE * max(self.claimed_duration, self.duration)
         return abs(self.claimed_duration - self.duration) > allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waveform:
+    """The waveform of a recording, one entry per channel; see ``Description``."""
+
+    peaks: tuple[bytes, ...]
+    #: Empty for a recording of a release that did not measure it.
+    loudness: tuple[bytes, ...]
+
+    @property
+    def stored(self) -> bytes:
+        """Return the stored form: the peaks of every channel, then the loudness of every channel."""
+        return b"".join((*self.peaks, *self.loudness))
+
+
+def read_waveform(stored: bytes, channels: int) -> Waveform:
+    """Read the stored form."""
+    size = 2 * BUCKETS
+    peaks, rest = stored[: size * channels], stored[size * channels :]
+    points = len(rest) // channels
+    return Waveform(
+        peaks=tuple(peaks[start : start + size] for start in range(0, len(peaks), size)),
+        loudness=tuple(rest[at * points : (at + 1) * points] for at in range(channels)) if points else (),
+    )
+
+
+def loudness_points(seconds: float) -> int:
+    """Return how many points of loudness a channel of this duration has: at least as many as its peaks."""
+    return min(MAX_LOUDNESS, max(BUCKETS, math.ceil(LOUDNESS_PER_SECOND * seconds)))
 
 
 def extension(container: str | None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vault.domain.ids import new_id
-from vault.domain.recordings.media import Description
+from vault.domain.recordings.media import Description, Waveform
 from vault.domain.recordings.recording import SealedObject
 from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, Undecodable
@@ -138,9 +138,10 @@ def _described(
     if description is None:
         return DescribedAudio(rendition=made)
     context = bound.of_recording(recording.account_id, recording.id, "waveform", opened.keys.evidence)
+    waveform = Waveform(peaks=description.peaks, loudness=description.loudness)
     return DescribedAudio(
         rendition=made,
-        sealed_waveform=seal(opened.key, context, b"".join(description.peaks)),
+        sealed_waveform=seal(opened.key, context, waveform.stored),
         container=description.container,
         codec=description.codec,
         channels=description.channels,

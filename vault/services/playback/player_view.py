@@ -20,7 +20,7 @@ from vault.domain.calls.call import CallFacts, Direction
 from vault.domain.consent.consent_event import Party
 from vault.domain.notices.notice import Notice, text_digest
 from vault.domain.playback.link import Link, Session
-from vault.domain.recordings.media import BUCKETS
+from vault.domain.recordings.media import Waveform, read_waveform
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound, Tampered
@@ -119,11 +119,8 @@ class Player:
 
     async def waveform(
         self, account_id: str, recording_id: str, *, actor: str, session_id: str | None = None
-    ) -> tuple[bytes, ...]:
-        """Return the peaks of an available recording.
-
-        These are BUCKETS (min, max) pairs of signed bytes per channel. Raises NotFound, TooMany.
-        """
+    ) -> Waveform:
+        """Return the waveform of an available recording. Raises NotFound, TooMany."""
         if session_id is not None:
             await self.allowance.use(session_id)
         event = AccessEvent(
@@ -152,8 +149,7 @@ class Player:
         waveform = (await open_recording(self.ring, recording, keys)).waveform()
         if not waveform:
             raise NotFound("This recording has no waveform.")
-        channel = 2 * BUCKETS
-        return tuple(waveform[start : start + channel] for start in range(0, len(waveform), channel))
+        return read_waveform(waveform, recording.channels or 1)
 
 
 def _rows(tx: Transaction, session: Session, recording: Recording) -> _Rows:

@@ -8,13 +8,16 @@ export async function loadWaveform(address) {
   try {
     const answer = await fetch(`${address}/waveform`);
     if (!answer.ok) return null;
-    const channels = (await answer.json()).channels.map((peaks) => ({ peaks, levels: null }));
+    const { channels: peaks, loudness } = await answer.json();
+    // Recordings of earlier releases have no loudness.
+    const channels = peaks.map((one, index) => ({ peaks: one, levels: loudness[index]?.map((level) => level / 255) ?? null }));
     return { channels, levels: channels.map(levelsOf) };
   } catch {
     return null;
   }
 }
 
-function levelsOf({ peaks }) {
+function levelsOf({ peaks, levels }) {
+  if (levels) return levels;
   return Array.from({ length: peaks.length / 2 }, (_, bucket) => (peaks[2 * bucket + 1] - peaks[2 * bucket]) / 256);
 }

@@ -11,7 +11,7 @@ const REWIND = 1.5;
 // Who is the louder for this long speaks: a shorter sound may be an echo.
 const MIN_TURN = 0.4;
 // Silence: below this share of the loud parts, and in any case below the noise of a telephone line.
-const QUIET_SHARE = 0.06, NOISE = 0.015;
+const QUIET_SHARE = 0.06, NOISE = 0.008;
 const LOUD_QUANTILE = 0.95;
 
 export class Turns {
@@ -99,7 +99,8 @@ export class Turns {
   }
 }
 
-function quantile(values, share) {
+/** Returns the value below which a share of the values lies; 0 without values. */
+export function quantile(values, share) {
   const sorted = Float64Array.from(values).sort();
   return sorted.length ? sorted[Math.floor(share * (sorted.length - 1))] : 0;
 }

@@ -1,11 +1,11 @@
 // The waveform: one lane per channel, drawn from what the vault stored, and the seek slider.
 
-import { gainFor, shapeBars } from "./bars.js";
+import { fullHeight, shapeBars } from "./bars.js";
 import { clock, spokenPosition } from "./times.js";
 import { View } from "./view.js";
 
-// What was not played yet, and peaks around the loudness.
-const FAINT = 0.38, PEAK = 0.35;
+// What was not played yet.
+const FAINT = 0.38;
 
 export class Waveform {
   /** `seek(seconds)` is called at the end of a drag: each seek is a logged access, so a drag must be one seek. */
@@ -37,7 +37,7 @@ export class Waveform {
 
   /**
    * Sets what is drawn, for each channel: `peaks` as pairs of the lowest and the highest value, from -128 to 127, and
-   * `levels`, the loudness from 0 to 127, or null.
+   * `levels`, the loudness from 0 to 1, or null.
    */
   setChannels(channels) {
     this.channels = channels;
@@ -134,10 +134,10 @@ export class Waveform {
   shape() {
     if (this.width === undefined) return;
     const view = { from: this.view.from / (this.duration || 1), to: this.view.to / (this.duration || 1) };
-    const gain = gainFor(this.channels?.map((one) => one.peaks) ?? []);
+    const full = fullHeight(this.channels ?? []);
     this.shapes = this.lanes.map((lane, index) => {
       const channel = this.channels?.[index];
-      return channel ? shapeBars(channel, view, this.boxOf(lane, index), gain) : null;
+      return channel ? shapeBars(channel, view, this.boxOf(lane, index), full) : null;
     });
     this.draw();
   }
@@ -160,12 +160,14 @@ export class Waveform {
       const style = getComputedStyle(this.lanes[index]);
       paint.fillStyle = style.getPropertyValue(this.muted[index] ? "--silent" : "--lane");
       if (!bars) return;
-      drawBars(paint, bars, FAINT);
+      paint.globalAlpha = FAINT;
+      paint.fill(bars);
+      paint.globalAlpha = 1;
       paint.save();
       paint.beginPath();
       paint.rect(0, 0, Math.max(0, at), this.height);
       paint.clip();
-      drawBars(paint, bars, 1);
+      paint.fill(bars);
       paint.restore();
     });
     if (at < -1 || at > this.width + 1) return;
@@ -184,12 +186,4 @@ export class Waveform {
     paint.globalAlpha = 1;
     for (const edge of [from, to ?? from]) paint.fillRect(this.view.shareOf(edge) * this.width - 1, 0, 2, this.height);
   }
-}
-
-function drawBars(paint, { peak, loudness }, alpha) {
-  paint.globalAlpha = loudness ? alpha * PEAK : alpha;
-  paint.fill(peak);
-  paint.globalAlpha = alpha;
-  if (loudness) paint.fill(loudness);
-  paint.globalAlpha = 1;
 }

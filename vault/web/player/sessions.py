@@ -58,12 +58,12 @@ async def get_session_download(request: Request, vault: TheVault, session: Sessi
 
 @router.get("/waveform", openapi_extra=SESSION)
 async def get_session_waveform(request: Request, vault: TheVault, session: SessionId) -> WaveformOut:
-    """Show the peaks of each channel."""
+    """Show the peaks and the loudness of each channel."""
     found = (await _session(request, vault, session)).session
-    peaks = await vault.player.waveform(
+    shape = await vault.player.waveform(
         found.account_id, found.recording_id, actor=found.id, session_id=found.id
     )
-    return waveform(peaks)
+    return waveform(shape)
 
 
 @router.get("/state", openapi_extra=SESSION)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from vault.domain.calls.call import MAX_VOICES, Voice
-from vault.domain.recordings.media import BUCKETS, MAX_AUDIO_BYTES
+from vault.domain.recordings.media import BUCKETS, MAX_AUDIO_BYTES, Waveform
 from vault.domain.recordings.recording import RecordingFilter
 from vault.errors import Refused, TooLarge, TooMany
 from vault.services.service import Vault
@@ -205,11 +205,11 @@ async def get_audio(request: Request, vault: TheVault, allowed: Reading, recordi
 
 @router.get("/recordings/{recording}/waveform")
 async def get_waveform(vault: TheVault, allowed: Reading, recording: RecordingId) -> WaveformOut:
-    """Show the peaks of each channel."""
+    """Show the peaks and the loudness of each channel."""
     return waveform(await vault.player.waveform(allowed.account.id, recording, actor=allowed.actor))
 
 
-def waveform(peaks: tuple[bytes, ...]) -> WaveformOut:
-    """Convert peaks to numbers."""
-    channels = [list(struct.unpack(f"{len(channel)}b", channel)) for channel in peaks]
-    return WaveformOut(buckets=BUCKETS, channels=channels)
+def waveform(found: Waveform) -> WaveformOut:
+    """Convert a waveform to numbers."""
+    channels = [list(struct.unpack(f"{len(channel)}b", channel)) for channel in found.peaks]
+    return WaveformOut(buckets=BUCKETS, channels=channels, loudness=list(map(list, found.loudness)))

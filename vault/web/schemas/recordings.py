@@ -135,10 +135,15 @@ class RecordingsQuery(Body):
 
 
 class WaveformOut(BaseModel):
-    """The peaks of each channel: pairs of the lowest and the highest value, from -128 to 127."""
+    """The peaks and the loudness of each channel."""
 
+    #: Points of the peaks.
     buckets: int
+    #: For each channel pairs of the lowest and the highest value, from -128 to 127.
     channels: list[list[int]]
+    #: For each channel root mean squares from 0 to 255 (full scale), at equal distances over the recording: four per
+    #: second, at least 1000 and at most 8000. Empty for a recording of an earlier release.
+    loudness: list[list[int]] = []
 
 
 class SessionOut(BaseModel):
