@@ -68,9 +68,7 @@ async def assemble(
     async with AsyncExitStack() as stack:
         if settings.tracing_url is not None:
             stack.callback(tracing.set_up(settings.tracing_url))
-        database, close = _database(settings, guarded=not restoring)
-        stack.callback(close)
-        stack.push_async_callback(database.signals.flush)
+        database = _database(settings, stack, guarded=not restoring)
         threads = _threads(stack)
         objects = await _store(settings, threads["objects"])
         await _begin(database, objects, restoring=restoring)
@@ -197,11 +195,11 @@ async def _stop(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _database(settings: Settings, *, guarded: bool) -> tuple[Database, Callable[[], None]]:
-    """Open the database; return it and its close function. Only a restore skips the connection checks."""
+def _database(settings: Settings, stack: AsyncExitStack, *, guarded: bool) -> Database:
+    """Open the database, which is closed with the vault. Only a restore skips the connection checks."""
     if settings.sqlite_path is not None:
         sqlite = tracing.traced_database(SqliteDatabase, "sqlite")(settings.sqlite_path)
-        return sqlite, sqlite.close
+        return _closed_with(stack, sqlite, sqlite.close)
     from vault.database.engines.migrate import check_postgresql
     from vault.database.engines.postgresql import PostgresqlDatabase
 
@@ -209,4 +207,10 @@ def _database(settings: Settings, *, guarded: bool) -> tuple[Database, Callable[
     postgresql = tracing.traced_database(PostgresqlDatabase, "postgresql")(
         settings.database_url, pool=settings.database_pool
     )
-    return postgresql if guarded else postgresql.unguarded, postgresql.close
+    return _closed_with(stack, postgresql if guarded else postgresql.unguarded, postgresql.close)
+
+
+def _closed_with(stack: AsyncExitStack, database: Database, close: Callable[[], None]) -> Database:
+    stack.callback(close)
+    stack.push_async_callback(database.signals.flush)
+    return database
