@@ -6,6 +6,13 @@ from vault.composition_parts import Adapters, Parts
 from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.console_searches import ConsoleSearches
 from vault.services.accounts.console_sessions import ConsoleSessions
+from vault.services.sign_in.ask_provider import AskProvider
+from vault.services.sign_in.members import Members
+from vault.services.sign_in.opened_connections import OpenedConnections
+from vault.services.sign_in.provider_documents import FetchProviderDocuments
+from vault.services.sign_in.sign_in import SignIn
+from vault.services.sign_in.sign_in_connections import SignInConnections
+from vault.settings import Settings
 from vault.tracing import traced
 
 
@@ -15,14 +22,30 @@ class People(TypedDict):
     api_keys: ApiKeys
     console_sessions: ConsoleSessions
     console_searches: ConsoleSearches
+    sign_in: SignIn
+    sign_in_connections: SignInConnections
+    members: Members
 
 
-def build_people(adapters: Adapters, parts: Parts) -> People:
+def build_people(settings: Settings, adapters: Adapters, parts: Parts) -> People:
     """Build the services."""
+    opened = OpenedConnections(data_keys=parts.data_keys)
+    documents = FetchProviderDocuments(rest=adapters.rest, clock=adapters.clock)
     return {
         "api_keys": traced(ApiKeys)(database=parts.database, clock=adapters.clock),
         "console_sessions": traced(ConsoleSessions)(
             database=parts.database, data_keys=parts.data_keys, clock=adapters.clock
         ),
         "console_searches": traced(ConsoleSearches)(database=parts.database, clock=adapters.clock),
+        "sign_in": traced(SignIn)(
+            database=parts.database,
+            data_keys=parts.data_keys,
+            opened=opened,
+            provider=AskProvider(documents=documents, clock=adapters.clock, public_url=settings.public_url),
+            clock=adapters.clock,
+        ),
+        "sign_in_connections": traced(SignInConnections)(
+            database=parts.database, data_keys=parts.data_keys, opened=opened, clock=adapters.clock
+        ),
+        "members": traced(Members)(database=parts.database, opened=opened),
     }

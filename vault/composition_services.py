@@ -52,7 +52,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
     gated, settle_approvals = build_gated(adapters, parts)
     return Vault(
         accounts=traced(Accounts)(database=parts.database, ring=adapters.ring, clock=adapters.clock),
-        **build_people(adapters, parts),
+        **build_people(settings, adapters, parts),
         idempotency=traced(Idempotency)(database=parts.database, clock=adapters.clock),
         connections=_connections(settings, adapters, parts),
         recording_switch=traced(SwitchSettings)(database=parts.database, data_keys=parts.data_keys),

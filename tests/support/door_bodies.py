@@ -2,6 +2,7 @@
 
 CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01-01T00:00:00Z"}
 CONNECTION = {"provider": "platform", "credentials": {"secret": "whsec_" + "A" * 43 + "="}}
+SIGN_IN = {"issuer": "https://idp.example", "client_id": "vault"}
 CONSENT = {"party": "caller", "event": "announced", "method": "announcement", "at": "2026-01-01T00:00:00Z"}
 #: Valid as a body; its challenge is nobody's.
 LINK_KEY = {"public_key": "p", "algorithm": "Ed25519", "challenge": "c", "proof": "p"}

@@ -9,6 +9,7 @@ from tests.support.door_bodies import (
     NOTICE,
     POLICY,
     RECIPIENT,
+    SIGN_IN,
 )
 
 VERIFICATION = {"method": "callback", "at": "2026-01-02T00:00:00Z"}
@@ -113,6 +114,15 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PATCH", "/authority-requests/{authority_request}"): ("privacy:write", {}),
     ("GET", "/limits"): ("recordings:read", None),
     ("PUT", "/limits"): ("settings:write", {}),
+    ("GET", "/sign-in-connections"): ("keys:write", None),
+    ("PUT", "/sign-in-connections/{name}"): ("keys:write", SIGN_IN),
+    ("GET", "/sign-in-connections/{name}"): ("keys:write", None),
+    ("DELETE", "/sign-in-connections/{name}"): ("keys:write", None),
+    ("GET", "/members"): ("keys:write", None),
+    ("POST", "/members/{member}/removal"): ("keys:write", None),
+    ("POST", "/members/{member}/readmission"): ("keys:write", None),
+    ("GET", "/console-sessions"): ("keys:write", None),
+    ("DELETE", "/console-sessions/{session}"): ("keys:write", None),
     ("POST", "/key-rotation"): ("keys:write", None),
     ("GET", "/key-rotation"): ("keys:write", None),
     ("GET", "/own-key"): ("keys:write", None),
@@ -167,6 +177,8 @@ NAMES = {
     "number": "+14155550187",
 }
 NOBODY = {
+    "member": "per_" + "0" * 32,
+    "session": "cons_" + "0" * 32,
     "recording": "rec_" + "0" * 32,
     "link": "link_" + "0" * 32,
     "notice": "ntc_" + "0" * 32,

@@ -168,6 +168,16 @@ def keep(tenant: Tenant, mark: Markers) -> None:
     assert answer.status_code == 200, answer.text
 
 
+def connect_sign_in(tenant: Tenant, mark: Markers) -> None:
+    """Connect a sign-in provider."""
+    at = ("PUT", "/sign-in-connections/{name}")
+    said: dict[str, Any] = {name: mark(*at, name) for name in ("client_id", "client_secret")}
+    said |= {"scopes": ["openid", mark(*at, "scopes[]")], "claim": [mark(*at, "claim[]")]}
+    said["issuer"] = f"https://{mark(*at, 'issuer')}.example"
+    said["roles"] = [{"value": mark(*at, "roles[].value"), "role": "auditor"}]
+    put(tenant, "/sign-in-connections/main", said)
+
+
 def ask_for_data(tenant: Tenant, mark: Markers, recording: str) -> None:
     """Enter a request of the agent, extend its deadline, and refuse it with words."""
     at, now = "/requests", datetime.now(UTC)
@@ -236,6 +246,7 @@ def test_no_word_that_was_typed_is_found_in_clear(tmp_path: Path, capfd: pytest.
         tenant = Tenant.open(house.admin)
         settle(tenant, mark)
         register(tenant, mark)
+        connect_sign_in(tenant, mark)
         kept, refused = record(tenant, mark)
         keep(tenant, mark)
         house.call(house.vault.jobs.apply_policies)

@@ -13,6 +13,10 @@ SEALED = {
     ("PATCH", "/consent-policy", "reason"),
     ("PATCH", "/consent-policy", "overrides[].reason"),
     ("PUT", "/objections/{number}", "reason"),
+    *(
+        ("PUT", "/sign-in-connections/{name}", one)
+        for one in ("issuer", "client_id", "client_secret", "scopes[]", "claim[]", "roles[].value")
+    ),
     ("PUT", "/connections/{name}", "next_url"),
     ("PUT", "/connections/{name}", "api_base"),
     ("PUT", "/connections/{name}", "credentials{}"),

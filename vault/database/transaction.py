@@ -35,6 +35,7 @@ from vault.database.stores.object_locks import ObjectLockRows
 from vault.database.stores.object_store import StoreRows
 from vault.database.stores.packages import PackageRows
 from vault.database.stores.person_search import PersonSearch
+from vault.database.stores.person_sessions import PersonSessionRows
 from vault.database.stores.previews import PreviewRows
 from vault.database.stores.provider_copies import SourceRows
 from vault.database.stores.recording_queue import QueueRows
@@ -43,6 +44,7 @@ from vault.database.stores.registers import RegisterRows
 from vault.database.stores.requests import RequestRows
 from vault.database.stores.restore import RestoredRows
 from vault.database.stores.retention import RetentionRows
+from vault.database.stores.sign_in import PersonRows, SignInRows
 from vault.database.stores.singleton_leases import SingletonLeaseRows
 from vault.database.stores.tombstones import TombstoneRows
 from vault.database.stores.vault_metadata import MetadataRows
@@ -72,6 +74,9 @@ class _People(_Rights):
         self.api_keys = ApiKeyRows(connection)
         self.console_sessions = ConsoleSessionRows(connection)
         self.console_searches = ConsoleSearchRows(connection)
+        self.person_sessions = PersonSessionRows(connection)
+        self.sign_in = SignInRows(connection)
+        self.people = PersonRows(connection)
 
 
 class Transaction(_People):

@@ -73,6 +73,9 @@ from vault.services.retention.recording_retention import ShowRetention
 from vault.services.retention.retention_policy import RetentionSettings
 from vault.services.retention.sweep_due import RetentionSweep
 from vault.services.shared.singleton_job import SingletonJobs
+from vault.services.sign_in.members import Members
+from vault.services.sign_in.sign_in import SignIn
+from vault.services.sign_in.sign_in_connections import SignInConnections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -146,6 +149,12 @@ class Vault:
     console_sessions: ConsoleSessions
     #: Keep what somebody searched for in the console, for some minutes.
     console_searches: ConsoleSearches
+    #: Sign people in at their account's provider, and end their sessions when it says so.
+    sign_in: SignIn
+    #: Connect an account to sign-in providers; map values of a claim to roles.
+    sign_in_connections: SignInConnections
+    #: List, remove and readmit the people who signed in.
+    members: Members
     #: Answer a repeated request with the first response.
     idempotency: Idempotency
     #: Connect an account to telephony platforms; list, show and delete its connections.

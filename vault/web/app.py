@@ -44,6 +44,7 @@ from vault.web.routes import (
     requests,
     retention,
     rules,
+    sign_in,
     webhooks,
 )
 
@@ -58,8 +59,8 @@ _NO_TELEMETRY: TelemetryConfig = {
 _ROUTE_MODULES = (
     webhooks, accounts, limits, calls, recordings, consent, requests, notices, rules, links, link_keys, holds,
     approvals,
-    retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, player_links, sessions, html,
-    health, metrics,
+    retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,
+    html, health, metrics,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

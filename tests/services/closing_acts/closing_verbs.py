@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from tests.services.closing_acts import closing_people as people
 from tests.services.closing_acts import link_verbs as links
 from tests.services.closing_acts.approval_verbs import APPROVAL_VERBS
 from tests.services.closing_acts.verb import Verb
@@ -181,24 +182,6 @@ async def _is_retained(house: House, _: Any) -> bool:
     return (await house.vault.retention.read(house.account.id)).newest.version == 1
 
 
-async def _console_session(house: House, name: str) -> tuple[str, str]:
-    _, key = await _key(house, name)
-    begun = await house.vault.console_sessions.sign_in(key, address="192.0.2.1", agent="test")
-    return begun.session.id, begun.secret.text
-
-
-async def _end_console_session(house: House, session: tuple[str, str]) -> None:
-    await house.vault.console_sessions.end(session[0], account_id=house.account.id, **ME)
-
-
-async def _console_session_over(house: House, session: tuple[str, str]) -> bool:
-    try:
-        await house.vault.console_sessions.find(session[1], house.account.id)
-    except NotAuthentic:
-        return True
-    return False
-
-
 #: The switch comes last: it closes the way in for the others.
 VERBS: Final[dict[str, Verb]] = {
     "objection": Verb(kind="objection.entered", prepare=_nothing, close=_object, closed=_objected),
@@ -225,12 +208,7 @@ VERBS: Final[dict[str, Verb]] = {
     "cut": Verb(kind="link.cut", prepare=_nothing, close=links.cut, closed=links.is_cut),
     "key": Verb(kind="key.revoked", prepare=_key, close=_revoke_key, closed=_key_revoked),
     "vault's key": Verb(kind="key.revoked", prepare=_vaults_key, close=_revoke_key, closed=_key_revoked),
-    "console session": Verb(
-        kind="console.ended",
-        prepare=_console_session,
-        close=_end_console_session,
-        closed=_console_session_over,
-    ),
+    "console session": Verb(kind="console.ended", **people.CONSOLE_SESSION),
     "connection": Verb(
         kind="connection.deleted", prepare=_connection, close=_delete_connection, closed=_connection_gone
     ),
@@ -243,6 +221,9 @@ VERBS: Final[dict[str, Verb]] = {
         closed=_waits,
     ),
     "retention": Verb(kind="retention.changed", prepare=_nothing, close=_retain, closed=_is_retained),
+    "sign-in": Verb(kind="sign_in.deleted", **people.SIGN_IN),
+    "role": Verb(kind="role.revoked", **people.ROLE),
+    "member": Verb(kind="member.removed", **people.MEMBER),
     "switch": Verb(kind="switch.changed", prepare=_nothing, close=_off, closed=_is_off),
 }
 

@@ -71,4 +71,7 @@ OTHERS: Final = {
     ("GET", "/console/once/{token}"),
     ("POST", "/console/once/{token}"),
     ("POST", "/console/sign-out"),
+    ("GET", "/console/sign-in/{connection}"),
+    ("GET", "/console/callback/{connection}"),
+    ("POST", "/console/back-channel/{connection}"),
 }

@@ -17,6 +17,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     registers,
     requests,
     retention,
+    sign_in,
     singleton_leases,
 )
 from vault.database.schema.core import metadata

@@ -22,6 +22,8 @@ Words = Literal[
     "retention",
     "link-cut",
     "approval",
+    "sign-in",
+    "member",
 ]
 #: First character of sealed text: a control character, which the REST API refuses in input.
 SEALED_WORDS: Final = "\x01"

@@ -36,6 +36,7 @@ EventType = Literal[
     "details.read", "console.signed_in", "console.refused", "console.ended",
     "approval.requested", "approval.approved", "approval.vetoed", "approval.expired", "approval.executed",
     "approval.break_glass", "approval_rule.tightened", "approval_rule.loosened",
+    "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked", "member.removed", "member.readmitted",
 ]  # fmt: skip
 
 

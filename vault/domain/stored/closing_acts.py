@@ -98,6 +98,9 @@ CLOSING: Final[Mapping[EventType, Closing]] = {
     "approval.vetoed": Closing(content="none", until="leaf", subject=_result),
     "approval.executed": Closing(content="none", until="leaf", subject=_result),
     "approval_rule.tightened": Closing(content="approval_rule", until="account_object", subject=_result),
+    "sign_in.deleted": Closing(content="none", until="leaf", subject=_given),
+    "role.revoked": Closing(content="none", until="leaf", subject=_result),
+    "member.removed": Closing(content="none", until="leaf", subject=_result),
 }  # fmt: skip
 
 #: Not closing acts. A refusal by the switch, by a party or by the gate follows from one of the acts above.
@@ -123,6 +126,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "authority.received", "authority.changed", "authority.answered",
         "details.read", "console.signed_in", "console.refused",
         "approval.requested", "approval.approved", "approval.expired", "approval.break_glass", "approval_rule.loosened",
+        "sign_in.changed", "role.granted", "member.readmitted",
     }
 )  # fmt: skip
 

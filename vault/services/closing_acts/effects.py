@@ -194,6 +194,23 @@ def _tighten_rule(tx: Transaction, act: Act) -> None:
         tx.approval_rules.tighten(account_id, rule)
 
 
+def _delete_sign_in(tx: Transaction, act: Act) -> None:
+    # A new connection with the same name has another id.
+    tx.sign_in.delete(act.event.result or "")
+    tx.person_sessions.apply_roles(act.event.account_id or "")
+
+
+def _revoke_role(tx: Transaction, act: Act) -> None:
+    # The same value and role, mapped again later, has another id.
+    tx.sign_in.revoke(act.event.result or "")
+    tx.person_sessions.apply_roles(act.event.account_id or "")
+
+
+def _remove_member(tx: Transaction, act: Act) -> None:
+    tx.people.remove(act.event.account_id or "", act.event.result or "", act.event.at)
+    tx.person_sessions.end(act.event.result or "", act.event.at)
+
+
 #: The effect of each closing event type (vault/domain/stored/closing_acts.py).
 EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "switch.changed": _switch,
@@ -217,6 +234,9 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "approval.vetoed": _end_approval,
     "approval.executed": _end_approval,
     "approval_rule.tightened": _tighten_rule,
+    "sign_in.deleted": _delete_sign_in,
+    "role.revoked": _revoke_role,
+    "member.removed": _remove_member,
 }
 
 

@@ -7,6 +7,7 @@ from vault.web.console import (
     listen,
     overview,
     people,
+    provider_sign_in,
     quarantine,
     recording,
     recordings,
@@ -16,6 +17,7 @@ from vault.web.console import (
 
 ROUTERS: Final = (
     sign_in.router,
+    provider_sign_in.router,
     overview.router,
     recordings.router,
     listen.router,

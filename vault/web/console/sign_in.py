@@ -16,11 +16,11 @@ from vault.web.console.access import (
 )
 from vault.web.console.forms import read_form, see_other
 from vault.web.console.layout import message_page
+from vault.web.console.rate import check_rate, count_failure
 from vault.web.console.route import console_router, error_page
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.html import page
-from vault.web.middleware.link_rate_limit import FailedLinks
 
 router = console_router("/console")
 HOME: Final = "/console"
@@ -61,12 +61,12 @@ async def post_sign_in(request: Request, vault: TheVault) -> Response:
     form = await read_form(request)
     back = return_path(form.text("next"))
     try:
-        _check_rate(request)
+        check_rate(request)
         signed_in = await vault.console_sessions.sign_in(
             form.text("key"), address=client_address(request), agent=_agent(request)
         )
     except NotAuthentic:
-        _count_failure(request)
+        count_failure(request)
         return page("console/sign_in.html", status=401, back=back, error=_WRONG_KEY, done=None)
     except TooMany as error:
         return error_page(request, error)
@@ -85,12 +85,12 @@ async def post_once(
 ) -> Response:
     """Begin a session with an address that signs in once."""
     try:
-        _check_rate(request)
+        check_rate(request)
         signed_in = await vault.console_sessions.sign_in_once(
             token, address=client_address(request), agent=_agent(request)
         )
     except NotAuthentic as error:
-        _count_failure(request)
+        count_failure(request)
         return message_page(
             "This address cannot be used",
             str(error),
@@ -122,23 +122,6 @@ def _begun(request: Request, signed_in: SignedIn, path: str) -> Response:
     response = see_other(path)
     set_console_cookie(request, response, signed_in.session, signed_in.secret)
     return response
-
-
-def _check_rate(request: Request) -> None:
-    address = client_address(request)
-    if address is not None:
-        _failures(request).check(address, request.app.state.clock())
-
-
-def _count_failure(request: Request) -> None:
-    address = client_address(request)
-    if address is not None:
-        _failures(request).count(address, request.app.state.clock())
-
-
-def _failures(request: Request) -> FailedLinks:
-    failures: FailedLinks = request.app.state.failed_sign_ins
-    return failures
 
 
 def _agent(request: Request) -> str:

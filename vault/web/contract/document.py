@@ -35,6 +35,7 @@ _TAGS = {
     "registers": "Record of processing, recipients, disclosures, requests of authorities, and the page for callers.",
     "key rotation": "The versions of an account's key, and customer-managed keys.",
     "keys": "API keys and their scopes.",
+    "sign-in": "Sign-in of people by OpenID Connect: connections, roles, members, sessions in the console.",
     "playback": "The link's page, its session, and the audio of a session.",
     "operation": "For load balancers and monitoring.",
 }
@@ -43,6 +44,7 @@ _PARAMETERS = {
     "account": "The account's name.",
     "approval": "The id of the approval.",
     "hold": "The id of the hold.",
+    "member": "The id of the member.",
     "preview-digest": "The `digest` of a preview of the same change.",
     "due_before": "Only open requests whose deadline is before this time.",
     "request_id": "The id of the request.",

@@ -1,0 +1,111 @@
+"""Closing verbs about people who sign in at a provider."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from tests.support.parties import ME
+from tests.support.service_house import House
+from vault.database.schema.sign_in import sign_in_roles
+from vault.database.transaction import Transaction
+from vault.domain.sign_in.connection import PersonRow, ProviderSettings, RoleMapping
+from vault.errors import NotAuthentic
+from vault.services.sign_in.sign_in_connections import ConnectionChange
+
+
+async def sign_in(house: House, name: str) -> str:
+    """Connect the account to a provider."""
+    settings = ProviderSettings(
+        issuer="https://idp.example",
+        client_id="vault",
+        client_secret="s",
+        scopes=("openid",),
+        claim=("groups",),
+        roles=(RoleMapping(value="staff", role="listener"),),
+    )
+    change = ConnectionChange(settings=settings, keep_secret=False)
+    made = await house.vault.sign_in_connections.set(house.account.id, name.replace(" ", "-"), change, **ME)
+    return made.name
+
+
+async def delete_sign_in(house: House, name: str) -> None:
+    """Delete the connection."""
+    await house.vault.sign_in_connections.delete(house.account.id, name, **ME)
+
+
+async def sign_in_gone(house: House, name: str) -> bool:
+    """Say whether the connection is gone."""
+    return await house.database.read(lambda tx: tx.sign_in.find(house.account.id, name)) is None
+
+
+async def take_role(house: House, name: str) -> None:
+    """Take its role away."""
+    found = await house.vault.sign_in_connections.get(house.account.id, name)
+    change = ConnectionChange(settings=replace(found.settings, roles=()), keep_secret=True)
+    await house.vault.sign_in_connections.set(house.account.id, name, change, **ME)
+
+
+async def role_gone(house: House, name: str) -> bool:
+    """Say whether the connection gives no role."""
+
+    def given(tx: Transaction) -> bool:
+        row = tx.sign_in.find(house.account.id, name)
+        roles = select(sign_in_roles.c.id).where(sign_in_roles.c.connection_id == (row.id if row else ""))
+        return tx.connection.execute(roles).first() is not None
+
+    return not await house.database.read(given)
+
+
+async def member(house: House, name: str) -> str:
+    """Let somebody have signed in."""
+    person = PersonRow(
+        id=f"per_{name}", account_id=house.account.id, connection_id=None, sealed_profile=None, role_ids=(),
+        first_at=datetime.now(UTC), last_at=datetime.now(UTC), removed_at=None,
+    )  # fmt: skip
+    await house.database.write(lambda tx: tx.people.put(person))
+    return person.id
+
+
+async def remove_member(house: House, person_id: str) -> None:
+    """Remove the person."""
+    await house.vault.members.remove(house.account.id, person_id, **ME)
+
+
+async def is_removed(house: House, person_id: str) -> bool:
+    """Say whether the person is removed."""
+    person = await house.database.read(lambda tx: tx.people.get(house.account.id, person_id))
+    return person is None or person.removed_at is not None
+
+
+async def console_session(house: House, name: str) -> tuple[str, str]:
+    """Begin a session with a key."""
+    _, key = await house.vault.api_keys.issue(
+        name=name, scopes=["recordings:read"], account_id=house.account.id, **ME
+    )
+    begun = await house.vault.console_sessions.sign_in(key.text, address="192.0.2.1", agent="test")
+    return begun.session.id, begun.secret.text
+
+
+async def end_console_session(house: House, session: tuple[str, str]) -> None:
+    """End the session."""
+    await house.vault.console_sessions.end(session[0], account_id=house.account.id, **ME)
+
+
+async def console_session_over(house: House, session: tuple[str, str]) -> bool:
+    """Say whether the session is over."""
+    try:
+        await house.vault.console_sessions.find(session[1], house.account.id)
+    except NotAuthentic:
+        return True
+    return False
+
+
+CONSOLE_SESSION = {
+    "prepare": console_session,
+    "close": end_console_session,
+    "closed": console_session_over,
+}
+SIGN_IN = {"prepare": sign_in, "close": delete_sign_in, "closed": sign_in_gone}
+ROLE = {"prepare": sign_in, "close": take_role, "closed": role_gone}
+MEMBER = {"prepare": member, "close": remove_member, "closed": is_removed}

@@ -1,0 +1,110 @@
+"""The people who signed in to an account: list them, remove one, let a removed one sign in again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.accounts.roles import Role
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.sign_in.connection import PersonRow
+from vault.errors import NotFound
+from vault.services.sign_in.opened_connections import OpenedConnections
+from vault.services.sign_in.session_ends import session_ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A person, with the roles that they have now."""
+
+    row: PersonRow
+    #: None for one of whom only the removal is known.
+    name: str | None
+    issuer: str | None
+    subject: str | None
+    #: The name of the connection; None if it was deleted.
+    connection: str | None
+    roles: tuple[Role, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """List, remove and readmit the people of an account."""
+
+    database: Database
+    opened: OpenedConnections
+
+    async def page(
+        self, account_id: str, *, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Member]:
+        """Return people, the newest first, those after the item ``before``; removed ones too."""
+
+        def read(tx: Transaction) -> tuple[Sequence[PersonRow], dict[str, Role], dict[str, str]]:
+            rows = tx.people.page(account_id, before=before, limit=limit)
+            names = {row.id: row.name for row in tx.sign_in.of_account(account_id)}
+            return rows, dict(tx.sign_in.roles(account_id)), names
+
+        rows, roles, names = await self.database.read(read)
+        return [await self._member(row, roles, names) for row in rows]
+
+    async def remove(self, account_id: str, person_id: str, *, actor: str) -> None:
+        """Remove a person: their sessions end, and they cannot sign in again. A repeated call changes nothing.
+
+        Raises NotFound, also for another account's person.
+        """
+
+        def remove(tx: Transaction) -> None:
+            tx.lock_account(account_id)
+            person = tx.people.get(account_id, person_id)
+            if person is None:
+                raise NotFound("There is no such member.")
+            if person.removed_at is not None:
+                tx.closing.recall(account_id, "member.removed", person_id)
+                return
+            now = tx.now()
+            tx.people.remove(account_id, person_id, now)
+            for session_id in tx.person_sessions.end(person_id, now):
+                tx.events.append(session_ended(account_id, session_id, actor, now, "removed"))
+            tx.events.append(
+                AccessEvent(
+                    type="member.removed", at=now, account_id=account_id, actor=actor, result=person_id
+                )
+            )
+
+        await self.database.write(remove)
+
+    async def readmit(self, account_id: str, person_id: str, *, actor: str) -> None:
+        """Let a removed person sign in again; a repeated call changes nothing. Raises NotFound."""
+
+        def readmit(tx: Transaction) -> None:
+            tx.lock_account(account_id)
+            person = tx.people.get(account_id, person_id)
+            if person is None:
+                raise NotFound("There is no such member.")
+            if person.removed_at is None:
+                return
+            tx.people.readmit(person_id)
+            tx.events.append(
+                AccessEvent(
+                    type="member.readmitted",
+                    at=tx.now(),
+                    account_id=account_id,
+                    actor=actor,
+                    result=person_id,
+                )
+            )
+
+        await self.database.write(readmit)
+
+    async def _member(self, row: PersonRow, roles: dict[str, Role], names: dict[str, str]) -> Member:
+        profile = await self.opened.open_profile(row)
+        held = {roles[one] for one in row.role_ids if one in roles}
+        return Member(
+            row=row,
+            name=None if profile is None else profile.name,
+            issuer=None if profile is None else profile.issuer,
+            subject=None if profile is None else profile.subject,
+            connection=names.get(row.connection_id or ""),
+            roles=tuple(sorted(held)),
+        )

@@ -1,0 +1,209 @@
+"""Sign in at a provider: begin an attempt, finish it with a session, and end sessions when the provider says so."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.stores.sign_in import StoredAttempt
+from vault.database.transaction import Transaction
+from vault.domain.accounts.console_session import MAX_LENGTH, ConsoleSession
+from vault.domain.accounts.roles import scopes_of
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.ids import Token, new_id
+from vault.domain.sign_in.attempt import LIFE, Attempt, own_path
+from vault.domain.sign_in.connection import PersonRow, SignInConnection
+from vault.domain.sign_in.refusals import SignInRefused
+from vault.errors import NotFound
+from vault.ports.clock import Clock
+from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.sign_in.ask_provider import AskProvider, Identified, ProviderAnswer
+from vault.services.sign_in.opened_connections import OpenedConnections, Profile
+from vault.services.sign_in.session_ends import session_ended
+
+#: How long the row of a session is kept after its end.
+_KEPT: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Begun:
+    """The address at the provider, and the secrets of the attempt."""
+
+    address: str
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SignedInAtProvider:
+    """A new session with the secret for its cookie, and the page to show."""
+
+    session: ConsoleSession
+    secret: Token
+    return_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """Sign people in by a sign-in connection."""
+
+    database: Database
+    data_keys: AccountDataKeys
+    opened: OpenedConnections
+    provider: AskProvider
+    clock: Clock
+
+    async def begin(self, connection_id: str, *, return_path: str | None) -> Begun:
+        """Begin an attempt. Raises NotFound, SignInRefused if the provider's documents are not valid, Unavailable."""
+        connection = await self._connection(connection_id)
+        attempt = Attempt.new()
+        address = await self.provider.address(connection, attempt)
+        now = self.clock()
+        row = StoredAttempt(
+            connection_id=connection_id,
+            secret_hash=attempt.secret.digest,
+            return_path=own_path(return_path),
+            ends_at=now + LIFE,
+        )
+        await self.database.write(lambda tx: tx.sign_in.begin(attempt.state.digest, row, now))
+        return Begun(address=address, attempt=attempt)
+
+    async def finish(
+        self, connection_id: str, answer: ProviderAnswer, *, secret: str, address: str | None, agent: str
+    ) -> SignedInAtProvider:
+        """Finish an attempt with a session. The person is (connection, issuer, subject), never an e-mail address.
+
+        ``secret``: of the browser's cookie. Raises NotFound, SignInRefused, which is logged if the attempt was ours,
+        Unavailable.
+        """
+        connection = await self._connection(connection_id)
+        attempt = Attempt(state=Token(answer.state), secret=Token(secret))
+        stored = await self.database.write(lambda tx: tx.sign_in.take(attempt.state.digest))
+        if (
+            stored is None
+            or stored.connection_id != connection_id
+            or stored.ends_at <= self.clock()
+            or not hmac.compare_digest(stored.secret_hash, attempt.secret.digest)
+        ):
+            raise SignInRefused("state")
+        detail = {"address": address or "", "user_agent": agent[:200], "connection": connection.name}
+        try:
+            found = await self.provider.identify(connection, attempt, answer)
+            return await self._begin(connection, found, detail, stored.return_path)
+        except SignInRefused as refused:
+            event_id = new_id("evt")
+            event = AccessEvent(
+                type="console.refused",
+                id=event_id,
+                at=self.clock(),
+                account_id=connection.account_id,
+                actor=connection.id,
+                result=refused.failed,
+                sealed_detail=await self.data_keys.seal_detail(connection.account_id, event_id, detail),
+            )
+            await self.database.write(lambda tx: tx.events.append(event))
+            raise
+
+    async def log_out(self, connection_id: str, token: str) -> None:
+        """End the sessions that a logout token names, by the provider's session or else by the person.
+
+        Raises NotFound, SignInRefused, also for a token that was taken before, Unavailable.
+        """
+        connection = await self._connection(connection_id)
+        checked = await self.provider.check_logout(connection, token)
+        digest = hashlib.sha256(f"{connection_id} {checked.id}".encode()).digest()
+        sid = None if checked.session is None else await self._sid(connection, checked.session)
+        person = None if checked.subject is None else await self.opened.person_id(connection, checked.subject)
+
+        def end(tx: Transaction) -> None:
+            now = self.clock()
+            if not tx.sign_in.take_once(digest, connection_id, checked.ends_at, now):
+                raise SignInRefused("replay")
+            ended = tx.person_sessions.end_sid(sid, now) if sid else tx.person_sessions.end(person or "", now)
+            for session_id in ended:
+                tx.events.append(
+                    session_ended(connection.account_id, session_id, connection.id, now, "provider_logout")
+                )
+
+        await self.database.write(end)
+
+    async def _begin(
+        self, connection: SignInConnection, found: Identified, detail: Mapping[str, str], return_path: str
+    ) -> SignedInAtProvider:
+        account_id, now, secret = connection.account_id, self.clock(), Token.new()
+        person = await self._person(connection, found, now)
+        session = ConsoleSession(
+            id=new_id("cons"),
+            account_id=account_id,
+            key_id=None,
+            person_id=person.id,
+            sid=None if found.session is None else await self._sid(connection, found.session),
+            scopes=frozenset(),
+            created_at=now,
+            last_used_at=now,
+            ends_at=now + MAX_LENGTH,
+            ended_at=None,
+        )
+        event_id = new_id("evt")
+        event = AccessEvent(
+            type="console.signed_in",
+            id=event_id,
+            at=now,
+            account_id=account_id,
+            actor=person.id,
+            session_id=session.id,
+            result="provider",
+            sealed_detail=await self.data_keys.seal_detail(
+                account_id, event_id, {**detail, "name": found.name}
+            ),
+        )
+        scopes = await self.database.write(lambda tx: _insert(tx, person, session, secret.digest, event))
+        return SignedInAtProvider(
+            session=replace(session, scopes=scopes), secret=secret, return_path=return_path
+        )
+
+    async def _person(self, connection: SignInConnection, found: Identified, now: datetime) -> PersonRow:
+        profile = Profile(name=found.name, issuer=connection.settings.issuer, subject=found.subject)
+        return PersonRow(
+            id=await self.opened.person_id(connection, found.subject),
+            account_id=connection.account_id,
+            connection_id=connection.id,
+            sealed_profile=await self.opened.seal_profile(connection.account_id, profile),
+            role_ids=found.role_ids,
+            first_at=now,
+            last_at=now,
+            removed_at=None,
+        )
+
+    async def _connection(self, connection_id: str) -> SignInConnection:
+        row = await self.database.read(lambda tx: tx.sign_in.get(connection_id))
+        if row is None:
+            raise NotFound("There is no such sign-in connection.")
+        return await self.opened.open(row)
+
+    async def _sid(self, connection: SignInConnection, session: str) -> str:
+        return await self.opened.hashed(connection, "sid", session)
+
+
+def _insert(
+    tx: Transaction, person: PersonRow, session: ConsoleSession, secret_hash: bytes, event: AccessEvent
+) -> frozenset[str]:
+    """Insert a session with the scopes of the person's roles now, which it returns. Raises SignInRefused."""
+    account_id = person.account_id
+    tx.lock_account(account_id)
+    if tx.sign_in.get(person.connection_id or "") is None:
+        raise SignInRefused("state")  # The connection was deleted meanwhile.
+    known = tx.people.get(account_id, person.id)
+    if known is not None and known.removed_at is not None:
+        raise SignInRefused("removed")
+    tx.people.put(person)
+    roles = tx.sign_in.roles(account_id)
+    scopes = scopes_of(roles[one] for one in person.role_ids if one in roles)
+    tx.console_sessions.forget(session.created_at - _KEPT)
+    tx.console_sessions.insert(replace(session, scopes=scopes), secret_hash)
+    # A role that the provider no longer says is gone in the person's other sessions too.
+    tx.person_sessions.apply_roles(account_id, person.id)
+    tx.events.append(event)
+    return scopes

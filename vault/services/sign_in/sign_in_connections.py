@@ -1,0 +1,181 @@
+"""Connect an account to a sign-in provider; list, show and delete its connections, and change what they give."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.ids import new_id
+from vault.domain.sign_in.connection import (
+    NAME,
+    ProviderSettings,
+    RoleMapping,
+    SealedConnection,
+    SignInConnection,
+    check_settings,
+    with_ids,
+)
+from vault.errors import Busy, Invalid, NotFound
+from vault.ports.clock import Clock
+from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.sign_in.opened_connections import OpenedConnections
+
+_TRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ConnectionChange:
+    """What an administrator sends. It has no repr: it has a secret."""
+
+    settings: ProviderSettings
+    #: Keep the client's secret that is stored, if issuer and client stay.
+    keep_secret: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInConnections:
+    """Set, list, show and delete the sign-in connections of an account."""
+
+    database: Database
+    data_keys: AccountDataKeys
+    opened: OpenedConnections
+    clock: Clock
+
+    async def set(
+        self, account_id: str, name: str, change: ConnectionChange, *, actor: str
+    ) -> SignInConnection:
+        """Connect an account to a provider, or change the connection.
+
+        A role that is taken away is gone with the next request of those who had it. Raises Invalid, naming the field,
+        Busy if others keep changing the connection.
+        """
+        if not NAME.fullmatch(name):
+            raise Invalid(
+                "name must be 1 to 64 lowercase letters, digits, dots, dashes or underscores, and must begin and end "
+                "with a letter or digit.",
+                field="name",
+            )
+        check_settings(change.settings)
+        for _ in range(_TRIES):
+            if (done := await self._try(account_id, name, change, actor)) is not None:
+                return done
+        raise Busy("Other requests keep changing this connection. Send the request again.", retry_after=1)
+
+    async def list(self, account_id: str) -> Sequence[SignInConnection]:
+        """Return all connections of the account, ordered by name."""
+        rows = await self.database.read(lambda tx: tx.sign_in.of_account(account_id))
+        return [await self.opened.open(row) for row in rows]
+
+    async def get(self, account_id: str, name: str) -> SignInConnection:
+        """Return one connection. Raises NotFound."""
+        row = await self.database.read(lambda tx: tx.sign_in.find(account_id, name))
+        if row is None:
+            raise NotFound("There is no such sign-in connection.")
+        return await self.opened.open(row)
+
+    async def delete(self, account_id: str, name: str, *, actor: str) -> None:
+        """Delete a connection: nobody signs in by it any more, and who did has no role with the next request.
+
+        Raises NotFound. If the object of this closing act is not known to be stored, a repeated call stores it.
+        """
+
+        def delete(tx: Transaction) -> None:
+            tx.lock_account(account_id, exclusive=True)
+            row = tx.sign_in.find(account_id, name)
+            if row is None:
+                if tx.closing.recall(account_id, "sign_in.deleted", name):
+                    return
+                raise NotFound("There is no such sign-in connection.")
+            tx.sign_in.delete(row.id)
+            tx.person_sessions.apply_roles(account_id)
+            tx.events.append(
+                AccessEvent(
+                    type="sign_in.deleted",
+                    at=tx.now(),
+                    account_id=account_id,
+                    actor=actor,
+                    result=row.id,
+                    subject=name,
+                )
+            )
+
+        await self.database.write(delete)
+
+    async def _try(
+        self, account_id: str, name: str, change: ConnectionChange, actor: str
+    ) -> SignInConnection | None:
+        """Write the connection; None if it was changed since it was read."""
+        row = await self.database.read(lambda tx: tx.sign_in.find(account_id, name))
+        before = None if row is None else (await self.opened.open(row)).settings
+        settings, granted, revoked = with_ids(
+            _with_secret(change, before), before, [new_id("role") for _ in change.settings.roles]
+        )
+        sealed = await self.opened.seal(account_id, settings)
+        wanted = SealedConnection(
+            id=new_id("idp") if row is None else row.id,
+            account_id=account_id,
+            name=name,
+            revision=1 if row is None else row.revision + 1,
+            sealed_settings=sealed,
+            changed_at=self.clock(),
+            changed_by=actor,
+        )
+        events = [await self._event(wanted, "sign_in.changed", wanted.id, {})]
+        for kind, mappings in (("role.granted", granted), ("role.revoked", revoked)):
+            events += [await self._role_event(wanted, kind, mapping) for mapping in mappings]
+
+        def put(tx: Transaction) -> bool:
+            tx.lock_account(account_id, exclusive=True)
+            if not tx.sign_in.put(wanted):
+                return False
+            for mapping in revoked:
+                tx.sign_in.revoke(mapping.id)
+            tx.sign_in.grant(wanted, granted)
+            tx.person_sessions.apply_roles(account_id)
+            for event in events:
+                tx.events.append(event)
+            if before is not None and not revoked:
+                # Mappings that an earlier request took away, whose objects are not known to be stored.
+                tx.closing.recall(account_id, "role.revoked")
+            return True
+
+        written = await self.database.write(put)
+        return _shown(wanted, settings) if written else None
+
+    async def _role_event(self, row: SealedConnection, kind: str, mapping: RoleMapping) -> AccessEvent:
+        given: EventType = "role.granted" if kind == "role.granted" else "role.revoked"
+        detail = {"connection": row.name, "value": mapping.value, "role": mapping.role}
+        return await self._event(row, given, mapping.id, detail)
+
+    async def _event(
+        self, row: SealedConnection, kind: EventType, result: str, detail: Mapping[str, str]
+    ) -> AccessEvent:
+        event = AccessEvent(
+            type=kind, at=row.changed_at, account_id=row.account_id, actor=row.changed_by, result=result
+        )
+        shown = detail or {"connection": row.name}
+        sealed = await self.data_keys.seal_detail(row.account_id, event.id, shown)
+        return replace(event, sealed_detail=sealed)
+
+
+def _with_secret(change: ConnectionChange, before: ProviderSettings | None) -> ProviderSettings:
+    wanted = change.settings
+    if not change.keep_secret or before is None:
+        return wanted
+    if (before.issuer, before.client_id) != (wanted.issuer, wanted.client_id):
+        return wanted  # The secret of one provider is never sent to another one.
+    return replace(wanted, client_secret=before.client_secret)
+
+
+def _shown(row: SealedConnection, settings: ProviderSettings) -> SignInConnection:
+    return SignInConnection(
+        id=row.id,
+        account_id=row.account_id,
+        name=row.name,
+        revision=row.revision,
+        settings=settings,
+        changed_at=row.changed_at,
+        changed_by=row.changed_by,
+    )

@@ -1,0 +1,132 @@
+"""Sign in at the provider of a connection: go there, come back, and be signed out by it."""
+
+from typing import Annotated, Final
+from urllib.parse import parse_qs
+
+from fastapi import Path, Request, Response
+
+from vault.domain.ids import Token
+from vault.domain.sign_in.attempt import LIFE
+from vault.domain.sign_in.refusals import SignInRefused
+from vault.errors import NotFound, TooMany, Unavailable
+from vault.services.sign_in.ask_provider import ProviderAnswer
+from vault.web.console.access import set_console_cookie
+from vault.web.console.forms import see_other
+from vault.web.console.layout import message_page
+from vault.web.console.rate import check_rate, count_failure
+from vault.web.console.route import console_router, error_page
+from vault.web.http.auth import TheVault
+from vault.web.http.client_address import client_address
+from vault.web.http.cookies import read_cookie
+from vault.web.http.problems import problem
+
+router = console_router("/console")
+ConnectionId = Annotated[str, Path(max_length=64)]
+#: Longer than any code or state; what is longer is cut, and then wrong.
+_MAX_VALUE: Final = 4096
+_MAX_FIELDS: Final = 8
+
+
+@router.get("/sign-in/{connection}")
+async def get_provider_sign_in(request: Request, vault: TheVault, connection: ConnectionId) -> Response:
+    """Lead to the provider. A link and no form: the policy of the page would forbid a form to lead there."""
+    try:
+        check_rate(request)
+        begun = await vault.sign_in.begin(connection, return_path=request.query_params.get("next"))
+    except NotFound:
+        count_failure(request)
+        return _refused("There is no such sign-in address. Ask your administrator for the right one.", 404)
+    except SignInRefused as refused:
+        return _refused(str(refused), 502)
+    except TooMany as error:
+        return error_page(request, error)
+    except Unavailable as error:
+        return _provider_away(error)
+    response = see_other(begun.address)
+    secure: bool = request.app.state.hosting.secure
+    # Lax: the provider's page leads back here. A cookie for each attempt, so that two tabs can sign in.
+    response.set_cookie(
+        _cookie(request, begun.attempt.state.text),
+        begun.attempt.secret.text,
+        max_age=int(LIFE.total_seconds()),
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+@router.get("/callback/{connection}")
+async def get_callback(request: Request, vault: TheVault, connection: ConnectionId) -> Response:
+    """Come back from the provider: begin a session, or say why not."""
+    answer = _answer(request)
+    cookie = _cookie(request, answer.state)
+    try:
+        check_rate(request)
+        signed_in = await vault.sign_in.finish(
+            connection,
+            answer,
+            secret=read_cookie(request, cookie) or "",
+            address=client_address(request),
+            agent=request.headers.get("user-agent", ""),
+        )
+    except (SignInRefused, NotFound) as refused:
+        count_failure(request)
+        response = _refused(str(refused), 404 if isinstance(refused, NotFound) else 401, again=connection)
+    except TooMany as over:
+        return error_page(request, over)
+    except Unavailable as away:
+        response = _provider_away(away)
+    else:
+        response = see_other(signed_in.return_path)
+        set_console_cookie(request, response, signed_in.session, signed_in.secret)
+    secure: bool = request.app.state.hosting.secure
+    response.delete_cookie(cookie, path="/", secure=secure, httponly=True, samesite="lax")
+    return response
+
+
+@router.post("/back-channel/{connection}")
+async def post_back_channel(request: Request, vault: TheVault, connection: ConnectionId) -> Response:
+    """Take a logout token of the provider (OpenID Connect Back-Channel Logout 1.0): 200, or 400 with the code."""
+    try:
+        check_rate(request)
+        form = parse_qs((await request.body()).decode("latin-1"), max_num_fields=_MAX_FIELDS)
+        await vault.sign_in.log_out(connection, form.get("logout_token", [""])[0])
+    except (SignInRefused, NotFound, ValueError) as refused:
+        count_failure(request)
+        code = refused.failed if isinstance(refused, SignInRefused) else "request"
+        return problem(400, f"The logout token is refused ({code}).")
+    return Response(status_code=200, headers={"Cache-Control": "no-store"})
+
+
+def _answer(request: Request) -> ProviderAnswer:
+    """Return the query of the provider's answer. A parameter that is there twice counts as missing."""
+    found = {name: request.query_params.getlist(name) for name in ("state", "code", "iss", "error")}
+    one = {name: values[0] if len(values) == 1 else None for name, values in found.items()}
+    state, code = (one["state"] or "")[:_MAX_VALUE], one["code"]
+    # Without an issuer, an answer with two of them would pass at providers that send none.
+    issuer = "" if len(found["iss"]) > 1 else one["iss"]
+    return ProviderAnswer(state=state, code=code, issuer=issuer, error=one["error"])
+
+
+def _cookie(request: Request, state: str) -> str:
+    name = f"sign-in-{Token(state).digest.hex()[:16]}"
+    return f"__Host-{name}" if request.app.state.hosting.secure else name
+
+
+def _refused(text: str, status: int, *, again: str | None = None) -> Response:
+    link = "/console/sign-in" if again is None else f"/console/sign-in/{again}"
+    return message_page("You are not signed in", text, status=status, link=link, link_name="Sign in again")
+
+
+def _provider_away(error: Unavailable) -> Response:
+    response = message_page(
+        "The sign-in provider does not answer",
+        "Wait a moment and try again. If it stays so, ask your administrator to check the connection.",
+        status=503,
+        link="/console/sign-in",
+        link_name="Other ways to sign in",
+    )
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response

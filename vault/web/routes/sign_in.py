@@ -1,0 +1,117 @@
+"""Sign-in connections, the people who signed in by them, and their sessions in the console."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+
+from vault.domain.accounts.roles import SCOPES_OF_ROLE
+from vault.errors import Forbidden
+from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.schemas.sign_in import (
+    ConsoleSessionOut,
+    ConsoleSessionsOut,
+    MemberOut,
+    MembersOut,
+    MembersQuery,
+    SignInConnectionIn,
+    SignInConnectionOut,
+    SignInConnectionsOut,
+)
+
+router = APIRouter(prefix="/v1/accounts/{account}", tags=["sign-in"])
+Granting = Annotated[Access, Depends(access("keys:write"))]
+Name = Annotated[str, Path(max_length=128)]
+_CONNECTIONS, _MEMBERS, _SESSIONS = "/sign-in-connections", "/members", "/console-sessions"
+
+
+@router.put(_CONNECTIONS + "/{name}")
+async def put_sign_in_connection(
+    request: Request, vault: TheVault, allowed: Granting, name: Name, body: SignInConnectionIn
+) -> SignInConnectionOut:
+    """Connect the account to an OpenID Connect provider, or change what its people may do.
+
+    The calling key grants no role with a scope that it lacks. A role that is taken away is gone with the next request
+    of those who had it. The secret is never returned.
+    """
+    scopes = {scope for mapping in body.roles for scope in SCOPES_OF_ROLE[mapping.role]}
+    beyond = sorted(scope for scope in scopes if not allowed.allows(scope))
+    if beyond:
+        raise Forbidden(
+            f"This key cannot grant roles with scopes that it does not have: {', '.join(beyond)}."
+        )
+    connection = await vault.sign_in_connections.set(
+        allowed.account.id, name, body.change(), actor=allowed.actor
+    )
+    return SignInConnectionOut.of(connection, _public_url(request))
+
+
+@router.get(_CONNECTIONS)
+async def list_sign_in_connections(
+    request: Request, vault: TheVault, allowed: Granting
+) -> SignInConnectionsOut:
+    """List the sign-in connections by name, without their secrets."""
+    found = await vault.sign_in_connections.list(allowed.account.id)
+    return SignInConnectionsOut(items=[SignInConnectionOut.of(one, _public_url(request)) for one in found])
+
+
+@router.get(_CONNECTIONS + "/{name}")
+async def get_sign_in_connection(
+    request: Request, vault: TheVault, allowed: Granting, name: Name
+) -> SignInConnectionOut:
+    """Show a sign-in connection, without its secret."""
+    connection = await vault.sign_in_connections.get(allowed.account.id, name)
+    return SignInConnectionOut.of(connection, _public_url(request))
+
+
+@router.delete(_CONNECTIONS + "/{name}", status_code=204)
+async def delete_sign_in_connection(vault: TheVault, allowed: Granting, name: Name) -> None:
+    """Delete a sign-in connection. Who signed in by it may do nothing from the next request on."""
+    await vault.sign_in_connections.delete(allowed.account.id, name, actor=allowed.actor)
+
+
+@router.get(_MEMBERS)
+async def list_members(
+    vault: TheVault, allowed: Granting, asked: Annotated[MembersQuery, Query()]
+) -> MembersOut:
+    """List the people who signed in, the newest first, with the roles that they have now."""
+    found = await vault.members.page(allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit)
+    last = found[-1].row if len(found) == asked.limit else None
+    following = None if last is None else write_cursor(last.first_at, last.id)
+    return MembersOut(items=[MemberOut.of(member) for member in found], next_cursor=following)
+
+
+@router.post(_MEMBERS + "/{member}/removal", status_code=204)
+async def post_removal(
+    vault: TheVault, allowed: Granting, member: Annotated[str, Path(max_length=64)]
+) -> None:
+    """Remove a person: all their sessions end, and they cannot sign in again."""
+    await vault.members.remove(allowed.account.id, member, actor=allowed.actor)
+
+
+@router.post(_MEMBERS + "/{member}/readmission", status_code=204)
+async def post_readmission(
+    vault: TheVault, allowed: Granting, member: Annotated[str, Path(max_length=64)]
+) -> None:
+    """Let a removed person sign in again, with the roles that the provider's claim gives."""
+    await vault.members.readmit(allowed.account.id, member, actor=allowed.actor)
+
+
+@router.get(_SESSIONS)
+async def list_console_sessions(vault: TheVault, allowed: Granting) -> ConsoleSessionsOut:
+    """List the open sessions in the console, the newest first."""
+    found = await vault.console_sessions.list(allowed.account.id)
+    return ConsoleSessionsOut(items=[ConsoleSessionOut.of(session) for session in found])
+
+
+@router.delete(_SESSIONS + "/{session}", status_code=204)
+async def delete_console_session(
+    vault: TheVault, allowed: Granting, session: Annotated[str, Path(max_length=64)]
+) -> None:
+    """End a session in the console. Its next request leads to the sign-in page."""
+    await vault.console_sessions.end(session, account_id=allowed.account.id, actor=allowed.actor)
+
+
+def _public_url(request: Request) -> str:
+    public_url: str = request.app.state.hosting.public_url
+    return public_url

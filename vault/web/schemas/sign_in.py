@@ -1,0 +1,190 @@
+"""JSON schemas of sign-in connections, members and console sessions."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from vault.domain.accounts.console_session import ConsoleSession
+from vault.domain.accounts.roles import Role
+from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, RoleMapping, SignInConnection
+from vault.services.sign_in.members import Member
+from vault.services.sign_in.sign_in_connections import ConnectionChange
+from vault.web.schemas.base import Body, MomentOut, Text
+
+_Url = Annotated[str, Field(min_length=1, max_length=500)]
+_ScopeName = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class RoleMappingIn(Body):
+    """People whose claim has this value get this role."""
+
+    #: The exact value: a group, or better an app role of the provider.
+    value: Text
+    role: Role
+
+
+class SignInConnectionIn(Body):
+    """A provider, the vault's client there, and who gets which role."""
+
+    #: The issuer exactly as the provider's discovery document has it.
+    issuer: _Url
+    client_id: Text
+    #: Without it, the stored one stays while issuer and client stay; null for a client without a secret.
+    client_secret: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    scopes: Annotated[list[_ScopeName], Field(min_length=1, max_length=20)] = Field(
+        default_factory=lambda: ["openid", "profile"]
+    )
+    #: The names that lead to the claim with the values, such as `["realm_access", "roles"]`.
+    claim: Annotated[list[Text], Field(min_length=1, max_length=5)] = Field(
+        default_factory=lambda: ["groups"]
+    )
+    #: Who matches none of these is signed in and sees nothing.
+    roles: Annotated[list[RoleMappingIn], Field(max_length=MAX_ROLES)] = Field(default_factory=list)
+
+    def change(self) -> ConnectionChange:
+        """Convert to the service's change."""
+        settings = ProviderSettings(
+            issuer=self.issuer,
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            scopes=tuple(self.scopes),
+            claim=tuple(self.claim),
+            roles=tuple(RoleMapping(value=one.value, role=one.role) for one in self.roles),
+        )
+        return ConnectionChange(settings=settings, keep_secret="client_secret" not in self.model_fields_set)
+
+
+class RoleMappingOut(BaseModel):
+    """People whose claim has this value have this role."""
+
+    id: str
+    value: str
+    role: Role
+
+
+class SignInConnectionOut(BaseModel):
+    """A sign-in connection, without the client's secret."""
+
+    id: str
+    name: str
+    revision: int
+    issuer: str
+    client_id: str
+    has_secret: bool
+    scopes: list[str]
+    claim: list[str]
+    roles: list[RoleMappingOut]
+    #: The address that people open to sign in.
+    sign_in_url: str
+    #: To enter at the provider as the redirect URI.
+    redirect_uri: str
+    #: To enter at the provider as the back-channel logout URI.
+    back_channel_logout_uri: str
+    changed_at: MomentOut
+    changed_by: str
+
+    @classmethod
+    def of(cls, connection: SignInConnection, public_url: str) -> "SignInConnectionOut":
+        """Show a connection."""
+        settings = connection.settings
+        return cls(
+            id=connection.id,
+            name=connection.name,
+            revision=connection.revision,
+            issuer=settings.issuer,
+            client_id=settings.client_id,
+            has_secret=settings.client_secret is not None,
+            scopes=list(settings.scopes),
+            claim=list(settings.claim),
+            roles=[RoleMappingOut(id=one.id, value=one.value, role=one.role) for one in settings.roles],
+            sign_in_url=f"{public_url}/console/sign-in/{connection.id}",
+            redirect_uri=f"{public_url}/console/callback/{connection.id}",
+            back_channel_logout_uri=f"{public_url}/console/back-channel/{connection.id}",
+            changed_at=connection.changed_at,
+            changed_by=connection.changed_by,
+        )
+
+
+class SignInConnectionsOut(BaseModel):
+    """The sign-in connections of an account, ordered by name."""
+
+    items: list[SignInConnectionOut]
+
+
+class MemberOut(BaseModel):
+    """A person who signed in."""
+
+    id: str
+    #: Null for a person of whom only the removal is known, after a restore.
+    name: str | None = None
+    issuer: str | None = None
+    subject: str | None = None
+    #: Null after the connection was deleted.
+    connection: str | None = None
+    #: The roles that the person has now.
+    roles: list[Role]
+    first_signed_in_at: MomentOut
+    last_signed_in_at: MomentOut
+    removed_at: MomentOut | None = None
+
+    @classmethod
+    def of(cls, member: Member) -> "MemberOut":
+        """Show a member."""
+        return cls(
+            id=member.row.id,
+            name=member.name,
+            issuer=member.issuer,
+            subject=member.subject,
+            connection=member.connection,
+            roles=list(member.roles),
+            first_signed_in_at=member.row.first_at,
+            last_signed_in_at=member.row.last_at,
+            removed_at=member.row.removed_at,
+        )
+
+
+class MembersOut(BaseModel):
+    """A page of members, the newest first."""
+
+    items: list[MemberOut]
+    next_cursor: str | None = None
+
+
+class MembersQuery(Body):
+    """A page of members."""
+
+    cursor: Annotated[str, Field(max_length=128)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class ConsoleSessionOut(BaseModel):
+    """An open session in the console."""
+
+    id: str
+    #: The person, if a sign-in provider said who it is.
+    member: str | None = None
+    #: The API key that signed in.
+    key: str | None = None
+    scopes: list[str]
+    created_at: MomentOut
+    last_used_at: MomentOut
+    ends_at: MomentOut
+
+    @classmethod
+    def of(cls, session: ConsoleSession) -> "ConsoleSessionOut":
+        """Show a session."""
+        return cls(
+            id=session.id,
+            member=session.person_id,
+            key=session.key_id,
+            scopes=sorted(session.scopes),
+            created_at=session.created_at,
+            last_used_at=session.last_used_at,
+            ends_at=session.ends_at,
+        )
+
+
+class ConsoleSessionsOut(BaseModel):
+    """The newest open sessions of an account, at most 200."""
+
+    items: list[ConsoleSessionOut]
