@@ -82,6 +82,8 @@ PROOFS: dict[str, str] = {
     "services/audit_log/test_publish.py": "a store that fails at each step",
     "services/admission/test_quarantine.py": "every end of a quarantine",
     "services/backup/test_restore.py": "vaults that are lost and restored",
+    "services/requests/test_hold_races.py": "races",
+    "services/requests/test_kills.py": "processes that are killed",
     "services/retention/test_hold_races.py": "races",
     "services/retention/test_holds_restored.py": "vaults that are lost and restored",
     "services/backup/test_restore_accounts.py": "vaults that are lost and restored",

@@ -114,6 +114,7 @@ def record_of(*recipients: Recipient, connections: tuple[Connection, ...] = ()) 
         notices=(),
         places=PLACES,
         customer_key=True,
+        retention=(),
     )
     profile = replace(entry_of(RECIPIENT), content=PROFILE)
     return ProcessingRecord(
@@ -171,8 +172,8 @@ def test_every_language_has_every_text():
 
 def test_a_page_exists_only_while_it_is_published():
     """It shows public recipients alone, without their contacts."""
-    assert make_page("reg_1", "de-AT", replace(PROFILE, published=False), []) is None
-    page = make_page("reg_1", "de-AT", PROFILE, [RECIPIENT, replace(RECIPIENT, public=True)])
+    assert make_page("reg_1", "de-AT", replace(PROFILE, published=False), [], []) is None
+    page = make_page("reg_1", "de-AT", PROFILE, [RECIPIENT, replace(RECIPIENT, public=True)], [])
     assert page is not None
     assert (page.language, page.can_withdraw, len(page.recipients)) == ("de", True, 1)
     assert "Grace" not in repr(page)

@@ -10,6 +10,8 @@ from vault.database.transaction import Transaction
 from vault.domain.accounts.account import ApiKey
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.retention.hold import Hold
+from vault.domain.retention.period import parse_period
+from vault.domain.retention.policy import Match, RetentionClass, RetentionPolicy
 from vault.services.retention.holds import HoldRequest, HoldView
 
 #: The key that asks and the key that approves.
@@ -34,6 +36,28 @@ async def two_keys(house: House, *names: str) -> None:
                 tx.api_keys.insert(key, b"", created_by="operator")
 
     await house.database.write(insert)
+
+
+def kept(name: str = "all", *, match: Match | None = None, **more: Any) -> RetentionClass:
+    """Return a class; periods are texts."""
+    periods = {key: parse_period(more.pop(key)) for key in ("period", "minimum", "maximum") if key in more}
+    return RetentionClass(
+        name=name, purpose="Quality", match=match or Match(), **{"period": None} | periods | more
+    )
+
+
+async def set_retention(
+    house: House, *classes: RetentionClass, at_once: bool = True, **more: Any
+) -> RetentionPolicy:
+    """Preview and set a policy; ``at_once``: let its wait be over."""
+    wanted = RetentionPolicy(classes=classes, **more)
+    preview = await house.vault.preview_retention(house.account.id, wanted)
+    await house.vault.retention.set(
+        house.account.id, wanted, if_version=None, digest=preview.digest, actor=FIRST
+    )
+    if at_once:
+        await age_policies(house, timedelta(days=60))
+    return (await house.vault.retention.read(house.account.id)).newest
 
 
 async def place(house: House, **covers: Any) -> HoldView:

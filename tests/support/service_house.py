@@ -254,3 +254,16 @@ def node_on(house: House, database: PostgresqlDatabase, folder: Path, threads: T
     """Return another node of the same vault, with its own connections to the same database."""
     around = {name: getattr(house, name) for name in ("objects", "fetcher", "rest", "describer", "root_key")}
     return replace(house, database=database, vault=_verbs(folder, threads, database, **around))
+
+
+def vault_on(
+    folder: Path,
+    threads: Threads,
+    database: SqliteDatabase | PostgresqlDatabase,
+    *,
+    objects: Any,
+    root_key: FakeRootKey,
+) -> Vault:
+    """Return the verbs over what another process had around it."""
+    around = {"fetcher": FakeFetcher(), "rest": FakeRest(), "describer": FakeDescriber()}
+    return _verbs(folder, threads, database, objects=objects, root_key=root_key, **around)

@@ -16,10 +16,9 @@ from tests.services.requests.people import (
     receipt,
     recorded,
 )
-from tests.services.retention.test_policy import kept as kept_class
-from tests.services.retention.test_policy import set_retention
 from tests.support.parties import tell
-from tests.support.retention import place, release
+from tests.support.retention import kept as kept_class
+from tests.support.retention import place, release, set_retention
 from tests.support.service_house import House
 from vault.database.schema.requests import person_requests
 from vault.domain.recordings.recording import State

@@ -5,18 +5,17 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.services.retention.test_policy import kept, set_retention
 from tests.support.counts import count
-from tests.support.parties import ME, let_in, set_policy, tell
+from tests.support.hold_races import checked, due, later, prepared
+from tests.support.parties import ME, tell
 from tests.support.retention import place, release
 from tests.support.service_house import House
-from vault.domain.recordings.recording import GONE, State
+from vault.domain.recordings.recording import State
 from vault.errors import Held, RecordingErased
 from vault.services.lifecycle import lifecycle
 
@@ -50,90 +49,45 @@ PATHS: dict[str, Path_] = {
 }
 
 
-async def _prepared(house: House) -> None:
-    """Set policies by which a withdrawal and the end of a day erase, and let the first run be over."""
-    await set_policy(house, withdrawal="erase")
-    await set_retention(house, kept(period="P1D"))
-    await house.vault.jobs.retention_sweep()
-
-
-async def _due(house: House, n: int) -> tuple[str, str]:
-    """Return a recording that is due, and its call."""
-    call = f"call-{n}"
-    recording_id = await let_in(house, f"rec-{n}", call_ref=call)
-    await house.set(recording_id, call_ended_at=datetime(2020, 1, 1, tzinfo=UTC))
-    await house.vault.jobs.apply_policies()
-    return recording_id, call
-
-
-async def _kinds(house: House, recording_id: str, hold_id: str) -> list[str]:
-    """Return what the log says of the recording's erasure and of the hold, in its order."""
-    while await house.vault.jobs.log_publisher.sequence():
-        pass
-    page = await house.database.read(
-        lambda tx: tx.events.page(house.account.id, recording_id=None, start=0, limit=100_000)
-    )
-    return [
-        logged.event.type
-        for logged in page
-        if (logged.event.type, logged.event.recording_id) == ("recording.erasing", recording_id)
-        or (logged.event.type, logged.event.result) == ("hold.placed", hold_id)
-    ]
-
-
-async def _checked(house: House, recording_id: str, hold_id: str) -> None:
-    """Assert that the recording is there, or was erased before the hold was placed."""
-    if await house.state(recording_id) in GONE:
-        assert await _kinds(house, recording_id, hold_id) == ["recording.erasing", "hold.placed"]
-    else:
-        assert await house.state(recording_id) is State.AVAILABLE
-        assert not await house.keys_gone(recording_id)
-
-
-async def _later(pause: float, work: Awaitable[Any]) -> Any:
-    await asyncio.sleep(pause)
-    return await work
-
-
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_hold_and_an_erasure_at_once(either: House, path: str):
     """A hold and an erasure at once."""
-    await _prepared(either)
+    await prepared(either)
     for n in range(count(f"holds against {path}", small=3, full=150)):
-        recording_id, call = await _due(either, n)
+        recording_id, call = await due(either, n)
         pauses = [random.random() / 100 for _ in range(2)]  # noqa: S311 - not a secret
         hold, _ = await asyncio.gather(
-            _later(pauses[0], place(either, calls=[call])),
-            _later(pauses[1], PATHS[path](either, recording_id, call)),
+            later(pauses[0], place(either, calls=[call])),
+            later(pauses[1], PATHS[path](either, recording_id, call)),
         )
-        await _checked(either, recording_id, hold.hold.id)
+        await checked(either, recording_id, hold.hold.id)
         await _erase(either, recording_id, call)
-        await _checked(either, recording_id, hold.hold.id)
+        await checked(either, recording_id, hold.hold.id)
 
 
 async def test_a_new_hold_and_the_end_of_an_old_one_at_once(either: House):
     """A new hold and the end of an old one at once."""
-    await _prepared(either)
+    await prepared(either)
     for n in range(count("releases against new holds", small=3, full=150)):
-        recording_id, call = await _due(either, n)
+        recording_id, call = await due(either, n)
         old = await place(either, calls=[call])
         new, _ = await asyncio.gather(
             place(either, recordings=[recording_id]), release(either, old.hold.id, at_once=True)
         )
         await asyncio.gather(*(work(either, recording_id, call) for work in PATHS.values()))
         assert await either.state(recording_id) is State.AVAILABLE
-        await _checked(either, recording_id, new.hold.id)
+        await checked(either, recording_id, new.hold.id)
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_no_path_erases_what_a_hold_covers(either: House, path: str):
     """No path erases what a hold covers."""
-    await _prepared(either)
-    recording_id, call = await _due(either, 1)
+    await prepared(either)
+    recording_id, call = await due(either, 1)
     hold = await place(either, everything=True)
     for _ in range(3):
         await PATHS[path](either, recording_id, call)
-    await _checked(either, recording_id, hold.hold.id)
+    await checked(either, recording_id, hold.hold.id)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -141,15 +95,15 @@ async def test_without_the_guard_the_check_finds_the_erasure(
     house: House, path: str, monkeypatch: pytest.MonkeyPatch
 ):
     """Without the guard the check finds the erasure."""
-    await _prepared(house)
-    recording_id, call = await _due(house, 1)
+    await prepared(house)
+    recording_id, call = await due(house, 1)
     await place(house, everything=True)
     monkeypatch.setattr(lifecycle, "GUARDS", ())
     monkeypatch.setattr("vault.database.stores.holds.covering", lambda *_: [])
     hold = await place(house, calls=[call])
     await PATHS[path](house, recording_id, call)
     with pytest.raises(AssertionError):
-        await _checked(house, recording_id, hold.hold.id)
+        await checked(house, recording_id, hold.hold.id)
 
 
 def test_every_change_of_a_state_asks_the_guards():

@@ -8,10 +8,9 @@ import pytest
 
 from tests.fakes.objects import FakeLocks
 from tests.services.backup.test_fsck import checked
-from tests.services.retention.test_policy import kept, set_retention
 from tests.support.parties import let_in
 from tests.support.restoring import write_all
-from tests.support.retention import place, release
+from tests.support.retention import kept, place, release, set_retention
 from tests.support.service_house import House
 from vault.database.stores.object_locks import LockedRow
 from vault.database.transaction import Transaction

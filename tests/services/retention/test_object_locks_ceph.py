@@ -9,10 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.services.retention.test_object_locks import FIVE_YEARS, erase, lock_of
-from tests.services.retention.test_policy import set_retention
 from tests.support.locked_buckets import bucket, deny
 from tests.support.parties import let_in
-from tests.support.retention import place, release
+from tests.support.retention import place, release, set_retention
 from tests.support.service_house import House, new_house
 from vault.domain.recordings.recording import State
 from vault.objects.location import open_store

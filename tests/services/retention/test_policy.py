@@ -7,32 +7,11 @@ from typing import Any
 import pytest
 
 from tests.support.parties import ME, let_in
-from tests.support.retention import NUMBER, age_policies, age_previews, place
+from tests.support.retention import NUMBER, age_policies, age_previews, kept, place, set_retention
 from tests.support.service_house import House
 from vault.domain.calls.call import CallFacts
-from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import ConflictDecision, Match, RetentionClass, RetentionPolicy
 from vault.errors import Conflicting, Invalid, Refused
-
-
-def kept(name: str = "all", *, match: Match | None = None, **more: Any) -> RetentionClass:
-    """Return a class; periods are texts."""
-    periods = {key: parse_period(more.pop(key)) for key in ("period", "minimum", "maximum") if key in more}
-    return RetentionClass(
-        name=name, purpose="Quality", match=match or Match(), **{"period": None} | periods | more
-    )
-
-
-async def set_retention(
-    house: House, *classes: RetentionClass, at_once: bool = True, **more: Any
-) -> RetentionPolicy:
-    """Preview and set a policy; ``at_once``: let its wait be over."""
-    wanted = RetentionPolicy(classes=classes, **more)
-    preview = await house.vault.preview_retention(house.account.id, wanted)
-    await house.vault.retention.set(house.account.id, wanted, if_version=None, digest=preview.digest, **ME)
-    if at_once:
-        await age_policies(house, timedelta(days=60))
-    return (await house.vault.retention.read(house.account.id)).newest
 
 
 async def _set(house: House, classes: Sequence[RetentionClass], **how: Any) -> None:

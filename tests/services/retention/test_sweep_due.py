@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.services.retention.test_policy import kept, set_retention
 from tests.support.parties import let_in, set_policy, tell
-from tests.support.retention import approve_release, place, release
+from tests.support.retention import approve_release, kept, place, release, set_retention
 from tests.support.service_house import House
 from vault.database.stores.retention import RetentionRows
 from vault.domain.approvals.approval import ApprovalState
@@ -18,20 +17,18 @@ from vault.domain.retention.policy import NO_POLICY, UNREADABLE
 from vault.errors import Busy, Unavailable
 from vault.services.lifecycle import lifecycle
 from vault.services.retention import sweep_due
-from vault.services.retention.retention_clock import LAST_RUN, PAUSED
-from vault.services.retention.sweep_due import SweepReport
 
-_OLD = datetime(2020, 1, 1, tzinfo=UTC)
+OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-async def _old(house: House, ref: str = "rec-1", **data: Any) -> str:
+async def old_recording(house: House, ref: str = "rec-1", **data: Any) -> str:
     """Return an available recording of a call that ended long ago."""
     recording_id = await let_in(house, ref, **data)
-    await house.set(recording_id, call_ended_at=_OLD)
+    await house.set(recording_id, call_ended_at=OLD)
     return recording_id
 
 
-async def _ready(house: House, *classes: Any, **more: Any) -> None:
+async def ready(house: House, *classes: Any, **more: Any) -> None:
     """Set a policy that is in force, apply it, and let the first run, which erases nothing, be over."""
     await set_retention(house, *(classes or (kept(period="P30D"),)), **more)
     await house.vault.jobs.apply_policies()
@@ -40,8 +37,8 @@ async def _ready(house: House, *classes: Any, **more: Any) -> None:
 
 async def test_what_is_due_leaves_and_the_rest_stays(either: House):
     """What is due leaves and the rest stays."""
-    due, young = await _old(either), await let_in(either, "rec-2", call_ref="call-2")
-    await _ready(either)
+    due, young = await old_recording(either), await let_in(either, "rec-2", call_ref="call-2")
+    await ready(either)
     assert await either.state(due) is State.AVAILABLE
     report = await either.vault.jobs.retention_sweep()
     assert report.erased[either.account.id] == 1
@@ -56,9 +53,9 @@ async def test_what_is_due_leaves_and_the_rest_stays(either: House):
 
 async def test_a_held_recording_costs_the_sweep_nothing_until_its_hold_ends(either: House):
     """A held recording costs the sweep nothing until its hold ends."""
-    recording_id = await _old(either)
+    recording_id = await old_recording(either)
     hold = (await place(either, calls=["call-1"])).hold
-    await _ready(either)
+    await ready(either)
     assert not (await either.vault.jobs.retention_sweep()).erased
     assert await either.database.read(lambda tx: tx.retention.count_due(tx.now())) == {}
     await release(either, hold.id)
@@ -92,8 +89,8 @@ async def test_an_erasure_that_waited_runs_when_the_last_hold_ends(either: House
 
 async def test_a_longer_policy_keeps_from_the_moment_it_is_set(either: House):
     """A longer policy keeps from the moment it is set."""
-    recording_id = await _old(either)
-    await _ready(either)
+    recording_id = await old_recording(either)
+    await ready(either)
     longer = replace(kept(period="P30D"), period=kept(period="P90Y").period)
     current = await either.vault.retention.read(either.account.id)
     await either.vault.retention.set(
@@ -114,8 +111,8 @@ async def _make_unreadable(house: House) -> None:
 
 async def test_a_policy_that_cannot_be_read_erases_nothing(either: House):
     """A policy that cannot be read erases nothing."""
-    recording_id = await _old(either)
-    await _ready(either)
+    recording_id = await old_recording(either)
+    await ready(either)
     await _make_unreadable(either)
     await either.vault.jobs.retention_sweep()
     assert await either.vault.jobs.apply_policies() == 0
@@ -135,7 +132,7 @@ async def test_every_overview_says_while_nothing_is_erased_by_time(either: House
     assert await warning() == NO_POLICY
     await set_retention(either, kept(period="P30D"), at_once=False)
     assert await warning() == NO_POLICY
-    await _ready(either, kept(period="P40D"))
+    await ready(either, kept(period="P40D"))
     assert await warning() is None
     await _make_unreadable(either)
     assert await warning() == UNREADABLE
@@ -144,8 +141,8 @@ async def test_every_overview_says_while_nothing_is_erased_by_time(either: House
 async def test_a_run_erases_no_more_than_its_cap(house: House, monkeypatch: pytest.MonkeyPatch):
     """A run erases no more than its cap."""
     monkeypatch.setattr(sweep_due, "_CAP", 2)
-    ids = [await _old(house, f"rec-{n}", call_ref=f"call-{n}") for n in range(5)]
-    await _ready(house)
+    ids = [await old_recording(house, f"rec-{n}", call_ref=f"call-{n}") for n in range(5)]
+    await ready(house)
     report = await house.vault.jobs.retention_sweep()
     assert report.erased[house.account.id] == 2
     run = await house.database.read(lambda tx: tx.retention.run_of(house.account.id))
@@ -161,11 +158,11 @@ async def test_a_run_erases_no_more_than_its_cap(house: House, monkeypatch: pyte
 async def test_what_is_kept_does_not_use_up_the_cap(either: House, monkeypatch: pytest.MonkeyPatch):
     """The cap counts erasures alone, also where several are tried at once."""
     monkeypatch.setattr(sweep_due, "_CAP", 3)
-    ids = [await _old(either, f"rec-{n}", call_ref=f"call-{n}") for n in range(5)]
+    ids = [await old_recording(either, f"rec-{n}", call_ref=f"call-{n}") for n in range(5)]
     for held in (0, 2):  # They are due first.
-        await either.set(ids[held], call_ended_at=_OLD - timedelta(days=held + 1))
+        await either.set(ids[held], call_ended_at=OLD - timedelta(days=held + 1))
     await place(either, calls=["call-0", "call-2"])
-    await _ready(either)
+    await ready(either)
     report = await either.vault.jobs.retention_sweep()
     assert report.erased[either.account.id] == 3
     assert report.capped == set()
@@ -176,8 +173,8 @@ async def test_a_residue_that_cannot_be_counted_is_unknown_and_not_zero(
     house: House, monkeypatch: pytest.MonkeyPatch
 ):
     """The run tells an unknown residue from none."""
-    await _old(house)
-    await _ready(house)
+    await old_recording(house)
+    await ready(house)
 
     def too_slow(*_arguments: object) -> int:
         raise Unavailable("The statement took too long.")
@@ -212,8 +209,8 @@ async def test_an_erasure_that_a_guard_puts_off_goes_on_waiting(
 
 async def test_below_the_cap_nobody_counts_the_archive(house: House, monkeypatch: pytest.MonkeyPatch):
     """Below the cap a run does not count the archive, whose size it must not depend on."""
-    await _old(house)
-    await _ready(house)
+    await old_recording(house)
+    await ready(house)
 
     def counted(*_arguments: object) -> int:
         raise AssertionError("The archive was counted.")
@@ -224,74 +221,11 @@ async def test_below_the_cap_nobody_counts_the_archive(house: House, monkeypatch
 
 async def test_at_the_end_of_a_class_for_review_the_recording_is_restricted(house: House):
     """At the end of a class for review the recording is restricted."""
-    recording_id = await _old(house)
-    await _ready(house, kept(period="P30D", at_end="review"))
+    recording_id = await old_recording(house)
+    await ready(house, kept(period="P30D", at_end="review"))
     await house.vault.jobs.retention_sweep()
     row = await house.row(recording_id)
     assert (row.state, row.restricted) == (State.AVAILABLE, True)
     assert (await house.events(recording_id)).count("retention.due") == 1
     await house.vault.jobs.retention_sweep()
     assert (await house.events(recording_id)).count("retention.due") == 1
-
-
-async def _swept(house: House, **clocks: timedelta) -> SweepReport:
-    """Sweep with clocks that are wrong by so much: of the node, and of the store."""
-    sweep = house.vault.jobs.retention_sweep
-    node = clocks.get("node", timedelta())
-    house.objects.now = None if "store" not in clocks else datetime.now(UTC) + clocks["store"]
-    return await replace(sweep, clock=replace(sweep.clock, clock=lambda: datetime.now(UTC) + node))()
-
-
-_YEARS = timedelta(days=3650)
-
-
-async def test_a_node_ten_years_ahead_erases_nothing_early(either: House):
-    """A node ten years ahead erases nothing early."""
-    recording_id = await let_in(either)
-    await _ready(either)
-    await _swept(either, node=_YEARS)
-    assert await either.state(recording_id) is State.AVAILABLE
-
-
-async def test_all_clocks_but_the_stores_ten_years_ahead_pause_the_sweep(
-    house: House, monkeypatch: pytest.MonkeyPatch
-):
-    """All clocks but the stores ten years ahead pause the sweep."""
-    recording_id = await let_in(house)
-    await _ready(house)
-    future = datetime.now(UTC) + _YEARS
-    with monkeypatch.context() as wrong:
-        wrong.setattr("vault.database.transaction.database_now", lambda _: future)
-        for store in ({"store": timedelta()}, {}):
-            assert (await _swept(house, node=_YEARS, **store)).paused
-    assert await house.state(recording_id) is State.AVAILABLE
-    assert (await house.events()).count("retention.paused") == 0  # It belongs to no account.
-    # Right again, without a witness: a person must say so.
-    assert (await _swept(house)).paused
-    await house.vault.jobs.retention_sweep.clock.resume(actor="operator")
-    assert not (await _swept(house)).paused
-
-
-async def test_an_agreeing_store_ends_the_pause(house: House):
-    """An agreeing store ends the pause."""
-    await _ready(house)
-    assert (await _swept(house, store=-_YEARS)).paused
-    assert not (await _swept(house, store=timedelta())).paused
-    assert await house.database.read(lambda tx: tx.metadata.get(PAUSED)) is None
-
-
-async def test_a_clock_that_goes_back_a_day_pauses_the_sweep(house: House):
-    """A clock that goes back a day pauses the sweep."""
-    recording_id = await _old(house)
-    await _ready(house)
-    assert (await _swept(house, node=-timedelta(days=1))).paused
-    assert await house.state(recording_id) is State.AVAILABLE
-
-
-async def test_a_long_pause_without_a_witness_needs_a_person(house: House):
-    """A long pause without a witness needs a person."""
-    await _ready(house)
-    past = (datetime.now(UTC) - timedelta(hours=27)).isoformat().replace("+00:00", "Z").encode()
-    await house.database.write(lambda tx: tx.metadata.replace({LAST_RUN: past}))
-    assert (await _swept(house)).paused
-    assert not (await _swept(house, store=timedelta())).paused

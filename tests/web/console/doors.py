@@ -18,6 +18,7 @@ NOBODY: Final[Mapping[str, str]] = {
     "result": "srch_0",
     "hold": "hold_x",
     "approval": "appr_x",
+    "request_id": "req_x",
 }
 #: Fields of a form; None for a page. ``{account}`` in a value is the account's name.
 DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
@@ -62,6 +63,37 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("POST", "/holds/{hold}/release/preview"): ("holds:write", {}),
     ("POST", "/holds/{hold}/release"): ("holds:write", {"name": "{account}"}),
     ("POST", "/holds/approvals/{approval}"): ("holds:write", {}),
+    ("GET", "/requests"): ("audit:read", None),
+    ("GET", "/requests/new"): ("audit:read", None),
+    ("POST", "/requests"): (
+        "privacy:write",
+        {
+            "kind": "access",
+            "regime": "gdpr",
+            "received_at": "2026-01-05T10:00",
+            "reference": "r",
+            "numbers": "+33123456789",
+        },
+    ),
+    ("GET", "/requests/{request_id}"): ("audit:read", None),
+    ("GET", "/requests/{request_id}/receipt"): ("audit:read", None),
+    ("POST", "/requests/{request_id}/package"): ("privacy:write", {}),
+    ("POST", "/requests/{request_id}/verification"): (
+        "privacy:write",
+        {"method": "callback", "at": "2026-01-05T10:00"},
+    ),
+    ("POST", "/requests/{request_id}/pause"): ("privacy:write", {"reason": "identity"}),
+    ("POST", "/requests/{request_id}/resume"): ("privacy:write", {}),
+    ("POST", "/requests/{request_id}/extension"): (
+        "privacy:write",
+        {"until": "2026-03-01T10:00", "told_at": "2026-01-06T10:00", "reason": "many"},
+    ),
+    ("POST", "/requests/{request_id}/withdrawal"): ("privacy:write", {"name": "{account}"}),
+    ("POST", "/requests/{request_id}/decision/check"): ("privacy:write", {"code": "provided"}),
+    ("POST", "/requests/{request_id}/decision"): (
+        "privacy:write",
+        {"decision": '{{"code": "provided"}}', "name": "{account}"},
+    ),
 }
 #: Pages of no account.
 OTHERS: Final = {

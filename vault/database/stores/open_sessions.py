@@ -29,7 +29,8 @@ NO_LINK: Final = "This link is not valid. Ask for a new one."
 _LOCK: Final = "SELECT id FROM links WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 # After the locks, in a statement of its own: so the counts have what was committed by those for whom it waited.
 _STATE: Final = """
-SELECT l.revoked_at, l.sessions, r.state, r.restricted,
+SELECT l.revoked_at, l.sessions, r.state,
+       r.restricted AND coalesce(l.purpose, '') <> 'legal_claims' AS restricted,
        (SELECT count(*) FROM sessions s WHERE s.link_id = n.link_id), e.id, e.opened_at, e.ends_at,
        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
   FROM unnest(%s::text[], %s::bytea[]) WITH ORDINALITY AS n(link_id, nonce_hash, place)

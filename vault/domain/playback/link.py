@@ -63,6 +63,11 @@ class Link:
     #: None where its creator gave none.
     purpose: Purpose | None = None
 
+    @property
+    def plays_restricted(self) -> bool:
+        """Return whether it also plays a restricted recording: for legal claims alone (GDPR article 18(2))."""
+        return self.purpose == "legal_claims"
+
     def is_expired(self, now: datetime) -> bool:
         """Return whether no new session may open."""
         return self.expires_at <= now
@@ -102,7 +107,7 @@ def session_state(session: Session, link: Link, recording: Recording, *, now: da
     if recording.state is not State.AVAILABLE:
         # The only transition out of AVAILABLE is to ERASING.
         return "erased"
-    if recording.restricted:
+    if recording.restricted and not link.plays_restricted:
         return "restricted"
     return "open" if link.revoked_at is None else "revoked"
 

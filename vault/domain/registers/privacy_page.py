@@ -1,23 +1,27 @@
 """The privacy page for callers, to which the second layer of a notice links (GDPR art. 13), in several languages."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from vault.domain.notices.language import base_language
 from vault.domain.registers.entries import Contact, LegalBasis, ProcessingProfile, Purpose, Recipient
+from vault.domain.retention.period import Period
+from vault.domain.retention.policy import RetentionClass
 
 #: Texts that every language has: headings, sentences, and one per legal basis.
 _TEXTS = frozenset(
     {
         "title", "controller", "joint_controllers", "representative", "officer", "purposes", "data", "persons",
         "period", "kept_until_erased", "recipients", "no_recipients", "rights", "withdraw", "requests_to", "complaint",
-        "complaint_to", "languages",
+        "complaint_to", "languages", "kept_by_kind", "at_least",
     }
 )  # fmt: skip
 _BASES = frozenset(get_args(LegalBasis))
-_TABLES = {"language", "name", "rights", "texts", "legal_bases"}
+_TABLES = {"language", "name", "rights", "texts", "legal_bases", "units"}
+_UNITS = ("years", "months", "days")
+_MONTHS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,14 @@ class PageTexts:
     texts: Mapping[str, str]
     rights: Sequence[str]
     legal_bases: Mapping[str, str]
+    #: Years, months and days: the word for one, and for several.
+    units: Mapping[str, Sequence[str]]
+
+    def spell(self, period: Period) -> str:
+        """Return a period in words, such as ``1 year 6 months``."""
+        years, months = divmod(period.months, _MONTHS)
+        numbers = zip(_UNITS, (years, months, period.days), strict=True)
+        return " ".join(f"{number} {self.units[unit][number > 1]}" for unit, number in numbers if number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +70,9 @@ class PrivacyPage:
     recipients: tuple[PublicRecipient, ...]
     requests_to: str
     authority: str
+    #: How long recordings are kept, each period once, the shortest first; and those that only have a minimum.
+    kept: tuple[Period, ...] = ()
+    kept_at_least: tuple[Period, ...] = ()
 
     @property
     def can_withdraw(self) -> bool:
@@ -66,12 +81,18 @@ class PrivacyPage:
 
 
 def make_page(
-    page_id: str, locale: str, profile: ProcessingProfile, recipients: Sequence[Recipient]
+    page_id: str,
+    locale: str,
+    profile: ProcessingProfile,
+    recipients: Sequence[Recipient],
+    classes: Sequence[RetentionClass],
 ) -> PrivacyPage | None:
     """Return the page of a profile; None unless it is published."""
     if not profile.published or profile.controller is None:
         return None
     shown = [each for each in recipients if each.public]
+    ends = [[end for end in (kept.maximum, kept.period) if end is not None] for kept in classes]
+    least = {kept.minimum for kept, end in zip(classes, ends, strict=True) if not end and kept.minimum}
     return PrivacyPage(
         id=page_id,
         language=base_language(locale),
@@ -87,7 +108,17 @@ def make_page(
         ),
         requests_to=profile.requests_to,
         authority=profile.authority,
+        kept=_in_order({min(end, key=_length) for end in ends if end}),
+        kept_at_least=_in_order(least),
     )
+
+
+def _in_order(periods: Collection[Period]) -> tuple[Period, ...]:
+    return tuple(sorted(periods, key=_length))
+
+
+def _length(period: Period) -> int:
+    return period.most_days
 
 
 def parse_page_texts(source: str) -> PageTexts:
@@ -95,9 +126,17 @@ def parse_page_texts(source: str) -> PageTexts:
     data = tomllib.loads(source)
     texts, bases, rights = data["texts"], data["legal_bases"], data["rights"]
     complete = set(texts) == _TEXTS and set(bases) == _BASES and set(data) == _TABLES
-    values = [*texts.values(), *bases.values(), *rights, data["language"], data["name"]]
+    units = data["units"]
+    complete = complete and set(units) == set(_UNITS)
+    words = [word for unit in units.values() for word in unit]
+    values = [*texts.values(), *bases.values(), *rights, *words, data["language"], data["name"]]
     if not complete or not all(isinstance(value, str) and value.strip() for value in values):
         raise ValueError("A file of privacy texts has a missing, unknown or empty text.")
     return PageTexts(
-        language=data["language"], name=data["name"], texts=texts, rights=tuple(rights), legal_bases=bases
+        language=data["language"],
+        name=data["name"],
+        texts=texts,
+        rights=tuple(rights),
+        legal_bases=bases,
+        units=units,
     )

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Literal
 
 from vault.domain.accounts.account import Connection, Switch
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
 from vault.domain.registers.entries import Entry, ProcessingProfile, Recipient
 from vault.domain.registers.places import Place
+from vault.domain.retention.policy import RetentionClass
 
 #: Member states of the EU, and Iceland, Liechtenstein and Norway: a recipient elsewhere is a transfer.
 EEA = frozenset(
@@ -17,8 +19,9 @@ EEA = frozenset(
         "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
     }
 )  # fmt: skip
-#: The only period that a setting decides so far: an account keeps a recording until somebody erases it.
-KEPT_UNTIL_ERASED = "kept_until_erased"
+#: What a record says of the time limit for erasure (art. 30(1)(f)): no policy erases anything by time; the classes of
+#: the policy in force do; or the policy cannot be read, and so nothing is erased.
+PeriodCode = Literal["kept_until_erased", "by_class", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class LiveSettings:
     places: Sequence[Place]
     #: Whether a customer-managed key wraps the account's key.
     customer_key: bool
+    #: The classes of the retention policy in force; None if it cannot be read.
+    retention: Sequence[RetentionClass] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,13 @@ class ProcessingRecord:
             "delete_at_platform": any(each.source_policy != "keep" for each in connections),
         }
         return [code for code, applies in found.items() if applies]
+
+    @property
+    def period(self) -> PeriodCode:
+        """Return what decides when recordings are erased (art. 30(1)(f))."""
+        if self.settings.retention is None:
+            return "unreadable"
+        return "by_class" if self.settings.retention else "kept_until_erased"
 
     @property
     def measures(self) -> Sequence[str]:

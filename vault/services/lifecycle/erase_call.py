@@ -10,6 +10,7 @@ from vault.domain.recordings.recording import GONE, Recording
 from vault.domain.retention.judge import Wish
 from vault.errors import Held
 from vault.services.lifecycle import lifecycle
+from vault.services.shared.clock_skew import checked_now
 
 
 def forbid_held(
@@ -20,7 +21,7 @@ def forbid_held(
     recordings: Collection[Recording],
 ) -> None:
     """Raise Held if a hold covers the call, whether it has recordings or facts alone. The caller holds both locks."""
-    now, told = tx.now(), [row.started_at or row.at for row in facts]
+    now, told = checked_now(tx), [row.started_at or row.at for row in facts]
     starts = [*told, *(row.call_started_at or row.received_at for row in recordings)]
     if held := tx.holds.covering_call(account_id, call_ref, min(starts, default=now), now):
         raise Held([hold.id for hold in held])

@@ -15,6 +15,7 @@ from vault.domain.retention.judge import Judgement, Reason, Wish, judge
 from vault.domain.retention.policy import RetentionClass
 from vault.domain.retention.terms import Bound, RetentionTerms
 from vault.errors import Busy, Held, Refused, Tampered
+from vault.services.shared.clock_skew import checked_now
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -28,8 +29,7 @@ def forbid_early_erasure(tx: Transaction, recording: Recording, transition: Tran
     if transition is not ERASE or recording.state in _EMPTY:
         # Only what never became available is refused or fails, and neither holds nor minima bind that.
         return
-    now = tx.now()
-    judgement = judge_now(tx, recording, wish, now)
+    judgement = judge_now(tx, recording, wish, checked_now(tx))
     if judgement.outcome == "due":
         return
     first = judgement.reasons[0]

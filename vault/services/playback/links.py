@@ -14,7 +14,7 @@ from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, MIN_LIFETIME,
 from vault.domain.playback.own_token import TokenKey
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
-from vault.errors import Invalid, NotFound, RecordingErased, Refused
+from vault.errors import Forbidden, Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
@@ -41,6 +41,8 @@ class LinkRequest:
     purpose: Purpose | None = None
     #: More about the purpose, in the creator's words; stored sealed, in the access log alone.
     purpose_text: str | None = None
+    #: Whether the creator may also restrict recordings: then a link for legal claims plays a restricted one.
+    may_open_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ class Links:
 
         def insert(tx: Transaction) -> Link:
             tx.lock_account(account_id)
-            _check_playable(tx.recordings.get(account_id, recording_id))
+            _check_playable(tx.recordings.get(account_id, recording_id), request)
             # By the database's clock, which all nodes share.
             created = replace(link, expires_at=tx.now() + request.life)
             tx.links.insert(created, token.digest)
@@ -197,11 +199,22 @@ class Links:
         return await self.database.write(revoke)
 
 
-def _check_playable(recording: Recording | None) -> None:
+def _check_playable(recording: Recording | None, request: LinkRequest) -> None:
     if recording is None:
         raise NotFound("There is no such recording.")
     if recording.state in {State.ERASING, State.ERASED}:
         raise RecordingErased("The recording was erased.")
+    if recording.state is State.AVAILABLE and recording.restricted and request.purpose == "legal_claims":
+        # What is restricted may be used for legal claims (GDPR article 18(2)), and the log says for which.
+        if not request.may_open_restricted:
+            text = "A link to a restricted recording needs a key with the scope privacy:write."
+            raise Forbidden(text)
+        if request.purpose_text is None:
+            raise Invalid(
+                "purpose_text must say which claim a restricted recording is needed for.",
+                field="purpose_text",
+            )
+        return
     if recording.state is not State.AVAILABLE or recording.restricted:
         reason = "restricted" if recording.restricted else str(recording.state)
         raise Refused(f"The recording is {reason}, so it cannot be played.", reasons=(reason,))

@@ -134,12 +134,7 @@ class Player:
 
         def take(tx: Transaction) -> tuple[Recording, RecordingKeys]:
             recording, keys = tx.recordings.get(account_id, recording_id), tx.recordings.keys(recording_id)
-            if (
-                recording is None
-                or keys is None
-                or recording.state is not State.AVAILABLE
-                or recording.restricted
-            ):
+            if recording is None or keys is None or not _is_playable(tx, recording, session_id):
                 raise NotFound("There is no playable recording with this id.")
             tx.events.append(event)
             return recording, keys
@@ -150,6 +145,14 @@ class Player:
         if not waveform:
             raise NotFound("This recording has no waveform.")
         return read_waveform(waveform, recording.channels or 1)
+
+
+def _is_playable(tx: Transaction, recording: Recording, session_id: str | None) -> bool:
+    if recording.state is not State.AVAILABLE or not recording.restricted:
+        return recording.state is State.AVAILABLE
+    session = None if session_id is None else tx.links.session(session_id)
+    link = None if session is None else tx.links.get(recording.account_id, session[0].link_id)
+    return link is not None and link.plays_restricted
 
 
 def _rows(tx: Transaction, session: Session, recording: Recording) -> _Rows:

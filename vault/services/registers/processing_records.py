@@ -13,7 +13,8 @@ from vault.domain.registers.entries import Entry, ProcessingProfile, Recipient, 
 from vault.domain.registers.places import Place
 from vault.domain.registers.privacy_page import PageTexts, PrivacyPage, make_page
 from vault.domain.registers.processing_record import LiveSettings, ProcessingRecord, in_force
-from vault.errors import NotFound, Refused
+from vault.domain.retention.policy import RetentionClass
+from vault.errors import NotFound, Refused, Tampered
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.registers.sealed_entries import Change, SealedEntries
@@ -63,11 +64,11 @@ class ProcessingRecords:
 
         Raises NotFound for a page that does not exist or is not published, and for an unknown language.
         """
-        row, account = await self.database.read(lambda tx: _page_row(tx, page_id))
+        row, account, kept = await self.database.read(lambda tx: _page_row(tx, page_id))
         entry = await self.entries.open(row)
         recipients = in_force(await self.recipients.every(account.id), self.clock().date())
         shown = [each.content for each in recipients]
-        page = make_page(row.id, account.locale, entry.content, shown)
+        page = make_page(row.id, account.locale, entry.content, shown, kept or ())
         texts = self.page_texts.get(language or base_language(account.locale))
         if texts is None and language is None:
             texts = self.page_texts[_FALLBACK]
@@ -90,6 +91,7 @@ class ProcessingRecords:
                 notices=tx.notices.of_account(account.id, "published"),
                 places=self.places,
                 customer_key=False,
+                retention=_classes(tx, account.id),
             )
             return settings, tx.accounts.current_key_version(account.id)
 
@@ -98,8 +100,16 @@ class ProcessingRecords:
         return replace(settings, customer_key=key.own_key is not None)
 
 
-def _page_row(tx: Transaction, page_id: str) -> tuple[SealedEntry, Account]:
+def _classes(tx: Transaction, account_id: str) -> Sequence[RetentionClass] | None:
+    try:
+        return tx.retention.policies(account_id, tx.now()).current.classes
+    except Tampered:
+        return None
+
+
+def _page_row(tx: Transaction, page_id: str) -> tuple[SealedEntry, Account, Sequence[RetentionClass] | None]:
     row = tx.registers.by_id(page_id)
     if row is None or row.register != "processing_record":
         raise NotFound("There is no such page.")
-    return row, cast("Account", tx.accounts.find(row.account_id))
+    account = cast("Account", tx.accounts.find(row.account_id))
+    return row, account, _classes(tx, account.id)

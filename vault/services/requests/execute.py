@@ -28,6 +28,7 @@ from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.packages import delete_package
 from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
+from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.structured_log import Log
 
@@ -83,7 +84,9 @@ class ExecuteRequests:
 
     async def forget(self) -> None:
         """Delete the content of requests whose own retention has ended."""
-        while await self.database.write(lambda tx: tx.requests.forget(tx.now(), limit=_FORGET_BATCH_SIZE)):
+        while await self.database.write(
+            lambda tx: tx.requests.forget(checked_now(tx), limit=_FORGET_BATCH_SIZE)
+        ):
             pass
 
     async def _try(self, row: RequestRow) -> bool:

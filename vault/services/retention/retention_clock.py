@@ -14,17 +14,14 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.ports.clock import Clock
 from vault.ports.objects import ObjectStore
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
-from vault.services.shared.clock_skew import earlier
+from vault.services.shared.clock_skew import LAST_SWEEP, LONGEST_PAUSE, earlier
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: Facts about this vault: the last run, and why the sweep is paused.
-LAST_RUN: Final = "retention_last_run"
+#: In the vault's metadata: why the sweep is paused.
 PAUSED: Final = "retention_paused"
 #: Max difference between the object store's clock and the others.
 _TOLERANCE: Final = timedelta(hours=1)
-#: Max time between two runs without a witness. The sweep runs every hour.
-_LONGEST: Final = timedelta(hours=26)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +51,18 @@ class RetentionClock:
 
         def resume(tx: Transaction) -> None:
             now = earlier(tx, node)
-            tx.metadata.replace({LAST_RUN: write_rfc3339(now).encode()}, drop=[PAUSED])
+            tx.metadata.replace({LAST_SWEEP: write_rfc3339(now).encode()}, drop=[PAUSED])
             tx.events.append(AccessEvent(type="retention.resumed", at=now, account_id=None, actor=actor))
 
         await self.database.write(resume)
 
     async def ran(self, at: datetime) -> None:
         """Keep the time of a run."""
-        await self.database.write(lambda tx: tx.metadata.replace({LAST_RUN: write_rfc3339(at).encode()}))
+        await self.database.write(lambda tx: tx.metadata.replace({LAST_SWEEP: write_rfc3339(at).encode()}))
 
 
 def _check(tx: Transaction, node: datetime, witness: datetime | None) -> CheckedTime | None:
-    now, kept = earlier(tx, node), tx.metadata.get(LAST_RUN)
+    now, kept = earlier(tx, node), tx.metadata.get(LAST_SWEEP)
     last_run = None if kept is None else parse_rfc3339(kept.decode())
     paused = tx.metadata.get(PAUSED) is not None
     if _jumped(now, last_run, witness):
@@ -93,4 +90,4 @@ def _jumped(now: datetime, last_run: datetime | None, witness: datetime | None) 
         return True
     if last_run is None:
         return False
-    return now < last_run - _TOLERANCE or (witness is None and now - last_run > _LONGEST)
+    return now < last_run - _TOLERANCE or (witness is None and now - last_run > LONGEST_PAUSE)

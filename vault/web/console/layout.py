@@ -28,6 +28,7 @@ SECTIONS: Final[Sequence[Section]] = (
     Section(name="Quarantine", path="/quarantine", scope="recordings:read"),
     Section(name="People listening", path="/people", scope="recordings:read"),
     Section(name="Retention and holds", path="/retention", scope="audit:read"),
+    Section(name="Requests", path="/requests", scope="audit:read"),
 )
 #: What a page says after a form was carried out, by the value of ``done`` in its address.
 DONE: Final = {
@@ -43,6 +44,9 @@ DONE: Final = {
     "hold_placed": "The hold is placed: nothing that it covers is erased.",
     "release_asked": "The release is asked for. The hold goes on until another person approves.",
     "approved": "You approved.",
+    "request_entered": "The request is entered, and the person was searched for.",
+    "request_changed": "It is recorded.",
+    "request_decided": "The decision is stored, and is carried out within seconds.",
 }
 
 

@@ -11,6 +11,8 @@ from vault.web.console import (
     quarantine,
     recording,
     recordings,
+    request_forms,
+    requests,
     retention,
     sign_in,
 )
@@ -26,4 +28,6 @@ ROUTERS: Final = (
     people.router,
     retention.router,
     holds.router,
+    requests.router,
+    request_forms.router,
 )

@@ -50,6 +50,7 @@ async def post_link(
             download=body.download,
             purpose=body.purpose,
             purpose_text=body.purpose_text,
+            may_open_restricted=allowed.allows("privacy:write"),
         )
         link, token = await vault.links.create(allowed.account.id, recording, wanted, actor=allowed.actor)
         url = f"{request.app.state.hosting.public_url}/p/{token.text}"

@@ -3,11 +3,13 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from vault.domain.registers.entries import Contact, LegalBasis, ProcessingProfile, Purpose
 from vault.domain.registers.places import Place
-from vault.domain.registers.processing_record import KEPT_UNTIL_ERASED, ProcessingRecord
+from vault.domain.registers.processing_record import PeriodCode, ProcessingRecord
+from vault.domain.retention.period import Period
+from vault.domain.retention.policy import RetentionClass
 from vault.web.schemas.base import Body, Flag, MomentOut, Text, Words
 from vault.web.schemas.recipients import RecipientOut
 
@@ -101,6 +103,37 @@ class NoticeInRecordOut(BaseModel):
     retention: str
 
 
+class PeriodInRecordOut(BaseModel):
+    """How long the recordings of a class are kept, as ISO 8601 periods."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    name: Annotated[str, Field(serialization_alias="class")]
+    period: str | None
+    #: What the period counts from.
+    starts: str
+    minimum: str | None
+    minimum_ground: str | None
+    maximum: str | None
+    at_end: str
+
+    @classmethod
+    def of(cls, kept: RetentionClass) -> "PeriodInRecordOut":
+        """Show a class, without the words that somebody typed."""
+        return cls(
+            name=kept.name,
+            period=_written(kept.period),
+            starts=kept.starts,
+            minimum=_written(kept.minimum),
+            minimum_ground=kept.minimum_ground,
+            maximum=_written(kept.maximum),
+            at_end=kept.at_end,
+        )
+
+
+def _written(period: Period | None) -> str | None:
+    return None if period is None else str(period)
+
+
 class StoragePlaceOut(BaseModel):
     """Where the vault keeps data or keys, from its settings."""
 
@@ -160,8 +193,11 @@ class ProcessingRecordOut(BaseModel):
     recipients: list[RecipientOut]
     #: Ids of the recipients outside the European Economic Area.
     transfers: list[str]
-    #: The time limit for erasure: `kept_until_erased`.
-    period: str
+    #: The time limit for erasure: `by_class`, as `periods` says; `kept_until_erased` without a retention policy;
+    #: `unreadable` where it cannot be read, and so erases nothing.
+    period: PeriodCode
+    #: The classes of the retention policy in force.
+    periods: list[PeriodInRecordOut]
     #: Measures of the vault itself, as codes.
     measures: list[str]
     #: Measures outside the vault.
@@ -191,7 +227,8 @@ class ProcessingRecordOut(BaseModel):
             categories=list(record.categories),
             recipients=[RecipientOut.of(entry) for entry in record.recipients],
             transfers=[entry.id for entry in record.transfers],
-            period=KEPT_UNTIL_ERASED,
+            period=record.period,
+            periods=[PeriodInRecordOut.of(kept) for kept in settings.retention or ()],
             other_measures=list(record.content.measures),
             recording_enabled=settings.switch.enabled,
             consent_policy=settings.policy.version,

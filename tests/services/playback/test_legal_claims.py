@@ -1,0 +1,69 @@
+"""A restricted recording plays for legal claims alone, by a link of a key that may restrict, and on record."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.support.service_house import House
+from vault.domain.ids import Token
+from vault.domain.playback.link import Purpose
+from vault.errors import Forbidden, Invalid, NotFound, Refused
+from vault.services.playback.links import LinkRequest
+
+ME = {"actor": "key_test"}
+
+
+async def link(
+    house: House, recording_id: str, purpose: Purpose | None, *, text: str | None = None, may: bool = True
+) -> Token:
+    """Create a link for a purpose."""
+    wish = LinkRequest(
+        listener="Counsel", kind="player", life=timedelta(hours=1), sessions=5, purpose=purpose,
+        purpose_text=text, may_open_restricted=may,
+    )  # fmt: skip
+    _, token = await house.vault.links.create(house.account.id, recording_id, wish, **ME)
+    return token
+
+
+async def heard(house: House, token: Token) -> bytes:
+    """Open a link and play the recording to its end."""
+    opened = await house.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
+    found = await house.vault.open_links.find(opened.session.id, opened.secret.text)
+    assert await house.vault.player.waveform(
+        house.account.id, found.recording.id, session_id=opened.session.id, **ME
+    )
+    sound = await house.vault.audio.for_session(found.session, found.recording)
+    return b"".join([block async for block in await house.vault.audio.stream(sound, 0, sound.size)])
+
+
+async def test_case_38_a_restricted_recording_plays_for_legal_claims_alone(either: House):
+    """Every other link, and a download by API key, give nothing; the log has the purpose and who made the link."""
+    recording_id = (await either.announce()).recording_id
+    await either.settle(recording_id)
+    before = await link(either, recording_id, "quality")
+    assert await heard(either, before)
+    await either.vault.recordings.restrict(
+        either.account.id, recording_id, restricted=True, reason="art. 18", **ME
+    )
+    with pytest.raises(NotFound):
+        await heard(either, before)
+    with pytest.raises(NotFound):
+        await either.heard(recording_id)
+    for purpose in (None, "quality", "dispute"):
+        with pytest.raises(Refused, match="restricted"):
+            await link(either, recording_id, purpose, text="Acme v. Doe")
+    with pytest.raises(Forbidden, match="privacy:write"):
+        await link(either, recording_id, "legal_claims", text="Acme v. Doe", may=False)
+    with pytest.raises(Invalid) as unsaid:
+        await link(either, recording_id, "legal_claims")
+    assert unsaid.value.field == "purpose_text"
+    assert await heard(either, await link(either, recording_id, "legal_claims", text="Acme v. Doe"))
+    await either.vault.jobs.log_publisher.sequence()
+    page = await either.database.read(
+        lambda tx: tx.events.page(either.account.id, recording_id=recording_id, start=0, limit=100)
+    )
+    made = [one.event for one in page if one.event.type == "link.created"]
+    assert [event.result for event in made] == ["quality", "legal_claims"]
+    assert {one.event.link_id for one in page if one.event.type == "playback.grant"} == {
+        event.link_id for event in made
+    }

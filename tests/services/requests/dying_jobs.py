@@ -1,0 +1,130 @@
+"""A process that runs a job of the rights of people and kills itself at the n-th edge of a call.
+
+``python -m tests.services.requests.dying_jobs FOLDER JOB N [DATABASE_URL]``: an edge is in front of a call of the
+database or the object store, or behind it, where its answer is lost. Edge 0 is never reached. The last line printed is
+their number.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.root_key import FakeRootKey
+from tests.support.service_house import vault_on
+from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.engines.sqlite import SqliteDatabase
+from vault.objects.directory import DirectoryStore
+from vault.objects.directory_writer import DirectoryWriter
+from vault.services.service import Vault
+from vault.thread_pools import Threads
+
+ROOT_KEY = "root-key.json"
+_CALLS = ("write", "read", "fetch", "claim", "scrub")
+_OBJECT_CALLS = ("create", "put", "get", "read", "size", "replace", "delete", "delete_older", "abort_uploads")
+_LISTS = ("list", "versions")
+
+
+class _Edges:
+    """Counts edges, and ends the process at one."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.passed = at, 0
+
+    def __call__(self) -> None:
+        """Pass an edge."""
+        self.passed += 1
+        if self.passed == self.at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Return the call with its two edges."""
+
+        @wraps(call)
+        async def edged(*given: Any, **named: Any) -> Any:
+            self()
+            answer = await call(*given, **named)
+            self()
+            return answer
+
+        return edged
+
+    def at_each(self, call: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
+        """Return a listing with an edge in front of it and behind each of its items."""
+
+        @wraps(call)
+        async def edged(*given: Any, **named: Any) -> AsyncIterator[Any]:
+            self()
+            async for item in call(*given, **named):
+                yield item
+                self()
+
+        return edged
+
+    def put(self) -> None:
+        """Put edges around the calls of every adapter."""
+        for owner, names in (
+            (SqliteDatabase, _CALLS),
+            (PostgresqlDatabase, _CALLS),
+            (DirectoryStore, _OBJECT_CALLS),
+            (DirectoryWriter, ("write", "finish")),
+        ):
+            for name in names:
+                setattr(owner, name, self.around(getattr(owner, name)))
+        for name in _LISTS:
+            setattr(DirectoryStore, name, self.at_each(getattr(DirectoryStore, name)))
+
+
+async def _sweep(vault: Vault) -> None:
+    await vault.jobs.retention_sweep()
+    while await vault.jobs.remove_erased():
+        pass
+
+
+async def _requests(vault: Vault) -> None:
+    for _ in range(5):
+        await vault.jobs.execute_requests()
+        await vault.jobs.remove_erased()
+        await vault.jobs.provider_requests.delete_copy()
+        await vault.jobs.log_publisher.sequence()
+
+
+JOBS: dict[str, Callable[[Vault], Awaitable[None]]] = {"sweep": _sweep, "requests": _requests}
+
+
+def keep_root_key(root_key: FakeRootKey, folder: Path) -> None:
+    """Write the root key, for a process that opens the same vault."""
+    wrapped = [
+        [ticket.hex(), secret.hex(), context] for ticket, (secret, context) in root_key.wrapped.items()
+    ]
+    (folder / ROOT_KEY).write_text(json.dumps(wrapped))
+
+
+def _root_key(folder: Path) -> FakeRootKey:
+    made = FakeRootKey()
+    for ticket, secret, context in json.loads((folder / ROOT_KEY).read_text()):
+        made.wrapped[bytes.fromhex(ticket)] = (bytes.fromhex(secret), context)
+    return made
+
+
+def main() -> None:
+    """Run the job."""
+    folder, job, at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    threads = Threads("dying", 2)
+    database = PostgresqlDatabase(sys.argv[4]) if len(sys.argv) > 4 else SqliteDatabase(folder / "vault.db")
+    objects, edges = DirectoryStore(folder / "objects", threads), _Edges(at)
+    vault = vault_on(folder, threads, database, objects=objects, root_key=_root_key(folder))
+    edges.put()
+    asyncio.run(JOBS[job](vault))  # type: ignore[arg-type]
+    database.close()
+    threads.close()
+    print(edges.passed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Clocks that jump by ten years or go back by a day: nothing is erased early, by no path, on both databases."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.services.retention.test_sweep_due import old_recording, ready
+from tests.support.parties import ME, let_in
+from tests.support.retention import kept, place, release, set_retention
+from tests.support.service_house import House
+from vault.domain.recordings.recording import GONE, State
+from vault.errors import Busy, Held, Refused
+from vault.services.retention.retention_clock import PAUSED
+from vault.services.retention.sweep_due import SweepReport
+from vault.services.shared.clock_skew import LAST_SWEEP
+
+_YEARS = timedelta(days=3650)
+_LAW = {"minimum": "P5Y", "minimum_ground": "legal_obligation", "statute": "MiFID II 16(7)"}
+
+
+async def _swept(house: House, **clocks: timedelta) -> SweepReport:
+    """Sweep with clocks that are wrong by so much: of the node, and of the store."""
+    sweep = house.vault.jobs.retention_sweep
+    node = clocks.get("node", timedelta())
+    house.objects.now = None if "store" not in clocks else datetime.now(UTC) + clocks["store"]
+    return await replace(sweep, clock=replace(sweep.clock, clock=lambda: datetime.now(UTC) + node))()
+
+
+def _jump(patched: pytest.MonkeyPatch, by: timedelta) -> None:
+    """Let the database's clock jump."""
+    at = datetime.now(UTC) + by
+    patched.setattr("vault.database.transaction.database_now", lambda _: at)
+
+
+async def test_a_node_ten_years_ahead_erases_nothing_early(either: House):
+    """The database's clock is right."""
+    recording_id = await let_in(either)
+    await ready(either)
+    await _swept(either, node=_YEARS)
+    assert await either.state(recording_id) is State.AVAILABLE
+
+
+@pytest.mark.parametrize("store", [{"store": timedelta()}, {}], ids=["a store that is right", "no witness"])
+async def test_all_clocks_but_the_stores_ten_years_ahead_pause_the_sweep(
+    either: House, monkeypatch: pytest.MonkeyPatch, store: dict[str, timedelta]
+):
+    """Node and database are ahead: the sweep stops, and goes on by the right time once a person says so."""
+    recording_id, due = await let_in(either), await old_recording(either, "rec-2", call_ref="call-2")
+    await ready(either)
+    with monkeypatch.context() as wrong:
+        _jump(wrong, _YEARS)
+        for _ in range(2):
+            assert (await _swept(either, node=_YEARS, **store)).paused
+    assert await either.state(recording_id) is await either.state(due) is State.AVAILABLE
+    assert (await either.events()).count("retention.paused") == 0  # It belongs to no account.
+    # Right again, without a witness: a person must say so.
+    assert (await _swept(either)).paused
+    await either.vault.jobs.retention_sweep.clock.resume(actor="operator")
+    assert (await _swept(either)).erased[either.account.id] == 1
+    assert await either.state(recording_id) is State.AVAILABLE
+    assert await either.state(due) in GONE
+
+
+async def test_an_agreeing_store_ends_the_pause(either: House):
+    """The store's clock is the witness."""
+    await ready(either)
+    assert (await _swept(either, store=-_YEARS)).paused
+    assert not (await _swept(either, store=timedelta())).paused
+    assert await either.database.read(lambda tx: tx.metadata.get(PAUSED)) is None
+
+
+async def test_a_clock_that_goes_back_a_day_pauses_the_sweep(either: House):
+    """What is due waits until the clock is right, and then leaves once."""
+    recording_id = await old_recording(either)
+    await ready(either)
+    for _ in range(2):
+        assert (await _swept(either, node=-timedelta(days=1))).paused
+    assert await either.state(recording_id) is State.AVAILABLE
+    await either.vault.jobs.retention_sweep.clock.resume(actor="operator")
+    assert (await _swept(either)).erased[either.account.id] == 1
+    assert not (await _swept(either)).erased
+    while await either.vault.jobs.log_publisher.sequence():
+        pass
+    assert (await either.events(recording_id)).count("recording.erasing") == 1
+
+
+async def test_a_long_pause_without_a_witness_needs_a_person(either: House):
+    """After 27 hours without a run nobody can tell a jump from a vault that stood still."""
+    await ready(either)
+    past = (datetime.now(UTC) - timedelta(hours=27)).isoformat().replace("+00:00", "Z").encode()
+    await either.database.write(lambda tx: tx.metadata.replace({LAST_SWEEP: past}))
+    assert (await _swept(either)).paused
+    assert not (await _swept(either, store=timedelta())).paused
+
+
+async def _refused(house: House, recording_id: str, error: type[Exception], **wanted: Any) -> None:
+    with pytest.raises(error):
+        await house.vault.recordings.erase(house.account.id, recording_id, **ME, **wanted)
+    with pytest.raises(error):
+        await house.vault.calls.erase(house.account.id, "call-1", **ME)
+    assert await house.state(recording_id) is State.AVAILABLE
+
+
+async def test_a_minimum_does_not_end_by_a_database_ten_years_ahead(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """A plain erasure is refused as before."""
+    recording_id = await let_in(either)
+    await ready(either, kept(**_LAW))
+    with monkeypatch.context() as wrong:
+        _jump(wrong, _YEARS)
+        await _refused(either, recording_id, Refused)
+
+
+async def test_a_hold_does_not_end_by_a_database_ten_years_ahead(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """Neither one with an end, nor one that was released a moment ago, whose grace lasts for days."""
+    recording_id = await let_in(either)
+    await ready(either, kept(period="P10Y"))
+    ending = await place(either, calls=["call-1"], ends_at=datetime.now(UTC) + timedelta(days=90))
+    with monkeypatch.context() as wrong:
+        _jump(wrong, _YEARS)
+        await _refused(either, recording_id, Held)
+    released = await place(either, recordings=[recording_id])
+    await release(either, released.hold.id)
+    await release(either, ending.hold.id, at_once=True)
+    with monkeypatch.context() as wrong:
+        _jump(wrong, _YEARS)
+        await _refused(either, recording_id, Held)
+
+
+async def test_a_shorter_policy_that_waits_does_not_begin_by_a_database_ten_years_ahead(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """Its wait is not over, whatever the database's clock says; what was computed by it permits nothing."""
+    recording_id = await let_in(either)
+    await ready(either, kept(**_LAW))
+    await set_retention(either, kept(period="P10Y"), at_once=False)
+    with monkeypatch.context() as wrong:
+        _jump(wrong, _YEARS)
+        await either.vault.jobs.apply_policies()
+        await _refused(either, recording_id, (Busy, Refused))  # type: ignore[arg-type]
+    await either.vault.jobs.apply_policies()
+    await _refused(either, recording_id, Refused)

@@ -1,0 +1,149 @@
+"""Answer a request of a person in the console, without scripts."""
+
+import time
+
+from tests.support.console import form_of, sign_in
+from tests.support.tenant import PATIENCE, Tenant
+from tests.support.web_house import AUDIO, House
+
+NUMBER = "+33612345678"
+MARKUP = "<script>alert(1)</script>"
+ENTRY = {
+    "kind": "erasure",
+    "regime": "gdpr",
+    "received_at": "2026-02-02T10:00",
+    "reference": f"ticket {MARKUP}",
+    "numbers": "06 12 34 56 78\n",
+    "region": "fr",
+}
+
+
+def base(tenant: Tenant) -> str:
+    """Return the path of the account's requests."""
+    return f"/console/accounts/{tenant.name}/requests"
+
+
+def called(tenant: Tenant) -> str:
+    """Upload a recording of a call from NUMBER, and return its id."""
+    call = {
+        "direction": "inbound",
+        "from": NUMBER,
+        "to": "+33123456789",
+        "started_at": "2026-01-31T09:28:00Z",
+    }
+    assert tenant.http.put(tenant.url("/calls/call-1"), json=call).status_code < 300
+    return tenant.uploaded(AUDIO)
+
+
+def entered(client, tenant: Tenant, **more: str) -> str:
+    """Enter a request twice, as a double click does, and return its page."""
+    form = form_of(client.get(f"{base(tenant)}/new"), base(tenant)) | ENTRY | more
+    places = {client.post(base(tenant), data=form).headers["location"] for _ in range(2)}
+    assert len(places) == 1
+    return places.pop().partition("?")[0]
+
+
+def test_an_erasure_from_the_letter_to_the_receipt(house: House, tenant: Tenant):
+    """Entered, verified, checked in numbers, decided with the name typed, carried out, and a receipt."""
+    recording, client = called(tenant), sign_in(house, tenant.name)
+    page = entered(client, tenant)
+    board = client.get(base(tenant)).text
+    assert "To identify" in board
+    assert MARKUP not in board + client.get(page).text
+    assert "<b>1</b>recordings" in client.get(page).text
+    early = client.post(
+        f"{page}/decision",
+        data={"nonce": "e", "decision": '{"code": "erased"}', "name": tenant.name},
+    )
+    assert (early.status_code, "verified the person first" in early.text) == (409, True)
+    at = {"nonce": "v", "method": "callback", "at": "2026-02-02T11:00"}
+    assert client.post(f"{page}/verification", data=at).status_code == 303
+    assert "To decide" in client.get(base(tenant)).text
+    shown = client.post(f"{page}/decision/check", data={"code": "erased"})
+    assert "<b>1</b> recordings and <b>0</b> calls are erased, with their keys" in shown.text
+    form = form_of(shown, f"{page}/decision")
+    wrong = client.post(f"{page}/decision", data=form | {"name": "other"})
+    assert (wrong.status_code, tenant.get(recording)["state"]) == (422, "available")
+    for _ in range(2):
+        answer = client.post(f"{page}/decision", data=form | {"name": tenant.name})
+        assert answer.headers["location"].endswith("request_decided")
+    deadline = time.monotonic() + PATIENCE
+    while "Download the receipt" not in client.get(page).text:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    receipt = client.get(f"{page}/receipt")
+    assert receipt.headers["content-disposition"].startswith("attachment")
+    assert recording in receipt.text
+    assert tenant.get(recording)["state"] == "erased"
+    assert tenant.types().count("request.decided") == 1
+
+
+def test_the_clock_is_paused_extended_and_the_request_withdrawn(house: House, tenant: Tenant):
+    """Each with what is wrong beside its field; a withdrawal needs the name."""
+    client = sign_in(house, tenant.name)
+    page = entered(client, tenant)
+    assert client.post(f"{page}/pause", data={"nonce": "1", "reason": "fee"}).status_code == 303
+    assert "They have answered" in client.get(page).text
+    assert client.post(f"{page}/resume", data={"nonce": "2"}).status_code == 303
+    late = {"nonce": "3", "until": "2026-04-01T10:00", "told_at": "2027-01-01T10:00", "reason": "many calls"}
+    wrong = client.post(f"{page}/extension", data=late)
+    assert wrong.status_code == 422
+    assert 'id="wrong-extension-told_at"' in wrong.text
+    assert 'value="many calls"' in wrong.text
+    right = client.post(f"{page}/extension", data=late | {"nonce": "4", "told_at": "2026-02-10T10:00"})
+    assert right.status_code == 303
+    assert client.post(f"{page}/withdrawal", data={"nonce": "5", "name": "x"}).status_code == 422
+    assert client.post(f"{page}/withdrawal", data={"nonce": "6", "name": tenant.name}).status_code == 303
+    assert "withdrawn" in client.get(page).text
+    assert client.post(f"{page}/decision/check", data={"code": "erased"}).status_code == 422
+
+
+def test_what_is_kept_needs_a_reason_and_a_statute(house: House, tenant: Tenant):
+    """A verdict on one recording, and the page keeps what was typed."""
+    recording, client = called(tenant), sign_in(house, tenant.name)
+    page = entered(client, tenant)
+    client.post(f"{page}/verification", data={"nonce": "v", "method": "login", "at": "2026-02-02T11:00"})
+    law = {
+        "code": "erased",
+        f"verdict.{recording}": "kept_legal_obligation",
+        "statute": "MiFID II art. 16(7)",
+    }
+    shown = client.post(f"{page}/decision/check", data=law)
+    assert "are restricted" in shown.text
+    form = form_of(shown, f"{page}/decision") | {"name": tenant.name}
+    wrong = client.post(f"{page}/decision", data=form)
+    assert (wrong.status_code, "reason is required" in wrong.text) == (422, True)
+    bad = client.post(f"{page}/decision/check", data=law | {"code": "", "reason": "we must"})
+    assert bad.status_code == 422
+    assert "we must</textarea>" in bad.text
+
+
+def test_a_wrong_number_is_named_and_what_was_typed_is_kept(house: House, tenant: Tenant):
+    """Beside the field of the numbers."""
+    client = sign_in(house, tenant.name)
+    form = form_of(client.get(f"{base(tenant)}/new"), base(tenant)) | ENTRY | {"numbers": "abc", "region": ""}
+    wrong = client.post(base(tenant), data=form)
+    assert wrong.status_code == 422
+    assert 'id="wrong-numbers"' in wrong.text
+    assert "abc</textarea>" in wrong.text
+
+
+def test_another_accounts_requests_do_not_exist(house: House, tenant: Tenant):
+    """Neither page, nor receipt, nor form."""
+    other = Tenant.open(house.admin)
+    theirs = entered(sign_in(house, other.name), other).rpartition("/")[2]
+    client = sign_in(house, tenant.name)
+    page = f"{base(tenant)}/{theirs}"
+    assert [client.get(page + more).status_code for more in ("", "/receipt")] == [404, 404]
+    forms = {
+        "/verification": {"method": "login", "at": "2026-02-02T11:00"},
+        "/pause": {"reason": "fee"},
+        "/resume": {},
+        "/extension": {"until": "2026-04-01T10:00", "told_at": "2026-02-10T10:00", "reason": "a"},
+        "/withdrawal": {"name": tenant.name},
+        "/decision/check": {"code": "erased"},
+        "/decision": {"decision": '{"code": "erased"}', "name": tenant.name},
+        "/package": {},
+    }
+    for more, form in forms.items():
+        assert client.post(page + more, data=form | {"nonce": more}).status_code == 404, more

@@ -1,0 +1,157 @@
+"""What the pages of requests of people print: words of kinds, states and codes, the board, effects of a decision."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from vault.domain.requests.decision import CODES, GRANTING, Code, Effect, effect_of, read_code
+from vault.domain.requests.request import Kind, Request, RequestState, Verdict
+from vault.services.requests.find_person import FoundPerson
+from vault.services.requests.requests import RequestView
+from vault.web.console.words import days_left
+
+KIND_WORDS: Final[Mapping[Kind, str]] = {
+    "access": "Access: a copy of their data",
+    "portability": "Portability: their data for another provider",
+    "erasure": "Erasure",
+    "restriction": "Restriction of processing",
+    "objection": "Objection to recording",
+    "rectification": "Rectification",
+    "post_mortem": "Directive for the time after death",
+}
+STATE_WORDS: Final[Mapping[RequestState, str]] = {
+    RequestState.AWAITING_IDENTITY: "waits for proof of identity",
+    RequestState.REVIEW: "to be decided",
+    RequestState.EXECUTING: "being carried out",
+    RequestState.FULFILLED: "fulfilled",
+    RequestState.PARTLY_FULFILLED: "partly fulfilled",
+    RequestState.DENIED: "denied",
+    RequestState.WITHDRAWN: "withdrawn",
+}
+REGIME_WORDS: Final = (
+    ("gdpr", "GDPR: one month"),
+    ("uk", "UK GDPR: one month, pauses move it"),
+    ("ccpa", "CCPA: 45 days"),
+    ("none", "no deadline"),
+)
+METHOD_WORDS: Final = (
+    ("known_contact", "known contact"),
+    ("callback", "call back"),
+    ("login", "login"),
+    ("document_seen", "document seen"),
+    ("representative", "representative"),
+    ("other", "other"),
+)
+PAUSE_WORDS: Final = (
+    ("clarification", "a clarification"),
+    ("identity", "proof of identity"),
+    ("fee", "a fee"),
+)
+CODE_WORDS: Final[Mapping[Code, str]] = {
+    "erased": "erase",
+    "restricted": "restrict",
+    "provided": "provide the person's own channel",
+    "provided_whole": "provide the whole recording",
+    "noted": "note it",
+    "pending_hold": "keep: a hold covers it",
+    "kept_legal_obligation": "keep: a law requires it",
+    "kept_claims": "keep: needed for legal claims",
+    "kept_expression": "keep: freedom of expression",
+    "kept_grounds": "keep: compelling grounds",
+    "third_party": "refuse: rights of others",
+    "no_match": "nothing matches",
+    "not_yours": "refuse: it is not this person's",
+    "not_verified": "refuse: identity not proven",
+    "unfounded": "refuse: manifestly unfounded",
+    "excessive": "refuse: excessive",
+    "no_right": "refuse: no such right here",
+    "not_provided": "could not be provided",
+}
+EFFECT_WORDS: Final[Mapping[Effect, str]] = {
+    "erase": "erased, with their keys",
+    "restrict": "restricted",
+    "provide": "put into the package",
+    "note": "noted",
+    "nothing": "left as they are",
+}
+_GRANTS: Final = frozenset().union(*GRANTING.values())
+_SOON: Final = timedelta(days=7)
+#: Columns of the board, by the state that they show.
+COLUMNS: Final = (
+    (RequestState.AWAITING_IDENTITY, "To identify"),
+    (RequestState.REVIEW, "To decide"),
+    (RequestState.EXECUTING, "Being carried out"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A request on the board."""
+
+    id: str
+    kind: str
+    reference: str
+    due_at: datetime | None
+    #: How long is left, in words; empty without a deadline.
+    left: str
+    #: ``late``, ``soon`` or empty.
+    urgency: str
+    is_paused: bool
+
+
+def card(view: RequestView, now: datetime) -> Card:
+    """Return the card of a request."""
+    request, due = view.request, view.deadline.due_at
+    urgency = "" if due is None or due - now > _SOON else "late" if due < now else "soon"
+    return Card(
+        id=request.id,
+        kind=KIND_WORDS[request.kind].partition(":")[0],
+        reference=request.personal.reference if request.personal else request.id,
+        due_at=due,
+        left="" if due is None else days_left(due, now),
+        urgency=urgency,
+        is_paused=is_paused(request),
+    )
+
+
+def by_due(cards: Sequence[Card]) -> list[Card]:
+    """Return cards by their deadline, the earliest first; those without one last."""
+    return sorted(cards, key=lambda one: (one.due_at is None, one.due_at))
+
+
+def is_paused(request: Request) -> bool:
+    """Return whether the account waits for the person."""
+    personal = request.personal
+    return personal is not None and bool(personal.pauses) and personal.pauses[-1].until is None
+
+
+def codes_of(kind: Kind) -> list[tuple[str, str]]:
+    """Return the codes that a decision on this kind can have, with their words, those that grant it first."""
+    granting = [code for code in CODES if code in GRANTING[kind]]
+    # ``no_match`` is for a request of which nothing is found, ``not_provided`` is the worker's.
+    refusing = [code for code in CODES if code not in _GRANTS and code != "not_provided"]
+    return [(code, CODE_WORDS[code]) for code in (*granting, *refusing)]
+
+
+def effects(
+    kind: Kind, found: FoundPerson, default: Verdict, verdicts: Mapping[str, Verdict]
+) -> list[tuple[str, int, int, bool]]:
+    """Return what a decision does: words, recordings, calls without a recording, and whether it destroys.
+
+    Raises Invalid for an unknown code.
+    """
+    decided = found.decided_by(verdicts)
+    recordings = Counter(effect_of(kind, verdicts.get(one.id, default)) for one in decided.recordings)
+    calls = Counter(effect_of(kind, verdicts.get(one.call_ref, default)) for one in decided.calls)
+    return [
+        (words, recordings[effect], calls[effect], effect == "erase")
+        for effect, words in EFFECT_WORDS.items()
+        if recordings[effect] or calls[effect]
+    ]
+
+
+def words_of(code: str) -> str:
+    """Return the words of a code."""
+    return CODE_WORDS[read_code(code)]

@@ -1,0 +1,202 @@
+"""Requests of people: a board by what is to be done next with its clocks, the form of a new one, and each request."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Path, Request, Response
+from fastapi.responses import StreamingResponse
+
+from vault.domain.requests.found import NOT_SEARCHABLE
+from vault.domain.requests.request import OPEN
+from vault.services.service import Vault
+from vault.web.console.access import Console, console
+from vault.web.console.forms import Form, checked, new_nonce, read_form
+from vault.web.console.layout import console_page
+from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.request_words import (
+    COLUMNS,
+    KIND_WORDS,
+    METHOD_WORDS,
+    PAUSE_WORDS,
+    REGIME_WORDS,
+    STATE_WORDS,
+    by_due,
+    card,
+    codes_of,
+    is_paused,
+    words_of,
+)
+from vault.web.console.route import console_router
+from vault.web.console.words import moment_text, moment_value
+from vault.web.http.auth import TheVault
+from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.schemas.requests import RequestIn
+
+router = console_router()
+Guarding = Annotated[Console, Depends(console("privacy:write"))]
+Auditing = Annotated[Console, Depends(console("audit:read"))]
+RequestId = Annotated[str, Path(max_length=64)]
+SECTION: Final = "Requests"
+_PAGE: Final = 50
+#: Recordings and calls of a person that the page lists.
+SHOWN: Final = 100
+
+
+@router.get("/requests")
+async def show_requests(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+    """Show open requests as a board, and closed ones as a list."""
+    now, account_id = request.app.state.clock(), allowed.account.id
+    columns = []
+    for state, name in COLUMNS:
+        views = await vault.requests.page(account_id, state=state, due_before=None, before=None, limit=_PAGE)
+        columns.append((name, by_due([card(view, now) for view in views]), len(views) == _PAGE))
+    before = read_cursor(request.query_params.get("cursor") or None)
+    page = await vault.requests.page(account_id, state=None, due_before=None, before=before, limit=_PAGE)
+    last = page[-1].request if len(page) == _PAGE else None
+    return console_page(
+        request,
+        allowed,
+        "requests.html",
+        section=SECTION,
+        heading="Requests of people",
+        tabs=(),
+        columns=columns,
+        closed=[view for view in page if view.request.state not in OPEN],
+        following=None if last is None else write_cursor(last.created_at, last.id),
+        kinds=KIND_WORDS,
+        states=STATE_WORDS,
+    )
+
+
+@router.get("/requests/new")
+async def show_request_form(request: Request, allowed: Auditing) -> Response:
+    """Show the form of a request."""
+    today = moment_value(request.app.state.clock())
+    return _new(request, allowed, {"regime": "gdpr", "received_at": today})
+
+
+@router.post("/requests")
+async def enter_request(request: Request, vault: TheVault, allowed: Guarding) -> Response:
+    """Enter a request."""
+    form = await read_form(request)
+
+    async def enter() -> str:
+        body = checked(RequestIn, _body(form))
+        view, _ = await vault.requests.receive(
+            allowed.account.id, body.new(actor=allowed.actor), actor=allowed.actor
+        )
+        return f"{allowed.path}/requests/{view.request.id}?done=request_entered"
+
+    async def again(mistake: Mistake) -> Response:
+        return _new(request, allowed, form.values(), mistake)
+
+    return await run_or_show(request, allowed, form, act=enter, show=again, reads="audit:read")
+
+
+@router.get("/requests/{request_id}")
+async def show_request(
+    request: Request, vault: TheVault, allowed: Auditing, request_id: RequestId
+) -> Response:
+    """Show a request, and while it is open what is found of the person now."""
+    return await request_page(request, vault, allowed, request_id)
+
+
+@router.get("/requests/{request_id}/receipt")
+async def show_receipt(vault: TheVault, allowed: Auditing, request_id: RequestId) -> Response:
+    """Download the receipt of a closed request."""
+    receipt = await vault.receipts.read(allowed.account.id, request_id)
+    headers = {"Content-Disposition": f'attachment; filename="receipt-{request_id}.json"'}
+    return Response(receipt, media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/requests/{request_id}/package")
+async def download_package(vault: TheVault, allowed: Guarding, request_id: RequestId) -> Response:
+    """Download the package. A POST, because each download counts."""
+    size, blocks = await vault.packages.download(allowed.account.id, request_id, actor=allowed.actor)
+    headers = {
+        "Content-Disposition": f'attachment; filename="package-{request_id}.zip"',
+        "Content-Length": str(size),
+    }
+    return StreamingResponse(blocks, media_type="application/zip", headers=headers)
+
+
+async def request_page(
+    request: Request,
+    vault: Vault,
+    allowed: Console,
+    request_id: str,
+    *,
+    values: Mapping[str, str] | None = None,
+    mistake: Mistake | None = None,
+) -> Response:
+    """Render the page of a request, with the form ``values["form"]`` as it was filled in."""
+    view = await vault.requests.read(allowed.account.id, request_id)
+    shown, now = view.request, request.app.state.clock()
+    return console_page(
+        request,
+        allowed,
+        "request.html",
+        section=SECTION,
+        status=200 if mistake is None else mistake.status,
+        heading=KIND_WORDS[shown.kind].partition(":")[0],
+        tabs=(),
+        view=view,
+        one=shown,
+        card=card(view, now),
+        is_open=shown.state in OPEN,
+        is_paused=is_paused(shown),
+        states=STATE_WORDS,
+        methods=METHOD_WORDS,
+        pauses=PAUSE_WORDS,
+        codes=codes_of(shown.kind),
+        words_of=words_of,
+        not_searchable=[one.replace("_", " ") for one in NOT_SEARCHABLE],
+        most=SHOWN,
+        values={"at": moment_value(now), "told_at": moment_value(now), **(values or {})},
+        mistake=mistake,
+        nonce=new_nonce(),
+    )
+
+
+def _body(form: Form) -> dict[str, Any]:
+    """Return the body that REST takes; numbers and agents have one entry in each line."""
+    region = {"region": form.text("region").upper()} if form.text("region") else {}
+    identities: list[dict[str, str]] = [
+        {"type": "number", "value": line.strip()} | region
+        for line in form.text("numbers").splitlines()
+        if line.strip()
+    ]
+    identities += [
+        {"type": "agent", "value": line.strip()} for line in form.text("agents").splitlines() if line.strip()
+    ]
+    body: dict[str, Any] = {name: form.text(name) for name in ("kind", "regime", "reference")}
+    body |= {"received_at": moment_text(form.text("received_at")), "identities": identities}
+    body |= {name: form.text(name) for name in ("channel", "wish") if form.text(name)}
+    return body | period_of(form)
+
+
+def period_of(form: Form) -> dict[str, Any]:
+    """Return the field ``period`` of a body, if the form has one."""
+    sent = {name: moment_text(form.text(name)) for name in ("from", "to") if form.text(name)}
+    return {"period": sent} if sent else {}
+
+
+def _new(
+    request: Request, allowed: Console, values: Mapping[str, str], mistake: Mistake | None = None
+) -> Response:
+    if mistake is not None and mistake.field is not None and mistake.field.startswith("identities"):
+        mistake = Mistake(mistake.text, "numbers", mistake.status)
+    return console_page(
+        request,
+        allowed,
+        "request_new.html",
+        section=SECTION,
+        status=200 if mistake is None else mistake.status,
+        heading="Enter a request",
+        tabs=(),
+        kinds=list(KIND_WORDS.items()),
+        regimes=REGIME_WORDS,
+        values=values,
+        mistake=mistake,
+        nonce=new_nonce(),
+    )
