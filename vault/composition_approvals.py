@@ -13,7 +13,9 @@ from vault.services.approvals.rules import ApprovalRules
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
+from vault.services.requests.requests import Requests
 from vault.services.retention.hold_release import HoldReleases
+from vault.services.retention.retention_policy import RetentionSettings
 from vault.services.shared.approval_gate import Approved
 from vault.tracing import traced
 
@@ -24,6 +26,9 @@ class Acting:
 
     recordings: Recordings
     calls: Calls
+    requests: Requests
+    retention: RetentionSettings
+    key_rotation: KeyRotations
     hold_releases: HoldReleases
     approval_rules: ApprovalRules
 
@@ -35,6 +40,10 @@ class Acting:
             "approval_rule": self._approval_rule,
             "recording_erasure": self._recording_erasure,
             "call_erasure": self._call_erasure,
+            "request_erasure": self._request_decision,
+            "request_export": self._request_decision,
+            "retention_policy": self._retention_policy,
+            "own_key": self._own_key,
         }
 
     async def _hold_release(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
@@ -66,6 +75,37 @@ class Acting:
             approval.account_id, arguments["call"], actor=approval.asked_by, approved=approved
         )
 
+    async def _request_decision(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
+        from vault.web.schemas.requests import DecisionIn
+
+        approval = approved.approval
+        await self.requests.decide(
+            approval.account_id,
+            arguments["request"],
+            DecisionIn.model_validate(arguments["decision"]).ruling(),
+            actor=approval.asked_by,
+            approved=approved,
+        )
+
+    async def _retention_policy(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
+        from vault.web.schemas.retention import RetentionPolicyIn
+
+        approval = approved.approval
+        await self.retention.set(
+            approval.account_id,
+            RetentionPolicyIn.model_validate(arguments["policy"]).wanted(),
+            if_version=None,
+            digest=None,
+            actor=approval.asked_by,
+            approved=approved,
+        )
+
+    async def _own_key(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
+        approval = approved.approval
+        await self.key_rotation.use_key(
+            approval.account_id, arguments["key"], actor=approval.asked_by, approved=approved
+        )
+
 
 class Gated(Rights):
     """The services of acts that can need an approval, and those of approvals, by their names in ``Vault``."""
@@ -81,8 +121,15 @@ def build_gated(adapters: Adapters, parts: Parts) -> tuple[Gated, SettleApproval
     """Build the services, and the job that carries out what was left."""
     rights, rules = build_rights(adapters, parts), traced(ApprovalRules)(database=parts.database)
     recordings, calls = _recordings(adapters, parts), _calls(adapters, parts)
+    key_rotation = _key_rotation(adapters, parts)
     acting = Acting(
-        recordings=recordings, calls=calls, hold_releases=rights["hold_releases"], approval_rules=rules
+        recordings=recordings,
+        calls=calls,
+        requests=rights["requests"],
+        retention=rights["retention"],
+        key_rotation=key_rotation,
+        hold_releases=rights["hold_releases"],
+        approval_rules=rules,
     )
     execute = ExecuteApproval(database=parts.database, ask=parts.ask_approval, acts=acting.acts())
     approvals = traced(Approvals)(database=parts.database, asking=parts.ask_approval, execute=execute)
@@ -90,7 +137,7 @@ def build_gated(adapters: Adapters, parts: Parts) -> tuple[Gated, SettleApproval
         **rights,
         "recordings": recordings,
         "calls": calls,
-        "key_rotation": _key_rotation(adapters, parts),
+        "key_rotation": key_rotation,
         "approvals": approvals,
         "approval_rules": rules,
     }

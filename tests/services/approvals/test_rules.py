@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.own_keys import ARN
 from tests.support.approvals import approve, count, rule
 from tests.support.restoring import copied, house_over
 from tests.support.retention import FIRST, two_keys
@@ -108,3 +109,25 @@ def test_what_loosens(
     joined = tighter(first, second)
     assert joined.in_force == first.in_force | second.in_force
     assert joined.enabled is (first.enabled or second.enabled)
+
+
+async def test_another_key_of_the_account_needs_two(house: House):
+    """A customer-managed key that one person sets is asked for, and set when another one approves."""
+    await rule(house, "own_key")
+    keys = house.vault.key_rotation
+    with pytest.raises(ApprovalNeeded) as needed:
+        await keys.use_key(house.account.id, ARN, actor=FIRST)
+    assert (await keys.current_key(house.account.id)).own_key is None
+    asked = await house.vault.approvals.ask(
+        house.account.id,
+        needed.value,
+        subject="",
+        arguments={"key": ARN},
+        reason=None,
+        actor=FIRST,
+    )
+    assert (asked.kind, asked.effect) == ("own_key", {"from_version": 1})
+    assert (await approve(house, asked)).state is ApprovalState.EXECUTED
+    assert (await keys.current_key(house.account.id)).own_key == ARN
+    # A rotation that only renews the key destroys nothing that opens anything, and needs no approval.
+    assert await count(house, "key.rotated") == 1

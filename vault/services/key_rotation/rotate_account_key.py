@@ -4,7 +4,7 @@ vault/services/key_rotation/rewrap_account.py carries it out: month keys are wra
 the manifests of earlier releases' recordings become due for vault/services/backup/write_due_manifests.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vault.database.interface import Database
@@ -14,6 +14,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Refused
 from vault.ports.keys import AccountKey, KeyRing
 from vault.services.audit_log.anchor import Anchor
+from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import Signer
 
@@ -53,21 +54,36 @@ class KeyRotations:
         return await self._add_version(account_id, before, now.own_key, actor)
 
     async def use_key(
-        self, account_id: str, own_key: str | None, *, actor: str
+        self, account_id: str, own_key: str | None, *, actor: str, approved: Approved | None = None
     ) -> tuple[RotationProgress, bool]:
         """Rotate to a version wrapped by a customer-managed key, or again by the root key only.
 
         Returns the account's progress, and whether a rotation was begun: none if the key is already in use.
         Raises Invalid for a malformed key name; Refused if the vault cannot use the key, or while a rotation is in
-        progress; Unavailable.
+        progress; ApprovalNeeded; Unavailable.
         """
         if (await _current(self.database, self.ring, account_id)).own_key == own_key:
+            if approved is not None:
+                raise Refused("The key is in use already.", reasons=("in_use",))
             return await self.database.read(lambda tx: progress_of(tx, account_id)), False
         before = await self.database.read(lambda tx: _idle(tx, account_id))
-        return await self._add_version(account_id, before, own_key, actor), True
+        effect = {"from_version": before}
+        return await self._add_version(
+            account_id,
+            before,
+            own_key,
+            actor,
+            gate=lambda tx: pass_gate(tx, account_id, "own_key", approved, effect),
+        ), True
 
     async def _add_version(
-        self, account_id: str, before: int, own_key: str | None, actor: str
+        self,
+        account_id: str,
+        before: int,
+        own_key: str | None,
+        actor: str,
+        *,
+        gate: Callable[[Transaction], None] = lambda _: None,
     ) -> RotationProgress:
         _, wrapped = await self.ring.create(account_id, version=before + 1, own_key=own_key)
         result = f"v{before + 1}" if own_key is None else f"v{before + 1}_own_key"
@@ -75,6 +91,7 @@ class KeyRotations:
         def begin(tx: Transaction) -> RotationProgress:
             tx.lock_account(account_id, exclusive=True)
             _idle(tx, account_id)
+            gate(tx)
             now = tx.now()
             rotation = KeyRotation(
                 account_id=account_id,

@@ -1,6 +1,6 @@
 """Requests of people: receive one, find the person's data, record identity and pauses, and decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -29,6 +29,7 @@ from vault.domain.requests.request import (
 from vault.errors import Invalid, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
+from vault.services.requests.decision_gate import decision_gate
 from vault.services.requests.find_person import FindPerson, FoundPerson, PersonTerms
 from vault.services.requests.new_request import NewRequest, is_same, received
 from vault.services.requests.sealed_requests import (
@@ -38,6 +39,7 @@ from vault.services.requests.sealed_requests import (
     sealed_row,
 )
 from vault.services.requests.speakers import FindSpeaker
+from vault.services.shared.approval_gate import Approved
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
@@ -201,12 +203,18 @@ class Requests:
         )
 
     async def decide(
-        self, account_id: str, request_id: str, wanted: RulingRequest, *, actor: str
+        self,
+        account_id: str,
+        request_id: str,
+        wanted: RulingRequest,
+        *,
+        actor: str,
+        approved: Approved | None = None,
     ) -> RequestView:
         """Decide on everything that is found now. Once this returns, that is durable, and the worker carries it out.
 
-        Raises NotFound, Invalid, and Refused where somebody else might be hit: ``not_verified``, ``period_needed`` and
-        ``review_needed``.
+        Raises NotFound, Invalid, ApprovalNeeded, and Refused where somebody else might be hit: ``not_verified``,
+        ``period_needed`` and ``review_needed``.
         """
         request = await self._open_request(account_id, request_id)
         own = personal_of(request)
@@ -225,9 +233,9 @@ class Requests:
         certain = personal.period is not None or wanted.whole_time or not found.summary.gaps
         check_certainty(request.kind, request.state, ruling, is_one_holder=certain)
         await self.speaker.check(request, personal, ruling)
-        decided = replace(personal, ruling=ruling)
+        decided, gate = replace(personal, ruling=ruling), decision_gate(request, ruling, approved)
         return await self._change(
-            request, decided, "request.decided", state=RequestState.EXECUTING, actor=actor
+            request, decided, "request.decided", state=RequestState.EXECUTING, actor=actor, gate=gate
         )
 
     async def _open_request(self, account_id: str, request_id: str) -> Request:
@@ -244,11 +252,12 @@ class Requests:
         *,
         state: RequestState | None = None,
         actor: str,
+        gate: Callable[[Transaction], None] = lambda _: None,
     ) -> RequestView:
         now = self.clock()
         due = deadline(request.regime, request.received_at, personal, now=now).due_at
         changed = replace(request, personal=personal, state=state or request.state, due_at=due)
-        return await self._view(await self.sealed.change(changed, event, actor=actor, at=now))
+        return await self._view(await self.sealed.change(changed, event, actor=actor, at=now, gate=gate))
 
     async def _view(self, request: Request) -> RequestView:
         is_open = request.state in OPEN and request.personal is not None

@@ -43,15 +43,24 @@ class SealedRequests:
             personal=decode_personal_data(open_message(key.key, row.sealed_personal, context=context)),
         )
 
-    async def change(self, request: Request, kind: EventType | None, *, actor: str, at: datetime) -> Request:
+    async def change(
+        self,
+        request: Request,
+        kind: EventType | None,
+        *,
+        actor: str,
+        at: datetime,
+        gate: Callable[[Transaction], None] = lambda _: None,
+    ) -> Request:
         """Write a request whose other fields the caller has changed, with its event; return its new revision.
 
-        Raises Busy if another client changed it meanwhile.
+        ``gate`` is called under the account's lock, and may raise. Raises Busy if another client changed it meanwhile.
         """
         changed = replace(request, revision=request.revision + 1)
 
         def write(tx: Transaction, row: RequestRow) -> None:
             tx.requests.change(row)
+            gate(tx)
             if kind is not None:
                 append_event(tx, changed, kind, actor=actor, at=at)
 

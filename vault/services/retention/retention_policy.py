@@ -27,6 +27,7 @@ from vault.services.retention.check_object_lock import require_locks
 from vault.services.retention.check_policy import check
 from vault.services.retention.previews import require_preview
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.approval_gate import Approved, pass_gate
 
 _Change = Callable[[str | None], Awaitable[str | None]]
 
@@ -80,13 +81,14 @@ class RetentionSettings:
         if_version: int | None,
         digest: str | None,
         actor: str,
+        approved: Approved | None = None,
     ) -> RetentionView:
         """Change the policy, under the account's exclusive lock. Every version is kept.
 
         From then on nothing is erased that the new policy keeps. What it keeps shorter waits. Setting it to its newest
-        version changes nothing. Raises Invalid, Conflicting for a minimum above a maximum without a decision, Refused
-        if it is no longer at ``if_version``, without a recent preview of the same change if it shortens anything, or if
-        it locks objects in a store that cannot.
+        version changes nothing. Raises Invalid, ApprovalNeeded, Conflicting for a minimum above a maximum without a
+        decision, Refused if it is no longer at ``if_version``, without a recent preview of the same change if it
+        shortens anything, or if it locks objects in a store that cannot.
         """
         check(wanted)
         if wanted.object_lock != "off":
@@ -94,7 +96,7 @@ class RetentionSettings:
         if pairs := conflicts(wanted):
             raise Conflicting([(pair.minimum_of, pair.maximum_of) for pair in pairs])
         before = await self.read(account_id)
-        if content_of(before.newest) == content_of(wanted):
+        if content_of(before.newest) == content_of(wanted) and approved is None:
             await self.database.write(partial(_recall, account_id, before.newest.version))
             return before
         sealed = await self._sealed(account_id, wanted)
@@ -107,6 +109,7 @@ class RetentionSettings:
             if_version=if_version,
             digest=digest,
             actor=actor,
+            approved=approved,
         )
         await self.database.write(write, urgent=True)
         return await self.read(account_id)
@@ -148,6 +151,7 @@ def _write(
     if_version: int | None,
     digest: str | None,
     actor: str,
+    approved: Approved | None,
 ) -> None:
     tx.lock_account(account_id, exclusive=True)
     now = tx.now()
@@ -158,8 +162,11 @@ def _write(
             reasons=("changed",),
         )
     shorter = any(shortens(before, wanted) for before in (opened.current, *opened.waiting))
-    if shorter:
+    if shorter and approved is None:
         require_preview(tx, account_id, preview_subject(wanted, newest), digest)
+    if shorter or approved is not None:
+        # The version: a policy that was changed since is another one to shorten.
+        pass_gate(tx, account_id, "retention_policy", approved, {"from_version": newest})
     effective_at = now + max(opened.current.waiting, wanted.waiting) if shorter else now
     version = newest + 1
     tx.retention.add(

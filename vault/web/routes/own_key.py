@@ -7,7 +7,9 @@ from pydantic import BaseModel, Field
 
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
+from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.routes.key_rotation import KeyRotationOut
+from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import Body
 
 router = APIRouter(prefix="/v1/accounts/{account}/own-key", tags=["key rotation"])
@@ -37,13 +39,22 @@ async def get_own_key(vault: TheVault, allowed: Rotating) -> OwnKeyOut:
     return OwnKeyOut(key=current.own_key, version=current.version)
 
 
-@router.put("", response_model=KeyRotationOut, responses={202: {"model": KeyRotationOut}})
-async def put_own_key(vault: TheVault, allowed: Rotating, body: OwnKeyIn) -> Response:
+@router.put("", response_model=KeyRotationOut, responses={202: {"model": KeyRotationOut | ApprovalOut}})
+async def put_own_key(
+    vault: TheVault, allowed: Rotating, body: OwnKeyIn, approval_reason: ApprovalReason = None
+) -> Response:
     """Set or remove the account's customer-managed key.
 
     202: new data is encrypted under this key immediately; existing data is re-encrypted in the background, as in a
     rotation. 200: the key is already in use. 409: a previous version of the account's key is not destroyed yet, or
-    the vault cannot encrypt and decrypt with this key.
+    the vault cannot encrypt and decrypt with this key. Where the account's rule wants a second person for it, nothing
+    has changed yet, and the response is 202 with the approval.
     """
-    progress, begun = await vault.key_rotation.use_key(allowed.account.id, body.key, actor=allowed.actor)
-    return answer_json(KeyRotationOut.of(progress), status=202 if begun else 200, exclude_none=True)
+
+    async def change() -> Response:
+        progress, begun = await vault.key_rotation.use_key(allowed.account.id, body.key, actor=allowed.actor)
+        return answer_json(KeyRotationOut.of(progress), status=202 if begun else 200, exclude_none=True)
+
+    return await done_or_asked(
+        vault, allowed, change, subject="", arguments={"key": body.key}, reason=approval_reason
+    )

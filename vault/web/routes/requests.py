@@ -9,6 +9,8 @@ from vault.domain.requests.request import Extension
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.routes.gated import ApprovalReason, done_or_asked
+from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.requests import (
     DecisionIn,
     ExtensionIn,
@@ -100,13 +102,31 @@ async def post_request_extension(
     )
 
 
-@router.post("/{request_id}/decision", status_code=202)
+@router.post("/{request_id}/decision", status_code=202, response_model=RequestOut | ApprovalOut)
 async def post_request_decision(
-    vault: TheVault, allowed: Guarding, request_id: RequestId, body: DecisionIn
-) -> RequestOut:
-    """Decide on everything that is found. The decision is durable; it is carried out within seconds."""
-    return RequestOut.of(
-        await vault.requests.decide(allowed.account.id, request_id, body.ruling(), actor=allowed.actor)
+    vault: TheVault,
+    allowed: Guarding,
+    request_id: RequestId,
+    body: DecisionIn,
+    approval_reason: ApprovalReason = None,
+) -> Response:
+    """Decide on everything that is found. The decision is durable; it is carried out within seconds.
+
+    Where the account's rule wants a second person for it, nothing is decided yet, and the response is the approval.
+    """
+
+    async def decide() -> Response:
+        view = await vault.requests.decide(allowed.account.id, request_id, body.ruling(), actor=allowed.actor)
+        return answer_json(RequestOut.of(view), status=202)
+
+    decision = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return await done_or_asked(
+        vault,
+        allowed,
+        decide,
+        subject=request_id,
+        arguments={"request": request_id, "decision": decision},
+        reason=approval_reason,
     )
 
 

@@ -8,6 +8,8 @@ from vault.services.retention.retention_policy import RetentionView
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.conditions import version_in
 from vault.web.http.idempotency import answer_json
+from vault.web.routes.gated import ApprovalReason, done_or_asked
+from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.recording_retention import PolicyPreviewOut, RetentionOut
 from vault.web.schemas.retention import (
     RetentionHistoryOut,
@@ -28,28 +30,38 @@ async def get_retention_policy(vault: TheVault, allowed: Auditing) -> Response:
     return _policy(await vault.retention.read(allowed.account.id))
 
 
-@router.put("/retention-policy", response_model=RetentionPolicyOut)
+@router.put("/retention-policy", response_model=RetentionPolicyOut, responses={202: {"model": ApprovalOut}})
 async def put_retention_policy(
     vault: TheVault,
     allowed: Retaining,
     body: RetentionPolicyIn,
+    *,
     if_match: Annotated[str | None, Header(max_length=64)] = None,
     preview_digest: Annotated[str | None, Header(max_length=128)] = None,
+    approval_reason: ApprovalReason = None,
 ) -> Response:
     """Replace the retention policy.
 
     What it keeps longer is kept from this response on; what it keeps shorter waits for `waiting_days`. 409: a minimum
     exceeds a maximum without a decision; a change that shortens anything lacks the digest of its preview of the last 24
-    hours in Preview-Digest; the policy is not the one in If-Match any more.
+    hours in Preview-Digest; the policy is not the one in If-Match any more. 202: it shortens something, for which the
+    account's rule wants a second person, so nothing has changed yet.
     """
-    view = await vault.retention.set(
-        allowed.account.id,
-        body.wanted(),
-        if_version=version_in(if_match, "policy"),
-        digest=preview_digest,
-        actor=allowed.actor,
+
+    async def change() -> Response:
+        view = await vault.retention.set(
+            allowed.account.id,
+            body.wanted(),
+            if_version=version_in(if_match, "policy"),
+            digest=preview_digest,
+            actor=allowed.actor,
+        )
+        return _policy(view)
+
+    policy = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return await done_or_asked(
+        vault, allowed, change, subject="", arguments={"policy": policy}, reason=approval_reason
     )
-    return _policy(view)
 
 
 @router.get("/retention-policy/history")
