@@ -15,6 +15,9 @@ from vault.domain.approvals.rule import ApprovalRule, Verb, loosens, tighter
 from vault.errors import ApprovalNeeded, Invalid
 from vault.thread_pools import Threads
 
+#: A customer-managed key.
+KEY = f"{ARN}mine"
+
 
 async def ask_for(house: House, *verbs: str, enabled: bool, actor: str = FIRST) -> Approval:
     """Try to loosen the rule, and ask for the approval that this needs."""
@@ -116,18 +119,18 @@ async def test_another_key_of_the_account_needs_two(house: House):
     await rule(house, "own_key")
     keys = house.vault.key_rotation
     with pytest.raises(ApprovalNeeded) as needed:
-        await keys.use_key(house.account.id, ARN, actor=FIRST)
+        await keys.use_key(house.account.id, KEY, actor=FIRST)
     assert (await keys.current_key(house.account.id)).own_key is None
     asked = await house.vault.approvals.ask(
         house.account.id,
         needed.value,
         subject="",
-        arguments={"key": ARN},
+        arguments={"key": KEY},
         reason=None,
         actor=FIRST,
     )
     assert (asked.kind, asked.effect) == ("own_key", {"from_version": 1})
     assert (await approve(house, asked)).state is ApprovalState.EXECUTED
-    assert (await keys.current_key(house.account.id)).own_key == ARN
+    assert (await keys.current_key(house.account.id)).own_key == KEY
     # A rotation that only renews the key destroys nothing that opens anything, and needs no approval.
     assert await count(house, "key.rotated") == 1

@@ -150,6 +150,8 @@ class Act:
         """Return its weight in an object: content is heavy, because references from a source may be long."""
         if isinstance(self.content, StoredHold | RetentionPolicy):
             return MAX_WEIGHT  # It names hundreds of calls, or has dozens of classes.
+        if self.event.type == "approval.executed":
+            return 0  # One in a transaction, so that it is in the object of what was approved.
         return 1 if self.content is None else _HEAVY
 
     @property
