@@ -29,6 +29,7 @@ from vault.services.playback.close_sessions import EndSessions
 from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.remove_locked import RemoveLocked
 from vault.services.recordings.sweep_orphans import Sweep
+from vault.services.requests.close_account import CloseAccount
 from vault.services.requests.execute import ExecuteRequests
 from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
@@ -163,6 +164,10 @@ def _encrypt_clear_texts(adapters: Adapters, parts: Parts) -> EncryptClearTexts:
 
 
 def _execute_requests(adapters: Adapters, parts: Parts) -> ExecuteRequests:
+    make_package = _make_package(adapters, parts)
+    receipts = MakeReceipt(
+        database=parts.database, ring=adapters.ring, objects=adapters.objects, signer=adapters.signer
+    )
     return traced(ExecuteRequests)(
         database=parts.database,
         sealed=parts.sealed_requests,
@@ -172,9 +177,13 @@ def _execute_requests(adapters: Adapters, parts: Parts) -> ExecuteRequests:
         restriction=parts.restriction,
         objection_list=parts.objection_list,
         objects=adapters.objects,
-        make_package=_make_package(adapters, parts),
-        receipts=MakeReceipt(
-            database=parts.database, ring=adapters.ring, objects=adapters.objects, signer=adapters.signer
+        make_package=make_package,
+        receipts=receipts,
+        close_account=CloseAccount(
+            database=parts.database,
+            sealed=parts.sealed_requests,
+            make_package=make_package,
+            receipts=receipts,
         ),
     )
 

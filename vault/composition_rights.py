@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from vault.composition_parts import Adapters, Parts
+from vault.services.requests.closures import Closures
 from vault.services.requests.packages import Packages
 from vault.services.requests.read_receipt import ReadReceipt
 from vault.services.requests.receipts import Receipts
@@ -26,6 +27,7 @@ class Rights(TypedDict):
     requests: Requests
     receipts: Receipts
     packages: Packages
+    closures: Closures
 
 
 def build_rights(adapters: Adapters, parts: Parts) -> Rights:
@@ -46,6 +48,7 @@ def build_rights(adapters: Adapters, parts: Parts) -> Rights:
         "requests": _requests(adapters, parts),
         "receipts": traced(Receipts)(read_receipt=build_read_receipt(adapters, parts)),
         "packages": _packages(adapters, parts),
+        "closures": traced(Closures)(database=database, sealed=parts.sealed_requests, clock=adapters.clock),
     }
 
 

@@ -24,6 +24,9 @@ REQUEST = {
 DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", ""): ("settings:write", {}),
     ("GET", ""): ("recordings:read", None),
+    ("POST", "/closure"): ("privacy:write", {"reason": "r"}),
+    ("GET", "/closure"): ("audit:read", None),
+    ("DELETE", "/closure"): ("privacy:write", None),
     ("GET", "/recording-switch"): ("recordings:read", None),
     ("PUT", "/recording-switch"): ("settings:write", {"enabled": True}),
     ("GET", "/recording-switch/history"): ("recordings:read", None),

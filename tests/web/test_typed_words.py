@@ -198,6 +198,8 @@ def ask_for_data(tenant: Tenant, mark: Markers, recording: str) -> None:
     decision = {"code": "kept_claims", "verdicts": {recording: verdict}} | names
     decided = tenant.http.post(tenant.url(f"{at}/{made.json()['id']}/decision"), json=decision)
     assert decided.status_code == 202, decided.text
+    closing = tenant.http.post(tenant.url("/closure"), json={"reason": mark("POST", "/closure", "reason")})
+    assert closing.status_code == 202, closing.text
 
 
 def found_in(folder: Path, log: str, mark: Markers) -> list[tuple[str, Any]]:

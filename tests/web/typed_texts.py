@@ -8,6 +8,7 @@ AUTHORITY_REQUESTS = (
 #: Fields that hold words, by operation. Each gets a marker here, and no marker may be found.
 SEALED = {
     ("PUT", "/recording-switch", "reason"),
+    ("POST", "/closure", "reason"),
     ("PUT", "/consent-policy", "reason"),
     ("PUT", "/consent-policy", "overrides[].reason"),
     ("PATCH", "/consent-policy", "reason"),

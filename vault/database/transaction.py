@@ -17,6 +17,7 @@ from vault.database.stores.call_state import CallStateRows
 from vault.database.stores.checkpoints import CheckpointRows
 from vault.database.stores.clear_texts import ClearTextRows
 from vault.database.stores.closing_acts import ClosingRows
+from vault.database.stores.closures import ClosureRows
 from vault.database.stores.connections import ConnectionRows
 from vault.database.stores.consent import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
 from vault.database.stores.console_sessions import ConsoleSearchRows, ConsoleSessionRows
@@ -62,6 +63,7 @@ class _Rights:
         self.approval_rules = ApprovalRuleRows(connection)
         self.object_locks = ObjectLockRows(connection)
         self.requests = RequestRows(connection)
+        self.closures = ClosureRows(connection)
         self.person_search = PersonSearch(connection)
         self.packages = PackageRows(connection)
 

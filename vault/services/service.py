@@ -60,6 +60,7 @@ from vault.services.registers.authority_requests import AuthorityRequests
 from vault.services.registers.disclosures import Disclosures
 from vault.services.registers.processing_records import ProcessingRecords
 from vault.services.registers.recipients import Recipients
+from vault.services.requests.closures import Closures
 from vault.services.requests.execute import ExecuteRequests
 from vault.services.requests.packages import Packages
 from vault.services.requests.receipts import Receipts
@@ -201,6 +202,8 @@ class Vault:
     receipts: Receipts
     #: Download the packages that answer requests for access.
     packages: Packages
+    #: Close an account: ask, take back, show.
+    closures: Closures
     #: Release or refuse recordings that lack evidence of consent.
     quarantine: Quarantine
     #: Create, list and revoke time-limited links to recordings.

@@ -28,6 +28,7 @@ from vault.web.routes import (
     api_keys,
     approvals,
     calls,
+    closure,
     consent,
     health,
     holds,
@@ -57,7 +58,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, limits, calls, recordings, consent, requests, notices, rules, links, link_keys, holds,
+    webhooks, accounts, closure, limits, calls, recordings, consent, requests, notices, rules, links, link_keys, holds,
     approvals,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,
     html, health, metrics,

@@ -81,8 +81,10 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
         Work.RECONCILE: "SELECT min(reconcile_not_before) FROM connections",
         Work.PAUSE_RECORDINGS: "SELECT min(not_before) FROM pauses",
         Work.REQUESTS: (
-            "SELECT min(coalesce(next_try_at, 0)) FROM person_requests"  # noqa: S608 - our own state
-            f" WHERE closed_at IS NULL AND state = '{RequestState.EXECUTING}'"
+            "SELECT min(at) FROM (SELECT coalesce(next_try_at, 0) AS at FROM person_requests"  # noqa: S608 - our own states
+            f" WHERE closed_at IS NULL AND state = '{RequestState.EXECUTING}' UNION ALL SELECT due_at"
+            f" FROM person_requests WHERE closed_at IS NULL AND state = '{RequestState.REVIEW}' AND kind = 'closure'"
+            ") requests"
         ),
         END_SESSIONS: "SELECT min(ends_at) FROM unsettled_sessions",
         _NOW: f"SELECT {POSTGRESQL_NOW if on_postgresql else ':now'}",

@@ -57,7 +57,7 @@ class RequestRows:
         self._db = connection
 
     def insert(
-        self, row: RequestRow, *, reference_term: bytes, terms: Sequence[bytes], key_version: int
+        self, row: RequestRow, *, reference_term: bytes | None, terms: Sequence[bytes], key_version: int
     ) -> None:
         """Insert a request and the keyed hashes that find it. Raises KeyRetired."""
         request = row.request
@@ -71,7 +71,8 @@ class RequestRows:
         found = [
             {"account_id": request.account_id, "term": term, "request_id": request.id} for term in set(terms)
         ]
-        insert_new(self._db, person_request_terms, *found)
+        if found:
+            insert_new(self._db, person_request_terms, *found)
         account_changed(self._db, request.account_id)
 
     def change(self, row: RequestRow) -> None:
@@ -96,14 +97,14 @@ class RequestRows:
         row = self._db.execute(
             select(person_requests).where(p.id == request_id, p.account_id == account_id)
         ).first()
-        return None if row is None else _row(row)
+        return None if row is None else row_of(row)
 
     def of_reference(self, account_id: str, term: bytes) -> RequestRow | None:
         """Return the newest request with this reference."""
         p = person_requests.c
         query = select(person_requests).where(p.account_id == account_id, p.reference_term == term)
         row = self._db.execute(query.order_by(p.created_at.desc(), p.id.desc()).limit(1)).first()
-        return None if row is None else _row(row)
+        return None if row is None else row_of(row)
 
     def earlier(self, account_id: str, kind: str, terms: Sequence[bytes]) -> str | None:
         """Return the id of the newest request of this kind for one of these identities."""
@@ -132,7 +133,7 @@ class RequestRows:
             at, request_id = before
             query = query.where(or_(p.created_at < at, (p.created_at == at) & (p.id < request_id)))
         rows = self._db.execute(query.order_by(p.created_at.desc(), p.id.desc()).limit(limit))
-        return [_row(row) for row in rows]
+        return [row_of(row) for row in rows]
 
     def executing(self, now: datetime, *, limit: int) -> Sequence[RequestRow]:
         """Return requests whose decision is to be tried now, of all accounts, those that waited longest first."""
@@ -142,7 +143,7 @@ class RequestRows:
         rows = self._db.execute(
             query.order_by(p.next_try_at.asc().nulls_first(), p.due_at, p.id).limit(limit)
         )
-        return [_row(row) for row in rows]
+        return [row_of(row) for row in rows]
 
     def next_try(self) -> datetime | None:
         """Return when the next of the requests is tried that can only wait."""
@@ -157,7 +158,11 @@ class RequestRows:
     def overdue(self, now: datetime) -> int:
         """Return the number of open requests whose deadline has passed, of all accounts."""
         p = person_requests.c
-        query = select(func.count()).select_from(person_requests).where(p.closed_at.is_(None), p.due_at < now)
+        query = (
+            select(func.count())
+            .select_from(person_requests)
+            .where(p.closed_at.is_(None), p.due_at < now, p.kind != "closure")
+        )
         return self._db.execute(query).scalar_one()
 
     def close(self, row: RequestRow, receipt: SealedReceipt, *, forget_at: datetime) -> None:
@@ -226,7 +231,8 @@ def _values(request: Request) -> dict[str, Any]:
     return {name: getattr(request, name) for name in _PLAIN} | {"state": str(request.state)}
 
 
-def _row(row: Row[Any]) -> RequestRow:
+def row_of(row: Row[Any]) -> RequestRow:
+    """Return a row of requests."""
     plain = {name: getattr(row, name) for name in _PLAIN}
     request = Request(**plain | {"state": RequestState(row.state)}, personal=None)
     return RequestRow(

@@ -38,6 +38,7 @@ GRANTING: Final[Mapping[Kind, frozenset[Code]]] = {
     "objection": frozenset({"restricted", "erased"}),
     "rectification": frozenset({"noted"}),
     "post_mortem": _PROVIDED | {"erased", "restricted", "noted"},
+    "closure": frozenset({"erased"}),
 }
 #: The provision that each refusal rests on, for the words of an answer; GDPR unless the regime says otherwise.
 GROUNDS: Final[Mapping[Code, str]] = {

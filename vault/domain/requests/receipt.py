@@ -118,6 +118,31 @@ def statement(
     }
 
 
+def closure_statement(
+    request: Request, *, log: str, recordings: int, is_exported: bool, checked: Checked
+) -> dict[str, Any]:
+    """Return the statement of a closed account. It counts, and names no recording: there may be millions."""
+    return {
+        "v": 1,
+        "log": log,
+        "account": request.account_id,
+        "request": request.id,
+        "kind": request.kind,
+        "received_at": write_rfc3339(request.received_at),
+        "answered_at": write_rfc3339(checked.at),
+        "outcome": str(request.state),
+        "recordings": [],
+        "recordings_erased": recordings,
+        "recordings_left": 0,
+        "calls_left": 0,
+        "exported": is_exported,
+        "method": _METHOD,
+        "checked": {"at": write_rfc3339(checked.at), "release": checked.release},
+        "stays": dict(STAYS),
+        "not_known": list(NOT_KNOWN),
+    }
+
+
 def commitment(salt: bytes, number: str) -> str:
     """Return SHA-256(salt || number in E.164), in hexadecimal."""
     return hashlib.sha256(salt + number.encode()).hexdigest()

@@ -13,8 +13,12 @@ from typing import Final, Literal, get_args
 from vault.errors import Invalid
 
 #: GDPR articles 15, 20, 17, 18, 21 and 16; and directives for the time after death (France, LIL article 85).
-Kind = Literal["access", "portability", "erasure", "restriction", "objection", "rectification", "post_mortem"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+PersonKind = Literal[
+    "access", "portability", "erasure", "restriction", "objection", "rectification", "post_mortem"
+]
+#: And the closure of the whole account, which the account itself asks for.
+Kind = PersonKind | Literal["closure"]
+KINDS: Final[tuple[PersonKind, ...]] = get_args(PersonKind)
 #: The law whose deadlines apply; ``none`` for a request that has none.
 Regime = Literal["gdpr", "uk", "ccpa", "none"]
 IdentityType = Literal["number", "agent"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
 
-from vault.domain.requests.request import Kind, Regime, Request, RequestState
+from vault.domain.requests.request import KINDS, Regime, Request, RequestState
 from vault.domain.stored.json_reader import Fields
 from vault.errors import Tampered
 
@@ -81,7 +81,7 @@ def _decode_fields(fields: Fields, account_id: str) -> StoredRequest:
     request = Request(
         id=fields.text("id"),
         account_id=account_id,
-        kind=fields.one_of("kind", get_args(Kind)),
+        kind=fields.one_of("kind", (*KINDS, "closure")),
         regime=fields.one_of("regime", get_args(Regime)),
         state=RequestState(fields.one_of("state", tuple(str(state) for state in RequestState))),
         received_at=fields.moment("received_at"),

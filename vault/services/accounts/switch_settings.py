@@ -10,7 +10,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.errors import NotFound, Unavailable
+from vault.errors import NotFound, Refused, Unavailable
 from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.structured_log import Log
@@ -34,12 +34,15 @@ class SwitchSettings:
 
         Return the switch after the commit. Setting it to its current value changes nothing.
 
-        Raises Unavailable if the reason cannot be sealed; switching off works without the reason instead.
+        Raises Refused for a closed account, Unavailable if the reason cannot be sealed; switching off works without the
+        reason instead.
         """
         sealed = await self._sealed(account_id, reason, enabled=enabled)
 
         def change(tx: Transaction) -> Switch:
             tx.lock_account(account_id, exclusive=True)
+            if enabled and tx.closures.has_begun(account_id):
+                raise Refused("The account is closed, so recording stays off.", reasons=("account_closed",))
             before, now = tx.accounts.switch(account_id), tx.now()
             after = tx.accounts.set_switch(account_id, enabled=enabled, at=now, by=actor, reason=sealed)
             if after == before:

@@ -23,6 +23,7 @@ from vault.services.lifecycle.await_erasure import await_erasure
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, open_entry
 from vault.services.lifecycle.restrict_recording import RestrictRecording
+from vault.services.requests.close_account import CloseAccount
 from vault.services.requests.find_person import FindPerson, FoundPerson
 from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
@@ -61,6 +62,7 @@ class ExecuteRequests:
     objection_list: ObjectionList
     make_package: MakePackage
     receipts: MakeReceipt
+    close_account: CloseAccount
     objects: ObjectStore
 
     async def any_due(self) -> bool:
@@ -68,19 +70,21 @@ class ExecuteRequests:
 
         def read(tx: Transaction) -> bool:
             now = tx.now()
-            if tx.requests.executing(now, limit=1):
+            if tx.requests.executing(now, limit=1) or tx.closures.due(now, limit=1):
                 return True
-            if (following := tx.requests.next_try()) is not None:
-                tx.wake(Work.REQUESTS, after=following - now)
+            times = [at for at in (tx.requests.next_try(), tx.closures.next_due()) if at is not None]
+            if times:
+                tx.wake(Work.REQUESTS, after=min(times) - now)
             return False
 
         return await self.database.read(read)
 
     async def __call__(self) -> bool:
         """Work on some requests; False if all of them can only wait."""
+        begun = await self.close_account.begin_due()
         rows = await self.database.read(lambda tx: tx.requests.executing(tx.now(), limit=_BATCH_SIZE))
         worked = [await self._try(row) for row in rows]
-        return any(worked)
+        return bool(begun) or any(worked)
 
     async def forget(self) -> None:
         """Delete the content of requests whose own retention has ended."""
@@ -113,6 +117,8 @@ class ExecuteRequests:
 
     async def _work_on(self, request: Request, *, tries: int) -> bool:
         """Do the next part; return whether anything was done."""
+        if request.kind == "closure":
+            return await self.close_account(request)
         ruling = ruling_of(request)
         found = (await self.find(request.account_id, personal_of(request))).decided_by(ruling.verdicts)
         request = await self._note(request, found)

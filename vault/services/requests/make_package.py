@@ -6,7 +6,7 @@ It is sealed under a key of its own while it is made; nothing of it is written i
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,6 +18,7 @@ from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.recordings.media import content_type, extension
 from vault.domain.recordings.recording import GONE, SealedObject, State
+from vault.domain.requests.closure import EXPORT
 from vault.domain.requests.decision import effect_of
 from vault.domain.requests.package import LIFE, PREFIX, LeftOut, index_html, request_json
 from vault.domain.requests.request import Request, Verdict
@@ -41,6 +42,8 @@ from vault.tlog.note import Signer
 
 #: Tries after which what cannot be read is left out: its cause is not passing any more.
 _TRIES: Final = 5
+#: Recordings per read of an account's export.
+_PAGE: Final = 100
 #: States of recordings of which there is no audio that could be provided.
 _WITHOUT_AUDIO: Final = frozenset({State.REFUSED, State.FAILED, *GONE})
 
@@ -75,9 +78,27 @@ class MakePackage:
         if not is_wanted or known is not None:
             return request
         at = await self.database.read(lambda tx: tx.now())
-        key = package_key(request.id, secrets.token_bytes(KEY_BYTES))
         making = _Making(request=request, at=at, is_last_try=tries >= _TRIES)
-        async with aclosing(self._blocks(making)) as blocks:
+        return await self._seal(
+            making, self._blocks(making), lambda: _with_left_out(request, making.left_out)
+        )
+
+    async def export(self, request: Request) -> None:
+        """Make the package of a whole account, of which each available recording is in it as it was received.
+
+        What cannot be read is listed in it, as in the package of a person. Raises Unavailable, TooLarge.
+        """
+        at = await self.database.read(lambda tx: tx.now())
+        making = _Making(request=request, at=at, is_last_try=True)
+        await self._seal(making, self._account(making), lambda: _exported(request))
+
+    async def _seal(
+        self, making: "_Making", content: AsyncGenerator[bytes, None], changed_by: Callable[[], Request]
+    ) -> Request:
+        """Seal a package and write its row, with the request as it is changed by then; return that."""
+        request, at = making.request, making.at
+        account_id, key = request.account_id, package_key(request.id, secrets.token_bytes(KEY_BYTES))
+        async with aclosing(content) as blocks:
             sealed = await seal_stream(
                 blocks,
                 key=key,
@@ -86,7 +107,7 @@ class MakePackage:
                 location=f"{PREFIX}{account_id}/{request.id}/{new_id('att')}",
                 threads=self.threads,
             )
-        changed = _with_left_out(request, making.left_out)
+        changed = changed_by()
         await retry_if_rotated(
             self.ring,
             account_id,
@@ -155,6 +176,26 @@ class MakePackage:
         yield archive.add_text("index.html", page)
         yield archive.finish()
 
+    async def _account(self, making: "_Making") -> AsyncGenerator[bytes, None]:
+        """Yield the ZIP file of a whole account."""
+        account_id, after = making.request.account_id, None
+        while True:
+            page = await self.database.read(
+                lambda tx, after=after: tx.retention.available(account_id, after=after, limit=_PAGE)  # type: ignore[misc]
+            )
+            for recording in page:
+                try:
+                    async for block in self._recording(making, recording.id, is_whole=True):
+                        yield block
+                except (Undecodable, DescriberCrashed, Tampered, NotFound) as error:
+                    making.leave_out(recording.id, error)
+            if len(page) < _PAGE:
+                break
+            after = (page[-1].received_at, page[-1].id)
+        told = request_json(making.request, [], making.left_out, made_at=making.at)
+        yield making.add_text("request.json", json.dumps(told, indent=2))
+        yield making.archive.finish()
+
     async def _recording(
         self, making: "_Making", recording_id: str, *, is_whole: bool
     ) -> AsyncIterator[bytes]:
@@ -208,6 +249,13 @@ class _Making:
         if not (self.is_last_try or isinstance(error, Undecodable)):
             raise error
         self.left_out[recording_id] = "missing" if isinstance(error, NotFound) else "not_readable"
+
+
+def _exported(request: Request) -> Request:
+    """Return the closure with the note that its export is made."""
+    personal = personal_of(request)
+    ruled = replace(personal, ruling=replace(ruling_of(request), reason=EXPORT))
+    return replace(request, personal=ruled, revision=request.revision + 1)
 
 
 def _with_left_out(request: Request, left_out: Mapping[str, LeftOut]) -> Request:

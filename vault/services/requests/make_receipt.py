@@ -20,9 +20,10 @@ from vault.domain.requests.receipt import (
     LeafName,
     ProviderCopy,
     RecordingOutcome,
+    closure_statement,
     statement,
 )
-from vault.domain.requests.request import Request, Trace
+from vault.domain.requests.request import Request, RequestState, Trace
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.manifest import location_of
 from vault.ports.keys import AccountKey, KeyRing
@@ -107,17 +108,7 @@ class MakeReceipt:
         state = outcome_of(request.kind, codes or {ruling_of(request).default.code})
         closed = replace(request, state=state, closed_at=now, revision=request.revision + 1)
         text = self._statement(closed, recordings, calls, at=now)
-        made = AccessEvent(
-            type="receipt.made",
-            at=now,
-            account_id=request.account_id,
-            actor="worker",
-            result=request.id,
-            evidence=hashlib.sha256(text).hexdigest(),
-        )
-        await retry_if_rotated(
-            self.ring, request.account_id, lambda key: self._write(key, closed, text, made, at=now)
-        )
+        await self._log(closed, text, at=now)
 
     def _statement(
         self,
@@ -136,6 +127,38 @@ class MakeReceipt:
                 calls=[CallOutcome(code=code, calls=count) for code, count in sorted(calls.items())],
                 checked=Checked(at=at, release=VERSION),
             )
+        )
+
+    async def close_account(self, request: Request) -> None:
+        """Close the closure of an account of which nothing is left, with its receipt."""
+
+        def read(tx: Transaction) -> tuple[datetime, int]:
+            return tx.now(), tx.closures.erased(request.account_id)
+
+        now, erased = await self.database.read(read)
+        closed = replace(request, state=RequestState.FULFILLED, closed_at=now, revision=request.revision + 1)
+        text = write_canonical(
+            closure_statement(
+                closed,
+                log=self.signer.name,
+                recordings=erased,
+                is_exported=ruling_of(request).reason is not None,
+                checked=Checked(at=now, release=VERSION),
+            )
+        )
+        await self._log(closed, text, at=now)
+
+    async def _log(self, closed: Request, text: bytes, *, at: datetime) -> None:
+        made = AccessEvent(
+            type="receipt.made",
+            at=at,
+            account_id=closed.account_id,
+            actor="worker",
+            result=closed.id,
+            evidence=hashlib.sha256(text).hexdigest(),
+        )
+        await retry_if_rotated(
+            self.ring, closed.account_id, lambda key: self._write(key, closed, text, made, at=at)
         )
 
     async def _write(

@@ -240,6 +240,8 @@ class Requests:
 
     async def _open_request(self, account_id: str, request_id: str) -> Request:
         request = await self.sealed.read(account_id, request_id)
+        if request.kind == "closure":
+            raise Refused("It closes the account: see /closure.", reasons=("closure",))
         if RequestState.WITHDRAWN not in TRANSITIONS.get(request.state, frozenset()):
             raise Refused("The request is decided or closed already.", reasons=("closed",))
         return request
@@ -260,11 +262,11 @@ class Requests:
         return await self._view(await self.sealed.change(changed, event, actor=actor, at=now, gate=gate))
 
     async def _view(self, request: Request) -> RequestView:
-        is_open = request.state in OPEN and request.personal is not None
+        is_open = request.state in OPEN and request.personal is not None and request.kind != "closure"
         found = await self.find(request.account_id, personal_of(request)) if is_open else None
         return RequestView(request=request, deadline=self._deadline(request), found=found)
 
     def _deadline(self, request: Request) -> Deadline:
-        if request.personal is None or request.closed_at is not None:
+        if request.personal is None or request.closed_at is not None or request.kind == "closure":
             return Deadline(due_at=request.due_at)
         return deadline(request.regime, request.received_at, request.personal, now=self.clock())

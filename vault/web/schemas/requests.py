@@ -14,6 +14,7 @@ from vault.domain.requests.request import (
     PauseReason,
     Period,
     PersonalData,
+    PersonKind,
     Regime,
     RequestState,
     Verdict,
@@ -73,7 +74,7 @@ class VerificationIn(Body):
 class RequestIn(Body):
     """A request of a person about their data."""
 
-    kind: Kind
+    kind: PersonKind
     regime: Regime
     received_at: MomentIn
     #: Your own id of the request: as long as it is open, a repeated POST with it returns it.

@@ -1,0 +1,179 @@
+"""Closing an account: the wait, what ends at once, the export, and what a hold, a minimum or a period keeps."""
+
+import io
+import json
+import zipfile
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from tests.services.requests.people import ACTOR, OTHER, PERSON, ago, call, hurry, receipt, recorded
+from tests.support.retention import age_policies, place, release
+from tests.support.service_house import SIGNER, House
+from vault.database.schema.requests import person_requests
+from vault.domain.recordings.recording import State
+from vault.domain.requests.request import RequestState
+from vault.domain.retention.period import parse_period
+from vault.domain.retention.policy import Match, RetentionClass, RetentionPolicy
+from vault.errors import NotFound, Refused, Unavailable
+from vault.services.playback.links import LinkRequest
+from vault.services.requests import make_package
+from vault.tlog.receipt_file import verify_receipt
+
+
+async def closing(house: House, *, export: bool = False, wait: bool = False) -> str:
+    """Ask for the closure, and let its wait be over; return its id."""
+    made, is_new = await house.vault.closures.ask(
+        house.account.id, reason="The contract has ended.", export=export, actor=ACTOR
+    )
+    assert is_new
+    if not wait:
+        past = update(person_requests).where(person_requests.c.id == made.id).values(due_at=ago(minutes=1))
+        await house.database.write(lambda tx: tx.connection.execute(past) and None)
+    return made.id
+
+
+async def work(house: House, *, rounds: int = 8) -> RequestState:
+    """Run the worker's steps; return the state of the closure."""
+    jobs = house.vault.jobs
+    for _ in range(rounds):
+        await hurry(house)
+        await jobs.apply_policies()
+        await jobs.execute_requests()
+        await jobs.remove_erased()
+        await jobs.provider_requests.delete_copy()
+        await jobs.log_publisher.sequence()
+    return (await house.vault.closures.read(house.account.id)).state
+
+
+async def set_retention(house: House, *classes: RetentionClass) -> None:
+    """Set a policy that is in force at once."""
+    wanted = RetentionPolicy(classes=classes)
+    preview = await house.vault.preview_retention(house.account.id, wanted)
+    await house.vault.retention.set(
+        house.account.id, wanted, if_version=None, digest=preview.digest, actor=ACTOR
+    )
+    await age_policies(house, timedelta(days=60))
+
+
+def kept(name: str, agent: str, **more: Any) -> RetentionClass:
+    """Return a class of the calls of an agent; periods are texts."""
+    periods = {key: parse_period(more.pop(key)) for key in ("period", "minimum") if key in more}
+    return RetentionClass(
+        name=name, purpose="Orders", match=Match(agent=agent), **{"period": None} | periods | more
+    )
+
+
+async def test_case_41_a_closed_account_ends_in_order(either: House):
+    """No ingest, links dead, the export, everything erased but for what is kept, and one receipt."""
+    law = {"minimum": "P5Y", "minimum_ground": "legal_obligation", "statute": "MiFID II art. 16(7)"}
+    await set_retention(
+        either,
+        kept("after", "Kim", period="P30D", starts="account_closed"),
+        kept("law", "Robin", **law),
+        kept("own", "Sam", minimum="P1Y", minimum_ground="business"),
+    )
+    free = await recorded(either, "free")
+    after = await recorded(either, "after", agent="Kim")
+    law_kept = await recorded(either, "law", agent="Robin")
+    own = await recorded(either, "own", agent="Sam")
+    held = await recorded(either, "held", caller=OTHER)
+    hold = (await place(either, recordings=[held])).hold
+    await call(either, "without")
+    wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
+    _, token = await either.vault.links.create(either.account.id, free, wish, actor=ACTOR)
+    await either.vault.jobs.apply_policies()
+
+    closure = await closing(either, export=True)
+    assert await work(either) is RequestState.EXECUTING
+    states = [await either.state(one) for one in (free, after, law_kept, own, held)]
+    erased, available = State.ERASED, State.AVAILABLE
+    assert states == [erased, available, available, erased, available]
+    assert not (await either.vault.recording_switch.read(either.account.id)).enabled
+    with pytest.raises(Refused) as refused:
+        await either.vault.recording_switch.set(either.account.id, enabled=True, reason=None, actor=ACTOR)
+    assert refused.value.reasons == ("account_closed",)
+    with pytest.raises(NotFound):
+        await either.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
+    later = await either.announce("later", call_ref="later")
+    assert await either.state(later.recording_id) is State.REFUSED
+    assert await either.vault.calls.find(either.account.id, PERSON, after=None, limit=9) != []
+
+    _, blocks = await either.vault.packages.download(either.account.id, closure, actor=ACTOR)
+    files = zipfile.ZipFile(io.BytesIO(b"".join([block async for block in blocks])))
+    assert files.testzip() is None
+    given = {name.split("/")[1] for name in files.namelist() if name.startswith("recordings/")}
+    assert given == {free, after, law_kept, own, held}
+    with pytest.raises(NotFound):
+        await either.vault.receipts.read(either.account.id, closure)
+
+    await release(either, hold.id, at_once=True)
+    assert await work(either) is RequestState.EXECUTING
+    assert await either.state(held) is State.ERASED
+    # The period after the closure passes, and the law is changed.
+    await set_retention(either)
+    assert await work(either) is RequestState.FULFILLED
+    assert [await either.state(one) for one in (after, law_kept)] == [State.ERASED] * 2
+    assert await either.vault.calls.find(either.account.id, PERSON, after=None, limit=9) == []
+    statement = verify_receipt(await receipt(either, closure), verifier=SIGNER.verifier).statement
+    assert (statement["kind"], statement["exported"], statement["outcome"]) == ("closure", True, "fulfilled")
+    assert statement["recordings_left"] == 0
+    kinds = await either.events()
+    assert [kinds.count(one) for one in ("account.closure_asked", "account.closed", "receipt.made")] == [
+        1,
+        1,
+        1,
+    ]
+
+
+async def test_while_it_waits_nothing_changes_and_it_can_be_taken_back(either: House):
+    """A second one after that is a new one; a repeated one is the same, and another content is refused."""
+    recording_id = await recorded(either, "call-1")
+    first = await closing(either, wait=True)
+    assert await work(either, rounds=2) is RequestState.REVIEW
+    assert (await either.vault.recording_switch.read(either.account.id)).enabled
+    vault, account_id = either.vault, either.account.id
+    again, is_new = await vault.closures.ask(
+        account_id, reason="The contract has ended.", export=False, actor=ACTOR
+    )
+    assert (again.id, is_new) == (first, False)
+    with pytest.raises(Refused) as refused:
+        await vault.closures.ask(account_id, reason="Another one.", export=False, actor=ACTOR)
+    assert refused.value.reasons == ("closing",)
+    for change in (
+        vault.requests.withdraw(account_id, first, actor=ACTOR),
+        vault.requests.pause(account_id, first, "fee", actor=ACTOR),
+    ):
+        with pytest.raises(Refused) as other:
+            await change
+        assert other.value.reasons == ("closure",)
+    for _ in range(2):
+        assert (await vault.closures.take_back(account_id, actor=ACTOR)).state is RequestState.WITHDRAWN
+    assert await either.state(recording_id) is State.AVAILABLE
+    assert await closing(either) != first
+    assert await work(either) is RequestState.FULFILLED
+    with pytest.raises(Refused) as late:
+        await vault.closures.take_back(account_id, actor=ACTOR)
+    assert late.value.reasons == ("closing",)
+    assert await either.state(recording_id) is State.ERASED
+
+
+async def test_nothing_is_erased_before_the_export_is_made(house: House, monkeypatch: pytest.MonkeyPatch):
+    """An object store that does not answer puts the closure off."""
+    recording_id = await recorded(house, "call-1")
+    closure = await closing(house, export=True)
+
+    async def down(*_: object, **__: object) -> None:
+        raise Unavailable("The object store does not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(make_package, "seal_stream", down)
+        assert await work(house, rounds=3) is RequestState.EXECUTING
+        assert await house.state(recording_id) is State.AVAILABLE
+    assert await work(house) is RequestState.FULFILLED
+    _, blocks = await house.vault.packages.download(house.account.id, closure, actor=ACTOR)
+    files = zipfile.ZipFile(io.BytesIO(b"".join([block async for block in blocks])))
+    assert f"recordings/{recording_id}/recording.vcon.json" in files.namelist()
+    assert json.loads(files.read("request.json"))["left_out"] == []

@@ -1,0 +1,111 @@
+"""Closing an account: asked, taken back while it waits, and shown. The job ``ExecuteRequests`` carries it out."""
+
+from dataclasses import dataclass, replace
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.ids import new_id
+from vault.domain.requests.closure import EXPORT, REFERENCE
+from vault.domain.requests.request import PersonalData, Request, RequestState, Verification
+from vault.domain.retention.policy import DEFAULT_WAITING
+from vault.errors import NotFound, Refused, Tampered
+from vault.ports.clock import Clock
+from vault.ports.keys import AccountKey
+from vault.services.requests.sealed_requests import (
+    SealedRequests,
+    append_event,
+    personal_of,
+    sealed_row,
+)
+from vault.services.shared.retry_on_rotation import retry_if_rotated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closures:
+    """Ask for the closure of an account, take it back, and show it."""
+
+    database: Database
+    sealed: SealedRequests
+    clock: Clock
+
+    async def ask(self, account_id: str, *, reason: str, export: bool, actor: str) -> tuple[Request, bool]:
+        """Close the account after the waiting time of its retention policy; return the closure, and whether it is new.
+
+        A repeated call with the same content returns the one that waits. Raises Refused ``closing`` for other content,
+        and once the account is being closed or is closed; Unavailable.
+        """
+        wanted = PersonalData(
+            reference=REFERENCE,
+            identities=(),
+            channel=EXPORT if export else None,
+            wish=reason,
+            verification=Verification(method="login", at=self.clock(), by=actor),
+        )
+
+        async def work(key: AccountKey) -> Request | None:
+            return await self.database.write(lambda tx: _insert(tx, key, account_id, wanted, actor=actor))
+
+        made = await retry_if_rotated(self.sealed.ring, account_id, work)
+        if made is not None:
+            return made, True
+        known = await self.read(account_id)
+        same = personal_of(known).wish == reason and personal_of(known).channel == wanted.channel
+        if known.state is not RequestState.REVIEW or not same:
+            text = "The account is being closed already. While it waits, DELETE takes that back."
+            raise Refused(text, reasons=("closing",))
+        return known, False
+
+    async def read(self, account_id: str) -> Request:
+        """Return the newest closure of the account. Raises NotFound, Tampered, Unavailable."""
+        row = await self.database.read(lambda tx: tx.closures.newest(account_id))
+        if row is None:
+            raise NotFound("Nobody asked to close this account.")
+        return await self.sealed.open(row)
+
+    async def take_back(self, account_id: str, *, actor: str) -> Request:
+        """Take a closure back that waits; a repeated call changes nothing.
+
+        Raises NotFound, Refused ``closing`` once it has begun, Busy if it begins at this moment.
+        """
+        known = await self.read(account_id)
+        if known.state is RequestState.WITHDRAWN:
+            return known
+        if known.state is not RequestState.REVIEW:
+            text = "The waiting time is over, and the account is being closed: that cannot be taken back."
+            raise Refused(text, reasons=("closing",))
+        now = self.clock()
+        changed = replace(known, state=RequestState.WITHDRAWN, closed_at=now)
+        return await self.sealed.change(changed, "account.closure_withdrawn", actor=actor, at=now)
+
+
+def _insert(
+    tx: Transaction, key: AccountKey, account_id: str, wanted: PersonalData, *, actor: str
+) -> Request | None:
+    """Insert a closure; None if one waits, or the account is closed."""
+    tx.lock_account(account_id, exclusive=True)
+    newest = tx.closures.newest(account_id)
+    if newest is not None and newest.request.state is not RequestState.WITHDRAWN:
+        return None
+    now = tx.now()
+    try:
+        waiting = tx.retention.policies(account_id, now).newest.waiting
+    except Tampered:
+        waiting = DEFAULT_WAITING
+    request = Request(
+        id=new_id("req"),
+        account_id=account_id,
+        kind="closure",
+        regime="none",
+        state=RequestState.REVIEW,
+        received_at=now,
+        created_at=now,
+        due_at=now + waiting,
+        closed_at=None,
+        repeat_of=None,
+        revision=1,
+        personal=wanted,
+    )
+    row = sealed_row(key, request)
+    tx.requests.insert(row, reference_term=None, terms=(), key_version=key.version)
+    append_event(tx, request, "account.closure_asked", actor=actor, at=now)
+    return request
