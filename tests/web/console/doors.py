@@ -19,6 +19,17 @@ NOBODY: Final[Mapping[str, str]] = {
     "hold": "hold_x",
     "approval": "appr_x",
     "request_id": "req_x",
+    "notice": "ntc_x",
+}
+CONSENT: Final = {
+    "version": "0",
+    "missing_evidence": "quarantine",
+    "withdrawal": "restrict",
+    "mode": "none",
+    "quarantine_days": "30",
+    "keys.accept": "1",
+    "keys.decline": "9",
+    "name": "{account}",
 }
 #: Fields of a form; None for a page. ``{account}`` in a value is the account's name.
 DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
@@ -63,6 +74,30 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("POST", "/holds/{hold}/release/preview"): ("holds:write", {}),
     ("POST", "/holds/{hold}/release"): ("holds:write", {"name": "{account}"}),
     ("POST", "/holds/approvals/{approval}"): ("holds:write", {}),
+    ("GET", "/consent"): ("recordings:read", None),
+    ("POST", "/consent"): ("settings:write", CONSENT),
+    ("GET", "/consent/rules"): ("recordings:read", None),
+    ("GET", "/consent/notices"): ("recordings:read", None),
+    ("GET", "/consent/notices/new"): ("recordings:read", None),
+    ("POST", "/consent/notices"): (
+        "settings:write",
+        {"language": "en", "audience": "caller", "mode": "announce"},
+    ),
+    ("GET", "/consent/notices/{notice}"): ("recordings:read", None),
+    ("GET", "/consent/notices/{notice}/audio"): ("recordings:read", None),
+    ("POST", "/consent/notices/{notice}"): (
+        "settings:write",
+        {"language": "en", "audience": "caller", "mode": "announce"},
+    ),
+    ("POST", "/consent/notices/{notice}/audio"): ("settings:write", {}),
+    ("POST", "/consent/notices/{notice}/audio/removal"): ("settings:write", {}),
+    ("POST", "/consent/notices/{notice}/publication"): ("settings:write", {"name": "{account}"}),
+    ("POST", "/consent/notices/{notice}/retirement"): ("settings:write", {"name": "{account}"}),
+    ("POST", "/consent/notices/{notice}/deletion"): ("settings:write", {"name": "{account}"}),
+    ("GET", "/consent/objections"): ("privacy:write", None),
+    ("POST", "/consent/objections"): ("privacy:write", {"number": "+33123456789"}),
+    ("POST", "/consent/objections/search"): ("privacy:write", {"number": "+33123456789"}),
+    ("POST", "/consent/objections/end"): ("privacy:write", {"number": "+33123456789", "name": "{account}"}),
     ("GET", "/requests"): ("audit:read", None),
     ("GET", "/requests/new"): ("audit:read", None),
     ("POST", "/requests"): (

@@ -41,10 +41,11 @@ async def run_or_show(
     act: Callable[[], Awaitable[str]],
     show: Callable[[Mistake], Awaitable[Response]],
     reads: Scope,
+    content: bytes | None = None,
 ) -> Response:
     """Run a form once; what is wrong with it is shown by ``show``, a page that needs the scope ``reads``."""
     try:
-        return await run_once(request, allowed, form, act)
+        return await run_once(request, allowed, form, act, content=content)
     except Busy:
         raise
     except MISTAKES as error:

@@ -3,8 +3,11 @@
 from typing import Final
 
 from vault.web.console import (
+    consent,
     holds,
     listen,
+    notices,
+    objections,
     overview,
     people,
     provider_sign_in,
@@ -26,6 +29,9 @@ ROUTERS: Final = (
     recording.router,
     quarantine.router,
     people.router,
+    consent.router,
+    notices.router,
+    objections.router,
     retention.router,
     holds.router,
     requests.router,

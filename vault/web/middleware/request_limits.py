@@ -34,6 +34,8 @@ BODY_TIMEOUT = 30.0
 _RECORDING = re.compile(r"/v1/accounts/[^/]+/calls/[^/]+/recordings/[^/]+")
 #: Paths whose body is the source of a notice's audio, which has a limit of its own.
 _PROMPT = re.compile(r"/v1/accounts/[^/]+/notices/[^/]+/audio")
+#: The same as a form of the console, which has a few fields more.
+_PROMPT_FORM = re.compile(r"/console/accounts/[^/]+/consent/notices/[^/]+/audio")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -152,6 +154,8 @@ def _limit(scope: Scope) -> int | None:
             return None
         if _PROMPT.fullmatch(scope["path"]):
             return MAX_UPLOAD
+    if scope["method"] == "POST" and _PROMPT_FORM.fullmatch(scope["path"]):
+        return MAX_UPLOAD + MAX_BODY
     return MAX_BODY
 
 

@@ -1,0 +1,212 @@
+"""The consent policy of an account, the rules by place in plain words, and numbers that must not be recorded."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request, Response
+
+from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.legal_rules.explain import explain
+from vault.services.service import Vault
+from vault.web.console.access import Console, console
+from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name
+from vault.web.console.layout import console_page
+from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.route import console_router
+from vault.web.http.auth import TheVault
+from vault.web.schemas.consent import PolicyIn
+
+router = console_router()
+Reading = Annotated[Console, Depends(console("recordings:read"))]
+Setting = Annotated[Console, Depends(console("settings:write"))]
+SECTION: Final = "Consent"
+TABS: Final = (
+    {"name": "Policy", "path": "/consent"},
+    {"name": "Notices", "path": "/consent/notices"},
+    {"name": "Rules by place", "path": "/consent/rules"},
+    {"name": "Objections", "path": "/consent/objections"},
+)
+MODE_WORDS: Final = (
+    ("none", "as the law of the place asks"),
+    ("tone", "at least a tone"),
+    ("announce", "at least an announcement"),
+    ("opt_out_key", "announce, and a key to refuse"),
+    ("opt_in_key", "only after a key to accept"),
+)
+EVIDENCE_WORDS: Final = (
+    ("quarantine", "put it into quarantine"),
+    ("refuse", "refuse it, and destroy its keys"),
+    ("accept", "accept it, with a reason"),
+)
+WITHDRAWAL_WORDS: Final = (("restrict", "restrict the recording"), ("erase", "erase the recording"))
+CONSENT_WORDS: Final = (
+    ("", "as the rule book"),
+    ("one", "the consent of one party"),
+    ("notice", "a notice to all parties"),
+    ("all", "the consent of all parties"),
+    ("opt_in", "an explicit yes of all parties"),
+)
+#: Fields of an override that can be yes, no or as the rule book says, with their words.
+FLAGS: Final = (
+    ("notice_in_recording", "The notice must be heard in the recording"),
+    ("capture_before_consent", "Recording may begin before consent"),
+    ("tone_accepted", "A tone may stand for the notice"),
+    ("refusal_route", "The notice must offer a way to refuse"),
+)
+_FLAG_VALUES: Final = {"yes": True, "no": False}
+_MAX_OVERRIDES: Final = 400
+
+
+@router.get("/consent")
+async def show_consent(request: Request, vault: TheVault, allowed: Reading) -> Response:
+    """Show the policy, its form and its history."""
+    return await _policy(request, vault, allowed)
+
+
+@router.post("/consent")
+async def set_consent(request: Request, vault: TheVault, allowed: Setting) -> Response:
+    """Replace the policy, with the account's name typed."""
+    form = await read_form(request)
+
+    async def change() -> str:
+        body = checked(PolicyIn, _body(form))
+        require_name(form, allowed.account.ref)
+        version = form.text("version")
+        await vault.consent_policy.merge(
+            allowed.account.id,
+            partial(body.merged, author=allowed.actor, at=request.app.state.clock()),
+            if_version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else -1,  # noqa: PLR2004
+            actor=allowed.actor,
+        )
+        return f"{allowed.path}/consent?done=consent_set"
+
+    async def again(mistake: Mistake) -> Response:
+        return await _policy(request, vault, allowed, form.values(), mistake)
+
+    return await run_or_show(request, allowed, form, act=change, show=again, reads="recordings:read")
+
+
+@router.get("/consent/rules")
+async def show_rules(request: Request, vault: TheVault, allowed: Reading) -> Response:
+    """Show the rules of all places, or of those whose name or code has a text."""
+    wanted = request.query_params.get("place", "")[:64].strip()
+    policy = await vault.consent_policy.read(allowed.account.id)
+    own = {override.place: override for override in policy.overrides}
+    found = [
+        (rule, explain(rule), own.get(rule.place))
+        for rule in await vault.rules.list()
+        if wanted.casefold() in f"{rule.place} {rule.name}".casefold()
+    ]
+    return console_page(
+        request,
+        allowed,
+        "consent_rules.html",
+        section=SECTION,
+        heading="Rules by place",
+        tabs=TABS,
+        tab="/consent/rules",
+        rules=found,
+        version=vault.rules.version,
+        values={"place": wanted},
+        consents=dict(CONSENT_WORDS),
+        flags=FLAGS,
+    )
+
+
+async def _policy(
+    request: Request,
+    vault: Vault,
+    allowed: Console,
+    values: Mapping[str, str] | None = None,
+    mistake: Mistake | None = None,
+) -> Response:
+    policy = await vault.consent_policy.read(allowed.account.id)
+    shown = _values(policy) if values is None else values
+    places = [(rule.place, f"{rule.name} ({rule.place})") for rule in await vault.rules.list()]
+    return console_page(
+        request,
+        allowed,
+        "consent.html",
+        section=SECTION,
+        status=200 if mistake is None else mistake.status,
+        heading="Consent",
+        tabs=TABS,
+        tab="/consent",
+        policy=policy,
+        history=list(reversed(await vault.consent_policy.history(allowed.account.id))),
+        values=shown,
+        overrides=len(_places(shown)),
+        mistake=_field(mistake),
+        modes=MODE_WORDS,
+        evidence=EVIDENCE_WORDS,
+        withdrawals=WITHDRAWAL_WORDS,
+        consents=CONSENT_WORDS,
+        flags=FLAGS,
+        places=places,
+        nonce=new_nonce(),
+    )
+
+
+def _values(policy: ConsentPolicy) -> dict[str, str]:
+    """Return the fields of the form, as a policy fills them."""
+    values = {
+        "version": str(policy.version),
+        "missing_evidence": policy.missing_evidence,
+        "reason": policy.reason or "",
+        "withdrawal": policy.withdrawal,
+        "mode": policy.mode,
+        "home_place": policy.home_place or "",
+        "quarantine_days": str(policy.quarantine_days),
+        "keys.accept": policy.keys.accept,
+        "keys.decline": policy.keys.decline,
+        "keys.object": policy.keys.object or "",
+    }
+    flags = {True: "yes", False: "no", None: ""}
+    for place, override in enumerate(policy.overrides):
+        values |= {
+            f"overrides.{place}.place": override.place,
+            f"overrides.{place}.consent": override.consent or "",
+            f"overrides.{place}.reason": override.reason,
+        }
+        values |= {f"overrides.{place}.{name}": flags[getattr(override, name)] for name, _ in FLAGS}
+    return values
+
+
+def _places(values: Mapping[str, str]) -> list[int]:
+    """Return the numbers of the overrides that name a place."""
+    parts = [name.split(".") for name, text in values.items() if text and name.startswith("overrides.")]
+    numbers = {part[1] for part in parts if part[-1] == "place" and part[1].isascii() and part[1].isdigit()}
+    return sorted(int(number) for number in numbers if len(number) < 4)[: _MAX_OVERRIDES + 1]  # noqa: PLR2004
+
+
+def _body(form: Form) -> dict[str, Any]:
+    """Return the body that REST takes."""
+    values, days = form.values(), form.text("quarantine_days")
+    same = ("missing_evidence", "withdrawal", "mode")
+    body: dict[str, Any] = {name: form.text(name) for name in same}
+    body |= {name: form.text(name) or None for name in ("reason", "home_place")}
+    body["quarantine_days"] = int(days) if days.isascii() and days.isdigit() and len(days) < 4 else days  # noqa: PLR2004
+    body["keys"] = {name: form.text(f"keys.{name}") for name in ("accept", "decline")}
+    body["keys"]["object"] = form.text("keys.object") or None
+    body["overrides"] = [_override(values, place) for place in _places(values)]
+    return body
+
+
+def _override(values: Mapping[str, str], number: int) -> dict[str, Any]:
+    def text(name: str) -> str:
+        return values.get(f"overrides.{number}.{name}", "")
+
+    body: dict[str, Any] = {
+        "place": text("place"),
+        "reason": text("reason"),
+        "consent": text("consent") or None,
+    }
+    return body | {name: _FLAG_VALUES.get(text(name)) for name, _ in FLAGS}
+
+
+def _field(mistake: Mistake | None) -> Mistake | None:
+    """Return a mistake of the keys at the first of their fields."""
+    if mistake is None or mistake.field != "keys":
+        return mistake
+    return Mistake(mistake.text, "keys.accept", mistake.status)

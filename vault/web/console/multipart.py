@@ -1,0 +1,35 @@
+"""Parse the body of a form with a file (multipart/form-data, RFC 7578): the only form that can carry one.
+
+The time is linear in the body, and the number of fields is bounded.
+"""
+
+import re
+from typing import Final
+
+from vault.errors import Invalid
+
+#: The characters of a boundary (RFC 2046, section 5.1.1) that browsers use.
+_TYPE = re.compile(r'multipart/form-data; ?boundary="?([A-Za-z0-9\'()+_,./:=?-]{1,70})"?', re.ASCII)
+_NAME = re.compile(rb'; name="([A-Za-z0-9_.-]{1,64})"')
+_MAX_FIELDS: Final = 32
+_MAX_HEAD: Final = 2048
+
+
+def read_multipart(content_type: str, body: bytes) -> dict[str, bytes]:
+    """Return the fields by name; the first of a name counts. Raises Invalid for anything that is no such form."""
+    found = _TYPE.fullmatch(content_type)
+    if found is None:
+        raise Invalid("The form cannot be read: it must be multipart/form-data.", field="form")
+    delimiter = b"\r\n--" + found[1].encode("ascii")
+    # The first delimiter has no line break before it.
+    parts = (b"\r\n" + body).split(delimiter, _MAX_FIELDS + 1)
+    if len(parts) > _MAX_FIELDS + 1 or len(parts) < 2 or parts[0] or not parts[-1].startswith(b"--"):  # noqa: PLR2004
+        raise Invalid("The form cannot be read: it is not complete, or has too many fields.", field="form")
+    fields: dict[str, bytes] = {}
+    for part in parts[1:-1]:
+        head, separator, value = part.partition(b"\r\n\r\n")
+        name = _NAME.search(head) if separator and len(head) <= _MAX_HEAD else None
+        if name is None:
+            raise Invalid("The form cannot be read: a field has no name.", field="form")
+        fields.setdefault(name[1].decode("ascii"), value)
+    return fields
