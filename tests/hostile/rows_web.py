@@ -33,6 +33,8 @@ from vault.services.playback.links import LinkRequest
 from vault.services.playback.links import _check as check_link
 from vault.services.shared.check_api_key import split_key
 from vault.web.audio.range_header import parse_range
+from vault.web.console.multipart import read_multipart
+from vault.web.console.words import moment_text, period_text
 from vault.web.http import problems
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import read_cookie, set_aside
@@ -223,5 +225,13 @@ ROWS = [
     Row(name="path", parse=latin(_path), shapes=TEXT | within(b"/v1/accounts/", TEXT)),
     Row(name="webhook headers", parse=latin(_headers), shapes={"letters": TEXT["letters"]}),
     Row(name="link form", parse=latin(partial(parse_qs, max_num_fields=8)), shapes=FORM | TEXT),
+    Row(name="form with a file", parse=partial(read_multipart, "multipart/form-data; boundary=B"), shapes=TEXT | {
+        "fields": repeated(b'\r\n--B\r\n; name="a"\r\n\r\n', b"--B\r\n"), "dashes": repeated(b"\r\n--", b"--B"),
+    }),
+    Row(name="boundary", parse=latin(partial(read_multipart, body=b"")), shapes=TEXT | within(
+        b"multipart/form-data; boundary=", TEXT,
+    )),
+    Row(name="period in words", parse=text(period_text), shapes=TEXT | {"digits": repeated(b"1")}),
+    Row(name="local moment", parse=text(moment_text), shapes=TEXT | within(b"2026-01-01T00:00", TEXT)),
     Row(name="body", parse=_body, shapes=JSON | TEXT, limit=8 * KIB),
 ]  # fmt: skip

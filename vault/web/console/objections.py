@@ -102,7 +102,8 @@ async def _page(
         objections=found,
         following=found[-1].id if len(found) == _PAGE else None,
         history=history,
-        values={} if form is None else form.values(),
+        values={} if form is None or history is not None else form.values(),
+        sought={} if form is None or history is None else form.values(),
         mistake=mistake,
         nonce=new_nonce(),
     )

@@ -3,7 +3,8 @@
 export const language = document.documentElement.lang;
 // A listener with `fr-CA` gets the dates of Canada on the French page.
 export const locale = navigator.languages?.find((one) => one.split("-")[0] === language) ?? language;
-const texts = JSON.parse(document.getElementById("player").dataset.texts);
+// Pages of the console have no texts for scripts.
+const texts = JSON.parse(document.getElementById("player")?.dataset.texts ?? "{}");
 
 /** Returns a text, with `{name}` replaced by the value of that name. */
 export function say(key, values = {}) {
