@@ -12,6 +12,7 @@ from bench.children import import_once
 from bench.fairness import fairness
 from bench.idle import idle
 from bench.instead import instead
+from bench.links import links
 from bench.listeners import listeners
 from bench.listening import first_byte, playback, seek
 from bench.machine import describe_machine
@@ -51,6 +52,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "capacity": capacity,
     "room": room,
     "retention": retention,
+    "links": links,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its

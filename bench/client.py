@@ -8,7 +8,7 @@ from typing import Any
 from bench.client_calls import calls
 from bench.client_http import first_byte, piece, play, seek, upload
 from bench.client_listeners import listeners
-from bench.client_opens import opens
+from bench.client_opens import forged, opens
 from bench.client_webhooks import become, webhooks
 
 _DEEDS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
@@ -21,6 +21,7 @@ _DEEDS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
     "first byte": first_byte,
     "calls": calls,
     "opens": opens,
+    "forged": forged,
     "listeners": listeners,
 }
 

@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench import scenes_instead, scenes_listening, scenes_receiving
+from bench.links import links_scene
 from bench.scene import Scene
 from bench.stage import settings_of
 from vault import structured_log
@@ -33,6 +34,7 @@ _SCENES: Mapping[str, Callable[..., AbstractAsyncContextManager[Scene]]] = {
     "calls": scenes_receiving.calls,
     "listen": scenes_listening.listen,
     "opens": scenes_listening.opens,
+    "links": links_scene,
     "listeners": scenes_listening.listeners,
     "instead": scenes_instead.instead,
 }

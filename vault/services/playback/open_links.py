@@ -52,6 +52,10 @@ class OpenLinks:
     gate: TokenGate
     signed: SignedLinks
 
+    async def is_forged(self, token: str) -> bool:
+        """Return whether a token is certainly nobody's. Reads nothing, except a key that was not seen before."""
+        return await self.gate.is_forged(token)
+
     async def preview_link(self, token: str, *, address: str | None) -> Link:
         """Check whether a link can be opened now. Changes nothing, so link scanners and previews do not use it up.
 

@@ -23,7 +23,10 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 def page(name: str, *, status: int = 200, **values: object) -> Response:
     """Render a template as a response; an undefined variable in it is an error."""
-    html = _environment().get_template(name).render(**values)
+    return _html(_environment().get_template(name).render(**values), status)
+
+
+def _html(html: str, status: int) -> Response:
     headers = {"Content-Security-Policy": _POLICY}
     return Response(html, status_code=status, media_type="text/html", headers=headers)
 
@@ -31,8 +34,12 @@ def page(name: str, *, status: int = 200, **values: object) -> Response:
 def listener_page(name: str, language: str, *, status: int = 200, **values: object) -> Response:
     """Render a page for listeners in one of ``languages.LANGUAGES``; its template has the texts as ``t``."""
     response = page(name, status=status, language=language, t=texts_of(language), **values)
-    response.headers.update({"Content-Language": language, "Vary": "Accept-Language"})
+    response.headers.update(_of_language(language))
     return response
+
+
+def _of_language(language: str) -> dict[str, str]:
+    return {"Content-Language": language, "Vary": "Accept-Language"}
 
 
 def message(texts: str, language: str, *, status: int) -> Response:
@@ -45,7 +52,15 @@ def message(texts: str, language: str, *, status: int) -> Response:
 
 def not_valid(language: str = DEFAULT) -> Response:
     """Return the page for a dead link: the same for unknown, expired, revoked, used up and erased."""
-    return message("not_valid", language, status=404)
+    # A flood of forged links asks for it more often than for anything else, so it is rendered once in each language.
+    response = _html(_not_valid(language), 404)
+    response.headers.update(_of_language(language))
+    return response
+
+
+@cache
+def _not_valid(language: str) -> str:
+    return bytes(message("not_valid", language, status=404).body).decode()
 
 
 def refusal(error: VaultError, language: str = DEFAULT) -> Response:

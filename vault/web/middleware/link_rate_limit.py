@@ -9,6 +9,7 @@ read, an expired one is first recorded in the access log. So every 404 is delaye
 
 import asyncio
 import math
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vault.errors import TooMany
 from vault.ports.clock import Clock
+from vault.services.service import Vault
 from vault.web.http.client_address import client_address
 from vault.web.http.html import refusal
 from vault.web.http.languages import language_of
@@ -30,6 +32,9 @@ MAX_ADDRESSES = 10_000
 #: Prefix length by which IPv6 clients are counted: a client usually has a whole /64 (RFC 6177, section 2).
 _IPV6_BITS = 64
 _LINKS = "/p/"
+_ASKED = re.compile(r"/p/([^/]+)(/open)?")
+#: Methods of a link's page, and of its opening.
+_METHODS = (frozenset({"GET", "HEAD"}), frozenset({"POST"}))
 #: Seconds from the request to a 404: longer than the read and the write to the access log take.
 _NOT_FOUND_LATENCY = 0.04
 _NOT_FOUND = 404
@@ -118,6 +123,15 @@ class LinkRateLimit:
             await send(message)
 
         return counting
+
+
+async def _is_forged(scope: Scope) -> bool:
+    """Return whether the request is for a link that nobody made, which needs no route and no database."""
+    asked = _ASKED.fullmatch(scope["path"])
+    if asked is None or scope["method"] not in _METHODS[asked[2] is not None]:
+        return False
+    vault: Vault = scope["app"].state.vault
+    return await vault.open_links.is_forged(asked[1])
 
 
 def _table_key(address: str) -> str:
