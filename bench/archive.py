@@ -67,7 +67,8 @@ def _name(tx: Any, brought: Sequence[Recording], term: bytes) -> None:
     tx.connection.execute(insert(recording_terms), rows)
 
 
-def _add(tx: Any, like: Recording, first: int, last: int) -> None:
+def add_like(tx: Any, like: Recording, first: int, last: int) -> Sequence[str]:
+    """Add rows like that of a recording, each with a call of its own; return their ids."""
     connection: Connection = tx.connection
     dialect = connection.dialect.name
     names: Sequence[str] = connection.execute(text("SELECT * FROM recordings LIMIT 0")).keys()  # type: ignore[assignment]
@@ -78,6 +79,13 @@ def _add(tx: Any, like: Recording, first: int, last: int) -> None:
         f"FROM recordings, {_SERIES[dialect]} WHERE id = :like"
     )
     connection.execute(text(rows), span)
+    return [f"rec_{number:032x}" for number in range(first, last + 1)]
+
+
+def _add(tx: Any, like: Recording, first: int, last: int) -> None:
+    connection: Connection = tx.connection
+    dialect = connection.dialect.name
+    add_like(tx, like, first, last)
     terms = (
         "INSERT INTO recording_terms (account_id, term, recording_id) "  # noqa: S608 - the same
         f"SELECT '{like.account_id}', {_TERM[dialect]}, {_OWN['id'][dialect]} FROM {_SERIES[dialect]}"

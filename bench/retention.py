@@ -1,4 +1,4 @@
-"""``python -m bench retention``: what the size of the archive costs the retention sweep and the preview of a policy.
+"""``python -m bench retention``: what the size of the archive costs the sweep, an erasure by number and a preview.
 
 The same number of recordings is due in each archive. The memory of a preview is what this process grew by at most.
 """
@@ -18,6 +18,7 @@ import uvloop
 from sqlalchemy import bindparam, text
 
 from bench.archive import fill
+from bench.erasure import PERSONS, Erasures
 from bench.figures import Aim, Sample, print_ratio, print_raw, print_skipped, print_title, take_turns
 from bench.machine import describe_machine
 from bench.postgresql import postgresql
@@ -61,10 +62,15 @@ class Archive:
     vault: Vault
     account_id: str
     runner: asyncio.Runner
+    erasures: Erasures
 
     def sweep(self) -> Sample:
         """Let some recordings be due, and measure the sweep that erases them."""
         return self.runner.run(self._sweep())
+
+    def erase(self) -> Sample:
+        """Measure an erasure by number."""
+        return Sample(value=self.runner.run(self.erasures.erase()), more={})
 
     def preview(self) -> tuple[float, float]:
         """Preview a policy; return seconds, and mebibytes of growth at the peak."""
@@ -110,6 +116,13 @@ def _measure(kind: str, place: Callable[[int], tuple[Path, str]]) -> None:
         )
         print_raw(series, "ms", dict.fromkeys(series, "one run of the sweep, with its erasures"))
         print_ratio(series, list(series)[-1], next(iter(series)), _FLAT)
+        print_title(f"Erasure by number: {PERSONS} recordings of one person among {archives} on {kind}")
+        series = take_turns(
+            {f"{PERSONS} of {size:,}": archive.erase for size, archive in found.items()}, rounds=_ROUNDS
+        )
+        print_raw(series, "ms", dict.fromkeys(series, "from the request to its receipt"))
+        print_ratio(series, list(series)[-1], next(iter(series)), _FLAT)
+        print_title(f"Preview of a policy over {archives} on {kind}")
         for size, archive in found.items():
             seconds, peak = archive.preview()
             print(
@@ -140,7 +153,7 @@ def _opened(runner: asyncio.Runner, data_dir: Path, database_url: str, size: int
         await vault.database.write(_mark)
         # The first run erases nothing.
         await vault.jobs.retention_sweep()
-        return Archive(vault=vault, account_id=account.id, runner=runner)
+        return Archive(vault, account.id, runner, Erasures(vault, account.id))
 
     try:
         yield runner.run(begin())
