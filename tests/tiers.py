@@ -83,6 +83,7 @@ PROOFS: dict[str, str] = {
     "services/admission/test_quarantine.py": "every end of a quarantine",
     "services/backup/test_restore.py": "vaults that are lost and restored",
     "services/requests/test_hold_races.py": "races",
+    "services/requests/test_old_backup.py": "vaults that are lost and restored",
     "services/requests/test_kills.py": "processes that are killed",
     "services/retention/test_hold_races.py": "races",
     "services/retention/test_holds_restored.py": "vaults that are lost and restored",
