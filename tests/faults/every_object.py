@@ -36,7 +36,8 @@ class Bucket:
                 try:
                     body = self.client.get_object(**wanted)["Body"].read()
                 except ClientError as error:
-                    if error.response["Error"]["Code"] != "NoSuchVersion":
+                    # Ceph's answer for a version that is gone is that of a key that is gone.
+                    if error.response["Error"]["Code"] not in {"NoSuchVersion", "NoSuchKey"}:
                         raise
                     _may_have_gone(version["Key"])
                     continue

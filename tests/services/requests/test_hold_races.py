@@ -18,7 +18,7 @@ from vault.domain.requests.request import RequestState
 from vault.errors import Held, Refused
 from vault.services.lifecycle import lifecycle
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 
 def _number(n: int) -> str:

@@ -19,7 +19,7 @@ from vault.domain.recordings.recording import State
 from vault.errors import Held, RecordingErased
 from vault.services.lifecycle import lifecycle
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 Path_ = Callable[[House, str, str], Awaitable[Any]]
 
 
