@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from bench.archive import add_like
 from vault.database.schema.core import recording_terms
 from vault.domain.recordings.recording import RecordingFilter
-from vault.domain.requests.request import Identity, PersonalData, Verdict, Verification
+from vault.domain.requests.request import Identity, PersonalData, RequestState, Verdict, Verification
 from vault.services.requests.requests import NewRequest, RulingRequest
 from vault.services.service import Vault
 from vault.services.shared.encrypted_fields import search_term
@@ -80,5 +80,12 @@ class Erasures:
             await jobs.log_publisher.sequence()
             view = await self.vault.requests.read(self.account_id, request_id)
             if view.request.closed_at is not None:
+                named = view.request.personal and view.request.personal.ruling
+                if (
+                    view.request.state is not RequestState.FULFILLED
+                    or not named
+                    or len(named.recordings) != PERSONS
+                ):
+                    raise RuntimeError(f"The request is {view.request.state}, and not all was erased.")
                 return
         raise RuntimeError("The erasure does not end.")
