@@ -70,6 +70,12 @@ def hour(caller: Tenant) -> str:
     return caller.uploaded(dual((FIRST, SECOND, 3600)), call="hour", ref="hour")
 
 
+@pytest.fixture(scope="module")
+def pause(caller: Tenant) -> str:
+    """The first speaks, both are silent, the second speaks."""
+    return caller.uploaded(dual((FIRST, 0, 3), (0, 0, 8), (0, SECOND, 9)), call="pause", ref="pause")
+
+
 def until(tab: Tab, expression: str) -> Any:
     """Poll an expression."""
     deadline = time.monotonic() + PATIENCE
@@ -195,6 +201,32 @@ def test_one_channel_is_heard(tab: Tab, caller: Tenant, conversation: str):
         tones = [f"side[0] > {SILENCE} && Math.abs(side[1] - {hertz}) < 50" for hertz in sides]
         heard = " && ".join(f"(side => {tone})(({HEAR})[{at}])" for at, tone in enumerate(tones))
         until(tab, f"window.ears.length === 2 && {heard}")
+
+
+def test_a_moment_silence_and_a_part(tab: Tab, caller: Tenant, pause: str):
+    """The link's moment survives the redirect, silence is passed over, a part is repeated, and the volume changes."""
+    tab.goto(f"{caller.link(pause)['url']}#t=2")
+    tab.click("button[type=submit]")
+    until(tab, "document.querySelector('#skip')?.disabled === false")
+    assert tab.run("location.hash") == "#t=2"
+    until(tab, f"{AUDIO}.currentTime === 2")
+    tab.run(
+        f"(window.heard = [], {AUDIO}.addEventListener('timeupdate', () => heard.push({AUDIO}.currentTime)))"
+    )
+    tab.click("#skip")
+    tab.click("#play")
+    until(tab, f"{AUDIO}.currentTime > 11.5")
+    assert tab.run("heard.some(at => at < 4) && !heard.some(at => at > 5 && at < 10)")
+    tab.run(f"(window.jumps = [], {AUDIO}.addEventListener('seeking', () => jumps.push(1)))")
+    tab.click("#repeat-from")
+    until(tab, f"{AUDIO}.currentTime > 13")
+    tab.click("#repeat-to")
+    until(tab, "jumps.length >= 2")
+    assert tab.run(f"!{AUDIO}.paused && {AUDIO}.currentTime < 14.5 && {AUDIO}.error === null")
+    tab.click("#mute")
+    until(tab, f"{AUDIO}.muted && document.querySelector('#volume').value === '0'")
+    tab.click("#mute")
+    until(tab, f"!{AUDIO}.muted && document.querySelector('#volume').value === '1'")
 
 
 def test_a_revoked_link_stops_the_sound(tab: Tab, caller: Tenant, alone: str):
