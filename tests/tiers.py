@@ -133,6 +133,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_openbao.py": "OpenBao",
     "journeys/test_own_key.py": "moto",
     "journeys/test_player.py": "Chromium",
+    "journeys/test_player_access.py": "Chromium",
     "journeys/test_player_controls.py": "Chromium",
     "journeys/test_player_looks.py": "Chromium",
     "journeys/test_player_place.py": "Chromium",

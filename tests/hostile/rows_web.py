@@ -38,6 +38,7 @@ from vault.web.console.words import moment_text, period_text
 from vault.web.http import problems
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import read_cookie, set_aside
+from vault.web.http.languages import preferred_language
 from vault.web.http.pagination import read_cursor
 from vault.web.http.public_url import PublicUrl
 from vault.web.middleware.link_rate_limit import _table_key
@@ -209,6 +210,9 @@ ROWS = [
         "quotes": repeated(b"\\", b'a="'), "pairs": repeated(b"a=b;"), "octal": repeated(b"\\1", b'a="'),
     }),
     Row(name="forwarded for", parse=latin(_address), shapes=TEXT | {"hops": repeated(b"10.0.0.1,")}),
+    Row(name="languages", parse=latin(preferred_language), shapes=TEXT | {
+        "ranges": repeated(b"it;q=0.1,"), "weights": repeated(b"9", b"fr;q=0."), "parameters": repeated(b";", b"fr"),
+    }),
     Row(name="link networks", parse=text(_networks), shapes=TEXT | {"many": repeated(b"10.0.0.0/8,")}),
     Row(name="link token", parse=text(_token), shapes=TEXT | {
         "dots": repeated(b"."), "parts": repeated(b"eyJ9.e30."), "nested": repeated(b"W", _HEADER + b"."),
