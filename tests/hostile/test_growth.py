@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.hostile import rows_stored, rows_telephony, rows_web
+from tests.hostile import rows_sign_in, rows_stored, rows_telephony, rows_web
 from tests.hostile.growth import grows_too_fast
 from tests.hostile.parse_calls import parse_calls, reached
 from tests.hostile.parsers import Row
 from tests.hostile.regexes import Site, hostile_strings, sites
 
-ROWS = [*rows_telephony.ROWS, *rows_web.ROWS, *rows_stored.ROWS]
+ROWS = [*rows_telephony.ROWS, *rows_web.ROWS, *rows_stored.ROWS, *rows_sign_in.ROWS]
 #: Places where a regex is made inside of a function, of what only it knows, and why that is no danger.
 LOCAL = {
     "vault.domain.legal_rules.rule_book_loader": "patterns of one literal character class, for the packaged rule book",
@@ -86,6 +86,9 @@ NOT_FOREIGN = {
     "vault.services.playback.link_keys:_check_proof": "a proof of at most 100 characters",
     "vault.services.playback.token_gate:_check_opaque": _OWN_ROWS,
     "vault.services.playback.token_gate:audience_of": "a setting, which the operator writes",
+    "vault.domain.sign_in.connection:decode_settings": _SEALED,
+    "vault.services.sign_in.opened_connections:open_profile": _SEALED,
+    "vault.web.console.provider_sign_in:post_back_channel": "the row `link form` calls the same parser with its limit",
     "vault.web.player.links:open_link": "the row `link form` calls the same parser with the same limit",
     "vault.services.shared.account_data_keys:open_detail": _SEALED,
     "vault.services.shared.account_data_keys:open_words": _OWN_ROWS,

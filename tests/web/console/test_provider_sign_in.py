@@ -1,0 +1,267 @@
+"""Sign in at a provider over HTTP: the whole way of a browser, and what others send in its place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from tests.fakes.identity_provider import IdentityProvider
+from tests.fakes.provider_lies import CLIENT, SECRET
+from tests.servers.identity_provider import serving
+from tests.support.console import OWN
+from tests.support.tenant import Tenant
+from tests.support.web_house import House, open_house
+from vault.web.middleware.link_rate_limit import MAX_FAILURES
+
+ROLES = [{"value": "staff", "role": "listener"}, {"value": "boss", "role": "admin"}]
+
+
+@dataclass
+class Scene:
+    """An app that may ask a provider on loopback, and an account that is connected to it."""
+
+    house: House
+    provider: IdentityProvider
+    tenant: Tenant
+    connection: dict[str, str]
+
+    def browser(self) -> httpx.Client:
+        """Return a new browser."""
+        return self.house.client(OWN)
+
+    def begin(self, browser: httpx.Client, **query: str) -> dict[str, str]:
+        """Open the sign-in address, and sign in at the provider; return the query with which one comes back."""
+        went = browser.get(self.connection["sign_in_url"], params=query)
+        assert went.status_code == 303, went.text
+        assert went.headers["location"].startswith(f"{self.provider.issuer}/auth?")
+        return self.provider.authorize(went.headers["location"])
+
+    def sign_in(self, browser: httpx.Client, **query: str) -> httpx.Response:
+        """Sign in."""
+        return browser.get(self.connection["redirect_uri"], params=self.begin(browser, **query))
+
+    def put(self, name: str = "main", **more: object) -> dict[str, str]:
+        """Set a connection."""
+        body = {"issuer": self.provider.issuer, "client_id": CLIENT, "client_secret": SECRET, "roles": ROLES}
+        made = self.house.admin.put(self.tenant.url(f"/sign-in-connections/{name}"), json=body | more)
+        assert made.status_code == 200, made.text
+        found: dict[str, str] = made.json()
+        return found
+
+    @property
+    def home(self) -> str:
+        """Return the path of the account's overview."""
+        return f"/console/accounts/{self.tenant.name}"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, IdentityProvider]]:
+    """An app and a provider."""
+    provider = IdentityProvider()
+    with (
+        serving(provider) as host,
+        open_house(tmp_path_factory.mktemp("sign_in"), VAULT_MEDIA_ALLOW=host) as house,
+    ):
+        yield house, provider
+
+
+@pytest.fixture
+def scene(place: tuple[House, IdentityProvider]) -> Scene:
+    """An account of its own, with a provider that tells the truth."""
+    house, provider = place
+    provider.lie, provider.claims = "", {"groups": ["staff"], "name": "Ada <script>"}
+    house.app.state.failed_sign_ins.__init__()
+    scene = Scene(house, provider, Tenant.open(house.admin), {})
+    scene.connection = scene.put()
+    return scene
+
+
+def test_a_person_signs_in_and_sees_what_the_role_allows(scene: Scene):
+    """In one go to the page that was asked for; the cookie of the attempt is gone afterwards."""
+    browser = scene.browser()
+    answer = scene.sign_in(browser, next=scene.home)
+    assert (answer.status_code, answer.headers["location"]) == (303, scene.home)
+    assert [name for name in browser.cookies if "sign-in" in name] == []
+    page = browser.get(scene.home)
+    assert page.status_code == 200
+    assert "<script>" not in page.text.replace("<script src=", "")
+    members = scene.house.admin.get(scene.tenant.url("/members")).json()["items"]
+    assert [(one["name"], one["subject"], one["roles"]) for one in members] == [
+        ("Ada <script>", "ada", ["listener"])
+    ]
+    (session,) = scene.house.admin.get(scene.tenant.url("/console-sessions")).json()["items"]
+    assert (session["member"], session["scopes"]) == (members[0]["id"], ["recordings:read"])
+    assert browser.get("/v1/accounts/" + scene.tenant.name).status_code == 401
+
+
+def test_two_tabs_sign_in_at_once(scene: Scene):
+    """Each attempt has its own state and cookie."""
+    browser = scene.browser()
+    first, second = scene.begin(browser), scene.begin(browser)
+    for answer in (first, second):
+        assert browser.get(scene.connection["redirect_uri"], params=answer).status_code == 303
+
+
+def test_a_role_that_was_taken_shows_nothing_at_the_next_request(scene: Scene):
+    """The page says which scope is missing; a session that is ended leads to the sign-in."""
+    browser = scene.browser()
+    scene.sign_in(browser)
+    assert browser.get(scene.home).status_code == 200
+    scene.put(roles=[])
+    assert browser.get(scene.home).status_code == 403
+    (session,) = scene.house.admin.get(scene.tenant.url("/console-sessions")).json()["items"]
+    ended = scene.house.admin.delete(scene.tenant.url(f"/console-sessions/{session['id']}"))
+    assert ended.status_code == 204
+    assert browser.get(scene.home).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "/console/../v1",
+        "/console//evil.example",
+        "javascript:1",
+    ],
+)
+def test_one_comes_back_to_a_page_of_ours(scene: Scene, asked: str):
+    """Anything else is the console's first page."""
+    assert scene.sign_in(scene.browser(), next=asked).headers["location"] == "/console"
+
+
+def test_a_state_is_good_for_its_browser_and_its_connection(scene: Scene):
+    """A stolen state, one that was used, and one of another account's provider: the page, and no session."""
+    victim, thief = scene.browser(), scene.browser()
+    stolen = scene.begin(victim)
+    other = scene.put("other")
+    assert scene.begin(victim)["state"] != stolen["state"]
+    for browser, address, answer in (
+        (thief, scene.connection["redirect_uri"], stolen),
+        (victim, scene.connection["redirect_uri"], stolen),
+        (victim, other["redirect_uri"], scene.begin(victim)),
+        (victim, scene.connection["redirect_uri"], {}),
+    ):
+        refused = browser.get(address, params=answer)
+        assert refused.status_code == 401
+        assert "Begin again" in refused.text
+        assert "console" not in browser.cookies
+
+
+def test_a_parameter_that_is_there_twice_counts_for_nothing(scene: Scene):
+    """Neither the first nor the last of them is taken."""
+    for name in ("state", "code", "iss"):
+        browser = scene.browser()
+        answer = list(scene.begin(browser).items())
+        twice = [*answer, next(pair for pair in answer if pair[0] == name)]
+        assert browser.get(scene.connection["redirect_uri"], params=twice).status_code == 401, name
+
+
+@pytest.mark.parametrize(
+    ("lie", "said"),
+    [
+        ("groups overage", "too many"),
+        ("idtoken-sig-none", "algorithm"),
+        ("exp in milliseconds", "times"),
+        ("token of another issuer", "issuer"),
+        ("token of 1 MB", "token_size"),
+        ("member twice in the claims", "token_form"),
+    ],
+)
+def test_a_refusal_says_why_and_is_logged(scene: Scene, lie: str, said: str):
+    """A clear page, no session, nothing of the token."""
+    scene.provider.lie = lie
+    browser = scene.browser()
+    answer = scene.sign_in(browser)
+    assert answer.status_code == 401
+    assert said in answer.text
+    assert "eyJ" not in answer.text
+    assert "console" not in browser.cookies
+    refused = [event for event in scene.tenant.events() if event["type"] == "console.refused"]
+    assert refused[0]["actor"] == scene.connection["id"]
+    assert refused[0]["detail"]["connection"] == "main"
+
+
+def test_an_error_of_the_provider_is_shown_only_if_it_is_known(scene: Scene):
+    """What others wrote into the address is not."""
+    for error, shown in (("access_denied", True), ("<b>call 555</b>", False)):
+        browser = scene.browser()
+        answer = scene.begin(browser) | {"error": error}
+        page = browser.get(scene.connection["redirect_uri"], params=answer)
+        assert page.status_code == 401
+        assert (error in page.text) is shown
+        assert "555" not in page.text
+
+
+def test_the_provider_signs_out_by_the_back_channel(scene: Scene):
+    """200, and every session of it is over; a second time, a wrong token and none are 400."""
+    browser = scene.browser()
+    scene.sign_in(browser)
+    stranger = scene.house.client()
+    address = scene.connection["back_channel_logout_uri"]
+    token = scene.provider.logout_token()
+    done = stranger.post(address, data={"logout_token": token}, headers={"Origin": "https://idp.example"})
+    assert (done.status_code, done.headers["cache-control"]) == (200, "no-store")
+    assert browser.get(scene.home).status_code == 303
+    for wrong in (
+        token,
+        scene.provider.logout_token(nonce="n"),
+        scene.provider.id_token("n"),
+        "x" * 100_000,
+        "",
+    ):
+        refused = stranger.post(address, data={"logout_token": wrong})
+        assert refused.status_code == 400, refused.text
+        assert wrong[:20] not in refused.text or not wrong
+    assert stranger.post(address, content=b"x" * 1_000_000).status_code in {400, 413}
+    assert stranger.post(f"{address}0", data={"logout_token": token}).status_code == 400
+
+
+def test_forms_of_another_site_are_refused(scene: Scene):
+    """Also with a session that began at a provider."""
+    browser = scene.browser()
+    scene.sign_in(browser)
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
+        assert browser.post("/console/sign-out", headers=headers).status_code == 403
+    assert browser.get(scene.home).status_code == 200
+
+
+def test_wrong_sign_ins_are_limited(scene: Scene):
+    """After 60 within a minute from one address, further ones are 429 and ask no provider."""
+    before = scene.provider.asked["/token"]
+    codes = [
+        scene.browser()
+        .get(scene.connection["redirect_uri"], params={"state": str(n), "code": "c"})
+        .status_code
+        for n in range(MAX_FAILURES + 20)
+    ]
+    assert codes == [401] * MAX_FAILURES + [429] * 20
+    assert scene.browser().get(scene.connection["sign_in_url"]).status_code == 429
+    assert scene.provider.asked["/token"] == before
+
+
+def test_a_provider_that_is_away_or_wrong_is_said(scene: Scene):
+    """503 with a page while it does not answer, 502 for documents of another issuer, 404 for no connection."""
+    away = scene.put("away", issuer="http://127.0.0.1:9")
+    page = scene.browser().get(away["sign_in_url"])
+    assert page.status_code == 503
+    assert "retry-after" in page.headers
+    wrong = scene.put("wrong", issuer=f"{scene.provider.issuer}/realm")
+    assert scene.browser().get(wrong["sign_in_url"]).status_code == 502
+    assert scene.browser().get(f"/console/sign-in/{quote('idp_0')}").status_code == 404
+
+
+def test_a_key_grants_no_more_than_it_has(scene: Scene):
+    """A role with a scope that the key lacks is 403, by name."""
+    key = scene.house.client(scene.house.key_for(scene.tenant.name, "keys:write", "recordings:read"))
+    body = {"issuer": "https://idp.example", "client_id": "c", "roles": [{"value": "v", "role": "admin"}]}
+    refused = key.put(scene.tenant.url("/sign-in-connections/x"), json=body)
+    assert refused.status_code == 403
+    assert "audit:read" in refused.json()["detail"]
+    body["roles"] = [{"value": "v", "role": "listener"}]
+    made = key.put(scene.tenant.url("/sign-in-connections/x"), json=body)
+    assert made.status_code == 200
+    assert "client_secret" not in made.json()
