@@ -20,6 +20,7 @@ from vault.services.sign_in.sign_in import SignedInAtProvider
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.thread_pools import Threads
 
+LISTENER = {"recordings:read", "links:write"}
 SETTINGS = ProviderSettings(
     issuer=ISSUER,
     client_id=CLIENT,
@@ -87,7 +88,7 @@ async def scene(tmp_path: Path, threads: Threads) -> AsyncIterator[Scene]:
 async def test_a_person_gets_the_scopes_of_the_roles(scene: Scene):
     """The union of the roles whose values the claim has; the sign-in is logged with name and address, sealed."""
     listener = await scene.sign_in()
-    assert await scene.scopes(listener) == {"recordings:read"}
+    assert await scene.scopes(listener) == LISTENER
     assert listener.return_path == "/console/x"
     scene.provider.claims["groups"] = ["staff", "boss", "others"]
     both = await scene.sign_in()
@@ -119,7 +120,7 @@ async def test_a_role_that_is_taken_ends_with_the_next_request(scene: Scene):
     assert await scene.scopes(signed_in) == frozenset()
     await scene.change()
     assert await scene.scopes(signed_in) == frozenset()
-    assert await scene.scopes(await scene.sign_in()) == {"recordings:read"}
+    assert await scene.scopes(await scene.sign_in()) == LISTENER
 
 
 async def test_another_role_for_the_same_value_is_another_mapping(scene: Scene):
@@ -163,7 +164,7 @@ async def test_a_removed_member_is_out_and_stays_out(scene: Scene):
     with pytest.raises(SignInRefused, match="removed"):
         await scene.sign_in()
     await scene.house.vault.members.readmit(account, person, actor="key_admin")
-    assert await scene.scopes(await scene.sign_in()) == {"recordings:read"}
+    assert await scene.scopes(await scene.sign_in()) == LISTENER
     with pytest.raises(NotFound):
         await scene.house.vault.members.remove("acct_other", person, actor="key_admin")
 
@@ -243,7 +244,7 @@ async def test_another_session_of_the_provider_stays(scene: Scene):
     """A logout that names one session ends that one."""
     here = await scene.sign_in()
     await scene.house.vault.sign_in.log_out(scene.connection.id, scene.provider.logout_token(sid="sid-2"))
-    assert await scene.scopes(here) == {"recordings:read"}
+    assert await scene.scopes(here) == LISTENER
 
 
 @pytest.mark.parametrize(

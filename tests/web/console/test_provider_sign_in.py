@@ -10,9 +10,9 @@ import pytest
 from tests.fakes.identity_provider import IdentityProvider
 from tests.fakes.provider_lies import CLIENT, SECRET
 from tests.servers.identity_provider import serving
-from tests.support.console import OWN
+from tests.support.console import OWN, nonce_of
 from tests.support.tenant import Tenant
-from tests.support.web_house import House, open_house
+from tests.support.web_house import AUDIO, House, open_house
 from vault.web.middleware.link_rate_limit import MAX_FAILURES
 
 ROLES = [{"value": "staff", "role": "listener"}, {"value": "boss", "role": "admin"}]
@@ -92,7 +92,7 @@ def test_a_person_signs_in_and_sees_what_the_role_allows(scene: Scene):
         ("Ada <script>", "ada", ["listener"])
     ]
     (session,) = scene.house.admin.get(scene.tenant.url("/console-sessions")).json()["items"]
-    assert (session["member"], session["scopes"]) == (members[0]["id"], ["recordings:read"])
+    assert (session["member"], session["scopes"]) == (members[0]["id"], ["links:write", "recordings:read"])
     assert browser.get("/v1/accounts/" + scene.tenant.name).status_code == 401
 
 
@@ -210,7 +210,7 @@ def test_the_provider_signs_out_by_the_back_channel(scene: Scene):
         token,
         scene.provider.logout_token(nonce="n"),
         scene.provider.id_token("n"),
-        "x" * 100_000,
+        "x" * 10_000,
         "",
     ):
         refused = stranger.post(address, data={"logout_token": wrong})
@@ -218,6 +218,29 @@ def test_the_provider_signs_out_by_the_back_channel(scene: Scene):
         assert wrong[:20] not in refused.text or not wrong
     assert stranger.post(address, content=b"x" * 1_000_000).status_code in {400, 413}
     assert stranger.post(f"{address}0", data={"logout_token": token}).status_code == 400
+
+
+def test_what_a_person_hears_ends_with_the_session(scene: Scene):
+    """Signed out by the provider, or ended by an admin: the player's audio is gone, as of a revoked link."""
+    recording = scene.tenant.uploaded(AUDIO)
+    for end in ("provider", "admin"):
+        browser = scene.browser()
+        scene.sign_in(browser)
+        page = browser.get(f"{scene.home}/recordings/{recording}")
+        form = {"purpose": "quality", "nonce": nonce_of(page)}
+        went = browser.post(f"{scene.home}/recordings/{recording}/listening", data=form)
+        assert went.status_code == 303, went.text
+        audio = f"{went.headers['location']}/audio"
+        assert browser.get(audio).status_code == 200
+        if end == "provider":
+            token = {"logout_token": scene.provider.logout_token()}
+            assert browser.post(scene.connection["back_channel_logout_uri"], data=token).status_code == 200
+        else:
+            (session,) = scene.house.admin.get(scene.tenant.url("/console-sessions")).json()["items"]
+            scene.house.admin.delete(scene.tenant.url(f"/console-sessions/{session['id']}"))
+        assert browser.get(audio).status_code == 404, end
+    links = scene.house.admin.get(scene.tenant.url("/links")).json()["items"]
+    assert {link["listener"] for link in links} == {"Ada <script>"}
 
 
 def test_forms_of_another_site_are_refused(scene: Scene):
@@ -256,7 +279,9 @@ def test_a_provider_that_is_away_or_wrong_is_said(scene: Scene):
 
 def test_a_key_grants_no_more_than_it_has(scene: Scene):
     """A role with a scope that the key lacks is 403, by name."""
-    key = scene.house.client(scene.house.key_for(scene.tenant.name, "keys:write", "recordings:read"))
+    key = scene.house.client(
+        scene.house.key_for(scene.tenant.name, "keys:write", "recordings:read", "links:write")
+    )
     body = {"issuer": "https://idp.example", "client_id": "c", "roles": [{"value": "v", "role": "admin"}]}
     refused = key.put(scene.tenant.url("/sign-in-connections/x"), json=body)
     assert refused.status_code == 403

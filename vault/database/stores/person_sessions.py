@@ -1,17 +1,37 @@
 """Console sessions of people: what their roles allow now, and their end."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.console import console_sessions
+from vault.database.schema.core import links
 from vault.database.schema.sign_in import people
 from vault.database.stores.sign_in import SignInRows
+from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.domain.accounts.roles import scopes_of
+from vault.domain.playback.link import MAX_LIFETIME
 
-_S, _P = console_sessions.c, people.c
+_S, _P, _L = console_sessions.c, people.c, links.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSession:
+    """A console session that was just ended, and its person."""
+
+    id: str
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardLink:
+    """A link that a person made to be opened at once."""
+
+    id: str
+    recording_id: str
 
 
 class PersonSessionRows:
@@ -32,14 +52,29 @@ class PersonSessionRows:
             if now != scopes:
                 self._db.execute(update(console_sessions).where(_S.id == session_id).values(scopes=now))
 
-    def end(self, person_id: str, at: datetime) -> Sequence[str]:
-        """End the open sessions of a person; return their ids."""
+    def end(self, person_id: str, at: datetime) -> Sequence[EndedSession]:
+        """End the open sessions of a person, and return them."""
         return self._end(_S.person_id == person_id, at)
 
-    def end_sid(self, sid: str, at: datetime) -> Sequence[str]:
-        """End the open sessions that began with a provider's session; return their ids."""
+    def end_sid(self, sid: str, at: datetime) -> Sequence[EndedSession]:
+        """End the open sessions that began with a provider's session, and return them."""
         return self._end(_S.person_id.is_not(None) & (_S.sid == sid), at)
 
-    def _end(self, wanted: ColumnElement[bool], at: datetime) -> Sequence[str]:
+    def listening(self, account_id: str, person_id: str, now: datetime) -> Sequence[HeardLink]:
+        """Return the links that a person opened at the console for listening and that may still play."""
+        mine = (_L.account_id == account_id) & (_L.created_at > now - MAX_LIFETIME)
+        mine &= (_L.created_by == person_id) & (_L.sessions == 1) & _L.revoked_at.is_(None)
+        # Its life is counted by the database's clock, its creation by this node's.
+        rows = self._db.execute(select(_L.id, _L.recording_id, _L.created_at, _L.expires_at).where(mine))
+        return [
+            HeardLink(id=row.id, recording_id=row.recording_id)
+            for row in rows
+            if row.expires_at - row.created_at < 2 * OPENED_AT_ONCE
+        ]
+
+    def _end(self, wanted: ColumnElement[bool], at: datetime) -> Sequence[EndedSession]:
         ended = update(console_sessions).where(wanted, _S.ended_at.is_(None)).values(ended_at=at)
-        return sorted(self._db.execute(ended.returning(_S.id)).scalars())
+        rows = self._db.execute(ended.returning(_S.id, _S.person_id)).all()
+        return [
+            EndedSession(id=row.id, person_id=row.person_id) for row in sorted(rows, key=lambda row: row.id)
+        ]

@@ -10,9 +10,12 @@ Role = Literal["listener", "supervisor", "privacy", "auditor", "admin"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 SCOPES_OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
-    "listener": frozenset({"recordings:read"}),
-    "supervisor": frozenset({"recordings:read", "links:write"}),
-    "privacy": frozenset({"recordings:read", "audit:read", "privacy:write", "retention:write", "holds:write"}),
+    # Listening at the console opens a link of one's own.
+    "listener": frozenset({"recordings:read", "links:write"}),
+    "supervisor": frozenset({"recordings:read", "links:write", "audit:read"}),
+    "privacy": frozenset(
+        {"recordings:read", "links:write", "audit:read", "privacy:write", "retention:write", "holds:write"}
+    ),
     "auditor": frozenset({"audit:read"}),
     "admin": frozenset(
         {

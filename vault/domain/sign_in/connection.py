@@ -86,6 +86,25 @@ class PersonRow:
     removed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What is sealed of a person."""
+
+    name: str
+    issuer: str
+    subject: str
+
+
+def encode_profile(profile: Profile) -> str:
+    """Encode a profile, to be sealed."""
+    return json.dumps(asdict(profile))
+
+
+def decode_profile(text: str) -> Profile:
+    """Decode a profile that the vault sealed."""
+    return Profile(**json.loads(text))
+
+
 def check_settings(settings: ProviderSettings) -> None:
     """Raise Invalid, naming the field, unless the settings can be used."""
     _check_issuer(settings.issuer)

@@ -17,10 +17,12 @@ from vault.domain.accounts.account import Account, ApiKey
 from vault.domain.accounts.console_session import INVITATION_LIFE, MAX_LENGTH, USE_INTERVAL, ConsoleSession
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import Token, new_id
+from vault.domain.sign_in.connection import decode_profile
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.check_api_key import require_authentic, split_key
+from vault.services.shared.stop_listening import stop_listening
 
 #: How long the row of a session is kept after its end.
 _KEPT: Final = timedelta(days=1)
@@ -107,10 +109,18 @@ class ConsoleSessions:
         return session, found.account
 
     async def name_of(self, session: ConsoleSession) -> str:
-        """Return the name of who signed in, as links and watermarks show it: that of the API key."""
+        """Return the name of who signed in, as links and watermarks show it: that of the person or the API key."""
+        if session.person_id is not None and session.account_id is not None:
+            return await self._name_of_person(session.account_id, session.person_id)
         key_id = session.key_id
         found = None if key_id is None else await self.database.read(lambda tx: tx.api_keys.find(key_id))
         return session.actor if found is None else found[0].name
+
+    async def _name_of_person(self, account_id: str, person_id: str) -> str:
+        person = await self.database.read(lambda tx: tx.people.get(account_id, person_id))
+        sealed = None if person is None else person.sealed_profile
+        text = await self.data_keys.open_words(account_id, "member", sealed)
+        return person_id if text is None else decode_profile(text).name
 
     async def list(self, account_id: str | None) -> Sequence[ConsoleSession]:
         """Return the newest open sessions of an account, or those of operators for None."""
@@ -133,6 +143,8 @@ class ConsoleSessions:
                 tx.closing.recall(found.account_id, "console.ended", session_id)
                 return
             tx.console_sessions.end(session_id, now)
+            if found.person_id is not None and found.account_id is not None:
+                stop_listening(tx, found.account_id, found.person_id, at=now, actor=actor, reason=reason)
             tx.events.append(
                 AccessEvent(
                     type="console.ended",

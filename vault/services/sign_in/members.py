@@ -11,7 +11,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.sign_in.connection import PersonRow
 from vault.errors import NotFound
 from vault.services.sign_in.opened_connections import OpenedConnections
-from vault.services.sign_in.session_ends import session_ended
+from vault.services.sign_in.session_ends import log_ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +64,8 @@ class Members:
                 return
             now = tx.now()
             tx.people.remove(account_id, person_id, now)
-            for session_id in tx.person_sessions.end(person_id, now):
-                tx.events.append(session_ended(account_id, session_id, actor, now, "removed"))
+            ended = tx.person_sessions.end(person_id, now)
+            log_ends(tx, account_id, ended, actor=actor, at=now, reason="removed")
             tx.events.append(
                 AccessEvent(
                     type="member.removed", at=now, account_id=account_id, actor=actor, result=person_id

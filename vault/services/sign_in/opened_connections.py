@@ -7,23 +7,17 @@ from dataclasses import dataclass
 
 from vault.domain.sign_in.connection import (
     PersonRow,
+    Profile,
     ProviderSettings,
     SealedConnection,
     SignInConnection,
+    decode_profile,
     decode_settings,
+    encode_profile,
     encode_settings,
 )
 from vault.errors import Tampered
 from vault.services.shared.account_data_keys import AccountDataKeys
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """What is sealed of a person."""
-
-    name: str
-    issuer: str
-    subject: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +58,9 @@ class OpenedConnections:
 
     async def seal_profile(self, account_id: str, profile: Profile) -> str:
         """Seal a person's profile. Raises NotFound, Unavailable."""
-        text = json.dumps({"name": profile.name, "issuer": profile.issuer, "subject": profile.subject})
-        return await self.data_keys.seal_words(account_id, "member", text) or ""
+        return await self.data_keys.seal_words(account_id, "member", encode_profile(profile)) or ""
 
     async def open_profile(self, person: PersonRow) -> Profile | None:
         """Return a person's profile; None for one of whom only the removal is known."""
         text = await self.data_keys.open_words(person.account_id, "member", person.sealed_profile)
-        return None if text is None else Profile(**json.loads(text))
+        return None if text is None else decode_profile(text)

@@ -1,22 +1,37 @@
-"""The event of a console session that somebody else than its person ends."""
+"""End console sessions of people that somebody else than the person ends, and what is heard in them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from vault.database.stores.person_sessions import EndedSession
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.services.shared.stop_listening import stop_listening
 
 EndReason = Literal["removed", "provider_logout"]
 
 
-def session_ended(
-    account_id: str, session_id: str, actor: str, at: datetime, reason: EndReason
-) -> AccessEvent:
-    """Return the event, which is a closing act."""
-    return AccessEvent(
-        type="console.ended",
-        at=at,
-        account_id=account_id,
-        actor=actor,
-        session_id=session_id,
-        result=reason,
-    )
+def log_ends(
+    tx: Transaction,
+    account_id: str,
+    ended: Sequence[EndedSession],
+    *,
+    actor: str,
+    at: datetime,
+    reason: EndReason,
+) -> None:
+    """Log sessions that were just ended, each a closing act, and end the audio of their people."""
+    for session in ended:
+        tx.events.append(
+            AccessEvent(
+                type="console.ended",
+                at=at,
+                account_id=account_id,
+                actor=actor,
+                session_id=session.id,
+                result=reason,
+            )
+        )
+    for person_id in sorted({session.person_id for session in ended}):
+        stop_listening(tx, account_id, person_id, at=at, actor=actor, reason=reason)

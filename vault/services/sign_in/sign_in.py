@@ -15,14 +15,14 @@ from vault.domain.accounts.roles import scopes_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.sign_in.attempt import LIFE, Attempt, own_path
-from vault.domain.sign_in.connection import PersonRow, SignInConnection
+from vault.domain.sign_in.connection import PersonRow, Profile, SignInConnection
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.sign_in.ask_provider import AskProvider, Identified, ProviderAnswer
-from vault.services.sign_in.opened_connections import OpenedConnections, Profile
-from vault.services.sign_in.session_ends import session_ended
+from vault.services.sign_in.opened_connections import OpenedConnections
+from vault.services.sign_in.session_ends import log_ends
 
 #: How long the row of a session is kept after its end.
 _KEPT: Final = timedelta(days=1)
@@ -122,10 +122,7 @@ class SignIn:
             if not tx.sign_in.take_once(digest, connection_id, checked.ends_at, now):
                 raise SignInRefused("replay")
             ended = tx.person_sessions.end_sid(sid, now) if sid else tx.person_sessions.end(person or "", now)
-            for session_id in ended:
-                tx.events.append(
-                    session_ended(connection.account_id, session_id, connection.id, now, "provider_logout")
-                )
+            log_ends(tx, connection.account_id, ended, actor=connection.id, at=now, reason="provider_logout")
 
         await self.database.write(end)
 

@@ -1,10 +1,10 @@
 """Listen to a recording at the console: an ordinary link and session of one's own, logged with its purpose."""
 
-from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request, Response
 
+from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.errors import Invalid
 from vault.services.playback.links import LinkRequest
 from vault.services.service import Vault
@@ -22,8 +22,6 @@ router = console_router()
 Sharing = Annotated[Console, Depends(console("links:write"))]
 Reading = Annotated[Console, Depends(console("recordings:read"))]
 RecordingId = Annotated[str, Path(max_length=64)]
-#: The link is opened at once; nobody sees its address.
-_LINK_LIFE: Final = timedelta(minutes=1)
 #: Bars of a drawn waveform, and its height.
 _BARS, _HEIGHT = 120, 40
 
@@ -57,7 +55,7 @@ async def _open(
     wanted = LinkRequest(
         listener=body.listener,
         kind="player",
-        life=_LINK_LIFE,
+        life=OPENED_AT_ONCE,
         sessions=1,
         purpose=body.purpose,
         purpose_text=body.purpose_text,
