@@ -45,6 +45,9 @@ infra-tools: .venv-infra/installed ## Make .venv-infra with the tools that only 
 tests/web/clients/typescript/node_modules/.package-lock.json: tests/web/clients/typescript/package-lock.json
 	npm ci --prefix tests/web/clients/typescript --ignore-scripts --no-audit --no-fund --silent
 
+tests/servers/oidc_provider/node_modules/.package-lock.json: tests/servers/oidc_provider/package-lock.json
+	npm ci --prefix tests/servers/oidc_provider --ignore-scripts --no-audit --no-fund --silent
+
 # The checker of accessibility is one file of an npm package, checked by the hash of the package.
 AXE := 4.14.1
 .venv-clients/axe.min.js: .venv-clients/installed tests/web/console/axe.sha512
@@ -52,7 +55,7 @@ AXE := 4.14.1
 	tar -xzf .venv-clients/axe-core-$(AXE).tgz -C .venv-clients --strip-components 1 package/axe.min.js
 	touch $@
 
-client-tools: .venv-clients/installed .venv-clients/axe.min.js tests/web/clients/typescript/node_modules/.package-lock.json ## Install the generators of clients and the checker of pages that the tests use; needs Node.js 20 and npm.
+client-tools: .venv-clients/installed .venv-clients/axe.min.js tests/web/clients/typescript/node_modules/.package-lock.json tests/servers/oidc_provider/node_modules/.package-lock.json ## Install the generators of clients, the checker of pages and the sign-in provider that the tests use; needs Node.js 20 and npm.
 
 # The script that draws the diagrams is one file of an npm package, checked by the hash of the package.
 MERMAID := 12.3.0

@@ -1,0 +1,62 @@
+"""In Chromium, at a real provider: sign in, see what the role allows, be signed out by the back channel."""
+
+from pathlib import Path
+
+from tests.servers.oidc_provider_process import oidc_provider, require_oidc_provider
+from tests.servers.ports import free_ports
+from tests.support.chromium import chromium, complaints, new_page
+from tests.support.tenant import Tenant
+from tests.support.web_house import AUDIO, open_house
+
+CLIENT = {"client_id": "callvault", "client_secret": "a secret of the test"}
+
+
+def test_a_person_signs_in_at_a_real_provider(tmp_path: Path):
+    """One click on the address, the provider's forms, a page of the role; its logout ends the session here."""
+    require_oidc_provider()
+    (port,) = free_ports(1)
+    with (
+        chromium() as browser,
+        open_house(tmp_path, VAULT_MEDIA_ALLOW=f"127.0.0.1:{port}") as house,
+        new_page(browser) as page,
+    ):
+        tenant = Tenant.open(house.admin)
+        tenant.uploaded(AUDIO)
+        body = CLIENT | {
+            "issuer": f"http://127.0.0.1:{port}",
+            "scopes": ["openid", "profile", "groups"],
+            "roles": [{"value": "staff", "role": "listener"}],
+        }
+        made = house.admin.put(tenant.url("/sign-in-connections/main"), json=body)
+        assert made.status_code == 200, made.text
+        connection = made.json()
+        client = CLIENT | {
+            "redirect_uri": connection["redirect_uri"],
+            "backchannel_logout_uri": connection["back_channel_logout_uri"],
+        }
+        with oidc_provider(port, client) as issuer:
+            home = f"{house.url}/console/accounts/{tenant.name}"
+            page.goto(f"{connection['sign_in_url']}?next=/console/accounts/{tenant.name}/recordings")
+            page.locator("input[name=login]").fill("ada")
+            page.locator("input[name=password]").fill("anything")
+            page.locator("button[type=submit]").click()
+            page.locator(
+                "button[type=submit]"
+            ).click()  # The provider asks whether the vault may know who it is.
+            page.wait_for_url(f"{home}/recordings")
+            errors = complaints(page)
+            page.reload()
+            assert errors == []
+            (member,) = house.admin.get(tenant.url("/members")).json()["items"]
+            assert (member["name"], member["roles"]) == ("ada of the real provider", ["listener"])
+            assert member["issuer"] == issuer
+            assert page.goto(f"{home}/retention").status == 403
+            page.goto(f"{issuer}/session/end")
+            page.locator("button[value=yes]").click()
+            page.wait_for_url(f"{issuer}/session/end/**")
+            page.goto(f"{home}/recordings")
+            page.wait_for_url("**/console/sign-in?**")
+            ended = [event for event in tenant.events() if event["type"] == "console.ended"]
+            assert [(event["actor"], event["result"]) for event in ended] == [
+                (connection["id"], "provider_logout")
+            ]
