@@ -124,9 +124,9 @@ async def test_a_deadline_ends_every_call(postgresql: PostgresqlDatabase, monkey
     with pytest.raises(Unavailable) as told:
         await hot.write([(SLEEP, {}), put("b")], guarded=True)
     assert str(told.value) == postgresql_job.UNKNOWN
+    monkeypatch.undo()
     with pytest.raises(Unavailable, match="does not accept writes"):
         await postgresql.check()
-    monkeypatch.undo()
     await hot.write([put("c")], guarded=True)
     assert await hot.read((SHOW, {}), guarded=True)
 

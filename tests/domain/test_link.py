@@ -57,6 +57,7 @@ STANDINGS = [
     ({}, "open"),
     ({"revoked_at": NOW}, "revoked"),
     ({"restricted": True}, "restricted"),
+    ({"restricted": True, "plays_restricted": True}, "open"),
     ({"state": State.ERASING}, "erased"),
     ({"state": State.ERASED}, "erased"),
     # What cannot be undone is said first.
@@ -78,6 +79,7 @@ def test_a_session_stands_by_its_time_its_recording_and_its_link(changed, expect
         "state": State.AVAILABLE,
         "restricted": False,
         "revoked_at": None,
+        "plays_restricted": False,
     }
     row = SimpleNamespace(**(fine | changed))
     assert session_state(row, row, row, now=NOW) == expected
