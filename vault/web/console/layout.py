@@ -30,6 +30,10 @@ SECTIONS: Final[Sequence[Section]] = (
     Section(name="People listening", path="/people", scope="recordings:read"),
     Section(name="Retention and holds", path="/retention", scope="audit:read"),
     Section(name="Requests", path="/requests", scope="audit:read"),
+    Section(name="Approvals", path="/approvals", scope="audit:read"),
+    Section(name="Connections", path="/connections", scope="settings:write"),
+    Section(name="Access", path="/access", scope="keys:write"),
+    Section(name="Log", path="/log", scope="audit:read"),
 )
 #: What a page says after a form was carried out, by the value of ``done`` in its address.
 DONE: Final = {
@@ -45,6 +49,17 @@ DONE: Final = {
     "hold_placed": "The hold is placed: nothing that it covers is erased.",
     "release_asked": "The release is asked for. The hold goes on until another person approves.",
     "approved": "You approved.",
+    "vetoed": "It is vetoed: nothing is done.",
+    "asked": "Another person must approve this. Until then nothing is done.",
+    "rule_set": "The rule of approvals is set.",
+    "session_ended": "The session is ended.",
+    "member_removed": "The person is removed, and their sessions end.",
+    "member_readmitted": "The person can sign in again.",
+    "key_revoked": "The key is revoked.",
+    "connected": "The platform is connected. Enter the settings below there.",
+    "disconnected": "The connection is deleted.",
+    "rotating": "The account's key is being replaced.",
+    "link_key_deleted": "The key is deleted: what it has signed opens nothing.",
     "consent_set": "The consent policy is set.",
     "objection_entered": "The number is entered: no recording of it becomes available.",
     "objection_ended": "The objection is ended.",

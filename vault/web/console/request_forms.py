@@ -13,6 +13,7 @@ from vault.services.requests.requests import RequestView
 from vault.services.service import Vault
 from vault.web.console.access import Console
 from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name
+from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.request_words import effects
@@ -125,15 +126,20 @@ async def decide_request(
     body = _checked_before(form)
 
     async def decide() -> str:
-        require_name(form, allowed.account.ref)
         await vault.requests.decide(allowed.account.id, request_id, body.ruling(), actor=allowed.actor)
         return f"{allowed.path}/requests/{request_id}?done=request_decided"
+
+    async def ask() -> str:
+        require_name(form, allowed.account.ref)
+        decision = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        sent = {"request": request_id, "decision": decision}
+        return await done_or_asked(vault, allowed, decide, subject=request_id, arguments=sent)
 
     async def again(mistake: Mistake) -> Response:
         view = await vault.requests.read(allowed.account.id, request_id)
         return _check(request, allowed, view, body, mistake)
 
-    return await run_or_show(request, allowed, form, act=decide, show=again, reads="audit:read")
+    return await run_or_show(request, allowed, form, act=ask, show=again, reads="audit:read")
 
 
 def decision_body(form: Form) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from vault.errors import Busy, Conflicting, Invalid
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name, run_once
+from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake
 from vault.web.console.retention_form import body_of, compact, count, values_of, with_pairs
@@ -92,7 +93,6 @@ async def set_retention_policy(request: Request, vault: TheVault, allowed: Retai
     body = _previewed(form)
 
     async def change() -> str:
-        require_name(form, allowed.account.ref)
         await vault.retention.set(
             allowed.account.id,
             body.wanted(),
@@ -102,8 +102,13 @@ async def set_retention_policy(request: Request, vault: TheVault, allowed: Retai
         )
         return f"{allowed.path}/retention?done=retention_set"
 
+    async def ask() -> str:
+        require_name(form, allowed.account.ref)
+        policy = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return await done_or_asked(vault, allowed, change, subject="", arguments={"policy": policy})
+
     try:
-        return await run_once(request, allowed, form, change)
+        return await run_once(request, allowed, form, ask)
     except Busy:
         raise
     except MISTAKES as error:

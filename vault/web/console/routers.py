@@ -3,9 +3,14 @@
 from typing import Final
 
 from vault.web.console import (
+    account_keys,
+    approvals,
+    connections,
     consent,
     holds,
     listen,
+    log,
+    members,
     notices,
     objections,
     overview,
@@ -36,4 +41,9 @@ ROUTERS: Final = (
     holds.router,
     requests.router,
     request_forms.router,
+    approvals.router,
+    account_keys.router,
+    connections.router,
+    members.router,
+    log.router,
 )

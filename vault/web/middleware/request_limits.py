@@ -34,8 +34,8 @@ BODY_TIMEOUT = 30.0
 _RECORDING = re.compile(r"/v1/accounts/[^/]+/calls/[^/]+/recordings/[^/]+")
 #: Paths whose body is the source of a notice's audio, which has a limit of its own.
 _PROMPT = re.compile(r"/v1/accounts/[^/]+/notices/[^/]+/audio")
-#: The same as a form of the console, which has a few fields more.
-_PROMPT_FORM = re.compile(r"/console/accounts/[^/]+/consent/notices/[^/]+/audio")
+#: Forms of the console with a file: the same, and a receipt or proof to verify.
+_PROMPT_FORM = re.compile(r"/console/accounts/[^/]+/(?:consent/notices/[^/]+/audio|log/verify)")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

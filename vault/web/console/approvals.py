@@ -1,0 +1,163 @@
+"""Approvals: what waits for a second person, what was decided, and the rule of the account."""
+
+import json
+from typing import Annotated, Final
+
+from fastapi import Depends, Path, Request, Response
+
+from vault.domain.approvals.approval import ApprovalState, Decision
+from vault.domain.approvals.rule import ALWAYS, CHOSEN, SCOPES, Verb
+from vault.errors import Refused
+from vault.services.service import Vault
+from vault.web.console.access import Console, console
+from vault.web.console.forms import checked, new_nonce, read_form, require_name
+from vault.web.console.gated import done_or_asked
+from vault.web.console.layout import console_page
+from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.route import console_router
+from vault.web.http.auth import TheVault
+from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.schemas.approvals import ApprovalRuleIn, DecisionOnIn
+
+router = console_router()
+Approving = Annotated[Console, Depends(console("approvals:write"))]
+Setting = Annotated[Console, Depends(console("settings:write"))]
+Auditing = Annotated[Console, Depends(console("audit:read"))]
+ApprovalId = Annotated[str, Path(max_length=64)]
+SECTION: Final = "Approvals"
+VERB_WORDS: Final[dict[Verb, str]] = {
+    "hold_release": "Release of a hold",
+    "retention_cap": "A run of the retention sweep above its cap",
+    "approval_rule": "A looser rule of approvals",
+    "recording_erasure": "Erasure of a recording",
+    "call_erasure": "Erasure of a call",
+    "request_erasure": "Erasure that a person asked for",
+    "request_export": "Package of a person's data",
+    "retention_policy": "Shorter retention policy",
+    "own_key": "Change of the customer-managed key",
+}
+STATE_BADGES: Final = {
+    ApprovalState.PENDING: "warn",
+    ApprovalState.APPROVED: "warn",
+    ApprovalState.EXECUTED: "good",
+    ApprovalState.VETOED: "bad",
+    ApprovalState.EXPIRED: "quiet",
+}
+_PAGE: Final = 50
+_DECISIONS: Final[dict[str, Decision]] = {"approve": "approve", "veto": "veto"}
+
+
+@router.get("/approvals")
+async def show_approvals(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+    """List what waits, what was decided, and the rule."""
+    return await _list(request, vault, allowed)
+
+
+@router.get("/approvals/{approval}")
+async def show_approval(
+    request: Request, vault: TheVault, allowed: Auditing, approval: ApprovalId
+) -> Response:
+    """Show an approval with the bytes that are approved."""
+    return await _page(request, vault, allowed, approval)
+
+
+@router.post("/approvals/{approval}")
+async def decide_approval(
+    request: Request, vault: TheVault, allowed: Approving, approval: ApprovalId
+) -> Response:
+    """Approve what was read, with the account's name typed, or veto it."""
+    form = await read_form(request)
+
+    async def decide() -> str:
+        decision = _DECISIONS.get(form.text("decision"), "veto")
+        if decision == "approve":
+            require_name(form, allowed.account.ref)
+        body = checked(DecisionOnIn, {"decision": decision, "digest": form.text("digest") or None})
+        decided = await vault.approvals.decide(
+            allowed.account.id, approval, body.decision, digest=body.digest, actor=allowed.actor
+        )
+        if decided.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
+            raise Refused(f"It was not done: {decided.outcome}. Look at it again.", reasons=("not_done",))
+        return f"{allowed.path}/approvals/{approval}?done={'approved' if decision == 'approve' else 'vetoed'}"
+
+    async def again(mistake: Mistake) -> Response:
+        return await _page(request, vault, allowed, approval, mistake)
+
+    return await run_or_show(request, allowed, form, act=decide, show=again, reads="audit:read")
+
+
+@router.post("/approval-rule")
+async def set_approval_rule(request: Request, vault: TheVault, allowed: Setting) -> Response:
+    """Set the rule, with the account's name typed; a looser one needs an approval itself."""
+    form = await read_form(request)
+
+    async def change() -> str:
+        body = checked(ApprovalRuleIn, _rule(form.text("enabled"), form.many("verbs")))
+        await vault.approval_rules.set(
+            allowed.account.id, enabled=body.enabled, verbs=body.verbs, actor=allowed.actor
+        )
+        return f"{allowed.path}/approvals?done=rule_set"
+
+    async def ask() -> str:
+        require_name(form, allowed.account.ref)
+        sent = _rule(form.text("enabled"), form.many("verbs"))
+        return await done_or_asked(vault, allowed, change, subject="", arguments=sent)
+
+    async def again(mistake: Mistake) -> Response:
+        return await _list(request, vault, allowed, mistake)
+
+    return await run_or_show(request, allowed, form, act=ask, show=again, reads="audit:read")
+
+
+def _rule(enabled: str, verbs: list[str]) -> dict[str, object]:
+    return {"enabled": enabled == "on", "verbs": sorted(set(verbs))}
+
+
+async def _list(request: Request, vault: Vault, allowed: Console, mistake: Mistake | None = None) -> Response:
+    account_id = allowed.account.id
+    before = read_cursor(request.query_params.get("cursor") or None)
+    found = await vault.approvals.page(account_id, state=None, before=before, limit=_PAGE)
+    following = write_cursor(found[-1].asked_at, found[-1].id) if len(found) == _PAGE else None
+    return console_page(
+        request,
+        allowed,
+        "approvals.html",
+        section=SECTION,
+        status=200 if mistake is None else mistake.status,
+        heading="Approvals",
+        tabs=(),
+        waiting=await vault.approvals.page(account_id, state=ApprovalState.PENDING, limit=_PAGE),
+        others=[one for one in found if one.state is not ApprovalState.PENDING],
+        following=following,
+        rule=await vault.approval_rules.read(account_id),
+        chosen=[(verb, VERB_WORDS[verb]) for verb in CHOSEN],
+        always=[VERB_WORDS[verb].lower() for verb in sorted(ALWAYS)],
+        words=VERB_WORDS,
+        badges=STATE_BADGES,
+        mistake=mistake,
+        nonce=new_nonce(),
+    )
+
+
+async def _page(
+    request: Request, vault: Vault, allowed: Console, approval_id: str, mistake: Mistake | None = None
+) -> Response:
+    view = await vault.approvals.read(allowed.account.id, approval_id)
+    approval = view.approval
+    return console_page(
+        request,
+        allowed,
+        "approval.html",
+        section=SECTION,
+        status=200 if mistake is None else mistake.status,
+        heading=VERB_WORDS[approval.kind],
+        tabs=(),
+        one=approval,
+        reason=view.text.reason,
+        document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
+        badge=STATE_BADGES[approval.state],
+        needs=SCOPES[approval.kind],
+        is_own=approval.asked_by == allowed.actor,
+        mistake=mistake,
+        nonce=new_nonce(),
+    )

@@ -1,0 +1,174 @@
+"""Connections to telephony platforms: list them, make one, show what to enter at the platform, and delete one."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Path, Request, Response
+
+from vault.services.accounts.connections import ConnectionRequest
+from vault.services.service import Vault
+from vault.web.console.access import Console, console
+from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name
+from vault.web.console.layout import console_page
+from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.route import console_router
+from vault.web.console.words import moment_text
+from vault.web.http.auth import TheVault
+from vault.web.schemas.settings import ConnectionIn
+
+router = console_router()
+Setting = Annotated[Console, Depends(console("settings:write"))]
+Name = Annotated[str, Path(max_length=128)]
+SECTION: Final = "Connections"
+#: Credentials that a form can hold; no platform has more.
+CREDENTIALS: Final = 6
+
+
+@router.get("/connections")
+async def show_connections(request: Request, vault: TheVault, allowed: Setting) -> Response:
+    """List the connections."""
+    return console_page(
+        request,
+        allowed,
+        "connections.html",
+        section=SECTION,
+        heading="Connections",
+        tabs=tabs_of(allowed),
+        tab="/connections",
+        views=await vault.connections.list(allowed.account.id),
+    )
+
+
+@router.get("/connections/new")
+async def show_connection_form(request: Request, vault: TheVault, allowed: Setting) -> Response:
+    """Show the form of a connection."""
+    return _form(request, vault, allowed, {"title": "main"})
+
+
+@router.post("/connections")
+async def set_connection(request: Request, vault: TheVault, allowed: Setting) -> Response:
+    """Connect the account to a platform, or change the connection of this name."""
+    form = await read_form(request)
+
+    async def connect() -> str:
+        body = checked(ConnectionIn, _body(form))
+        name = form.text("title")
+        wanted = ConnectionRequest(
+            provider=body.provider,
+            credentials=body.credentials,
+            previous_credentials=body.previous_credentials,
+            api_base=body.api_base,
+            delete_at_source=body.delete_at_source,
+            delete_refused=body.delete_refused,
+            collect_from=body.collect_from,
+            next_url=body.next_url,
+            pause_refused=body.pause_refused,
+        )
+        made, _, _ = await vault.connections.set(allowed.account.id, name, wanted, actor=allowed.actor)
+        return f"{allowed.path}/connections/{made.name}?done=connected"
+
+    async def again(mistake: Mistake) -> Response:
+        return _form(request, vault, allowed, form.values(), mistake)
+
+    return await run_or_show(request, allowed, form, act=connect, show=again, reads="settings:write")
+
+
+@router.get("/connections/{connection}")
+async def show_connection(request: Request, vault: TheVault, allowed: Setting, connection: Name) -> Response:
+    """Show a connection, and what to enter at the platform."""
+    return await _page(request, vault, allowed, connection)
+
+
+@router.post("/connections/{connection}/deletion")
+async def delete_connection_page(
+    request: Request, vault: TheVault, allowed: Setting, connection: Name
+) -> Response:
+    """Delete a connection, with its name typed."""
+    form = await read_form(request)
+
+    async def delete() -> str:
+        require_name(form, connection)
+        await vault.connections.delete(allowed.account.id, connection, actor=allowed.actor)
+        return f"{allowed.path}/connections?done=disconnected"
+
+    async def again(mistake: Mistake) -> Response:
+        return await _page(request, vault, allowed, connection, mistake)
+
+    return await run_or_show(request, allowed, form, act=delete, show=again, reads="settings:write")
+
+
+def tabs_of(allowed: Console) -> list[dict[str, str]]:
+    """Return the pages of the section that the session may open."""
+    tabs = [{"name": "Platforms", "path": "/connections"}] if allowed.allows("settings:write") else []
+    return [*tabs, {"name": "Keys", "path": "/connections/keys"}] if allowed.allows("keys:write") else tabs
+
+
+def _body(form: Form) -> dict[str, Any]:
+    """Return the body that REST takes. A credential without a name is none."""
+    pairs = ((form.text(f"credential.{n}"), form.text(f"secret.{n}")) for n in range(CREDENTIALS))
+    body: dict[str, Any] = {
+        "provider": form.text("provider"),
+        "credentials": {name: secret for name, secret in pairs if name},
+        "delete_refused": form.text("delete_refused") == "on",
+        "pause_refused": form.text("pause_refused") == "on",
+    }
+    body |= {name: form.text(name) for name in ("api_base", "next_url") if form.text(name)}
+    if form.text("collect_from"):
+        body["collect_from"] = moment_text(form.text("collect_from"))
+    if form.text("delete_at_source"):
+        body["delete_at_source"] = form.text("delete_at_source") == "yes"
+    return body
+
+
+def _form(
+    request: Request,
+    vault: Vault,
+    allowed: Console,
+    values: Mapping[str, str],
+    mistake: Mistake | None = None,
+) -> Response:
+    return console_page(
+        request,
+        allowed,
+        "connection_new.html",
+        section=SECTION,
+        status=200 if mistake is None else mistake.status,
+        heading="Connect a platform",
+        tabs=tabs_of(allowed),
+        tab="/connections",
+        providers=[(name, name) for name in sorted(vault.connections.providers)],
+        credentials=CREDENTIALS,
+        values=values,
+        mistake=mistake,
+        nonce=new_nonce(),
+    )
+
+
+async def _page(
+    request: Request, vault: Vault, allowed: Console, name: str, mistake: Mistake | None = None
+) -> Response:
+    view = await vault.connections.read(allowed.account.id, name)
+    return console_page(
+        request,
+        allowed,
+        "connection.html",
+        section=SECTION,
+        status=200 if mistake is None else mistake.status,
+        heading=view.connection.name,
+        tabs=tabs_of(allowed),
+        tab="/connections",
+        one=view.connection,
+        webhook_url=view.webhook_url,
+        steps=_steps(view.setup),
+        mistake=mistake,
+        nonce=new_nonce(),
+    )
+
+
+def _steps(setup: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return the settings to enter at the platform, with their names in words."""
+    shown = []
+    for name, value in setup.items():
+        words = ", ".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)
+        shown.append((name.replace("_", " ").capitalize(), words))
+    return shown

@@ -1,0 +1,139 @@
+"""The access log: its checkpoint and key, the account's events with their proofs, the export, and verification."""
+
+import asyncio
+import base64
+import binascii
+from datetime import timedelta
+from typing import Annotated, Final
+
+from fastapi import Depends, Path, Request, Response
+from fastapi.responses import StreamingResponse
+
+from vault.errors import Unavailable, VaultError
+from vault.services.audit_log.access_log import EventFilter
+from vault.tlog.note import parse_verifier
+from vault.tlog.proof_file import verify_proof_file
+from vault.tlog.receipt_file import verify_receipt
+from vault.web.console.access import Console, console
+from vault.web.console.forms import checked
+from vault.web.console.layout import console_page
+from vault.web.console.multipart import read_multipart
+from vault.web.console.route import console_router
+from vault.web.console.words import moment_text, moment_value
+from vault.web.http.auth import TheVault
+from vault.web.schemas.access_log import EventsQuery
+
+router = console_router()
+Auditing = Annotated[Console, Depends(console("audit:read"))]
+SECTION: Final = "Log"
+TABS: Final = ({"name": "Events", "path": "/log"}, {"name": "Verify", "path": "/log/verify"})
+_PAGE: Final = 50
+_MAX_INDEX: Final = 2**62
+_DAYS: Final = timedelta(days=7)
+_TEXT: Final = "text/plain; charset=utf-8"
+
+
+@router.get("/log")
+async def show_log(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+    """Show the checkpoint and a page of events, those of the last week unless asked otherwise."""
+    sent = {
+        name: request.query_params.get(name, "").strip() for name in ("recording", "from", "to", "cursor")
+    }
+    since = sent["from"] or moment_value(request.app.state.clock() - _DAYS)
+    query = {"from": moment_text(since), "to": moment_text(sent["to"]), "limit": _PAGE}
+    query |= {name: sent[name] for name in ("recording", "cursor") if sent[name]}
+    asked = checked(EventsQuery, query)
+    wanted = EventFilter(recording_id=asked.recording, listener=None, since=asked.since, until=asked.until)
+    page = await vault.access_log.list_events(
+        allowed.account.id, wanted, start=asked.cursor, limit=asked.limit
+    )
+    try:
+        checkpoint = (await vault.log_proofs.checkpoint()).decode()
+    except Unavailable:
+        checkpoint = ""
+    return console_page(
+        request,
+        allowed,
+        "log.html",
+        section=SECTION,
+        heading="Log",
+        tabs=TABS,
+        tab="/log",
+        events=page.items,
+        following=page.next_start,
+        values=sent | {"from": since},
+        checkpoint=checkpoint,
+        size=checkpoint.split("\n")[1] if checkpoint else "",
+        key=vault.log_proofs.verifier_key(),
+    )
+
+
+@router.get("/log/events/{index}/proof")
+async def download_proof(
+    vault: TheVault, allowed: Auditing, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)]
+) -> Response:
+    """Download the proof that an event is in the log."""
+    proof = await vault.log_proofs.prove_event(allowed.account.id, index)
+    headers = {"Content-Disposition": f'attachment; filename="access-event-{index}.tlog-proof"'}
+    return Response(proof, media_type=_TEXT, headers=headers)
+
+
+@router.get("/log/export")
+async def download_log(vault: TheVault, allowed: Auditing) -> Response:
+    """Download the log: the account's own leaves in full, all others as hashes."""
+    parts = await vault.log_proofs.export(allowed.account.id)
+    headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
+    return StreamingResponse(parts, media_type=_TEXT, headers=headers)
+
+
+@router.get("/log/verify")
+async def show_verification(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+    """Show the form that takes a receipt or a proof."""
+    return _verification(request, allowed, vault.log_proofs.verifier_key(), "", wrong="")
+
+
+@router.post("/log/verify")
+async def verify_file(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+    """Verify a receipt, or a proof with its leaf, by the log's own key. Nothing is stored."""
+    fields = read_multipart(request.headers.get("content-type", ""), await request.body())
+    key = vault.log_proofs.verifier_key()
+    try:
+        found = await asyncio.to_thread(_verify, fields, key)
+    except VaultError as error:
+        return _verification(request, allowed, key, "", wrong=str(error))
+    return _verification(request, allowed, key, found, wrong="")
+
+
+def _verify(fields: dict[str, bytes], key: str) -> str:
+    """Return what the file proves, in a sentence. Raises VaultError for one that proves nothing."""
+    data, verifier = fields.get("file", b""), parse_verifier(key)
+    if data.lstrip()[:1] == b"{":
+        receipt = verify_receipt(data, verifier=verifier)
+        statement = receipt.statement
+        return (
+            f"This receipt is right: request {statement['request']}, {statement['kind']}, {statement['outcome']}, "
+            f"answered {statement['answered_at']}, with {len(statement['recordings'])} recordings and "
+            f"{receipt.leaves} leaves of this log."
+        )
+    try:
+        leaf = base64.b64decode(fields.get("leaf", b"").strip(), validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise VaultError("The leaf is not base64: copy it from the event.") from error
+    index, checkpoint = verify_proof_file(data, leaf, [verifier])
+    return f"This proof is right: the leaf is entry {index} of this log of {checkpoint.size} entries."
+
+
+def _verification(request: Request, allowed: Console, key: str, right: str, *, wrong: str) -> Response:
+    return console_page(
+        request,
+        allowed,
+        "log_verify.html",
+        section=SECTION,
+        status=422 if wrong else 200,
+        heading="Verify a receipt or a proof",
+        tabs=TABS,
+        tab="/log/verify",
+        key=key,
+        right=right,
+        wrong=wrong,
+    )
