@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import binascii
-from datetime import timedelta
 from typing import Annotated, Final
 
 from fastapi import Depends, Path, Request, Response
@@ -19,7 +18,7 @@ from vault.web.console.forms import checked
 from vault.web.console.layout import console_page
 from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
-from vault.web.console.words import moment_text, moment_value
+from vault.web.console.words import moment_text
 from vault.web.http.auth import TheVault
 from vault.web.schemas.access_log import EventsQuery
 
@@ -27,30 +26,32 @@ router = console_router()
 Auditing = Annotated[Console, Depends(console("audit:read"))]
 SECTION: Final = "Log"
 TABS: Final = ({"name": "Events", "path": "/log"}, {"name": "Verify", "path": "/log/verify"})
-_PAGE: Final = 50
+#: Events of a page, and entries of the whole log that the first page looks at.
+_PAGE: Final = 200
+_FILTERS: Final = ("recording", "from", "to", "cursor")
 _MAX_INDEX: Final = 2**62
-_DAYS: Final = timedelta(days=7)
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
 @router.get("/log")
 async def show_log(request: Request, vault: TheVault, allowed: Auditing) -> Response:
-    """Show the checkpoint and a page of events, those of the last week unless asked otherwise."""
-    sent = {
-        name: request.query_params.get(name, "").strip() for name in ("recording", "from", "to", "cursor")
-    }
-    since = sent["from"] or moment_value(request.app.state.clock() - _DAYS)
-    query = {"from": moment_text(since), "to": moment_text(sent["to"]), "limit": _PAGE}
+    """Show the checkpoint and a page of events: those among the log's newest entries unless asked otherwise."""
+    sent = {name: request.query_params.get(name, "").strip() for name in _FILTERS}
+    try:
+        checkpoint = (await vault.log_proofs.checkpoint()).decode()
+    except Unavailable:
+        checkpoint = ""
+    size = int(checkpoint.split("\n")[1]) if checkpoint else 0
+    query = {name: moment_text(sent[name]) for name in ("from", "to")} | {"limit": _PAGE}
     query |= {name: sent[name] for name in ("recording", "cursor") if sent[name]}
+    if not any(sent.values()):
+        # To look for a time, the service reads from the first event on.
+        query["cursor"] = max(0, size - _PAGE)
     asked = checked(EventsQuery, query)
     wanted = EventFilter(recording_id=asked.recording, listener=None, since=asked.since, until=asked.until)
     page = await vault.access_log.list_events(
         allowed.account.id, wanted, start=asked.cursor, limit=asked.limit
     )
-    try:
-        checkpoint = (await vault.log_proofs.checkpoint()).decode()
-    except Unavailable:
-        checkpoint = ""
     return console_page(
         request,
         allowed,
@@ -61,9 +62,10 @@ async def show_log(request: Request, vault: TheVault, allowed: Auditing) -> Resp
         tab="/log",
         events=page.items,
         following=page.next_start,
-        values=sent | {"from": since},
+        is_newest=not any(sent.values()) and asked.cursor > 0,
+        values=sent,
         checkpoint=checkpoint,
-        size=checkpoint.split("\n")[1] if checkpoint else "",
+        size=size,
         key=vault.log_proofs.verifier_key(),
     )
 
