@@ -99,6 +99,7 @@ PROOFS: dict[str, str] = {
     "services/accounts/test_sent_again.py": "uploads in every state, sent again",
     "services/audit_log/test_store_went_back.py": "moto",
     # The web: every route with every value, and an app of its own for some tests.
+    "web/console/test_journey.py": "two people in a browser",
     "web/test_access.py": "every route with wrong keys and scopes",
     "web/test_contract.py": "schemathesis on every route",
     "web/test_contract_stateful.py": "schemathesis on every route",
