@@ -6,6 +6,7 @@ from vault.composition_parts import Adapters, Parts
 from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.console_searches import ConsoleSearches
 from vault.services.accounts.console_sessions import ConsoleSessions
+from vault.services.accounts.overview import Overview
 from vault.services.sign_in.ask_provider import AskProvider
 from vault.services.sign_in.members import Members
 from vault.services.sign_in.opened_connections import OpenedConnections
@@ -22,6 +23,7 @@ class People(TypedDict):
     api_keys: ApiKeys
     console_sessions: ConsoleSessions
     console_searches: ConsoleSearches
+    overview: Overview
     sign_in: SignIn
     sign_in_connections: SignInConnections
     members: Members
@@ -36,6 +38,7 @@ def build_people(settings: Settings, adapters: Adapters, parts: Parts) -> People
         "console_sessions": traced(ConsoleSessions)(
             database=parts.database, data_keys=parts.data_keys, clock=adapters.clock
         ),
+        "overview": traced(Overview)(database=parts.database, clock=adapters.clock),
         "console_searches": traced(ConsoleSearches)(database=parts.database, clock=adapters.clock),
         "sign_in": traced(SignIn)(
             database=parts.database,

@@ -34,6 +34,7 @@ from vault.database.stores.notices import NoticeRows
 from vault.database.stores.object_checks import ObjectCheckRows
 from vault.database.stores.object_locks import ObjectLockRows
 from vault.database.stores.object_store import StoreRows
+from vault.database.stores.overview import OverviewRows
 from vault.database.stores.packages import PackageRows
 from vault.database.stores.person_search import PersonSearch
 from vault.database.stores.person_sessions import PersonSessionRows
@@ -76,6 +77,7 @@ class _People(_Rights):
         self.api_keys = ApiKeyRows(connection)
         self.console_sessions = ConsoleSessionRows(connection)
         self.console_searches = ConsoleSearchRows(connection)
+        self.overview = OverviewRows(connection)
         self.person_sessions = PersonSessionRows(connection)
         self.sign_in = SignInRows(connection)
         self.people = PersonRows(connection)

@@ -11,6 +11,7 @@ from vault.services.accounts.console_sessions import ConsoleSessions
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.accounts.idempotency import Idempotency
 from vault.services.accounts.limits import Limits
+from vault.services.accounts.overview import Overview
 from vault.services.accounts.switch_settings import SwitchSettings
 from vault.services.admission.quarantine import Quarantine
 from vault.services.approvals.approvals import Approvals
@@ -156,6 +157,8 @@ class Vault:
     sign_in_connections: SignInConnections
     #: List, remove and readmit the people who signed in.
     members: Members
+    #: Count what the overview of an account shows.
+    overview: Overview
     #: Answer a repeated request with the first response.
     idempotency: Idempotency
     #: Connect an account to telephony platforms; list, show and delete its connections.

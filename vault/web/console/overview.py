@@ -1,6 +1,7 @@
-"""The overview: whether the account records, and since when."""
+"""The overview: whether the account records, what needs somebody, and what came in the last days."""
 
-from typing import Annotated
+import hashlib
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 
@@ -9,8 +10,10 @@ from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import checked, new_nonce, read_form, require_name, run_once
 from vault.web.console.layout import console_page
+from vault.web.console.overview_views import OUTCOMES, by_time_left, counted, days_of
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
+from vault.web.http.conditions import unmet
 from vault.web.schemas.settings import SwitchIn
 
 router = console_router()
@@ -22,6 +25,33 @@ Setting = Annotated[Console, Depends(console("settings:write"))]
 async def get_overview(request: Request, vault: TheVault, allowed: Reading) -> Response:
     """Show the overview."""
     return await _page(request, vault, allowed)
+
+
+@router.get("/numbers")
+async def get_numbers(request: Request, vault: TheVault, allowed: Reading) -> Response:
+    """Return the numbers alone, for the script that keeps an open overview up to date; 304 if nothing changed."""
+    response = console_page(
+        request, allowed, "numbers.html", section="Overview", **await _numbers(request, vault, allowed)
+    )
+    tag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
+    if (answered := unmet(request.headers, tag, {"ETag": tag})) is not None:
+        return answered
+    response.headers["ETag"] = tag
+    return response
+
+
+async def _numbers(request: Request, vault: Vault, allowed: Console) -> dict[str, Any]:
+    numbers, now = await vault.overview.numbers(allowed.account.id), request.app.state.clock()
+    days = days_of(numbers)
+    return {
+        "numbers": numbers,
+        "days": days,
+        "today": days[-1],
+        "outcomes": list(OUTCOMES),
+        "quarantine": by_time_left(numbers.quarantined_until, now),
+        "requests": by_time_left(numbers.requests_due, now) if allowed.allows("audit:read") else None,
+        "counted": counted,
+    }
 
 
 @router.post("/recording-switch")
@@ -64,4 +94,5 @@ async def _page(
         nonce=new_nonce(),
         values=values or {},
         error=error,
+        **await _numbers(request, vault, allowed),
     )

@@ -1,11 +1,15 @@
 // Small helps for the console's pages; each page works without them.
-
 const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const long = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-for (const one of document.querySelectorAll("time[datetime]")) {
-  one.title = long.format(new Date(one.dateTime));
-  one.textContent = short.format(new Date(one.dateTime));
+
+/** Shows the times of a part of the page in the reader's time zone. */
+function showTimes(part) {
+  for (const one of part.querySelectorAll("time[datetime]")) {
+    one.title = long.format(new Date(one.dateTime));
+    one.textContent = short.format(new Date(one.dateTime));
+  }
 }
+showTimes(document);
 
 // A page that comes back with an error shows its dialog as the modal that it was.
 for (const dialog of document.querySelectorAll("dialog[open]")) {
@@ -20,4 +24,31 @@ if (!("commandForElement" in HTMLButtonElement.prototype)) {
     const close = button.getAttribute("command") === "close";
     button.addEventListener("click", () => (close ? dialog.close() : dialog.showModal()));
   }
+}
+
+/** Asks for a part of the page again while it is seen; an unchanged one costs the server little. */
+async function refresh(part, tag) {
+  let seen = tag;
+  try {
+    if (document.visibilityState === "visible") {
+      const answer = await fetch(part.dataset.poll, { headers: tag ? { "If-None-Match": tag } : {}, redirect: "error" });
+      if (answer.status === 200) {
+        const opened = [...part.querySelectorAll("details")].map((one) => one.open);
+        const focused = part.contains(document.activeElement);
+        if (!focused) {
+          const body = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+          showTimes(body);
+          part.replaceChildren(...body.childNodes);
+          [...part.querySelectorAll("details")].forEach((one, place) => { one.open = Boolean(opened[place]); });
+          seen = answer.headers.get("ETag");
+        }
+      }
+    }
+  } catch {
+    return; // The session is over, or the server is away: the page stays as it is.
+  }
+  setTimeout(refresh, 10_000, part, seen);
+}
+for (const part of document.querySelectorAll("[data-poll]")) {
+  setTimeout(refresh, 10_000, part, null);
 }

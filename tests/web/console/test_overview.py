@@ -1,0 +1,70 @@
+"""The overview: what needs somebody, the chart with its table, and the poll of an open page."""
+
+from datetime import UTC, datetime, timedelta
+
+from tests.support.console import furnished, sign_in
+from tests.support.web_house import House
+from vault.domain.recordings.recording import State
+from vault.services.accounts.overview import DAYS, Numbers
+from vault.web.console.overview_views import by_time_left, counted, days_of
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def numbers(**more) -> Numbers:
+    """Return the numbers of an account."""
+    none = {"refusals": [], "failed": 0, "quarantined_until": [], "held": 0, "queued": 0, "requests_due": []}
+    return Numbers(**{"by_day": {}, "log_waiting": 0, "today": 20484} | none | more)
+
+
+def test_the_overview_counts_what_the_account_has(house: House):
+    """Three wait, one is available and restricted, and each number leads to its list."""
+    tenant, _ = furnished(house)
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}"
+    page = client.get(base).text
+    assert "Today in UTC: 6, 3 available, 3 quarantined" in page
+    assert 'role="img"' in page
+    assert f'href="{base}/recordings?from=' in page
+    assert "within 30 days" in page
+    assert "style=" not in page
+    narrow = sign_in(house, tenant.name, "recordings:read").get(base).text
+    assert "Open requests" not in narrow
+
+
+def test_a_poll_costs_nothing_while_nothing_changes(house: House):
+    """304 with the tag of before; another account's numbers are no page."""
+    tenant, ids = furnished(house)
+    client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/numbers"
+    first = client.get(path)
+    assert "<html" not in first.text
+    again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    tenant.http.post(tenant.url(f"/recordings/{ids['waits-1']}/refusal"), json={"reason": "r"})
+    changed = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert changed.status_code == 200
+    assert "refused by admin" in changed.text
+
+
+def test_the_chart_has_a_day_for_each_day():
+    """Bars stack from the axis up, the highest fills the chart, and an empty account has none."""
+    days = days_of(
+        numbers(by_day={(20484, State.AVAILABLE): 6, (20484, State.FAILED): 2, (20480, State.ERASED): 4})
+    )
+    assert len(days) == DAYS
+    assert [day.total for day in days][-5:] == [4, 0, 0, 0, 8]
+    last = days[-1]
+    assert last.day.isoformat() == "2026-01-31"
+    assert [(bar.outcome, bar.y, bar.height) for bar in last.bars] == [
+        ("available", 30.0, 90.0),
+        ("failed", 0.0, 30.0),
+    ]
+    assert all(not day.bars for day in days_of(numbers()))
+
+
+def test_time_left_is_told_in_words():
+    """What is over comes first; a limit says that there may be more."""
+    moments = [None, NOW, *(NOW + timedelta(days=days) for days in (1, 7, 8, 31))]
+    assert by_time_left(moments, NOW) == [
+        ("overdue", 1), ("today", 1), ("within 7 days", 1), ("within 30 days", 1), ("later", 1), ("no date", 1),
+    ]  # fmt: skip
+    assert (counted(999), counted(1000)) == ("999", "1,000 or more")

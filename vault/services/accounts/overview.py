@@ -1,0 +1,71 @@
+"""The numbers of an account's overview, each bounded, in one read."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.recordings.recording import State
+from vault.ports.clock import Clock
+
+#: Days of the chart, today included.
+DAYS: Final = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """The numbers; a count at the limit of the rows that are read means "or more"."""
+
+    #: The newest recordings by day (days since 1970 in UTC) and state.
+    by_day: Mapping[tuple[int, State], int]
+    #: Refusals of the last days by the code of their first reason, the most frequent first.
+    refusals: Sequence[tuple[str, int]]
+    #: In the last days.
+    failed: int
+    quarantined_until: Sequence[datetime | None]
+    held: int
+    queued: int
+    #: Open requests of people.
+    requests_due: Sequence[datetime | None]
+    #: Events of the whole vault that are not in the log's tree yet.
+    log_waiting: int
+    today: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Read the numbers of an account."""
+
+    database: Database
+    clock: Clock
+
+    async def numbers(self, account_id: str) -> Numbers:
+        """Return the numbers of the last days."""
+        now = self.clock()
+        since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
+
+        def read(tx: Transaction) -> Numbers:
+            rows = tx.overview
+            return Numbers(
+                by_day=rows.by_day(account_id, since),
+                refusals=_first_reasons(rows.refusals(account_id, since)),
+                failed=rows.failed(account_id, since),
+                quarantined_until=rows.quarantined(account_id),
+                held=rows.held(account_id),
+                queued=rows.queued(account_id),
+                requests_due=rows.requests_due(account_id),
+                log_waiting=tx.tree.waiting(),
+                today=now.date().toordinal() - _EPOCH,
+            )
+
+        return await self.database.read(read)
+
+
+_EPOCH: Final = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - only its date counts
+
+
+def _first_reasons(reasons: Sequence[Sequence[Mapping[str, str]]]) -> Sequence[tuple[str, int]]:
+    return Counter(some[0]["code"] if some else "unknown" for some in reasons).most_common()
