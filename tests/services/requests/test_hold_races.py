@@ -3,19 +3,22 @@
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.services.requests.people import ask, asks, carried_out, decide, recorded
+from tests.services.requests.people import ask, asks, carried_out, decide, hurry, recorded
+from tests.services.requests.test_closure import closing
 from tests.support.counts import count
 from tests.support.hold_races import checked, later
 from tests.support.parties import ME, kept_apart, set_policy
 from tests.support.retention import place, release
-from tests.support.service_house import LONG_AGO, House
+from tests.support.service_house import LONG_AGO, WITHOUT_EVIDENCE, House
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.request import RequestState
 from vault.errors import Held, Refused
+from vault.services.accounts.connections import ConnectionRequest
 from vault.services.lifecycle import lifecycle
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
@@ -108,3 +111,31 @@ async def _release(house: House, recording_id: str) -> None:
         await house.vault.quarantine.release(
             house.account.id, recording_id, reason="She agreed on paper.", **ME
         )
+
+
+async def _another_account(house: House, name: str) -> House:
+    """Return the house with another account, which may be closed, and its connection."""
+    account, _ = await house.vault.accounts.open(name, name=None, locale=None, **ME)
+    await house.vault.consent_policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, **ME)
+    wish = ConnectionRequest(provider="platform", credentials={"secret": house.secret})
+    connection, _, _ = await house.vault.connections.set(account.id, "main", wish, **ME)
+    return replace(house, account=account, connection_id=connection.id)
+
+
+async def test_a_hold_and_the_end_of_an_account_at_once(either: House):
+    """What is held when the account ends is there until the release, whatever the worker repeats."""
+    lost = 0
+    for n in range(count("holds against the end of an account", small=3, full=150)):
+        house = await _another_account(either, f"ends-{n}")
+        recording_id = await recorded(house, "call-1")
+        await closing(house)
+        hold, _ = await asyncio.gather(
+            later(_pause(0.08), place(house, calls=["call-1"])), house.vault.jobs.execute_requests()
+        )
+        await checked(house, recording_id, hold.hold.id)
+        for _ in range(2):
+            await hurry(house)
+            await house.vault.jobs.execute_requests()
+        await checked(house, recording_id, hold.hold.id)
+        lost += await house.state(recording_id) in GONE
+    print(f"the end of the account was first {lost} times")

@@ -53,7 +53,7 @@ class _Ground:
             self.house.database.close()
         named = [str(self.folder), job, str(at), *([] if self.url is None else [self.url])]
         command = [sys.executable, "-m", "tests.services.requests.dying_jobs", *named]
-        done = await asyncio.to_thread(run_forked, command, {}, seconds=60)
+        done = await asyncio.to_thread(run_forked, command, {}, seconds=180)
         if self.url is None:
             self.house = reopened(self.house, self.folder, self.threads)
         if done.returncode == -signal.SIGKILL:

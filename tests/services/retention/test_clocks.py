@@ -5,12 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import literal
 
 from tests.services.retention.test_sweep_due import old_recording, ready
-from tests.support.parties import ME, let_in
+from tests.support.parties import ME, kept_apart, let_in, set_policy
 from tests.support.retention import kept, place, release, set_retention
 from tests.support.service_house import House
+from vault.database.schema.core import Moment
 from vault.domain.recordings.recording import GONE, State
+from vault.domain.requests.request import RequestState
 from vault.errors import Busy, Held, Refused
 from vault.services.retention.retention_clock import PAUSED
 from vault.services.retention.sweep_due import SweepReport
@@ -145,3 +148,34 @@ async def test_a_shorter_policy_that_waits_does_not_begin_by_a_database_ten_year
         await _refused(either, recording_id, (Busy, Refused))  # type: ignore[arg-type]
     await either.vault.jobs.apply_policies()
     await _refused(either, recording_id, Refused)
+
+
+async def test_a_quarantine_does_not_end_by_a_database_ten_years_ahead(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """Its keys would be destroyed, and the missing evidence could not arrive any more."""
+    await ready(either, kept(period="P10Y"))
+    await set_policy(either)
+    recording_id = await kept_apart(either)
+    with monkeypatch.context() as wrong:
+        _jump(wrong, _YEARS)
+        future = literal(datetime.now(UTC) + _YEARS, Moment())
+        wrong.setattr("vault.database.stores.recording_queue.sql_now", lambda *_: future)
+        await either.vault.quarantine.expire()
+    assert await either.state(recording_id) is State.QUARANTINED
+
+
+async def test_an_account_is_not_closed_by_a_database_ten_years_ahead(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """The waiting time, within which it can be taken back, is not over."""
+    recording_id = await let_in(either)
+    await ready(either, kept(period="P10Y"))
+    await either.vault.closures.ask(either.account.id, reason="The contract ends.", export=False, **ME)
+    with monkeypatch.context() as wrong:
+        _jump(wrong, _YEARS)
+        for _ in range(3):
+            await either.vault.jobs.execute_requests()
+    assert await either.state(recording_id) is State.AVAILABLE
+    taken_back = await either.vault.closures.take_back(either.account.id, **ME)
+    assert taken_back.state is RequestState.WITHDRAWN

@@ -180,10 +180,10 @@ class QueueRows:
         wake(self._db, Work.INGEST, woken, after=WAKE_SPREAD)
         return woken
 
-    def quarantines_over(self) -> Sequence[Recording]:
-        """Return recordings whose quarantine has ended."""
+    def quarantines_over(self, now: datetime) -> Sequence[Recording]:
+        """Return recordings whose quarantine has ended by ``now``."""
         r = recordings.c
-        over = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= sql_now(self._db))
+        over = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= now)
         return [recording_of(row) for row in self._db.execute(select(*RECORDING_COLUMNS).where(over))]
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:

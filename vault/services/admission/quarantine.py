@@ -18,6 +18,7 @@ from vault.services.admission.gate import decide_again
 from vault.services.lifecycle.evidence_chain import append
 from vault.services.lifecycle.lifecycle import WORKER, refuse
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 
 #: The admin's reason is in the sealed detail of the event, and is deleted when the recording is erased.
@@ -101,7 +102,7 @@ class Quarantine:
 
         Each is refused in its own transaction, so an account's lock is held for one recording at a time.
         """
-        for recording in await self.database.read(lambda tx: tx.queue.quarantines_over()):
+        for recording in await self.database.read(lambda tx: tx.queue.quarantines_over(checked_now(tx))):
             await self.database.write(partial(_refuse, recording=recording, ground=_EXPIRED, actor=WORKER))
 
 

@@ -31,6 +31,7 @@ from vault.services.requests.sealed_requests import (
     ruling_of,
     sealed_row,
 )
+from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 #: Recordings, and calls, per read.
@@ -50,7 +51,7 @@ class CloseAccount:
 
     async def begin_due(self) -> int:
         """Begin closures whose waiting time is over; return how many."""
-        rows = await self.database.read(lambda tx: tx.closures.due(tx.now(), limit=_BEGUN_AT_ONCE))
+        rows = await self.database.read(lambda tx: tx.closures.due(checked_now(tx), limit=_BEGUN_AT_ONCE))
         for row in rows:
             await self._begin(row)
         return len(rows)
@@ -174,7 +175,9 @@ def _is_kept_after(tx: Transaction, account_id: str, recording_id: str, closed_a
     after = {kept.name: kept.period for kept in policy.classes if kept.starts == "account_closed"}
     marks = tx.retention.marks(recording_id) if after else None
     period = None if marks is None else after.get(marks.retention_class or "")
-    return period is not None and tx.now() < end_of(period, closed_at, parse_zone(policy.time_zone), "last")
+    return period is not None and checked_now(tx) < end_of(
+        period, closed_at, parse_zone(policy.time_zone), "last"
+    )
 
 
 def _switch_off(tx: Transaction, account_id: str, *, actor: str, at: datetime) -> None:

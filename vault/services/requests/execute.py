@@ -69,12 +69,13 @@ class ExecuteRequests:
         """Return whether a decision is to be tried now. If all can only wait, the first is polled when it is due."""
 
         def read(tx: Transaction) -> bool:
-            now = tx.now()
-            if tx.requests.executing(now, limit=1) or tx.closures.due(now, limit=1):
+            now, checked = tx.now(), checked_now(tx)
+            if tx.requests.executing(now, limit=1) or tx.closures.due(checked, limit=1):
                 return True
-            times = [at for at in (tx.requests.next_try(), tx.closures.next_due()) if at is not None]
-            if times:
-                tx.wake(Work.REQUESTS, after=min(times) - now)
+            times = ((tx.requests.next_try(), now), (tx.closures.next_due(), checked))
+            waits = [at - clock for at, clock in times if at is not None]
+            if waits:
+                tx.wake(Work.REQUESTS, after=min(waits))
             return False
 
         return await self.database.read(read)
