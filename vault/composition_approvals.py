@@ -13,6 +13,7 @@ from vault.services.approvals.rules import ApprovalRules
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
+from vault.services.requests.closures import Closures
 from vault.services.requests.requests import Requests
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.retention_policy import RetentionSettings
@@ -27,6 +28,7 @@ class Acting:
     recordings: Recordings
     calls: Calls
     requests: Requests
+    closures: Closures
     retention: RetentionSettings
     key_rotation: KeyRotations
     hold_releases: HoldReleases
@@ -44,6 +46,7 @@ class Acting:
             "request_export": self._request_decision,
             "retention_policy": self._retention_policy,
             "own_key": self._own_key,
+            "account_closure": self._account_closure,
         }
 
     async def _hold_release(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
@@ -106,6 +109,16 @@ class Acting:
             approval.account_id, arguments["key"], actor=approval.asked_by, approved=approved
         )
 
+    async def _account_closure(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
+        approval = approved.approval
+        await self.closures.ask(
+            approval.account_id,
+            reason=arguments["reason"],
+            export=arguments["export"],
+            actor=approval.asked_by,
+            approved=approved,
+        )
+
 
 class Gated(Rights):
     """The services of acts that can need an approval, and those of approvals, by their names in ``Vault``."""
@@ -126,6 +139,7 @@ def build_gated(adapters: Adapters, parts: Parts) -> tuple[Gated, SettleApproval
         recordings=recordings,
         calls=calls,
         requests=rights["requests"],
+        closures=rights["closures"],
         retention=rights["retention"],
         key_rotation=key_rotation,
         hold_releases=rights["hold_releases"],

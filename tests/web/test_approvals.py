@@ -98,6 +98,15 @@ def shorten(tenant: Tenant) -> tuple[Callable[[], httpx.Response], Callable[[], 
     )
 
 
+def close(tenant: Tenant) -> tuple[Callable[[], httpx.Response], Callable[[], bool]]:
+    """Return the closure of the account, and whether it waits to be closed."""
+    path = tenant.url("/closure")
+    return (
+        lambda: tenant.http.post(path, json={"reason": "Vertrag beendet"}),
+        lambda: tenant.http.get(path).status_code == 200,
+    )
+
+
 def loosen(tenant: Tenant) -> tuple[Callable[[], httpx.Response], Callable[[], bool]]:
     """Return the end of the rule, and whether it has ended."""
     path = tenant.url("/approval-rule")
@@ -113,6 +122,7 @@ ACTS: dict[str, Callable[[Tenant], tuple[Callable[[], httpx.Response], Callable[
     "request_erasure": decide_request("erasure", "erased"),
     "request_export": decide_request("access", "provided_whole"),
     "retention_policy": shorten,
+    "account_closure": close,
     "approval_rule": loosen,
 }
 

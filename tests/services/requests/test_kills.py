@@ -1,4 +1,4 @@
-"""kill -9 at the edges of the calls of a retention sweep, an erasure by number and a package: a few, or every one.
+"""kill -9 at edges of the calls of a sweep, an erasure by number, a package and an approval: a few, or every one.
 
 The next process goes on where the killed one was: nothing is erased early, nothing happens twice, and receipts are
 true.
@@ -21,10 +21,13 @@ from tests.services.requests.dying_jobs import keep_root_key
 from tests.services.requests.people import OTHER, ask, asks, carried_out, decide, receipt, recorded
 from tests.services.requests.proving import KEY
 from tests.services.requests.test_packages import package, stereo_call
+from tests.support.approvals import approve, rule
+from tests.support.approvals import ask as ask_to_erase
 from tests.support.counts import count
-from tests.support.retention import kept, place, set_retention
+from tests.support.retention import kept, place, set_retention, state_of_approval
 from tests.support.service_house import LONG_AGO, SIGNER, House, new_house, reopened
 from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.domain.approvals.approval import ApprovalState
 from vault.domain.recordings.recording import State
 from vault.domain.requests.package import PREFIX
 from vault.domain.requests.request import RequestState
@@ -200,6 +203,30 @@ async def test_a_killed_package_is_made_once_and_whole(ground: _Ground):
         return check
 
     await _kill(ground, "a package", "requests", prepare)
+
+
+async def test_an_approved_erasure_is_done_once_wherever_its_process_dies(ground: _Ground):
+    """Before the approval it still waits; after it, it is carried out by the next process, and never twice."""
+    await rule(ground.house, "recording_erasure")
+
+    async def prepare(_: _Ground, number: int) -> Callable[[], Awaitable[None]]:
+        recording_id = await recorded(ground.house, f"call-{number}")
+        asked = await ask_to_erase(ground.house, recording_id)
+
+        async def check() -> None:
+            house = ground.house
+            await house.vault.jobs.settle_approvals()
+            if await state_of_approval(house, asked.id) is ApprovalState.PENDING:
+                assert await house.state(recording_id) is State.AVAILABLE
+                await approve(house, asked)
+            assert await state_of_approval(house, asked.id) is ApprovalState.EXECUTED
+            await _gone_once(ground, recording_id)
+            for kind in ("approval.requested", "approval.approved", "approval.executed"):
+                assert await _made(house, kind, asked.id) == 1, kind
+
+        return check
+
+    await _kill(ground, "an approval", "approve", prepare)
 
 
 async def _closed(ground: _Ground, request_id: str, recording_ids: list[str]) -> RequestState:

@@ -221,7 +221,7 @@ async def test_a_key_that_the_first_issued_is_no_second_key(house: House):
     preview = await house.vault.hold_releases.preview(account_id, hold.id)
     asked = await house.vault.hold_releases.ask(account_id, hold.id, digest=preview.digest, actor=mine.id)
     for actor in (mine.id, child.id):
-        with pytest.raises(Refused, match="Another API key"):
+        with pytest.raises(Refused, match="Another person"):
             await approve_release(house, asked.id, actor=actor)
     await approve_release(house, asked.id, actor=other.id)
     with pytest.raises(Refused, match="released already"):

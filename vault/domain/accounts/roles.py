@@ -14,13 +14,16 @@ SCOPES_OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
     "listener": frozenset({"recordings:read", "links:write"}),
     "supervisor": frozenset({"recordings:read", "links:write", "audit:read"}),
     "privacy": frozenset(
-        {"recordings:read", "links:write", "audit:read", "privacy:write", "retention:write", "holds:write"}
+        {
+            "recordings:read", "links:write", "audit:read", "privacy:write", "retention:write", "holds:write",
+            "approvals:write",
+        }
     ),
     "auditor": frozenset({"audit:read"}),
     "admin": frozenset(
         {
             "recordings:read", "links:write", "settings:write", "privacy:write", "audit:read", "keys:write",
-            "retention:write", "holds:write",
+            "retention:write", "holds:write", "approvals:write",
         }
     ),
 }  # fmt: skip

@@ -18,6 +18,7 @@ Verb = Literal[
     "request_export",
     "retention_policy",
     "own_key",
+    "account_closure",
 ]
 VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
 #: Acts that need one without any rule.
@@ -37,6 +38,7 @@ SCOPES: Final[Mapping[Verb, Scope]] = {
     "request_export": "privacy:write",
     "retention_policy": "retention:write",
     "own_key": "keys:write",
+    "account_closure": "privacy:write",
 }
 
 

@@ -117,7 +117,8 @@ class Approvals:
                 changed = veto(known, by=actor, now=now)
             else:
                 require_pending(known, now)
-                if not is_independent(actor_of(tx, known.asked_by), actor_of(tx, actor)):
+                asks = actor_of(tx, known.asked_by, account_id)
+                if not is_independent(asks, actor_of(tx, actor, account_id)):
                     raise _same_person()
                 changed = approve(known, by=actor, digest=digest, now=now)
             return _decided(
@@ -197,6 +198,6 @@ def _recall(tx: Transaction, known: Approval) -> None:
 
 def _same_person() -> Refused:
     return Refused(
-        "Another API key must approve this, and neither of the two may have issued the other, nor one key both.",
+        "Another person must approve this: with a key, neither of the two may have issued the other, nor one key both.",
         reasons=("same_key",),
     )

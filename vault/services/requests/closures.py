@@ -17,6 +17,7 @@ from vault.services.requests.sealed_requests import (
     personal_of,
     sealed_row,
 )
+from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
@@ -28,11 +29,13 @@ class Closures:
     sealed: SealedRequests
     clock: Clock
 
-    async def ask(self, account_id: str, *, reason: str, export: bool, actor: str) -> tuple[Request, bool]:
+    async def ask(
+        self, account_id: str, *, reason: str, export: bool, actor: str, approved: Approved | None = None
+    ) -> tuple[Request, bool]:
         """Close the account after the waiting time of its retention policy; return the closure, and whether it is new.
 
         A repeated call with the same content returns the one that waits. Raises Refused ``closing`` for other content,
-        and once the account is being closed or is closed; Unavailable.
+        and once the account is being closed or is closed; ApprovalNeeded; Unavailable.
         """
         wanted = PersonalData(
             reference=REFERENCE,
@@ -43,14 +46,16 @@ class Closures:
         )
 
         async def work(key: AccountKey) -> Request | None:
-            return await self.database.write(lambda tx: _insert(tx, key, account_id, wanted, actor=actor))
+            return await self.database.write(
+                lambda tx: _insert(tx, key, account_id, wanted, actor=actor, approved=approved)
+            )
 
         made = await retry_if_rotated(self.sealed.ring, account_id, work)
         if made is not None:
             return made, True
         known = await self.read(account_id)
         same = personal_of(known).wish == reason and personal_of(known).channel == wanted.channel
-        if known.state is not RequestState.REVIEW or not same:
+        if known.state is not RequestState.REVIEW or not same or approved is not None:
             text = "The account is being closed already. While it waits, DELETE takes that back."
             raise Refused(text, reasons=("closing",))
         return known, False
@@ -79,7 +84,13 @@ class Closures:
 
 
 def _insert(
-    tx: Transaction, key: AccountKey, account_id: str, wanted: PersonalData, *, actor: str
+    tx: Transaction,
+    key: AccountKey,
+    account_id: str,
+    wanted: PersonalData,
+    *,
+    actor: str,
+    approved: Approved | None,
 ) -> Request | None:
     """Insert a closure; None if one waits, or the account is closed."""
     tx.lock_account(account_id, exclusive=True)
@@ -105,6 +116,7 @@ def _insert(
         revision=1,
         personal=wanted,
     )
+    pass_gate(tx, account_id, "account_closure", approved, {"export": int(wanted.channel == EXPORT)})
     row = sealed_row(key, request)
     tx.requests.insert(row, reference_term=None, terms=(), key_version=key.version)
     append_event(tx, request, "account.closure_asked", actor=actor, at=now)

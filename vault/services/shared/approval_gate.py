@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Scope
+from vault.domain.accounts.roles import scopes_of
 from vault.domain.approvals.actor import SYSTEM, Actor
 from vault.domain.approvals.approval import Approval, ApprovalState, ended
 from vault.domain.approvals.rule import ALWAYS, SCOPES, Verb
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.errors import ApprovalNeeded, EffectChanged, Refused
 
+#: What the ids of people begin with.
+_PERSON = "per_"
 #: The longest line of keys that made one another which is followed.
 _MAX_MAKERS = 64
 
@@ -60,6 +63,8 @@ def may(tx: Transaction, name: str, account_id: str, scope: Scope) -> bool:
     """Return whether an actor may do now in this account what needs ``scope``: a revoked key may nothing."""
     if name in SYSTEM:
         return True
+    if name.startswith(_PERSON):
+        return _person_may(tx, name, account_id, scope)
     found = tx.api_keys.find(name)
     if found is None:
         return False
@@ -77,16 +82,34 @@ def require_authority(tx: Transaction, approval: Approval, name: str) -> None:
             raise Refused(f"To decide on this, a key needs the scope {scope}.", reasons=("scope",))
 
 
-def actor_of(tx: Transaction, name: str) -> Actor:
+def actor_of(tx: Transaction, name: str, account_id: str) -> Actor:
     """Return an actor of the access log with who made it."""
     if name in SYSTEM:
         return Actor(kind="system", id=name)
     makers = list[str]()
-    maker = tx.api_keys.creator_of(name)
-    while maker is not None and maker not in {*SYSTEM, name, *makers} and len(makers) < _MAX_MAKERS:
+    maker = _maker_of(tx, name, account_id)
+    while maker is not None and maker not in {*SYSTEM, *makers} and len(makers) < _MAX_MAKERS:
         makers.append(maker)
-        maker = tx.api_keys.creator_of(maker)
-    return Actor(kind="key" if name.startswith("key_") else "person", id=name, made_by=tuple(makers))
+        maker = _maker_of(tx, maker, account_id)
+    return Actor(kind="person" if name.startswith(_PERSON) else "key", id=name, made_by=tuple(makers))
+
+
+def _maker_of(tx: Transaction, name: str, account_id: str) -> str | None:
+    """Return who issued a key, or who last set the connection that gives a person roles."""
+    if not name.startswith(_PERSON):
+        return tx.api_keys.creator_of(name)
+    person = tx.people.get(account_id, name)
+    connection = None if person is None else tx.sign_in.get(person.connection_id or "")
+    return None if connection is None else connection.changed_by
+
+
+def _person_may(tx: Transaction, name: str, account_id: str, scope: Scope) -> bool:
+    """Return whether a person has the scope by the roles that the account gives now."""
+    person = tx.people.get(account_id, name)
+    if person is None or person.removed_at is not None:
+        return False
+    roles = tx.sign_in.roles(account_id)
+    return scope in scopes_of(roles[one] for one in person.role_ids if one in roles)
 
 
 def event_of(

@@ -35,6 +35,7 @@ VERB_WORDS: Final[dict[Verb, str]] = {
     "request_export": "Package of a person's data",
     "retention_policy": "Shorter retention policy",
     "own_key": "Change of the customer-managed key",
+    "account_closure": "Closure of the account",
 }
 STATE_BADGES: Final = {
     ApprovalState.PENDING: "warn",

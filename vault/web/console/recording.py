@@ -12,6 +12,7 @@ from vault.errors import Invalid, RecordingErased
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name, run_once
+from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.recording_views import recording_row
 from vault.web.console.recordings import day_of
@@ -137,8 +138,13 @@ async def _act(
     """Run a form's act once, and return to the recording; a wrong field is named on its page."""
     form = await read_form(request)
 
-    async def run() -> str:
+    async def done() -> str:
         return f"{allowed.path}/recordings/{recording}?done={await act(form)}"
+
+    async def run() -> str:
+        # Of these acts only the erasure can need a second person.
+        sent = {"recording": recording}
+        return await done_or_asked(vault, allowed, done, subject=recording, arguments=sent)
 
     try:
         return await run_once(request, allowed, form, run)

@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from vault.domain.requests.request import Request, RequestState
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
+from vault.web.routes.gated import ApprovalReason, done_or_asked
+from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import Body, Flag, MomentOut
 from vault.web.schemas.requests import Words
 
@@ -50,17 +52,25 @@ class ClosureOut(BaseModel):
         )
 
 
-@router.post("", status_code=202, response_model=ClosureOut)
-async def post_closure(vault: TheVault, allowed: Closing, body: ClosureIn) -> Response:
+@router.post("", status_code=202, response_model=ClosureOut | ApprovalOut)
+async def post_closure(
+    vault: TheVault, allowed: Closing, body: ClosureIn, approval_reason: ApprovalReason = None
+) -> Response:
     """Close the account after the waiting time of its retention policy.
 
     Then recording is off for good, and links are dead; the export is made, and everything is erased that no hold and no
-    legal minimum keeps. What they keep is erased after them.
+    legal minimum keeps. What they keep is erased after them. Where the account's rule wants a second person for it,
+    nothing is asked for yet, and the response is the approval.
     """
-    closure, _ = await vault.closures.ask(
-        allowed.account.id, reason=body.reason, export=body.export, actor=allowed.actor
-    )
-    return answer_json(ClosureOut.of(closure), status=202)
+
+    async def ask() -> Response:
+        closure, _ = await vault.closures.ask(
+            allowed.account.id, reason=body.reason, export=body.export, actor=allowed.actor
+        )
+        return answer_json(ClosureOut.of(closure), status=202)
+
+    arguments = {"reason": body.reason, "export": body.export}
+    return await done_or_asked(vault, allowed, ask, subject="", arguments=arguments, reason=approval_reason)
 
 
 @router.get("")

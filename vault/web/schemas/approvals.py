@@ -18,6 +18,7 @@ ChosenVerb = Literal[
     "request_export",
     "retention_policy",
     "own_key",
+    "account_closure",
 ]
 
 

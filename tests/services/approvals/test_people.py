@@ -1,0 +1,134 @@
+"""People who sign in as the two persons of an approval: who is another one, and what a lost role means."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.approvals import approve, approved_only, ask, key, rule
+from tests.support.parties import let_in, set_policy
+from tests.support.retention import state_of_approval
+from tests.support.service_house import LONG_AGO, House
+from vault.database.transaction import Transaction
+from vault.domain.approvals.actor import Actor, is_independent
+from vault.domain.approvals.approval import ApprovalState
+from vault.domain.recordings.recording import GONE
+from vault.domain.sign_in.connection import PersonRow, RoleMapping, SealedConnection
+from vault.errors import Refused
+
+ANA, BEN, CAT = "per_ana", "per_ben", "per_cat"
+
+
+async def people(house: House, *, set_by: str) -> None:
+    """Let Ana and Ben be privacy officers and Cat a listener, by a connection that ``set_by`` has set."""
+    connection = SealedConnection(
+        id="idp_1",
+        account_id=house.account.id,
+        name="main",
+        revision=1,
+        sealed_settings="",
+        changed_at=LONG_AGO,
+        changed_by=set_by,
+    )
+    person = PersonRow(
+        id=ANA,
+        account_id=house.account.id,
+        connection_id="idp_1",
+        sealed_profile=None,
+        role_ids=("role_p",),
+        first_at=LONG_AGO,
+        last_at=LONG_AGO,
+        removed_at=None,
+    )
+
+    def insert(tx: Transaction) -> None:
+        tx.sign_in.put(connection)
+        mappings = [
+            RoleMapping(id="role_p", value="officers", role="privacy"),
+            RoleMapping(id="role_l", value="all", role="listener"),
+        ]
+        tx.sign_in.grant(connection, mappings)
+        for one in (person, replace(person, id=BEN), replace(person, id=CAT, role_ids=("role_l",))):
+            tx.people.put(one)
+
+    await house.database.write(insert)
+
+
+async def test_one_person_asks_and_another_approves(either: House):
+    """Of one connection; neither the same person nor somebody without the role."""
+    await set_policy(either)
+    recording_id = await let_in(either)
+    await people(either, set_by=await key(either))
+    await rule(either, "recording_erasure")
+    asked = await ask(either, recording_id, actor=ANA)
+    for actor, reason in ((ANA, "same_key"), (CAT, "scope"), ("per_nobody", "scope")):
+        with pytest.raises(Refused) as refused:
+            await approve(either, asked, actor=actor)
+        assert refused.value.reasons == (reason,)
+    assert (await approve(either, asked, actor=BEN)).state is ApprovalState.EXECUTED
+    assert await either.state(recording_id) in GONE
+
+
+async def test_a_key_and_a_person_of_one_hand_are_one(either: House):
+    """The key that set the connection could sign in as anybody; so could whoever has a key of its making."""
+    await set_policy(either)
+    recording_id = await let_in(either)
+    admin = await key(either)
+    await people(either, set_by=admin)
+    await rule(either, "recording_erasure")
+    asked = await ask(either, recording_id, actor=admin)
+    sister, own = await key(either, made_by=admin), await key(either, made_by=ANA)
+    for actor in (ANA, BEN, sister, own):
+        with pytest.raises(Refused) as refused:
+            await approve(either, asked, actor=actor)
+        assert refused.value.reasons == ("same_key",)
+    assert (await approve(either, asked, actor=await key(either))).state is ApprovalState.EXECUTED
+
+
+async def test_who_gave_the_roles_to_himself_does_not_approve(house: House):
+    """Ana changed the connection last, so neither she approves nor does anybody approve what she asks for."""
+    await set_policy(house)
+    recording_id = await let_in(house)
+    await people(house, set_by=ANA)
+    await rule(house, "recording_erasure")
+    asked = await ask(house, recording_id, actor=ANA)
+    with pytest.raises(Refused):
+        await approve(house, asked, actor=BEN)
+    asked = await ask(house, recording_id, actor=BEN)
+    with pytest.raises(Refused):
+        await approve(house, asked, actor=ANA)
+
+
+async def test_a_role_lost_before_the_execution_stops_it(either: House):
+    """The role of who asked is taken from everybody after the approval: nothing is done."""
+    await set_policy(either)
+    recording_id = await let_in(either)
+    await people(either, set_by="operator")
+    await rule(either, "recording_erasure")
+    asked = await ask(either, recording_id, actor=ANA)
+    await approved_only(either, asked)
+    await either.database.write(lambda tx: tx.sign_in.revoke("role_p"))
+    await either.vault.jobs.settle_approvals()
+    assert await state_of_approval(either, asked.id) is ApprovalState.EXPIRED
+    assert await either.state(recording_id) not in GONE
+
+
+@pytest.mark.parametrize(
+    ("asks", "approves", "independent"),
+    [
+        (("key", "a", ()), ("key", "b", ()), True),
+        (("key", "a", ()), ("key", "a", ()), False),
+        (("key", "a", ("k",)), ("key", "b", ("k",)), False),
+        (("key", "a", ("k",)), ("key", "k", ()), False),
+        (("key", "k", ()), ("key", "a", ("j", "k")), False),
+        (("person", "p", ("k",)), ("person", "q", ("k",)), True),
+        (("person", "p", ("k",)), ("key", "b", ("k",)), False),
+        (("person", "p", ()), ("person", "p", ()), False),
+        (("person", "p", ("q",)), ("person", "q", ()), False),
+        (("person", "p", ()), ("person", "q", ("q",)), False),
+        (("system", "worker", ()), ("key", "a", ()), True),
+    ],
+)
+def test_two_actors_are_two_people(asks: tuple, approves: tuple, independent: bool):  # type: ignore[type-arg]
+    """Never where one hand could hold both."""
+    first, second = (Actor(kind=kind, id=name, made_by=made_by) for kind, name, made_by in (asks, approves))
+    assert is_independent(first, second) is independent
