@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from vault.composition_parts import Adapters, Parts
 from vault.domain.playback.own_token import TokenKey
+from vault.services.playback.doorways import Doorways
 from vault.services.playback.link_cuts import LinkCuts
 from vault.services.playback.link_keys import LinkKeys
 from vault.services.playback.links import Links
@@ -21,6 +22,7 @@ class LinkServices(TypedDict):
     open_links: OpenLinks
     link_keys: LinkKeys
     link_cuts: LinkCuts
+    doorways: Doorways
 
 
 def build_links(settings: Settings, adapters: Adapters, parts: Parts) -> LinkServices:
@@ -50,5 +52,6 @@ def build_links(settings: Settings, adapters: Adapters, parts: Parts) -> LinkSer
             ),
         ),
         "link_keys": traced(LinkKeys)(database=database, gate=gate, token_key=token_key, clock=clock),
+        "doorways": traced(Doorways)(database=database, token_key=token_key),
         "link_cuts": traced(LinkCuts)(database=database, data_keys=parts.data_keys, clock=clock),
     }

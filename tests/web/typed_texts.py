@@ -88,6 +88,7 @@ CLEAR = {
         for method in ("PUT", "PATCH")
         for one in ("home_place", "overrides[].place", "keys.accept", "keys.decline", "keys.object")
     },
+    ("POST", "/h/{door}", "link"): "a link, which is not kept",
     ("POST", "/p/{token}/open", "nonce"): "a random value of the page, of which a hash is kept",
     **{("PUT", "/calls/{call_ref}", one): _CODE for one in ("from_place", "to_place", "language")},
     ("POST", "/calls/{call_ref}/consent", "notice"): _CODE,

@@ -47,6 +47,7 @@ from vault.services.node.outages import Outages
 from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.close_sessions import EndSessions
+from vault.services.playback.doorways import Doorways
 from vault.services.playback.link_cuts import LinkCuts
 from vault.services.playback.link_keys import LinkKeys
 from vault.services.playback.links import Links
@@ -215,6 +216,8 @@ class Vault:
     link_keys: LinkKeys
     #: Refuse links minted before a time; list such cuts.
     link_cuts: LinkCuts
+    #: Make and read the addresses of recordings that open nothing by themselves.
+    doorways: Doorways
     #: Open links, and find, check and resume the sessions that they open.
     open_links: OpenLinks
     #: Find the playable audio of a recording, and stream it.

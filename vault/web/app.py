@@ -20,8 +20,8 @@ from vault.web.middleware.link_rate_limit import FailedLinks, LinkRateLimit
 from vault.web.middleware.recovery_mode import RecoveryMode
 from vault.web.middleware.request_limits import RequestLimits
 from vault.web.middleware.tracing import TracingMiddleware
+from vault.web.player import doorways, sessions
 from vault.web.player import links as player_links
-from vault.web.player import sessions
 from vault.web.routes import (
     access_events,
     accounts,
@@ -61,7 +61,7 @@ _ROUTE_MODULES = (
     webhooks, accounts, closure, limits, calls, recordings, consent, requests, notices, rules, links, link_keys, holds,
     approvals,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,
-    html, health, metrics,
+    doorways, html, health, metrics,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -114,6 +114,25 @@ OPEN_FORM: dict[str, Any] = {
         }
     }
 }
+DOOR_FORM: dict[str, Any] = {
+    "requestBody": {
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "title": "DoorForm",
+                    "type": "object",
+                    "properties": {
+                        "link": {
+                            "type": "string",
+                            "maxLength": 1400,
+                            "description": "The address of a link to the same recording, or its token.",
+                        }
+                    },
+                }
+            }
+        }
+    }
+}
 SESSION: dict[str, Any] = {"security": [{SESSION_COOKIE: []}]}
 #: A call document: instructions to the platform about a call.
 CALL_DOCUMENT: dict[str, Any] = {

@@ -31,7 +31,8 @@ MINUTE = timedelta(minutes=1)
 MAX_ADDRESSES = 10_000
 #: Prefix length by which IPv6 clients are counted: a client usually has a whole /64 (RFC 6177, section 2).
 _IPV6_BITS = 64
-_LINKS = "/p/"
+#: Paths of links, and of doorways, which take links.
+_LINKS = ("/p/", "/h/")
 _ASKED = re.compile(r"/p/([^/]+)(/open)?")
 #: Methods of a link's page, and of its opening.
 _METHODS = (frozenset({"GET", "HEAD"}), frozenset({"POST"}))
@@ -88,7 +89,7 @@ class FailedLinks:
 
 
 class LinkRateLimit:
-    """Middleware that counts 404 responses below ``/p/`` and answers 429 to addresses over the limit."""
+    """Middleware that counts 404 responses below ``/p/`` and ``/h/``, and answers 429 to addresses over the limit."""
 
     def __init__(self, app: ASGIApp, *, table: FailedLinks, clock: Clock) -> None:
         """Count in ``table`` by ``clock``."""

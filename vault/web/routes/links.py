@@ -12,6 +12,7 @@ from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
 from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.schemas.link_keys import DoorwayOut
 from vault.web.schemas.recordings import (
     LinkIn,
     LinkMadeOut,
@@ -72,6 +73,18 @@ async def delete_link(
 ) -> None:
     """Revoke a link. Its open sessions get at most one more window of audio."""
     await vault.links.revoke(allowed.account.id, recording, link, actor=allowed.actor)
+
+
+@router.post("/recordings/{recording}/doorway", status_code=200)
+async def post_doorway(
+    request: Request, vault: TheVault, allowed: Revoking, recording: RecordingId
+) -> DoorwayOut:
+    """Return the recording's doorway, always the same one: an address for a CRM or a mail.
+
+    It opens nothing by itself; it leads to a sign-in, or takes a link to the same recording.
+    """
+    door = await vault.doorways.make(allowed.account.id, recording)
+    return DoorwayOut(url=f"{request.app.state.hosting.public_url}/h/{door}")
 
 
 @router.get("/links")

@@ -1,4 +1,4 @@
-"""JSON schemas of keys that sign links, and of cuts."""
+"""JSON schemas of keys that sign links, of cuts, and of doorways."""
 
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -13,6 +13,13 @@ from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
 
 _Kind = Literal["player", "media"]
 _Name = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class DoorwayOut(BaseModel):
+    """The doorway of a recording."""
+
+    #: No secret, and valid as long as the recording exists.
+    url: str
 
 
 class ChallengeOut(BaseModel):

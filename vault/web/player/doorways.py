@@ -1,0 +1,72 @@
+"""Doorways in the browser: a page that opens nothing, with the way to sign in and a field for a link."""
+
+from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import APIRouter, Path, Request, Response
+
+from vault.domain.playback.signed_token import MAX_TOKEN
+from vault.errors import Invalid, NotFound, VaultError
+from vault.services.playback.doorways import Door
+from vault.web.contract.descriptions import DOOR_FORM, pages
+from vault.web.http.auth import TheVault
+from vault.web.http.client_address import client_address
+from vault.web.http.html import listener_page, not_valid, refusal
+from vault.web.http.languages import language_of
+
+router = APIRouter(tags=["playback"])
+DoorInPath = Annotated[str, Path(max_length=128)]
+_LONGEST_LINK = MAX_TOKEN + 400
+
+
+@router.head("/h/{door}", include_in_schema=False)
+@router.get("/h/{door}", response_class=Response, responses=pages("The doorway"))
+async def show_doorway(request: Request, vault: TheVault, door: DoorInPath) -> Response:
+    """Show a doorway. Whoever knows its address learns nothing of the recording, and uses nothing up."""
+    try:
+        return _page(request, door, await vault.doorways.read(door))
+    except NotFound:
+        return not_valid(language_of(request))
+
+
+@router.post(
+    "/h/{door}",
+    status_code=303,
+    response_class=Response,
+    responses=pages("The doorway"),
+    openapi_extra=DOOR_FORM,
+)
+async def enter_doorway(request: Request, vault: TheVault, door: DoorInPath) -> Response:
+    """Lead to the page of a link that opens this recording. Nothing is opened yet."""
+    language = language_of(request)
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return not_valid(language)
+    try:
+        known = await vault.doorways.read(door)
+        token = _token_of((await request.body()).decode("latin-1"))
+        link = await vault.open_links.preview_link(token, address=client_address(request))
+    except NotFound:
+        return not_valid(language)
+    except VaultError as error:
+        return refusal(error, language)
+    if (link.account_id, link.recording_id) != (known.account_id, known.recording_id):
+        return not_valid(language)
+    return Response(status_code=303, headers={"Location": f"/p/{token}"})
+
+
+def _token_of(body: str) -> str:
+    """Return the token of the form's link: the end of its address, or itself."""
+    try:
+        form = parse_qs(body, max_num_fields=4)
+    except ValueError as error:
+        raise Invalid("The form must have one field: link.", field="link") from error
+    link = form.get("link", [""])[0].strip()[:_LONGEST_LINK]
+    try:
+        return urlsplit(link).path.rpartition("/")[2]
+    except ValueError:
+        raise NotFound("This is no link.") from None
+
+
+def _page(request: Request, door: str, known: Door) -> Response:
+    console = f"/console/accounts/{known.account_id}/recordings/{known.recording_id}"
+    return listener_page("doorway.html", language_of(request), door=door, console=console)
