@@ -76,6 +76,7 @@ _PARAMETERS = {
     "state": "Only recordings in this state.",
     "status": "Only notices with this status.",
     "token": "The secret part of a link.",
+    "door": "The id of a doorway, which is no secret.",
     "version": "The version of the account's key.",
     "voices": "The party on each channel: repeat it once per channel, in channel order.",
     "If-Match": "The ETag of the version that this change replaces.",
