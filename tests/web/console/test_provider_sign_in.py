@@ -96,6 +96,23 @@ def test_a_person_signs_in_and_sees_what_the_role_allows(scene: Scene):
     assert browser.get("/v1/accounts/" + scene.tenant.name).status_code == 401
 
 
+def test_the_sign_in_page_leads_back_to_the_provider(scene: Scene):
+    """When the session is over, for the browser that signed in there; nobody else is shown a provider."""
+    browser = scene.browser()
+    assert "Sign in at your provider" not in browser.get("/console/sign-in").text
+    scene.sign_in(browser)
+    browser.post("/console/sign-out")
+    went = browser.get(f"{scene.home}/people")
+    page = browser.get(went.headers["location"])
+    address = f'href="/console/sign-in/{scene.connection["id"]}?next={quote(scene.home + "/people")}"'
+    assert address in page.text
+    browser.cookies.set("provider", "idp_x")
+    assert (
+        'href="/console/sign-in/'
+        not in scene.house.client({"Cookie": "provider=idp_x"}).get("/console/sign-in").text
+    )
+
+
 def test_two_tabs_sign_in_at_once(scene: Scene):
     """Each attempt has its own state and cookie."""
     browser = scene.browser()
@@ -275,18 +292,3 @@ def test_a_provider_that_is_away_or_wrong_is_said(scene: Scene):
     wrong = scene.put("wrong", issuer=f"{scene.provider.issuer}/realm")
     assert scene.browser().get(wrong["sign_in_url"]).status_code == 502
     assert scene.browser().get(f"/console/sign-in/{quote('idp_0')}").status_code == 404
-
-
-def test_a_key_grants_no_more_than_it_has(scene: Scene):
-    """A role with a scope that the key lacks is 403, by name."""
-    key = scene.house.client(
-        scene.house.key_for(scene.tenant.name, "keys:write", "recordings:read", "links:write")
-    )
-    body = {"issuer": "https://idp.example", "client_id": "c", "roles": [{"value": "v", "role": "admin"}]}
-    refused = key.put(scene.tenant.url("/sign-in-connections/x"), json=body)
-    assert refused.status_code == 403
-    assert "audit:read" in refused.json()["detail"]
-    body["roles"] = [{"value": "v", "role": "listener"}]
-    made = key.put(scene.tenant.url("/sign-in-connections/x"), json=body)
-    assert made.status_code == 200
-    assert "client_secret" not in made.json()

@@ -12,6 +12,7 @@ from vault.errors import NotFound, TooMany, Unavailable
 from vault.services.sign_in.ask_provider import ProviderAnswer
 from vault.web.console.access import set_console_cookie
 from vault.web.console.forms import see_other
+from vault.web.console.last_provider import remember_provider
 from vault.web.console.layout import message_page
 from vault.web.console.rate import check_rate, count_failure
 from vault.web.console.route import console_router, error_page
@@ -81,6 +82,7 @@ async def get_callback(request: Request, vault: TheVault, connection: Connection
     else:
         response = see_other(signed_in.return_path)
         set_console_cookie(request, response, signed_in.session, signed_in.secret)
+        remember_provider(request, response, connection)
     secure: bool = request.app.state.hosting.secure
     response.delete_cookie(cookie, path="/", secure=secure, httponly=True, samesite="lax")
     return response

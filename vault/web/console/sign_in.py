@@ -15,6 +15,7 @@ from vault.web.console.access import (
     set_console_cookie,
 )
 from vault.web.console.forms import read_form, see_other
+from vault.web.console.last_provider import last_provider
 from vault.web.console.layout import message_page
 from vault.web.console.rate import check_rate, count_failure
 from vault.web.console.route import console_router, error_page
@@ -52,7 +53,7 @@ async def get_sign_in(request: Request) -> Response:
     """Show the sign-in page."""
     back = return_path(request.query_params.get("next", ""))
     done = _SIGNED_OUT if request.query_params.get("done") == "signed_out" else None
-    return page("console/sign_in.html", back=back, error=None, done=done)
+    return page("console/sign_in.html", back=back, error=None, done=done, provider=last_provider(request))
 
 
 @router.post("/sign-in")
@@ -67,7 +68,14 @@ async def post_sign_in(request: Request, vault: TheVault) -> Response:
         )
     except NotAuthentic:
         count_failure(request)
-        return page("console/sign_in.html", status=401, back=back, error=_WRONG_KEY, done=None)
+        return page(
+            "console/sign_in.html",
+            status=401,
+            back=back,
+            error=_WRONG_KEY,
+            done=None,
+            provider=last_provider(request),
+        )
     except TooMany as error:
         return error_page(request, error)
     return _begun(request, signed_in, back)
