@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.notice_drafts import TEXT, wish
 from tests.support.parties import ME, let_in
 from tests.support.retention import NUMBER, age_policies, age_previews, kept, place, set_retention
 from tests.support.service_house import House
 from vault.domain.calls.call import CallFacts
 from vault.domain.retention.policy import ConflictDecision, Match, RetentionClass, RetentionPolicy
 from vault.errors import Conflicting, Invalid, Refused
+from vault.services.consent.consent_records import ConsentRequest
 
 
 async def _set(house: House, classes: Sequence[RetentionClass], **how: Any) -> None:
@@ -171,3 +173,31 @@ async def test_a_late_fact_lets_the_terms_be_computed_again(either: House):
     after = await either.vault.show_retention(account_id, recording_id)
     assert (before.terms.base, after.terms.base) == ("receipt", "call_end")
     assert after.terms.base_at == ended
+
+
+async def test_case_14_what_callers_were_told_is_kept_to_unless_a_reason_is_given(either: House):
+    """The preview counts those calls, and they leave when the notice said; a reason lets the policy apply."""
+    draft = await either.vault.notices.draft(either.account.id, wish(text=TEXT), **ME)
+    notice = await either.vault.notices.publish(either.account.id, draft.id, **ME)
+    told = ConsentRequest(
+        party="caller", answer="announced", method="announcement", at=datetime.now(UTC), notice=notice.id
+    )
+    await either.vault.consent.report(either.account.id, "call-1", told, **ME)
+    recording_id = await let_in(either)
+    other = await let_in(either, "rec-2", call_ref="call-2")
+    preview = await either.vault.preview_retention(
+        either.account.id, RetentionPolicy(classes=(kept(period="P1Y"),))
+    )
+    assert preview.counts["told_otherwise"] == 1
+
+    async def months_kept(name: str) -> int:
+        await either.vault.jobs.apply_policies()
+        marks = await either.database.read(lambda tx: tx.retention.marks(name))
+        assert marks is not None
+        assert marks.act_at is not None
+        return round((marks.act_at - datetime.now(UTC)) / timedelta(days=30.4))
+
+    await set_retention(either, kept(period="P1Y"))
+    assert [await months_kept(one) for one in (recording_id, other)] == [6, 12]
+    await set_retention(either, kept(period="P1Y"), told_reason="A dispute about these calls")
+    assert [await months_kept(one) for one in (recording_id, other)] == [12, 12]
