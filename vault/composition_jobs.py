@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from vault.composition_parts import Adapters, Parts
-from vault.composition_rights import build_read_receipt
+from vault.composition_rights import build_open_callback, build_read_receipt
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.approvals.execute import SettleApprovals
 from vault.services.audit_log.log_publisher import LogPublisher
@@ -35,6 +35,7 @@ from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.package_audio import PackageAudio
 from vault.services.requests.package_contents import PackageContents
+from vault.services.requests.send_callbacks import SendCallbacks
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.object_locks import ReconcileLocks
 from vault.services.retention.retention_clock import RetentionClock
@@ -59,6 +60,12 @@ def build_jobs(
         log_publisher=_log_publisher(settings, adapters, parts),
         remove_erased=traced(RemoveErased)(database=parts.database, objects=adapters.objects),
         execute_requests=_execute_requests(adapters, parts),
+        send_callbacks=traced(SendCallbacks)(
+            database=parts.database,
+            open_callback=build_open_callback(parts),
+            rest=adapters.rest,
+            clock=adapters.clock,
+        ),
         settle_approvals=settle_approvals,
         sweep=_sweep(settings, adapters, parts),
         encrypt_clear_texts=_encrypt_clear_texts(adapters, parts),

@@ -3,7 +3,9 @@
 from typing import TypedDict
 
 from vault.composition_parts import Adapters, Parts
+from vault.services.requests.callbacks import Callbacks
 from vault.services.requests.closures import Closures
+from vault.services.requests.open_callback import OpenCallback
 from vault.services.requests.packages import Packages
 from vault.services.requests.read_receipt import ReadReceipt
 from vault.services.requests.receipts import Receipts
@@ -28,6 +30,7 @@ class Rights(TypedDict):
     receipts: Receipts
     packages: Packages
     closures: Closures
+    callbacks: Callbacks
 
 
 def build_rights(adapters: Adapters, parts: Parts) -> Rights:
@@ -48,6 +51,9 @@ def build_rights(adapters: Adapters, parts: Parts) -> Rights:
         "requests": _requests(adapters, parts),
         "receipts": traced(Receipts)(read_receipt=build_read_receipt(adapters, parts)),
         "packages": _packages(adapters, parts),
+        "callbacks": traced(Callbacks)(
+            database=database, data_keys=data_keys, open_callback=build_open_callback(parts)
+        ),
         "closures": traced(Closures)(database=database, sealed=parts.sealed_requests, clock=adapters.clock),
     }
 
@@ -73,3 +79,8 @@ def build_read_receipt(adapters: Adapters, parts: Parts) -> ReadReceipt:
     return ReadReceipt(
         database=parts.database, ring=adapters.ring, anchor=parts.anchor, signer=adapters.signer
     )
+
+
+def build_open_callback(parts: Parts) -> OpenCallback:
+    """Build what opens the callback of an account."""
+    return OpenCallback(database=parts.database, data_keys=parts.data_keys)

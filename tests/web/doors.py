@@ -24,6 +24,9 @@ REQUEST = {
 DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", ""): ("settings:write", {}),
     ("GET", ""): ("recordings:read", None),
+    ("PUT", "/request-callback"): ("privacy:write", {"url": "https://crm.example/hook"}),
+    ("GET", "/request-callback"): ("privacy:write", None),
+    ("DELETE", "/request-callback"): ("privacy:write", None),
     ("POST", "/closure"): ("privacy:write", {"reason": "r"}),
     ("GET", "/closure"): ("audit:read", None),
     ("DELETE", "/closure"): ("privacy:write", None),

@@ -198,6 +198,8 @@ def ask_for_data(tenant: Tenant, mark: Markers, recording: str) -> None:
     decision = {"code": "kept_claims", "verdicts": {recording: verdict}} | names
     decided = tenant.http.post(tenant.url(f"{at}/{made.json()['id']}/decision"), json=decision)
     assert decided.status_code == 202, decided.text
+    hook = f"https://crm.example/{mark('PUT', '/request-callback', 'url')}"
+    assert tenant.http.put(tenant.url("/request-callback"), json={"url": hook}).status_code == 200
     closing = tenant.http.post(tenant.url("/closure"), json={"reason": mark("POST", "/closure", "reason")})
     assert closing.status_code == 202, closing.text
 

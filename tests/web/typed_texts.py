@@ -9,6 +9,7 @@ AUTHORITY_REQUESTS = (
 SEALED = {
     ("PUT", "/recording-switch", "reason"),
     ("POST", "/closure", "reason"),
+    ("PUT", "/request-callback", "url"),
     ("PUT", "/consent-policy", "reason"),
     ("PUT", "/consent-policy", "overrides[].reason"),
     ("PATCH", "/consent-policy", "reason"),

@@ -14,6 +14,7 @@ from vault.database.stores.api_keys import ApiKeyRows
 from vault.database.stores.approvals import ApprovalRows, ApprovalRuleRows
 from vault.database.stores.call_facts import CallRows
 from vault.database.stores.call_state import CallStateRows
+from vault.database.stores.callbacks import CallbackRows
 from vault.database.stores.checkpoints import CheckpointRows
 from vault.database.stores.clear_texts import ClearTextRows
 from vault.database.stores.closing_acts import ClosingRows
@@ -65,6 +66,7 @@ class _Rights:
         self.object_locks = ObjectLockRows(connection)
         self.requests = RequestRows(connection)
         self.closures = ClosureRows(connection)
+        self.callbacks = CallbackRows(connection)
         self.person_search = PersonSearch(connection)
         self.packages = PackageRows(connection)
 

@@ -62,11 +62,13 @@ from vault.services.registers.authority_requests import AuthorityRequests
 from vault.services.registers.disclosures import Disclosures
 from vault.services.registers.processing_records import ProcessingRecords
 from vault.services.registers.recipients import Recipients
+from vault.services.requests.callbacks import Callbacks
 from vault.services.requests.closures import Closures
 from vault.services.requests.execute import ExecuteRequests
 from vault.services.requests.packages import Packages
 from vault.services.requests.receipts import Receipts
 from vault.services.requests.requests import Requests
+from vault.services.requests.send_callbacks import SendCallbacks
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.holds import Holds
@@ -108,6 +110,8 @@ class Jobs:
     execute_requests: ExecuteRequests
     #: Carry out approvals that a crash left, and end those whose time is over.
     settle_approvals: SettleApprovals
+    #: Tell accounts of changes of their requests.
+    send_callbacks: SendCallbacks
     #: Delete objects and rows that nothing refers to.
     sweep: Sweep
     #: Seal texts that an older release stored in clear.
@@ -206,6 +210,8 @@ class Vault:
     receipts: Receipts
     #: Download the packages that answer requests for access.
     packages: Packages
+    #: Set, show and delete the URL that is told of changes of requests.
+    callbacks: Callbacks
     #: Close an account: ask, take back, show.
     closures: Closures
     #: Release or refuse recordings that lack evidence of consent.

@@ -42,6 +42,7 @@ from vault.web.routes import (
     privacy_page,
     recordings,
     registers,
+    request_callback,
     requests,
     retention,
     rules,
@@ -58,7 +59,8 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, closure, limits, calls, recordings, consent, requests, notices, rules, links, link_keys, holds,
+    webhooks, accounts, closure, limits, calls, recordings, consent, requests,
+    request_callback, notices, rules, links, link_keys, holds,
     approvals,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,
     doorways, html, health, metrics,

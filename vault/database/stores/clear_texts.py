@@ -21,6 +21,7 @@ Words = Literal[
     "hold",
     "retention",
     "link-cut",
+    "request-callback",
     "approval",
     "sign-in",
     "member",

@@ -24,6 +24,7 @@ EventType = Literal[
     "key.created", "key.revoked", "key.exported", "key.rotated", "key.rewrapped", "key.destroyed",
     "vault.restored", "log.database_went_back", "store.went_back",
     "account.opened", "account.changed", "account.closure_asked", "account.closure_withdrawn", "account.closed",
+    "callback.changed", "callback.deleted",
     "connection.changed", "connection.deleted", "switch.changed",
     "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read", "recording.paused",
     "request.received", "request.verified", "request.paused", "request.resumed", "request.extended",

@@ -115,6 +115,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "download.grant", "download.end", "waveform.read",
         "key.created", "key.exported", "key.rotated", "key.rewrapped",
         "vault.restored", "log.database_went_back", "store.went_back",
+        "callback.changed", "callback.deleted",
         "account.closure_asked", "account.closure_withdrawn", "account.closed",
         "account.opened", "account.changed", "connection.changed", "policy.changed",
         "objection.ended", "evidence.read", "recording.paused",

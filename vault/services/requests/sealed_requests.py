@@ -8,6 +8,7 @@ from vault.database.interface import Database
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.requests.callback import RequestDelivery
 from vault.domain.requests.request import PersonalData, Request, Ruling
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.request_json import decode_personal_data, encode_personal_data
@@ -107,7 +108,18 @@ def ruling_of(request: Request) -> Ruling:
 
 
 def append_event(tx: Transaction, request: Request, kind: EventType, *, actor: str, at: datetime) -> None:
-    """Append an event of a request; its result is the request's id."""
-    tx.events.append(
-        AccessEvent(type=kind, at=at, account_id=request.account_id, actor=actor, result=request.id)
-    )
+    """Append an event of a request, whose result is the request's id, and note it for the account's callback."""
+    event = AccessEvent(type=kind, at=at, account_id=request.account_id, actor=actor, result=request.id)
+    tx.events.append(event)
+    if kind.startswith("request."):
+        tx.callbacks.enqueue(
+            RequestDelivery(
+                id=event.id,
+                account_id=request.account_id,
+                type=kind,
+                request_id=request.id,
+                kind=request.kind,
+                state=str(request.state),
+                at=at,
+            )
+        )

@@ -1,0 +1,31 @@
+"""The tables of callbacks about requests: where to, and what is still to be told."""
+
+from sqlalchemy import Column, Index, Integer, String, Table, Text
+
+from vault.database.schema.core import Moment, metadata
+
+request_callbacks = Table(
+    "request_callbacks",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    # URL and secret, sealed as words of the account.
+    Column("sealed", Text, nullable=False),
+    Column("set_at", Moment, nullable=False),
+    Column("set_by", String, nullable=False),
+)
+
+request_deliveries = Table(
+    "request_deliveries",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("request_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("next_try_at", Moment, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Index("ix_request_deliveries_next_try", "next_try_at", "id"),
+    Index("ix_request_deliveries_account", "account_id"),
+)

@@ -1,0 +1,66 @@
+"""The callback of an account: one URL that is told of each change of a request. Its secret is shown once."""
+
+import base64
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.stores.callbacks import StoredCallback
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.requests.callback import SECRET_PREFIX, Callback, check_url
+from vault.errors import NotFound
+from vault.services.requests.open_callback import OpenCallback
+from vault.services.shared.account_data_keys import AccountDataKeys
+
+_SECRET_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callbacks:
+    """Set, show and delete the callback of an account."""
+
+    database: Database
+    data_keys: AccountDataKeys
+    open_callback: OpenCallback
+
+    async def set(self, account_id: str, url: str, *, actor: str) -> Callback:
+        """Set the callback, with a new secret: the former one is not used any more. Raises Invalid, Unavailable."""
+        check_url(url)
+        secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+        words = json.dumps({"url": url, "secret": secret})
+        sealed = await self.data_keys.seal_words(account_id, "request-callback", words)
+
+        def put(tx: Transaction) -> None:
+            tx.lock_account(account_id)
+            tx.callbacks.set(account_id, StoredCallback(sealed=sealed or "", set_at=tx.now(), set_by=actor))
+            tx.events.append(
+                AccessEvent(type="callback.changed", at=tx.now(), account_id=account_id, actor=actor)
+            )
+
+        await self.database.write(put)
+        return Callback(url=url, secret=secret)
+
+    async def read(self, account_id: str) -> tuple[str, datetime]:
+        """Return the URL, and since when. Raises NotFound, Unavailable."""
+        stored = await self.database.read(lambda tx: tx.callbacks.get(account_id))
+        callback = await self.open_callback(account_id)
+        if stored is None or callback is None:
+            raise NotFound("This account has no callback.")
+        return callback.url, stored.set_at
+
+    async def delete(self, account_id: str, *, actor: str) -> None:
+        """Delete the callback, and what was still to be told. Raises NotFound."""
+
+        def delete(tx: Transaction) -> None:
+            tx.lock_account(account_id)
+            if not tx.callbacks.delete(account_id):
+                raise NotFound("This account has no callback.")
+            tx.events.append(
+                AccessEvent(type="callback.deleted", at=tx.now(), account_id=account_id, actor=actor)
+            )
+
+        await self.database.write(delete)

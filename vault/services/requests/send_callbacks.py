@@ -1,0 +1,66 @@
+"""Tell accounts of changes of their requests: signed, and tried again for about two days."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from vault.database.interface import Database
+from vault.domain.calls.provider_api import RestRequest
+from vault.domain.requests.callback import MAX_TRIES, RequestDelivery, body_of, headers_of, wait_after
+from vault.errors import FetchFailed, VaultError
+from vault.ports.clock import Clock
+from vault.ports.telephony import RestClient
+from vault.services.requests.open_callback import OpenCallback
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+_BATCH_SIZE: Final = 20
+_SUCCESS: Final = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendCallbacks:
+    """Send what is due, by the client that reaches no address inside the operator's network."""
+
+    database: Database
+    open_callback: OpenCallback
+    rest: RestClient
+    clock: Clock
+
+    async def any_due(self) -> bool:
+        """Return whether a delivery is due."""
+        return bool(await self.database.read(lambda tx: tx.callbacks.due(tx.now(), limit=1)))
+
+    async def __call__(self) -> bool:
+        """Try some deliveries, the longest waiting first; False if none is due."""
+        due = await self.database.read(lambda tx: tx.callbacks.due(tx.now(), limit=_BATCH_SIZE))
+        for delivery in due:
+            await self._try(delivery)
+        return bool(due)
+
+    async def _try(self, delivery: RequestDelivery) -> None:
+        tries, wait = delivery.tries + 1, wait_after(delivery.tries)
+        # Noted before: a process that ends here sends it again later, and not at once for ever.
+        await self.database.write(
+            lambda tx: tx.callbacks.try_again(delivery.id, tx.now() + wait, tries=tries)
+        )
+        try:
+            arrived = await self._send(delivery)
+        except VaultError as error:
+            arrived = False
+            _LOG.warning("callback.failed", account_id=delivery.account_id, reason=type(error).__name__)
+        if arrived or tries >= MAX_TRIES:
+            if not arrived:
+                _LOG.error("callback.given_up", account_id=delivery.account_id)
+            await self.database.write(lambda tx: tx.callbacks.done(delivery.id))
+
+    async def _send(self, delivery: RequestDelivery) -> bool:
+        """Send a delivery; True if it was accepted, or the account has no callback any more. Raises FetchFailed."""
+        callback = await self.open_callback(delivery.account_id)
+        if callback is None:
+            return True
+        body = body_of(delivery)
+        headers = headers_of(callback, delivery, body, at=self.clock())
+        reply = await self.rest.send(RestRequest(method="POST", url=callback.url, headers=headers, body=body))
+        if reply.status not in _SUCCESS:
+            raise FetchFailed(f"The callback answered {reply.status}.")
+        return True

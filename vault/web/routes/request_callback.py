@@ -1,0 +1,54 @@
+"""The callback of an account: one URL that is told of each change of a request of a person."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from vault.web.http.auth import Access, TheVault, access
+from vault.web.schemas.base import Body, MomentOut
+
+router = APIRouter(prefix="/v1/accounts/{account}/request-callback", tags=["requests of people"])
+Guarding = Annotated[Access, Depends(access("privacy:write"))]
+
+
+class CallbackIn(Body):
+    """Where to tell of requests."""
+
+    #: An https URL. The vault reaches no address inside its own network.
+    url: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class CallbackMadeOut(BaseModel):
+    """A callback that was just set."""
+
+    url: str
+    #: Signs each delivery (Standard Webhooks). It is in this response alone.
+    secret: str
+
+
+class CallbackOut(BaseModel):
+    """The callback of an account."""
+
+    url: str
+    set_at: MomentOut
+
+
+@router.put("")
+async def put_request_callback(vault: TheVault, allowed: Guarding, body: CallbackIn) -> CallbackMadeOut:
+    """Set the URL that is told of each change of a request. Each PUT makes a new secret."""
+    made = await vault.callbacks.set(allowed.account.id, body.url, actor=allowed.actor)
+    return CallbackMadeOut(url=made.url, secret=made.secret)
+
+
+@router.get("")
+async def get_request_callback(vault: TheVault, allowed: Guarding) -> CallbackOut:
+    """Show the callback, without its secret. 404 if none is set."""
+    url, set_at = await vault.callbacks.read(allowed.account.id)
+    return CallbackOut(url=url, set_at=set_at)
+
+
+@router.delete("", status_code=204)
+async def delete_request_callback(vault: TheVault, allowed: Guarding) -> None:
+    """Delete the callback, and what was still to be told."""
+    await vault.callbacks.delete(allowed.account.id, actor=allowed.actor)
