@@ -32,7 +32,9 @@ from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.playback.links import LinkRequest
 from vault.services.playback.links import _check as check_link
 from vault.services.shared.check_api_key import split_key
+from vault.tlog.note import Signer
 from vault.web.audio.range_header import parse_range
+from vault.web.console.log import _verify
 from vault.web.console.multipart import read_multipart
 from vault.web.console.words import moment_text, period_text
 from vault.web.http import problems
@@ -195,6 +197,7 @@ def _served(size_of_piece: int, data: bytes) -> None:
     asyncio.run(serve())
 
 
+_LOG_KEY = Signer(name="vault.example/access-log", secret=bytes(32)).verifier.write()
 _HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 _CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 _HEADS: dict[str, Shape] = within(_HEAD, {
@@ -232,6 +235,7 @@ ROWS = [
     Row(name="form with a file", parse=partial(read_multipart, "multipart/form-data; boundary=B"), shapes=TEXT | {
         "fields": repeated(b'\r\n--B\r\n; name="a"\r\n\r\n', b"--B\r\n"), "dashes": repeated(b"\r\n--", b"--B"),
     }),
+    Row(name="file to verify", parse=lambda data: _verify({"file": data, "leaf": data}, _LOG_KEY), shapes=TEXT | JSON),
     Row(name="boundary", parse=latin(partial(read_multipart, body=b"")), shapes=TEXT | within(
         b"multipart/form-data; boundary=", TEXT,
     )),
