@@ -1,10 +1,15 @@
 """Approvals, sessions, API keys, connections, and the log in the console, without scripts."""
 
+import base64
 import html
 
 from tests.support.console import OWN, form_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
+from vault.tlog.checkpoint import Checkpoint, sign_checkpoint
+from vault.tlog.hashing import leaf_hash
+from vault.tlog.note import Signer
+from vault.tlog.proof_file import ProofFile
 
 MARKUP = "<script>alert(1)</script>"
 
@@ -165,3 +170,19 @@ def test_a_proof_and_a_changed_one_are_told_apart(house: House, tenant: Tenant):
     assert client.get(f"{path}/events/{theirs}/proof").status_code == 404
     assert client.get(f"{path}/export").text.startswith("callvault")
     assert client.get(f"{path}?from=nonsense").status_code == 422
+
+
+def test_a_proof_of_another_log_of_the_same_name_is_refused(house: House, tenant: Tenant):
+    """Only a checkpoint that this log's key has signed counts."""
+    own, leaf = house.vault.log_proofs.signer, b"a leaf"
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/log/verify"
+
+    def verify(signer: Signer) -> int:
+        checkpoint = Checkpoint(origin=own.name, size=1, root=leaf_hash(leaf))
+        proof = ProofFile(index=0, hashes=(), checkpoint=sign_checkpoint(checkpoint, signer)).write()
+        sent = {"file": ("a.tlog-proof", proof, "text/plain")}
+        leaf_text = base64.b64encode(leaf).decode()
+        return client.post(path, data={"leaf": leaf_text}, files=sent).status_code
+
+    assert verify(own) == 200
+    assert verify(Signer(name=own.name, secret=bytes(range(32)))) == 422
