@@ -49,6 +49,20 @@ async def test_a_search_by_number_reads_no_table_whole(either: House, search: st
         assert "term" in plan
 
 
+async def test_the_recordings_of_a_call_are_found_by_the_call(house: House):
+    """Every erasure reads them: not by their account, which is the whole archive."""
+
+    def plans(tx: Any) -> list[str]:
+        driver, sent = tx.connection.connection.driver_connection, list[str]()
+        driver.set_trace_callback(sent.append)
+        tx.recordings.of_call(house.account.id, "call-1")
+        driver.set_trace_callback(None)
+        return [_text(tx, f"EXPLAIN QUERY PLAN {statement}", ()) for statement in sent]
+
+    (plan,) = await house.database.read(plans)
+    assert "ix_recordings_call" in plan
+
+
 async def test_a_search_that_reads_a_table_is_seen(either: House):
     """What the check looks for is what a plan says of a table that is read whole."""
 
