@@ -47,7 +47,10 @@ _POLICY = RetentionPolicy(
 #: As ApplyPolicies would write them.
 _MARKED = text(
     "UPDATE recordings SET policy_version = :stamp, retention_class = 'quality', act_at = :later "
-    "WHERE state = 'available'"
+    "WHERE state = 'available' AND id > :after AND id <= :last"
+)
+_LAST = text(
+    "SELECT max(id) FROM (SELECT id FROM recordings WHERE id > :after ORDER BY id LIMIT 20000) AS batch"
 )
 _SOME = text("SELECT id FROM recordings WHERE state = 'available' ORDER BY id LIMIT :number")
 _DUE_NOW = text("UPDATE recordings SET act_at = :earlier WHERE id IN :ids").bindparams(
@@ -150,7 +153,10 @@ def _opened(runner: asyncio.Runner, data_dir: Path, database_url: str, size: int
         await fill(vault, size - 1, 1)
         account = await vault.accounts.find(ACCOUNT)
         await vault.database.write(lambda tx: tx.retention.add(account.id, _POLICY))
-        await vault.database.write(_mark)
+        last = ""
+        while (upper := await vault.database.write(lambda tx, after=last: _mark(tx, after))) is not None:  # type: ignore[misc]
+            last = upper
+        await vault.database.write(_analyze)
         # The first run erases nothing.
         await vault.jobs.retention_sweep()
         return Archive(vault, account.id, runner, Erasures(vault, account.id))
@@ -161,9 +167,17 @@ def _opened(runner: asyncio.Runner, data_dir: Path, database_url: str, size: int
         runner.run(stack.aclose())
 
 
-def _mark(tx: Any) -> None:
+def _mark(tx: Any, after: str) -> str | None:
+    """Mark the next rows, so few that the deadline of a transaction suffices; return the last one's id."""
     later = tx.now() + timedelta(days=300)
-    tx.connection.execute(_MARKED, {"stamp": stamp_of(_POLICY, ()), "later": _micros(later)})
+    last: str | None = tx.connection.execute(_LAST, {"after": after}).scalar_one()
+    if last is not None:
+        values = {"stamp": stamp_of(_POLICY, ()), "later": _micros(later), "after": after, "last": last}
+        tx.connection.execute(_MARKED, values)
+    return last
+
+
+def _analyze(tx: Any) -> None:
     if tx.connection.dialect.name == "postgresql":
         tx.connection.execute(text("ANALYZE"))
 
