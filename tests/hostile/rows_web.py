@@ -27,14 +27,15 @@ from vault.domain.playback.own_token import TokenKey, is_opaque
 from vault.domain.playback.signed_token import BadToken, SignedText, read_claims, read_form
 from vault.domain.playback.signed_token import _networks as _networks_of
 from vault.domain.playback.signed_token import _recording as _recording_of
-from vault.errors import Invalid
+from vault.errors import Invalid, VaultError
 from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.playback.links import LinkRequest
 from vault.services.playback.links import _check as check_link
 from vault.services.shared.check_api_key import split_key
 from vault.tlog.note import Signer
 from vault.web.audio.range_header import parse_range
-from vault.web.console.log import _verify
+from vault.web.console.forms import read_form as read_console_form
+from vault.web.console.log import _verify as verify_what_was_sent
 from vault.web.console.multipart import read_multipart
 from vault.web.console.words import moment_text, period_text
 from vault.web.http import problems
@@ -45,6 +46,8 @@ from vault.web.http.pagination import read_cursor
 from vault.web.http.public_url import PublicUrl
 from vault.web.middleware.link_rate_limit import _table_key
 from vault.web.middleware.request_limits import _refusal
+from vault.web.player.doorways import _token_of
+from vault.web.routes.gated import reason_words
 from vault.web.routes.webhooks import _delivery
 from vault.web.schemas.base import Body
 
@@ -89,6 +92,7 @@ def _networks(value: str) -> None:
             continue
 
 
+_LOG_KEY = Signer(name="vault.example/access-log", secret=bytes(range(32))).verifier.write()
 _HEADER = b64encode(b'{"alg":"Ed25519","kid":"lkey_%s"}' % (b"0" * 32)).rstrip(b"=")
 _TOKEN_KEY = TokenKey(b"key")
 _PEM = b"-----BEGIN PUBLIC KEY-----\n"
@@ -139,6 +143,22 @@ def _headers(value: str) -> None:
         run.send(None)
     except StopIteration:
         return
+
+
+def _form(data: bytes) -> None:
+    """Read a form of the console, as its routes do."""
+    request = _request("content-type", "application/x-www-form-urlencoded")
+    request._body = data
+    run = read_console_form(request)
+    with suppress(StopIteration):
+        run.send(None)
+
+
+def _proof(data: bytes) -> None:
+    """Verify what was pasted on the console's page of the log: as a file, and as a leaf."""
+    for fields in ({"file": data}, {"leaf": data}):
+        with suppress(VaultError):
+            verify_what_was_sent(fields, _LOG_KEY)
 
 
 def _models() -> Iterator[type[Body]]:
@@ -197,7 +217,6 @@ def _served(size_of_piece: int, data: bytes) -> None:
     asyncio.run(serve())
 
 
-_LOG_KEY = Signer(name="vault.example/access-log", secret=bytes(32)).verifier.write()
 _HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 _CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 _HEADS: dict[str, Shape] = within(_HEAD, {
@@ -235,11 +254,14 @@ ROWS = [
     Row(name="form with a file", parse=partial(read_multipart, "multipart/form-data; boundary=B"), shapes=TEXT | {
         "fields": repeated(b'\r\n--B\r\n; name="a"\r\n\r\n', b"--B\r\n"), "dashes": repeated(b"\r\n--", b"--B"),
     }),
-    Row(name="file to verify", parse=lambda data: _verify({"file": data, "leaf": data}, _LOG_KEY), shapes=TEXT | JSON),
     Row(name="boundary", parse=latin(partial(read_multipart, body=b"")), shapes=TEXT | within(
         b"multipart/form-data; boundary=", TEXT,
     )),
     Row(name="period in words", parse=text(period_text), shapes=TEXT | {"digits": repeated(b"1")}),
+    Row(name="console form", parse=_form, shapes=FORM | TEXT),
+    Row(name="pasted proof", parse=_proof, shapes=JSON | TEXT),
+    Row(name="link of a doorway", parse=text(_token_of), shapes=FORM | TEXT | within(b"link=", TEXT)),
+    Row(name="reason of an approval", parse=latin(reason_words), shapes=TEXT | {"percents": repeated(b"%41")}),
     Row(name="local moment", parse=text(moment_text), shapes=TEXT | within(b"2026-01-01T00:00", TEXT)),
     Row(name="body", parse=_body, shapes=JSON | TEXT, limit=8 * KIB),
 ]  # fmt: skip
