@@ -228,7 +228,10 @@ def _erased(client: Client, person: _Person) -> bytes:
     while (shown := client.rest("GET", request).json)["state"] != "fulfilled":
         assert time.monotonic() < deadline, shown
         time.sleep(0.1)
-    answer = client.rest("GET", f"{request}/receipt")
+    # Its event reaches the log's tree a moment later.
+    while (answer := client.rest("GET", f"{request}/receipt")).status == 503:
+        assert time.monotonic() < deadline, answer.body
+        time.sleep(0.1)
     assert answer.status == 200, answer.body
     assert person.name not in json.dumps(answer.json)
     return answer.body

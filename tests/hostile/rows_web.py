@@ -27,6 +27,7 @@ from vault.domain.playback.own_token import TokenKey, is_opaque
 from vault.domain.playback.signed_token import BadToken, SignedText, read_claims, read_form
 from vault.domain.playback.signed_token import _networks as _networks_of
 from vault.domain.playback.signed_token import _recording as _recording_of
+from vault.domain.requests.callback import check_url
 from vault.errors import Invalid, VaultError
 from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.playback.links import LinkRequest
@@ -261,6 +262,7 @@ ROWS = [
     Row(name="console form", parse=_form, shapes=FORM | TEXT),
     Row(name="pasted proof", parse=_proof, shapes=JSON | TEXT),
     Row(name="link of a doorway", parse=text(_token_of), shapes=FORM | TEXT | within(b"link=", TEXT)),
+    Row(name="callback's URL", parse=text(check_url), shapes=TEXT | within(b"https://", TEXT)),
     Row(name="reason of an approval", parse=latin(reason_words), shapes=TEXT | {"percents": repeated(b"%41")}),
     Row(name="local moment", parse=text(moment_text), shapes=TEXT | within(b"2026-01-01T00:00", TEXT)),
     Row(name="body", parse=_body, shapes=JSON | TEXT, limit=8 * KIB),

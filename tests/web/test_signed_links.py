@@ -34,6 +34,14 @@ def recording(tenant: Tenant) -> str:
     return tenant.uploaded(AUDIO, call="call%201", ref="rec%201")
 
 
+@pytest.fixture
+def behind_proxy(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test name its address: dead links are counted by address, and other tests have some from the usual one."""
+    proxies = (ip_network("127.0.0.0/8"),)
+    hosting = PublicUrl(public_url=house.url, trusted_proxies=proxies)
+    monkeypatch.setattr(house.app.state, "hosting", hosting)
+
+
 def opens(house: House, token: str, browser: httpx.Client | None = None) -> httpx.Response:
     """Open a link in a new browser."""
     return open_link(browser or house.client(), f"/p/{token}", nonce=secrets.token_hex(8))
@@ -205,13 +213,13 @@ def test_a_media_link_serves_one_player(house: House, tenant: Tenant, recording:
     assert house.client().get(f"/p/{narrow.token(recording, knd='media')}").status_code == 404
 
 
+@pytest.mark.usefixtures("behind_proxy")
 def test_networks_bind_the_link(house: House, tenant: Tenant, recording: str):
     """A link opens only from its networks, and from those of its key where it names none."""
     minter = register(tenant, Minter(), networks=["203.0.113.0/24"])
     away = register(tenant, Minter(), "away", networks=["192.0.2.0/24"])
     inside = minter.token(recording, net=["203.0.113.9/32"])
     outside = [minter.token(recording, net=[net]) for net in ("203.0.113.10/32", "0.0.0.0/0")]
-    # Dead links are counted by address, and other tests have dead links from the usual one.
     browsers = [house.client({"X-Forwarded-For": "203.0.113.9"}) for _ in range(4)]
     answers = [
         opens(house, *one) for one in zip([inside, *outside, away.token(recording)], browsers, strict=True)
@@ -251,9 +259,9 @@ def test_a_cut_does_not_reach_into_the_future(tenant: Tenant, recording: str):
     assert tenant.http.get(tenant.url("/link-cuts")).json()["items"] == []
 
 
+@pytest.mark.usefixtures("behind_proxy")
 def test_too_many_wrong_tokens_are_429(house: House, tenant: Tenant, recording: str):
     """The address waits after sixty, whatever is wrong with them; memory and answers stay the same."""
-    house.app.state.hosting = PublicUrl(public_url=house.url, trusted_proxies=(ip_network("127.0.0.0/8"),))
     minter = register(tenant, Minter())
     good = minter.token(recording)
     browser = house.client({"X-Forwarded-For": "192.0.2.77"})
