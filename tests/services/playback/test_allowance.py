@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,3 +86,22 @@ async def test_a_key_has_no_such_limit(house: House, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRY_BURST", 0)
     recording = await recording_of(house)
     assert await house.heard(recording) == AUDIO
+
+
+async def test_callers_at_once_take_portions_together(either: House, monkeypatch: pytest.MonkeyPatch):
+    """Wrong: each takes a portion, and those that come when the burst is used up are refused beside unused entries."""
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRY_BURST", 60)
+    monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_PER_SECOND", 0)
+    session, _, _ = await opened(either, await recording_of(either))
+    allowance, taken = either.vault.player.allowance, []
+    write = either.database.write
+
+    async def counted(function: Any, **more: Any) -> Any:
+        taken.append(await write(function, **more))
+        return taken[-1]
+
+    monkeypatch.setattr(either.database, "write", counted)
+    uses = await asyncio.gather(*(allowance.use(session.id) for _ in range(80)), return_exceptions=True)
+    assert sum(used is None for used in uses) == 60
+    assert sum(isinstance(used, TooMany) for used in uses) == 20
+    assert len(taken) <= 4

@@ -5,6 +5,7 @@ and restarts; a process counts its portion in memory, so that most requests need
 the rest of its portion is lost: a session can get slightly less than the limit, never more.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -26,19 +27,34 @@ class Allowance:
 
     database: Database
     _left: dict[str, int] = field(default_factory=dict, init=False)
+    _taking: dict[str, asyncio.Task[int]] = field(default_factory=dict, init=False)
 
     async def use(self, session_id: str) -> None:
         """Use one entry before anything is sent. Raises TooMany, NotFound for an unknown session."""
-        if self._left.get(session_id, 0) <= 0:
-            wanted = _PORTION - self._left.get(session_id, 0)
-            taken = await self.database.write(lambda tx: tx.links.take_log_entries(session_id, wanted))
-            self._add(session_id, taken)
-            if self._left.get(session_id, 0) <= 0:
+        while self._left.get(session_id, 0) <= 0:
+            if not await self._refill(session_id):
                 raise TooMany(
                     "This session requested too many ranges. Wait, and request larger ranges.",
                     retry_after=_RETRY_AFTER,
                 )
         self._left[session_id] -= 1
+
+    async def _refill(self, session_id: str) -> int:
+        """Take a portion, all callers together: fifty that each took one would use up the whole burst at once."""
+        taking = self._taking.get(session_id)
+        if taking is None:
+            taking = self._taking[session_id] = asyncio.create_task(self._take(session_id))
+        # A caller that leaves does not take it from the others.
+        return await asyncio.shield(taking)
+
+    async def _take(self, session_id: str) -> int:
+        try:
+            wanted = _PORTION - self._left.get(session_id, 0)
+            taken = await self.database.write(lambda tx: tx.links.take_log_entries(session_id, wanted))
+            self._add(session_id, taken)
+            return taken
+        finally:
+            del self._taking[session_id]
 
     def portion(self) -> int:
         """Return the entries that a new session's row gives to the node that opens it."""
