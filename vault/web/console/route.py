@@ -39,7 +39,7 @@ _TITLES: tuple[tuple[type[VaultError], str], ...] = (
 )
 _FAILED = "Something went wrong"
 _NOT_FOUND = "There is no such page, or it is not for your sign-in."
-_UNAVAILABLE = "Wait a moment and try again. Nothing was changed."
+_UNAVAILABLE = "Wait a moment, look whether it was done, and try again if it was not."
 
 
 class ConsoleRoute(APIRoute):
