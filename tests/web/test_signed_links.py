@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from datetime import UTC, datetime
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 from typing import Any
 
 import httpx
@@ -34,12 +34,18 @@ def recording(tenant: Tenant) -> str:
     return tenant.uploaded(AUDIO, call="call%201", ref="rec%201")
 
 
-@pytest.fixture
-def behind_proxy(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test name its address: dead links are counted by address, and other tests have some from the usual one."""
-    proxies = (ip_network("127.0.0.0/8"),)
-    hosting = PublicUrl(public_url=house.url, trusted_proxies=proxies)
+@pytest.fixture(autouse=True)
+def own_address(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test an address: dead links are counted by address, and a minute's may be used up by other tests."""
+    address = str(IPv4Address("198.18.0.0") + secrets.randbelow(2**16))
+    hosting = PublicUrl(public_url=house.url, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    client = house.client
+
+    def client_at(headers: dict[str, str] | None = None) -> httpx.Client:
+        return client({"X-Forwarded-For": address} | (headers or {}))
+
     monkeypatch.setattr(house.app.state, "hosting", hosting)
+    monkeypatch.setattr(house, "client", client_at)
 
 
 def opens(house: House, token: str, browser: httpx.Client | None = None) -> httpx.Response:
@@ -213,7 +219,6 @@ def test_a_media_link_serves_one_player(house: House, tenant: Tenant, recording:
     assert house.client().get(f"/p/{narrow.token(recording, knd='media')}").status_code == 404
 
 
-@pytest.mark.usefixtures("behind_proxy")
 def test_networks_bind_the_link(house: House, tenant: Tenant, recording: str):
     """A link opens only from its networks, and from those of its key where it names none."""
     minter = register(tenant, Minter(), networks=["203.0.113.0/24"])
@@ -259,7 +264,6 @@ def test_a_cut_does_not_reach_into_the_future(tenant: Tenant, recording: str):
     assert tenant.http.get(tenant.url("/link-cuts")).json()["items"] == []
 
 
-@pytest.mark.usefixtures("behind_proxy")
 def test_too_many_wrong_tokens_are_429(house: House, tenant: Tenant, recording: str):
     """The address waits after sixty, whatever is wrong with them; memory and answers stay the same."""
     minter = register(tenant, Minter())

@@ -87,6 +87,8 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
             ") requests"
         ),
         END_SESSIONS: "SELECT min(ends_at) FROM unsettled_sessions",
+        # No signal announces them.
+        "send_callbacks": "SELECT min(next_try_at) FROM request_deliveries",
         _NOW: f"SELECT {POSTGRESQL_NOW if on_postgresql else ':now'}",
     }
 
