@@ -30,7 +30,7 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.sealing.header import parse_header
-from vault.services.shared.sealed_waveform import sealed_waveform
+from vault.services.shared.sealed_waveform import with_waveform
 
 
 class Rendering(FakeDescriber):
@@ -52,7 +52,7 @@ async def sealed_parts(house: House, recording_id: str) -> dict[str, bytes]:
         "audio": bytes(house.objects.objects[row.audio.location].body),
         "rendition": bytes(house.objects.objects[row.rendition.location].body),
         "details": keys.details,
-        "waveform": await sealed_waveform(house.objects, row, keys),
+        "waveform": (await with_waveform(house.objects, row, keys)).waveform,
         "evidence": entries[0].sealed_entry,
     }
 

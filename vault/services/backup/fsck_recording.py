@@ -16,7 +16,7 @@ from vault.sealing.size import object_size
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.encrypted_reader import SealedAudio
-from vault.services.shared.sealed_waveform import sealed_waveform
+from vault.services.shared.sealed_waveform import with_waveform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,8 @@ class CompareRecording:
         if recording.audio is None:
             found.append(f"{recording.id}: its row names no audio.")
         if manifest:
-            found += await self._manifest(recording, keys, [row.digest for row in chain])
+            different, keys = await self._manifest(recording, keys, [row.digest for row in chain])
+            found += different
         if whole and not found:
             found += await self._open(recording, keys, chain)
         return found
@@ -61,18 +62,24 @@ class CompareRecording:
             return [f"{recording.id}: its {purpose} {sealed.location} has {size} bytes instead of {wanted}."]
         return []
 
-    async def _manifest(self, recording: Recording, keys: RecordingKeys, chain: list[str]) -> list[str]:
+    async def _manifest(
+        self, recording: Recording, keys: RecordingKeys, chain: list[str]
+    ) -> tuple[list[str], RecordingKeys]:
+        """Return findings, and the keys with the waveform, which the row has no more once the manifest is written."""
         location = location_of(recording.account_id, recording.id)
         try:
             manifest = decode_manifest(await self.objects.get(location))
         except NotFound:
-            return [f"{recording.id}: its manifest {location} is missing."]
+            return [f"{recording.id}: its manifest {location} is missing."], keys
         except Tampered as error:
-            return [f"{recording.id}: its manifest {location} cannot be used: {error}"]
+            return [f"{recording.id}: its manifest {location} cannot be used: {error}"], keys
+        keys = replace(keys, waveform=keys.waveform or manifest.keys.waveform)
         wrong = _differences(manifest, recording, keys, chain)
         if wrong:
-            return [f"{recording.id}: its manifest {location} differs from its row in {', '.join(wrong)}."]
-        return []
+            return [
+                f"{recording.id}: its manifest {location} differs from its row in {', '.join(wrong)}."
+            ], keys
+        return [], keys
 
     async def _open(
         self, recording: Recording, keys: RecordingKeys, chain: Sequence[EvidenceRow]
@@ -83,8 +90,7 @@ class CompareRecording:
             part = "details"
             opened.details()
             part = "waveform"
-            waveform = await sealed_waveform(self.objects, recording, keys)
-            replace(opened, keys=replace(keys, waveform=waveform)).waveform()
+            replace(opened, keys=await with_waveform(self.objects, recording, keys)).waveform()
             part = "chain of evidence"
             for row in chain:
                 open_entry(opened, row)
@@ -123,8 +129,7 @@ def _differences(
         "wrapped key": (manifest.keys.wrapped_key, keys.wrapped_key),
         "evidence": (manifest.keys.evidence, keys.evidence),
         "details": (manifest.keys.details, keys.details),
-        # The row has none once the manifest is written.
-        "waveform": (manifest.keys.waveform, keys.waveform or manifest.keys.waveform),
+        "waveform": (manifest.keys.waveform, keys.waveform),
         "chain of evidence": ([digest for digest, _ in manifest.chain], chain),
     }
     return [name for name, (in_manifest, in_row) in compared.items() if in_manifest != in_row]

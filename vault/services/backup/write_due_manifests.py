@@ -21,7 +21,7 @@ from vault.domain.stored.manifest import encode_manifest, location_of
 from vault.errors import Tampered, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.shared.gather_all import gathered
-from vault.services.shared.sealed_waveform import sealed_waveform
+from vault.services.shared.sealed_waveform import with_waveform
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -85,13 +85,12 @@ class WriteDueManifests:
     async def _encode(self, row: Recording, keys: RecordingKeys, chain: Sequence[EvidenceRow]) -> bytes:
         """Return the manifest, with the waveform of the one before it where the row has none any more."""
         try:
-            waveform = await sealed_waveform(self.objects, row, keys)
+            keys = await with_waveform(self.objects, row, keys)
         except Tampered:
             # The recording plays without it, and a manifest that is none must not stay.
             _LOG.warning("manifest.waveform_lost", recording_id=row.id)
-            waveform = None
         entries = [(entry.digest, entry.sealed_entry) for entry in chain]
-        return encode_manifest(row, replace(keys, waveform=waveform), entries)
+        return encode_manifest(row, keys, entries)
 
     async def _due_again(self, recording_id: str) -> None:
         with suppress(Unavailable):

@@ -7,7 +7,7 @@ logged as a separate access.
 
 import hmac
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ from vault.services.shared.encrypted_fields import (
     open_listener,
     open_recording,
 )
-from vault.services.shared.sealed_waveform import sealed_waveform
+from vault.services.shared.sealed_waveform import with_waveform
 
 _Rows = tuple[Link, RecordingKeys, Sequence[CallFactRow], Sequence[EvidenceRow]]
 
@@ -140,7 +140,7 @@ class Player:
             return recording, keys
 
         recording, keys = await self.database.write(take)
-        keys = replace(keys, waveform=await sealed_waveform(self.objects, recording, keys))
+        keys = await with_waveform(self.objects, recording, keys)
         waveform = (await open_recording(self.ring, recording, keys)).waveform()
         if not waveform:
             raise NotFound("This recording has no waveform.")
