@@ -28,7 +28,7 @@ def break_glass(
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
     done = operate(settings, "approvals.break-glass", {"approval": approval, "reason": reason})
-    typer.echo(f"{done['act']} {done['subject']}: {done['state']}".replace(" :", ":"))
+    typer.echo(f"{' '.join(filter(None, (done['act'], done['subject'])))}: {done['state']}")
     if done["state"] != "executed":
         typer.echo(f"It was not done: {done['outcome'] or 'the worker tries again'}.", err=True)
         raise typer.Exit(1)

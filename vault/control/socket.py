@@ -103,8 +103,29 @@ async def ask(
     return answer["result"]
 
 
+async def _perform_keys(vault: "Vault", command: str, arguments: Mapping[str, Any], *, actor: str) -> str:
+    """Return the text of a new API key."""
+    if command != "keys.create":
+        raise NotFound(f"There is no command {command!r}.")
+    account = arguments["account"]
+    account_id = (await vault.accounts.find(account)).id if account else None
+    _, text = await vault.api_keys.issue(
+        name=arguments["name"], scopes=arguments["scopes"], account_id=account_id, actor=actor
+    )
+    return text.text
+
+
+async def _perform_console(vault: "Vault", command: str, arguments: Mapping[str, Any], *, actor: str) -> str:  # noqa: ARG001 - as the others
+    """Return the token of an address that signs in to the console once."""
+    if command != "console.invite":
+        raise NotFound(f"There is no command {command!r}.")
+    return (await vault.console_sessions.invite(arguments["key"])).text
+
+
 #: Commands whose name begins with the group and a dot.
 _GROUPS: Final = {
+    "keys": _perform_keys,
+    "console": _perform_console,
     "rotate": perform_rotation,
     "retention": perform_retention,
     "requests": perform_requests,
@@ -138,8 +159,6 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
             "The vault is in recovery mode: its database lacks changes that its object store has. "
             "Run `callvault restore`."
         )
-    if command in {"keys.create", "console.invite"}:
-        return await _let_in(vault, command, arguments)
     if command == "export-key":
         return await vault.log_proofs.export_recording_key(arguments["recording"], actor=OPERATOR)
     if perform_group := _GROUPS.get(command.partition(".")[0]):
@@ -156,15 +175,3 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
     if command != "log.entries":
         raise NotFound(f"There is no command {command!r}.")
     return (await vault.log_proofs.export_entries(arguments["start"], arguments["end"])).decode()
-
-
-async def _let_in(vault: "Vault", command: str, arguments: Mapping[str, Any]) -> str:
-    """Return the text of a new API key, or the token of an address that signs in to the console once."""
-    if command == "keys.create":
-        account = arguments["account"]
-        account_id = (await vault.accounts.find(account)).id if account else None
-        _, text = await vault.api_keys.issue(
-            name=arguments["name"], scopes=arguments["scopes"], account_id=account_id, actor=OPERATOR
-        )
-        return text.text
-    return (await vault.console_sessions.invite(arguments["key"])).text
