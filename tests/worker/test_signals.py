@@ -111,6 +111,7 @@ def story(house: House) -> Iterator[Step]:
     yield "write accounts again", jobs.write_account_objects
     yield "manifests under the new key", jobs.write_manifests
     yield "settle the rotation", replace(jobs.rewrap, grace=timedelta(0))
+    yield "set a callback", lambda: vault.callbacks.set(account, "https://crm.example/hook", **_ME)
     yield "decide a request", lambda: decide_request(house)
     yield "carry it out", jobs.execute_requests
     yield "erase", lambda: vault.recordings.erase(account, of("webhook"), **_ME)

@@ -34,6 +34,7 @@ class Work(StrEnum):
     RECONCILE = "reconcile"
     PAUSE_RECORDINGS = "pause_recordings"
     REQUESTS = "requests"
+    SEND_CALLBACKS = "send_callbacks"
     SEQUENCE = "sequence"
     SIGN = "sign"
     PUBLISH = "publish"

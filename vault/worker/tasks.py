@@ -124,7 +124,6 @@ def _due(vault: Vault) -> list[PollingTask]:
         _when_due(vault, "rewrite_store", jobs.rewrite_store),
         _when_due(vault, "rewrap", jobs.rewrap),
         _when_due(vault, "requests", jobs.execute_requests),
-        # No signal announces them: the slow poll finds them.
         _when_due(vault, "send_callbacks", jobs.send_callbacks),
     ]
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, insert, select, update
 
 from vault.database.schema.callbacks import request_callbacks, request_deliveries
+from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.dialect import insert_for
 from vault.domain.requests.callback import RequestDelivery
 
@@ -61,6 +62,7 @@ class CallbackRows:
             return
         values = {name: getattr(delivery, name) for name in RequestDelivery.__slots__}
         self._db.execute(insert(request_deliveries).values(**values, next_try_at=delivery.at))
+        wake(self._db, Work.SEND_CALLBACKS)
 
     def due(self, now: datetime, *, limit: int) -> Sequence[RequestDelivery]:
         """Return deliveries that are to be tried now, those that waited longest first."""
@@ -72,6 +74,7 @@ class CallbackRows:
         """Note when a delivery is tried again, and how often it was tried."""
         mine = request_deliveries.c.id == delivery_id
         self._db.execute(update(request_deliveries).where(mine).values(next_try_at=at, tries=tries))
+        wake_at(self._db, Work.SEND_CALLBACKS, at)
 
     def done(self, delivery_id: str) -> None:
         """Forget a delivery that arrived, or is given up."""

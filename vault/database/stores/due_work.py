@@ -86,9 +86,8 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
             f" FROM person_requests WHERE closed_at IS NULL AND state = '{RequestState.REVIEW}' AND kind = 'closure'"
             ") requests"
         ),
+        Work.SEND_CALLBACKS: "SELECT min(next_try_at) FROM request_deliveries",
         END_SESSIONS: "SELECT min(ends_at) FROM unsettled_sessions",
-        # No signal announces them.
-        "send_callbacks": "SELECT min(next_try_at) FROM request_deliveries",
         _NOW: f"SELECT {POSTGRESQL_NOW if on_postgresql else ':now'}",
     }
 
