@@ -9,7 +9,7 @@ from vault.errors import Unavailable
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.connections import SECTION, tabs_of
-from vault.web.console.forms import checked, new_nonce, read_form, require_name
+from vault.web.console.forms import checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
@@ -103,7 +103,6 @@ async def _page(
         allowed,
         "account_keys.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Keys",
         tabs=tabs_of(allowed),
         tab=_PATH,
@@ -114,5 +113,4 @@ async def _page(
         values=values or {"key": own_key or ""},
         opened=opened,
         mistake=mistake,
-        nonce=new_nonce(),
     )

@@ -10,7 +10,7 @@ from vault.domain.approvals.rule import ALWAYS, CHOSEN, SCOPES, Verb
 from vault.errors import Refused
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import checked, new_nonce, read_form, require_name
+from vault.web.console.forms import checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
@@ -124,7 +124,6 @@ async def _list(request: Request, vault: Vault, allowed: Console, mistake: Mista
         allowed,
         "approvals.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Approvals",
         tabs=(),
         waiting=await vault.approvals.page(account_id, state=ApprovalState.PENDING, limit=_PAGE),
@@ -136,7 +135,6 @@ async def _list(request: Request, vault: Vault, allowed: Console, mistake: Mista
         words=VERB_WORDS,
         badges=STATE_BADGES,
         mistake=mistake,
-        nonce=new_nonce(),
     )
 
 
@@ -150,7 +148,6 @@ async def _page(
         allowed,
         "approval.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading=VERB_WORDS[approval.kind],
         tabs=(),
         one=approval,
@@ -160,5 +157,4 @@ async def _page(
         needs=SCOPES[approval.kind],
         is_own=approval.asked_by == allowed.actor,
         mistake=mistake,
-        nonce=new_nonce(),
     )

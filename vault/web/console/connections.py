@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Request, Response
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name
+from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
@@ -132,7 +132,6 @@ def _form(
         allowed,
         "connection_new.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Connect a platform",
         tabs=tabs_of(allowed),
         tab="/connections",
@@ -140,7 +139,6 @@ def _form(
         credentials=CREDENTIALS,
         values=values,
         mistake=mistake,
-        nonce=new_nonce(),
     )
 
 
@@ -153,7 +151,6 @@ async def _page(
         allowed,
         "connection.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading=view.connection.name,
         tabs=tabs_of(allowed),
         tab="/connections",
@@ -161,7 +158,6 @@ async def _page(
         webhook_url=view.webhook_url,
         steps=_steps(view.setup),
         mistake=mistake,
-        nonce=new_nonce(),
     )
 
 

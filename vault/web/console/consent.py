@@ -10,7 +10,7 @@ from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.legal_rules.explain import explain
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name
+from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
@@ -129,7 +129,6 @@ async def _policy(
         allowed,
         "consent.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Consent",
         tabs=TABS,
         tab="/consent",
@@ -144,7 +143,6 @@ async def _policy(
         consents=CONSENT_WORDS,
         flags=FLAGS,
         places=places,
-        nonce=new_nonce(),
     )
 
 

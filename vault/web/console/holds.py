@@ -11,7 +11,7 @@ from vault.errors import Refused
 from vault.services.retention.hold_release import ReleasePreview
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name, run_once
+from vault.web.console.forms import Form, checked, read_form, require_name, run_once
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.retention import SECTION, TABS
@@ -44,7 +44,6 @@ async def show_holds(request: Request, vault: TheVault, allowed: Auditing) -> Re
         holds=found,
         following=found[-1].hold.id if len(found) == _PAGE else None,
         approvals=await _waiting(vault, allowed),
-        nonce=new_nonce(),
     )
 
 
@@ -161,13 +160,11 @@ def _new(
         allowed,
         "hold_new.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Place a hold",
         tabs=TABS,
         tab="/holds",
         values=values,
         mistake=_field(mistake),
-        nonce=new_nonce(),
     )
 
 
@@ -187,7 +184,6 @@ async def _page(
         allowed,
         "hold.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading=view.name or "Hold",
         tabs=TABS,
         tab="/holds",
@@ -196,5 +192,4 @@ async def _page(
         approval=next((one for one in waiting if one.subject == hold_id), None),
         preview=preview,
         mistake=mistake,
-        nonce=new_nonce(),
     )

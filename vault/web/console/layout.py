@@ -8,6 +8,8 @@ from fastapi import Request, Response
 
 from vault.domain.accounts.account import Scope
 from vault.web.console.access import Console
+from vault.web.console.forms import new_nonce
+from vault.web.console.mistakes import Mistake
 from vault.web.http.html import page
 
 
@@ -74,12 +76,24 @@ DONE: Final = {
 
 
 def console_page(
-    request: Request, allowed: Console, template: str, *, section: str, status: int = 200, **values: object
+    request: Request,
+    allowed: Console,
+    template: str,
+    *,
+    section: str,
+    status: int = 200,
+    mistake: Mistake | None = None,
+    **values: object,
 ) -> Response:
-    """Render a page of an account. ``section`` is the name of its entry in the navigation."""
+    """Render a page of an account. ``section`` is the name of its entry in the navigation.
+
+    ``mistake`` is what is wrong with the form that the page shows again: the status is its own.
+    """
     return page(
         f"console/{template}",
-        status=status,
+        status=status if mistake is None else mistake.status,
+        mistake=mistake,
+        nonce=new_nonce(),
         account=allowed.account,
         base=allowed.path,
         session=allowed.session,

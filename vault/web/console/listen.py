@@ -10,6 +10,7 @@ from vault.services.playback.links import LinkRequest
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import NONCE, checked, read_form, see_other
+from vault.web.console.mistakes import Mistake
 from vault.web.console.recording import recording_page
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
@@ -44,7 +45,7 @@ async def post_listening(
     except Invalid as error:
         if not allowed.allows("recordings:read"):
             raise
-        return await recording_page(request, vault, allowed, recording, form=form, error=error)
+        return await recording_page(request, vault, allowed, recording, form=form, mistake=Mistake.of(error))
     return await _open(request, vault, allowed, recording, body, nonce=form.text(NONCE))
 
 

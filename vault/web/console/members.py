@@ -9,7 +9,7 @@ from vault.domain.accounts.account import SCOPES
 from vault.errors import Forbidden
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name
+from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.route import console_router
@@ -142,7 +142,6 @@ async def _people(
         allowed,
         "access.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Access",
         tabs=TABS,
         tab="/access",
@@ -152,7 +151,6 @@ async def _people(
         connections=await vault.sign_in_connections.list(account_id),
         public_url=request.app.state.hosting.public_url,
         mistake=mistake,
-        nonce=new_nonce(),
     )
 
 
@@ -170,7 +168,6 @@ async def _keys(
         allowed,
         "access_keys.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="API keys",
         tabs=TABS,
         tab="/access/keys",
@@ -180,5 +177,4 @@ async def _keys(
         values={} if form is None else form.values(),
         made=made,
         mistake=mistake,
-        nonce=new_nonce(),
     )

@@ -10,7 +10,7 @@ from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, Notice
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.consent import SECTION, TABS
-from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name
+from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.multipart import read_multipart
@@ -248,7 +248,6 @@ def _editor(
         allowed,
         "notice.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Notice" if notice is not None else "Draft a notice",
         tabs=TABS,
         tab="/consent/notices",
@@ -261,5 +260,4 @@ def _editor(
         elements=ELEMENTS,
         beeps=BEEPS,
         badges=_STATUS,
-        nonce=new_nonce(),
     )

@@ -8,7 +8,7 @@ from vault.errors import Invalid
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.consent import SECTION, TABS
-from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name
+from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.route import console_router
@@ -95,7 +95,6 @@ async def _page(
         allowed,
         "objections.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Objections",
         tabs=TABS,
         tab="/consent/objections",
@@ -105,5 +104,4 @@ async def _page(
         values={} if form is None or history is not None else form.values(),
         sought={} if form is None or history is None else form.values(),
         mistake=mistake,
-        nonce=new_nonce(),
     )

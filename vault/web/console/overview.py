@@ -8,8 +8,9 @@ from fastapi import Depends, Request, Response
 from vault.errors import Invalid
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import checked, new_nonce, read_form, require_name, run_once
+from vault.web.console.forms import checked, read_form, require_name, run_once
 from vault.web.console.layout import console_page
+from vault.web.console.mistakes import Mistake
 from vault.web.console.overview_views import OUTCOMES, by_time_left, counted, days_of
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
@@ -72,7 +73,7 @@ async def post_switch(request: Request, vault: TheVault, allowed: Setting) -> Re
         return await run_once(request, allowed, form, switch)
     except Invalid as error:
         allowed.require("recordings:read")
-        return await _page(request, vault, allowed, values=form.values(), error=error)
+        return await _page(request, vault, allowed, values=form.values(), mistake=Mistake.of(error))
 
 
 async def _page(
@@ -81,18 +82,16 @@ async def _page(
     allowed: Console,
     *,
     values: dict[str, str] | None = None,
-    error: Invalid | None = None,
+    mistake: Mistake | None = None,
 ) -> Response:
     return console_page(
         request,
         allowed,
         "overview.html",
         section="Overview",
-        status=200 if error is None else 422,
         switch=await vault.recording_switch.read(allowed.account.id),
         history=list(reversed(await vault.recording_switch.history(allowed.account.id))),
-        nonce=new_nonce(),
         values=values or {},
-        error=error,
+        mistake=mistake,
         **await _numbers(request, vault, allowed),
     )

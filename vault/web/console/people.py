@@ -13,8 +13,9 @@ from vault.rfc3339 import write_rfc3339
 from vault.services.registers.disclosures import Disclosure, DisclosureFilter
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import checked, new_nonce, read_form, require_name, run_once, see_other
+from vault.web.console.forms import checked, read_form, require_name, run_once, see_other
 from vault.web.console.layout import console_page
+from vault.web.console.mistakes import Mistake
 from vault.web.console.recording import PURPOSES
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
@@ -68,7 +69,7 @@ async def post_revocation(request: Request, vault: TheVault, allowed: Revoking) 
         return await run_once(request, allowed, form, revoke)
     except Invalid as error:
         allowed.require("recordings:read")
-        return await _list(request, vault, allowed, listener=form.text("listener"), error=error)
+        return await _list(request, vault, allowed, listener=form.text("listener"), mistake=Mistake.of(error))
 
 
 @router.get("/people/export.csv")
@@ -120,7 +121,7 @@ async def _list(
     allowed: Console,
     *,
     listener: str | None = None,
-    error: Invalid | None = None,
+    mistake: Mistake | None = None,
 ) -> Response:
     search_id = request.query_params.get("search", "")[:_MAX_NAME]
     try:
@@ -128,7 +129,7 @@ async def _list(
             kept = await vault.console_searches.read(allowed.session.id, allowed.person.secret, search_id)
             listener = kept.get("listener")
     except NotFound as over:
-        error = Invalid(str(over), field="search")
+        mistake = Mistake.of(Invalid(str(over), field="search"))
     cursor = request.query_params.get("cursor")
     found = await vault.links.page(
         allowed.account.id, listener=listener, open_at=None, before=read_cursor(cursor), limit=_PAGE_SIZE + 1
@@ -143,13 +144,11 @@ async def _list(
         allowed,
         "people.html",
         section="People listening",
-        status=200 if error is None else 422,
         links=shown,
         opened=await vault.links.sessions(allowed.account.id, ids) if allowed.allows("audit:read") else None,
         following=following,
         search_id=search_id,
         listener=listener,
         purposes=PURPOSES,
-        nonce=new_nonce(),
-        error=error,
+        mistake=mistake,
     )

@@ -11,8 +11,9 @@ from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Invalid, NotFound, Unavailable, VaultError
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name, run_once
+from vault.web.console.forms import Form, checked, read_form, require_name, run_once
 from vault.web.console.layout import console_page
+from vault.web.console.mistakes import Mistake
 from vault.web.console.recording_views import RecordingRow, days_left, recording_row
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
@@ -53,7 +54,7 @@ async def post_preview(request: Request, vault: TheVault, allowed: Guarding) -> 
         return await _preview(request, vault, allowed, form)
     except Invalid as error:
         allowed.require("recordings:read")
-        return await _list(request, vault, allowed, error=error)
+        return await _list(request, vault, allowed, mistake=Mistake.of(error))
 
 
 @router.post("/quarantine/verdict")
@@ -75,7 +76,7 @@ async def post_verdict(request: Request, vault: TheVault, allowed: Guarding) -> 
             require_name(form, allowed.account.ref)
         return await run_once(request, allowed, form, run)
     except Invalid as error:
-        return await _preview(request, vault, allowed, form, error=error)
+        return await _preview(request, vault, allowed, form, mistake=Mistake.of(error))
 
 
 @router.get("/quarantine/results/{result}")
@@ -99,7 +100,7 @@ async def get_result(
 
 
 async def _list(
-    request: Request, vault: Vault, allowed: Console, *, error: Invalid | None = None
+    request: Request, vault: Vault, allowed: Console, *, mistake: Mistake | None = None
 ) -> Response:
     cursor = request.query_params.get("cursor")
     views = await vault.recordings.page(
@@ -114,16 +115,15 @@ async def _list(
         allowed,
         "quarantine.html",
         section="Quarantine",
-        status=200 if error is None else 422,
         rows=[recording_row(view) for view in shown],
         following=following,
         days_left=days_left,
-        error=error,
+        mistake=mistake,
     )
 
 
 async def _preview(
-    request: Request, vault: Vault, allowed: Console, form: Form, *, error: Invalid | None = None
+    request: Request, vault: Vault, allowed: Console, form: Form, *, mistake: Mistake | None = None
 ) -> Response:
     chosen = await _chosen(vault, allowed, _ids(form))
     return console_page(
@@ -131,12 +131,10 @@ async def _preview(
         allowed,
         "quarantine_preview.html",
         section="Quarantine",
-        status=200 if error is None else 422,
         chosen=chosen,
         verdict=_verdict(form),
-        nonce=new_nonce(),
         values=form.values(),
-        error=error,
+        mistake=mistake,
     )
 
 

@@ -11,9 +11,10 @@ from vault.domain.recordings.recording import GONE
 from vault.errors import Invalid, RecordingErased
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name, run_once
+from vault.web.console.forms import Form, checked, read_form, require_name, run_once
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
+from vault.web.console.mistakes import Mistake
 from vault.web.console.recording_views import recording_row
 from vault.web.console.recordings import day_of
 from vault.web.console.route import console_router
@@ -151,7 +152,7 @@ async def _act(
     except Invalid as error:
         if not allowed.allows("recordings:read"):
             raise
-        return await recording_page(request, vault, allowed, recording, form=form, error=error)
+        return await recording_page(request, vault, allowed, recording, form=form, mistake=Mistake.of(error))
 
 
 async def recording_page(
@@ -161,7 +162,7 @@ async def recording_page(
     recording: str,
     *,
     form: Form | None = None,
-    error: Invalid | None = None,
+    mistake: Mistake | None = None,
 ) -> Response:
     """Return the page of a recording. Raises NotFound."""
     view = await vault.recordings.open_details(allowed.account.id, recording, actor=allowed.actor)
@@ -170,16 +171,14 @@ async def recording_page(
         allowed,
         "recording.html",
         section="Recordings",
-        status=200 if error is None else 422,
         view=view,
         row=recording_row(view),
         is_gone=view.recording.state in GONE,
         links=await vault.links.list(allowed.account.id, recording),
-        nonce=new_nonce(),
         purposes=PURPOSES,
         values={} if form is None else form.values(),
-        error=error,
-        failed=request.url.path.rpartition("/")[2] if error is not None else "",
+        mistake=mistake,
+        failed=request.url.path.rpartition("/")[2] if mistake is not None else "",
         **await _audited(vault, allowed, recording),
     )
 

@@ -14,6 +14,7 @@ from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import read_form, see_other
 from vault.web.console.layout import console_page
+from vault.web.console.mistakes import Mistake
 from vault.web.console.recording_views import STATE_CHOICES, recording_row
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
@@ -48,10 +49,15 @@ async def get_recordings(request: Request, vault: TheVault, allowed: Reading) ->
         return await _list(request, vault, allowed, asked)
     except NotFound as error:
         return _page(
-            request, allowed, asked, rows=[], following=None, error=Invalid(str(error), field="search")
+            request,
+            allowed,
+            asked,
+            rows=[],
+            following=None,
+            mistake=Mistake.of(Invalid(str(error), field="search")),
         )
     except Invalid as error:
-        return _page(request, allowed, asked, rows=[], following=None, error=error)
+        return _page(request, allowed, asked, rows=[], following=None, mistake=Mistake.of(error))
 
 
 @router.post("/recordings/search")
@@ -125,21 +131,20 @@ def _page(
     *,
     rows: list[Any],
     following: str | None,
-    error: Invalid | None = None,
+    mistake: Mistake | None = None,
 ) -> Response:
     return console_page(
         request,
         allowed,
         "recordings.html",
         section="Recordings",
-        status=200 if error is None else 422,
         rows=rows,
         following=following,
         is_continued=asked.cursor is not None,
         is_filtered=any(asked.values.values()),
         states=STATE_CHOICES,
         values=asked.values,
-        error=error,
+        mistake=mistake,
         waveforms="waveforms" in request.query_params,
         here=f"{request.url.query}&" if request.url.query else "",
     )

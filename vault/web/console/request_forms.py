@@ -12,7 +12,7 @@ from vault.errors import Invalid
 from vault.services.requests.requests import RequestView
 from vault.services.service import Vault
 from vault.web.console.access import Console
-from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name
+from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
@@ -177,7 +177,6 @@ def _check(
         allowed,
         "request_decision.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Check the decision",
         tabs=(),
         one=view.request,
@@ -187,7 +186,6 @@ def _check(
         body=body,
         text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
         mistake=mistake,
-        nonce=new_nonce(),
     )
 
 

@@ -10,7 +10,7 @@ from vault.domain.requests.found import NOT_SEARCHABLE
 from vault.domain.requests.request import OPEN
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, new_nonce, read_form
+from vault.web.console.forms import Form, checked, read_form
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.request_words import (
@@ -137,7 +137,6 @@ async def request_page(
         allowed,
         "request.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading=KIND_WORDS[shown.kind].partition(":")[0],
         tabs=(),
         view=view,
@@ -154,7 +153,6 @@ async def request_page(
         most=SHOWN,
         values={"at": moment_value(now), "told_at": moment_value(now), **(values or {})},
         mistake=mistake,
-        nonce=new_nonce(),
     )
 
 
@@ -191,12 +189,10 @@ def _new(
         allowed,
         "request_new.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Enter a request",
         tabs=(),
         kinds=list(KIND_WORDS.items()),
         regimes=REGIME_WORDS,
         values=values,
         mistake=mistake,
-        nonce=new_nonce(),
     )

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from vault.errors import Busy, Conflicting, Invalid
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, new_nonce, read_form, require_name, run_once
+from vault.web.console.forms import Form, checked, read_form, require_name, run_once
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake
@@ -150,7 +150,6 @@ def _preview(  # noqa: PLR0917 - what the page needs
         allowed,
         "retention_preview.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Preview of the retention policy",
         tabs=TABS,
         tab="/retention",
@@ -159,7 +158,6 @@ def _preview(  # noqa: PLR0917 - what the page needs
         policy=body.wanted(),
         policy_text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
         version=version,
-        nonce=new_nonce(),
         mistake=mistake,
         period_words=period_words,
     )
@@ -178,7 +176,6 @@ def _form(
         allowed,
         "retention_change.html",
         section=SECTION,
-        status=200 if mistake is None else mistake.status,
         heading="Change the retention policy",
         tabs=TABS,
         tab="/retention",
