@@ -76,7 +76,9 @@ def test_a_confined_process_cannot_be_looked_into(tmp_path):
     assert attempt(tmp_path, code)[0].splitlines()[0] == "0 1"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root is not counted against the number of processes: run it as another user")
+@pytest.mark.skipif(
+    os.geteuid() == 0, reason="root is not counted against the number of processes: run it as another user"
+)
 def test_a_confined_process_starts_no_other(tmp_path):
     """Its limit on processes is zero."""
     assert attempt(tmp_path, "os.fork()")[0].startswith("BlockingIOError")

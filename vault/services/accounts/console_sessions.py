@@ -22,7 +22,7 @@ from vault.errors import NotAuthentic, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.check_api_key import require_authentic, split_key
-from vault.services.shared.stop_listening import stop_listening
+from vault.services.shared.revoke_links import stop_listening
 
 #: How long the row of a session is kept after its end.
 _KEPT: Final = timedelta(days=1)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Switch, SwitchChange
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Refused, Unavailable
-from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
+from vault.services.lifecycle.set_switch import set_switch
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.structured_log import Log
 
@@ -43,24 +42,10 @@ class SwitchSettings:
             tx.lock_account(account_id, exclusive=True)
             if enabled and tx.closures.has_begun(account_id):
                 raise Refused("The account is closed, so recording stays off.", reasons=("account_closed",))
-            before, now = tx.accounts.switch(account_id), tx.now()
-            after = tx.accounts.set_switch(account_id, enabled=enabled, at=now, by=actor, reason=sealed)
-            if after == before:
-                if not enabled:
-                    tx.closing.recall(account_id, "switch.changed")
-                return before
-            tx.events.append(
-                AccessEvent(
-                    type="switch.changed",
-                    at=now,
-                    account_id=account_id,
-                    actor=actor,
-                    result="on" if enabled else "off",
-                )
-            )
-            if not enabled:
-                refuse_in_flight(tx, account_id, SWITCHED_OFF, at=now, actor=actor)
-            return after
+            after = set_switch(tx, account_id, enabled=enabled, reason=sealed, at=tx.now(), actor=actor)
+            if after is None and not enabled:
+                tx.closing.recall(account_id, "switch.changed")
+            return after or tx.accounts.switch(account_id)
 
         return await self.database.write(change, urgent=True)
 

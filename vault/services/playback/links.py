@@ -22,6 +22,7 @@ from vault.services.admission.admission import Admission
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_listener, search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated
+from vault.services.shared.revoke_links import revocation, revoke_links
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +173,7 @@ class Links:
                 tx.closing.recall(account_id, "link.revoked", link_id)
                 return
             tx.links.revoke(link_id, now)
-            tx.events.append(_revoked(link, now, actor))
+            tx.events.append(revocation(account_id, link, at=now, actor=actor))
 
         await self.database.write(revoke)
 
@@ -191,10 +192,7 @@ class Links:
                 raise NotFound("There is no such recording.")
             # An earlier attempt may have revoked some of them, so recall every such act of the account.
             tx.closing.recall(account_id, "link.revoked")
-            revoked = tx.links.revoke_all(account_id, wanted, now)
-            for link in revoked:
-                tx.events.append(_revoked(link, now, actor))
-            return len(revoked)
+            return revoke_links(tx, account_id, wanted, at=now, actor=actor)
 
         return await self.database.write(revoke)
 
@@ -225,17 +223,6 @@ async def listener_term(admission: Admission, account_id: str, listener: str | N
     if listener is None:
         return None
     return search_term(await admission.index_key(account_id), "listener", listener)
-
-
-def _revoked(link: Link, at: datetime, actor: str) -> AccessEvent:
-    return AccessEvent(
-        type="link.revoked",
-        at=at,
-        account_id=link.account_id,
-        actor=actor,
-        recording_id=link.recording_id,
-        link_id=link.id,
-    )
 
 
 def _check(request: LinkRequest) -> None:

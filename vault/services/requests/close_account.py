@@ -13,7 +13,6 @@ from vault.database.stores.closures import LeftRecording
 from vault.database.stores.links import LinkFilter
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import GONE
 from vault.domain.requests.closure import EXPORT
 from vault.domain.requests.request import Request, RequestState, Ruling, Verdict
@@ -21,7 +20,7 @@ from vault.domain.retention.period import end_of, parse_zone
 from vault.errors import Refused, Tampered
 from vault.ports.keys import AccountKey
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
-from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
+from vault.services.lifecycle.set_switch import set_switch
 from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.sealed_requests import (
@@ -33,6 +32,7 @@ from vault.services.requests.sealed_requests import (
 )
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.retry_on_rotation import retry_if_rotated
+from vault.services.shared.revoke_links import revoke_links
 
 #: Recordings, and calls, per read.
 _BATCH_SIZE: Final = 200
@@ -74,8 +74,8 @@ class CloseAccount:
             def write(tx: Transaction) -> None:
                 tx.lock_account(known.account_id, exclusive=True)
                 tx.requests.change(sealed)
-                _switch_off(tx, known.account_id, actor=by, at=now)
-                _revoke_links(tx, known.account_id, actor=by, at=now)
+                set_switch(tx, known.account_id, enabled=False, reason=None, at=now, actor=by)
+                revoke_links(tx, known.account_id, LinkFilter(), at=now, actor=by)
                 append_event(tx, begun, "account.closed", actor=by, at=now)
 
             await self.database.write(write)
@@ -178,27 +178,3 @@ def _is_kept_after(tx: Transaction, account_id: str, recording_id: str, closed_a
     return period is not None and checked_now(tx) < end_of(
         period, closed_at, parse_zone(policy.time_zone), "last"
     )
-
-
-def _switch_off(tx: Transaction, account_id: str, *, actor: str, at: datetime) -> None:
-    before = tx.accounts.switch(account_id)
-    if tx.accounts.set_switch(account_id, enabled=False, at=at, by=actor, reason=None) == before:
-        return
-    tx.events.append(
-        AccessEvent(type="switch.changed", at=at, account_id=account_id, actor=actor, result="off")
-    )
-    refuse_in_flight(tx, account_id, SWITCHED_OFF, at=at, actor=actor)
-
-
-def _revoke_links(tx: Transaction, account_id: str, *, actor: str, at: datetime) -> None:
-    for link in tx.links.revoke_all(account_id, LinkFilter(), at):
-        tx.events.append(
-            AccessEvent(
-                type="link.revoked",
-                at=at,
-                account_id=account_id,
-                actor=actor,
-                recording_id=link.recording_id,
-                link_id=link.id,
-            )
-        )

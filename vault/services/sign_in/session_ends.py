@@ -7,7 +7,7 @@ from typing import Literal
 from vault.database.stores.person_sessions import EndedSession
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.services.shared.stop_listening import stop_listening
+from vault.services.shared.revoke_links import stop_listening
 
 EndReason = Literal["removed", "provider_logout"]
 

@@ -1,0 +1,44 @@
+"""Revoke links, with an event for each: their sessions end with their next window."""
+
+from datetime import datetime
+
+from vault.database.stores.links import LinkFilter
+from vault.database.stores.person_sessions import HeardLink
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.link import Link
+
+
+def revocation(
+    account_id: str, link: Link | HeardLink, *, at: datetime, actor: str, reason: str | None = None
+) -> AccessEvent:
+    """Return the event of a revoked link."""
+    return AccessEvent(
+        type="link.revoked",
+        at=at,
+        account_id=account_id,
+        actor=actor,
+        recording_id=link.recording_id,
+        link_id=link.id,
+        result=reason,
+    )
+
+
+def revoke_links(tx: Transaction, account_id: str, wanted: LinkFilter, *, at: datetime, actor: str) -> int:
+    """Revoke the links of an account that a filter matches; return how many."""
+    revoked = tx.links.revoke_all(account_id, wanted, at)
+    for link in revoked:
+        tx.events.append(revocation(account_id, link, at=at, actor=actor))
+    return len(revoked)
+
+
+def stop_listening(
+    tx: Transaction, account_id: str, person_id: str, *, at: datetime, actor: str, reason: str
+) -> None:
+    """Revoke the links that a person opened at the console, which ends the audio with its next window.
+
+    Links that the person made for others stay. ``reason`` is that of the console session's end.
+    """
+    for link in tx.person_sessions.listening(account_id, person_id, at):
+        tx.links.revoke(link.id, at)
+        tx.events.append(revocation(account_id, link, at=at, actor=actor, reason=reason))
