@@ -19,7 +19,7 @@ export function fullHeight(channels) {
 }
 
 function isMeasured(channels) {
-  return channels.length > 0 && channels.every((one) => one.levels);
+  return channels.every((one) => one.levels);
 }
 
 /**

@@ -15,8 +15,9 @@ export class Waveform {
     this.lanes = [...slider.querySelectorAll(".lane")];
     this.bubble = slider.querySelector("#bubble");
     this.seek = seek;
-    // Per channel `{peaks, levels}`; null until they are loaded: flat lines would look like silence.
-    this.channels = null;
+    // Per channel `{peaks, levels}`, and the full height of a lane; null until they are loaded: flat lines would look
+    // like silence.
+    this.channels = this.full = null;
     this.muted = this.lanes.map(() => false);
     this.marked = { from: null, to: null };
     this.position = 0;
@@ -41,6 +42,7 @@ export class Waveform {
    */
   setChannels(channels) {
     this.channels = channels;
+    this.full = fullHeight(channels);
     this.shape();
   }
 
@@ -120,7 +122,7 @@ export class Waveform {
     this.bubble.style.left = `${left}px`;
   }
 
-  /** Fits the canvas to the slider and to the pixels of the screen, and computes the bars anew. */
+  /** Fits the canvas to the slider and to the pixels of the screen, and computes the bars again. */
   measure() {
     const { clientWidth: width, clientHeight: height } = this.slider;
     const ratio = devicePixelRatio || 1;
@@ -134,10 +136,9 @@ export class Waveform {
   shape() {
     if (this.width === undefined) return;
     const view = { from: this.view.from / (this.duration || 1), to: this.view.to / (this.duration || 1) };
-    const full = fullHeight(this.channels ?? []);
     this.shapes = this.lanes.map((lane, index) => {
       const channel = this.channels?.[index];
-      return channel ? shapeBars(channel, view, this.boxOf(lane, index), full) : null;
+      return channel ? shapeBars(channel, view, this.boxOf(lane, index), this.full) : null;
     });
     this.draw();
   }
