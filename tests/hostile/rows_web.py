@@ -11,7 +11,6 @@ from functools import partial
 from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs
 
 import uvicorn
 from fastapi.exceptions import RequestValidationError
@@ -48,6 +47,7 @@ from vault.web.http.public_url import PublicUrl
 from vault.web.middleware.link_rate_limit import _table_key
 from vault.web.middleware.request_limits import _refusal
 from vault.web.player.doorways import _token_of
+from vault.web.player.forms import field_in
 from vault.web.routes.gated import reason_words
 from vault.web.routes.webhooks import _delivery
 from vault.web.schemas.base import Body
@@ -251,7 +251,7 @@ ROWS = [
     Row(name="api key", parse=latin(split_key), shapes=TEXT | within(b"cv_", TEXT)),
     Row(name="path", parse=latin(_path), shapes=TEXT | within(b"/v1/accounts/", TEXT)),
     Row(name="webhook headers", parse=latin(_headers), shapes={"letters": TEXT["letters"]}),
-    Row(name="link form", parse=latin(partial(parse_qs, max_num_fields=8)), shapes=FORM | TEXT),
+    Row(name="link form", parse=partial(field_in, name="nonce"), shapes=FORM | TEXT),
     Row(name="form with a file", parse=partial(read_multipart, "multipart/form-data; boundary=B"), shapes=TEXT | {
         "fields": repeated(b'\r\n--B\r\n; name="a"\r\n\r\n', b"--B\r\n"), "dashes": repeated(b"\r\n--", b"--B"),
     }),

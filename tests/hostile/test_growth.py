@@ -99,7 +99,6 @@ NOT_FOREIGN = {
     "vault.domain.sign_in.connection:decode_profile": _SEALED,
     "vault.web.console.approvals:_page": "what the vault wrote itself, and sealed",
     "vault.web.console.provider_sign_in:post_back_channel": "the row `link form` calls the same parser with its limit",
-    "vault.web.player.links:open_link": "the row `link form` calls the same parser with the same limit",
     "vault.services.shared.account_data_keys:open_detail": _SEALED,
     "vault.services.shared.account_data_keys:open_words": _OWN_ROWS,
     "vault.services.audit_log.access_log:_origins": _SEALED,

@@ -1,18 +1,19 @@
 """Doorways in the browser: a page that opens nothing, with the way to sign in and a field for a link."""
 
 from typing import Annotated
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Request, Response
 
 from vault.domain.playback.signed_token import MAX_TOKEN
-from vault.errors import Invalid, NotFound, VaultError
+from vault.errors import NotFound, VaultError
 from vault.services.playback.doorways import Door
 from vault.web.contract.descriptions import DOOR_FORM, pages
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.html import listener_page, not_valid, refusal
 from vault.web.http.languages import language_of
+from vault.web.player.forms import field_in, is_from_another_site
 
 router = APIRouter(tags=["playback"])
 DoorInPath = Annotated[str, Path(max_length=128)]
@@ -39,11 +40,11 @@ async def show_doorway(request: Request, vault: TheVault, door: DoorInPath) -> R
 async def enter_doorway(request: Request, vault: TheVault, door: DoorInPath) -> Response:
     """Lead to the page of a link that opens this recording. Nothing is opened yet."""
     language = language_of(request)
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    if is_from_another_site(request):
         return not_valid(language)
     try:
         known = await vault.doorways.read(door)
-        token = _token_of((await request.body()).decode("latin-1"))
+        token = _token_of(field_in(await request.body(), "link"))
         link = await vault.open_links.preview_link(token, address=client_address(request))
     except NotFound:
         return not_valid(language)
@@ -54,15 +55,10 @@ async def enter_doorway(request: Request, vault: TheVault, door: DoorInPath) -> 
     return Response(status_code=303, headers={"Location": f"/p/{token}"})
 
 
-def _token_of(body: str) -> str:
-    """Return the token of the form's link: the end of its address, or itself."""
+def _token_of(link: str) -> str:
+    """Return the token of a link: the end of its address, or itself."""
     try:
-        form = parse_qs(body, max_num_fields=4)
-    except ValueError as error:
-        raise Invalid("The form must have one field: link.", field="link") from error
-    link = form.get("link", [""])[0].strip()[:_LONGEST_LINK]
-    try:
-        return urlsplit(link).path.rpartition("/")[2]
+        return urlsplit(link.strip()[:_LONGEST_LINK]).path.rpartition("/")[2]
     except ValueError:
         raise NotFound("This is no link.") from None
 

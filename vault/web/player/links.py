@@ -2,13 +2,12 @@
 
 import secrets
 from typing import Annotated
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Path, Request, Response
 
 from vault.domain.playback.link import Session, SessionState
 from vault.domain.playback.signed_token import MAX_TOKEN
-from vault.errors import Invalid, NotFound, VaultError
+from vault.errors import NotFound, VaultError
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO_REQUEST, LINK, OPEN_FORM, OPENED
 from vault.web.http.auth import TheVault
@@ -16,6 +15,7 @@ from vault.web.http.client_address import client_address
 from vault.web.http.cookies import cookies_from
 from vault.web.http.html import listener_page, message, not_valid, refusal
 from vault.web.http.languages import language_of
+from vault.web.player.forms import field_in, is_from_another_site
 from vault.web.player.sessions import cookie_of
 
 router = APIRouter(tags=["playback"])
@@ -65,16 +65,12 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
 async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Response:
     """Open a session. The access is logged before the cookie is created."""
     address, language = client_address(request), language_of(request)
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    if is_from_another_site(request):
         return not_valid(language)
     resumed = await _resumed(request, vault, token)
     if resumed is not None and resumed[1] == "open":
         return Response(status_code=303, headers={"Location": f"/s/{resumed[0].id}"})
-    try:
-        form = parse_qs((await request.body()).decode("latin-1"), max_num_fields=8)
-    except ValueError as error:
-        raise Invalid("The form must have one field: nonce.", field="nonce") from error
-    nonce = form.get("nonce", [secrets.token_urlsafe(16)])[0][:128]
+    nonce = (field_in(await request.body(), "nonce") or secrets.token_urlsafe(16))[:128]
     try:
         opened = await vault.open_links.open(token, nonce=nonce, address=address, agent=_agent(request))
     except NotFound:

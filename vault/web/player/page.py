@@ -16,8 +16,9 @@ from vault.services.playback.player_view import ShownCall
 from vault.web.http.html import listener_page
 from vault.web.http.languages import DEFAULT, spoken_length, texts_of
 
+#: Roles of one person; their names are keys of the texts.
+_NAMED: frozenset[Role] = frozenset({"agent", "customer", "caller", "callee"})
 #: Keys of the texts.
-_ROLES: dict[Role, str] = {"agent": "agent", "customer": "customer", "caller": "caller", "callee": "callee"}
 _DIRECTIONS: dict[Direction | None, str] = {"inbound": "incoming", "outbound": "outgoing", None: "call"}
 Tone = Literal[1, 2]
 _TONES: tuple[Tone, Tone] = (1, 2)
@@ -59,7 +60,7 @@ def channels_of(recording: Recording, direction: Direction | None, language: str
     texts, count = texts_of(language)["player"], recording.channels or 1
     known = dict(enumerate(recording.voices))
     roles = [role_of(known.get(index, "unknown"), direction) for index in range(count)]
-    names = [texts[_ROLES[role]] if role in _ROLES else "" for role in roles]
+    names = [texts[role] if role in _NAMED else "" for role in roles]
     if count > 1 and ("" in names or len(set(names)) < count):
         return [Channel(name=texts["channel"].format(number=tone), tone=tone) for tone in _TONES]
     # If the direction is unknown, so are the agent and the customer.
