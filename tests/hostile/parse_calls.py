@@ -25,7 +25,9 @@ from cryptography.hazmat.primitives import serialization
 import vault
 from tests.hostile.parsers import Row
 from tests.hostile.regexes import evaluated
+from vault.domain.base64url import decode_base64url
 from vault.domain.stored import json_reader
+from vault.domain.strict_json import parse_strict
 from vault.rfc3339 import parse_rfc3339
 from vault.sealing.fields import Fields
 from vault.telephony.parsing.forms import parse_form, parse_query
@@ -44,7 +46,7 @@ PARSERS: tuple[Any, ...] = (
     serialization.load_der_private_key, serialization.load_pem_private_key,
     serialization.load_der_public_key, serialization.load_pem_public_key,
     x509.load_der_x509_certificate, x509.load_pem_x509_certificate,
-    Fields, json_reader.read_object, parse_object, parse_form, parse_query,
+    Fields, json_reader.read_object, parse_strict, decode_base64url, parse_object, parse_form, parse_query,
 )  # fmt: skip
 #: Bytes of the input on which it is seen what a row reaches.
 _SHORT = 512

@@ -6,12 +6,12 @@ The outer form, three parts with dots, is that of a signed token (``signed_token
 the check, so it costs the database nothing. The random bytes protect the link even from one who has the key.
 """
 
-import base64
 import hashlib
 import hmac
 import re
 from dataclasses import dataclass
 
+from vault.domain.base64url import encode_base64url
 from vault.domain.ids import Token
 
 #: First part of an own token. A JOSE header begins with the base64url of ``{``, so neither is taken for the other.
@@ -52,7 +52,7 @@ class TokenKey:
 
     def _tag(self, head: str) -> str:
         tag = hmac.digest(self.secret, head.encode("ascii"), hashlib.sha256)[:_TAG_BYTES]
-        return base64.urlsafe_b64encode(tag).rstrip(b"=").decode()
+        return encode_base64url(tag)
 
     def __repr__(self) -> str:
         """Return a placeholder without the key."""

@@ -8,18 +8,17 @@ The order is: length, parts, base64url, header, the form of the key's id; then t
 checks the signature; only then are the claims read. No step needs I/O.
 """
 
-import base64
-import binascii
 import hashlib
-import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NoReturn, get_args
 from urllib.parse import unquote
 
+from vault.domain.base64url import decode_base64url
 from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, Kind
+from vault.domain.strict_json import read_object
 
 #: Longest token in characters. With every claim one has about 480.
 MAX_TOKEN: Final = 1024
@@ -29,7 +28,6 @@ MAX_LISTENER: Final = 64
 MAX_NETWORKS: Final = 8
 _PARTS: Final = 3
 _TYPE: Final = "vault-link+jwt"
-_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
 _KEY_ID: Final = re.compile(r"lkey_[0-9a-f]{32}")
 _JTI: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _RECORDING: Final = re.compile(r"rec_[0-9a-f]{32}")
@@ -110,9 +108,9 @@ def read_form(token: str) -> SignedText:
     if len(token) > MAX_TOKEN or not token.isascii():
         raise BadToken("malformed")
     parts = token.split(".", _PARTS)
-    if len(parts) != _PARTS:
+    if len(parts) != _PARTS or not all(parts):
         raise BadToken("malformed")
-    head, payload, signature = (_base64url(part) for part in parts)
+    head, payload, signature = (_decoded(part) for part in parts)
     header = _members(head)
     if header.keys() - {"typ"} != {"alg", "kid"} or header.get("typ", _TYPE) != _TYPE:
         raise BadToken("malformed")
@@ -228,17 +226,13 @@ def _networks(claims: dict[str, Any]) -> tuple[str, ...]:
     networks = claims["net"]
     if not isinstance(networks, list) or not 1 <= len(networks) <= MAX_NETWORKS:
         raise BadToken("claims")
+    # A number is an address to ``ip_network``.
+    if not all(isinstance(network, str) for network in networks):
+        raise BadToken("claims")
     try:
-        # A number is an address to ``ip_network``.
-        return tuple(str(ip_network(network)) for network in networks if _is_text(network))
+        return tuple(str(ip_network(network)) for network in networks)
     except ValueError:
         raise BadToken("claims") from None
-
-
-def _is_text(network: object) -> bool:
-    if not isinstance(network, str):
-        raise BadToken("claims")
-    return True
 
 
 def _flag(claims: dict[str, Any]) -> bool:
@@ -259,38 +253,20 @@ def _is_plain(text: str) -> bool:
     return text.isprintable()
 
 
-def _base64url(part: str) -> bytes:
-    """Decode base64url as RFC 7515 writes it: without padding and without spare bits, so that there is one spelling."""
-    if _BASE64URL.fullmatch(part) is None:
-        raise BadToken("malformed")
+def _decoded(part: str) -> bytes:
     try:
-        data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    except binascii.Error:
+        return decode_base64url(part)
+    except ValueError:
         raise BadToken("malformed") from None
-    if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != part:
-        raise BadToken("malformed")
-    return data
 
 
 def _members(data: bytes) -> dict[str, Any]:
-    """Parse a JSON object in which no member occurs twice, at any depth, and no number is a float."""
+    """Parse a JSON object in which no number is a float."""
     try:
-        found = json.loads(
-            data.decode(), object_pairs_hook=_once, parse_float=_no_float, parse_constant=_no_float
-        )
-    except (ValueError, RecursionError):
+        return read_object(data, MAX_TOKEN, parse_float=_no_float)
+    except ValueError:
         raise BadToken("malformed") from None
-    if not isinstance(found, dict):
-        raise BadToken("malformed")
-    return found
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("A member occurs twice.")
-    return members
-
-
-def _no_float(_text: str) -> float:
+def _no_float(_text: str) -> NoReturn:
     raise ValueError("A number is not an integer.")

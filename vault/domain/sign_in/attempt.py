@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import quote_plus, urlencode
 
+from vault.domain.base64url import encode_base64url
 from vault.domain.ids import Token
 from vault.domain.sign_in.provider_metadata import ProviderMetadata
 
@@ -52,10 +53,10 @@ class Attempt:
     @property
     def challenge(self) -> str:
         """Return the S256 code challenge of the verifier."""
-        return _base64url(hashlib.sha256(self.verifier.encode()).digest())
+        return encode_base64url(hashlib.sha256(self.verifier.encode()).digest())
 
     def _derived(self, purpose: bytes) -> str:
-        return _base64url(hmac.digest(self.secret.text.encode(), purpose, hashlib.sha256))
+        return encode_base64url(hmac.digest(self.secret.text.encode(), purpose, hashlib.sha256))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -117,7 +118,3 @@ def own_path(asked: str | None) -> str:
     if asked is None or len(asked) > _MAX_PATH or _PATH.fullmatch(asked) is None:
         return HOME
     return HOME if "/.." in asked or "/./" in asked else asked
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

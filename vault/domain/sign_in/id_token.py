@@ -4,7 +4,6 @@ One must never pass as the other, so the type in the header and the claim ``even
 (OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6).
 """
 
-import base64
 import hashlib
 import hmac
 import math
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from vault.domain.base64url import encode_base64url
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.domain.sign_in.signed_token import ProviderKey, open_token
 
@@ -169,6 +169,6 @@ def _check_access_token(claims: Mapping[str, Any], access_token: str | None, alg
     # The hash of the signature's algorithm; Ed25519 has SHA-512 inside.
     bits = algorithm[-3:] if algorithm[-3:].isdigit() else "512"
     digest = hashlib.new(f"sha{bits}", access_token.encode()).digest()
-    half = base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=")
-    if not hmac.compare_digest(half, said.encode()):
+    half = encode_base64url(digest[: len(digest) // 2])
+    if not hmac.compare_digest(half.encode(), said.encode()):
         raise SignInRefused("access_token_hash")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vault.domain.sign_in.refusals import SignInRefused
-from vault.domain.sign_in.strict_json import read_object
+from vault.domain.strict_json import read_object
 from vault.domain.urls import split_url
 
 #: Maximum bytes of the document; those of large providers have 3,000.

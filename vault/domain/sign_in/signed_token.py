@@ -5,7 +5,6 @@ list without ``none`` and without shared secrets, the key has the type that the 
 in the token's own header are never used (RFC 8725, sections 3.1 to 3.10).
 """
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from vault.domain.base64url import decode_base64url
 from vault.domain.sign_in.refusals import SignInRefused
-from vault.domain.sign_in.strict_json import read_object
+from vault.domain.strict_json import read_object
 
 #: Maximum characters of a token; one with 200 groups has about 10,000.
 MAX_TOKEN: Final = 64 * 1024
@@ -117,7 +117,7 @@ def _verify(token: str, algorithm: str, key: RSAKey | ECKey | OKPKey) -> None:
     if isinstance(key.public_key, Ed25519PublicKey):
         # joserfc warns of the name EdDSA at each use, which most providers still send.
         signed, _, signature = token.rpartition(".")
-        key.public_key.verify(_decoded(signature), signed.encode())
+        key.public_key.verify(decode_base64url(signature), signed.encode())
     else:
         jws.deserialize_compact(token, key, algorithms=[algorithm])
 
@@ -142,17 +142,9 @@ def knows(token: str, keys: Sequence[ProviderKey]) -> bool:
 
 def _content(segment: str, limit: int) -> dict[str, Any]:
     try:
-        return read_object(_decoded(segment), limit)
+        return read_object(decode_base64url(segment), limit)
     except ValueError:
         raise SignInRefused("token_form") from None
-
-
-def _decoded(segment: str) -> bytes:
-    """Decode base64url without padding. Raises ValueError for any other spelling of the same bytes."""
-    data = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != segment:
-        raise ValueError("It is not canonical base64url.")
-    return data
 
 
 def _key(entry: Mapping[str, Any]) -> ProviderKey | None:

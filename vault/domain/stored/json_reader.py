@@ -13,8 +13,9 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
+from vault.domain.strict_json import parse_strict
 from vault.errors import Tampered
 from vault.rfc3339 import parse_rfc3339, write_rfc3339_unchanged
 
@@ -185,14 +186,8 @@ class Fields:
 def read_object(data: bytes, what: str, *, versions: Collection[int] = (1,)) -> Fields:
     """Parse a JSON object of one of these versions. Raises Tampered for anything else."""
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_int=_int,
-            parse_float=_float,
-        )
-    except (ValueError, RecursionError) as error:
+        value = parse_strict(data, parse_int=_int, parse_float=_float)
+    except ValueError as error:
         raise Tampered(f"{what} is not JSON as the vault writes it.") from error
     fields = Fields(value, what)
     fields.check_version(*versions)
@@ -212,17 +207,6 @@ def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return write_rfc3339_unchanged(value)
     raise TypeError(f"{type(value).__name__} cannot be encoded as JSON.")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("A field is duplicated.")
-    return fields
-
-
-def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is not a number.")
 
 
 def _int(digits: str) -> int:

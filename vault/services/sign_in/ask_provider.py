@@ -16,7 +16,7 @@ from vault.domain.sign_in.id_token import (
 )
 from vault.domain.sign_in.provider_metadata import ProviderMetadata
 from vault.domain.sign_in.refusals import SignInRefused
-from vault.domain.sign_in.strict_json import read_object
+from vault.domain.strict_json import read_object
 from vault.ports.clock import Clock
 from vault.services.sign_in.provider_documents import FetchProviderDocuments
 
