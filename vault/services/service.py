@@ -210,7 +210,7 @@ class Vault:
     receipts: Receipts
     #: Download the packages that answer requests for access.
     packages: Packages
-    #: Set, show and delete the URL that is told of changes of requests.
+    #: Set, show and delete the URL that receives changes of requests.
     callbacks: Callbacks
     #: Close an account: ask, take back, show.
     closures: Closures

@@ -28,7 +28,7 @@ class EndedSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeardLink:
-    """A link that a person made to be opened at once."""
+    """A link that a person made to be opened immediately."""
 
     id: str
     recording_id: str

@@ -151,7 +151,7 @@ class RequestRows:
         return self._db.execute(query.where(_EXECUTING)).scalar()
 
     def try_again(self, request_id: str, at: datetime | None, *, tries: int) -> None:
-        """Note when a decision is tried again, None for at once, and how often it was tried without progress."""
+        """Note when a decision is tried again, None for immediately, and how often it was tried without progress."""
         mine = person_requests.c.id == request_id
         self._db.execute(update(person_requests).where(mine).values(next_try_at=at, tries=tries))
 

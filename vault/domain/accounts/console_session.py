@@ -10,7 +10,7 @@ MAX_LENGTH = timedelta(hours=12)
 MAX_IDLE = timedelta(minutes=30)
 #: The time of the last request is written at most this often.
 USE_INTERVAL = timedelta(minutes=1)
-#: Life of the link by which somebody listens at the console: it is opened at once, and nobody sees its address.
+#: Life of the link by which somebody listens at the console: it is opened immediately, and nobody sees its address.
 OPENED_AT_ONCE = timedelta(minutes=1)
 #: How long an address that signs in once can be used.
 INVITATION_LIFE = timedelta(minutes=15)

@@ -15,8 +15,8 @@ class Actor:
     kind: ActorKind
     #: The name in the access log: a key's id, a person's id, ``worker`` or ``operator``.
     id: str
-    #: Who made a key, who made that one, and so on, nearest first; empty for a key that the operator made. Whoever last
-    #: set the sign-in connection of a person made that person's roles. A person is (connection, issuer, subject): two
+    #: Who made a key, who made that one, and so on, nearest first; empty for a key that the operator made. Who last set
+    #: the sign-in connection of a person made that person's roles. A person is (connection, issuer, subject): two
     #: sign-ins of one person have one id.
     made_by: tuple[str, ...] = ()
 
@@ -24,9 +24,9 @@ class Actor:
 def is_independent(asks: Actor, approves: Actor) -> bool:
     """Return whether two actors can only be two people.
 
-    Neither made the other, and whoever approves did not give the roles for that to himself. A key that made two keys,
-    or one and the sign-in of a person, may hold both; people who sign in through one connection are told apart by the
-    provider.
+    Neither made the other, and the one who approves did not give the roles for that to himself. A key that made two
+    keys, or one and the sign-in of a person, may hold both; people who sign in through one connection are told apart
+    by the provider.
     """
     if (
         asks.id == approves.id

@@ -26,7 +26,7 @@ _MAX_TRIPLINGS: Final = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """Where an account wants to be told of its requests."""
+    """Where an account wants to receive the changes of its requests."""
 
     url: str
     #: ``whsec_`` and 32 random bytes in base64.

@@ -40,7 +40,7 @@ class Allowance:
         self._left[session_id] -= 1
 
     async def _refill(self, session_id: str) -> int:
-        """Take a portion, all callers together: fifty that each took one would use up the whole burst at once."""
+        """Take a portion, all callers together: fifty that each took one would use up the whole burst."""
         taking = self._taking.get(session_id)
         if taking is None:
             taking = self._taking[session_id] = asyncio.create_task(self._take(session_id))

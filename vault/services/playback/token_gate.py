@@ -29,7 +29,7 @@ from vault.rfc3339 import parse_rfc3339
 MAX_CACHED: Final = 10_000
 #: Seconds for which an id that the vault gave out, but whose row is missing, is not looked up again.
 MISSING_TTL: Final = 5.0
-#: Look-ups a second, in this process, of tokens that only the database can check; and how many may come at once.
+#: Look-ups a second, in this process, of tokens that only the database can check; and how many may come in a burst.
 OPAQUE_RATE: Final = 50.0
 OPAQUE_BURST: Final = 100.0
 #: Characters at the end of a key's id that are the keyed hash of what is before.
@@ -137,7 +137,7 @@ class TokenGate:
         return known
 
     async def _check_opaque(self) -> None:
-        """Let a token of an earlier release be looked up, as long as such links can exist, and not too many at once."""
+        """Let a token of an earlier release be looked up, while such links can exist, at most OPAQUE_RATE a second."""
         state = self._state
         if not state.opaque_read:
             value = await self.database.read(lambda tx: tx.metadata.get(OPAQUE_UNTIL))

@@ -25,7 +25,7 @@ def earlier(tx: Transaction, now: datetime) -> datetime:
 def checked_now(tx: Transaction) -> datetime:
     """Return the database's time, but no later than a day and two hours after the last sweep.
 
-    A hold or a minimum ends by it: a database whose clock jumped ahead by years would end all of them at once. If no
+    A hold or a minimum ends by it: a database whose clock jumped ahead by years would end all of them. If no
     sweep runs, they end later, which only keeps what could have left. Before the first sweep it is the database's time.
     """
     now, kept = tx.now(), tx.metadata.get(LAST_SWEEP)

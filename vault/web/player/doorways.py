@@ -23,7 +23,7 @@ _LONGEST_LINK = MAX_TOKEN + 400
 @router.head("/h/{door}", include_in_schema=False)
 @router.get("/h/{door}", response_class=Response, responses=pages("The doorway"))
 async def show_doorway(request: Request, vault: TheVault, door: DoorInPath) -> Response:
-    """Show a doorway. Whoever knows its address learns nothing of the recording, and uses nothing up."""
+    """Show a doorway. A person who knows its address learns nothing of the recording, and uses nothing up."""
     try:
         return _page(request, door, await vault.doorways.read(door))
     except NotFound:

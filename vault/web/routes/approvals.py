@@ -49,7 +49,7 @@ async def get_approval(vault: TheVault, allowed: Auditing, approval: ApprovalId)
 async def post_approval(
     vault: TheVault, allowed: Approving, approval: ApprovalId, body: DecisionOnIn | None = None
 ) -> ApprovalOut:
-    """Approve or veto what another person asked for. What is approved is carried out once, at once if possible.
+    """Approve or veto what another person asked for. What is approved is carried out once, immediately if possible.
 
     An approval carries the digest of what you read; without a body `hold_release` and `retention_cap` are approved.
     Besides `approvals:write` the key needs the scope of the act. 409: another digest, the same person or a key that

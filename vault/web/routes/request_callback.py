@@ -1,4 +1,4 @@
-"""The callback of an account: one URL that is told of each change of a request of a person."""
+"""The callback of an account: one URL that receives each change of a request of a person."""
 
 from typing import Annotated
 
@@ -36,7 +36,7 @@ class CallbackOut(BaseModel):
 
 @router.put("")
 async def put_request_callback(vault: TheVault, allowed: Guarding, body: CallbackIn) -> CallbackMadeOut:
-    """Set the URL that is told of each change of a request. Each PUT makes a new secret."""
+    """Set the URL that receives each change of a request. Each PUT makes a new secret."""
     made = await vault.callbacks.set(allowed.account.id, body.url, actor=allowed.actor)
     return CallbackMadeOut(url=made.url, secret=made.secret)
 
