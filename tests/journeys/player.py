@@ -80,6 +80,22 @@ def end_session(house: House, address: str, *, seconds: float = 0) -> None:
     house.call(house.vault.database.write, lambda tx: tx.connection.execute(said) and None)
 
 
+def views(*sizes: tuple[int, int]) -> dict[str, tuple[str, tuple[int, int]]]:
+    """Return each scheme of colours with each size of the window, in pixels, by a name."""
+    return {f"{scheme}-{size[0]}": (scheme, size) for scheme in ("light", "dark") for size in sizes}
+
+
+def shown(page: Page, scheme: str, size: tuple[int, int]) -> None:
+    """Set the scheme and the size of the window."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+
+
+def fits(page: Page) -> bool:
+    """Say whether nothing has to be scrolled sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
 #: After a click the sound is there with the last of these events that follows it.
 TIME_SOUNDS = """() => {
   window.sounds = {};
@@ -135,6 +151,10 @@ class Listener:
     def button(self, name: str) -> Locator:
         """Return a button."""
         return self.page.get_by_role("button", name=name, exact=True)
+
+    def put(self, seconds: float) -> None:
+        """Put the element at a position."""
+        self.page.evaluate(f"document.querySelector('audio').currentTime = {seconds}")
 
     def seek(self, share: float) -> None:
         """Click on the waveform, so far from its left as ``share`` of its width."""

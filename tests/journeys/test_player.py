@@ -136,10 +136,10 @@ def test_keys_do_what_the_help_line_says(listener: Listener, caller: Tenant, con
         listener.page.keyboard.press(key)
         assert not listener.playing, key
     for key, expected in KEYS:
-        listener.page.evaluate("document.querySelector('audio').currentTime = 15")
+        listener.put(15)
         listener.page.keyboard.press(key)
         assert listener.at == pytest.approx(expected, abs=0.05), key
-    listener.page.evaluate("document.querySelector('audio').currentTime = 15")
+    listener.put(15)
     listener.page.get_by_role("radio", name="Both").focus()
     listener.page.keyboard.press("ArrowRight")
     assert listener.page.get_by_role("radio", name="Customer").is_checked()

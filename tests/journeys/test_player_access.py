@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.journeys.player import Listener, end_session
+from tests.journeys.player import Listener, end_session, fits, shown, views
 from tests.support.chromium import WATCH, until
 from tests.support.console import violations
 from tests.support.tenant import Tenant
@@ -13,21 +13,20 @@ from vault.web.http.languages import LANGUAGES, texts_of
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
 LOADED = "document.querySelector('#skip')?.disabled === false"
 PHONE, DESK = (320, 640), (1100, 900)
-VIEWS = {f"{scheme}-{size[0]}": (scheme, size) for scheme in ("light", "dark") for size in (PHONE, DESK)}
+VIEWS = views(PHONE, DESK)
 
 
 def accessible(page: Page, name: str) -> None:
     """Assert that axe finds nothing and that nothing has to be scrolled sideways."""
     assert violations(page) == [], name
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+    assert fits(page), name
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_nothing(listener: Listener, house: House, caller: Tenant, conversation: str, view: str):
     """On the link's page, the player at rest and in use, its help, the way back, and the pages of what is over."""
-    page, (scheme, (width, height)) = listener.page, VIEWS[view]
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": height})
+    page, (scheme, size) = listener.page, VIEWS[view]
+    shown(page, scheme, size)
     url = caller.link(conversation, sessions=1, download=True)["url"]
     page.goto(url)
     accessible(page, "link")
@@ -63,7 +62,7 @@ def test_a_screen_reader_hears_the_language(
     page.goto(caller.link(conversation)["url"])
     page.get_by_role("button", name=texts["link"]["listen"]).click()
     until(page, LOADED)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert fits(page)
     for name in ("back", "play", "forward", "previous", "next", "mute", "skip", "repeat_from", "zoom_in"):
         assert page.get_by_role("button", name=texts["player"][name], exact=True).count() == 1, name
     page.keyboard.press("End")

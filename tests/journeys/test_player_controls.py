@@ -35,11 +35,6 @@ def press(listener: Listener, *keys: str) -> None:
         listener.page.keyboard.press(key)
 
 
-def put(listener: Listener, seconds: float) -> None:
-    """Put the element at a position."""
-    listener.page.evaluate(f"{AUDIO}.currentTime = {seconds}")
-
-
 def note_positions(listener: Listener) -> None:
     """From now on, keep every position that is played."""
     keep = f"{AUDIO}.addEventListener('timeupdate', () => heard.push({AUDIO}.currentTime))"
@@ -55,7 +50,7 @@ def test_silence_is_skipped_while_it_plays(listener: Listener, caller: Tenant, g
     """Only where it was asked for, and of the channel that is heard; nothing is skipped while paused."""
     listener.open(caller, gaps)
     until(listener.page, LOADED)
-    put(listener, 9.5)
+    listener.put(9.5)
     listener.button("Play").click()
     until(listener.page, f"{AUDIO}.currentTime > 11")
     assert listener.at < 15
@@ -69,7 +64,7 @@ def test_silence_is_skipped_while_it_plays(listener: Listener, caller: Tenant, g
     until(listener.page, f"{AUDIO}.currentTime > 49")
     assert listener.page.evaluate("heard.filter(at => at > 29 && at < 49)") == []
     listener.button("Pause").click()
-    put(listener, 15)
+    listener.put(15)
     listener.page.wait_for_timeout(500)
     assert listener.at == 15
     listener.page.reload()
@@ -87,7 +82,7 @@ def test_a_press_leads_to_the_next_speaker(listener: Listener, caller: Tenant, g
         assert listener.at == pytest.approx(expected - 0.25, abs=0.1)
     listener.button("Next speaker").click()
     assert told(listener) == "Nobody else speaks there."
-    put(listener, 55)
+    listener.put(55)
     for expected in (49.75, 24.75, 0):
         press(listener, "p")
         assert listener.at == pytest.approx(expected, abs=0.1)
@@ -110,10 +105,10 @@ def test_one_channel_is_divided_by_its_pauses(listener: Listener, caller: Tenant
 def test_a_part_is_repeated(listener: Listener, caller: Tenant, alone: str):
     """From A up to B and again, until it is ended; also when B is the end of the recording."""
     listener.open(caller, alone)
-    put(listener, 10)
+    listener.put(10)
     listener.button("Repeat from here").click()
     assert told(listener) == "Repeats from 10 seconds."
-    put(listener, 11)
+    listener.put(11)
     press(listener, "b")
     assert told(listener) == "Repeats from 10 seconds to 11 seconds."
     listener.page.evaluate(f"window.seeks = 0; {AUDIO}.addEventListener('seeking', () => window.seeks++);")
@@ -124,11 +119,11 @@ def test_a_part_is_repeated(listener: Listener, caller: Tenant, alone: str):
     listener.button("End the repetition").click()
     until(listener.page, f"{AUDIO}.currentTime > 11.6")
     listener.button("Pause").click()
-    put(listener, 29)
+    listener.put(29)
     press(listener, "a")
     press(listener, "End", "b")
     listener.page.evaluate("window.seeks = 0")
-    put(listener, 29)
+    listener.put(29)
     listener.button("Play").click()
     until(listener.page, "window.seeks >= 3")
     assert listener.playing
@@ -214,7 +209,7 @@ def test_a_listener_goes_on_where_they_stopped(listener: Listener, caller: Tenan
     """In another tab and another session of the same link, with one press back to the start; not for another link."""
     page = listener.page
     link = listener.open(caller, lecture)
-    put(listener, 300)
+    listener.put(300)
     page.get_by_role("combobox", name="Speed").select_option("1.5")
     page.goto("about:blank")
     page.goto(link["url"])

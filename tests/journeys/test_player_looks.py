@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.journeys.player import CALL, FIRST, SECOND, Listener, dual, mono, name_voices
+from tests.journeys.player import CALL, FIRST, SECOND, Listener, dual, fits, mono, name_voices, shown, views
 from tests.support.chromium import until
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
 PHONE, DESK = (360, 740), (1100, 900)
-VIEWS = {f"{scheme}-{size[0]}": (scheme, size) for scheme in ("light", "dark") for size in (PHONE, DESK)}
+VIEWS = views(PHONE, DESK)
 NOTICE = {
     "language": "fr", "audience": "caller", "mode": "announce",
     "controller": "Spoke and Chain", "purposes": "pour bien noter votre commande",
@@ -61,17 +61,6 @@ PALE = """(() => {
   }
   return pale;
 })()"""
-
-
-def shown(page: Page, scheme: str, size: tuple[int, int]) -> None:
-    """Set the scheme and the size of the window."""
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-
-
-def fits(page: Page) -> bool:
-    """Say whether nothing has to be scrolled sideways."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
 @pytest.mark.parametrize("view", VIEWS)
