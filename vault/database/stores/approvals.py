@@ -73,13 +73,13 @@ class ApprovalRows:
 
     def change(self, approval: Approval, *, was: Approval) -> bool:
         """Write a new state; False if the row is not as ``was`` any more, so that one of two writers wins."""
-        mine = (_C.id == was.id) & (_C.state == str(was.state)) & (approvals.c.digest == was.digest)
+        mine = (_C.id == was.id) & (_C.state == str(was.state)) & (_C.digest == was.digest)
         return bool(self._db.execute(update(approvals).where(mine).values(_row(approval))).rowcount)
 
     def open(self, *, limit: int, now: datetime) -> Sequence[Approval]:
         """Return those to be executed and those whose time is over, oldest first."""
-        due = or_(_C.state == str(ApprovalState.APPROVED), (_C.state.in_(_OPEN)) & ~_is_pending(now))
-        query = select(approvals).where(_C.state.in_(_OPEN), due).order_by(_C.asked_at).limit(limit)
+        due = _C.state.in_(_OPEN) & ~_is_pending(now)
+        query = select(approvals).where(due).order_by(_C.asked_at).limit(limit)
         return [_approval(row) for row in self._db.execute(query).mappings()]
 
     def count_pending(self, now: datetime) -> tuple[int, int]:

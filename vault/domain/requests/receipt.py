@@ -95,15 +95,8 @@ def statement(
         outcome.code == "erased" for outcome in calls
     )
     return {
-        "v": 1,
-        "log": log,
-        "account": request.account_id,
-        "request": request.id,
-        "kind": request.kind,
+        **_about(request, log, checked),
         "regime": request.regime,
-        "received_at": write_rfc3339(request.received_at),
-        "answered_at": write_rfc3339(checked.at),
-        "outcome": str(request.state),
         "subject": {
             "salt": salt.hex(),
             "commitments": sorted(commitment(salt, number) for number in numbers),
@@ -111,9 +104,7 @@ def statement(
         "recordings": [_recording(outcome) for outcome in recordings],
         "calls": {outcome.code: outcome.calls for outcome in calls},
         "method": _METHOD if is_erased else None,
-        "checked": {"at": write_rfc3339(checked.at), "release": checked.release},
         "stays": _stays(recordings, is_erased=is_erased),
-        "not_known": list(NOT_KNOWN),
         "search_does_not_cover": "see not_searchable of the request",
     }
 
@@ -123,6 +114,20 @@ def closure_statement(
 ) -> dict[str, Any]:
     """Return the statement of a closed account. It counts, and names no recording: there may be millions."""
     return {
+        **_about(request, log, checked),
+        "recordings": [],
+        "recordings_erased": recordings,
+        "recordings_left": 0,
+        "calls_left": 0,
+        "exported": is_exported,
+        "method": _METHOD,
+        "stays": dict(STAYS),
+    }
+
+
+def _about(request: Request, log: str, checked: Checked) -> dict[str, Any]:
+    """Return what every statement says, of a request and of a closure."""
+    return {
         "v": 1,
         "log": log,
         "account": request.account_id,
@@ -131,14 +136,7 @@ def closure_statement(
         "received_at": write_rfc3339(request.received_at),
         "answered_at": write_rfc3339(checked.at),
         "outcome": str(request.state),
-        "recordings": [],
-        "recordings_erased": recordings,
-        "recordings_left": 0,
-        "calls_left": 0,
-        "exported": is_exported,
-        "method": _METHOD,
         "checked": {"at": write_rfc3339(checked.at), "release": checked.release},
-        "stays": dict(STAYS),
         "not_known": list(NOT_KNOWN),
     }
 

@@ -65,8 +65,9 @@ class MakePackage:
     async def __call__(self, request: Request, *, tries: int) -> Request:
         """Make the package of a request if it needs one and has none; return the request as it is then.
 
-        A recording that cannot be put in it is listed with the reason, and has the verdict ``not_provided``: at once if
-        it cannot be decoded; if it is damaged or missing, or the describer ends at it, at the fifth of the ``tries``.
+        A recording that cannot be put in it is listed with the reason, and has the verdict ``not_provided``: if it
+        cannot be decoded, at the first try; if it is damaged or missing, or the describer ends at it, at the fifth of
+        the ``tries``.
         Raises Unavailable, DescriberCrashed, Tampered and NotFound before that, TooLarge.
         """
         account_id, ruling = request.account_id, ruling_of(request)
@@ -157,12 +158,9 @@ class MakePackage:
             if effect_of(request.kind, verdict) != "provide":
                 continue
             consultations += await self.contents.consultations(account_id, recording_id)
-            try:
-                is_whole = verdict.code == "provided_whole"
-                async for block in self._recording(making, recording_id, is_whole=is_whole):
-                    yield block
-            except (Undecodable, DescriberCrashed, Tampered, NotFound) as error:
-                making.leave_out(recording_id, error)
+            is_whole = verdict.code == "provided_whole"
+            async for block in self._recording(making, recording_id, is_whole=is_whole):
+                yield block
         terms = await self.find.terms(account_id, personal_of(request))
         async for request_id, receipt in self.contents.earlier_receipts(account_id, terms.own):
             yield making.add_text(f"receipts/{request_id}.json", receipt)
@@ -184,11 +182,8 @@ class MakePackage:
                 lambda tx, after=after: tx.retention.available(account_id, after=after, limit=_PAGE)  # type: ignore[misc]
             )
             for recording in page:
-                try:
-                    async for block in self._recording(making, recording.id, is_whole=True):
-                        yield block
-                except (Undecodable, DescriberCrashed, Tampered, NotFound) as error:
-                    making.leave_out(recording.id, error)
+                async for block in self._recording(making, recording.id, is_whole=True):
+                    yield block
             if len(page) < _PAGE:
                 break
             after = (page[-1].received_at, page[-1].id)
@@ -199,7 +194,14 @@ class MakePackage:
     async def _recording(
         self, making: "_Making", recording_id: str, *, is_whole: bool
     ) -> AsyncIterator[bytes]:
-        """Yield the files of one recording. What cannot be read may leave its audio incomplete."""
+        """Yield the files of one recording. What cannot be read may leave its audio incomplete, which is noted."""
+        try:
+            async for block in self._files(making, recording_id, is_whole=is_whole):
+                yield block
+        except (Undecodable, DescriberCrashed, Tampered, NotFound) as error:
+            making.leave_out(recording_id, error)
+
+    async def _files(self, making: "_Making", recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
         request, archive = making.request, making.archive
         spoken = await self.speaker(request.account_id, recording_id, personal_of(request))
         if spoken is None:
