@@ -25,27 +25,27 @@ async def ask(house: House, recording_id: str, *, actor: str = FIRST, reason: st
     """Try to erase a recording, and ask for the approval that it needs, as REST does."""
     with pytest.raises(ApprovalNeeded) as needed:
         await house.vault.recordings.erase(house.account.id, recording_id, actor=actor)
-    return await house.vault.approvals.ask(
-        house.account.id,
-        needed.value,
-        subject=recording_id,
-        arguments={"recording": recording_id},
-        reason=reason,
-        actor=actor,
-    )
+    return await _ask(house, needed.value, "recording", recording_id, reason=reason, actor=actor)
 
 
 async def ask_call(house: House, call: str = "call-1") -> Approval:
     """Try to erase a call, and ask for the approval that it needs."""
     with pytest.raises(ApprovalNeeded) as needed:
         await house.vault.calls.erase(house.account.id, call, actor=FIRST)
+    return await _ask(house, needed.value, "call", call)
+
+
+async def _ask(
+    house: House,
+    needed: ApprovalNeeded,
+    name: str,
+    subject: str,
+    *,
+    reason: str | None = None,
+    actor: str = FIRST,
+) -> Approval:
     return await house.vault.approvals.ask(
-        house.account.id,
-        needed.value,
-        subject=call,
-        arguments={"call": call},
-        reason=None,
-        actor=FIRST,
+        house.account.id, needed, subject=subject, arguments={name: subject}, reason=reason, actor=actor
     )
 
 
