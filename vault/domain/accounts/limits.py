@@ -47,10 +47,21 @@ LIMIT_NAMES: tuple[str, ...] = tuple(field.name for field in fields(AccountLimit
 
 
 @dataclass(slots=True)
-class _Bucket:
+class TokenBucket:
+    """A token bucket; its user says how fast tokens flow in, and how many fit in."""
+
     tokens: float
     #: When ``tokens`` was right, in seconds.
     at: float
+
+    def take(self, rate: float, full: float, now: float) -> float:
+        """Take a token and return 0, or return the seconds until there is one. ``now`` never goes back."""
+        self.tokens = min(full, self.tokens + max(0.0, now - self.at) * rate)
+        self.at = now
+        if self.tokens < 1:
+            return (1 - self.tokens) / rate
+        self.tokens -= 1
+        return 0.0
 
 
 class TokenBuckets:
@@ -60,7 +71,7 @@ class TokenBuckets:
         """Start with full buckets. A forgotten account has a full one again."""
         self._max_accounts = max_accounts
         # Least recently used first: an account that floods is never the one that is forgotten.
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def __len__(self) -> int:
         """Return the number of accounts that are remembered."""
@@ -69,13 +80,8 @@ class TokenBuckets:
     def take(self, account_id: str, rate: int, now: float) -> float:
         """Take a token and return 0, or return the seconds until there is one. ``now`` never goes back."""
         full = float(rate * BURST_SECONDS)
-        bucket = self._buckets.setdefault(account_id, _Bucket(full, now))
+        bucket = self._buckets.setdefault(account_id, TokenBucket(full, now))
         self._buckets.move_to_end(account_id)
         while len(self._buckets) > self._max_accounts:
             self._buckets.popitem(last=False)
-        bucket.tokens = min(full, bucket.tokens + max(0.0, now - bucket.at) * rate)
-        bucket.at = now
-        if bucket.tokens < 1:
-            return (1 - bucket.tokens) / rate
-        bucket.tokens -= 1
-        return 0.0
+        return bucket.take(rate, full, now)

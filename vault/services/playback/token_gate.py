@@ -17,6 +17,7 @@ from vault import metrics
 from vault.database.interface import Database
 from vault.database.stores.open_sessions import NO_LINK
 from vault.database.stores.signed_links import LINK_KEY, found_link_key
+from vault.domain.accounts.limits import TokenBucket
 from vault.domain.ids import new_id
 from vault.domain.playback.link_key import CheckedKey, checked_key
 from vault.domain.playback.own_token import TokenKey, is_opaque
@@ -46,8 +47,7 @@ class _State:
     keys: OrderedDict[str, CheckedKey | float] = field(default_factory=OrderedDict)
     opaque_read: bool = False
     opaque_until: datetime | None = None
-    opaque_left: float = OPAQUE_BURST
-    opaque_at: float = 0.0
+    opaque: TokenBucket = field(default_factory=lambda: TokenBucket(OPAQUE_BURST, 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,12 +145,8 @@ class TokenGate:
             state.opaque_read = True
         if state.opaque_until is None or state.opaque_until <= self.clock():
             raise self.refused(BadToken("malformed"))
-        now = asyncio.get_running_loop().time()
-        state.opaque_left = min(OPAQUE_BURST, state.opaque_left + (now - state.opaque_at) * OPAQUE_RATE)
-        state.opaque_at = now
-        if state.opaque_left < 1:
+        if state.opaque.take(OPAQUE_RATE, OPAQUE_BURST, asyncio.get_running_loop().time()) > 0:
             raise TooMany("Too many links of an earlier release are asked for.", retry_after=1)
-        state.opaque_left -= 1
 
 
 def audience_of(public_url: str) -> str:
