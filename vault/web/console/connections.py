@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 
-from vault.services.accounts.connections import ConnectionRequest
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name
@@ -53,18 +52,7 @@ async def set_connection(request: Request, vault: TheVault, allowed: Setting) ->
     async def connect() -> str:
         body = checked(ConnectionIn, _body(form))
         name = form.text("title")
-        wanted = ConnectionRequest(
-            provider=body.provider,
-            credentials=body.credentials,
-            previous_credentials=body.previous_credentials,
-            api_base=body.api_base,
-            delete_at_source=body.delete_at_source,
-            delete_refused=body.delete_refused,
-            collect_from=body.collect_from,
-            next_url=body.next_url,
-            pause_refused=body.pause_refused,
-        )
-        made, _, _ = await vault.connections.set(allowed.account.id, name, wanted, actor=allowed.actor)
+        made, _, _ = await vault.connections.set(allowed.account.id, name, body.wanted(), actor=allowed.actor)
         return f"{allowed.path}/connections/{made.name}?done=connected"
 
     async def again(mistake: Mistake) -> Response:

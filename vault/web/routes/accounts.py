@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from vault.errors import Forbidden, NotFound
-from vault.services.accounts.connections import ConnectionRequest
 from vault.web.contract.descriptions import scope
 from vault.web.http.auth import Access, TheCaller, TheVault, access, require_scope
 from vault.web.http.idempotency import answer_json
@@ -97,19 +96,8 @@ async def put_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)], body: ConnectionIn
 ) -> ConnectionOut:
     """Connect the account to a telephony platform. The secrets are never returned."""
-    wanted = ConnectionRequest(
-        provider=body.provider,
-        credentials=body.credentials,
-        previous_credentials=body.previous_credentials,
-        api_base=body.api_base,
-        delete_at_source=body.delete_at_source,
-        delete_refused=body.delete_refused,
-        collect_from=body.collect_from,
-        next_url=body.next_url,
-        pause_refused=body.pause_refused,
-    )
     connection, webhook_url, setup = await vault.connections.set(
-        allowed.account.id, name, wanted, actor=allowed.actor
+        allowed.account.id, name, body.wanted(), actor=allowed.actor
     )
     return ConnectionOut.of(connection, webhook_url, setup)
 

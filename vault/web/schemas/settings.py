@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from vault.domain.accounts import account as nouns
+from vault.services.accounts.connections import ConnectionRequest
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
 
 
@@ -114,6 +115,20 @@ class ConnectionIn(Body):
     pause_refused: Flag = False
     #: Fetch recordings made since this time that are in the provider's list. Default: now.
     collect_from: MomentIn | None = None
+
+    def wanted(self) -> ConnectionRequest:
+        """Return the connection to set."""
+        return ConnectionRequest(
+            provider=self.provider,
+            credentials=self.credentials,
+            previous_credentials=self.previous_credentials,
+            api_base=self.api_base,
+            delete_at_source=self.delete_at_source,
+            delete_refused=self.delete_refused,
+            collect_from=self.collect_from,
+            next_url=self.next_url,
+            pause_refused=self.pause_refused,
+        )
 
 
 class ConnectionOut(BaseModel):
