@@ -14,6 +14,7 @@ from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
+from vault.web.console.words import whole_number
 from vault.web.http.auth import TheVault
 from vault.web.schemas.consent import PolicyIn
 
@@ -72,11 +73,11 @@ async def set_consent(request: Request, vault: TheVault, allowed: Setting) -> Re
     async def change() -> str:
         body = checked(PolicyIn, _body(form))
         require_name(form, allowed.account.ref)
-        version = form.text("version")
+        version = whole_number(form.text("version"), digits=9)
         await vault.consent_policy.merge(
             allowed.account.id,
             partial(body.merged, author=allowed.actor, at=request.app.state.clock()),
-            if_version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else -1,  # noqa: PLR2004
+            if_version=-1 if version is None else version,
             actor=allowed.actor,
         )
         return f"{allowed.path}/consent?done=consent_set"
@@ -174,8 +175,8 @@ def _values(policy: ConsentPolicy) -> dict[str, str]:
 def _places(values: Mapping[str, str]) -> list[int]:
     """Return the numbers of the overrides that name a place."""
     parts = [name.split(".") for name, text in values.items() if text and name.startswith("overrides.")]
-    numbers = {part[1] for part in parts if part[-1] == "place" and part[1].isascii() and part[1].isdigit()}
-    return sorted(int(number) for number in numbers if len(number) < 4)[: _MAX_OVERRIDES + 1]  # noqa: PLR2004
+    numbers = (whole_number(part[1], digits=3) for part in parts if part[-1] == "place")
+    return sorted({number for number in numbers if number is not None})[: _MAX_OVERRIDES + 1]
 
 
 def _body(form: Form) -> dict[str, Any]:
@@ -184,7 +185,8 @@ def _body(form: Form) -> dict[str, Any]:
     same = ("missing_evidence", "withdrawal", "mode")
     body: dict[str, Any] = {name: form.text(name) for name in same}
     body |= {name: form.text(name) or None for name in ("reason", "home_place")}
-    body["quarantine_days"] = int(days) if days.isascii() and days.isdigit() and len(days) < 4 else days  # noqa: PLR2004
+    # What is no number is refused by the body, under the field's name.
+    body["quarantine_days"] = days if (number := whole_number(days, digits=3)) is None else number
     body["keys"] = {name: form.text(f"keys.{name}") for name in ("accept", "decline")}
     body["keys"]["object"] = form.text("keys.object") or None
     body["overrides"] = [_override(values, place) for place in _places(values)]

@@ -147,14 +147,7 @@ async def publish_notice_page(
     request: Request, vault: TheVault, allowed: Setting, notice: NoticeId
 ) -> Response:
     """Publish a draft, with the account's name typed: it never changes afterwards."""
-    form = await read_form(request)
-
-    async def publish() -> str:
-        require_name(form, allowed.account.ref)
-        await vault.notices.publish(allowed.account.id, notice, actor=allowed.actor)
-        return "notice_published"
-
-    return await _run(request, vault, allowed, notice, form, publish)
+    return await _run_named(request, vault, allowed, notice, vault.notices.publish, "notice_published")
 
 
 @router.post("/consent/notices/{notice}/retirement")
@@ -162,27 +155,32 @@ async def retire_notice_page(
     request: Request, vault: TheVault, allowed: Setting, notice: NoticeId
 ) -> Response:
     """Retire a published version, with the account's name typed."""
-    form = await read_form(request)
-
-    async def retire() -> str:
-        require_name(form, allowed.account.ref)
-        await vault.notices.retire(allowed.account.id, notice, actor=allowed.actor)
-        return "notice_retired"
-
-    return await _run(request, vault, allowed, notice, form, retire)
+    return await _run_named(request, vault, allowed, notice, vault.notices.retire, "notice_retired")
 
 
 @router.post("/consent/notices/{notice}/deletion")
 async def delete_draft(request: Request, vault: TheVault, allowed: Setting, notice: NoticeId) -> Response:
     """Delete a draft, with the account's name typed."""
+    return await _run_named(request, vault, allowed, notice, vault.notices.delete, "notice_deleted")
+
+
+async def _run_named(  # noqa: PLR0917 - what a form of a notice needs
+    request: Request,
+    vault: Vault,
+    allowed: Console,
+    notice_id: str,
+    act: Callable[..., Awaitable[object]],
+    done: str,
+) -> Response:
+    """Run an act on a notice that needs the account's name typed and takes nothing else from the form."""
     form = await read_form(request)
 
-    async def delete() -> str:
+    async def run() -> str:
         require_name(form, allowed.account.ref)
-        await vault.notices.delete(allowed.account.id, notice, actor=allowed.actor)
-        return "notice_deleted"
+        await act(allowed.account.id, notice_id, actor=allowed.actor)
+        return done
 
-    return await _run(request, vault, allowed, notice, form, delete)
+    return await _run(request, vault, allowed, notice_id, form, run)
 
 
 async def _run(  # noqa: PLR0917 - what a form of a notice needs

@@ -7,16 +7,15 @@ from typing import Annotated, Final
 from fastapi import Depends, Request, Response
 from pydantic import ValidationError
 
-from vault.errors import Busy, Conflicting, Invalid
-from vault.services.service import Vault
+from vault.errors import Conflicting, Invalid
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, read_form, require_name, run_once
+from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
-from vault.web.console.mistakes import MISTAKES, Mistake
+from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.retention_form import body_of, compact, count, values_of, with_pairs
 from vault.web.console.route import console_router
-from vault.web.console.words import period_words
+from vault.web.console.words import period_words, whole_number
 from vault.web.http.auth import TheVault
 from vault.web.schemas.recording_retention import PolicyPreviewOut
 from vault.web.schemas.retention import RetentionPolicyIn
@@ -107,20 +106,12 @@ async def set_retention_policy(request: Request, vault: TheVault, allowed: Retai
         policy = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
         return await done_or_asked(vault, allowed, change, subject="", arguments={"policy": policy})
 
-    try:
-        return await run_once(request, allowed, form, ask)
-    except Busy:
-        raise
-    except MISTAKES as error:
-        return await _again(request, vault, allowed, form, body, Mistake.of(error))
+    async def again(mistake: Mistake) -> Response:
+        # Preview again: what is shown beside the mistake is what is so now.
+        preview = PolicyPreviewOut.of(await vault.preview_retention(allowed.account.id, body.wanted()))
+        return _preview(request, allowed, body, preview, form.text("version"), mistake)
 
-
-async def _again(  # noqa: PLR0917 - what the page needs
-    request: Request, vault: Vault, allowed: Console, form: Form, body: RetentionPolicyIn, mistake: Mistake
-) -> Response:
-    """Preview again: what is shown beside the mistake is what is so now."""
-    preview = PolicyPreviewOut.of(await vault.preview_retention(allowed.account.id, body.wanted()))
-    return _preview(request, allowed, body, preview, form.text("version"), mistake)
+    return await run_or_show(request, allowed, form, act=ask, show=again, reads="retention:write")
 
 
 def _previewed(form: Form) -> RetentionPolicyIn:
@@ -131,10 +122,10 @@ def _previewed(form: Form) -> RetentionPolicyIn:
 
 
 def _version(form: Form) -> int:
-    text = form.text("version")
-    if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - above any version
+    version = whole_number(form.text("version"), digits=9)
+    if version is None:
         raise Invalid("The form has no version. Preview it again.", field="version")
-    return int(text)
+    return version
 
 
 def _preview(  # noqa: PLR0917 - what the page needs

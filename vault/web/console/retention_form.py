@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from vault.domain.retention.policy import MAX_CLASSES, RetentionClass, RetentionPolicy
 from vault.errors import Conflicting
-from vault.web.console.words import period_text, period_value
+from vault.web.console.words import period_text, period_value, whole_number
 
 #: Fields of a class that may be left empty, and those that always have a value.
 _OPTIONAL: Final = ("period", "minimum", "minimum_ground", "maximum", "statute")
@@ -43,7 +43,8 @@ def body_of(values: Mapping[str, str]) -> dict[str, Any]:
             for place in _places(values, "decisions", ("reason", "applies"))
         ],
         "time_zone": values.get("time_zone", ""),
-        "waiting_days": int(days) if days.isascii() and days.isdigit() and len(days) < 4 else days,  # noqa: PLR2004
+        # What is no number is refused by the body, under the field's name.
+        "waiting_days": days if (number := whole_number(days, digits=3)) is None else number,
         "told_reason": values.get("told_reason") or None,
         "object_lock": values.get("object_lock", "off"),
     }
@@ -84,7 +85,8 @@ def count(values: Mapping[str, str], group: str) -> int:
 
 def _all_places(values: Mapping[str, str], group: str) -> list[int]:
     parts = (name.split(".") for name in values if name.startswith(f"{group}."))
-    found = {int(part[1]) for part in parts if part[1].isascii() and part[1].isdigit() and len(part[1]) < 4}  # noqa: PLR2004
+    numbers = (whole_number(part[1], digits=3) for part in parts)
+    found = {number for number in numbers if number is not None}
     # One more than allowed, so that the service refuses it and says why.
     return sorted(found)[: MAX_CLASSES * MAX_CLASSES + 1]
 

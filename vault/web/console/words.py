@@ -48,6 +48,11 @@ def days_left(until: datetime, now: datetime) -> str:
     return f"{length} left" if until >= now else f"{length} late"
 
 
+def whole_number(typed: str, *, digits: int) -> int | None:
+    """Return a number of at most so many digits, without a sign; None for any other text."""
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= digits else None
+
+
 def moment_text(typed: str) -> str | None:
     """Return what a field of the kind ``datetime-local`` holds as RFC 3339 in UTC; None for an empty one."""
     if not typed:
