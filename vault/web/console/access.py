@@ -13,7 +13,7 @@ from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.ids import Token
 from vault.errors import Forbidden, NotAuthentic, NotFound
 from vault.web.http.auth import vault_of
-from vault.web.http.cookies import read_cookie
+from vault.web.http.cookies import delete_own_cookie, own_name, read_cookie, set_own_cookie
 
 _COOKIE = "console"
 #: Scopes of requests to which the account's rate applies, as in ``vault/web/http/auth.py``.
@@ -99,7 +99,7 @@ class console:  # noqa: N801 - used like a function
 
 def console_secret(request: Request) -> str:
     """Return the secret in the request's cookie. Raises NotAuthentic without one."""
-    secret = read_cookie(request, _name(request))
+    secret = read_cookie(request, own_name(request, _COOKIE))
     if secret is None:
         raise NotAuthentic("Sign in first.")
     return secret
@@ -107,27 +107,10 @@ def console_secret(request: Request) -> str:
 
 def set_console_cookie(request: Request, response: Response, session: ConsoleSession, secret: Token) -> None:
     """Set the cookie of a new session. Lax: a link from a mail or from a sign-in provider opens the console."""
-    response.set_cookie(
-        _name(request),
-        secret.text,
-        max_age=int((session.ends_at - session.created_at).total_seconds()),
-        path="/",
-        secure=_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    seconds = int((session.ends_at - session.created_at).total_seconds())
+    set_own_cookie(request, response, _COOKIE, secret.text, seconds=seconds, same_site="lax")
 
 
 def delete_console_cookie(request: Request, response: Response) -> None:
     """Delete the cookie."""
-    response.delete_cookie(_name(request), path="/", secure=_secure(request), httponly=True, samesite="lax")
-
-
-def _secure(request: Request) -> bool:
-    secure: bool = request.app.state.hosting.secure
-    return secure
-
-
-def _name(request: Request) -> str:
-    # Browsers take the prefix over https alone.
-    return f"__Host-{_COOKIE}" if _secure(request) else _COOKIE
+    delete_own_cookie(request, response, _COOKIE)

@@ -8,31 +8,19 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from vault.web.http.cookies import read_cookie
+from vault.web.http.cookies import own_name, read_cookie, set_own_cookie
 
+_COOKIE: Final = "provider"
 _ID: Final = re.compile(r"idp_[0-9a-f]{32}")
 _SECONDS: Final = 90 * 24 * 3600
 
 
 def remember_provider(request: Request, response: Response, connection_id: str) -> None:
     """Set the cookie."""
-    secure: bool = request.app.state.hosting.secure
-    response.set_cookie(
-        _name(request),
-        connection_id,
-        max_age=_SECONDS,
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-    )
+    set_own_cookie(request, response, _COOKIE, connection_id, seconds=_SECONDS, same_site="lax")
 
 
 def last_provider(request: Request) -> str | None:
     """Return the id of the connection; None if the browser has none."""
-    found = read_cookie(request, _name(request))
+    found = read_cookie(request, own_name(request, _COOKIE))
     return found if found is not None and _ID.fullmatch(found) else None
-
-
-def _name(request: Request) -> str:
-    return "__Host-provider" if request.app.state.hosting.secure else "provider"

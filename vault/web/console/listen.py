@@ -9,13 +9,13 @@ from vault.errors import Invalid
 from vault.services.playback.links import LinkRequest
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import NONCE, checked, read_form, see_other
+from vault.web.console.forms import NONCE, checked, read_form
 from vault.web.console.mistakes import Mistake
 from vault.web.console.recording import recording_page
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
-from vault.web.player.sessions import cookie_of
+from vault.web.player.sessions import to_player
 from vault.web.routes.recordings import waveform
 from vault.web.schemas.recordings import LinkIn
 
@@ -52,7 +52,7 @@ async def post_listening(
 async def _open(
     request: Request, vault: Vault, allowed: Console, recording: str, body: LinkIn, *, nonce: str
 ) -> Response:
-    """Make a link and open it at once; lead to the player with the cookie of its session."""
+    """Make a link, open it, and lead to the player with the cookie of its session."""
     wanted = LinkRequest(
         listener=body.listener,
         kind="player",
@@ -68,18 +68,7 @@ async def _open(
         address=client_address(request),
         agent=request.headers.get("user-agent", ""),
     )
-    session, secure = opened.session, request.app.state.hosting.secure
-    response = see_other(f"/s/{session.id}")
-    response.set_cookie(
-        cookie_of(session.id, secure=secure),
-        opened.secret.text,
-        max_age=int((session.ends_at - session.opened_at).total_seconds()),
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="strict",
-    )
-    return response
+    return to_player(request, opened)
 
 
 @router.get("/recordings/{recording}/waveform.svg")

@@ -18,7 +18,7 @@ from vault.web.console.rate import check_rate, count_failure
 from vault.web.console.route import console_router, error_page
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
-from vault.web.http.cookies import read_cookie
+from vault.web.http.cookies import delete_own_cookie, own_name, read_cookie, set_own_cookie
 from vault.web.http.problems import problem
 
 router = console_router("/console")
@@ -44,17 +44,9 @@ async def get_provider_sign_in(request: Request, vault: TheVault, connection: Co
     except Unavailable as error:
         return _provider_away(error)
     response = see_other(begun.address)
-    secure: bool = request.app.state.hosting.secure
+    name, seconds = _cookie(begun.attempt.state.text), int(LIFE.total_seconds())
     # Lax: the provider's page leads back here. A cookie for each attempt, so that two tabs can sign in.
-    response.set_cookie(
-        _cookie(request, begun.attempt.state.text),
-        begun.attempt.secret.text,
-        max_age=int(LIFE.total_seconds()),
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-    )
+    set_own_cookie(request, response, name, begun.attempt.secret.text, seconds=seconds, same_site="lax")
     return response
 
 
@@ -62,13 +54,13 @@ async def get_provider_sign_in(request: Request, vault: TheVault, connection: Co
 async def get_callback(request: Request, vault: TheVault, connection: ConnectionId) -> Response:
     """Come back from the provider: begin a session, or say why not."""
     answer = _answer(request)
-    cookie = _cookie(request, answer.state)
+    cookie = _cookie(answer.state)
     try:
         check_rate(request)
         signed_in = await vault.sign_in.finish(
             connection,
             answer,
-            secret=read_cookie(request, cookie) or "",
+            secret=read_cookie(request, own_name(request, cookie)) or "",
             address=client_address(request),
             agent=request.headers.get("user-agent", ""),
         )
@@ -83,8 +75,7 @@ async def get_callback(request: Request, vault: TheVault, connection: Connection
         response = see_other(signed_in.return_path)
         set_console_cookie(request, response, signed_in.session, signed_in.secret)
         remember_provider(request, response, connection)
-    secure: bool = request.app.state.hosting.secure
-    response.delete_cookie(cookie, path="/", secure=secure, httponly=True, samesite="lax")
+    delete_own_cookie(request, response, cookie)
     return response
 
 
@@ -112,9 +103,8 @@ def _answer(request: Request) -> ProviderAnswer:
     return ProviderAnswer(state=state, code=code, issuer=issuer, error=one["error"])
 
 
-def _cookie(request: Request, state: str) -> str:
-    name = f"sign-in-{Token(state).digest.hex()[:16]}"
-    return f"__Host-{name}" if request.app.state.hosting.secure else name
+def _cookie(state: str) -> str:
+    return f"sign-in-{Token(state).digest.hex()[:16]}"
 
 
 def _refused(text: str, status: int, *, again: str | None = None) -> Response:

@@ -12,15 +12,13 @@ from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO_REQUEST, LINK, OPEN_FORM, OPENED
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
-from vault.web.http.cookies import cookies_from
+from vault.web.http.cookies import cookies_from, own_name
 from vault.web.http.html import listener_page, message, not_valid, refusal
 from vault.web.http.languages import language_of
 from vault.web.player.forms import field_in, is_from_another_site
-from vault.web.player.sessions import cookie_of
+from vault.web.player.sessions import to_player
 
 router = APIRouter(tags=["playback"])
-#: Seconds that a browser keeps a session's cookie after the session ends: its holder is shown why it ended.
-_COOKIE_GRACE = 3600
 #: Max session cookies checked per request.
 _MAX_SESSIONS_CHECKED = 16
 TokenInPath = Annotated[str, Path(max_length=MAX_TOKEN)]
@@ -79,19 +77,7 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
         return await _reason(request, vault, token) or not_valid(language)
     except VaultError as error:
         return refusal(error, language)
-    session = opened.session
-    response = Response(status_code=303, headers={"Location": f"/s/{session.id}"})
-    secure: bool = request.app.state.hosting.secure
-    response.set_cookie(
-        cookie_of(session.id, secure=secure),
-        opened.secret.text,
-        max_age=int((session.ends_at - session.opened_at).total_seconds()) + _COOKIE_GRACE,
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="strict",
-    )
-    return response
+    return to_player(request, opened)
 
 
 async def _held(request: Request, vault: TheVault, token: str) -> Response | None:
@@ -120,7 +106,7 @@ async def _reason(request: Request, vault: TheVault, token: str) -> Response | N
 
 async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Session, SessionState] | None:
     """Return the link's session whose cookie the browser sent, with its state."""
-    prefix = cookie_of("sess_", secure=request.app.state.hosting.secure)
+    prefix = own_name(request, "sess_")
     # Browsers send the newest last.
     cookies = list(cookies_from(request, prefix).items())[-_MAX_SESSIONS_CHECKED:]
     newest = {name.removeprefix("__Host-"): secret for name, secret in cookies}

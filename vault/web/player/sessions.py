@@ -6,10 +6,11 @@ from fastapi import APIRouter, Path, Request, Response
 
 from vault.database.stores.hot_reads import FoundSession
 from vault.errors import NotFound, VaultError
+from vault.services.playback.open_links import OpenedLink
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO, AUDIO_REQUEST, SESSION, pages
 from vault.web.http.auth import TheVault
-from vault.web.http.cookies import read_cookie
+from vault.web.http.cookies import own_name, read_cookie, set_own_cookie
 from vault.web.http.html import message, not_valid, refusal
 from vault.web.http.languages import language_of, texts_of
 from vault.web.player.page import player_page
@@ -17,6 +18,8 @@ from vault.web.routes.recordings import waveform
 from vault.web.schemas.recordings import SessionOut, WaveformOut
 
 router = APIRouter(prefix="/s/{session}", tags=["playback"])
+#: Seconds that a browser keeps a session's cookie after the session ends: its holder is shown why it ended.
+_COOKIE_GRACE = 3600
 SessionId = Annotated[str, Path(max_length=64)]
 
 
@@ -87,14 +90,17 @@ async def _closed(request: Request, vault: TheVault, session_id: str) -> Respons
     return not_valid(language) if state == "open" else message(f"closed.{state}", language, status=404)
 
 
-def cookie_of(session_id: str, *, secure: bool) -> str:
-    """Return the name of a session's cookie, one per session, so that several players can be open."""
-    return f"__Host-{session_id}" if secure else session_id
+def to_player(request: Request, opened: OpenedLink) -> Response:
+    """Return 303 to the player of a new session, with its cookie: one per session, so that several can be open."""
+    session = opened.session
+    response = Response(status_code=303, headers={"Location": f"/s/{session.id}"})
+    seconds = int((session.ends_at - session.opened_at).total_seconds()) + _COOKIE_GRACE
+    set_own_cookie(request, response, session.id, opened.secret.text, seconds=seconds, same_site="strict")
+    return response
 
 
 def _secret(request: Request, session_id: str) -> str:
-    name = cookie_of(session_id, secure=request.app.state.hosting.secure)
-    return read_cookie(request, name) or ""
+    return read_cookie(request, own_name(request, session_id)) or ""
 
 
 async def _session(request: Request, vault: TheVault, session_id: str) -> FoundSession:
