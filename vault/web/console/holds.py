@@ -13,7 +13,7 @@ from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name, run_once
 from vault.web.console.layout import console_page
-from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
+from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.retention import SECTION, TABS
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
@@ -94,13 +94,12 @@ async def ask_for_release(request: Request, vault: TheVault, allowed: Holding, h
         await vault.hold_releases.ask(allowed.account.id, hold, digest=digest, actor=allowed.actor)
         return f"{allowed.path}/holds/{hold}?done=release_asked"
 
-    try:
-        return await run_once(request, allowed, form, ask)
-    except MISTAKES as error:
+    async def again(mistake: Mistake) -> Response:
         # Preview again: what is shown beside the mistake is what is so now.
         preview = await vault.hold_releases.preview(allowed.account.id, hold)
-        allowed.require("audit:read")
-        return await _page(request, vault, allowed, hold, preview=preview, mistake=Mistake.of(error))
+        return await _page(request, vault, allowed, hold, preview=preview, mistake=mistake)
+
+    return await run_or_show(request, allowed, form, act=ask, show=again, reads="audit:read")
 
 
 @router.post("/holds/approvals/{approval}")

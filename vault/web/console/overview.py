@@ -5,12 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 
-from vault.errors import Invalid
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import checked, read_form, require_name, run_once
+from vault.web.console.forms import checked, read_form, require_name
 from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake
+from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.overview_views import OUTCOMES, by_time_left, counted, days_of
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
@@ -62,18 +61,17 @@ async def post_switch(request: Request, vault: TheVault, allowed: Setting) -> Re
     enabled = form.text("enabled") == "on"
 
     async def switch() -> str:
+        require_name(form, allowed.account.ref)
         body = checked(SwitchIn, {"enabled": enabled, "reason": form.text("reason") or None})
         await vault.recording_switch.set(
             allowed.account.id, enabled=body.enabled, reason=body.reason, actor=allowed.actor
         )
         return f"{allowed.path}?done={'switched_on' if enabled else 'switched_off'}"
 
-    try:
-        require_name(form, allowed.account.ref)
-        return await run_once(request, allowed, form, switch)
-    except Invalid as error:
-        allowed.require("recordings:read")
-        return await _page(request, vault, allowed, values=form.values(), mistake=Mistake.of(error))
+    async def again(mistake: Mistake) -> Response:
+        return await _page(request, vault, allowed, values=form.values(), mistake=mistake)
+
+    return await run_or_show(request, allowed, form, act=switch, show=again, reads="recordings:read")
 
 
 async def _page(

@@ -13,9 +13,9 @@ from vault.rfc3339 import write_rfc3339
 from vault.services.registers.disclosures import Disclosure, DisclosureFilter
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import checked, read_form, require_name, run_once, see_other
+from vault.web.console.forms import checked, read_form, require_name, see_other
 from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake
+from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.recording import PURPOSES
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
@@ -56,20 +56,20 @@ async def post_search(request: Request, vault: TheVault, allowed: Reading) -> Re
 async def post_revocation(request: Request, vault: TheVault, allowed: Revoking) -> Response:
     """Revoke all links of one listener, whose name is typed."""
     form = await read_form(request)
+    listener = form.text("listener")
 
     async def revoke() -> str:
-        body = checked(RevocationIn, {"listener": form.text("listener")})
+        require_name(form, listener)
+        body = checked(RevocationIn, {"listener": listener})
         await vault.links.revoke_all(
             allowed.account.id, recording_id=None, listener=body.listener, actor=allowed.actor
         )
         return f"{allowed.path}/people?done=links_revoked"
 
-    try:
-        require_name(form, form.text("listener"))
-        return await run_once(request, allowed, form, revoke)
-    except Invalid as error:
-        allowed.require("recordings:read")
-        return await _list(request, vault, allowed, listener=form.text("listener"), mistake=Mistake.of(error))
+    async def again(mistake: Mistake) -> Response:
+        return await _list(request, vault, allowed, listener=listener, mistake=mistake)
+
+    return await run_or_show(request, allowed, form, act=revoke, show=again, reads="recordings:read")
 
 
 @router.get("/people/export.csv")

@@ -11,9 +11,9 @@ from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Invalid, NotFound, Unavailable, VaultError
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, read_form, require_name, run_once
+from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake
+from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.recording_views import RecordingRow, days_left, recording_row
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
@@ -63,20 +63,20 @@ async def post_verdict(request: Request, vault: TheVault, allowed: Guarding) -> 
     form = await read_form(request)
 
     async def run() -> str:
-        act = _act(vault, allowed, _verdict(form), form.text("reason"))
-        outcome = await _each(_ids(form), act)
+        checked(VerdictIn, {"reason": form.text("reason")})
+        verdict = _verdict(form)
+        if verdict == "refuse":
+            require_name(form, allowed.account.ref)
+        outcome = await _each(_ids(form), _act(vault, allowed, verdict, form.text("reason")))
         result_id = await vault.console_searches.keep(
             allowed.session.id, allowed.person.secret, {"outcome": json.dumps(outcome)}
         )
         return f"{allowed.path}/quarantine/results/{result_id}"
 
-    try:
-        checked(VerdictIn, {"reason": form.text("reason")})
-        if _verdict(form) == "refuse":
-            require_name(form, allowed.account.ref)
-        return await run_once(request, allowed, form, run)
-    except Invalid as error:
-        return await _preview(request, vault, allowed, form, mistake=Mistake.of(error))
+    async def again(mistake: Mistake) -> Response:
+        return await _preview(request, vault, allowed, form, mistake=mistake)
+
+    return await run_or_show(request, allowed, form, act=run, show=again, reads="privacy:write")
 
 
 @router.get("/quarantine/results/{result}")

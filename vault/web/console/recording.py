@@ -8,13 +8,13 @@ from fastapi import Depends, Path, Request, Response
 
 from vault.domain.playback.link import Purpose
 from vault.domain.recordings.recording import GONE
-from vault.errors import Invalid, RecordingErased
+from vault.errors import RecordingErased
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, read_form, require_name, run_once
+from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake
+from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.recording_views import recording_row
 from vault.web.console.recordings import day_of
 from vault.web.console.route import console_router
@@ -147,12 +147,10 @@ async def _act(
         sent = {"recording": recording}
         return await done_or_asked(vault, allowed, done, subject=recording, arguments=sent)
 
-    try:
-        return await run_once(request, allowed, form, run)
-    except Invalid as error:
-        if not allowed.allows("recordings:read"):
-            raise
-        return await recording_page(request, vault, allowed, recording, form=form, mistake=Mistake.of(error))
+    async def again(mistake: Mistake) -> Response:
+        return await recording_page(request, vault, allowed, recording, form=form, mistake=mistake)
+
+    return await run_or_show(request, allowed, form, act=run, show=again, reads="recordings:read")
 
 
 async def recording_page(
