@@ -65,7 +65,6 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("POST", "/people/search"): ("recordings:read", {"listener": "k"}),
     ("POST", "/people/revocation"): ("links:write", {"listener": "k", "name": "k"}),
     ("GET", "/people/export.csv"): ("audit:read", None),
-    ("GET", "/people/access-log"): ("audit:read", None),
     ("POST", "/recording-switch"): ("settings:write", {"enabled": "on", "name": "{account}"}),
     ("GET", "/retention"): ("audit:read", None),
     ("GET", "/retention/change"): ("audit:read", None),

@@ -82,7 +82,7 @@ async def download_proof(
 
 @router.get("/log/export")
 async def download_log(vault: TheVault, allowed: Auditing) -> Response:
-    """Download the log: the account's own leaves in full, all others as hashes."""
+    """Export the log as REST does: the account's own leaves in full, all others as hashes."""
     parts = await vault.log_proofs.export(allowed.account.id)
     headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
     return StreamingResponse(parts, media_type=_TEXT, headers=headers)

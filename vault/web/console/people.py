@@ -79,14 +79,6 @@ async def get_export(vault: TheVault, allowed: Auditing) -> Response:
     return StreamingResponse(_rows(vault, allowed), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.get("/people/access-log")
-async def get_access_log(vault: TheVault, allowed: Auditing) -> Response:
-    """Export the account's access log with its proofs, for ``callvault verify-log``: as the export of REST."""
-    parts = await vault.log_proofs.export(allowed.account.id, earlier=())
-    headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
-    return StreamingResponse(parts, media_type="text/plain; charset=utf-8", headers=headers)
-
-
 async def _rows(vault: Vault, allowed: Console) -> AsyncIterator[str]:
     yield _csv(_COLUMNS)
     start: int | None = 0
