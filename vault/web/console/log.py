@@ -26,7 +26,7 @@ router = console_router()
 Auditing = Annotated[Console, Depends(console("audit:read"))]
 SECTION: Final = "Log"
 TABS: Final = ({"name": "Events", "path": "/log"}, {"name": "Verify", "path": "/log/verify"})
-#: Events of a page, and entries of the whole log that the first page looks at.
+#: Events of a page, and entries of the whole log that the first page reads.
 _PAGE: Final = 200
 _FILTERS: Final = ("recording", "from", "to", "cursor")
 _MAX_INDEX: Final = 2**62
@@ -45,7 +45,7 @@ async def show_log(request: Request, vault: TheVault, allowed: Auditing) -> Resp
     query = {name: moment_text(sent[name]) for name in ("from", "to")} | {"limit": _PAGE}
     query |= {name: sent[name] for name in ("recording", "cursor") if sent[name]}
     if not any(sent.values()):
-        # To look for a time, the service reads from the first event on.
+        # To find a time, the service reads from the first event on.
         query["cursor"] = max(0, size - _PAGE)
     asked = checked(EventsQuery, query)
     wanted = EventFilter(recording_id=asked.recording, listener=None, since=asked.since, until=asked.until)
