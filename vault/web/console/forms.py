@@ -34,6 +34,10 @@ class Form:
         """Return all values of a field, such as the ticked boxes of a table."""
         return self._fields.get(name, [])
 
+    def lines(self, name: str) -> list[str]:
+        """Return the entries of a field with one in each line; empty lines are none."""
+        return [line.strip() for line in self.text(name).splitlines() if line.strip()]
+
     def values(self) -> dict[str, str]:
         """Return each field's first value, to show a form again as it was filled in."""
         return {name: self.text(name) for name in self._fields}

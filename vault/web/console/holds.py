@@ -133,14 +133,10 @@ def _body(form: Form) -> dict[str, Any]:
     if form.text("covers") == "all":
         covers["all"] = True
     else:
-        covers |= {name: [line for line in _lines(form.text(name)) if line] for name in _LISTS}
+        covers |= {name: form.lines(name) for name in _LISTS}
     covers |= {name: moment_text(form.text(name)) for name in ("from", "to") if form.text(name)}
     body = {"name": form.text("title"), "reason": form.text("reason"), "covers": covers}
     return body | ({"ends_at": moment_text(form.text("ends_at"))} if form.text("ends_at") else {})
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines()]
 
 
 def _field(mistake: Mistake | None) -> Mistake | None:

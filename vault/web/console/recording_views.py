@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from vault.domain.recordings.recording import State
 from vault.services.recordings.recordings import RecordingView
+from vault.web.http.languages import clock_length
 
 Tone = Literal["good", "bad", "calm"]
 #: A state in words, and how it is coloured.
@@ -25,7 +26,6 @@ _STATES: Final[dict[State, tuple[str, Tone]]] = {
 #: The choices of the filter by state, in words.
 STATE_CHOICES: Final = [(str(state), words) for state, (words, _) in _STATES.items()]
 _DIRECTIONS: Final = {"inbound": "in", "outbound": "out", None: ""}
-_MINUTE, _HOUR = 60, 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def recording_row(view: RecordingView) -> RecordingRow:
         callee=facts.callee or "",
         direction=_DIRECTIONS[facts.direction],
         agent=facts.agent or "",
-        length=clock(recording.duration),
+        length="" if recording.duration is None else clock_length(round(recording.duration)),
         state=state,
         tone=tone,
         restricted=recording.restricted,
@@ -71,15 +71,6 @@ def recording_row(view: RecordingView) -> RecordingRow:
         is_playable=recording.state is State.AVAILABLE and not recording.restricted,
         is_quarantined=recording.state is State.QUARANTINED,
     )
-
-
-def clock(seconds: float | None) -> str:
-    """Return a length such as 0:07 or 1:02:03; empty if it is unknown."""
-    if seconds is None:
-        return ""
-    whole = round(seconds)
-    minutes = f"{whole % _HOUR // _MINUTE:02}:{whole % _MINUTE:02}"
-    return f"{whole // _HOUR}:{minutes}" if whole >= _HOUR else minutes.removeprefix("0")
 
 
 def days_left(until: datetime, now: datetime) -> str:

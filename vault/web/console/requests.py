@@ -160,13 +160,9 @@ def _body(form: Form) -> dict[str, Any]:
     """Return the body that REST takes; numbers and agents have one entry in each line."""
     region = {"region": form.text("region").upper()} if form.text("region") else {}
     identities: list[dict[str, str]] = [
-        {"type": "number", "value": line.strip()} | region
-        for line in form.text("numbers").splitlines()
-        if line.strip()
+        {"type": "number", "value": line} | region for line in form.lines("numbers")
     ]
-    identities += [
-        {"type": "agent", "value": line.strip()} for line in form.text("agents").splitlines() if line.strip()
-    ]
+    identities += [{"type": "agent", "value": line} for line in form.lines("agents")]
     body: dict[str, Any] = {name: form.text(name) for name in ("kind", "regime", "reference")}
     body |= {"received_at": moment_text(form.text("received_at")), "identities": identities}
     body |= {name: form.text(name) for name in ("channel", "wish") if form.text(name)}

@@ -14,7 +14,7 @@ from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import cookies_from, own_name
 from vault.web.http.html import listener_page, message, not_valid, refusal
-from vault.web.http.languages import language_of
+from vault.web.http.languages import clock_length, language_of
 from vault.web.player.forms import field_in, is_from_another_site
 from vault.web.player.sessions import to_player
 
@@ -91,7 +91,7 @@ async def _held(request: Request, vault: TheVault, token: str) -> Response | Non
     session, state = resumed
     if state != "open":
         return await _reason(request, vault, token)
-    left = _clock((session.ends_at - request.app.state.clock()).total_seconds())
+    left = clock_length((session.ends_at - request.app.state.clock()).total_seconds())
     return listener_page("continue.html", language_of(request), session=session.id, left=left)
 
 
@@ -111,13 +111,6 @@ async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Sessi
     cookies = list(cookies_from(request, prefix).items())[-_MAX_SESSIONS_CHECKED:]
     newest = {name.removeprefix("__Host-"): secret for name, secret in cookies}
     return await vault.open_links.resume(token, newest)
-
-
-def _clock(seconds: float) -> str:
-    """Return a length such as 4:54 or 1:02:03, as the player shows it."""
-    minutes, second = divmod(max(0, int(seconds)), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def _agent(request: Request) -> str:
