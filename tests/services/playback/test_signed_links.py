@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.support.service_house import House, another_node, new_house, node_on
 from tests.support.statement_counts import counted
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.ids import Token
+from vault.domain.playback.link import windows
 from vault.domain.playback.own_token import TokenKey
 from vault.errors import NotFound, TooMany
 from vault.rfc3339 import write_rfc3339
@@ -31,6 +33,19 @@ pytestmark = pytest.mark.faults
 
 WISH = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
 ACTOR = {"actor": "key_test"}
+
+
+@contextmanager
+def second_node(house: House, folder: Path, threads: Threads) -> Iterator[Any]:
+    """Yield another node of the same vault; on PostgreSQL it has connections of its own."""
+    if not isinstance(house.database, PostgresqlDatabase):
+        yield another_node(house, folder, threads)
+        return
+    database = PostgresqlDatabase(house.database._pool._url)
+    try:
+        yield node_on(house, database, folder, threads)
+    finally:
+        database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -53,6 +68,12 @@ async def opened(house: House, token: str, nonce: str | None = None) -> str | No
     except NotFound:
         return None
     return found.session.id
+
+
+async def drain(blocks: AsyncIterator[bytes], heard: list[int]) -> None:
+    """Note the length of each block until the stream ends."""
+    async for block in blocks:
+        heard.append(len(block))  # noqa: PERF401 - what came before the error is kept
 
 
 async def previewed(house: House, token: str) -> bool:
@@ -112,13 +133,7 @@ async def test_one_jti_opens_once_over_two_nodes(shared: House, tmp_path: Path, 
     """50 opens at once over two nodes with their own connections: one session, each time."""
     recording = await let_in(shared, "r", call_ref="c")
     minter = await registered(shared, Minter())
-    if isinstance(shared.database, PostgresqlDatabase):
-        database = PostgresqlDatabase(shared.database._pool._url)
-        other = node_on(shared, database, tmp_path, threads)
-    else:
-        database = None
-        other = another_node(shared, tmp_path, threads)
-    try:
+    with second_node(shared, tmp_path, threads) as other:
         for _ in range(count("opens at once", small=8, full=200)):
             token = minter.token(recording, n=1)
             answers = await asyncio.gather(
@@ -126,9 +141,59 @@ async def test_one_jti_opens_once_over_two_nodes(shared: House, tmp_path: Path, 
             )
             assert len({one for one in answers if one is not None}) == 1
             assert sum(one is not None for one in answers) == 1
-    finally:
-        if database is not None:
-            database.close()
+
+
+async def test_a_cut_ends_what_another_node_plays_within_one_window(
+    shared: House, tmp_path: Path, threads: Threads, monkeypatch: pytest.MonkeyPatch
+):
+    """What was minted before opens nowhere; its audio ends with the window that is already granted."""
+    monkeypatch.setattr("vault.domain.playback.link.FIRST_WINDOW", 200)
+    recording = await let_in(shared, "r", call_ref="c")
+    minter, ago = await registered(shared, Minter()), int(datetime.now(UTC).timestamp()) - 30
+    token, later = (minter.token(recording, lsn="agent-7", iat=ago + add) for add in (0, 60))
+    with second_node(shared, tmp_path, threads) as other:
+        found = await other.vault.open_links.open(token, nonce="n", address="192.0.2.1", agent="")
+        playing = await other.vault.audio.for_session(found.session, await shared.row(recording))
+        blocks = await other.vault.audio.stream(playing, 0, playing.size)
+        heard = [len(await anext(blocks))]
+        await shared.vault.link_cuts.make(shared.account.id, CutRequest(listener="agent-7"), **ACTOR)
+        with pytest.raises(NotFound):
+            await drain(blocks, heard)
+        granted = [last for _, last in windows(0, playing.size)]
+        assert len(granted) > 3
+        assert sum(heard) <= granted[1]
+        assert await opened(other, minter.token(recording, lsn="agent-7", iat=ago)) is None
+        assert await opened(other, minter.token(recording, lsn="agent-8", iat=ago)) is not None
+        assert await opened(other, later) is not None
+
+
+@pytest.mark.parametrize("named", ["listener", "recording", "account"])
+async def test_revoking_all_links_also_ends_those_that_nobody_opened(
+    shared: House, tmp_path: Path, threads: Threads, named: str
+):
+    """In the same act, on every node: what a customer had signed until then; what is signed later opens."""
+    recording = await let_in(shared, "r", call_ref="c")
+    minter, ago = await registered(shared, Minter()), int(datetime.now(UTC).timestamp()) - 30
+    unseen, used, foreign = (minter.token(recording, lsn=name, iat=ago) for name in ("Kim", "Kim", "Lee"))
+    _, own = await shared.vault.links.create(
+        shared.account.id, recording, replace(WISH, listener="Kim"), **ACTOR
+    )
+    assert await opened(shared, used)
+    which = {"listener": None, "recording_id": None} | {
+        "listener": {"listener": "kim"},
+        "recording": {"recording_id": recording},
+        "account": {},
+    }[named]
+    with second_node(shared, tmp_path, threads) as other:
+        assert await other.vault.links.revoke_all(shared.account.id, **which, **ACTOR) == 2
+        assert [
+            await opened(node, token) for node in (shared, other) for token in (unseen, used, own.text)
+        ] == 6 * [None]
+        assert (await opened(other, foreign) is None) == (named != "listener")
+        assert await opened(other, minter.token(recording, lsn="Kim", iat=ago + 60))
+        _, own = await shared.vault.links.create(shared.account.id, recording, WISH, **ACTOR)
+        assert await opened(other, own.text)
+    assert (await shared.events()).count("link.cut") == 1
 
 
 async def test_a_cut_and_an_open_do_not_pass_each_other(shared: House):

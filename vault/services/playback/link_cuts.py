@@ -7,7 +7,6 @@ from typing import Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.playback.link_key import LinkCut, Target
 from vault.domain.playback.signed_token import MAX_AHEAD
@@ -15,6 +14,7 @@ from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.revoke_links import cut_links
 
 #: Cuts in a list: of the last day, more are hardly of use to a person.
 _LISTED: Final = 200
@@ -68,7 +68,7 @@ class LinkCuts:
         )
 
         def make(tx: Transaction) -> LinkCut:
-            return _make(tx, cut, wanted, actor)
+            return _make(tx, cut, wanted)
 
         made = await self.database.write(make, urgent=True)
         return CutView(cut=made, key=wanted.key, listener=wanted.listener)
@@ -112,7 +112,7 @@ def _target(wanted: CutRequest) -> Target:
     return targets[0] if targets else "account"
 
 
-def _make(tx: Transaction, wanted: LinkCut, request: CutRequest, actor: str) -> LinkCut:
+def _make(tx: Transaction, wanted: LinkCut, request: CutRequest) -> LinkCut:
     account_id = wanted.account_id
     tx.lock_account(account_id, exclusive=True)
     now = tx.now()
@@ -127,15 +127,5 @@ def _make(tx: Transaction, wanted: LinkCut, request: CutRequest, actor: str) -> 
         if key is None:
             raise NotFound("There is no such link key.")
         cut = replace(cut, value=key.id)
-    tx.link_keys.cut(cut)
-    tx.events.append(
-        AccessEvent(
-            type="link.cut",
-            at=now,
-            account_id=account_id,
-            actor=actor,
-            result=cut.id,
-            recording_id=cut.value if cut.target == "recording" else None,
-        )
-    )
+    cut_links(tx, cut)
     return cut

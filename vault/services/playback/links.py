@@ -11,6 +11,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, MIN_LIFETIME, Kind, Link, Purpose, Session
+from vault.domain.playback.link_key import LinkCut
 from vault.domain.playback.own_token import TokenKey
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
@@ -22,7 +23,7 @@ from vault.services.admission.admission import Admission
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_listener, search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated
-from vault.services.shared.revoke_links import revocation, revoke_links
+from vault.services.shared.revoke_links import cut_links, revocation, revoke_links
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,17 +183,34 @@ class Links:
     ) -> int:
         """Revoke every link of a recording, of a listener, or of the account, with one event for each.
 
+        Where customers sign links, one cut refuses those that were signed until now and that nobody has opened yet;
+        a listener of one recording alone cannot be cut, so with both named there is none.
         Return how many links were revoked. Raises NotFound for an unknown recording.
         """
         term = await listener_term(self.admission, account_id, listener)
         wanted, now = LinkFilter(recording_id=recording_id, listener=term), self.clock()
+        cut = LinkCut(
+            id=new_id("cut"),
+            account_id=account_id,
+            target="recording" if recording_id is not None else "account" if term is None else "listener",
+            value=recording_id or ("" if term is None else term.hex()),
+            minted_before=now,
+            created_at=now,
+            created_by=actor,
+            sealed_listener=await self.data_keys.seal_words(account_id, "link-cut", listener),
+        )
 
         def revoke(tx: Transaction) -> int:
+            tx.lock_account(account_id, exclusive=True)
             if recording_id is not None and tx.recordings.get(account_id, recording_id) is None:
                 raise NotFound("There is no such recording.")
             # An earlier attempt may have revoked some of them, so recall every such act of the account.
             tx.closing.recall(account_id, "link.revoked")
-            return revoke_links(tx, account_id, wanted, at=now, actor=actor)
+            revoked = revoke_links(tx, account_id, wanted, at=now, actor=actor)
+            if (recording_id is None or term is None) and tx.link_keys.of_account(account_id):
+                cut_at = tx.now()
+                cut_links(tx, replace(cut, minted_before=cut_at, created_at=cut_at))
+            return revoked
 
         return await self.database.write(revoke)
 

@@ -7,6 +7,7 @@ from vault.database.stores.person_sessions import HeardLink
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Link
+from vault.domain.playback.link_key import LinkCut
 
 
 def revocation(
@@ -30,6 +31,21 @@ def revoke_links(tx: Transaction, account_id: str, wanted: LinkFilter, *, at: da
     for link in revoked:
         tx.events.append(revocation(account_id, link, at=at, actor=actor))
     return len(revoked)
+
+
+def cut_links(tx: Transaction, cut: LinkCut) -> None:
+    """Refuse links minted before the time of a cut. The caller holds the account's exclusive lock."""
+    tx.link_keys.cut(cut)
+    tx.events.append(
+        AccessEvent(
+            type="link.cut",
+            at=cut.created_at,
+            account_id=cut.account_id,
+            actor=cut.created_by,
+            result=cut.id,
+            recording_id=cut.value if cut.target == "recording" else None,
+        )
+    )
 
 
 def stop_listening(
