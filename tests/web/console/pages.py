@@ -5,6 +5,7 @@ from typing import Final
 #: Below the account; names in braces are recordings of ``tests.support.console.furnished``.
 PAGES: Final = {
     "overview": "",
+    "missing": "/missing",
     "recordings": "/recordings",
     "recording": "/recordings/{kept-1}",
     "recording-restricted": "/recordings/{kept-2}",

@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.support.console import furnished, sign_in
+from tests.support.console import MARKUP, furnished, sign_in
+from tests.support.tenant import Tenant, tone
 from tests.support.web_house import House
+from vault.database.stores.retention import RetentionRun
 from vault.domain.recordings.recording import State
+from vault.rfc3339 import write_rfc3339
 from vault.services.accounts.overview import DAYS, Numbers
 from vault.web.console.overview_views import by_time_left, counted, days_of
 
@@ -14,6 +17,7 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 def numbers(**more) -> Numbers:
     """Return the numbers of an account."""
     none = {"refusals": [], "failed": 0, "quarantined_until": [], "held": 0, "queued": 0, "requests_due": []}
+    none |= {"retention_run": None, "erasures_waiting": 0, "without_recording": 0}
     return Numbers(**{"by_day": {}, "log_waiting": 0, "today": 20484} | none | more)
 
 
@@ -68,3 +72,44 @@ def test_time_left_is_told_in_words():
         ("overdue", 1), ("today", 1), ("within 7 days", 1), ("within 30 days", 1), ("later", 1), ("no date", 1),
     ]  # fmt: skip
     assert (counted(999), counted(1000)) == ("999", "1,000 or more")
+
+
+def test_calls_whose_recording_never_came_are_listed(house: House):
+    """Not a call that has a recording, and none that ended just now or long ago; the others with what explains them."""
+    tenant = Tenant.open(house.admin)
+    ends = {"lost": 2, "paused": 3, "fresh": 0.5, "old": 24 * 20, "kept": 2}
+    for call, hours in ends.items():
+        end = datetime.now(UTC) - timedelta(hours=hours)
+        facts = {"direction": "inbound", "from": "+33123456789", "to": "+14155550143", "agent": MARKUP}
+        facts |= {"started_at": write_rfc3339(end - timedelta(minutes=2)), "ended_at": write_rfc3339(end)}
+        assert house.admin.put(tenant.url(f"/calls/{call}"), json=facts).status_code == 200
+    tenant.uploaded(tone(1.0), call="kept")
+    listed = house.admin.get(tenant.url("/calls"), params={"without_recording": "true"}).json()["items"]
+    assert [one["call_ref"] for one in listed] == ["lost", "paused"]
+    client, base = sign_in(house, tenant.name, "recordings:read"), f"/console/accounts/{tenant.name}"
+    assert f'<a href="{base}/missing">2</a>' in client.get(base).text
+    page = client.get(f"{base}/missing").text
+    assert "lost" in page
+    assert page.count("<tr>") == 3
+    assert MARKUP not in page
+    assert '<span class="badge bad">yes</span>' in page
+
+
+def test_a_search_for_calls_says_what_it_needs(house: House):
+    """Neither a number nor the list of missing recordings, or both: 400 that names the field."""
+    tenant = Tenant.open(house.admin)
+    for asked in ({}, {"number": "+33123456789", "without_recording": "true"}):
+        answer = house.admin.get(tenant.url("/calls"), params=asked)
+        assert (answer.status_code, answer.json()["field"]) == (422, "number")
+
+
+def test_what_is_due_and_held_is_shown(house: House):
+    """Before the first run that is said; afterwards what it left, and why."""
+    tenant = Tenant.open(house.admin)
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}"
+    assert "Retention has not run yet" in client.get(base).text
+    run = RetentionRun(ran_at=NOW, erased=200, residue=1234, outcome="capped")
+    house.call(house.vault.database.write, lambda tx: tx.retention.ran(tenant.id, run))
+    page = client.get(base).text
+    assert "<dd>1,234</dd>" in page
+    assert "stopped at its cap" in page

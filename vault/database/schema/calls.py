@@ -1,6 +1,6 @@
 """The facts of calls, and their search index: keyed hashes of the facts, also for calls without recordings."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint, text
 
 from vault.database.schema.core import Moment, metadata
 
@@ -20,6 +20,14 @@ call_facts = Table(
     Column("month_key", String),
     UniqueConstraint("account_id", "delivery"),
     Index("ix_call_facts_call", "account_id", "call_ref"),
+    Index(
+        "ix_call_facts_ended",
+        "account_id",
+        "ended_at",
+        "call_ref",
+        sqlite_where=text("ended_at IS NOT NULL"),
+        postgresql_where=text("ended_at IS NOT NULL"),
+    ),
 )
 
 call_terms = Table(

@@ -76,6 +76,25 @@ class CallRows:
             ends.setdefault(row.call_ref, []).append(row.ended_at)
         return ends
 
+    def without_recording(
+        self, account_id: str, since: datetime, until: datetime, *, among: int
+    ) -> Sequence[str]:
+        """Return the calls that ended in this time and have no recording, the last one first.
+
+        Only the newest ``among`` reports of an end are looked at, so that the cost does not grow with the archive.
+        """
+        c, r = call_facts.c, recordings.c
+        ended = (
+            select(c.call_ref, c.ended_at)
+            .where(c.account_id == account_id, c.ended_at >= since, c.ended_at <= until)
+            .order_by(c.ended_at.desc(), c.call_ref)
+            .limit(among)
+            .subquery()
+        )
+        recorded = select(r.id).where(r.account_id == account_id, r.call_ref == ended.c.call_ref).exists()
+        query = select(ended.c.call_ref).where(~recorded).order_by(ended.c.ended_at.desc(), ended.c.call_ref)
+        return list(dict.fromkeys(self._db.execute(query).scalars()))
+
     def rows_of_call(self, account_id: str, call_ref: str) -> tuple[frozenset[str], int]:
         """Return the ids of a call's rows, and the number of its consent events."""
         rows = _IDS_OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)

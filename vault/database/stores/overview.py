@@ -10,6 +10,7 @@ from sqlalchemy import Connection as DbConnection
 from vault.database.schema.console import IS_SET_ASIDE
 from vault.database.schema.core import IS_HELD, recordings
 from vault.database.schema.requests import person_requests
+from vault.database.schema.retention import pending_erasures
 from vault.domain.recordings.recording import WORK, State
 
 #: Rows that one number reads at most; a count of so many means "or more".
@@ -57,6 +58,11 @@ class OverviewRows:
     def held(self, account_id: str) -> int:
         """Count recordings that a sweep found held."""
         return self._count(select(_R.id).where(_R.account_id == account_id, text(IS_HELD)))
+
+    def erasures_waiting(self, account_id: str) -> int:
+        """Count erasures that a person asked for and that something stops."""
+        p = pending_erasures.c
+        return self._count(select(p.recording_id).where(p.account_id == account_id))
 
     def queued(self, account_id: str) -> int:
         """Count recordings that wait for the worker."""

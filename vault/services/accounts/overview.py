@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vault.database.interface import Database
+from vault.database.stores.retention import RetentionRun
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.ports.clock import Clock
+from vault.services.shared.missing_recordings import calls_without_recording
 
 #: Days of the chart, today included.
 DAYS: Final = 14
@@ -27,6 +29,12 @@ class Numbers:
     failed: int
     quarantined_until: Sequence[datetime | None]
     held: int
+    #: The last run of the retention sweep, which counts what is still due; None before the first.
+    retention_run: RetentionRun | None
+    #: Erasures that a person asked for, and that a hold or a minimum stops.
+    erasures_waiting: int
+    #: Calls of the last days that ended and have no recording.
+    without_recording: int
     queued: int
     #: Open requests of people.
     requests_due: Sequence[datetime | None]
@@ -55,6 +63,9 @@ class Overview:
                 failed=rows.failed(account_id, since),
                 quarantined_until=rows.quarantined(account_id),
                 held=rows.held(account_id),
+                retention_run=tx.retention.run_of(account_id),
+                erasures_waiting=rows.erasures_waiting(account_id),
+                without_recording=len(calls_without_recording(tx, account_id, now)),
                 queued=rows.queued(account_id),
                 requests_due=rows.requests_due(account_id),
                 log_waiting=tx.tree.waiting(),

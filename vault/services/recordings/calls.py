@@ -16,6 +16,7 @@ from vault.services.admission.call_start import CallAnswer, CallStart
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.missing_recordings import calls_without_recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,23 @@ class Calls:
             lambda tx: tx.call_facts.find(account_id, terms, after=after, limit=limit)
         )
         return [(await self.admission.load_call(account_id, ref)).facts for ref in refs]
+
+    async def without_recording(self, account_id: str, *, limit: int) -> Sequence[CallView]:
+        """Return the calls of the last days that ended at least an hour ago and have no recording, the last one first.
+
+        Some of them were not answered or may not be recorded, as their facts and the decision on them say. Raises
+        Unavailable.
+        """
+        now = self.clock()
+        refs = await self.database.read(lambda tx: calls_without_recording(tx, account_id, now))
+        found = list[CallView]()
+        for ref in refs[:limit]:
+            known = await self.admission.load_call(account_id, ref)
+            decision = await self.database.read(
+                lambda tx, known=known: self.admission.decide(tx, account_id, known, received_at=now)  # type: ignore[misc]
+            )
+            found.append(CallView(facts=known.facts, decision=decision, recordings=()))
+        return found
 
     async def erase(
         self, account_id: str, call_ref: str, *, actor: str, approved: Approved | None = None

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.calls.call import CallFacts
+from vault.errors import Invalid
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json, answer_once
@@ -44,7 +45,16 @@ async def put_call(
 
 @router.get("")
 async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQuery, Query()]) -> CallsOut:
-    """Find calls by number, including calls without recordings, ordered by call_ref."""
+    """Find calls by number, including calls without recordings, ordered by call_ref.
+
+    With `without_recording`, list instead the calls that ended and whose recording never came, the last one first, on
+    one page. Some of them were not answered or may not be recorded.
+    """
+    if asked.without_recording is (asked.number is not None):
+        raise Invalid("Give either number or without_recording.", field="number")
+    if asked.number is None:
+        missing = await vault.calls.without_recording(allowed.account.id, limit=asked.limit)
+        return CallsOut.of([view.facts for view in missing])
     found = await vault.calls.find(allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit)
     return CallsOut.of(found, asked.limit)
 

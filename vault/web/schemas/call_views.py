@@ -51,24 +51,26 @@ class CallViewOut(BaseModel):
 
 
 class CallsQuery(Body):
-    """The search for calls."""
+    """The search for calls: by number, or those without a recording."""
 
     #: Caller or callee, in any notation.
-    number: Annotated[str, Field(min_length=1, max_length=200)]
+    number: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    #: Calls of the last 14 days that ended at least an hour ago and have no recording; not together with `number`.
+    without_recording: bool = False
     #: The ``next_cursor`` of the previous page.
     cursor: Annotated[str, Field(max_length=200)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class CallsOut(BaseModel):
-    """A page of calls, ordered by `call_ref`."""
+    """A page of calls: those of a number ordered by `call_ref`."""
 
     items: list[CallFactsOut]
     next_cursor: str | None = None
 
     @classmethod
-    def of(cls, found: Sequence[CallFacts], limit: int) -> "CallsOut":
-        """Show a page."""
+    def of(cls, found: Sequence[CallFacts], limit: int | None = None) -> "CallsOut":
+        """Show a page of ``limit`` calls; without it, the only page."""
         names = CallFacts.__slots__
         items = [CallFactsOut(**{name: getattr(facts, name) for name in names}) for facts in found]
         return cls(items=items, next_cursor=found[-1].call_ref if len(found) == limit else None)
