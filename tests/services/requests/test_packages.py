@@ -8,7 +8,7 @@ import json
 import wave
 import zipfile
 from array import array
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import jsonschema
 import pytest
@@ -33,7 +33,9 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.requests.package import MAX_DOWNLOADS, ChannelOf
 from vault.domain.requests.request import RequestState, Verdict
 from vault.errors import NotFound, Refused
+from vault.rfc3339 import write_rfc3339
 from vault.services.playback.links import LinkRequest
+from vault.services.shared.clock_skew import LAST_SWEEP
 from vault.tlog.receipt_file import verify_receipt
 
 #: Sample values that mark each channel: no byte of one is a byte of the other.
@@ -180,6 +182,26 @@ async def test_a_package_is_sealed_logged_limited_and_expires(either: House):
         await package(either, view.request.id)
     await either.vault.packages.delete_expired()
     assert not [key for key in either.objects.objects if key.startswith("packages/")]
+
+
+async def test_a_package_does_not_expire_by_a_database_ten_years_ahead(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """The sweep's clocks do not agree with it: the package is kept, and can be downloaded."""
+    await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
+    view = await ask(either, asks("access"))
+    await decide(either, view.request.id, "provided")
+    await carried_out(either, view.request.id)
+    ahead = datetime.now(UTC) + timedelta(days=3650)
+    for swept_at, is_there in ((datetime.now(UTC), True), (datetime.now(UTC) + timedelta(days=15), False)):
+        kept = {LAST_SWEEP: write_rfc3339(swept_at).encode()}
+        await either.database.write(lambda tx, kept=kept: tx.metadata.replace(kept))  # type: ignore[misc]
+        with monkeypatch.context() as wrong:
+            wrong.setattr("vault.database.transaction.database_now", lambda _: ahead)
+            await either.vault.packages.delete_expired()
+        assert any(key.startswith("packages/") for key in either.objects.objects) is is_there
+        if is_there:
+            await package(either, view.request.id)
 
 
 async def test_the_next_erasure_finds_a_package(house: House):

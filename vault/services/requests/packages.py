@@ -1,4 +1,7 @@
-"""Download the packages of requests, a few times each, and delete them when they expire."""
+"""Download the packages of requests, a few times each, and delete them when they expire.
+
+They expire by the checked clock: a database whose clock jumped ahead ends none early.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ from vault.ports.objects import ObjectStore
 from vault.sealing.keys import package_key
 from vault.sealing.opener import Opener
 from vault.sealing.wrapping import unwrap
+from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_reader import SealedAudio
 
 _BATCH_SIZE = 100
@@ -44,7 +48,7 @@ class Packages:
 
         def count(tx: Transaction) -> Package:
             package = tx.packages.get(account_id, request_id)
-            if package is None or package.expires_at <= tx.now():
+            if package is None or package.expires_at <= checked_now(tx):
                 raise NotFound("This request has no package: it is not made yet, was erased, or has expired.")
             if not tx.packages.count_download(package, most=MAX_DOWNLOADS):
                 text = f"The package was downloaded {MAX_DOWNLOADS} times, the maximum: enter a new request."
@@ -71,7 +75,7 @@ class Packages:
     async def delete_expired(self) -> None:
         """Delete expired packages, and objects that a crash left without a row."""
         while expired := await self.database.read(
-            lambda tx: tx.packages.expired(tx.now(), limit=_BATCH_SIZE)
+            lambda tx: tx.packages.expired(checked_now(tx), limit=_BATCH_SIZE)
         ):
             for package in expired:
                 await delete_package(self.database, self.objects, package, actor="worker")
