@@ -19,7 +19,7 @@ from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import Match, RetentionClass, RetentionPolicy
 from vault.errors import NotFound, Refused, Unavailable
 from vault.services.playback.links import LinkRequest
-from vault.services.requests import make_package
+from vault.services.requests import close_account, make_package
 from vault.tlog.receipt_file import verify_receipt
 
 
@@ -177,3 +177,14 @@ async def test_nothing_is_erased_before_the_export_is_made(house: House, monkeyp
     files = zipfile.ZipFile(io.BytesIO(b"".join([block async for block in blocks])))
     assert f"recordings/{recording_id}/recording.vcon.json" in files.namelist()
     assert json.loads(files.read("request.json"))["left_out"] == []
+
+
+async def test_what_is_kept_does_not_hide_what_comes_after_it(either: House, monkeypatch: pytest.MonkeyPatch):
+    """Recordings are read in pages; a first page of held ones is not the last one."""
+    monkeypatch.setattr(close_account, "_BATCH_SIZE", 1)
+    recording_ids = [await recorded(either, f"call-{number}") for number in range(3)]
+    await place(either, recordings=recording_ids[:1])
+    await closing(either)
+    assert await work(either) is RequestState.EXECUTING
+    states = [await either.state(one) for one in recording_ids]
+    assert states == [State.AVAILABLE, State.ERASED, State.ERASED]

@@ -8,7 +8,7 @@ import pytest
 from tests.support.service_house import House
 from vault.database.stores.retention import available_query, due_counts_query, due_query
 
-_AFTER = (datetime(2020, 1, 1, tzinfo=UTC), "rec_1")
+_AFTER, _LATER = ((datetime(year, 1, 1, tzinfo=UTC), f"rec_{year}") for year in (2020, 2021))
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,17 @@ async def test_a_batch_is_a_search_of_its_index(either: House, query: Any, index
     if "count(" not in str(query):
         assert "TEMP B-TREE" not in found
         assert "Sort" not in found
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [available_query("acct_1", after, 200) for after in (_AFTER, _LATER)],
+        [due_query(datetime.now(UTC), after=after, limit=200) for after in (_AFTER, _LATER)],
+    ],
+    ids=["available", "due"],
+)
+def test_every_page_is_the_same_statement(pages: list[Any]):
+    """Each other statement would stay in memory, compiled: 50 MiB over a hundred thousand recordings."""
+    texts = {str(page.compile()) for page in pages}
+    assert len(texts) == 1

@@ -67,7 +67,7 @@ class ClosureRows:
             r.account_id == account_id, r.state != str(State.ERASED)
         )
         if after is not None:
-            query = query.where(tuple_(r.received_at, r.id) > tuple_(*after))
+            query = query.where(tuple_(r.received_at, r.id) > after)
         rows = self._db.execute(query.order_by(r.received_at, r.id).limit(limit))
         return [
             LeftRecording(

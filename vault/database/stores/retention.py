@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, func, insert, select, text, tuple_, update
 
-from vault.database.schema.core import IS_AVAILABLE, IS_DATED, micros, recordings
+from vault.database.schema.core import IS_AVAILABLE, IS_DATED, recordings
 from vault.database.schema.retention import retention_policies, retention_runs
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_for
@@ -237,7 +237,7 @@ def available_query(account_id: str, after: tuple[datetime, str] | None, limit: 
     # Ordered by id, each page would sort all of them.
     query = select(*RECORDING_COLUMNS).where(r.account_id == account_id, text(IS_AVAILABLE))
     if after is not None:
-        query = query.where(tuple_(r.received_at, r.id) > tuple_(text(str(micros(after[0]))), after[1]))
+        query = query.where(tuple_(r.received_at, r.id) > after)
     return query.order_by(r.received_at, r.id).limit(limit)
 
 
@@ -246,7 +246,7 @@ def due_query(now: datetime, *, after: tuple[datetime, str] | None, limit: int) 
     r = recordings.c
     query = select(r.id, r.account_id, r.call_ref, r.act_at).where(r.act_at <= now, text(IS_DATED))
     if after is not None:
-        query = query.where(tuple_(r.act_at, r.id) > tuple_(text(str(micros(after[0]))), after[1]))
+        query = query.where(tuple_(r.act_at, r.id) > after)
     return query.order_by(r.act_at, r.id).limit(limit)
 
 
