@@ -100,6 +100,7 @@ PROOFS: dict[str, str] = {
     "services/audit_log/test_store_went_back.py": "moto",
     # The web: every route with every value, and an app of its own for some tests.
     "web/console/test_journey.py": "two people in a browser",
+    "web/console/test_wrong_sign_ins.py": "10,000 requests",
     "web/test_access.py": "every route with wrong keys and scopes",
     "web/test_contract.py": "schemathesis on every route",
     "web/test_contract_stateful.py": "schemathesis on every route",
