@@ -50,9 +50,11 @@ class Tenant:
     id: str
 
     @classmethod
-    def open(cls, http: httpx.Client, *, policy: Mapping[str, Any] = WITHOUT_EVIDENCE) -> "Tenant":
+    def open(
+        cls, http: httpx.Client, *, name: str | None = None, policy: Mapping[str, Any] = WITHOUT_EVIDENCE
+    ) -> "Tenant":
         """Open a new account and connect it; unless told otherwise it takes recordings without evidence."""
-        name = f"t{secrets.token_hex(6)}"
+        name = name or f"t{secrets.token_hex(6)}"
         account = http.put(f"/v1/accounts/{name}", json={"name": name})
         assert account.status_code == 201, account.text
         set_to = http.patch(f"/v1/accounts/{name}/consent-policy", json=dict(policy))

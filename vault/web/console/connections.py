@@ -149,10 +149,14 @@ async def _page(
     )
 
 
-def _steps(setup: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Return the settings to enter at the platform, with their names in words."""
+def _steps(setup: Mapping[str, object], within: str = "") -> list[tuple[str, str]]:
+    """Return the settings to enter at the platform, with their names in words; those of a group follow its name."""
     shown = []
     for name, value in setup.items():
-        words = ", ".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)
-        shown.append((name.replace("_", " ").capitalize(), words))
+        words = f"{within}{name.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            shown += _steps(value, f"{words}: ")
+        else:
+            text = ", ".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)
+            shown.append((words[:1].upper() + words[1:], text))
     return shown

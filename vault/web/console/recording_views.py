@@ -9,14 +9,14 @@ from vault.domain.recordings.recording import State
 from vault.services.recordings.recordings import RecordingView
 from vault.web.http.languages import clock_length
 
-Tone = Literal["good", "bad", "calm"]
+Tone = Literal["good", "bad", "warn", "calm"]
 #: A state in words, and how it is coloured.
 _STATES: Final[dict[State, tuple[str, Tone]]] = {
     State.RECEIVED: ("waiting", "calm"),
     State.TRANSFERRING: ("being fetched", "calm"),
     State.RETRY_WAIT: ("waiting for a retry", "calm"),
     State.STORED: ("being checked", "calm"),
-    State.QUARANTINED: ("quarantined", "bad"),
+    State.QUARANTINED: ("quarantined", "warn"),
     State.AVAILABLE: ("available", "good"),
     State.REFUSED: ("refused", "bad"),
     State.FAILED: ("failed", "bad"),
