@@ -1,6 +1,7 @@
 """The consent policy of an account, the rules by place in plain words, and numbers that must not be recorded."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -209,4 +210,4 @@ def _field(mistake: Mistake | None) -> Mistake | None:
     """Return a mistake of the keys at the first of their fields."""
     if mistake is None or mistake.field != "keys":
         return mistake
-    return Mistake(mistake.text, "keys.accept", mistake.status)
+    return replace(mistake, field="keys.accept")

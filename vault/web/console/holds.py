@@ -1,6 +1,7 @@
 """Holds: place one, see what it binds, and release it with a preview and a second key."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
@@ -144,7 +145,7 @@ def _field(mistake: Mistake | None) -> Mistake | None:
     if mistake is None or mistake.field is None:
         return mistake
     name = mistake.field.removeprefix("covers.").split(".")[0]
-    return Mistake(mistake.text, {"name": "title"}.get(name, name), mistake.status)
+    return replace(mistake, field={"name": "title"}.get(name, name))
 
 
 def _new(

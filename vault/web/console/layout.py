@@ -10,7 +10,8 @@ from vault.domain.accounts.account import Scope
 from vault.web.console.access import Console
 from vault.web.console.forms import new_nonce
 from vault.web.console.mistakes import Mistake
-from vault.web.http.html import page
+from vault.web.http.html import translated_page
+from vault.web.http.translations import gettext, translatable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,54 +26,56 @@ class Section:
 
 #: In the order of the navigation. A section without its scope is not shown.
 SECTIONS: Final[Sequence[Section]] = (
-    Section(name="Overview", path="", scope="recordings:read"),
-    Section(name="Recordings", path="/recordings", scope="recordings:read"),
-    Section(name="Quarantine", path="/quarantine", scope="recordings:read"),
-    Section(name="Consent", path="/consent", scope="recordings:read"),
-    Section(name="People listening", path="/people", scope="recordings:read"),
-    Section(name="Retention and holds", path="/retention", scope="audit:read"),
-    Section(name="Requests", path="/requests", scope="audit:read"),
-    Section(name="Approvals", path="/approvals", scope="audit:read"),
-    Section(name="Connections", path="/connections", scope="settings:write"),
-    Section(name="Access", path="/access", scope="keys:write"),
-    Section(name="Log", path="/log", scope="audit:read"),
+    Section(name=translatable("Overview"), path="", scope="recordings:read"),
+    Section(name=translatable("Recordings"), path="/recordings", scope="recordings:read"),
+    Section(name=translatable("Quarantine"), path="/quarantine", scope="recordings:read"),
+    Section(name=translatable("Consent"), path="/consent", scope="recordings:read"),
+    Section(name=translatable("People listening"), path="/people", scope="recordings:read"),
+    Section(name=translatable("Retention and holds"), path="/retention", scope="audit:read"),
+    Section(name=translatable("Requests"), path="/requests", scope="audit:read"),
+    Section(name=translatable("Approvals"), path="/approvals", scope="audit:read"),
+    Section(name=translatable("Connections"), path="/connections", scope="settings:write"),
+    Section(name=translatable("Access"), path="/access", scope="keys:write"),
+    Section(name=translatable("Log"), path="/log", scope="audit:read"),
 )
 #: What a page says after a form was carried out, by the value of ``done`` in its address.
-DONE: Final = {
-    "switched_on": "Recording is on again.",
-    "restricted": "The recording is restricted: nobody can play it.",
-    "unrestricted": "The restriction is lifted.",
-    "erased": "The recording is erased: its keys are destroyed.",
-    "held": "The hold is placed: nothing erases the recording until it is released.",
-    "link_revoked": "The link is revoked, and its sessions end.",
-    "links_revoked": "All links of this listener are revoked, and their sessions end.",
-    "switched_off": "Recording is off. What was still in progress is refused.",
-    "retention_set": "The retention policy is set.",
-    "hold_placed": "The hold is placed: nothing that it covers is erased.",
-    "release_asked": "The release is asked for. The hold goes on until another person approves.",
-    "approved": "You approved.",
-    "vetoed": "It is vetoed: nothing is done.",
-    "asked": "Another person must approve this. Until then nothing is done.",
-    "rule_set": "The rule of approvals is set.",
-    "session_ended": "The session is ended.",
-    "member_removed": "The person is removed, and their sessions end.",
-    "member_readmitted": "The person can sign in again.",
-    "key_revoked": "The key is revoked.",
-    "connected": "The platform is connected. Enter the settings below there.",
-    "disconnected": "The connection is deleted.",
-    "rotating": "The account's key is being replaced.",
-    "link_key_deleted": "The key is deleted: what it has signed opens nothing.",
-    "consent_set": "The consent policy is set.",
-    "objection_entered": "The number is entered: no recording of it becomes available.",
-    "objection_ended": "The objection is ended.",
-    "notice_saved": "The draft is saved.",
-    "notice_published": "The notice is published: parties hear it from now on.",
-    "notice_retired": "The notice is retired.",
-    "notice_deleted": "The draft is deleted.",
-    "request_entered": "The request is entered, and the person was searched for.",
-    "request_changed": "It is recorded.",
-    "request_decided": "The decision is stored, and is carried out within seconds.",
-}
+DONE: Final = translatable(
+    {
+        "switched_on": "Recording is on again.",
+        "restricted": "The recording is restricted: nobody can play it.",
+        "unrestricted": "The restriction is lifted.",
+        "erased": "The recording is erased: its keys are destroyed.",
+        "held": "The hold is placed: nothing erases the recording until it is released.",
+        "link_revoked": "The link is revoked, and its sessions end.",
+        "links_revoked": "All links of this listener are revoked, and their sessions end.",
+        "switched_off": "Recording is off. What was still in progress is refused.",
+        "retention_set": "The retention policy is set.",
+        "hold_placed": "The hold is placed: nothing that it covers is erased.",
+        "release_asked": "The release is asked for. The hold goes on until another person approves.",
+        "approved": "You approved.",
+        "vetoed": "It is vetoed: nothing is done.",
+        "asked": "Another person must approve this. Until then nothing is done.",
+        "rule_set": "The rule of approvals is set.",
+        "session_ended": "The session is ended.",
+        "member_removed": "The person is removed, and their sessions end.",
+        "member_readmitted": "The person can sign in again.",
+        "key_revoked": "The key is revoked.",
+        "connected": "The platform is connected. Enter the settings below there.",
+        "disconnected": "The connection is deleted.",
+        "rotating": "The account's key is being replaced.",
+        "link_key_deleted": "The key is deleted: what it has signed opens nothing.",
+        "consent_set": "The consent policy is set.",
+        "objection_entered": "The number is entered: no recording of it becomes available.",
+        "objection_ended": "The objection is ended.",
+        "notice_saved": "The draft is saved.",
+        "notice_published": "The notice is published: parties hear it from now on.",
+        "notice_retired": "The notice is retired.",
+        "notice_deleted": "The draft is deleted.",
+        "request_entered": "The request is entered, and the person was searched for.",
+        "request_changed": "It is recorded.",
+        "request_decided": "The decision is stored, and is carried out within seconds.",
+    }
+)
 
 
 def console_page(
@@ -89,7 +92,7 @@ def console_page(
 
     ``mistake`` is what is wrong with the form that the page shows again: the status is its own.
     """
-    return page(
+    return translated_page(
         f"console/{template}",
         status=status if mistake is None else mistake.status,
         mistake=mistake,
@@ -109,7 +112,21 @@ def console_page(
 
 
 def message_page(
-    title: str, text: str, *, status: int = 200, link: str = "/console", link_name: str = "To the console"
+    title: str,
+    text: str,
+    *,
+    status: int = 200,
+    link: str = "/console",
+    link_name: str | None = None,
+    is_english: bool = False,
 ) -> Response:
-    """Render a page of one message, without navigation."""
-    return page("console/message.html", status=status, title=title, text=text, link=link, link_name=link_name)
+    """Render a page of one message, without navigation. ``is_english``: the text is a service's, in English."""
+    return translated_page(
+        "console/message.html",
+        status=status,
+        title=title,
+        text=text,
+        link=link,
+        link_name=link_name or gettext("To the console"),
+        is_english=is_english,
+    )

@@ -9,6 +9,7 @@ from vault.domain.accounts.account import Scope
 from vault.errors import Busy, Invalid, Refused, TooLarge, VaultError
 from vault.web.console.access import Console
 from vault.web.console.forms import Form, run_once
+from vault.web.console.worded import words_of_error
 from vault.web.http.problems import of_error
 
 #: Errors that the page of the form shows. All others have a page of their own.
@@ -22,6 +23,8 @@ class Mistake:
     text: str
     field: str | None
     status: int
+    #: Whether the text is English on a page in another language.
+    is_english: bool
 
     def __str__(self) -> str:
         """Return the text."""
@@ -30,7 +33,8 @@ class Mistake:
     @classmethod
     def of(cls, error: VaultError) -> "Mistake":
         """Show an error of ``MISTAKES``."""
-        return cls(str(error), getattr(error, "field", None), of_error(error).status_code)
+        text, is_english = words_of_error(error)
+        return cls(text, getattr(error, "field", None), of_error(error).status_code, is_english)
 
 
 async def run_or_show(

@@ -8,7 +8,7 @@ from fastapi import Path, Request, Response
 from vault.domain.ids import Token
 from vault.domain.sign_in.attempt import LIFE
 from vault.domain.sign_in.refusals import SignInRefused
-from vault.errors import NotFound, TooMany, Unavailable
+from vault.errors import NotFound, TooMany, Unavailable, VaultError
 from vault.services.sign_in.ask_provider import ProviderAnswer
 from vault.web.console.access import set_console_cookie
 from vault.web.console.forms import see_other
@@ -16,16 +16,21 @@ from vault.web.console.last_provider import remember_provider
 from vault.web.console.layout import message_page
 from vault.web.console.rate import check_rate, count_failure
 from vault.web.console.route import console_router, error_page
+from vault.web.console.worded import WordedInvalid, words_of_error
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import delete_own_cookie, own_name, read_cookie, set_own_cookie
 from vault.web.http.problems import problem
+from vault.web.http.translations import gettext, translatable
 
 router = console_router("/console")
 ConnectionId = Annotated[str, Path(max_length=64)]
 #: Longer than any code or state; what is longer is cut, and then wrong.
 _MAX_VALUE: Final = 4096
 _MAX_FIELDS: Final = 8
+_NO_ADDRESS: Final = translatable(
+    "There is no such sign-in address. Ask your administrator for the right one."
+)
 
 
 @router.get("/sign-in/{connection}")
@@ -36,9 +41,9 @@ async def get_provider_sign_in(request: Request, vault: TheVault, connection: Co
         begun = await vault.sign_in.begin(connection, return_path=request.query_params.get("next"))
     except NotFound:
         count_failure(request)
-        return _refused("There is no such sign-in address. Ask your administrator for the right one.", 404)
+        return _refused(WordedInvalid(gettext(_NO_ADDRESS)), 404)
     except SignInRefused as refused:
-        return _refused(str(refused), 502)
+        return _refused(refused, 502)
     except TooMany as error:
         return error_page(request, error)
     except Unavailable as error:
@@ -66,7 +71,7 @@ async def get_callback(request: Request, vault: TheVault, connection: Connection
         )
     except (SignInRefused, NotFound) as refused:
         count_failure(request)
-        response = _refused(str(refused), 404 if isinstance(refused, NotFound) else 401, again=connection)
+        response = _refused(refused, 404 if isinstance(refused, NotFound) else 401, again=connection)
     except TooMany as over:
         return error_page(request, over)
     except Unavailable as away:
@@ -107,18 +112,28 @@ def _cookie(state: str) -> str:
     return f"sign-in-{Token(state).digest.hex()[:16]}"
 
 
-def _refused(text: str, status: int, *, again: str | None = None) -> Response:
+def _refused(error: VaultError, status: int, *, again: str | None = None) -> Response:
+    text, is_english = words_of_error(error)
     link = "/console/sign-in" if again is None else f"/console/sign-in/{again}"
-    return message_page("You are not signed in", text, status=status, link=link, link_name="Sign in again")
+    return message_page(
+        gettext("You are not signed in"),
+        text,
+        status=status,
+        link=link,
+        link_name=gettext("Sign in again"),
+        is_english=is_english,
+    )
 
 
 def _provider_away(error: Unavailable) -> Response:
     response = message_page(
-        "The sign-in provider does not answer",
-        "Wait a moment and try again. If it stays so, ask your administrator to check the connection.",
+        gettext("The sign-in provider does not answer"),
+        gettext(
+            "Wait a moment and try again. If it stays so, ask your administrator to check the connection."
+        ),
         status=503,
         link="/console/sign-in",
-        link_name="Other ways to sign in",
+        link_name=gettext("Other ways to sign in"),
     )
     response.headers["Retry-After"] = str(error.retry_after)
     return response

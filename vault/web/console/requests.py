@@ -1,6 +1,7 @@
 """Requests of people: a board by what is to be done next with its clocks, the form of a new one, and each request."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
@@ -179,7 +180,7 @@ def _new(
     request: Request, allowed: Console, values: Mapping[str, str], mistake: Mistake | None = None
 ) -> Response:
     if mistake is not None and mistake.field is not None and mistake.field.startswith("identities"):
-        mistake = Mistake(mistake.text, "numbers", mistake.status)
+        mistake = replace(mistake, field="numbers")
     return console_page(
         request,
         allowed,

@@ -1,7 +1,7 @@
 """Routes of the console, whose errors are pages: the sign-in page without a session, else what happened."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
@@ -24,22 +24,27 @@ from vault.errors import (
 from vault.web.console.access import Console, delete_console_cookie
 from vault.web.console.forms import see_other
 from vault.web.console.layout import console_page, message_page
+from vault.web.console.worded import words_of_error
+from vault.web.http.languages import language_of
 from vault.web.http.problems import of_error
+from vault.web.http.translations import in_language, translatable, translated
 
-_TITLES: tuple[tuple[type[VaultError], str], ...] = (
-    (RecordingErased, "This recording is erased"),
-    (NotFound, "There is no such page"),
-    (Forbidden, "Your sign-in does not allow this"),
-    (Invalid, "Something in the form is not right"),
-    (Held, "A hold forbids this"),
-    (Busy, "This is being done right now"),
-    (Refused, "This cannot be done now"),
-    (TooMany, "Too many requests"),
-    (Unavailable, "The vault cannot do this at the moment"),
+_TITLES: Final[tuple[tuple[type[VaultError], str], ...]] = translatable(
+    (
+        (RecordingErased, "This recording is erased"),
+        (NotFound, "There is no such page"),
+        (Forbidden, "Your sign-in does not allow this"),
+        (Invalid, "Something in the form is not right"),
+        (Held, "A hold forbids this"),
+        (Busy, "This is being done right now"),
+        (Refused, "This cannot be done now"),
+        (TooMany, "Too many requests"),
+        (Unavailable, "The vault cannot do this at the moment"),
+    )
 )
-_FAILED = "Something went wrong"
-_NOT_FOUND = "There is no such page, or it is not for your sign-in."
-_UNAVAILABLE = "Wait a moment, look whether it was done, and try again if it was not."
+_FAILED = translatable("Something went wrong")
+_NOT_FOUND = translatable("There is no such page, or it is not for your sign-in.")
+_UNAVAILABLE = translatable("Wait a moment, look whether it was done, and try again if it was not.")
 
 
 class ConsoleRoute(APIRoute):
@@ -50,14 +55,15 @@ class ConsoleRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_with_pages(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except NotAuthentic:
-                return to_sign_in(request)
-            except RequestValidationError:
-                return error_page(request, NotFound(_NOT_FOUND))
-            except VaultError as error:
-                return error_page(request, error)
+            with in_language(language_of(request)):
+                try:
+                    return await handle(request)
+                except NotAuthentic:
+                    return to_sign_in(request)
+                except RequestValidationError:
+                    return error_page(request, NotFound(_NOT_FOUND))
+                except VaultError as error:
+                    return error_page(request, error)
 
         return handle_with_pages
 
@@ -82,16 +88,25 @@ def error_page(request: Request, error: VaultError) -> Response:
     """Return the page of an error, with the status and Retry-After of its problem document."""
     problem = of_error(error)
     status = problem.status_code
-    title = next((title for kind, title in _TITLES if isinstance(error, kind)), _FAILED)
-    text = str(error) if status < 500 else _UNAVAILABLE  # noqa: PLR2004 - the server's own errors
+    title = translated(next((title for kind, title in _TITLES if isinstance(error, kind)), _FAILED))
+    text, is_english = words_of_error(error)
     if isinstance(error, NotFound) and not isinstance(error, RecordingErased):
-        text = _NOT_FOUND
+        text, is_english = translated(_NOT_FOUND), False
+    elif status >= 500:  # noqa: PLR2004 - the server's own errors
+        text, is_english = translated(_UNAVAILABLE), False
     allowed: Console | None = getattr(request.state, "console", None)
     if allowed is None:
-        response = message_page(title, text, status=status)
+        response = message_page(title, text, status=status, is_english=is_english)
     else:
         response = console_page(
-            request, allowed, "error.html", section="", status=status, title=title, text=text
+            request,
+            allowed,
+            "error.html",
+            section="",
+            status=status,
+            title=title,
+            text=text,
+            is_english=is_english,
         )
     if (delay := problem.headers.get("retry-after")) is not None:
         response.headers["Retry-After"] = delay

@@ -19,17 +19,17 @@ from vault.web.console.last_provider import last_provider
 from vault.web.console.layout import message_page
 from vault.web.console.rate import check_rate, count_failure
 from vault.web.console.route import console_router, error_page
+from vault.web.console.worded import words_of_error
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
-from vault.web.http.html import page
+from vault.web.http.html import translated_page
+from vault.web.http.translations import gettext
 
 router = console_router("/console")
 HOME: Final = "/console"
 #: A path of the console, and no way to another host: no ``//``, no backslash.
 _PATH = re.compile(r"/console(?:/[A-Za-z0-9._~%:@-]+)*(?:\?[A-Za-z0-9._~%:@/?&=+-]*)?")
 _MAX_PATH: Final = 1000
-_WRONG_KEY: Final = "This key is not valid. It may be mistyped or revoked."
-_SIGNED_OUT: Final = "You are signed out."
 
 
 def return_path(text: str) -> str:
@@ -45,15 +45,17 @@ async def get_home(vault: TheVault, person: Person) -> Response:
         account = await vault.accounts.find(person.session.account_id)
         return see_other(path_of(account.ref))
     accounts = await vault.accounts.list(None, after=None, limit=200) if person.session.scopes else []
-    return page("console/accounts.html", accounts=accounts, path_of=path_of)
+    return translated_page("console/accounts.html", accounts=accounts, path_of=path_of)
 
 
 @router.get("/sign-in")
 async def get_sign_in(request: Request) -> Response:
     """Show the sign-in page."""
     back = return_path(request.query_params.get("next", ""))
-    done = _SIGNED_OUT if request.query_params.get("done") == "signed_out" else None
-    return page("console/sign_in.html", back=back, error=None, done=done, provider=last_provider(request))
+    done = gettext("You are signed out.") if request.query_params.get("done") == "signed_out" else None
+    return translated_page(
+        "console/sign_in.html", back=back, error=None, done=done, provider=last_provider(request)
+    )
 
 
 @router.post("/sign-in")
@@ -68,11 +70,11 @@ async def post_sign_in(request: Request, vault: TheVault) -> Response:
         )
     except NotAuthentic:
         count_failure(request)
-        return page(
+        return translated_page(
             "console/sign_in.html",
             status=401,
             back=back,
-            error=_WRONG_KEY,
+            error=gettext("This key is not valid. It may be mistyped or revoked."),
             done=None,
             provider=last_provider(request),
         )
@@ -84,7 +86,7 @@ async def post_sign_in(request: Request, vault: TheVault) -> Response:
 @router.get("/once/{token}")
 async def get_once(token: Annotated[str, Path(max_length=128)]) -> Response:
     """Show the button of an address that signs in once: a link preview must not use it up."""
-    return page("console/once.html", token=token)
+    return translated_page("console/once.html", token=token)
 
 
 @router.post("/once/{token}")
@@ -99,12 +101,14 @@ async def post_once(
         )
     except NotAuthentic as error:
         count_failure(request)
+        text, is_english = words_of_error(error)
         return message_page(
-            "This address cannot be used",
-            str(error),
+            gettext("This address cannot be used"),
+            text,
             status=404,
             link="/console/sign-in",
-            link_name="Sign in",
+            link_name=gettext("Sign in"),
+            is_english=is_english,
         )
     except TooMany as error:
         return error_page(request, error)

@@ -2,13 +2,17 @@
 
 import re
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from vault.domain.retention.period import Period
+from vault.web.http.languages import LANGUAGES
+from vault.web.http.translations import gettext, in_language, ngettext, translatable, translated
 
 _MONTHS: Final = 12
-_UNITS: Final = {"year": "Y", "month": "M", "week": "W", "day": "D"}
-_WORDS = re.compile(r"(\d{1,5}) ?(year|month|week|day)s?", re.ASCII | re.IGNORECASE)
+#: What a unit of a period may be called where somebody types one, by its letter in ISO 8601.
+_UNITS: Final = translatable({"Y": "year years", "M": "month months", "W": "week weeks", "D": "day days"})
+_WORDS = re.compile(r"([0-9]{1,5}) ?([^\W\d_]{1,12})")
 _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?", re.ASCII)
 _DAY = timedelta(days=1)
 
@@ -16,36 +20,56 @@ _DAY = timedelta(days=1)
 def period_words(period: Period | None) -> str:
     """Return a period such as "1 year and 6 months"; "none" for None."""
     if period is None:
-        return "none"
+        return gettext("none")
     years, months = divmod(period.months, _MONTHS)
-    parts = ((years, "year"), (months, "month"), (period.days, "day"))
-    return " and ".join(counted(number, unit) for number, unit in parts if number)
+    words = [
+        ngettext("%(num)s year", "%(num)s years", years) if years else "",
+        ngettext("%(num)s month", "%(num)s months", months) if months else "",
+        _days(period.days) if period.days else "",
+    ]
+    first, *others = [one for one in words if one]
+    for one in others:
+        first = gettext("%(first)s and %(second)s", first=first, second=one)
+    return first
 
 
 def period_value(period: Period | None) -> str:
     """Return a period as the field of a form shows it: in words if they can be read back, else as ISO 8601."""
     words = "" if period is None else period_words(period)
-    return str(period or "") if " and " in words else words
+    return words if period_text(words) != words else str(period or "")
 
 
 def period_text(typed: str) -> str:
-    """Return what was typed as ISO 8601 if it is like "6 months"; anything else as it is."""
+    """Return what was typed as ISO 8601 if it is like "6 months", in any language of the pages; else as it is."""
     found = _WORDS.fullmatch(typed)
-    return typed if found is None else f"P{int(found[1])}{_UNITS[found[2].lower()]}"
+    letter = None if found is None else _letters().get(found[2].lower())
+    return typed if found is None or letter is None else f"P{int(found[1])}{letter}"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, such as "2 days"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+@cache
+def _letters() -> dict[str, str]:
+    """Return the letter of each unit by its words in all languages."""
+    letters: dict[str, str] = {}
+    for language in LANGUAGES:
+        with in_language(language):
+            letters |= {
+                word: letter for letter, words in _UNITS.items() for word in translated(words).split()
+            }
+    return letters
+
+
+def _days(number: int) -> str:
+    return ngettext("%(num)s day", "%(num)s days", number)
 
 
 def days_left(until: datetime, now: datetime) -> str:
     """Return how long it is until a moment, or how long it is past, in days; in hours below one day."""
     left = abs(until - now)
-    length = (
-        counted(left // _DAY, "day") if left >= _DAY else counted(int(left.total_seconds() // 3600), "hour")
-    )
-    return f"{length} left" if until >= now else f"{length} late"
+    hours = int(left.total_seconds() // 3600)
+    length = _days(left // _DAY) if left >= _DAY else ngettext("%(num)s hour", "%(num)s hours", hours)
+    if until >= now:
+        return gettext("%(length)s left", length=length)
+    return gettext("%(length)s late", length=length)
 
 
 def whole_number(typed: str, *, digits: int) -> int | None:

@@ -11,6 +11,7 @@ from vault.errors import NotFound, VaultError
 from vault.web.http.conditions import unmet
 from vault.web.http.languages import DEFAULT, texts_of
 from vault.web.http.problems import of_error
+from vault.web.http.translations import current_language, prepare
 
 router = APIRouter(tags=["playback"])
 _PAGES = FilePath(__file__).parents[1] / "pages"
@@ -23,7 +24,7 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 def page(name: str, *, status: int = 200, **values: object) -> Response:
     """Render a template as a response; an undefined variable in it is an error."""
-    return _html(_environment().get_template(name).render(**values), status)
+    return _html(environment().get_template(name).render(**values), status)
 
 
 def _html(html: str, status: int) -> Response:
@@ -40,6 +41,14 @@ def listener_page(name: str, language: str, *, status: int = 200, **values: obje
 
 def _of_language(language: str) -> dict[str, str]:
     return {"Content-Language": language, "Vary": "Accept-Language"}
+
+
+def translated_page(name: str, *, status: int = 200, **values: object) -> Response:
+    """Render a page of the console in the current language (``translations.py``)."""
+    language = current_language()
+    response = page(name, status=status, language=language, **values)
+    response.headers.update(_of_language(language))
+    return response
 
 
 def message(texts: str, language: str, *, status: int) -> Response:
@@ -88,14 +97,17 @@ async def get_static(request: Request, name: str) -> Response:
 
 
 @cache
-def _environment() -> Environment:
-    return Environment(
+def environment() -> Environment:
+    """Return the environment of all templates."""
+    made = Environment(
         loader=FileSystemLoader(_PAGES),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    prepare(made)
+    return made
 
 
 @cache

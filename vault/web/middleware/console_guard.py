@@ -11,7 +11,9 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from vault.web.http.html import page
+from vault.web.http.html import translated_page
+from vault.web.http.languages import preferred_language
+from vault.web.http.translations import gettext, in_language
 
 PREFIX: Final = "/console"
 #: For servers of sign-in providers, which send no cookie: their requests carry a signed token.
@@ -32,14 +34,16 @@ class ConsoleGuard:
         if scope["type"] != "http" or not self._is_foreign(scope):
             await self._app(scope, receive, send)
             return
-        refused = page(
-            "console/message.html",
-            status=403,
-            title="This form came from another site",
-            text="Open the console at its own address, and send the form again.",
-            link="/console",
-            link_name="To the console",
-        )
+        with in_language(preferred_language(Headers(scope=scope).get("accept-language", ""))):
+            refused = translated_page(
+                "console/message.html",
+                status=403,
+                title=gettext("This form came from another site"),
+                text=gettext("Open the console at its own address, and send the form again."),
+                link="/console",
+                link_name=gettext("To the console"),
+                is_english=False,
+            )
         await refused(scope, receive, send)
 
     def _is_foreign(self, scope: Scope) -> bool:
