@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
 from tests.fakes.provider_lies import (
     CLIENT,
     EVENT,
@@ -46,6 +49,9 @@ class IdentityProvider:
     asked: Counter[str] = field(default_factory=Counter)
     codes: dict[str, Json] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    #: The client's public keys, if it has to sign in place of sending a secret.
+    client_keys: Json | None = None
+    assertions: set[str] = field(default_factory=set)
 
     def authorize(self, address: str) -> dict[str, str]:
         """Sign somebody in at once; return the query with which the browser goes back."""
@@ -100,8 +106,10 @@ class IdentityProvider:
 
     def _token(self, request: RestRequest) -> RestReply:
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        pair = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode().split(":")
-        assert [unquote_plus(part) for part in pair] == [CLIENT, SECRET]
+        if self.client_keys is None:
+            self._check_secret(request)
+        else:
+            self._check_assertion(form, self.client_keys)
         asked = self.codes.pop(form["code"], None)
         if asked is None:
             return _json({"error": "invalid_grant"}, 400)
@@ -112,6 +120,21 @@ class IdentityProvider:
         return _json(
             {"access_token": access_token, "token_type": "Bearer", "id_token": self.id_token(asked["nonce"])}
         )
+
+    def _check_secret(self, request: RestRequest) -> None:
+        pair = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode().split(":")
+        assert [unquote_plus(part) for part in pair] == [CLIENT, SECRET]
+
+    def _check_assertion(self, form: dict[str, str], keys: Json) -> None:
+        """Check what a client signed (RFC 7523, section 3): who, for whom, until when, and never twice."""
+        assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        assert "client_secret" not in form
+        token = jwt.decode(form["client_assertion"], KeySet.import_key_set(keys), algorithms=["ES256"])
+        said = token.claims
+        assert (said["iss"], said["sub"], said["aud"]) == (CLIENT, CLIENT, self.issuer)
+        assert said["iat"] <= self.now().timestamp() + 1 < said["exp"] <= said["iat"] + 60
+        assert said["jti"] not in self.assertions
+        self.assertions.add(said["jti"])
 
     def _userinfo(self, request: RestRequest) -> RestReply:
         assert request.headers["authorization"].startswith("Bearer ")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.servers.oidc_provider_process import oidc_provider, require_oidc_provider
 from tests.servers.ports import free_ports
 from tests.support.chromium import chromium, complaints, new_page
@@ -9,9 +11,11 @@ from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, open_house
 
 CLIENT = {"client_id": "callvault", "client_secret": "a secret of the test"}
+WITH_KEY = {"client_id": "callvault", "client_authentication": "private_key_jwt"}
 
 
-def test_a_person_signs_in_at_a_real_provider(tmp_path: Path):
+@pytest.mark.parametrize("said", [CLIENT, WITH_KEY], ids=["client_secret", "private_key_jwt"])
+def test_a_person_signs_in_at_a_real_provider(tmp_path: Path, said: dict[str, str]):
     """One click on the address, the provider's forms, a page of the role; its logout ends the session here."""
     require_oidc_provider()
     (port,) = free_ports(1)
@@ -22,7 +26,7 @@ def test_a_person_signs_in_at_a_real_provider(tmp_path: Path):
     ):
         tenant = Tenant.open(house.admin)
         tenant.uploaded(AUDIO)
-        body = CLIENT | {
+        body = said | {
             "issuer": f"http://127.0.0.1:{port}",
             "scopes": ["openid", "profile", "groups"],
             "roles": [{"value": "staff", "role": "listener"}],
@@ -30,7 +34,9 @@ def test_a_person_signs_in_at_a_real_provider(tmp_path: Path):
         made = house.admin.put(tenant.url("/sign-in-connections/main"), json=body)
         assert made.status_code == 200, made.text
         connection = made.json()
-        client = CLIENT | {
+        client = {
+            **({"jwks_uri": connection["jwks_uri"]} if said is WITH_KEY else CLIENT),
+            "client_id": CLIENT["client_id"],
             "redirect_uri": connection["redirect_uri"],
             "backchannel_logout_uri": connection["back_channel_logout_uri"],
         }

@@ -1,5 +1,6 @@
 // A real OpenID provider (oidc-provider) on loopback, with the login forms that it has for development.
-// Arguments: port, and the vault's client as JSON: client_id, client_secret, redirect_uri, backchannel_logout_uri.
+// Arguments: port, and the vault's client as JSON: client_id, redirect_uri,
+// backchannel_logout_uri, and client_secret or jwks_uri.
 import Provider from 'oidc-provider';
 
 const [port, text] = process.argv.slice(2);
@@ -7,11 +8,12 @@ const asked = JSON.parse(text);
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients: [{
     client_id: asked.client_id,
-    client_secret: asked.client_secret,
+    ...(asked.jwks_uri
+      ? { jwks_uri: asked.jwks_uri, token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'ES256' }
+      : { client_secret: asked.client_secret, token_endpoint_auth_method: 'client_secret_basic' }),
     redirect_uris: [asked.redirect_uri],
     response_types: ['code'],
     grant_types: ['authorization_code'],
-    token_endpoint_auth_method: 'client_secret_basic',
     backchannel_logout_uri: asked.backchannel_logout_uri,
     backchannel_logout_session_required: true,
   }],

@@ -174,6 +174,7 @@ OTHERS: Final = {
     ("POST", "/console/once/{token}"),
     ("POST", "/console/sign-out"),
     ("GET", "/console/sign-in/{connection}"),
+    ("GET", "/console/jwks/{connection}"),
     ("GET", "/console/callback/{connection}"),
     ("POST", "/console/back-channel/{connection}"),
 }

@@ -1,81 +1,14 @@
 """Sign in at a provider over HTTP: the whole way of a browser, and what others send in its place."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import quote
 
-import httpx
 import pytest
 
-from tests.fakes.identity_provider import IdentityProvider
-from tests.fakes.provider_lies import CLIENT, SECRET
-from tests.servers.identity_provider import serving
-from tests.support.console import OWN, nonce_of
-from tests.support.tenant import Tenant
-from tests.support.web_house import AUDIO, House, open_house
+from tests.fakes.provider_lies import CLIENT
+from tests.support.console import nonce_of
+from tests.support.provider_scene import Scene
+from tests.support.web_house import AUDIO
 from vault.web.middleware.link_rate_limit import MAX_FAILURES
-
-ROLES = [{"value": "staff", "role": "listener"}, {"value": "boss", "role": "admin"}]
-
-
-@dataclass
-class Scene:
-    """An app that may ask a provider on loopback, and an account that is connected to it."""
-
-    house: House
-    provider: IdentityProvider
-    tenant: Tenant
-    connection: dict[str, str]
-
-    def browser(self) -> httpx.Client:
-        """Return a new browser."""
-        return self.house.client(OWN)
-
-    def begin(self, browser: httpx.Client, **query: str) -> dict[str, str]:
-        """Open the sign-in address, and sign in at the provider; return the query with which one comes back."""
-        went = browser.get(self.connection["sign_in_url"], params=query)
-        assert went.status_code == 303, went.text
-        assert went.headers["location"].startswith(f"{self.provider.issuer}/auth?")
-        return self.provider.authorize(went.headers["location"])
-
-    def sign_in(self, browser: httpx.Client, **query: str) -> httpx.Response:
-        """Sign in."""
-        return browser.get(self.connection["redirect_uri"], params=self.begin(browser, **query))
-
-    def put(self, name: str = "main", **more: object) -> dict[str, str]:
-        """Set a connection."""
-        body = {"issuer": self.provider.issuer, "client_id": CLIENT, "client_secret": SECRET, "roles": ROLES}
-        made = self.house.admin.put(self.tenant.url(f"/sign-in-connections/{name}"), json=body | more)
-        assert made.status_code == 200, made.text
-        found: dict[str, str] = made.json()
-        return found
-
-    @property
-    def home(self) -> str:
-        """Return the path of the account's overview."""
-        return f"/console/accounts/{self.tenant.name}"
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, IdentityProvider]]:
-    """An app and a provider."""
-    provider = IdentityProvider()
-    with (
-        serving(provider) as host,
-        open_house(tmp_path_factory.mktemp("sign_in"), VAULT_MEDIA_ALLOW=host) as house,
-    ):
-        yield house, provider
-
-
-@pytest.fixture
-def scene(place: tuple[House, IdentityProvider]) -> Scene:
-    """An account of its own, with a provider that tells the truth."""
-    house, provider = place
-    provider.lie, provider.claims = "", {"groups": ["staff"], "name": "Ada <script>"}
-    house.app.state.failed_sign_ins.__init__()
-    scene = Scene(house, provider, Tenant.open(house.admin), {})
-    scene.connection = scene.put()
-    return scene
 
 
 def test_a_person_signs_in_and_sees_what_the_role_allows(scene: Scene):
@@ -111,6 +44,34 @@ def test_the_sign_in_page_leads_back_to_the_provider(scene: Scene):
         'href="/console/sign-in/'
         not in scene.house.client({"Cookie": "provider=idp_x"}).get("/console/sign-in").text
     )
+
+
+def test_the_vault_signs_with_a_key_of_its_own(scene: Scene):
+    """The provider reads the public key; a change keeps the key, another client gets another one."""
+    signing = {"client_authentication": "private_key_jwt", "client_secret": None}
+    connection = scene.put("signing", **signing)
+    assert (connection["client_authentication"], connection["has_secret"]) == ("private_key_jwt", False)
+    (key,) = scene.house.client().get(connection["jwks_uri"]).json()["keys"]
+    assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+    scene.provider.client_keys = {"keys": [key]}
+    try:
+        scene.connection = connection
+        assert [scene.sign_in(scene.browser()).status_code for _ in range(2)] == [303, 303]
+        assert len(scene.provider.assertions) == 2
+    finally:
+        scene.provider.client_keys = None
+    scene.put("signing", **signing, roles=[])
+    assert scene.house.client().get(connection["jwks_uri"]).json()["keys"] == [key]
+    scene.put("signing", **signing, client_id="another")
+    assert scene.house.client().get(connection["jwks_uri"]).json()["keys"] != [key]
+    scene.put("signing", client_secret="s")
+    for gone in (connection["jwks_uri"], f"{connection['jwks_uri']}0"):
+        assert scene.house.client().get(gone).status_code == 404
+    body = {"issuer": scene.provider.issuer, "client_id": CLIENT, "client_secret": "s"} | {
+        "client_authentication": "private_key_jwt"
+    }
+    refused = scene.house.admin.put(scene.tenant.url("/sign-in-connections/x"), json=body)
+    assert (refused.status_code, refused.json()["field"]) == (422, "client_secret")
 
 
 def test_two_tabs_sign_in_at_once(scene: Scene):

@@ -16,6 +16,7 @@ from urllib.parse import quote_plus, urlencode
 
 from vault.domain.base64url import encode_base64url
 from vault.domain.ids import Token
+from vault.domain.sign_in.client_key import ASSERTION_TYPE
 from vault.domain.sign_in.provider_metadata import ProviderMetadata
 
 #: How long a person may take at the provider.
@@ -64,7 +65,7 @@ class Client:
     """The vault as a client of a provider. It has no repr: it has a secret."""
 
     client_id: str
-    #: None for a public client, which PKCE alone protects.
+    #: None for a public client, which PKCE alone protects, and for one with a key of its own.
     client_secret: str | None
     redirect_uri: str
     scopes: Sequence[str]
@@ -89,9 +90,12 @@ def authorization_url(metadata: ProviderMetadata, client: Client, attempt: Attem
 
 
 def token_request(
-    metadata: ProviderMetadata, client: Client, attempt: Attempt, code: str
+    metadata: ProviderMetadata, client: Client, attempt: Attempt, code: str, *, assertion: str | None = None
 ) -> tuple[Mapping[str, str], bytes]:
-    """Return headers and form of the request that exchanges the code for tokens."""
+    """Return headers and form of the request that exchanges the code for tokens.
+
+    ``assertion``: signed by the client's key, in place of a secret.
+    """
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -99,7 +103,13 @@ def token_request(
         "code_verifier": attempt.verifier,
     }
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-    if client.client_secret is None:
+    if assertion is not None:
+        form |= {
+            "client_id": client.client_id,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": assertion,
+        }
+    elif client.client_secret is None:
         form["client_id"] = client.client_id
     elif metadata.secret_in_form:
         form |= {"client_id": client.client_id, "client_secret": client.client_secret}

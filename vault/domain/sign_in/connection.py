@@ -34,12 +34,14 @@ class ProviderSettings:
 
     issuer: str
     client_id: str
-    #: None for a public client.
+    #: None for a public client, and for one with ``client_key``.
     client_secret: str | None = field(repr=False)
     scopes: tuple[str, ...]
     #: The names that lead to the claim: ``("realm_access", "roles")``.
     claim: tuple[str, ...]
     roles: tuple[RoleMapping, ...]
+    #: A private key made by the vault, with which it signs instead of sending a secret.
+    client_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,7 @@ def decode_settings(text: str) -> ProviderSettings:
         scopes=tuple(values["scopes"]),
         claim=tuple(values["claim"]),
         roles=tuple(RoleMapping(**mapping) for mapping in values["roles"]),
+        client_key=values.get("client_key"),
     )
 
 
@@ -166,6 +169,7 @@ def with_ids(
         scopes=wanted.scopes,
         claim=wanted.claim,
         roles=roles,
+        client_key=wanted.client_key,
     )
     gone = [] if before is None else [mapping for mapping in before.roles if mapping.id not in left]
     return settings, [mapping for mapping in roles if mapping.id not in kept], gone

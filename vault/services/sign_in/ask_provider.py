@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from vault.domain.sign_in.attempt import Attempt, Client, authorization_url, token_request
 from vault.domain.sign_in.claims import display_name, has_claim, values_at
+from vault.domain.sign_in.client_key import client_assertion
 from vault.domain.sign_in.connection import SignInConnection
 from vault.domain.sign_in.id_token import (
     Audience,
@@ -115,7 +116,16 @@ class AskProvider:
         self, metadata: ProviderMetadata, connection: SignInConnection, attempt: Attempt, code: str
     ) -> tuple[str, str | None]:
         """Return the ID token and the access token."""
-        headers, form = token_request(metadata, self._client(connection), attempt, code)
+        settings, assertion = connection.settings, None
+        if settings.client_key is not None:
+            assertion = client_assertion(
+                settings.client_key,
+                client_id=settings.client_id,
+                audience=settings.issuer,
+                now=self.clock(),
+            )
+        client = self._client(connection)
+        headers, form = token_request(metadata, client, attempt, code, assertion=assertion)
         reply = await self.documents.send("POST", metadata.token_endpoint, headers, form)
         if reply.status != _OK:
             raise SignInRefused("token_response")

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
+from vault.domain.sign_in.client_key import new_client_key, public_key_set
 from vault.domain.sign_in.connection import (
     NAME,
     ProviderSettings,
@@ -32,6 +33,8 @@ class ConnectionChange:
     settings: ProviderSettings
     #: Keep the client's secret that is stored, if issuer and client stay.
     keep_secret: bool
+    #: The vault signs with a key of its own, which it makes and keeps while issuer and client stay.
+    own_key: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,14 @@ class SignInConnections:
         if row is None:
             raise NotFound("There is no such sign-in connection.")
         return await self.opened.open(row)
+
+    async def public_keys(self, connection_id: str) -> Mapping[str, Any]:
+        """Return the JWK set by which the provider checks the vault. Raises NotFound, also without such a key."""
+        row = await self.database.read(lambda tx: tx.sign_in.get(connection_id))
+        found = None if row is None else (await self.opened.open(row)).settings.client_key
+        if found is None:
+            raise NotFound("There is no such key set.")
+        return public_key_set(found)
 
     async def delete(self, account_id: str, name: str, *, actor: str) -> None:
         """Delete a connection: nobody signs in by it any more, and who did has no role with the next request.
@@ -162,10 +173,13 @@ class SignInConnections:
 
 def _with_secret(change: ConnectionChange, before: ProviderSettings | None) -> ProviderSettings:
     wanted = change.settings
-    if not change.keep_secret or before is None:
+    # The secret of one provider is never sent to another one, and a key is known to one provider.
+    same = before is not None and (before.issuer, before.client_id) == (wanted.issuer, wanted.client_id)
+    if change.own_key:
+        kept = before.client_key if before is not None and same else None
+        return replace(wanted, client_secret=None, client_key=kept or new_client_key())
+    if before is None or not same or not change.keep_secret:
         return wanted
-    if (before.issuer, before.client_id) != (wanted.issuer, wanted.client_id):
-        return wanted  # The secret of one provider is never sent to another one.
     return replace(wanted, client_secret=before.client_secret)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 from urllib.parse import parse_qs
 
 from fastapi import Path, Request, Response
+from fastapi.responses import JSONResponse
 
 from vault.domain.ids import Token
 from vault.domain.sign_in.attempt import LIFE
@@ -20,7 +21,7 @@ from vault.web.console.worded import WordedInvalid, words_of_error
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import delete_own_cookie, own_name, read_cookie, set_own_cookie
-from vault.web.http.problems import problem
+from vault.web.http.problems import of_error, problem
 from vault.web.http.translations import gettext, translatable
 
 router = console_router("/console")
@@ -53,6 +54,20 @@ async def get_provider_sign_in(request: Request, vault: TheVault, connection: Co
     # Lax: the provider's page leads back here. A cookie for each attempt, so that two tabs can sign in.
     set_own_cookie(request, response, name, begun.attempt.secret.text, seconds=seconds, same_site="lax")
     return response
+
+
+@router.get("/jwks/{connection}")
+async def get_key_set(request: Request, vault: TheVault, connection: ConnectionId) -> Response:
+    """Show the provider the public key by which it checks the vault (RFC 7517)."""
+    try:
+        check_rate(request)
+        found = await vault.sign_in_connections.public_keys(connection)
+    except NotFound as missing:
+        count_failure(request)
+        return problem(404, str(missing))
+    except TooMany as error:
+        return of_error(error)
+    return JSONResponse(found, headers={"Cache-Control": "public, max-age=300"})
 
 
 @router.get("/callback/{connection}")

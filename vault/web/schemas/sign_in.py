@@ -1,17 +1,20 @@
 """JSON schemas of sign-in connections, members and console sessions."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.accounts.roles import Role
 from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, RoleMapping, SignInConnection
+from vault.errors import Invalid
 from vault.services.sign_in.members import Member
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.web.schemas.base import Body, MomentOut, Text
 
 _Url = Annotated[str, Field(min_length=1, max_length=500)]
+#: How the vault proves at the token endpoint which client it is (OpenID Connect Core, section 9).
+ClientAuthentication = Literal["client_secret", "private_key_jwt"]
 _ScopeName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -29,6 +32,8 @@ class SignInConnectionIn(Body):
     #: The issuer exactly as the provider's discovery document has it.
     issuer: _Url
     client_id: Text
+    #: `private_key_jwt`: the vault makes a key pair, and the provider reads the public key at `jwks_uri`.
+    client_authentication: ClientAuthentication = "client_secret"
     #: Without it, the stored one stays while issuer and client stay; null for a client without a secret.
     client_secret: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     scopes: Annotated[list[_ScopeName], Field(min_length=1, max_length=20)] = Field(
@@ -42,7 +47,7 @@ class SignInConnectionIn(Body):
     roles: Annotated[list[RoleMappingIn], Field(max_length=MAX_ROLES)] = Field(default_factory=list)
 
     def change(self) -> ConnectionChange:
-        """Convert to the service's change."""
+        """Convert to the service's change. Raises Invalid."""
         settings = ProviderSettings(
             issuer=self.issuer,
             client_id=self.client_id,
@@ -51,7 +56,11 @@ class SignInConnectionIn(Body):
             claim=tuple(self.claim),
             roles=tuple(RoleMapping(value=one.value, role=one.role) for one in self.roles),
         )
-        return ConnectionChange(settings=settings, keep_secret="client_secret" not in self.model_fields_set)
+        own_key = self.client_authentication == "private_key_jwt"
+        if own_key and self.client_secret is not None:
+            raise Invalid("client_secret must not be sent with private_key_jwt.", field="client_secret")
+        keep = "client_secret" not in self.model_fields_set
+        return ConnectionChange(settings=settings, keep_secret=keep, own_key=own_key)
 
 
 class RoleMappingOut(BaseModel):
@@ -70,6 +79,7 @@ class SignInConnectionOut(BaseModel):
     revision: int
     issuer: str
     client_id: str
+    client_authentication: ClientAuthentication
     has_secret: bool
     scopes: list[str]
     claim: list[str]
@@ -80,6 +90,8 @@ class SignInConnectionOut(BaseModel):
     redirect_uri: str
     #: To enter at the provider as the back-channel logout URI.
     back_channel_logout_uri: str
+    #: To enter at the provider as the JWKS address, for `private_key_jwt`.
+    jwks_uri: str | None = None
     changed_at: MomentOut
     changed_by: str
 
@@ -93,6 +105,7 @@ class SignInConnectionOut(BaseModel):
             revision=connection.revision,
             issuer=settings.issuer,
             client_id=settings.client_id,
+            client_authentication="client_secret" if settings.client_key is None else "private_key_jwt",
             has_secret=settings.client_secret is not None,
             scopes=list(settings.scopes),
             claim=list(settings.claim),
@@ -100,6 +113,7 @@ class SignInConnectionOut(BaseModel):
             sign_in_url=f"{public_url}/console/sign-in/{connection.id}",
             redirect_uri=f"{public_url}/console/callback/{connection.id}",
             back_channel_logout_uri=f"{public_url}/console/back-channel/{connection.id}",
+            jwks_uri=None if settings.client_key is None else f"{public_url}/console/jwks/{connection.id}",
             changed_at=connection.changed_at,
             changed_by=connection.changed_by,
         )
