@@ -3,6 +3,7 @@
 import base64
 import http.client
 import io
+import os
 import secrets
 import time
 import urllib.parse
@@ -92,6 +93,12 @@ def test_a_worker_tells_how_it_fares(nodes: Nodes):
         assert machine.get("/readyz").text == "ready\n"
         assert 'callvault_worker_looks_total{work="ingest"}' in machine.get("/metrics").text
         assert machine.get("/v1/keys").status_code == 404
+
+
+def test_a_worker_lets_servers_of_its_machine_go_first(nodes: Nodes):
+    """Its priority is lower than theirs, so that a backlog does not make callers wait."""
+    niceness = [os.getpriority(os.PRIO_PROCESS, node.running.pid) for node in (nodes.one, nodes.worker)]
+    assert niceness[1] == min(niceness[0] + 10, 19)
 
 
 def test_a_stopped_worker_gives_its_recording_to_another(nodes: Nodes, host: MediaThread):
