@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench import cost
 from bench.archive_work import archive
 from bench.call_start import call_start
 from bench.capacity import capacity
@@ -46,6 +47,7 @@ _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
 }
 #: Measured on servers of their own, or computed; only when they are named.
 _ALONE: Mapping[str, Callable[[], None]] = {
+    "cost": lambda: cost.main([]),
     "idle": idle,
     "recovery": recovery,
     "fairness": fairness,

@@ -1,4 +1,4 @@
-"""``python -m bench.cost [--number N] [ROW...]``: what one recording, one call or one listener costs.
+"""What one recording, one call or one listener costs: ``python -m bench cost``, or with options ``python -m bench.cost``.
 
 Prints, for each thing that the vault does, CPU milliseconds by process, statements (without BEGIN and COMMIT),
 transactions, fsyncs of the WAL and S3 requests, each for one of it. They do not depend on how busy the machine is, so
@@ -14,7 +14,7 @@ import secrets
 import tempfile
 import time
 import wave
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -223,13 +223,13 @@ def _measure_rows(stage: Stage, wanted: AbstractSet[str], number: int, short: st
             _wait_for(stage, few)
 
 
-def main() -> None:
-    """Print the rows that were asked for."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the rows that ``arguments``, or those of the command, ask for."""
     parser = argparse.ArgumentParser(prog="python -m bench.cost", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW")
     parser.add_argument("--number", type=int, default=100)
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the rows of PostgreSQL there, too")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     wanted = set(asked.rows) or {"idle", "sqlite", *_ROWS}
     print(describe_machine(), flush=True)
     with tempfile.TemporaryDirectory(prefix="callvault-cost-") as name, media_thread() as media:
