@@ -1,4 +1,4 @@
-"""What one recording, one call or one listener costs: ``python -m bench cost``, or with options ``python -m bench.cost``.
+"""What one recording, call or listener costs: ``python -m bench cost``, or with options ``python -m bench.cost``.
 
 Prints, for each thing that the vault does, CPU milliseconds by process, statements (without BEGIN and COMMIT),
 transactions, fsyncs of the WAL and S3 requests, each for one of it. They do not depend on how busy the machine is, so
