@@ -108,6 +108,14 @@ RECOVERY: Final = Gauge(
 RETENTION_ERASED: Final = Counter(
     "callvault_retention_erased", "Recordings that the retention sweep erased.", registry=REGISTRY
 )
+REQUEST_CALLBACKS: Final = Counter(
+    "callvault_request_callbacks",
+    "Tries to tell an account of a change of a request, by how they ended.",
+    ("result",),
+    registry=REGISTRY,
+)
+for _result in ("accepted", "failed", "given_up"):
+    REQUEST_CALLBACKS.labels(_result)
 SWEPT: Final = Counter(
     "callvault_swept_objects", "Orphan objects of failed attempts that the sweep deleted.", registry=REGISTRY
 )

@@ -75,6 +75,12 @@ INCIDENTS = [
         fires=(15, 25),
     ),
     Incident(
+        alert="CallvaultRequestCallbacksFail",
+        series={"callvault_request_callbacks_waiting_seconds": "0x3 120+30x5000"},
+        quiet=(1, 1435),
+        fires=(1445, 2400),
+    ),
+    Incident(
         alert="CallvaultUnavailable",
         quiet=(1, 6),
         fires=(9, 12),

@@ -48,13 +48,14 @@ class Scene:
         return self.server.data_dir / "objects"
 
     def make_older(self, recording: str) -> None:
-        """Let an hour pass since a recording was received and since the last checkpoint."""
+        """Let an hour pass since a recording came and since the last checkpoint; two days since changes of requests."""
         path = self.server.data_dir / "vault.db"
         with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as connection:
             connection.execute(
                 "UPDATE recordings SET received_at = received_at - 3600000000 WHERE id = ?", (recording,)
             )
             connection.execute("UPDATE checkpoints SET at = at - 3600000000")
+            connection.execute("UPDATE request_deliveries SET at = at - 172800000000")
 
     def restart(self, *options: str, door: str = "/readyz") -> None:
         """Stop the server and start it with these options."""
@@ -141,20 +142,18 @@ def test_a_server_whose_workers_are_not_scraped(tmp_path: Path):
 
 
 def test_a_person_who_was_not_answered_in_time(tmp_path: Path):
-    """A request of two months ago had one month."""
+    """A request of two months ago had one month; and the account's callback has not been reached for two days."""
     with scene(tmp_path) as vault:
         received = moment(datetime.now(UTC) - timedelta(days=62))
         person = [{"type": "number", "value": "+14155550187"}]
-        said = {
-            "kind": "access",
-            "regime": "gdpr",
-            "received_at": received,
-            "reference": "r",
-            "identities": person,
-        }
-        entered = vault.tenant.http.post(vault.tenant.url("/requests"), json=said)
+        said = {"kind": "access", "regime": "gdpr", "received_at": received, "reference": "r"}
+        callback = {"url": "https://callback.invalid/hook"}
+        assert vault.tenant.http.put(vault.tenant.url("/request-callback"), json=callback).status_code == 200
+        entered = vault.tenant.http.post(vault.tenant.url("/requests"), json=said | {"identities": person})
         assert entered.status_code == 201, entered.text
         vault.prometheus.wait_for("CallvaultRequestsOverdue")
+        vault.make_older("none")
+        vault.prometheus.wait_for("CallvaultRequestCallbacksFail")
 
 
 def test_an_object_store_that_is_gone(tmp_path: Path):

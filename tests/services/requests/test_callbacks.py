@@ -1,19 +1,26 @@
 """Callbacks: each change of a request is told to one URL, signed, without a number, and tried again."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from tests.services.requests.people import ACTOR, PERSON, ask, asks, carried_out, decide, recorded
+from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.service_house import House
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.calls.provider_api import RestReply, RestRequest
 from vault.domain.requests.callback import MAX_TRIES, wait_after
 from vault.domain.requests.request import RequestState
 from vault.errors import FetchFailed, Invalid, NotFound
+from vault.metrics import REQUEST_CALLBACKS
+from vault.thread_pools import Threads
 
 URL = "https://crm.example/hook"
 _NOW = text("UPDATE request_deliveries SET next_try_at = 0")
@@ -97,7 +104,7 @@ async def test_a_callback_is_sealed_replaced_and_deleted(house: House):
     second = await house.vault.callbacks.set(house.account.id, URL, actor=ACTOR)
     assert first.secret != second.secret
     assert first.secret not in repr(first)
-    assert (await house.vault.callbacks.read(house.account.id))[0] == URL
+    assert (await house.vault.callbacks.read(house.account.id)).url == URL
     files = b"".join(path.read_bytes() for path in house.database.path.parent.glob("vault.db*"))
     assert b"crm.example" not in files
     assert second.secret.encode() not in files
@@ -112,6 +119,97 @@ async def test_a_callback_is_sealed_replaced_and_deleted(house: House):
     ):
         with pytest.raises(NotFound):
             await again
+
+
+async def test_a_callback_shows_how_its_deliveries_end(either: House):
+    """What waits, what was accepted last, and why a try failed; a new callback begins without any of it."""
+    vault, account_id = either.vault, either.account.id
+    await vault.callbacks.set(account_id, URL, actor=ACTOR)
+    for reference in ("ticket 1", "ticket 2"):
+        await ask(either, asks(reference=reference))
+    shown = (await vault.callbacks.read(account_id)).deliveries
+    assert (shown.waiting, shown.delivered_at, shown.failed_at, shown.failure) == (2, None, None, None)
+    await tell(either, Recorder(BUSY, FetchFailed("The host did not respond in time.")))
+    shown = (await vault.callbacks.read(account_id)).deliveries
+    assert (shown.waiting, shown.delivered_at) == (2, None)
+    assert shown.failed_at is not None
+    assert shown.failure in {"The callback answered 503.", "The host did not respond in time."}
+    await tell(either, Recorder(GOOD))
+    shown = (await vault.callbacks.read(account_id)).deliveries
+    assert (shown.waiting, shown.delivered_at is not None) == (0, True)
+    await vault.callbacks.set(account_id, URL, actor=ACTOR)
+    assert (await vault.callbacks.read(account_id)).deliveries.delivered_at is None
+
+
+async def test_deliveries_are_counted_by_their_end_and_age(either: House):
+    """The metrics of the page: tries, what waits, and since when."""
+
+    def tries(result: str) -> float:
+        return REQUEST_CALLBACKS.labels(result)._value.get()
+
+    before = {name: tries(name) for name in ("accepted", "failed", "given_up")}
+    await either.vault.callbacks.set(either.account.id, URL, actor=ACTOR)
+    await ask(either)
+    await tell(either, Recorder(BUSY), rounds=MAX_TRIES)
+    await ask(either, asks(reference="ticket 2"))
+    later = await either.database.read(lambda tx: tx.callbacks.waiting(tx.now() + timedelta(days=1)))
+    assert later[0] == 1
+    assert 86400 <= later[1] < 86460
+    await tell(either, Recorder(GOOD))
+    assert await either.database.read(lambda tx: tx.callbacks.waiting(tx.now())) == (0, 0.0)
+    assert {name: tries(name) - number for name, number in before.items()} == {
+        "accepted": 1, "failed": MAX_TRIES - 1, "given_up": 1,
+    }  # fmt: skip
+
+
+async def test_a_receiver_that_hangs_does_not_hold_up_another_account(house: House):
+    """Deliveries are tried together."""
+    other, _ = await house.vault.accounts.open("acme-2", name=None, locale=None, actor=ACTOR)
+    for account_id, url in ((house.account.id, URL), (other.id, "https://other.example/hook")):
+        await house.vault.callbacks.set(account_id, url, actor=ACTOR)
+        await house.vault.requests.receive(account_id, asks(), actor=ACTOR)
+    reached = asyncio.Event()
+
+    class Hanging(Recorder):
+        async def send(self, request: RestRequest) -> RestReply:
+            if request.url == URL:
+                await reached.wait()
+            else:
+                reached.set()
+            return await super().send(request)
+
+    hanging = Hanging(GOOD)
+    async with asyncio.timeout(5):
+        await tell(house, hanging)
+    assert len(hanging.sent) == 2
+
+
+async def test_a_restore_keeps_a_callback_with_its_secret(either: House, tmp_path: Path, threads: Threads):
+    """The bucket alone has it, sealed."""
+    made = await either.vault.callbacks.set(either.account.id, URL, actor=ACTOR)
+    await write_all(either)
+    async with empty_house(either, tmp_path, threads) as late:
+        await late.vault.jobs.restore(actor="operator")
+        restored = await late.vault.callbacks.open_callback(either.account.id)
+        assert restored == made
+    for stored in either.objects.objects.values():
+        assert b"crm.example" not in bytes(stored.body)
+
+
+async def test_a_deleted_callback_stays_deleted_by_a_restore(house: House, tmp_path: Path, threads: Threads):
+    """An old backup has it, with a delivery that waits; the object of the account has it no more."""
+    await house.vault.callbacks.set(house.account.id, URL, actor=ACTOR)
+    await ask(house)
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    await house.vault.callbacks.delete(house.account.id, actor=ACTOR)
+    await write_all(house)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        assert await late.vault.recovery.check()
+        await late.vault.jobs.restore(actor="operator")
+        with pytest.raises(NotFound):
+            await late.vault.callbacks.read(house.account.id)
+        assert not await late.vault.jobs.send_callbacks.any_due()
 
 
 @pytest.mark.parametrize(

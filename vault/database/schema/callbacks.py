@@ -12,6 +12,10 @@ request_callbacks = Table(
     Column("sealed", Text, nullable=False),
     Column("set_at", Moment, nullable=False),
     Column("set_by", String, nullable=False),
+    # The last delivery that was accepted, and the last try that was not, with the reason.
+    Column("delivered_at", Moment),
+    Column("failed_at", Moment),
+    Column("failure", String),
 )
 
 request_deliveries = Table(

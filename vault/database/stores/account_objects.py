@@ -18,6 +18,7 @@ from vault.database.schema.retention import holds, retention_policies
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, is_postgresql
 from vault.database.stores.approval_rule_rows import rule_of
+from vault.database.stores.callback_backup import read_callback
 from vault.database.stores.link_key_rows import stored_link_cuts, stored_link_keys
 from vault.database.stores.request_backup import read_requests
 from vault.database.stores.retention_rows import hold_of, policy_of
@@ -103,7 +104,7 @@ class AccountObjectRows:
             registers=self._registers(account_id),
             link_keys=stored_link_keys(self._db, account_id),
             link_cuts=stored_link_cuts(self._db, account_id),
-            requests=read_requests(self._db, account_id),
+            **self._requests(account_id),
             approval_rule=rule_of(self._db, account_id),
         )
 
@@ -156,6 +157,12 @@ class AccountObjectRows:
         return {
             "holds": tuple(hold_of(row) for row in found),
             "retention": tuple(policy_of(row) for row in versions),
+        }
+
+    def _requests(self, account_id: str) -> dict[str, Any]:
+        return {
+            "requests": read_requests(self._db, account_id),
+            "callback": read_callback(self._db, account_id),
         }
 
     def _emptied(self, account_id: str) -> set[int]:

@@ -6,23 +6,28 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from vault.database.schema.callbacks import request_callbacks, request_deliveries
 from vault.database.signals import Work, wake, wake_at
-from vault.database.sql.dialect import insert_for
+from vault.database.stores.account_objects import account_changed
+from vault.database.stores.callback_backup import delete_callback, put_callback, read_callback
 from vault.domain.requests.callback import RequestDelivery
+from vault.domain.stored.callback_json import StoredCallback
 
 _COLUMNS: Final = [request_deliveries.c[name] for name in RequestDelivery.__slots__]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCallback:
-    """The callback of an account; URL and secret are sealed."""
+class DeliveryState:
+    """What became of the deliveries to a callback."""
 
-    sealed: str
-    set_at: datetime
-    set_by: str
+    delivered_at: datetime | None
+    failed_at: datetime | None
+    #: Why the last try failed that did.
+    failure: str | None
+    #: Deliveries that are still to be made.
+    waiting: int
 
 
 class CallbackRows:
@@ -34,24 +39,25 @@ class CallbackRows:
 
     def get(self, account_id: str) -> StoredCallback | None:
         """Return the callback of an account."""
-        c = request_callbacks.c
-        row = self._db.execute(select(c.sealed, c.set_at, c.set_by).where(c.account_id == account_id)).first()
-        return (
-            None if row is None else StoredCallback(sealed=row.sealed, set_at=row.set_at, set_by=row.set_by)
-        )
+        return read_callback(self._db, account_id)
+
+    def deliveries(self, account_id: str) -> DeliveryState:
+        """Return what became of the deliveries to the callback of an account. Raises NoResultFound without one."""
+        c, d = request_callbacks.c, request_deliveries.c
+        waiting = select(func.count()).select_from(request_deliveries).where(d.account_id == account_id)
+        query = select(c.delivered_at, c.failed_at, c.failure, waiting.scalar_subquery().label("waiting"))
+        row = self._db.execute(query.where(c.account_id == account_id)).one()
+        return DeliveryState(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
     def set(self, account_id: str, callback: StoredCallback) -> None:
-        """Set the callback of an account."""
-        values = {name: getattr(callback, name) for name in StoredCallback.__slots__}
-        put = insert_for(self._db, request_callbacks).values(account_id=account_id, **values)
-        self._db.execute(put.on_conflict_do_update(index_elements=["account_id"], set_=values))
+        """Set the callback of an account. Its object becomes due."""
+        put_callback(self._db, account_id, callback)
+        account_changed(self._db, account_id)
 
     def delete(self, account_id: str) -> bool:
         """Delete the callback of an account and what was to be told; return whether there was one."""
-        d = request_deliveries
-        self._db.execute(delete(d).where(d.c.account_id == account_id))
-        mine = request_callbacks.c.account_id == account_id
-        return self._db.execute(delete(request_callbacks).where(mine)).rowcount == 1
+        account_changed(self._db, account_id)
+        return delete_callback(self._db, account_id)
 
     def enqueue(self, delivery: RequestDelivery) -> None:
         """Note what is to be told, if the account has a callback."""
@@ -77,5 +83,23 @@ class CallbackRows:
         wake_at(self._db, Work.SEND_CALLBACKS, at)
 
     def done(self, delivery_id: str) -> None:
-        """Forget a delivery that arrived, or is given up."""
+        """Delete a delivery that was accepted, or is given up."""
         self._db.execute(delete(request_deliveries).where(request_deliveries.c.id == delivery_id))
+
+    def accepted(self, account_id: str, at: datetime) -> None:
+        """Note that a delivery was accepted."""
+        self._note(account_id, delivered_at=at)
+
+    def failed(self, account_id: str, at: datetime, failure: str) -> None:
+        """Note that a try failed, and why."""
+        self._note(account_id, failed_at=at, failure=failure)
+
+    def waiting(self, now: datetime) -> tuple[int, float]:
+        """Return the number of deliveries that wait, and the seconds since the change that waits longest."""
+        query = select(func.count(), func.min(request_deliveries.c.at, type_=request_deliveries.c.at.type))
+        number, oldest = self._db.execute(query).one()
+        return number, 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+
+    def _note(self, account_id: str, **values: datetime | str) -> None:
+        mine = request_callbacks.c.account_id == account_id
+        self._db.execute(update(request_callbacks).where(mine).values(values))

@@ -21,6 +21,7 @@ from vault.database.schema.requests import person_packages, person_requests
 from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.approval_rule_rows import restore_rule
+from vault.database.stores.callback_backup import restore_callback
 from vault.database.stores.checkpoints import KeptCheckpoint
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.link_key_rows import add_stored
@@ -244,6 +245,7 @@ class RestoredRows:
         for stored in known.holds:
             restore_hold(self._db, stored)
         restore_rule(self._db, account_id, known.approval_rule, replaces=True)
+        restore_callback(self._db, account_id, known.callback)
 
     def _notices(self, known: AccountObject, prompts: dict[str, StoredPrompt]) -> None:
         account_id, ids = known.account.id, [notice.id for notice in known.notices]

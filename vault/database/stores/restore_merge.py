@@ -14,6 +14,7 @@ from vault.database.schema.notices import notices
 from vault.database.schema.registers import register_entries
 from vault.database.sql.dialect import database_now, insert_for, insert_new
 from vault.database.stores.approval_rule_rows import restore_rule
+from vault.database.stores.callback_backup import add_lost_callback
 from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
 from vault.database.stores.request_backup import restore_requests
@@ -37,8 +38,8 @@ def add_lost(
 ) -> list[str]:
     """Insert rows that the account lacks, except ids in ``but``, which it deleted itself; return the conflicts.
 
-    The account keeps the objections of both. ``policies`` says whether policy versions of the lost history may
-    become the newest.
+    ``but`` has its own id if it deleted its callback. It keeps the objections of both. ``policies`` says whether policy
+    versions of the lost history may become the newest.
     """
     refused = add_keys(db, known)
     restore_policies(db, known.account.id, known.retention)
@@ -64,6 +65,7 @@ def add_lost(
         if notice.id not in but and not insert_new(db, notices, row):
             refused += _unless_exists(db, notices, notice.id, f"the notice {notice.id}")
     refused += add_stored(db, known.link_keys, known.link_cuts)
+    refused += add_lost_callback(db, known, but)
     restore_requests(db, known.account.id, known.requests, _usable_versions(db, known))
     return refused + _add_registers(db, known) + _add_policies(db, known, newest=policies)
 

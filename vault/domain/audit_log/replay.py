@@ -24,7 +24,7 @@ _SETTINGS = frozenset(
         "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
         "authority.received", "authority.changed", "authority.answered",
         "link_key.registered", "link_key.changed", "link_key.deleted", "link.cut",
-        "approval_rule.tightened", "approval_rule.loosened",
+        "approval_rule.tightened", "approval_rule.loosened", "callback.changed", "callback.deleted",
     }
 )  # fmt: skip
 
@@ -64,6 +64,8 @@ class Replay:
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
     deleted_connections: set[str] = field(default_factory=set)
     deleted_link_keys: dict[str, datetime] = field(default_factory=dict)
+    #: Accounts that have deleted their callback, and set no other one since.
+    deleted_callbacks: set[str] = field(default_factory=set)
     #: Approvals that were vetoed, expired or executed: the state, and when.
     ended_approvals: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     #: By account.
@@ -131,6 +133,10 @@ class Replay:
             self.deleted_connections.add(event["result"])
         elif kind == "link_key.deleted":
             self.deleted_link_keys[event["result"]] = at
+        elif kind == "callback.deleted":
+            self.deleted_callbacks.add(event["account"])
+        elif kind == "callback.changed":
+            self.deleted_callbacks.discard(event["account"])
 
 
 def merge_history(

@@ -3,7 +3,8 @@
 Version 1 is one plaintext JSON object with the wrapped versions of the account key, which the root key decrypts,
 and a sealed text, which the newest version decrypts. The sealed text has the wrapped index, detail and month keys, the
 switch with its history, the consent and retention policies, connections, objections, notices, holds, registers,
-requests of people, and the public keys that sign links with their cuts. API keys, links and their sessions are only in
+requests of people, their
+callback, and the public keys that sign links with their cuts. API keys, links and their sessions are only in
 the database: access to the bucket must not give access to the vault.
 
 Each change is written under a new key (``account_object_name.py``), and the older objects are deleted afterwards.
@@ -37,6 +38,7 @@ from vault.domain.stored.account_json import (
 )
 from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
 from vault.domain.stored.approval_json import decode_account_rule, encode_account_rule
+from vault.domain.stored.callback_json import StoredCallback, decode_callback, encode_callback
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.link_key_json import decode_link_cuts, decode_link_keys, encode_link_keys
 from vault.domain.stored.month_keys_json import decode_month_keys_fields, encode_month_keys_fields
@@ -98,6 +100,7 @@ class AccountObject:
     link_cuts: tuple[LinkCut, ...] = ()
     #: The open ones, and the newest closed ones.
     requests: tuple[StoredRequest, ...] = ()
+    callback: StoredCallback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +195,7 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
         **encode_link_keys(known.link_keys, known.link_cuts),
         **encode_requests(known.requests),
         **encode_account_rule(known.approval_rule),
+        **encode_callback(known.callback),
     }
 
 
@@ -225,6 +229,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         link_cuts=decode_link_cuts(fields, account.id),
         requests=decode_requests(fields, account.id),
         approval_rule=decode_account_rule(fields),
+        callback=decode_callback(fields),
     )
     fields.done()
     return known

@@ -124,7 +124,7 @@ class RestoreAccounts:
         account_id, prompts = known.account.id, await self._prompts(known, report)
         if exists and (not account.anchored or account_id in own.changed or account_id in own.switch):
             # Changes acknowledged since the divergence are kept.
-            deleted = own.deleted_connections | divergence.lost.deleted_connections
+            deleted = own.deleted_connections | divergence.lost.deleted_connections | own.deleted_callbacks
             left_out = await self.database.write(
                 lambda tx: tx.restored.lost_account(
                     known, prompts, but=deleted, policies=account_id not in own.policies

@@ -8,15 +8,25 @@ from datetime import datetime
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.callbacks import StoredCallback
+from vault.database.stores.callbacks import DeliveryState
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.requests.callback import SECRET_PREFIX, Callback, check_url
+from vault.domain.stored.callback_json import StoredCallback
 from vault.errors import NotFound
 from vault.services.requests.open_callback import OpenCallback
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 _SECRET_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackView:
+    """A callback as its account sees it."""
+
+    url: str
+    set_at: datetime
+    deliveries: DeliveryState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +54,17 @@ class Callbacks:
         await self.database.write(put)
         return Callback(url=url, secret=secret)
 
-    async def read(self, account_id: str) -> tuple[str, datetime]:
-        """Return the URL, and since when. Raises NotFound, Unavailable."""
-        stored = await self.database.read(lambda tx: tx.callbacks.get(account_id))
-        callback = await self.open_callback(account_id)
-        if stored is None or callback is None:
+    async def read(self, account_id: str) -> CallbackView:
+        """Return the callback without its secret. Raises NotFound, Unavailable."""
+
+        def read(tx: Transaction) -> tuple[StoredCallback, DeliveryState] | None:
+            stored = tx.callbacks.get(account_id)
+            return None if stored is None else (stored, tx.callbacks.deliveries(account_id))
+
+        found, callback = await self.database.read(read), await self.open_callback(account_id)
+        if found is None or callback is None:
             raise NotFound("This account has no callback.")
-        return callback.url, stored.set_at
+        return CallbackView(url=callback.url, set_at=found[0].set_at, deliveries=found[1])
 
     async def delete(self, account_id: str, *, actor: str) -> None:
         """Delete the callback, and what was still to be told. Raises NotFound."""

@@ -1,9 +1,12 @@
 """Tell accounts of changes of their requests: signed, and tried again for about two days."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from vault import metrics
 from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.calls.provider_api import RestRequest
 from vault.domain.requests.callback import MAX_TRIES, RequestDelivery, body_of, headers_of, wait_after
 from vault.errors import FetchFailed, VaultError
@@ -15,6 +18,7 @@ from vault.structured_log import Log
 _LOG = Log(__name__)
 _BATCH_SIZE: Final = 20
 _SUCCESS: Final = range(200, 300)
+_OWN_FAILURE: Final = "The vault could not send it. It tries again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +37,10 @@ class SendCallbacks:
     async def __call__(self) -> bool:
         """Try some deliveries, the longest waiting first; False if none is due."""
         due = await self.database.read(lambda tx: tx.callbacks.due(tx.now(), limit=_BATCH_SIZE))
-        for delivery in due:
-            await self._try(delivery)
+        # Together, so that an account whose receiver hangs does not hold up the others.
+        async with asyncio.TaskGroup() as tries:
+            for delivery in due:
+                tries.create_task(self._try(delivery))
         return bool(due)
 
     async def _try(self, delivery: RequestDelivery) -> None:
@@ -43,24 +49,42 @@ class SendCallbacks:
         await self.database.write(
             lambda tx: tx.callbacks.try_again(delivery.id, tx.now() + wait, tries=tries)
         )
+        failure = None
         try:
-            arrived = await self._send(delivery)
+            await self._send(delivery)
         except VaultError as error:
-            arrived = False
+            # What the vault itself cannot do at this time is not for the account to see.
+            failure = str(error) if isinstance(error, FetchFailed) else _OWN_FAILURE
             _LOG.warning("callback.failed", account_id=delivery.account_id, reason=type(error).__name__)
-        if arrived or tries >= MAX_TRIES:
-            if not arrived:
-                _LOG.error("callback.given_up", account_id=delivery.account_id)
-            await self.database.write(lambda tx: tx.callbacks.done(delivery.id))
+        await self._note(delivery, failure, is_last=tries >= MAX_TRIES)
 
-    async def _send(self, delivery: RequestDelivery) -> bool:
-        """Send a delivery; True if it was accepted, or the account has no callback any more. Raises FetchFailed."""
+    async def _note(self, delivery: RequestDelivery, failure: str | None, *, is_last: bool) -> None:
+        """Note how a try ended; after the last one the delivery is given up."""
+
+        def note(tx: Transaction) -> None:
+            if failure is None:
+                tx.callbacks.accepted(delivery.account_id, tx.now())
+            else:
+                tx.callbacks.failed(delivery.account_id, tx.now(), failure)
+            if failure is None or is_last:
+                tx.callbacks.done(delivery.id)
+
+        await self.database.write(note)
+        if failure is None:
+            metrics.REQUEST_CALLBACKS.labels("accepted").inc()
+        elif is_last:
+            _LOG.error("callback.given_up", account_id=delivery.account_id)
+            metrics.REQUEST_CALLBACKS.labels("given_up").inc()
+        else:
+            metrics.REQUEST_CALLBACKS.labels("failed").inc()
+
+    async def _send(self, delivery: RequestDelivery) -> None:
+        """Send a delivery, unless the account has no callback any more. Raises FetchFailed."""
         callback = await self.open_callback(delivery.account_id)
         if callback is None:
-            return True
+            return
         body = body_of(delivery)
         headers = headers_of(callback, delivery, body, at=self.clock())
         reply = await self.rest.send(RestRequest(method="POST", url=callback.url, headers=headers, body=body))
         if reply.status not in _SUCCESS:
             raise FetchFailed(f"The callback answered {reply.status}.")
-        return True

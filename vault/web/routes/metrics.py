@@ -91,19 +91,30 @@ def _of_the_vault(tx: Transaction) -> list[Metric]:
             "Seconds since the oldest waiting event was created.",
             value=max(0.0, lag.total_seconds()),
         ),
-        _of_requests(tx),
+        *_of_requests(tx),
         *_of_retention(tx),
         *_of_approvals(tx),
         *_of_the_store(tx),
     ]
 
 
-def _of_requests(tx: Transaction) -> Metric:
-    return GaugeMetricFamily(
-        "callvault_requests_overdue",
-        "Open requests of people whose deadline has passed.",
-        value=tx.requests.overdue(tx.now()),
-    )
+def _of_requests(tx: Transaction) -> list[Metric]:
+    waiting, seconds = tx.callbacks.waiting(tx.now())
+    return [
+        GaugeMetricFamily(
+            "callvault_requests_overdue",
+            "Open requests of people whose deadline has passed.",
+            value=tx.requests.overdue(tx.now()),
+        ),
+        GaugeMetricFamily(
+            "callvault_request_callbacks_waiting", "Deliveries to callbacks that wait.", value=waiting
+        ),
+        GaugeMetricFamily(
+            "callvault_request_callbacks_waiting_seconds",
+            "Seconds since the change of a request that waits longest for its delivery.",
+            value=seconds,
+        ),
+    ]
 
 
 def _of_retention(tx: Transaction) -> list[Metric]:

@@ -1,5 +1,6 @@
 """The callback of an account: one URL that receives each change of a request of a person."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -32,6 +33,13 @@ class CallbackOut(BaseModel):
 
     url: str
     set_at: MomentOut
+    #: Deliveries that are still to be made.
+    waiting: int
+    #: When a delivery was accepted last.
+    delivered_at: MomentOut | None = None
+    #: When a try failed last, and why.
+    failed_at: MomentOut | None = None
+    failure: str | None = None
 
 
 @router.put("")
@@ -43,9 +51,9 @@ async def put_request_callback(vault: TheVault, allowed: Guarding, body: Callbac
 
 @router.get("")
 async def get_request_callback(vault: TheVault, allowed: Guarding) -> CallbackOut:
-    """Show the callback, without its secret. 404 if none is set."""
-    url, set_at = await vault.callbacks.read(allowed.account.id)
-    return CallbackOut(url=url, set_at=set_at)
+    """Show the callback without its secret, and how its deliveries end. 404 if none is set."""
+    view = await vault.callbacks.read(allowed.account.id)
+    return CallbackOut(url=view.url, set_at=view.set_at, **asdict(view.deliveries))
 
 
 @router.delete("", status_code=204)
