@@ -60,7 +60,7 @@ def test_a_rule_makes_a_second_person_approve(house: House, tenant: Tenant):
     assert wrong.status_code == 409
     assert second.post(page, data=approve).headers["location"].endswith("done=approved")
     assert tenant.types().count("retention.changed") == 1
-    assert "executed" in client.get(page).text
+    assert "carried out" in client.get(page).text
     gone = looser.headers["location"].partition("?")[0]
     veto = client.post(gone, data={"nonce": "9", "decision": "veto"})
     assert veto.headers["location"].endswith("done=vetoed")

@@ -60,7 +60,7 @@ def test_an_erasure_from_the_letter_to_the_receipt(house: House, tenant: Tenant)
     assert client.post(f"{page}/verification", data=at).status_code == 303
     assert "To decide" in client.get(base(tenant)).text
     shown = client.post(f"{page}/decision/check", data={"code": "erased"})
-    assert "<b>1</b> recordings and <b>0</b> calls are erased, with their keys" in shown.text
+    assert "erased, with their keys: recordings <b>1</b>, calls <b>0</b>" in shown.text
     form = form_of(shown, f"{page}/decision")
     wrong = client.post(f"{page}/decision", data=form | {"name": "other"})
     assert (wrong.status_code, tenant.get(recording)["state"]) == (422, "available")
@@ -109,7 +109,7 @@ def test_what_is_kept_needs_a_reason_and_a_statute(house: House, tenant: Tenant)
         "statute": "MiFID II art. 16(7)",
     }
     shown = client.post(f"{page}/decision/check", data=law)
-    assert "are restricted" in shown.text
+    assert "restricted: recordings" in shown.text
     form = form_of(shown, f"{page}/decision") | {"name": tenant.name}
     wrong = client.post(f"{page}/decision", data=form)
     assert (wrong.status_code, "reason is required" in wrong.text) == (422, True)

@@ -91,7 +91,7 @@ def test_a_conflict_asks_for_a_decision(house: House, tenant: Tenant):
     }
     shown = client.post(path, data=POLICY | law | decided)
     assert shown.status_code == 200
-    assert "the maximum applies, because the shorter one" in shown.text
+    assert "the maximum applies. Reason: the shorter one" in shown.text
 
 
 def test_a_hold_is_placed_previewed_and_released_by_two(house: House, tenant: Tenant):

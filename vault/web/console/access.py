@@ -11,9 +11,11 @@ from fastapi import Depends, Path, Request, Response
 from vault.domain.accounts.account import Account, Scope
 from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.ids import Token
-from vault.errors import Forbidden, NotAuthentic, NotFound
+from vault.errors import NotAuthentic, NotFound
+from vault.web.console.worded import WordedForbidden
 from vault.web.http.auth import vault_of
 from vault.web.http.cookies import delete_own_cookie, own_name, read_cookie, set_own_cookie
+from vault.web.http.translations import gettext
 
 _COOKIE = "console"
 #: Scopes of requests to which the account's rate applies, as in ``vault/web/http/auth.py``.
@@ -52,7 +54,9 @@ class Console:
     def require(self, scope: Scope) -> None:
         """Raise Forbidden unless the session has the scope."""
         if not self.allows(scope):
-            raise Forbidden(f"This page needs the scope {scope}, which your sign-in does not have.")
+            raise WordedForbidden(
+                gettext("This page needs the scope %(scope)s, which your sign-in does not have.", scope=scope)
+            )
 
     @property
     def path(self) -> str:

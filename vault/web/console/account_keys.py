@@ -15,6 +15,7 @@ from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext
 from vault.web.routes.own_key import OwnKeyIn
 
 router = console_router()
@@ -103,7 +104,7 @@ async def _page(
         allowed,
         "account_keys.html",
         section=SECTION,
-        heading="Keys",
+        heading=gettext("Keys"),
         tabs=tabs_of(allowed),
         tab=_PATH,
         progress=await vault.key_rotation.status(account_id),

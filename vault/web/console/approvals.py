@@ -6,10 +6,10 @@ from typing import Annotated, Final
 from fastapi import Depends, Path, Request, Response
 
 from vault.domain.approvals.approval import ApprovalState, Decision
-from vault.domain.approvals.rule import ALWAYS, CHOSEN, SCOPES, Verb
-from vault.errors import Refused
+from vault.domain.approvals.rule import ALWAYS, CHOSEN, SCOPES
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
+from vault.web.console.approval_words import EFFECT_WORDS, OUTCOME_WORDS, STATE_WORDS, VERB_WORDS, not_done
 from vault.web.console.forms import checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
@@ -17,6 +17,7 @@ from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.translations import gettext, translated, translated_pairs
 from vault.web.schemas.approvals import ApprovalRuleIn, DecisionOnIn
 
 router = console_router()
@@ -25,18 +26,6 @@ Setting = Annotated[Console, Depends(console("settings:write"))]
 Auditing = Annotated[Console, Depends(console("audit:read"))]
 ApprovalId = Annotated[str, Path(max_length=64)]
 SECTION: Final = "Approvals"
-VERB_WORDS: Final[dict[Verb, str]] = {
-    "hold_release": "Release of a hold",
-    "retention_cap": "A run of the retention sweep above its cap",
-    "approval_rule": "A looser rule of approvals",
-    "recording_erasure": "Erasure of a recording",
-    "call_erasure": "Erasure of a call",
-    "request_erasure": "Erasure that a person asked for",
-    "request_export": "Package of a person's data",
-    "retention_policy": "Shorter retention policy",
-    "own_key": "Change of the customer-managed key",
-    "account_closure": "Closure of the account",
-}
 STATE_BADGES: Final = {
     ApprovalState.PENDING: "warn",
     ApprovalState.APPROVED: "warn",
@@ -78,7 +67,7 @@ async def decide_approval(
             allowed.account.id, approval, body.decision, digest=body.digest, actor=allowed.actor
         )
         if decided.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
-            raise Refused(f"It was not done: {decided.outcome}. Look at it again.", reasons=("not_done",))
+            raise not_done(decided)
         return f"{allowed.path}/approvals/{approval}?done={'approved' if decision == 'approve' else 'vetoed'}"
 
     async def again(mistake: Mistake) -> Response:
@@ -124,15 +113,17 @@ async def _list(request: Request, vault: Vault, allowed: Console, mistake: Mista
         allowed,
         "approvals.html",
         section=SECTION,
-        heading="Approvals",
+        heading=gettext("Approvals"),
         tabs=(),
         waiting=await vault.approvals.page(account_id, state=ApprovalState.PENDING, limit=_PAGE),
         others=[one for one in found if one.state is not ApprovalState.PENDING],
         following=following,
         rule=await vault.approval_rules.read(account_id),
-        chosen=[(verb, VERB_WORDS[verb]) for verb in CHOSEN],
-        always=[VERB_WORDS[verb].lower() for verb in sorted(ALWAYS)],
+        chosen=translated_pairs((verb, VERB_WORDS[verb]) for verb in CHOSEN),
+        always=[translated(VERB_WORDS[verb]) for verb in sorted(ALWAYS)],
         words=VERB_WORDS,
+        states=STATE_WORDS,
+        effects=EFFECT_WORDS,
         badges=STATE_BADGES,
         mistake=mistake,
     )
@@ -148,11 +139,14 @@ async def _page(
         allowed,
         "approval.html",
         section=SECTION,
-        heading=VERB_WORDS[approval.kind],
+        heading=translated(VERB_WORDS[approval.kind]),
         tabs=(),
         one=approval,
         reason=view.text.reason,
         document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
+        states=STATE_WORDS,
+        effects=EFFECT_WORDS,
+        outcomes=OUTCOME_WORDS,
         badge=STATE_BADGES[approval.state],
         needs=SCOPES[approval.kind],
         is_own=approval.asked_by == allowed.actor,

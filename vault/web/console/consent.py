@@ -17,6 +17,7 @@ from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
 from vault.web.console.words import whole_number
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext, translatable, translated, translated_pairs
 from vault.web.schemas.consent import PolicyIn
 
 router = console_router()
@@ -24,37 +25,47 @@ Reading = Annotated[Console, Depends(console("recordings:read"))]
 Setting = Annotated[Console, Depends(console("settings:write"))]
 SECTION: Final = "Consent"
 TABS: Final = (
-    {"name": "Policy", "path": "/consent"},
-    {"name": "Notices", "path": "/consent/notices"},
-    {"name": "Rules by place", "path": "/consent/rules"},
-    {"name": "Objections", "path": "/consent/objections"},
+    {"name": translatable("Policy"), "path": "/consent"},
+    {"name": translatable("Notices"), "path": "/consent/notices"},
+    {"name": translatable("Rules by place"), "path": "/consent/rules"},
+    {"name": translatable("Objections"), "path": "/consent/objections"},
 )
-MODE_WORDS: Final = (
-    ("none", "as the law of the place asks"),
-    ("tone", "at least a tone"),
-    ("announce", "at least an announcement"),
-    ("opt_out_key", "announce, and a key to refuse"),
-    ("opt_in_key", "only after a key to accept"),
+MODE_WORDS: Final = translatable(
+    (
+        ("none", "as the law of the place asks"),
+        ("tone", "at least a tone"),
+        ("announce", "at least an announcement"),
+        ("opt_out_key", "announce, and a key to refuse"),
+        ("opt_in_key", "only after a key to accept"),
+    )
 )
-EVIDENCE_WORDS: Final = (
-    ("quarantine", "put it into quarantine"),
-    ("refuse", "refuse it, and destroy its keys"),
-    ("accept", "accept it, with a reason"),
+EVIDENCE_WORDS: Final = translatable(
+    (
+        ("quarantine", "put it into quarantine"),
+        ("refuse", "refuse it, and destroy its keys"),
+        ("accept", "accept it, with a reason"),
+    )
 )
-WITHDRAWAL_WORDS: Final = (("restrict", "restrict the recording"), ("erase", "erase the recording"))
-CONSENT_WORDS: Final = (
-    ("", "as the rule book"),
-    ("one", "the consent of one party"),
-    ("notice", "a notice to all parties"),
-    ("all", "the consent of all parties"),
-    ("opt_in", "an explicit yes of all parties"),
+WITHDRAWAL_WORDS: Final = translatable(
+    (("restrict", "restrict the recording"), ("erase", "erase the recording"))
+)
+CONSENT_WORDS: Final = translatable(
+    (
+        ("", "as the rule book"),
+        ("one", "the consent of one party"),
+        ("notice", "a notice to all parties"),
+        ("all", "the consent of all parties"),
+        ("opt_in", "an explicit yes of all parties"),
+    )
 )
 #: Fields of an override that can be yes, no or as the rule book says, with their words.
-FLAGS: Final = (
-    ("notice_in_recording", "The notice must be heard in the recording"),
-    ("capture_before_consent", "Recording may begin before consent"),
-    ("tone_accepted", "A tone may stand for the notice"),
-    ("refusal_route", "The notice must offer a way to refuse"),
+FLAGS: Final = translatable(
+    (
+        ("notice_in_recording", "The notice must be heard in the recording"),
+        ("capture_before_consent", "Recording may begin before consent"),
+        ("tone_accepted", "A tone may stand for the notice"),
+        ("refusal_route", "The notice must offer a way to refuse"),
+    )
 )
 _FLAG_VALUES: Final = {"yes": True, "no": False}
 _MAX_OVERRIDES: Final = 400
@@ -105,14 +116,14 @@ async def show_rules(request: Request, vault: TheVault, allowed: Reading) -> Res
         allowed,
         "consent_rules.html",
         section=SECTION,
-        heading="Rules by place",
+        heading=gettext("Rules by place"),
         tabs=TABS,
         tab="/consent/rules",
         rules=found,
         version=vault.rules.version,
         values={"place": wanted},
-        consents=dict(CONSENT_WORDS),
-        flags=FLAGS,
+        consents=dict(translated_pairs(CONSENT_WORDS)),
+        flags=translated_pairs(FLAGS),
     )
 
 
@@ -125,13 +136,13 @@ async def _policy(
 ) -> Response:
     policy = await vault.consent_policy.read(allowed.account.id)
     shown = _values(policy) if values is None else values
-    places = [(rule.place, f"{rule.name} ({rule.place})") for rule in await vault.rules.list()]
+    places = [(rule.place, f"{translated(rule.name)} ({rule.place})") for rule in await vault.rules.list()]
     return console_page(
         request,
         allowed,
         "consent.html",
         section=SECTION,
-        heading="Consent",
+        heading=gettext("Consent"),
         tabs=TABS,
         tab="/consent",
         policy=policy,
@@ -139,11 +150,11 @@ async def _policy(
         values=shown,
         overrides=len(_places(shown)),
         mistake=_field(mistake),
-        modes=MODE_WORDS,
-        evidence=EVIDENCE_WORDS,
-        withdrawals=WITHDRAWAL_WORDS,
-        consents=CONSENT_WORDS,
-        flags=FLAGS,
+        modes=translated_pairs(MODE_WORDS),
+        evidence=translated_pairs(EVIDENCE_WORDS),
+        withdrawals=translated_pairs(WITHDRAWAL_WORDS),
+        consents=translated_pairs(CONSENT_WORDS),
+        flags=translated_pairs(FLAGS),
         places=places,
     )
 

@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from vault.errors import Invalid
 from vault.web.console.access import Console
+from vault.web.console.worded import WordedInvalid
 from vault.web.http.auth import vault_of
+from vault.web.http.translations import gettext
 
 _MAX_FIELDS: Final = 1000
 #: The hidden field of a form that runs once.
@@ -49,7 +51,7 @@ async def read_form(request: Request) -> Form:
     try:
         return Form(parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except (ValueError, UnicodeDecodeError) as error:
-        raise Invalid("The form cannot be read.", field="form") from error
+        raise WordedInvalid(gettext("The form cannot be read."), field="form") from error
 
 
 def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
@@ -65,7 +67,7 @@ def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
 def require_name(form: Form, name: str) -> None:
     """Raise Invalid unless the name was typed that a destructive act asks for."""
     if form.text("name") != name:
-        raise Invalid(f"Type {name} to confirm.", field="name")
+        raise WordedInvalid(gettext("Type %(name)s to confirm.", name=name), field="name")
 
 
 def new_nonce() -> str:

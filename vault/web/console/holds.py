@@ -8,10 +8,10 @@ from fastapi import Depends, Path, Request, Response
 
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import ALWAYS
-from vault.errors import Refused
 from vault.services.retention.hold_release import ReleasePreview
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
+from vault.web.console.approval_words import not_done
 from vault.web.console.forms import Form, checked, read_form, require_name, run_once
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
@@ -19,6 +19,7 @@ from vault.web.console.retention import SECTION, TABS
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext
 from vault.web.schemas.holds import HoldIn
 
 router = console_router()
@@ -39,7 +40,7 @@ async def show_holds(request: Request, vault: TheVault, allowed: Auditing) -> Re
         allowed,
         "holds.html",
         section=SECTION,
-        heading="Holds",
+        heading=gettext("Holds"),
         tabs=TABS,
         tab="/holds",
         holds=found,
@@ -116,7 +117,7 @@ async def approve_release(
             allowed.account.id, approval, "approve", digest=digest, actor=allowed.actor
         )
         if done.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
-            raise Refused(f"It was not done: {done.outcome}. Look at it again.", reasons=("not_done",))
+            raise not_done(done)
         return f"{allowed.path}/holds?done=approved"
 
     return await run_once(request, allowed, form, approve)
@@ -156,7 +157,7 @@ def _new(
         allowed,
         "hold_new.html",
         section=SECTION,
-        heading="Place a hold",
+        heading=gettext("Place a hold"),
         tabs=TABS,
         tab="/holds",
         values=values,
@@ -180,7 +181,7 @@ async def _page(
         allowed,
         "hold.html",
         section=SECTION,
-        heading=view.name or "Hold",
+        heading=view.name or gettext("Hold"),
         tabs=TABS,
         tab="/holds",
         view=view,

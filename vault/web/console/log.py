@@ -20,13 +20,18 @@ from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.access_log import EventsQuery
 
 router = console_router()
 Auditing = Annotated[Console, Depends(console("audit:read"))]
 SECTION: Final = "Log"
-TABS: Final = ({"name": "Events", "path": "/log"}, {"name": "Verify", "path": "/log/verify"})
+TABS: Final = (
+    {"name": translatable("Events"), "path": "/log"},
+    {"name": translatable("Verify"), "path": "/log/verify"},
+)
 #: Events of a page, and entries of the whole log that the first page reads.
+_NO_LEAF: Final = translatable("The leaf is not base64: copy it from the event.")
 _PAGE: Final = 200
 _FILTERS: Final = ("recording", "from", "to", "cursor")
 _MAX_INDEX: Final = 2**62
@@ -57,7 +62,7 @@ async def show_log(request: Request, vault: TheVault, allowed: Auditing) -> Resp
         allowed,
         "log.html",
         section=SECTION,
-        heading="Log",
+        heading=gettext("Log"),
         tabs=TABS,
         tab="/log",
         events=page.items,
@@ -112,17 +117,26 @@ def _verify(fields: dict[str, bytes], key: str) -> str:
     if data.lstrip()[:1] == b"{":
         receipt = verify_receipt(data, verifier=verifier)
         statement = receipt.statement
-        return (
-            f"This receipt is right: request {statement['request']}, {statement['kind']}, {statement['outcome']}, "
-            f"answered {statement['answered_at']}, with {len(statement['recordings'])} recordings and "
-            f"{receipt.leaves} leaves of this log."
+        return gettext(
+            "This receipt is right. Request: %(request)s; kind: %(kind)s; outcome: %(outcome)s; answered: %(at)s; "
+            "recordings: %(recordings)s; leaves of this log: %(leaves)s.",
+            request=statement["request"],
+            kind=statement["kind"],
+            outcome=statement["outcome"],
+            at=statement["answered_at"],
+            recordings=len(statement["recordings"]),
+            leaves=receipt.leaves,
         )
     try:
         leaf = base64.b64decode(fields.get("leaf", b"").strip(), validate=True)
     except (ValueError, binascii.Error) as error:
-        raise VaultError("The leaf is not base64: copy it from the event.") from error
+        raise VaultError(_NO_LEAF) from error
     index, checkpoint = verify_proof_file(data, leaf, [verifier])
-    return f"This proof is right: the leaf is entry {index} of this log of {checkpoint.size} entries."
+    return gettext(
+        "This proof is right: the leaf is entry %(index)s of this log, which has %(size)s entries.",
+        index=str(index),
+        size=checkpoint.size,
+    )
 
 
 def _verification(request: Request, allowed: Console, key: str, right: str, *, wrong: str) -> Response:
@@ -132,7 +146,7 @@ def _verification(request: Request, allowed: Console, key: str, right: str, *, w
         "log_verify.html",
         section=SECTION,
         status=422 if wrong else 200,
-        heading="Verify a receipt or a proof",
+        heading=gettext("Verify a receipt or a proof"),
         tabs=TABS,
         tab="/log/verify",
         key=key,

@@ -6,7 +6,8 @@ The time is linear in the body, and the number of fields is bounded.
 import re
 from typing import Final
 
-from vault.errors import Invalid
+from vault.web.console.worded import WordedInvalid
+from vault.web.http.translations import gettext
 
 #: The characters of a boundary (RFC 2046, section 5.1.1) that browsers use.
 _TYPE = re.compile(r'multipart/form-data; ?boundary="?([A-Za-z0-9\'()+_,./:=?-]{1,70})"?', re.ASCII)
@@ -19,17 +20,19 @@ def read_multipart(content_type: str, body: bytes) -> dict[str, bytes]:
     """Return the fields by name; the first of a name counts. Raises Invalid for anything that is no such form."""
     found = _TYPE.fullmatch(content_type)
     if found is None:
-        raise Invalid("The form cannot be read: it must be multipart/form-data.", field="form")
+        raise WordedInvalid(gettext("The form cannot be read: it must be multipart/form-data."), field="form")
     delimiter = b"\r\n--" + found[1].encode("ascii")
     # The first delimiter has no line break before it.
     parts = (b"\r\n" + body).split(delimiter, _MAX_FIELDS + 1)
     if len(parts) > _MAX_FIELDS + 1 or len(parts) < 2 or parts[0] or not parts[-1].startswith(b"--"):  # noqa: PLR2004
-        raise Invalid("The form cannot be read: it is not complete, or has too many fields.", field="form")
+        raise WordedInvalid(
+            gettext("The form cannot be read: it is not complete, or has too many fields."), field="form"
+        )
     fields: dict[str, bytes] = {}
     for part in parts[1:-1]:
         head, separator, value = part.partition(b"\r\n\r\n")
         name = _NAME.search(head) if separator and len(head) <= _MAX_HEAD else None
         if name is None:
-            raise Invalid("The form cannot be read: a field has no name.", field="form")
+            raise WordedInvalid(gettext("The form cannot be read: a field has no name."), field="form")
         fields.setdefault(name[1].decode("ascii"), value)
     return fields

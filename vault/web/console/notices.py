@@ -16,31 +16,42 @@ from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext, translatable, translated_pairs
 from vault.web.schemas.notices import NoticeIn, PromptQuery
 
 router = console_router()
 Reading = Annotated[Console, Depends(console("recordings:read"))]
 Setting = Annotated[Console, Depends(console("settings:write"))]
 NoticeId = Annotated[str, Path(max_length=64)]
-MODE_WORDS: Final = {
-    "tone": "a tone",
-    "announce": "an announcement",
-    "opt_out_key": "a key to refuse",
-    "opt_in_key": "a key to accept",
-}
+MODE_WORDS: Final = translatable(
+    {
+        "tone": "a tone",
+        "announce": "an announcement",
+        "opt_out_key": "a key to refuse",
+        "opt_in_key": "a key to accept",
+    }
+)
 #: Elements whose words must be in the text, with the words of the page.
-ELEMENTS: Final = (
-    ("controller", "Who records"),
-    ("purposes", "What for"),
-    ("refusal", "How to refuse"),
-    ("full_notice", "Where the full notice is"),
-    ("retention", "How long it is kept"),
+ELEMENTS: Final = translatable(
+    (
+        ("controller", "Who records"),
+        ("purposes", "What for"),
+        ("refusal", "How to refuse"),
+        ("full_notice", "Where the full notice is"),
+        ("retention", "How long it is kept"),
+    )
 )
-BEEPS: Final = (
-    ("none", "no tone"),
-    ("start", "a tone before the speech"),
-    ("end", "a tone after the speech"),
+BEEPS: Final = translatable(
+    (
+        ("none", "no tone"),
+        ("start", "a tone before the speech"),
+        ("end", "a tone after the speech"),
+    )
 )
+AUDIENCE_WORDS: Final[dict[str, str]] = translatable(
+    {"caller": "the caller", "callee": "the called party", "agent": "the agent"}
+)
+STATUS_WORDS: Final = translatable({"draft": "draft", "published": "published", "retired": "retired"})
 _STATUS: Final = {"draft": "warn", "published": "good", "retired": "quiet"}
 
 
@@ -52,11 +63,13 @@ async def show_notices(request: Request, vault: TheVault, allowed: Reading) -> R
         allowed,
         "notices.html",
         section=SECTION,
-        heading="Notices",
+        heading=gettext("Notices"),
         tabs=TABS,
         tab="/consent/notices",
         notices=await vault.notices.list(allowed.account.id),
-        modes=MODE_WORDS,
+        modes=dict(translated_pairs(MODE_WORDS.items())),
+        audiences=dict(translated_pairs(AUDIENCE_WORDS.items())),
+        states=dict(translated_pairs(STATUS_WORDS.items())),
         badges=_STATUS,
     )
 
@@ -246,16 +259,17 @@ def _editor(
         allowed,
         "notice.html",
         section=SECTION,
-        heading="Notice" if notice is not None else "Draft a notice",
+        heading=gettext("Notice") if notice is not None else gettext("Draft a notice"),
         tabs=TABS,
         tab="/consent/notices",
         notice=notice,
         values=values,
         form=values.get("form", ""),
         mistake=mistake,
-        audiences=[(one, one) for one in AUDIENCES],
-        modes=[(one, MODE_WORDS[one]) for one in NOTICE_MODES],
-        elements=ELEMENTS,
-        beeps=BEEPS,
+        audiences=translated_pairs((one, AUDIENCE_WORDS[one]) for one in AUDIENCES),
+        modes=translated_pairs((one, MODE_WORDS[one]) for one in NOTICE_MODES),
+        elements=translated_pairs(ELEMENTS),
+        beeps=translated_pairs(BEEPS),
+        states=dict(translated_pairs(STATUS_WORDS.items())),
         badges=_STATUS,
     )

@@ -4,7 +4,6 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
 
-from vault.errors import Invalid
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.consent import SECTION, TABS
@@ -12,7 +11,9 @@ from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext
 from vault.web.schemas.consent import ObjectionIn
 
 router = console_router()
@@ -75,7 +76,9 @@ async def end_objection(request: Request, vault: TheVault, allowed: Guarding) ->
 def _number(form: Form) -> str:
     number = form.text("number")
     if not 1 <= len(number) <= _MAX_NUMBER:
-        raise Invalid(f"A number has 1 to {_MAX_NUMBER} characters.", field="number")
+        raise WordedInvalid(
+            gettext("A number has 1 to %(number)s characters.", number=_MAX_NUMBER), field="number"
+        )
     return number
 
 
@@ -95,7 +98,7 @@ async def _page(
         allowed,
         "objections.html",
         section=SECTION,
-        heading="Objections",
+        heading=gettext("Objections"),
         tabs=TABS,
         tab="/consent/objections",
         objections=found,

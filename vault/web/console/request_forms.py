@@ -8,7 +8,6 @@ from fastapi import Path, Request, Response
 from pydantic import ValidationError
 
 from vault.domain.requests.request import Extension
-from vault.errors import Invalid
 from vault.services.requests.requests import RequestView
 from vault.services.service import Vault
 from vault.web.console.access import Console
@@ -19,8 +18,10 @@ from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.request_words import effects
 from vault.web.console.requests import SECTION, Guarding, period_of, request_page
 from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import moment_text
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext
 from vault.web.schemas.requests import DecisionIn, ExtensionIn, PauseIn, VerificationIn
 
 router = console_router("/console/accounts/{account}/requests/{request_id}")
@@ -162,14 +163,14 @@ def _checked_before(form: Form) -> DecisionIn:
     try:
         return DecisionIn.model_validate_json(form.text("decision"))
     except ValidationError as error:
-        raise Invalid("The form has no decision. Check it again.", field="decision") from error
+        raise WordedInvalid(gettext("The form has no decision. Check it again."), field="decision") from error
 
 
 def _check(
     request: Request, allowed: Console, view: RequestView, body: DecisionIn, mistake: Mistake | None = None
 ) -> Response:
     if view.found is None:
-        raise Invalid("The request is closed already.", field="decision")
+        raise WordedInvalid(gettext("The request is closed already."), field="decision")
     ruling = body.ruling()
     shown = effects(view.request.kind, view.found, ruling.default, ruling.verdicts)
     return console_page(
@@ -177,7 +178,7 @@ def _check(
         allowed,
         "request_decision.html",
         section=SECTION,
-        heading="Check the decision",
+        heading=gettext("Check the decision"),
         tabs=(),
         one=view.request,
         effects=shown,

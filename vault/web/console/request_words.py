@@ -11,78 +11,108 @@ from vault.domain.requests.request import Kind, Request, RequestState, Verdict
 from vault.services.requests.find_person import FoundPerson
 from vault.services.requests.requests import RequestView
 from vault.web.console.words import days_left
+from vault.web.http.translations import translatable, translated, translated_pairs
 
-KIND_WORDS: Final[Mapping[Kind, str]] = {
-    "access": "Access: a copy of their data",
-    "portability": "Portability: their data for another provider",
-    "erasure": "Erasure",
-    "restriction": "Restriction of processing",
-    "objection": "Objection to recording",
-    "rectification": "Rectification",
-    "post_mortem": "Directive for the time after death",
-}
-STATE_WORDS: Final[Mapping[RequestState, str]] = {
-    RequestState.AWAITING_IDENTITY: "waits for proof of identity",
-    RequestState.REVIEW: "to be decided",
-    RequestState.EXECUTING: "being carried out",
-    RequestState.FULFILLED: "fulfilled",
-    RequestState.PARTLY_FULFILLED: "partly fulfilled",
-    RequestState.DENIED: "denied",
-    RequestState.WITHDRAWN: "withdrawn",
-}
-REGIME_WORDS: Final = (
-    ("gdpr", "GDPR: one month"),
-    ("uk", "UK GDPR: one month, pauses move it"),
-    ("ccpa", "CCPA: 45 days"),
-    ("none", "no deadline"),
+KIND_WORDS: Final[Mapping[Kind, str]] = translatable(
+    {
+        "access": "Access: a copy of their data",
+        "portability": "Portability: their data for another provider",
+        "erasure": "Erasure",
+        "restriction": "Restriction of processing",
+        "objection": "Objection to recording",
+        "rectification": "Rectification",
+        "post_mortem": "Directive for the time after death",
+    }
 )
-METHOD_WORDS: Final = (
-    ("known_contact", "known contact"),
-    ("callback", "call back"),
-    ("login", "login"),
-    ("document_seen", "document seen"),
-    ("representative", "representative"),
-    ("other", "other"),
+STATE_WORDS: Final[Mapping[RequestState, str]] = translatable(
+    {
+        RequestState.AWAITING_IDENTITY: "waits for proof of identity",
+        RequestState.REVIEW: "to be decided",
+        RequestState.EXECUTING: "being carried out",
+        RequestState.FULFILLED: "fulfilled",
+        RequestState.PARTLY_FULFILLED: "partly fulfilled",
+        RequestState.DENIED: "denied",
+        RequestState.WITHDRAWN: "withdrawn",
+    }
 )
-PAUSE_WORDS: Final = (
-    ("clarification", "a clarification"),
-    ("identity", "proof of identity"),
-    ("fee", "a fee"),
+REGIME_WORDS: Final = translatable(
+    (
+        ("gdpr", "GDPR: one month"),
+        ("uk", "UK GDPR: one month, pauses move it"),
+        ("ccpa", "CCPA: 45 days"),
+        ("none", "no deadline"),
+    )
 )
-CODE_WORDS: Final[Mapping[Code, str]] = {
-    "erased": "erase",
-    "restricted": "restrict",
-    "provided": "provide the person's own channel",
-    "provided_whole": "provide the whole recording",
-    "noted": "note it",
-    "pending_hold": "keep: a hold covers it",
-    "kept_legal_obligation": "keep: a law requires it",
-    "kept_claims": "keep: needed for legal claims",
-    "kept_expression": "keep: freedom of expression",
-    "kept_grounds": "keep: compelling grounds",
-    "third_party": "refuse: rights of others",
-    "no_match": "nothing matches",
-    "not_yours": "refuse: it is not this person's",
-    "not_verified": "refuse: identity not proven",
-    "unfounded": "refuse: manifestly unfounded",
-    "excessive": "refuse: excessive",
-    "no_right": "refuse: no such right here",
-    "not_provided": "could not be provided",
-}
-EFFECT_WORDS: Final[Mapping[Effect, str]] = {
-    "erase": "erased, with their keys",
-    "restrict": "restricted",
-    "provide": "put into the package",
-    "note": "noted",
-    "nothing": "left as they are",
-}
+METHOD_WORDS: Final = translatable(
+    (
+        ("known_contact", "known contact"),
+        ("callback", "call back"),
+        ("login", "login"),
+        ("document_seen", "document seen"),
+        ("representative", "representative"),
+        ("other", "other"),
+    )
+)
+PAUSE_WORDS: Final = translatable(
+    (
+        ("clarification", "a clarification"),
+        ("identity", "proof of identity"),
+        ("fee", "a fee"),
+    )
+)
+CODE_WORDS: Final[Mapping[Code, str]] = translatable(
+    {
+        "erased": "erase",
+        "restricted": "restrict",
+        "provided": "provide the person's own channel",
+        "provided_whole": "provide the whole recording",
+        "noted": "note it",
+        "pending_hold": "keep: a hold covers it",
+        "kept_legal_obligation": "keep: a law requires it",
+        "kept_claims": "keep: needed for legal claims",
+        "kept_expression": "keep: freedom of expression",
+        "kept_grounds": "keep: compelling grounds",
+        "third_party": "refuse: rights of others",
+        "no_match": "nothing matches",
+        "not_yours": "refuse: it is not this person's",
+        "not_verified": "refuse: identity not proven",
+        "unfounded": "refuse: manifestly unfounded",
+        "excessive": "refuse: excessive",
+        "no_right": "refuse: no such right here",
+        "not_provided": "could not be provided",
+    }
+)
+EFFECT_WORDS: Final[Mapping[Effect, str]] = translatable(
+    {
+        "erase": "erased, with their keys",
+        "restrict": "restricted",
+        "provide": "put into the package",
+        "note": "noted",
+        "nothing": "left as they are",
+    }
+)
+#: Data that no search finds, as ``domain/requests/found.py`` names it.
+NOT_FOUND_WORDS: Final[Mapping[str, str]] = translatable(
+    {
+        "calls_without_caller_id": "calls without a caller's number",
+        "numbers_that_only_a_platform_knows": "numbers that only a platform knows",
+        "parties_of_conferences_and_transfers": "parties of conferences and transfers",
+        "extensions_and_sip_addresses": "extensions and SIP addresses",
+        "words_spoken_in_recordings": "words spoken in recordings",
+        "numbers_of_earlier_holders": "numbers of earlier holders",
+        "backups_of_the_operator": "backups of the operator",
+        "copies_outside_the_vault": "copies outside the vault",
+    }
+)
 _GRANTS: Final = frozenset().union(*GRANTING.values())
 _SOON: Final = timedelta(days=7)
 #: Columns of the board, by the state that they show.
-COLUMNS: Final = (
-    (RequestState.AWAITING_IDENTITY, "To identify"),
-    (RequestState.REVIEW, "To decide"),
-    (RequestState.EXECUTING, "Being carried out"),
+COLUMNS: Final = translatable(
+    (
+        (RequestState.AWAITING_IDENTITY, "To identify"),
+        (RequestState.REVIEW, "To decide"),
+        (RequestState.EXECUTING, "Being carried out"),
+    )
 )
 
 
@@ -107,13 +137,18 @@ def card(view: RequestView, now: datetime) -> Card:
     urgency = "" if due is None or due - now > _SOON else "late" if due < now else "soon"
     return Card(
         id=request.id,
-        kind=KIND_WORDS[request.kind].partition(":")[0],
+        kind=kind_title(request.kind),
         reference=request.personal.reference if request.personal else request.id,
         due_at=due,
         left="" if due is None else days_left(due, now),
         urgency=urgency,
         is_paused=is_paused(request),
     )
+
+
+def kind_title(kind: Kind) -> str:
+    """Return the name of a kind, without its explanation."""
+    return translated(KIND_WORDS[kind]).partition(":")[0].rstrip()
 
 
 def by_due(cards: Sequence[Card]) -> list[Card]:
@@ -132,7 +167,7 @@ def codes_of(kind: Kind) -> list[tuple[str, str]]:
     granting = [code for code in CODES if code in GRANTING[kind]]
     # ``no_match`` is for a request of which nothing is found, ``not_provided`` is the worker's.
     refusing = [code for code in CODES if code not in _GRANTS and code != "not_provided"]
-    return [(code, CODE_WORDS[code]) for code in (*granting, *refusing)]
+    return translated_pairs((code, CODE_WORDS[code]) for code in (*granting, *refusing))
 
 
 def effects(
@@ -146,7 +181,7 @@ def effects(
     recordings = Counter(effect_of(kind, verdicts.get(one.id, default)) for one in decided.recordings)
     calls = Counter(effect_of(kind, verdicts.get(one.call_ref, default)) for one in decided.calls)
     return [
-        (words, recordings[effect], calls[effect], effect == "erase")
+        (translated(words), recordings[effect], calls[effect], effect == "erase")
         for effect, words in EFFECT_WORDS.items()
         if recordings[effect] or calls[effect]
     ]
@@ -154,4 +189,4 @@ def effects(
 
 def words_of(code: str) -> str:
     """Return the words of a code."""
-    return CODE_WORDS[read_code(code)]
+    return translated(CODE_WORDS[read_code(code)])

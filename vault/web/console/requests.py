@@ -18,6 +18,7 @@ from vault.web.console.request_words import (
     COLUMNS,
     KIND_WORDS,
     METHOD_WORDS,
+    NOT_FOUND_WORDS,
     PAUSE_WORDS,
     REGIME_WORDS,
     STATE_WORDS,
@@ -25,12 +26,14 @@ from vault.web.console.request_words import (
     card,
     codes_of,
     is_paused,
+    kind_title,
     words_of,
 )
 from vault.web.console.route import console_router
-from vault.web.console.words import moment_text, moment_value
+from vault.web.console.words import RECORDING_STATES, moment_text, moment_value
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.translations import gettext, translated_pairs
 from vault.web.schemas.requests import RequestIn
 
 router = console_router()
@@ -59,12 +62,12 @@ async def show_requests(request: Request, vault: TheVault, allowed: Auditing) ->
         allowed,
         "requests.html",
         section=SECTION,
-        heading="Requests of people",
+        heading=gettext("Requests of people"),
         tabs=(),
         columns=columns,
         closed=[view for view in page if view.request.state not in OPEN],
         following=None if last is None else write_cursor(last.created_at, last.id),
-        kinds=KIND_WORDS,
+        kind_title=kind_title,
         states=STATE_WORDS,
     )
 
@@ -138,7 +141,7 @@ async def request_page(
         allowed,
         "request.html",
         section=SECTION,
-        heading=KIND_WORDS[shown.kind].partition(":")[0],
+        heading=kind_title(shown.kind),
         tabs=(),
         view=view,
         one=shown,
@@ -146,11 +149,12 @@ async def request_page(
         is_open=shown.state in OPEN,
         is_paused=is_paused(shown),
         states=STATE_WORDS,
-        methods=METHOD_WORDS,
-        pauses=PAUSE_WORDS,
+        methods=translated_pairs(METHOD_WORDS),
+        pauses=translated_pairs(PAUSE_WORDS),
         codes=codes_of(shown.kind),
         words_of=words_of,
-        not_searchable=[one.replace("_", " ") for one in NOT_SEARCHABLE],
+        not_searchable=[NOT_FOUND_WORDS[one] for one in NOT_SEARCHABLE],
+        recording_states=RECORDING_STATES,
         most=SHOWN,
         values={"at": moment_value(now), "told_at": moment_value(now), **(values or {})},
         mistake=mistake,
@@ -186,10 +190,10 @@ def _new(
         allowed,
         "request_new.html",
         section=SECTION,
-        heading="Enter a request",
+        heading=gettext("Enter a request"),
         tabs=(),
-        kinds=list(KIND_WORDS.items()),
-        regimes=REGIME_WORDS,
+        kinds=translated_pairs(KIND_WORDS.items()),
+        regimes=translated_pairs(REGIME_WORDS),
         values=values,
         mistake=mistake,
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Request, Response
 from pydantic import ValidationError
 
-from vault.errors import Conflicting, Invalid
+from vault.errors import Conflicting
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
@@ -15,8 +15,10 @@ from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.retention_form import body_of, compact, count, values_of, with_pairs
 from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import period_words, whole_number
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.recording_retention import PolicyPreviewOut
 from vault.web.schemas.retention import RetentionPolicyIn
 
@@ -24,18 +26,23 @@ router = console_router()
 Retaining = Annotated[Console, Depends(console("retention:write"))]
 Auditing = Annotated[Console, Depends(console("audit:read"))]
 SECTION: Final = "Retention and holds"
-TABS: Final = ({"name": "Policy", "path": "/retention"}, {"name": "Holds", "path": "/holds"})
+TABS: Final = (
+    {"name": translatable("Policy"), "path": "/retention"},
+    {"name": translatable("Holds"), "path": "/holds"},
+)
 #: Outcomes of a preview with their words, the gravest first.
-OUTCOMES: Final = (
-    ("due_now", "erased by the first run"),
-    ("review", "to be reviewed now"),
-    ("due_30d", "due within 30 days"),
-    ("later", "due later"),
-    ("undated", "never due"),
-    ("held", "kept by a hold"),
-    ("below_minimum", "kept by a minimum"),
-    ("conflict", "in conflict"),
-    ("told_otherwise", "kept shorter, as a notice told"),
+OUTCOMES: Final = translatable(
+    (
+        ("due_now", "erased by the first run"),
+        ("review", "to be reviewed now"),
+        ("due_30d", "due within 30 days"),
+        ("later", "due later"),
+        ("undated", "never due"),
+        ("held", "kept by a hold"),
+        ("below_minimum", "kept by a minimum"),
+        ("conflict", "in conflict"),
+        ("told_otherwise", "kept shorter, as a notice told"),
+    )
 )
 #: More classes than the policy has, for new ones.
 _SPARE: Final = 1
@@ -50,7 +57,7 @@ async def show_retention(request: Request, vault: TheVault, allowed: Auditing) -
         allowed,
         "retention.html",
         section=SECTION,
-        heading="Retention",
+        heading=gettext("Retention"),
         tabs=TABS,
         tab="/retention",
         view=await vault.retention.read(account_id),
@@ -118,13 +125,13 @@ def _previewed(form: Form) -> RetentionPolicyIn:
     try:
         return RetentionPolicyIn.model_validate_json(form.text("policy"))
     except ValidationError as error:
-        raise Invalid("The form has no policy. Preview it again.", field="policy") from error
+        raise WordedInvalid(gettext("The form has no policy. Preview it again."), field="policy") from error
 
 
 def _version(form: Form) -> int:
     version = whole_number(form.text("version"), digits=9)
     if version is None:
-        raise Invalid("The form has no version. Preview it again.", field="version")
+        raise WordedInvalid(gettext("The form has no version. Preview it again."), field="version")
     return version
 
 
@@ -141,7 +148,7 @@ def _preview(  # noqa: PLR0917 - what the page needs
         allowed,
         "retention_preview.html",
         section=SECTION,
-        heading="Preview of the retention policy",
+        heading=gettext("Preview of the retention policy"),
         tabs=TABS,
         tab="/retention",
         preview=preview,
@@ -167,7 +174,7 @@ def _form(
         allowed,
         "retention_change.html",
         section=SECTION,
-        heading="Change the retention policy",
+        heading=gettext("Change the retention policy"),
         tabs=TABS,
         tab="/retention",
         values=values,

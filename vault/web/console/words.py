@@ -1,14 +1,31 @@
 """Words for what the console's pages print: periods, times that are left, and moments that a form takes."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
 
+from vault.domain.recordings.recording import State
 from vault.domain.retention.period import Period
 from vault.web.http.languages import LANGUAGES
 from vault.web.http.translations import gettext, in_language, ngettext, translatable, translated
 
+#: States of a recording.
+RECORDING_STATES: Final[Mapping[State, str]] = translatable(
+    {
+        State.RECEIVED: "waiting",
+        State.TRANSFERRING: "being fetched",
+        State.RETRY_WAIT: "waiting for a retry",
+        State.STORED: "being checked",
+        State.QUARANTINED: "quarantined",
+        State.AVAILABLE: "available",
+        State.REFUSED: "refused",
+        State.FAILED: "failed",
+        State.ERASING: "being erased",
+        State.ERASED: "erased",
+    }
+)
 _MONTHS: Final = 12
 #: What a unit of a period may be called where somebody types one, by its letter in ISO 8601.
 _UNITS: Final = translatable({"Y": "year years", "M": "month months", "W": "week weeks", "D": "day days"})

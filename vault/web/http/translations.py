@@ -11,7 +11,7 @@ into the language later. ``tests/web/test_translations.py`` finds what is missin
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -92,6 +92,17 @@ def pgettext(context: str, text: str, /, **values: object) -> str:
     return _in_context(context, text) % _printed(values)
 
 
+def translated_pairs(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return pairs of a code and its words, such as the options of a choice, in the current language."""
+    return [(code, translated(words)) for code, words in pairs]
+
+
+def decimal(number: float) -> str:
+    """Return a number with one decimal, as the current language writes it."""
+    text = f"{number:.1f}"
+    return text if current_language() == DEFAULT else text.replace(".", ",")
+
+
 def grouped(number: int) -> str:
     """Return a number with its digits in groups, as the current language writes it."""
     language = current_language()
@@ -101,13 +112,15 @@ def grouped(number: int) -> str:
 
 
 def prepare(environment: Environment) -> None:
-    """Give templates ``_``, ``trans`` blocks, and the filters ``translated`` and ``grouped``."""
+    """Give templates ``_`` and ``trans`` blocks, and filters for texts and numbers."""
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
     # The extension's own functions print numbers without groups of digits.
     environment.newstyle_gettext = True  # type: ignore[attr-defined]
     environment.globals.update(gettext=_gettext, ngettext=_ngettext, pgettext=_pgettext)
-    environment.filters.update(translated=_translated, grouped=grouped)
+    environment.filters.update(
+        translated=_translated, of_service=_of_service, grouped=grouped, decimal=decimal
+    )
 
 
 def _in_context(context: str, text: str) -> str:
@@ -129,6 +142,14 @@ def _printed(values: Mapping[str, object]) -> dict[str, object]:
 def _translated(_: Context, text: str) -> str:
     # With a context, jinja2 does not compute it when it compiles the template.
     return translated(text)
+
+
+@pass_context
+def _of_service(_: Context, text: str) -> str:
+    """Return what a service says, marked as English where the catalogue does not have it."""
+    if current_language() == DEFAULT or knows(text):
+        return translated(text)
+    return Markup('<span lang="en">{}</span>').format(text)
 
 
 @pass_context

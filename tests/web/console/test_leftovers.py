@@ -1,0 +1,109 @@
+"""No English is left on a page: each is asked for in a language in which every text of ours stands in brackets."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Final
+
+import httpx
+import pytest
+
+from tests.support.console import MARKUP, furnished, sign_in
+from tests.support.web_house import House
+from tests.web.console.pages import PAGES
+from vault.web.console.words import period_text
+from vault.web.http.translations import catalogue
+
+OPEN, CLOSE = "\u27e6", "\u27e7"
+#: Attributes that a person reads or hears.
+_SPOKEN: Final = frozenset({"aria-label", "alt", "placeholder"})
+#: What is data by its element: ids, codes, and text that is marked as another language.
+_DATA: Final = frozenset({"code", "pre", "time", "svg", "textarea", "style", "script", "blockquote"})
+#: Data in elements that also have texts of ours: names that the tests give, codes and names of products.
+_NAMES: Final = re.compile(
+    r"callvault|UTC|SHA-256|Id\b|[a-z_]+:(?:read|write)|\*|key_\w+|acc\w*-\w+|"
+    r"\w+_[0-9a-f]{8,}|[0-9a-f]{8}…|python-httpx[/.0-9]*|US-[A-Z]{2}|\b[A-Z]{2}\b|"
+    r"Platforms|A dispute|Marta Lindqvist|Robin Achterberg|Kim Doe"
+)
+
+
+@pytest.fixture
+def bracketed() -> Iterator[None]:
+    """German with every text of the catalogue in brackets; the real one comes back afterwards."""
+    period_text("1 day")  # It keeps what units are called.
+    german = catalogue("de")
+    real = dict(german)
+    german.update({key: tuple(f"{OPEN}{form}{CLOSE}" for form in forms) for key, forms in real.items()})
+    try:
+        yield
+    finally:
+        german.clear()
+        german.update(real)
+
+
+class Words(HTMLParser):
+    """Collects what a person reads outside brackets."""
+
+    def __init__(self) -> None:
+        """Begin outside every element."""
+        super().__init__()
+        self.left: list[str] = []
+        self.depth = 0
+        self.skipped: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Enter an element, and look at its spoken attributes."""
+        named = dict(attrs)
+        foreign = named.get("lang", "de") != "de" or "id" in (named.get("class") or "").split()
+        if (self.skipped and tag not in _VOID) or ((tag in _DATA or foreign) and tag not in _VOID):
+            self.skipped.append(tag)
+        elif not self.skipped:
+            self.left += [value for name, value in attrs if name in _SPOKEN and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave an element."""
+        if self.skipped and self.skipped[-1] == tag:
+            self.skipped.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Collect a text."""
+        if not self.skipped:
+            self.left.append(data)
+
+
+#: Pages that are still in English.
+_LATER: Final = frozenset({
+    "overview", "missing", "recordings", "recording", "recording-restricted", "recording-markup", "quarantine",
+    "connections", "connection", "connection-new", "access", "api-keys",
+})  # fmt: skip
+_VOID: Final = frozenset({"meta", "link", "input", "img", "br", "hr", "path", "rect"})
+
+
+def leftovers(page: httpx.Response, *names: str) -> list[str]:
+    """Return the words of a page that are neither in brackets nor data. Brackets can stand in brackets."""
+    parser = Words()
+    parser.feed(page.text)
+    # Texts of one element belong together: a sentence may have markup inside.
+    whole = "\n".join(parser.left)
+    inner = re.compile(f"{OPEN}[^{OPEN}{CLOSE}]*{CLOSE}")
+    while (shorter := inner.sub(" ", whole)) != whole:
+        whole = shorter
+    for name in sorted(names, key=len, reverse=True):
+        whole = whole.replace(name, " ")
+    whole = _NAMES.sub(" ", whole)
+    return re.findall(r"[^\n]*[A-Za-z]{2,}[^\n]*", whole)
+
+
+def test_no_page_has_an_english_text_of_ours(house: House, bracketed: None):
+    """Every page of the console, and the sign-in page, with every scope."""
+    tenant, ids = furnished(house)
+    # Those that are called the same in German are in no catalogue.
+    places = [rule.name for rule in house.call(house.vault.rules.list)]
+    browser = sign_in(house, tenant.name, "*")
+    browser.headers["Accept-Language"] = "de"
+    found = {"sign-in": leftovers(house.client({"Accept-Language": "de"}).get("/console/sign-in"))}
+    for name, path in PAGES.items():
+        page = browser.get(f"/console/accounts/{tenant.name}{path.format_map(ids)}")
+        assert page.status_code == 200, name
+        found[name] = leftovers(page, tenant.name, MARKUP, *ids, *ids.values(), *places)
+    assert {name: words for name, words in found.items() if words and name not in _LATER} == {}

@@ -1,0 +1,59 @@
+"""What the pages of approvals print: words of acts, states, effects and outcomes."""
+
+from typing import Final
+
+from vault.domain.approvals.approval import Approval, ApprovalState
+from vault.domain.approvals.rule import Verb
+from vault.web.console.worded import WordedRefused
+from vault.web.http.translations import gettext, translatable, translated
+
+VERB_WORDS: Final[dict[Verb, str]] = translatable(
+    {
+        "hold_release": "Release of a hold",
+        "retention_cap": "A run of the retention sweep above its cap",
+        "approval_rule": "A looser rule of approvals",
+        "recording_erasure": "Erasure of a recording",
+        "call_erasure": "Erasure of a call",
+        "request_erasure": "Erasure that a person asked for",
+        "request_export": "Package of a person's data",
+        "retention_policy": "Shorter retention policy",
+        "own_key": "Change of the customer-managed key",
+        "account_closure": "Closure of the account",
+    }
+)
+STATE_WORDS: Final[dict[ApprovalState, str]] = translatable(
+    {
+        ApprovalState.PENDING: "waits for approval",
+        ApprovalState.APPROVED: "approved",
+        ApprovalState.EXECUTED: "carried out",
+        ApprovalState.VETOED: "vetoed",
+        ApprovalState.EXPIRED: "expired",
+    }
+)
+#: What an approval counts.
+EFFECT_WORDS: Final[dict[str, str]] = translatable(
+    {
+        "recordings": "recordings",
+        "bound": "recordings that the hold covers",
+        "export": "exports",
+        "calls": "calls",
+    }
+)
+OUTCOME_WORDS: Final[dict[str, str]] = translatable(
+    {
+        "not_approved_in_time": "nobody approved in time",
+        "not_executed_in_time": "it could not be carried out in time",
+        "effect_changed": "its effect has changed since",
+        "invalid": "it is not valid any more",
+        "tampered": "its stored bytes were changed",
+        "too_large": "it is too large",
+        "not_found": "what it concerns is not there any more",
+    }
+)
+
+
+def not_done(decided: Approval) -> WordedRefused:
+    """Return the error for an approval whose act was not done, with the reason."""
+    outcome = translated(OUTCOME_WORDS.get(decided.outcome or "", decided.outcome or ""))
+    text = gettext("It was not done: %(outcome)s. Look at it again.", outcome=outcome)
+    return WordedRefused(text, reasons=("not_done",))
