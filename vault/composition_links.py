@@ -9,6 +9,7 @@ from vault.services.playback.link_cuts import LinkCuts
 from vault.services.playback.link_keys import LinkKeys
 from vault.services.playback.links import Links
 from vault.services.playback.open_links import OpenLinks
+from vault.services.playback.own_notes import OwnNotes
 from vault.services.playback.signed_links import SignedLinks
 from vault.services.playback.token_gate import TokenGate, audience_of
 from vault.settings import Settings
@@ -23,6 +24,7 @@ class LinkServices(TypedDict):
     link_keys: LinkKeys
     link_cuts: LinkCuts
     doorways: Doorways
+    own_notes: OwnNotes
 
 
 def build_links(settings: Settings, adapters: Adapters, parts: Parts) -> LinkServices:
@@ -53,5 +55,8 @@ def build_links(settings: Settings, adapters: Adapters, parts: Parts) -> LinkSer
         ),
         "link_keys": traced(LinkKeys)(database=database, gate=gate, token_key=token_key, clock=clock),
         "doorways": traced(Doorways)(database=database, token_key=token_key),
+        "own_notes": traced(OwnNotes)(
+            database=database, ring=adapters.ring, data_keys=parts.data_keys, clock=clock
+        ),
         "link_cuts": traced(LinkCuts)(database=database, data_keys=parts.data_keys, clock=clock),
     }

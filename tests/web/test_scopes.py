@@ -34,6 +34,7 @@ WAITING = {
 }
 #: These take away what others show, so they come last.
 LAST = [
+    ("DELETE", "/recordings/{recording}/notes/{note}"),
     ("PUT", "/recordings/{recording}/restriction"),
     ("DELETE", "/recordings/{recording}/restriction"),
     ("POST", "/links/revocation"),
@@ -68,9 +69,11 @@ def test_an_answer_shows_calls_and_listeners_to_their_readers_alone(house: House
     tenant.wait(heard)
     link = tenant.link(heard, listener=LISTENER)["id"]
     keys = {scope: house.client(house.key_for(tenant.name, scope)) for scope in SCOPES}
+    # A note is changed and deleted by the key that made it alone.
+    note = keys["links:write"].post(tenant.url(f"/recordings/{heard}/notes"), json={"at": 0}).json()["id"]
     found, answered = {}, set()
     for door in [*sorted(WAITING), *sorted(DOORS.keys() - WAITING - set(LAST)), *LAST]:
-        names = {"recording": waiting.get(door, heard), "link": link, "call_ref": "known"}
+        names = {"recording": waiting.get(door, heard), "link": link, "call_ref": "known", "note": note}
         answer = send(keys[DOORS[door][0]], tenant.name, door, **names)
         if answer.is_success:
             answered.add(door)

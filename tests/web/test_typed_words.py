@@ -134,6 +134,7 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     tenant.wait(kept)
     purpose = mark("POST", f"{at}/links", "purpose_text")
     tenant.link(kept, listener=mark("POST", f"{at}/links", "listener"), purpose_text=purpose)
+    note_on(tenant, mark, kept)
     said = {"listener": mark("POST", "/links/revocation", "listener")}
     assert tenant.http.post(tenant.url("/links/revocation"), json=said).status_code == 200
     said = {"listener": mark("POST", "/link-cuts", "listener")}
@@ -142,6 +143,20 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     restriction = {"reason": mark("PUT", f"{at}/restriction", "reason")}
     tenant.http.put(tenant.url(f"/recordings/{kept}/restriction"), json=restriction).raise_for_status()
     return kept, refused
+
+
+def note_on(tenant: Tenant, mark: Markers, recording: str) -> None:
+    """Make a note on a recording, and change its words."""
+    path = f"/recordings/{recording}/notes"
+    first, then = (
+        ("POST", "/recordings/{recording}/notes"),
+        ("PATCH", "/recordings/{recording}/notes/{note}"),
+    )
+    made = tenant.http.post(tenant.url(path), json={"at": 0.1, "text": mark(*first, "text")})
+    assert made.status_code == 201, made.text
+    said = {"text": mark(*then, "text")}
+    changed = tenant.http.patch(tenant.url(f"{path}/{made.json()['id']}"), json=said)
+    assert (changed.status_code, changed.json()["text"]) == (200, said["text"])
 
 
 def keep(tenant: Tenant, mark: Markers) -> None:

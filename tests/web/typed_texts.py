@@ -31,6 +31,8 @@ SEALED = {
     ("POST", "/recordings/{recording}/release", "reason"),
     ("POST", "/recordings/{recording}/links", "listener"),
     ("POST", "/recordings/{recording}/links", "purpose_text"),
+    ("POST", "/recordings/{recording}/notes", "text"),
+    ("PATCH", "/recordings/{recording}/notes/{note}", "text"),
     ("POST", "/links/revocation", "listener"),
     ("POST", "/link-cuts", "listener"),
     *(("POST", "/requests", one) for one in ("channel", "identities[].value", "reference", "wish")),

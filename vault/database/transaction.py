@@ -41,6 +41,7 @@ from vault.database.stores.person_search import PersonSearch
 from vault.database.stores.person_sessions import PersonSessionRows
 from vault.database.stores.previews import PreviewRows
 from vault.database.stores.provider_copies import SourceRows
+from vault.database.stores.recording_notes import NoteRows
 from vault.database.stores.recording_queue import QueueRows
 from vault.database.stores.recordings import RecordingRows
 from vault.database.stores.registers import RegisterRows
@@ -108,6 +109,7 @@ class Transaction(_People):
         self.registers = RegisterRows(connection)
         self.evidence = EvidenceRows(connection)
         self.recordings = RecordingRows(connection)
+        self.recording_notes = NoteRows(connection)
         self.queue = QueueRows(connection)
         self.sources = SourceRows(connection)
         self.links = LinkRows(connection)

@@ -7,7 +7,7 @@ from typing import Literal
 
 Prefix = Literal[
     "acct", "conn", "rec", "link", "sess", "evt", "key", "fact", "vault", "lease", "att", "obj", "told", "ntc", "tomb",
-    "hold", "appr", "req", "reg", "cons", "lkey", "cut", "srch",
+    "hold", "appr", "req", "reg", "cons", "lkey", "cut", "srch", "note",
     "idp", "role", "per",
 ]  # fmt: skip
 

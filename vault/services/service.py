@@ -52,6 +52,7 @@ from vault.services.playback.link_cuts import LinkCuts
 from vault.services.playback.link_keys import LinkKeys
 from vault.services.playback.links import Links
 from vault.services.playback.open_links import OpenLinks
+from vault.services.playback.own_notes import OwnNotes
 from vault.services.playback.player_view import Player
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
@@ -230,6 +231,8 @@ class Vault:
     audio: AudioStreams
     #: Show the call details and the waveform to a listener.
     player: Player
+    #: Make, list, change and delete a listener's own notes and bookmarks on a recording.
+    own_notes: OwnNotes
     #: List access events; tell the history of a recording.
     access_log: AccessLog
     #: Checkpoints, proofs and exports for auditors.

@@ -40,6 +40,7 @@ from vault.web.routes import (
     notices,
     own_key,
     privacy_page,
+    recording_notes,
     recordings,
     registers,
     request_callback,
@@ -59,7 +60,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, closure, limits, calls, recordings, consent, requests,
+    webhooks, accounts, closure, limits, calls, recordings, recording_notes, consent, requests,
     request_callback, notices, rules, links, link_keys, holds,
     approvals,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,

@@ -14,6 +14,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     link_keys,
     notices,
     object_checks,
+    recording_notes,
     registers,
     requests,
     retention,

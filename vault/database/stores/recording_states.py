@@ -18,6 +18,7 @@ from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.compiled_statements import CompiledUpdate
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.object_checks import note_object_checks
+from vault.database.stores.recording_notes import forget_notes
 from vault.database.stores.recordings import (
     RECORDING_COLUMNS,
     NewRecording,
@@ -189,6 +190,8 @@ class RecordingStates:
 
     def _forget(self, recording: Recording) -> None:
         self._forget_evidence([recording.id])
+        if recording.state is State.AVAILABLE:
+            forget_notes(self._db, recording.id)
         if recording.attempts or recording.audio is not None:
             # A worker may be writing an object or the manifest now.
             note_object_checks(self._db, [(recording.id, recording.account_id)])

@@ -11,6 +11,7 @@ from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import recordings
 from vault.database.sql.dialect import database_now, insert_new
 from vault.database.stores.object_checks import note_object_checks
+from vault.database.stores.recording_notes import forget_notes
 from vault.database.stores.recording_states import columns_set_by
 from vault.database.stores.recordings import MANIFEST_CHANGED, reasons_json
 from vault.domain.reason import Reason
@@ -144,6 +145,7 @@ class RestoredRecordings:
             note_object_checks(self._db, [(recording_id, account_id)])
         mine = evidence_entries.c.recording_id == recording_id
         self._db.execute(delete(evidence_entries).where(mine))
+        forget_notes(self._db, recording_id)
 
     def _replace_chain(self, manifest: Manifest) -> None:
         recording = manifest.recording

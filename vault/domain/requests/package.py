@@ -144,7 +144,8 @@ def index_html(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Your data</title>'
         f"<h1>Your data</h1><p>Answer to your request of {request.received_at:%Y-%m-%d}, made {made_at:%Y-%m-%d}.</p>"
         "<p>Recordings contain your own voice; other voices may be heard faintly. <code>evidence.json</code> says what "
-        "was announced to you and what you answered, <code>consultations.json</code> when a recording was accessed, "
+        "was announced to you and what you answered, <code>notes.json</code> what listeners wrote down of the call, "
+        "<code>consultations.json</code> when a recording was accessed, "
         "<code>receipts</code> how earlier requests were answered. <code>SHA256SUMS</code> has the hash of every "
         f"file.</p><ul>{rows}</ul>"
         + (f"<h2>Not in this package</h2><ul>{missing}</ul>" if missing else "")

@@ -56,6 +56,11 @@ def of_call_fact(account_id: str, fact_id: str) -> Context:
     return {"account_id": account_id, "fact_id": fact_id, "purpose": "call-fact"}
 
 
+def of_note(account_id: str, recording_id: str, note_id: str) -> Context:
+    """Bind a note to its recording and its row."""
+    return {"account_id": account_id, "recording_id": recording_id, "note_id": note_id, "purpose": "note"}
+
+
 def of_consent_event(account_id: str, event_id: str) -> Context:
     """Bind a consent event to its row."""
     return {"account_id": account_id, "event_id": event_id, "purpose": "consent-event"}

@@ -223,7 +223,8 @@ class MakePackage:
             yield block
         vcon = _vcon(spoken, name, digest.digest(), is_whole=is_whole, at=making.at, host=self.signer.name)
         yield making.add_text(f"{folder}/recording.vcon.json", json.dumps(vcon, indent=2))
-        yield making.add_text(f"{folder}/evidence.json", await self.contents.evidence(spoken))
+        async for what, text in self.contents.of_recording(spoken):
+            yield making.add_text(f"{folder}/{what}", text)
 
 
 @dataclass(slots=True, kw_only=True)

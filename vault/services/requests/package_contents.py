@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.domain.calls.call import Voice
+from vault.domain.playback.note import Note
 from vault.domain.requests.package import CONSULTATIONS, evidence_json
 from vault.domain.stored.evidence import Evidence
 from vault.errors import Unavailable
@@ -14,9 +15,12 @@ from vault.rfc3339 import write_rfc3339
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.requests.read_receipt import ReadReceipt
 from vault.services.requests.speakers import Spoken
+from vault.services.shared.sealed_notes import open_note
 
 #: Events of a recording per read.
 _EVENTS: Final = 500
+#: Notes on a recording per read.
+_NOTES: Final = 100
 #: Receipts of earlier requests of the person in one package: more than anybody gets in three years.
 _MAX_RECEIPTS: Final = 100
 
@@ -55,7 +59,34 @@ class PackageContents:
                 return found
             start = page[-1].index + 1
 
-    async def evidence(self, spoken: Spoken) -> str:
+    async def of_recording(self, spoken: Spoken) -> AsyncIterator[tuple[str, str]]:
+        """Yield name and text of each file of a recording beside its audio. Raises Tampered, Unavailable."""
+        yield "evidence.json", await self._evidence(spoken)
+        if notes := await self._notes(spoken):
+            yield "notes.json", json.dumps(notes, indent=2)
+
+    async def _notes(self, spoken: Spoken) -> list[dict[str, object]]:
+        """Return what listeners wrote down of a call, which is about its parties, without who wrote it."""
+        opened, notes, after = spoken.opened, list[Note](), ""
+        where = (opened.recording.account_id, opened.recording.id)
+        while True:
+            page = await self.database.read(
+                lambda tx, after=after: tx.recording_notes.of_recording(*where, after=after, limit=_NOTES)  # type: ignore[misc]
+            )
+            notes += [open_note(opened, row) for row in page]
+            if len(page) < _NOTES:
+                break
+            after = page[-1].id
+        return [
+            {
+                "at_seconds": note.content.at,
+                "text": note.content.text,
+                "made_at": write_rfc3339(note.made_at),
+            }
+            for note in sorted(notes, key=lambda note: (note.content.at, note.id))
+        ]
+
+    async def _evidence(self, spoken: Spoken) -> str:
         """Return the evidence of a recording without what the other party said. Raises Tampered, Unavailable."""
         opened = spoken.opened
         rows = await self.database.read(lambda tx: tx.evidence.of_recording(opened.recording.id))

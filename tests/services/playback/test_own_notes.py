@@ -1,0 +1,188 @@
+"""Notes and bookmarks: their author's alone, sealed under the recording's key, and gone with it."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.support.rotation import finish, rotate
+from tests.support.service_house import House
+from vault.database.schema.recording_notes import recording_notes
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.playback.note import MAX_NOTES, Note, NoteContent
+from vault.domain.recordings.recording import State
+from vault.errors import Busy, Held, Invalid, NotFound, RecordingErased, Refused
+from vault.services.lifecycle.restore_states import restore_tombstone
+from vault.services.retention.holds import HoldRequest
+
+ME, OTHER = "per_1", "key_2"
+WORDS = "asks for a refund"
+
+
+async def available(house: House) -> str:
+    """Let a recording become available, and return its id."""
+    recording_id: str = (await house.announce()).recording_id
+    await house.settle(recording_id)
+    return recording_id
+
+
+async def add(
+    house: House, recording_id: str, at: float, text: str | None = None, *, author: str = ME
+) -> Note:
+    """Make a note."""
+    content = NoteContent(at=at, text=text)
+    return await house.vault.own_notes.add(house.account.id, recording_id, content, author=author)
+
+
+async def shown(house: House, recording_id: str, *, author: str = ME) -> list[tuple[float, str | None]]:
+    """Return moment and text of an author's notes."""
+    found = await house.vault.own_notes.list(house.account.id, recording_id, author=author)
+    return [(note.content.at, note.content.text) for note in found]
+
+
+async def rows(house: House) -> int:
+    """Return how many notes the database has."""
+    query = select(func.count()).select_from(recording_notes)
+    return await house.database.read(lambda tx: tx.connection.execute(query).scalar_one())
+
+
+async def events(house: House, recording_id: str) -> list[AccessEvent]:
+    """Return the events of notes."""
+    await house.vault.jobs.log_publisher.sequence()
+    page = await house.database.read(
+        lambda tx: tx.events.page(house.account.id, recording_id=recording_id, start=0, limit=1000)
+    )
+    return [one.event for one in page if one.event.type.startswith("note.")]
+
+
+async def hold(house: House, recording_id: str) -> None:
+    """Hold a recording."""
+    wanted = HoldRequest(name="Acme v. Doe", reason="a claim", recordings=[recording_id])
+    await house.vault.holds.place(house.account.id, wanted, actor=ME)
+
+
+async def test_a_note_is_made_changed_and_deleted_on_record(either: House):
+    """In the order of their moments; the log names note and moment, sealed, and never the text."""
+    recording_id = await available(either)
+    account_id, own = either.account.id, either.vault.own_notes
+    note = await add(either, recording_id, 0.2504, f"  {WORDS}\n")
+    await add(either, recording_id, 0.1)
+    assert await shown(either, recording_id) == [(0.1, None), (0.25, WORDS)]
+    later = await own.change(account_id, recording_id, note.id, lambda one: replace(one, at=0), author=ME)
+    assert (later.content, later.made_at) == (NoteContent(at=0, text=WORDS), note.made_at)
+    assert await own.change(account_id, recording_id, note.id, lambda one: one, author=ME) == later
+    await own.delete(account_id, recording_id, note.id, author=ME)
+    assert await shown(either, recording_id) == [(0.1, None)]
+    with pytest.raises(NotFound):
+        await own.delete(account_id, recording_id, note.id, author=ME)
+    told = await events(either, recording_id)
+    assert [event.type for event in told] == ["note.made", "note.made", "note.changed", "note.deleted"]
+    details = [dict(await either.vault.access_log.data_keys.open_detail(event)) for event in told]
+    assert details[0] == {"note": note.id, "at": "0.25"}
+    assert details[2:] == [{"note": note.id, "at": "0"}] * 2
+    assert {event.actor for event in told} == {ME}
+
+
+async def test_only_its_author_sees_a_note(either: House):
+    """For another author and for another recording its id is unknown."""
+    recording_id = await available(either)
+    note = await add(either, recording_id, 0, WORDS)
+    assert await shown(either, recording_id, author=OTHER) == []
+    own = either.vault.own_notes
+    for author, where in ((OTHER, recording_id), (ME, "rec_none")):
+        with pytest.raises(NotFound):
+            await own.change(either.account.id, where, note.id, lambda one: one, author=author)
+        with pytest.raises(NotFound):
+            await own.delete(either.account.id, where, note.id, author=author)
+    assert await shown(either, recording_id) == [(0, WORDS)]
+
+
+async def test_notes_are_bounded(either: House):
+    """100 of each author, 1000 characters, within the recording; what is refused writes nothing."""
+    recording_id = await available(either)
+    for wrong, field in ((NoteContent(at=-0.1, text=None), "at"), (NoteContent(at=9e5, text=None), "at")):
+        with pytest.raises(Invalid) as refused:
+            await either.vault.own_notes.add(either.account.id, recording_id, wrong, author=ME)
+        assert refused.value.field == field
+    with pytest.raises(Invalid) as refused:
+        await add(either, recording_id, 0, "x" * 1001)
+    assert refused.value.field == "text"
+    made = await asyncio.gather(
+        *(add(either, recording_id, 0, "x" * 1000) for _ in range(MAX_NOTES + 5)), return_exceptions=True
+    )
+    full = [one for one in made if isinstance(one, Refused)]
+    assert [one.reasons for one in full] == [("too_many_notes",)] * 5
+    assert await rows(either) == len(await events(either, recording_id)) == MAX_NOTES
+    await add(either, recording_id, 0, author=OTHER)
+
+
+async def test_one_of_two_changes_is_told_to_come_again(either: House):
+    """A change that another one overtook does not undo it."""
+    recording_id = await available(either)
+    note = await add(either, recording_id, 0, WORDS)
+    own = either.vault.own_notes
+    changes = [
+        own.change(either.account.id, recording_id, note.id, lambda one, n=n: replace(one, text=n), author=ME)
+        for n in ("first", "second")
+    ]
+    done = await asyncio.gather(*changes, return_exceptions=True)
+    kept = [one.content.text for one in done if isinstance(one, Note)]
+    assert len(kept) + sum(isinstance(one, Busy) for one in done) == len(changes)
+    assert (await shown(either, recording_id))[0][1] in kept
+
+
+async def test_a_restricted_recording_gets_no_notes_and_a_held_one_loses_none(either: House):
+    """Under a hold a note can still be made."""
+    recording_id = await available(either)
+    note = await add(either, recording_id, 0, WORDS)
+    own, account_id = either.vault.own_notes, either.account.id
+    await hold(either, recording_id)
+    await add(either, recording_id, 0.1)
+    with pytest.raises(Held):
+        await own.change(account_id, recording_id, note.id, lambda one: replace(one, text=None), author=ME)
+    with pytest.raises(Held):
+        await own.delete(account_id, recording_id, note.id, author=ME)
+    await either.vault.recordings.restrict(account_id, recording_id, restricted=True, reason=None, actor=ME)
+    with pytest.raises(Refused) as refused:
+        await add(either, recording_id, 0)
+    assert refused.value.reasons == ("restricted",)
+    assert await shown(either, recording_id) == [(0, WORDS), (0.1, None)]
+
+
+async def test_notes_are_erased_with_their_recording(either: House):
+    """Those of every author; those of another recording stay."""
+    recording_id, other = (
+        await available(either),
+        (await either.announce("rec-2", call_ref="c2")).recording_id,
+    )
+    await either.settle(other)
+    for where, author in ((recording_id, ME), (recording_id, OTHER), (other, ME)):
+        await add(either, where, 0, WORDS, author=author)
+    await either.vault.recordings.erase(either.account.id, recording_id, actor=ME)
+    assert await rows(either) == 1
+    with pytest.raises(RecordingErased):
+        await shown(either, recording_id)
+    with pytest.raises(RecordingErased):
+        await add(either, recording_id, 0)
+    assert await shown(either, other) == [(0, WORDS)]
+
+
+async def test_a_restore_that_knows_of_an_erasure_deletes_the_notes(either: House):
+    """An old database has the notes of a recording that was erased since."""
+    recording_id = await available(either)
+    await add(either, recording_id, 0, WORDS)
+    kept = await either.database.read(lambda tx: tx.recordings.get(either.account.id, recording_id))
+    erased = replace(kept, state=State.ERASED)
+    await either.database.write(lambda tx: restore_tombstone(tx, erased))
+    assert await rows(either) == 0
+
+
+async def test_a_rotation_keeps_notes(either: House):
+    """The old version of the account's key is destroyed."""
+    recording_id = await available(either)
+    await add(either, recording_id, 0, WORDS)
+    await rotate(either)
+    await finish(either)
+    assert await shown(either, recording_id) == [(0, WORDS)]
+    await add(either, recording_id, 0.1)

@@ -1,0 +1,175 @@
+"""Notes and bookmarks of one's own: make, list, change and delete them.
+
+A note is sealed under the key of its recording. So the erasure of the recording is the erasure of its notes, also in
+copies of the database, and a rotation of the account's key needs to do nothing for them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.ids import new_id
+from vault.domain.playback.note import MAX_NOTES, Note, NoteContent, SealedNote, checked_content
+from vault.domain.recordings.recording import GONE, Recording, RecordingKeys, State
+from vault.errors import Busy, Held, NotFound, RecordingErased, Refused
+from vault.ports.clock import Clock
+from vault.ports.keys import KeyRing
+from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.clock_skew import checked_now
+from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
+from vault.services.shared.sealed_notes import open_note, seal_note
+
+_NO_RECORDING = "There is no such recording."
+_NO_NOTE = "There is no such note of yours."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnNotes:
+    """Keep what listeners write down of a recording. Each sees their own notes alone."""
+
+    database: Database
+    ring: KeyRing
+    data_keys: AccountDataKeys
+    clock: Clock
+
+    async def list(self, account_id: str, recording_id: str, *, author: str) -> Sequence[Note]:
+        """Return the author's notes by their moment. Raises NotFound, RecordingErased, Tampered, Unavailable."""
+        opened = await self._open(account_id, recording_id)
+        rows = await self.database.read(
+            lambda tx: tx.recording_notes.of_author(account_id, recording_id, author)
+        )
+        notes = [open_note(opened, row) for row in rows]
+        return sorted(notes, key=lambda note: (note.content.at, note.id))
+
+    async def add(self, account_id: str, recording_id: str, content: NoteContent, *, author: str) -> Note:
+        """Make a note, or a bookmark. Raises NotFound, Invalid, Refused."""
+        opened = await self._open(account_id, recording_id)
+        content, now = checked_content(content, opened.recording.duration), self.clock()
+        note = Note(id=new_id("note"), content=content, made_at=now, changed_at=now)
+        row, event = seal_note(opened, note, author), await self._event("note.made", opened, note, author)
+
+        def add(tx: Transaction) -> None:
+            _lock(tx, opened.recording)
+            if tx.recording_notes.count(recording_id, author) >= MAX_NOTES:
+                text = f"You have {MAX_NOTES} notes on this recording, the maximum. Delete one first."
+                raise Refused(text, reasons=("too_many_notes",))
+            tx.recording_notes.add(row)
+            tx.events.append(event)
+
+        await self.database.write(add)
+        return note
+
+    async def change(
+        self,
+        account_id: str,
+        recording_id: str,
+        note_id: str,
+        change: Callable[[NoteContent], NoteContent],
+        *,
+        author: str,
+    ) -> Note:
+        """Change a note. An unchanged content stays. Raises NotFound, Invalid, Refused, Held, Busy."""
+        opened = await self._open(account_id, recording_id)
+        before = await self._own(opened, note_id, author)
+        known = open_note(opened, before)
+        content = checked_content(change(known.content), opened.recording.duration)
+        if content == known.content:
+            return known
+        note = replace(known, content=content, changed_at=self.clock())
+        after, event = (
+            seal_note(opened, note, author),
+            await self._event("note.changed", opened, note, author),
+        )
+
+        def put(tx: Transaction) -> None:
+            _lock(tx, opened.recording)
+            _forbid_held(tx, opened.recording)
+            if not tx.recording_notes.replace(before, after):
+                raise Busy("Another request changed this note. Send the request again.", retry_after=1)
+            tx.events.append(event)
+
+        await self.database.write(put)
+        return note
+
+    async def delete(self, account_id: str, recording_id: str, note_id: str, *, author: str) -> None:
+        """Delete a note. Raises NotFound, also if it is deleted already, Refused, Held."""
+        opened = await self._open(account_id, recording_id)
+        row = await self._own(opened, note_id, author)
+        event = await self._event("note.deleted", opened, open_note(opened, row), author)
+
+        def delete(tx: Transaction) -> None:
+            _lock(tx, opened.recording)
+            _forbid_held(tx, opened.recording)
+            if not tx.recording_notes.delete(row.id):
+                raise NotFound(_NO_NOTE)
+            tx.events.append(event)
+
+        await self.database.write(delete)
+
+    async def _open(self, account_id: str, recording_id: str) -> OpenedRecording:
+        """Return an available recording with its key. Raises NotFound, RecordingErased, Tampered, Unavailable."""
+
+        def read(tx: Transaction) -> tuple[Recording, RecordingKeys]:
+            recording = _available(tx, account_id, recording_id)
+            keys = tx.recordings.keys(recording_id)
+            if keys is None:
+                raise NotFound(_NO_RECORDING)
+            return recording, keys
+
+        return await open_recording(self.ring, *await self.database.read(read))
+
+    async def _own(self, opened: OpenedRecording, note_id: str, author: str) -> SealedNote:
+        account_id, recording_id = opened.recording.account_id, opened.recording.id
+        rows = await self.database.read(
+            lambda tx: tx.recording_notes.of_author(account_id, recording_id, author)
+        )
+        for row in rows:
+            if row.id == note_id:
+                return row
+        raise NotFound(_NO_NOTE)
+
+    async def _event(self, kind: EventType, opened: OpenedRecording, note: Note, author: str) -> AccessEvent:
+        """Return the event. Its detail has no text: the log outlives the recording."""
+        event_id, account_id = new_id("evt"), opened.recording.account_id
+        detail = {"note": note.id, "at": f"{note.content.at:g}"}
+        return AccessEvent(
+            id=event_id,
+            type=kind,
+            at=note.changed_at if kind != "note.deleted" else self.clock(),
+            account_id=account_id,
+            actor=author,
+            recording_id=opened.recording.id,
+            sealed_detail=await self.data_keys.seal_detail(account_id, event_id, detail),
+        )
+
+
+def _available(tx: Transaction, account_id: str, recording_id: str) -> Recording:
+    """Return an available recording. Raises NotFound, RecordingErased, Refused for one in another state."""
+    recording = tx.recordings.get(account_id, recording_id)
+    if recording is None:
+        raise NotFound(_NO_RECORDING)
+    if recording.state in GONE:
+        raise RecordingErased("The recording was erased.")
+    if recording.state is not State.AVAILABLE:
+        state = str(recording.state)
+        raise Refused(f"The recording is {state}, so there are no notes on it.", reasons=(state,))
+    return recording
+
+
+def _lock(tx: Transaction, recording: Recording) -> None:
+    """Take the locks under which the recording is not erased, and look at it again.
+
+    Raises NotFound, RecordingErased, and Refused for a restricted one: nothing of it is changed until that is lifted.
+    """
+    tx.lock_account_and_call(recording.account_id, recording.call_ref)
+    if _available(tx, recording.account_id, recording.id).restricted:
+        text = "The recording is restricted, so notes on it cannot be made or changed until that is lifted."
+        raise Refused(text, reasons=("restricted",))
+
+
+def _forbid_held(tx: Transaction, recording: Recording) -> None:
+    """Raise Held if a hold covers the recording: a note is a part of what it keeps."""
+    if held := tx.holds.covering(recording, checked_now(tx)):
+        raise Held([hold.id for hold in held])
