@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -143,10 +144,19 @@ def test_the_commands_are_those_there_are() -> None:
         assert called <= first, page.name
 
 
+@cache
+def contract_paths() -> dict[str, dict[str, object]]:
+    """Return the paths of openapi.yaml, each with its methods; reading it takes more than a second."""
+    paths: dict[str, dict[str, object]] = yaml.safe_load((ROOT / "openapi" / "openapi.yaml").read_text())[
+        "paths"
+    ]
+    return paths
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_paths_are_in_the_contract(page: Path) -> None:
     """Every REST path of a page is one of openapi.yaml; with a method before it, that method is too."""
-    contract = yaml.safe_load((ROOT / "openapi" / "openapi.yaml").read_text())["paths"]
+    contract = contract_paths()
     for method, path in REST.findall(page.read_text()):
         fitting = [known for known in contract if same_path(known, path.rstrip(".:;"))]
         assert fitting, f"{path} is not in the contract"

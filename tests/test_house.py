@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[1]
 CODE = sorted((ROOT / "vault").rglob("*.py")) + sorted((ROOT / "bench").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
+#: One process parses every file once.
+pytestmark = pytest.mark.xdist_group("house")
 #: Migrations are frozen history, written by a tool.
 GENERATED = ROOT / "vault" / "database" / "migrations" / "versions"
 Function = ast.FunctionDef | ast.AsyncFunctionDef

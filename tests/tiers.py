@@ -20,6 +20,7 @@ PROOFS: dict[str, str] = {
     "test_bench.py": "the benchmark in tiny sizes",
     "test_collection.py": "parallel runs of pytest within a test",
     "test_examples.py": "a server, and Node.js",
+    "test_link_minters.py": "every language that is installed",
     "test_pages.py": "the commands of all documentation pages",
     "test_site.py": "builds the documentation site",
     "web/clients": "generators of clients, with Node.js",
@@ -32,9 +33,11 @@ PROOFS: dict[str, str] = {
     "audio/test_prompt.py": "confined processes",
     "audio/test_spoken_notices.py": "every default notice, spoken",
     # Databases.
+    "database/test_claims.py": "queues of 100,000 rows",
     "database/test_disk_full.py": "a full file system",
     "database/test_kill.py": "kills processes in the middle of writes",
     "database/test_kill_tree.py": "kills processes in the middle of writes",
+    "database/test_look_gate.py": "PostgreSQL servers that are started again",
     "database/test_migrate.py": "every version of the schema",
     "database/test_postgresql_pair.py": "a pair of PostgreSQL servers",
     "database/test_postgresql_pooler.py": "PgBouncer",
@@ -53,6 +56,7 @@ PROOFS: dict[str, str] = {
     "keyservice/test_starting.py": "OpenBao, and servers of the vault",
     "objects/test_object_lock.py": "moto and Ceph",
     "objects/test_s3_faults.py": "moto",
+    "objects/test_s3_locks.py": "moto and Ceph",
     # Services: stores that lie, nodes that race, vaults that are restored.
     "services/requests/test_receipt_bytes.py": "every byte of a receipt",
     "services/backup/test_account_object_histories.py": "every order of two nodes",
@@ -86,6 +90,7 @@ PROOFS: dict[str, str] = {
     "services/requests/test_old_backup.py": "vaults that are lost and restored",
     "services/requests/test_kills.py": "processes that are killed",
     "services/retention/test_hold_races.py": "races",
+    "services/retention/test_object_locks_ceph.py": "Ceph",
     "services/retention/test_holds_restored.py": "vaults that are lost and restored",
     "services/backup/test_restore_accounts.py": "vaults that are lost and restored",
     "services/backup/test_restore_damaged.py": "vaults that are lost and restored",
@@ -100,6 +105,7 @@ PROOFS: dict[str, str] = {
     "services/audit_log/test_store_went_back.py": "moto",
     # The web: every route with every value, and an app of its own for some tests.
     "web/console/test_journey.py": "two people in a browser",
+    "web/console/test_pages.py": "every page in a browser",
     "web/console/test_wrong_sign_ins.py": "10,000 requests",
     "web/test_access.py": "every route with wrong keys and scopes",
     "web/test_contract.py": "schemathesis on every route",

@@ -48,6 +48,8 @@ async def test_a_session_gets_its_entries_and_no_more(
     """Whichever node it asks, however it asks; after a while there is more, and other sessions have their own."""
     monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRY_BURST", 60)
     monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_PER_SECOND", 0)
+    # Each answer here waits until the event of its end is written.
+    monkeypatch.setattr("vault.database.engines.postgresql.APPEND_DELAY", 0.0)
     recording = await recording_of(either)
     session, played, kept = await opened(either, recording)
     other = another_node(either, tmp_path, threads)
