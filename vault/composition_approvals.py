@@ -18,6 +18,8 @@ from vault.services.requests.requests import Requests
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.retention_policy import RetentionSettings
 from vault.services.shared.approval_gate import Approved
+from vault.services.sign_in.opened_connections import OpenedConnections
+from vault.services.sign_in.sign_in_connections import SignInConnections
 from vault.tracing import traced
 
 
@@ -33,6 +35,7 @@ class Acting:
     key_rotation: KeyRotations
     hold_releases: HoldReleases
     approval_rules: ApprovalRules
+    sign_in_connections: SignInConnections
 
     def acts(self) -> Mapping[Verb, Act]:
         """Return by act what does it. Arguments are those that REST was sent."""
@@ -47,6 +50,7 @@ class Acting:
             "retention_policy": self._retention_policy,
             "own_key": self._own_key,
             "account_closure": self._account_closure,
+            "sign_in_connection": self._sign_in_connection,
         }
 
     async def _hold_release(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
@@ -119,6 +123,19 @@ class Acting:
             approved=approved,
         )
 
+    async def _sign_in_connection(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
+        from vault.web.schemas.sign_in import SignInConnectionIn
+
+        approval = approved.approval
+        await self.sign_in_connections.set(
+            approval.account_id,
+            arguments["name"],
+            SignInConnectionIn.model_validate(arguments["connection"]).change(),
+            sealed_secret=arguments["sealed_secret"],
+            actor=approval.asked_by,
+            approved=approved,
+        )
+
 
 class Gated(Rights):
     """The services of acts that can need an approval, and those of approvals, by their names in ``Vault``."""
@@ -128,13 +145,14 @@ class Gated(Rights):
     key_rotation: KeyRotations
     approvals: Approvals
     approval_rules: ApprovalRules
+    sign_in_connections: SignInConnections
 
 
 def build_gated(adapters: Adapters, parts: Parts) -> tuple[Gated, SettleApprovals]:
     """Build the services, and the job that carries out what was left."""
     rights, rules = build_rights(adapters, parts), traced(ApprovalRules)(database=parts.database)
     recordings, calls = _recordings(adapters, parts), _calls(adapters, parts)
-    key_rotation = _key_rotation(adapters, parts)
+    key_rotation, sign_in = _key_rotation(adapters, parts), _sign_in_connections(adapters, parts)
     acting = Acting(
         recordings=recordings,
         calls=calls,
@@ -144,6 +162,7 @@ def build_gated(adapters: Adapters, parts: Parts) -> tuple[Gated, SettleApproval
         key_rotation=key_rotation,
         hold_releases=rights["hold_releases"],
         approval_rules=rules,
+        sign_in_connections=sign_in,
     )
     execute = ExecuteApproval(database=parts.database, ask=parts.ask_approval, acts=acting.acts())
     approvals = traced(Approvals)(database=parts.database, asking=parts.ask_approval, execute=execute)
@@ -154,6 +173,7 @@ def build_gated(adapters: Adapters, parts: Parts) -> tuple[Gated, SettleApproval
         "key_rotation": key_rotation,
         "approvals": approvals,
         "approval_rules": rules,
+        "sign_in_connections": sign_in,
     }
     return gated, traced(SettleApprovals)(database=parts.database, execute=execute)
 
@@ -181,4 +201,13 @@ def _recordings(adapters: Adapters, parts: Parts) -> Recordings:
 def _key_rotation(adapters: Adapters, parts: Parts) -> KeyRotations:
     return traced(KeyRotations)(
         database=parts.database, ring=adapters.ring, signer=adapters.signer, anchor=parts.anchor
+    )
+
+
+def _sign_in_connections(adapters: Adapters, parts: Parts) -> SignInConnections:
+    return traced(SignInConnections)(
+        database=parts.database,
+        data_keys=parts.data_keys,
+        opened=OpenedConnections(data_keys=parts.data_keys),
+        clock=adapters.clock,
     )

@@ -12,7 +12,6 @@ from vault.services.sign_in.members import Members
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.provider_documents import FetchProviderDocuments
 from vault.services.sign_in.sign_in import SignIn
-from vault.services.sign_in.sign_in_connections import SignInConnections
 from vault.settings import Settings
 from vault.tracing import traced
 
@@ -25,7 +24,6 @@ class People(TypedDict):
     console_searches: ConsoleSearches
     overview: Overview
     sign_in: SignIn
-    sign_in_connections: SignInConnections
     members: Members
 
 
@@ -46,9 +44,6 @@ def build_people(settings: Settings, adapters: Adapters, parts: Parts) -> People
             opened=opened,
             provider=AskProvider(documents=documents, clock=adapters.clock, public_url=settings.public_url),
             clock=adapters.clock,
-        ),
-        "sign_in_connections": traced(SignInConnections)(
-            database=parts.database, data_keys=parts.data_keys, opened=opened, clock=adapters.clock
         ),
         "members": traced(Members)(database=parts.database, opened=opened),
     }

@@ -107,6 +107,19 @@ def close(tenant: Tenant) -> tuple[Callable[[], httpx.Response], Callable[[], bo
     )
 
 
+def connect(tenant: Tenant) -> tuple[Callable[[], httpx.Response], Callable[[], bool]]:
+    """Return a sign-in connection that gives a role, and whether it is there with its secret."""
+    path = tenant.url("/sign-in-connections/main")
+    roles = [{"value": "staff", "role": "listener"}]
+    body = {"issuer": "https://idp.example", "client_id": "c", "client_secret": "hush hush", "roles": roles}
+
+    def done() -> bool:
+        answer = tenant.http.get(path)
+        return answer.status_code == 200 and answer.json()["has_secret"]
+
+    return lambda: tenant.http.put(path, json=body), done
+
+
 def loosen(tenant: Tenant) -> tuple[Callable[[], httpx.Response], Callable[[], bool]]:
     """Return the end of the rule, and whether it has ended."""
     path = tenant.url("/approval-rule")
@@ -123,6 +136,7 @@ ACTS: dict[str, Callable[[Tenant], tuple[Callable[[], httpx.Response], Callable[
     "request_export": decide_request("access", "provided_whole"),
     "retention_policy": shorten,
     "account_closure": close,
+    "sign_in_connection": connect,
     "approval_rule": loosen,
 }
 
@@ -146,6 +160,33 @@ def test_an_act_waits_for_a_second_person(tenant: Tenant, second: httpx.Client, 
     again = decide(second, approval)
     assert (again.status_code, again.json()["state"]) == (200, "executed")
     assert tenant.types().count("approval.executed") == 1
+
+
+def test_only_what_opens_a_sign_in_waits(tenant: Tenant, second: httpx.Client):
+    """A role that is taken, other scopes and a deletion are done; another value, client or issuer waits."""
+    path, roles = tenant.url("/sign-in-connections/main"), [{"value": "staff", "role": "auditor"}]
+    body: dict[str, Any] = {"issuer": "https://idp.example", "client_id": "c", "client_secret": "hush hush"}
+    assert tenant.http.put(path, json=body | {"roles": roles}).status_code == 200
+    rule(tenant, "sign_in_connection")
+    again = asked(tenant.http.put(path, json=body | {"roles": [*roles, {"value": "all", "role": "auditor"}]}))
+    shown = second.get(again["address"])
+    assert (shown.json()["effect"], "hush" in shown.text) == (
+        {"from_revision": 1, "granted": 1, "revoked": 0},
+        False,
+    )
+    # The mapping that waits was asked for on another state: what it does is counted again, and asked again.
+    assert (
+        tenant.http.put(path, json=body | {"roles": roles, "scopes": ["openid", "email"]}).status_code == 200
+    )
+    asked_again = decide(second, again).json()
+    assert (asked_again["state"], asked_again["outcome"]) == ("pending", "effect_changed")
+    for other in ({"client_id": "d"}, {"issuer": "https://other.example"}):
+        assert (
+            asked(tenant.http.put(path, json=body | other | {"roles": roles}))["kind"] == "sign_in_connection"
+        )
+    assert tenant.http.put(path, json=body | {"roles": []}).status_code == 200
+    assert asked(tenant.http.put(path, json=body | {"roles": roles}))["state"] == "pending"
+    assert tenant.http.delete(path).status_code == 204
 
 
 def test_a_veto_ends_it(tenant: Tenant, second: httpx.Client):

@@ -189,7 +189,8 @@ def connect_sign_in(tenant: Tenant, mark: Markers) -> None:
     said: dict[str, Any] = {name: mark(*at, name) for name in ("client_id", "client_secret")}
     said |= {"scopes": ["openid", mark(*at, "scopes[]")], "claim": [mark(*at, "claim[]")]}
     said["issuer"] = f"https://{mark(*at, 'issuer')}.example"
-    said["roles"] = [{"value": mark(*at, "roles[].value"), "role": "auditor"}]
+    agents = [mark(*at, "roles[].agents[]")]
+    said["roles"] = [{"value": mark(*at, "roles[].value"), "role": "listener", "agents": agents}]
     put(tenant, "/sign-in-connections/main", said)
 
 

@@ -17,7 +17,15 @@ SEALED = {
     ("PUT", "/objections/{number}", "reason"),
     *(
         ("PUT", "/sign-in-connections/{name}", one)
-        for one in ("issuer", "client_id", "client_secret", "scopes[]", "claim[]", "roles[].value")
+        for one in (
+            "issuer",
+            "client_id",
+            "client_secret",
+            "scopes[]",
+            "claim[]",
+            "roles[].value",
+            "roles[].agents[]",
+        )
     ),
     ("PUT", "/connections/{name}", "next_url"),
     ("PUT", "/connections/{name}", "api_base"),

@@ -46,7 +46,7 @@ async def people(house: House, *, set_by: str) -> None:
             RoleMapping(id="role_p", value="officers", role="privacy"),
             RoleMapping(id="role_l", value="all", role="listener"),
         ]
-        tx.sign_in.grant(connection, mappings)
+        tx.sign_in.grant(connection, mappings, {})
         for one in (person, replace(person, id=BEN), replace(person, id=CAT, role_ids=("role_l",))):
             tx.people.put(one)
 

@@ -25,6 +25,8 @@ console_sessions = Table(
     Column("last_used_at", Moment, nullable=False),
     Column("ends_at", Moment, nullable=False),
     Column("ended_at", Moment),
+    # Scopes that a person has for the recordings of some agents.
+    Column("limits", JSON),
     Index("ix_console_sessions_account", "account_id", "created_at"),
     Index("ix_console_sessions_ends_at", "ends_at"),
     Index(

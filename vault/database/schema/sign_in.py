@@ -26,6 +26,8 @@ sign_in_roles = Table(
     Column("connection_id", String, nullable=False, index=True),
     Column("account_id", String, nullable=False, index=True),
     Column("role", String, nullable=False),
+    # Keyed hashes of the agents to whose recordings the role is limited; NULL for all.
+    Column("agents", JSON),
 )
 
 people = Table(

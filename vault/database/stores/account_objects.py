@@ -22,6 +22,7 @@ from vault.database.stores.callback_backup import read_callback
 from vault.database.stores.link_key_rows import stored_link_cuts, stored_link_keys
 from vault.database.stores.request_backup import read_requests
 from vault.database.stores.retention_rows import hold_of, policy_of
+from vault.database.stores.sign_in_backup import stored_sign_in
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
 from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.consent.consent_event import ConsentPolicy, Objection
@@ -102,11 +103,18 @@ class AccountObjectRows:
             prompts=self._prompts(account_id),
             **self._retention(account_id),
             registers=self._registers(account_id),
-            link_keys=stored_link_keys(self._db, account_id),
-            link_cuts=stored_link_cuts(self._db, account_id),
+            **self._access(account_id),
             **self._requests(account_id),
             approval_rule=rule_of(self._db, account_id),
         )
+
+    def _access(self, account_id: str) -> Any:
+        """Return who may sign links, which are cut, and who may sign in."""
+        return {
+            "link_keys": stored_link_keys(self._db, account_id),
+            "link_cuts": stored_link_cuts(self._db, account_id),
+            "sign_in": stored_sign_in(self._db, account_id),
+        }
 
     def _policies(self, account_id: str) -> tuple[ConsentPolicy, ...]:
         return tuple(

@@ -15,6 +15,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import DatabaseNow
 from vault.domain.accounts.account import Account
 from vault.domain.accounts.console_session import MAX_IDLE, ConsoleSession
+from vault.domain.accounts.roles import decode_limits, encode_limits
 
 _S, _I = console_sessions.c, console_invitations.c
 #: Max rows that one sign-in deletes.
@@ -77,7 +78,8 @@ class ConsoleSessionRows:
     def insert(self, session: ConsoleSession, secret_hash: bytes) -> None:
         """Insert a session and the hash of its secret."""
         values = {name: getattr(session, name) for name in ConsoleSession.__slots__}
-        values |= {"scopes": sorted(session.scopes), "secret_hash": secret_hash}
+        values |= {"scopes": sorted(session.scopes), "limits": encode_limits(session.limits)}
+        values |= {"secret_hash": secret_hash}
         self._db.execute(insert(console_sessions).values(values))
 
     def get(self, session_id: str) -> ConsoleSession | None:
@@ -146,4 +148,5 @@ class ConsoleSearchRows:
 
 def _session(row: Mapping[Any, Any], scopes: Sequence[str]) -> ConsoleSession:
     values = {name: row[name] for name in ConsoleSession.__slots__}
-    return ConsoleSession(**values | {"scopes": frozenset(scopes)})
+    limits = decode_limits(row["limits"] or ())
+    return ConsoleSession(**values | {"scopes": frozenset(scopes), "limits": limits})

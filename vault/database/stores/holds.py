@@ -15,7 +15,6 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    union,
     update,
 )
 from sqlalchemy import Connection as DbConnection
@@ -27,7 +26,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.call_facts import refs_of_terms
-from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
+from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of, terms_of
 from vault.database.stores.retention_rows import hold_of, restore_hold, row_of_hold
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.retention.hold import HeldCandidate, Hold, covering
@@ -106,7 +105,7 @@ class HoldRows:
         found = self.in_effect(recording.account_id, now)
         if not found:
             return []
-        terms = self._terms(recording) if any(hold.covers.terms for hold in found) else frozenset()
+        terms = terms_of(self._db, recording) if any(hold.covers.terms for hold in found) else frozenset()
         return covering(found, _candidate(recording, terms), now)
 
     def covering_call(self, account_id: str, call_ref: str, at: datetime, now: datetime) -> list[Hold]:
@@ -131,15 +130,6 @@ class HoldRows:
         )
         query = select(*RECORDING_COLUMNS).where(covered_by(hold), or_(r.act_at <= by, waits), r.id > after)
         return [recording_of(row) for row in self._db.execute(query.order_by(r.id).limit(limit))]
-
-    def _terms(self, recording: Recording) -> frozenset[bytes]:
-        """Return the keyed hashes of a recording and its call; before the gate only the call has some."""
-        r, c = recording_terms.c, call_terms.c
-        query = union(
-            select(r.term).where(r.recording_id == recording.id),
-            select(c.term).where(c.account_id == recording.account_id, c.call_ref == recording.call_ref),
-        )
-        return frozenset(self._db.execute(query).scalars())
 
 
 class PendingErasureRows:

@@ -12,6 +12,7 @@ from vault.database.schema.access_log import tree_head, unsettled_sessions
 from vault.database.schema.core import links, sessions
 from vault.database.sql.dialect import database_now, insert_new
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.recordings import matching_recordings
 from vault.domain.playback.link import Link, Session, log_entries_allowed
 from vault.errors import NotFound
 
@@ -31,6 +32,8 @@ class LinkFilter:
     listener: bytes | None = None
     #: Only links that are neither expired at this moment nor revoked.
     open_at: datetime | None = None
+    #: Only links to recordings with one of these keyed hashes.
+    terms: tuple[bytes, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +190,8 @@ def _wanted(account_id: str, wanted: LinkFilter) -> ColumnElement[bool]:
         condition &= links.c.recording_id == wanted.recording_id
     if wanted.listener is not None:
         condition &= links.c.listener_term == wanted.listener
+    if wanted.terms is not None:
+        condition &= links.c.recording_id.in_(matching_recordings(account_id, wanted.terms))
     if wanted.open_at is not None:
         condition &= links.c.revoked_at.is_(None) & (links.c.expires_at > wanted.open_at)
     return condition

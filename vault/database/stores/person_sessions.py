@@ -12,7 +12,7 @@ from vault.database.schema.core import links
 from vault.database.schema.sign_in import people
 from vault.database.stores.sign_in import SignInRows
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
-from vault.domain.accounts.roles import scopes_of
+from vault.domain.accounts.roles import encode_limits, grants_of
 from vault.domain.playback.link import MAX_LIFETIME
 
 _S, _P, _L = console_sessions.c, people.c, links.c
@@ -42,15 +42,18 @@ class PersonSessionRows:
         self._db = connection
 
     def apply_roles(self, account_id: str, person_id: str | None = None) -> None:
-        """Give the open sessions of an account's people, or of one, exactly the scopes of their roles now."""
+        """Give the open sessions of an account's people, or of one, exactly what their roles give now."""
         roles = SignInRows(self._db).roles(account_id)
         mine = (_S.account_id == account_id) & _S.ended_at.is_(None)
         mine &= _S.person_id.is_not(None) if person_id is None else _S.person_id == person_id
-        query = select(_S.id, _S.scopes, _P.role_ids).join(people, _P.id == _S.person_id).where(mine)
-        for session_id, scopes, role_ids in self._db.execute(query).all():
-            now = sorted(scopes_of(roles[one] for one in role_ids if one in roles))
-            if now != scopes:
-                self._db.execute(update(console_sessions).where(_S.id == session_id).values(scopes=now))
+        query = (
+            select(_S.id, _S.scopes, _S.limits, _P.role_ids).join(people, _P.id == _S.person_id).where(mine)
+        )
+        for session_id, scopes, limits, role_ids in self._db.execute(query).all():
+            given = grants_of([roles[one] for one in role_ids if one in roles])
+            now = {"scopes": sorted(given.scopes), "limits": encode_limits(given.limits)}
+            if now != {"scopes": scopes, "limits": limits}:
+                self._db.execute(update(console_sessions).where(_S.id == session_id).values(now))
 
     def end(self, person_id: str, at: datetime) -> Sequence[EndedSession]:
         """End the open sessions of a person, and return them."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, text, update
+from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, text, union, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.schema.calls import call_terms
 from vault.database.schema.console import IS_SET_ASIDE, SET_ASIDE
 from vault.database.schema.core import recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledSelect
@@ -199,6 +200,16 @@ class RecordingRows:
     def _first(self, wanted: ColumnElement[bool]) -> Recording | None:
         row = self._db.execute(select(*RECORDING_COLUMNS).where(wanted)).first()
         return None if row is None else recording_of(row)
+
+
+def terms_of(db: DbConnection, recording: Recording) -> frozenset[bytes]:
+    """Return the keyed hashes of a recording and its call; before the gate only the call has some."""
+    r, c = recording_terms.c, call_terms.c
+    query = union(
+        select(r.term).where(r.recording_id == recording.id),
+        select(c.term).where(c.account_id == recording.account_id, c.call_ref == recording.call_ref),
+    )
+    return frozenset(db.execute(query).scalars())
 
 
 def matching_recordings(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:

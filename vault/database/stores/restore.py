@@ -30,6 +30,7 @@ from vault.database.stores.request_backup import restore_requests
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.stores.restore_merge import add_keys, add_lost, carry_epoch, make_reconciliation_due
 from vault.database.stores.retention_rows import restore_hold, restore_policies
+from vault.database.stores.sign_in_backup import restore_sign_in
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
@@ -83,6 +84,7 @@ class RestoredRows:
         self._notices(known, prompts)
         self._registers(known)
         restore_requests(self._db, account.id, known.requests, known.keys)
+        refused += restore_sign_in(self._db, account.id, known.sign_in, replaces=True)
         return [*refused, *add_stored(self._db, known.link_keys, known.link_cuts)]
 
     def lost_account(

@@ -19,6 +19,7 @@ from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
 from vault.database.stores.request_backup import restore_requests
 from vault.database.stores.retention_rows import restore_hold, restore_policies
+from vault.database.stores.sign_in_backup import restore_sign_in
 from vault.domain.accounts.account import Connection
 from vault.domain.consent.consent_event import Objection
 from vault.domain.notices.notice import Notice
@@ -64,10 +65,16 @@ def add_lost(
         }
         if notice.id not in but and not insert_new(db, notices, row):
             refused += _unless_exists(db, notices, notice.id, f"the notice {notice.id}")
-    refused += add_stored(db, known.link_keys, known.link_cuts)
     refused += add_lost_callback(db, known, but)
+    refused += _add_access(db, known, but)
     restore_requests(db, known.account.id, known.requests, _usable_versions(db, known))
     return refused + _add_registers(db, known) + _add_policies(db, known, newest=policies)
+
+
+def _add_access(db: DbConnection, known: AccountObject, but: Collection[str]) -> list[str]:
+    """Insert missing keys that sign links, their cuts, and sign-in connections; return those left out."""
+    left_out = add_stored(db, known.link_keys, known.link_cuts)
+    return left_out + restore_sign_in(db, known.account.id, known.sign_in, replaces=False, but=but)
 
 
 def _add_registers(db: DbConnection, known: AccountObject) -> list[str]:

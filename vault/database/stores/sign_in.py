@@ -10,7 +10,8 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 
 from vault.database.schema.sign_in import people, sign_in_attempts, sign_in_connections, sign_in_roles
 from vault.database.sql.dialect import insert_new
-from vault.domain.accounts.roles import Role
+from vault.database.stores.account_objects import account_changed
+from vault.domain.accounts.roles import Given, Role
 from vault.domain.sign_in.connection import PersonRow, RoleMapping, SealedConnection
 
 _C, _R, _P, _A = sign_in_connections.c, sign_in_roles.c, people.c, sign_in_attempts.c
@@ -51,6 +52,7 @@ class SignInRows:
 
     def put(self, row: SealedConnection) -> bool:
         """Insert revision 1, or write over the revision before; False if that is not the stored one."""
+        account_changed(self._db, row.account_id)
         values = {name: getattr(row, name) for name in SealedConnection.__slots__}
         if row.revision == 1:
             return bool(insert_new(self._db, sign_in_connections, values))
@@ -58,7 +60,10 @@ class SignInRows:
         return bool(self._db.execute(update(sign_in_connections).where(before).values(values)).rowcount)
 
     def delete(self, connection_id: str) -> None:
-        """Delete a connection with its roles and attempts."""
+        """Delete a connection with its roles and attempts. The account's object becomes due, as with each change."""
+        found = self.get(connection_id)
+        if found is not None:
+            account_changed(self._db, found.account_id)
         for table, column in (
             (sign_in_roles, _R.connection_id),
             (sign_in_attempts, _A.connection_id),
@@ -66,25 +71,33 @@ class SignInRows:
         ):
             self._db.execute(delete(table).where(column == connection_id))
 
-    def grant(self, connection: SealedConnection, mappings: Iterable[RoleMapping]) -> None:
-        """Insert the rows of new mappings."""
+    def grant(
+        self, connection: SealedConnection, mappings: Iterable[RoleMapping], agents: Mapping[str, bytes]
+    ) -> None:
+        """Insert the rows of new mappings; ``agents`` has the keyed hash of each agent's name."""
         for mapping in mappings:
             values = {
                 "id": mapping.id,
                 "connection_id": connection.id,
                 "account_id": connection.account_id,
                 "role": mapping.role,
+                "agents": [agents[name].hex() for name in mapping.agents] or None,
             }
             self._db.execute(insert(sign_in_roles).values(values))
 
     def revoke(self, mapping_id: str) -> None:
         """Delete the row of a mapping: its people lose the role."""
-        self._db.execute(delete(sign_in_roles).where(_R.id == mapping_id))
+        gone = delete(sign_in_roles).where(_R.id == mapping_id).returning(_R.account_id)
+        for account_id in self._db.execute(gone).scalars().all():
+            account_changed(self._db, account_id)
 
-    def roles(self, account_id: str) -> Mapping[str, Role]:
-        """Return the role of each mapping of an account that still gives one, by its id."""
-        query = select(_R.id, _R.role).where(_R.account_id == account_id)
-        return {row.id: cast("Role", row.role) for row in self._db.execute(query)}
+    def roles(self, account_id: str) -> Mapping[str, Given]:
+        """Return what each mapping of an account gives that still gives something, by its id."""
+        query = select(_R.id, _R.role, _R.agents).where(_R.account_id == account_id)
+        return {
+            row.id: Given(role=cast("Role", row.role), agents=tuple(row.agents or ()))
+            for row in self._db.execute(query)
+        }
 
     def begin(self, digest: bytes, attempt: StoredAttempt, now: datetime) -> None:
         """Insert an attempt by the hash of its state, and delete some that are over."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault.domain.accounts.account import Scope
+from vault.domain.accounts.roles import Limit
 
 #: How long a session lasts at most, and how long it lasts without a request.
 MAX_LENGTH = timedelta(hours=12)
@@ -27,11 +28,14 @@ class ConsoleSession:
     person_id: str | None
     #: The provider's id of its own session.
     sid: str | None
+    #: Scopes for the whole account.
     scopes: frozenset[str]
     created_at: datetime
     last_used_at: datetime
     ends_at: datetime
     ended_at: datetime | None
+    #: Scopes for the recordings of some agents.
+    limits: tuple[Limit, ...] = ()
 
     @property
     def actor(self) -> str:
@@ -39,8 +43,14 @@ class ConsoleSession:
         return self.person_id or self.key_id or self.id
 
     def allows(self, scope: Scope) -> bool:
-        """Return whether the session has this scope or ``*``."""
+        """Return whether the session has this scope, or ``*``, for the whole account."""
         return "*" in self.scopes or scope in self.scopes
+
+    def agents_for(self, scope: Scope) -> frozenset[str] | None:
+        """Return the agents for whose recordings the session has this scope; None for all recordings."""
+        if self.allows(scope):
+            return None
+        return frozenset(agent for limit in self.limits if scope in limit.scopes for agent in limit.agents)
 
     def is_open(self, now: datetime) -> bool:
         """Return whether it is neither ended nor over nor idle for too long."""

@@ -1,6 +1,7 @@
 """Roles: bundles of scopes, which a sign-in connection gives to people."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from vault.domain.accounts.account import Scope
@@ -27,6 +28,57 @@ SCOPES_OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
         }
     ),
 }  # fmt: skip
+
+
+#: Roles that can be limited to the recordings of some agents: what they may do concerns single recordings.
+LIMITED_ROLES: Final[frozenset[Role]] = frozenset({"listener", "supervisor"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Scopes that a person has only for recordings of these agents."""
+
+    scopes: frozenset[str]
+    #: Keyed hashes of the agents' names in hexadecimal, as the search index has them.
+    agents: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What one mapping gives: a role, for the whole account or, with ``agents``, for the recordings of these."""
+
+    role: Role
+    agents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """What a person may do by all mappings together."""
+
+    #: For the whole account.
+    scopes: frozenset[Scope]
+    limits: tuple[Limit, ...]
+
+
+def grants_of(given: Sequence[Given]) -> Grants:
+    """Return what these mappings give together. A limit adds nothing to a scope of the whole account."""
+    scopes = scopes_of(one.role for one in given if not one.agents)
+    limits = {
+        Limit(scopes=SCOPES_OF_ROLE[one.role] - scopes, agents=frozenset(one.agents))
+        for one in given
+        if one.agents and SCOPES_OF_ROLE[one.role] - scopes
+    }
+    return Grants(scopes=scopes, limits=tuple(sorted(limits, key=lambda one: sorted(one.agents))))
+
+
+def encode_limits(limits: Iterable[Limit]) -> list[dict[str, list[str]]]:
+    """Return limits as JSON values."""
+    return [{"scopes": sorted(one.scopes), "agents": sorted(one.agents)} for one in limits]
+
+
+def decode_limits(values: Iterable[Mapping[str, Iterable[str]]]) -> tuple[Limit, ...]:
+    """Return the limits of JSON values that ``encode_limits`` wrote."""
+    return tuple(Limit(scopes=frozenset(one["scopes"]), agents=frozenset(one["agents"])) for one in values)
 
 
 def scopes_of(roles: Iterable[Role]) -> frozenset[Scope]:

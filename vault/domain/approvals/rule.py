@@ -19,6 +19,7 @@ Verb = Literal[
     "retention_policy",
     "own_key",
     "account_closure",
+    "sign_in_connection",
 ]
 VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
 #: Acts that need one without any rule.
@@ -39,6 +40,7 @@ SCOPES: Final[Mapping[Verb, Scope]] = {
     "retention_policy": "retention:write",
     "own_key": "keys:write",
     "account_closure": "privacy:write",
+    "sign_in_connection": "keys:write",
 }
 
 

@@ -25,9 +25,12 @@ _SETTINGS = frozenset(
         "authority.received", "authority.changed", "authority.answered",
         "link_key.registered", "link_key.changed", "link_key.deleted", "link.cut",
         "approval_rule.tightened", "approval_rule.loosened", "callback.changed", "callback.deleted",
+        "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked",
     }
 )  # fmt: skip
 
+#: Events after which somebody may do less.
+_LOST_ACCESS = frozenset({"sign_in.deleted", "role.revoked", "member.removed", "console.ended"})
 #: Events that end an approval.
 _ENDED = frozenset({"approval.vetoed", "approval.expired", "approval.executed"})
 #: Event types of playback, which do not change the recording.
@@ -68,6 +71,8 @@ class Replay:
     deleted_callbacks: set[str] = field(default_factory=set)
     #: Approvals that were vetoed, expired or executed: the state, and when.
     ended_approvals: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    #: Lost access of people by event type and id: the account, and when. A member who was readmitted is not there.
+    lost_access: dict[tuple[str, str], tuple[str, datetime]] = field(default_factory=dict)
     #: By account.
     switch: dict[str, list[LoggedChange]] = field(default_factory=dict)
     #: By account: the last change of the account object's content.
@@ -98,6 +103,11 @@ class Replay:
         self.last_at = max(at, self.last_at or at)
         if kind in _ENDED:
             self.ended_approvals.setdefault(event["result"], (kind.removeprefix("approval."), at))
+        elif kind in _LOST_ACCESS:
+            lost = event["session"] if kind == "console.ended" else event["result"]
+            self.lost_access[kind, lost] = (str(event.get("account") or ""), at)
+        elif kind == "member.readmitted":
+            self.lost_access.pop(("member.removed", event["result"]), None)
         elif kind == "policy.changed":
             self.policies.add(str(event.get("account")))
         elif kind == "recording.available":

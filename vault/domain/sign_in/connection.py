@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from vault.domain.accounts.roles import Role
+from vault.domain.accounts.roles import LIMITED_ROLES, Role
 from vault.domain.urls import is_loopback, split_url
 from vault.errors import Invalid
 
@@ -16,6 +16,8 @@ NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]{1,100}")
 _MAX_ISSUER: Final = 500
 MAX_ROLES: Final = 200
+#: Maximum agents of one mapping.
+MAX_AGENTS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,8 @@ class RoleMapping:
     id: str = ""
     value: str
     role: Role
+    #: Names or ids of agents as the platform reports them; empty means all recordings.
+    agents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,9 @@ def check_settings(settings: ProviderSettings) -> None:
     pairs = [(mapping.value, mapping.role) for mapping in settings.roles]
     if len(pairs) != len(set(pairs)):
         raise Invalid("roles must not have the same value and role twice.", field="roles")
+    if any(mapping.agents and mapping.role not in LIMITED_ROLES for mapping in settings.roles):
+        limited = " and ".join(sorted(LIMITED_ROLES))
+        raise Invalid(f"agents can limit only the roles {limited}.", field="roles.agents")
 
 
 def encode_settings(settings: ProviderSettings) -> str:
@@ -137,7 +144,10 @@ def decode_settings(text: str) -> ProviderSettings:
         client_secret=values["client_secret"],
         scopes=tuple(values["scopes"]),
         claim=tuple(values["claim"]),
-        roles=tuple(RoleMapping(**mapping) for mapping in values["roles"]),
+        roles=tuple(
+            RoleMapping(**mapping | {"agents": tuple(mapping.get("agents", ()))})
+            for mapping in values["roles"]
+        ),
         client_key=values.get("client_key"),
     )
 
@@ -147,19 +157,17 @@ def with_ids(
 ) -> tuple[ProviderSettings, Sequence[RoleMapping], Sequence[RoleMapping]]:
     """Return the settings with an id for each mapping, the mappings that are new, and those that are gone.
 
-    A mapping keeps its id while issuer, client and claim stay: else its value means something else.
+    A mapping keeps its id while issuer, client and claim stay: else its value means something else. Other agents make
+    another mapping too.
     """
     same = before is not None and (before.issuer, before.client_id, before.claim) == (
         wanted.issuer,
         wanted.client_id,
         wanted.claim,
     )
-    known = {(m.value, m.role): m for m in before.roles} if before is not None and same else {}
+    known = {(m.value, m.role, m.agents): m for m in before.roles} if before is not None and same else {}
     fresh = iter(new_ids)
-    roles = tuple(
-        known.get((m.value, m.role)) or RoleMapping(id=next(fresh), value=m.value, role=m.role)
-        for m in wanted.roles
-    )
+    roles = tuple(known.get((m.value, m.role, m.agents)) or replace(m, id=next(fresh)) for m in wanted.roles)
     kept = {mapping.id for mapping in known.values()}
     left = {mapping.id for mapping in roles}
     settings = ProviderSettings(

@@ -3,9 +3,9 @@
 Version 1 is one plaintext JSON object with the wrapped versions of the account key, which the root key decrypts,
 and a sealed text, which the newest version decrypts. The sealed text has the wrapped index, detail and month keys, the
 switch with its history, the consent and retention policies, connections, objections, notices, holds, registers,
-requests of people, their
-callback, and the public keys that sign links with their cuts. API keys, links and their sessions are only in
-the database: access to the bucket must not give access to the vault.
+requests of people, their callback, the public keys that sign links with their cuts, and sign-in connections with their
+roles. API keys, links and their sessions are only in the database: access to the bucket must not give access to the
+vault.
 
 Each change is written under a new key (``account_object_name.py``), and the older objects are deleted afterwards.
 """
@@ -42,10 +42,11 @@ from vault.domain.stored.callback_json import StoredCallback, decode_callback, e
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.link_key_json import decode_link_cuts, decode_link_keys, encode_link_keys
 from vault.domain.stored.month_keys_json import decode_month_keys_fields, encode_month_keys_fields
-from vault.domain.stored.policy_json import decode_policy, encode_policy
+from vault.domain.stored.policy_json import decode_policy_fields, encode_policy
 from vault.domain.stored.register_json import decode_registers, encode_registers
 from vault.domain.stored.request_rows import StoredRequest, decode_requests, encode_requests
 from vault.domain.stored.retention_json import StoredHold, decode_retention_fields, encode_retention_fields
+from vault.domain.stored.sign_in_json import StoredSignIn, decode_sign_in, encode_sign_in
 from vault.errors import Tampered
 
 
@@ -98,6 +99,7 @@ class AccountObject:
     #: Also deleted ones.
     link_keys: tuple[LinkKey, ...] = ()
     link_cuts: tuple[LinkCut, ...] = ()
+    sign_in: tuple[StoredSignIn, ...] = ()
     #: The open ones, and the newest closed ones.
     requests: tuple[StoredRequest, ...] = ()
     callback: StoredCallback | None = None
@@ -193,6 +195,7 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
         **encode_retention_fields(known.holds, known.retention),
         **encode_registers(known.registers),
         **encode_link_keys(known.link_keys, known.link_cuts),
+        **encode_sign_in(known.sign_in),
         **encode_requests(known.requests),
         **encode_account_rule(known.approval_rule),
         **encode_callback(known.callback),
@@ -217,7 +220,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         month_keys=decode_month_keys_fields(fields),
         switch=decode_switch_fields(fields.inner("switch")),
         history=tuple(decode_switch_change_fields(item) for item in fields.items("history")),
-        policies=tuple(_decode_policy_fields(item) for item in fields.items("policies")),
+        policies=tuple(decode_policy_fields(item) for item in fields.items("policies")),
         connections=tuple(decode_connection_fields(item, account.id) for item in fields.items("connections")),
         objections=tuple(decode_objection_fields(item) for item in fields.items("objections")),
         notices=notices,
@@ -227,6 +230,7 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         registers=decode_registers(fields, account.id),
         link_keys=decode_link_keys(fields, account.id),
         link_cuts=decode_link_cuts(fields, account.id),
+        sign_in=decode_sign_in(fields, account.id),
         requests=decode_requests(fields, account.id),
         approval_rule=decode_account_rule(fields),
         callback=decode_callback(fields),
@@ -286,14 +290,3 @@ def _decode_detail_key_fields(fields: Fields) -> tuple[int, tuple[bytes, int]]:
     key = (fields.blob("wrapped"), fields.integer("key_version", least=1))
     fields.done()
     return number, key
-
-
-def _decode_policy_fields(fields: Fields) -> ConsentPolicy:
-    policy = decode_policy(
-        fields.inner("policy").rest(),
-        version=fields.integer("version", least=1),
-        at=fields.moment("at"),
-        by=fields.text("by"),
-    )
-    fields.done()
-    return policy

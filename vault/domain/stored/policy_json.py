@@ -64,3 +64,15 @@ def _decode_override_fields(fields: Fields) -> RuleOverride:
     )
     fields.done()
     return override
+
+
+def decode_policy_fields(fields: Fields) -> ConsentPolicy:
+    """Decode a policy with its version and change, as the account's object has it. Raises Tampered."""
+    policy = decode_policy(
+        fields.inner("policy").rest(),
+        version=fields.integer("version", least=1),
+        at=fields.moment("at"),
+        by=fields.text("by"),
+    )
+    fields.done()
+    return policy

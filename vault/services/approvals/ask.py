@@ -62,7 +62,9 @@ class AskApproval:
         text = ApprovalText(arguments=question.arguments, reason=question.reason, salt=secrets.token_hex(16))
         sealed = await self.data_keys.seal_words(account_id, "approval", _encode(text))
         index_key = await self.data_keys.index_key(account_id)
-        asked = json.dumps([question.verb, question.subject, question.arguments], sort_keys=True)
+        # What is sealed is other bytes each time.
+        same = {name: value for name, value in question.arguments.items() if not name.startswith("sealed_")}
+        asked = json.dumps([question.verb, question.subject, same], sort_keys=True)
         # A term ignores case, in which arguments may differ.
         content = hashlib.sha256(asked.encode()).hexdigest()
         now = self.clock()

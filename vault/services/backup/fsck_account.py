@@ -21,6 +21,7 @@ _PARTS = {
     "switch": "the switch", "history": "the switch's history", "policies": "consent policies",
     "connections": "connections", "objections": "objections", "notices": "notices", "prompts": "audio of notices",
     "registers": "registers", "link_keys": "keys that sign links", "link_cuts": "cuts of links",
+    "sign_in": "sign-in connections",
 }  # fmt: skip
 
 

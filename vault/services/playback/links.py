@@ -1,6 +1,6 @@
 """Time-limited links to a recording: create, list, revoke."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -141,12 +141,17 @@ class Links:
         *,
         listener: str | None,
         open_at: datetime | None,
+        agents: Collection[str] | None = None,
         before: tuple[datetime, str] | None,
         limit: int,
     ) -> Sequence[tuple[Link, str]]:
-        """Return a page of an account's links, newest first, filtered by listener and by openable at ``open_at``."""
+        """Return a page of an account's links, newest first, filtered by listener and by openable at ``open_at``.
+
+        With ``agents``, keyed hashes in hexadecimal, only links to recordings of these agents.
+        """
         term = await listener_term(self.admission, account_id, listener)
-        wanted = LinkFilter(listener=term, open_at=open_at)
+        terms = None if agents is None else tuple(bytes.fromhex(one) for one in agents)
+        wanted = LinkFilter(listener=term, open_at=open_at, terms=terms)
         found = await self.database.read(
             lambda tx: tx.links.page(account_id, wanted, before=before, limit=limit)
         )

@@ -3,12 +3,13 @@
 A restricted recording is kept but cannot be played until the restriction is lifted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.recordings import terms_of
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
@@ -60,6 +61,16 @@ class Recordings:
             raise NotFound("There is no such recording.")
         return await self._view(*found)
 
+    async def agents_of(self, account_id: str, recording_id: str, agents: Collection[str]) -> frozenset[str]:
+        """Return which of these agents, keyed hashes in hexadecimal, a recording has; none if there is no recording."""
+
+        def find(tx: Transaction) -> frozenset[str]:
+            recording = tx.recordings.get(account_id, recording_id)
+            terms = frozenset() if recording is None else terms_of(tx.connection, recording)
+            return frozenset(term.hex() for term in terms) & frozenset(agents)
+
+        return await self.database.read(find)
+
     async def open_details(self, account_id: str, recording_id: str, *, actor: str) -> RecordingView:
         """Return one recording to a person, which is logged before. Raises NotFound."""
         event = AccessEvent(
@@ -85,18 +96,22 @@ class Recordings:
         *,
         number: str | None,
         agent: str | None,
+        agents: Collection[str] | None = None,
         before: tuple[datetime, str] | None,
         limit: int,
     ) -> Sequence[RecordingView]:
         """Return a page, newest first. Numbers and agents are found only by their keyed hashes.
 
-        Raises Invalid if ``number`` is not a phone number.
+        With ``agents``, keyed hashes in hexadecimal, only recordings of these agents. Raises Invalid if ``number`` is
+        not a phone number.
         """
         terms: list[tuple[bytes, ...]] = []
         if number is not None:
             terms.append(await self.admission.terms_of_number(account_id, number))
         if agent is not None:
             terms.append((search_term(await self.admission.index_key(account_id), "agent", agent),))
+        if agents is not None:
+            terms.append(tuple(bytes.fromhex(one) for one in agents))
         wanted = replace(wanted, terms=tuple(terms))
 
         def find(tx: Transaction) -> list[_Row]:

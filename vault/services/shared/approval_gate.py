@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Scope
-from vault.domain.accounts.roles import scopes_of
+from vault.domain.accounts.roles import grants_of
 from vault.domain.approvals.actor import SYSTEM, Actor
 from vault.domain.approvals.approval import Approval, ApprovalState, ended
 from vault.domain.approvals.rule import ALWAYS, SCOPES, Verb
@@ -109,7 +109,7 @@ def _person_may(tx: Transaction, name: str, account_id: str, scope: Scope) -> bo
     if person is None or person.removed_at is not None:
         return False
     roles = tx.sign_in.roles(account_id)
-    return scope in scopes_of(roles[one] for one in person.role_ids if one in roles)
+    return scope in grants_of([roles[one] for one in person.role_ids if one in roles]).scopes
 
 
 def event_of(

@@ -43,7 +43,7 @@ class Members:
         def read(tx: Transaction) -> tuple[Sequence[PersonRow], dict[str, Role], dict[str, str]]:
             rows = tx.people.page(account_id, before=before, limit=limit)
             names = {row.id: row.name for row in tx.sign_in.of_account(account_id)}
-            return rows, dict(tx.sign_in.roles(account_id)), names
+            return rows, {key: one.role for key, one in tx.sign_in.roles(account_id).items()}, names
 
         rows, roles, names = await self.database.read(read)
         return [await self._member(row, roles, names) for row in rows]

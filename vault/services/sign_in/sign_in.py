@@ -11,7 +11,7 @@ from vault.database.interface import Database
 from vault.database.stores.sign_in import StoredAttempt
 from vault.database.transaction import Transaction
 from vault.domain.accounts.console_session import MAX_LENGTH, ConsoleSession
-from vault.domain.accounts.roles import scopes_of
+from vault.domain.accounts.roles import grants_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.sign_in.attempt import LIFE, Attempt, own_path
@@ -156,10 +156,8 @@ class SignIn:
                 account_id, event_id, {**detail, "name": found.name}
             ),
         )
-        scopes = await self.database.write(lambda tx: _insert(tx, person, session, secret.digest, event))
-        return SignedInAtProvider(
-            session=replace(session, scopes=scopes), secret=secret, return_path=return_path
-        )
+        begun = await self.database.write(lambda tx: _insert(tx, person, session, secret.digest, event))
+        return SignedInAtProvider(session=begun, secret=secret, return_path=return_path)
 
     async def _person(self, connection: SignInConnection, found: Identified, now: datetime) -> PersonRow:
         profile = Profile(name=found.name, issuer=connection.settings.issuer, subject=found.subject)
@@ -186,8 +184,8 @@ class SignIn:
 
 def _insert(
     tx: Transaction, person: PersonRow, session: ConsoleSession, secret_hash: bytes, event: AccessEvent
-) -> frozenset[str]:
-    """Insert a session with the scopes of the person's roles now, which it returns. Raises SignInRefused."""
+) -> ConsoleSession:
+    """Insert a session with what the person's roles give now, and return it. Raises SignInRefused."""
     account_id = person.account_id
     tx.lock_account(account_id)
     if tx.sign_in.get(person.connection_id or "") is None:
@@ -197,10 +195,11 @@ def _insert(
         raise SignInRefused("removed")
     tx.people.put(person)
     roles = tx.sign_in.roles(account_id)
-    scopes = scopes_of(roles[one] for one in person.role_ids if one in roles)
+    given = grants_of([roles[one] for one in person.role_ids if one in roles])
+    begun = replace(session, scopes=given.scopes, limits=given.limits)
     tx.console_sessions.forget(session.created_at - _KEPT)
-    tx.console_sessions.insert(replace(session, scopes=scopes), secret_hash)
+    tx.console_sessions.insert(begun, secret_hash)
     # A role that the provider no longer says is gone in the person's other sessions too.
     tx.person_sessions.apply_roles(account_id, person.id)
     tx.events.append(event)
-    return scopes
+    return begun

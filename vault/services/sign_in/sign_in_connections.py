@@ -1,5 +1,7 @@
 """Connect an account to a sign-in provider; list, show and delete its connections, and change what they give."""
 
+import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,6 +23,8 @@ from vault.domain.sign_in.connection import (
 from vault.errors import Busy, Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.encrypted_fields import search_term
 from vault.services.sign_in.opened_connections import OpenedConnections
 
 _TRIES: Final = 3
@@ -47,12 +51,20 @@ class SignInConnections:
     clock: Clock
 
     async def set(
-        self, account_id: str, name: str, change: ConnectionChange, *, actor: str
+        self,
+        account_id: str,
+        name: str,
+        change: ConnectionChange,
+        *,
+        actor: str,
+        sealed_secret: str | None = None,
+        approved: Approved | None = None,
     ) -> SignInConnection:
         """Connect an account to a provider, or change the connection.
 
-        A role that is taken away is gone with the next request of those who had it. Raises Invalid, naming the field,
-        Busy if others keep changing the connection.
+        A role that is taken away is gone with the next request of those who had it. ``sealed_secret`` is the client's
+        secret as ``hide_secret`` returned it. Raises Invalid, naming the field, Busy if others keep changing the
+        connection, ApprovalNeeded if the rule wants an approval for a change that gives a role or names a provider.
         """
         if not NAME.fullmatch(name):
             raise Invalid(
@@ -61,10 +73,26 @@ class SignInConnections:
                 field="name",
             )
         check_settings(change.settings)
+        if sealed_secret is not None:
+            secret = await self.data_keys.open_words(account_id, "sign-in", sealed_secret)
+            change = replace(
+                change, settings=replace(change.settings, client_secret=secret), keep_secret=False
+            )
         for _ in range(_TRIES):
-            if (done := await self._try(account_id, name, change, actor)) is not None:
+            if (done := await self._try(account_id, name, change, actor, approved)) is not None:
                 return done
         raise Busy("Other requests keep changing this connection. Send the request again.", retry_after=1)
+
+    async def hide_secret(self, account_id: str, secret: str | None) -> Mapping[str, str | None]:
+        """Return the secret of a change that may wait for an approval: sealed, and a keyed hash of it.
+
+        Both are shown to who approves. By the hash, the same change sent again is the same question.
+        """
+        if secret is None:
+            return {"sealed_secret": None}
+        digest = hmac.digest(await self.data_keys.index_key(account_id), secret.encode(), hashlib.sha256)
+        sealed = await self.data_keys.seal_words(account_id, "sign-in", secret)
+        return {"sealed_secret": sealed, "secret_digest": digest.hex()}
 
     async def list(self, account_id: str) -> Sequence[SignInConnection]:
         """Return all connections of the account, ordered by name."""
@@ -115,7 +143,7 @@ class SignInConnections:
         await self.database.write(delete)
 
     async def _try(
-        self, account_id: str, name: str, change: ConnectionChange, actor: str
+        self, account_id: str, name: str, change: ConnectionChange, actor: str, approved: Approved | None
     ) -> SignInConnection | None:
         """Write the connection; None if it was changed since it was read."""
         row = await self.database.read(lambda tx: tx.sign_in.find(account_id, name))
@@ -133,31 +161,39 @@ class SignInConnections:
             changed_at=self.clock(),
             changed_by=actor,
         )
-        events = [await self._event(wanted, "sign_in.changed", wanted.id, {})]
+        written = _Change(
+            wanted=wanted,
+            before=before,
+            settings=settings,
+            granted=granted,
+            revoked=revoked,
+            agents=await self._terms(account_id, granted),
+            events=await self._events(wanted, granted, revoked),
+        )
+        done = await self.database.write(lambda tx: _write(tx, written, approved))
+        return _shown(wanted, settings) if done else None
+
+    async def _events(
+        self, row: SealedConnection, granted: Sequence[RoleMapping], revoked: Sequence[RoleMapping]
+    ) -> Sequence[AccessEvent]:
+        events = [await self._event(row, "sign_in.changed", row.id, {})]
         for kind, mappings in (("role.granted", granted), ("role.revoked", revoked)):
-            events += [await self._role_event(wanted, kind, mapping) for mapping in mappings]
+            events += [await self._role_event(row, kind, mapping) for mapping in mappings]
+        return events
 
-        def put(tx: Transaction) -> bool:
-            tx.lock_account(account_id, exclusive=True)
-            if not tx.sign_in.put(wanted):
-                return False
-            for mapping in revoked:
-                tx.sign_in.revoke(mapping.id)
-            tx.sign_in.grant(wanted, granted)
-            tx.person_sessions.apply_roles(account_id)
-            for event in events:
-                tx.events.append(event)
-            if before is not None and not revoked:
-                # Mappings that an earlier request took away, whose objects are not known to be stored.
-                tx.closing.recall(account_id, "role.revoked")
-            return True
-
-        written = await self.database.write(put)
-        return _shown(wanted, settings) if written else None
+    async def _terms(self, account_id: str, mappings: Sequence[RoleMapping]) -> Mapping[str, bytes]:
+        """Return the keyed hashes of the agents' names, by which recordings are found."""
+        names = {name for mapping in mappings for name in mapping.agents}
+        if not names:
+            return {}
+        index_key = await self.data_keys.index_key(account_id)
+        return {name: search_term(index_key, "agent", name) for name in names}
 
     async def _role_event(self, row: SealedConnection, kind: str, mapping: RoleMapping) -> AccessEvent:
         given: EventType = "role.granted" if kind == "role.granted" else "role.revoked"
         detail = {"connection": row.name, "value": mapping.value, "role": mapping.role}
+        if mapping.agents:
+            detail["agents"] = ", ".join(mapping.agents)
         return await self._event(row, given, mapping.id, detail)
 
     async def _event(
@@ -169,6 +205,48 @@ class SignInConnections:
         shown = detail or {"connection": row.name}
         sealed = await self.data_keys.seal_detail(row.account_id, event.id, shown)
         return replace(event, sealed_detail=sealed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Change:
+    """A change that is ready to be written. It has no repr: it has a secret."""
+
+    wanted: SealedConnection
+    before: ProviderSettings | None
+    settings: ProviderSettings
+    granted: Sequence[RoleMapping]
+    revoked: Sequence[RoleMapping]
+    #: The keyed hash of each agent's name.
+    agents: Mapping[str, bytes]
+    events: Sequence[AccessEvent]
+
+
+def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
+    """Write a change; False if the connection was changed since it was read. Raises as ``pass_gate`` does."""
+    account_id, wanted = change.wanted.account_id, change.wanted
+    tx.lock_account(account_id, exclusive=True)
+    if not tx.sign_in.put(wanted):
+        return False
+    if approved is not None or _opens(change.before, change.settings, change.granted):
+        counts = {"granted": len(change.granted), "revoked": len(change.revoked)}
+        effect = {"from_revision": wanted.revision - 1, **counts}
+        pass_gate(tx, account_id, "sign_in_connection", approved, effect)
+    for mapping in change.revoked:
+        tx.sign_in.revoke(mapping.id)
+    tx.sign_in.grant(wanted, change.granted, change.agents)
+    tx.person_sessions.apply_roles(account_id)
+    for event in change.events:
+        tx.events.append(event)
+    if change.before is not None and not change.revoked:
+        # Mappings that an earlier request took away, whose objects are not known to be stored.
+        tx.closing.recall(account_id, "role.revoked")
+    return True
+
+
+def _opens(before: ProviderSettings | None, after: ProviderSettings, granted: Sequence[RoleMapping]) -> bool:
+    """Return whether a change gives a role, or lets another provider or client say who somebody is."""
+    same = before is not None and (before.issuer, before.client_id) == (after.issuer, after.client_id)
+    return bool(granted) or not same
 
 
 def _with_secret(change: ConnectionChange, before: ProviderSettings | None) -> ProviderSettings:

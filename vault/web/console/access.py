@@ -36,6 +36,10 @@ class Console:
 
     account: Account
     person: SignedInPerson
+    #: The scope of the door, where also a limit to some agents opens it; else None.
+    limited_scope: Scope | None = None
+    #: Those of the session's agents that the recording in the path has; None at a door without a recording.
+    recording_agents: frozenset[str] | None = None
 
     @property
     def session(self) -> ConsoleSession:
@@ -48,8 +52,18 @@ class Console:
         return self.session.actor
 
     def allows(self, scope: Scope) -> bool:
-        """Tell whether the session also has this scope."""
-        return self.session.allows(scope)
+        """Tell whether the session also has this scope: for the account, or for the recording in the path."""
+        agents = self.session.agents_for(scope)
+        if agents is None or self.limited_scope is None:
+            return agents is None
+        if self.recording_agents is None:
+            return bool(agents) and scope == self.limited_scope
+        return bool(agents & self.recording_agents)
+
+    @property
+    def agents(self) -> frozenset[str] | None:
+        """Return the agents to whose recordings a list is limited; None for all recordings."""
+        return None if self.limited_scope is None else self.session.agents_for(self.limited_scope)
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden unless the session has the scope."""
@@ -80,11 +94,16 @@ Person = Annotated[SignedInPerson, Depends(signed_in)]
 
 
 class console:  # noqa: N801 - used like a function
-    """A dependency that requires a session with a scope, for the account in the path."""
+    """A dependency that requires a session with a scope, for the account in the path.
 
-    def __init__(self, scope: Scope) -> None:
-        """Require ``scope``."""
+    A session that has the scope only for the recordings of some agents gets 403 at every door, except those that say
+    ``of_agents``: there a recording of another agent is as absent, and a list has to ask for ``Console.agents``.
+    """
+
+    def __init__(self, scope: Scope, *, of_agents: bool = False) -> None:
+        """Require ``scope``; ``of_agents``: for the recording in the path, or in a list that is limited."""
         self.scope = scope
+        self.of_agents = of_agents
 
     async def __call__(self, request: Request, account: Annotated[str, Path(max_length=128)]) -> Console:
         """Return the session and the account. Raises NotAuthentic, NotFound, Forbidden, TooMany."""
@@ -93,12 +112,26 @@ class console:  # noqa: N801 - used like a function
         if found is None:
             raise NotFound("There is no such page.")
         allowed = Console(found, SignedInPerson(session, secret))
+        if self.of_agents and session.limits:
+            allowed = await self._limited(request, allowed)
         # The page of an error has the navigation too.
         request.state.console = allowed
         allowed.require(self.scope)
         if self.scope in _READS:
             vault_of(request).limits.limiter.take_request(found.id)
         return allowed
+
+    async def _limited(self, request: Request, allowed: Console) -> Console:
+        """Return what a session with limits may do here. Raises NotFound for a recording of no agent of them."""
+        recording: str | None = request.path_params.get("recording")
+        session, agents = allowed.session, None
+        if recording is not None:
+            named = {agent for limit in session.limits for agent in limit.agents}
+            agents = await vault_of(request).recordings.agents_of(allowed.account.id, recording, named)
+            wanted = session.agents_for(self.scope)
+            if wanted and not wanted & agents:
+                raise NotFound("There is no such page.")
+        return Console(allowed.account, allowed.person, limited_scope=self.scope, recording_agents=agents)
 
 
 def console_secret(request: Request) -> str:

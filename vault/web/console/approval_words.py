@@ -19,6 +19,7 @@ VERB_WORDS: Final[dict[Verb, str]] = translatable(
         "retention_policy": "Shorter retention policy",
         "own_key": "Change of the customer-managed key",
         "account_closure": "Closure of the account",
+        "sign_in_connection": "Change of who may sign in",
     }
 )
 STATE_WORDS: Final[dict[ApprovalState, str]] = translatable(

@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import Request, Response
 
 from vault.domain.accounts.account import Scope
+from vault.domain.accounts.console_session import ConsoleSession
 from vault.web.console.access import Console
 from vault.web.console.forms import new_nonce
 from vault.web.console.mistakes import Mistake
@@ -22,15 +23,22 @@ class Section:
     #: Below the account's path.
     path: str
     scope: Scope
+    #: Whether it is there for a session that is limited to the recordings of some agents.
+    of_agents: bool = False
+
+    def is_shown_to(self, session: ConsoleSession) -> bool:
+        """Tell whether the session opens it."""
+        agents = session.agents_for(self.scope)
+        return agents is None or (self.of_agents and bool(agents))
 
 
 #: In the order of the navigation. A section without its scope is not shown.
 SECTIONS: Final[Sequence[Section]] = (
     Section(name=translatable("Overview"), path="", scope="recordings:read"),
-    Section(name=translatable("Recordings"), path="/recordings", scope="recordings:read"),
+    Section(name=translatable("Recordings"), path="/recordings", scope="recordings:read", of_agents=True),
     Section(name=translatable("Quarantine"), path="/quarantine", scope="recordings:read"),
     Section(name=translatable("Consent"), path="/consent", scope="recordings:read"),
-    Section(name=translatable("People listening"), path="/people", scope="recordings:read"),
+    Section(name=translatable("People listening"), path="/people", scope="recordings:read", of_agents=True),
     Section(name=translatable("Retention and holds"), path="/retention", scope="audit:read"),
     Section(name=translatable("Requests"), path="/requests", scope="audit:read"),
     Section(name=translatable("Approvals"), path="/approvals", scope="audit:read"),
@@ -100,7 +108,7 @@ def console_page(
         account=allowed.account,
         base=allowed.path,
         session=allowed.session,
-        sections=[one for one in SECTIONS if allowed.allows(one.scope)],
+        sections=[one for one in SECTIONS if one.is_shown_to(allowed.session)],
         section=section,
         allows=allowed.allows,
         done=DONE.get(request.query_params.get("done", "")),

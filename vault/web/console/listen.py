@@ -20,8 +20,8 @@ from vault.web.routes.recordings import waveform
 from vault.web.schemas.recordings import LinkIn
 
 router = console_router()
-Sharing = Annotated[Console, Depends(console("links:write"))]
-Reading = Annotated[Console, Depends(console("recordings:read"))]
+Sharing = Annotated[Console, Depends(console("links:write", of_agents=True))]
+Reading = Annotated[Console, Depends(console("recordings:read", of_agents=True))]
 RecordingId = Annotated[str, Path(max_length=64)]
 #: Bars of a drawn waveform, and its height.
 _BARS, _HEIGHT = 120, 40

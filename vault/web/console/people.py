@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
+from vault.domain.playback.link import Link
 from vault.errors import Invalid, NotFound
 from vault.rfc3339 import write_rfc3339
 from vault.services.registers.disclosures import Disclosure, DisclosureFilter
@@ -23,7 +24,7 @@ from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.schemas.recordings import RevocationIn
 
 router = console_router()
-Reading = Annotated[Console, Depends(console("recordings:read"))]
+Reading = Annotated[Console, Depends(console("recordings:read", of_agents=True))]
 Auditing = Annotated[Console, Depends(console("audit:read"))]
 Revoking = Annotated[Console, Depends(console("links:write"))]
 _PAGE_SIZE: Final = 50
@@ -107,6 +108,25 @@ def _csv(cells: tuple[str, ...]) -> str:
     return out.getvalue()
 
 
+async def _links(
+    vault: Vault, allowed: Console, listener: str | None, cursor: str | None
+) -> tuple[Sequence[tuple[Link, str]], str | None]:
+    """Return a page of links with their listeners' names, and the cursor of the next one."""
+    found = await vault.links.page(
+        allowed.account.id,
+        listener=listener,
+        open_at=None,
+        agents=allowed.agents,
+        before=read_cursor(cursor),
+        limit=_PAGE_SIZE + 1,
+    )
+    shown = found[:_PAGE_SIZE]
+    if len(found) == len(shown):
+        return shown, None
+    last = shown[-1][0]
+    return shown, write_cursor(last.created_at, last.id)
+
+
 async def _list(
     request: Request,
     vault: Vault,
@@ -122,14 +142,7 @@ async def _list(
             listener = kept.get("listener")
     except NotFound as over:
         mistake = Mistake.of(Invalid(str(over), field="search"))
-    cursor = request.query_params.get("cursor")
-    found = await vault.links.page(
-        allowed.account.id, listener=listener, open_at=None, before=read_cursor(cursor), limit=_PAGE_SIZE + 1
-    )
-    shown, following = found[:_PAGE_SIZE], None
-    if len(found) > _PAGE_SIZE:
-        last = shown[-1][0]
-        following = write_cursor(last.created_at, last.id)
+    shown, following = await _links(vault, allowed, listener, request.query_params.get("cursor"))
     ids = [link.id for link, _ in shown]
     return console_page(
         request,

@@ -23,11 +23,11 @@ from vault.web.schemas.calls import EvidenceOut, RestrictionIn
 from vault.web.schemas.holds import HoldIn
 
 router = console_router()
-Reading = Annotated[Console, Depends(console("recordings:read"))]
-Auditing = Annotated[Console, Depends(console("audit:read"))]
+Reading = Annotated[Console, Depends(console("recordings:read", of_agents=True))]
+Auditing = Annotated[Console, Depends(console("audit:read", of_agents=True))]
 Guarding = Annotated[Console, Depends(console("privacy:write"))]
 Holding = Annotated[Console, Depends(console("holds:write"))]
-Revoking = Annotated[Console, Depends(console("links:write"))]
+Revoking = Annotated[Console, Depends(console("links:write", of_agents=True))]
 RecordingId = Annotated[str, Path(max_length=64)]
 PURPOSES: dict[Purpose, str] = {
     "quality": "Quality of service",

@@ -21,7 +21,7 @@ from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
 
 router = console_router()
-Reading = Annotated[Console, Depends(console("recordings:read"))]
+Reading = Annotated[Console, Depends(console("recordings:read", of_agents=True))]
 _PAGE_SIZE: Final = 50
 #: Filters that stand in the address. A number and an agent never do.
 _OPEN_FILTERS: Final = ("state", "call", "from", "to")
@@ -86,6 +86,7 @@ async def _list(request: Request, vault: Vault, allowed: Console, asked: _Asked)
         recording_filter(values),
         number=values.get("number") or None,
         agent=values.get("agent") or None,
+        agents=allowed.agents,
         before=read_cursor(asked.cursor),
         limit=_PAGE_SIZE + 1,
     )

@@ -43,7 +43,9 @@ async def get_home(vault: TheVault, person: Person) -> Response:
     """Lead to the session's account; an operator chooses one."""
     if person.session.account_id is not None:
         account = await vault.accounts.find(person.session.account_id)
-        return see_other(path_of(account.ref))
+        # The overview counts everything, also what a limit to some agents does not show.
+        is_limited = bool(person.session.limits) and not person.session.allows("recordings:read")
+        return see_other(path_of(account.ref) + ("/recordings" if is_limited else ""))
     accounts = await vault.accounts.list(None, after=None, limit=200) if person.session.scopes else []
     return translated_page("console/accounts.html", accounts=accounts, path_of=path_of)
 

@@ -2,12 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.accounts.roles import SCOPES_OF_ROLE
 from vault.errors import Forbidden
 from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.routes.gated import ApprovalReason, done_or_asked
+from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.sign_in import (
     ConsoleSessionOut,
     ConsoleSessionsOut,
@@ -25,14 +28,25 @@ Name = Annotated[str, Path(max_length=128)]
 _CONNECTIONS, _MEMBERS, _SESSIONS = "/sign-in-connections", "/members", "/console-sessions"
 
 
-@router.put(_CONNECTIONS + "/{name}")
+@router.put(
+    _CONNECTIONS + "/{name}",
+    response_model=SignInConnectionOut,
+    responses={202: {"model": ApprovalOut}},
+)
 async def put_sign_in_connection(
-    request: Request, vault: TheVault, allowed: Granting, name: Name, body: SignInConnectionIn
-) -> SignInConnectionOut:
+    request: Request,
+    vault: TheVault,
+    allowed: Granting,
+    name: Name,
+    body: SignInConnectionIn,
+    *,
+    approval_reason: ApprovalReason = None,
+) -> Response:
     """Connect the account to an OpenID Connect provider, or change what its people may do.
 
     The calling key grants no role with a scope that it lacks. A role that is taken away is gone with the next request
-    of those who had it. The secret is never returned.
+    of those who had it. The secret is never returned. Where the account's rule wants a second person for a change that
+    gives a role or names another provider, nothing has changed yet, and the response is 202 with the approval.
     """
     scopes = {scope for mapping in body.roles for scope in SCOPES_OF_ROLE[mapping.role]}
     beyond = sorted(scope for scope in scopes if not allowed.allows(scope))
@@ -40,10 +54,23 @@ async def put_sign_in_connection(
         raise Forbidden(
             f"This key cannot grant roles with scopes that it does not have: {', '.join(beyond)}."
         )
-    connection = await vault.sign_in_connections.set(
-        allowed.account.id, name, body.change(), actor=allowed.actor
+    account_id = allowed.account.id
+
+    async def change() -> Response:
+        connection = await vault.sign_in_connections.set(account_id, name, body.change(), actor=allowed.actor)
+        shown = SignInConnectionOut.of(connection, _public_url(request))
+        return answer_json(shown, status=200, exclude_none=True)
+
+    # Who approves reads the arguments, and needs no secret for that.
+    hidden = None if body.client_secret is None else {"client_secret"}
+    arguments = {
+        "name": name,
+        "connection": body.model_dump(mode="json", exclude_unset=True, exclude=hidden),
+        **await vault.sign_in_connections.hide_secret(account_id, body.client_secret),
+    }
+    return await done_or_asked(
+        vault, allowed, change, subject=name, arguments=arguments, reason=approval_reason
     )
-    return SignInConnectionOut.of(connection, _public_url(request))
 
 
 @router.get(_CONNECTIONS)

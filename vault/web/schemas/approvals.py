@@ -19,6 +19,7 @@ ChosenVerb = Literal[
     "retention_policy",
     "own_key",
     "account_closure",
+    "sign_in_connection",
 ]
 
 

@@ -6,7 +6,13 @@ from pydantic import BaseModel, Field
 
 from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.accounts.roles import Role
-from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, RoleMapping, SignInConnection
+from vault.domain.sign_in.connection import (
+    MAX_AGENTS,
+    MAX_ROLES,
+    ProviderSettings,
+    RoleMapping,
+    SignInConnection,
+)
 from vault.errors import Invalid
 from vault.services.sign_in.members import Member
 from vault.services.sign_in.sign_in_connections import ConnectionChange
@@ -24,6 +30,9 @@ class RoleMappingIn(Body):
     #: The exact value: a group, or better an app role of the provider.
     value: Text
     role: Role
+    #: The agents, by name or id as the platform reports them with the call, to whose recordings the role is limited;
+    #: for `listener` and `supervisor`. Without any: all recordings.
+    agents: Annotated[list[Text], Field(max_length=MAX_AGENTS)] = Field(default_factory=list)
 
 
 class SignInConnectionIn(Body):
@@ -54,7 +63,9 @@ class SignInConnectionIn(Body):
             client_secret=self.client_secret,
             scopes=tuple(self.scopes),
             claim=tuple(self.claim),
-            roles=tuple(RoleMapping(value=one.value, role=one.role) for one in self.roles),
+            roles=tuple(
+                RoleMapping(value=one.value, role=one.role, agents=tuple(one.agents)) for one in self.roles
+            ),
         )
         own_key = self.client_authentication == "private_key_jwt"
         if own_key and self.client_secret is not None:
@@ -69,6 +80,7 @@ class RoleMappingOut(BaseModel):
     id: str
     value: str
     role: Role
+    agents: list[str]
 
 
 class SignInConnectionOut(BaseModel):
@@ -109,7 +121,10 @@ class SignInConnectionOut(BaseModel):
             has_secret=settings.client_secret is not None,
             scopes=list(settings.scopes),
             claim=list(settings.claim),
-            roles=[RoleMappingOut(id=one.id, value=one.value, role=one.role) for one in settings.roles],
+            roles=[
+                RoleMappingOut(id=one.id, value=one.value, role=one.role, agents=list(one.agents))
+                for one in settings.roles
+            ],
             sign_in_url=f"{public_url}/console/sign-in/{connection.id}",
             redirect_uri=f"{public_url}/console/callback/{connection.id}",
             back_channel_logout_uri=f"{public_url}/console/back-channel/{connection.id}",

@@ -1,0 +1,110 @@
+"""Who may sign in, and with what, after a restore: nobody gets back what was taken away."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+
+from tests.services.backup.test_restore_named import behind
+from tests.services.closing_acts.test_journal import kept_up
+from tests.support.restoring import empty_house, write_all
+from tests.support.service_house import House
+from vault.database.schema.sign_in import sign_in_roles
+from vault.domain.accounts.roles import grants_of
+from vault.domain.sign_in.connection import PersonRow, ProviderSettings, RoleMapping
+from vault.errors import NotAuthentic
+from vault.services.sign_in.sign_in_connections import ConnectionChange
+from vault.thread_pools import Threads
+
+ME = {"actor": "key_test"}
+WIDE = RoleMapping(value="staff", role="admin")
+TIGHT = RoleMapping(value="staff", role="listener", agents=("Kim",))
+
+
+async def connect(house: House, name: str, *roles: RoleMapping) -> tuple[str, ...]:
+    """Set a connection; return the ids of its mappings."""
+    settings = ProviderSettings(
+        issuer="https://idp.example",
+        client_id="c",
+        client_secret="s",
+        scopes=("openid",),
+        claim=("g",),
+        roles=roles,
+    )
+    change = ConnectionChange(settings=settings, keep_secret=False)
+    made = await house.vault.sign_in_connections.set(house.account.id, name, change, **ME)
+    return tuple(one.id for one in made.settings.roles)
+
+
+async def member(house: House, name: str, *role_ids: str) -> None:
+    """Let somebody have signed in."""
+    now = datetime.now(UTC)
+    person = PersonRow(
+        id=f"per_{name}", account_id=house.account.id, connection_id=None, sealed_profile=None, role_ids=role_ids,
+        first_at=now, last_at=now, removed_at=None,
+    )  # fmt: skip
+    await house.database.write(lambda tx: tx.people.put(person))
+
+
+async def given(house: House) -> list[tuple[str, int]]:
+    """Return each role that the account gives, with the number of agents that limit it."""
+    query = select(sign_in_roles).where(sign_in_roles.c.account_id == house.account.id)
+    rows = await house.database.read(lambda tx: tx.connection.execute(query).all())
+    return sorted((row.role, len(row.agents or ())) for row in rows)
+
+
+async def test_an_old_database_gives_nothing_back(house: House, tmp_path: Path, threads: Threads):
+    """A tightened mapping, a deleted connection, a removed member and an ended session, after their objects went."""
+    wide = await connect(house, "main", WIDE)
+    await connect(house, "gone", WIDE)
+    for name in ("left", "back"):
+        await member(house, name, *wide)
+    _, key = await house.vault.api_keys.issue(name="k", scopes=["*"], account_id=house.account.id, **ME)
+    session = await house.vault.console_sessions.sign_in(key.text, address=None, agent="")
+
+    async def tighten(house: House) -> None:
+        await connect(house, "main", TIGHT)
+        await house.vault.sign_in_connections.delete(house.account.id, "gone", **ME)
+        for name in ("left", "back"):
+            await house.vault.members.remove(house.account.id, f"per_{name}", **ME)
+        await house.vault.members.readmit(house.account.id, "per_back", **ME)
+        await house.vault.console_sessions.end(session.session.id, account_id=house.account.id, **ME)
+        await write_all(house)
+        await kept_up(house)
+        assert not [key for key in house.objects.objects if key.startswith("closing/")]
+
+    async with behind(house, tighten, tmp_path / "old", threads) as old:
+        assert await given(old) == [("admin", 0), ("admin", 0)]
+        report = await old.vault.jobs.restore(actor="operator")
+        assert report.findings == []
+        assert await given(old) == [("listener", 1)]
+        (main,) = await old.vault.sign_in_connections.list(old.account.id)
+        assert [replace(one, id="") for one in main.settings.roles] == [TIGHT]
+        people = {
+            one.row.id: one.row for one in await old.vault.members.page(old.account.id, before=None, limit=9)
+        }
+        assert people["per_left"].removed_at is not None
+        assert people["per_back"].removed_at is None
+        roles = await old.database.read(lambda tx: tx.sign_in.roles(old.account.id))
+        assert not grants_of([roles[one] for one in people["per_back"].role_ids if one in roles]).scopes
+        try:
+            await old.vault.console_sessions.find(session.secret.text, old.account.ref)
+        except NotAuthentic:
+            return
+        raise AssertionError("The session goes on.")
+
+
+async def test_the_object_store_alone_brings_connections_back(house: House, tmp_path: Path, threads: Threads):
+    """With the client's secret, the roles and their limits; who signed in has to sign in again."""
+    await connect(house, "main", TIGHT, RoleMapping(value="boss", role="auditor"))
+    await connect(house, "gone", WIDE)
+    await house.vault.sign_in_connections.delete(house.account.id, "gone", **ME)
+    before = await house.vault.sign_in_connections.list(house.account.id)
+    await write_all(house)
+    async with empty_house(house, tmp_path, threads) as new:
+        report = await new.vault.jobs.restore(actor="operator")
+        assert report.findings == []
+        assert await new.vault.sign_in_connections.list(house.account.id) == before
+        assert await given(new) == [("auditor", 0), ("listener", 1)]
+        assert (await new.vault.jobs.fsck(sample=0, rate=0)).findings == []
