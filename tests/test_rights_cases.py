@@ -1,11 +1,11 @@
 """The 42 acceptance cases of retention, holds and the rights of people in one table: which tests show each of them."""
 
-import ast
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.support.case_table import functions, missing
 
 _HERE = Path(__file__).parent
 _HOLDS, _POLICY, _SWEEP = (f"services/retention/test_{name}.py" for name in ("holds", "policy", "sweep_due"))
@@ -201,14 +201,6 @@ CASES = {
 }
 
 
-@cache
-def functions(file: str) -> frozenset[str]:
-    """Return the names of the tests in a file."""
-    tree = ast.parse((_HERE / file).read_text())
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef
-    return frozenset(node.name for node in tree.body if isinstance(node, kinds))
-
-
 def numbered() -> Iterator[tuple[int, str, str]]:
     """Yield the tests whose names have the number of a case: number, file, name."""
     for path in sorted(_HERE.rglob("test_*.py")):
@@ -230,8 +222,7 @@ def test_a_case_has_its_tests(number: int) -> None:
     words, *shown = CASES[number]
     assert words
     assert shown
-    for file, name in shown:
-        assert name in functions(file), (file, name)
+    assert missing(shown) == []
 
 
 def test_no_test_names_another_case() -> None:

@@ -74,7 +74,7 @@ def test_a_wrong_key_opens_nothing_and_is_logged_in_its_account(house: House, te
     assert [event["result"] for event in refused] == ["wrong_secret"]
 
 
-def test_ten_thousand_wrong_sign_ins_are_limited(house: House):
+def test_wrong_keys_are_limited(house: House):
     """The address is refused after 60 failures within a minute, with a page that says when to return."""
     house.app.state.failed_sign_ins = FailedLinks()
     stranger = house.client(OWN)
