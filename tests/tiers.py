@@ -143,6 +143,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_player.py": "Chromium",
     "journeys/test_player_access.py": "Chromium",
     "journeys/test_player_controls.py": "Chromium",
+    "journeys/test_player_notes.py": "Chromium",
     "journeys/test_player_looks.py": "Chromium",
     "journeys/test_player_place.py": "Chromium",
     "journeys/test_player_trouble.py": "Chromium",

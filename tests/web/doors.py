@@ -179,6 +179,9 @@ OTHERS = {
     ("HEAD", "/s/{session}/download"),
     ("GET", "/s/{session}/state"),
     ("GET", "/s/{session}/waveform"),
+    ("POST", "/s/{session}/notes"),
+    ("POST", "/s/{session}/notes/{note}"),
+    ("POST", "/s/{session}/notes/{note}/deletion"),
     ("GET", "/static/{name}"),
 }
 PREFIX = "/v1/accounts/{account}"

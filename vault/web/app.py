@@ -22,6 +22,7 @@ from vault.web.middleware.request_limits import RequestLimits
 from vault.web.middleware.tracing import TracingMiddleware
 from vault.web.player import doorways, sessions
 from vault.web.player import links as player_links
+from vault.web.player import notes as player_notes
 from vault.web.routes import (
     access_events,
     accounts,
@@ -64,6 +65,7 @@ _ROUTE_MODULES = (
     request_callback, notices, rules, links, link_keys, holds,
     approvals,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,
+    player_notes,
     doorways, html, health, metrics,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

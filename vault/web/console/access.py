@@ -14,10 +14,9 @@ from vault.domain.ids import Token
 from vault.errors import NotAuthentic, NotFound
 from vault.web.console.worded import WordedForbidden
 from vault.web.http.auth import vault_of
-from vault.web.http.cookies import delete_own_cookie, own_name, read_cookie, set_own_cookie
+from vault.web.http.cookies import CONSOLE, delete_own_cookie, own_name, read_cookie, set_own_cookie
 from vault.web.http.translations import gettext
 
-_COOKIE = "console"
 #: Scopes of requests to which the account's rate applies, as in ``vault/web/http/auth.py``.
 _READS = frozenset({"recordings:read", "audit:read"})
 
@@ -136,7 +135,7 @@ class console:  # noqa: N801 - used like a function
 
 def console_secret(request: Request) -> str:
     """Return the secret in the request's cookie. Raises NotAuthentic without one."""
-    secret = read_cookie(request, own_name(request, _COOKIE))
+    secret = read_cookie(request, own_name(request, CONSOLE))
     if secret is None:
         raise NotAuthentic("Sign in first.")
     return secret
@@ -145,9 +144,9 @@ def console_secret(request: Request) -> str:
 def set_console_cookie(request: Request, response: Response, session: ConsoleSession, secret: Token) -> None:
     """Set the cookie of a new session. Lax: a link from a mail or from a sign-in provider opens the console."""
     seconds = int((session.ends_at - session.created_at).total_seconds())
-    set_own_cookie(request, response, _COOKIE, secret.text, seconds=seconds, same_site="lax")
+    set_own_cookie(request, response, CONSOLE, secret.text, seconds=seconds, same_site="lax")
 
 
 def delete_console_cookie(request: Request, response: Response) -> None:
     """Delete the cookie."""
-    delete_own_cookie(request, response, _COOKIE)
+    delete_own_cookie(request, response, CONSOLE)

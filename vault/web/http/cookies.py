@@ -7,7 +7,7 @@ own cookies, and none of them needs quotes. So ``set_aside`` removes the header 
 """
 
 import re
-from typing import Literal
+from typing import Final, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +15,8 @@ from starlette.types import Scope
 
 #: Key in the ASGI scope for the values of the Cookie headers.
 _KEY = "vault.cookies"
+#: The cookie of a session of the console.
+CONSOLE: Final = "console"
 #: Format of the values that the vault sets; see ``domain.ids.Token``.
 _VALUE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 

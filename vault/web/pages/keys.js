@@ -26,7 +26,7 @@ export class Keys {
     const target = event.target;
     if (target !== document.body && !this.player.contains(target)) return;
     // Inputs and buttons keep their own keys.
-    if (target.matches("input, select")) return;
+    if (target.matches("input, select, textarea")) return;
     if (event.key === " " && target.matches("button, a, summary")) return;
     const character = event.key.length === 1;
     if (character && event.key !== " " && !this.single.checked) return;

@@ -3,6 +3,7 @@
 import { Channels } from "./channels.js";
 import { Keys } from "./keys.js";
 import { loadWaveform } from "./levels.js";
+import { Notes } from "./notes.js";
 import { forget, keep, prune, recall, requested, resume } from "./place.js";
 import { Recovery } from "./recovery.js";
 import { Repeat } from "./repeat.js";
@@ -35,6 +36,7 @@ const session = new Session(address, Number(page.dataset.secondsLeft), {
 const recovery = new Recovery(audio, session, { trouble: $("trouble"), play: $("play"), reachable });
 const repeat = new Repeat(audio, { from: $("repeat-from"), to: $("repeat-to"), end: $("repeat-end"), changed: showRepeat });
 const keys = new Keys(page, $("help"), { closed: () => session.closed, act });
+const notes = new Notes({ marked: (moments) => waveform.setNotes(moments), position: () => audio.currentTime });
 // Who speaks when; null until the waveform is loaded.
 let turns = null;
 // The channel that is heard alone, from 0; null for all.
@@ -138,6 +140,7 @@ const KEYS = {
   a: () => repeat.setFrom(), b: () => repeat.setTo(), r: () => repeat.clear(),
   "+": BUTTONS["zoom-in"], "-": BUTTONS["zoom-out"],
   c: copyLink,
+  t: () => notes.write(),
   "?": BUTTONS.keys,
 };
 // Additional keys while the slider has the focus.
@@ -263,6 +266,7 @@ function showPosition({ moving = !audio.paused } = {}) {
     $("copy").lastElementChild.textContent = say("copy_link", { time: clock(audio.currentTime) });
   }
   waveform.show(audio.currentTime, { moving });
+  notes.follow();
 }
 
 function showDuration() {

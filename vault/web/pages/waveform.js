@@ -20,6 +20,7 @@ export class Waveform {
     this.channels = this.full = null;
     this.muted = this.lanes.map(() => false);
     this.marked = { from: null, to: null };
+    this.notes = [];
     this.position = 0;
     this.dragged = null;
     this.view = new View(overview, () => this.shape());
@@ -55,6 +56,12 @@ export class Waveform {
   /** Marks a part that is repeated; `null` for an end that is not set. */
   mark({ from, to }) {
     this.marked = { from, to };
+    this.draw();
+  }
+
+  /** Marks the moments of the listener's notes, in seconds. */
+  setNotes(moments) {
+    this.notes = moments;
     this.draw();
   }
 
@@ -171,9 +178,23 @@ export class Waveform {
       paint.fill(bars);
       paint.restore();
     });
+    this.drawNotes(paint);
     if (at < -1 || at > this.width + 1) return;
     paint.fillStyle = getComputedStyle(this.slider).color;
     paint.fillRect(Math.min(this.width - 2, Math.max(0, at - 1)), 0, 2, this.height);
+  }
+
+  /** Draws a flag at the top, with a thin line, for each note in the view. */
+  drawNotes(paint) {
+    paint.fillStyle = getComputedStyle(this.slider).getPropertyValue("--accent");
+    for (const moment of this.notes) {
+      const x = Math.min(this.width - 1, Math.max(1, this.view.shareOf(moment) * this.width));
+      if (moment < this.view.from || moment > this.view.to) continue;
+      paint.globalAlpha = 0.6;
+      paint.fillRect(x - 0.5, 0, 1, this.height);
+      paint.globalAlpha = 1;
+      paint.fill(new Path2D(`M${x - 4} 0h8v9l-4-3-4 3z`));
+    }
   }
 
   /** Draws the part that is repeated, or the line where it is to begin. */

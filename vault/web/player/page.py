@@ -15,6 +15,7 @@ from vault.domain.recordings.recording import Recording
 from vault.services.playback.player_view import ShownCall
 from vault.web.http.html import listener_page
 from vault.web.http.languages import DEFAULT, spoken_length, texts_of
+from vault.web.player.own_notes import ShownNotes
 
 #: Roles of one person; their names are keys of the texts.
 _NAMED: frozenset[Role] = frozenset({"agent", "customer", "caller", "callee"})
@@ -36,14 +37,17 @@ class Channel:
     tone: Tone
 
 
-def player_page(found: FoundSession, call: ShownCall, language: str, *, now: datetime) -> Response:
-    """Return the player page of an open session."""
+def player_page(
+    found: FoundSession, call: ShownCall, language: str, *, notes: ShownNotes | None, now: datetime
+) -> Response:
+    """Return the player page of an open session; ``notes``: the listener's own, if the listener is signed in."""
     session, recording, texts = found.session, found.recording, texts_of(language)
     return listener_page(
         "player.html",
         language,
         session=session,
         call=call,
+        notes=notes,
         recording=recording,
         title=texts["player"]["voicemail" if recording.kind == "voicemail" else _DIRECTIONS[call.direction]],
         audio=f"/s/{session.id}/audio{extension(_played(recording))}",

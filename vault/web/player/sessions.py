@@ -7,12 +7,14 @@ from fastapi import APIRouter, Path, Request, Response
 from vault.database.stores.hot_reads import FoundSession
 from vault.errors import NotFound, VaultError
 from vault.services.playback.open_links import OpenedLink
+from vault.services.service import Vault
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO, AUDIO_REQUEST, SESSION, pages
 from vault.web.http.auth import TheVault
 from vault.web.http.cookies import own_name, read_cookie, set_own_cookie
 from vault.web.http.html import message, not_valid, refusal
 from vault.web.http.languages import language_of, texts_of
+from vault.web.player.own_notes import Mistake, notes_of
 from vault.web.player.page import player_page
 from vault.web.routes.recordings import waveform
 from vault.web.schemas.recordings import SessionOut, WaveformOut
@@ -26,15 +28,26 @@ SessionId = Annotated[str, Path(max_length=64)]
 @router.get("", response_class=Response, responses=pages("The player"), openapi_extra=SESSION)
 async def get_player(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Show the player."""
-    language = language_of(request)
     try:
-        found = await _session(request, vault, session)
-        call = await vault.player.call_view(found.session, found.recording)
+        return await show_player(request, vault, await find_session(request, vault, session))
     except NotFound:
-        return await _closed(request, vault, session)
+        return await closed(request, vault, session)
     except VaultError as error:
-        return refusal(error, language)
-    return player_page(found, call, language, now=request.app.state.clock())
+        return refusal(error, language_of(request))
+
+
+async def show_player(
+    request: Request, vault: Vault, found: FoundSession, mistake: Mistake | None = None
+) -> Response:
+    """Return the player of an open session; ``mistake``: what a form of notes was refused for.
+
+    Raises NotFound, Tampered, Unavailable.
+    """
+    call = await vault.player.call_view(found.session, found.recording)
+    notes = await notes_of(request, vault, found, mistake)
+    page = player_page(found, call, language_of(request), notes=notes, now=request.app.state.clock())
+    page.status_code = 200 if mistake is None else 422
+    return page
 
 
 @router.head("/audio", include_in_schema=False)
@@ -46,7 +59,7 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
 
     The path with an extension serves the same audio, for browsers that need one in the URL.
     """
-    found = await _session(request, vault, session)
+    found = await find_session(request, vault, session)
     sound = await vault.audio.for_session(found.session, found.recording, found.keys)
     return await answer(request, sound, vault.audio.stream)
 
@@ -55,14 +68,14 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
 @router.get("/download", response_class=Response, responses=AUDIO, openapi_extra=SESSION | AUDIO_REQUEST)
 async def get_session_download(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Serve the original as a file, if the link allows downloads. The access is logged as a download."""
-    sound = await vault.audio.for_session_download(await _session(request, vault, session))
+    sound = await vault.audio.for_session_download(await find_session(request, vault, session))
     return await answer(request, sound, vault.audio.stream, filename=sound.file_name)
 
 
 @router.get("/waveform", openapi_extra=SESSION)
 async def get_session_waveform(request: Request, vault: TheVault, session: SessionId) -> WaveformOut:
     """Show the peaks and the loudness of each channel."""
-    found = (await _session(request, vault, session)).session
+    found = (await find_session(request, vault, session)).session
     shape = await vault.player.waveform(
         found.account_id, found.recording_id, actor=found.id, session_id=found.id
     )
@@ -75,16 +88,16 @@ async def get_session_state(request: Request, vault: TheVault, session: SessionI
 
     The player polls this while it is open.
     """
-    found, state = await vault.open_links.state(session, _secret(request, session))
+    found, state = await vault.open_links.state(session, secret_of(request, session))
     closed = texts_of(language_of(request))["closed"]
     return SessionOut.of(found, state, closed, now=request.app.state.clock())
 
 
-async def _closed(request: Request, vault: TheVault, session_id: str) -> Response:
+async def closed(request: Request, vault: Vault, session_id: str) -> Response:
     """Return the page of a session that is over: the holder of its cookie learns why, nobody else."""
     language = language_of(request)
     try:
-        _, state = await vault.open_links.state(session_id, _secret(request, session_id))
+        _, state = await vault.open_links.state(session_id, secret_of(request, session_id))
     except VaultError as error:
         return refusal(error, language)
     return not_valid(language) if state == "open" else message(f"closed.{state}", language, status=404)
@@ -99,9 +112,11 @@ def to_player(request: Request, opened: OpenedLink) -> Response:
     return response
 
 
-def _secret(request: Request, session_id: str) -> str:
+def secret_of(request: Request, session_id: str) -> str:
+    """Return the secret of a session in the request's cookie; empty without one."""
     return read_cookie(request, own_name(request, session_id)) or ""
 
 
-async def _session(request: Request, vault: TheVault, session_id: str) -> FoundSession:
-    return await vault.open_links.find(session_id, _secret(request, session_id))
+async def find_session(request: Request, vault: Vault, session_id: str) -> FoundSession:
+    """Return the open session of the request's cookie. Raises NotFound."""
+    return await vault.open_links.find(session_id, secret_of(request, session_id))

@@ -1,0 +1,141 @@
+"""Forms of notes and bookmarks in the player: make, change and delete one's own. Scripts send the same forms."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Request, Response
+
+from vault.database.stores.hot_reads import FoundSession
+from vault.domain.playback.note import NoteContent
+from vault.errors import Invalid, NotFound, Refused, VaultError
+from vault.services.service import Vault
+from vault.web.http.auth import TheVault
+from vault.web.http.html import message, not_valid, refusal
+from vault.web.http.languages import language_of
+from vault.web.player.forms import field_in, is_from_another_site
+from vault.web.player.own_notes import Author, Mistake, author_of, seconds_of
+from vault.web.player.sessions import SessionId, closed, find_session, secret_of, show_player
+from vault.web.schemas.base import readable_lines
+
+router = APIRouter(prefix="/s/{session}/notes", include_in_schema=False, default_response_class=Response)
+NoteId = Annotated[str, Path(max_length=64)]
+_FORBIDDEN: Final = 403
+#: Keys of the texts, by the code of a refusal.
+_WHY: Final = {"too_many_notes": "full", "held": "held", "restricted": "restricted"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a form asks for, and who asks."""
+
+    vault: Vault
+    found: FoundSession
+    author: Author
+    #: The body of the form, and its fields as they were filled in.
+    body: bytes
+    at: str
+    text: str
+
+    @property
+    def where(self) -> tuple[str, str]:
+        """Return the account and the recording."""
+        return self.found.session.account_id, self.found.session.recording_id
+
+    def content(self) -> NoteContent:
+        """Return what the fields say. Raises Invalid."""
+        return NoteContent(at=seconds_of(self.at), text=_readable(self.text))
+
+
+_Act = Callable[[_Asked], Awaitable[None]]
+
+
+@router.post("")
+async def post_note_form(request: Request, vault: TheVault, session: SessionId) -> Response:
+    """Make a note; a form that is sent twice makes one."""
+
+    async def make(asked: _Asked) -> None:
+        async def answer() -> tuple[int, bytes]:
+            made = await vault.own_notes.add(*asked.where, asked.content(), author=asked.author.id)
+            return 303, made.id.encode()
+
+        await vault.idempotency.run(
+            key_id=asked.author.session_id,
+            bearer=secret_of(request, session),
+            idempotency_key=field_in(asked.body, "nonce"),
+            request=b"POST " + request.url.path.encode() + b"\n" + asked.body,
+            answer=answer,
+        )
+
+    return await _carry_out(request, vault, session, make)
+
+
+@router.post("/{note}")
+async def change_note_form(request: Request, vault: TheVault, session: SessionId, note: NoteId) -> Response:
+    """Change a note."""
+
+    async def change(asked: _Asked) -> None:
+        content = asked.content()
+        await vault.own_notes.change(*asked.where, note, lambda _: content, author=asked.author.id)
+
+    return await _carry_out(request, vault, session, change, note=note)
+
+
+@router.post("/{note}/deletion")
+async def delete_note_form(request: Request, vault: TheVault, session: SessionId, note: NoteId) -> Response:
+    """Delete a note."""
+
+    async def delete(asked: _Asked) -> None:
+        await vault.own_notes.delete(*asked.where, note, author=asked.author.id)
+
+    return await _carry_out(request, vault, session, delete, note=note)
+
+
+async def _carry_out(
+    request: Request, vault: Vault, session: str, act: _Act, *, note: str | None = None
+) -> Response:
+    """Carry out a form, and lead back to the player; what is refused is said there, with what was filled in."""
+    language = language_of(request)
+    if is_from_another_site(request):
+        return not_valid(language)
+    try:
+        found = await find_session(request, vault, session)
+    except NotFound:
+        return await closed(request, vault, session)
+    try:
+        author = await author_of(request, vault, found.session.account_id)
+        if author is None:
+            return message("notes.signed_out", language, status=_FORBIDDEN)
+        body = await request.body()
+        at, text = (field_in(body, name) for name in ("at", "text"))
+        asked = _Asked(vault=vault, found=found, author=author, body=body, at=at, text=_lines(text))
+        try:
+            await act(asked)
+        except (Invalid, Refused) as error:
+            mistake = Mistake(why=_why(error), at=at, text=asked.text, note=note)
+            return await show_player(request, vault, found, mistake)
+        except NotFound:
+            pass  # Another tab deleted it: the page shows what there is.
+    except VaultError as error:
+        return refusal(error, language)
+    return Response(status_code=303, headers={"Location": f"/s/{session}#notes"})
+
+
+def _lines(text: str) -> str:
+    """Return a text with line feeds alone, as REST takes it: forms send both characters."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _readable(text: str) -> str:
+    """Return a text that REST takes as well. Raises Invalid."""
+    try:
+        return readable_lines(text)
+    except ValueError as error:
+        raise Invalid(f"text {error}.", field="text") from error
+
+
+def _why(error: Invalid | Refused) -> str:
+    """Return the key of the text that says why."""
+    if isinstance(error, Invalid):
+        return "wrong_text" if error.field == "text" else "wrong_at"
+    return next((_WHY[code] for code in error.reasons if code in _WHY), "again")

@@ -1,0 +1,110 @@
+"""A listener's own notes on the player page, where the browser is signed in at the console."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import Request
+
+from vault.database.stores.hot_reads import FoundSession
+from vault.domain.playback.note import MAX_NOTES, MAX_TEXT, Note
+from vault.errors import Invalid, NotAuthentic
+from vault.services.service import Vault
+from vault.web.http.cookies import CONSOLE, own_name, read_cookie
+from vault.web.http.languages import clock_length
+
+#: A moment as people write it: seconds, minutes and seconds, or hours too, with up to three decimals.
+_MOMENT: Final = re.compile(r"((?:\d{1,6}:){0,2}\d{1,6})(?:[.,](\d{1,3}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who is signed in: the author of notes as the access log names it, and the session of the console."""
+
+    id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownNote:
+    """A note on the page."""
+
+    id: str
+    #: In seconds.
+    at: float
+    #: As the player shows it, and exact to the millisecond.
+    clock: str
+    moment: str
+    text: str | None
+
+    @classmethod
+    def of(cls, note: Note) -> "ShownNote":
+        """Return a note as the page shows it."""
+        at, clock = note.content.at, clock_length(note.content.at)
+        part = f"{at % 1:.3f}".rstrip("0").removeprefix("0").removesuffix(".")
+        return cls(id=note.id, at=at, clock=clock, moment=f"{clock}{part}", text=note.content.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """What a form was refused for: a key of the texts, what was filled in, and the note that it would change."""
+
+    why: str
+    at: str
+    text: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownNotes:
+    """The notes of a listener, and their forms."""
+
+    items: list[ShownNote]
+    #: Of the form for a new note: it runs once.
+    nonce: str
+    mistake: Mistake | None
+    max_text: int = MAX_TEXT
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether there is no room for another one."""
+        return len(self.items) >= MAX_NOTES
+
+
+async def author_of(request: Request, vault: Vault, account_id: str) -> Author | None:
+    """Return who is signed in at the console for this account and may listen there; None if nobody is."""
+    secret = read_cookie(request, own_name(request, CONSOLE))
+    if secret is None:
+        return None
+    try:
+        session, account = await vault.console_sessions.find(secret, account_id)
+    except NotAuthentic:
+        return None
+    if account is None or not session.allows("links:write"):
+        return None
+    return Author(id=session.actor, session_id=session.id)
+
+
+async def notes_of(
+    request: Request, vault: Vault, found: FoundSession, mistake: Mistake | None = None
+) -> ShownNotes | None:
+    """Return the notes that the page shows; None to a listener who is not signed in. Raises Tampered, Unavailable."""
+    session = found.session
+    author = await author_of(request, vault, session.account_id)
+    if author is None:
+        return None
+    notes = await vault.own_notes.list(session.account_id, session.recording_id, author=author.id)
+    items = [ShownNote.of(note) for note in notes]
+    return ShownNotes(items=items, nonce=secrets.token_urlsafe(16), mistake=mistake)
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds of a moment such as 1:23 or 0:07.5. Raises Invalid."""
+    found = _MOMENT.fullmatch(text.strip())
+    if found is None:
+        raise Invalid("at must be a moment such as 1:23.", field="at")
+    whole = 0
+    for part in found[1].split(":"):
+        whole = 60 * whole + int(part)
+    return whole + int((found[2] or "").ljust(3, "0")) / 1000
