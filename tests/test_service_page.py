@@ -57,13 +57,13 @@ def test_the_whole_service_stands_on_one_page() -> None:
     """What can be awaited is a field of Vault or Jobs, or one of the parts that services share."""
     shared = {"AccountDataKeys", "AccountLimiter", "Admission", "AdmitRecording", "Allowance", "Anchor", "Announce",
         "AskApproval", "AskProvider", "Attempt", "CallStart", "CloseAccount", "CompareAccount", "CompareLog",
-        "CompareObjects", "CompareRecording", "ExecuteApproval",
+        "CompareObjects", "CompareRecording", "ExecuteApproval", "ExportAccount",
         "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain", "FetchProviderDocuments", "FindPerson",
         "FindSpeaker", "FirstManifest", "Journal",
         "JournaledDatabase", "MakePackage", "MakeReceipt", "ObjectionList", "OpenCallback", "OpenedConnections",
-        "OpenLogKey", "PackageAudio", "PackageContents", "ProveRootKey", "Publication",
+        "OpenLogKey", "PackageAudio", "PackageContents", "PackageFiles", "ProveRootKey", "Publication",
         "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RestoreAccounts", "RestoreLog",
         "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries",
-        "SealedRequests", "SignedLinks", "StoreCallFacts", "TokenGate", "ZipStream", "_Rendition",
+        "SealPackage", "SealedRequests", "SignedLinks", "StoreCallFacts", "TokenGate", "ZipStream", "_Rendition",
     }  # fmt: skip
     assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared

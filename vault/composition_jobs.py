@@ -31,10 +31,13 @@ from vault.services.recordings.remove_locked import RemoveLocked
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.close_account import CloseAccount
 from vault.services.requests.execute import ExecuteRequests
+from vault.services.requests.export_account import ExportAccount
 from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.package_audio import PackageAudio
 from vault.services.requests.package_contents import PackageContents
+from vault.services.requests.package_files import PackageFiles
+from vault.services.requests.seal_package import SealPackage
 from vault.services.requests.send_callbacks import SendCallbacks
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.object_locks import ReconcileLocks
@@ -171,9 +174,19 @@ def _encrypt_clear_texts(adapters: Adapters, parts: Parts) -> EncryptClearTexts:
 
 
 def _execute_requests(adapters: Adapters, parts: Parts) -> ExecuteRequests:
-    make_package = _make_package(adapters, parts)
     receipts = MakeReceipt(
         database=parts.database, ring=adapters.ring, objects=adapters.objects, signer=adapters.signer
+    )
+    contents = PackageContents(database=parts.database, read_receipt=build_read_receipt(adapters, parts))
+    files = PackageFiles(
+        database=parts.database,
+        speaker=parts.find_speaker,
+        audio=PackageAudio(objects=adapters.objects, describer=adapters.describer),
+        contents=contents,
+        signer=adapters.signer,
+    )
+    seal = SealPackage(
+        database=parts.database, ring=adapters.ring, objects=adapters.objects, threads=adapters.threads
     )
     return traced(ExecuteRequests)(
         database=parts.database,
@@ -184,28 +197,16 @@ def _execute_requests(adapters: Adapters, parts: Parts) -> ExecuteRequests:
         restriction=parts.restriction,
         objection_list=parts.objection_list,
         objects=adapters.objects,
-        make_package=make_package,
+        make_package=MakePackage(
+            database=parts.database, find=parts.find_person, contents=contents, files=files, seal=seal
+        ),
         receipts=receipts,
         close_account=CloseAccount(
             database=parts.database,
             sealed=parts.sealed_requests,
-            make_package=make_package,
+            export=ExportAccount(database=parts.database, files=files, seal=seal),
             receipts=receipts,
         ),
-    )
-
-
-def _make_package(adapters: Adapters, parts: Parts) -> MakePackage:
-    return MakePackage(
-        database=parts.database,
-        ring=adapters.ring,
-        objects=adapters.objects,
-        threads=adapters.threads,
-        speaker=parts.find_speaker,
-        find=parts.find_person,
-        audio=PackageAudio(objects=adapters.objects, describer=adapters.describer),
-        contents=PackageContents(database=parts.database, read_receipt=build_read_receipt(adapters, parts)),
-        signer=adapters.signer,
     )
 
 

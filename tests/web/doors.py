@@ -95,6 +95,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("POST", "/requests/{request_id}/withdrawal"): ("privacy:write", None),
     ("GET", "/requests/{request_id}/receipt"): ("audit:read", None),
     ("GET", "/requests/{request_id}/package"): ("privacy:write", None),
+    ("GET", "/requests/{request_id}/package/parts"): ("audit:read", None),
     ("GET", "/retention-policy"): ("audit:read", None),
     ("PUT", "/retention-policy"): ("retention:write", {"classes": []}),
     ("GET", "/retention-policy/history"): ("audit:read", None),

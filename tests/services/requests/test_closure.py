@@ -14,12 +14,13 @@ from tests.support.retention import age_policies, place, release
 from tests.support.service_house import SIGNER, House
 from vault.database.schema.requests import person_requests
 from vault.domain.recordings.recording import State
+from vault.domain.requests.package import MAX_DOWNLOADS
 from vault.domain.requests.request import RequestState
 from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import Match, RetentionClass, RetentionPolicy
 from vault.errors import NotFound, Refused, Unavailable
 from vault.services.playback.links import LinkRequest
-from vault.services.requests import close_account, make_package
+from vault.services.requests import close_account, export_account, seal_package
 from vault.tlog.receipt_file import verify_receipt
 
 
@@ -169,7 +170,7 @@ async def test_nothing_is_erased_before_the_export_is_made(house: House, monkeyp
         raise Unavailable("The object store does not answer.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(make_package, "seal_stream", down)
+        patch.setattr(seal_package, "seal_stream", down)
         assert await work(house, rounds=3) is RequestState.EXECUTING
         assert await house.state(recording_id) is State.AVAILABLE
     assert await work(house) is RequestState.FULFILLED
@@ -177,6 +178,37 @@ async def test_nothing_is_erased_before_the_export_is_made(house: House, monkeyp
     files = zipfile.ZipFile(io.BytesIO(b"".join([block async for block in blocks])))
     assert f"recordings/{recording_id}/recording.vcon.json" in files.namelist()
     assert json.loads(files.read("request.json"))["left_out"] == []
+
+
+async def test_the_export_of_a_large_account_is_several_parts(either: House, monkeypatch: pytest.MonkeyPatch):
+    """Each is a ZIP of its own with whole recordings; together they have all, each can be downloaded three times."""
+    monkeypatch.setattr(export_account, "MAX_PART_BYTES", 8000)
+    monkeypatch.setattr(export_account, "_PAGE", 2)
+    recording_ids = [await recorded(either, f"call-{number}") for number in range(5)]
+    closure = await closing(either, export=True)
+    vault, account_id = either.vault, either.account.id
+    await hurry(either)
+    await vault.jobs.execute_requests()
+    assert [one.part for one in await vault.packages.parts(account_id, closure)] == [1]
+    assert {await either.state(one) for one in recording_ids} == {State.AVAILABLE}
+    assert await work(either) is RequestState.FULFILLED
+    parts = await vault.packages.parts(account_id, closure)
+    assert [one.part for one in parts] == [1, 2, 3]
+    assert len({one.expires_at for one in parts}) == 1
+    given, last = [], []
+    for part in (1, 2, 3):
+        size, blocks = await vault.packages.download(account_id, closure, part=part, actor=ACTOR)
+        data = b"".join([block async for block in blocks])
+        files = zipfile.ZipFile(io.BytesIO(data))
+        assert (len(data), files.testzip()) == (size, None)
+        given += [name.split("/")[1] for name in files.namelist() if name.endswith("vcon.json")]
+        last.append(json.loads(files.read("request.json"))["is_last_part"])
+    assert given == recording_ids
+    assert last == [False, False, True]
+    shown = await vault.packages.parts(account_id, closure)
+    assert [MAX_DOWNLOADS - one.downloads for one in shown] == [2, 2, 2]
+    with pytest.raises(NotFound):
+        await vault.packages.download(account_id, closure, part=4, actor=ACTOR)
 
 
 async def test_what_is_kept_does_not_hide_what_comes_after_it(either: House, monkeypatch: pytest.MonkeyPatch):

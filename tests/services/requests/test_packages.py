@@ -266,7 +266,7 @@ async def test_what_cannot_be_decoded_is_listed_and_the_rest_is_given(either: Ho
     """One damaged recording does not keep a person from the others, and the package is made once."""
     good = await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
     bad = await stereo_call(either, "call-2", caller=PERSON, callee=OTHER)
-    described = either.vault.jobs.execute_requests.make_package.audio.describer
+    described = either.vault.jobs.execute_requests.make_package.files.audio.describer
     view = await ask(either, asks("access"))
     await decide(either, view.request.id, "provided")
     described.undecodable = 1

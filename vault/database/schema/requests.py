@@ -56,7 +56,7 @@ person_restrictions = Table(
     Column("request_id", String, nullable=False),
 )
 
-# The answers to requests for access: one sealed object each, under a key of its own.
+# Answers to requests for access, and parts of exports of accounts: a sealed object each, under a key of its own.
 person_packages = Table(
     "person_packages",
     metadata,
@@ -70,4 +70,10 @@ person_packages = Table(
     Column("made_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False, index=True),
     Column("downloads", Integer, nullable=False),
+    # The request of which it is a part, from 1; null in rows of earlier releases, whose packages are one part.
+    Column("part_of", String, index=True),
+    Column("part", Integer),
+    # The last recording of the account that is in this part of its export.
+    Column("through_at", Moment),
+    Column("through_id", String),
 )

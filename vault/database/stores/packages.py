@@ -13,8 +13,9 @@ from vault.database.stores.current_key_check import refuse_retired
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A package, whose key the account key wraps."""
+    """A package, or a part of one, whose key the account key wraps."""
 
+    #: Of the first part the id of its request (``part_id``).
     request_id: str
     account_id: str
     wrapped_key: bytes = field(repr=False)
@@ -26,6 +27,17 @@ class Package:
     made_at: datetime
     expires_at: datetime
     downloads: int = 0
+    #: The request, and the number of the part; None in rows of earlier releases, whose packages are one part.
+    part_of: str | None = None
+    part: int | None = None
+    #: The last recording of the account in this part of its export.
+    through_at: datetime | None = None
+    through_id: str | None = None
+
+    @property
+    def through(self) -> tuple[datetime, str] | None:
+        """Return the last recording of the account in this part, as a cursor."""
+        return None if self.through_at is None else (self.through_at, self.through_id or "")
 
 
 class PackageRows:
@@ -42,9 +54,22 @@ class PackageRows:
         self._db.execute(person_packages.insert().values(values))
 
     def get(self, account_id: str, request_id: str) -> Package | None:
-        """Return the package of a request."""
+        """Return a package by the id of its part."""
         c = person_packages.c
         return self._first((c.request_id == request_id) & (c.account_id == account_id))
+
+    def parts(self, account_id: str, request_id: str) -> Sequence[Package]:
+        """Return the parts of a request's package in their order."""
+        c = person_packages.c
+        mine = (c.account_id == account_id) & ((c.part_of == request_id) | (c.request_id == request_id))
+        rows = self._db.execute(select(person_packages).where(mine).order_by(c.part)).mappings()
+        return [Package(**row) for row in rows]
+
+    def expire_together(self, account_id: str, request_id: str, at: datetime) -> None:
+        """Let all parts of a request's package expire at this time."""
+        c = person_packages.c
+        mine = (c.account_id == account_id) & (c.part_of == request_id)
+        self._db.execute(update(person_packages).where(mine).values(expires_at=at))
 
     def count_download(self, package: Package, *, most: int) -> bool:
         """Count a download; False after ``most`` of them, or if the package is gone.

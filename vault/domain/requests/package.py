@@ -15,6 +15,10 @@ from vault.rfc3339 import write_rfc3339
 #: How long a package is kept, and how often it can be downloaded in that time.
 LIFE: Final = timedelta(days=14)
 MAX_DOWNLOADS: Final = 3
+#: Max bytes of a package; of the recordings in a part of an account's export, unless it has one alone; their number.
+MAX_BYTES: Final = 4 * 1024**3
+MAX_PART_BYTES: Final = 1024**3
+MAX_PART_RECORDINGS: Final = 10_000
 #: Keys of packages in the object store.
 PREFIX: Final = "packages/"
 #: Events of the access log that are consultations of a recording.
@@ -32,6 +36,11 @@ _WORDS: Final[Mapping[LeftOut, str]] = {
 }
 _HEADER_BYTES: Final = 44
 _SAMPLE_BYTES: Final = 2
+
+
+def part_id(request_id: str, part: int) -> str:
+    """Return the id of a part of a request's package: its first one has that of the request."""
+    return request_id if part == 1 else f"{request_id}.{part}"
 
 
 def side_of(claims: CallClaims, numbers: Collection[str], agents: Collection[str]) -> Voice | None:

@@ -49,15 +49,16 @@ async def seal_stream(
     objects: ObjectStore,
     location: str,
     threads: Threads,
+    most: int = MAX_AUDIO_BYTES,
 ) -> Sealed:
     """Seal a stream into one object, which is durable when this returns.
 
-    Raises TooLarge for more than MAX_AUDIO_BYTES, Unavailable, and what ``blocks`` raises; then nothing is stored.
+    Raises TooLarge for more than ``most`` bytes, Unavailable, and what ``blocks`` raises; then nothing is stored.
     """
     sealer = Sealer(key, context)
     writer = await objects.create(location)
     try:
-        digest = await _pump(blocks, sealer, writer, threads)
+        digest = await _pump(blocks, sealer, writer, threads, most)
         await writer.finish()
     except BaseException:
         await asyncio.shield(writer.abort())
@@ -68,7 +69,7 @@ async def seal_stream(
 
 
 async def _pump(
-    blocks: AsyncIterator[bytes], sealer: Sealer, writer: ObjectWriter, threads: Threads
+    blocks: AsyncIterator[bytes], sealer: Sealer, writer: ObjectWriter, threads: Threads, most: int
 ) -> bytes:
     digest = hashlib.sha256()
 
@@ -86,7 +87,7 @@ async def _pump(
     last: asyncio.Task[None] | None = None
     steps: list[asyncio.Task[None]] = []
     try:
-        async with aclosing(gather(blocks)) as gathered:
+        async with aclosing(gather(blocks, most=most)) as gathered:
             async for block in gathered:
                 if len(steps) == _IN_FLIGHT:
                     await steps.pop(0)
@@ -103,7 +104,9 @@ async def _pump(
     return digest.digest()
 
 
-async def gather(blocks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenerator[bytes, None]:
+async def gather(
+    blocks: AsyncIterator[bytes], size: int = BLOCK, *, most: int = MAX_AUDIO_BYTES
+) -> AsyncGenerator[bytes, None]:
     """Join parts into blocks of at least ``size`` bytes, except the last one. Raises TooLarge."""
     parts: list[bytes] = []
     buffered = total = 0
@@ -111,8 +114,8 @@ async def gather(blocks: AsyncIterator[bytes], size: int = BLOCK) -> AsyncGenera
         parts.append(part)
         buffered += len(part)
         total += len(part)
-        if total > MAX_AUDIO_BYTES:
-            raise TooLarge(f"The recording has more than {MAX_AUDIO_BYTES} bytes, the maximum.")
+        if total > most:
+            raise TooLarge(f"The recording has more than {most} bytes, the maximum.")
         if buffered >= size:
             yield parts[0] if len(parts) == 1 else b"".join(parts)
             parts, buffered = [], 0

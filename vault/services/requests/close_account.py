@@ -21,7 +21,7 @@ from vault.errors import Refused, Tampered
 from vault.ports.keys import AccountKey
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.set_switch import set_switch
-from vault.services.requests.make_package import MakePackage
+from vault.services.requests.export_account import ExportAccount
 from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.sealed_requests import (
     SealedRequests,
@@ -46,7 +46,7 @@ class CloseAccount:
 
     database: Database
     sealed: SealedRequests
-    make_package: MakePackage
+    export: ExportAccount
     receipts: MakeReceipt
 
     async def begin_due(self) -> int:
@@ -85,7 +85,7 @@ class CloseAccount:
     async def __call__(self, request: Request) -> bool:
         """Do the next part of a closure that has begun; return whether anything was done."""
         if personal_of(request).channel == EXPORT and ruling_of(request).reason != EXPORT:
-            await self.make_package.export(request)
+            await self.export(request)
             return True
         erased, left = await self._erase_all(request)
         calls = await self._forget_calls(request)

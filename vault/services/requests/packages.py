@@ -3,7 +3,7 @@
 They expire by the checked clock: a database whose clock jumped ahead ends none early.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from vault.database.stores.packages import Package
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import SealedObject
-from vault.domain.requests.package import MAX_DOWNLOADS, PREFIX
+from vault.domain.requests.package import MAX_DOWNLOADS, PREFIX, part_id
 from vault.domain.stored import encryption_context as bound
 from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
@@ -25,6 +25,7 @@ from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_reader import SealedAudio
 
 _BATCH_SIZE = 100
+_NONE = "This request has no such package: it is not made yet, was erased, or has expired."
 #: Min age of an object without a row that is deleted: a package in the making has none yet.
 _GRACE = timedelta(days=1)
 
@@ -38,37 +39,54 @@ class Packages:
     objects: ObjectStore
     clock: Clock
 
+    async def parts(self, account_id: str, request_id: str) -> Sequence[Package]:
+        """Return the parts of a package that can be downloaded, in their order. Raises NotFound without any."""
+
+        def read(tx: Transaction) -> Sequence[Package]:
+            found, now = tx.packages.parts(account_id, request_id), checked_now(tx)
+            return [one for one in found if one.expires_at > now]
+
+        parts = await self.database.read(read)
+        if not parts:
+            raise NotFound(_NONE)
+        return parts
+
     async def download(
-        self, account_id: str, request_id: str, *, actor: str
+        self, account_id: str, request_id: str, *, part: int = 1, actor: str
     ) -> tuple[int, AsyncIterator[bytes]]:
-        """Return the size of the package and its bytes.
+        """Return the size of a part of the package and its bytes.
 
         Raises NotFound if there is none or it has expired, Refused ``downloaded`` after MAX_DOWNLOADS, Unavailable.
         """
 
         def count(tx: Transaction) -> Package:
-            package = tx.packages.get(account_id, request_id)
+            package = tx.packages.get(account_id, part_id(request_id, part))
             if package is None or package.expires_at <= checked_now(tx):
-                raise NotFound("This request has no package: it is not made yet, was erased, or has expired.")
+                raise NotFound(_NONE)
             if not tx.packages.count_download(package, most=MAX_DOWNLOADS):
                 text = f"The package was downloaded {MAX_DOWNLOADS} times, the maximum: enter a new request."
                 raise Refused(text, reasons=("downloaded",))
             tx.events.append(
                 AccessEvent(
-                    type="export.read", at=tx.now(), account_id=account_id, actor=actor, result=request_id
+                    type="export.read",
+                    at=tx.now(),
+                    account_id=account_id,
+                    actor=actor,
+                    result=package.request_id,
                 )
             )
             return package
 
         package = await self.database.write(count)
         key = await self.ring.version(account_id, package.key_version)
-        secret = unwrap(key.key, package.wrapped_key, bound.of_package_key(account_id, request_id))
+        name = package.request_id
+        secret = unwrap(key.key, package.wrapped_key, bound.of_package_key(account_id, name))
         sealed = SealedObject(location=package.location, header=package.header, size=package.size)
         opener = Opener(
-            package_key(request_id, secret),
+            package_key(name, secret),
             package.header,
             plaintext_length=package.size,
-            context=bound.of_package(account_id, request_id),
+            context=bound.of_package(account_id, name),
         )
         return package.size, SealedAudio(self.objects, opener, sealed).blocks()
 

@@ -5,12 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from vault.domain.requests.package import part_id
 from vault.domain.requests.request import Extension
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
+from vault.web.schemas.packages import PartOut, PartQuery, PartsOut
 from vault.web.schemas.requests import (
     DecisionIn,
     ExtensionIn,
@@ -148,6 +150,13 @@ async def get_request_receipt(vault: TheVault, allowed: Auditing, request_id: Re
     return answer_json(receipt, headers=headers)
 
 
+@router.get("/{request_id}/package/parts")
+async def get_request_package_parts(vault: TheVault, allowed: Auditing, request_id: RequestId) -> PartsOut:
+    """List the parts of a package: one for a person, and as many as are needed for the export of an account."""
+    parts = await vault.packages.parts(allowed.account.id, request_id)
+    return PartsOut(items=[PartOut.of(one) for one in parts])
+
+
 @router.get(
     "/{request_id}/package",
     response_class=StreamingResponse,
@@ -158,11 +167,15 @@ async def get_request_receipt(vault: TheVault, allowed: Auditing, request_id: Re
         }
     },
 )
-async def get_request_package(vault: TheVault, allowed: Guarding, request_id: RequestId) -> Response:
-    """Download the package that answers a request for access or portability; at most three times, within 14 days."""
-    size, blocks = await vault.packages.download(allowed.account.id, request_id, actor=allowed.actor)
+async def get_request_package(
+    vault: TheVault, allowed: Guarding, request_id: RequestId, asked: Annotated[PartQuery, Query()]
+) -> Response:
+    """Download a part of the package that answers a request or a closure; each at most three times, within 14 days."""
+    size, blocks = await vault.packages.download(
+        allowed.account.id, request_id, part=asked.part, actor=allowed.actor
+    )
     headers = {
-        "Content-Disposition": f'attachment; filename="package-{request_id}.zip"',
+        "Content-Disposition": f'attachment; filename="package-{part_id(request_id, asked.part)}.zip"',
         "Content-Length": str(size),
     }
     return StreamingResponse(blocks, media_type="application/zip", headers=headers)

@@ -1,0 +1,136 @@
+"""The files of one recording in a package: its audio or one channel of it, its vCon and its evidence."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from vault.database.interface import Database
+from vault.domain.recordings.media import content_type, extension
+from vault.domain.recordings.recording import GONE, State
+from vault.domain.requests.package import LeftOut, part_id
+from vault.domain.requests.request import Request
+from vault.domain.requests.vcon import ExportedAudio, write_vcon
+from vault.errors import DescriberCrashed, NotFound, Tampered, Undecodable, VaultError
+from vault.services.requests.package_audio import PackageAudio
+from vault.services.requests.package_contents import PackageContents
+from vault.services.requests.sealed_requests import personal_of
+from vault.services.requests.speakers import FindSpeaker, Spoken
+from vault.services.requests.zip_stream import ZipStream
+from vault.tlog.note import Signer
+
+#: States of recordings of which there is no audio that could be provided.
+_WITHOUT_AUDIO: Final = frozenset({State.REFUSED, State.FAILED, *GONE})
+
+
+@dataclass(slots=True, kw_only=True)
+class Making:
+    """A package, or a part of one, in the making."""
+
+    request: Request
+    at: datetime
+    is_last_try: bool
+    #: Its number in the export of an account, from 1; the package of a person is one part.
+    part: int = 1
+    is_last_part: bool = True
+    #: The last recording of the account that is in this part or a former one.
+    through: tuple[datetime, str] | None = None
+    archive: ZipStream = field(init=False)
+    names: list[str] = field(default_factory=list)
+    #: Recordings that are not in it, or not completely, with the reason.
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin the ZIP file."""
+        self.archive = ZipStream(self.at)
+
+    @property
+    def id(self) -> str:
+        """Return the id of the part."""
+        return part_id(self.request.id, self.part)
+
+    def add_text(self, name: str, text: str) -> bytes:
+        """Return the bytes of a small file, which the page names."""
+        self.names.append(name)
+        return self.archive.add_text(name, text)
+
+    def leave_out(self, recording_id: str, error: VaultError) -> None:
+        """Note why a recording is not in it; raise the error again while another try may succeed."""
+        if not (self.is_last_try or isinstance(error, Undecodable)):
+            raise error
+        self.left_out[recording_id] = "missing" if isinstance(error, NotFound) else "not_readable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageFiles:
+    """Write the files of recordings into a package."""
+
+    database: Database
+    speaker: FindSpeaker
+    audio: PackageAudio
+    contents: PackageContents
+    signer: Signer
+
+    async def __call__(self, making: "Making", recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
+        """Yield the files of one recording. What cannot be read may leave its audio incomplete, which is noted."""
+        try:
+            async for block in self._files(making, recording_id, is_whole=is_whole):
+                yield block
+        except (Undecodable, DescriberCrashed, Tampered, NotFound) as error:
+            making.leave_out(recording_id, error)
+
+    async def _files(self, making: "Making", recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
+        request, archive = making.request, making.archive
+        spoken = await self.speaker(request.account_id, recording_id, personal_of(request))
+        if spoken is None:
+            row = await self.database.read(lambda tx: tx.recordings.get(request.account_id, recording_id))
+            if row is not None and row.state not in _WITHOUT_AUDIO:
+                making.left_out[recording_id] = "not_available"
+            return
+        if spoken.channel is None and not is_whole:
+            making.left_out[recording_id] = "no_channel_alone"
+            return
+        recording, digest = spoken.opened.recording, hashlib.sha512()
+        folder = f"recordings/{recording_id}"
+        name = f"{folder}/audio{extension(recording.container) if is_whole else '.wav'}"
+        blocks = self.audio.blocks(spoken, is_whole=is_whole)
+        # Nothing is begun for a recording of which nothing can be read.
+        first = await anext(blocks, b"")
+        making.names.append(name)
+        async for block in archive.add(name, _hashed(first, blocks, digest)):
+            yield block
+        vcon = _vcon(spoken, name, digest.digest(), is_whole=is_whole, at=making.at, host=self.signer.name)
+        yield making.add_text(f"{folder}/recording.vcon.json", json.dumps(vcon, indent=2))
+        async for what, text in self.contents.of_recording(spoken):
+            yield making.add_text(f"{folder}/{what}", text)
+
+
+async def _hashed(
+    first: bytes, blocks: AsyncIterator[bytes], digest: "hashlib._Hash"
+) -> AsyncIterator[bytes]:
+    """Yield the blocks after the first one, and that; the digest sees all."""
+    digest.update(first)
+    yield first
+    async for block in blocks:
+        digest.update(block)
+        yield block
+
+
+def _vcon(
+    spoken: Spoken, name: str, sha512: bytes, *, is_whole: bool, at: datetime, host: str
+) -> dict[str, Any]:
+    recording = spoken.opened.recording
+    only = None if is_whole or spoken.channel is None else recording.voices[spoken.channel]
+    audio = ExportedAudio(
+        filename=name.rsplit("/", maxsplit=1)[-1],
+        mediatype=content_type(recording.container or "") if is_whole else "audio/wav",
+        sha512=sha512,
+        duration=recording.duration,
+        only=only,
+    )
+    started_at = spoken.facts.started_at or recording.received_at
+    return write_vcon(
+        recording.id, spoken.facts, recording.voices, audio, started_at=started_at, created_at=at, host=host
+    )

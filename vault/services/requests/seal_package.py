@@ -1,0 +1,97 @@
+"""Seal a package, or a part of one, while it is made, under a key of its own: nothing of it is written in clear."""
+
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from vault.database.interface import Database
+from vault.database.stores.packages import Package
+from vault.database.transaction import Transaction
+from vault.domain.ids import new_id
+from vault.domain.recordings.recording import SealedObject
+from vault.domain.requests.package import LIFE, MAX_BYTES, PREFIX
+from vault.domain.requests.request import Request
+from vault.domain.stored import encryption_context as bound
+from vault.ports.keys import AccountKey, KeyRing
+from vault.ports.objects import ObjectStore
+from vault.sealing.keys import KEY_BYTES, package_key
+from vault.sealing.wrapping import wrap
+from vault.services.ingest.seal_stream import seal_stream
+from vault.services.requests.package_files import Making
+from vault.services.requests.sealed_requests import append_event, sealed_row
+from vault.services.shared.clock_skew import checked_now
+from vault.services.shared.retry_on_rotation import retry_if_rotated
+from vault.thread_pools import Threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealPackage:
+    """Seal packages into the object store."""
+
+    database: Database
+    ring: KeyRing
+    objects: ObjectStore
+    threads: Threads
+
+    async def __call__(
+        self, making: Making, content: AsyncGenerator[bytes, None], changed_by: Callable[[], Request]
+    ) -> Request:
+        """Seal a part and write its row, with the request as it is changed by then; return that.
+
+        All parts of a request expire together, LIFE after the newest one was made. Raises TooLarge, Unavailable, and
+        what ``content`` raises; then there is no such part.
+        """
+        request, account_id = making.request, making.request.account_id
+        key = package_key(making.id, secrets.token_bytes(KEY_BYTES))
+        async with aclosing(content) as blocks:
+            sealed = await seal_stream(
+                blocks,
+                key=key,
+                context=bound.of_package(account_id, making.id),
+                objects=self.objects,
+                location=f"{PREFIX}{account_id}/{request.id}/{new_id('att')}",
+                threads=self.threads,
+                most=MAX_BYTES,
+            )
+        changed = changed_by()
+        await retry_if_rotated(
+            self.ring,
+            account_id,
+            lambda current: self._write(current, making, changed, key.secret, sealed.sealed),
+        )
+        return changed
+
+    async def _write(
+        self, current: AccountKey, making: Making, changed: Request, secret: bytes, sealed: SealedObject
+    ) -> None:
+        request, account_id = making.request, making.request.account_id
+        wrapped = wrap(current.key, secret, bound.of_package_key(account_id, making.id))
+        row = None if changed == request else sealed_row(current, changed)
+
+        def write(tx: Transaction) -> None:
+            tx.lock_account(account_id)
+            if row is not None:
+                tx.requests.change(row)
+            expires_at = checked_now(tx) + LIFE
+            tx.packages.add(
+                Package(
+                    request_id=making.id,
+                    account_id=account_id,
+                    wrapped_key=wrapped,
+                    key_version=current.version,
+                    location=sealed.location,
+                    header=sealed.header,
+                    size=sealed.size,
+                    made_at=making.at,
+                    expires_at=expires_at,
+                    part_of=request.id,
+                    part=making.part,
+                    through_at=making.through[0] if making.through else None,
+                    through_id=making.through[1] if making.through else None,
+                )
+            )
+            tx.packages.expire_together(account_id, request.id, expires_at)
+            append_event(tx, request, "export.made", actor="worker", at=making.at)
+
+        await self.database.write(write)
