@@ -152,6 +152,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_rotate_command.py": "rotations that are killed",
     "journeys/test_rules_command.py": "every command as a process",
     "journeys/test_simulated_providers.py": "every provider",
+    "journeys/test_console_journey.py": "a provider in Node.js, and Chromium in three ways",
     "journeys/test_sign_in_at_a_provider.py": "a provider in Node.js, and Chromium",
     "journeys/test_start.py": "every start that is refused",
     "journeys/test_three_browsers.py": "Chromium, Firefox and WebKitGTK",

@@ -4,17 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.oidc_provider_process import oidc_provider, require_oidc_provider
+from tests.servers.oidc_provider_process import require_oidc_provider
 from tests.servers.ports import free_ports
 from tests.support.chromium import chromium, complaints, new_page
+from tests.support.provider_sign_in import WITH_KEY, WITH_SECRET, connected_provider, sign_in_at_provider
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, open_house
 
-CLIENT = {"client_id": "callvault", "client_secret": "a secret of the test"}
-WITH_KEY = {"client_id": "callvault", "client_authentication": "private_key_jwt"}
 
-
-@pytest.mark.parametrize("said", [CLIENT, WITH_KEY], ids=["client_secret", "private_key_jwt"])
+@pytest.mark.parametrize("said", [WITH_SECRET, WITH_KEY], ids=["client_secret", "private_key_jwt"])
 def test_a_person_signs_in_at_a_real_provider(tmp_path: Path, said: dict[str, str]):
     """One click on the address, the provider's forms, a page of the role; its logout ends the session here."""
     require_oidc_provider()
@@ -26,29 +24,11 @@ def test_a_person_signs_in_at_a_real_provider(tmp_path: Path, said: dict[str, st
     ):
         tenant = Tenant.open(house.admin)
         tenant.uploaded(AUDIO)
-        body = said | {
-            "issuer": f"http://127.0.0.1:{port}",
-            "scopes": ["openid", "profile", "groups"],
-            "roles": [{"value": "staff", "role": "listener"}],
-        }
-        made = house.admin.put(tenant.url("/sign-in-connections/main"), json=body)
-        assert made.status_code == 200, made.text
-        connection = made.json()
-        client = {
-            **({"jwks_uri": connection["jwks_uri"]} if said is WITH_KEY else CLIENT),
-            "client_id": CLIENT["client_id"],
-            "redirect_uri": connection["redirect_uri"],
-            "backchannel_logout_uri": connection["back_channel_logout_uri"],
-        }
-        with oidc_provider(port, client) as issuer:
+        with connected_provider(tenant, port, "listener", said=said) as connection:
+            issuer = connection["issuer"]
             home = f"{house.url}/console/accounts/{tenant.name}"
-            page.goto(f"{connection['sign_in_url']}?next=/console/accounts/{tenant.name}/recordings")
-            page.locator("input[name=login]").fill("ada")
-            page.locator("input[name=password]").fill("anything")
-            page.locator("button[type=submit]").click()
-            page.locator(
-                "button[type=submit]"
-            ).click()  # The provider asks whether the vault may know who it is.
+            address = f"{connection['sign_in_url']}?next=/console/accounts/{tenant.name}/recordings"
+            sign_in_at_provider(page, address, "ada")
             page.wait_for_url(f"{home}/recordings")
             errors = complaints(page)
             page.reload()

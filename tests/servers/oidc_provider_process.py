@@ -19,10 +19,12 @@ def require_oidc_provider() -> None:
 
 
 @contextmanager
-def oidc_provider(port: int, client: Mapping[str, str]) -> Iterator[str]:
-    """Serve a provider with one client; yield its issuer."""
+def oidc_provider(
+    port: int, client: Mapping[str, str], names: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Serve a provider with one client, whose people have names by their login; yield its issuer."""
     process = subprocess.Popen(
-        ("node", str(_FOLDER / "server.mjs"), str(port), json.dumps(client)),
+        ("node", str(_FOLDER / "server.mjs"), str(port), json.dumps({**client, "names": dict(names or {})})),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

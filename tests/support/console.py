@@ -1,7 +1,6 @@
 """Somebody at the console: as a browser without scripts, and in Chromium with the checker of accessibility."""
 
 import html
-import os
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -63,12 +62,6 @@ def violations(page: Page) -> list[str]:
         for one in found["violations"]
         for node in one["nodes"]
     ]
-
-
-def shoot(page: Page, name: str) -> None:
-    """Keep a screenshot where CONSOLE_SCREENSHOTS names a folder."""
-    if folder := os.environ.get("CONSOLE_SCREENSHOTS"):
-        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 def furnished(house: House) -> tuple[Tenant, dict[str, str]]:

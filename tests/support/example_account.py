@@ -15,6 +15,7 @@ from sqlalchemy import update
 import vault.audio
 from tests.support.link_keys import register
 from tests.support.link_minter import Minter
+from tests.support.register_entries import PROFILE
 from tests.support.tenant import PATIENCE, Tenant, moment, open_link
 from tests.support.web_house import House
 from vault.database.schema.core import recordings
@@ -133,6 +134,12 @@ def _calls(house: House, account: ExampleAccount) -> None:
         answer = tenant.put(spoken(call.seconds), call=call.ref, ref=f"{call.ref}-1")
         assert answer.status_code == 201, answer.text
         account.ids[call.ref] = answer.json()["id"]
+    ended = {"direction": "inbound", "from": "+12025550119", "to": OFFICE, "agent": "Robin Achterberg"}
+    ended |= {
+        "started_at": moment(now - timedelta(hours=5)),
+        "ended_at": moment(now - timedelta(hours=4, minutes=50)),
+    }
+    account.sent("PUT", "/calls/call-20402", ended)
     for place, call in enumerate(CALLS):
         recording = account.ids[call.ref]
         tenant.wait(recording, "quarantined" if call.becomes in _UNTOLD else "available")
@@ -211,7 +218,12 @@ def _settings(account: ExampleAccount) -> None:
     account.sent("PUT", "/retention-policy", POLICY, **{"Preview-Digest": digest})
     twilio = {"account_sid": "AC" + "0123456789abcdef" * 2, "auth_token": "f" * 32}
     account.sent("PUT", "/connections/telephony", {"provider": "twilio", "credentials": twilio})
+    account.ids["connection"] = "telephony"
     register(account.tenant, Minter(), "crm")
+    contact = "privacy@harbourcycles.example"
+    controller = {"name": "Harbour Cycles", "address": "12 Pier Road\nOakland", "contact": contact}
+    record = PROFILE | {"controller": controller, "requests_to": contact, "published": True}
+    account.ids["privacy"] = account.sent("PUT", "/processing-record", record)["page_url"]
 
 
 def _questions(house: House, account: ExampleAccount) -> None:
@@ -223,8 +235,8 @@ def _questions(house: House, account: ExampleAccount) -> None:
     )  # fmt: skip
     for name, reason, covers in holds:
         made = account.sent("POST", "/holds", {"name": name, "reason": reason, "covers": covers})
-        account.ids[name] = made["id"]
-    path = f"/holds/{account.ids['Insurance file 5512']}"
+        account.ids["hold" if name.startswith("Harbour") else "hold to release"] = made["id"]
+    path = f"/holds/{account.ids['hold to release']}"
     digest = account.sent("POST", f"{path}/release/preview")["digest"]
     account.sent("DELETE", path, **{"Preview-Digest": digest})
     rule = {"enabled": True, "verbs": ["recording_erasure", "request_erasure"]}

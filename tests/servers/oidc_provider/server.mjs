@@ -1,6 +1,6 @@
 // A real OpenID provider (oidc-provider) on loopback, with the login forms that it has for development.
 // Arguments: port, and the vault's client as JSON: client_id, redirect_uri,
-// backchannel_logout_uri, and client_secret or jwks_uri.
+// backchannel_logout_uri, and client_secret or jwks_uri; names are those of people by what they type as their login.
 import Provider from 'oidc-provider';
 
 const [port, text] = process.argv.slice(2);
@@ -20,7 +20,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   // The name that is typed into the login form is the subject. Claims of scopes are at the userinfo endpoint.
   findAccount: (_, id) => ({
     accountId: id,
-    claims: async () => ({ sub: id, name: `${id} of the real provider`, groups: ['staff'] }),
+    claims: async () => ({ sub: id, name: asked.names[id] ?? `${id} of the real provider`, groups: ['staff'] }),
   }),
   claims: { openid: ['sub', 'sid'], profile: ['name'], groups: ['groups'] },
   features: {

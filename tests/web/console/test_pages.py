@@ -1,22 +1,23 @@
 """Every page in Chromium: its policy, what axe finds in light, dark and at 320 px, and a journey without scripts."""
 
+import re
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.chromium import chromium, complaints, new_page
-from tests.support.console import furnished, key_text, shoot, violations
-from tests.support.tenant import Tenant
+from tests.support.console import MARKUP, furnished, key_text, violations
+from tests.support.console_album import NAMES, Album, show, sign_in_with_key, stranger
+from tests.support.console_pages import NO_PAGES, PAGES
+from tests.support.example_account import example_account
 from tests.support.web_house import House
-from tests.web.console.pages import PAGES
+from tests.web.console.doors import DOORS
 
-Furnished = tuple[Tenant, dict[str, str]]
-LOOKS = {"light": (1280, 900), "dark": (1280, 900), "phone": (320, 700)}
-
-
-@pytest.fixture(scope="module")
-def account(house: House) -> Furnished:
-    """An account with recordings in several states."""
-    return furnished(house)
+#: Pages that show what callers, listeners and agents send.
+SHOWS_MARKUP = ("/recordings", "/recordings/{odd}", "/people", "/quarantine", "/log")
+#: A phone on which text is enlarged (WCAG 1.4.10).
+NARROW = {"width": 320, "height": 700}
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,15 @@ def browser():
     """Start the browser once."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def album(house: House, browser: Browser) -> Iterator[Album]:
+    """An account with something on every page, and somebody with a key who sees it."""
+    with stranger(browser) as page:
+        album = Album(house, example_account(house), browser, page)
+        sign_in_with_key(album, page, album.account.tenant.name)
+        yield album
 
 
 def enter(page: Page, house: House, account: str) -> None:
@@ -34,54 +44,60 @@ def enter(page: Page, house: House, account: str) -> None:
     page.wait_for_url(f"**/console/accounts/{account}")
 
 
-def address(house: House, account: Furnished, path: str) -> str:
-    """Return the address of a page."""
-    tenant, ids = account
-    for name, recording in ids.items():
-        path = path.replace(f"{{{name}}}", recording)
-    return f"{house.url}/console/accounts/{tenant.name}{path}"
+def test_no_page_is_forgotten():
+    """Each route of the console that a browser can go to is opened here, or is no page for a reason."""
+    opened = {_shape(path) for path in PAGES.values()}
+    routes = {path for method, path in DOORS if method == "GET"}
+    assert set(NO_PAGES) <= routes
+    assert {_shape(path) for path in routes - set(NO_PAGES)} == opened
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_pages_keep_the_policy_and_are_accessible(
-    house: House, account: Furnished, browser: Browser, look: str
-):
-    """No violation of the policy, no complaint, no finding of the checker, no scrolling sideways, markup is text."""
-    width, height = LOOKS[look]
+def _shape(path: str) -> str:
+    """Return a path without its query and the names of what varies in it."""
+    return re.sub(r"\{[^}]*\}", "{}", path.partition("?")[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_keeps_the_policy_and_is_accessible(album: Album, name: str):
+    """No violation of the policy, no complaint, no finding of the checker, no scrolling sideways, no script in it."""
+    with album.opened(name) as page:
+        errors = complaints(page)
+        for look in ("light", "dark", "narrow"):
+            show(page, "phone" if look == "narrow" else look)
+            if look == "narrow":
+                page.set_viewport_size(NARROW)
+            assert violations(page) == [], look
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), look
+        assert page.evaluate("window.violations") == []
+        assert page.locator("script:not([src])").count() == 0
+        assert errors == []
+        show(page, "light")
+
+
+def test_markup_is_text(house: House, browser: Browser):
+    """What anybody sends with markup in it is shown as it was sent, and runs nothing."""
+    tenant, ids = furnished(house)
     with new_page(browser) as page:
         errors = complaints(page)
-        page.set_viewport_size({"width": width, "height": height})
-        page.emulate_media(color_scheme="dark" if look == "dark" else "light")
-        page.goto(f"{house.url}/console/sign-in")
-        assert violations(page) == []
-        shoot(page, f"sign-in-{look}")
-        enter(page, house, account[0].name)
-        for name, path in PAGES.items():
-            answer = page.goto(address(house, account, path))
-            assert answer is not None
-            assert answer.status == 200, name
-            assert violations(page) == [], name
-            assert page.evaluate("window.violations") == [], name
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-            assert page.locator("script:not([src])").count() == 0, name
-            shoot(page, f"{name}-{look}")
+        enter(page, house, tenant.name)
+        for path in SHOWS_MARKUP:
+            page.goto(f"{house.url}/console/accounts/{tenant.name}{path.replace('{odd}', ids['odd'])}")
+            assert page.evaluate("window.violations") == [], path
+            assert page.locator("script:not([src])").count() == 0, path
+            if path != "/quarantine":
+                assert MARKUP in page.locator("main").inner_text(), path
         assert errors == []
 
 
-def test_dialogs_are_accessible(house: House, account: Furnished, browser: Browser):
+def test_dialogs_are_accessible(album: Album):
     """Each dialog opens by its button, is checked while open, and closes by Cancel."""
-    with new_page(browser) as page:
-        enter(page, house, account[0].name)
-        for name, path in PAGES.items():
-            page.goto(address(house, account, path))
+    for name in PAGES:
+        with album.opened(name) as page:
             for number in range(page.locator("button[command=show-modal]").count()):
-                button = page.locator("button[command=show-modal]").nth(number)
-                button.click()
+                page.locator("button[command=show-modal]").nth(number).click()
                 dialog = page.locator("dialog[open]")
                 assert dialog.count() == 1, name
                 assert violations(page) == [], name
-                if number == 0:
-                    shoot(page, f"dialog-{name}")
                 dialog.get_by_role("button", name="Cancel").click()
                 assert page.locator("dialog[open]").count() == 0
             assert page.evaluate("window.violations") == [], name

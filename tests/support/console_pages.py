@@ -1,0 +1,122 @@
+"""Every page of the console below an account, for the checks and for the pictures of the documentation."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from playwright.sync_api import Page
+
+from tests.support.example_account import CALLER_NATIONAL
+
+#: Below the account; names in braces are ids of ``tests.support.example_account``.
+PAGES: Final = {
+    "overview": "",
+    "calls-without": "/missing",
+    "recordings": "/recordings",
+    "recording": "/recordings/{call-20417}",
+    "recording-restricted": "/recordings/{call-20384}",
+    "evidence": "/recordings/{call-20417}/evidence",
+    "quarantine": "/quarantine",
+    "people": "/people",
+    "consent": "/consent",
+    "notices": "/consent/notices",
+    "notice": "/consent/notices/{notice}",
+    "notice-new": "/consent/notices/new",
+    "rules": "/consent/rules?place=US-CA",
+    "objections": "/consent/objections",
+    "retention": "/retention",
+    "retention-change": "/retention/change",
+    "holds": "/holds",
+    "hold": "/holds/{hold}",
+    "hold-new": "/holds/new",
+    "requests": "/requests",
+    "request": "/requests/{mail-2071}",
+    "request-closed": "/requests/{mail-2066}",
+    "request-new": "/requests/new",
+    "approvals": "/approvals",
+    "approval": "/approvals/{approval}",
+    "connections": "/connections",
+    "connection": "/connections/{connection}",
+    "connection-new": "/connections/new?provider=twilio",
+    "keys": "/connections/keys",
+    "access": "/access",
+    "api-keys": "/access/keys",
+    "log": "/log",
+    "verify": "/log/verify",
+}
+#: Below the account: what is no page of its own, and why.
+NO_PAGES: Final = {
+    "/numbers": "a part of the overview",
+    "/recordings/{recording}/waveform.svg": "an image",
+    "/consent/notices/{notice}/audio": "audio",
+    "/quarantine/results/{result}": "led to by a form: quarantine-result",
+    "/people/export.csv": "a file",
+    "/log/events/{index}/proof": "a file",
+    "/log/export": "a file",
+    "/requests/{request_id}/receipt": "a file",
+}
+
+
+def _press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+    page.wait_for_load_state()
+
+
+def _find(page: Page) -> None:
+    page.get_by_label("Number", exact=True).fill(CALLER_NATIONAL)
+    _press(page, "Find")
+
+
+def _find_listener(page: Page) -> None:
+    page.get_by_label("Listener", exact=True).fill("Kim Osei, team lead")
+    _press(page, "Find")
+
+
+def _preview_release(page: Page) -> None:
+    page.get_by_label("Call call-20405").check()
+    _press(page, "Release …")
+
+
+def _release(page: Page) -> None:
+    page.get_by_label("Call call-20368").check()
+    _press(page, "Release …")
+    page.get_by_label("Reason", exact=True).fill("the contract of 2025 has their consent")
+    _press(page, "Release 1")
+
+
+def _decide(page: Page) -> None:
+    page.get_by_label("On everything that is found").select_option("erased")
+    _press(page, "Check the decision")
+
+
+def _make_key(page: Page) -> None:
+    page.get_by_label("Name", exact=True).fill("Nightly import")
+    page.get_by_label("recordings:read", exact=True).check()
+    _press(page, "Make the key")
+
+
+def _verify(page: Page) -> None:
+    requests = page.url.replace("/log/verify", "/requests")
+    page.goto(requests)
+    page.get_by_role("link", name="mail-2066").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the receipt").click()
+    page.get_by_role("link", name="Verify a receipt").click()
+    page.get_by_label("Receipt (JSON) or proof").set_input_files(download.value.path())
+    _press(page, "Verify")
+
+
+#: Pages that a form leads to: the page with the form, and what is done on it.
+STEPS: Final[Mapping[str, tuple[str, Callable[[Page], None]]]] = {
+    "switch-off": ("overview", lambda page: _press(page, "Switch recording off")),
+    "recordings-found": ("recordings", _find),
+    "people-found": ("people", _find_listener),
+    "quarantine-preview": ("quarantine", _preview_release),
+    "quarantine-result": ("quarantine", _release),
+    "retention-preview": ("retention-change", lambda page: _press(page, "Preview")),
+    "hold-release": ("hold", lambda page: _press(page, "Preview the release")),
+    "request-decision": ("request", _decide),
+    "request-mistake": ("request", lambda page: _press(page, "Check the decision")),
+    "approve": ("approval", lambda page: _press(page, "Approve")),
+    "api-key-made": ("api-keys", _make_key),
+    "verified": ("verify", _verify),
+}
