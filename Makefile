@@ -11,7 +11,7 @@ OLDEST ?= python3.11
 # pytest keeps the modules that it rewrote, and each process reads them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install infra-tools client-tools docs-tools docs run test proofs test-oldest fresh faults soak fuzz bench lint lint-infra format openapi lock clean
+.PHONY: help install infra-tools client-tools docs-tools docs pictures run test proofs test-oldest fresh faults soak fuzz bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -67,6 +67,9 @@ MERMAID := 12.3.0
 	touch $@
 
 docs-tools: .venv-docs/installed ## Make .venv-docs with the generator of the documentation site; needs npm.
+
+pictures: install client-tools ## Make the pictures of the console in docs/pictures, and the page that shows them; needs Chromium.
+	$(BIN)/python -m tests.support.pictures
 
 docs: docs-tools ## Build the documentation site in build/docs/site: every page, search, and the API reference.
 	.venv-docs/bin/python docs/site/build.py

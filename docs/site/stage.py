@@ -22,7 +22,7 @@ MOVED = {
     "docs/contributing/decisions/README.md": "contributing/decisions/index.md",
     "openapi/openapi.yaml": "reference/index.md",
 }
-PICTURES = {".svg", ".png"}
+PICTURES = {".svg", ".png", ".webp"}
 #: A block of code whose first line has a word for the tests, which is none for a highlighter.
 FENCE = re.compile(r"^(\s*)```(\w+) (?:file=(\S+)|\S+)$", re.MULTILINE)
 BLOCK = re.compile(r"^(\s*```.*?^\s*```$)", re.MULTILINE | re.DOTALL)
