@@ -59,7 +59,7 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "AskApproval", "AskProvider", "Attempt", "CallStart", "CloseAccount", "CompareAccount", "CompareLog",
         "CompareObjects", "CompareRecording", "ExecuteApproval", "ExportAccount",
         "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain", "FetchProviderDocuments", "FindPerson",
-        "FindSpeaker", "FirstManifest", "Journal",
+        "FindSpeaker", "FirstManifest", "Journal", "NoteActivity",
         "JournaledDatabase", "MakePackage", "MakeReceipt", "ObjectionList", "OpenCallback", "OpenedConnections",
         "OpenLogKey", "PackageAudio", "PackageContents", "PackageFiles", "ProveRootKey", "Publication",
         "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RestoreAccounts", "RestoreLog",

@@ -37,6 +37,7 @@ from vault.services.playback.player_view import Player
 from vault.services.registers.disclosures import Disclosures
 from vault.services.service import Vault
 from vault.services.shared.account_limiter import AccountLimiter
+from vault.services.shared.connection_activity import NoteActivity
 from vault.services.shared.fair_gate import FairGate
 from vault.settings import Settings
 from vault.tracing import traced
@@ -152,6 +153,7 @@ def _webhooks(adapters: Adapters, parts: Parts, limiter: AccountLimiter) -> Webh
         store_facts=parts.store_facts,
         limiter=limiter,
         gate=FairGate(_WEBHOOKS_AT_ONCE),
+        activity=NoteActivity(database=parts.database, clock=adapters.clock),
     )
 
 

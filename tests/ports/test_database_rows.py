@@ -123,6 +123,8 @@ async def test_pages_of_recordings_have_no_gap_and_no_repeat(database: Database)
     for new in news:
         await database.announce(new)
     await set_columns(database, news[3].id, state=str(State.FAILED))
+    for new in news[5:9]:
+        await set_columns(database, new.id, retention_class="quality")
     for n, new in enumerate(news):
         terms = [b"all", b"third"] if n % 3 == 0 else [b"all"]
         for _ in range(2):
@@ -133,6 +135,7 @@ async def test_pages_of_recordings_have_no_gap_and_no_repeat(database: Database)
         RecordingFilter(): lambda _n, _new: True,
         RecordingFilter(state=State.FAILED): lambda n, _new: n == 3,
         RecordingFilter(call_ref="call-1"): lambda n, _new: n % 2 == 1,
+        RecordingFilter(retention_class="quality"): lambda n, _new: n in range(5, 9),
         RecordingFilter(terms=((b"all",), (b"third", b"other"))): lambda n, _new: n % 3 == 0,
         RecordingFilter(terms=((b"third",), (b"none",))): lambda _n, _new: False,
         RecordingFilter(terms=((b"foreign",),)): lambda _n, _new: False,

@@ -11,6 +11,7 @@ from tests.support.example_account import CALLER_NATIONAL
 PAGES: Final = {
     "overview": "",
     "calls-without": "/missing",
+    "missing": "/missing",
     "recordings": "/recordings",
     "recording": "/recordings/{call-20417}",
     "recording-restricted": "/recordings/{call-20384}",
@@ -38,7 +39,10 @@ PAGES: Final = {
     "connection": "/connections/{connection}",
     "connection-new": "/connections/new?provider=twilio",
     "keys": "/connections/keys",
+    "link-key": "/connections/keys/links/new",
+    "link-cuts": "/connections/keys/cuts",
     "access": "/access",
+    "sign-in-new": "/access/sign-in/new",
     "api-keys": "/access/keys",
     "log": "/log",
     "verify": "/log/verify",

@@ -52,6 +52,7 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
         async with AsyncExitStack() as stack:
             vault = await stack.enter_async_context(assemble(settings, describing=worker))
             stack.push_async_callback(vault.audio.close)
+            stack.push_async_callback(vault.webhooks.close)
             app.state.vault = vault
             app.state.readiness = readiness = Readiness(vault.readiness.check, recovery=vault.recovery)
             app.state.recovery = vault.recovery

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.support.listening import heard
 from tests.support.service_house import House
 from vault.domain.ids import Token
 from vault.domain.playback.link import Purpose
@@ -23,17 +24,6 @@ async def link(
     )  # fmt: skip
     _, token = await house.vault.links.create(house.account.id, recording_id, wish, **ME)
     return token
-
-
-async def heard(house: House, token: Token) -> bytes:
-    """Open a link and play the recording to its end."""
-    opened = await house.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
-    found = await house.vault.open_links.find(opened.session.id, opened.secret.text)
-    assert await house.vault.player.waveform(
-        house.account.id, found.recording.id, session_id=opened.session.id, **ME
-    )
-    sound = await house.vault.audio.for_session(found.session, found.recording)
-    return b"".join([block async for block in await house.vault.audio.stream(sound, 0, sound.size)])
 
 
 async def test_case_38_a_restricted_recording_plays_for_legal_claims_alone(either: House):

@@ -26,6 +26,7 @@ NOBODY: Final[Mapping[str, str]] = {
     "key": "key_x",
     "connection": "nobody",
     "link_key": "nobody",
+    "provider": "nobody",
 }
 CONSENT: Final = {
     "version": "0",
@@ -94,6 +95,13 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("POST", "/access/sessions/{session}/end"): ("keys:write", {}),
     ("POST", "/access/members/{member}/removal"): ("keys:write", {"name": "{account}"}),
     ("POST", "/access/members/{member}/readmission"): ("keys:write", {}),
+    ("GET", "/access/sign-in/new"): ("keys:write", None),
+    ("GET", "/access/sign-in/{provider}"): ("keys:write", None),
+    ("POST", "/access/sign-in"): (
+        "keys:write",
+        {"title": "own", "issuer": "https://id.example", "client_id": "c"},
+    ),
+    ("POST", "/access/sign-in/{provider}/deletion"): ("keys:write", {"name": "nobody"}),
     ("GET", "/access/keys"): ("keys:write", None),
     ("POST", "/access/keys"): ("keys:write", {"title": "a", "scopes": "keys:write"}),
     ("POST", "/access/keys/{key}/revocation"): ("keys:write", {"name": "{account}"}),
@@ -108,6 +116,10 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", "/connections/keys"): ("keys:write", None),
     ("POST", "/connections/keys/rotation"): ("keys:write", {"name": "x"}),
     ("POST", "/connections/keys/own-key"): ("keys:write", {"name": "x"}),
+    ("GET", "/connections/keys/links/new"): ("keys:write", None),
+    ("POST", "/connections/keys/links"): ("keys:write", {"title": "crm"}),
+    ("GET", "/connections/keys/cuts"): ("links:write", None),
+    ("POST", "/connections/keys/cuts"): ("links:write", {"target": "", "name": "{account}"}),
     ("POST", "/connections/keys/links/{link_key}/deletion"): ("keys:write", {"name": "nobody"}),
     ("GET", "/consent"): ("recordings:read", None),
     ("POST", "/consent"): ("settings:write", CONSENT),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 
 from tests.support.console import furnished, sign_in
 from tests.support.tenant import open_link
@@ -57,3 +58,21 @@ def test_the_export_holds_each_disclosure_and_no_formula(house: House):
     assert proofs.headers["content-disposition"].startswith("attachment")
     assert harmless("+1") == "'+1"
     assert harmless("Ada") == "Ada"
+
+
+def test_links_are_found_by_the_day_on_which_they_were_made(house: House):
+    """The days stand in the address and narrow the list; a wrong one is named beside its field."""
+    tenant, _ = furnished(house)
+    client, base = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/people"
+    today = datetime.now(UTC).date()
+    found = client.post(f"{base}/search", data={"from": today.isoformat(), "listener": "Kim Doe"})
+    assert f"from={today}" in found.headers["location"]
+    assert "Kim Doe" in client.get(found.headers["location"]).text
+    before = client.get(f"{base}?to={today - timedelta(days=1)}").text
+    assert "There is no such link." in before
+    wrong = client.get(f"{base}?from=yesterday")
+    assert (wrong.status_code, "Write a day" in wrong.text) == (422, True)
+    asked = {"from": f"{today}T00:00:00Z", "to": f"{today + timedelta(days=1)}T00:00:00Z"}
+    assert house.admin.get(tenant.url("/links"), params=asked).json()["items"]
+    asked["from"] = asked["to"]
+    assert not house.admin.get(tenant.url("/links"), params=asked).json()["items"]

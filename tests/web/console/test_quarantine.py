@@ -68,3 +68,38 @@ def test_ids_of_another_account_are_as_if_absent(house: House):
     result = client.get(client.post(f"{base}/verdict", data=form).headers["location"]).text
     assert "0 of 1 done" in result
     assert tenant.get(ids["waits-1"])["state"] == "quarantined"
+
+
+def test_who_decides_hears_a_recording_in_quarantine(house: House):
+    """By its own scope, in a session of one's own, on record with the purpose; without the scope there is no button."""
+    tenant, ids = furnished(house)
+    base, waits = f"/console/accounts/{tenant.name}", ids["waits-1"]
+    path = f"{base}/recordings/{waits}/listening"
+    deaf = sign_in(house, tenant.name, "recordings:read", "links:write", "privacy:write")
+    assert path not in deaf.get(f"{base}/quarantine").text
+    refused = deaf.post(path, data={"nonce": "n", "purpose": "consent_check"})
+    assert (refused.status_code, "quarantine:listen" in refused.text) == (403, True)
+    client = sign_in(house, tenant.name, "recordings:read", "links:write", "quarantine:listen")
+    listed = client.get(f"{base}/quarantine")
+    assert f'formaction="{path}"' in listed.text
+    other = client.post(path, data={"nonce": "n", "purpose": "quality"})
+    assert (other.status_code, "quarantined" in other.text) == (409, True)
+    opened = client.post(path, data={"nonce": nonce_of(listed), "purpose": "consent_check"})
+    assert opened.status_code == 303, opened.text
+    player = opened.headers["location"]
+    assert client.get(player).status_code == 200
+    assert client.get(f"{player}/audio").status_code == 200
+    assert "consent_check" in str(tenant.events(waits))
+
+
+def test_rest_makes_the_same_narrow_link(house: House):
+    """One session without being asked; the key needs the scope."""
+    tenant, ids = furnished(house)
+    path = tenant.url(f"/recordings/{ids['waits-1']}/links")
+    wish = {"listener": "Kim", "purpose": "consent_check"}
+    narrow = house.client(house.key_for(tenant.name, "links:write"))
+    assert narrow.post(path, json=wish).status_code == 403
+    assert house.admin.post(path, json=wish).status_code == 201
+    for field, value in (("kind", "media"), ("sessions", 2), ("download", True), ("expires_in", 3600)):
+        answer = house.admin.post(path, json=wish | {field: value})
+        assert (answer.status_code, answer.json()["field"]) == (422, field)

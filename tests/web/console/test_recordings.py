@@ -1,10 +1,12 @@
 """The list of recordings, its search, and what can be done with one."""
 
 import pytest
+from sqlalchemy import update
 
 from tests.support.console import MARKUP, furnished, nonce_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
+from vault.database.schema.core import recordings
 from vault.web.console.listen import draw
 
 
@@ -164,3 +166,24 @@ def test_a_drawn_waveform_has_no_style():
     assert "style" not in image
     assert 'viewBox="0 0 240 80"' in image
     assert draw([[-1, 1]]).count("M") == 120
+
+
+def test_recordings_are_found_by_their_retention_class(house: House):
+    """The classes of the policy are offered to readers of the audit; REST takes the same filter."""
+    tenant, ids = furnished(house)
+    policy = {"classes": [{"class": "quality", "purpose": "Train staff", "period": "P6M"}]}
+    preview = house.admin.post(tenant.url("/retention-policy/preview"), json=policy).json()
+    headers = {"Preview-Digest": preview["digest"]}
+    assert house.admin.put(tenant.url("/retention-policy"), json=policy, headers=headers).status_code == 200
+    mine = update(recordings).where(recordings.c.id == ids["kept-1"]).values(retention_class="quality")
+    house.call(house.vault.database.write, lambda tx: tx.connection.execute(mine))
+    client = sign_in(house, tenant.name)
+    assert '<option value="quality">' in client.get(base(tenant)).text
+    found = client.post(f"{base(tenant)}/search", data={"class": "quality"}).headers["location"]
+    shown = client.get(found).text
+    assert ids["kept-1"] in shown
+    assert ids["kept-2"] not in shown
+    narrow = sign_in(house, tenant.name, "recordings:read")
+    assert 'id="field-class"' not in narrow.get(base(tenant)).text
+    answer = house.admin.get(tenant.url("/recordings"), params={"retention_class": "quality"})
+    assert [one["id"] for one in answer.json()["items"]] == [ids["kept-1"]]

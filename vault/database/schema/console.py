@@ -68,3 +68,12 @@ Index(
     sqlite_where=text(IS_SET_ASIDE),
     postgresql_where=text(IS_SET_ASIDE),
 )
+Index(
+    "ix_recordings_class",
+    recordings.c.account_id,
+    recordings.c.retention_class,
+    recordings.c.received_at,
+    recordings.c.id,
+    sqlite_where=text("retention_class IS NOT NULL"),
+    postgresql_where=text("retention_class IS NOT NULL"),
+)

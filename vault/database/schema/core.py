@@ -125,6 +125,12 @@ connections = Table(
     # The time up to which the provider's own list was compared with the announcements.
     Column("reconciled_until", Moment, nullable=False),
     Column("reconcile_not_before", Moment, nullable=False, index=True),
+    # For who sets it up (``ConnectionActivity``): codes, no texts; written once a minute at most.
+    Column("last_webhook_at", Moment),
+    Column("last_refusal_at", Moment),
+    Column("last_refusal", String),
+    Column("last_list_error_at", Moment),
+    Column("last_list_error", String),
     UniqueConstraint("account_id", "name"),
 )
 
@@ -221,18 +227,12 @@ recordings = Table(
     Index("ix_recordings_work", "state", "account_id", "not_before"),
     _partial("ix_recordings_due", IS_WORK, "state", "not_before"),
     _partial("ix_recordings_leased", "lease_until IS NOT NULL", "account_id", "lease_until"),
-    Index(
+    _partial(
         "ix_recordings_source_due",
+        "source_policy <> 'keep' AND source_deleted_at IS NULL",
         "source_not_before",
-        sqlite_where=text("source_policy <> 'keep' AND source_deleted_at IS NULL"),
-        postgresql_where=text("source_policy <> 'keep' AND source_deleted_at IS NULL"),
     ),
-    Index(
-        "ix_recordings_manifest_due",
-        "manifest_due",
-        sqlite_where=text("manifest_due"),
-        postgresql_where=text("manifest_due"),
-    ),
+    _partial("ix_recordings_manifest_due", "manifest_due", "manifest_due"),
 )
 
 recording_terms = Table(

@@ -1,6 +1,6 @@
 """Connections to telephony platforms."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, insert_for, is_postgresql, sql_now
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
-from vault.domain.accounts.account import Connection
+from vault.domain.accounts.account import Connection, ConnectionActivity
 
 
 class ConnectionRows:
@@ -54,6 +54,25 @@ class ConnectionRows:
         """Return an account's connections, ordered by name."""
         query = select(connections).where(connections.c.account_id == account_id)
         return [_connection(row) for row in self._db.execute(query.order_by(connections.c.name))]
+
+    def activity(self, account_id: str) -> Mapping[str, ConnectionActivity]:
+        """Return what came in last by each of an account's connections, by its id."""
+        c, names = connections.c, ConnectionActivity.__slots__
+        query = select(c.id, *(c[name] for name in names)).where(c.account_id == account_id)
+        rows = self._db.execute(query)
+        return {row.id: ConnectionActivity(**{name: getattr(row, name) for name in names}) for row in rows}
+
+    def note_webhook(self, connection_id: str, at: datetime, *, refusal: str | None) -> None:
+        """Note that a webhook was taken, or why it was refused. Nothing happens if the connection was deleted."""
+        noted = (
+            {"last_webhook_at": at} if refusal is None else {"last_refusal_at": at, "last_refusal": refusal}
+        )
+        self._db.execute(update(connections).where(connections.c.id == connection_id).values(noted))
+
+    def note_list_error(self, connection_id: str, at: datetime, error: str) -> None:
+        """Note why the provider's list could not be read."""
+        noted = {"last_list_error_at": at, "last_list_error": error}
+        self._db.execute(update(connections).where(connections.c.id == connection_id).values(noted))
 
     def delete(self, connection: Connection) -> None:
         """Delete a connection, with its credentials."""

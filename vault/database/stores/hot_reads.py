@@ -96,8 +96,7 @@ class FoundLink(FoundRecording):
     @property
     def is_good(self) -> bool:
         """Return whether the link is not revoked and its recording can be played by it."""
-        is_open = not self.recording.restricted or self.link.plays_restricted
-        return is_open and self.recording.state is State.AVAILABLE and self.link.revoked_at is None
+        return self.link.plays(self.recording) and self.link.revoked_at is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

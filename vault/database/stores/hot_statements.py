@@ -42,11 +42,12 @@ _INSERT = (
 )
 STILL_VALID = """
   FROM recordings r
- WHERE r.id = {recording} AND r.account_id = {account} AND r.state = 'available'
-   AND ({session} IS NULL AND NOT r.restricted OR EXISTS (
+ WHERE r.id = {recording} AND r.account_id = {account} AND r.state IN ('available', 'quarantined')
+   AND ({session} IS NULL AND r.state = 'available' AND NOT r.restricted OR EXISTS (
        SELECT 1 FROM sessions s JOIN links l ON l.id = s.link_id
         WHERE s.id = {session} AND s.recording_id = r.id AND s.ends_at > {now} AND l.revoked_at IS NULL
-          AND (NOT r.restricted OR l.purpose = 'legal_claims')))
+          AND (r.state = 'available' AND (NOT r.restricted OR l.purpose = 'legal_claims')
+               OR r.state = 'quarantined' AND NOT r.restricted AND l.purpose = 'consent_check' AND l.kind = 'player')))
 """
 # If the clocks of the node and PostgreSQL differ, a session ends by the clock that is ahead.
 LATER_ON_POSTGRESQL = "greatest({now}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"

@@ -34,6 +34,9 @@ class LinkFilter:
     open_at: datetime | None = None
     #: Only links to recordings with one of these keyed hashes.
     terms: tuple[bytes, ...] | None = None
+    #: Made at or after the first, and before the second.
+    made_from: datetime | None = None
+    made_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,8 @@ class LinkRows:
         if before is not None:
             at, link_id = before
             earlier = (links.c.created_at == at) & (links.c.id < link_id)
-            query = query.where(or_(links.c.created_at < at, earlier))
+            # The first condition is implied; it lets an index begin at the cursor.
+            query = query.where(links.c.created_at <= at, or_(links.c.created_at < at, earlier))
         rows = self._db.execute(query.order_by(links.c.created_at.desc(), links.c.id.desc()).limit(limit))
         return [_link(row) for row in rows]
 
@@ -194,6 +198,10 @@ def _wanted(account_id: str, wanted: LinkFilter) -> ColumnElement[bool]:
         condition &= links.c.recording_id.in_(matching_recordings(account_id, wanted.terms))
     if wanted.open_at is not None:
         condition &= links.c.revoked_at.is_(None) & (links.c.expires_at > wanted.open_at)
+    if wanted.made_from is not None:
+        condition &= links.c.created_at >= wanted.made_from
+    if wanted.made_to is not None:
+        condition &= links.c.created_at < wanted.made_to
     return condition
 
 

@@ -22,15 +22,16 @@ from vault.database.stores.hot_reads import LINK, found_link
 from vault.database.stores.links import LinkRows
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Link, Session
-from vault.domain.recordings.recording import State
 from vault.errors import NotFound, VaultError
 
 NO_LINK: Final = "This link is not valid. Ask for a new one."
 _LOCK: Final = "SELECT id FROM links WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 # After the locks, in a statement of its own: so the counts have what was committed by those for whom it waited.
 _STATE: Final = """
-SELECT l.revoked_at, l.sessions, r.state,
-       r.restricted AND coalesce(l.purpose, '') <> 'legal_claims' AS restricted,
+SELECT l.revoked_at, l.sessions,
+       coalesce(r.state = 'available' AND (NOT r.restricted OR l.purpose = 'legal_claims')
+                OR r.state = 'quarantined' AND NOT r.restricted AND l.purpose = 'consent_check'
+                   AND l.kind = 'player', false) AS plays,
        (SELECT count(*) FROM sessions s WHERE s.link_id = n.link_id), e.id, e.opened_at, e.ends_at,
        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
   FROM unnest(%s::text[], %s::bytea[]) WITH ORDINALITY AS n(link_id, nonce_hash, place)
@@ -153,8 +154,8 @@ class _Group:
 
     def open(self, new: NewSession, row: Sequence[Any]) -> Session | VaultError | None:
         """Decide on one request by its row of _STATE and by those before it."""
-        revoked_at, allowed, state, restricted, count, existing, opened_at, ends_at, now = row
-        if allowed is None or revoked_at is not None or state != State.AVAILABLE or restricted:
+        revoked_at, allowed, plays, count, existing, opened_at, ends_at, now = row
+        if allowed is None or revoked_at is not None or not plays:
             return NotFound(NO_LINK)
         if not new.is_allowed(moment(now)):
             self.events.append(new.denied("not_valid"))

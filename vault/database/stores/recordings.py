@@ -159,6 +159,8 @@ class RecordingRows:
                 query = query.where(text(IS_SET_ASIDE))
         if wanted.call_ref is not None:
             query = query.where(r.call_ref == wanted.call_ref)
+        if wanted.retention_class is not None:
+            query = query.where(r.retention_class == wanted.retention_class)
         if wanted.received_from is not None:
             query = query.where(r.received_at >= wanted.received_from)
         if wanted.received_to is not None:
@@ -171,7 +173,9 @@ class RecordingRows:
             )
         if before is not None:
             at, recording_id = before
-            query = query.where(or_(r.received_at < at, (r.received_at == at) & (r.id < recording_id)))
+            earlier = or_(r.received_at < at, (r.received_at == at) & (r.id < recording_id))
+            # The first condition is implied; it lets an index begin at the cursor.
+            query = query.where(r.received_at <= at, earlier)
         # The sum keeps SQLite from reading the whole archive in order for the few recordings that are work.
         newest = text("received_at + 0 DESC") if wanted.state in WORK else r.received_at.desc()
         rows = self._db.execute(query.order_by(newest, r.id.desc()).limit(limit))

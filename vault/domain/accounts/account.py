@@ -17,6 +17,7 @@ Scope = Literal[
     "retention:write",
     "holds:write",
     "approvals:write",
+    "quarantine:listen",
     "*",
 ]
 #: Every scope of an API key.
@@ -112,3 +113,19 @@ class Connection:
         if self.delete_refused:
             return "always" if self.delete_at_source else "refused"
         return "stored" if self.delete_at_source else "keep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionActivity:
+    """What came in by a connection last, to the minute; None for what never happened."""
+
+    #: A webhook that was authentic and was taken.
+    last_webhook_at: datetime | None = None
+    last_refusal_at: datetime | None = None
+    #: The failed check (``NotAuthentic.failed``), ``not_valid``, ``too_many``, or the code of a refusal.
+    last_refusal: str | None = None
+    #: Up to when the provider's own list was compared with the announcements.
+    reconciled_until: datetime | None = None
+    last_list_error_at: datetime | None = None
+    #: Why the provider's list could not be read: ``unreachable`` or ``answer``.
+    last_list_error: str | None = None

@@ -11,13 +11,23 @@ from vault.domain.recordings.recording import Recording, State
 Kind = Literal["player", "media"]
 #: Why somebody listens: a person is told it who asks for access to their data (C-579/21).
 Purpose = Literal[
-    "quality", "training", "dispute", "legal_claims", "security", "person_request", "technical", "other"
+    "quality",
+    "training",
+    "dispute",
+    "legal_claims",
+    "security",
+    "person_request",
+    "technical",
+    "consent_check",
+    "other",
 ]
 #: State of a session: ``open``, or why it no longer plays.
 SessionState = Literal["open", "ended", "erased", "restricted", "revoked"]
 #: State of a link: ``open``, or why it opens no further session. ``elsewhere``: not from the client's network.
 LinkState = Literal["open", "erased", "restricted", "revoked", "expired", "used", "elsewhere"]
 
+#: States in which a recording is played; in quarantine only by links for the check of its consent.
+PLAYABLE = frozenset({State.AVAILABLE, State.QUARANTINED})
 MIN_LIFETIME = timedelta(seconds=1)
 MAX_LIFETIME = timedelta(hours=24)
 DEFAULT_LIFETIME = timedelta(minutes=15)
@@ -68,6 +78,17 @@ class Link:
         """Return whether it also plays a restricted recording: for legal claims alone (GDPR article 18(2))."""
         return self.purpose == "legal_claims"
 
+    @property
+    def plays_quarantined(self) -> bool:
+        """Return whether it also plays a recording in quarantine: for who decides about its consent alone."""
+        return self.purpose == "consent_check" and self.kind == "player"
+
+    def plays(self, recording: Recording) -> bool:
+        """Return whether its sessions play the recording in its state. The hot statements say the same in SQL."""
+        if recording.state is State.AVAILABLE:
+            return not recording.restricted or self.plays_restricted
+        return recording.state is State.QUARANTINED and not recording.restricted and self.plays_quarantined
+
     def is_expired(self, now: datetime) -> bool:
         """Return whether no new session may open."""
         return self.expires_at <= now
@@ -104,11 +125,9 @@ def session_state(session: Session, link: Link, recording: Recording, *, now: da
     """Return a session's state. An ended session stays ``ended``, whatever happens later."""
     if session.ends_at <= now:
         return "ended"
-    if recording.state is not State.AVAILABLE:
-        # The only transition out of AVAILABLE is to ERASING.
-        return "erased"
-    if recording.restricted and not link.plays_restricted:
-        return "restricted"
+    if not link.plays(recording):
+        # Out of AVAILABLE a recording only goes to ERASING; out of QUARANTINED also to REFUSED, without its keys.
+        return "restricted" if recording.state in PLAYABLE and recording.restricted else "erased"
     return "open" if link.revoked_at is None else "revoked"
 
 
@@ -120,7 +139,9 @@ def link_state(
     What lasts is said before what may change: a listener who comes from another network learns first that the link
     has expired.
     """
-    if recording.state is not State.AVAILABLE:
+    if recording.state is not State.AVAILABLE and not (
+        recording.state in PLAYABLE and link.plays_quarantined
+    ):
         return "erased"
     if link.revoked_at is not None:
         return "revoked"

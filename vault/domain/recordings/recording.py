@@ -176,6 +176,8 @@ class RecordingFilter:
 
     state: State | None = None
     call_ref: str | None = None
+    #: The name of a class of the retention policy, as computed for the recording.
+    retention_class: str | None = None
     #: Blind-index terms: the recording or its call must have one of each group.
     terms: tuple[tuple[bytes, ...], ...] = ()
     received_from: datetime | None = None

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.accounts.account import Connection
+from vault.domain.accounts.account import Connection, ConnectionActivity
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
@@ -52,6 +52,7 @@ class ConnectionView:
     connection: Connection
     webhook_url: str
     setup: Mapping[str, object]
+    activity: ConnectionActivity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,17 +130,29 @@ class Connections:
 
     async def list(self, account_id: str) -> Sequence[ConnectionView]:
         """Return all connections of the account, ordered by name."""
-        found = await self.database.read(lambda tx: tx.connections.of_account(account_id))
-        return [self._view(connection) for connection in found]
+        found, activity = await self.database.read(
+            lambda tx: (tx.connections.of_account(account_id), tx.connections.activity(account_id))
+        )
+        return [await self._view(connection, activity) for connection in found]
 
     async def read(self, account_id: str, name: str) -> ConnectionView:
         """Return one connection. Raises NotFound."""
-        return self._view(await self.database.read(lambda tx: _existing(tx, account_id, name)))
+        connection, activity = await self.database.read(
+            lambda tx: (_existing(tx, account_id, name), tx.connections.activity(account_id))
+        )
+        return await self._view(connection, activity)
 
-    def _view(self, connection: Connection) -> ConnectionView:
+    async def _view(
+        self, connection: Connection, activity: Mapping[str, ConnectionActivity]
+    ) -> ConnectionView:
         webhook_url = f"{self.public_url}/webhooks/{connection.provider}/{connection.id}"
         setup = self.providers[connection.provider].setup(webhook_url)
-        return ConnectionView(connection=connection, webhook_url=webhook_url, setup=setup)
+        return ConnectionView(
+            connection=await self.connection_cache.with_urls(connection),
+            webhook_url=webhook_url,
+            setup=setup,
+            activity=activity.get(connection.id, ConnectionActivity()),
+        )
 
     async def delete(self, account_id: str, name: str, *, actor: str) -> None:
         """Delete a connection with its credentials, so that nothing more is accepted from its platform.

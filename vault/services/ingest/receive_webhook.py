@@ -11,6 +11,7 @@ from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
+from vault.errors import Invalid, NotAuthentic, Refused, TooMany
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider
 from vault.services.admission.admission import Admission
@@ -18,6 +19,7 @@ from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.ingest.announce import Announce
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.authenticate_webhook import prove
+from vault.services.shared.connection_activity import NoteActivity
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import content_id
 from vault.services.shared.fair_gate import FairGate
@@ -50,6 +52,7 @@ class Webhooks:
     limiter: AccountLimiter
     #: Limits how many webhooks are processed concurrently, so that call starts and listeners find free threads.
     gate: FairGate
+    activity: NoteActivity
 
     async def receive(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
         """Return the result of one delivery.
@@ -57,6 +60,21 @@ class Webhooks:
         Raises NotAuthentic, Invalid, Refused for too many facts, Unavailable; TooMany for a recording over a limit of
         the account, if its platform sends it again.
         """
+        try:
+            receipt = await self._receive(provider_name, connection_id, delivery)
+        except (NotAuthentic, Invalid, Refused, TooMany) as error:
+            # Unknown ids are not noted: whoever guesses them must cause no write.
+            if self.connection_cache.has(connection_id):
+                self.activity.refused(connection_id, _code(error))
+            raise
+        self.activity.taken(connection_id)
+        return receipt
+
+    async def close(self) -> None:
+        """Wait until the notes about connections are written, but not for long."""
+        await self.activity.close()
+
+    async def _receive(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
         provider, opened = await prove(
             self.providers, self.connection_cache, provider_name, connection_id, delivery
         )
@@ -114,3 +132,12 @@ class Webhooks:
                 tx.pauses.want(pause)
 
         await self.database.write(want)
+
+
+def _code(error: NotAuthentic | Invalid | Refused | TooMany) -> str:
+    """Return the code of an error of a webhook, for who sets the connection up."""
+    if isinstance(error, NotAuthentic):
+        return error.failed
+    if isinstance(error, Refused) and error.reasons:
+        return error.reasons[0]
+    return "too_many" if isinstance(error, TooMany) else "not_valid"

@@ -53,6 +53,8 @@ class ReconcileProvider:
         except (FetchFailed, NotFound) as error:
             # NotFound: the connection was deleted in the meantime.
             _LOG.warning("reconcile.failed", connection_id=connection.id, reason=str(error))
+            code = "unreachable" if isinstance(error, FetchFailed) and error.host_down else "answer"
+            await self.database.write(lambda tx: tx.connections.note_list_error(connection.id, now, code))
             return True
         # With ``was``: an admin's earlier ``collect_from``, set in the meantime, is not overwritten.
         await self.database.write(lambda tx: tx.connections.reconciled(connection.id, now, was=until))

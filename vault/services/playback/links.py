@@ -10,7 +10,16 @@ from vault.database.stores.links import LinkFilter
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
-from vault.domain.playback.link import MAX_LIFETIME, MAX_SESSIONS, MIN_LIFETIME, Kind, Link, Purpose, Session
+from vault.domain.playback.link import (
+    DEFAULT_LIFETIME,
+    MAX_LIFETIME,
+    MAX_SESSIONS,
+    MIN_LIFETIME,
+    Kind,
+    Link,
+    Purpose,
+    Session,
+)
 from vault.domain.playback.link_key import LinkCut
 from vault.domain.playback.own_token import TokenKey
 from vault.domain.recordings.recording import Recording, State
@@ -45,6 +54,8 @@ class LinkRequest:
     purpose_text: str | None = None
     #: Whether the creator may also restrict recordings: then a link for legal claims plays a restricted one.
     may_open_restricted: bool = False
+    #: Whether the creator may hear recordings in quarantine: then a link for the check of its consent plays one.
+    may_open_quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,14 +155,22 @@ class Links:
         agents: Collection[str] | None = None,
         before: tuple[datetime, str] | None,
         limit: int,
+        made_from: datetime | None = None,
+        made_to: datetime | None = None,
     ) -> Sequence[tuple[Link, str]]:
-        """Return a page of an account's links, newest first, filtered by listener and by openable at ``open_at``.
+        """Return a page of an account's links, newest first.
 
-        With ``agents``, keyed hashes in hexadecimal, only links to recordings of these agents.
+        Filtered by listener, by openable at ``open_at``, and by when they were made: from the first time, before the
+        second. With ``agents``, keyed hashes in hexadecimal, only links to recordings of these agents.
         """
         term = await listener_term(self.admission, account_id, listener)
-        terms = None if agents is None else tuple(bytes.fromhex(one) for one in agents)
-        wanted = LinkFilter(listener=term, open_at=open_at, terms=terms)
+        wanted = LinkFilter(
+            listener=term,
+            open_at=open_at,
+            terms=None if agents is None else tuple(bytes.fromhex(one) for one in agents),
+            made_from=made_from,
+            made_to=made_to,
+        )
         found = await self.database.read(
             lambda tx: tx.links.page(account_id, wanted, before=before, limit=limit)
         )
@@ -236,9 +255,28 @@ def _check_playable(recording: Recording | None, request: LinkRequest) -> None:
                 field="purpose_text",
             )
         return
+    if recording.state is State.QUARANTINED and not recording.restricted:
+        _check_quarantined(request)
+        return
     if recording.state is not State.AVAILABLE or recording.restricted:
         reason = "restricted" if recording.restricted else str(recording.state)
         raise Refused(f"The recording is {reason}, so it cannot be played.", reasons=(reason,))
+
+
+def _check_quarantined(request: LinkRequest) -> None:
+    """Raise unless the link is for who decides about the consent: the creator's scope, one short session, no file."""
+    if request.purpose != "consent_check":
+        raise Refused("The recording is quarantined, so it cannot be played.", reasons=("quarantined",))
+    if not request.may_open_quarantined:
+        raise Forbidden("A link to a recording in quarantine needs a key with the scope quarantine:listen.")
+    for field, wanted, is_so in (
+        ("kind", "player", request.kind == "player"),
+        ("download", "false", not request.download),
+        ("sessions", "1", request.sessions == 1),
+        ("expires_in", "at most 900 seconds", request.life <= DEFAULT_LIFETIME),
+    ):
+        if not is_so:
+            raise Invalid(f"{field} must be {wanted} for a recording in quarantine.", field=field)
 
 
 async def listener_term(admission: Admission, account_id: str, listener: str | None) -> bytes | None:

@@ -148,11 +148,11 @@ class Player:
 
 
 def _is_playable(tx: Transaction, recording: Recording, session_id: str | None) -> bool:
-    if recording.state is not State.AVAILABLE or not recording.restricted:
-        return recording.state is State.AVAILABLE
+    if recording.state is State.AVAILABLE and not recording.restricted:
+        return True
     session = None if session_id is None else tx.links.session(session_id)
     link = None if session is None else tx.links.get(recording.account_id, session[0].link_id)
-    return link is not None and link.plays_restricted
+    return link is not None and link.plays(recording)
 
 
 def _rows(tx: Transaction, session: Session, recording: Recording) -> _Rows:

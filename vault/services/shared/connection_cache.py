@@ -59,13 +59,17 @@ class ConnectionCache:
         if connection is None:
             raise NotFound("There is no such connection.")
         opened = OpenedConnection(
-            connection=await self._with_urls(connection),
+            connection=await self.with_urls(connection),
             credentials=await _credentials(self.ring, connection),
         )
         self._known[connection_id] = (now, opened)
         while len(self._known) > _MAX_CACHED:
             self._known.popitem(last=False)
         return opened
+
+    def has(self, connection_id: str) -> bool:
+        """Return whether the connection exists, as far as this process has just read it."""
+        return connection_id in self._known
 
     def doubt(self, connection_id: str) -> bool:
         """Drop the connection from the cache, unless it was read within the last second; return whether it was dropped.
@@ -83,7 +87,8 @@ class ConnectionCache:
         """Drop the connection from the cache, so that the next use reads it again."""
         self._known.pop(connection_id, None)
 
-    async def _with_urls(self, connection: Connection) -> Connection:
+    async def with_urls(self, connection: Connection) -> Connection:
+        """Return a connection with its addresses opened. Raises Unavailable."""
         account_id = connection.account_id
         return replace(
             connection,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Depends, Request, Response
 
 from vault.errors import Unavailable
 from vault.services.service import Vault
@@ -20,14 +20,13 @@ from vault.web.routes.own_key import OwnKeyIn
 
 router = console_router()
 Rotating = Annotated[Console, Depends(console("keys:write"))]
-Name = Annotated[str, Path(max_length=64)]
-_PATH: Final = "/connections/keys"
+PATH: Final = "/connections/keys"
 
 
 @router.get("/connections/keys")
 async def show_account_keys(request: Request, vault: TheVault, allowed: Rotating) -> Response:
     """Show the versions of the account's key, and the keys of links."""
-    return await _page(request, vault, allowed)
+    return await keys_page(request, vault, allowed)
 
 
 @router.post("/connections/keys/rotation")
@@ -38,10 +37,10 @@ async def rotate_key(request: Request, vault: TheVault, allowed: Rotating) -> Re
     async def rotate() -> str:
         require_name(form, allowed.account.ref)
         await vault.key_rotation.begin(allowed.account.id, actor=allowed.actor)
-        return f"{allowed.path}{_PATH}?done=rotating"
+        return f"{allowed.path}{PATH}?done=rotating"
 
     async def again(mistake: Mistake) -> Response:
-        return await _page(request, vault, allowed, mistake=mistake, opened="rotate")
+        return await keys_page(request, vault, allowed, mistake=mistake, opened="rotate")
 
     return await run_or_show(request, allowed, form, act=rotate, show=again, reads="keys:write")
 
@@ -55,37 +54,21 @@ async def use_own_key(request: Request, vault: TheVault, allowed: Rotating) -> R
     async def change() -> str:
         body = checked(OwnKeyIn, {"key": wanted})
         await vault.key_rotation.use_key(allowed.account.id, body.key, actor=allowed.actor)
-        return f"{allowed.path}{_PATH}?done=rotating"
+        return f"{allowed.path}{PATH}?done=rotating"
 
     async def ask() -> str:
         require_name(form, allowed.account.ref)
         return await done_or_asked(vault, allowed, change, subject="", arguments={"key": wanted})
 
     async def again(mistake: Mistake) -> Response:
-        return await _page(request, vault, allowed, values=form.values(), mistake=mistake, opened="own-key")
+        return await keys_page(
+            request, vault, allowed, values=form.values(), mistake=mistake, opened="own-key"
+        )
 
     return await run_or_show(request, allowed, form, act=ask, show=again, reads="keys:write")
 
 
-@router.post("/connections/keys/links/{link_key}/deletion")
-async def delete_link_key_page(
-    request: Request, vault: TheVault, allowed: Rotating, link_key: Name
-) -> Response:
-    """Delete a key that signs links, with its name typed."""
-    form = await read_form(request)
-
-    async def delete() -> str:
-        require_name(form, link_key)
-        await vault.link_keys.delete(allowed.account.id, link_key, actor=allowed.actor)
-        return f"{allowed.path}{_PATH}?done=link_key_deleted"
-
-    async def again(mistake: Mistake) -> Response:
-        return await _page(request, vault, allowed, mistake=mistake)
-
-    return await run_or_show(request, allowed, form, act=delete, show=again, reads="keys:write")
-
-
-async def _page(
+async def keys_page(
     request: Request,
     vault: Vault,
     allowed: Console,
@@ -94,6 +77,7 @@ async def _page(
     mistake: Mistake | None = None,
     opened: str = "",
 ) -> Response:
+    """Return the page of the account's key and of keys that sign links."""
     account_id = allowed.account.id
     try:
         own_key, usable = (await vault.key_rotation.current_key(account_id)).own_key, True
@@ -106,7 +90,7 @@ async def _page(
         section=SECTION,
         heading=gettext("Keys"),
         tabs=tabs_of(allowed),
-        tab=_PATH,
+        tab=PATH,
         progress=await vault.key_rotation.status(account_id),
         own_key=own_key,
         usable=usable,

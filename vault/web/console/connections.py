@@ -88,7 +88,11 @@ async def delete_connection_page(
 def tabs_of(allowed: Console) -> list[dict[str, str]]:
     """Return the pages of the section that the session may open."""
     tabs = [{"name": "Platforms", "path": "/connections"}] if allowed.allows("settings:write") else []
-    return [*tabs, {"name": "Keys", "path": "/connections/keys"}] if allowed.allows("keys:write") else tabs
+    if allowed.allows("keys:write"):
+        tabs.append({"name": "Keys", "path": "/connections/keys"})
+    if allowed.allows("links:write"):
+        tabs.append({"name": "Cut links", "path": "/connections/keys/cuts"})
+    return tabs
 
 
 def _body(form: Form) -> dict[str, Any]:
@@ -143,6 +147,7 @@ async def _page(
         tabs=tabs_of(allowed),
         tab="/connections",
         one=view.connection,
+        last=view.activity,
         webhook_url=view.webhook_url,
         steps=_steps(view.setup),
         mistake=mistake,

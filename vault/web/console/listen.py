@@ -60,6 +60,7 @@ async def _open(
         sessions=1,
         purpose=body.purpose,
         purpose_text=body.purpose_text,
+        may_open_quarantined=allowed.allows("quarantine:listen"),
     )
     _, token = await vault.links.create(allowed.account.id, recording, wanted, actor=allowed.actor)
     opened = await vault.open_links.open(

@@ -2,8 +2,10 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
@@ -18,6 +20,7 @@ from vault.web.console.forms import checked, read_form, require_name, see_other
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.recording import PURPOSES
+from vault.web.console.recordings import day_of
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
@@ -30,6 +33,9 @@ Revoking = Annotated[Console, Depends(console("links:write"))]
 _PAGE_SIZE: Final = 50
 _EXPORT_PAGE: Final = 500
 _MAX_NAME: Final = 200
+#: Filters that stand in the address. The name of a listener never does.
+_DAYS: Final = ("from", "to")
+_MAX_DAY: Final = 40
 _COLUMNS: Final = ("log_index", "at", "kind", "recording", "listener", "actor", "link", "granted_bytes")
 #: A spreadsheet takes a cell that begins so as a formula.
 _FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -44,13 +50,12 @@ async def get_people(request: Request, vault: TheVault, allowed: Reading) -> Res
 @router.post("/people/search")
 async def post_search(request: Request, vault: TheVault, allowed: Reading) -> Response:
     """Keep the listener that is searched for, and lead to an address without the name."""
-    listener = (await read_form(request)).text("listener")[:_MAX_NAME]
-    if not listener:
-        return see_other(f"{allowed.path}/people")
-    search_id = await vault.console_searches.keep(
-        allowed.session.id, allowed.person.secret, {"listener": listener}
-    )
-    return see_other(f"{allowed.path}/people?search={search_id}")
+    form = await read_form(request)
+    query = {name: form.text(name)[:_MAX_DAY] for name in _DAYS if form.text(name)}
+    if listener := form.text("listener")[:_MAX_NAME]:
+        kept = {"listener": listener}
+        query["search"] = await vault.console_searches.keep(allowed.session.id, allowed.person.secret, kept)
+    return see_other(f"{allowed.path}/people" + (f"?{urlencode(query)}" if query else ""))
 
 
 @router.post("/people/revocation")
@@ -109,22 +114,23 @@ def _csv(cells: tuple[str, ...]) -> str:
 
 
 async def _links(
-    vault: Vault, allowed: Console, listener: str | None, cursor: str | None
-) -> tuple[Sequence[tuple[Link, str]], str | None]:
-    """Return a page of links with their listeners' names, and the cursor of the next one."""
-    found = await vault.links.page(
+    vault: Vault,
+    allowed: Console,
+    listener: str | None,
+    cursor: str | None,
+    made: Mapping[str, datetime | None],
+) -> Sequence[tuple[Link, str]]:
+    """Return a page of links with their listeners' names, and one more if there is a next page."""
+    return await vault.links.page(
         allowed.account.id,
         listener=listener,
         open_at=None,
         agents=allowed.agents,
         before=read_cursor(cursor),
         limit=_PAGE_SIZE + 1,
+        made_from=made.get("made_from"),
+        made_to=made.get("made_to"),
     )
-    shown = found[:_PAGE_SIZE]
-    if len(found) == len(shown):
-        return shown, None
-    last = shown[-1][0]
-    return shown, write_cursor(last.created_at, last.id)
 
 
 async def _list(
@@ -135,25 +141,41 @@ async def _list(
     listener: str | None = None,
     mistake: Mistake | None = None,
 ) -> Response:
-    search_id = request.query_params.get("search", "")[:_MAX_NAME]
+    query = request.query_params
+    search_id = query.get("search", "")[:_MAX_NAME]
+    days = {name: query.get(name, "")[:_MAX_DAY] for name in _DAYS}
+    made: dict[str, datetime | None] = {}
     try:
+        made = {"made_from": day_of(days, "from"), "made_to": day_of(days, "to", plus=timedelta(days=1))}
         if search_id and listener is None:
             kept = await vault.console_searches.read(allowed.session.id, allowed.person.secret, search_id)
             listener = kept.get("listener")
     except NotFound as over:
         mistake = Mistake.of(Invalid(str(over), field="search"))
-    shown, following = await _links(vault, allowed, listener, request.query_params.get("cursor"))
-    ids = [link.id for link, _ in shown]
+    except Invalid as wrong:
+        mistake = Mistake.of(wrong)
+    found = await _links(vault, allowed, listener, query.get("cursor"), made)
+    ids = [link.id for link, _ in found[:_PAGE_SIZE]]
     return console_page(
         request,
         allowed,
         "people.html",
         section="People listening",
-        links=shown,
+        links=found[:_PAGE_SIZE],
         opened=await vault.links.sessions(allowed.account.id, ids) if allowed.allows("audit:read") else None,
-        following=following,
-        search_id=search_id,
+        following=_following(found, days | {"search": search_id}),
+        is_filtered=bool(listener or any(days.values())),
+        values=days | {"listener": listener or ""},
         listener=listener,
         purposes=PURPOSES,
         mistake=mistake,
     )
+
+
+def _following(found: Sequence[tuple[Link, str]], asked: dict[str, str]) -> str | None:
+    """Return the query of the next page; None on the last one."""
+    if len(found) <= _PAGE_SIZE:
+        return None
+    last = found[_PAGE_SIZE - 1][0]
+    query = asked | {"cursor": write_cursor(last.created_at, last.id)}
+    return urlencode({name: value for name, value in query.items() if value})

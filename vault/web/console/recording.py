@@ -37,6 +37,7 @@ PURPOSES: dict[Purpose, str] = {
     "security": "Security",
     "person_request": "A request of a person",
     "technical": "Technical check",
+    "consent_check": "Check of the consent",
     "other": "Other",
 }
 

@@ -1,5 +1,6 @@
 """The list of recordings, and its search."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Final
@@ -8,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request, Response
 
 from vault.domain.recordings.recording import RecordingFilter, State
-from vault.errors import Invalid, NotFound
+from vault.errors import Invalid, NotFound, Tampered
 from vault.rfc3339 import parse_day
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
@@ -24,7 +25,7 @@ router = console_router()
 Reading = Annotated[Console, Depends(console("recordings:read", of_agents=True))]
 _PAGE_SIZE: Final = 50
 #: Filters that stand in the address. A number and an agent never do.
-_OPEN_FILTERS: Final = ("state", "call", "from", "to")
+_OPEN_FILTERS: Final = ("state", "call", "class", "from", "to")
 _SECRET_FILTERS: Final = ("number", "agent")
 _MAX_FILTER: Final = 200
 
@@ -48,16 +49,10 @@ async def get_recordings(request: Request, vault: TheVault, allowed: Reading) ->
         values |= await _searched(vault, allowed, asked.search_id)
         return await _list(request, vault, allowed, asked)
     except NotFound as error:
-        return _page(
-            request,
-            allowed,
-            asked,
-            rows=[],
-            following=None,
-            mistake=Mistake.of(Invalid(str(error), field="search")),
-        )
+        mistake = Mistake.of(Invalid(str(error), field="search"))
     except Invalid as error:
-        return _page(request, allowed, asked, rows=[], following=None, mistake=Mistake.of(error))
+        mistake = Mistake.of(error)
+    return await _page(request, vault, allowed, asked, rows=[], following=None, mistake=mistake)
 
 
 @router.post("/recordings/search")
@@ -98,7 +93,8 @@ async def _list(request: Request, vault: Vault, allowed: Console, asked: _Asked)
         if asked.search_id:
             open_filters["search"] = asked.search_id
         following = urlencode(open_filters | {"cursor": write_cursor(last.received_at, last.id)})
-    return _page(request, allowed, asked, rows=[recording_row(view) for view in shown], following=following)
+    rows = [recording_row(view) for view in shown]
+    return await _page(request, vault, allowed, asked, rows=rows, following=following)
 
 
 def recording_filter(values: dict[str, str]) -> RecordingFilter:
@@ -109,6 +105,7 @@ def recording_filter(values: dict[str, str]) -> RecordingFilter:
     return RecordingFilter(
         state=State(state) if state else None,
         call_ref=values.get("call") or None,
+        retention_class=values.get("class") or None,
         received_from=day_of(values, "from"),
         received_to=day_of(values, "to", plus=timedelta(days=1)),
     )
@@ -125,8 +122,20 @@ def day_of(values: dict[str, str], name: str, *, plus: timedelta = timedelta()) 
         raise Invalid("Write a day as 2026-01-31.", field=name) from error
 
 
-def _page(
+async def _classes(vault: Vault, allowed: Console) -> Sequence[str]:
+    """Return the names of the classes of the retention policies, for those who may read them."""
+    if not allowed.allows("audit:read"):
+        return ()
+    try:
+        view = await vault.retention.read(allowed.account.id)
+    except Tampered:
+        return ()
+    return sorted({one.name for policy in (view.current, *view.waiting) for one in policy.classes})
+
+
+async def _page(
     request: Request,
+    vault: Vault,
     allowed: Console,
     asked: _Asked,
     *,
@@ -144,6 +153,7 @@ def _page(
         is_continued=asked.cursor is not None,
         is_filtered=any(asked.values.values()),
         states=STATE_CHOICES,
+        classes=await _classes(vault, allowed),
         values=asked.values,
         mistake=mistake,
         waveforms="waveforms" in request.query_params,

@@ -8,6 +8,7 @@ from vault.web.console import (
     connections,
     consent,
     holds,
+    link_keys,
     listen,
     log,
     members,
@@ -24,6 +25,7 @@ from vault.web.console import (
     requests,
     retention,
     sign_in,
+    sign_in_connections,
 )
 
 ROUTERS: Final = (
@@ -45,7 +47,9 @@ ROUTERS: Final = (
     request_forms.router,
     approvals.router,
     account_keys.router,
+    link_keys.router,
     connections.router,
     members.router,
+    sign_in_connections.router,
     log.router,
 )

@@ -96,19 +96,15 @@ async def put_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)], body: ConnectionIn
 ) -> ConnectionOut:
     """Connect the account to a telephony platform. The secrets are never returned."""
-    connection, webhook_url, setup = await vault.connections.set(
-        allowed.account.id, name, body.wanted(), actor=allowed.actor
-    )
-    return ConnectionOut.of(connection, webhook_url, setup)
+    await vault.connections.set(allowed.account.id, name, body.wanted(), actor=allowed.actor)
+    return ConnectionOut.of(await vault.connections.read(allowed.account.id, name))
 
 
 @router.get("/connections")
 async def list_connections(vault: TheVault, allowed: Setting) -> ConnectionsOut:
     """List the connections by name, without their secrets."""
     found = await vault.connections.list(allowed.account.id)
-    return ConnectionsOut(
-        items=[ConnectionOut.of(view.connection, view.webhook_url, view.setup) for view in found]
-    )
+    return ConnectionsOut(items=[ConnectionOut.of(view) for view in found])
 
 
 @router.get("/connections/{name}")
@@ -116,8 +112,7 @@ async def get_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
 ) -> ConnectionOut:
     """Show a connection, without its secrets."""
-    view = await vault.connections.read(allowed.account.id, name)
-    return ConnectionOut.of(view.connection, view.webhook_url, view.setup)
+    return ConnectionOut.of(await vault.connections.read(allowed.account.id, name))
 
 
 @router.delete("/connections/{name}", status_code=204)

@@ -31,6 +31,10 @@ Revoking = Annotated[Access, Depends(access("links:write"))]
 RecordingId = Annotated[str, Path(max_length=64)]
 
 
+def _has_one_session(body: LinkIn) -> bool:
+    return body.kind == "media" or body.purpose == "consent_check"
+
+
 @router.post(_LINKS, status_code=201, response_model=LinkMadeOut, openapi_extra=IDEMPOTENT)
 async def post_link(
     request: Request, vault: TheVault, allowed: Sharing, recording: RecordingId, body: LinkIn
@@ -46,12 +50,13 @@ async def post_link(
             listener=body.listener,
             kind=body.kind,
             life=timedelta(seconds=body.expires_in) if body.expires_in is not None else DEFAULT_LIFETIME,
-            sessions=1 if body.kind == "media" else body.sessions or DEFAULT_SESSIONS,
+            sessions=body.sessions or (1 if _has_one_session(body) else DEFAULT_SESSIONS),
             networks=body.networks,
             download=body.download,
             purpose=body.purpose,
             purpose_text=body.purpose_text,
             may_open_restricted=allowed.allows("privacy:write"),
+            may_open_quarantined=allowed.allows("quarantine:listen"),
         )
         link, token = await vault.links.create(allowed.account.id, recording, wanted, actor=allowed.actor)
         url = f"{request.app.state.hosting.public_url}/p/{token.text}"
@@ -91,13 +96,15 @@ async def post_doorway(
 async def list_account_links(
     request: Request, vault: TheVault, allowed: Reading, asked: Annotated[LinksQuery, Query()]
 ) -> LinksOut:
-    """List the account's links, newest first. Filter by listener, or for links that can still be opened."""
+    """List the account's links, newest first. Filter by listener, by time, or for links that can still be opened."""
     found = await vault.links.page(
         allowed.account.id,
         listener=asked.listener,
         open_at=request.app.state.clock() if asked.open else None,
         before=read_cursor(asked.cursor),
         limit=asked.limit,
+        made_from=asked.made_from,
+        made_to=asked.made_to,
     )
     last = found[-1][0] if len(found) == asked.limit else None
     following = None if last is None else write_cursor(last.created_at, last.id)

@@ -113,6 +113,7 @@ async def list_recordings(
     wanted = RecordingFilter(
         state=asked.state,
         call_ref=asked.call,
+        retention_class=asked.retention_class,
         received_from=asked.received_from,
         received_to=asked.received_to,
     )

@@ -1,11 +1,13 @@
 """Sign-in connections, the people who signed in by them, and their sessions in the console."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from vault.domain.accounts.roles import SCOPES_OF_ROLE
+from vault.domain.accounts.roles import scopes_beyond
 from vault.errors import Forbidden
+from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import read_cursor, write_cursor
@@ -48,9 +50,7 @@ async def put_sign_in_connection(
     of those who had it. The secret is never returned. Where the account's rule wants a second person for a change that
     gives a role or names another provider, nothing has changed yet, and the response is 202 with the approval.
     """
-    scopes = {scope for mapping in body.roles for scope in SCOPES_OF_ROLE[mapping.role]}
-    beyond = sorted(scope for scope in scopes if not allowed.allows(scope))
-    if beyond:
+    if beyond := scopes_beyond((mapping.role for mapping in body.roles), allowed.allows):
         raise Forbidden(
             f"This key cannot grant roles with scopes that it does not have: {', '.join(beyond)}."
         )
@@ -61,16 +61,22 @@ async def put_sign_in_connection(
         shown = SignInConnectionOut.of(connection, _public_url(request))
         return answer_json(shown, status=200, exclude_none=True)
 
-    # Who approves reads the arguments, and needs no secret for that.
+    arguments = await arguments_of(vault, account_id, name, body)
+    return await done_or_asked(
+        vault, allowed, change, subject=name, arguments=arguments, reason=approval_reason
+    )
+
+
+async def arguments_of(
+    vault: Vault, account_id: str, name: str, body: SignInConnectionIn
+) -> Mapping[str, object]:
+    """Return what an approval of this change stores. Who approves reads it, and needs no secret for that."""
     hidden = None if body.client_secret is None else {"client_secret"}
-    arguments = {
+    return {
         "name": name,
         "connection": body.model_dump(mode="json", exclude_unset=True, exclude=hidden),
         **await vault.sign_in_connections.hide_secret(account_id, body.client_secret),
     }
-    return await done_or_asked(
-        vault, allowed, change, subject=name, arguments=arguments, reason=approval_reason
-    )
 
 
 @router.get(_CONNECTIONS)

@@ -130,6 +130,8 @@ class RecordingsQuery(Body):
     #: Received before this time.
     received_to: Annotated[MomentIn | None, Field(alias="to")] = None
     state: State | None = None
+    #: The class of the retention policy that keeps it.
+    retention_class: Annotated[str, Field(max_length=64)] | None = None
     cursor: Annotated[str, Field(max_length=200)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
@@ -181,7 +183,8 @@ class LinkIn(Body):
     ]
     #: Whether the player offers the original as a file.
     download: Flag = False
-    #: Why the listener listens: it is logged, and a person who asks for access is told it.
+    #: Why the listener listens: it is logged, and a person who asks for access is told it. `consent_check` also plays a
+    #: recording in quarantine, in one session of the player within 15 minutes; the key needs `quarantine:listen`.
     purpose: Purpose | None = None
     #: More about the purpose: encrypted in the access log.
     purpose_text: Text | None = None
@@ -236,10 +239,15 @@ class LinkOut(BaseModel):
 class LinksQuery(Body):
     """Filters for a list of an account's links."""
 
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
     #: The listener's name in the link.
     listener: Text | None = None
     #: Only links that can still be opened.
     open: bool = False
+    #: Made at or after this time.
+    made_from: Annotated[MomentIn | None, Field(alias="from")] = None
+    #: Made before this time.
+    made_to: Annotated[MomentIn | None, Field(alias="to")] = None
     cursor: Annotated[str, Field(max_length=200)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 

@@ -1,12 +1,11 @@
 """JSON schemas of accounts, switches, connections and API keys."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from vault.domain.accounts import account as nouns
-from vault.services.accounts.connections import ConnectionRequest
+from vault.services.accounts.connections import ConnectionRequest, ConnectionView
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
 
 
@@ -146,15 +145,25 @@ class ConnectionOut(BaseModel):
     #: Base URL of the platform's API; null for the provider's default.
     api_base: str | None = None
     setup: dict[str, Any]
+    #: The last webhook that was authentic and was taken, to the minute.
+    last_webhook_at: MomentOut | None = None
+    #: The last webhook that was refused, and why: `signature`, `headers`, `body`, `clock`, `not_valid`, `too_many` or
+    #: the code of a refusal.
+    last_refusal_at: MomentOut | None = None
+    last_refusal: str | None = None
+    #: Up to when the platform's own list was compared with what it announced.
+    reconciled_until: MomentOut | None = None
+    #: When and why that list could not be read: `unreachable` or `answer`.
+    last_list_error_at: MomentOut | None = None
+    last_list_error: str | None = None
 
     @classmethod
-    def of(
-        cls, connection: nouns.Connection, webhook_url: str, setup: Mapping[str, object]
-    ) -> "ConnectionOut":
+    def of(cls, view: ConnectionView) -> "ConnectionOut":
         """Show a connection."""
-        own = set(cls.model_fields) - {"webhook_url", "setup"}
-        fields = {name: getattr(connection, name) for name in own}
-        return cls(**fields, webhook_url=webhook_url, setup=dict(setup))
+        last = {name: getattr(view.activity, name) for name in nouns.ConnectionActivity.__slots__}
+        own = set(cls.model_fields) - {"webhook_url", "setup", *last}
+        fields = {name: getattr(view.connection, name) for name in own} | last
+        return cls(**fields, webhook_url=view.webhook_url, setup=dict(view.setup))
 
 
 class ConnectionsOut(BaseModel):

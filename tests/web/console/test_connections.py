@@ -1,0 +1,189 @@
+"""Connections at the console: what came in last, keys that sign links, cuts, and sign-in providers."""
+
+import time
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from tests.support.console import MARKUP, form_of, sign_in
+from tests.support.link_keys import register
+from tests.support.link_minter import Minter, base64url
+from tests.support.tenant import Tenant, tone
+from tests.support.web_house import House
+from vault.services.shared.connection_activity import NoteActivity
+
+
+@pytest.fixture
+def tenant(house: House) -> Tenant:
+    """An account of its own."""
+    return Tenant.open(house.admin)
+
+
+def base(tenant: Tenant) -> str:
+    """Return the path of the account's pages."""
+    return f"/console/accounts/{tenant.name}"
+
+
+def shown(tenant: Tenant, wanted: str) -> dict[str, object]:
+    """Return the connection once it has a value under ``wanted``: notes are written beside the requests."""
+    for _ in range(300):
+        one = tenant.http.get(tenant.url("/connections/main")).json()
+        if one[wanted] is not None:
+            return one
+        time.sleep(0.02)
+    raise AssertionError(wanted)
+
+
+def test_the_last_webhook_and_the_last_error_are_shown(house: House, tenant: Tenant):
+    """To the minute, with a code and none of what was sent; nothing is written for ids that do not exist."""
+    one = tenant.http.get(tenant.url("/connections/main")).json()
+    assert (one["last_webhook_at"], one["last_refusal"]) == (None, None)
+    began = datetime.now(UTC).replace(microsecond=0)
+    assert tenant.hook("call.started", call_ref="call-1").status_code == 200
+    one = shown(tenant, "last_webhook_at")
+    assert datetime.fromisoformat(str(one["last_webhook_at"])) >= began
+    forged = httpx.post(tenant.webhook_url, content=MARKUP, headers={"webhook-id": "x"})
+    assert forged.status_code == 401
+    assert shown(tenant, "last_refusal")["last_refusal"] == "headers"
+    assert httpx.post(f"{tenant.webhook_url}0", content="x").status_code == 401
+    client = sign_in(house, tenant.name)
+    for path in ("", "/main"):
+        page = client.get(f"{base(tenant)}/connections{path}").text
+        assert "headers with the signature were missing" in page
+        assert "none yet" not in page
+        assert MARKUP not in page
+        assert tenant.secret not in page
+
+
+def test_notes_are_rare(house: House, tenant: Tenant):
+    """A thousand webhooks within a minute are two notes; a new code is another one; unknown ids leave nothing."""
+    written: list[str] = []
+
+    class Counting:
+        async def write(self, _deed: object) -> None:
+            written.append("note")
+
+    async def storm() -> None:
+        notes = NoteActivity(database=Counting(), clock=lambda: datetime.now(UTC))  # type: ignore[arg-type]
+        for _ in range(1000):
+            notes.taken("conn_a")
+            notes.refused("conn_a", "signature")
+        await notes.close()
+
+    house.call(storm)
+    assert len(written) == 2
+
+
+def test_an_address_is_shown_as_it_was_entered(tenant: Tenant):
+    """It is stored sealed; those who may change it read it."""
+    body = {
+        "provider": "platform",
+        "credentials": {"secret": tenant.secret},
+        "next_url": "https://next.example/a",
+    }
+    for answer in (
+        tenant.http.put(tenant.url("/connections/main"), json=body),
+        tenant.http.get(tenant.url("/connections/main")),
+    ):
+        assert answer.json()["next_url"] == "https://next.example/a"
+
+
+def test_a_key_that_signs_links_is_registered_with_a_signed_challenge(house: House, tenant: Tenant):
+    """A wrong signature is named and keeps what was typed; the key signs; its limits are changed; it is deleted."""
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/connections/keys"
+    minter = Minter()
+    form = form_of(client.get(f"{path}/links/new"), f"{path}/links")
+    form |= {"title": "crm", "algorithm": "Ed25519", "public_key": minter.pem, "kinds.player": "on"}
+    form |= {
+        "max_life": "900",
+        "max_sessions": "5",
+        "proof": base64url(Minter().sign(form["challenge"].encode())),
+    }
+    wrong = client.post(f"{path}/links", data=form)
+    assert (wrong.status_code, 'id="wrong-proof"' in wrong.text) == (422, True)
+    form |= form_of(wrong, f"{path}/links") | {"proof": base64url(minter.sign(form["challenge"].encode()))}
+    assert client.post(f"{path}/links", data=form | {"max_life": "many"}).status_code == 422
+    made = client.post(f"{path}/links", data=form)
+    assert made.headers["location"].endswith("done=link_key_registered"), made.text
+    (key,) = tenant.http.get(tenant.url("/link-keys")).json()["items"]
+    assert (key["name"], key["max_life"]) == ("crm", 900)
+    assert key["id"] in client.get(path).text
+    limits = client.get(f"{path}/links/new?key=crm")
+    assert minter.pem.splitlines()[1] in limits.text
+    again = form | form_of(limits, f"{path}/links")
+    again |= {"max_life": "60", "proof": base64url(minter.sign(again["challenge"].encode()))}
+    assert client.post(f"{path}/links", data=again).is_redirect
+    assert tenant.http.get(tenant.url("/link-keys/crm")).json()["max_life"] == 60
+    assert client.get(f"{path}/links/new?key=nobody").status_code == 404
+    gone = client.post(f"{path}/links/crm/deletion", data={"nonce": "d", "name": "crm"})
+    assert gone.headers["location"].endswith("done=link_key_deleted")
+
+
+def test_links_are_cut_with_the_account_s_name_typed(house: House, tenant: Tenant):
+    """A target without a name would cut everything, so it is refused; a cut link opens nothing."""
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/connections/keys/cuts"
+    recording = tenant.uploaded(tone(1.0))
+    minter = register(tenant, Minter())
+    link = tenant.link(recording, listener="Kim Doe")["url"]
+    assert minter.key_id
+    form = {"name": tenant.name, "target": "listener", "value": ""}
+    wrongs: list[tuple[dict[str, str], str]] = [
+        ({}, "wrong-value"),
+        ({"target": "", "value": "Kim"}, "wrong-value"),
+        ({"target": "odd"}, "wrong-target"),
+        ({"name": "x"}, "wrong-cutname"),
+    ]
+    for number, (changed, place) in enumerate(wrongs):
+        wrong = client.post(path, data=form | {"nonce": f"w{number}"} | changed)
+        assert (wrong.status_code, f'id="{place}"' in wrong.text) == (422, True), changed
+    assert house.client().get(link).status_code == 200
+    cut = client.post(path, data=form | {"nonce": "c", "value": "Kim Doe"})
+    assert cut.headers["location"].endswith("done=links_cut"), cut.text
+    assert house.client().get(link).status_code == 404
+    assert "of Kim Doe" in client.get(path).text
+    narrow = sign_in(house, tenant.name, "links:write").get(path).text
+    assert "Kim Doe" not in narrow
+
+
+def test_a_sign_in_provider_is_connected_changed_and_deleted(house: House, tenant: Tenant):
+    """The secret is in no page and stays when the field is empty; nobody grants what they lack."""
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/access/sign-in"
+    form = form_of(client.get(f"{path}/new"), path)
+    form |= {
+        "title": "own",
+        "issuer": "https://id.example",
+        "client_id": "vault",
+        "client_secret": "s3cret-of-ours",
+    }
+    form |= {"scopes": "openid profile", "claim": "realm_access\nroles"}
+    form |= {
+        "roles.0.value": MARKUP,
+        "roles.0.role": "listener",
+        "roles.2.value": "admins",
+        "roles.2.role": "admin",
+    }
+    wrong = client.post(path, data=form | {"issuer": "http://id.example"})
+    assert (wrong.status_code, 'id="wrong-issuer"' in wrong.text) == (422, True)
+    made = client.post(path, data=form | {"nonce": "2"})
+    assert made.headers["location"] == f"{path}/own?done=sign_in_set", made.text
+    one = tenant.http.get(tenant.url("/sign-in-connections/own")).json()
+    assert (one["claim"], one["has_secret"]) == (["realm_access", "roles"], True)
+    assert [(role["value"], role["role"]) for role in one["roles"]] == [
+        (MARKUP, "listener"),
+        ("admins", "admin"),
+    ]
+    page = client.get(f"{path}/own")
+    assert one["redirect_uri"] in page.text
+    assert "s3cret-of-ours" not in page.text
+    assert MARKUP not in page.text
+    form |= form_of(page, path) | {"client_secret": "", "roles.2.value": ""}
+    assert client.post(path, data=form).is_redirect
+    changed = tenant.http.get(tenant.url("/sign-in-connections/own")).json()
+    assert (changed["has_secret"], len(changed["roles"])) == (True, 1)
+    narrow = sign_in(house, tenant.name, "keys:write")
+    assert narrow.post(path, data=form | {"nonce": "3", "roles.0.role": "admin"}).status_code == 403
+    assert client.post(f"{path}/own/deletion", data={"nonce": "4", "name": "x"}).status_code == 422
+    gone = client.post(f"{path}/own/deletion", data={"nonce": "5", "name": "own"})
+    assert gone.headers["location"].endswith("done=sign_in_deleted")
+    assert tenant.http.get(tenant.url("/sign-in-connections/own")).status_code == 404
