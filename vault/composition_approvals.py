@@ -18,6 +18,7 @@ from vault.services.requests.requests import Requests
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.retention_policy import RetentionSettings
 from vault.services.shared.approval_gate import Approved
+from vault.services.shared.begin_rotation import BeginRotation
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.sign_in_connections import SignInConnections
 from vault.tracing import traced
@@ -200,7 +201,11 @@ def _recordings(adapters: Adapters, parts: Parts) -> Recordings:
 
 def _key_rotation(adapters: Adapters, parts: Parts) -> KeyRotations:
     return traced(KeyRotations)(
-        database=parts.database, ring=adapters.ring, signer=adapters.signer, anchor=parts.anchor
+        database=parts.database,
+        ring=adapters.ring,
+        signer=adapters.signer,
+        anchor=parts.anchor,
+        begin_rotation=BeginRotation(database=parts.database, ring=adapters.ring),
     )
 
 

@@ -44,6 +44,7 @@ from vault.services.retention.object_locks import ReconcileLocks
 from vault.services.retention.retention_clock import RetentionClock
 from vault.services.retention.sweep_due import RetentionSweep
 from vault.services.service import Jobs
+from vault.services.shared.begin_rotation import BeginRotation
 from vault.services.shared.singleton_job import SingletonJobs
 from vault.settings import Settings
 from vault.tracing import traced
@@ -205,6 +206,7 @@ def _execute_requests(adapters: Adapters, parts: Parts) -> ExecuteRequests:
             database=parts.database,
             sealed=parts.sealed_requests,
             export=ExportAccount(database=parts.database, files=files, seal=seal),
+            begin_rotation=BeginRotation(database=parts.database, ring=adapters.ring),
             receipts=receipts,
         ),
     )

@@ -22,6 +22,7 @@ from vault.services.accounts.accounts import Accounts
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, may_make_root_key
+from vault.services.shared.begin_rotation import BeginRotation
 from vault.tlog.key_statement import open_statement
 
 URL = "https://vault.example"
@@ -105,7 +106,11 @@ async def test_everything_follows_to_the_new_root_key(site: Site):
     vault_id, log_secret = await site.start(old)
     accounts = [await site.account(old, f"account-{n}") for n in range(10)]
     unused: Any = None
-    rotations = KeyRotations(database=site.database, ring=site.ring(old), signer=SIGNER, anchor=unused)
+    ring = site.ring(old)
+    rotations = KeyRotations(
+        database=site.database, ring=ring, signer=SIGNER, anchor=unused,
+        begin_rotation=BeginRotation(database=site.database, ring=ring),
+    )  # fmt: skip
     await rotations.begin(accounts[0], actor="key_test")
     known = [(await site.ring(old).version(one, 1)).key for one in accounts]
     assert await site.start(new, old) == (vault_id, log_secret)

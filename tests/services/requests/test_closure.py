@@ -9,10 +9,25 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tests.services.requests.people import ACTOR, OTHER, PERSON, ago, call, hurry, receipt, recorded
+from tests.services.requests.people import (
+    ACTOR,
+    OTHER,
+    PERSON,
+    ago,
+    ask,
+    asks,
+    call,
+    carried_out,
+    decide,
+    hurry,
+    receipt,
+    recorded,
+)
 from tests.support.retention import age_policies, place, release
+from tests.support.rotation import step
 from tests.support.service_house import SIGNER, House
 from vault.database.schema.requests import person_requests
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.requests.package import MAX_DOWNLOADS
 from vault.domain.requests.request import RequestState
@@ -36,7 +51,7 @@ async def closing(house: House, *, export: bool = False, wait: bool = False) -> 
     return made.id
 
 
-async def work(house: House, *, rounds: int = 8) -> RequestState:
+async def work(house: House, *, rounds: int = 14) -> RequestState:
     """Run the worker's steps; return the state of the closure."""
     jobs = house.vault.jobs
     for _ in range(rounds):
@@ -46,6 +61,8 @@ async def work(house: House, *, rounds: int = 8) -> RequestState:
         await jobs.remove_erased()
         await jobs.provider_requests.delete_copy()
         await jobs.log_publisher.sequence()
+        if await jobs.rewrap.any_due():
+            await step(house)
     return (await house.vault.closures.read(house.account.id)).state
 
 
@@ -120,7 +137,7 @@ async def test_case_41_a_closed_account_ends_in_order(either: House):
     assert await either.vault.calls.find(either.account.id, PERSON, after=None, limit=9) == []
     statement = verify_receipt(await receipt(either, closure), verifier=SIGNER.verifier).statement
     assert (statement["kind"], statement["exported"], statement["outcome"]) == ("closure", True, "fulfilled")
-    assert statement["recordings_left"] == 0
+    assert (statement["recordings_left"], statement["key_versions_destroyed"]) == (0, [1])
     kinds = await either.events()
     assert [kinds.count(one) for one in ("account.closure_asked", "account.closed", "receipt.made")] == [
         1,
@@ -209,6 +226,28 @@ async def test_the_export_of_a_large_account_is_several_parts(either: House, mon
     assert [MAX_DOWNLOADS - one.downloads for one in shown] == [2, 2, 2]
     with pytest.raises(NotFound):
         await vault.packages.download(account_id, closure, part=4, actor=ACTOR)
+
+
+async def test_at_its_end_no_former_key_is_left(either: House):
+    """The version of the account's key and its month keys are gone, so an old backup opens nothing; receipts open."""
+    await recorded(either, "call-1")
+    vault, account_id = either.vault, either.account.id
+
+    def keys(tx: Transaction) -> tuple[list[int], int]:
+        known = tx.account_objects.read(account_id)
+        return list(known.keys), len(known.month_keys)
+
+    assert await either.database.read(keys) == ([1], 2)
+    earlier = await ask(either, asks("restriction"))
+    await decide(either, earlier.request.id, "no_match", reason="It is somebody else's.")
+    await carried_out(either, earlier.request.id)
+    closure = await closing(either)
+    assert await work(either) is RequestState.FULFILLED
+    assert await either.database.read(keys) == ([2], 0)
+    (rotation,) = (await vault.key_rotation.status(account_id)).rotations
+    assert rotation.destroyed_at is not None
+    for request_id in (earlier.request.id, closure):
+        verify_receipt(await receipt(either, request_id), verifier=SIGNER.verifier)
 
 
 async def test_what_is_kept_does_not_hide_what_comes_after_it(either: House, monkeypatch: pytest.MonkeyPatch):

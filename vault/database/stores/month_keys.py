@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 
 from vault.database.schema.account_keys import month_keys
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed, month_key_of
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.sealed_columns import SEALED_COLUMNS
 from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.errors import NotFound
 
@@ -63,6 +64,20 @@ class MonthKeyRows:
             refuse_retired(self._db, account_id, key.key_version)
         insert_new(self._db, month_keys, *[row_of_month_key(account_id, key) for key in keys])
         account_changed(self._db, account_id)
+
+    def delete_unused(self, account_id: str) -> int:
+        """Delete the month keys under which nothing of the account is sealed any more; return how many.
+
+        The caller holds the account's exclusive lock and adds a version of its key: no write uses older month keys.
+        """
+        m, unused = month_keys.c, delete(month_keys).where(month_keys.c.account_id == account_id)
+        for place in SEALED_COLUMNS.values():
+            if place.month is not None:
+                used = select(place.month).where(
+                    place.account == account_id, place.sealed.is_not(None), place.month.is_not(None)
+                )
+                unused = unused.where(m.id.not_in(used))
+        return self._db.execute(unused).rowcount
 
 
 def row_of_month_key(account_id: str, key: WrappedMonthKey) -> dict[str, object]:

@@ -110,7 +110,13 @@ def statement(
 
 
 def closure_statement(
-    request: Request, *, log: str, recordings: int, is_exported: bool, checked: Checked
+    request: Request,
+    *,
+    log: str,
+    recordings: int,
+    key_versions: Sequence[int],
+    is_exported: bool,
+    checked: Checked,
 ) -> dict[str, Any]:
     """Return the statement of a closed account. It counts, and names no recording: there may be millions."""
     return {
@@ -120,6 +126,7 @@ def closure_statement(
         "recordings_left": 0,
         "calls_left": 0,
         "exported": is_exported,
+        "key_versions_destroyed": list(key_versions),
         "method": _METHOD,
         "stays": dict(STAYS),
     }

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.key_rotation import KeyRotation
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import NotFound, Refused
 from vault.ports.keys import AccountKey, KeyRing
 from vault.services.audit_log.anchor import Anchor
 from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.begin_rotation import BeginRotation, idle_version
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import Signer
 
@@ -39,17 +39,16 @@ class KeyRotations:
     ring: KeyRing
     signer: Signer
     anchor: Anchor
+    begin_rotation: BeginRotation
 
     async def begin(self, account_id: str, *, actor: str) -> RotationProgress:
         """Begin a rotation: add the next version of an account's key. Rewrap re-encrypts the data of the previous one.
 
-        The new version is committed under the account's exclusive lock. Every write of sealed data holds the shared
-        lock and checks which version is current (database/stores/current_key_check.py). So after this has returned,
-        no node writes data under the old version.
+        After this has returned, no node writes data under the old version.
 
         Return the account's progress. Raises Refused while one is in progress, Unavailable.
         """
-        before = await self.database.read(lambda tx: _idle(tx, account_id))
+        before = await self.database.read(lambda tx: idle_version(tx, account_id))
         now = await self.ring.version(account_id, before)
         return await self._add_version(account_id, before, now.own_key, actor)
 
@@ -66,7 +65,7 @@ class KeyRotations:
             if approved is not None:
                 raise Refused("The key is in use already.", reasons=("in_use",))
             return await self.database.read(lambda tx: progress_of(tx, account_id)), False
-        before = await self.database.read(lambda tx: _idle(tx, account_id))
+        before = await self.database.read(lambda tx: idle_version(tx, account_id))
         effect = {"from_version": before}
         return await self._add_version(
             account_id,
@@ -85,35 +84,8 @@ class KeyRotations:
         *,
         gate: Callable[[Transaction], None] = lambda _: None,
     ) -> RotationProgress:
-        _, wrapped = await self.ring.create(account_id, version=before + 1, own_key=own_key)
-        result = f"v{before + 1}" if own_key is None else f"v{before + 1}_own_key"
-
-        def begin(tx: Transaction) -> RotationProgress:
-            tx.lock_account(account_id, exclusive=True)
-            _idle(tx, account_id)
-            gate(tx)
-            now = tx.now()
-            rotation = KeyRotation(
-                account_id=account_id,
-                version=before,
-                begun_at=now,
-                begun_by=actor,
-                rewrapped=0,
-                settled_at=None,
-                destroyed_at=None,
-                statement=None,
-            )
-            # Raises KeyRetired if another request added this version meanwhile.
-            tx.rotations.begin(rotation, wrapped_key=wrapped)
-            tx.events.append(
-                AccessEvent(type="key.rotated", at=now, account_id=account_id, actor=actor, result=result)
-            )
-            return progress_of(tx, account_id)
-
-        try:
-            return await self.database.write(begin)
-        finally:
-            self.ring.forget(account_id)
+        await self.begin_rotation(account_id, before, own_key, actor=actor, also=gate)
+        return await self.status(account_id)
 
     async def status(self, account_id: str) -> RotationProgress:
         """Return the progress of the account's rotations."""
@@ -149,13 +121,3 @@ def progress_of(tx: Transaction, account_id: str) -> RotationProgress:
         rotations=rotations,
         remaining=tx.rotations.remaining(account_id, outgoing[0]) if outgoing else {},
     )
-
-
-def _idle(tx: Transaction, account_id: str) -> int:
-    """Return the current version. Raises Refused while a rotation is in progress."""
-    if tx.rotations.unfinished(1, account_id=account_id):
-        raise Refused(
-            "A rotation of this account's key is in progress. Rotate again when it has finished.",
-            reasons=("rotation_under_way",),
-        )
-    return tx.accounts.current_key_version(account_id)

@@ -30,6 +30,7 @@ from vault.services.requests.sealed_requests import (
     ruling_of,
     sealed_row,
 )
+from vault.services.shared.begin_rotation import BeginRotation
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.services.shared.revoke_links import revoke_links
@@ -38,6 +39,7 @@ from vault.services.shared.revoke_links import revoke_links
 _BATCH_SIZE: Final = 200
 #: Closures begun in one step.
 _BEGUN_AT_ONCE: Final = 5
+_WORKER: Final = "worker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class CloseAccount:
     database: Database
     sealed: SealedRequests
     export: ExportAccount
+    begin_rotation: BeginRotation
     receipts: MakeReceipt
 
     async def begin_due(self) -> int:
@@ -96,9 +99,32 @@ class CloseAccount:
         kept = await self.database.read(
             lambda tx: tx.closures.calls_without_recordings(request.account_id, limit=1)
         )
-        if left or kept:
+        return not (left or kept) and await self._end(request)
+
+    async def _end(self, request: Request) -> bool:
+        """Destroy the key version that everything was encrypted under, then close the closure; False if it must wait.
+
+        Then no copy of the database from before opens anything that was erased. What stays, such as the receipt, is
+        encrypted again under the next version.
+        """
+        account_id, ring = request.account_id, self.sealed.ring
+        rotations, before = await self.database.read(
+            lambda tx: (tx.rotations.of_account(account_id), tx.accounts.current_key_version(account_id))
+        )
+        if any(one.destroyed_at is None for one in rotations):
             return False
-        await self.receipts.close_account(request)
+        own = [one for one in rotations if one.begun_by == _WORKER and one.begun_at >= ruling_of(request).at]
+        if own:
+            await self.receipts.close_account(request, [one.version for one in own])
+            return True
+        own_key = (await ring.version(account_id, before)).own_key
+        await self.begin_rotation(
+            account_id,
+            before,
+            own_key,
+            actor=_WORKER,
+            also=lambda tx: tx.month_keys.delete_unused(account_id),
+        )
         return True
 
     async def _erase_all(self, request: Request) -> tuple[int, int]:

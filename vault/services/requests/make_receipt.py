@@ -129,8 +129,11 @@ class MakeReceipt:
             )
         )
 
-    async def close_account(self, request: Request) -> None:
-        """Close the closure of an account of which nothing is left, with its receipt."""
+    async def close_account(self, request: Request, destroyed: Sequence[int]) -> None:
+        """Close the closure of an account of which nothing is left, with its receipt.
+
+        ``destroyed`` are the versions of the account's key that were destroyed at its end.
+        """
 
         def read(tx: Transaction) -> tuple[datetime, int]:
             return tx.now(), tx.closures.erased(request.account_id)
@@ -142,6 +145,7 @@ class MakeReceipt:
                 closed,
                 log=self.signer.name,
                 recordings=erased,
+                key_versions=destroyed,
                 is_exported=ruling_of(request).reason is not None,
                 checked=Checked(at=now, release=VERSION),
             )
