@@ -132,7 +132,9 @@ def commands() -> set[str]:
 def test_the_commands_are_those_there_are() -> None:
     """The table has every command, and no page calls another."""
     assert {
-        re.match(r"callvault ((?:(?:approvals|drill|keys|log|requests|retention|rules) )?[a-z-]+)", row)[1]
+        re.match(
+            r"callvault ((?:(?:approvals|drill|keys|log|requests|retention|rules|sign-in) )?[a-z-]+)", row
+        )[1]
         for row in rows("commands.md")
     } == commands()
     first = {name.split()[0] for name in commands()}

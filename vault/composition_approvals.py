@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vault.composition_parts import Adapters, Parts
+from vault.composition_people import people_keys
 from vault.composition_rights import Rights, build_rights
 from vault.domain.approvals.rule import Verb
 from vault.services.approvals.approvals import Approvals
@@ -210,9 +211,10 @@ def _key_rotation(adapters: Adapters, parts: Parts) -> KeyRotations:
 
 
 def _sign_in_connections(adapters: Adapters, parts: Parts) -> SignInConnections:
+    keys = people_keys(adapters, parts)
     return traced(SignInConnections)(
         database=parts.database,
-        data_keys=parts.data_keys,
-        opened=OpenedConnections(data_keys=parts.data_keys),
+        data_keys=keys,
+        opened=OpenedConnections(data_keys=keys),
         clock=adapters.clock,
     )

@@ -7,6 +7,7 @@ from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.console_searches import ConsoleSearches
 from vault.services.accounts.console_sessions import ConsoleSessions
 from vault.services.accounts.overview import Overview
+from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.ask_provider import AskProvider
 from vault.services.sign_in.members import Members
 from vault.services.sign_in.opened_connections import OpenedConnections
@@ -27,20 +28,26 @@ class People(TypedDict):
     members: Members
 
 
+def people_keys(adapters: Adapters, parts: Parts) -> PeopleKeys:
+    """Build what seals the data of people who sign in."""
+    return PeopleKeys(database=parts.database, ring=adapters.ring, secret=adapters.signer.secret)
+
+
 def build_people(settings: Settings, adapters: Adapters, parts: Parts) -> People:
     """Build the services."""
-    opened = OpenedConnections(data_keys=parts.data_keys)
+    keys = people_keys(adapters, parts)
+    opened = OpenedConnections(data_keys=keys)
     documents = FetchProviderDocuments(rest=adapters.rest, clock=adapters.clock)
     return {
         "api_keys": traced(ApiKeys)(database=parts.database, clock=adapters.clock),
         "console_sessions": traced(ConsoleSessions)(
-            database=parts.database, data_keys=parts.data_keys, clock=adapters.clock
+            database=parts.database, data_keys=keys, clock=adapters.clock
         ),
         "overview": traced(Overview)(database=parts.database, clock=adapters.clock),
         "console_searches": traced(ConsoleSearches)(database=parts.database, clock=adapters.clock),
         "sign_in": traced(SignIn)(
             database=parts.database,
-            data_keys=parts.data_keys,
+            data_keys=keys,
             opened=opened,
             provider=AskProvider(documents=documents, clock=adapters.clock, public_url=settings.public_url),
             clock=adapters.clock,

@@ -19,6 +19,7 @@ from vault.cli.receipt import verify_receipt_file
 from vault.cli.requests import requests
 from vault.cli.retention import retention
 from vault.cli.rotate import rotate
+from vault.cli.sign_in import sign_in
 from vault.cli.store import backup, fsck, restore, rewrite_store
 from vault.domain.accounts.account import SCOPES
 from vault.domain.legal_rules.explain import explain
@@ -221,6 +222,7 @@ def export_key(recording: Annotated[str, typer.Argument(help="The recording's id
 app.command("verify-log")(verify)
 app.add_typer(requests, name="requests")
 app.add_typer(approvals, name="approvals")
+app.add_typer(sign_in, name="sign-in")
 app.command("verify-receipt")(verify_receipt_file)
 app.command()(rotate)
 app.command()(backup)

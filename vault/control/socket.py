@@ -17,6 +17,7 @@ from vault.control.approval_commands import perform_approvals
 from vault.control.request_commands import perform_requests
 from vault.control.retention_commands import perform_retention
 from vault.control.rotation_commands import perform_rotation
+from vault.control.sign_in_commands import perform_sign_in
 from vault.domain.progress import ProgressCallback, no_progress
 from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
 from vault.services.backup.fsck import FsckPlace
@@ -130,6 +131,7 @@ _GROUPS: Final = {
     "retention": perform_retention,
     "requests": perform_requests,
     "approvals": perform_approvals,
+    "sign-in": perform_sign_in,
 }
 
 

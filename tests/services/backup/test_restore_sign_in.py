@@ -12,7 +12,7 @@ from tests.support.restoring import empty_house, write_all
 from tests.support.service_house import House
 from vault.database.schema.sign_in import sign_in_roles
 from vault.domain.accounts.roles import grants_of
-from vault.domain.sign_in.connection import PersonRow, ProviderSettings, RoleMapping
+from vault.domain.sign_in.connection import OPERATORS, PersonRow, ProviderSettings, RoleMapping
 from vault.errors import NotAuthentic
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.thread_pools import Threads
@@ -22,7 +22,9 @@ WIDE = RoleMapping(value="staff", role="admin")
 TIGHT = RoleMapping(value="staff", role="listener", agents=("Kim",))
 
 
-async def connect(house: House, name: str, *roles: RoleMapping) -> tuple[str, ...]:
+async def connect(
+    house: House, name: str, *roles: RoleMapping, account: str | None = None
+) -> tuple[str, ...]:
     """Set a connection; return the ids of its mappings."""
     settings = ProviderSettings(
         issuer="https://idp.example",
@@ -33,7 +35,7 @@ async def connect(house: House, name: str, *roles: RoleMapping) -> tuple[str, ..
         roles=roles,
     )
     change = ConnectionChange(settings=settings, keep_secret=False)
-    made = await house.vault.sign_in_connections.set(house.account.id, name, change, **ME)
+    made = await house.vault.sign_in_connections.set(account or house.account.id, name, change, **ME)
     return tuple(one.id for one in made.settings.roles)
 
 
@@ -58,6 +60,7 @@ async def test_an_old_database_gives_nothing_back(house: House, tmp_path: Path, 
     """A tightened mapping, a deleted connection, a removed member and an ended session, after their objects went."""
     wide = await connect(house, "main", WIDE)
     await connect(house, "gone", WIDE)
+    await connect(house, "ops", replace(WIDE, role="operator"), account=OPERATORS)
     for name in ("left", "back"):
         await member(house, name, *wide)
     _, key = await house.vault.api_keys.issue(name="k", scopes=["*"], account_id=house.account.id, **ME)
@@ -66,6 +69,7 @@ async def test_an_old_database_gives_nothing_back(house: House, tmp_path: Path, 
     async def tighten(house: House) -> None:
         await connect(house, "main", TIGHT)
         await house.vault.sign_in_connections.delete(house.account.id, "gone", **ME)
+        await connect(house, "ops", account=OPERATORS)
         for name in ("left", "back"):
             await house.vault.members.remove(house.account.id, f"per_{name}", **ME)
         await house.vault.members.readmit(house.account.id, "per_back", **ME)
@@ -79,6 +83,7 @@ async def test_an_old_database_gives_nothing_back(house: House, tmp_path: Path, 
         report = await old.vault.jobs.restore(actor="operator")
         assert report.findings == []
         assert await given(old) == [("listener", 1)]
+        assert await old.database.read(lambda tx: tx.sign_in.roles(OPERATORS)) == {}
         (main,) = await old.vault.sign_in_connections.list(old.account.id)
         assert [replace(one, id="") for one in main.settings.roles] == [TIGHT]
         people = {

@@ -63,6 +63,8 @@ def ask(browser: httpx.Client, scene: Scene, door: tuple[str, str], recording: s
 
 def test_every_door_keeps_the_limit(scene: Scene, recordings: dict[str, str], browser: httpx.Client):
     """Own recordings open; others are as absent as one that never was; what is of the whole account is 403."""
+    (session,) = scene.tenant.http.get(scene.tenant.url("/console-sessions")).json()["items"]
+    assert (session["scopes"], "recordings:read" in session["limited_scopes"]) == ([], True)
     kim, *others = recordings.values()
     for door in DOORS:
         answer = ask(browser, scene, door, kim)

@@ -31,6 +31,7 @@ class HeardLink:
     """A link that a person made to be opened immediately."""
 
     id: str
+    account_id: str
     recording_id: str
 
 
@@ -44,7 +45,8 @@ class PersonSessionRows:
     def apply_roles(self, account_id: str, person_id: str | None = None) -> None:
         """Give the open sessions of an account's people, or of one, exactly what their roles give now."""
         roles = SignInRows(self._db).roles(account_id)
-        mine = (_S.account_id == account_id) & _S.ended_at.is_(None)
+        # The session of an operator has no account.
+        mine = (_P.account_id == account_id) & _S.ended_at.is_(None)
         mine &= _S.person_id.is_not(None) if person_id is None else _S.person_id == person_id
         query = (
             select(_S.id, _S.scopes, _S.limits, _P.role_ids).join(people, _P.id == _S.person_id).where(mine)
@@ -63,14 +65,21 @@ class PersonSessionRows:
         """End the open sessions that began with a provider's session, and return them."""
         return self._end(_S.person_id.is_not(None) & (_S.sid == sid), at)
 
-    def listening(self, account_id: str, person_id: str, now: datetime) -> Sequence[HeardLink]:
-        """Return the links that a person opened at the console for listening and that may still play."""
-        mine = (_L.account_id == account_id) & (_L.created_at > now - MAX_LIFETIME)
+    def listening(self, account_id: str | None, person_id: str, now: datetime) -> Sequence[HeardLink]:
+        """Return the links that a person opened at the console for listening and that may still play.
+
+        ``account_id``: None for those of all accounts.
+        """
+        mine = _L.created_at > now - MAX_LIFETIME
+        if account_id is not None:
+            mine &= _L.account_id == account_id
         mine &= (_L.created_by == person_id) & (_L.sessions == 1) & _L.revoked_at.is_(None)
         # Its life is counted by the database's clock, its creation by this node's.
-        rows = self._db.execute(select(_L.id, _L.recording_id, _L.created_at, _L.expires_at).where(mine))
+        rows = self._db.execute(
+            select(_L.id, _L.account_id, _L.recording_id, _L.created_at, _L.expires_at).where(mine)
+        )
         return [
-            HeardLink(id=row.id, recording_id=row.recording_id)
+            HeardLink(id=row.id, account_id=row.account_id, recording_id=row.recording_id)
             for row in rows
             if row.expires_at - row.created_at < 2 * OPENED_AT_ONCE
         ]

@@ -46,6 +46,11 @@ class ConsoleSession:
         """Return whether the session has this scope, or ``*``, for the whole account."""
         return "*" in self.scopes or scope in self.scopes
 
+    @property
+    def limited_scopes(self) -> frozenset[str]:
+        """Return the scopes that it has only for the recordings of some agents."""
+        return frozenset(scope for limit in self.limits for scope in limit.scopes)
+
     def agents_for(self, scope: Scope) -> frozenset[str] | None:
         """Return the agents for whose recordings the session has this scope; None for all recordings."""
         if self.allows(scope):

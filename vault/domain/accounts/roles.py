@@ -7,7 +7,9 @@ from typing import Final, Literal, get_args
 from vault.domain.accounts.account import Scope
 
 #: Roles in an account.
-Role = Literal["listener", "supervisor", "privacy", "auditor", "admin"]
+AccountRole = Literal["listener", "supervisor", "privacy", "auditor", "admin"]
+#: Operators have every account; only the operator gives this role, on the machine of the vault.
+Role = Literal["listener", "supervisor", "privacy", "auditor", "admin", "operator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 SCOPES_OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
@@ -27,6 +29,7 @@ SCOPES_OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
             "retention:write", "holds:write", "approvals:write", "quarantine:listen",
         }
     ),
+    "operator": frozenset({"*"}),
 }  # fmt: skip
 
 

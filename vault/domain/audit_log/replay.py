@@ -133,7 +133,9 @@ class Replay:
         elif kind == "switch.changed":
             change = LoggedChange(enabled=event["result"] == "on", at=at, by=event["actor"])
             self.switch.setdefault(account, []).append(change)
-        elif kind in _SETTINGS:
+        elif (
+            kind in _SETTINGS and event.get("account") is not None
+        ):  # The operators' sign-in is of no account.
             self.changed[account] = max(at, self.changed.get(account, at))
             self._delete(kind, event, at)
 

@@ -15,6 +15,8 @@ NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 #: Characters of a scope (RFC 6749, section 3.3).
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]{1,100}")
 _MAX_ISSUER: Final = 500
+#: In the place of an account's id: the sign-in of operators, which belongs to no account.
+OPERATORS: Final = "acct_" + "0" * 32
 MAX_ROLES: Final = 200
 #: Maximum agents of one mapping.
 MAX_AGENTS: Final = 200
@@ -99,6 +101,11 @@ class Profile:
     name: str
     issuer: str
     subject: str
+
+
+def account_of(account_id: str) -> str | None:
+    """Return the account of events and sessions; None for operators."""
+    return None if account_id == OPERATORS else account_id
 
 
 def encode_profile(profile: Profile) -> str:

@@ -17,11 +17,11 @@ from vault.domain.accounts.account import Account, ApiKey
 from vault.domain.accounts.console_session import INVITATION_LIFE, MAX_LENGTH, USE_INTERVAL, ConsoleSession
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import Token, new_id
-from vault.domain.sign_in.connection import decode_profile
+from vault.domain.sign_in.connection import OPERATORS, decode_profile
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.clock import Clock
-from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.check_api_key import require_authentic, split_key
+from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.revoke_links import stop_listening
 
 #: How long the row of a session is kept after its end.
@@ -45,7 +45,7 @@ class ConsoleSessions:
     """Sign in to the console with an API key; find, list and end sessions."""
 
     database: Database
-    data_keys: AccountDataKeys
+    data_keys: PeopleKeys
     clock: Clock
 
     async def sign_in(self, key: str, *, address: str | None, agent: str) -> SignedIn:
@@ -110,8 +110,8 @@ class ConsoleSessions:
 
     async def name_of(self, session: ConsoleSession) -> str:
         """Return the name of who signed in, as links and watermarks show it: that of the person or the API key."""
-        if session.person_id is not None and session.account_id is not None:
-            return await self._name_of_person(session.account_id, session.person_id)
+        if session.person_id is not None:
+            return await self._name_of_person(session.account_id or OPERATORS, session.person_id)
         key_id = session.key_id
         found = None if key_id is None else await self.database.read(lambda tx: tx.api_keys.find(key_id))
         return session.actor if found is None else found[0].name
@@ -143,7 +143,7 @@ class ConsoleSessions:
                 tx.closing.recall(found.account_id, "console.ended", session_id)
                 return
             tx.console_sessions.end(session_id, now)
-            if found.person_id is not None and found.account_id is not None:
+            if found.person_id is not None:
                 stop_listening(tx, found.account_id, found.person_id, at=now, actor=actor, reason=reason)
             tx.events.append(
                 AccessEvent(

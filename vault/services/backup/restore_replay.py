@@ -10,6 +10,7 @@ from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import ApprovalState
 from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import GONE, State
+from vault.domain.sign_in.connection import OPERATORS
 from vault.services.backup.restore_log import Divergence
 from vault.services.lifecycle.lifecycle import reapply_erasure
 from vault.services.lifecycle.restore_states import restore_pending_erasure, restore_refusal
@@ -96,12 +97,12 @@ def _delete_link_key(key_id: str, at: datetime, tx: Transaction) -> None:
 
 def _delete_sign_in(connection_id: str, account_id: str, _at: datetime, tx: Transaction) -> None:
     tx.sign_in.delete(connection_id)
-    tx.person_sessions.apply_roles(account_id)
+    tx.person_sessions.apply_roles(account_id or OPERATORS)
 
 
 def _revoke_role(mapping_id: str, account_id: str, _at: datetime, tx: Transaction) -> None:
     tx.sign_in.revoke(mapping_id)
-    tx.person_sessions.apply_roles(account_id)
+    tx.person_sessions.apply_roles(account_id or OPERATORS)
 
 
 def _remove_member(person_id: str, account_id: str, at: datetime, tx: Transaction) -> None:

@@ -15,6 +15,7 @@ from vault.domain.playback.link_key import LinkCut
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.policy import RetentionPolicy
+from vault.domain.sign_in.connection import OPERATORS
 from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.closing_acts import Act
 from vault.domain.stored.closing_content import ConsentRefusal, ErasedCall
@@ -197,13 +198,13 @@ def _tighten_rule(tx: Transaction, act: Act) -> None:
 def _delete_sign_in(tx: Transaction, act: Act) -> None:
     # A new connection with the same name has another id.
     tx.sign_in.delete(act.event.result or "")
-    tx.person_sessions.apply_roles(act.event.account_id or "")
+    tx.person_sessions.apply_roles(act.event.account_id or OPERATORS)
 
 
 def _revoke_role(tx: Transaction, act: Act) -> None:
     # The same value and role, mapped again later, has another id.
     tx.sign_in.revoke(act.event.result or "")
-    tx.person_sessions.apply_roles(act.event.account_id or "")
+    tx.person_sessions.apply_roles(act.event.account_id or OPERATORS)
 
 
 def _remove_member(tx: Transaction, act: Act) -> None:

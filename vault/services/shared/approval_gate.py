@@ -15,6 +15,7 @@ from vault.domain.approvals.actor import SYSTEM, Actor
 from vault.domain.approvals.approval import Approval, ApprovalState, ended
 from vault.domain.approvals.rule import ALWAYS, SCOPES, Verb
 from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.sign_in.connection import OPERATORS, PersonRow
 from vault.errors import ApprovalNeeded, EffectChanged, Refused
 
 #: What the ids of people begin with.
@@ -98,18 +99,24 @@ def _maker_of(tx: Transaction, name: str, account_id: str) -> str | None:
     """Return who issued a key, or who last set the connection that gives a person roles."""
     if not name.startswith(_PERSON):
         return tx.api_keys.creator_of(name)
-    person = tx.people.get(account_id, name)
+    person = _person(tx, account_id, name)
     connection = None if person is None else tx.sign_in.get(person.connection_id or "")
     return None if connection is None else connection.changed_by
 
 
 def _person_may(tx: Transaction, name: str, account_id: str, scope: Scope) -> bool:
     """Return whether a person has the scope by the roles that the account gives now."""
-    person = tx.people.get(account_id, name)
+    person = _person(tx, account_id, name)
     if person is None or person.removed_at is not None:
         return False
-    roles = tx.sign_in.roles(account_id)
-    return scope in grants_of([roles[one] for one in person.role_ids if one in roles]).scopes
+    roles = tx.sign_in.roles(person.account_id)
+    scopes = grants_of([roles[one] for one in person.role_ids if one in roles]).scopes
+    return "*" in scopes or scope in scopes
+
+
+def _person(tx: Transaction, account_id: str, name: str) -> PersonRow | None:
+    """Return a person of the account, or an operator."""
+    return tx.people.get(account_id, name) or tx.people.get(OPERATORS, name)
 
 
 def event_of(

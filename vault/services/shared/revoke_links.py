@@ -49,12 +49,13 @@ def cut_links(tx: Transaction, cut: LinkCut) -> None:
 
 
 def stop_listening(
-    tx: Transaction, account_id: str, person_id: str, *, at: datetime, actor: str, reason: str
+    tx: Transaction, account_id: str | None, person_id: str, *, at: datetime, actor: str, reason: str
 ) -> None:
     """Revoke the links that a person opened at the console, which ends the audio with its next window.
 
+    ``account_id``: None for an operator, whose links are of any account.
     Links that the person made for others stay. ``reason`` is that of the console session's end.
     """
     for link in tx.person_sessions.listening(account_id, person_id, at):
         tx.links.revoke(link.id, at)
-        tx.events.append(revocation(account_id, link, at=at, actor=actor, reason=reason))
+        tx.events.append(revocation(link.account_id, link, at=at, actor=actor, reason=reason))

@@ -17,14 +17,14 @@ from vault.domain.sign_in.connection import (
     encode_settings,
 )
 from vault.errors import Tampered
-from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.people_keys import PeopleKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedConnections:
     """Seal and open settings and profiles under the keys of their account."""
 
-    data_keys: AccountDataKeys
+    data_keys: PeopleKeys
 
     async def open(self, row: SealedConnection) -> SignInConnection:
         """Return a connection with its settings. Raises NotFound, Tampered, Unavailable."""

@@ -7,6 +7,7 @@ from typing import Literal
 from vault.database.stores.person_sessions import EndedSession
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.sign_in.connection import account_of
 from vault.services.shared.revoke_links import stop_listening
 
 EndReason = Literal["removed", "provider_logout"]
@@ -27,11 +28,11 @@ def log_ends(
             AccessEvent(
                 type="console.ended",
                 at=at,
-                account_id=account_id,
+                account_id=account_of(account_id),
                 actor=actor,
                 session_id=session.id,
                 result=reason,
             )
         )
     for person_id in sorted({session.person_id for session in ended}):
-        stop_listening(tx, account_id, person_id, at=at, actor=actor, reason=reason)
+        stop_listening(tx, account_of(account_id), person_id, at=at, actor=actor, reason=reason)

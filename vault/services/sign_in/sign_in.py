@@ -15,11 +15,11 @@ from vault.domain.accounts.roles import grants_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.sign_in.attempt import LIFE, Attempt, own_path
-from vault.domain.sign_in.connection import PersonRow, Profile, SignInConnection
+from vault.domain.sign_in.connection import PersonRow, Profile, SignInConnection, account_of
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import NotFound
 from vault.ports.clock import Clock
-from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.ask_provider import AskProvider, Identified, ProviderAnswer
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.session_ends import log_ends
@@ -50,7 +50,7 @@ class SignIn:
     """Sign people in by a sign-in connection."""
 
     database: Database
-    data_keys: AccountDataKeys
+    data_keys: PeopleKeys
     opened: OpenedConnections
     provider: AskProvider
     clock: Clock
@@ -98,7 +98,7 @@ class SignIn:
                 type="console.refused",
                 id=event_id,
                 at=self.clock(),
-                account_id=connection.account_id,
+                account_id=account_of(connection.account_id),
                 actor=connection.id,
                 result=refused.failed,
                 sealed_detail=await self.data_keys.seal_detail(connection.account_id, event_id, detail),
@@ -133,7 +133,7 @@ class SignIn:
         person = await self._person(connection, found, now)
         session = ConsoleSession(
             id=new_id("cons"),
-            account_id=account_id,
+            account_id=account_of(account_id),
             key_id=None,
             person_id=person.id,
             sid=None if found.session is None else await self._sid(connection, found.session),
@@ -148,7 +148,7 @@ class SignIn:
             type="console.signed_in",
             id=event_id,
             at=now,
-            account_id=account_id,
+            account_id=account_of(account_id),
             actor=person.id,
             session_id=session.id,
             result="provider",

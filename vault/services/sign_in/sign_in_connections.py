@@ -13,18 +13,20 @@ from vault.domain.ids import new_id
 from vault.domain.sign_in.client_key import new_client_key, public_key_set
 from vault.domain.sign_in.connection import (
     NAME,
+    OPERATORS,
     ProviderSettings,
     RoleMapping,
     SealedConnection,
     SignInConnection,
+    account_of,
     check_settings,
     with_ids,
 )
 from vault.errors import Busy, Invalid, NotFound
 from vault.ports.clock import Clock
-from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.opened_connections import OpenedConnections
 
 _TRIES: Final = 3
@@ -46,7 +48,7 @@ class SignInConnections:
     """Set, list, show and delete the sign-in connections of an account."""
 
     database: Database
-    data_keys: AccountDataKeys
+    data_keys: PeopleKeys
     opened: OpenedConnections
     clock: Clock
 
@@ -73,6 +75,10 @@ class SignInConnections:
                 field="name",
             )
         check_settings(change.settings)
+        if any((one.role == "operator") != (account_id == OPERATORS) for one in change.settings.roles):
+            raise Invalid(
+                "The role operator is given by the operator alone, for all accounts.", field="roles"
+            )
         if sealed_secret is not None:
             secret = await self.data_keys.open_words(account_id, "sign-in", sealed_secret)
             change = replace(
@@ -124,7 +130,7 @@ class SignInConnections:
             tx.lock_account(account_id, exclusive=True)
             row = tx.sign_in.find(account_id, name)
             if row is None:
-                if tx.closing.recall(account_id, "sign_in.deleted", name):
+                if tx.closing.recall(account_of(account_id), "sign_in.deleted", name):
                     return
                 raise NotFound("There is no such sign-in connection.")
             tx.sign_in.delete(row.id)
@@ -133,7 +139,7 @@ class SignInConnections:
                 AccessEvent(
                     type="sign_in.deleted",
                     at=tx.now(),
-                    account_id=account_id,
+                    account_id=account_of(account_id),
                     actor=actor,
                     result=row.id,
                     subject=name,
@@ -200,7 +206,11 @@ class SignInConnections:
         self, row: SealedConnection, kind: EventType, result: str, detail: Mapping[str, str]
     ) -> AccessEvent:
         event = AccessEvent(
-            type=kind, at=row.changed_at, account_id=row.account_id, actor=row.changed_by, result=result
+            type=kind,
+            at=row.changed_at,
+            account_id=account_of(row.account_id),
+            actor=row.changed_by,
+            result=result,
         )
         shown = detail or {"connection": row.name}
         sealed = await self.data_keys.seal_detail(row.account_id, event.id, shown)
@@ -239,7 +249,7 @@ def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
         tx.events.append(event)
     if change.before is not None and not change.revoked:
         # Mappings that an earlier request took away, whose objects are not known to be stored.
-        tx.closing.recall(account_id, "role.revoked")
+        tx.closing.recall(account_of(account_id), "role.revoked")
     return True
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from vault.domain.accounts.console_session import ConsoleSession
-from vault.domain.accounts.roles import Role
+from vault.domain.accounts.roles import AccountRole
 from vault.domain.sign_in.connection import (
     MAX_AGENTS,
     MAX_ROLES,
@@ -29,7 +29,7 @@ class RoleMappingIn(Body):
 
     #: The exact value: a group, or better an app role of the provider.
     value: Text
-    role: Role
+    role: AccountRole
     #: The agents, by name or id as the platform reports them with the call, to whose recordings the role is limited;
     #: for `listener` and `supervisor`. Without any: all recordings.
     agents: Annotated[list[Text], Field(max_length=MAX_AGENTS)] = Field(default_factory=list)
@@ -79,7 +79,7 @@ class RoleMappingOut(BaseModel):
 
     id: str
     value: str
-    role: Role
+    role: AccountRole
     agents: list[str]
 
 
@@ -124,6 +124,7 @@ class SignInConnectionOut(BaseModel):
             roles=[
                 RoleMappingOut(id=one.id, value=one.value, role=one.role, agents=list(one.agents))
                 for one in settings.roles
+                if one.role != "operator"
             ],
             sign_in_url=f"{public_url}/console/sign-in/{connection.id}",
             redirect_uri=f"{public_url}/console/callback/{connection.id}",
@@ -151,7 +152,7 @@ class MemberOut(BaseModel):
     #: Null after the connection was deleted.
     connection: str | None = None
     #: The roles that the person has now.
-    roles: list[Role]
+    roles: list[AccountRole]
     first_signed_in_at: MomentOut
     last_signed_in_at: MomentOut
     removed_at: MomentOut | None = None
@@ -165,7 +166,7 @@ class MemberOut(BaseModel):
             issuer=member.issuer,
             subject=member.subject,
             connection=member.connection,
-            roles=list(member.roles),
+            roles=[role for role in member.roles if role != "operator"],
             first_signed_in_at=member.row.first_at,
             last_signed_in_at=member.row.last_at,
             removed_at=member.row.removed_at,
@@ -195,6 +196,8 @@ class ConsoleSessionOut(BaseModel):
     #: The API key that signed in.
     key: str | None = None
     scopes: list[str]
+    #: Scopes that hold for the recordings of some agents alone.
+    limited_scopes: list[str]
     created_at: MomentOut
     last_used_at: MomentOut
     ends_at: MomentOut
@@ -207,6 +210,7 @@ class ConsoleSessionOut(BaseModel):
             member=session.person_id,
             key=session.key_id,
             scopes=sorted(session.scopes),
+            limited_scopes=sorted(session.limited_scopes),
             created_at=session.created_at,
             last_used_at=session.last_used_at,
             ends_at=session.ends_at,
