@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.console import MARKUP, nonce_of
 from tests.support.provider_scene import Scene
-from tests.support.tenant import tone
+from tests.support.tenant import open_link, tone
 from tests.web.console.doors import DOORS, NOBODY, PREFIX
 
 #: Doors that a limit opens; at those with a recording, only for recordings of the agents.
@@ -118,6 +118,17 @@ def test_a_person_listens_within_the_limit(scene: Scene, recordings: dict[str, s
         path = f"{scene.home}/recordings/{recording}/links/{link['id']}/revocation"
         assert browser.post(path, data={"nonce": recording}).status_code == 404
     assert scene.house.client().get(link["url"]).status_code == 200
+
+
+def test_notes_are_kept_within_the_limit(scene: Scene, recordings: dict[str, str], browser: httpx.Client):
+    """The player of an agent's recording takes them; that of another recording, opened by a link, does not."""
+    kim, lee, _ = recordings.values()
+    for recording, allowed in ((kim, True), (lee, False)):
+        path = open_link(browser, scene.tenant.link(recording)["url"]).headers["location"]
+        assert ('id="notes"' in browser.get(path).text) is allowed
+        sent = browser.post(f"{path}/notes", data={"nonce": recording, "at": "0:00", "text": "n"})
+        assert sent.status_code == (303 if allowed else 403)
+        assert ("note.made" in scene.tenant.types(recording)) is allowed
 
 
 def test_a_changed_limit_holds_at_the_next_request(

@@ -103,7 +103,7 @@ async def _carry_out(
     except NotFound:
         return await closed(request, vault, session)
     try:
-        author = await author_of(request, vault, found.session.account_id)
+        author = await author_of(request, vault, found.session)
         if author is None:
             return message("notes.signed_out", language, status=_FORBIDDEN)
         body = await request.body()

@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import Request
 
 from vault.database.stores.hot_reads import FoundSession
+from vault.domain.playback.link import Session
 from vault.domain.playback.note import MAX_NOTES, MAX_TEXT, Note
 from vault.errors import Invalid, NotAuthentic
 from vault.services.service import Vault
@@ -72,8 +73,9 @@ class ShownNotes:
         return len(self.items) >= MAX_NOTES
 
 
-async def author_of(request: Request, vault: Vault, account_id: str) -> Author | None:
-    """Return who is signed in at the console for this account and may listen there; None if nobody is."""
+async def author_of(request: Request, vault: Vault, listening: Session) -> Author | None:
+    """Return who is signed in at the console and may listen to this recording there; None if nobody is."""
+    account_id, recording_id = listening.account_id, listening.recording_id
     secret = read_cookie(request, own_name(request, CONSOLE))
     if secret is None:
         return None
@@ -81,7 +83,10 @@ async def author_of(request: Request, vault: Vault, account_id: str) -> Author |
         session, account = await vault.console_sessions.find(secret, account_id)
     except NotAuthentic:
         return None
-    if account is None or not session.allows("links:write"):
+    agents = session.agents_for("links:write")
+    if account is None or (
+        agents is not None and not await vault.recordings.agents_of(account_id, recording_id, agents)
+    ):
         return None
     return Author(id=session.actor, session_id=session.id)
 
@@ -91,7 +96,7 @@ async def notes_of(
 ) -> ShownNotes | None:
     """Return the notes that the page shows; None to a listener who is not signed in. Raises Tampered, Unavailable."""
     session = found.session
-    author = await author_of(request, vault, session.account_id)
+    author = await author_of(request, vault, session)
     if author is None:
         return None
     notes = await vault.own_notes.list(session.account_id, session.recording_id, author=author.id)
