@@ -35,6 +35,8 @@ _FRAMES = 8
 #: What may take longer, by the end of file and function, and why.
 EXCEPTIONS: dict[str, str] = {
     "<frozen importlib._bootstrap>:_find_and_load": "a module is imported once in a process",
+    "pluggy/_manager.py:_hookexec": "pytest itself, where Playwright has a loop in the thread of the tests",
+    "_pytest/runner.py:pytest_runtest_protocol": "the same",
     "jinja2/environment.py:_load_template": "a template is compiled once in a process",
     "vault/composition.py:assemble": "a start: nobody is served before it is over",
     "vault/composition_parts.py:rule_book": "a start, read once in a process",

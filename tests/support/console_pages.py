@@ -11,7 +11,6 @@ from tests.support.example_account import CALLER_NATIONAL
 PAGES: Final = {
     "overview": "",
     "calls-without": "/missing",
-    "missing": "/missing",
     "recordings": "/recordings",
     "recording": "/recordings/{call-20417}",
     "recording-restricted": "/recordings/{call-20384}",
@@ -43,6 +42,7 @@ PAGES: Final = {
     "link-cuts": "/connections/keys/cuts",
     "access": "/access",
     "sign-in-new": "/access/sign-in/new",
+    "sign-in-connection": "/access/sign-in/{provider}",
     "api-keys": "/access/keys",
     "log": "/log",
     "verify": "/log/verify",

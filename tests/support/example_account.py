@@ -219,10 +219,24 @@ def _settings(account: ExampleAccount) -> None:
     twilio = {"account_sid": "AC" + "0123456789abcdef" * 2, "auth_token": "f" * 32}
     account.sent("PUT", "/connections/telephony", {"provider": "twilio", "credentials": twilio})
     account.ids["connection"] = "telephony"
+    provider = {
+        "issuer": "https://login.harbourcycles.example",
+        "client_id": "callvault",
+        "client_secret": "s" * 32,
+    }
+    roles = [{"value": "call-quality", "role": "listener"}, {"value": "privacy-team", "role": "privacy"}]
+    account.sent("PUT", "/sign-in-connections/main", provider | {"claim": ["groups"], "roles": roles})
+    account.ids["provider"] = "main"
     register(account.tenant, Minter(), "crm")
     contact = "privacy@harbourcycles.example"
     controller = {"name": "Harbour Cycles", "address": "12 Pier Road\nOakland", "contact": contact}
-    record = PROFILE | {"controller": controller, "requests_to": contact, "published": True}
+    officer = {"name": "Rosa Klein", "address": "", "contact": "dpo@harbourcycles.example"}
+    record = PROFILE | {
+        "controller": controller,
+        "officer": officer,
+        "requests_to": contact,
+        "published": True,
+    }
     account.ids["privacy"] = account.sent("PUT", "/processing-record", record)["page_url"]
 
 

@@ -16,6 +16,9 @@ from tests.web.console.doors import DOORS
 
 #: Pages that show what callers, listeners and agents send.
 SHOWS_MARKUP = ("/recordings", "/recordings/{odd}", "/people", "/quarantine", "/log")
+#: What can be used by keyboard, in the order of the page.
+USABLE = """[...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')].filter(
+  one => one.checkVisibility() && one.type !== 'hidden' && !one.disabled).map(one => one.outerHTML.slice(0, 200))"""
 #: A phone on which text is enlarged (WCAG 1.4.10).
 NARROW = {"width": 320, "height": 700}
 
@@ -72,6 +75,25 @@ def test_a_page_keeps_the_policy_and_is_accessible(album: Album, name: str):
         assert page.locator("script:not([src])").count() == 0
         assert errors == []
         show(page, "light")
+
+
+@pytest.mark.parametrize("name", ["overview", "recording", "consent", "request"])
+def test_the_keyboard_goes_round_a_page(album: Album, name: str):
+    """Tab stops at everything that can be used, in the order of the page, and is then at its beginning again."""
+    with album.opened(name) as page:
+        usable = page.evaluate(USABLE)
+        stops = []
+        for _ in usable:
+            page.keyboard.press("Tab")
+            # A date has several stops.
+            while (here := page.evaluate("document.activeElement.outerHTML.slice(0, 200)")) in stops[-1:]:
+                page.keyboard.press("Tab")
+            stops.append(here)
+        assert stops == usable
+        page.keyboard.press("Tab")
+        assert page.evaluate(
+            "document.activeElement === document.body || document.activeElement.matches('.skip')"
+        )
 
 
 def test_markup_is_text(house: House, browser: Browser):

@@ -111,6 +111,8 @@ async def check_decision(
     view = await vault.requests.read(allowed.account.id, request_id)
     allowed.require("audit:read")
     try:
+        if not form.text("code"):
+            raise WordedInvalid(gettext("Choose what is done with everything that is found."), field="code")
         return _check(request, allowed, view, checked(DecisionIn, decision_body(form)))
     except MISTAKES as error:
         values = form.values() | {"form": "decision"}
