@@ -68,9 +68,13 @@ CAPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "connection": "What to enter at the platform",
         "connection-new": "Connect a platform",
         "keys": "The account's key, and keys that sign links",
+        "link-key": "Register a customer's key that signs links",
+        "link-cuts": "Refuse what customers' keys have signed",
     },
     "Access": {
         "access": "Sessions, people and the sign-in connection",
+        "sign-in-new": "Connect a sign-in provider",
+        "sign-in-connection": "A sign-in connection and its roles",
         "api-keys": "API keys",
         "api-key-made": "A new key is shown once",
     },
