@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import update
 
+from tests.support.link_keys import register
+from tests.support.link_minter import Minter
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House, open_house
 from vault.database.schema.core import links
@@ -195,6 +198,36 @@ def test_why_a_link_is_dead_shows_in_nothing(behind_proxy: House, kind: str):
     assert {body for method in ("GET", "POST") for _, body, _ in answers[method]} == {not_valid().body}
 
 
+def test_a_forged_link_reaches_no_route(behind_proxy: House):
+    """It is answered before: made up, badly signed, or with a changed character; what may be good goes on."""
+    house = behind_proxy
+    tenant = Tenant.open(house.admin)
+    recording = tenant.uploaded(AUDIO)
+    minter, stranger = register(tenant, Minter()), Minter()
+    good, own = minter.token(recording), tenant.link(recording)["url"].rpartition("/")[2]
+    stranger.key_id, stranger.audience = minter.key_id, minter.audience
+    forged = [stranger.token(recording), f"v1.{'x' * 43}.{'y' * 22}", good[:-2] + "AA", f"{own[:-1]}~"]
+    reached = list[str]()
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        reached.append(scope["path"])
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status"))
+
+    statuses = list[Any]()
+    limit = LinkRateLimit(app, table=FailedLinks(), clock=house.app.state.clock)
+    for token in [*forged, good, own]:
+        for method, path in (("GET", f"/p/{token}"), ("POST", f"/p/{token}/open")):
+            scope = {
+                "type": "http", "method": method, "path": path, "headers": [], "query_string": b"", "app": house.app,
+                "client": ("192.0.2.1", 1),
+            }  # fmt: skip
+            house.call(limit, scope, None, send)
+    assert [one for one in statuses if one is not None] == [404] * 2 * len(forged)
+    assert reached == [f"/p/{token}{end}" for token in (good, own) for end in ("", "/open")]
+
+
 @pytest.mark.parametrize("took", [0.0, 0.02])
 @pytest.mark.parametrize("client", [("192.0.2.1", 1), None])
 async def test_a_dead_link_is_answered_at_its_time(took: float, client: tuple[str, int] | None):
@@ -215,6 +248,7 @@ async def test_a_dead_link_is_answered_at_its_time(took: float, client: tuple[st
     async def ask(path: str, status: int) -> None:
         scope = {
             "type": "http",
+            "method": "PUT",  # No link is asked for by it, so no token is looked at.
             "path": path,
             "headers": [],
             "client": client,

@@ -17,11 +17,11 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vault.errors import TooMany
+from vault.errors import TooMany, VaultError
 from vault.ports.clock import Clock
 from vault.services.service import Vault
 from vault.web.http.client_address import client_address
-from vault.web.http.html import refusal
+from vault.web.http.html import not_valid, refusal
 from vault.web.http.languages import language_of
 
 #: Max 404 responses to one address within a minute; later requests in that minute are 429.
@@ -110,7 +110,12 @@ class LinkRateLimit:
         except TooMany as error:
             await refusal(error, language_of(Request(scope)))(scope, receive, send)
             return
-        await self._app(scope, receive, self._counting(send, address))
+        counting = self._counting(send, address)
+        if await _is_forged(scope):
+            # The answer of a dead link, before routes and dependencies: a flood of them costs little else.
+            await not_valid(language_of(Request(scope)))(scope, receive, counting)
+            return
+        await self._app(scope, receive, counting)
 
     def _counting(self, send: Send, address: str | None) -> Send:
         time = asyncio.get_running_loop().time
@@ -132,7 +137,10 @@ async def _is_forged(scope: Scope) -> bool:
     if asked is None or scope["method"] not in _METHODS[asked[2] is not None]:
         return False
     vault: Vault = scope["app"].state.vault
-    return await vault.open_links.is_forged(asked[1])
+    try:
+        return await vault.open_links.is_forged(asked[1])
+    except VaultError:
+        return False  # A key could not be looked up. The route says so.
 
 
 def _table_key(address: str) -> str:
