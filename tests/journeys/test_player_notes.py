@@ -1,11 +1,13 @@
 """Notes in the player, in Chromium: written while it plays, marked on the waveform, and by keyboard alone."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.journeys.player import Listener, fits, shown, views
 from tests.support.chromium import complaints, until
-from tests.support.console import key_text, shoot, violations
+from tests.support.console import key_text, violations
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
 
@@ -104,7 +106,7 @@ def test_notes_are_changed_and_deleted_without_leaving(
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_notes_are_seen_and_read(
-    listener: Listener, house: House, caller: Tenant, conversation: str, view: str
+    listener: Listener, house: House, caller: Tenant, conversation: str, *, view: str, tmp_path: Path
 ):
     """Nothing that axe finds, in light and dark, on a phone and on a screen."""
     page = listener.page
@@ -121,7 +123,7 @@ def test_notes_are_seen_and_read(
     noted(page, 2)
     page.locator("#notes summary").last.click()
     assert fits(page)
-    shoot(page, f"notes-{view}")
+    page.screenshot(path=tmp_path / f"notes-{view}.png", full_page=True)
     assert violations(page) == []
     listener.unharmed()
 
@@ -140,7 +142,6 @@ def test_notes_without_scripts(house: House, caller: Tenant, alone: str, chrome:
     page.wait_for_url("**/s/sess_*#notes")
     assert page.locator("#notes li p").inner_text() == "says goodbye"
     page.locator("#notes summary").click()
-    shoot(page, "notes-without-scripts")
     page.get_by_role("button", name="Delete").click()
     assert page.locator("#notes li").count() == 0
     assert heard == []
