@@ -125,6 +125,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_acks_under_load.py": "load",
     "journeys/test_backup_command.py": "backups beside a running server",
     "journeys/test_browser.py": "Chromium",
+    "journeys/test_close_account.py": "an account that is closed by the command",
     "journeys/test_commands.py": "every command as a process",
     "journeys/test_consent_journeys.py": "consent from the key press to the withdrawal",
     "journeys/test_consent_table.py": "every row of the table of consent",

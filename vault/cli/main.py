@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from vault import structured_log
+from vault.cli.accounts import accounts
 from vault.cli.approvals import approvals
 from vault.cli.drill import drill
 from vault.cli.log import log, verify
@@ -31,10 +32,7 @@ from vault.simulator.command import simulate
 from vault.version import VERSION
 
 _ABOUT = "A self-hosted vault for call recordings: encrypted per account, with a recording switch, every access logged."
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 keys = typer.Typer(help="Create API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.add_typer(log, name="log")
@@ -220,6 +218,7 @@ def export_key(recording: Annotated[str, typer.Argument(help="The recording's id
 
 
 app.command("verify-log")(verify)
+app.add_typer(accounts, name="accounts")
 app.add_typer(requests, name="requests")
 app.add_typer(approvals, name="approvals")
 app.add_typer(sign_in, name="sign-in")

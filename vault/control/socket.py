@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from vault.control.account_commands import perform_accounts
 from vault.control.approval_commands import perform_approvals
 from vault.control.request_commands import perform_requests
 from vault.control.retention_commands import perform_retention
@@ -125,6 +126,7 @@ async def _perform_console(vault: "Vault", command: str, arguments: Mapping[str,
 
 #: Commands whose name begins with the group and a dot.
 _GROUPS: Final = {
+    "accounts": perform_accounts,
     "keys": _perform_keys,
     "console": _perform_console,
     "rotate": perform_rotation,

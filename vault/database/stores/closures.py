@@ -87,6 +87,12 @@ class ClosureRows:
         query = select(f.call_ref).where(f.account_id == account_id, ~kept.exists()).distinct()
         return list(self._db.execute(query.order_by(f.call_ref).limit(limit)).scalars())
 
+    def count_left(self, account_id: str) -> int:
+        """Return the number of recordings that are not erased."""
+        r = recordings.c
+        left = select(func.count()).where(r.account_id == account_id, r.state != str(State.ERASED))
+        return int(self._db.execute(left).scalar_one())
+
     def erased(self, account_id: str) -> int:
         """Return the number of the account's erased recordings."""
         r = recordings.c

@@ -1,6 +1,8 @@
 """Closing an account: asked, taken back while it waits, and shown. The job ``ExecuteRequests`` carries it out."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
@@ -19,6 +21,21 @@ from vault.services.requests.sealed_requests import (
 )
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.retry_on_rotation import retry_if_rotated
+
+_CALLS_COUNTED: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosurePreview:
+    """What the closure of an account would erase."""
+
+    #: Recordings that are not erased, and those of them that are held.
+    recordings: int
+    held: int
+    #: Calls with facts and without a recording; counted to 1000.
+    calls: int
+    #: How long it can be taken back.
+    waiting: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +77,19 @@ class Closures:
             raise Refused(text, reasons=("closing",))
         return known, False
 
+    async def preview(self, account_id: str) -> ClosurePreview:
+        """Return what is there to be erased. Nothing changes."""
+
+        def read(tx: Transaction) -> ClosurePreview:
+            return ClosurePreview(
+                recordings=tx.closures.count_left(account_id),
+                held=tx.overview.held(account_id),
+                calls=len(tx.closures.calls_without_recordings(account_id, limit=_CALLS_COUNTED)),
+                waiting=_waiting(tx, account_id),
+            )
+
+        return await self.database.read(read)
+
     async def read(self, account_id: str) -> Request:
         """Return the newest closure of the account. Raises NotFound, Tampered, Unavailable."""
         row = await self.database.read(lambda tx: tx.closures.newest(account_id))
@@ -83,6 +113,13 @@ class Closures:
         return await self.sealed.change(changed, "account.closure_withdrawn", actor=actor, at=now)
 
 
+def _waiting(tx: Transaction, account_id: str) -> timedelta:
+    try:
+        return tx.retention.policies(account_id, tx.now()).newest.waiting
+    except Tampered:
+        return DEFAULT_WAITING
+
+
 def _insert(
     tx: Transaction,
     key: AccountKey,
@@ -98,10 +135,6 @@ def _insert(
     if newest is not None and newest.request.state is not RequestState.WITHDRAWN:
         return None
     now = tx.now()
-    try:
-        waiting = tx.retention.policies(account_id, now).newest.waiting
-    except Tampered:
-        waiting = DEFAULT_WAITING
     request = Request(
         id=new_id("req"),
         account_id=account_id,
@@ -110,7 +143,7 @@ def _insert(
         state=RequestState.REVIEW,
         received_at=now,
         created_at=now,
-        due_at=now + waiting,
+        due_at=now + _waiting(tx, account_id),
         closed_at=None,
         repeat_of=None,
         revision=1,
