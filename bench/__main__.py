@@ -10,6 +10,7 @@ from bench.archive_work import archive
 from bench.call_start import call_start
 from bench.capacity import capacity
 from bench.children import import_once
+from bench.console import console
 from bench.fairness import fairness
 from bench.idle import idle
 from bench.instead import instead
@@ -55,6 +56,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "room": room,
     "retention": retention,
     "links": links,
+    "console": console,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its

