@@ -10,6 +10,7 @@ from fastapi import Request
 from vault.database.stores.hot_reads import FoundSession
 from vault.domain.playback.link import Session
 from vault.domain.playback.note import MAX_NOTES, MAX_TEXT, Note
+from vault.domain.recordings.recording import State
 from vault.errors import Invalid, NotAuthentic
 from vault.services.service import Vault
 from vault.web.http.cookies import CONSOLE, own_name, read_cookie
@@ -94,7 +95,12 @@ async def author_of(request: Request, vault: Vault, listening: Session) -> Autho
 async def notes_of(
     request: Request, vault: Vault, found: FoundSession, mistake: Mistake | None = None
 ) -> ShownNotes | None:
-    """Return the notes that the page shows; None to a listener who is not signed in. Raises Tampered, Unavailable."""
+    """Return the notes that the page shows; None to a listener who is not signed in. Raises Tampered, Unavailable.
+
+    There are none on a recording in quarantine, which is played for the check of its consent alone.
+    """
+    if found.recording.state is State.QUARANTINED:
+        return None
     session = found.session
     author = await author_of(request, vault, session)
     if author is None:
