@@ -57,10 +57,10 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def new_page(browser: Browser) -> Iterator[Page]:
+def new_page(browser: Browser, locale: str = "en-GB") -> Iterator[Page]:
     """Open an empty page that shares nothing with others. Times are shown as in Paris."""
     context = browser.new_context(
-        viewport={"width": 1100, "height": 900}, timezone_id="Europe/Paris", locale="en-GB"
+        viewport={"width": 1100, "height": 900}, timezone_id="Europe/Paris", locale=locale
     )
     context.add_init_script(WATCH)
     context.set_default_timeout(15_000)

@@ -62,10 +62,10 @@ class Album:
 
 
 @contextmanager
-def stranger(browser: Browser) -> Iterator[Page]:
+def stranger(browser: Browser, locale: str = "en-GB") -> Iterator[Page]:
     """Open a page in a browser of its own. Times are those of the account's place."""
     context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, timezone_id="America/Los_Angeles", locale="en-GB"
+        viewport={"width": 1280, "height": 800}, timezone_id="America/Los_Angeles", locale=locale
     )
     context.add_init_script(WATCH)
     context.set_default_timeout(15_000)
@@ -85,8 +85,8 @@ def show(page: Page, look: str) -> None:
 def sign_in_with_key(album: Album, page: Page, account: str | None, *scopes: str) -> None:
     """Sign in by the form, with a new key."""
     page.goto(f"{album.house.url}/console/sign-in")
-    page.get_by_label("API key").fill(key_text(album.house, account, *scopes))
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.locator("#key").fill(key_text(album.house, account, *scopes))
+    page.locator("button.primary").click()
     page.wait_for_load_state()
 
 

@@ -119,6 +119,8 @@ def console_page(
         # A dialog that is shown as a part of the page.
         asked=request.query_params.get("confirm", ""),
         now=request.app.state.clock(),
+        # For print; without the query, which can name a search.
+        address=f"{request.app.state.hosting.public_url}{request.url.path}",
         **values,
     )
 

@@ -1,0 +1,69 @@
+"""Pages in Chromium as few people see them: in the longest language on a phone, in forced colours, on paper."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.chromium import chromium
+from tests.support.console import violations
+from tests.support.console_album import Album, sign_in_with_key, stranger
+from tests.support.console_pages import PAGES
+from tests.support.example_account import example_account
+from tests.support.web_house import House
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the browser once."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module", params=["en-GB", "de-DE"])
+def album(request: pytest.FixtureRequest, house: House, browser: Browser) -> Iterator[Album]:
+    """An account with something on every page, seen in a language."""
+    with stranger(browser, request.param) as page:
+        album = Album(house, example_account(house), browser, page)
+        sign_in_with_key(album, page, album.account.tenant.name)
+        yield album
+
+
+def language_of(page: Page) -> str | None:
+    """Return the language of a page."""
+    return page.locator("html").get_attribute("lang")
+
+
+def test_pages_are_whole_on_a_phone_and_in_forced_colours(album: Album):
+    """German has the longest words. No scrolling sideways at 320 px, no finding of the checker."""
+    for name in PAGES:
+        with album.opened(name) as page:
+            for forced in ("none", "active"):
+                page.emulate_media(forced_colors=forced)
+                page.set_viewport_size({"width": 320, "height": 700})
+                assert violations(page) == [], (name, forced)
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, forced)
+            page.emulate_media(forced_colors="none")
+
+
+def test_a_printed_page_has_what_it_shows_and_where_it_is_from(album: Album):
+    """No navigation, no button and no form, but the account, the time and the address."""
+    for name in PAGES:
+        with album.opened(name) as page:
+            page.set_viewport_size({"width": 780, "height": 1100})
+            page.emulate_media(media="print")
+            printed = page.locator(".printed")
+            assert printed.is_visible(), name
+            assert album.account.tenant.name in printed.inner_text()
+            assert album.house.url in printed.inner_text()
+            for hidden in ("nav", "button", "form", "a.button"):
+                assert page.locator(hidden).filter(visible=True).count() == 0, (name, hidden)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+            page.emulate_media(media="screen")
+
+
+def test_the_language_is_that_of_the_browser(album: Album):
+    """A page of the account is in the language of the context."""
+    wanted = album.page.evaluate("navigator.language")[:2]
+    with album.opened("overview") as page:
+        assert language_of(page) == wanted
