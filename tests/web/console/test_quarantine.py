@@ -20,7 +20,7 @@ def test_a_bulk_release_leaves_out_and_names_what_does_not_wait_any_more(house: 
         f"{base}/preview", data={"verdict": "release", "recording": [*chosen, ids["kept-1"]]}
     )
     assert "Release 3 recordings?" in preview.text
-    assert "call kept-1: available" in preview.text
+    assert "Call kept-1: available" in preview.text
     assert tenant.get(ids["waits-1"])["state"] == "quarantined"
     said = tenant.http.post(tenant.url(f"/recordings/{ids['waits-3']}/refusal"), json={"reason": "r"})
     assert said.status_code == 200

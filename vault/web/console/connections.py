@@ -13,6 +13,7 @@ from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.settings import ConnectionIn
 
 router = console_router()
@@ -31,7 +32,7 @@ async def show_connections(request: Request, vault: TheVault, allowed: Setting) 
         allowed,
         "connections.html",
         section=SECTION,
-        heading="Connections",
+        heading=gettext("Connections"),
         tabs=tabs_of(allowed),
         tab="/connections",
         views=await vault.connections.list(allowed.account.id),
@@ -87,11 +88,15 @@ async def delete_connection_page(
 
 def tabs_of(allowed: Console) -> list[dict[str, str]]:
     """Return the pages of the section that the session may open."""
-    tabs = [{"name": "Platforms", "path": "/connections"}] if allowed.allows("settings:write") else []
+    tabs = (
+        [{"name": translatable("Platforms"), "path": "/connections"}]
+        if allowed.allows("settings:write")
+        else []
+    )
     if allowed.allows("keys:write"):
-        tabs.append({"name": "Keys", "path": "/connections/keys"})
+        tabs.append({"name": translatable("Keys"), "path": "/connections/keys"})
     if allowed.allows("links:write"):
-        tabs.append({"name": "Cut links", "path": "/connections/keys/cuts"})
+        tabs.append({"name": translatable("Cut links"), "path": "/connections/keys/cuts"})
     return tabs
 
 
@@ -124,7 +129,7 @@ def _form(
         allowed,
         "connection_new.html",
         section=SECTION,
-        heading="Connect a platform",
+        heading=gettext("Connect a platform"),
         tabs=tabs_of(allowed),
         tab="/connections",
         providers=[(name, name) for name in sorted(vault.connections.providers)],

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Path, Request, Response
 
 from vault.domain.playback.link_key import LinkKey, write_public_key
-from vault.errors import Invalid
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.account_keys import PATH, keys_page
@@ -15,8 +14,10 @@ from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import moment_text, moment_value, whole_number
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext, translatable, translated_pairs
 from vault.web.schemas.link_keys import LinkCutIn, LinkKeyIn
 
 router = console_router()
@@ -25,12 +26,14 @@ Cutting = Annotated[Console, Depends(console("links:write"))]
 Name = Annotated[str, Path(max_length=64)]
 _CUTS: Final = f"{PATH}/cuts"
 #: What a cut can be of, with words for the form; without a name it cuts all links of the account.
-_TARGETS: Final = (
-    ("", "all links of the account"),
-    ("key", "links of one key, by its name"),
-    ("recording", "links to one recording, by its id"),
-    ("listener", "links of one listener"),
-    ("jti", "one signed link, by its jti"),
+_TARGETS: Final = translatable(
+    (
+        ("", "all links of the account"),
+        ("key", "links of one key, by its name"),
+        ("recording", "links to one recording, by its id"),
+        ("listener", "links of one listener"),
+        ("jti", "one signed link, by its jti"),
+    )
 )
 _DEFAULTS: Final = {"algorithm": "Ed25519", "max_life": "900", "max_sessions": "5", "kinds.player": "on"}
 
@@ -117,10 +120,12 @@ def _cut_body(form: Form) -> dict[str, Any]:
     """Return the body that REST takes. Raises Invalid for a target without a name: it would cut everything."""
     target, value = form.text("target"), form.text("value")
     if target not in dict(_TARGETS):
-        raise Invalid("Choose what is cut.", field="target")
+        raise WordedInvalid(gettext("Choose what is cut."), field="target")
     if bool(target) is not bool(value):
-        text = "Name what is cut." if target else "Leave this empty, or choose what it names."
-        raise Invalid(text, field="value")
+        text = (
+            gettext("Name what is cut.") if target else gettext("Leave this empty, or choose what it names.")
+        )
+        raise WordedInvalid(text, field="value")
     body: dict[str, Any] = {target: value} if target else {}
     return body | {"minted_before": moment_text(form.text("minted_before"))}
 
@@ -148,7 +153,7 @@ async def _form(
         allowed,
         "link_key.html",
         section=SECTION,
-        heading="A key that signs links",
+        heading=gettext("A key that signs links"),
         tabs=tabs_of(allowed),
         tab=PATH,
         values=values,
@@ -169,11 +174,11 @@ async def _cuts(
         allowed,
         "link_cuts.html",
         section=SECTION,
-        heading="Cut links",
+        heading=gettext("Cut links"),
         tabs=tabs_of(allowed),
         tab=_CUTS,
         cuts=await vault.link_cuts.list(allowed.account.id) if allowed.allows("audit:read") else None,
-        targets=_TARGETS,
+        targets=translated_pairs(_TARGETS),
         values=values,
         mistake=mistake,
     )

@@ -13,8 +13,10 @@ from vault.web.console.forms import NONCE, checked, read_form
 from vault.web.console.mistakes import Mistake
 from vault.web.console.recording import recording_page
 from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
+from vault.web.http.translations import gettext
 from vault.web.player.sessions import to_player
 from vault.web.routes.recordings import waveform
 from vault.web.schemas.recordings import LinkIn
@@ -40,7 +42,7 @@ async def post_listening(
     }
     try:
         if values["purpose"] is None:
-            raise Invalid("Choose a purpose: it is logged.", field="purpose")  # noqa: TRY301 - shown as the others
+            raise WordedInvalid(gettext("Choose a purpose: it is logged."), field="purpose")
         body = checked(LinkIn, values)
     except Invalid as error:
         if not allowed.allows("recordings:read"):

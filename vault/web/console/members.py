@@ -6,15 +6,16 @@ from typing import Annotated, Final
 from fastapi import Depends, Path, Request, Response
 
 from vault.domain.accounts.account import SCOPES
-from vault.errors import Forbidden
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.route import console_router
+from vault.web.console.worded import WordedForbidden
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.settings import KeyIn
 
 router = console_router()
@@ -22,8 +23,8 @@ Granting = Annotated[Console, Depends(console("keys:write"))]
 Name = Annotated[str, Path(max_length=64)]
 SECTION: Final = "Access"
 TABS: Final = (
-    {"name": "Sessions and people", "path": "/access"},
-    {"name": "API keys", "path": "/access/keys"},
+    {"name": translatable("Sessions and people"), "path": "/access"},
+    {"name": translatable("API keys"), "path": "/access/keys"},
 )
 _PAGE: Final = 50
 
@@ -83,7 +84,9 @@ async def make_key(request: Request, vault: TheVault, allowed: Granting) -> Resp
     async def make() -> tuple[int, bytes]:
         body = checked(KeyIn, {"name": form.text("title"), "scopes": form.many("scopes")})
         if beyond := sorted(scope for scope in body.scopes if not allowed.allows(scope)):
-            raise Forbidden(f"You cannot grant scopes that you do not have: {', '.join(beyond)}.")
+            raise WordedForbidden(
+                gettext("You cannot grant scopes that you do not have: %(scopes)s.", scopes=", ".join(beyond))
+            )
         _, text = await vault.api_keys.issue(
             name=body.name, scopes=body.scopes, account_id=allowed.account.id, actor=allowed.actor
         )
@@ -142,7 +145,7 @@ async def _people(
         allowed,
         "access.html",
         section=SECTION,
-        heading="Access",
+        heading=gettext("Access"),
         tabs=TABS,
         tab="/access",
         open_sessions=await vault.console_sessions.list(account_id),
@@ -168,7 +171,7 @@ async def _keys(
         allowed,
         "access_keys.html",
         section=SECTION,
-        heading="API keys",
+        heading=gettext("API keys"),
         tabs=TABS,
         tab="/access/keys",
         keys=list(reversed(await vault.api_keys.list(allowed.account.id))),

@@ -10,7 +10,7 @@ from vault.web.console.access import Console, console
 from vault.web.console.forms import checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
-from vault.web.console.overview_views import OUTCOMES, by_time_left, counted, days_of
+from vault.web.console.overview_views import OUTCOMES, REFUSAL_WORDS, by_time_left, counted, days_of
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
 from vault.web.http.conditions import unmet
@@ -34,7 +34,7 @@ async def get_numbers(request: Request, vault: TheVault, allowed: Reading) -> Re
         request, allowed, "numbers.html", section="Overview", **await _numbers(vault, allowed)
     )
     tag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
-    if (answered := unmet(request.headers, tag, {"ETag": tag})) is not None:
+    if (answered := unmet(request.headers, tag, {"ETag": tag, "Vary": "Accept-Language"})) is not None:
         return answered
     response.headers["ETag"] = tag
     return response
@@ -51,6 +51,7 @@ async def _numbers(vault: Vault, allowed: Console) -> dict[str, Any]:
         "quarantine": by_time_left(numbers.quarantined),
         "requests": by_time_left(numbers.requests_due) if allowed.allows("audit:read") else None,
         "counted": counted,
+        "refusals": REFUSAL_WORDS,
     }
 
 

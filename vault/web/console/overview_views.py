@@ -8,6 +8,7 @@ from typing import Final
 from vault.database.stores.overview import LIMIT, DaysLeft
 from vault.domain.recordings.recording import State
 from vault.services.accounts.overview import DAYS, Numbers
+from vault.web.http.translations import gettext, grouped, translatable
 
 #: The outcomes of the chart, from the bottom up, with the states that each counts.
 OUTCOMES: Final[dict[str, frozenset[State]]] = {
@@ -18,6 +19,19 @@ OUTCOMES: Final[dict[str, frozenset[State]]] = {
     "waiting": frozenset({State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED}),
     "erased": frozenset({State.ERASING, State.ERASED}),
 }
+#: How long is left, in words.
+LEFT_WORDS: Final = translatable(("overdue", "today", "within 7 days", "within 30 days", "later", "no date"))
+#: Why a recording was refused, by the code of the reason.
+REFUSAL_WORDS: Final[dict[str, str]] = translatable(
+    {
+        "objection": "an objection",
+        "switch_off": "recording was off",
+        "switched_off_since_receipt": "recording was switched off since",
+        "switched_off_during_call": "recording was switched off during the call",
+        "quarantine_expired": "the quarantine was over",
+        "refused_by_admin": "refused by a person",
+    }
+)
 _EPOCH: Final = date(1970, 1, 1)
 _HEIGHT, _STEP, _WIDTH = 120.0, 40, 26
 #: The upper bounds of how long something still waits, in days.
@@ -94,4 +108,4 @@ def _words(left: int | None) -> str:
 
 def counted(number: int) -> str:
     """Return a number for people; at the limit of what is read, there may be more."""
-    return f"{LIMIT:,} or more" if number >= LIMIT else f"{number:,}"
+    return gettext("%(number)s or more", number=LIMIT) if number >= LIMIT else grouped(number)

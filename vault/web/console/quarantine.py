@@ -16,11 +16,18 @@ from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.recording_views import RecordingRow, days_left, recording_row
 from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.calls import VerdictIn
 
 router = console_router()
+#: What became of a recording; the page of the result translates it.
+_RELEASED: Final = translatable("released")
+_REFUSED: Final = translatable("refused, its keys are destroyed")
+_REFUSED_BY_RULE: Final = translatable("refused by a rule that a release cannot lift")
+_UNAVAILABLE: Final = translatable("The vault could not do it at the moment.")
 Reading = Annotated[Console, Depends(console("recordings:read"))]
 Guarding = Annotated[Console, Depends(console("privacy:write"))]
 _PAGE_SIZE: Final = 50
@@ -157,11 +164,11 @@ def _act(vault: Vault, allowed: Console, verdict: str, reason: str) -> Callable[
 
     async def release(one: str) -> str:
         decision = await vault.quarantine.release(allowed.account.id, one, reason=reason, actor=allowed.actor)
-        return "released" if decision.verdict == "allow" else "refused by a rule that a release cannot lift"
+        return _RELEASED if decision.verdict == "allow" else _REFUSED_BY_RULE
 
     async def refuse(one: str) -> str:
         await vault.quarantine.refuse(allowed.account.id, one, reason=reason, actor=allowed.actor)
-        return "refused, its keys are destroyed"
+        return _REFUSED
 
     return release if verdict == "release" else refuse
 
@@ -173,7 +180,7 @@ async def _each(ids: Sequence[str], act: Callable[[str], Awaitable[str]]) -> lis
         try:
             outcome.append({"id": one, "done": True, "text": await act(one)})
         except Unavailable:
-            outcome.append({"id": one, "done": False, "text": "The vault could not do it at the moment."})
+            outcome.append({"id": one, "done": False, "text": _UNAVAILABLE})
         except VaultError as error:
             outcome.append({"id": one, "done": False, "text": str(error)})
     return outcome
@@ -182,14 +189,16 @@ async def _each(ids: Sequence[str], act: Callable[[str], Awaitable[str]]) -> lis
 def _ids(form: Form) -> Sequence[str]:
     ids = list(dict.fromkeys(form.many("recording")))
     if not ids:
-        raise Invalid("Tick at least one recording.", field="recording")
+        raise WordedInvalid(gettext("Tick at least one recording."), field="recording")
     if len(ids) > _MAX_CHOSEN or any(len(one) > _MAX_ID for one in ids):
-        raise Invalid(f"Tick at most {_MAX_CHOSEN} recordings.", field="recording")
+        raise WordedInvalid(
+            gettext("Tick at most %(number)s recordings.", number=_MAX_CHOSEN), field="recording"
+        )
     return ids
 
 
 def _verdict(form: Form) -> str:
     verdict = form.text("verdict")
     if verdict not in {"release", "refuse"}:
-        raise Invalid("Choose release or refuse.", field="verdict")
+        raise WordedInvalid(gettext("Choose release or refuse."), field="verdict")
     return verdict

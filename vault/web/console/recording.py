@@ -19,6 +19,7 @@ from vault.web.console.recording_views import recording_row
 from vault.web.console.recordings import day_of
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import translatable
 from vault.web.schemas.calls import EvidenceOut, RestrictionIn
 from vault.web.schemas.holds import HoldIn
 
@@ -29,17 +30,19 @@ Guarding = Annotated[Console, Depends(console("privacy:write"))]
 Holding = Annotated[Console, Depends(console("holds:write"))]
 Revoking = Annotated[Console, Depends(console("links:write", of_agents=True))]
 RecordingId = Annotated[str, Path(max_length=64)]
-PURPOSES: dict[Purpose, str] = {
-    "quality": "Quality of service",
-    "training": "Training",
-    "dispute": "A dispute",
-    "legal_claims": "Legal claims",
-    "security": "Security",
-    "person_request": "A request of a person",
-    "technical": "Technical check",
-    "consent_check": "Check of the consent",
-    "other": "Other",
-}
+PURPOSES: dict[Purpose, str] = translatable(
+    {
+        "quality": "Quality of service",
+        "training": "Training",
+        "dispute": "A dispute",
+        "legal_claims": "Legal claims",
+        "security": "Security",
+        "person_request": "A request of a person",
+        "technical": "Technical check",
+        "consent_check": "Check of the consent",
+        "other": "Other",
+    }
+)
 
 
 @router.get("/recordings/{recording}")

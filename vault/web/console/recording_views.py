@@ -7,24 +7,20 @@ from typing import Final, Literal
 
 from vault.domain.recordings.recording import State
 from vault.services.recordings.recordings import RecordingView
+from vault.web.console.words import RECORDING_STATES
 from vault.web.http.languages import clock_length
+from vault.web.http.translations import gettext, ngettext, translated
 
 Tone = Literal["good", "bad", "warn", "calm"]
-#: A state in words, and how it is coloured.
-_STATES: Final[dict[State, tuple[str, Tone]]] = {
-    State.RECEIVED: ("waiting", "calm"),
-    State.TRANSFERRING: ("being fetched", "calm"),
-    State.RETRY_WAIT: ("waiting for a retry", "calm"),
-    State.STORED: ("being checked", "calm"),
-    State.QUARANTINED: ("quarantined", "warn"),
-    State.AVAILABLE: ("available", "good"),
-    State.REFUSED: ("refused", "bad"),
-    State.FAILED: ("failed", "bad"),
-    State.ERASING: ("being erased", "calm"),
-    State.ERASED: ("erased", "calm"),
+#: How a state is coloured; those that pass by themselves are calm.
+_TONES: Final[dict[State, Tone]] = {
+    State.QUARANTINED: "warn",
+    State.AVAILABLE: "good",
+    State.REFUSED: "bad",
+    State.FAILED: "bad",
 }
 #: The choices of the filter by state, in words.
-STATE_CHOICES: Final = [(str(state), words) for state, (words, _) in _STATES.items()]
+STATE_CHOICES: Final = [(str(state), words) for state, words in RECORDING_STATES.items()]
 _DIRECTIONS: Final = {"inbound": "in", "outbound": "out", None: ""}
 
 
@@ -41,6 +37,8 @@ class RecordingRow:
     agent: str
     length: str
     state: str
+    #: The state, in the language of the page.
+    state_words: str
     tone: Tone
     restricted: bool
     #: The texts of why it is in this state.
@@ -53,7 +51,6 @@ class RecordingRow:
 def recording_row(view: RecordingView) -> RecordingRow:
     """Return the row of a recording."""
     recording, facts = view.recording, view.facts
-    state, tone = _STATES[recording.state]
     return RecordingRow(
         id=recording.id,
         at=facts.started_at or recording.call_started_at or recording.received_at,
@@ -63,8 +60,9 @@ def recording_row(view: RecordingView) -> RecordingRow:
         direction=_DIRECTIONS[facts.direction],
         agent=facts.agent or "",
         length="" if recording.duration is None else clock_length(round(recording.duration)),
-        state=state,
-        tone=tone,
+        state=str(recording.state),
+        state_words=translated(RECORDING_STATES[recording.state]),
+        tone=_TONES.get(recording.state, "calm"),
         restricted=recording.restricted,
         reasons=[reason.text for reason in recording.reasons],
         quarantined_until=recording.quarantined_until,
@@ -77,7 +75,7 @@ def days_left(until: datetime, now: datetime) -> str:
     """Return how long is left, in words."""
     left = until - now
     if left.total_seconds() <= 0:
-        return "due now"
+        return gettext("due now")
     if left.days == 0:
-        return "less than a day"
-    return "1 day" if left.days == 1 else f"{left.days} days"
+        return gettext("less than a day")
+    return ngettext("%(num)s day", "%(num)s days", left.days)

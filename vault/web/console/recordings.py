@@ -18,8 +18,10 @@ from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake
 from vault.web.console.recording_views import STATE_CHOICES, recording_row
 from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.translations import gettext
 
 router = console_router()
 Reading = Annotated[Console, Depends(console("recordings:read", of_agents=True))]
@@ -101,7 +103,7 @@ def recording_filter(values: dict[str, str]) -> RecordingFilter:
     """Return the filter of a form's fields. Raises Invalid that names the wrong field."""
     state = values.get("state", "")
     if state and state not in set(State):
-        raise Invalid("There is no such state.", field="state")
+        raise WordedInvalid(gettext("There is no such state."), field="state")
     return RecordingFilter(
         state=State(state) if state else None,
         call_ref=values.get("call") or None,
@@ -119,7 +121,7 @@ def day_of(values: dict[str, str], name: str, *, plus: timedelta = timedelta()) 
     try:
         return datetime.combine(parse_day(written), time(), UTC) + plus
     except (ValueError, OverflowError) as error:
-        raise Invalid("Write a day as 2026-01-31.", field=name) from error
+        raise WordedInvalid(gettext("Write a day as 2026-01-31."), field=name) from error
 
 
 async def _classes(vault: Vault, allowed: Console) -> Sequence[str]:

@@ -1,5 +1,6 @@
 """Routes of the console, whose errors are pages: the sign-in page without a session, else what happened."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from vault.web.console.access import Console, delete_console_cookie
 from vault.web.console.forms import see_other
 from vault.web.console.layout import console_page, message_page
 from vault.web.console.worded import words_of_error
+from vault.web.http.html import prepare_console
 from vault.web.http.languages import language_of
 from vault.web.http.problems import of_error
 from vault.web.http.translations import in_language, translatable, translated
@@ -55,6 +57,9 @@ class ConsoleRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_with_pages(request: Request) -> Response:
+            if not prepare_console.cache_info().currsize:
+                # It would keep the event loop busy, template by template.
+                await asyncio.to_thread(prepare_console)
             with in_language(language_of(request)):
                 try:
                     return await handle(request)

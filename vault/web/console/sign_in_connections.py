@@ -7,7 +7,6 @@ from fastapi import Depends, Path, Request, Response
 
 from vault.domain.accounts.roles import ROLES, SCOPES_OF_ROLE, scopes_beyond
 from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, SignInConnection
-from vault.errors import Forbidden
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name
@@ -16,7 +15,9 @@ from vault.web.console.layout import console_page
 from vault.web.console.members import SECTION, TABS
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
+from vault.web.console.worded import WordedForbidden
 from vault.web.http.auth import TheVault
+from vault.web.http.translations import gettext
 from vault.web.routes.sign_in import arguments_of
 from vault.web.schemas.sign_in import SignInConnectionIn, SignInConnectionOut
 
@@ -51,7 +52,12 @@ async def set_sign_in_connection(request: Request, vault: TheVault, allowed: Gra
     async def connect() -> str:
         body = checked(SignInConnectionIn, _body(form))
         if beyond := scopes_beyond((one.role for one in body.roles), allowed.allows):
-            raise Forbidden(f"You cannot grant roles with scopes that you do not have: {', '.join(beyond)}.")
+            raise WordedForbidden(
+                gettext(
+                    "You cannot grant roles with scopes that you do not have: %(scopes)s.",
+                    scopes=", ".join(beyond),
+                )
+            )
         name = form.text("title")
 
         async def change() -> str:
@@ -143,7 +149,7 @@ def _form(
         allowed,
         "sign_in_connection.html",
         section=SECTION,
-        heading="Connect a sign-in provider" if one is None else one.name,
+        heading=gettext("Connect a sign-in provider") if one is None else one.name,
         tabs=TABS,
         tab="/access",
         one=one,

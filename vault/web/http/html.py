@@ -9,9 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from vault.errors import NotFound, VaultError
 from vault.web.http.conditions import unmet
-from vault.web.http.languages import DEFAULT, texts_of
+from vault.web.http.languages import DEFAULT, LANGUAGES, texts_of
 from vault.web.http.problems import of_error
-from vault.web.http.translations import current_language, prepare
+from vault.web.http.translations import catalogue, current_language, prepare
 
 router = APIRouter(tags=["playback"])
 _PAGES = FilePath(__file__).parents[1] / "pages"
@@ -108,6 +108,17 @@ def environment() -> Environment:
     )
     prepare(made)
     return made
+
+
+@cache
+def prepare_console() -> None:
+    """Compile the console's templates and read its catalogues: half a second of work, done in a thread once."""
+    made = environment()
+    for name in made.list_templates(filter_func=lambda one: one.startswith("console/")):
+        if name.endswith(".html"):
+            made.get_template(name)
+    for language in LANGUAGES:
+        catalogue(language)
 
 
 @cache
