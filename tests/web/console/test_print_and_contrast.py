@@ -34,32 +34,32 @@ def language_of(page: Page) -> str | None:
     return page.locator("html").get_attribute("lang")
 
 
-def test_pages_are_whole_on_a_phone_and_in_forced_colours(album: Album):
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole_on_a_phone_and_in_forced_colours(album: Album, name: str):
     """German has the longest words. No scrolling sideways at 320 px, no finding of the checker."""
-    for name in PAGES:
-        with album.opened(name) as page:
-            for forced in ("none", "active"):
-                page.emulate_media(forced_colors=forced)
-                page.set_viewport_size({"width": 320, "height": 700})
-                assert violations(page) == [], (name, forced)
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, forced)
-            page.emulate_media(forced_colors="none")
+    with album.opened(name) as page:
+        for forced in ("none", "active"):
+            page.emulate_media(forced_colors=forced)
+            page.set_viewport_size({"width": 320, "height": 700})
+            assert violations(page) == [], forced
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), forced
+        page.emulate_media(forced_colors="none")
 
 
-def test_a_printed_page_has_what_it_shows_and_where_it_is_from(album: Album):
+@pytest.mark.parametrize("name", PAGES)
+def test_a_printed_page_has_what_it_shows_and_where_it_is_from(album: Album, name: str):
     """No navigation, no button and no form, but the account, the time and the address."""
-    for name in PAGES:
-        with album.opened(name) as page:
-            page.set_viewport_size({"width": 780, "height": 1100})
-            page.emulate_media(media="print")
-            printed = page.locator(".printed")
-            assert printed.is_visible(), name
-            assert album.account.tenant.name in printed.inner_text()
-            assert album.house.url in printed.inner_text()
-            for hidden in ("nav", "button", "form", "a.button"):
-                assert page.locator(hidden).filter(visible=True).count() == 0, (name, hidden)
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-            page.emulate_media(media="screen")
+    with album.opened(name) as page:
+        page.set_viewport_size({"width": 780, "height": 1100})
+        page.emulate_media(media="print")
+        printed = page.locator(".printed")
+        assert printed.is_visible()
+        assert album.account.tenant.name in printed.inner_text()
+        assert album.house.url in printed.inner_text()
+        for hidden in ("nav", "button", "form", "a.button"):
+            assert page.locator(hidden).filter(visible=True).count() == 0, hidden
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.emulate_media(media="screen")
 
 
 def test_the_language_is_that_of_the_browser(album: Album):
