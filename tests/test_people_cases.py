@@ -28,7 +28,7 @@ CASES = {
     1: (
         "every page works without scripts, and keeps the policy with them",
         (_PAGES, "test_a_call_is_found_and_heard_without_scripts"),
-        (_PAGES, "test_pages_keep_the_policy_and_are_accessible"),
+        (_PAGES, "test_a_page_keeps_the_policy_and_is_accessible"),
     ),
     2: (
         "without Sec-Fetch headers the own form passes, and one of another origin is 403",
@@ -68,7 +68,7 @@ CASES = {
             "test_a_bulk_release_leaves_out_and_names_what_does_not_wait_any_more",
         ),
     ),
-    10: ("axe finds nothing", (_PAGES, "test_pages_keep_the_policy_and_are_accessible")),
+    10: ("axe finds nothing", (_PAGES, "test_a_page_keeps_the_policy_and_is_accessible")),
     11: ("no page is stored by the browser", (_SIGN_IN, "test_a_key_opens_the_console_until_it_is_revoked")),
     12: ("the modules of the conformance suite", _BELIEVED, (_LIES, "test_every_lie_has_its_line")),
     13: (
@@ -191,7 +191,7 @@ BAD_INPUT = {
         (f"{_CONSOLE}/test_limited_people.py", "test_a_changed_limit_holds_at_the_next_request"),
     ),
     "script and markup in texts": (
-        (_PAGES, "test_pages_keep_the_policy_and_are_accessible"),
+        (_PAGES, "test_a_page_keeps_the_policy_and_is_accessible"),
         (_RECORDINGS, "test_opening_a_recording_is_logged_and_shows_its_story"),
     ),
     "10,000 wrong sign-ins": (
