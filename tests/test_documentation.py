@@ -133,7 +133,8 @@ def test_the_commands_are_those_there_are() -> None:
     """The table has every command, and no page calls another."""
     assert {
         re.match(
-            r"callvault ((?:(?:approvals|drill|keys|log|requests|retention|rules|sign-in) )?[a-z-]+)", row
+            r"callvault ((?:(?:accounts|approvals|drill|keys|log|requests|retention|rules|sign-in) )?[a-z-]+)",
+            row,
         )[1]
         for row in rows("commands.md")
     } == commands()
