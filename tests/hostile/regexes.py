@@ -23,6 +23,7 @@ _CATEGORIES = {
     _CONSTANTS.CATEGORY_SPACE: str.isspace,
     _CONSTANTS.CATEGORY_DIGIT: str.isdigit,
     _CONSTANTS.CATEGORY_WORD: str.isalnum,
+    _CONSTANTS.CATEGORY_NOT_WORD: lambda character: not character.isalnum(),
 }
 #: Characters that are tried where the pattern allows many.
 _USUAL = 'a0 "\\/:.,-+\n'
