@@ -57,9 +57,14 @@ STANDINGS = [
     ({}, "open"),
     ({"revoked_at": NOW}, "revoked"),
     ({"restricted": True}, "restricted"),
-    ({"restricted": True, "plays_restricted": True}, "open"),
+    ({"restricted": True, "purpose": "legal_claims"}, "open"),
     ({"state": State.ERASING}, "erased"),
     ({"state": State.ERASED}, "erased"),
+    # Quarantine: played to who decides about the consent alone.
+    ({"state": State.QUARANTINED}, "erased"),
+    ({"state": State.QUARANTINED, "purpose": "consent_check"}, "open"),
+    ({"state": State.QUARANTINED, "purpose": "consent_check", "restricted": True}, "restricted"),
+    ({"state": State.REFUSED, "purpose": "consent_check"}, "erased"),
     # What cannot be undone is said first.
     ({"state": State.ERASED, "restricted": True, "revoked_at": NOW}, "erased"),
     ({"restricted": True, "revoked_at": NOW}, "restricted"),
@@ -74,15 +79,15 @@ STANDINGS = [
 @pytest.mark.parametrize(("changed", "expected"), STANDINGS)
 def test_a_session_stands_by_its_time_its_recording_and_its_link(changed, expected):
     """One word, and the strongest reason."""
-    fine = {
-        "ends_at": NOW + timedelta(hours=1),
-        "state": State.AVAILABLE,
-        "restricted": False,
-        "revoked_at": None,
-        "plays_restricted": False,
-    }
+    wanted = {"revoked_at": None, "purpose": None} | changed
+    link = Link(
+        id="link_1", account_id="acct_1", recording_id="rec_1", kind="player", created_by="key_1", created_at=NOW,
+        expires_at=NOW, sessions=1, networks=(), download=False, listener_term=b"", sealed_listener=b"",
+        key_version=1, revoked_at=wanted["revoked_at"], purpose=wanted["purpose"],
+    )  # fmt: skip
+    fine = {"ends_at": NOW + timedelta(hours=1), "state": State.AVAILABLE, "restricted": False}
     row = SimpleNamespace(**(fine | changed))
-    assert session_state(row, row, row, now=NOW) == expected
+    assert session_state(row, link, row, now=NOW) == expected
 
 
 @given(st.integers(0, 2**33), st.integers(0, 2**28))
