@@ -1,5 +1,7 @@
 """Gives an archive what the pages of the console count and list: states, classes, holds, links and ended calls."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -9,6 +11,8 @@ from bench.stage import ACCOUNT, share
 from vault.domain.recordings.recording import RecordingFilter
 from vault.services.service import Vault
 
+#: Rows changed in one transaction.
+_STEP: Final = 20_000
 #: The number of an old row, from its ``call_ref``.
 _N: Final = "CAST(substr(call_ref, 5) AS INTEGER)"
 #: What is different in each hundred old rows.
@@ -23,7 +27,7 @@ UPDATE recordings SET
   quarantined_until = CASE WHEN {_N} % 100 IN (1, 2) THEN received_at + 86400000000 * ({_N} % 40) END,
   holds = CASE WHEN {_N} % 100 IN (8, 9) THEN 1 ELSE 0 END,
   retention_class = CASE WHEN {_N} % 10 = 0 THEN 'quality' END
- WHERE call_ref LIKE 'old-%'
+ WHERE CASE WHEN call_ref LIKE 'old-%' THEN {_N} END BETWEEN :first AND :last
 """  # noqa: S608 - our own text
 _FACTS: Final = """
 INSERT INTO call_facts
@@ -50,28 +54,40 @@ async def furnish(vault: Vault) -> str:
         account.id, RecordingFilter(), number=None, agent=None, before=None, limit=1
     )
     await share(vault, view.recording, 60)
-    await vault.database.write(_furnish)
+    last = await vault.database.read(_number_of_old_rows)
+    for first in range(1, last + 1, _STEP):
+        span = {"first": first, "last": min(first + _STEP - 1, last)}
+        await vault.database.write(partial(_furnish, span=span))
+    await vault.database.write(_analyze)
     return view.recording.id
 
 
-def _furnish(tx: Any) -> None:
+def _number_of_old_rows(tx: Any) -> int:
+    return int(
+        tx.connection.execute(
+            text("SELECT count(*) FROM recordings WHERE call_ref LIKE 'old-%'")
+        ).scalar_one()
+    )
+
+
+def _furnish(tx: Any, *, span: Mapping[str, int]) -> None:
+    """Change the old rows whose numbers are in ``span``, and add their facts and links."""
     connection, dialect = tx.connection, tx.connection.dialect.name
     states = (
         _STATES
         if dialect == "sqlite"
         else _STATES.replace("ELSE reasons END", "ELSE reasons::text END::json")
     )
-    connection.execute(text(states))
-    last = connection.execute(
-        text("SELECT count(*) FROM recordings WHERE call_ref LIKE 'old-%'")
-    ).scalar_one()
-    span = {"first": 1, "last": last}
-    like = connection.execute(text("SELECT delivery FROM call_facts LIMIT 1")).scalar_one()
-    connection.execute(text(_FACTS.format(series=SERIES[dialect])), span | {"like": like})
+    connection.execute(text(states), span)
+    like = connection.execute(text("SELECT delivery FROM call_facts ORDER BY at LIMIT 1")).scalar_one()
+    connection.execute(text(_FACTS.format(series=SERIES[dialect])), {**span, "like": like})
     names = connection.execute(text("SELECT * FROM links LIMIT 0")).keys()
     own = [one if isinstance(one := _OWN_LINK.get(name, name), str) else one[dialect] for name in names]
-    like = connection.execute(text("SELECT id FROM links ORDER BY created_at, id LIMIT 1")).scalar_one()
+    like = connection.execute(text("SELECT id FROM links ORDER BY created_at DESC, id LIMIT 1")).scalar_one()
     links = _LINKS.format(columns=", ".join(own), series=SERIES[dialect])
-    connection.execute(text(links), span | {"like": like})
-    if dialect == "postgresql":
-        connection.execute(text("ANALYZE"))
+    connection.execute(text(links), {**span, "like": like})
+
+
+def _analyze(tx: Any) -> None:
+    if tx.connection.dialect.name == "postgresql":
+        tx.connection.execute(text("ANALYZE"))
