@@ -35,8 +35,6 @@ _FRAMES = 8
 #: What may take longer, by the end of file and function, and why.
 EXCEPTIONS: dict[str, str] = {
     "<frozen importlib._bootstrap>:_find_and_load": "a module is imported once in a process",
-    "pluggy/_manager.py:_hookexec": "pytest itself, where Playwright has a loop in the thread of the tests",
-    "_pytest/runner.py:pytest_runtest_protocol": "the same",
     "jinja2/environment.py:_load_template": "a template is compiled once in a process",
     "vault/composition.py:assemble": "a start: nobody is served before it is over",
     "vault/composition_parts.py:rule_book": "a start, read once in a process",
@@ -207,7 +205,10 @@ def _stack(frame: Any) -> list[str]:
 def _of_product(stack: list[str]) -> bool:
     """Say whether the innermost frame of this repository is the product's and not a test's."""
     ours = [one for one in stack if one.startswith(("vault/", "tests/"))]
-    return not ours or ours[0].startswith("vault/")
+    if not ours:
+        # Playwright has a loop in the thread of the tests, so that pytest itself can seem to be a step.
+        return not any("/_pytest/" in one or "/pluggy/" in one for one in stack)
+    return ours[0].startswith("vault/")
 
 
 def _slowness() -> float:
