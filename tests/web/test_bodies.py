@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.tenant import Tenant
+from tests.support.tenant import Tenant, tone
 from tests.support.web_house import House
 from vault.web.middleware.request_limits import MAX_BODY
 
@@ -31,7 +31,6 @@ DOORS = [
     ("PUT", "/v1/accounts/recordings/calls/c"),
     ("PUT", "/v1/accounts/recordings/calls/calls"),
     ("POST", "/v1/keys"),
-    ("POST", "/p/token/open"),
 ]
 
 
@@ -42,6 +41,18 @@ def test_a_body_over_the_limit_is_413(stranger: httpx.Client, method: str, path:
         answer = stranger.request(method, path, content=content, headers={"content-type": "application/json"})
         assert answer.status_code == 413, (method, path, answer.status_code)
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_form_of_a_link_is_limited_too(stranger: httpx.Client, tenant: Tenant):
+    """Declared or not, 413; of a forged link a body that does not say its length is not read, 404."""
+    path = httpx.URL(tenant.link(tenant.uploaded(tone(1.0)))["url"]).path
+    forged = path[:-1] + ("A" if path[-1] != "A" else "B")
+    for link, undeclared in ((path, 413), (forged, 404)):
+        answers = [
+            stranger.post(f"{link}/open", content=content).status_code
+            for content in (b" " * (MAX_BODY + 1), chunks(4 * MAX_BODY))
+        ]
+        assert answers == [413, undeclared]
 
 
 def test_a_declared_body_is_refused_before_it_comes(house: House):
