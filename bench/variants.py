@@ -23,6 +23,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
 from vault.domain.playback.link import Session
+from vault.domain.recordings.media import MAX_AUDIO_BYTES
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import NotFound, VaultError
 from vault.ports.objects import ObjectStore, StoredObject, StoredVersion
@@ -279,7 +280,7 @@ class HashBody(DiscardBody):
 
     async def _take(self, blocks: AsyncIterator[bytes]) -> None:
         nothing: Any = _NoSealer()
-        await _pump(blocks, nothing, _NullWriter(), self.threads)
+        await _pump(blocks, nothing, _NullWriter(), self.threads, MAX_AUDIO_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
