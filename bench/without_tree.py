@@ -165,6 +165,10 @@ class OpenAtOnce:
 
     opened: OpenedLink
 
+    async def is_forged(self, _token: str) -> bool:
+        """Take every token for a true one."""
+        return False
+
     async def resume(self, _token: str, _held: Mapping[str, str]) -> None:
         """Return no session."""
 
