@@ -114,7 +114,8 @@ def test_spans_name_routes_and_services_and_nobody(collector: Collector, tmp_pat
             announced = tenant.announce(media.serve("/a.wav", AUDIO), call="call-2", ref="rec-2")
             tenant.wait(announced.json()["recording"])
             admin.get(tenant.url("/recordings"), params={"number": NUMBER, "agent": AGENT})
-            browser.get("/p/distinctive-token")
+            # Of the form of earlier releases: what is forged is answered before any route.
+            browser.get(f"/p/{'distinctive-token':x<43}")
             browser.get("/distinctive-path")
         assert server.stop() == 0
     spans = collector.spans()
