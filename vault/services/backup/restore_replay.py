@@ -1,19 +1,18 @@
 """Apply the changes that the log says to rows that exist already; closing acts are never undone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import ApprovalState
 from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import GONE, State
-from vault.domain.sign_in.connection import OPERATORS
 from vault.services.backup.restore_log import Divergence
 from vault.services.lifecycle.lifecycle import reapply_erasure
 from vault.services.lifecycle.restore_states import restore_pending_erasure, restore_refusal
+from vault.services.shared.end_access import end_access
 
 #: Changes per transaction.
 _BATCH_SIZE = 32
@@ -37,7 +36,7 @@ async def replay(
         *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
         *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
         *(partial(_delete_link_key, id_, at) for id_, at in replay.deleted_link_keys.items()),
-        *(partial(_END_ACCESS[kind], id_, *when) for (kind, id_), when in replay.lost_access.items()),
+        *(partial(_end_access, *which, *when) for which, when in replay.lost_access.items()),
         *(partial(_end_approval, id_, *ended) for id_, ended in replay.ended_approvals.items()),
     ]
     for start in range(0, len(changes), _BATCH_SIZE):
@@ -95,32 +94,8 @@ def _delete_link_key(key_id: str, at: datetime, tx: Transaction) -> None:
     tx.link_keys.delete(key_id, at)
 
 
-def _delete_sign_in(connection_id: str, account_id: str, _at: datetime, tx: Transaction) -> None:
-    tx.sign_in.delete(connection_id)
-    tx.person_sessions.apply_roles(account_id or OPERATORS)
-
-
-def _revoke_role(mapping_id: str, account_id: str, _at: datetime, tx: Transaction) -> None:
-    tx.sign_in.revoke(mapping_id)
-    tx.person_sessions.apply_roles(account_id or OPERATORS)
-
-
-def _remove_member(person_id: str, account_id: str, at: datetime, tx: Transaction) -> None:
-    tx.people.remove(account_id, person_id, at)
-    tx.person_sessions.end(person_id, at)
-
-
-def _end_session(session_id: str, _account_id: str, at: datetime, tx: Transaction) -> None:
-    tx.console_sessions.end(session_id, at)
-
-
-#: What each event of lost access does again.
-_END_ACCESS: Final[Mapping[str, Callable[[str, str, datetime, Transaction], None]]] = {
-    "sign_in.deleted": _delete_sign_in,
-    "role.revoked": _revoke_role,
-    "member.removed": _remove_member,
-    "console.ended": _end_session,
-}
+def _end_access(kind: str, id_: str, account_id: str, at: datetime, tx: Transaction) -> None:
+    end_access(tx, kind, id_, account_id or None, at)
 
 
 def _end_approval(approval_id: str, state: str, at: datetime, tx: Transaction) -> None:

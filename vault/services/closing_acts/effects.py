@@ -15,7 +15,6 @@ from vault.domain.playback.link_key import LinkCut
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.policy import RetentionPolicy
-from vault.domain.sign_in.connection import OPERATORS
 from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.closing_acts import Act
 from vault.domain.stored.closing_content import ConsentRefusal, ErasedCall
@@ -24,6 +23,7 @@ from vault.errors import NotFound
 from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.services.lifecycle.lifecycle import reapply_erasure
 from vault.services.lifecycle.restore_states import destroy_key, restore_pending_erasure, restore_tombstone
+from vault.services.shared.end_access import end_access
 
 
 def reapply(tx: Transaction, act: Act) -> None:
@@ -179,10 +179,6 @@ def _await_erasure(tx: Transaction, act: Act) -> None:
         _restrict(tx, act)
 
 
-def _end_console_session(tx: Transaction, act: Act) -> None:
-    tx.console_sessions.end(act.event.session_id or "", act.event.at)
-
-
 def _end_approval(tx: Transaction, act: Act) -> None:
     state = ApprovalState(act.event.type.removeprefix("approval."))
     tx.approvals.end(act.event.result or "", state, act.event.at)
@@ -195,21 +191,10 @@ def _tighten_rule(tx: Transaction, act: Act) -> None:
         tx.approval_rules.tighten(account_id, rule)
 
 
-def _delete_sign_in(tx: Transaction, act: Act) -> None:
-    # A new connection with the same name has another id.
-    tx.sign_in.delete(act.event.result or "")
-    tx.person_sessions.apply_roles(act.event.account_id or OPERATORS)
-
-
-def _revoke_role(tx: Transaction, act: Act) -> None:
-    # The same value and role, mapped again later, has another id.
-    tx.sign_in.revoke(act.event.result or "")
-    tx.person_sessions.apply_roles(act.event.account_id or OPERATORS)
-
-
-def _remove_member(tx: Transaction, act: Act) -> None:
-    tx.people.remove(act.event.account_id or "", act.event.result or "", act.event.at)
-    tx.person_sessions.end(act.event.result or "", act.event.at)
+def _end_access(tx: Transaction, act: Act) -> None:
+    event = act.event
+    ended = event.session_id if event.type == "console.ended" else event.result
+    end_access(tx, event.type, ended or "", event.account_id, event.at)
 
 
 #: The effect of each closing event type (vault/domain/stored/closing_acts.py).
@@ -231,13 +216,13 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "hold.released": _hold,
     "retention.changed": _change_retention,
     "recording.pending_erasure": _await_erasure,
-    "console.ended": _end_console_session,
+    "console.ended": _end_access,
     "approval.vetoed": _end_approval,
     "approval.executed": _end_approval,
     "approval_rule.tightened": _tighten_rule,
-    "sign_in.deleted": _delete_sign_in,
-    "role.revoked": _revoke_role,
-    "member.removed": _remove_member,
+    "sign_in.deleted": _end_access,
+    "role.revoked": _end_access,
+    "member.removed": _end_access,
 }
 
 
