@@ -33,6 +33,19 @@ _MAX_CACHED: Final = 40_000
 _AFTER_NAME: Final = 4 + 4 + 12
 
 
+def write_words(message: bytes) -> str:
+    """Return the value of a text column with a sealed text."""
+    return SEALED_WORDS + base64.b64encode(message).decode()
+
+
+def read_words(kept: str) -> bytes:
+    """Return the sealed text in the value of a text column. Raises Tampered."""
+    try:
+        return base64.b64decode(kept.removeprefix(SEALED_WORDS), validate=True)
+    except ValueError as error:
+        raise Tampered("A sealed text is not valid base64.") from error
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountDataKeys:
     """Open the index key and the detail keys; seal and open event details and typed texts."""
@@ -80,8 +93,7 @@ class AccountDataKeys:
         key = await retry_if_rotated(
             self.ring, account_id, lambda current: self._new_detail_key(account_id, current)
         )
-        message = seal(key, bound.of_words(account_id, what), words.encode())
-        return SEALED_WORDS + base64.b64encode(message).decode()
+        return write_words(seal(key, bound.of_words(account_id, what), words.encode()))
 
     async def open_words(self, account_id: str, what: Words, kept: str | None) -> str | None:
         """Open the value of a text column; a clear text of an older release is returned unchanged.
@@ -90,10 +102,7 @@ class AccountDataKeys:
         """
         if kept is None or not kept.startswith(SEALED_WORDS):
             return kept
-        try:
-            message = base64.b64decode(kept.removeprefix(SEALED_WORDS), validate=True)
-        except ValueError as error:
-            raise Tampered("A sealed text is not valid base64.") from error
+        message = read_words(kept)
         key = await self._detail_key(account_id, sealed_under(message))
         return open_message(key, message, context=bound.of_words(account_id, what)).decode()
 

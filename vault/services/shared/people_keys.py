@@ -1,19 +1,17 @@
 """Seal what is about people who sign in: under the keys of their account, and of operators under a key of the vault."""
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from vault.database.stores.clear_texts import SEALED_WORDS, Words
+from vault.database.stores.clear_texts import Words
 from vault.domain.sign_in.connection import OPERATORS
 from vault.domain.stored import encryption_context as bound
-from vault.errors import Tampered
 from vault.sealing.keys import NamedKey
 from vault.sealing.message import open_message, seal
-from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.account_data_keys import AccountDataKeys, read_words, write_words
 
 _SEALING: Final = b"callvault sign-in of operators, sealing\x01"
 _INDEX: Final = b"callvault sign-in of operators, index\x01"
@@ -45,18 +43,13 @@ class PeopleKeys(AccountDataKeys):
         """Seal a text. Raises NotFound, Unavailable."""
         if account_id != OPERATORS or words is None:
             return await AccountDataKeys.seal_words(self, account_id, what, words)
-        message = seal(self._key(), bound.of_words(account_id, what), words.encode())
-        return SEALED_WORDS + base64.b64encode(message).decode()
+        return write_words(seal(self._key(), bound.of_words(account_id, what), words.encode()))
 
     async def open_words(self, account_id: str, what: Words, kept: str | None) -> str | None:
         """Open a text. Raises NotFound if the key is destroyed, Tampered."""
         if account_id != OPERATORS or kept is None:
             return await AccountDataKeys.open_words(self, account_id, what, kept)
-        try:
-            message = base64.b64decode(kept.removeprefix(SEALED_WORDS), validate=True)
-        except ValueError as error:
-            raise Tampered("A sealed text is not valid base64.") from error
-        return open_message(self._key(), message, context=bound.of_words(account_id, what)).decode()
+        return open_message(self._key(), read_words(kept), context=bound.of_words(account_id, what)).decode()
 
     def _key(self) -> NamedKey:
         return NamedKey(name="operators/sign-in", secret=self._derived(_SEALING))
