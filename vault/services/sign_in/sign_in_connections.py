@@ -255,20 +255,23 @@ def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
 
 def _opens(before: ProviderSettings | None, after: ProviderSettings, granted: Sequence[RoleMapping]) -> bool:
     """Return whether a change gives a role, or lets another provider or client say who somebody is."""
-    same = before is not None and (before.issuer, before.client_id) == (after.issuer, after.client_id)
-    return bool(granted) or not same
+    return bool(granted) or not _is_same_client(before, after)
+
+
+def _is_same_client(before: ProviderSettings | None, after: ProviderSettings) -> bool:
+    return before is not None and (before.issuer, before.client_id) == (after.issuer, after.client_id)
 
 
 def _with_secret(change: ConnectionChange, before: ProviderSettings | None) -> ProviderSettings:
     wanted = change.settings
     # The secret of one provider is never sent to another one, and a key is known to one provider.
-    same = before is not None and (before.issuer, before.client_id) == (wanted.issuer, wanted.client_id)
+    kept = before if _is_same_client(before, wanted) else None
     if change.own_key:
-        kept = before.client_key if before is not None and same else None
-        return replace(wanted, client_secret=None, client_key=kept or new_client_key())
-    if before is None or not same or not change.keep_secret:
+        key = None if kept is None else kept.client_key
+        return replace(wanted, client_secret=None, client_key=key or new_client_key())
+    if kept is None or not change.keep_secret:
         return wanted
-    return replace(wanted, client_secret=before.client_secret)
+    return replace(wanted, client_secret=kept.client_secret)
 
 
 def _shown(row: SealedConnection, settings: ProviderSettings) -> SignInConnection:
