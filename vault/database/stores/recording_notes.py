@@ -1,9 +1,10 @@
 """Notes on recordings. They are deleted with the keys of their recording, by the statement below."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from vault.database.schema.recording_notes import recording_notes
 from vault.domain.playback.note import MAX_NOTES, SealedNote
@@ -20,9 +21,14 @@ class NoteRows:
 
     def of_author(self, account_id: str, recording_id: str, author: str) -> Sequence[SealedNote]:
         """Return an author's notes on a recording, in no order."""
-        mine = (_N.account_id == account_id) & (_N.recording_id == recording_id) & (_N.author == author)
-        rows = self._db.execute(select(recording_notes).where(mine).limit(MAX_NOTES)).mappings()
-        return [SealedNote(**row) for row in rows]
+        query = _of_author(account_id, recording_id, author).limit(MAX_NOTES)
+        return [SealedNote(**row) for row in self._db.execute(query).mappings()]
+
+    def get(self, account_id: str, recording_id: str, author: str, note_id: str) -> SealedNote | None:
+        """Return one of an author's notes on a recording."""
+        query = _of_author(account_id, recording_id, author).where(_N.id == note_id)
+        row = self._db.execute(query).mappings().first()
+        return None if row is None else SealedNote(**row)
 
     def of_recording(
         self, account_id: str, recording_id: str, *, after: str, limit: int
@@ -52,6 +58,11 @@ class NoteRows:
     def delete(self, note_id: str) -> bool:
         """Delete a note; False if another request has."""
         return self._db.execute(delete(recording_notes).where(_N.id == note_id)).rowcount == 1
+
+
+def _of_author(account_id: str, recording_id: str, author: str) -> Select[Any]:
+    mine = (_N.account_id == account_id) & (_N.recording_id == recording_id) & (_N.author == author)
+    return select(recording_notes).where(mine)
 
 
 def forget_notes(connection: DbConnection, recording_id: str) -> None:

@@ -122,13 +122,12 @@ class OwnNotes:
 
     async def _own(self, opened: OpenedRecording, note_id: str, author: str) -> SealedNote:
         account_id, recording_id = opened.recording.account_id, opened.recording.id
-        rows = await self.database.read(
-            lambda tx: tx.recording_notes.of_author(account_id, recording_id, author)
+        row = await self.database.read(
+            lambda tx: tx.recording_notes.get(account_id, recording_id, author, note_id)
         )
-        for row in rows:
-            if row.id == note_id:
-                return row
-        raise NotFound(_NO_NOTE)
+        if row is None:
+            raise NotFound(_NO_NOTE)
+        return row
 
     async def _event(self, kind: EventType, opened: OpenedRecording, note: Note, author: str) -> AccessEvent:
         """Return the event. Its detail has no text: the log outlives the recording."""
