@@ -57,10 +57,17 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def new_page(browser: Browser, locale: str = "en-GB") -> Iterator[Page]:
-    """Open an empty page that shares nothing with others. Times are shown as in Paris."""
+def new_page(
+    browser: Browser,
+    locale: str = "en-GB",
+    *,
+    size: tuple[int, int] = (1100, 900),
+    place: str = "Europe/Paris",
+) -> Iterator[Page]:
+    """Open an empty page that shares nothing with others. Times are shown as in ``place``."""
+    width, height = size
     context = browser.new_context(
-        viewport={"width": 1100, "height": 900}, timezone_id="Europe/Paris", locale=locale
+        viewport={"width": width, "height": height}, timezone_id=place, locale=locale
     )
     context.add_init_script(WATCH)
     context.set_default_timeout(15_000)

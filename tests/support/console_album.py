@@ -1,13 +1,13 @@
 """Opens every page of the console and of listeners, and shows each in four looks."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from playwright.sync_api import Browser, Page
 
-from tests.support.chromium import WATCH
+from tests.support.chromium import new_page
 from tests.support.console import key_text
 from tests.support.console_pages import PAGES, STEPS
 from tests.support.example_account import ExampleAccount
@@ -61,18 +61,9 @@ class Album:
         assert answer.status == 200, path
 
 
-@contextmanager
-def stranger(browser: Browser, locale: str = "en-GB") -> Iterator[Page]:
+def stranger(browser: Browser, locale: str = "en-GB") -> AbstractContextManager[Page]:
     """Open a page in a browser of its own. Times are those of the account's place."""
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, timezone_id="America/Los_Angeles", locale=locale
-    )
-    context.add_init_script(WATCH)
-    context.set_default_timeout(15_000)
-    try:
-        yield context.new_page()
-    finally:
-        context.close()
+    return new_page(browser, locale, size=(1280, 800), place="America/Los_Angeles")
 
 
 def show(page: Page, look: str) -> None:
