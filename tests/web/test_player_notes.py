@@ -67,7 +67,7 @@ def test_notes_are_made_changed_and_deleted_by_forms(house: House, tenant: Tenan
 
 
 def test_only_who_is_signed_in_for_the_account_has_notes(house: House, tenant: Tenant, recording: str):
-    """Not a stranger with a link, not somebody of another account, and nobody who may not listen."""
+    """Not a stranger with a link, not somebody of another account, and nobody without the scope to listen."""
     others = Tenant.open(house.admin)
     stranger = house.client(OWN)
     for browser in (stranger, listener(house, others), listener(house, tenant, "audit:read")):

@@ -26,7 +26,7 @@ def test_the_receipt_verifies_and_is_refused_after_a_change():
 
 
 def test_the_listing_of_a_package_has_every_kind_of_file():
-    """Audio, vCon and evidence of a recording, and what is said of all."""
+    """Audio, vCon and evidence of a recording, and the files about all of them."""
     lines = (_RIGHTS / "package.txt").read_text().splitlines()
     names = [line.split()[1] for line in lines]
     assert {name.rsplit("/", 1)[-1] for name in names} == {

@@ -63,7 +63,7 @@ class Webhooks:
         try:
             receipt = await self._receive(provider_name, connection_id, delivery)
         except (NotAuthentic, Invalid, Refused, TooMany) as error:
-            # Unknown ids are not noted: whoever guesses them must cause no write.
+            # Unknown ids are not noted: a stranger who guesses them must cause no write.
             if self.connection_cache.has(connection_id):
                 self.activity.refused(connection_id, _code(error))
             raise

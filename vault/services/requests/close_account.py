@@ -62,7 +62,7 @@ class CloseAccount:
     async def _begin(self, row: RequestRow) -> None:
         known = await self.sealed.open(row)
         personal, now = personal_of(known), await self.database.read(lambda tx: tx.now())
-        by = "worker" if personal.verification is None else personal.verification.by
+        by = _WORKER if personal.verification is None else personal.verification.by
         ruling = Ruling(default=Verdict(code="erased"), at=now, by=by)
         begun = replace(
             known,

@@ -73,7 +73,7 @@ class PackageFiles:
     contents: PackageContents
     signer: Signer
 
-    async def __call__(self, making: "Making", recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
+    async def __call__(self, making: Making, recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
         """Yield the files of one recording. What cannot be read may leave its audio incomplete, which is noted."""
         try:
             async for block in self._files(making, recording_id, is_whole=is_whole):
@@ -81,7 +81,7 @@ class PackageFiles:
         except (Undecodable, DescriberCrashed, Tampered, NotFound) as error:
             making.leave_out(recording_id, error)
 
-    async def _files(self, making: "Making", recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
+    async def _files(self, making: Making, recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
         request, archive = making.request, making.archive
         spoken = await self.speaker(request.account_id, recording_id, personal_of(request))
         if spoken is None:

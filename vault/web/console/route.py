@@ -46,7 +46,7 @@ _TITLES: Final[tuple[tuple[type[VaultError], str], ...]] = translatable(
 )
 _FAILED = translatable("Something went wrong")
 _NOT_FOUND = translatable("There is no such page, or it is not for your sign-in.")
-_UNAVAILABLE = translatable("Wait a moment, look whether it was done, and try again if it was not.")
+_UNAVAILABLE = translatable("Wait a moment, check whether it was done, and try again if it was not.")
 
 
 class ConsoleRoute(APIRoute):
