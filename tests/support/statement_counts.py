@@ -171,6 +171,12 @@ async def _verbs(house: House) -> AsyncIterator[tuple[str, Verb]]:
 
     yield "a range of audio, and its end", play
 
+    async def download(_: int) -> None:
+        sound = await vault.audio.for_download(account.id, recording, actor="key_1")
+        assert [block async for block in await vault.audio.stream(sound, 100, sound.size)]
+
+    yield "a range of audio by key, and its end", download
+
 
 async def database_settled(house: House) -> None:
     """Move what waits into the log's tree, so that the next open moves its own event only."""

@@ -35,6 +35,12 @@ RECORDING_LABELS: Final = [
     recordings.c.month_key.label("recording_month_key_"),
 ]
 LINK_COLUMNS: Final = [links.c[name].label(f"link_{name}_") for name in Link.__slots__]
+#: A recording by ``id``, of account ``account_id``.
+RECORDING: Final = CompiledSelect(
+    select(*RECORDING_LABELS, DatabaseNow().label("now")).where(
+        recordings.c.id == bindparam("id"), recordings.c.account_id == bindparam("account_id")
+    )
+)
 #: A session by ``id``, with its link and its recording.
 SESSION: Final = CompiledSelect(
     select(

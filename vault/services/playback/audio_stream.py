@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 
 from vault import metrics
 from vault.database.interface import Database
-from vault.database.stores.hot_reads import FoundSession
+from vault.database.stores.hot_reads import RECORDING, FoundSession, found_recording
 from vault.database.stores.hot_statements import Grant
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
 from vault.domain.playback.link import Link, Session, windows
 from vault.domain.recordings.media import content_type, extension, plays_in_browsers
-from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject, State
+from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
@@ -101,8 +101,9 @@ class AudioStreams:
 
     async def for_download(self, account_id: str, recording_id: str, *, actor: str) -> PlayableAudio:
         """Return the audio that an API key downloads. Raises NotFound, Unavailable, Tampered."""
-        recording = await self.database.read(lambda tx: tx.recordings.get(account_id, recording_id))
-        if recording is None or recording.state is not State.AVAILABLE or recording.restricted:
+        rows = await self.database.fetch(RECORDING, id=recording_id, account_id=account_id)
+        found = found_recording(rows[0]) if rows else None
+        if found is None or not found.is_playable:
             raise NotFound("There is no playable recording with this id.")
         event = AccessEvent(
             id="",
@@ -112,7 +113,7 @@ class AudioStreams:
             actor=actor,
             recording_id=recording_id,
         )
-        return await self._resolve(recording, event, played=False)
+        return await self._resolve(found.recording, event, found.keys, played=False)
 
     def _by_session(self, session: Session, kind: EventType) -> AccessEvent:
         return AccessEvent(
