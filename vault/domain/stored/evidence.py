@@ -19,6 +19,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.stored.consent_json import encode_event_fields
+from vault.domain.stored.deflated import deflate, inflate
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.domain.stored.sealed_records import decode_facts_fields, encode_facts_fields
 from vault.errors import Tampered
@@ -51,6 +52,16 @@ class Evidence:
         """Return the JSON object. Raises Tampered if it is not one of this version."""
         fields = read_object(self.canonical[SALT_BYTES:], "Evidence", versions=(_VERSION,))
         return {**fields.rest(), "v": _VERSION}
+
+
+def encode_evidence(evidence: Evidence) -> bytes:
+    """Encode evidence to seal it: its salt and its deflated JSON. Digests are those of the canonical bytes."""
+    return evidence.salt + deflate(evidence.canonical[SALT_BYTES:])
+
+
+def decode_evidence(data: bytes) -> Evidence:
+    """Decode evidence whose JSON is deflated, or not as in earlier releases. Raises Tampered."""
+    return Evidence(canonical=data[:SALT_BYTES] + inflate(data[SALT_BYTES:]))
 
 
 def at_sealing(

@@ -4,25 +4,24 @@ The fields keep the order in which they have always been written: the bytes of a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, get_args
 
 from vault.domain.calls.call import Announcement, CallFacts, Direction, Kind, Voice
+from vault.domain.stored.deflated import inflate
 from vault.domain.stored.json_reader import Fields, read_object, write_object
-from vault.errors import Tampered
 from vault.rfc3339 import write_rfc3339_unchanged
 
 _MOMENTS = ("started_at", "answered_at", "ended_at")
 
 
 def encode_facts(facts: CallFacts) -> bytes:
-    """Encode call facts."""
+    """Encode call facts. ``deflate`` it to seal it."""
     return write_object(encode_facts_fields(facts), sort_keys=False)
 
 
 def decode_facts(data: bytes) -> CallFacts:
-    """Decode call facts. Raises Tampered."""
-    return decode_facts_fields(read_object(data, "A record of call facts"))
+    """Decode call facts, deflated or not. Raises Tampered."""
+    return decode_facts_fields(read_object(inflate(data), "A record of call facts"))
 
 
 def encode_facts_fields(facts: CallFacts) -> dict[str, Any]:
@@ -78,42 +77,6 @@ def decode_announcement(data: bytes) -> tuple[Announcement, CallFacts]:
     facts = decode_facts_fields(fields.inner("facts"))
     fields.done()
     return announcement, facts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
-    """The sealed details of a recording."""
-
-    #: SHA-256 of the plaintext audio, for audits.
-    sha256: bytes
-    #: The call facts from the recording's own source.
-    facts: CallFacts
-    #: The canonical bytes of the evidence.
-    evidence: bytes
-
-
-def encode_details(details: Details) -> bytes:
-    """Encode details."""
-    values = {
-        "sha256": details.sha256.hex(),
-        "facts": encode_facts_fields(details.facts),
-        "evidence": details.evidence,
-    }
-    return write_object(values, sort_keys=False)
-
-
-def decode_details(data: bytes) -> Details:
-    """Decode details. Raises Tampered."""
-    fields = read_object(data, "A recording's sealed details")
-    try:
-        sha256 = bytes.fromhex(fields.text("sha256"))
-    except ValueError:
-        raise Tampered("A recording's sealed details have a sha256 that is not hexadecimal.") from None
-    details = Details(
-        sha256=sha256, facts=decode_facts_fields(fields.inner("facts")), evidence=fields.blob("evidence")
-    )
-    fields.done()
-    return details
 
 
 def encode_credentials(credentials: list[Mapping[str, str]]) -> bytes:

@@ -18,6 +18,7 @@ from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.deflated import deflate
 from vault.domain.stored.sealed_records import encode_facts, encode_facts_fields
 from vault.errors import KeyRetired, Refused
 from vault.ports.clock import Clock
@@ -146,7 +147,7 @@ class StoreCallFacts:
             at=at,
             started_at=facts.started_at,
             ended_at=facts.ended_at,
-            sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), encode_facts(facts)),
+            sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), deflate(encode_facts(facts))),
             key_version=key.version,
             month_key=key.month_key,
         )

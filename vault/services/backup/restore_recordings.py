@@ -15,6 +15,7 @@ from vault.domain.ids import new_id
 from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.deflated import deflate
 from vault.domain.stored.evidence import Evidence, decode_call_fields
 from vault.domain.stored.manifest import PREFIX as MANIFESTS
 from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
@@ -255,7 +256,7 @@ def _row(
         at=recording.received_at + timedelta(microseconds=position),
         started_at=facts.started_at,
         ended_at=facts.ended_at,
-        sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), encode_facts(facts)),
+        sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), deflate(encode_facts(facts))),
         key_version=key.version,
         month_key=key.month_key,
     )

@@ -10,7 +10,7 @@ from vault.database.stores.consent import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.evidence import Entry, Evidence, chained
+from vault.domain.stored.evidence import Entry, Evidence, chained, decode_evidence, encode_evidence
 from vault.ports.keys import KeyRing
 from vault.sealing.message import open_message, seal
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
@@ -94,7 +94,7 @@ def _sealed(
         recording_id=recording.id,
         position=position,
         digest=evidence.digest,
-        sealed_entry=seal(opened.key, context, evidence.canonical),
+        sealed_entry=seal(opened.key, context, encode_evidence(evidence)),
     )
 
 
@@ -102,4 +102,4 @@ def open_entry(opened: OpenedRecording, row: EvidenceRow) -> Evidence:
     """Open an entry. Raises Tampered."""
     recording = opened.recording
     context = bound.of_recording(recording.account_id, recording.id, "evidence", opened.keys.evidence)
-    return Evidence(canonical=open_message(opened.key, row.sealed_entry, context=context))
+    return decode_evidence(open_message(opened.key, row.sealed_entry, context=context))

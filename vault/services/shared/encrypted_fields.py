@@ -12,7 +12,8 @@ from vault.domain.calls.webhook import Delivery
 from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.sealed_records import Details, decode_details, decode_facts, encode_facts
+from vault.domain.stored.details import Details, decode_details
+from vault.domain.stored.sealed_records import decode_facts, encode_facts
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.keys import NamedKey, recording_key
 from vault.sealing.message import open_message
