@@ -1,4 +1,4 @@
-"""The commands ``sign-in``: operators sign in to the console at a provider."""
+"""The commands ``sign-in``: operators sign in to the console at a provider; who did, and who may not any more."""
 
 import os
 from pathlib import Path
@@ -27,6 +27,10 @@ def set_sign_in(
     own_key: Annotated[
         bool, typer.Option("--own-key", help="The vault signs with a key of its own in place of a secret.")
     ] = False,
+    id_: Annotated[
+        str | None,
+        typer.Option("--id", help="The id of a connection that was lost, from its redirect address."),
+    ] = None,
 ) -> None:
     """Connect the operators' sign-in to a provider, or change the connection."""
     arguments = {
@@ -37,6 +41,7 @@ def set_sign_in(
         "scopes": scope or ["openid", "profile"],
         "claim": claim.split("."),
         "values": value,
+        "id": id_,
     }
     _print(_run("sign-in.set", arguments))
 
@@ -51,6 +56,31 @@ def show_sign_in() -> None:
 def delete_sign_in() -> None:
     """Delete the connection: who signed in by it may do nothing from the next request on."""
     _run("sign-in.delete", {})
+
+
+@sign_in.command("people")
+def list_people() -> None:
+    """List who signed in as an operator, the newest first: id, state, last sign-in, name, subject."""
+    for one in _run("sign-in.people", {})["people"]:
+        shown = (one["id"], one["state"], one["last_at"], one["name"] or "-", one["subject"] or "-")
+        typer.echo("  ".join(_printable(text) for text in shown))
+
+
+@sign_in.command("remove")
+def remove_person(person: Annotated[str, typer.Argument(help="The id of the person.")]) -> None:
+    """Remove a person: all their sessions end, and they cannot sign in again."""
+    _run("sign-in.remove", {"person": person})
+
+
+@sign_in.command("readmit")
+def readmit_person(person: Annotated[str, typer.Argument(help="The id of the person.")]) -> None:
+    """Let a removed person sign in again."""
+    _run("sign-in.readmit", {"person": person})
+
+
+def _printable(text: str) -> str:
+    """Return a text without control characters: a provider chose the name, and a terminal obeys them."""
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def _run(command: str, arguments: dict[str, Any]) -> Any:

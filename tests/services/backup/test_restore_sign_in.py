@@ -12,7 +12,13 @@ from tests.support.restoring import empty_house, write_all
 from tests.support.service_house import House
 from vault.database.schema.sign_in import sign_in_roles
 from vault.domain.accounts.roles import grants_of
-from vault.domain.sign_in.connection import OPERATORS, PersonRow, ProviderSettings, RoleMapping
+from vault.domain.sign_in.connection import (
+    OPERATORS,
+    PersonRow,
+    ProviderSettings,
+    RoleMapping,
+    SignInConnection,
+)
 from vault.errors import NotAuthentic
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.thread_pools import Threads
@@ -21,19 +27,21 @@ ME = {"actor": "key_test"}
 WIDE = RoleMapping(value="staff", role="admin")
 TIGHT = RoleMapping(value="staff", role="listener", agents=("Kim",))
 
+SETTINGS = ProviderSettings(
+    issuer="https://idp.example",
+    client_id="c",
+    client_secret="s",
+    scopes=("openid",),
+    claim=("g",),
+    roles=(),
+)
+
 
 async def connect(
     house: House, name: str, *roles: RoleMapping, account: str | None = None
 ) -> tuple[str, ...]:
     """Set a connection; return the ids of its mappings."""
-    settings = ProviderSettings(
-        issuer="https://idp.example",
-        client_id="c",
-        client_secret="s",
-        scopes=("openid",),
-        claim=("g",),
-        roles=roles,
-    )
+    settings = replace(SETTINGS, roles=roles)
     change = ConnectionChange(settings=settings, keep_secret=False)
     made = await house.vault.sign_in_connections.set(account or house.account.id, name, change, **ME)
     return tuple(one.id for one in made.settings.roles)
@@ -113,3 +121,38 @@ async def test_the_object_store_alone_brings_connections_back(house: House, tmp_
         assert await new.vault.sign_in_connections.list(house.account.id) == before
         assert await given(new) == [("auditor", 0), ("listener", 1)]
         assert (await new.vault.jobs.fsck(sample=0, rate=0)).findings == []
+
+
+async def test_a_removed_operator_stays_removed(house: House, tmp_path: Path, threads: Threads):
+    """From the object store alone, without the operators' connection; made again under its id, its people are known."""
+    connection = await operators_connection(house)
+    left = await person_of(house, connection, "left")
+    await house.vault.members.remove(OPERATORS, left, **ME)
+    await write_all(house)
+    async with empty_house(house, tmp_path, threads) as new:
+        await new.vault.jobs.restore(actor="operator")
+        assert await new.vault.sign_in_connections.list(OPERATORS) == []
+        again = await operators_connection(new, id_=connection.id)
+        assert again.id == connection.id
+        assert await new.vault.members.opened.person_id(again, "left") == left
+        (member,) = await new.vault.members.page(OPERATORS, before=None, limit=9)
+        assert (member.row.id, member.row.removed_at is None) == (left, False)
+
+
+async def operators_connection(house: House, *, id_: str | None = None) -> SignInConnection:
+    """Set the operators' connection."""
+    settings = replace(SETTINGS, roles=(replace(WIDE, role="operator"),))
+    change = ConnectionChange(settings=settings, keep_secret=False, id=id_)
+    return await house.vault.sign_in_connections.set(OPERATORS, "operators", change, **ME)
+
+
+async def person_of(house: House, connection: SignInConnection, subject: str) -> str:
+    """Let somebody have signed in by a connection; return the id of the person."""
+    person_id = await house.vault.members.opened.person_id(connection, subject)
+    now = datetime.now(UTC)
+    person = PersonRow(
+        id=person_id, account_id=connection.account_id, connection_id=connection.id, sealed_profile=None, role_ids=(),
+        first_at=now, last_at=now, removed_at=None,
+    )  # fmt: skip
+    await house.database.write(lambda tx: tx.people.put(person))
+    return person_id

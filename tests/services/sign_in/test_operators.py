@@ -11,9 +11,11 @@ from tests.fakes.identity_provider import IdentityProvider
 from tests.fakes.provider_lies import CLIENT, ISSUER, SECRET
 from tests.support.parties import let_in
 from tests.support.service_house import House, another_node, new_house
+from vault.control.socket import perform
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.domain.sign_in.connection import OPERATORS, ProviderSettings, RoleMapping
-from vault.errors import Invalid, NotAuthentic
+from vault.domain.sign_in.refusals import SignInRefused
+from vault.errors import Invalid, NotAuthentic, NotFound
 from vault.services.audit_log.access_log import EventFilter
 from vault.services.playback.links import LinkRequest
 from vault.services.shared.approval_gate import may
@@ -137,6 +139,61 @@ async def test_the_provider_ends_what_an_operator_hears(node: House, provider: I
     links = {one.id: one.revoked_at for one, _ in await node.vault.links.list(node.account.id, recording)}
     assert links[link.id] is not None
     assert links[kept.id] is None
+
+
+async def test_the_operator_lists_and_removes_people(node: House, provider: IdentityProvider):
+    """On the machine of the vault: a removed person's sessions end, and a sign-in is refused until readmitted."""
+    connection = await connect(node)
+    signed_in = await sign_in(node, provider, connection)
+    provider.claims["groups"] = ["others"]
+    provider.subject = "eve"
+    await sign_in(node, provider, connection)
+    provider.claims["groups"] = ["vault-operators"]
+    provider.subject = "ada"
+    people = (await perform(node.vault, "sign-in.people", {}))["people"]
+    assert [(one["subject"], one["state"]) for one in people] == [("eve", "no role"), ("ada", "operator")]
+    ada = {"person": people[1]["id"]}
+    assert people[1]["name"] == "Ada Moreau"
+    for _ in range(2):  # Repeated, it changes nothing.
+        await perform(node.vault, "sign-in.remove", ada)
+    with pytest.raises(NotAuthentic):
+        await scopes(node, signed_in)
+    with pytest.raises(SignInRefused, match="removed"):
+        await sign_in(node, provider, connection)
+    assert (await perform(node.vault, "sign-in.people", {}))["people"][1]["state"] == "removed"
+    await perform(node.vault, "sign-in.readmit", ada)
+    assert await scopes(node, await sign_in(node, provider, connection)) == {"*"}
+    for command in ("sign-in.remove", "sign-in.readmit"):
+        with pytest.raises(NotFound):
+            await perform(node.vault, command, {"person": "per_nobody"})
+    # The people of an account are not the operators'.
+    assert await node.vault.members.page(node.account.id, before=None, limit=9) == []
+
+
+async def test_a_lost_connection_is_made_again_under_its_id(node: House):
+    """No other connection's id, none for another one than it has, and only an id."""
+    arguments = {
+        "issuer": ISSUER,
+        "client_id": CLIENT,
+        "client_secret": SECRET,
+        "own_key": False,
+        "scopes": ["openid"],
+        "claim": ["groups"],
+        "values": ["vault-operators"],
+    }
+    lost = "idp_" + "5" * 32
+    shown = await perform(node.vault, "sign-in.set", arguments | {"id": lost})
+    assert shown["redirect"].endswith(f"/console/callback/{lost}")
+    assert await perform(node.vault, "sign-in.set", arguments | {"id": lost}) == shown
+    for wrong in ("idp_" + "6" * 32, "main", lost.upper()):
+        with pytest.raises(Invalid):
+            await perform(node.vault, "sign-in.set", arguments | {"id": wrong})
+    await perform(node.vault, "sign-in.delete", {})
+    roles = (RoleMapping(value="v", role="listener"),)
+    change = ConnectionChange(settings=replace(SETTINGS, roles=roles), keep_secret=False)
+    taken = await node.vault.sign_in_connections.set(node.account.id, "main", change, **OPERATOR)
+    with pytest.raises(Invalid, match="this id"):
+        await perform(node.vault, "sign-in.set", arguments | {"id": taken.id})
 
 
 async def test_nothing_is_in_clear(node: House, provider: IdentityProvider, tmp_path: Path):

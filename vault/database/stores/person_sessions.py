@@ -14,6 +14,7 @@ from vault.database.stores.sign_in import SignInRows
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.domain.accounts.roles import encode_limits, grants_of
 from vault.domain.playback.link import MAX_LIFETIME
+from vault.domain.sign_in.connection import OPERATORS
 
 _S, _P, _L = console_sessions.c, people.c, links.c
 
@@ -33,6 +34,9 @@ class HeardLink:
     id: str
     account_id: str
     recording_id: str
+    person_id: str
+    #: The mappings that gave the person something at the last sign-in.
+    role_ids: tuple[str, ...]
 
 
 class PersonSessionRows:
@@ -65,22 +69,31 @@ class PersonSessionRows:
         """End the open sessions that began with a provider's session, and return them."""
         return self._end(_S.person_id.is_not(None) & (_S.sid == sid), at)
 
-    def listening(self, account_id: str | None, person_id: str, now: datetime) -> Sequence[HeardLink]:
-        """Return the links that a person opened at the console for listening and that may still play.
+    def listening(self, account_id: str, now: datetime, person_id: str | None = None) -> Sequence[HeardLink]:
+        """Return the links that an account's people, or one, opened at the console and that may still play.
 
-        ``account_id``: None for those of all accounts.
+        ``account_id``: OPERATORS for those of operators, whose links are of any account.
         """
-        mine = _L.created_at > now - MAX_LIFETIME
-        if account_id is not None:
+        mine = (_P.account_id == account_id) & (_L.created_at > now - MAX_LIFETIME)
+        if account_id != OPERATORS:
             mine &= _L.account_id == account_id
-        mine &= (_L.created_by == person_id) & (_L.sessions == 1) & _L.revoked_at.is_(None)
-        # Its life is counted by the database's clock, its creation by this node's.
+        if person_id is not None:
+            mine &= _L.created_by == person_id
+        mine &= (_L.sessions == 1) & _L.revoked_at.is_(None)
+        columns = (_L.id, _L.account_id, _L.recording_id, _P.id.label("person_id"), _P.role_ids)
         rows = self._db.execute(
-            select(_L.id, _L.account_id, _L.recording_id, _L.created_at, _L.expires_at).where(mine)
+            select(*columns, _L.created_at, _L.expires_at).join(people, _P.id == _L.created_by).where(mine)
         )
         return [
-            HeardLink(id=row.id, account_id=row.account_id, recording_id=row.recording_id)
+            HeardLink(
+                id=row.id,
+                account_id=row.account_id,
+                recording_id=row.recording_id,
+                person_id=row.person_id,
+                role_ids=tuple(row.role_ids),
+            )
             for row in rows
+            # Its life is counted by the database's clock, its creation by this node's.
             if row.expires_at - row.created_at < 2 * OPENED_AT_ONCE
         ]
 

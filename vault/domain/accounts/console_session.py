@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault.domain.accounts.account import Scope
-from vault.domain.accounts.roles import Limit
+from vault.domain.accounts.roles import Limit, agents_within
 
 #: How long a session lasts at most, and how long it lasts without a request.
 MAX_LENGTH = timedelta(hours=12)
@@ -53,9 +53,7 @@ class ConsoleSession:
 
     def agents_for(self, scope: Scope) -> frozenset[str] | None:
         """Return the agents for whose recordings the session has this scope; None for all recordings."""
-        if self.allows(scope):
-            return None
-        return frozenset(agent for limit in self.limits if scope in limit.scopes for agent in limit.agents)
+        return agents_within(self.scopes, self.limits, scope)
 
     def is_open(self, now: datetime) -> bool:
         """Return whether it is neither ended nor over nor idle for too long."""

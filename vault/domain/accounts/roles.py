@@ -1,6 +1,6 @@
 """Roles: bundles of scopes, which a sign-in connection gives to people."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -61,6 +61,17 @@ class Grants:
     #: For the whole account.
     scopes: frozenset[Scope]
     limits: tuple[Limit, ...]
+
+    def agents_for(self, scope: Scope) -> frozenset[str] | None:
+        """Return the agents for whose recordings this scope is given; None for all recordings."""
+        return agents_within(self.scopes, self.limits, scope)
+
+
+def agents_within(scopes: Collection[str], limits: Iterable[Limit], scope: Scope) -> frozenset[str] | None:
+    """Return the agents for whose recordings ``scope`` is given; None for all recordings."""
+    if "*" in scopes or scope in scopes:
+        return None
+    return frozenset(agent for limit in limits if scope in limit.scopes for agent in limit.agents)
 
 
 def grants_of(given: Sequence[Given]) -> Grants:

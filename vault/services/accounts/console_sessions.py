@@ -144,7 +144,8 @@ class ConsoleSessions:
                 return
             tx.console_sessions.end(session_id, now)
             if found.person_id is not None:
-                stop_listening(tx, found.account_id, found.person_id, at=now, actor=actor, reason=reason)
+                mine = found.account_id or OPERATORS
+                stop_listening(tx, mine, found.person_id, at=now, actor=actor, reason=reason)
             tx.events.append(
                 AccessEvent(
                     type="console.ended",

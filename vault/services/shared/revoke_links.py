@@ -4,10 +4,13 @@ from datetime import datetime
 
 from vault.database.stores.links import LinkFilter
 from vault.database.stores.person_sessions import HeardLink
+from vault.database.stores.recordings import terms_of
 from vault.database.transaction import Transaction
+from vault.domain.accounts.roles import Grants, grants_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Link
 from vault.domain.playback.link_key import LinkCut
+from vault.domain.recordings.recording import State
 
 
 def revocation(
@@ -49,13 +52,46 @@ def cut_links(tx: Transaction, cut: LinkCut) -> None:
 
 
 def stop_listening(
-    tx: Transaction, account_id: str | None, person_id: str, *, at: datetime, actor: str, reason: str
+    tx: Transaction, account_id: str, person_id: str, *, at: datetime, actor: str, reason: str
 ) -> None:
     """Revoke the links that a person opened at the console, which ends the audio with its next window.
 
-    ``account_id``: None for an operator, whose links are of any account.
+    ``account_id``: OPERATORS for an operator, whose links are of any account.
     Links that the person made for others stay. ``reason`` is that of the console session's end.
     """
-    for link in tx.person_sessions.listening(account_id, person_id, at):
-        tx.links.revoke(link.id, at)
-        tx.events.append(revocation(link.account_id, link, at=at, actor=actor, reason=reason))
+    for link in tx.person_sessions.listening(account_id, at, person_id):
+        _stop(tx, link, at=at, actor=actor, reason=reason)
+
+
+def apply_roles(
+    tx: Transaction, account_id: str, person_id: str | None = None, *, at: datetime, actor: str
+) -> None:
+    """Give an account's people, or one, what their roles give now: in open sessions, and in what they hear.
+
+    Audio that a person may not listen to any more ends with its next window. The caller holds the account's lock.
+    """
+    tx.person_sessions.apply_roles(account_id, person_id)
+    heard = tx.person_sessions.listening(account_id, at, person_id)
+    roles = tx.sign_in.roles(account_id) if heard else {}
+    for link in heard:
+        given = grants_of([roles[one] for one in link.role_ids if one in roles])
+        if not _may_hear(tx, link, given):
+            _stop(tx, link, at=at, actor=actor, reason="role_taken")
+
+
+def _may_hear(tx: Transaction, link: HeardLink, given: Grants) -> bool:
+    """Return whether somebody with these grants could listen at the console now: the rule of its pages."""
+    recording = tx.recordings.get(link.account_id, link.recording_id)
+    if recording is None:
+        return True  # Its stream ends by itself.
+    if recording.state is State.QUARANTINED and given.agents_for("quarantine:listen") is not None:
+        return False
+    agents = given.agents_for("links:write")
+    if not agents:
+        return agents is None
+    return not agents.isdisjoint(term.hex() for term in terms_of(tx.connection, recording))
+
+
+def _stop(tx: Transaction, link: HeardLink, *, at: datetime, actor: str, reason: str) -> None:
+    tx.links.revoke(link.id, at)
+    tx.events.append(revocation(link.account_id, link, at=at, actor=actor, reason=reason))

@@ -8,7 +8,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.roles import Role
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.sign_in.connection import PersonRow
+from vault.domain.sign_in.connection import PersonRow, account_of
 from vault.errors import NotFound
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.session_ends import log_ends
@@ -30,7 +30,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """List, remove and readmit the people of an account."""
+    """List, remove and readmit the people of an account; for OPERATORS, those of the whole vault."""
 
     database: Database
     opened: OpenedConnections
@@ -60,7 +60,7 @@ class Members:
             if person is None:
                 raise NotFound("There is no such member.")
             if person.removed_at is not None:
-                tx.closing.recall(account_id, "member.removed", person_id)
+                tx.closing.recall(account_of(account_id), "member.removed", person_id)
                 return
             now = tx.now()
             tx.people.remove(account_id, person_id, now)
@@ -68,7 +68,11 @@ class Members:
             log_ends(tx, account_id, ended, actor=actor, at=now, reason="removed")
             tx.events.append(
                 AccessEvent(
-                    type="member.removed", at=now, account_id=account_id, actor=actor, result=person_id
+                    type="member.removed",
+                    at=now,
+                    account_id=account_of(account_id),
+                    actor=actor,
+                    result=person_id,
                 )
             )
 
@@ -89,7 +93,7 @@ class Members:
                 AccessEvent(
                     type="member.readmitted",
                     at=tx.now(),
-                    account_id=account_id,
+                    account_id=account_of(account_id),
                     actor=actor,
                     result=person_id,
                 )

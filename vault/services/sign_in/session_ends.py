@@ -35,4 +35,4 @@ def log_ends(
             )
         )
     for person_id in sorted({session.person_id for session in ended}):
-        stop_listening(tx, account_of(account_id), person_id, at=at, actor=actor, reason=reason)
+        stop_listening(tx, account_id, person_id, at=at, actor=actor, reason=reason)

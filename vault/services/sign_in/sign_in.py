@@ -20,6 +20,7 @@ from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.people_keys import PeopleKeys
+from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.ask_provider import AskProvider, Identified, ProviderAnswer
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.session_ends import log_ends
@@ -200,6 +201,6 @@ def _insert(
     tx.console_sessions.forget(session.created_at - _KEPT)
     tx.console_sessions.insert(begun, secret_hash)
     # A role that the provider no longer says is gone in the person's other sessions too.
-    tx.person_sessions.apply_roles(account_id, person.id)
+    apply_roles(tx, account_id, person.id, at=session.created_at, actor=person.connection_id or "")
     tx.events.append(event)
     return begun

@@ -27,6 +27,7 @@ from vault.ports.clock import Clock
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.people_keys import PeopleKeys
+from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.opened_connections import OpenedConnections
 
 _TRIES: Final = 3
@@ -41,6 +42,8 @@ class ConnectionChange:
     keep_secret: bool
     #: The vault signs with a key of its own, which it makes and keeps while issuer and client stay.
     own_key: bool = False
+    #: The id of a new connection: that of a lost one, so that its addresses and people stay what they were.
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +137,12 @@ class SignInConnections:
                     return
                 raise NotFound("There is no such sign-in connection.")
             tx.sign_in.delete(row.id)
-            tx.person_sessions.apply_roles(account_id)
+            now = tx.now()
+            apply_roles(tx, account_id, at=now, actor=actor)
             tx.events.append(
                 AccessEvent(
                     type="sign_in.deleted",
-                    at=tx.now(),
+                    at=now,
                     account_id=account_of(account_id),
                     actor=actor,
                     result=row.id,
@@ -153,13 +157,15 @@ class SignInConnections:
     ) -> SignInConnection | None:
         """Write the connection; None if it was changed since it was read."""
         row = await self.database.read(lambda tx: tx.sign_in.find(account_id, name))
+        if change.id is not None and await self._is_other(change.id, row):
+            raise Invalid("Another connection has this id, or this one has another.", field="id")
         before = None if row is None else (await self.opened.open(row)).settings
         settings, granted, revoked = with_ids(
             _with_secret(change, before), before, [new_id("role") for _ in change.settings.roles]
         )
         sealed = await self.opened.seal(account_id, settings)
         wanted = SealedConnection(
-            id=new_id("idp") if row is None else row.id,
+            id=(change.id or new_id("idp")) if row is None else row.id,
             account_id=account_id,
             name=name,
             revision=1 if row is None else row.revision + 1,
@@ -178,6 +184,12 @@ class SignInConnections:
         )
         done = await self.database.write(lambda tx: _write(tx, written, approved))
         return _shown(wanted, settings) if done else None
+
+    async def _is_other(self, id_: str, row: SealedConnection | None) -> bool:
+        """Return whether an id is not that of ``row``; without a row, whether a connection has it."""
+        if row is not None:
+            return row.id != id_
+        return await self.database.read(lambda tx: tx.sign_in.get(id_)) is not None
 
     async def _events(
         self, row: SealedConnection, granted: Sequence[RoleMapping], revoked: Sequence[RoleMapping]
@@ -244,7 +256,7 @@ def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
     for mapping in change.revoked:
         tx.sign_in.revoke(mapping.id)
     tx.sign_in.grant(wanted, change.granted, change.agents)
-    tx.person_sessions.apply_roles(account_id)
+    apply_roles(tx, account_id, at=wanted.changed_at, actor=wanted.changed_by)
     for event in change.events:
         tx.events.append(event)
     if change.before is not None and not change.revoked:
