@@ -18,7 +18,7 @@ OPEN, CLOSE = "\u27e6", "\u27e7"
 #: Attributes that a person reads or hears.
 _SPOKEN: Final = frozenset({"aria-label", "alt", "placeholder"})
 #: What is data by its element: ids, codes, and text that is marked as another language.
-_DATA: Final = frozenset({"code", "pre", "time", "svg", "textarea", "style", "script", "blockquote"})
+_DATA: Final = frozenset({"code", "pre", "time", "svg", "textarea", "style", "script", "blockquote", "cite"})
 #: Data in elements that also have texts of ours: names that the tests give, codes and names of products.
 _NAMES: Final = re.compile(
     r"callvault|UTC|SHA-256|Id\b|[a-z_]+:(?:read|write|listen)|\*|key_\w+|acc\w*-\w+|"

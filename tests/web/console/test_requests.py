@@ -50,7 +50,7 @@ def test_an_erasure_from_the_letter_to_the_receipt(house: House, tenant: Tenant)
     board = client.get(base(tenant)).text
     assert "To identify" in board
     assert MARKUP not in board + client.get(page).text
-    assert "<b>1</b>recordings" in client.get(page).text
+    assert "<b>1</b>recording</li>" in client.get(page).text
     early = client.post(
         f"{page}/decision",
         data={"nonce": "e", "decision": '{"code": "erased"}', "name": tenant.name},

@@ -13,7 +13,7 @@ _ASKED: dict[Consent, str] = {
 def explain(rule: Rule) -> str:
     """Return a rule's requirements, its readings where it is contested, its sources and its confidence."""
     subject = f"{rule.name} ({rule.place})"
-    asked = "; ".join([f"asks for {_ASKED[rule.consent]}", *_more_clauses(rule)])
+    asked = "; ".join(clauses(rule))
     if rule.confidence == "none":
         sentences = [
             f"{subject}: no default is shipped, and the account must choose.",
@@ -30,6 +30,11 @@ def explain(rule: Rule) -> str:
     sentences.append(f"Confidence: {rule.confidence}{reviewed}.")
     sentences.append("This is not legal advice.")
     return " ".join(sentences)
+
+
+def clauses(rule: Rule) -> list[str]:
+    """Return what a rule asks for, a clause for each requirement; its place is their subject."""
+    return [f"asks for {_ASKED[rule.consent]}", *_more_clauses(rule)]
 
 
 def _more_clauses(rule: Rule) -> list[str]:

@@ -1,11 +1,12 @@
 """What the pages of approvals print: words of acts, states, effects and outcomes."""
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import Verb
 from vault.web.console.worded import WordedRefused
-from vault.web.http.translations import gettext, translatable, translated
+from vault.web.http.translations import gettext, ngettext, translatable, translated
 
 VERB_WORDS: Final[dict[Verb, str]] = translatable(
     {
@@ -31,15 +32,17 @@ STATE_WORDS: Final[dict[ApprovalState, str]] = translatable(
         ApprovalState.EXPIRED: "expired",
     }
 )
-#: What an approval counts.
-EFFECT_WORDS: Final[dict[str, str]] = translatable(
-    {
-        "recordings": "recordings",
-        "bound": "recordings that the hold covers",
-        "export": "exports",
-        "calls": "calls",
-    }
-)
+#: What an approval counts, in the form for its number. Numbers of versions are no counts.
+_EFFECTS: Final[Mapping[str, Callable[[int], str]]] = {
+    "recordings": lambda number: ngettext("recording", "recordings", number),
+    "bound": lambda number: ngettext(
+        "recording that the hold covers", "recordings that the hold covers", number
+    ),
+    "calls": lambda number: ngettext("call", "calls", number),
+    "export": lambda number: ngettext("export", "exports", number),
+    "granted": lambda number: ngettext("role given", "roles given", number),
+    "revoked": lambda number: ngettext("role taken away", "roles taken away", number),
+}
 OUTCOME_WORDS: Final[dict[str, str]] = translatable(
     {
         "not_approved_in_time": "nobody approved in time",
@@ -51,6 +54,11 @@ OUTCOME_WORDS: Final[dict[str, str]] = translatable(
         "not_found": "what it concerns is not there any more",
     }
 )
+
+
+def effect_words(effect: Mapping[str, int]) -> list[tuple[int, str]]:
+    """Return what an approval counts: each number with its words in the language of the page."""
+    return [(number, _EFFECTS[name](number)) for name, number in effect.items() if name in _EFFECTS]
 
 
 def not_done(decided: Approval) -> WordedRefused:

@@ -9,7 +9,7 @@ from vault.domain.approvals.approval import ApprovalState, Decision
 from vault.domain.approvals.rule import ALWAYS, CHOSEN, SCOPES
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.approval_words import EFFECT_WORDS, OUTCOME_WORDS, STATE_WORDS, VERB_WORDS, not_done
+from vault.web.console.approval_words import OUTCOME_WORDS, STATE_WORDS, VERB_WORDS, effect_words, not_done
 from vault.web.console.forms import checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
@@ -123,7 +123,7 @@ async def _list(request: Request, vault: Vault, allowed: Console, mistake: Mista
         always=[translated(VERB_WORDS[verb]) for verb in sorted(ALWAYS)],
         words=VERB_WORDS,
         states=STATE_WORDS,
-        effects=EFFECT_WORDS,
+        effect_words=effect_words,
         badges=STATE_BADGES,
         mistake=mistake,
     )
@@ -145,7 +145,7 @@ async def _page(
         reason=view.text.reason,
         document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
         states=STATE_WORDS,
-        effects=EFFECT_WORDS,
+        shown=effect_words(approval.effect),
         outcomes=OUTCOME_WORDS,
         badge=STATE_BADGES[approval.state],
         needs=SCOPES[approval.kind],

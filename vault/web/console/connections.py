@@ -10,6 +10,7 @@ from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.platform_steps import steps_of
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
 from vault.web.http.auth import TheVault
@@ -154,19 +155,6 @@ async def _page(
         one=view.connection,
         last=view.activity,
         webhook_url=view.webhook_url,
-        steps=_steps(view.setup),
+        steps=steps_of(view.setup),
         mistake=mistake,
     )
-
-
-def _steps(setup: Mapping[str, object], within: str = "") -> list[tuple[str, str]]:
-    """Return the settings to enter at the platform, with their names in words; those of a group follow its name."""
-    shown = []
-    for name, value in setup.items():
-        words = f"{within}{name.replace('_', ' ')}"
-        if isinstance(value, Mapping):
-            shown += _steps(value, f"{words}: ")
-        else:
-            text = ", ".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)
-            shown.append((words[:1].upper() + words[1:], text))
-    return shown

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request, Response
 
 from vault.domain.consent.consent_event import ConsentPolicy
-from vault.domain.legal_rules.explain import explain
+from vault.domain.legal_rules.explain import clauses
+from vault.domain.legal_rules.rule import Confidence
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name
@@ -67,6 +68,15 @@ FLAGS: Final = translatable(
         ("refusal_route", "The notice must offer a way to refuse"),
     )
 )
+CONFIDENCE_WORDS: Final[dict[Confidence, str]] = translatable(
+    {
+        "high": "high",
+        "medium": "medium",
+        "contested": "contested",
+        "low": "low",
+        "none": "none",
+    }
+)
 _FLAG_VALUES: Final = {"yes": True, "no": False}
 _MAX_OVERRIDES: Final = 400
 
@@ -107,7 +117,7 @@ async def show_rules(request: Request, vault: TheVault, allowed: Reading) -> Res
     policy = await vault.consent_policy.read(allowed.account.id)
     own = {override.place: override for override in policy.overrides}
     found = [
-        (rule, explain(rule), own.get(rule.place))
+        (rule, clauses(rule), own.get(rule.place))
         for rule in await vault.rules.list()
         if wanted.casefold() in f"{rule.place} {rule.name}".casefold()
     ]
@@ -123,6 +133,7 @@ async def show_rules(request: Request, vault: TheVault, allowed: Reading) -> Res
         version=vault.rules.version,
         values={"place": wanted},
         consents=dict(translated_pairs(CONSENT_WORDS)),
+        confidences=CONFIDENCE_WORDS,
         flags=translated_pairs(FLAGS),
     )
 

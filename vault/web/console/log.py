@@ -20,7 +20,7 @@ from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
 from vault.web.http.auth import TheVault
-from vault.web.http.translations import gettext, translatable
+from vault.web.http.translations import gettext, ngettext, translatable
 from vault.web.schemas.access_log import EventsQuery
 
 router = console_router()
@@ -132,10 +132,11 @@ def _verify(fields: dict[str, bytes], key: str) -> str:
     except (ValueError, binascii.Error) as error:
         raise VaultError(_NO_LEAF) from error
     index, checkpoint = verify_proof_file(data, leaf, [verifier])
-    return gettext(
-        "This proof is right: the leaf is entry %(index)s of this log, which has %(size)s entries.",
+    return ngettext(
+        "This proof is right: the leaf is entry %(index)s of this log, which has %(num)s entry.",
+        "This proof is right: the leaf is entry %(index)s of this log, which has %(num)s entries.",
+        checkpoint.size,
         index=str(index),
-        size=checkpoint.size,
     )
 
 

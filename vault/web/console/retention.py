@@ -1,7 +1,7 @@
 """The retention policy: what is in force and what waits, a form to change it, and the preview that a change needs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
@@ -18,7 +18,7 @@ from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import period_words, whole_number
 from vault.web.http.auth import TheVault
-from vault.web.http.translations import gettext, translatable
+from vault.web.http.translations import gettext, ngettext, translatable
 from vault.web.schemas.recording_retention import PolicyPreviewOut
 from vault.web.schemas.retention import RetentionPolicyIn
 
@@ -30,20 +30,20 @@ TABS: Final = (
     {"name": translatable("Policy"), "path": "/retention"},
     {"name": translatable("Holds"), "path": "/holds"},
 )
-#: Outcomes of a preview with their words, the gravest first.
-OUTCOMES: Final = translatable(
-    (
-        ("due_now", "erased by the first run"),
-        ("review", "to be reviewed now"),
-        ("due_30d", "due within 30 days"),
-        ("later", "due later"),
-        ("undated", "never due"),
-        ("held", "kept by a hold"),
-        ("below_minimum", "kept by a minimum"),
-        ("conflict", "in conflict"),
-        ("told_otherwise", "kept shorter, as a notice told"),
-    )
-)
+#: Outcomes of a preview with their words for a number, the gravest first. Other languages have two forms.
+_OUTCOMES: Final[Mapping[str, Callable[[int], str]]] = {
+    "due_now": lambda number: ngettext("erased by the first run", "erased by the first run", number),
+    "review": lambda number: ngettext("to be reviewed now", "to be reviewed now", number),
+    "due_30d": lambda number: ngettext("due within 30 days", "due within 30 days", number),
+    "later": lambda number: ngettext("due later", "due later", number),
+    "undated": lambda number: ngettext("never due", "never due", number),
+    "held": lambda number: ngettext("kept by a hold", "kept by a hold", number),
+    "below_minimum": lambda number: ngettext("kept by a minimum", "kept by a minimum", number),
+    "conflict": lambda number: ngettext("in conflict", "in conflict", number),
+    "told_otherwise": lambda number: ngettext(
+        "kept shorter, as a notice told", "kept shorter, as a notice told", number
+    ),
+}
 #: More classes than the policy has, for new ones.
 _SPARE: Final = 1
 
@@ -152,7 +152,11 @@ def _preview(  # noqa: PLR0917 - what the page needs
         tabs=TABS,
         tab="/retention",
         preview=preview,
-        counts=[(words, getattr(preview, name), name == "due_now") for name, words in OUTCOMES],
+        counts=[
+            (words(number), number, name == "due_now")
+            for name, words in _OUTCOMES.items()
+            for number in (getattr(preview, name),)
+        ],
         policy=body.wanted(),
         policy_text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
         version=version,

@@ -11,6 +11,7 @@ from vault.errors import NotFound, VaultError
 from vault.web.http.conditions import unmet
 from vault.web.http.languages import DEFAULT, LANGUAGES, texts_of
 from vault.web.http.problems import of_error
+from vault.web.http.service_texts import marked_of_service, patterns
 from vault.web.http.translations import catalogue, current_language, prepare
 
 router = APIRouter(tags=["playback"])
@@ -107,6 +108,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     prepare(made)
+    made.filters["of_service"] = marked_of_service
     return made
 
 
@@ -119,6 +121,7 @@ def prepare_console() -> None:
             made.get_template(name)
     for language in LANGUAGES:
         catalogue(language)
+    patterns()
 
 
 @cache

@@ -71,7 +71,9 @@ _PATH_NOT_FOUND = (
 #: Max wrong fields named in ``detail``.
 _MAX_NAMED_FIELDS = 5
 #: Detail of every internal error: it reveals nothing to an attacker.
-_INTERNAL_ERROR = "Internal error. It is in the server's log, and nothing was changed."
+_INTERNAL_ERROR = (
+    "Internal error. It is in the server's log. Check what was done before you repeat the request."
+)
 
 
 def problem(

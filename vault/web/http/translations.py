@@ -28,6 +28,8 @@ Words = TypeVar("Words")
 #: The forms of each key: singular and plural, or one form.
 Forms = dict[str, tuple[str, ...]]
 TEXTS: Final = Path(__file__).parents[1] / "pages" / "console" / "texts"
+#: Files of what services say; those of all others are used by templates and code.
+OF_SERVICES: Final = ("services", "places", "history", "reasons", "rules", "platforms", "refusals")
 _CURRENT: ContextVar[str] = ContextVar("language of the page", default=DEFAULT)
 #: Between groups of three digits. Spanish has none in numbers of four digits.
 _SEPARATORS: Final[Mapping[str, str]] = {"en": ",", "fr": "\u202f", "de": ".", "es": "\u202f"}
@@ -62,6 +64,12 @@ def catalogue(language: str) -> Forms:
     return found
 
 
+def keys_of(name: str) -> Iterable[str]:
+    """Return the keys of one file of the catalogue."""
+    entries: Mapping[str, Any] = json.loads((TEXTS / f"{name}.json").read_text("utf-8"))
+    return entries.keys()
+
+
 def translatable(words: Words) -> Words:
     """Return constants unchanged: a text, a mapping to texts, or pairs of a code and a text."""
     return words
@@ -70,11 +78,6 @@ def translatable(words: Words) -> Words:
 def translated(text: str) -> str:
     """Return a text in the current language; one that the catalogue does not have is returned as it is."""
     return catalogue(current_language()).get(text, (text,))[0]
-
-
-def knows(text: str) -> bool:
-    """Return whether the catalogue has a text."""
-    return text in catalogue(current_language())
 
 
 def gettext(text: str, /, **values: object) -> str:
@@ -118,9 +121,7 @@ def prepare(environment: Environment) -> None:
     # The extension's own functions print numbers without groups of digits.
     environment.newstyle_gettext = True  # type: ignore[attr-defined]
     environment.globals.update(gettext=_gettext, ngettext=_ngettext, pgettext=_pgettext)
-    environment.filters.update(
-        translated=_translated, of_service=_of_service, grouped=grouped, decimal=decimal
-    )
+    environment.filters.update(translated=_translated, grouped=grouped, decimal=decimal)
 
 
 def _in_context(context: str, text: str) -> str:
@@ -142,14 +143,6 @@ def _printed(values: Mapping[str, object]) -> dict[str, object]:
 def _translated(_: Context, text: str) -> str:
     # With a context, jinja2 does not compute it when it compiles the template.
     return translated(text)
-
-
-@pass_context
-def _of_service(_: Context, text: str) -> str:
-    """Return what a service says, marked as English where the catalogue does not have it."""
-    if current_language() == DEFAULT or knows(text):
-        return translated(text)
-    return Markup('<span lang="en">{}</span>').format(text)
 
 
 @pass_context

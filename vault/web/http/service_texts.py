@@ -1,0 +1,129 @@
+"""What services say, which is English in REST, in the language of a page.
+
+The catalogue has it as whole sentences, or with holes: ``Opened by %(listener)s``. A hole takes any text, which stays
+as it is: names, numbers, moments. One of ``_WORDS`` takes words of ours, which are translated too. What the catalogue
+does not have stays English, and pages mark it with ``lang="en"``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from vault.web.http.languages import DEFAULT
+from vault.web.http.translations import OF_SERVICES, catalogue, current_language, keys_of, translated
+
+_HOLE: Final = re.compile(r"%\((\w+)\)s")
+#: Holes that words of ours fill: without these words in the catalogue, the sentence stays English.
+_WORDS: Final = frozenset({"why", "state", "party", "answer", "method", "asked", "kind"})
+#: Holes that spans of time or "a part" fill.
+_PARTS: Final = frozenset({"part", "granted"})
+#: What stands for a listener without a name.
+_NOBODY: Final = "somebody"
+#: Words within words within a sentence.
+_MAX_DEPTH: Final = 3
+#: Longest text that is compared with sentences that have holes: the work for one grows with its length.
+_MAX_LENGTH: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A sentence with holes: its key in the catalogue, and what it looks like filled in."""
+
+    key: str
+    filled: re.Pattern[str]
+
+
+def of_service(text: str, depth: int = _MAX_DEPTH) -> str | None:
+    """Return what a service says in the language of the page; None if the catalogue does not have it."""
+    language = current_language()
+    if language == DEFAULT:
+        return text
+    if text in catalogue(language):
+        return translated(text)
+    if depth == 0 or len(text) > _MAX_LENGTH:
+        return None
+    for pattern in _candidates(text):
+        found = pattern.filled.fullmatch(text)
+        values = None if found is None else _values(found.groupdict(), depth - 1)
+        if values is not None:
+            return translated(pattern.key) % values
+    return _with_reason(text, depth - 1)
+
+
+@pass_context
+def marked_of_service(_: Context, text: str) -> str:
+    """Return what a service says, marked as English where the catalogue does not have it: a filter of templates."""
+    # With a context, jinja2 does not compute it when it compiles the template.
+    found = of_service(text)
+    return Markup('<span lang="en">{}</span>').format(text) if found is None else found
+
+
+def _values(found: Mapping[str, str], depth: int) -> dict[str, str] | None:
+    """Return what fills the holes; None if words of ours are not in the catalogue."""
+    values = {name: _value(name, value, depth) for name, value in found.items()}
+    known = {name: value for name, value in values.items() if value is not None}
+    return known if len(known) == len(values) else None
+
+
+def _value(name: str, value: str, depth: int) -> str | None:
+    if name in _WORDS:
+        return of_service(value, depth)
+    if name in _PARTS:
+        # Spans are numbers, with "and" between them.
+        return of_service(value, depth) or value.replace(" and ", ", ")
+    if name == "country" or value == _NOBODY:
+        return translated(value)
+    return value
+
+
+def _with_reason(text: str, depth: int) -> str | None:
+    """Return a sentence such as ``Refused: an admin refused it``, whose parts the catalogue has; else None."""
+    for what, parted, why in (text.partition(": "), text.rpartition(": ")):
+        if parted and (head := of_service(what, depth)) and (reason := _reason(why, depth)):
+            colon = "\u00a0: " if current_language() == "fr" else ": "
+            return f"{head}{colon}{reason}"
+    return None
+
+
+def _reason(why: str, depth: int) -> str | None:
+    """Return a reason, which is a whole sentence somewhere else, as it stands after a colon."""
+    if (found := of_service(why, depth)) is not None:
+        return found
+    found = of_service(f"{why[:1].upper()}{why[1:]}.", depth)
+    if found is None:
+        return None
+    # German writes a sentence after a colon as any other.
+    first = found[:1] if current_language() == "de" else found[:1].lower()
+    return f"{first}{found[1:].removesuffix('.')}"
+
+
+def _candidates(text: str) -> Iterator[_Pattern]:
+    known = patterns()
+    yield from known.get(text.partition(" ")[0], ())
+    yield from known.get("", ())
+
+
+@cache
+def patterns() -> Mapping[str, Sequence[_Pattern]]:
+    """Return the sentences with holes by their first word, "" where it is a hole; the longest ones first."""
+    found: dict[str, list[_Pattern]] = {}
+    keys = {key for name in OF_SERVICES for key in keys_of(name) if _HOLE.search(key)}
+    for key in sorted(keys, key=lambda one: (-len(_HOLE.sub("", one)), one)):
+        first = key.partition(" ")[0]
+        found.setdefault("" if _HOLE.search(first) else first, []).append(_Pattern(key, _filled(key)))
+    return found
+
+
+def _filled(key: str) -> re.Pattern[str]:
+    parts = _HOLE.split(key)
+    # Names of holes stand between the texts.
+    return re.compile(
+        "".join(f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in enumerate(parts)),
+        re.DOTALL,
+    )
