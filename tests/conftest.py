@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.support.fault_table",
     "tests.loop_watchdog",
     "tests.support.format_table",
+    "tests.support.rights_table",
 ]
 make_once()
 # An example that is slow on a loaded machine is no failure: a test that bounds time counts or compares.

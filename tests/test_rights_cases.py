@@ -1,210 +1,19 @@
-"""The 42 acceptance cases of retention, holds and the rights of people in one table: which tests show each of them."""
+"""The 42 acceptance cases of retention, holds and the rights of people have their tests, which run where they say."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.case_table import functions, missing
-
-_HERE = Path(__file__).parent
-_HOLDS, _POLICY, _SWEEP = (f"services/retention/test_{name}.py" for name in ("holds", "policy", "sweep_due"))
-_RESTORED = "services/retention/test_holds_restored.py"
-_REQUESTS = "services/requests"
-#: By number: what is given and what follows, and the tests, each as file and function.
-CASES = {
-    1: (
-        "a DELETE under a hold is 409 held, and nothing is touched",
-        (_HOLDS, "test_a_held_recording_is_not_erased"),
-    ),
-    2: (
-        "a sweep beside holds and releases erases nothing under a hold that came first",
-        ("services/retention/test_hold_races.py", "test_a_hold_and_an_erasure_at_once"),
-        (_SWEEP, "test_a_held_recording_costs_the_sweep_nothing_until_its_hold_ends"),
-    ),
-    3: ("of two holds one is released: still held", (_HOLDS, "test_of_two_holds_the_other_goes_on")),
-    4: (
-        "a withdrawal under a hold restricts at once, and erases later",
-        (_HOLDS, "test_a_withdrawal_under_a_hold_restricts_at_once_and_waits"),
-    ),
-    5: (
-        "a hold by number holds a later call from its gate on",
-        (_HOLDS, "test_a_hold_by_number_binds_a_call_that_comes_later"),
-    ),
-    6: (
-        "a quarantined recording is held by number, not by id",
-        (_HOLDS, "test_a_recording_that_is_not_available_is_held_by_its_call_or_number"),
-    ),
-    7: ("the switch passes over a hold in flight", (_HOLDS, "test_the_switch_passes_over_a_hold_in_flight")),
-    8: (
-        "a release needs preview, second key and grace",
-        (_HOLDS, "test_a_release_needs_a_preview_a_second_key_and_its_grace"),
-    ),
-    9: (
-        "an old backup learns the hold before a sweep",
-        (_RESTORED, "test_an_old_backup_learns_the_hold_before_it_serves"),
-    ),
-    10: (
-        "what the log says was erased is not resurrected",
-        (_RESTORED, "test_what_the_log_says_was_erased_stays_so_under_a_restored_hold"),
-    ),
-    11: (
-        "a legal minimum refuses a person's erasure, and restricts",
-        (f"{_REQUESTS}/test_kinds.py", "test_case_11_a_legal_minimum_keeps_and_restricts"),
-    ),
-    12: (
-        "a business minimum does not",
-        (f"{_REQUESTS}/test_kinds.py", "test_case_12_a_business_minimum_does_not_stop_a_person"),
-    ),
-    13: (
-        "a minimum above a maximum is 409 until it is decided",
-        (_POLICY, "test_a_minimum_above_a_maximum_is_refused_until_it_is_decided"),
-    ),
-    14: (
-        "what the notice told is kept to, unless a reason is given",
-        (_POLICY, "test_case_14_what_callers_were_told_is_kept_to_unless_a_reason_is_given"),
-        (
-            "domain/test_retention_judge.py",
-            "test_what_the_caller_was_told_is_a_maximum_unless_the_policy_gives_a_reason",
-        ),
-    ),
-    15: (
-        "what shortens needs a fresh preview, and waits",
-        (_POLICY, "test_what_shortens_needs_a_preview_and_waits"),
-    ),
-    16: (
-        "a longer policy keeps from the moment its put returned",
-        (_SWEEP, "test_a_longer_policy_keeps_from_the_moment_it_is_set"),
-    ),
-    17: ("an unreadable policy erases nothing", (_SWEEP, "test_a_policy_that_cannot_be_read_erases_nothing")),
-    18: (
-        "a node ten years ahead erases nothing",
-        ("services/retention/test_clocks.py", "test_a_node_ten_years_ahead_erases_nothing_early"),
-    ),
-    19: (
-        "node and database ten years ahead: clock_jump, and resume",
-        (
-            "services/retention/test_clocks.py",
-            "test_all_clocks_but_the_stores_ten_years_ahead_pause_the_sweep",
-        ),
-    ),
-    20: (
-        "a clock back by a day: nothing twice",
-        ("services/retention/test_clocks.py", "test_a_clock_that_goes_back_a_day_pauses_the_sweep"),
-    ),
-    21: (
-        "the sweep is a search of its index",
-        ("services/retention/test_sweep_plans.py", "test_a_batch_is_a_search_of_its_index"),
-    ),
-    22: (
-        "a run ends at its cap, and the residue is counted or null",
-        (_SWEEP, "test_a_run_erases_no_more_than_its_cap"),
-        (_SWEEP, "test_a_residue_that_cannot_be_counted_is_unknown_and_not_zero"),
-    ),
-    23: (
-        "seven years from a leap day, in any zone",
-        (
-            "domain/test_retention_periods.py",
-            "test_seven_years_from_a_leap_day_end_at_a_midnight_of_the_zone",
-        ),
-    ),
-    24: ("a late fact moves the base", (_POLICY, "test_a_late_fact_lets_the_terms_be_computed_again")),
-    25: (
-        "an erasure under a compliance lock ends, and the object leaves later",
-        (
-            "services/retention/test_object_locks_ceph.py",
-            "test_an_erasure_under_a_compliance_lock_ends_and_the_object_leaves_later",
-        ),
-        ("services/retention/test_object_locks.py", "test_an_erasure_under_a_lock_ends"),
-    ),
-    26: (
-        "a lock that cannot be read back is unknown",
-        ("services/retention/test_object_locks_ceph.py", "test_a_lock_that_cannot_be_read_back_is_unknown"),
-    ),
-    27: (
-        "every version and marker is gone, and counted",
-        (f"{_REQUESTS}/test_receipts.py", "test_case_27_every_version_and_marker_is_gone_and_counted"),
-    ),
-    28: (
-        "a crash at any write does nothing twice",
-        (f"{_REQUESTS}/test_remains.py", "test_case_28_a_crash_at_any_write_does_nothing_twice"),
-    ),
-    29: (
-        "a receipt is refused after any byte was changed",
-        (
-            f"{_REQUESTS}/test_receipt_bytes.py",
-            "test_case_29_a_receipt_is_refused_after_any_byte_was_changed",
-        ),
-    ),
-    30: (
-        "salt and number match the commitment, nothing else does",
-        (f"{_REQUESTS}/test_receipts.py", "test_case_30_the_salt_and_the_number_match_and_nothing_else_does"),
-    ),
-    31: (
-        "the person's own channel of each call",
-        (f"{_REQUESTS}/test_packages.py", "test_case_31_each_call_gives_the_persons_own_channel"),
-    ),
-    32: (
-        "consultations with dates and purposes, no listener",
-        (f"{_REQUESTS}/test_packages.py", "test_case_32_consultations_have_dates_and_no_listener"),
-    ),
-    33: (
-        "a number in any spelling, recordings in every state",
-        (f"{_REQUESTS}/test_search.py", "test_case_33_a_number_in_any_spelling_finds_the_same"),
-        (f"{_REQUESTS}/test_search.py", "test_case_33_recordings_in_every_state_are_found"),
-    ),
-    34: (
-        "a gap is pointed out, and nothing of another holder is erased",
-        (f"{_REQUESTS}/test_search.py", "test_case_34_a_gap_is_pointed_out_and_nothing_is_erased"),
-        ("domain/test_request_decisions.py", "test_case_34_nothing_is_erased_that_may_be_of_another_holder"),
-        (f"{_REQUESTS}/test_search.py", "test_a_spelling_that_can_be_somebody_elses_is_shown_apart"),
-    ),
-    35: (
-        "each regime has its own clock",
-        ("domain/test_request_deadlines.py", "test_case_35_each_regime_has_its_own_clock"),
-    ),
-    36: (
-        "an extension told too late is refused",
-        (
-            "domain/test_request_deadlines.py",
-            "test_case_36_an_extension_told_after_the_first_deadline_is_too_late",
-        ),
-    ),
-    37: (
-        "the same request twice is one",
-        (f"{_REQUESTS}/test_search.py", "test_case_37_the_same_request_twice_is_one"),
-    ),
-    38: (
-        "a restriction is lifted after the person was told; legal claims alone play",
-        (f"{_REQUESTS}/test_kinds.py", "test_case_38_a_restriction_is_lifted_only_after_the_person_was_told"),
-        (
-            "services/playback/test_legal_claims.py",
-            "test_case_38_a_restricted_recording_plays_for_legal_claims_alone",
-        ),
-    ),
-    39: (
-        "a vCon is valid, with the hashes of its audio",
-        (f"{_REQUESTS}/test_packages.py", "test_case_39_a_vcon_is_valid_and_has_the_hash_of_its_audio"),
-    ),
-    40: (
-        "no number is left in clear, and the receipt says what stays",
-        (f"{_REQUESTS}/test_remains.py", "test_case_40_no_number_is_left_in_clear"),
-    ),
-    41: (
-        "a closed account ends in order, with one receipt",
-        (f"{_REQUESTS}/test_closure.py", "test_case_41_a_closed_account_ends_in_order"),
-    ),
-    42: (
-        "a preservation is a hold that ends by its release",
-        ("web/test_registers.py", "test_case_42_a_preservation_is_a_hold_that_ends_by_its_release_alone"),
-    ),
-}
+from tests.support.case_table import TESTS, functions, missing
+from tests.support.rights_cases import CASES
 
 
 def numbered() -> Iterator[tuple[int, str, str]]:
     """Yield the tests whose names have the number of a case: number, file, name."""
-    for path in sorted(_HERE.rglob("test_*.py")):
-        file = str(path.relative_to(_HERE))
+    for path in sorted(TESTS.rglob("test_*.py")):
+        file = str(path.relative_to(TESTS))
         for name in functions(file):
             parts = name.split("_")
             if parts[:2] == ["test", "case"] and parts[2].isdigit():
@@ -219,8 +28,9 @@ def test_there_are_42_cases() -> None:
 @pytest.mark.parametrize("number", CASES)
 def test_a_case_has_its_tests(number: int) -> None:
     """A test that is renamed or removed is missed here."""
-    words, *shown = CASES[number]
+    words, places, *shown = CASES[number]
     assert words
+    assert places
     assert shown
     assert missing(shown) == []
 
@@ -228,5 +38,30 @@ def test_a_case_has_its_tests(number: int) -> None:
 def test_no_test_names_another_case() -> None:
     """A test with the number of a case stands in the table."""
     assert {(number, file) for number, file, _ in numbered()} <= {
-        (number, file) for number, (_, *shown) in CASES.items() for file, _ in shown
+        (number, file) for number, (_, _, *shown) in CASES.items() for file, _ in shown
     }
+
+
+@pytest.mark.proof
+def test_a_case_runs_where_it_says() -> None:
+    """The databases and stores of each case are those that pytest collects for its tests."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--rights-cases",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(command, cwd=TESTS.parent, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    (start,) = [at for at, line in enumerate(lines) if line.split()[:1] == ["case"]]
+    columns = lines[start].split()[1:]
+    collected = {}
+    for line in lines[start + 1 : start + 1 + len(CASES)]:
+        number, *cells = line.split()[: 1 + len(columns)]
+        collected[int(number)] = {column for column, cell in zip(columns, cells, strict=True) if cell != "-"}
+    assert collected == {number: places for number, (_, places, *_) in CASES.items()}

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import boto3
-from botocore.exceptions import ClientError
 
 from tests.faults.inside import files_below
 from tests.faults.server import MortalVault
+from tests.support.s3_store import read_versions
 
 
 class Files:
@@ -29,22 +29,7 @@ class Bucket:
 
     def everything(self) -> dict[str, bytes]:
         """Return every version of every object, and delete markers as empty ones."""
-        found: dict[str, bytes] = {}
-        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self.bucket):
-            for version in page.get("Versions", []):
-                wanted = {"Bucket": self.bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
-                try:
-                    body = self.client.get_object(**wanted)["Body"].read()
-                except ClientError as error:
-                    # Ceph's answer for a version that is gone is that of a key that is gone.
-                    if error.response["Error"]["Code"] not in {"NoSuchVersion", "NoSuchKey"}:
-                        raise
-                    _may_have_gone(version["Key"])
-                    continue
-                found[f"{version['Key']}@{version['VersionId']}"] = body
-            for marker in page.get("DeleteMarkers", []):
-                found[f"{marker['Key']}@{marker['VersionId']} deleted"] = b""
-        return found
+        return read_versions(self.client, self.bucket, may_go=_may_have_gone)
 
 
 Objects = Files | Bucket

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
 import pytest
 
 from tests.faults.every_object import Bucket, Files, Objects, read_below
@@ -22,20 +21,13 @@ from tests.faults.server import MortalVault
 from tests.faults.switch_check import looking_at
 from tests.servers.media_thread import MediaThread
 from tests.servers.postgresql import PostgresqlServer, postgresql_running
+from tests.support.pairs import PAIRS, S3_SERVERS
+from tests.support.postgresql_tables import tables_of
 from tests.support.raw_client import PATIENCE, Client
 from tests.support.telephone_audio import wav
 from vault.tlog.receipt_file import verify_receipt
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
-_PLACES = [
-    pytest.param("sqlite, directory", id="sqlite-directory"),
-    pytest.param("postgresql, moto_url", id="postgresql-moto", marks=pytest.mark.postgresql),
-    pytest.param(
-        "postgresql, ceph",
-        id="postgresql-ceph",
-        marks=[pytest.mark.postgresql, pytest.mark.ceph, pytest.mark.xdist_group("ceph")],
-    ),
-]
 
 
 @dataclass(kw_only=True)
@@ -59,30 +51,18 @@ class _Place:
         found = read_below(self.server.folder) | self.objects.everything()
         if self.database is not None:
             url = self.server.environment["VAULT_DATABASE_URL"]
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute("CHECKPOINT")
-                found |= _tables(connection)
+            found |= tables_of(url)
             found |= {f"postgresql/{name}": body for name, body in read_below(self.database.folder).items()}
         return found
-
-
-def _tables(connection: "psycopg.Connection[tuple[str, ...]]") -> dict[str, bytes]:
-    """Return each table as text, since the files may hold values compressed."""
-    names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-    found = {}
-    for (name,) in names:
-        with connection.cursor().copy(f'COPY "{name}" TO STDOUT') as rows:
-            found[f"table {name}"] = b"".join(bytes(part) for part in rows)
-    return found
 
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, folder: Path, media: MediaThread) -> Iterator[_Place]:
     """A server on one of the pairs, with a database server of its own."""
-    database, _, bucket_of = request.param.partition(", ")
+    database, _, store = request.param.partition("-")
     settings, name = {"VAULT_MEDIA_ALLOW": media.authority}, f"erased-{secrets.token_hex(6)}"
-    if bucket_of != "directory":
-        url: str = request.getfixturevalue(bucket_of)
+    if store != "directory":
+        url: str = request.getfixturevalue(S3_SERVERS[store])
         settings["VAULT_OBJECTS_URL"] = f"s3://{name}/vault?endpoint_url={quote(url, safe='')}"
         objects: Objects = Bucket(url, name)
         objects.client.create_bucket(Bucket=name)
@@ -141,7 +121,7 @@ def _person() -> _Person:
     )
 
 
-@pytest.mark.parametrize("place", _PLACES, indirect=True)
+@pytest.mark.parametrize("place", PAIRS, indirect=True)
 def test_nothing_of_an_erased_person_is_in_clear_anywhere(place: _Place, media: MediaThread) -> None:
     """What is stored before and after is scanned; of the recordings nothing is left but what the receipt lists."""
     person, server = _person(), place.server

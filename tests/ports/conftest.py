@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.objects import FakeObjects
 from tests.fakes.root_key import FakeRootKey
+from tests.support.pairs import ON_CEPH
 from tests.support.s3_store import s3_store
 from vault.keyservice import aws_kms
 from vault.keyservice.breaker import Breaker
@@ -28,7 +29,6 @@ class Adapter:
     store: ObjectStore
 
 
-ON_CEPH = [pytest.mark.proof, pytest.mark.ceph, pytest.mark.xdist_group("ceph")]
 STORES = [
     "fake",
     "directory",

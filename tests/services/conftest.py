@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pairs import PAIRS, store_of
 from tests.support.service_house import House, new_house
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
@@ -33,3 +34,12 @@ async def either(
     """A vault with one account, on either database, and no worker."""
     async with new_house(tmp_path, threads, database) as made:
         yield made
+
+
+@pytest.fixture(params=PAIRS)
+async def pair(request: pytest.FixtureRequest, tmp_path: Path, threads: Threads) -> AsyncIterator[House]:
+    """A vault with one account, on each pair of a database and an object store, and no worker."""
+    database = request.getfixturevalue(request.param.partition("-")[0])
+    with store_of(request, request.param, tmp_path, threads) as objects:
+        async with new_house(tmp_path, threads, database, objects=objects) as made:
+            yield made

@@ -4,10 +4,13 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.servers.postgresql import PostgresqlServer, name_of
 from tests.support.service_house import SIGNER, House
 from vault.composition_parts import Adapters
 from vault.composition_services import build_vault
@@ -32,6 +35,14 @@ async def write_all(house: House) -> None:
         pass
     await replace(vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
     await replace(vault.jobs.log_publisher, publish_interval=timedelta(0)).publish()
+
+
+async def settle_journal(house: House) -> None:
+    """Write everything, and let the journal delete the objects of acts that something else says too."""
+    await write_all(house)
+    keeper = replace(house.vault.jobs.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1))
+    while await keeper():
+        pass
 
 
 @asynccontextmanager
@@ -67,6 +78,23 @@ def copied(house: House, folder: Path) -> Path:
         if (source.parent / name).exists():
             shutil.copy(source.parent / name, folder / name)
     return folder / source.name
+
+
+@asynccontextmanager
+async def backed_up(
+    house: House, request: pytest.FixtureRequest, folder: Path, threads: Threads
+) -> AsyncIterator[tuple[House, SqliteDatabase | PostgresqlDatabase]]:
+    """Make a backup; yield the house, which goes on, and the database of the backup."""
+    if isinstance(house.database, SqliteDatabase):
+        yield house, SqliteDatabase(copied(house, folder / "old"))
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+    url: str = request.getfixturevalue("migrated_url")
+    house.database.close()
+    copy = server.new_database(template=name_of(url))
+    async with house_over(house, PostgresqlDatabase(url), threads) as later:
+        yield later, PostgresqlDatabase(copy)
+    server.drop(copy)
 
 
 @asynccontextmanager

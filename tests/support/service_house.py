@@ -200,6 +200,22 @@ def _verbs(
     return build_vault(settings, adapters)
 
 
+async def _opened(vault: Vault, ref: str) -> tuple[Account, str, str]:
+    """Open an account that is connected; return it, with the id and the secret of its connection."""
+    account, _ = await vault.accounts.open(ref, name=None, locale=None, actor="key_test")
+    await vault.consent_policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    wish = ConnectionRequest(provider="platform", credentials={"secret": secret})
+    connection, _, _ = await vault.connections.set(account.id, "main", wish, actor="key_test")
+    return account, connection.id, secret
+
+
+async def with_account(house: House, ref: str) -> House:
+    """Return the house with another account, which is opened and connected."""
+    account, connection_id, secret = await _opened(house.vault, ref)
+    return replace(house, account=account, connection_id=connection_id, secret=secret)
+
+
 @asynccontextmanager
 async def new_house(
     folder: Path,
@@ -219,16 +235,12 @@ async def new_house(
     }
     try:
         vault = _verbs(folder, threads, database, **around)
-        account, _ = await vault.accounts.open("acme", name=None, locale=None, actor="key_test")
-        await vault.consent_policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
-        secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        wish = ConnectionRequest(provider="platform", credentials={"secret": secret})
-        connection, _, _ = await vault.connections.set(account.id, "main", wish, actor="key_test")
+        account, connection_id, secret = await _opened(vault, "acme")
         yield House(
             vault=vault,
             database=database,
             account=account,
-            connection_id=connection.id,
+            connection_id=connection_id,
             secret=secret,
             **around,
         )

@@ -1,5 +1,8 @@
 """The registers over HTTP: record of processing, recipients, disclosures, requests of authorities, the public page."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -15,7 +18,7 @@ from tests.support.register_entries import (
     request,
 )
 from tests.support.tenant import Tenant, open_link
-from tests.support.web_house import AUDIO, House
+from tests.support.web_house import AUDIO, House, open_house
 
 
 def test_a_record_that_nobody_wrote_says_what_is_missing(tenant: Tenant):
@@ -245,7 +248,19 @@ def test_the_entries_of_another_account_are_unknown(tenant: Tenant):
     assert other.http.post(other.url(f"/recipients/{one['id']}/end"), json={}).status_code == 404
 
 
-def test_case_42_a_preservation_is_a_hold_that_ends_by_its_release_alone(tenant: Tenant):
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.proof, pytest.mark.postgresql])]
+)
+def on_either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tenant]:
+    """An account of a vault on either database."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("tenant")
+        return
+    with open_house(tmp_path, VAULT_DATABASE_URL=request.getfixturevalue("migrated_url")) as house:
+        yield Tenant.open(house.admin)
+
+
+def test_case_42_a_preservation_is_a_hold_that_ends_by_its_release_alone(on_either: Tenant):
     """Its day is that of a review, so the recording is held after it too; the report has no number."""
     number = "+14155550155"
     call = {
@@ -254,16 +269,16 @@ def test_case_42_a_preservation_is_a_hold_that_ends_by_its_release_alone(tenant:
         "to": "+14155550100",
         "started_at": "2026-05-04T09:30:00Z",
     }
-    assert tenant.http.put(tenant.url("/calls/c-42"), json=call).status_code in {200, 201}
-    recording = tenant.uploaded(AUDIO, call="c-42", ref="r-42")
+    assert on_either.http.put(on_either.url("/calls/c-42"), json=call).status_code in {200, 201}
+    recording = on_either.uploaded(AUDIO, call="c-42", ref="r-42")
     said = REQUEST | {"kind": "preservation", "numbers": [number], "due_at": "2026-05-05T00:00:00Z"}
-    entered = tenant.http.post(tenant.url("/authority-requests"), json=said)
+    entered = on_either.http.post(on_either.url("/authority-requests"), json=said)
     assert entered.status_code == 201, entered.text
-    hold = tenant.http.get(tenant.url(f"/holds/{entered.json()['hold']}")).json()
+    hold = on_either.http.get(on_either.url(f"/holds/{entered.json()['hold']}")).json()
     assert (hold["ends_at"], hold["bound"]) == ("2026-05-05T00:00:00.000Z", 1)
-    refused = tenant.http.delete(tenant.url(f"/recordings/{recording}"))
+    refused = on_either.http.delete(on_either.url(f"/recordings/{recording}"))
     assert (refused.status_code, refused.json()["holds"]) == (409, [hold["id"]])
-    report = tenant.http.get(tenant.url("/transparency-report?year=2026"))
+    report = on_either.http.get(on_either.url("/transparency-report?year=2026"))
     assert number not in report.text
 
 

@@ -26,31 +26,31 @@ async def link(
     return token
 
 
-async def test_case_38_a_restricted_recording_plays_for_legal_claims_alone(either: House):
+async def test_case_38_a_restricted_recording_plays_for_legal_claims_alone(pair: House):
     """Every other link, and a download by API key, give nothing; the log has the purpose and who made the link."""
-    recording_id = (await either.announce()).recording_id
-    await either.settle(recording_id)
-    before = await link(either, recording_id, "quality")
-    assert await heard(either, before)
-    await either.vault.recordings.restrict(
-        either.account.id, recording_id, restricted=True, reason="art. 18", **ME
+    recording_id = (await pair.announce()).recording_id
+    await pair.settle(recording_id)
+    before = await link(pair, recording_id, "quality")
+    assert await heard(pair, before)
+    await pair.vault.recordings.restrict(
+        pair.account.id, recording_id, restricted=True, reason="art. 18", **ME
     )
     with pytest.raises(NotFound):
-        await heard(either, before)
+        await heard(pair, before)
     with pytest.raises(NotFound):
-        await either.heard(recording_id)
+        await pair.heard(recording_id)
     for purpose in (None, "quality", "dispute"):
         with pytest.raises(Refused, match="restricted"):
-            await link(either, recording_id, purpose, text="Acme v. Doe")
+            await link(pair, recording_id, purpose, text="Acme v. Doe")
     with pytest.raises(Forbidden, match="privacy:write"):
-        await link(either, recording_id, "legal_claims", text="Acme v. Doe", may=False)
+        await link(pair, recording_id, "legal_claims", text="Acme v. Doe", may=False)
     with pytest.raises(Invalid) as unsaid:
-        await link(either, recording_id, "legal_claims")
+        await link(pair, recording_id, "legal_claims")
     assert unsaid.value.field == "purpose_text"
-    assert await heard(either, await link(either, recording_id, "legal_claims", text="Acme v. Doe"))
-    await either.vault.jobs.log_publisher.sequence()
-    page = await either.database.read(
-        lambda tx: tx.events.page(either.account.id, recording_id=recording_id, start=0, limit=100)
+    assert await heard(pair, await link(pair, recording_id, "legal_claims", text="Acme v. Doe"))
+    await pair.vault.jobs.log_publisher.sequence()
+    page = await pair.database.read(
+        lambda tx: tx.events.page(pair.account.id, recording_id=recording_id, start=0, limit=100)
     )
     made = [one.event for one in page if one.event.type == "link.created"]
     assert [event.result for event in made] == ["quality", "legal_claims"]

@@ -1,8 +1,8 @@
 """A process that runs a job of the rights of people and kills itself at the n-th edge of a call.
 
-``python -m tests.services.requests.dying_jobs FOLDER JOB N [DATABASE_URL]``: an edge is in front of a call of the
-database or the object store, or behind it, where its answer is lost. Edge 0 is never reached. The last line printed is
-their number.
+``python -m tests.services.requests.dying_jobs FOLDER JOB N OBJECTS_URL [DATABASE_URL]``: an edge is in front of a call
+of the database or the object store, or behind it, where its answer is lost. Of S3 every request is a call. Edge 0 is
+never reached. The last line printed is their number.
 """
 
 import asyncio
@@ -10,20 +10,27 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import update
 
 from tests.fakes.root_key import FakeRootKey
 from tests.support.retention import SECOND
 from tests.support.service_house import vault_on
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.requests import person_requests
 from vault.domain.approvals.approval import ApprovalState
 from vault.objects.directory import DirectoryStore
 from vault.objects.directory_writer import DirectoryWriter
+from vault.objects.location import open_store
+from vault.objects.s3_client import S3Calls
+from vault.services.requests import export_account
 from vault.services.service import Vault
 from vault.thread_pools import Threads
 
@@ -31,6 +38,9 @@ ROOT_KEY = "root-key.json"
 _CALLS = ("write", "read", "fetch", "claim", "scrub")
 _OBJECT_CALLS = ("create", "put", "get", "read", "size", "replace", "delete", "delete_older", "abort_uploads")
 _LISTS = ("list", "versions")
+#: Recordings in a part of an export.
+MOST = 2
+_NO_WAIT = update(person_requests).values(next_try_at=None)
 
 
 class _Edges:
@@ -76,6 +86,7 @@ class _Edges:
             (PostgresqlDatabase, _CALLS),
             (DirectoryStore, _OBJECT_CALLS),
             (DirectoryWriter, ("write", "finish")),
+            (S3Calls, ("run",)),
         ):
             for name in names:
                 setattr(owner, name, self.around(getattr(owner, name)))
@@ -97,6 +108,20 @@ async def _requests(vault: Vault) -> None:
         await vault.jobs.log_publisher.sequence()
 
 
+async def _close_account(vault: Vault) -> None:
+    """Export the account in parts of two recordings, erase what it has, and end its keys."""
+    export_account.MAX_PART_RECORDINGS = MOST  # type: ignore[misc]
+    jobs = vault.jobs
+    for _ in range(14):
+        await vault.database.write(lambda tx: tx.connection.execute(_NO_WAIT) and None)
+        await jobs.execute_requests()
+        await jobs.remove_erased()
+        await jobs.log_publisher.sequence()
+        if await jobs.rewrap.any_due():
+            await replace(jobs.rewrap, grace=timedelta())()
+            await jobs.write_account_objects()
+
+
 async def _approve(vault: Vault) -> None:
     """Approve what waits, as a second person, and carry out what an earlier process left."""
     waiting = await vault.database.read(
@@ -111,6 +136,7 @@ async def _approve(vault: Vault) -> None:
 JOBS: dict[str, Callable[[Vault], Awaitable[None]]] = {
     "sweep": _sweep,
     "requests": _requests,
+    "close account": _close_account,
     "approve": _approve,
 }
 
@@ -123,22 +149,40 @@ def keep_root_key(root_key: FakeRootKey, folder: Path) -> None:
     (folder / ROOT_KEY).write_text(json.dumps(wrapped))
 
 
-def _root_key(folder: Path) -> FakeRootKey:
-    made = FakeRootKey()
+def read_root_key(root_key: FakeRootKey, folder: Path) -> None:
+    """Read what was written: a process that died may have wrapped more."""
     for ticket, secret, context in json.loads((folder / ROOT_KEY).read_text()):
-        made.wrapped[bytes.fromhex(ticket)] = (bytes.fromhex(secret), context)
-    return made
+        root_key.wrapped[bytes.fromhex(ticket)] = (bytes.fromhex(secret), context)
+
+
+class _KeptRootKey(FakeRootKey):
+    """A root key that outlives the process, as a key service does: what it wraps is written first."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        read_root_key(self, folder)
+
+    async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
+        """Wrap a key."""
+        ticket = await super().wrap(secret, context)
+        keep_root_key(self, self.folder)
+        return ticket
 
 
 def main() -> None:
     """Run the job."""
-    folder, job, at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    threads = Threads("dying", 2)
-    database = PostgresqlDatabase(sys.argv[4]) if len(sys.argv) > 4 else SqliteDatabase(folder / "vault.db")
-    objects, edges = DirectoryStore(folder / "objects", threads), _Edges(at)
-    vault = vault_on(folder, threads, database, objects=objects, root_key=_root_key(folder))
-    edges.put()
-    asyncio.run(JOBS[job](vault))  # type: ignore[arg-type]
+    folder, job, at, url = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
+    threads, edges = Threads("dying", 2), _Edges(at)
+    database = PostgresqlDatabase(sys.argv[5]) if len(sys.argv) > 5 else SqliteDatabase(folder / "vault.db")
+
+    async def run() -> None:
+        objects = await open_store(url, threads)
+        vault = vault_on(folder, threads, database, objects=objects, root_key=_KeptRootKey(folder))
+        edges.put()
+        await JOBS[job](vault)
+
+    asyncio.run(run())
     database.close()
     threads.close()
     print(edges.passed)

@@ -84,61 +84,61 @@ def kept(name: str, agent: str, **more: Any) -> RetentionClass:
     )
 
 
-async def test_case_41_a_closed_account_ends_in_order(either: House):
+async def test_case_41_a_closed_account_ends_in_order(pair: House):
     """No ingest, links dead, the export, everything erased but for what is kept, and one receipt."""
     law = {"minimum": "P5Y", "minimum_ground": "legal_obligation", "statute": "MiFID II art. 16(7)"}
     await set_retention(
-        either,
+        pair,
         kept("after", "Kim", period="P30D", starts="account_closed"),
         kept("law", "Robin", **law),
         kept("own", "Sam", minimum="P1Y", minimum_ground="business"),
     )
-    free = await recorded(either, "free")
-    after = await recorded(either, "after", agent="Kim")
-    law_kept = await recorded(either, "law", agent="Robin")
-    own = await recorded(either, "own", agent="Sam")
-    held = await recorded(either, "held", caller=OTHER)
-    hold = (await place(either, recordings=[held])).hold
-    await call(either, "without")
+    free = await recorded(pair, "free")
+    after = await recorded(pair, "after", agent="Kim")
+    law_kept = await recorded(pair, "law", agent="Robin")
+    own = await recorded(pair, "own", agent="Sam")
+    held = await recorded(pair, "held", caller=OTHER)
+    hold = (await place(pair, recordings=[held])).hold
+    await call(pair, "without")
     wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
-    _, token = await either.vault.links.create(either.account.id, free, wish, actor=ACTOR)
-    await either.vault.jobs.apply_policies()
+    _, token = await pair.vault.links.create(pair.account.id, free, wish, actor=ACTOR)
+    await pair.vault.jobs.apply_policies()
 
-    closure = await closing(either, export=True)
-    assert await work(either) is RequestState.EXECUTING
-    states = [await either.state(one) for one in (free, after, law_kept, own, held)]
+    closure = await closing(pair, export=True)
+    assert await work(pair) is RequestState.EXECUTING
+    states = [await pair.state(one) for one in (free, after, law_kept, own, held)]
     erased, available = State.ERASED, State.AVAILABLE
     assert states == [erased, available, available, erased, available]
-    assert not (await either.vault.recording_switch.read(either.account.id)).enabled
+    assert not (await pair.vault.recording_switch.read(pair.account.id)).enabled
     with pytest.raises(Refused) as refused:
-        await either.vault.recording_switch.set(either.account.id, enabled=True, reason=None, actor=ACTOR)
+        await pair.vault.recording_switch.set(pair.account.id, enabled=True, reason=None, actor=ACTOR)
     assert refused.value.reasons == ("account_closed",)
     with pytest.raises(NotFound):
-        await either.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
-    later = await either.announce("later", call_ref="later")
-    assert await either.state(later.recording_id) is State.REFUSED
-    assert await either.vault.calls.find(either.account.id, PERSON, after=None, limit=9) != []
+        await pair.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
+    later = await pair.announce("later", call_ref="later")
+    assert await pair.state(later.recording_id) is State.REFUSED
+    assert await pair.vault.calls.find(pair.account.id, PERSON, after=None, limit=9) != []
 
-    _, blocks = await either.vault.packages.download(either.account.id, closure, actor=ACTOR)
+    _, blocks = await pair.vault.packages.download(pair.account.id, closure, actor=ACTOR)
     files = zipfile.ZipFile(io.BytesIO(b"".join([block async for block in blocks])))
     assert files.testzip() is None
     given = {name.split("/")[1] for name in files.namelist() if name.startswith("recordings/")}
     assert given == {free, after, law_kept, own, held}
     with pytest.raises(NotFound):
-        await either.vault.receipts.read(either.account.id, closure)
+        await pair.vault.receipts.read(pair.account.id, closure)
 
-    await release(either, hold.id, at_once=True)
-    assert await work(either) is RequestState.EXECUTING
-    assert await either.state(held) is State.ERASED
+    await release(pair, hold.id, at_once=True)
+    assert await work(pair) is RequestState.EXECUTING
+    assert await pair.state(held) is State.ERASED
     # The period after the closure passes, and the law is changed.
-    await set_retention(either)
-    assert await work(either) is RequestState.FULFILLED
-    assert [await either.state(one) for one in (after, law_kept)] == [State.ERASED] * 2
-    assert await either.vault.calls.find(either.account.id, PERSON, after=None, limit=9) == []
-    statement = verify_receipt(await receipt(either, closure), verifier=SIGNER.verifier).statement
+    await set_retention(pair)
+    assert await work(pair) is RequestState.FULFILLED
+    assert [await pair.state(one) for one in (after, law_kept)] == [State.ERASED] * 2
+    assert await pair.vault.calls.find(pair.account.id, PERSON, after=None, limit=9) == []
+    statement = verify_receipt(await receipt(pair, closure), verifier=SIGNER.verifier).statement
     assert (statement["kind"], statement["exported"], statement["outcome"]) == ("closure", True, "fulfilled")
     assert (statement["recordings_left"], statement["key_versions_destroyed"]) == (0, [1])
-    kinds = await either.events()
+    kinds = await pair.events()
     assert [kinds.count(one) for one in ("account.closure_asked", "account.closed", "receipt.made")] == [
         1,
         1,

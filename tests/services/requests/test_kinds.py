@@ -27,18 +27,18 @@ from vault.errors import Invalid, NotFound, Refused
 from vault.tlog.receipt_file import verify_receipt
 
 
-async def test_case_11_a_legal_minimum_keeps_and_restricts(either: House):
+async def test_case_11_a_legal_minimum_keeps_and_restricts(pair: House):
     """The refusal names provision, statute and date; the other recording is erased; the receipt has both."""
-    kept, gone = await recorded(either, "call-1"), await recorded(either, "call-2")
-    view = await ask(either)
+    kept, gone = await recorded(pair, "call-1"), await recorded(pair, "call-2")
+    view = await ask(pair)
     until = datetime(2031, 5, 4, tzinfo=UTC)
     duty = Verdict(code="kept_legal_obligation", statute="MiFID II art. 16(7)", until=until)
-    await decide(either, view.request.id, verdicts={kept: duty}, reason="We are obliged to keep it.")
-    assert await carried_out(either, view.request.id) is RequestState.PARTLY_FULFILLED
-    assert (await either.row(kept)).restricted
-    assert await either.state(kept) is State.AVAILABLE
-    assert await either.state(gone) is State.ERASED
-    statement = verify_receipt(await receipt(either, view.request.id)).statement
+    await decide(pair, view.request.id, verdicts={kept: duty}, reason="We are obliged to keep it.")
+    assert await carried_out(pair, view.request.id) is RequestState.PARTLY_FULFILLED
+    assert (await pair.row(kept)).restricted
+    assert await pair.state(kept) is State.AVAILABLE
+    assert await pair.state(gone) is State.ERASED
+    statement = verify_receipt(await receipt(pair, view.request.id)).statement
     shown = {one["id"]: one for one in statement["recordings"]}
     assert shown[kept]["ground"] == "GDPR art. 17(3)(b)"
     assert shown[kept]["statute"] == "MiFID II art. 16(7)"
@@ -78,17 +78,17 @@ async def test_a_hold_on_one_recording_of_a_call_keeps_that_one_alone(house: Hou
     assert await house.database.read(lambda tx: tx.call_facts.of_call(house.account.id, "call-1"))
 
 
-async def test_case_12_a_business_minimum_does_not_stop_a_person(house: House):
+async def test_case_12_a_business_minimum_does_not_stop_a_person(pair: House):
     """The account only likes to keep it, so the request goes through, where a plain deletion is refused."""
-    recording_id = await recorded(house, "call-1")
-    await set_retention(house, kept_class(minimum="P1Y", minimum_ground="business"))
-    await house.vault.jobs.apply_policies()
+    recording_id = await recorded(pair, "call-1")
+    await set_retention(pair, kept_class(minimum="P1Y", minimum_ground="business"))
+    await pair.vault.jobs.apply_policies()
     with pytest.raises(Refused):
-        await house.vault.recordings.erase(house.account.id, recording_id, actor=ACTOR)
-    view = await ask(house)
-    await decide(house, view.request.id)
-    assert await carried_out(house, view.request.id) is RequestState.FULFILLED
-    assert await house.state(recording_id) is State.ERASED
+        await pair.vault.recordings.erase(pair.account.id, recording_id, actor=ACTOR)
+    view = await ask(pair)
+    await decide(pair, view.request.id)
+    assert await carried_out(pair, view.request.id) is RequestState.FULFILLED
+    assert await pair.state(recording_id) is State.ERASED
 
 
 async def test_case_38_a_restriction_is_lifted_only_after_the_person_was_told(either: House):

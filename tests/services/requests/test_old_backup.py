@@ -3,22 +3,16 @@
 All of it before any sweep ran. Then the sweep runs, with everything due.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.servers.postgresql import PostgresqlServer, name_of
 from tests.services.requests.people import PERSON, ask, asks, call, carried_out, decide, recorded
 from tests.support.parties import ME, set_policy, tell
-from tests.support.restoring import copied, house_over, write_all
+from tests.support.restoring import backed_up, house_over, settle_journal, write_all
 from tests.support.retention import kept, place, release, set_retention
 from tests.support.service_house import House
-from vault.database.engines.postgresql import PostgresqlDatabase
-from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.request import RequestState
 from vault.errors import Held, NotFound, RecordingErased
@@ -26,31 +20,6 @@ from vault.thread_pools import Threads
 from vault.worker.recovery import unless_recovering
 
 _OTHER = "+33712345678"
-
-
-@asynccontextmanager
-async def _backed_up(
-    house: House, request: pytest.FixtureRequest, folder: Path, threads: Threads
-) -> AsyncIterator[tuple[House, SqliteDatabase | PostgresqlDatabase]]:
-    """Make a backup; yield the house, which goes on, and the database of the backup."""
-    if isinstance(house.database, SqliteDatabase):
-        yield house, SqliteDatabase(copied(house, folder / "old"))
-        return
-    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
-    url: str = request.getfixturevalue("migrated_url")
-    house.database.close()
-    copy = server.new_database(template=name_of(url))
-    async with house_over(house, PostgresqlDatabase(url), threads) as later:
-        yield later, PostgresqlDatabase(copy)
-    server.drop(copy)
-
-
-async def _published(house: House) -> None:
-    """Write everything, and let the journal delete the objects of acts that something else says too."""
-    await write_all(house)
-    keeper = replace(house.vault.jobs.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1))
-    while await keeper():
-        pass
 
 
 @pytest.mark.parametrize("settled", [False, True], ids=["in the journal", "settled"])
@@ -68,7 +37,7 @@ async def test_an_old_backup_that_is_put_back(
         await either.set(recording_id, call_ended_at=datetime(2020, 1, 1, tzinfo=UTC))
     await either.vault.jobs.apply_policies()
     await write_all(either)
-    async with _backed_up(either, request, tmp_path, threads) as (later, old):
+    async with backed_up(either, request, tmp_path, threads) as (later, old):
         hold = (await place(later, calls=["call-h", "call-w"])).hold
         released = await release(later, (await place(later, numbers=[_OTHER])).hold.id)
         await tell(later, "withdrawn", call="call-w")
@@ -76,7 +45,7 @@ async def test_an_old_backup_that_is_put_back(
         await decide(later, view.request.id)
         assert await carried_out(later, view.request.id) is RequestState.FULFILLED
         if settled:
-            await _published(later)
+            await settle_journal(later)
         async with house_over(later, old, threads) as late:
             assert await late.vault.recovery.check()
             # The worker's sweep, which is due now, does nothing: everything is due, and this database knows no hold.

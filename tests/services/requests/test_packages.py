@@ -71,21 +71,21 @@ async def package(house: House, request_id: str) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(data))
 
 
-async def test_case_31_each_call_gives_the_persons_own_channel(either: House):
+async def test_case_31_each_call_gives_the_persons_own_channel(pair: House):
     """Once caller, once callee; the mono one waits for a person, and the other side's tone is in no byte."""
-    first = await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
-    second = await stereo_call(either, "call-2", caller=OTHER, callee=PERSON)
-    mono = await recorded(either, "call-3")
-    view = await ask(either, asks("access"))
+    first = await stereo_call(pair, "call-1", caller=PERSON, callee=OTHER)
+    second = await stereo_call(pair, "call-2", caller=OTHER, callee=PERSON)
+    mono = await recorded(pair, "call-3")
+    view = await ask(pair, asks("access"))
     with pytest.raises(Refused) as waits:
-        await decide(either, view.request.id, "provided")
+        await decide(pair, view.request.id, "provided")
     assert waits.value.reasons == ("review_needed",)
     assert mono in str(waits.value)
     assert first not in str(waits.value)
     verdicts = {mono: Verdict(code="third_party")}
-    await decide(either, view.request.id, "provided", verdicts=verdicts, reason="Both voices are on it.")
-    assert await carried_out(either, view.request.id) is RequestState.PARTLY_FULFILLED
-    files = await package(either, view.request.id)
+    await decide(pair, view.request.id, "provided", verdicts=verdicts, reason="Both voices are on it.")
+    assert await carried_out(pair, view.request.id) is RequestState.PARTLY_FULFILLED
+    files = await package(pair, view.request.id)
     assert files.testzip() is None
     for recording_id, mark in ((first, CALLER_MARK), (second, CALLEE_MARK)):
         with wave.open(io.BytesIO(files.read(f"recordings/{recording_id}/audio.wav"))) as file:
@@ -94,24 +94,24 @@ async def test_case_31_each_call_gives_the_persons_own_channel(either: House):
     assert not any(mono in name for name in files.namelist())
 
 
-async def test_case_32_consultations_have_dates_and_no_listener(house: House):
+async def test_case_32_consultations_have_dates_and_no_listener(pair: House):
     """The log of accesses is in the answer; the sealed names are not opened for it."""
-    recording_id = await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)
+    recording_id = await stereo_call(pair, "call-1", caller=PERSON, callee=OTHER)
     wanted = LinkRequest(
         listener="Ada Lovelace", kind="player", life=timedelta(minutes=15), sessions=5,
         purpose="training", purpose_text="Lesson of Ada",
     )  # fmt: skip
-    link, _ = await house.vault.links.create(house.account.id, recording_id, wanted, actor=ACTOR)
+    link, _ = await pair.vault.links.create(pair.account.id, recording_id, wanted, actor=ACTOR)
     opened = AccessEvent(
-        type="playback.open", at=ago(minutes=1), account_id=house.account.id, actor=link.id,
+        type="playback.open", at=ago(minutes=1), account_id=pair.account.id, actor=link.id,
         recording_id=recording_id, link_id=link.id,
     )  # fmt: skip
-    await house.database.write(lambda tx: tx.events.append(opened))
-    await house.heard(recording_id)
-    view = await ask(house, asks("access"))
-    await decide(house, view.request.id, "provided")
-    await carried_out(house, view.request.id)
-    files = await package(house, view.request.id)
+    await pair.database.write(lambda tx: tx.events.append(opened))
+    await pair.heard(recording_id)
+    view = await ask(pair, asks("access"))
+    await decide(pair, view.request.id, "provided")
+    await carried_out(pair, view.request.id)
+    files = await package(pair, view.request.id)
     told = json.loads(files.read("consultations.json"))
     assert [(one["recording"], one["what"], one["purpose"]) for one in told] == [
         (recording_id, "playback.open", "training"),
@@ -122,16 +122,16 @@ async def test_case_32_consultations_have_dates_and_no_listener(house: House):
     assert json.loads(files.read("request.json"))["recipients"] == ["platform"]
 
 
-async def test_case_39_a_vcon_is_valid_and_has_the_hash_of_its_audio(house: House):
+async def test_case_39_a_vcon_is_valid_and_has_the_hash_of_its_audio(pair: House):
     """One speaker: a placeholder for the other party, and indices that do not move; whole: a party for each channel."""
     one, whole = (
-        await stereo_call(house, "call-1", caller=OTHER, callee=PERSON),
-        await stereo_call(house, "call-2", caller=PERSON, callee=OTHER),
+        await stereo_call(pair, "call-1", caller=OTHER, callee=PERSON),
+        await stereo_call(pair, "call-2", caller=PERSON, callee=OTHER),
     )
-    view = await ask(house, asks("portability"))
-    await decide(house, view.request.id, "provided", verdicts={whole: Verdict(code="provided_whole")})
-    assert await carried_out(house, view.request.id) is RequestState.FULFILLED
-    files = await package(house, view.request.id)
+    view = await ask(pair, asks("portability"))
+    await decide(pair, view.request.id, "provided", verdicts={whole: Verdict(code="provided_whole")})
+    assert await carried_out(pair, view.request.id) is RequestState.FULFILLED
+    files = await package(pair, view.request.id)
     shown = {}
     for recording_id in (one, whole):
         vcon = json.loads(files.read(f"recordings/{recording_id}/recording.vcon.json"))

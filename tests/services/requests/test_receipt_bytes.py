@@ -17,9 +17,9 @@ from vault.tlog.receipt_file import verify_receipt
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 
-async def test_case_29_a_receipt_is_refused_after_any_byte_was_changed(house: House):
+async def test_case_29_a_receipt_is_refused_after_any_byte_was_changed(pair: House):
     """Every byte of the file is tried, with the lowest bit and the case bit changed; unchanged it is right."""
-    file = await closed(house)
+    file = await closed(pair)
     assert script.verify(file, KEY) == verify_receipt(file, verifier=SIGNER.verifier).statement
     assert script.verify(file) == verify_receipt(file).statement
     bits = [0, 5, 1, 2, 3, 4, 6, 7][: count("bits of every byte of a receipt changed", small=2, full=8)]

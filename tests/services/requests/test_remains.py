@@ -57,9 +57,9 @@ async def test_case_40_no_number_is_left_in_clear(
     }  # fmt: skip
 
 
-async def test_case_28_a_crash_at_any_write_does_nothing_twice(house: House, monkeypatch: pytest.MonkeyPatch):
+async def test_case_28_a_crash_at_any_write_does_nothing_twice(pair: House, monkeypatch: pytest.MonkeyPatch):
     """The worker dies at its n-th write, before or after its commit: one receipt, and its numbers are true."""
-    job = house.vault.jobs.execute_requests
+    job = pair.vault.jobs.execute_requests
     kind, write, left = type(job.database), type(job.database).write, [0, False]
 
     async def dying(self: object, function: object, **named: object) -> object:
@@ -73,22 +73,22 @@ async def test_case_28_a_crash_at_any_write_does_nothing_twice(house: House, mon
 
     for tried in range(1, 100):
         before_or_after = tried % 2 == 0
-        recording_id = await recorded(house, f"call-{tried}")
-        view = await ask(house, asks(reference=f"ticket {tried}"))
-        await decide(house, view.request.id)
+        recording_id = await recorded(pair, f"call-{tried}")
+        view = await ask(pair, asks(reference=f"ticket {tried}"))
+        await decide(pair, view.request.id)
         with monkeypatch.context() as patch:
             patch.setattr(kind, "write", dying)
             left[:] = [(tried + 1) // 2, before_or_after]
             await job()
             await job()
             survived = left[0] > 0
-        assert await carried_out(house, view.request.id) is RequestState.FULFILLED
-        assert await house.state(recording_id) is State.ERASED
-        kinds = Counter(await house.events(recording_id))
+        assert await carried_out(pair, view.request.id) is RequestState.FULFILLED
+        assert await pair.state(recording_id) is State.ERASED
+        kinds = Counter(await pair.events(recording_id))
         assert (kinds["recording.erasing"], kinds["recording.erased"]) == (1, 1)
-        (one,) = json.loads(await receipt(house, view.request.id))["statement"]["recordings"]
+        (one,) = json.loads(await receipt(pair, view.request.id))["statement"]["recordings"]
         assert one["object_versions"]["left"] == 0
-        assert Counter(await house.events())["receipt.made"] == tried
+        assert Counter(await pair.events())["receipt.made"] == tried
         if survived:
             break
     assert tried > 4

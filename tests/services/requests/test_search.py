@@ -40,27 +40,27 @@ async def found_ids(house: House, *numbers: tuple[str, str | None], **more: obje
         ("06.12.34.56.78", "FR"),
     ],
 )
-async def test_case_33_a_number_in_any_spelling_finds_the_same(house: House, number):
+async def test_case_33_a_number_in_any_spelling_finds_the_same(either: House, number):
     """Whichever spelling the platform sent, whichever the person wrote."""
-    mine = [await recorded(house, "call-1"), await recorded(house, "call-2", caller="0033612345678")]
-    await recorded(house, "call-3", caller=OTHER)
-    await call(house, "call-4", caller=OTHER, callee=PERSON)
-    assert await found_ids(house, number) == [*mine, "call-4"]
-    assert await found_ids(house, number, ("+33 6 12 34 56 78", None)) == [*mine, "call-4"]
+    mine = [await recorded(either, "call-1"), await recorded(either, "call-2", caller="0033612345678")]
+    await recorded(either, "call-3", caller=OTHER)
+    await call(either, "call-4", caller=OTHER, callee=PERSON)
+    assert await found_ids(either, number) == [*mine, "call-4"]
+    assert await found_ids(either, number, ("+33 6 12 34 56 78", None)) == [*mine, "call-4"]
 
 
-async def test_case_33_recordings_in_every_state_are_found(house: House):
+async def test_case_33_recordings_in_every_state_are_found(either: House):
     """In flight, quarantined, failed and available; an erased one is gone."""
-    available, erased = await recorded(house, "call-1"), await recorded(house, "call-2")
+    available, erased = await recorded(either, "call-1"), await recorded(either, "call-2")
     states = ("received", "quarantined", "failed", "refused")
     others = []
     for place, state in enumerate(states):
-        await call(house, f"other-{place}", at=ago(minutes=30 - place))
-        recording_id = (await house.announce(f"rec-{place}", call_ref=f"other-{place}")).recording_id
-        await house.set(recording_id, state=state)
+        await call(either, f"other-{place}", at=ago(minutes=30 - place))
+        recording_id = (await either.announce(f"rec-{place}", call_ref=f"other-{place}")).recording_id
+        await either.set(recording_id, state=state)
         others.append(recording_id)
-    await house.vault.recordings.erase(house.account.id, erased, actor=ACTOR)
-    view = await ask(house)
+    await either.vault.recordings.erase(either.account.id, erased, actor=ACTOR)
+    view = await ask(either)
     assert view.found is not None
     assert [one.id for one in view.found.recordings] == [available, *others]
     assert view.found.summary.by_state == {"available": 1} | dict.fromkeys(sorted(states), 1)
@@ -91,40 +91,40 @@ async def test_a_number_that_is_none_is_refused_with_its_field(house: House, num
     assert number[0] not in str(refused.value)
 
 
-async def test_case_34_a_gap_is_pointed_out_and_nothing_is_erased(house: House):
+async def test_case_34_a_gap_is_pointed_out_and_nothing_is_erased(either: House):
     """Calls of 2019 to 2020 and of 2024 on: without a period or the account's word, the erasure is refused."""
     for place, year in enumerate((2019, 2020, 2024)):
-        await call(house, f"call-{place}", at=datetime(year, 5, 4, tzinfo=UTC))
-    view = await ask(house)
+        await call(either, f"call-{place}", at=datetime(year, 5, 4, tzinfo=UTC))
+    view = await ask(either)
     assert view.found is not None
     assert view.found.summary.by_year == {2019: 1, 2020: 1, 2024: 1}
     assert [gap.until.year for gap in view.found.summary.gaps] == [2020, 2024]
     with pytest.raises(Refused) as refused:
-        await decide(house, view.request.id)
+        await decide(either, view.request.id)
     assert refused.value.reasons == ("period_needed",)
-    assert (await house.vault.requests.read(house.account.id, view.request.id)).request.state is (
+    assert (await either.vault.requests.read(either.account.id, view.request.id)).request.state is (
         RequestState.REVIEW
     )
     since = Period(since=datetime(2024, 1, 1, tzinfo=UTC))
-    decided = await decide(house, view.request.id, period=since)
+    decided = await decide(either, view.request.id, period=since)
     assert decided.found is not None
     assert [one.call_ref for one in decided.found.calls] == ["call-2"]
 
 
-async def test_case_37_the_same_request_twice_is_one(house: House):
+async def test_case_37_the_same_request_twice_is_one(either: House):
     """While it is open; then it is a new one, marked as a repeat. Another content is another request."""
     new = asks(received_at=ago(days=1))
-    first = await ask(house, new)
-    second, is_new = await house.vault.requests.receive(house.account.id, new, actor=ACTOR)
+    first = await ask(either, new)
+    second, is_new = await either.vault.requests.receive(either.account.id, new, actor=ACTOR)
     assert (second.request.id, is_new) == (first.request.id, False)
     with pytest.raises(Refused) as other:
-        await ask(house, asks(received_at=new.received_at, numbers=((OTHER, None),)))
+        await ask(either, asks(received_at=new.received_at, numbers=((OTHER, None),)))
     assert other.value.reasons == ("reference_in_use",)
-    await house.vault.requests.withdraw(house.account.id, first.request.id, actor=ACTOR)
-    third = await ask(house, new)
+    await either.vault.requests.withdraw(either.account.id, first.request.id, actor=ACTOR)
+    third = await ask(either, new)
     assert third.request.id != first.request.id
     assert third.request.repeat_of == first.request.id
-    fourth = await ask(house, asks(reference="ticket 2", received_at=new.received_at))
+    fourth = await ask(either, asks(reference="ticket 2", received_at=new.received_at))
     assert fourth.request.repeat_of == third.request.id
 
 
@@ -164,23 +164,23 @@ EGYPTIAN = "+2025550100"
 AMERICAN = "+12025550100"
 
 
-async def test_a_spelling_that_can_be_somebody_elses_is_shown_apart(house: House):
+async def test_a_spelling_that_can_be_somebody_elses_is_shown_apart(either: House):
     """It counts in nothing, it is in no decision, and an erasure leaves its recording, its facts and its terms."""
-    await _at_home(house, "US-WA")
-    theirs, their_call = await recorded(house, "call-1", caller=AMBIGUOUS), "call-2"
-    await call(house, their_call, caller=AMBIGUOUS)
-    mine = await recorded(house, "call-3", caller=EGYPTIAN)
-    view = await ask(house, asks(numbers=((EGYPTIAN, None),)))
+    await _at_home(either, "US-WA")
+    theirs, their_call = await recorded(either, "call-1", caller=AMBIGUOUS), "call-2"
+    await call(either, their_call, caller=AMBIGUOUS)
+    mine = await recorded(either, "call-3", caller=EGYPTIAN)
+    view = await ask(either, asks(numbers=((EGYPTIAN, None),)))
     assert view.found is not None
     assert [one.id for one in view.found.recordings] == [mine]
     assert [one.id for one in view.found.possible_recordings] == [theirs]
     assert [one.call_ref for one in view.found.possible_calls] == [their_call]
     assert view.found.summary.by_state == {"available": 1}
 
-    await decide(house, view.request.id)
-    assert await carried_out(house, view.request.id) is RequestState.FULFILLED
-    assert [await house.state(one) for one in (theirs, mine)] == [State.AVAILABLE, State.ERASED]
-    found = await house.vault.calls.find(house.account.id, AMERICAN, after=None, limit=9)
+    await decide(either, view.request.id)
+    assert await carried_out(either, view.request.id) is RequestState.FULFILLED
+    assert [await either.state(one) for one in (theirs, mine)] == [State.AVAILABLE, State.ERASED]
+    found = await either.vault.calls.find(either.account.id, AMERICAN, after=None, limit=9)
     assert [one.call_ref for one in found] == ["call-1", their_call]
 
 

@@ -25,9 +25,13 @@ _LAW = {"minimum": "P5Y", "minimum_ground": "legal_obligation", "statute": "MiFI
 
 async def _swept(house: House, **clocks: timedelta) -> SweepReport:
     """Sweep with clocks that are wrong by so much: of the node, and of the store."""
-    sweep = house.vault.jobs.retention_sweep
-    node = clocks.get("node", timedelta())
     house.objects.now = None if "store" not in clocks else datetime.now(UTC) + clocks["store"]
+    return await _swept_by(house, clocks.get("node", timedelta()))
+
+
+async def _swept_by(house: House, node: timedelta = timedelta()) -> SweepReport:
+    """Sweep with a clock of the node that is wrong by so much."""
+    sweep = house.vault.jobs.retention_sweep
     return await replace(sweep, clock=replace(sweep.clock, clock=lambda: datetime.now(UTC) + node))()
 
 
@@ -64,6 +68,22 @@ async def test_all_clocks_but_the_stores_ten_years_ahead_pause_the_sweep(
     assert (await _swept(either)).erased[either.account.id] == 1
     assert await either.state(recording_id) is State.AVAILABLE
     assert await either.state(due) in GONE
+
+
+async def test_case_19_a_real_store_is_the_witness(pair: House, monkeypatch: pytest.MonkeyPatch):
+    """An S3 server's clock ends the pause when the others agree with it; a directory has none, so a person does."""
+    recording_id, due = await let_in(pair), await old_recording(pair, "rec-2", call_ref="call-2")
+    await ready(pair)
+    with monkeypatch.context() as wrong:
+        _jump(wrong, _YEARS)
+        assert (await _swept_by(pair, _YEARS)).paused
+    assert await pair.state(recording_id) is await pair.state(due) is State.AVAILABLE
+    if await pair.objects.clock() is None:
+        assert (await _swept_by(pair)).paused
+        await pair.vault.jobs.retention_sweep.clock.resume(actor="operator")
+    assert (await _swept_by(pair)).erased[pair.account.id] == 1
+    assert await pair.state(recording_id) is State.AVAILABLE
+    assert await pair.settle(due) is State.ERASED
 
 
 async def test_an_agreeing_store_ends_the_pause(either: House):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.support.pairs import keys_in
 from tests.support.parties import ME, kept_apart, let_in, set_policy, tell
 from tests.support.restoring import write_all
 from tests.support.retention import (
@@ -29,20 +30,20 @@ async def _erase(house: House, recording_id: str) -> None:
     await house.vault.recordings.erase(house.account.id, recording_id, **ME)
 
 
-async def test_a_held_recording_is_not_erased(either: House):
+async def test_a_held_recording_is_not_erased(pair: House):
     """A held recording is not erased."""
-    recording_id = await let_in(either)
-    await write_all(either)
-    hold = (await place(either, recordings=[recording_id])).hold
-    objects = either.lasting_objects()
+    recording_id = await let_in(pair)
+    await write_all(pair)
+    hold = (await place(pair, recordings=[recording_id])).hold
+    objects = await keys_in(pair.objects)
     with pytest.raises(Held) as refused:
-        await _erase(either, recording_id)
+        await _erase(pair, recording_id)
     assert (refused.value.reasons, refused.value.holds) == (("held",), (hold.id,))
-    assert await either.heard(recording_id) == AUDIO
-    assert either.lasting_objects() == objects
-    await write_all(either)
-    assert (await either.events(recording_id)).count("recording.erasing") == 0
-    assert (await either.events()).count("hold.placed") == 1
+    assert await pair.heard(recording_id) == AUDIO
+    assert await keys_in(pair.objects) == objects
+    await write_all(pair)
+    assert (await pair.events(recording_id)).count("recording.erasing") == 0
+    assert (await pair.events()).count("hold.placed") == 1
 
 
 @pytest.mark.parametrize(
@@ -109,13 +110,13 @@ async def test_a_held_call_without_a_recording_keeps_its_facts(house: House):
     await house.vault.calls.erase(house.account.id, "call-9", **ME)
 
 
-async def test_of_two_holds_the_other_goes_on(house: House):
+async def test_of_two_holds_the_other_goes_on(either: House):
     """Of two holds the other goes on."""
-    recording_id = await let_in(house)
-    first, second = await place(house, calls=["call-1"]), await place(house, recordings=[recording_id])
-    await release(house, first.hold.id, at_once=True)
+    recording_id = await let_in(either)
+    first, second = await place(either, calls=["call-1"]), await place(either, recordings=[recording_id])
+    await release(either, first.hold.id, at_once=True)
     with pytest.raises(Held) as refused:
-        await _erase(house, recording_id)
+        await _erase(either, recording_id)
     assert refused.value.holds == (second.hold.id,)
 
 
@@ -140,16 +141,16 @@ async def test_a_withdrawal_under_a_hold_restricts_at_once_and_waits(either: Hou
     assert (preview.erased, preview.pending, preview.recording_ids) == (1, 1, (recording_id,))
 
 
-async def test_a_recording_that_is_not_available_is_held_by_its_call_or_number(house: House):
+async def test_a_recording_that_is_not_available_is_held_by_its_call_or_number(either: House):
     """A recording that is not available is held by its call or number."""
-    await set_policy(house)
-    recording_id = await kept_apart(house)
+    await set_policy(either)
+    recording_id = await kept_apart(either)
     with pytest.raises(Refused) as refused:
-        await place(house, recordings=[recording_id])
+        await place(either, recordings=[recording_id])
     assert refused.value.reasons == ("not_available",)
-    await place(house, calls=["call-1"])
+    await place(either, calls=["call-1"])
     with pytest.raises(Held):
-        await _erase(house, recording_id)
+        await _erase(either, recording_id)
 
 
 async def test_the_switch_passes_over_a_hold_in_flight(either: House):

@@ -1,13 +1,11 @@
 """Holds and erasures that wait survive an old backup, a lost database and a rotation, before anything is erased."""
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.support.parties import ME, let_in, set_policy, tell
-from tests.support.restoring import copied, empty_house, house_over, write_all
+from tests.support.restoring import backed_up, copied, empty_house, house_over, settle_journal, write_all
 from tests.support.retention import place, release
 from tests.support.rotation import finish, rotate
 from tests.support.service_house import House
@@ -17,40 +15,30 @@ from vault.errors import Held
 from vault.thread_pools import Threads
 
 
-async def _publish_and_settle(house: House) -> None:
-    """Write everything, and let the journal delete the objects of acts that something else says too."""
-    await write_all(house)
-    keeper = replace(house.vault.jobs.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1))
-    while await keeper():
-        pass
-    assert not [key for key in house.objects.objects if key.startswith("closing/")]
-
-
 @pytest.mark.parametrize("settled", [False, True], ids=["in the journal", "in the account's object"])
 async def test_an_old_backup_learns_the_hold_before_it_serves(
-    house: House, tmp_path: Path, threads: Threads, settled: bool
+    pair: House, request: pytest.FixtureRequest, tmp_path: Path, threads: Threads, settled: bool
 ):
     """An old backup learns the hold before it serves."""
-    await set_policy(house, withdrawal="erase")
-    recording_id = await let_in(house)
-    await write_all(house)
-    old = copied(house, tmp_path / "old")
-    hold = (await place(house, recordings=[recording_id])).hold
-    await tell(house, "withdrawn")
-    if settled:
-        await _publish_and_settle(house)
-    async with house_over(house, SqliteDatabase(old), threads) as late:
-        assert await late.vault.recovery.check()
-        await late.vault.jobs.restore(actor="operator")
-        assert not await late.vault.recovery.check()
-        assert [
-            found.id
-            for found in await late.database.read(lambda tx: tx.holds.in_effect(house.account.id, tx.now()))
-        ] == [hold.id]
-        assert await late.database.read(lambda tx: tx.pending_erasures.get(recording_id)) is not None
-        assert (await late.row(recording_id)).restricted
-        with pytest.raises(Held):
-            await late.vault.recordings.erase(house.account.id, recording_id, **ME)
+    await set_policy(pair, withdrawal="erase")
+    recording_id = await let_in(pair)
+    await write_all(pair)
+    async with backed_up(pair, request, tmp_path, threads) as (later, old):
+        hold = (await place(later, recordings=[recording_id])).hold
+        await tell(later, "withdrawn")
+        if settled:
+            await settle_journal(later)
+            assert not [one async for one in later.objects.list("closing/")]
+        async with house_over(later, old, threads) as late:
+            assert await late.vault.recovery.check()
+            await late.vault.jobs.restore(actor="operator")
+            assert not await late.vault.recovery.check()
+            in_effect = await old.read(lambda tx: tx.holds.in_effect(pair.account.id, tx.now()))
+            assert [found.id for found in in_effect] == [hold.id]
+            assert await old.read(lambda tx: tx.pending_erasures.get(recording_id)) is not None
+            assert (await late.row(recording_id)).restricted
+            with pytest.raises(Held):
+                await late.vault.recordings.erase(pair.account.id, recording_id, **ME)
 
 
 async def test_a_release_is_restored_too(house: House, tmp_path: Path, threads: Threads):
@@ -59,7 +47,7 @@ async def test_a_release_is_restored_too(house: House, tmp_path: Path, threads: 
     await write_all(house)
     old = copied(house, tmp_path / "old")
     released = await release(house, hold.id)
-    await _publish_and_settle(house)
+    await settle_journal(house)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         await late.vault.jobs.restore(actor="operator")
         found = await late.database.read(lambda tx: tx.holds.get(house.account.id, hold.id))
@@ -73,7 +61,7 @@ async def test_the_bucket_alone_has_the_hold_and_its_texts(house: House, tmp_pat
     hold = await place(house, recordings=[recording_id])
     await rotate(house)
     await finish(house)
-    await _publish_and_settle(house)
+    await settle_journal(house)
     async with empty_house(house, tmp_path, threads) as new:
         await new.vault.jobs.restore(actor="operator")
         view = await new.vault.holds.read(house.account.id, hold.hold.id)
@@ -83,18 +71,18 @@ async def test_the_bucket_alone_has_the_hold_and_its_texts(house: House, tmp_pat
 
 
 async def test_what_the_log_says_was_erased_stays_so_under_a_restored_hold(
-    house: House, tmp_path: Path, threads: Threads
+    pair: House, request: pytest.FixtureRequest, tmp_path: Path, threads: Threads
 ):
     """What the log says was erased stays so under a restored hold."""
-    recording_id = await let_in(house)
-    hold = (await place(house, recordings=[recording_id])).hold
-    await write_all(house)
-    old = copied(house, tmp_path / "old")
-    await release(house, hold.id, at_once=True)
-    await house.vault.recordings.erase(house.account.id, recording_id, **ME)
-    assert await house.settle(recording_id) is State.ERASED
-    await write_all(house)
-    async with house_over(house, SqliteDatabase(old), threads) as late:
-        await late.vault.jobs.restore(actor="operator")
-        assert await late.state(recording_id) in GONE
-        assert await late.keys_gone(recording_id)
+    recording_id = await let_in(pair)
+    hold = (await place(pair, recordings=[recording_id])).hold
+    await write_all(pair)
+    async with backed_up(pair, request, tmp_path, threads) as (later, old):
+        await release(later, hold.id, at_once=True)
+        await later.vault.recordings.erase(pair.account.id, recording_id, **ME)
+        assert await later.settle(recording_id) is State.ERASED
+        await write_all(later)
+        async with house_over(later, old, threads) as late:
+            await late.vault.jobs.restore(actor="operator")
+            assert await late.state(recording_id) in GONE
+            assert await late.keys_gone(recording_id)

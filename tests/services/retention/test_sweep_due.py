@@ -138,21 +138,21 @@ async def test_every_overview_says_while_nothing_is_erased_by_time(either: House
     assert await warning() == UNREADABLE
 
 
-async def test_a_run_erases_no_more_than_its_cap(house: House, monkeypatch: pytest.MonkeyPatch):
+async def test_a_run_erases_no_more_than_its_cap(either: House, monkeypatch: pytest.MonkeyPatch):
     """A run erases no more than its cap."""
     monkeypatch.setattr(sweep_due, "_CAP", 2)
-    ids = [await old_recording(house, f"rec-{n}", call_ref=f"call-{n}") for n in range(5)]
-    await ready(house)
-    report = await house.vault.jobs.retention_sweep()
-    assert report.erased[house.account.id] == 2
-    run = await house.database.read(lambda tx: tx.retention.run_of(house.account.id))
+    ids = [await old_recording(either, f"rec-{n}", call_ref=f"call-{n}") for n in range(5)]
+    await ready(either)
+    report = await either.vault.jobs.retention_sweep()
+    assert report.erased[either.account.id] == 2
+    run = await either.database.read(lambda tx: tx.retention.run_of(either.account.id))
     assert run is not None
     assert (run.outcome, run.residue) == ("capped", 3)
-    (asked,) = await house.vault.approvals.page(house.account.id, state=ApprovalState.PENDING)
+    (asked,) = await either.vault.approvals.page(either.account.id, state=ApprovalState.PENDING)
     assert (asked.kind, asked.asked_by) == ("retention_cap", "worker")
-    await approve_release(house, asked.id)
-    assert (await house.vault.jobs.retention_sweep()).erased[house.account.id] == 3
-    assert all([await house.state(recording_id) in GONE for recording_id in ids])
+    await approve_release(either, asked.id)
+    assert (await either.vault.jobs.retention_sweep()).erased[either.account.id] == 3
+    assert all([await either.state(recording_id) in GONE for recording_id in ids])
 
 
 async def test_what_is_kept_does_not_use_up_the_cap(either: House, monkeypatch: pytest.MonkeyPatch):
@@ -170,18 +170,18 @@ async def test_what_is_kept_does_not_use_up_the_cap(either: House, monkeypatch: 
 
 
 async def test_a_residue_that_cannot_be_counted_is_unknown_and_not_zero(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    either: House, monkeypatch: pytest.MonkeyPatch
 ):
     """The run tells an unknown residue from none."""
-    await old_recording(house)
-    await ready(house)
+    await old_recording(either)
+    await ready(either)
 
     def too_slow(*_arguments: object) -> int:
         raise Unavailable("The statement took too long.")
 
     monkeypatch.setattr(RetentionRows, "count_due", too_slow)
-    assert (await house.vault.jobs.retention_sweep()).erased[house.account.id] == 1
-    run = await house.database.read(lambda tx: tx.retention.run_of(house.account.id))
+    assert (await either.vault.jobs.retention_sweep()).erased[either.account.id] == 1
+    run = await either.database.read(lambda tx: tx.retention.run_of(either.account.id))
     assert run is not None
     assert (run.erased, run.residue) == (1, None)
 

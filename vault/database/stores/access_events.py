@@ -7,6 +7,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, select
 
 from vault import metrics
+from vault.database.schema.access_log import event_outbox
 from vault.database.schema.core import access_events
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import is_postgresql
@@ -83,6 +84,12 @@ class EventRows:
         return [
             _logged(row) for row in self._db.execute(query.order_by(events.tree_index.desc()).limit(limit))
         ]
+
+    def waiting(self, account_id: str, recording_id: str) -> Sequence[AccessEvent]:
+        """Return the events of a recording that are not in the tree yet, in their order; none on SQLite."""
+        o = event_outbox.c
+        query = select(o.body).where(o.account_id == account_id, o.recording_id == recording_id)
+        return [parse_event(body) for body in self._db.execute(query.order_by(o.position)).scalars()]
 
     def at(self, account_id: str, index: int) -> LoggedEvent | None:
         """Return an account's event by its index in the tree."""

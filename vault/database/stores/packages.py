@@ -8,7 +8,9 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select, update
 
 from vault.database.schema.requests import person_packages, person_request_terms
+from vault.database.sql.dialect import insert_new
 from vault.database.stores.current_key_check import refuse_retired
+from vault.errors import Busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +50,11 @@ class PackageRows:
         self._db = connection
 
     def add(self, package: Package) -> None:
-        """Insert a package. Raises KeyRetired."""
+        """Insert a package. Raises KeyRetired, and Busy if another node made the same part."""
         refuse_retired(self._db, package.account_id, package.key_version)
         values = {name: getattr(package, name) for name in Package.__slots__}
-        self._db.execute(person_packages.insert().values(values))
+        if not insert_new(self._db, person_packages, values):
+            raise Busy("Another node made this package.", retry_after=1)
 
     def get(self, account_id: str, request_id: str) -> Package | None:
         """Return a package by the id of its part."""

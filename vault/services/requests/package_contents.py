@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vault.database.interface import Database
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import Voice
 from vault.domain.playback.note import Note
 from vault.domain.requests.package import CONSULTATIONS, evidence_json
@@ -34,10 +35,25 @@ class PackageContents:
 
     async def consultations(self, account_id: str, recording_id: str) -> list[dict[str, object]]:
         """Return when a recording was consulted and how, without who listened: names are not opened for it."""
-        found: list[dict[str, object]] = []
         purposes = await self.database.read(
             lambda tx: {link.id: link.purpose for link in tx.links.of_recording(account_id, recording_id)}
         )
+        return [
+            {
+                "recording": recording_id,
+                "at": write_rfc3339(event.at),
+                "what": event.type,
+                "purpose": purposes.get(event.link_id or ""),
+            }
+            for event in await self._events(account_id, recording_id)
+            if event.type in CONSULTATIONS
+        ]
+
+    async def _events(self, account_id: str, recording_id: str) -> list[AccessEvent]:
+        """Return the events of a recording, in the order of the log; last, those that are not in its tree yet."""
+        # These are read first: one that comes into the tree meanwhile is then read twice, and not missed.
+        waiting = await self.database.read(lambda tx: tx.events.waiting(account_id, recording_id))
+        found: dict[str, AccessEvent] = {}
         start = 0
         while True:
             page = await self.database.read(
@@ -45,18 +61,9 @@ class PackageContents:
                     account_id, recording_id=recording_id, start=start, limit=_EVENTS
                 )
             )
-            found += [
-                {
-                    "recording": recording_id,
-                    "at": write_rfc3339(one.event.at),
-                    "what": one.event.type,
-                    "purpose": purposes.get(one.event.link_id or ""),
-                }
-                for one in page
-                if one.event.type in CONSULTATIONS
-            ]
+            found |= {one.event.id: one.event for one in page}
             if len(page) < _EVENTS:
-                return found
+                return list((found | {event.id: event for event in waiting}).values())
             start = page[-1].index + 1
 
     async def of_recording(self, spoken: Spoken) -> AsyncIterator[tuple[str, str]]:

@@ -4,8 +4,10 @@ They expire by the checked clock: a database whose clock jumped ahead ends none 
 """
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from vault.database.interface import Database
 from vault.database.stores.packages import Package
@@ -14,20 +16,20 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import SealedObject
 from vault.domain.requests.package import MAX_DOWNLOADS, PREFIX, part_id
 from vault.domain.stored import encryption_context as bound
-from vault.errors import NotFound, Refused
+from vault.errors import NotFound, ObjectLocked, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import package_key
 from vault.sealing.opener import Opener
 from vault.sealing.wrapping import unwrap
-from vault.services.shared.clock_skew import checked_now
+from vault.services.shared.clock_skew import checked_now, earlier
 from vault.services.shared.encrypted_reader import SealedAudio
 
 _BATCH_SIZE = 100
 _NONE = "This request has no such package: it is not made yet, was erased, or has expired."
 #: Min age of an object without a row that is deleted: a package in the making has none yet.
-_GRACE = timedelta(days=1)
+GRACE: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Packages:
     ring: KeyRing
     objects: ObjectStore
     clock: Clock
+    grace: timedelta = GRACE
 
     async def parts(self, account_id: str, request_id: str) -> Sequence[Package]:
         """Return the parts of a package that can be downloaded, in their order. Raises NotFound without any."""
@@ -97,15 +100,20 @@ class Packages:
         ):
             for package in expired:
                 await delete_package(self.database, self.objects, package, actor="worker")
-        before = self.clock() - _GRACE
+        # The earlier of two clocks: a node whose clock is ahead must not delete the new object of another node.
+        before = await self.database.read(lambda tx: earlier(tx, self.clock())) - self.grace
         for stored in [one async for one in self.objects.list(PREFIX)]:
             named = await self.database.read(lambda tx, key=stored.key: tx.packages.names(key))  # type: ignore[misc]
             if not named and stored.modified < before:
-                await self.objects.delete(stored.key)
+                with suppress(ObjectLocked):
+                    await self.objects.delete(stored.key)
 
 
 async def delete_package(database: Database, objects: ObjectStore, package: Package, *, actor: str) -> None:
-    """Delete a package: first its key, with an event, then its object."""
+    """Delete a package: first its key, with an event, then its object.
+
+    An object that the store keeps under a lock cannot be opened any more, and ``delete_expired`` deletes it after that.
+    """
 
     def delete(tx: Transaction) -> None:
         if tx.packages.delete(package.request_id):
@@ -120,4 +128,5 @@ async def delete_package(database: Database, objects: ObjectStore, package: Pack
             )
 
     await database.write(delete)
-    await objects.delete(package.location)
+    with suppress(ObjectLocked):
+        await objects.delete(package.location)

@@ -39,8 +39,9 @@ class SealPackage:
     ) -> Request:
         """Seal a part and write its row, with the request as it is changed by then; return that.
 
-        All parts of a request expire together, LIFE after the newest one was made. Raises TooLarge, Unavailable, and
-        what ``content`` raises; then there is no such part.
+        All parts of a request expire together, LIFE after the newest one was made. Raises TooLarge, Unavailable, Busy
+        if another node made this part, and what ``content`` raises; then there is no such part of this node, and
+        ``Packages.delete_expired`` deletes the object that may be left.
         """
         request, account_id = making.request, making.request.account_id
         key = package_key(making.id, secrets.token_bytes(KEY_BYTES))

@@ -1,0 +1,164 @@
+"""A vault on which a process beside it works and dies, at edges that are spread over all of its work."""
+
+import asyncio
+import io
+import os
+import signal
+import sys
+import zipfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from tests.servers.forked import run_forked
+from tests.services.requests.dying_jobs import keep_root_key, read_root_key
+from tests.services.requests.people import ACTOR, carried_out
+from tests.support.counts import count
+from tests.support.pairs import bytes_in, keys_in
+from tests.support.postgresql_tables import tables_of
+from tests.support.service_house import LONG_AGO, House, reopened
+from vault.database.schema.requests import person_packages
+from vault.domain.recordings.recording import State
+from vault.domain.requests.package import PREFIX
+from vault.domain.requests.request import RequestState
+from vault.objects.s3 import S3Store
+from vault.thread_pools import Threads
+
+#: Makes what a job works on, and returns the check of what it did.
+Prepare = Callable[["Ground", int], Awaitable[Callable[[], Awaitable[None]]]]
+
+
+@dataclass
+class Ground:
+    """A vault in a folder and its store, and the process beside it that works on both and dies."""
+
+    house: House
+    folder: Path
+    threads: Threads
+    objects_url: str
+    database_url: str | None
+    #: What must not lie in clear in database and store, of the person about whom the present job is.
+    marks: list[bytes] = field(default_factory=list)
+
+    async def run(self, job: str, at: int) -> int | None:
+        """Let the process do the job and die at an edge; return how many edges there are, None if it died."""
+        keep_root_key(self.house.root_key, self.folder)
+        if self.database_url is None:
+            self.house.database.close()
+        named = [str(self.folder), job, str(at), self.objects_url, *filter(None, [self.database_url])]
+        command = [sys.executable, "-m", "tests.services.requests.dying_jobs", *named]
+        done = await asyncio.to_thread(run_forked, command, dict(os.environ), seconds=180)
+        read_root_key(self.house.root_key, self.folder)
+        if self.database_url is None:
+            self.house = reopened(self.house, self.folder, self.threads)
+        if done.returncode == -signal.SIGKILL:
+            return None
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout.split()[-1])
+
+    async def keys(self, *words: str) -> list[str]:
+        """Return the keys of objects with these words in them, without closing acts."""
+        return [key for key in await keys_in(self.house.objects) if all(word in key for word in words)]
+
+    async def in_clear(self) -> list[bytes]:
+        """Return the marks that are in clear in the files, the tables and the object store."""
+
+        def files() -> list[bytes]:
+            found = [path.read_bytes() for path in self.folder.rglob("*") if path.is_file()]
+            return found if self.database_url is None else [*found, *tables_of(self.database_url).values()]
+
+        stored = [*await asyncio.to_thread(files), await bytes_in(self.house.objects)]
+        return await asyncio.to_thread(
+            lambda: [mark for mark in self.marks if any(mark in one for one in stored)]
+        )
+
+    async def tidy(self, request_id: str) -> None:
+        """Let a day pass, and assert that of a package its parts are left, and of no upload anything."""
+        await replace(self.house.vault.packages, grace=timedelta()).delete_expired()
+        await replace(self.house.vault.jobs.sweep, grace=timedelta())(everything=True)
+        query = person_packages.select().where(person_packages.c.part_of == request_id)
+        rows = await self.house.database.read(lambda tx: tx.connection.execute(query).all())
+        assert sorted(await self.keys(PREFIX, request_id)) == sorted(row.location for row in rows)
+        assert await asyncio.to_thread(self._uploads) == []
+
+    def _uploads(self) -> list[str]:
+        store = self.house.objects
+        if isinstance(store, S3Store):
+            found = store.client.list_multipart_uploads(Bucket=store.bucket).get("Uploads", [])
+            return [one["Key"] for one in found]
+        return [path.name for path in (self.folder / "objects" / ".incoming").iterdir()]
+
+
+async def kill(ground: Ground, what: str, job: str, prepare: Prepare) -> None:
+    """Kill the job at edges that are spread over all of it, and check each time what the next process makes of it."""
+    check = await prepare(ground, 0)
+    edges = await ground.run(job, 0)
+    assert edges is not None
+    await check()
+    tried = count(f"kills at edges of {what}", small=min(6, edges), full=edges)
+    died = 0
+    for number in range(1, tried + 1):
+        check, at = await prepare(ground, number), number * edges // tried
+        died += await ground.run(job, at) is None
+        try:
+            assert await ground.in_clear() == []
+            await check()
+        except AssertionError as error:
+            error.add_note(f"edge {at} of {edges}")
+            raise
+    # The work differs by a poll or two from time to time, so the last edges may lie behind its end.
+    assert died >= tried - max(1, tried // 10)
+    print(f"{died} killed at {edges} edges of {what}")
+
+
+async def events_of(house: House, recording_id: str | None = None) -> list[str]:
+    """Return the kinds of the account's events, when all of them are in the log."""
+    while await house.vault.jobs.log_publisher.sequence():
+        pass
+    return await house.events(recording_id)
+
+
+async def gone_once(ground: Ground, recording_id: str) -> None:
+    """Assert that a recording is erased, with its objects, and that its erasure was begun and ended once."""
+    assert await ground.house.settle(recording_id) is State.ERASED
+    told = await events_of(ground.house, recording_id)
+    assert (told.count("recording.erasing"), told.count("recording.erased")) == (1, 1)
+    assert await ground.house.keys_gone(recording_id)
+    assert await ground.keys(recording_id) == []
+
+
+async def closed_request(ground: Ground, request_id: str, recording_ids: list[str]) -> RequestState:
+    """Let the next process go on until the request is closed, as if every lease had run out."""
+    for _ in range(5):
+        await leases_end(ground, recording_ids)
+        state = await carried_out(ground.house, request_id, rounds=4)
+        view = await ground.house.vault.requests.read(ground.house.account.id, request_id)
+        if view.request.closed_at is not None:
+            break
+    return state
+
+
+async def leases_end(ground: Ground, recording_ids: list[str]) -> None:
+    """Let the leases that a killed process held on recordings run out."""
+    for recording_id in recording_ids:
+        await ground.house.set(recording_id, lease_until=LONG_AGO, not_before=LONG_AGO)
+
+
+async def made(house: House, kind: str, request_id: str) -> int:
+    """Count what the log says was made for a request."""
+    await events_of(house)
+    page = await house.database.read(
+        lambda tx: tx.events.page(house.account.id, recording_id=None, start=0, limit=100_000)
+    )
+    return sum((one.event.type, one.event.result) == (kind, request_id) for one in page)
+
+
+async def part_of(house: House, request_id: str, part: int) -> zipfile.ZipFile:
+    """Download a part of a package, and read all of it."""
+    size, blocks = await house.vault.packages.download(house.account.id, request_id, part=part, actor=ACTOR)
+    data = b"".join([block async for block in blocks])
+    assert len(data) == size
+    files = zipfile.ZipFile(io.BytesIO(data))
+    assert files.testzip() is None
+    return files

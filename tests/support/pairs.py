@@ -1,0 +1,61 @@
+"""Pairs of a database and an object store: every kind of both in three pairs, instead of in each combination."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.s3_store import read_versions, s3_store
+from vault.objects.directory import DirectoryStore
+from vault.objects.s3 import S3Store
+from vault.ports.objects import ObjectStore
+from vault.thread_pools import Threads
+
+ON_CEPH = [pytest.mark.proof, pytest.mark.ceph, pytest.mark.xdist_group("ceph")]
+PAIRS = [
+    "sqlite-directory",
+    pytest.param("postgresql-moto", marks=[pytest.mark.proof, pytest.mark.postgresql]),
+    pytest.param("postgresql-ceph", marks=[pytest.mark.postgresql, *ON_CEPH]),
+]
+#: The fixture with the URL of each server of S3.
+S3_SERVERS = {"moto": "moto_url", "ceph": "ceph"}
+
+
+@contextmanager
+def store_of(
+    request: pytest.FixtureRequest, pair: str, folder: Path, threads: Threads
+) -> Iterator[ObjectStore]:
+    """Open the empty store of a pair: below ``folder``, or in a bucket of its own that keeps every version."""
+    _, _, kind = pair.partition("-")
+    if kind == "directory":
+        yield DirectoryStore(folder / "objects", threads)
+        return
+    store = s3_store(request.getfixturevalue(S3_SERVERS[kind]), threads, versioned=True)
+    yield store
+    store.close()
+
+
+async def keys_in(store: ObjectStore, prefix: str = "") -> list[str]:
+    """Return the key of each version and delete marker, without those of closing acts."""
+    found = [version.key async for version in store.versions(prefix)]
+    return [key for key in found if not key.startswith(("closing/", "closed/"))]
+
+
+async def bytes_in(store: ObjectStore) -> bytes:
+    """Return the bytes of all objects, in all versions."""
+    if isinstance(store, S3Store):
+        versions = await asyncio.to_thread(read_versions, store.client, store.bucket)
+        return b"".join(versions.values())
+    return b"".join([await store.read(one.key, 0, one.size) async for one in store.list("")])
+
+
+def url_of(store: ObjectStore) -> str:
+    """Return the URL by which another process opens the store."""
+    if isinstance(store, S3Store):
+        endpoint = quote(store.client.meta.endpoint_url, safe="")
+        return f"s3://{store.bucket}/{store.prefix}?endpoint_url={endpoint}"
+    assert isinstance(store, DirectoryStore)
+    return f"file://{store.root}"
