@@ -13,9 +13,10 @@ OBJECTS, OTHER = "+14155550187", "+12125550100"
 SPELLINGS = (
     "anonymous", "4155550187", "sip:+14155550187@gw.example", "sips:%2B14155550187@gw.example;user=phone",
     "14155550187", "0014155550187", "+14155550187;ext=1", "tel:+1-415-555-0187", "+12125550199", "client:alice",
+    "whatsapp:+14155550187", "+00 1 415 555 0187", "011 1 415 555 0187", '"A" <sip:4155550187@gw.example>',
 )  # fmt: skip
 #: Of these each is the number that objects, also where no other event wrote it in full.
-READ_ALONE = [one for one in SPELLINGS if "5550187" in one.replace("-", "")]
+READ_ALONE = [one for one in SPELLINGS if "5550187" in one.replace("-", "").replace(" ", "")]
 
 
 def call(tenant: Tenant, ref: str, caller: str, **more: Any) -> dict[str, Any]:

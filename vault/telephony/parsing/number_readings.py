@@ -14,6 +14,8 @@ from phonenumbers import PhoneNumber, PhoneNumberFormat, ValidationResult
 from vault.telephony.parsing.phone_number import COUNTRY_AND_NUMBER, clean
 
 _SCHEME = re.compile(r"(?:sips?|tel|callto):", re.IGNORECASE)
+#: Any other prefix, such as Twilio's ``whatsapp:`` and ``client:``, counts in front of a plus alone.
+_PREFIX = re.compile(r"[a-z][a-z0-9.-]{0,20}:(?=[+\uff0b])", re.IGNORECASE)
 _CONTEXT = re.compile(r";phone-context=(\+[0-9]{1,15})", re.IGNORECASE)
 #: A number begins with a plus, a bracket or a digit of any script; ``client:alice2025550100`` is not a number.
 _NUMBER = re.compile(r"[+\uff0b(\[]|\d")
@@ -80,7 +82,7 @@ def subscriber(written: str) -> str:
     if (opens := text.find("<")) >= 0:
         text = text[opens + 1 :].partition(">")[0]
     context = _CONTEXT.search(text)
-    scheme = _SCHEME.match(text.lstrip())
+    scheme = _SCHEME.match(text.lstrip()) or _PREFIX.match(text.lstrip())
     if scheme is not None:
         text = text.lstrip()[scheme.end() :].removeprefix("//")
     text = re.split(r"[@;?]", text, maxsplit=1)[0]
@@ -97,6 +99,8 @@ def _parsed(text: str, regions: Sequence[str]) -> Iterator[PhoneNumber]:
     seen: set[str] = set()
     if text[0] in "+\uff0b":
         spelled: list[tuple[str, str | None]] = [(text, None)]
+        # No country code begins with a zero: 00 after a plus is the international prefix once more.
+        spelled += [(f"+{digits[3:]}", None)] if digits.startswith("00", 1) else []
     else:
         spelled = [(f"+{digits[2:]}", None)] if digits.startswith("00") else []
         spelled += [(text, region) for region in regions]
