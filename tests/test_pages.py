@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,8 @@ PAGES = [ROOT / name for name in dict.fromkeys(re.findall(r"\((docs/[\w-]+\.md)\
 RUNNABLE = [page for page in (README, *PAGES) if "```sh run\n" in page.read_text()]
 #: What the pages say for the server and the media server, which here are others.
 SERVER, MEDIA = DEFAULT_PUBLIC_URL, "127.0.0.1:8090"
+#: What the fixture puts into that folder beside what the pages write.
+OURS = {"vault", "examples", "bin", "server.log"}
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROVIDER = re.compile(r'"provider": "(?!platform)\w+"')
 ACCOUNT = re.compile(r"/v1/accounts/([\w-]+)")
@@ -114,6 +117,15 @@ def test_what_can_be_pasted_works(page: Path, running: Running) -> None:
     for index, (language, body) in shown.items():
         missing = missing_json if language == "json" else missing_lines
         assert missing(body, printed[index]) == [], f"{script[index]}\nprinted\n{printed[index]}"
+    assert left_over(running.folder) == []
+
+
+def left_over(folder: Path) -> list[str]:
+    """Return what the pages wrote into the folder of the clone that Git would add: keys, links, cookies."""
+    lines = (ROOT / ".gitignore").read_text().splitlines()
+    ignored = [line.strip("/") for line in lines if line and not line.startswith("#")]
+    names = sorted(path.name for path in folder.iterdir() if path.name not in OURS)
+    return [name for name in names if not any(fnmatch(name, one) for one in ignored)]
 
 
 def at_home(body: str, running: Running) -> str:
