@@ -18,6 +18,7 @@ from vault.simulator.checks import (
     refused_by_settings,
 )
 from vault.simulator.server import Exchange, ProviderServer
+from vault.simulator.simulate import result_of
 from vault.simulator.vault_client import Answered
 
 CALL = a_call(simulated("aircall"))
@@ -156,3 +157,11 @@ def test_a_vault_that_may_not_fetch_is_told_what_to_do() -> None:
     assert "VAULT_MEDIA_ALLOW=127.0.0.1:8090" in (refused_by_settings(server(), failed) or "")
     assert refused_by_settings(server(DEAD), failed) is None
     assert refused_by_settings(server(), {"reasons": []}) is None
+
+
+@pytest.mark.parametrize(
+    ("failures", "line"), [(0, "everything holds"), (1, "1 thing does not hold"), (2, "2 things do not hold")]
+)
+def test_the_result_is_a_sentence(failures: int, line: str) -> None:
+    """Also of one thing."""
+    assert result_of(failures) == line

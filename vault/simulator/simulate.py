@@ -110,9 +110,16 @@ async def run_simulations(
             audio=sound,
             say=_print,
         )
-        _print("result", "everything holds" if outcome.ok else f"{len(outcome.failures)} things do not hold")
+        _print("result", result_of(len(outcome.failures)))
         passed = passed and outcome.ok
     return passed
+
+
+def result_of(failures: int) -> str:
+    """Return the last line of a simulation that found so many failures."""
+    if failures == 0:
+        return "everything holds"
+    return "1 thing does not hold" if failures == 1 else f"{failures} things do not hold"
 
 
 def _kind(provider: str, way: Way, press: str | None) -> type[SimulatedProvider]:
