@@ -93,6 +93,30 @@ def test_the_readme_begins_with_its_readers() -> None:
         assert len(LINK.findall(row)) == 1
 
 
+@pytest.mark.parametrize("page", sorted(one.name for one in (ROOT / "docs").glob("connect-*.md")))
+def test_who_sends_recordings_reads_of_quarantine(page: str) -> None:
+    """The first recording of a real call often waits there; the page says what to do about it."""
+    assert re.search(r"\]\(\S+#[\w-]*quarantine\)", (ROOT / "docs" / page).read_text())
+
+
+def test_nobody_is_said_to_have_heard_what_was_sent() -> None:
+    """The log knows what was sent; a browser or a kernel may keep it, so no page says who heard a recording."""
+    assert [page.name for page in PAGES if re.search(r"\bwho (?:has )?heard\b", page.read_text())] == []
+
+
+def test_the_browsers_that_are_promised_are_those_that_ci_plays_in() -> None:
+    """Named in the README, driven by the smoke test, installed in CI; of Safari the page says that it was not tried."""
+    played = (ROOT / "tests" / "journeys" / "three_browsers.py").read_text()
+    (names,) = re.findall(r"^BROWSERS\b.*= {(.*)}$", played, re.MULTILINE)
+    assert re.findall(r'"(\w+)"', names) == ["chromium", "firefox", "webkit"]
+    said = " ".join(README.read_text().split())
+    assert "the tests play audio in Debian's Chromium, Firefox ESR and WebKitGTK" in said
+    script = (ROOT / ".ci" / "run").read_text().split()
+    assert {"chromium", "firefox-esr", "webkitgtk-webdriver"} <= set(script)
+    share = " ".join((ROOT / "docs" / "share-a-recording.md").read_text().split())
+    assert "Safari was not tested" in share
+
+
 def rows(page: str) -> dict[str, str]:
     """Return the rows of a page's table, by the code in their first cell."""
     text = (ROOT / "docs" / page).read_text()
