@@ -52,6 +52,8 @@ def test_a_container_can_do_little(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert {"mem_limit", "cpus", "pids_limit", "logging"} <= set(service)
     assert re.fullmatch(r"\w+:\d+(\.\d+)+(@sha256:[0-9a-f]{64})?", service["image"])
+    # What a registry gives has its digest; the vault's own image is built on the operator's machine.
+    assert service["image"].startswith("callvault:") or "@sha256:" in service["image"]
     assert not {"privileged", "cap_add", "network_mode", "devices"} & set(service)
 
 
@@ -147,6 +149,14 @@ def test_the_image_has_the_command_by_its_name(tmp_path: Path) -> None:
     arguments = ["keys", "create", "--name", "two words"]
     ran = subprocess.run(["callvault", *arguments], env=path, capture_output=True, text=True, check=True)
     assert ran.stdout.split("|")[:-1] == [*ENTRY_POINT[1:], *arguments]
+
+
+def test_base_images_are_pinned_by_digest() -> None:
+    """A tag can be moved to another image; a digest names one. Both stages have the same."""
+    stages = [one.split()[0] for one in instruction("FROM")]
+    assert len(stages) == 2
+    assert len(set(stages)) == 1
+    assert re.fullmatch(r"python:3\.\d+-slim-\w+@sha256:[0-9a-f]{64}", stages[0])
 
 
 def test_the_image_holds_the_vault_and_nothing_of_the_clone_beside() -> None:
