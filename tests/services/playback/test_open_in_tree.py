@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from tests.support.service_house import House, new_house
+from tests.support.service_house import House, another_node, new_house
 from vault.database.engines.micro_batch import MicroBatch
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.sql.dialect import log_lock_key
@@ -19,6 +19,7 @@ from vault.domain.ids import Token
 from vault.errors import Unavailable
 from vault.services.audit_log.access_log import EventFilter
 from vault.services.playback.links import LinkRequest
+from vault.thread_pools import Threads
 from vault.tlog.proof_file import verify_proof_file
 
 
@@ -54,6 +55,22 @@ async def test_a_session_has_its_event_in_the_tree(either: House, kind: str):
     proof = await either.vault.log_proofs.prove_event(either.account.id, index)
     verifier = either.vault.log_proofs.signer.verifier
     assert verify_proof_file(proof, leaf, [verifier])[0] == index
+
+
+async def test_first_gets_of_a_media_link_together_are_one_open(
+    either: House, tmp_path: Path, threads: Threads
+):
+    """Eight at two nodes: a player fetches parts in parallel, and the log says once that it was opened.
+
+    Wrong: an event for each, although all of them get the one session.
+    """
+    token = await link_of(either, "media")
+    nodes = (either, another_node(either, tmp_path, threads)) * 4
+    answers = await asyncio.gather(
+        *(node.vault.open_links.open_media(token.text, address=None, agent="a") for node in nodes)
+    )
+    (session_id,) = {session.id for session, _ in answers}
+    assert [session for _, session in await opened_events(either)] == [session_id]
 
 
 def impatient(database: PostgresqlDatabase) -> PostgresqlDatabase:
