@@ -1,9 +1,9 @@
 """``python -m bench console``: what the size of the archive costs each page of the console.
 
-Two accounts of the same shape, of 1,000 and of a million recordings, each in a database of its own: 2 in 100 in
-quarantine, 1 failed, 3 refused, 1 that waits for the worker, 2 held, 10 with a retention class, a link for every tenth,
-and a report of the end of its call for most. Server time is that of the whole application called in this process,
-without network; both accounts take turns.
+Two accounts of the same shape, of 1,000 and of a million recordings, each in a database of its own: 6 in 100 in
+quarantine, 1 failed, 6 refused, 6 that wait for the worker, 6 held, 10 with a retention class, a link for every tenth,
+and two reports of the end of its call for two of three. So each list fills its page in both, and the pages have as many
+bytes. Server time is that of the whole application called in this process, without network; both accounts take turns.
 """
 
 import asyncio

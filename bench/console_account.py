@@ -15,26 +15,29 @@ from vault.services.service import Vault
 _STEP: Final = 20_000
 #: The number of an old row, from its ``call_ref``.
 _N: Final = "CAST(substr(call_ref, 5) AS INTEGER)"
-#: What is different in each hundred old rows.
+#: What is different in each hundred old rows. Among 1,000 each list of one state has more than a page, as among more.
 _STATES: Final = f"""
 UPDATE recordings SET
-  state = CASE {_N} % 100 WHEN 1 THEN 'quarantined' WHEN 2 THEN 'quarantined' WHEN 3 THEN 'failed'
-                          WHEN 4 THEN 'refused' WHEN 5 THEN 'refused' WHEN 6 THEN 'refused' WHEN 7 THEN 'received'
-                          ELSE state END,
-  reasons = CASE WHEN {_N} % 100 IN (4, 5) THEN '[{{"code": "notice_missing", "text": "No notice.", "source": ""}}]'
-                 WHEN {_N} % 100 = 6 THEN '[{{"code": "switched_off", "text": "Off.", "source": ""}}]'
+  state = CASE WHEN {_N} % 100 BETWEEN 1 AND 6 THEN 'quarantined' WHEN {_N} % 100 = 7 THEN 'failed'
+               WHEN {_N} % 100 BETWEEN 8 AND 13 THEN 'refused' WHEN {_N} % 100 BETWEEN 14 AND 19 THEN 'received'
+               ELSE state END,
+  reasons = CASE WHEN {_N} % 100 BETWEEN 8 AND 11
+                 THEN '[{{"code": "notice_missing", "text": "No notice.", "source": ""}}]'
+                 WHEN {_N} % 100 IN (12, 13) THEN '[{{"code": "switched_off", "text": "Off.", "source": ""}}]'
                  ELSE reasons END,
-  quarantined_until = CASE WHEN {_N} % 100 IN (1, 2) THEN received_at + 86400000000 * ({_N} % 40) END,
-  holds = CASE WHEN {_N} % 100 IN (8, 9) THEN 1 ELSE 0 END,
+  quarantined_until = CASE WHEN {_N} % 100 BETWEEN 1 AND 6 THEN received_at + 86400000000 * ({_N} % 40) END,
+  holds = CASE WHEN {_N} % 100 BETWEEN 20 AND 25 THEN 1 ELSE 0 END,
   retention_class = CASE WHEN {_N} % 10 = 0 THEN 'quality' END
  WHERE CASE WHEN call_ref LIKE 'old-%' THEN {_N} END BETWEEN :first AND :last
 """  # noqa: S608 - our own text
+#: Two reports of the end of each call whose recording no list shows: the copies cannot be opened.
 _FACTS: Final = """
 INSERT INTO call_facts
     (id, account_id, call_ref, delivery, at, started_at, ended_at, sealed_facts, key_version, month_key)
-SELECT 'fact_' || n, account_id, 'old-' || n, 'old-' || n, at, started_at, at - 7200000000 - 1000 * n, sealed_facts,
-       key_version, month_key
-  FROM call_facts, {series} WHERE delivery = :like AND n % 10 > 0 AND n % 100 > 9
+SELECT 'fact_' || n || part, account_id, 'old-' || n, 'old-' || n || part, at, started_at,
+       at - 7200000000 - 1000 * n, sealed_facts, key_version, month_key
+  FROM call_facts, {series}, (SELECT 'a' AS part UNION ALL SELECT 'b') parts
+ WHERE delivery = :like AND n % 10 > 0 AND n % 100 > 25
 """
 _LINKS: Final = """
 INSERT INTO links SELECT {columns} FROM links, {series} WHERE id = :like AND n % 10 = 0
@@ -42,7 +45,8 @@ INSERT INTO links SELECT {columns} FROM links, {series} WHERE id = :like AND n %
 _OWN_LINK: Final = {
     "id": "'link_' || n",
     "token_hash": {"sqlite": "randomblob(32)", "postgresql": "decode(md5(n::text) || md5(n::text), 'hex')"},
-    "created_at": "created_at - 1000 * n",
+    # Before all of the others, which take a while to make.
+    "created_at": "created_at - 3600000000 - 1000 * n",
     "recording_id": {"sqlite": "printf('rec_%032x', n)", "postgresql": "'rec_' || lpad(to_hex(n), 32, '0')"},
 }
 

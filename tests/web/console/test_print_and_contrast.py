@@ -12,6 +12,10 @@ from tests.support.console_pages import PAGES
 from tests.support.example_account import example_account
 from tests.support.web_house import House
 
+#: Tables and texts that scroll sideways.
+_WIDE = """[...document.querySelectorAll('.table')].filter(one => one.scrollWidth > one.clientWidth).map(
+  one => one.innerText)"""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -36,14 +40,32 @@ def language_of(page: Page) -> str | None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_whole_on_a_phone_and_in_forced_colours(album: Album, name: str):
-    """German has the longest words. No scrolling sideways at 320 px, no finding of the checker."""
+    """German has the longest words. No scrolling sideways at 320 px, not even of a table; no finding of the checker."""
     with album.opened(name) as page:
         for forced in ("none", "active"):
             page.emulate_media(forced_colors=forced)
             page.set_viewport_size({"width": 320, "height": 700})
             assert violations(page) == [], forced
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), forced
+            assert page.evaluate(_WIDE) == [], forced
         page.emulate_media(forced_colors="none")
+
+
+def test_a_row_on_a_phone_is_a_row_of_a_table(album: Album):
+    """Who does not see the page is told rows, headings and cells; who sees it, the column above each cell."""
+    with album.opened("recordings") as page:
+        page.set_viewport_size({"width": 320, "height": 700})
+        table = page.get_by_role("table")
+        columns = table.get_by_role("columnheader").count()
+        row = table.get_by_role("row").nth(1)
+        assert row.get_by_role("rowheader").count() == 1
+        assert row.get_by_role("cell").count() == columns - 1
+        label = "getComputedStyle(document.querySelector('tbody td'), '::before').content"
+        heading = page.locator("thead th").nth(1).inner_text()
+        # Nothing of it is read aloud: the table says it.
+        assert page.evaluate(label) == f'"{heading}" / ""'
+        page.set_viewport_size({"width": 1280, "height": 800})
+        assert page.evaluate(label) == "none"
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,10 +1,10 @@
-"""Sessions of people in the console, addresses that start one, searches, and an index of the console's lists."""
+"""Sessions of people in the console, addresses that start one, searches, and indexes of lists, the newest first."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import JSON, Column, Index, LargeBinary, String, Table, text
 
-from vault.database.schema.core import Moment, metadata, recordings
+from vault.database.schema.core import IS_WORK, Moment, links, metadata, recordings
 
 console_sessions = Table(
     "console_sessions",
@@ -59,21 +59,21 @@ console_searches = Table(
 #: These states are few of an archive's recordings, and none of them is on the way of a recording that is kept.
 IS_SET_ASIDE: Final = "state IN ('quarantined', 'failed', 'refused')"
 SET_ASIDE: Final = frozenset({"quarantined", "failed", "refused"})
-Index(
-    "ix_recordings_set_aside",
-    recordings.c.account_id,
-    recordings.c.state,
-    recordings.c.received_at,
-    recordings.c.id,
-    sqlite_where=text(IS_SET_ASIDE),
-    postgresql_where=text(IS_SET_ASIDE),
-)
-Index(
-    "ix_recordings_class",
-    recordings.c.account_id,
-    recordings.c.retention_class,
-    recordings.c.received_at,
-    recordings.c.id,
-    sqlite_where=text("retention_class IS NOT NULL"),
-    postgresql_where=text("retention_class IS NOT NULL"),
-)
+_R = recordings.c
+
+
+def _newest(name: str, condition: str, *columns: Column[Any]) -> Index:
+    """Make an index of a list: an account's recordings of one value, by when they came."""
+    where = text(condition)
+    return Index(name, _R.account_id, *columns, sqlite_where=where, postgresql_where=where)
+
+
+# The end of a quarantine is counted by days without a look at the rows.
+_newest("ix_recordings_set_aside", IS_SET_ASIDE, _R.state, _R.received_at, _R.id, _R.quarantined_until)
+_newest("ix_recordings_waiting", IS_WORK, _R.state, _R.received_at, _R.id)
+_newest("ix_recordings_class", "retention_class IS NOT NULL", _R.retention_class, _R.received_at, _R.id)
+# With the account, which every query names: SQLite takes the index of which it uses most columns.
+for _by in ("recording_id", "listener_term"):
+    Index(
+        f"ix_links_{_by.partition('_')[0]}", links.c.account_id, links.c[_by], links.c.created_at, links.c.id
+    )

@@ -249,7 +249,7 @@ links = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("account_id", String, nullable=False),
-    Column("recording_id", String, nullable=False, index=True),
+    Column("recording_id", String, nullable=False),
     Column("token_hash", LargeBinary, nullable=False, unique=True),
     Column("kind", String, nullable=False),
     Column("created_by", String, nullable=False),

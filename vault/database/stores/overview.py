@@ -18,13 +18,15 @@ from sqlalchemy import (
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.console import IS_SET_ASIDE
-from vault.database.schema.core import IS_HELD, micros, recordings
+from vault.database.schema.core import IS_HELD, IS_WORK, micros, recordings
 from vault.database.schema.requests import person_requests
 from vault.database.schema.retention import pending_erasures
-from vault.domain.recordings.recording import WORK, State
+from vault.domain.recordings.recording import State
 
 #: Rows that one number reads at most; a count of so many means "or more".
 LIMIT: Final = 1000
+#: Refusals that are counted by reason: their rows lie far apart in a large archive, and each of them is read.
+MOST_REFUSALS: Final = 200
 #: Counts by full days that are left: 0 is less than a day, -1 is over, None has no end.
 DaysLeft = Mapping[int | None, int]
 #: In microseconds. Both sides are whole numbers, so that the database divides without a rest.
@@ -54,7 +56,7 @@ class OverviewRows:
 
     def refusals(self, account_id: str, since: datetime) -> Mapping[str, int]:
         """Count the newest refused recordings since then by the code of their first reason."""
-        newest = _newest(account_id, State.REFUSED, since, _R.reasons).subquery()
+        newest = _newest(account_id, State.REFUSED, since, _R.reasons).limit(MOST_REFUSALS).subquery()
         code = newest.c.reasons[0]["code"].as_string()
         rows = self._db.execute(select(code, func.count()).group_by(code))
         return {code or "unknown": count for code, count in rows}
@@ -79,7 +81,8 @@ class OverviewRows:
 
     def queued(self, account_id: str) -> int:
         """Count recordings that wait for the worker."""
-        return self._count(select(_R.id).where(_R.account_id == account_id, _R.state.in_([*map(str, WORK)])))
+        wanted = select(_R.id).where(_R.account_id == account_id, text(IS_WORK))
+        return self._count(wanted)
 
     def requests_due(self, account_id: str, now: datetime) -> DaysLeft:
         """Count the open requests of people by the days until they are due."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.calls import call_terms
 from vault.database.schema.console import IS_SET_ASIDE, SET_ASIDE
-from vault.database.schema.core import recording_terms, recordings
+from vault.database.schema.core import IS_WORK, recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.call_facts import refs_of_terms
@@ -155,8 +155,11 @@ class RecordingRows:
         query = select(*RECORDING_COLUMNS).where(r.account_id == account_id)
         if wanted.state is not None:
             query = query.where(r.state == wanted.state)
+            # For SQLite, which takes the partial index of the state only if the query repeats its condition.
             if wanted.state in SET_ASIDE:
                 query = query.where(text(IS_SET_ASIDE))
+            elif wanted.state in WORK:
+                query = query.where(text(IS_WORK))
         if wanted.call_ref is not None:
             query = query.where(r.call_ref == wanted.call_ref)
         if wanted.retention_class is not None:
@@ -176,9 +179,7 @@ class RecordingRows:
             earlier = or_(r.received_at < at, (r.received_at == at) & (r.id < recording_id))
             # The first condition is implied; it lets an index begin at the cursor.
             query = query.where(r.received_at <= at, earlier)
-        # The sum keeps SQLite from reading the whole archive in order for the few recordings that are work.
-        newest = text("received_at + 0 DESC") if wanted.state in WORK else r.received_at.desc()
-        rows = self._db.execute(query.order_by(newest, r.id.desc()).limit(limit))
+        rows = self._db.execute(query.order_by(r.received_at.desc(), r.id.desc()).limit(limit))
         return [recording_of(row) for row in rows]
 
     def of_call(self, account_id: str, call_ref: str) -> Sequence[Recording]:

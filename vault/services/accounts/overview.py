@@ -24,7 +24,7 @@ class Numbers:
 
     #: The newest recordings by day (days since 1970 in UTC) and state.
     by_day: Mapping[tuple[int, State], int]
-    #: Refusals of the last days by the code of their first reason, the most frequent first.
+    #: The newest refusals of the last days by the code of their first reason, the most frequent first.
     refusals: Sequence[tuple[str, int]]
     #: In the last days.
     failed: int

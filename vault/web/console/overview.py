@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 
+from vault.database.stores.overview import MOST_REFUSALS
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import checked, read_form, require_name
@@ -52,6 +53,7 @@ async def _numbers(vault: Vault, allowed: Console) -> dict[str, Any]:
         "requests": by_time_left(numbers.requests_due) if allowed.allows("audit:read") else None,
         "counted": counted,
         "refusals": REFUSAL_WORDS,
+        "most_refusals": MOST_REFUSALS,
     }
 
 

@@ -12,6 +12,7 @@ from vault.web.http.conditions import unmet
 from vault.web.http.languages import DEFAULT, LANGUAGES, texts_of
 from vault.web.http.problems import of_error
 from vault.web.http.service_texts import marked_of_service, patterns
+from vault.web.http.tables import stacked
 from vault.web.http.translations import catalogue, current_language, prepare
 
 router = APIRouter(tags=["playback"])
@@ -108,7 +109,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     prepare(made)
-    made.filters["of_service"] = marked_of_service
+    made.filters.update(of_service=marked_of_service, stacked=stacked)
     return made
 
 
