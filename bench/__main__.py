@@ -20,13 +20,14 @@ from bench.listening import first_byte, playback, seek
 from bench.machine import describe_machine
 from bench.opens import opens
 from bench.proofs import proofs
-from bench.recovery import recovery
+from bench.recovery import outage, recovery
 from bench.retention import retention
 from bench.room import room
 from bench.scale import scale
 from bench.sealing import sealing
 from bench.sequencing import sequencer
 from bench.sizes import FULL, QUICK, Sizes
+from bench.throughput import throughput
 from bench.upload import upload
 from bench.webhook import webhook
 
@@ -51,6 +52,8 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "cost": lambda: cost.main([]),
     "idle": idle,
     "recovery": recovery,
+    "outage": outage,
+    "throughput": throughput,
     "fairness": fairness,
     "capacity": capacity,
     "room": room,

@@ -236,7 +236,7 @@ def _is_ready(url: str) -> bool:
 
 def cpu_of_tree(pid: int) -> float:
     """Return the CPU seconds of a process, of its living descendants, and of those that it has waited for."""
-    return sum(cpu_of(one) for one in [pid, *_descendants(pid)])
+    return sum(cpu_of(one) for one in [pid, *descendants(pid)])
 
 
 def cpu_of(pid: int) -> float:
@@ -249,7 +249,8 @@ def cpu_of(pid: int) -> float:
     return sum(int(value) for value in fields[11:15]) / _TICKS
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """Return the living children of a process, and theirs."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -257,5 +258,5 @@ def _descendants(pid: int) -> list[int]:
         except OSError:
             continue
         for child in children:
-            found += [child, *_descendants(child)]
+            found += [child, *descendants(child)]
     return found

@@ -1,7 +1,9 @@
-"""``python -m bench recovery``: how long after ``kill -9`` under load every acknowledged recording is available.
+"""``python -m bench recovery`` and ``outage``: how long after a fault every acknowledged recording is available.
 
-On SQLite the one process is killed and started again; on PostgreSQL one of two workers is killed, and the other takes
-its work. Prints the seconds from the kill, and for SQLite also from the moment at which the new process was ready.
+recovery: ``kill -9`` under load. On SQLite the one process is killed and started again; on PostgreSQL one of two
+workers is killed, and the other takes its work. Prints the seconds from the kill, and for SQLite also from the moment
+at which the new process was ready. outage: the object store answers nothing for eight minutes while recordings are
+announced. Prints the seconds from its return.
 """
 
 import os
@@ -17,8 +19,8 @@ from typing import Final
 
 import httpx
 
-from bench.cost import Stage, noise, open_stage
-from bench.counted_servers import Servers, fleet, single
+from bench.cost import Stage, announce_and_wait, noise, open_stage
+from bench.counted_servers import Servers, descendants, fleet, single
 from bench.machine import describe_machine
 from tests.servers.media_thread import media_thread
 from tests.servers.ports import free_ports
@@ -27,6 +29,8 @@ _ROUNDS: Final = 3
 #: Seconds of load before the kill, and between two announcements.
 _LOAD_SECONDS, _INTERVAL = 6.0, 0.25
 _TIMEOUT: Final = 150.0
+#: Seconds of an outage, and between two announcements meanwhile.
+_OUTAGE_SECONDS, _OUTAGE_INTERVAL = 480.0, 2.0
 _AVAILABLE: Final = "available"
 
 
@@ -44,6 +48,41 @@ def recovery() -> None:
         with fleet(Path(name, "fleet"), media.authority) as servers, open_stage(servers, media) as stage:
             for number in range(_ROUNDS):
                 _take_over(stage, url, f"worker-{number + 2}")
+
+
+def outage() -> None:
+    """Measure on PostgreSQL and the Ceph gateway."""
+    print(describe_machine(), flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="callvault-outage-") as name,
+        media_thread() as media,
+        fleet(Path(name, "fleet"), media.authority) as servers,
+        open_stage(servers, media) as stage,
+    ):
+        url = media.serve("/recording.wav", noise(17))
+        announce_and_wait(stage, url, 5)
+        # It takes connections and answers none: the worst kind of outage, since each request waits for its deadline.
+        gateway = _pid_of("radosgw")
+        os.kill(gateway, signal.SIGSTOP)
+        try:
+            with _load(stage, url, _OUTAGE_INTERVAL) as acknowledged:
+                time.sleep(_OUTAGE_SECONDS)
+        finally:
+            os.kill(gateway, signal.SIGCONT)
+        back = time.monotonic()
+        _wait(stage, acknowledged)
+        print(
+            f"  {len(acknowledged)} acknowledged in {_OUTAGE_SECONDS:.0f} s without the store; "
+            f"all available {time.monotonic() - back:.1f} s after its return",
+            flush=True,
+        )
+
+
+def _pid_of(program: str) -> int:
+    """Return a process that this one started, by the name of its program."""
+    return next(
+        pid for pid in descendants(os.getpid()) if Path(f"/proc/{pid}/comm").read_text().strip() == program
+    )
 
 
 def _restart(stage: Stage, url: str) -> None:
@@ -82,13 +121,13 @@ def _kill(servers: Servers, name: str) -> float:
 
 
 @contextmanager
-def _load(stage: Stage, url: str) -> Iterator[list[str]]:
+def _load(stage: Stage, url: str, interval: float = _INTERVAL) -> Iterator[list[str]]:
     """Announce recordings until the end of the block; yield the references that were acknowledged."""
     acknowledged: list[str] = []
     ended = threading.Event()
 
     def announce() -> None:
-        while not ended.wait(_INTERVAL):
+        while not ended.wait(interval):
             ref = f"k-{secrets.token_hex(6)}"
             try:
                 answer = stage.tenant.announce(url, call=ref, ref=ref)
