@@ -18,7 +18,7 @@ from bench.seeding import ACCOUNT_ID, seed_log
 from bench.sizes import Sizes
 from vault.composition_parts import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.stores.log_tree import Leaf
 from vault.database.transaction import Transaction
 from vault.services.audit_log.anchor import Anchor
@@ -117,7 +117,7 @@ class _Log:
 def _keep_head(tx: Transaction) -> None:
     head = tx.tree.head()
     text = Checkpoint(origin=_SIGNER.name, size=head.size, root=head.root)
-    tx.checkpoints.keep(KeptCheckpoint(size=head.size, note=sign_checkpoint(text, _SIGNER), at=utc_now()))
+    tx.checkpoints.keep(StoredCheckpoint(size=head.size, note=sign_checkpoint(text, _SIGNER), at=utc_now()))
 
 
 def _leaves(tx: Transaction, *, index: int) -> Sequence[Leaf]:

@@ -38,7 +38,7 @@ PROOFS: dict[str, str] = {
     "database/test_disk_full.py": "a full file system",
     "database/test_kill.py": "kills processes in the middle of writes",
     "database/test_kill_tree.py": "kills processes in the middle of writes",
-    "database/test_look_gate.py": "PostgreSQL servers that are started again",
+    "database/test_connection_check.py": "PostgreSQL servers that are started again",
     "database/test_migrate.py": "every version of the schema",
     "database/test_postgresql_pair.py": "a pair of PostgreSQL servers",
     "database/test_postgresql_pooler.py": "PgBouncer",

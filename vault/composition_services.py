@@ -227,5 +227,5 @@ def _recovery(adapters: Adapters, parts: Parts) -> RecoveryCheck:
         database=bare, published_log=replace(parts.published_log, database=bare), journal=parts.journal
     )
     if guarded is not None:
-        guarded.look = check.require_complete
+        guarded.history_check = check.require_complete
     return check

@@ -91,10 +91,10 @@ GROUPS: Final = Histogram(
     registry=REGISTRY,
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )
-LOOKS: Final = Counter(
+POLLS: Final = Counter(
     "callvault_worker_looks", "Worker polls, by kind of work.", ("work",), registry=REGISTRY
 )
-TROUBLES: Final = Counter(
+POLL_FAILURES: Final = Counter(
     "callvault_worker_failures",
     "Worker polls that ended in an error, by kind of work.",
     ("work",),

@@ -176,7 +176,7 @@ async def test_nothing_runs_on_a_history_that_was_not_checked(
         if len(looks) == 2:
             raise Unavailable("Behind.")
 
-    postgresql.look = look
+    postgresql.history_check = look
     hot = postgresql._pool.hot()
     await asyncio.gather(hot.write([put("a")], guarded=True), postgresql.fetch(ACCOUNT, id="x"))
     assert looks == ["look"]

@@ -141,5 +141,5 @@ async def test_a_session_that_a_pooler_shares_hears_nothing(
     ear = Ear()
     async with postgresql.signals.delivered_to(ear):
         assert not await ear.state()
-        token = await postgresql.write(lambda tx: tx.turns.claim("job", lease=LEASE))
+        token = await postgresql.write(lambda tx: tx.singleton_leases.claim("job", lease=LEASE))
         assert "." not in (token or "")

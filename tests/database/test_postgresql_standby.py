@@ -161,7 +161,7 @@ async def test_a_promoted_standby_is_looked_at_before_anything_runs_on_it():
             if len(looks) == 2:
                 raise Unavailable("Behind.")
 
-        database.look = look
+        database.history_check = look
         await asyncio.gather(*(database.write(_note(f"a {n}", "x")) for n in range(20)))
         assert len(looks) == 1
         pair.catch_up()
@@ -193,7 +193,7 @@ async def test_an_old_primary_that_comes_back_is_never_written_to():
             if await database.unguarded.read(lambda tx: tx.metadata.get(newest[0])) is None:
                 raise Unavailable("Behind.")
 
-        database.look = look
+        database.history_check = look
         pair.catch_up()
         await asyncio.to_thread(pair.fail_over)
         await _until_done(lambda: database.write(_note("b", "x")))

@@ -13,7 +13,7 @@ from tests.support.database_rows import NOW, event
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.access_log import event_outbox
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Tampered
 from vault.tlog.hashing import leaf_hash
@@ -166,7 +166,7 @@ async def test_what_was_signed_published_and_read_goes_with_the_leaves(database:
     """Checkpoints beyond the fork go, and publication begins there again."""
     await append(database, made(9, "own"), sequenced=9)
     for size in (3, 5, 9):
-        kept = KeptCheckpoint(size=size, note=b"note", at=NOW)
+        kept = StoredCheckpoint(size=size, note=b"note", at=NOW)
         await database.write(lambda tx, kept=kept: tx.restored.published(kept, tiles=kept.size, at=NOW))
         await database.write(lambda tx, kept=kept: tx.checkpoints.keep(kept))
     await database.write(lambda tx: tx.restored.set_back(5, limit=100))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from tests.support.rfc6962 import mth
-from vault.database.stores.checkpoints import KeptCheckpoint, PublishedSize
+from vault.database.stores.checkpoints import PublishedSize, StoredCheckpoint
 from vault.database.stores.log_tree import Leaf, TreeHead
 from vault.tlog.hashing import leaf_hash
 
@@ -47,7 +47,7 @@ class LogDatabase:
 
     leaves: list[bytes] = field(default_factory=list)
     #: Checkpoints that are anchored, by size.
-    kept: dict[int, KeptCheckpoint] = field(default_factory=dict)
+    kept: dict[int, StoredCheckpoint] = field(default_factory=dict)
     published_size: int = 0
     #: Awaited before and after each transaction.
     turn: Callable[[], Awaitable[None]] = _go_on
@@ -78,11 +78,11 @@ class LogDatabase:
         """Return what has the methods of ``Checkpoints``."""
         return self
 
-    def last(self) -> KeptCheckpoint | None:
+    def last(self) -> StoredCheckpoint | None:
         """Return the newest that is anchored."""
         return self.kept[max(self.kept)] if self.kept else None
 
-    def keep(self, checkpoint: KeptCheckpoint) -> KeptCheckpoint:
+    def keep(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
         """Keep one."""
         return self.kept.setdefault(checkpoint.size, checkpoint)
 

@@ -7,7 +7,8 @@ echo "  folder    $PWD"
 
 step_run() {
   local began=$SECONDS deadline=$((SECONDS + 1800)) link=
-  make run >run.log 2>&1 &
+  : >run.log
+  make run >>run.log 2>&1 &
   local server=$!
   until link=$(sed -nE 's/^ *listen  (http.*)$/\1/p' run.log) && [ -n "$link" ]; do
     if ! kill -0 "$server" 2>/dev/null || [ "$SECONDS" -gt "$deadline" ]; then

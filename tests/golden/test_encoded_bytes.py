@@ -82,7 +82,7 @@ DECISION = Decision(
 REWRITE = store_rewrite.StoreRewrite(
     found=1, known=2, recordings_after=None, checkpoints_done=True, tiles_size=9
 )
-LOOK = store_rewrite.StoreLook(anchored=7, published=8)
+LOOK = store_rewrite.StoreCheck(anchored=7, published=8)
 STATEMENT = KeyStatement(origin="vault.example/log", owner=ACCOUNT, version=3, recordings=0, at=EAST, size=17)
 
 
@@ -145,7 +145,7 @@ ENCODERS: dict[str, Callable[[], bytes]] = {
     "key_statement": lambda: STATEMENT.text().encode(),
     "manifest": lambda: MANIFEST,
     "manifest_months": lambda: encode_manifest(RECORDING, MONTHLY_KEYS),
-    "store_look": lambda: store_rewrite.encode_look(LOOK),
+    "store_look": lambda: store_rewrite.encode_store_check(LOOK),
     "store_rewrite": lambda: store_rewrite.encode_rewrite(REWRITE),
     "tombstones": lambda: TOMBSTONES,
     "vault": lambda: encode_vault(VAULT),
@@ -180,7 +180,7 @@ DECODERS: dict[str, tuple[Callable[[bytes], Any], Any]] = {
     "facts": (sealed_records.decode_facts, FACTS),
     "facts_deflated": (sealed_records.decode_facts, FACTS),
     "facts_few": (sealed_records.decode_facts, FEW_FACTS),
-    "store_look": (store_rewrite.decode_look, LOOK),
+    "store_look": (store_rewrite.decode_store_check, LOOK),
     "store_rewrite": (store_rewrite.decode_rewrite, REWRITE),
 }
 

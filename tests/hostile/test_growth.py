@@ -50,7 +50,7 @@ NOT_FOREIGN = {
     "vault.domain.stored.sealed_records:decode_facts": _SEALED,
     "vault.domain.audit_log.replay:take": "leaves of the published log, whose tree was verified before",
     "vault.domain.legal_rules.rule_book_loader:_parse_file": _PACKAGED,
-    "vault.domain.stored.store_rewrite:decode_look": _OWN_ROWS,
+    "vault.domain.stored.store_rewrite:decode_store_check": _OWN_ROWS,
     "vault.domain.stored.store_rewrite:decode_rewrite": _OWN_ROWS,
     "vault.cli.store:_read_place": "a file that the operator's own command wrote",
     "vault.database.sql.hot_text:<module>": "a constant",

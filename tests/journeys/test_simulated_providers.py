@@ -155,7 +155,7 @@ async def test_silence_is_not_simulated_where_no_evidence_is_wanted(
     """An account that accepts recordings without evidence has no quarantine to show."""
     account = f"sim-{secrets.token_hex(4)}"
     admin = VaultClient(connected.url, key, account)
-    await admin.must("PUT", said={})
+    await admin.must("PUT", body={})
     await admin.must("PATCH", "/consent-policy", WITHOUT_EVIDENCE)
     with pytest.raises(VaultError, match="--silent needs quarantine"):
         await simulate("twilio", connected.url, key, account=account, listen=simulator, way="silent")

@@ -19,7 +19,7 @@ from tests.support.database_rows import (
     set_columns,
 )
 from vault.database.interface import Database
-from vault.database.stores.api_keys import KeptAnswer
+from vault.database.stores.api_keys import StoredAnswer
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.stores.hot_reads import LINK, found_link
 from vault.domain.accounts.account import ApiKey, Connection
@@ -171,7 +171,7 @@ async def test_one_answer_is_kept_for_one_idempotency_key(database: Database):
         def act(tx):
             tx.metadata.put({f"effect {number}": b"x"})
             tx.api_keys.keep_answer(
-                "key_1", b"idem", KeptAnswer(fingerprint=b"f", status=201, body=b"%d" % number), NOW
+                "key_1", b"idem", StoredAnswer(fingerprint=b"f", status=201, body=b"%d" % number), NOW
             )
 
         return database.write(act)
@@ -180,7 +180,7 @@ async def test_one_answer_is_kept_for_one_idempotency_key(database: Database):
     assert sum(answer is None for answer in answers) == 1
     assert all(answer is None or isinstance(answer, Busy) for answer in answers)
     kept = await database.read(lambda tx: tx.api_keys.answer("key_1", b"idem"))
-    assert kept == KeptAnswer(fingerprint=b"f", status=201, body=b"%d" % answers.index(None))
+    assert kept == StoredAnswer(fingerprint=b"f", status=201, body=b"%d" % answers.index(None))
     for number, answer in enumerate(answers):
         effect = await database.read(lambda tx, n=number: tx.metadata.get(f"effect {n}"))
         assert (effect == b"x") == (answer is None)

@@ -11,7 +11,7 @@ from tests.support.counts import count
 from tests.support.database_rows import NOW, event, logged, open_account
 from tests.support.rfc6962 import mth
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import KeptCheckpoint, PublishedSize
+from vault.database.stores.checkpoints import PublishedSize, StoredCheckpoint
 from vault.database.stores.log_tree import TreeHead
 from vault.errors import LeaseLost, Tampered
 from vault.tlog.hashing import EMPTY_ROOT, leaf_hash
@@ -210,9 +210,9 @@ async def test_a_settled_event_is_in_the_tree_when_its_write_returns(database: D
 
 async def test_a_checkpoint_of_one_size_is_kept_once(database: Database):
     """A second one of the same size does not replace the first, whatever it says; the largest is the last."""
-    first = KeptCheckpoint(size=7, note=b"first", at=NOW)
-    second = KeptCheckpoint(size=7, note=b"second", at=NOW + timedelta(seconds=1))
-    smaller = KeptCheckpoint(size=3, note=b"smaller", at=NOW + timedelta(seconds=2))
+    first = StoredCheckpoint(size=7, note=b"first", at=NOW)
+    second = StoredCheckpoint(size=7, note=b"second", at=NOW + timedelta(seconds=1))
+    smaller = StoredCheckpoint(size=3, note=b"smaller", at=NOW + timedelta(seconds=2))
     assert await database.read(lambda tx: tx.checkpoints.last()) is None
     kept = [
         await database.write(lambda tx, c=one: tx.checkpoints.keep(c)) for one in (first, second, smaller)
@@ -223,13 +223,13 @@ async def test_a_checkpoint_of_one_size_is_kept_once(database: Database):
 
 async def test_a_checkpoint_that_nobody_anchored_gives_way(database: Database):
     """A release from before anchors kept what it signed: it is not the last one, and the anchored one replaces it."""
-    first = KeptCheckpoint(size=7, note=b"first", at=NOW)
+    first = StoredCheckpoint(size=7, note=b"first", at=NOW)
     await database.write(lambda tx: tx.checkpoints.keep(first))
     await database.write(
         lambda tx: tx.connection.exec_driver_sql("UPDATE checkpoints SET anchored_at = NULL") and None
     )
     assert await database.read(lambda tx: tx.checkpoints.last()) is None
-    second = KeptCheckpoint(size=7, note=b"second", at=NOW + timedelta(seconds=1))
+    second = StoredCheckpoint(size=7, note=b"second", at=NOW + timedelta(seconds=1))
     assert await database.write(lambda tx: tx.checkpoints.keep(second)) == second
     assert await database.read(lambda tx: tx.checkpoints.last()) == second
 
@@ -237,7 +237,7 @@ async def test_a_checkpoint_that_nobody_anchored_gives_way(database: Database):
 async def test_one_publishes_and_says_how_far(database: Database):
     """The work is taken once; where it is done, size and moment are known, and it can be taken again."""
     minute = timedelta(minutes=1)
-    await database.write(lambda tx: tx.checkpoints.keep(KeptCheckpoint(size=7, note=b"first", at=NOW)))
+    await database.write(lambda tx: tx.checkpoints.keep(StoredCheckpoint(size=7, note=b"first", at=NOW)))
     assert await database.read(lambda tx: tx.checkpoints.publication()) == PublishedSize(size=0, at=None)
     assert await database.write(lambda tx: tx.checkpoints.claim_publication(lease=minute)) == 0
     assert await database.write(lambda tx: tx.checkpoints.claim_publication(lease=minute)) is None

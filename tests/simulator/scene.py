@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from vault.domain.calls.call import Direction
 from vault.simulator.call import Copy, SimulatedCall, call_that_ended
-from vault.simulator.exchange import Asked, Webhook
+from vault.simulator.exchange import VaultRequest, Webhook
 from vault.simulator.provider import SimulatedProvider
 from vault.simulator.registry import SIMULATED
 
@@ -44,7 +44,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-def asked(url: str, headers: dict[str, str] | None = None, *, method: str = "GET") -> Asked:
+def asked(url: str, headers: dict[str, str] | None = None, *, method: str = "GET") -> VaultRequest:
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
-    return Asked(method=method, path=parts.path, query=query, headers=headers or {})
+    return VaultRequest(method=method, path=parts.path, query=query, headers=headers or {})

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.simulator.scene import BASE, HOOK, a_call, basic
-from vault.simulator.exchange import Asked
+from vault.simulator.exchange import VaultRequest
 from vault.simulator.registry import STEERED
 from vault.simulator.twilio_api_provider import TwilioApiProvider
 
@@ -14,11 +14,11 @@ FORM = {"RecordingChannels": "dual", "RecordingStatusCallback": HOOK}
 
 def asked(
     provider: TwilioApiProvider, call_ref: str, form: dict[str, str], *, password: str | None = None
-) -> Asked:
+) -> VaultRequest:
     """Return the request that records a call."""
     path = f"{provider.prefix}/Accounts/{provider.account}/Calls/{call_ref}/Recordings.json"
     headers = basic(provider.account, password or provider.password)
-    return Asked(method="POST", path=path, headers=headers, body=urlencode(form).encode())
+    return VaultRequest(method="POST", path=path, headers=headers, body=urlencode(form).encode())
 
 
 @pytest.fixture(params=["twilio", "signalwire"])

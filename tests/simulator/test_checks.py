@@ -19,7 +19,7 @@ from vault.simulator.checks import (
 )
 from vault.simulator.server import Exchange, ProviderServer
 from vault.simulator.simulate import result_of
-from vault.simulator.vault_client import Answered
+from vault.simulator.vault_client import VaultAnswer
 
 CALL = a_call(simulated("aircall"))
 TOLD = {
@@ -82,7 +82,7 @@ def test_a_call_may_begin_when_its_document_was_asked_for(seconds: int, failures
 )
 def test_nobody_hears_what_is_in_quarantine(status: int, deleted: bool, failures: int) -> None:
     """A refusal is right, anything else is named; and the provider's copy must be there still."""
-    assert len(list(check_unheard(Answered(status, b""), deleted))) == failures
+    assert len(list(check_unheard(VaultAnswer(status, b""), deleted))) == failures
 
 
 def wav(*, rate: int = 8000, channels: int = 1, frames: int = 80) -> bytes:
@@ -112,20 +112,20 @@ def wav(*, rate: int = 8000, channels: int = 1, frames: int = 80) -> bytes:
 )
 def test_a_prompt_is_a_wav_file_of_telephony(status: int, body: bytes, failures: int) -> None:
     """8 kHz and one channel, with something in it."""
-    assert len(list(check_prompt(Answered(status, body)))) == failures
+    assert len(list(check_prompt(VaultAnswer(status, body)))) == failures
 
 
 def test_audio_is_compared_byte_by_byte() -> None:
     """The same bytes alone are right."""
-    assert list(check_audio(AUDIO, Answered(200, AUDIO))) == []
-    assert len(list(check_audio(AUDIO, Answered(200, AUDIO + b"x")))) == 1
-    assert len(list(check_audio(AUDIO, Answered(404, AUDIO)))) == 1
+    assert list(check_audio(AUDIO, VaultAnswer(200, AUDIO))) == []
+    assert len(list(check_audio(AUDIO, VaultAnswer(200, AUDIO + b"x")))) == 1
+    assert len(list(check_audio(AUDIO, VaultAnswer(404, AUDIO)))) == 1
 
 
 def test_nothing_may_be_kept() -> None:
     """Neither a fetch nor an answer with audio."""
-    assert list(check_nothing_kept(0, Answered(404, b""))) == []
-    assert len(list(check_nothing_kept(1, Answered(200, b"")))) == 2
+    assert list(check_nothing_kept(0, VaultAnswer(404, b""))) == []
+    assert len(list(check_nothing_kept(1, VaultAnswer(200, b"")))) == 2
 
 
 DEAD, FRESH = Exchange("GET", "/media", 403), Exchange("GET", "/media", 200)

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from tests.simulator.scene import AUDIO, BASE, HOOK, asked, basic, bearer, kept, simulated
-from vault.simulator.exchange import Asked, Reply
+from vault.simulator.exchange import Reply, VaultRequest
 from vault.simulator.provider import SimulatedProvider
 from vault.simulator.registry import SIMULATED
 
@@ -205,5 +205,5 @@ def test_what_is_not_there_is_404(name: str) -> None:
 def test_a_header_that_is_no_header_proves_nothing() -> None:
     """Odd Authorization headers are read as none, and raise nothing."""
     for written in ("Basic", "Basic ", "Basic ###", "Basic /////w==", "Basic YWI=", "Bearer ", "basic"):
-        request = Asked(method="GET", path="/", headers={"authorization": written})
+        request = VaultRequest(method="GET", path="/", headers={"authorization": written})
         assert (request.basic, request.bearer) == (None, None)

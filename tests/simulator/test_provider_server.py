@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from vault.errors import Invalid, Unavailable
-from vault.simulator.exchange import Asked, Reply
+from vault.simulator.exchange import Reply, VaultRequest
 from vault.simulator.server import Exchange, provider_server
 from vault.simulator.simulate import run_simulations, simulate
 from vault.simulator.simulation import Way
@@ -14,9 +14,9 @@ from vault.simulator.simulation import Way
 
 async def test_a_request_arrives_whole_and_is_on_record() -> None:
     """Method, path, query with blanks, headers and body are what was sent; the answer is what was answered."""
-    seen: list[Asked] = []
+    seen: list[VaultRequest] = []
 
-    def answer(asked: Asked) -> Reply:
+    def answer(asked: VaultRequest) -> Reply:
         seen.append(asked)
         return Reply(status=200, body=bytes(300_000), content_type="audio/wav")
 

@@ -64,7 +64,7 @@ async def house_over(house: House, database: Database, threads: Threads) -> Asyn
     try:
         vault = build_vault(read_settings({}), Adapters(**parts))
         if isinstance(database, PostgresqlDatabase):
-            database.look = None  # As before its first look, and as a restore works.
+            database.history_check = None  # As before its first check, and as a restore works.
         yield replace(house, vault=vault, database=database)
     finally:
         database.close()

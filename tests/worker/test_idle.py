@@ -27,7 +27,7 @@ def count_transactions(house: House, monkeypatch: pytest.MonkeyPatch) -> list[st
 
 async def test_an_idle_worker_reads_once_for_each_slow_poll(either: House, monkeypatch: pytest.MonkeyPatch):
     """22 kinds of work, and one transaction: all else waits for signals."""
-    polls = metrics.LOOKS.labels("schedule")._value
+    polls = metrics.POLLS.labels("schedule")._value
     async with worker(either, poll_interval=0.05):
         await until_nothing_is_due(either)
         counted = count_transactions(either, monkeypatch)

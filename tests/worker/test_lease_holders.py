@@ -65,7 +65,7 @@ async def test_the_leases_of_a_process_that_is_gone_end_after_the_grace(
     async with other.signals.delivered_to(ear):
         await ear.connection()
         held = await claim(other)
-        job = await other.write(lambda tx: tx.turns.claim("manifests", lease=LEASE))
+        job = await other.write(lambda tx: tx.singleton_leases.claim("manifests", lease=LEASE))
         holders = LeaseHolders(on_postgresql.database, clock=clock)
         await holders.poll()
         clock.now += GRACE
@@ -80,9 +80,9 @@ async def test_the_leases_of_a_process_that_is_gone_end_after_the_grace(
     await holders.poll()
     taken = await claim(on_postgresql.database)
     assert taken.recording.id == held.recording.id
-    assert await on_postgresql.database.write(lambda tx: tx.turns.claim("manifests", lease=LEASE))
+    assert await on_postgresql.database.write(lambda tx: tx.singleton_leases.claim("manifests", lease=LEASE))
     with pytest.raises(LeaseLost):
-        await other.write(lambda tx: tx.turns.renew("manifests", job or "", lease=LEASE))
+        await other.write(lambda tx: tx.singleton_leases.renew("manifests", job or "", lease=LEASE))
     with pytest.raises(LeaseLost):
         await other.write(lambda tx: tx.queue.renew(held.recording.id, held.token, lease=LEASE))
 
@@ -142,9 +142,9 @@ async def test_a_new_process_on_sqlite_ends_all_leases(house: House, tmp_path: P
     """It holds the lock of the file, so every holder of leases is gone."""
     recording_id = (await house.announce()).recording_id or ""
     await claim(house.database)
-    await house.database.write(lambda tx: tx.turns.claim("manifests", lease=LEASE))
+    await house.database.write(lambda tx: tx.singleton_leases.claim("manifests", lease=LEASE))
     assert not await house.database.read(lambda tx: tx.queue.is_waiting(TO_TRANSFER))
     again = reopened(house, tmp_path, threads)
     assert (await claim(again.database)).recording.id == recording_id
-    assert await again.database.write(lambda tx: tx.turns.claim("manifests", lease=LEASE))
+    assert await again.database.write(lambda tx: tx.singleton_leases.claim("manifests", lease=LEASE))
     again.database.close()

@@ -16,7 +16,7 @@ from functools import partial
 from typing import BinaryIO, cast
 
 from vault.audio import confinement, riff
-from vault.audio.protocol import JOB, RENDITION, Kind, Wanted, description_payload
+from vault.audio.protocol import JOB, RENDITION, JobKind, Kind, description_payload
 from vault.audio.remote import PartnerLost, RemoteFile, receive, send
 from vault.errors import Undecodable
 
@@ -65,7 +65,7 @@ def _work(connection: socket.socket) -> None:
     size, seconds, max_duration, wanted = JOB.unpack(receive(connection, Kind.JOB))
     confinement.allow_processor(seconds)
     file = cast("BinaryIO", RemoteFile(connection, size))
-    work = _speech if wanted == Wanted.SPEECH else partial(_describe, always=wanted == Wanted.RENDITION)
+    work = _speech if wanted == JobKind.SPEECH else partial(_describe, always=wanted == JobKind.RENDITION)
     try:
         work(connection, file, max_duration)
     except Undecodable as error:

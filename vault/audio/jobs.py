@@ -13,8 +13,8 @@ from vault.audio.protocol import (
     BLOCK,
     JOB,
     READ,
+    JobKind,
     Kind,
-    Wanted,
     read_description,
     read_reason,
     read_rendition,
@@ -37,7 +37,7 @@ class _Dialogue:
     """The conversation with a child about one source: the part shared by all jobs."""
 
     #: The kind of result that the child must send.
-    wanted: Wanted
+    wanted: JobKind
 
     def __init__(self, child: Child, source: AudioSource, limits: Limits) -> None:
         """Take the child and the source; nothing is sent before ``begin``."""
@@ -78,7 +78,7 @@ class _Dialogue:
 class Job(_Dialogue):
     """The description of one recording by one child."""
 
-    wanted = Wanted.DESCRIPTION
+    wanted = JobKind.DESCRIPTION
 
     def __init__(
         self, child: Child, source: AudioSource, sink: RenditionSink, limits: Limits, *, always: bool = False
@@ -86,7 +86,7 @@ class Job(_Dialogue):
         """Take the child, the source and the sink; nothing is sent before ``run``. ``always``: render in any case."""
         super().__init__(child, source, limits)
         if always:
-            self.wanted = Wanted.RENDITION
+            self.wanted = JobKind.RENDITION
         self.sink = sink
         #: Sample rate, channels and samples of the rendition, after the child has sent them.
         self.rendition: tuple[int, int, int] | None = None
@@ -167,7 +167,7 @@ class Job(_Dialogue):
 class SpeechJob(_Dialogue):
     """The decoding of a prompt's upload by one child; it is short enough to be kept in memory."""
 
-    wanted = Wanted.SPEECH
+    wanted = JobKind.SPEECH
 
     async def run(self) -> bytes | Reason:
         """Return PCM16 little-endian, one channel at RATE. Raises DescriberCrashed."""

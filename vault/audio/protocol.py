@@ -44,7 +44,7 @@ RENDITION = struct.Struct("!IBQ")
 BLOCK = 256 << 10
 
 
-class Wanted(IntEnum):
+class JobKind(IntEnum):
     """The result that a job wants, see above."""
 
     DESCRIPTION = 0

@@ -20,7 +20,7 @@ from vault import structured_log
 from vault.errors import Invalid, Tampered, Unavailable
 from vault.rfc3339 import write_rfc3339
 from vault.settings import read_settings
-from vault.simulator.vault_client import Answered, VaultClient
+from vault.simulator.vault_client import VaultAnswer, VaultClient
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint
 from vault.tlog.encoding import read_base64
 from vault.tlog.note import Verifier, parse_verifier
@@ -138,7 +138,7 @@ class Drill:
             answered = await self._write()
             if answered.status == _OK:
                 return time.monotonic() - begun
-            if "recovery" in answered.said.get("reasons", []) and not reported:
+            if "recovery" in answered.json_object.get("reasons", []) and not reported:
                 reported = True
                 _say(
                     "recovery",
@@ -147,7 +147,7 @@ class Drill:
             await asyncio.sleep(_POLL_SECONDS)
         raise Unavailable("The vault did not accept writes again after the failover.")
 
-    async def _write(self) -> Answered:
+    async def _write(self) -> VaultAnswer:
         """Report a call: a write that does not affect the later checks."""
         facts = {
             "direction": "inbound", "from": "+12025550187", "to": "+12025550100",
@@ -156,7 +156,7 @@ class Drill:
         try:
             return await self._client.rest("PUT", f"/calls/drill-{datetime.now(UTC):%Y-%m-%d-%H}", facts)
         except Unavailable:
-            return Answered(status=0, body=b"")
+            return VaultAnswer(status=0, body=b"")
 
     async def _public(self, path: str) -> str:
         answered = await self._client.fetch(path)

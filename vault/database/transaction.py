@@ -127,7 +127,7 @@ class Transaction(_People):
         self.inventory = InventoryRows(connection)
         self.restored = RestoredRows(connection)
         self.store = StoreRows(connection)
-        self.turns = SingletonLeaseRows(connection)
+        self.singleton_leases = SingletonLeaseRows(connection)
         self.words = ClearTextRows(connection)
         self.due_work = DueWorkRows(connection)
         self.lease_holders = LeaseHolderRows(connection)

@@ -10,7 +10,7 @@ from typing import Any
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
 from vault.simulator.call import SimulatedCall
 from vault.simulator.server import ProviderServer
-from vault.simulator.vault_client import Answered
+from vault.simulator.vault_client import VaultAnswer
 
 #: Maximum duration of a request for a document.
 _ASKING = timedelta(seconds=10)
@@ -47,7 +47,7 @@ def check_facts(
             yield f"The call's {name} is {written!r} and should be {write_rfc3339(moments[0])!r}."
 
 
-def check_audio(audio: bytes, answered: Answered) -> Iterator[str]:
+def check_audio(audio: bytes, answered: VaultAnswer) -> Iterator[str]:
     """Compare the downloaded audio with the provider's, byte by byte."""
     if answered.status != 200:  # noqa: PLR2004 - the status itself
         yield f"The request for the audio was answered with {answered.detail}"
@@ -56,7 +56,7 @@ def check_audio(audio: bytes, answered: Answered) -> Iterator[str]:
         yield f"The audio has SHA-256 {got} ({len(answered.body)} bytes) and should have {had} ({len(audio)})."
 
 
-def check_nothing_kept(fetched: int, answered: Answered) -> Iterator[str]:
+def check_nothing_kept(fetched: int, answered: VaultAnswer) -> Iterator[str]:
     """Check that a refused recording was neither fetched nor stored."""
     if fetched:
         yield "The vault fetched the audio of a recording that it refused."
@@ -64,7 +64,7 @@ def check_nothing_kept(fetched: int, answered: Answered) -> Iterator[str]:
         yield f"The status for the audio of a refused recording is {answered.status} and should be 404."
 
 
-def check_unheard(answered: Answered, deleted: bool) -> Iterator[str]:  # noqa: FBT001 - the copy's own field
+def check_unheard(answered: VaultAnswer, deleted: bool) -> Iterator[str]:  # noqa: FBT001 - the copy's own field
     """Check that a quarantined recording cannot be downloaded, and that the provider's copy still exists."""
     if answered.status // 100 != 4:  # noqa: PLR2004 - the class of client errors
         yield f"The status for the audio of a quarantined recording is {answered.status} and should be 4xx."
@@ -72,7 +72,7 @@ def check_unheard(answered: Answered, deleted: bool) -> Iterator[str]:  # noqa: 
         yield "The provider's copy was deleted while the recording was in quarantine."
 
 
-def check_prompt(answered: Answered) -> Iterator[str]:
+def check_prompt(answered: VaultAnswer) -> Iterator[str]:
     """Check that a platform can play the audio of a notice: a WAV file of 8 kHz and one channel."""
     if answered.status != 200:  # noqa: PLR2004 - the status itself
         yield f"The request for the notice's audio was answered with {answered.detail}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Asked:
+class VaultRequest:
     """A request from the vault. It has no repr: its headers and its query contain credentials."""
 
     method: str

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from vault.simulator.call import Copy
-from vault.simulator.exchange import Asked, Reply
+from vault.simulator.exchange import Reply, VaultRequest
 from vault.simulator.provider import hand_out
 
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -41,7 +41,7 @@ class PresignedMedia:
         }
         return f"{self._base}{path}?{urlencode(query)}"
 
-    def answer(self, asked: Asked, copy: Copy | None, content_type: str) -> Reply:
+    def answer(self, asked: VaultRequest, copy: Copy | None, content_type: str) -> Reply:
         """Answer a GET like S3."""
         if "authorization" in asked.headers:
             return _error(400, "InvalidArgument", "Only one auth mechanism allowed")

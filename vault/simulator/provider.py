@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from vault.domain.calls.call import Direction
 from vault.simulator.call import Copy, SimulatedCall
-from vault.simulator.exchange import Asked, Reply, Webhook
+from vault.simulator.exchange import Reply, VaultRequest, Webhook
 
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
@@ -62,7 +62,7 @@ class SimulatedProvider(ABC):
         """Return the signed event that announces the recording."""
 
     @abstractmethod
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, asked: VaultRequest) -> Reply:
         """Answer a request like the provider, also for wrong credentials."""
 
     def agent(self, direction: Direction) -> str | None:  # noqa: ARG002 - some send it in one direction only

@@ -9,7 +9,7 @@ from vault.rfc3339 import write_rfc3339
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Webhook
 from vault.simulator.scene import Scene
-from vault.simulator.vault_client import Answered
+from vault.simulator.vault_client import VaultAnswer
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,7 +49,7 @@ class Sender:
             self.scene.say("signed webhook", f"{event.event}: {_word(answered)} in {took:.1f} ms")
             if answered.status // 100 != 2:  # noqa: PLR2004 - the class of success
                 self.scene.failures.append(f"{event.event} was answered with {answered.detail}")
-            answers.append(answered.said)
+            answers.append(answered.json_object)
         return answers
 
     async def forge(self, event: Webhook, url: str) -> None:
@@ -62,5 +62,5 @@ class Sender:
             )
 
 
-def _word(answered: Answered) -> str:
-    return f"{answered.status} {answered.said.get('status', '')}".strip()
+def _word(answered: VaultAnswer) -> str:
+    return f"{answered.status} {answered.json_object.get('status', '')}".strip()

@@ -13,11 +13,11 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
 from vault.errors import Unavailable
-from vault.simulator.exchange import Asked, Reply
+from vault.simulator.exchange import Reply, VaultRequest
 
 _HEAD, _BODY = 64 * 1024, 1024 * 1024
 _SECONDS = 30.0
-Answer = Callable[[Asked], Reply]
+Answer = Callable[[VaultRequest], Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ async def _serve(running: ProviderServer, reader: asyncio.StreamReader, writer: 
     await writer.drain()
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked:
+async def _read(reader: asyncio.StreamReader) -> VaultRequest:
     """Read one request. Raises ValueError if it is invalid."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     line, *lines = head[:-4].split("\r\n")
@@ -101,7 +101,7 @@ async def _read(reader: asyncio.StreamReader) -> Asked:
     if not 0 <= length <= _BODY:
         raise ValueError("The body is too long.")
     parts = urlsplit(target)
-    return Asked(
+    return VaultRequest(
         method=method,
         path=parts.path,
         query=parse_qsl(parts.query, keep_blank_values=True),

@@ -37,7 +37,7 @@ class Simulation:
         """Prepare the account, simulate, and return the recording's id; ``press`` is the key in a steered call."""
         scene = self.scene
         scene.say("provider", f"{scene.provider.name} at {scene.server.base}, {scene.direction} call")
-        await scene.vault.must("PUT", said={})
+        await scene.vault.must("PUT", body={})
         match way:
             case "switched_off":
                 return await self._switched_off()

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode
 
 from vault.simulator.call import Copy, SimulatedCall
-from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
+from vault.simulator.exchange import Reply, VaultRequest, Webhook, json_reply
 from vault.simulator.instructions import Instruction
 from vault.simulator.provider import FORM, form_body, hand_out, same
 from vault.simulator.steered_provider import Asking, SteeredProvider
@@ -117,7 +117,7 @@ class TwilioApiProvider(SteeredProvider):
         """Return the RecordingStatusCallback that the REST API received for this call."""
         return self._running.get(call.ref)
 
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, asked: VaultRequest) -> Reply:
         """Answer REST and media with Basic: 401 for wrong credentials, 404 for another account's path."""
         if not same(asked.basic, self.account, self.password):
             return _error(401, 20003, "Authenticate")
@@ -144,7 +144,7 @@ class TwilioApiProvider(SteeredProvider):
             return hand_out(copy, _TYPES[extension]) or _missing()
         return json_reply(200, self._recording(copy))
 
-    def _begin(self, asked: Asked, call_ref: str) -> Reply:
+    def _begin(self, asked: VaultRequest, call_ref: str) -> Reply:
         """Start the recording of a running call with the form's parameters."""
         form = parse_qs(asked.body.decode("ascii", "replace"))
         callback = form.get("RecordingStatusCallback", [""])[0]
@@ -211,7 +211,7 @@ class TwilioApiProvider(SteeredProvider):
     def _path(self, ref: str) -> str:
         return f"{self.prefix}/Accounts/{self.account}/Recordings/{ref}"
 
-    def _list(self, asked: Asked) -> Reply:
+    def _list(self, asked: VaultRequest) -> Reply:
         """List the recordings made on or after a day, newest first."""
         day = asked.parameter("DateCreated>") or ""
         size, page = int(asked.parameter("PageSize") or "50"), int(asked.parameter("Page") or "0")

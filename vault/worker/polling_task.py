@@ -52,8 +52,8 @@ class PollingTask:
 
     def __post_init__(self) -> None:
         """Create the counters at 0: Prometheus shows an increase only for a series it already scraped."""
-        metrics.LOOKS.labels(self.work)
-        metrics.TROUBLES.labels(self.work)
+        metrics.POLLS.labels(self.work)
+        metrics.POLL_FAILURES.labels(self.work)
 
     def wake(self, count: int = 1) -> int:
         """Wake ``count`` pollers, or let busy ones poll again; return how many were asleep."""
@@ -97,7 +97,7 @@ class PollingTask:
         """Poll until a poll finds no work."""
         again = True
         while again and not stopping.is_set():
-            metrics.LOOKS.labels(self.work).inc()
+            metrics.POLLS.labels(self.work).inc()
             signals = self._signals
             again, failed = await self._poll()
             if not again and signals == self._signals:
@@ -124,7 +124,7 @@ class PollingTask:
         except Exception as error:  # noqa: BLE001 - the next step may succeed
             # VaultErrors too: a step handles those that it expects.
             _LOG.error("worker.failed", error=type(error).__name__, trace=True)
-        metrics.TROUBLES.labels(self.work).inc()
+        metrics.POLL_FAILURES.labels(self.work).inc()
         return True, True
 
 

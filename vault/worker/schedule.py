@@ -84,7 +84,7 @@ class Schedule:
         """Wake what is due, and set timers for what will be. Always returns False."""
         for task in self._tasks.values():
             # The poll covers each of them, which shows that somebody works.
-            metrics.LOOKS.labels(task.work).inc()
+            metrics.POLLS.labels(task.work).inc()
         if self._recovery.on:
             self._wake_later(self.task.work, _RECOVERY_INTERVAL)
             return False

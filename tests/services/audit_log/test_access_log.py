@@ -11,7 +11,7 @@ from tests.support.rfc6962 import mth
 from tests.support.service_house import SIGNER, House, with_clock
 from tests.support.statements import statements
 from tests.support.whole_log import read_account_export
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Invalid, NotFound, Tampered
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
@@ -85,7 +85,7 @@ async def test_a_size_is_never_signed_over_two_roots(house: House):
     """Where a checkpoint that was shown says another root of the head's size, nothing is shown."""
     head = await house.database.read(lambda tx: tx.tree.head())
     other = sign_checkpoint(Checkpoint(origin=SIGNER.name, size=head.size, root=bytes(32)), SIGNER)
-    kept = KeptCheckpoint(size=head.size, note=other, at=NOON)
+    kept = StoredCheckpoint(size=head.size, note=other, at=NOON)
     await house.database.write(lambda tx: tx.checkpoints.keep(kept))
     for show in (house.vault.log_proofs.checkpoint, house.vault.log_proofs.export_head):
         with pytest.raises(Tampered, match="not the one that its last checkpoint signs"):

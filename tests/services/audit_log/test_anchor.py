@@ -111,13 +111,15 @@ async def test_rest_makes_no_request(house: House):
 async def test_one_node_anchors_at_a_time(house: House, tmp_path: Path, threads: Threads):
     """While one has the turn the others leave the store alone; where it died, they go on when its turn runs out."""
     await add(house, 1)
-    token = await house.database.write(lambda tx: tx.turns.claim("anchor", lease=timedelta(seconds=10)))
+    token = await house.database.write(
+        lambda tx: tx.singleton_leases.claim("anchor", lease=timedelta(seconds=10))
+    )
     calls = len(house.objects.calls)
     assert not await sign(another_node(house, tmp_path, threads))
     assert len(house.objects.calls) == calls
-    await house.database.write(lambda tx: tx.turns.pass_on("anchor", token, next_at=tx.now()))
+    await house.database.write(lambda tx: tx.singleton_leases.pass_on("anchor", token, next_at=tx.now()))
     assert await sign(another_node(house, tmp_path, threads))
-    assert await house.database.read(lambda tx: tx.turns.is_free("anchor"))
+    assert await house.database.read(lambda tx: tx.singleton_leases.is_free("anchor"))
 
 
 def test_how_often_is_a_setting():

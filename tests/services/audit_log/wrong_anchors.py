@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.support.anchoring import utc_now
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.domain.audit_log.anchor import AnchorPlace
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.published_tiles import PublishedLog
@@ -34,12 +34,12 @@ class OneListing(Anchor):
 class ShownFirst(Anchor):
     """Shows what it is about to anchor."""
 
-    async def covering(self, leaves: int) -> KeptCheckpoint:
+    async def covering(self, leaves: int) -> StoredCheckpoint:
         """Return what is not anchored yet."""
         del leaves
         draft = await self.database.read(self._draft)
         asyncio.ensure_future(self.extend()).add_done_callback(lambda task: task.exception())
-        return KeptCheckpoint(size=draft.place.size, note=draft.note, at=utc_now())
+        return StoredCheckpoint(size=draft.place.size, note=draft.note, at=utc_now())
 
 
 class Trusting(Anchor):

@@ -191,8 +191,8 @@ async def test_a_kept_answer_is_dropped_after_a_day(house: House):
     assert await ask(25) == b"first"
     assert await ask(0) == b"first"
     lease, alive = "answer/key_1/00", "answer/key_1/01"
-    await house.database.write(lambda tx: tx.turns.claim(lease, lease=-25 * HOUR))
-    await house.database.write(lambda tx: tx.turns.claim(alive, lease=HOUR))
+    await house.database.write(lambda tx: tx.singleton_leases.claim(lease, lease=-25 * HOUR))
+    await house.database.write(lambda tx: tx.singleton_leases.claim(alive, lease=HOUR))
     await house.vault.jobs.sweep()
     assert await ask(0) == b"second"
     await house.vault.jobs.sweep()

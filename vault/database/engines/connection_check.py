@@ -2,7 +2,7 @@
 
 A promoted standby, a restored backup and an old primary respond like the right server, but their data may be
 older than what this vault has acknowledged. So the first call on a connection with an identity that is not
-accepted yet waits until the check (``look``) has returned; concurrent callers share one check.
+accepted yet waits until the check (``history_check``) has returned; concurrent callers share one check.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class ConnectionCheck:
     """The accepted identity, one at a time; connections with an earlier identity are out of date."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Accept every connection until ``look`` is set."""
+        """Accept every connection until ``history_check`` is set."""
         self._history_check: Callable[[], Awaitable[None]] | None = None
         self._clock = clock
         self._lock = threading.Lock()
@@ -47,15 +47,15 @@ class ConnectionCheck:
         self._failed: tuple[Identity, Unavailable, float] | None = None
 
     @property
-    def look(self) -> Callable[[], Awaitable[None]] | None:
+    def history_check(self) -> Callable[[], Awaitable[None]] | None:
         """Return the check, which compares the database with external records and raises if they differ."""
         return self._history_check
 
-    @look.setter
-    def look(self, look: Callable[[], Awaitable[None]] | None) -> None:
+    @history_check.setter
+    def history_check(self, check: Callable[[], Awaitable[None]] | None) -> None:
         """Set the check; identities accepted before are checked again."""
         with self._lock:
-            self._history_check, self._accepted, self._failed = look, None, None
+            self._history_check, self._accepted, self._failed = check, None, None
 
     def check(self, connection: VaultConnection, *, guarded: bool) -> None:
         """Return if a function may run on this connection. Called by threads.
@@ -83,7 +83,7 @@ class ConnectionCheck:
         """Return whether the last check of this identity failed: its connections must be closed."""
         return self._failed is not None and self._failed[0] == identity
 
-    async def look_at(self, unchecked: ConnectionNotChecked, *, seconds: float) -> None:
+    async def wait_for_check(self, unchecked: ConnectionNotChecked, *, seconds: float) -> None:
         """Wait until the identity is accepted. Raises Unavailable if the check fails or exceeds ``seconds``."""
         with self._lock:
             if self._accepted is not None and self._accepted[0] == unchecked.identity:
@@ -114,7 +114,7 @@ class ConnectionCheck:
         except Unavailable as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - after any error the database is not confirmed as the right one
-            _LOG.error("database.look_failed", error=type(error).__name__, trace=True)
+            _LOG.error("database.check_failed", error=type(error).__name__, trace=True)
             failure = Unavailable(
                 "The database could not be compared with the object store.", cause="database"
             )

@@ -167,22 +167,22 @@ class PostgresqlDatabase(PostgresqlRows):
         parsed.
         """
         super().__init__(PostgresqlPool(url, PoolSizes.of(pool)), guarded=True)
-        #: The same port for the check itself: its calls run before ``look`` has returned.
+        #: The same port for the check itself: its calls run before ``history_check`` has returned.
         self.unguarded = PostgresqlRows(self._pool, guarded=False)
 
     @property
-    def look(self) -> Callable[[], Awaitable[None]] | None:
+    def history_check(self) -> Callable[[], Awaitable[None]] | None:
         """Return the check that runs before the first call on a new server, timeline or server start.
 
         It works on ``unguarded``, and raises if calls must not run: they raise Unavailable then, and the check
         runs again after one second at the earliest.
         """
-        return self._pool.gate.look
+        return self._pool.gate.history_check
 
-    @look.setter
-    def look(self, look: Callable[[], Awaitable[None]] | None) -> None:
+    @history_check.setter
+    def history_check(self, check: Callable[[], Awaitable[None]] | None) -> None:
         """Set the check; it also runs again for servers accepted before."""
-        self._pool.gate.look = look
+        self._pool.gate.history_check = check
 
     def close(self) -> None:
         """Wait up to two seconds for running calls, disconnect the rest, and close the connections."""

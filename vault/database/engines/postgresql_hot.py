@@ -258,7 +258,7 @@ class HotConnections:
             except ConnectionNotChecked as unchecked:
                 if self._gate.was_refused(unchecked.identity):
                     connection.close()
-                await self._gate.look_at(unchecked, seconds=max(0.0, ends_at - time.monotonic()))
+                await self._gate.wait_for_check(unchecked, seconds=max(0.0, ends_at - time.monotonic()))
             else:
                 return not connection.closed
 

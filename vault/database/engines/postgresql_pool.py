@@ -84,7 +84,7 @@ class PostgresqlPool:
                 return await self._run_once(job, function, lane)
             except ConnectionNotChecked as unchecked:
                 ends_at = job.ends_at
-                await self.gate.look_at(unchecked, seconds=job.seconds_left())
+                await self.gate.wait_for_check(unchecked, seconds=job.seconds_left())
 
     def hot(self) -> HotConnections:
         """Return the connections for hot statements of the running event loop."""

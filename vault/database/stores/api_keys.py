@@ -24,7 +24,7 @@ _FIND = CompiledSelect(select(api_keys).where(api_keys.c.id == bindparam("id")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptAnswer:
+class StoredAnswer:
     """The stored response of a request with an Idempotency-Key."""
 
     fingerprint: bytes
@@ -71,15 +71,17 @@ class ApiKeyRows:
         live = (api_keys.c.id == key_id) & api_keys.c.revoked_at.is_(None)
         self._db.execute(update(api_keys).where(live).values(revoked_at=at))
 
-    def answer(self, key_id: str, idempotency_key: bytes) -> KeptAnswer | None:
+    def answer(self, key_id: str, idempotency_key: bytes) -> StoredAnswer | None:
         """Return the response stored for this idempotency key."""
         wanted = (kept_answers.c.key_id == key_id) & (kept_answers.c.idempotency_key == idempotency_key)
         row = self._db.execute(select(kept_answers).where(wanted)).first()
         return (
-            None if row is None else KeptAnswer(fingerprint=row.fingerprint, status=row.status, body=row.body)
+            None
+            if row is None
+            else StoredAnswer(fingerprint=row.fingerprint, status=row.status, body=row.body)
         )
 
-    def keep_answer(self, key_id: str, idempotency_key: bytes, answer: KeptAnswer, at: datetime) -> None:
+    def keep_answer(self, key_id: str, idempotency_key: bytes, answer: StoredAnswer, at: datetime) -> None:
         """Store a response. Raises Busy if another request stored one first."""
         values = {
             "key_id": key_id, "idempotency_key": idempotency_key, "fingerprint": answer.fingerprint,

@@ -14,7 +14,7 @@ from vault.errors import LeaseLost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptCheckpoint:
+class StoredCheckpoint:
     """A signed checkpoint, as published."""
 
     size: int
@@ -39,13 +39,13 @@ class CheckpointRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
-    def last(self) -> KeptCheckpoint | None:
+    def last(self) -> StoredCheckpoint | None:
         """Return the largest anchored checkpoint: the newest that may be returned to clients."""
         anchored = select(checkpoints).where(checkpoints.c.anchored_at.is_not(None))
         row = self._db.execute(anchored.order_by(checkpoints.c.size.desc()).limit(1)).first()
         return None if row is None else _kept(row)
 
-    def keep(self, checkpoint: KeptCheckpoint) -> KeptCheckpoint:
+    def keep(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
         """Store an anchored checkpoint and return it; an existing anchored one of its size stays and is returned.
 
         One of an older release that was never anchored is replaced.
@@ -93,5 +93,5 @@ class CheckpointRows:
         wake(self._db, Work.CLOSING_ACTS)
 
 
-def _kept(row: Row[Any]) -> KeptCheckpoint:
-    return KeptCheckpoint(size=row.size, note=row.note, at=row.at)
+def _kept(row: Row[Any]) -> StoredCheckpoint:
+    return StoredCheckpoint(size=row.size, note=row.note, at=row.at)

@@ -10,7 +10,7 @@ from vault.database.stores.recordings import recording_from, sealed_announcement
 from vault.domain.recordings.recording import Lease
 
 _CLAIMED: Final = RowReader(CLAIMED_COLUMNS)
-#: It need not be durable at once: after a crash of the server the manifest is due again, once the lease has expired.
+#: It need not be durable immediately: after a crash of the server the manifest is due again when the lease has expired.
 MANIFEST_WRITTEN: Final = HotText(
     "UPDATE recordings SET manifest_due = false, manifest_key_version = :key_version, sealed_waveform = NULL, "
     "lease_until = NULL, lease_token = NULL WHERE id = :id AND state = 'available' AND lease_token = :token "

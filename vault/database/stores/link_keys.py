@@ -12,7 +12,7 @@ from vault.database.schema.link_keys import link_cuts, link_keys
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.link_key_rows import link_cut_of, link_key_of, row_of_link_key
-from vault.database.stores.signed_links import AskedPermission, FoundSigned, found_signed
+from vault.database.stores.signed_links import FoundSigned, PermissionQuery, found_signed
 from vault.domain.playback.link import MAX_LIFETIME
 from vault.domain.playback.link_key import LinkCut, LinkKey
 from vault.domain.playback.signed_token import MAX_AHEAD, link_id_of
@@ -85,8 +85,8 @@ class LinkKeyRows:
         row = self._db.execute(select(link_cuts).where(_C.id == cut_id)).first()
         return None if row is None else link_cut_of(row)
 
-    def signed(self, asked: AskedPermission) -> FoundSigned | None:
-        """Return the state of a signed link, as ``AskedPermission.fetch`` does outside of a transaction."""
+    def signed(self, asked: PermissionQuery) -> FoundSigned | None:
+        """Return the state of a signed link, as ``PermissionQuery.fetch`` does outside of a transaction."""
         return found_signed(asked.select.rows(self._db, **asked.values))
 
     def _covered(self, cut: LinkCut) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from vault.database.schema.closing_acts import closing_acts
 from vault.database.schema.core import accounts, recordings
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.stores.recordings import MANIFEST_CHANGED
 from vault.domain.recordings.recording import State
 from vault.domain.stored.tombstone import FINAL
@@ -34,12 +34,12 @@ class StoreRows:
         size: int = self._db.execute(select(publication.c.size)).scalar_one()
         return size
 
-    def published_checkpoints(self, *, above: int, limit: int) -> Sequence[KeptCheckpoint]:
+    def published_checkpoints(self, *, above: int, limit: int) -> Sequence[StoredCheckpoint]:
         """Return published checkpoints with sizes greater than ``above``, smallest first."""
         c = checkpoints.c
         query = select(c.size, c.note, c.at).where(c.size > above, c.published_at.is_not(None))
         rows = self._db.execute(query.order_by(c.size).limit(limit))
-        return [KeptCheckpoint(size=row.size, note=row.note, at=row.at) for row in rows]
+        return [StoredCheckpoint(size=row.size, note=row.note, at=row.at) for row in rows]
 
     def rewrite_log_and_accounts(self, *, published: int) -> None:
         """Make the log after ``published`` leaves, and every account and closing act, due for writing again."""

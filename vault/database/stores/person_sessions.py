@@ -28,7 +28,7 @@ class EndedSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeardLink:
+class PersonLink:
     """A link that a person made to be opened immediately."""
 
     id: str
@@ -69,7 +69,7 @@ class PersonSessionRows:
         """End the open sessions that began with a provider's session, and return them."""
         return self._end(_S.person_id.is_not(None) & (_S.sid == sid), at)
 
-    def listening(self, account_id: str, now: datetime, person_id: str | None = None) -> Sequence[HeardLink]:
+    def listening(self, account_id: str, now: datetime, person_id: str | None = None) -> Sequence[PersonLink]:
         """Return the links that an account's people, or one, opened at the console and that may still play.
 
         ``account_id``: OPERATORS for those of operators, whose links are of any account.
@@ -85,7 +85,7 @@ class PersonSessionRows:
             select(*columns, _L.created_at, _L.expires_at).join(people, _P.id == _L.created_by).where(mine)
         )
         return [
-            HeardLink(
+            PersonLink(
                 id=row.id,
                 account_id=row.account_id,
                 recording_id=row.recording_id,

@@ -22,7 +22,7 @@ from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.approval_rule_rows import restore_rule
 from vault.database.stores.callback_backup import restore_callback
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
@@ -169,7 +169,7 @@ class RestoredRows:
         """Append at most ``limit`` events from the outbox to the tree; return the count."""
         return take_waiting(self._db, limit=limit)
 
-    def published(self, checkpoint: KeptCheckpoint, *, tiles: int, at: datetime) -> None:
+    def published(self, checkpoint: StoredCheckpoint, *, tiles: int, at: datetime) -> None:
         """Store a checkpoint from the object store, and continue publishing after ``tiles``, its published leaves.
 
         It does not count as anchored: the vault writes its own next anchor.

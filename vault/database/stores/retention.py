@@ -93,7 +93,7 @@ class RetentionPolicies:
 
 
 class RetentionRows:
-    """Policies and marks. Whoever adds a policy has the account's exclusive lock, whoever erases by one the shared."""
+    """Policies and marks. Adding a policy takes the account's exclusive lock, erasing by one the shared lock."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -253,7 +253,7 @@ def due_query(now: datetime, *, after: tuple[datetime, str] | None, limit: int) 
 def due_counts_query(now: datetime) -> Any:
     """Return the query for the number of due recordings by account.
 
-    Of all accounts at once: with the id of one, SQLite would read all its recordings by another index.
+    Of all accounts together: with the id of one, SQLite would read all its recordings by another index.
     """
     r = recordings.c
     query = select(r.account_id, func.count().label("due")).where(r.act_at <= now, text(IS_DATED))

@@ -11,7 +11,7 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 from vault.database.schema.sign_in import people, sign_in_attempts, sign_in_connections, sign_in_roles
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
-from vault.domain.accounts.roles import Given, Role
+from vault.domain.accounts.roles import Role, RoleGrant
 from vault.domain.sign_in.connection import PersonRow, RoleMapping, SealedConnection
 
 _C, _R, _P, _A = sign_in_connections.c, sign_in_roles.c, people.c, sign_in_attempts.c
@@ -91,11 +91,11 @@ class SignInRows:
         for account_id in self._db.execute(gone).scalars().all():
             account_changed(self._db, account_id)
 
-    def roles(self, account_id: str) -> Mapping[str, Given]:
+    def roles(self, account_id: str) -> Mapping[str, RoleGrant]:
         """Return what each mapping of an account gives that still gives something, by its id."""
         query = select(_R.id, _R.role, _R.agents).where(_R.account_id == account_id)
         return {
-            row.id: Given(role=cast("Role", row.role), agents=tuple(row.agents or ()))
+            row.id: RoleGrant(role=cast("Role", row.role), agents=tuple(row.agents or ()))
             for row in self._db.execute(query)
         }
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select
 
 from vault.database.schema.sign_in import sign_in_connections, sign_in_roles
 from vault.database.sql.dialect import insert_new
-from vault.domain.accounts.roles import Given, Role
+from vault.domain.accounts.roles import Role, RoleGrant
 from vault.domain.sign_in.connection import SealedConnection
 from vault.domain.stored.sign_in_json import StoredSignIn
 
@@ -17,10 +17,10 @@ _C, _R = sign_in_connections.c, sign_in_roles.c
 
 def stored_sign_in(db: DbConnection, account_id: str) -> tuple[StoredSignIn, ...]:
     """Return the connections of an account with their roles, for its object."""
-    found: dict[str, list[tuple[str, Given]]] = {}
+    found: dict[str, list[tuple[str, RoleGrant]]] = {}
     roles = select(sign_in_roles).where(_R.account_id == account_id).order_by(_R.id)
     for row in db.execute(roles):
-        given = Given(role=cast("Role", row.role), agents=tuple(row.agents or ()))
+        given = RoleGrant(role=cast("Role", row.role), agents=tuple(row.agents or ()))
         found.setdefault(row.connection_id, []).append((row.id, given))
     rows = db.execute(select(sign_in_connections).where(_C.account_id == account_id).order_by(_C.id))
     return tuple(

@@ -70,14 +70,14 @@ LINK_KEY: Final = CompiledSelect(select(*_KEY).where(link_keys.c.id == bindparam
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedPermission:
+class PermissionQuery:
     """The statement for a permission, with its parameters."""
 
     select: CompiledSelect
     values: Mapping[str, object]
 
     @classmethod
-    def of(cls, permission: Permission, listener_term: bytes | None) -> "AskedPermission":
+    def of(cls, permission: Permission, listener_term: bytes | None) -> "PermissionQuery":
         """Ask for the recording that the permission names."""
         values: dict[str, object] = {
             "key_id": permission.key_id,

@@ -47,7 +47,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class RoleGrant:
     """What one mapping gives: a role, for the whole account or, with ``agents``, for the recordings of these."""
 
     role: Role
@@ -74,7 +74,7 @@ def agents_within(scopes: Collection[str], limits: Iterable[Limit], scope: Scope
     return frozenset(agent for limit in limits if scope in limit.scopes for agent in limit.agents)
 
 
-def grants_of(given: Sequence[Given]) -> Grants:
+def grants_of(given: Sequence[RoleGrant]) -> Grants:
     """Return what these mappings give together. A limit adds nothing to a scope of the whole account."""
     scopes = scopes_of(one.role for one in given if not one.agents)
     limits = {

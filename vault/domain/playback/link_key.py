@@ -148,7 +148,7 @@ def verifies(key: PublicKey, signed: bytes, signature: bytes) -> bool:
 def read_public_key(pem: str, algorithm: Algorithm) -> bytes:
     """Return the raw key of a PEM text (RFC 7468, SubjectPublicKeyInfo). Raises Invalid, which names the field.
 
-    Refuses Ed25519 keys of small order and such whose y coordinate is not below the prime: whoever registers one could
+    Refuses Ed25519 keys of small order and such whose y coordinate is not below the prime: their owner could
     leave a door open to everybody.
     """
     if not pem.lstrip().startswith(_PEM_HEAD):
@@ -234,6 +234,6 @@ def _is_part(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network)
 
 
 def write_public_key(key: LinkKey) -> str:
-    """Return the public key as PEM, for whoever checks a token of the access log."""
+    """Return the public key as PEM, to check a token of the access log."""
     loaded = load_key(key.algorithm, key.public_key)
     return loaded.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

@@ -80,7 +80,7 @@ class Permission:
     recording_ref: str | None
     minted_at: datetime
     expires_at: datetime
-    #: A reference to the listener, no name: whoever sees the URL can read it.
+    #: A reference to the listener, no name: it can be read in the URL.
     listener: str | None
     #: Max number of sessions; None: as many as the key allows.
     sessions: int | None

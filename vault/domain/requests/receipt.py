@@ -88,7 +88,7 @@ def statement(
 ) -> dict[str, Any]:
     """Return the statement of a closed request, whose canonical JSON is digested.
 
-    ``salt`` is only in the receipt: whoever bears it can show that a number is theirs, and the log tells nobody.
+    ``salt`` is only in the receipt: its bearer can show that a number is theirs; the log alone shows no number.
     """
     numbers = () if request.personal is None else request.personal.numbers
     is_erased = any(outcome.verdict.code == "erased" for outcome in recordings) or any(

@@ -198,7 +198,7 @@ def in_force(
     """Return the policy in force, and those after it that wait. ``history`` has every version, oldest first.
 
     A version that was replaced while it waited is never in force, so a further change begins the wait again. Until
-    then what it keeps is kept too: lengthening holds at once.
+    then what it keeps is kept too: lengthening takes effect immediately.
     """
     current, waiting = RetentionPolicy(), list[RetentionPolicy]()
     for known, following in zip_longest(history, history[1:]):

@@ -17,7 +17,7 @@ from vault.domain.retention.policy import (
 
 #: Which moment a period counts from: the call's end, else its start and the decoded length, else the receipt.
 Base = Literal["call_end", "start_and_length", "receipt"]
-BoundKind = Literal["minimum", "period", "maximum", "told"]
+BoundKind = Literal["minimum", "period", "maximum", "notice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +73,11 @@ class RetentionTerms:
 
 
 def terms_of(
-    policy: RetentionPolicy, call: CallTraits, times: CallTimes, told: Sequence[Period] = ()
+    policy: RetentionPolicy, call: CallTraits, times: CallTimes, notice_periods: Sequence[Period] = ()
 ) -> RetentionTerms:
     """Compute the terms: the longest minimum, the shortest maximum, and the period of the most specific class.
 
-    ``told``: the periods that notices told the caller; each is a maximum unless the policy gives a reason.
+    ``notice_periods``: the periods that notices told the caller; each is a maximum unless the policy gives a reason.
     """
     base, base_at = times.base
     classes = policy.matching(call)
@@ -85,7 +85,7 @@ def terms_of(
         return RetentionTerms(version=policy.version, base=base, base_at=base_at)
     bounds = _bounds(policy, classes, base_at)
     if policy.told_reason is None:
-        bounds += [_bound(policy, "told", classes[0], period, base_at) for period in told]
+        bounds += [_bound(policy, "notice", classes[0], period, base_at) for period in notice_periods]
     contradictions, dropped = _contradictions(policy, bounds)
     minima = [bound for bound in bounds if bound.kind == "minimum" and bound not in dropped]
     ends = [bound for bound in bounds if bound.kind != "minimum" and bound not in dropped]
@@ -108,10 +108,13 @@ def terms_of(
 
 
 def terms_under(
-    policies: Sequence[RetentionPolicy], call: CallTraits, times: CallTimes, told: Sequence[Period] = ()
+    policies: Sequence[RetentionPolicy],
+    call: CallTraits,
+    times: CallTimes,
+    notice_periods: Sequence[Period] = (),
 ) -> RetentionTerms:
     """Compute the terms under the policy in force and those that wait: whatever one of them keeps is kept."""
-    return reduce(later_of, [terms_of(policy, call, times, told) for policy in policies])
+    return reduce(later_of, [terms_of(policy, call, times, notice_periods) for policy in policies])
 
 
 def later_of(current: RetentionTerms, waiting: RetentionTerms) -> RetentionTerms:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vault.domain.accounts.roles import ROLES, Given
+from vault.domain.accounts.roles import ROLES, RoleGrant
 from vault.domain.sign_in.connection import SealedConnection
 from vault.domain.stored.json_reader import Fields
 
@@ -17,7 +17,7 @@ class StoredSignIn:
     """A sign-in connection, its settings sealed as in the row, and what its mappings give, by their ids."""
 
     connection: SealedConnection
-    roles: tuple[tuple[str, Given], ...]
+    roles: tuple[tuple[str, RoleGrant], ...]
 
 
 def encode_sign_in(stored: Sequence[StoredSignIn]) -> dict[str, Any]:
@@ -58,8 +58,8 @@ def _decode_one_fields(fields: Fields, account_id: str) -> StoredSignIn:
     return stored
 
 
-def _decode_role_fields(fields: Fields) -> tuple[str, Given]:
+def _decode_role_fields(fields: Fields) -> tuple[str, RoleGrant]:
     mapping = fields.text("id")
-    given = Given(role=fields.one_of("role", ROLES), agents=fields.texts("agents"))
+    given = RoleGrant(role=fields.one_of("role", ROLES), agents=fields.texts("agents"))
     fields.done()
     return mapping, given

@@ -24,7 +24,7 @@ class StoreRewrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreLook:
+class StoreCheck:
     """The values that the last check of the object store compared with."""
 
     #: Leaves covered by the newest anchored checkpoint, and leaves in published tiles.
@@ -53,14 +53,14 @@ def decode_rewrite(data: bytes) -> StoreRewrite:
     return rewrite
 
 
-def encode_look(look: StoreLook) -> bytes:
+def encode_store_check(check: StoreCheck) -> bytes:
     """Encode it for the database."""
-    return write_object({"anchored": look.anchored, "published": look.published})
+    return write_object({"anchored": check.anchored, "published": check.published})
 
 
-def decode_look(data: bytes) -> StoreLook:
+def decode_store_check(data: bytes) -> StoreCheck:
     """Decode it. Raises Tampered."""
     fields = read_object(data, "The last check of the object store")
-    look = StoreLook(anchored=fields.integer("anchored"), published=fields.integer("published"))
+    check = StoreCheck(anchored=fields.integer("anchored"), published=fields.integer("published"))
     fields.done()
-    return look
+    return check

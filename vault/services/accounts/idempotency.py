@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from vault.database.interface import Database
-from vault.database.stores.api_keys import ANSWER_LEASES, KeptAnswer
+from vault.database.stores.api_keys import ANSWER_LEASES, StoredAnswer
 from vault.database.transaction import Transaction
 from vault.errors import Busy, Invalid
 from vault.ports.clock import Clock
@@ -78,7 +78,7 @@ class Idempotency:
             return current.opened(stored)
         if token is None:
             raise _busy()
-        new: KeptAnswer | None = None
+        new: StoredAnswer | None = None
         try:
             status, body = await answer()
             new = current.sealed(status, body)
@@ -105,30 +105,30 @@ class _IdempotentRequest:
         """Return the name of the lease of the request in progress."""
         return f"{ANSWER_LEASES}{self.key_id}/{self.name.hex()}"
 
-    def stored(self, tx: Transaction) -> KeptAnswer | None:
+    def stored(self, tx: Transaction) -> StoredAnswer | None:
         """Return the stored response, if there is one."""
         return tx.api_keys.answer(self.key_id, self.name)
 
-    def begin(self, tx: Transaction) -> tuple[KeptAnswer | None, str | None]:
+    def begin(self, tx: Transaction) -> tuple[StoredAnswer | None, str | None]:
         """Return the response stored meanwhile, or the token of a new lease; neither while the request is running."""
-        token = tx.turns.claim(self.lease, lease=_LEASE)
+        token = tx.singleton_leases.claim(self.lease, lease=_LEASE)
         # Read after the claim: the previous holder stored its response when it released the lease.
         stored = self.stored(tx)
         if stored is not None and token is not None:
-            tx.turns.forget(self.lease, token)
+            tx.singleton_leases.forget(self.lease, token)
         return stored, token
 
-    def end(self, tx: Transaction, *, token: str, new: KeptAnswer | None, at: datetime) -> None:
+    def end(self, tx: Transaction, *, token: str, new: StoredAnswer | None, at: datetime) -> None:
         """Store the response, if any, and release the lease. Raises Busy if another request stored one first."""
         if new is not None:
             tx.api_keys.keep_answer(self.key_id, self.name, new, at)
-        tx.turns.forget(self.lease, token)
+        tx.singleton_leases.forget(self.lease, token)
 
-    def sealed(self, status: int, body: bytes) -> KeptAnswer:
+    def sealed(self, status: int, body: bytes) -> StoredAnswer:
         """Return the response with a sealed body."""
-        return KeptAnswer(fingerprint=self.fingerprint, status=status, body=seal(self.key, _CONTEXT, body))
+        return StoredAnswer(fingerprint=self.fingerprint, status=status, body=seal(self.key, _CONTEXT, body))
 
-    def opened(self, stored: KeptAnswer) -> tuple[int, bytes]:
+    def opened(self, stored: StoredAnswer) -> tuple[int, bytes]:
         """Return status and body of a stored response. Raises Invalid if it belongs to another request."""
         if not hmac.compare_digest(stored.fingerprint, self.fingerprint):
             message = "Idempotency-Key was already used with another request; use a new one."

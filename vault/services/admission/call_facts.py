@@ -42,7 +42,7 @@ class StoredFacts:
     #: The id of its row; None if it was not stored, because the same delivery was stored before.
     row_id: str | None
     #: All rows of the call, including this one.
-    said: CallRows
+    rows: CallRows
     #: The state for a decision on the call, as of the fact's transaction; None if it must be read.
     state: DecisionState | None = None
     #: The terms of the numbers in all facts, where ``state`` is known.
@@ -114,15 +114,15 @@ class StoreCallFacts:
     ) -> StoredFacts:
         row_id = row.id if result.added else None
         if not result.added or result.facts or result.consents:
-            said = await self.database.read(lambda tx: read_call_rows(tx, row.account_id, row.call_ref))
-            return StoredFacts(row_id=row_id, said=said)
-        said = CallRows(facts=(row,), consents=(), regions=regions)
+            rows = await self.database.read(lambda tx: read_call_rows(tx, row.account_id, row.call_ref))
+            return StoredFacts(row_id=row_id, rows=rows)
+        rows = CallRows(facts=(row,), consents=(), regions=regions)
         if result.is_objected or numbers is None:
-            return StoredFacts(row_id=row_id, said=said)
+            return StoredFacts(row_id=row_id, rows=rows)
         state = DecisionState(switch=result.switch, policy=result.policy)
         return StoredFacts(
             row_id=row_id,
-            said=said,
+            rows=rows,
             state=state,
             numbers=numbers,
             locale=result.locale,
@@ -196,4 +196,4 @@ def _add(
     for recording in through if new else ():
         append(tx, opened[recording.id], "facts", {"call": encode_facts_fields(facts)}, at=row.at)
         tx.recordings.index(row.account_id, recording.id, terms)
-    return StoredFacts(row_id=row.id if new else None, said=read_call_rows(tx, row.account_id, row.call_ref))
+    return StoredFacts(row_id=row.id if new else None, rows=read_call_rows(tx, row.account_id, row.call_ref))

@@ -48,7 +48,7 @@ class CallStart:
         stored = await self.store_facts(account_id, facts, delivery=statement_id(index_key, facts))
         own = {} if stored.row_id is None else {stored.row_id: facts}
         known = await self.admission.open(
-            account_id, facts.call_ref, stored.said, fresh=own, numbers=stored.numbers
+            account_id, facts.call_ref, stored.rows, fresh=own, numbers=stored.numbers
         )
 
         decision, published, locale = await self._decide(account_id, known, stored)

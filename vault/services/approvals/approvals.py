@@ -103,7 +103,7 @@ class Approvals:
 
         The same decision by the same actor again changes nothing. Raises NotFound, Unavailable, Invalid without a
         digest, and Refused for another digest, without the scopes, after its time, if it is decided, and for who may be
-        the person who asked: a key that either made, or that the same one made. Whoever asked may veto.
+        the person who asked: a key that either made, or that the same one made. The requester may veto.
         """
 
         def decide(tx: Transaction) -> Approval:

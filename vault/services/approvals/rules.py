@@ -13,7 +13,7 @@ from vault.services.shared.approval_gate import Approved, pass_gate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRules:
-    """Read and set rules. Tightening one holds at once; loosening one needs an approval while it is on."""
+    """Read and set rules. Tightening one takes effect immediately; loosening one needs an approval while it is on."""
 
     database: Database
 

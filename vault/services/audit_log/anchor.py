@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.anchor import AnchorPlace, Relation
 from vault.errors import LeaseLost, NotFound, Tampered, Unavailable
@@ -88,7 +88,7 @@ class Anchor:
     _unsure: set[str] = field(default_factory=set, init=False)
     _running: "asyncio.Task[None] | None" = field(default=None, init=False)
 
-    async def covering(self, leaves: int) -> KeptCheckpoint:
+    async def covering(self, leaves: int) -> StoredCheckpoint:
         """Return an anchored checkpoint of at least ``leaves`` leaves; anchor one if necessary.
 
         Raises Unavailable, with a message that names the remedy, if the object store does not answer, or holds an
@@ -152,7 +152,7 @@ class Anchor:
                 return
             await self._publish(kept)
 
-    async def _publish(self, kept: KeptCheckpoint) -> None:
+    async def _publish(self, kept: StoredCheckpoint) -> None:
         """Publish up to a checkpoint, or wait until another node has. Raises Unavailable."""
         for _ in range(_PUBLICATION_TRIES):
             with suppress(LeaseLost):  # Another node has taken over.
@@ -185,7 +185,7 @@ class Anchor:
             place=place, note=note, body=encode_anchor(note, before, leaves), whole=whole, anchored=anchored
         )
 
-    async def _anchor(self, draft: _Draft) -> KeptCheckpoint:
+    async def _anchor(self, draft: _Draft) -> StoredCheckpoint:
         """Put the draft as an anchor and store it as shown, unless the store has another history.
 
         Raises Unavailable.
@@ -255,11 +255,11 @@ class Anchor:
                 await self.objects.delete(key)
                 self._unsure.discard(key)
 
-    def _keep(self, tx: Transaction, draft: _Draft) -> KeptCheckpoint:
+    def _keep(self, tx: Transaction, draft: _Draft) -> StoredCheckpoint:
         """Store the anchored checkpoint as shown, if the database still has the anchored tree."""
         if not has(tx, draft.place):
             raise Unavailable(_OTHER_HISTORY, retry_after=30)
-        kept = tx.checkpoints.keep(KeptCheckpoint(size=draft.place.size, note=draft.note, at=self.clock()))
+        kept = tx.checkpoints.keep(StoredCheckpoint(size=draft.place.size, note=draft.note, at=self.clock()))
         if kept.note != draft.note:
             raise Tampered("A checkpoint of this size was already shown with another root.")
         return kept

@@ -4,7 +4,7 @@ Shared by services. Code that shows a part of the tree must check in the same tr
 replaced or modified meanwhile cannot put other nodes under a checkpoint.
 """
 
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.transaction import Transaction
 from vault.errors import Tampered, Unavailable
 from vault.tlog.checkpoint import Checkpoint, parse_checkpoint
@@ -18,12 +18,12 @@ def root_of(tx: Transaction, size: int) -> bytes:
     return read_frontier(tx.tree.node, size).root()
 
 
-def text_of(checkpoint: KeptCheckpoint) -> Checkpoint:
+def text_of(checkpoint: StoredCheckpoint) -> Checkpoint:
     """Parse a checkpoint that the vault signed; its signature was checked when it was stored."""
     return parse_checkpoint(checkpoint.note.decode().partition("\n\n")[0] + "\n")
 
 
-def shown(tx: Transaction) -> KeptCheckpoint | None:
+def shown(tx: Transaction) -> StoredCheckpoint | None:
     """Return the newest checkpoint that may be shown; None before the first one.
 
     Raises Tampered if the tree in this transaction does not have its root.

@@ -59,14 +59,18 @@ class LogPublisher:
         """
         if not await self.database.read(self._sign_due):
             return False
-        token = await self.database.write(lambda tx: tx.turns.claim(_ANCHOR_JOB, lease=_ANCHOR_LEASE))
+        token = await self.database.write(
+            lambda tx: tx.singleton_leases.claim(_ANCHOR_JOB, lease=_ANCHOR_LEASE)
+        )
         if token is None:
             return False
         try:
             return await self.anchor.extend()
         finally:
             with suppress(LeaseLost, Unavailable):
-                await self.database.write(lambda tx: tx.turns.pass_on(_ANCHOR_JOB, token, next_at=tx.now()))
+                await self.database.write(
+                    lambda tx: tx.singleton_leases.pass_on(_ANCHOR_JOB, token, next_at=tx.now())
+                )
 
     async def publish(self) -> bool:
         """Write the log's new entries to the object store, up to its last anchored checkpoint.
@@ -85,7 +89,7 @@ class LogPublisher:
             return head.size > 0
         # A time in the future comes from a node with a wrong clock, and must not block the others.
         recent = last.at <= self.clock() < last.at + self.sign_interval
-        return not recent and last.size < head.size and tx.turns.is_free(_ANCHOR_JOB)
+        return not recent and last.size < head.size and tx.singleton_leases.is_free(_ANCHOR_JOB)
 
     def _publish_due(self, tx: Transaction) -> bool:
         last, published = tx.checkpoints.last(), tx.checkpoints.publication()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.stores.log_tree import Leaf
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
@@ -59,7 +59,7 @@ class LogProofs:
         """Return the log's verifier key in text form."""
         return self.signer.verifier.write()
 
-    def _wanted(self, tx: Transaction) -> tuple[KeptCheckpoint | None, int]:
+    def _wanted(self, tx: Transaction) -> tuple[StoredCheckpoint | None, int]:
         """Return the last checkpoint, and how many leaves to cover: all of them if that checkpoint is old."""
         last = shown(tx)
         # A time in the future comes from a node with a wrong clock; the real age is unknown.

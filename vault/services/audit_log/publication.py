@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.errors import LeaseLost, Tampered
 from vault.ports.clock import Clock
 from vault.ports.objects import ObjectStore
@@ -40,7 +40,7 @@ class Publication:
     published_log: PublishedLog
     clock: Clock
 
-    async def __call__(self, anchored: KeptCheckpoint) -> bool:
+    async def __call__(self, anchored: StoredCheckpoint) -> bool:
         """Publish; False if another node publishes.
 
         Raises Tampered if the object store has another log: then the database was set back, or someone
@@ -65,7 +65,7 @@ class Publication:
         )
         return True
 
-    async def _compare_published(self, anchored: KeptCheckpoint) -> None:
+    async def _compare_published(self, anchored: StoredCheckpoint) -> None:
         """Check that the published log is a prefix of the log to publish.
 
         Raises Tampered if it is not part of this log at all, LeaseLost if it is longer.
@@ -87,7 +87,7 @@ class Publication:
             "The object store holds another history of the access log than the database, or a later one."
         )
 
-    async def _keep_copy(self, anchored: KeptCheckpoint) -> None:
+    async def _keep_copy(self, anchored: StoredCheckpoint) -> None:
         """Put the checkpoint under its size, without overwriting. Raises Tampered if the store has another."""
         key = copy_of(anchored.size)
         if await self.objects.put(key, anchored.note, if_absent=True, locked=True):

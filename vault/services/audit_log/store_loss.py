@@ -15,19 +15,19 @@ from dataclasses import dataclass
 
 from vault import metrics
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.stores.object_store import REWRITE_MARK
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.anchor import AnchorPlace
 from vault.domain.stored.object_scan import SCAN, ObjectScan, encode_scan
 from vault.domain.stored.store_rewrite import (
-    StoreLook,
+    StoreCheck,
     StoreRewrite,
-    decode_look,
     decode_rewrite,
-    encode_look,
+    decode_store_check,
     encode_rewrite,
+    encode_store_check,
 )
 from vault.errors import NotFound
 from vault.ports.objects import ObjectStore
@@ -49,9 +49,9 @@ class _Known:
 
     anchored: int
     published: int
-    before: StoreLook | None
+    before: StoreCheck | None
     #: Checkpoints published since the last check, and the one before them.
-    copies: tuple[KeptCheckpoint, ...]
+    copies: tuple[StoredCheckpoint, ...]
 
 
 async def look_for_loss(database: Database, objects: ObjectStore, published_log: PublishedLog) -> bool:
@@ -65,9 +65,9 @@ async def look_for_loss(database: Database, objects: ObjectStore, published_log:
     if found is not None:
         known_size = max(known.anchored, known.published)
         return await record_loss(database, published_log, found=found, known=known_size)
-    now = StoreLook(anchored=known.anchored, published=known.published)
+    now = StoreCheck(anchored=known.anchored, published=known.published)
     if known.before != now:
-        await database.write(lambda tx: tx.metadata.replace({_CHECK: encode_look(now)}))
+        await database.write(lambda tx: tx.metadata.replace({_CHECK: encode_store_check(now)}))
     return False
 
 
@@ -148,9 +148,9 @@ def keep_rewrite(tx: Transaction, before: StoreRewrite, after: StoreRewrite | No
 
 def _known(tx: Transaction) -> _Known:
     last, row = tx.checkpoints.last(), tx.metadata.get(_CHECK)
-    before = None if row is None else decode_look(row)
+    before = None if row is None else decode_store_check(row)
     anchored = 0 if last is None else last.size
-    copies: tuple[KeptCheckpoint, ...] = ()
+    copies: tuple[StoredCheckpoint, ...] = ()
     if before is not None and before.anchored != anchored:
         copies = tuple(tx.store.published_checkpoints(above=before.published - 1, limit=_MAX_COPIES))
     return _Known(anchored=anchored, published=tx.store.published_size(), before=before, copies=copies)

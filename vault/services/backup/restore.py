@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import KeptCheckpoint
+from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.progress import MARK, ProgressCallback, Report, no_progress
@@ -38,7 +38,7 @@ from vault.services.backup.restore_replay import replay
 from vault.services.backup.restore_report import name_what_is_lost
 from vault.services.backup.restore_scope import Scope, changed_names
 from vault.services.backup.restore_unnamed import RestoreUnnamed, begin_unnamed
-from vault.services.closing_acts.journal import Journal, KeptActs
+from vault.services.closing_acts.journal import Journal, PermanentActs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class Restore:
 
     async def _missing(self, scope: Scope | None, report: Report) -> Sequence[Act]:
         """Return the closing acts that the database lacks, and add their subjects to the scope."""
-        among = None if scope is None else KeptActs(keys=scope.kept, accounts=scope.rotated)
+        among = None if scope is None else PermanentActs(keys=scope.kept, accounts=scope.rotated)
         acts = await self.journal.missing(self.database, kept=True, among=among, findings=report.findings)
         if scope is not None:
             for act in acts:
@@ -144,7 +144,7 @@ class Restore:
         return [] if divergence.named else await recordings.without_manifest(ids, divergence, report)
 
     def _published(self, tx: Transaction, anchored: StoredLog) -> None:
-        checkpoint = KeptCheckpoint(size=anchored.checkpoint.size, note=anchored.note, at=self.clock())
+        checkpoint = StoredCheckpoint(size=anchored.checkpoint.size, note=anchored.note, at=self.clock())
         tx.restored.published(checkpoint, tiles=anchored.tiles, at=self.clock())
 
 

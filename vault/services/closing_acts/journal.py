@@ -52,7 +52,7 @@ _MAX_CACHED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptActs:
+class PermanentActs:
     """The permanent objects that a restore must read if the log names what the database lacks."""
 
     #: Keys that may exist: each is named after an event of the log.
@@ -84,7 +84,7 @@ class Journal:
         database: Database,
         *,
         kept: bool = False,
-        among: KeptActs | None = None,
+        among: PermanentActs | None = None,
         findings: list[str] | None = None,
     ) -> Sequence[Act]:
         """Return acts in the object store whose events the database lacks, oldest first.
@@ -202,7 +202,7 @@ class KeepJournal:
         await self.database.write(lambda tx: tx.closing.settled(settled))
 
 
-def _kept_prefixes(among: KeptActs | None) -> list[str]:
+def _kept_prefixes(among: PermanentActs | None) -> list[str]:
     return [KEPT_PREFIX] if among is None else [f"{KEPT_PREFIX}{account}/" for account in among.accounts]
 
 

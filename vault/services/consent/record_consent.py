@@ -154,7 +154,7 @@ def _refuse(tx: Transaction, row: ConsentRow, event: ConsentEvent) -> None:
 def _withdraw(tx: Transaction, recording: Recording, event: ConsentEvent) -> None:
     """Erase or restrict an available recording, as the account's policy requires.
 
-    What a hold or a legal minimum keeps is restricted at once, and erased when the last of them ends.
+    What a hold or a legal minimum keeps is restricted immediately, and erased when the last of them ends.
     """
     account_id = recording.account_id
     erases = tx.policies.current(account_id).withdrawal == "erase"

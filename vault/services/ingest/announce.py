@@ -56,7 +56,7 @@ class Announce:
         stored = await self._store_facts(connection, facts, announcement.recording_ref)
         own = {} if stored.row_id is None else {stored.row_id: facts}
         known = await self.admission.open(
-            account_id, facts.call_ref, stored.said, facts, fresh=own, numbers=stored.numbers
+            account_id, facts.call_ref, stored.rows, facts, fresh=own, numbers=stored.numbers
         )
         decision = await self._decide(account_id, stored, known, received_at)
         new = _new(connection, facts, announcement, received_at, decision)
@@ -99,7 +99,7 @@ class Announce:
                 # Else the recording's own row holds these facts: those of a call with max facts are quarantined.
                 return await self.store_facts(account_id, facts, delivery=delivery, source=source)
         rows = await self.database.read(lambda tx: read_call_rows(tx, account_id, facts.call_ref))
-        return StoredFacts(row_id=None, said=rows)
+        return StoredFacts(row_id=None, rows=rows)
 
 
 def _new(

@@ -124,7 +124,7 @@ class Webhooks:
     async def _pause(self, connection: Connection, call_ref: str, stored: StoredFacts) -> None:
         """Queue a pause at the provider, if the call may not be recorded."""
         account_id = connection.account_id
-        known = await self.admission.open(account_id, call_ref, stored.said)
+        known = await self.admission.open(account_id, call_ref, stored.rows)
         pause = Pause(account_id=account_id, connection_id=connection.id, call_ref=call_ref, attempts=0)
 
         def want(tx: Transaction) -> None:

@@ -42,7 +42,7 @@ _Rows = tuple[Link, RecordingKeys, Sequence[CallFactRow], Sequence[EvidenceRow]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldNotice:
+class ReceivedNotice:
     """A notice that a party received, verified against the digest in the evidence."""
 
     party: Party
@@ -61,7 +61,7 @@ class ShownCall:
     #: None if the start time is unknown.
     started_at: datetime | None
     #: In the order of delivery, each notice once per party.
-    notices: tuple[ToldNotice, ...]
+    notices: tuple[ReceivedNotice, ...]
     #: Whether the link allows the original to be downloaded.
     may_download: bool
     #: False if the describer crashed.
@@ -98,7 +98,7 @@ class Player:
 
     async def _notices(
         self, opened: OpenedRecording, entries: Sequence[EvidenceRow]
-    ) -> tuple[ToldNotice, ...]:
+    ) -> tuple[ReceivedNotice, ...]:
         account_id = opened.recording.account_id
         evidence = [Evidence(canonical=opened.details().evidence)]
         evidence += [open_entry(opened, row) for row in entries]
@@ -175,8 +175,8 @@ def _announced(evidence: Sequence[Evidence]) -> Iterator[dict[str, Any]]:
         yield from (event for event in events if "notice" in event)
 
 
-def _verified(party: Party, notice: Notice, pinned: dict[str, Any]) -> ToldNotice:
+def _verified(party: Party, notice: Notice, pinned: dict[str, Any]) -> ReceivedNotice:
     """Return the notice. Raises Tampered if its text does not match the digest in the evidence."""
     if not hmac.compare_digest(text_digest(notice.text), pinned["text_sha256"]):
         raise Tampered("The text of a notice differs from the announced text.")
-    return ToldNotice(party=party, language=notice.language, text=notice.text)
+    return ReceivedNotice(party=party, language=notice.language, text=notice.text)

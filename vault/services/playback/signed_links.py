@@ -13,7 +13,7 @@ from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.stores.hot_reads import FoundLink
-from vault.database.stores.signed_links import AskedPermission, FoundSigned, found_signed
+from vault.database.stores.signed_links import FoundSigned, PermissionQuery, found_signed
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
@@ -104,11 +104,11 @@ class SignedLinks:
         except BadToken as error:
             raise self.gate.refused(error) from None
 
-    async def _asked(self, permission: Permission) -> tuple[AskedPermission, bytes]:
+    async def _asked(self, permission: Permission) -> tuple[PermissionQuery, bytes]:
         account_id = await self.gate.account_of(permission.key_id)
         index_key = await self.data_keys.index_key(account_id)
         term = search_term(index_key, "listener", permission.listener or "")
-        return AskedPermission.of(permission, term), term
+        return PermissionQuery.of(permission, term), term
 
 
 def _checked(found: FoundSigned | None, permission: Permission, term: bytes, now: datetime) -> SignedLink:

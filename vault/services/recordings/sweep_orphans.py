@@ -149,7 +149,7 @@ class Sweep:
         """Delete old stored responses of idempotent requests, and leases that dead nodes left on such requests."""
         while await self.database.write(lambda tx: tx.api_keys.forget_answers(before)):
             pass
-        await self.database.write(lambda tx: tx.turns.forget_leases(ANSWER_LEASES, before))
+        await self.database.write(lambda tx: tx.singleton_leases.forget_leases(ANSWER_LEASES, before))
 
     async def _wanted(self, account_id: str, recording_id: str, location: str) -> bool:
         if await self.database.read(lambda tx: tx.queue.wants_object(recording_id, location)):

@@ -16,7 +16,7 @@ from vault.services.audit_log.checkpoints import prove_leaf
 from vault.tlog.note import Signer
 from vault.tlog.receipt_file import ProvenLeaf, write_receipt
 
-#: Events read at once in search of the receipt's.
+#: Events in one read, in search of the receipt's.
 _BATCH_SIZE = 200
 
 

@@ -45,7 +45,7 @@ class SendCallbacks:
 
     async def _try(self, delivery: RequestDelivery) -> None:
         tries, wait = delivery.tries + 1, wait_after(delivery.tries)
-        # Noted before: a process that ends here sends it again later, and not at once for ever.
+        # Noted before: a process that ends here sends it again later, and not without end.
         await self.database.write(
             lambda tx: tx.callbacks.try_again(delivery.id, tx.now() + wait, tries=tries)
         )

@@ -47,11 +47,11 @@ class ApplyPolicies:
         # Asked first: opening policies and notices of every account each minute would cost more than all else.
         if not await self.database.read(lambda tx: _any_stale(tx, account_id)):
             return 0
-        number, told = 0, await self.compute.told(account_id)
+        number, notice_periods = 0, await self.compute.notice_periods(account_id)
         while True:
             policies = await self.database.read(lambda tx: tx.retention.policies(account_id, tx.now()))
             opened = await open_policies(self.data_keys, account_id, policies)
-            computed, read = await self._batch(account_id, policies, opened, told)
+            computed, read = await self._batch(account_id, policies, opened, notice_periods)
             number += computed
             # What another change overtook is read again; without progress the next call goes on.
             if read < BATCH_SIZE or not computed:
@@ -62,13 +62,13 @@ class ApplyPolicies:
         account_id: str,
         policies: RetentionPolicies,
         opened: Sequence[RetentionPolicy],
-        told: Mapping[str, Period],
+        notice_periods: Mapping[str, Period],
     ) -> tuple[int, int]:
         stale = await self.database.read(
             lambda tx: tx.retention.stale(account_id, policies.stamp, limit=BATCH_SIZE)
         )
         stamps = {recording.id: stamp for recording, stamp in stale}
-        facts = await self.compute.facts([recording for recording, _ in stale], opened, told)
+        facts = await self.compute.facts([recording for recording, _ in stale], opened, notice_periods)
         if not facts:
             return 0, len(stale)
         write = partial(

@@ -12,10 +12,10 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.recordings.media import MAX_DURATION
 from vault.domain.recordings.recording import Recording
+from vault.domain.retention.notice_period import notice_period
 from vault.domain.retention.period import Period
 from vault.domain.retention.policy import CallTraits, RetentionPolicy
 from vault.domain.retention.terms import CallTimes, RetentionTerms, terms_under
-from vault.domain.retention.told import told_period
 from vault.errors import NotFound
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
@@ -29,11 +29,11 @@ class RetentionFacts:
     recording: Recording
     times: CallTimes
     call: CallTraits
-    told: tuple[Period, ...]
+    notice_periods: tuple[Period, ...]
 
     def terms(self, policies: Sequence[RetentionPolicy]) -> RetentionTerms:
         """Return its terms under policies of which each keeps what it keeps."""
-        return terms_under(policies, self.call, self.times, self.told)
+        return terms_under(policies, self.call, self.times, self.notice_periods)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,36 +44,41 @@ class ComputeTerms:
     ring: KeyRing
     admission: Admission
 
-    async def told(self, account_id: str) -> Mapping[str, Period]:
+    async def notice_periods(self, account_id: str) -> Mapping[str, Period]:
         """Return the periods that the account's notices tell, by notice, where they can be read."""
         notices = await self.database.read(lambda tx: tx.notices.of_account(account_id))
-        periods = {notice.id: told_period(notice.retention or notice.text) for notice in notices}
+        periods = {notice.id: notice_period(notice.retention or notice.text) for notice in notices}
         return {notice_id: period for notice_id, period in periods.items() if period is not None}
 
     async def facts(
         self,
         recordings: Sequence[Recording],
         policies: Sequence[RetentionPolicy],
-        told: Mapping[str, Period],
+        notice_periods: Mapping[str, Period],
     ) -> list[RetentionFacts]:
         """Return what the policies ask of recordings of one account, but for erased ones. Raises Unavailable."""
         ends = await self.database.read(lambda tx: _ends(tx, recordings))
-        opens = bool(told) or any(kept.match.fields for policy in policies for kept in policy.classes)
+        opens = bool(notice_periods) or any(
+            kept.match.fields for policy in policies for kept in policy.classes
+        )
         found = []
         for recording, call_ends in zip(recordings, ends, strict=True):
             try:
-                call, periods = await self._opened(recording, told) if opens else (CallTraits(), ())
+                call, periods = await self._opened(recording, notice_periods) if opens else (CallTraits(), ())
             except NotFound:
                 continue  # It was erased meanwhile.
             found.append(
                 RetentionFacts(
-                    recording=recording, times=times_of(recording, call_ends), call=call, told=periods
+                    recording=recording,
+                    times=times_of(recording, call_ends),
+                    call=call,
+                    notice_periods=periods,
                 )
             )
         return found
 
     async def _opened(
-        self, recording: Recording, told: Mapping[str, Period]
+        self, recording: Recording, notice_periods: Mapping[str, Period]
     ) -> tuple[CallTraits, tuple[Period, ...]]:
         keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
         if keys is None or keys.details is None:
@@ -87,7 +92,7 @@ class ComputeTerms:
             places=claims.caller_places | claims.callee_places,
         )
         heard = {event.notice.id for event in known.events if event.notice is not None}
-        return traits, tuple(told[notice] for notice in sorted(heard & set(told)))
+        return traits, tuple(notice_periods[notice] for notice in sorted(heard & set(notice_periods)))
 
 
 def times_of(recording: Recording, call_ends: Sequence[datetime]) -> CallTimes:

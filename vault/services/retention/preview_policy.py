@@ -64,13 +64,13 @@ class PreviewPolicy:
         if pairs := conflicts(wanted):
             raise Conflicting([(pair.minimum_of, pair.maximum_of) for pair in pairs])
         preview, after = PolicyPreview(), None
-        told = await self.compute.told(account_id)
+        notice_periods = await self.compute.notice_periods(account_id)
         while True:
             batch = await self.database.read(
                 lambda tx, after=after: tx.retention.available(account_id, after=after, limit=_BATCH_SIZE)  # type: ignore[misc]
             )
             held, now = await self.database.read(lambda tx, batch=batch: _held(tx, batch))  # type: ignore[misc]
-            for found in await self.compute.facts(batch, [wanted], told):
+            for found in await self.compute.facts(batch, [wanted], notice_periods):
                 outcome = _outcome(found, wanted, now, held=found.recording.id in held)
                 preview.add(outcome, found.recording.id, found.times.base[1])
             if len(batch) < _BATCH_SIZE:
@@ -94,14 +94,14 @@ def _held(tx: Transaction, batch: Sequence[Recording]) -> tuple[set[str], dateti
 
 def _outcome(found: RetentionFacts, wanted: RetentionPolicy, now: datetime, *, held: bool) -> PreviewOutcome:
     terms = found.terms([wanted])
-    untold = replace(found, told=()).terms([wanted]) if found.told else terms
+    without_notices = replace(found, notice_periods=()).terms([wanted]) if found.notice_periods else terms
     due = judge(terms, [], "retention", now).outcome == "due"
     waits = is_after(terms.minimum_until, now) and terms.act_at == terms.minimum_until
     order: tuple[tuple[bool, PreviewOutcome], ...] = (
         (held, "held"),
         (terms.conflict, "conflict"),
         (terms.act_at is None, "undated"),
-        (terms.act_at != untold.act_at, "told_otherwise"),
+        (terms.act_at != without_notices.act_at, "told_otherwise"),
         (due and terms.at_end == "review", "review"),
         (due, "due_now"),
         (waits, "below_minimum"),

@@ -38,11 +38,11 @@ class ShowRetention:
         """Return it. Raises NotFound, RecordingErased, Tampered for a policy that cannot be read."""
         policies = await self.database.read(lambda tx: tx.retention.policies(account_id, tx.now()))
         opened = await open_policies(self.data_keys, account_id, policies)
-        told = await self.compute.told(account_id)
+        notice_periods = await self.compute.notice_periods(account_id)
         recording, holds, pending, now = await self.database.read(
             lambda tx: _read(tx, account_id, recording_id)
         )
-        facts = await self.compute.facts([recording], opened, told)
+        facts = await self.compute.facts([recording], opened, notice_periods)
         if not facts:
             raise RecordingErased("The recording was erased.")
         terms = facts[0].terms(opened)

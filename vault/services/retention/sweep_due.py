@@ -34,7 +34,7 @@ _LOG = Log(__name__)
 _BATCH_SIZE: Final = 200
 #: Max erasures for one account in one run: so many, or half a percent of its available recordings.
 _CAP, _CAP_PART = 200, 200
-#: Recordings erased at once: on SQLite they share a commit, and their closing acts are put side by side.
+#: Recordings erased together: on SQLite they share a commit, and their closing acts are put side by side.
 _CONCURRENCY: Final = 8
 Step = Literal["erased", "reviewed", "held", "kept"]
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from vault.database.stores.links import LinkFilter
-from vault.database.stores.person_sessions import HeardLink
+from vault.database.stores.person_sessions import PersonLink
 from vault.database.stores.recordings import terms_of
 from vault.database.transaction import Transaction
 from vault.domain.accounts.roles import Grants, grants_of
@@ -14,7 +14,7 @@ from vault.domain.recordings.recording import State
 
 
 def revocation(
-    account_id: str, link: Link | HeardLink, *, at: datetime, actor: str, reason: str | None = None
+    account_id: str, link: Link | PersonLink, *, at: datetime, actor: str, reason: str | None = None
 ) -> AccessEvent:
     """Return the event of a revoked link."""
     return AccessEvent(
@@ -79,7 +79,7 @@ def apply_roles(
             _stop(tx, link, at=at, actor=actor, reason="role_taken")
 
 
-def _may_hear(tx: Transaction, link: HeardLink, given: Grants) -> bool:
+def _may_hear(tx: Transaction, link: PersonLink, given: Grants) -> bool:
     """Return whether somebody with these grants could listen at the console now: the rule of its pages."""
     recording = tx.recordings.get(link.account_id, link.recording_id)
     if recording is None:
@@ -92,6 +92,6 @@ def _may_hear(tx: Transaction, link: HeardLink, given: Grants) -> bool:
     return not agents.isdisjoint(term.hex() for term in terms_of(tx.connection, recording))
 
 
-def _stop(tx: Transaction, link: HeardLink, *, at: datetime, actor: str, reason: str) -> None:
+def _stop(tx: Transaction, link: PersonLink, *, at: datetime, actor: str, reason: str) -> None:
     tx.links.revoke(link.id, at)
     tx.events.append(revocation(link.account_id, link, at=at, actor=actor, reason=reason))

@@ -44,15 +44,15 @@ class SingletonJobs:
 
         Raises LeaseLost, after the work has ended, if another node took the lease; raises what the work raises.
         """
-        if not await self.database.read(lambda tx: tx.turns.is_free(name)):
+        if not await self.database.read(lambda tx: tx.singleton_leases.is_free(name)):
             return False
-        token = await self.database.write(lambda tx: tx.turns.claim(name, lease=LEASE))
+        token = await self.database.write(lambda tx: tx.singleton_leases.claim(name, lease=LEASE))
         if token is None:
             return False
         pause = _AFTER_FAILURE
         try:
             await hold_lease(
-                lambda: self.database.write(lambda tx: tx.turns.renew(name, token, lease=LEASE)),
+                lambda: self.database.write(lambda tx: tx.singleton_leases.renew(name, token, lease=LEASE)),
                 work(),
                 lease=LEASE,
                 renewal=RENEWAL,
@@ -83,6 +83,8 @@ class SingletonJobs:
 
     async def _release(self, name: str, token: str, pause: timedelta) -> None:
         try:
-            await self.database.write(lambda tx: tx.turns.pass_on(name, token, next_at=tx.now() + pause))
+            await self.database.write(
+                lambda tx: tx.singleton_leases.pass_on(name, token, next_at=tx.now() + pause)
+            )
         except VaultError:
             return  # Another node holds the lease, or it expires.

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from vault.domain.calls.call import Direction
 from vault.simulator.call import CUSTOMER, LINE, Copy, SimulatedCall
-from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
+from vault.simulator.exchange import Reply, VaultRequest, Webhook, json_reply
 from vault.simulator.presigned import PresignedMedia
 from vault.simulator.provider import SimulatedProvider, json_body, same
 
@@ -97,7 +97,7 @@ class Aircall(SimulatedProvider):
         body = webhook.body.replace(self._token.encode(), secrets.token_hex(16).encode())
         return replace(webhook, body=body)
 
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, asked: VaultRequest) -> Reply:
         """Answer media by pre-signed URL, and REST with Basic: 401 without credentials, 403 with wrong ones."""
         if match := _MEDIA.fullmatch(asked.path):
             return self._media.answer(asked, self.find(match[1]), "audio/mpeg")
@@ -107,7 +107,7 @@ class Aircall(SimulatedProvider):
             return _error(403, "Forbidden", "Check api_id and api_token.")
         return self._rest(asked)
 
-    def _rest(self, asked: Asked) -> Reply:
+    def _rest(self, asked: VaultRequest) -> Reply:
         if asked.method == "GET" and asked.path == "/v1/calls":
             return self._list(asked)
         if asked.method == "GET" and (match := _CALL.fullmatch(asked.path)):
@@ -117,7 +117,7 @@ class Aircall(SimulatedProvider):
             return self._delete(asked, match[1])
         return _missing()
 
-    def _delete(self, asked: Asked, ref: str) -> Reply:
+    def _delete(self, asked: VaultRequest, ref: str) -> Reply:
         if not asked.headers.get("content-type", "").startswith("application/json"):
             return _error(400, "Bad request", "Send Content-Type: application/json.")
         copy = self._call(ref)
@@ -127,7 +127,7 @@ class Aircall(SimulatedProvider):
             copy.deleted = True
         return Reply(status=204)
 
-    def _list(self, asked: Asked) -> Reply:
+    def _list(self, asked: VaultRequest) -> Reply:
         """List the calls that started since ``from``; a call stays listed after its recording is deleted."""
         size = min(int(asked.parameter("per_page") or "20"), self.page)
         page, since = int(asked.parameter("page") or "1"), int(asked.parameter("from") or "0")

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from vault.simulator.call import Copy, SimulatedCall
-from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
+from vault.simulator.exchange import Reply, VaultRequest, Webhook, json_reply
 from vault.simulator.instructions import Instruction
 from vault.simulator.provider import FORM, form_body, hand_out, same
 from vault.simulator.providers.plivo.documents import read_plivo
@@ -113,7 +113,7 @@ class Plivo(SteeredProvider):
         }
         return self._signed("recording", url, fields)
 
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, asked: VaultRequest) -> Reply:
         """Answer REST and media with Basic; 401 for wrong credentials."""
         if not same(asked.basic, self._account, self._token):
             refused = b"Could not verify your access level for that URL."
@@ -132,7 +132,7 @@ class Plivo(SteeredProvider):
             return Reply(status=204)
         return json_reply(200, self._recording(copy))
 
-    def _list(self, asked: Asked) -> Reply:
+    def _list(self, asked: VaultRequest) -> Reply:
         size = min(int(asked.parameter("limit") or "20"), self.page)
         offset, since = int(asked.parameter("offset") or "0"), asked.parameter("add_time__gte") or ""
         every = [copy for copy in self.present() if _stamp(copy.call.ended_at) >= since]

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from vault.rfc3339 import write_rfc3339
 from vault.simulator.call import Copy, SimulatedCall
-from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
+from vault.simulator.exchange import Reply, VaultRequest, Webhook, json_reply
 from vault.simulator.presigned import PresignedMedia
 from vault.simulator.provider import SimulatedProvider, json_body
 
@@ -102,7 +102,7 @@ class Telnyx(SimulatedProvider):
         }
         return self._event("call.recording.saved", call.ended_at + timedelta(seconds=1), payload, url)
 
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, asked: VaultRequest) -> Reply:
         """Answer media by pre-signed URL, and REST with the API key: 401 for any other key."""
         if match := _MEDIA.fullmatch(asked.path):
             return self._media.answer(asked, self.find(match[1]), "audio/wav")
@@ -118,7 +118,7 @@ class Telnyx(SimulatedProvider):
         copy.deleted = asked.method == "DELETE"
         return json_reply(200, shown)
 
-    def _list(self, asked: Asked) -> Reply:
+    def _list(self, asked: VaultRequest) -> Reply:
         size = min(int(asked.parameter("page[size]") or "20"), self.page)
         number, since = (
             int(asked.parameter("page[number]") or "1"),

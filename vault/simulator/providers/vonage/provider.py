@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from vault.errors import NotAuthentic
 from vault.rfc3339 import write_rfc3339
 from vault.simulator.call import Copy, SimulatedCall
-from vault.simulator.exchange import Asked, Reply, Webhook, json_reply
+from vault.simulator.exchange import Reply, VaultRequest, Webhook, json_reply
 from vault.simulator.instructions import Instruction
 from vault.simulator.jwt import check_rs256, sign_hs256
 from vault.simulator.provider import hand_out, json_body
@@ -139,7 +139,7 @@ class Vonage(SteeredProvider):
         own = (call.started_at,)
         return own if call.direction == "inbound" else (*own, call.answered_at)
 
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, asked: VaultRequest) -> Reply:
         """Answer media, and its deletion, with the application's own token; 401 for any other."""
         try:
             check_rs256(

@@ -46,7 +46,7 @@ class Clock:
 @pytest.fixture
 def look(postgresql: PostgresqlDatabase) -> Iterator[Look]:
     """A look at the database of this test."""
-    postgresql.look = made = Look(postgresql)
+    postgresql.history_check = made = Look(postgresql)
     yield made
     made.open.set()
 

@@ -1,7 +1,7 @@
 """The period that a notice tells its callers, read from the sentence that a person wrote: ``six months``, ``90 jours``.
 
-Only a number, or a word for one up to twelve, before a unit is read, in the languages below. What cannot be read is
-told nothing by: a notice has a sentence of its own for every case that this does not know.
+Only a number, or a word for one up to twelve, before a unit is read, in the languages below. What cannot be read
+limits nothing: a notice has a field of its own, ``retention``, for such sentences.
 """
 
 import re
@@ -51,7 +51,7 @@ _PHRASE: Final = re.compile(
 )
 
 
-def told_period(sentence: str) -> Period | None:
+def notice_period(sentence: str) -> Period | None:
     """Return the first period that the sentence names; None if it names none that can be read."""
     found = _PHRASE.search(sentence)
     if found is None:
