@@ -152,7 +152,7 @@ async def test_opens_that_wait_for_the_tree_hold_up_nobody_else(
             assert not any(task.done() for task in opens)
             assert len(postgresql._pool._threads["tree"]._threads) == 1
         assert len({one.session.id for one in await asyncio.gather(*opens)}) == 40
-        assert len(batches) == 2
+        assert len(batches) <= 2  # One, if all forty came before the first batch began.
         assert sorted(session for _, session in await opened_events(house)) == sorted(
             task.result().session.id for task in opens
         )
