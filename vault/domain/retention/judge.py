@@ -116,11 +116,11 @@ def _of_bound(bound: Bound) -> Reason:
     words = {
         "period": f"The period {bound.period} of the class {name}",
         "maximum": f"The maximum {bound.period} of the class {name}{law}",
-        "notice": f"The period {bound.period} that a notice told the caller",
+        "told": f"The period {bound.period} that a notice told the caller",
     }
     codes: dict[BoundKind, ReasonCode] = {
         "period": "period",
         "maximum": "maximum",
-        "notice": "told_otherwise",
+        "told": "told_otherwise",
     }
     return Reason(code=codes[bound.kind], text=f"{words[bound.kind]} {ends}", until=bound.until, source=name)

@@ -17,7 +17,7 @@ from vault.domain.retention.policy import (
 
 #: Which moment a period counts from: the call's end, else its start and the decoded length, else the receipt.
 Base = Literal["call_end", "start_and_length", "receipt"]
-BoundKind = Literal["minimum", "period", "maximum", "notice"]
+BoundKind = Literal["minimum", "period", "maximum", "told"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def terms_of(
         return RetentionTerms(version=policy.version, base=base, base_at=base_at)
     bounds = _bounds(policy, classes, base_at)
     if policy.told_reason is None:
-        bounds += [_bound(policy, "notice", classes[0], period, base_at) for period in notice_periods]
+        bounds += [_bound(policy, "told", classes[0], period, base_at) for period in notice_periods]
     contradictions, dropped = _contradictions(policy, bounds)
     minima = [bound for bound in bounds if bound.kind == "minimum" and bound not in dropped]
     ends = [bound for bound in bounds if bound.kind != "minimum" and bound not in dropped]
