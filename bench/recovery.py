@@ -80,9 +80,10 @@ def outage() -> None:
 
 def _pid_of(program: str) -> int:
     """Return a process that this one started, by the name of its program."""
-    return next(
-        pid for pid in descendants(os.getpid()) if Path(f"/proc/{pid}/comm").read_text().strip() == program
-    )
+    commands = {
+        pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0] for pid in descendants(os.getpid())
+    }
+    return next(pid for pid, command in commands.items() if Path(command.decode()).name == program)
 
 
 def _restart(stage: Stage, url: str) -> None:
