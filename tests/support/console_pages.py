@@ -34,6 +34,7 @@ PAGES: Final = {
     "request-new": "/requests/new",
     "approvals": "/approvals",
     "approval": "/approvals/{approval}",
+    "account": "/account",
     "connections": "/connections",
     "connection": "/connections/{connection}",
     "connection-new": "/connections/new?provider=twilio",

@@ -105,6 +105,9 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("GET", "/access/keys"): ("keys:write", None),
     ("POST", "/access/keys"): ("keys:write", {"title": "a", "scopes": "keys:write"}),
     ("POST", "/access/keys/{key}/revocation"): ("keys:write", {"name": "{account}"}),
+    ("GET", "/account"): ("settings:write", None),
+    ("POST", "/account"): ("settings:write", {"title": "a"}),
+    ("POST", "/account/limits"): ("settings:write", {"queue": "1000"}),
     ("GET", "/connections"): ("settings:write", None),
     ("GET", "/connections/new"): ("settings:write", None),
     ("POST", "/connections"): (

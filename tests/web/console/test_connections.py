@@ -187,3 +187,58 @@ def test_a_sign_in_provider_is_connected_changed_and_deleted(house: House, tenan
     gone = client.post(f"{path}/own/deletion", data={"nonce": "5", "name": "own"})
     assert gone.headers["location"].endswith("done=sign_in_deleted")
     assert tenant.http.get(tenant.url("/sign-in-connections/own")).status_code == 404
+
+
+def test_a_connection_is_changed_without_losing_its_settings(house: House, tenant: Tenant):
+    """Its form comes filled in; the secrets before are taken beside the new ones, and stay valid."""
+    url = tenant.url("/connections/main")
+    body = {"provider": "platform", "credentials": {"secret": tenant.secret}, "delete_refused": True}
+    assert tenant.http.put(url, json=body | {"next_url": "https://pbx.example/next"}).status_code == 200
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/connections"
+    page = client.get(f"{path}/main").text
+    assert "https://pbx.example/next" in page
+    page = client.get(f"{path}/new?from=main")
+    assert tenant.secret not in page.text
+    form = form_of(page, path) | {
+        "title": "main",
+        "provider": "platform",
+        "delete_at_source": "no",
+        "delete_refused": "on",
+        "next_url": "https://pbx.example/next",
+    }
+    for filled in (
+        'name="title" type="text" value="main"',
+        '<option value="platform" selected>',
+        '<option value="no" selected>',
+        'name="delete_refused" value="on" checked',
+        'value="https://pbx.example/next"',
+    ):
+        assert filled in page.text, filled
+    new = "whsec_" + "A" * 43 + "="
+    secrets = {"credential.0": "secret", "secret.0": new, "previous.0": "secret"}
+    sent = client.post(path, data=form | secrets | {"previous_secret.0": tenant.secret})
+    assert sent.headers["location"] == f"{path}/main?done=connected"
+    shown = tenant.http.get(url).json()
+    assert (shown["next_url"], shown["delete_refused"]) == ("https://pbx.example/next", True)
+    assert tenant.hook("call.started", call_ref="call-1").status_code == 200
+    assert client.get(f"{path}/new?from=nobody").status_code == 404
+
+
+def test_the_account_has_its_name_language_and_limits(house: House, tenant: Tenant):
+    """As at REST: a field left empty is the default of a limit, and none is above the operator's ceiling."""
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/account"
+    form = form_of(client.get(path), path)
+    named = client.post(path, data=form | {"title": MARKUP, "locale": "fr-CA"})
+    assert named.headers["location"] == f"{path}?done=account_set"
+    shown = tenant.http.get(tenant.url("")).json()
+    assert (shown["name"], shown["locale"]) == (MARKUP, "fr-CA")
+    assert MARKUP not in client.get(path).text
+    limits = f"{path}/limits"
+    form = form_of(client.get(path), limits)
+    assert client.post(limits, data=form | {"queue": "7"}).status_code == 303
+    own = tenant.http.get(tenant.url("/limits")).json()["own"]
+    assert (own.get("queue"), own.get("bytes_in_flight")) == (7, None)
+    for wrong in ("0", "many", "9" * 18):
+        refused = client.post(limits, data=form | {"nonce": wrong, "queue": wrong})
+        assert (refused.status_code, 'id="wrong-queue"' in refused.text) == (422, True)
+    assert client.post(path, data=form | {"nonce": "l", "locale": "!"}).status_code == 422

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 
+from vault.services.accounts.connections import ConnectionView
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name
@@ -23,6 +24,10 @@ Name = Annotated[str, Path(max_length=128)]
 SECTION: Final = "Connections"
 #: Credentials that a form can hold; no platform has more.
 CREDENTIALS: Final = 6
+#: Of those that are still valid while secrets change.
+PREVIOUS: Final = 3
+#: The page of the account's own settings, which is a tab of this section.
+ACCOUNT: Final = "/account"
 
 
 @router.get("/connections")
@@ -42,8 +47,12 @@ async def show_connections(request: Request, vault: TheVault, allowed: Setting) 
 
 @router.get("/connections/new")
 async def show_connection_form(request: Request, vault: TheVault, allowed: Setting) -> Response:
-    """Show the form of a connection."""
-    return _form(request, vault, allowed, {"title": "main"})
+    """Show the form of a connection: a new one, or that which ``from`` names, without its credentials."""
+    name = request.query_params.get("from", "")[:128]
+    values = (
+        {"title": "main"} if not name else _values(await vault.connections.read(allowed.account.id, name))
+    )
+    return _form(request, vault, allowed, values)
 
 
 @router.post("/connections")
@@ -90,7 +99,10 @@ async def delete_connection_page(
 def tabs_of(allowed: Console) -> list[dict[str, str]]:
     """Return the pages of the section that the session may open."""
     tabs = (
-        [{"name": translatable("Platforms"), "path": "/connections"}]
+        [
+            {"name": translatable("Platforms"), "path": "/connections"},
+            {"name": translatable("The account"), "path": ACCOUNT},
+        ]
         if allowed.allows("settings:write")
         else []
     )
@@ -103,10 +115,10 @@ def tabs_of(allowed: Console) -> list[dict[str, str]]:
 
 def _body(form: Form) -> dict[str, Any]:
     """Return the body that REST takes. A credential without a name is none."""
-    pairs = ((form.text(f"credential.{n}"), form.text(f"secret.{n}")) for n in range(CREDENTIALS))
     body: dict[str, Any] = {
         "provider": form.text("provider"),
-        "credentials": {name: secret for name, secret in pairs if name},
+        "credentials": _pairs(form, "credential", "secret", CREDENTIALS),
+        "previous_credentials": _pairs(form, "previous", "previous_secret", PREVIOUS) or None,
         "delete_refused": form.text("delete_refused") == "on",
         "pause_refused": form.text("pause_refused") == "on",
     }
@@ -116,6 +128,21 @@ def _body(form: Form) -> dict[str, Any]:
     if form.text("delete_at_source"):
         body["delete_at_source"] = form.text("delete_at_source") == "yes"
     return body
+
+
+def _pairs(form: Form, name: str, secret: str, most: int) -> dict[str, str]:
+    pairs = ((form.text(f"{name}.{n}"), form.text(f"{secret}.{n}")) for n in range(most))
+    return {name: secret for name, secret in pairs if name}
+
+
+def _values(view: ConnectionView) -> dict[str, str]:
+    """Return the fields of the form, as a connection fills them; an empty ``collect_from`` keeps the stored one."""
+    one = view.connection
+    values = {"title": one.name, "provider": one.provider, "delete_at_source": "no"}
+    values |= {name: text for name in ("api_base", "next_url") if (text := getattr(one, name))}
+    if one.delete_at_source:
+        values["delete_at_source"] = "yes"
+    return values | {name: "on" for name in ("delete_refused", "pause_refused") if getattr(one, name)}
 
 
 def _form(
@@ -135,6 +162,7 @@ def _form(
         tab="/connections",
         providers=[(name, name) for name in sorted(vault.connections.providers)],
         credentials=CREDENTIALS,
+        previous=PREVIOUS,
         values=values,
         mistake=mistake,
     )

@@ -72,6 +72,7 @@ DONE: Final = translatable(
         "key_revoked": "The key is revoked.",
         "connected": "The platform is connected. Enter the settings below there.",
         "disconnected": "The connection is deleted.",
+        "account_set": "The settings of the account are changed.",
         "rotating": "The account's key is being replaced.",
         "link_key_registered": "The key is registered: links that it signs open recordings from now on.",
         "links_cut": "The links are cut, and their sessions end.",

@@ -4,6 +4,7 @@ from typing import Final
 
 from vault.web.console import (
     account_keys,
+    account_settings,
     approvals,
     connections,
     consent,
@@ -47,6 +48,7 @@ ROUTERS: Final = (
     request_forms.router,
     approvals.router,
     account_keys.router,
+    account_settings.router,
     link_keys.router,
     connections.router,
     members.router,

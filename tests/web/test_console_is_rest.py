@@ -1,0 +1,141 @@
+"""What REST can change, the console can: a form for each route with each field of its body, or the reason why not."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+from pydantic import BaseModel
+
+from tests.support.console import sign_in
+from tests.support.tenant import Tenant
+from tests.support.web_house import House
+from tests.web.console.doors import DOORS as FORMS
+from tests.web.doors import DOORS
+from vault.web.schemas.limits import LimitsIn
+from vault.web.schemas.link_keys import LinkCutIn, LinkKeyIn
+from vault.web.schemas.settings import AccountIn, ConnectionIn, KeyIn
+from vault.web.schemas.sign_in import RoleMappingIn, SignInConnectionIn
+
+#: Routes of REST that change something, and the form that does it. No form of one's own: the reason.
+FORM_OF: Final[Mapping[str, str]] = {
+    "PUT ": "/account",
+    "PUT /request-callback": "for a program that receives the calls",
+    "DELETE /request-callback": "for a program that receives the calls",
+    "POST /closure": "asked for by a program or the operator: callvault accounts close",
+    "DELETE /closure": "asked for by a program or the operator: callvault accounts close",
+    "PUT /recording-switch": "/recording-switch",
+    "PUT /connections/{name}": "/connections",
+    "DELETE /connections/{name}": "/connections/{connection}/deletion",
+    "PUT /calls/{call_ref}": "for a telephony platform",
+    "DELETE /calls/{call_ref}": "the erasure of what is left of a call without a recording",
+    "POST /calls/{call_ref}/consent": "for a telephony platform",
+    "PUT /consent-policy": "/consent",
+    "PATCH /consent-policy": "/consent",
+    "PUT /objections/{number}": "/consent/objections",
+    "DELETE /objections/{number}": "/consent/objections/end",
+    "POST /recordings/{recording}/release": "/quarantine/verdict",
+    "POST /recordings/{recording}/refusal": "/quarantine/verdict",
+    "PUT /recordings/{recording}/restriction": "/recordings/{recording}/restriction",
+    "DELETE /recordings/{recording}/restriction": "/recordings/{recording}/restriction",
+    "PUT /calls/{call_ref}/recordings/{recording_ref}": "for a telephony platform",
+    "DELETE /recordings/{recording}": "/recordings/{recording}/erasure",
+    "POST /recordings/{recording}/notes": "on the player's page",
+    "PATCH /recordings/{recording}/notes/{note}": "on the player's page",
+    "DELETE /recordings/{recording}/notes/{note}": "on the player's page",
+    "POST /recordings/{recording}/links": "/recordings/{recording}/listening",
+    "DELETE /recordings/{recording}/links/{link}": "/recordings/{recording}/links/{link}/revocation",
+    "POST /recordings/{recording}/doorway": "for a program that writes the address into a CRM",
+    "POST /links/revocation": "/people/revocation",
+    "POST /link-key-challenges": "/connections/keys/links",
+    "PUT /link-keys/{name}": "/connections/keys/links",
+    "DELETE /link-keys/{name}": "/connections/keys/links/{link_key}/deletion",
+    "POST /link-cuts": "/connections/keys/cuts",
+    "POST /requests": "/requests",
+    "POST /requests/{request_id}/verification": "/requests/{request_id}/verification",
+    "POST /requests/{request_id}/pause": "/requests/{request_id}/pause",
+    "POST /requests/{request_id}/resume": "/requests/{request_id}/resume",
+    "POST /requests/{request_id}/extension": "/requests/{request_id}/extension",
+    "POST /requests/{request_id}/decision": "/requests/{request_id}/decision",
+    "POST /requests/{request_id}/withdrawal": "/requests/{request_id}/withdrawal",
+    "PUT /retention-policy": "/retention",
+    "POST /retention-policy/preview": "/retention/preview",
+    "POST /holds": "/holds",
+    "POST /holds/{hold}/release/preview": "/holds/{hold}/release/preview",
+    "DELETE /holds/{hold}": "/holds/{hold}/release",
+    "POST /approvals/{approval}": "/approvals/{approval}",
+    "PUT /approval-rule": "/approval-rule",
+    "PUT /processing-record": "no page of registers yet",
+    "POST /recipients": "no page of registers yet",
+    "PATCH /recipients/{recipient}": "no page of registers yet",
+    "POST /recipients/{recipient}/end": "no page of registers yet",
+    "POST /authority-requests": "no page of registers yet",
+    "PATCH /authority-requests/{authority_request}": "no page of registers yet",
+    "PUT /limits": "/account/limits",
+    "PUT /sign-in-connections/{name}": "/access/sign-in",
+    "DELETE /sign-in-connections/{name}": "/access/sign-in/{provider}/deletion",
+    "POST /members/{member}/removal": "/access/members/{member}/removal",
+    "POST /members/{member}/readmission": "/access/members/{member}/readmission",
+    "DELETE /console-sessions/{session}": "/access/sessions/{session}/end",
+    "POST /key-rotation": "/connections/keys/rotation",
+    "PUT /own-key": "/connections/keys/own-key",
+    "POST /notices": "/consent/notices",
+    "PUT /notices/{notice}": "/consent/notices/{notice}",
+    "DELETE /notices/{notice}": "/consent/notices/{notice}/deletion",
+    "PUT /notices/{notice}/audio": "/consent/notices/{notice}/audio",
+    "DELETE /notices/{notice}/audio": "/consent/notices/{notice}/audio/removal",
+    "POST /notices/{notice}/publish": "/consent/notices/{notice}/publication",
+    "POST /notices/{notice}/retire": "/consent/notices/{notice}/retirement",
+}
+#: By page: the bodies that its form makes, and where a field has another name there; "" is no field, with the reason.
+FIELDS: Final[tuple[tuple[str, type[BaseModel], Mapping[str, str]], ...]] = (
+    ("/account", AccountIn, {"name": "title"}),
+    ("/account", LimitsIn, {}),
+    (
+        "/connections/new",
+        ConnectionIn,
+        {"credentials": "credential.0", "previous_credentials": "previous.0"},
+    ),
+    (
+        "/access/sign-in/new",
+        SignInConnectionIn,
+        {"client_authentication": "authentication", "roles": "roles.0.value"},
+    ),
+    ("/access/sign-in/new", RoleMappingIn, {name: f"roles.0.{name}" for name in RoleMappingIn.model_fields}),
+    # The account of the page is the key's.
+    ("/access/keys", KeyIn, {"name": "title", "account": ""}),
+    ("/connections/keys/links/new", LinkKeyIn, {"kinds": "kinds.player"}),
+    # What is cut is chosen by its kind.
+    (
+        "/connections/keys/cuts",
+        LinkCutIn,
+        dict.fromkeys(("key", "recording", "listener", "jti"), "target"),
+    ),
+)
+
+
+def test_what_rest_changes_has_a_form():
+    """Each route that changes something, so that a new one is either here or has its reason; each form exists."""
+    changing = {f"{method} {path}" for method, path in DOORS if method not in {"GET", "HEAD"}}
+    assert changing == set(FORM_OF)
+    forms = {path for method, path in FORMS if method == "POST"}
+    assert {form for form in FORM_OF.values() if form.startswith("/")} - forms == set()
+
+
+@pytest.fixture
+def tenant(house: House) -> Tenant:
+    """An account of its own."""
+    return Tenant.open(house.admin)
+
+
+def test_a_form_has_each_field_of_its_body(house: House, tenant: Tenant):
+    """Of connections, sign-in, roles, keys, cuts, limits and the account."""
+    client = sign_in(house, tenant.name, "*")
+    missing = {}
+    for page, model, names in FIELDS:
+        text = client.get(f"/console/accounts/{tenant.name}{page}").text
+        inputs = set(re.findall(r'<(?:input|select|textarea)[^>]* name="([^"]+)"', text))
+        wanted = {name: names.get(name, name) for name in model.model_fields}
+        if left := {name for name, field in wanted.items() if field and field not in inputs}:
+            missing[model.__name__] = left
+    assert missing == {}
