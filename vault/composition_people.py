@@ -7,6 +7,7 @@ from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.console_searches import ConsoleSearches
 from vault.services.accounts.console_sessions import ConsoleSessions
 from vault.services.accounts.overview import Overview
+from vault.services.playback.former_notes import FormerNotes
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.ask_provider import AskProvider
 from vault.services.sign_in.members import Members
@@ -26,6 +27,7 @@ class People(TypedDict):
     overview: Overview
     sign_in: SignIn
     members: Members
+    former_notes: FormerNotes
 
 
 def people_keys(adapters: Adapters, parts: Parts) -> PeopleKeys:
@@ -53,4 +55,7 @@ def build_people(settings: Settings, adapters: Adapters, parts: Parts) -> People
             clock=adapters.clock,
         ),
         "members": traced(Members)(database=parts.database, opened=opened),
+        "former_notes": traced(FormerNotes)(
+            database=parts.database, ring=adapters.ring, data_keys=keys, clock=adapters.clock
+        ),
     }

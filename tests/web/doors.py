@@ -64,6 +64,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("HEAD", "/recordings/{recording}/audio"): ("recordings:read", None),
     ("GET", "/recordings/{recording}/waveform"): ("recordings:read", None),
     ("GET", "/recordings/{recording}/notes"): ("recordings:read", None),
+    ("GET", "/recordings/{recording}/former-notes"): ("privacy:write", None),
     ("POST", "/recordings/{recording}/notes"): ("links:write", {"at": 0.1}),
     ("PATCH", "/recordings/{recording}/notes/{note}"): ("links:write", {}),
     ("DELETE", "/recordings/{recording}/notes/{note}"): ("links:write", None),

@@ -1,5 +1,6 @@
 """Notes by REST: a key's own, changed in part, and refused with the field and the reason."""
 
+from tests.support.console import sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
 
@@ -51,3 +52,25 @@ def test_what_is_wrong_with_a_note_is_said(tenant: Tenant):
         assert answer.status_code == 422, said
         assert field in answer.json()["detail"]
     assert tenant.http.get(path).json() == {"items": []}
+
+
+def test_notes_of_a_revoked_key_are_shown_to_who_guards_privacy(house: House, tenant: Tenant):
+    """At REST and on the recording's page, as text; not without privacy:write, and not while the key is good."""
+    recording = tenant.uploaded(AUDIO)
+    url = tenant.url(f"/recordings/{recording}")
+    body = {"name": "gone", "scopes": ["*"], "account": tenant.name}
+    made = house.admin.post("/v1/keys", json=body).json()
+    former = house.client({"Authorization": f"Bearer {made['key']}"})
+    text = "<script>alert(1)</script>"
+    assert former.post(f"{url}/notes", json={"at": 0.1, "text": text}).status_code == 201
+    assert house.admin.get(f"{url}/former-notes").json()["items"] == []
+    assert house.admin.delete(f"/v1/keys/{made['id']}").status_code == 204
+    (note,) = house.admin.get(f"{url}/former-notes").json()["items"]
+    assert (note["text"], note["author"], note["author_name"]) == (text, made["id"], "gone")
+    assert house.admin.get(f"{url}/notes").json()["items"] == []
+    page = f"/console/accounts/{tenant.name}/recordings/{recording}"
+    guard, reader = sign_in(house, tenant.name, "*"), sign_in(house, tenant.name, "recordings:read")
+    assert "&lt;script&gt;alert(1)" in guard.get(page).text
+    assert text not in guard.get(page).text
+    assert "former listeners" not in reader.get(page).text
+    assert "note.read" in tenant.types(recording)

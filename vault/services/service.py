@@ -48,6 +48,7 @@ from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.close_sessions import EndSessions
 from vault.services.playback.doorways import Doorways
+from vault.services.playback.former_notes import FormerNotes
 from vault.services.playback.link_cuts import LinkCuts
 from vault.services.playback.link_keys import LinkKeys
 from vault.services.playback.links import Links
@@ -233,6 +234,8 @@ class Vault:
     player: Player
     #: Make, list, change and delete a listener's own notes and bookmarks on a recording.
     own_notes: OwnNotes
+    #: Read the notes of listeners who cannot sign in any more.
+    former_notes: FormerNotes
     #: List access events; tell the history of a recording.
     access_log: AccessLog
     #: Checkpoints, proofs and exports for auditors.

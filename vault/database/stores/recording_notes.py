@@ -1,15 +1,30 @@
 """Notes on recordings. They are deleted with the keys of their recording, by the statement below."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Select, delete, func, insert, select, update
 
+from vault.database.schema.api_keys import api_keys
 from vault.database.schema.recording_notes import recording_notes
+from vault.database.schema.sign_in import people, sign_in_connections
 from vault.domain.playback.note import MAX_NOTES, SealedNote
 
-_N = recording_notes.c
+_N, _P, _C, _K = recording_notes.c, people.c, sign_in_connections.c, api_keys.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormerNote:
+    """A note whose author cannot sign in any more, with what is known of the author."""
+
+    note: SealedNote
+    #: The name of a revoked API key; None for a person.
+    key_name: str | None
+    #: The account of a person, OPERATORS for an operator, and the sealed profile.
+    person_account: str | None
+    sealed_profile: str | None
 
 
 class NoteRows:
@@ -37,6 +52,32 @@ class NoteRows:
         mine = (_N.account_id == account_id) & (_N.recording_id == recording_id) & (_N.id > after)
         rows = self._db.execute(select(recording_notes).where(mine).order_by(_N.id).limit(limit)).mappings()
         return [SealedNote(**row) for row in rows]
+
+    def of_former(
+        self, account_id: str, recording_id: str, *, after: str, limit: int
+    ) -> Sequence[FormerNote]:
+        """Return a page of the notes on a recording whose authors cannot sign in any more, by id.
+
+        These are removed members, people of a deleted sign-in connection, and revoked API keys.
+        """
+        mine = (_N.account_id == account_id) & (_N.recording_id == recording_id) & (_N.id > after)
+        left = _P.removed_at.is_not(None) | (_P.id.is_not(None) & _C.id.is_(None))
+        query = (
+            select(recording_notes, _K.name.label("key_name"), _P.account_id.label("of"), _P.sealed_profile)
+            .outerjoin(people, _P.id == _N.author)
+            .outerjoin(sign_in_connections, _C.id == _P.connection_id)
+            .outerjoin(api_keys, _K.id == _N.author)
+            .where(mine, left | _K.revoked_at.is_not(None))
+        )
+        return [
+            FormerNote(
+                note=SealedNote(**{name: row[name] for name in SealedNote.__slots__}),
+                key_name=row["key_name"],
+                person_account=row["of"],
+                sealed_profile=row["sealed_profile"],
+            )
+            for row in self._db.execute(query.order_by(_N.id).limit(limit)).mappings()
+        ]
 
     def count(self, recording_id: str, author: str) -> int:
         """Return how many notes an author has on a recording."""

@@ -35,7 +35,7 @@ EventType = Literal[
     "retention.changed", "retention.due", "retention.paused", "retention.resumed",
     "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
     "authority.received", "authority.changed", "authority.answered",
-    "details.read", "note.made", "note.changed", "note.deleted",
+    "details.read", "note.made", "note.changed", "note.deleted", "note.read",
     "console.signed_in", "console.refused", "console.ended",
     "approval.requested", "approval.approved", "approval.vetoed", "approval.expired", "approval.executed",
     "approval.break_glass", "approval_rule.tightened", "approval_rule.loosened",

@@ -43,6 +43,7 @@ _SENTENCES: Mapping[EventType, str] = {
     "note.made": "A listener made a note",
     "note.changed": "A listener changed a note",
     "note.deleted": "A listener deleted a note",
+    "note.read": "Notes of former listeners read",
     "recording.pending_erasure": "An erasure that a person asked for waits, because the recording must be kept",
     "retention.due": "Its retention period ended, and a person must review it",
     "key.exported": "Key exported by the operator",

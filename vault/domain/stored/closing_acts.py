@@ -126,7 +126,8 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "hold.release_asked", "retention.due", "retention.paused", "retention.resumed",
         "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
         "authority.received", "authority.changed", "authority.answered",
-        "details.read", "note.made", "note.changed", "note.deleted", "console.signed_in", "console.refused",
+        "details.read", "note.made", "note.changed", "note.deleted", "note.read", "console.signed_in",
+        "console.refused",
         "approval.requested", "approval.approved", "approval.expired", "approval.break_glass", "approval_rule.loosened",
         "sign_in.changed", "role.granted", "member.readmitted",
     }

@@ -12,16 +12,15 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
 from vault.domain.playback.note import MAX_NOTES, Note, NoteContent, SealedNote, checked_content
-from vault.domain.recordings.recording import GONE, Recording, RecordingKeys, State
-from vault.errors import Busy, Held, NotFound, RecordingErased, Refused
+from vault.domain.recordings.recording import Recording, RecordingKeys
+from vault.errors import Busy, Held, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
-from vault.services.shared.sealed_notes import open_note, seal_note
+from vault.services.shared.sealed_notes import NO_RECORDING, open_note, recording_with_notes, seal_note
 
-_NO_RECORDING = "There is no such recording."
 _NO_NOTE = "There is no such note of yours."
 
 
@@ -112,10 +111,10 @@ class OwnNotes:
         """Return an available recording with its key. Raises NotFound, RecordingErased, Tampered, Unavailable."""
 
         def read(tx: Transaction) -> tuple[Recording, RecordingKeys]:
-            recording = _available(tx, account_id, recording_id)
+            recording = recording_with_notes(tx, account_id, recording_id)
             keys = tx.recordings.keys(recording_id)
             if keys is None:
-                raise NotFound(_NO_RECORDING)
+                raise NotFound(NO_RECORDING)
             return recording, keys
 
         return await open_recording(self.ring, *await self.database.read(read))
@@ -144,26 +143,13 @@ class OwnNotes:
         )
 
 
-def _available(tx: Transaction, account_id: str, recording_id: str) -> Recording:
-    """Return an available recording. Raises NotFound, RecordingErased, Refused for one in another state."""
-    recording = tx.recordings.get(account_id, recording_id)
-    if recording is None:
-        raise NotFound(_NO_RECORDING)
-    if recording.state in GONE:
-        raise RecordingErased("The recording was erased.")
-    if recording.state is not State.AVAILABLE:
-        state = str(recording.state)
-        raise Refused(f"The recording is {state}, so there are no notes on it.", reasons=(state,))
-    return recording
-
-
 def _lock(tx: Transaction, recording: Recording) -> None:
     """Take the locks under which the recording is not erased, and look at it again.
 
     Raises NotFound, RecordingErased, and Refused for a restricted one: nothing of it is changed until that is lifted.
     """
     tx.lock_account_and_call(recording.account_id, recording.call_ref)
-    if _available(tx, recording.account_id, recording.id).restricted:
+    if recording_with_notes(tx, recording.account_id, recording.id).restricted:
         text = "The recording is restricted, so notes on it cannot be made or changed until that is lifted."
         raise Refused(text, reasons=("restricted",))
 

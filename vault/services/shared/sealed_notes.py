@@ -1,10 +1,17 @@
-"""Seal and open notes under the key of their recording."""
+"""Seal and open notes under the key of their recording; find a recording that has some."""
 
+from typing import Final
+
+from vault.database.transaction import Transaction
 from vault.domain.playback.note import Note, SealedNote
+from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.note_json import decode_note, encode_note
+from vault.errors import NotFound, RecordingErased, Refused
 from vault.sealing.message import open_message, seal
 from vault.services.shared.encrypted_fields import OpenedRecording
+
+NO_RECORDING: Final = "There is no such recording."
 
 
 def seal_note(opened: OpenedRecording, note: Note, author: str) -> SealedNote:
@@ -27,3 +34,16 @@ def open_note(opened: OpenedRecording, row: SealedNote) -> Note:
     context = bound.of_note(row.account_id, row.recording_id, row.id)
     content = decode_note(open_message(opened.key, row.sealed_note, context=context))
     return Note(id=row.id, content=content, made_at=row.made_at, changed_at=row.changed_at)
+
+
+def recording_with_notes(tx: Transaction, account_id: str, recording_id: str) -> Recording:
+    """Return an available recording. Raises NotFound, RecordingErased, Refused for one in another state."""
+    recording = tx.recordings.get(account_id, recording_id)
+    if recording is None:
+        raise NotFound(NO_RECORDING)
+    if recording.state in GONE:
+        raise RecordingErased("The recording was erased.")
+    if recording.state is not State.AVAILABLE:
+        state = str(recording.state)
+        raise Refused(f"The recording is {state}, so there are no notes on it.", reasons=(state,))
+    return recording

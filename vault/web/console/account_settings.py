@@ -112,6 +112,6 @@ async def _page(
             (name, words, getattr(view.limits, name), getattr(view.ceiling, name))
             for name, words in LIMIT_WORDS.items()
         ],
-        values=shown | (values or {}),
+        values=shown | dict(values or {}),
         mistake=mistake,
     )

@@ -1,14 +1,15 @@
 """One recording: what it is, why it is here, who heard it, and what can be done with it."""
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 
 from vault.domain.playback.link import Purpose
-from vault.domain.recordings.recording import GONE
+from vault.domain.recordings.recording import GONE, Recording, State
 from vault.errors import RecordingErased
+from vault.services.playback.former_notes import LeftNote
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name
@@ -19,6 +20,7 @@ from vault.web.console.recording_views import recording_row
 from vault.web.console.recordings import day_of
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
+from vault.web.http.languages import clock_length
 from vault.web.http.translations import translatable
 from vault.web.schemas.calls import EvidenceOut, RestrictionIn
 from vault.web.schemas.holds import HoldIn
@@ -30,6 +32,8 @@ Guarding = Annotated[Console, Depends(console("privacy:write"))]
 Holding = Annotated[Console, Depends(console("holds:write"))]
 Revoking = Annotated[Console, Depends(console("links:write", of_agents=True))]
 RecordingId = Annotated[str, Path(max_length=64)]
+#: Notes of former listeners on a page; REST has all.
+_MAX_NOTES: Final = 200
 PURPOSES: dict[Purpose, str] = translatable(
     {
         "quality": "Quality of service",
@@ -181,8 +185,20 @@ async def recording_page(
         values={} if form is None else form.values(),
         mistake=mistake,
         failed=request.url.path.rpartition("/")[2] if mistake is not None else "",
+        left_notes=await _left_notes(vault, allowed, view.recording),
+        clock=clock_length,
         **await _audited(vault, allowed, recording),
     )
+
+
+async def _left_notes(vault: Vault, allowed: Console, recording: Recording) -> Sequence[LeftNote]:
+    """Return notes of former listeners for who is in charge of privacy. That they were read is logged."""
+    if recording.state is not State.AVAILABLE or not allowed.allows("privacy:write"):
+        return ()
+    found = await vault.former_notes.page(
+        allowed.account.id, recording.id, after="", limit=_MAX_NOTES, actor=allowed.actor
+    )
+    return sorted(found, key=lambda one: one.note.content.at)
 
 
 async def _audited(vault: Vault, allowed: Console, recording: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from vault.domain.playback.note import Note, NoteContent
+from vault.services.playback.former_notes import LeftNote
 from vault.web.schemas.base import Body, MomentOut, Words
 
 _Seconds = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]
@@ -53,6 +54,35 @@ class NoteOut(BaseModel):
         return cls(
             id=note.id, at=content.at, text=content.text, made_at=note.made_at, changed_at=note.changed_at
         )
+
+
+class FormerNoteOut(NoteOut):
+    """A note of a listener who cannot sign in any more."""
+
+    #: The id of the person or of the API key.
+    author: str
+    #: The name of the person or of the key.
+    author_name: str | None = None
+
+    @classmethod
+    def of_left(cls, left: LeftNote) -> "FormerNoteOut":
+        """Show a note with its author."""
+        shown = NoteOut.of(left.note)
+        return cls(**shown.model_dump(), author=left.author, author_name=left.name)
+
+
+class FormerNotesOut(BaseModel):
+    """A page of notes of former listeners."""
+
+    items: list[FormerNoteOut]
+    next_cursor: str | None = None
+
+
+class FormerNotesQuery(Body):
+    """The page of notes to list."""
+
+    cursor: Annotated[str, Field(max_length=64)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class NotesOut(BaseModel):
