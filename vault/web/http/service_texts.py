@@ -27,16 +27,43 @@ _PARTS: Final = frozenset({"part", "granted"})
 _NOBODY: Final = "somebody"
 #: Words within words within a sentence.
 _MAX_DEPTH: Final = 3
-#: Longest text that is compared with sentences that have holes: the work for one grows with its length.
-_MAX_LENGTH: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A sentence with holes: its key in the catalogue, and what it looks like filled in."""
+    """A sentence with holes: its key in the catalogue, the texts around its holes, and their names."""
 
     key: str
-    filled: re.Pattern[str]
+    texts: tuple[str, ...]
+    holes: tuple[str, ...]
+
+    def read(self, filled: str) -> dict[str, str] | None:
+        """Return what fills the holes of a sentence; None for another sentence. Each text is looked up once.
+
+        A span ends at the first text that can follow it. Any other hole takes as much as it can, from the left: so a
+        name may contain what follows it.
+        """
+        head, *inner, tail = self.texts
+        start, end = len(head), len(filled) - len(tail)
+        if not (filled.startswith(head) and filled.endswith(tail) and start < end):
+            return None
+        found: dict[str, str] = {}
+        first = 0
+        while first < len(inner) and self.holes[first] in _PARTS:
+            place = filled.find(inner[first], start + 1, end)
+            found[self.holes[first]] = filled[start:place]
+            start = place + len(inner[first])
+            if place < 0:
+                return None
+            first += 1
+        for text, hole in zip(reversed(inner[first:]), reversed(self.holes), strict=False):
+            place = filled.rfind(text, start + 1, end - 1)
+            if place < 0:
+                return None
+            found[hole] = filled[place + len(text) : end]
+            end = place
+        found[self.holes[first]] = filled[start:end]
+        return found if all(found.values()) else None
 
 
 def of_service(text: str, depth: int = _MAX_DEPTH) -> str | None:
@@ -46,11 +73,11 @@ def of_service(text: str, depth: int = _MAX_DEPTH) -> str | None:
         return text
     if text in catalogue(language):
         return translated(text)
-    if depth == 0 or len(text) > _MAX_LENGTH:
+    if depth == 0:
         return None
     for pattern in _candidates(text):
-        found = pattern.filled.fullmatch(text)
-        values = None if found is None else _values(found.groupdict(), depth - 1)
+        found = pattern.read(text)
+        values = None if found is None else _values(found, depth - 1)
         if values is not None:
             return translated(pattern.key) % values
     return _with_reason(text, depth - 1)
@@ -116,14 +143,7 @@ def patterns() -> Mapping[str, Sequence[_Pattern]]:
     keys = {key for name in OF_SERVICES for key in keys_of(name) if _HOLE.search(key)}
     for key in sorted(keys, key=lambda one: (-len(_HOLE.sub("", one)), one)):
         first = key.partition(" ")[0]
-        found.setdefault("" if _HOLE.search(first) else first, []).append(_Pattern(key, _filled(key)))
+        parts = _HOLE.split(key)
+        pattern = _Pattern(key, texts=tuple(parts[::2]), holes=tuple(parts[1::2]))
+        found.setdefault("" if _HOLE.search(first) else first, []).append(pattern)
     return found
-
-
-def _filled(key: str) -> re.Pattern[str]:
-    parts = _HOLE.split(key)
-    # Names of holes stand between the texts.
-    return re.compile(
-        "".join(f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in enumerate(parts)),
-        re.DOTALL,
-    )
