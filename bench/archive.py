@@ -58,7 +58,7 @@ async def fill(vault: Vault, old: int, new: int) -> None:
     for first in range(1, old + 1, _AT_ONCE):
         last = min(old, first + _AT_ONCE - 1)
         await vault.database.write(lambda tx, some=(first, last): _add(tx, brought[0], *some))  # type: ignore[misc]
-    await vault.database.write(_settle)
+    await vault.database.write(let_planner_look)
 
 
 def _name(tx: Any, brought: Sequence[Recording], term: bytes) -> None:
@@ -69,6 +69,7 @@ def _name(tx: Any, brought: Sequence[Recording], term: bytes) -> None:
 
 def add_like(tx: Any, like: Recording, first: int, last: int) -> Sequence[str]:
     """Add rows like that of a recording, each with a call of its own; return their ids."""
+    without_hurry(tx)
     connection: Connection = tx.connection
     dialect = connection.dialect.name
     names: Sequence[str] = connection.execute(text("SELECT * FROM recordings LIMIT 0")).keys()  # type: ignore[assignment]
@@ -93,10 +94,18 @@ def _add(tx: Any, like: Recording, first: int, last: int) -> None:
     connection.execute(text(terms), {"first": first, "last": last})
 
 
-def _settle(tx: Any) -> None:
+def let_planner_look(tx: Any) -> None:
     """Let PostgreSQL's planner look at what is there, as autovacuum would; nobody does so on SQLite."""
+    without_hurry(tx)
     if tx.connection.dialect.name == "postgresql":
         tx.connection.execute(text("ANALYZE"))
+
+
+def without_hurry(tx: Any) -> None:
+    """Let this transaction take its time: the vault's own statements end after seconds, and these are none of its."""
+    if tx.connection.dialect.name == "postgresql":
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            tx.connection.execute(text(f"SET LOCAL {name} = 0"))
 
 
 async def wait_in_line(vault: Vault) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from bench.archive import SERIES
+from bench.archive import SERIES, let_planner_look, without_hurry
 from bench.stage import ACCOUNT, share
 from vault.domain.recordings.recording import RecordingFilter
 from vault.services.service import Vault
@@ -62,7 +62,7 @@ async def furnish(vault: Vault) -> str:
     for first in range(1, last + 1, _STEP):
         span = {"first": first, "last": min(first + _STEP - 1, last)}
         await vault.database.write(partial(_furnish, span=span))
-    await vault.database.write(_analyze)
+    await vault.database.write(let_planner_look)
     return view.recording.id
 
 
@@ -76,6 +76,7 @@ def _number_of_old_rows(tx: Any) -> int:
 
 def _furnish(tx: Any, *, span: Mapping[str, int]) -> None:
     """Change the old rows whose numbers are in ``span``, and add their facts and links."""
+    without_hurry(tx)
     connection, dialect = tx.connection, tx.connection.dialect.name
     states = (
         _STATES
@@ -90,8 +91,3 @@ def _furnish(tx: Any, *, span: Mapping[str, int]) -> None:
     like = connection.execute(text("SELECT id FROM links ORDER BY created_at DESC, id LIMIT 1")).scalar_one()
     links = _LINKS.format(columns=", ".join(own), series=SERIES[dialect])
     connection.execute(text(links), {**span, "like": like})
-
-
-def _analyze(tx: Any) -> None:
-    if tx.connection.dialect.name == "postgresql":
-        tx.connection.execute(text("ANALYZE"))
