@@ -34,6 +34,7 @@ PAGES: Final = {
     "request-new": "/requests/new",
     "approvals": "/approvals",
     "approval": "/approvals/{approval}",
+    "account": "/account",
     "connections": "/connections",
     "connection": "/connections/{connection}",
     "connection-new": "/connections/new?provider=twilio",
@@ -49,7 +50,6 @@ PAGES: Final = {
 }
 #: Below the account: what is no page of its own, and why.
 NO_PAGES: Final = {
-    "/account": "two short forms, without a picture",
     "/numbers": "a part of the overview",
     "/recordings/{recording}/waveform.svg": "an image",
     "/consent/notices/{notice}/audio": "audio",

@@ -65,6 +65,7 @@ CAPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Connections": {
         "connections": "Telephony platforms",
+        "account": "The account's name, language and limits",
         "connection": "What to enter at the platform",
         "connection-new": "Connect a platform",
         "keys": "The account's key, and keys that sign links",

@@ -30,7 +30,7 @@ FOLDER: Final = DOCS / "pictures"
 _MAX_HEIGHT: Final = {1280: 820, 390: 740}
 #: Pixels of a picture for each pixel of the window: a page of the documentation is narrower than a desk.
 _SCALES: Final = {1280: 0.75, 390: 1}
-_QUALITY: Final = 22
+_QUALITY: Final = 20
 #: A font of usual width, which every Debian with Chromium has.
 _FONTS: Final = Path(__file__).parent / "pictures.fonts.xml"
 _PEOPLE: Final = {"ada": "Ada Brandt", "grace": "Grace Ncube"}

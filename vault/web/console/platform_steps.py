@@ -33,6 +33,8 @@ _NAMES: Final[Mapping[str, str]] = translatable(
 class Step:
     """A setting: its name in the language of the page, and the texts of its value."""
 
+    #: The names of the groups that it is in, each with a colon.
+    within: str
     name: str
     #: Whether the name is the platform's own.
     is_code: bool
@@ -46,13 +48,13 @@ def steps_of(setup: Mapping[str, object], within: str = "") -> list[Step]:
     """Return the settings of an adapter; those of a group have its name before theirs."""
     steps: list[Step] = []
     for name, value in setup.items():
-        words = within + translated(_NAMES.get(name, name))
+        words = translated(_NAMES.get(name, name))
         if name == "example":
             shown = json.dumps(value, indent=2)
-            steps.append(Step(name=words, is_code=False, texts=(), example=shown))
+            steps.append(Step(within=within, name=words, is_code=False, texts=(), example=shown))
         elif isinstance(value, Mapping):
-            steps += steps_of(value, f"{words}: ")
+            steps += steps_of(value, f"{within}{words}: ")
         else:
             texts = tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
-            steps.append(Step(name=words, is_code=name not in _NAMES, texts=texts))
+            steps.append(Step(within=within, name=words, is_code=name not in _NAMES, texts=texts))
     return steps
