@@ -108,20 +108,25 @@ class Stage:
             time.sleep(STATISTICS_DELAY)
 
 
-def _announce(stage: Stage, url: str, number: int) -> None:
+def _announce(stage: Stage, url: str, number: int, *, parties: bool = False) -> None:
     refs = [f"w-{secrets.token_hex(6)}" for _ in range(number)]
 
     def announce(ref: str) -> None:
-        answer = stage.tenant.announce(url, call=ref, ref=ref)
+        numbers = (
+            {"from": f"+4930{int.from_bytes(ref.encode()) % 10**8:08}", "to": "+493099999999"}
+            if parties
+            else {}
+        )
+        answer = stage.tenant.announce(url, call=ref, ref=ref, **numbers)
         assert answer.status_code == 202, answer.text  # noqa: S101, PLR2004
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         list(pool.map(announce, refs))
 
 
-def announce_and_wait(stage: Stage, url: str, number: int) -> None:
-    """Announce recordings, and wait until all of them can be played."""
-    _announce(stage, url, number)
+def announce_and_wait(stage: Stage, url: str, number: int, *, parties: bool = False) -> None:
+    """Announce recordings, with the numbers of their ``parties`` or without, and wait until all can be played."""
+    _announce(stage, url, number, parties=parties)
     _wait_for(stage, number)
 
 

@@ -38,9 +38,9 @@ def room() -> None:
                 raise RuntimeError("The fleet has a database of its own.")
             with psycopg.connect(servers.database_url, autocommit=True) as connection:
                 empty = _sizes(connection, full=True)
-                announce_and_wait(stage, url, _NUMBER)
+                announce_and_wait(stage, url, _NUMBER, parties=True)
                 first = _sizes(connection, full=False)
-                announce_and_wait(stage, url, _NUMBER)
+                announce_and_wait(stage, url, _NUMBER, parties=True)
                 second, net = _sizes(connection, full=False), _sizes(connection, full=True)
                 _print_tables(empty, first, second, net)
                 _print_columns(connection)

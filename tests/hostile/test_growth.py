@@ -38,6 +38,8 @@ NOT_FOREIGN = {
     "vault.database.sql.postgresql_url:_hosts_of_query": "a setting, which the operator writes",
     "vault.database.stores.restore_leaves:_row": "leaves of the published log, whose tree was verified before",
     "vault.database.stores.log_tree:waiting_since": _OWN_ROWS,
+    "vault.database.stores.short_form:_lengthened": _OWN_ROWS,
+    "vault.database.stores.short_form:shorten": "what the vault has just sealed, or a manifest that was parsed before",
     "vault.domain.audit_log.access_event:parse_event": "rows of the vault's own, and acts whose signature was checked",
     "vault.domain.audit_log.anchor:parse_location": "64 hexadecimal digits, as a regex has found them",
     "vault.domain.stored.consent_json:decode_event": _SEALED,

@@ -20,9 +20,10 @@ from vault.database.stores.clear_texts import ClearTextRows
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.closures import ClosureRows
 from vault.database.stores.connections import ConnectionRows
-from vault.database.stores.consent import ConsentRows, EvidenceRows, ObjectionRows, PauseRows, PolicyRows
+from vault.database.stores.consent import ConsentRows, ObjectionRows, PauseRows, PolicyRows
 from vault.database.stores.console_sessions import ConsoleSearchRows, ConsoleSessionRows
 from vault.database.stores.due_work import DueWorkRows
+from vault.database.stores.evidence import EvidenceRows
 from vault.database.stores.holds import HoldRows, PendingErasureRows
 from vault.database.stores.inventory import InventoryRows
 from vault.database.stores.key_rotations import RotationRows

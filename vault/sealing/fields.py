@@ -40,6 +40,10 @@ class Fields:
         """Return the next field with a two-byte length prefix."""
         return self.take(self.number(2))
 
+    def rest(self) -> bytes:
+        """Return all bytes that remain."""
+        return self.take(len(self._data) - self._position)
+
     def finish(self) -> None:
         """Raise Tampered if bytes remain."""
         if self._position != len(self._data):

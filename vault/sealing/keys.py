@@ -60,5 +60,10 @@ def package_key(request_id: str, secret: bytes) -> NamedKey:
 
 
 def recording_key(recording_id: str, secret: bytes) -> NamedKey:
-    """Return a recording key with its name: ``recording/<id>``."""
-    return NamedKey(name=f"recording/{recording_id}", secret=secret)
+    """Return a recording key with its name."""
+    return NamedKey(name=recording_key_name(recording_id), secret=secret)
+
+
+def recording_key_name(recording_id: str) -> str:
+    """Return the name of a recording's key: ``recording/<id>``."""
+    return f"recording/{recording_id}"

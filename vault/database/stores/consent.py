@@ -1,4 +1,4 @@
-"""Consent events, objections, policies and chains of evidence."""
+"""Consent events, objections, policies and pauses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,11 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from vault.database.schema.consent import (
     consent_events,
     consent_policies,
-    evidence_entries,
     objections,
     pauses,
 )
 from vault.database.signals import Work, wake
-from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
+from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import database_now, insert_new, is_postgresql, sql_now
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
@@ -35,7 +34,6 @@ _EVENTS_OF_CALL = CompiledSelect(
     )
     .order_by(consent_events.c.heard_at, consent_events.c.id)
 )
-_ADD_ENTRY = CompiledInsert(evidence_entries)
 _NEWEST_POLICY = CompiledSelect(
     select(consent_policies)
     .where(consent_policies.c.account_id == bindparam("account_id"))
@@ -79,19 +77,6 @@ class Pause:
     call_ref: str
     #: Number of requests to the provider.
     attempts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceRow:
-    """One entry of a recording's evidence chain, sealed under the recording key."""
-
-    account_id: str
-    recording_id: str
-    #: From 1; entry 0 is the evidence in the encryption context, which is stored in the details.
-    position: int
-    #: SHA-256 of the canonical bytes, in hexadecimal.
-    digest: str
-    sealed_entry: bytes
 
 
 class ConsentRows:
@@ -235,29 +220,6 @@ class PolicyRows:
         if not insert_new(self._db, consent_policies, values):
             raise Busy("Another request changed the policy at the same time; retry.", retry_after=1)
         account_changed(self._db, account_id)
-
-
-class EvidenceRows:
-    """Evidence entries added after a recording was sealed. They are deleted when the recording is shredded."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
-
-    def of_recording(self, recording_id: str) -> Sequence[EvidenceRow]:
-        """Return a recording's entries in order of position."""
-        e = evidence_entries.c
-        query = select(evidence_entries).where(e.recording_id == recording_id).order_by(e.position)
-        return [EvidenceRow(**row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - public
-
-    def add(self, *rows: EvidenceRow) -> None:
-        """Insert entries. Raises Busy if a position is taken."""
-        added = [
-            _ADD_ENTRY.add(self._db, {name: getattr(row, name) for name in EvidenceRow.__slots__})
-            for row in rows
-        ]
-        if not all(added):
-            raise Busy("Another request added an entry to this recording's evidence; retry.", retry_after=1)
 
 
 def objections_query(terms: Sequence[bytes]) -> tuple[CompiledSelect, Mapping[str, bytes]]:

@@ -6,7 +6,7 @@ Each change is a compare-and-swap on the state and, for a leased row, on the lea
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
 from sqlalchemy import Connection as DbConnection
@@ -27,9 +27,11 @@ from vault.database.stores.recordings import (
     recording_from,
     recording_of,
 )
+from vault.database.stores.short_form import shorten
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, SealedObject, State
 from vault.domain.recordings.transitions import REFUSE, RESEND, Transition
+from vault.domain.stored.encryption_context import Purpose
 from vault.errors import Busy, LeaseLost
 
 #: The columns needed to open a recording, and when it is due. Setting them to NULL shreds it.
@@ -47,6 +49,7 @@ _NEXT_WORK: Mapping[State, Work] = {
 }
 #: States in which the provider's copy may be due for deletion.
 _COPY_GOES = frozenset({State.AVAILABLE, State.REFUSED, State.ERASING})
+_OBJECTS: Final[tuple[Purpose, ...]] = ("audio", "rendition")
 #: Columns that stay when a failed upload is sent again.
 _UNCHANGED = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
 
@@ -94,7 +97,7 @@ class RecordingStates:
         version = values.get("key_version")
         if isinstance(version, int):
             refuse_retired(self._db, recording.account_id, version, newest=newest_key)
-        changed |= _columns_of(values)
+        changed |= _columns_of(recording, values)
         shreds = any(transition.shreds for transition in transitions)
         if shreds:
             changed |= _SHREDDED
@@ -213,15 +216,17 @@ def _change(names: tuple[str, ...], *, leased: bool) -> CompiledUpdate:
     return CompiledUpdate(update(recordings).where(*mine).values(values), columns, RECORDING_COLUMNS)
 
 
-def _columns_of(values: Mapping[str, object]) -> dict[str, Any]:
+def _columns_of(recording: Recording, values: Mapping[str, object]) -> dict[str, Any]:
     """Convert domain values to columns."""
     columns: dict[str, Any] = dict(values)
-    for purpose in ("audio", "rendition"):
+    for purpose in _OBJECTS:
         sealed: SealedObject | None = columns.pop(purpose, None)
         if sealed is not None:
             columns[f"{purpose}_location"] = sealed.location
-            columns[f"{purpose}_header"] = sealed.header
+            columns[f"{purpose}_header"] = shorten(sealed.header, recording.account_id, recording.id, purpose)
             columns[f"{purpose}_size"] = sealed.size
+    if (details := columns.get("sealed_details")) is not None:
+        columns["sealed_details"] = shorten(details, recording.account_id, recording.id, "details")
     if "reasons" in columns:
         columns["reasons"] = reasons_json(columns["reasons"])
     return columns

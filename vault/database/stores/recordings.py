@@ -14,6 +14,7 @@ from vault.database.schema.core import IS_WORK, recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.call_facts import refs_of_terms
+from vault.database.stores.short_form import lengthen
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
@@ -26,6 +27,7 @@ from vault.domain.recordings.recording import (
     SealedObject,
     State,
 )
+from vault.domain.stored.encryption_context import Purpose
 from vault.domain.stored.tombstone import FINAL
 from vault.errors import Busy
 
@@ -48,8 +50,8 @@ _GET = CompiledSelect(
 )
 _KEYS = CompiledSelect(
     select(
-        recordings.c.key_version, recordings.c.month_key, recordings.c.wrapped_key, recordings.c.evidence,
-        recordings.c.sealed_details, recordings.c.sealed_waveform,
+        recordings.c.account_id, recordings.c.key_version, recordings.c.month_key, recordings.c.wrapped_key,
+        recordings.c.evidence, recordings.c.sealed_details, recordings.c.sealed_waveform,
     ).where(recordings.c.id == bindparam("id"))
 )  # fmt: skip
 # Sorted by the caller: with an order SQLite would read the whole account by the index of pages.
@@ -131,11 +133,13 @@ class RecordingRows:
         row = _KEYS.first(self._db, id=recording_id)
         if row is None or row["wrapped_key"] is None:
             return None
+        if (details := row["sealed_details"]) is not None:
+            details = lengthen(details, row["account_id"], recording_id, "details")
         return RecordingKeys(
             key_version=row["key_version"],
             wrapped_key=row["wrapped_key"],
             evidence=row["evidence"],
-            details=row["sealed_details"],
+            details=details,
             waveform=row["sealed_waveform"],
             month_key=row["month_key"],
         )
@@ -229,14 +233,8 @@ def matching_recordings(account_id: str, terms: Sequence[bytes]) -> CompoundSele
 def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> dict[str, Any]:
     """Return the row of a new recording."""
     same = (
-        "id",
-        "account_id",
-        "recording_ref",
-        "call_ref",
-        "received_at",
-        "call_started_at",
-        "call_ended_at",
-    )
+        "id", "account_id", "recording_ref", "call_ref", "received_at", "call_started_at", "call_ended_at",
+    )  # fmt: skip
     return {
         **{
             name: getattr(new, name)
@@ -284,11 +282,12 @@ def recording_from(columns: Mapping[Any, Any]) -> Recording:
     return Recording(**values)
 
 
-def _sealed(columns: Mapping[Any, Any], purpose: str) -> SealedObject | None:
+def _sealed(columns: Mapping[Any, Any], purpose: Purpose) -> SealedObject | None:
     location, header, size = (columns[f"{purpose}_{name}"] for name in ("location", "header", "size"))
     if location is None or header is None or size is None:
         return None
-    return SealedObject(location=location, header=header, size=size)
+    whole = lengthen(header, columns["account_id"], columns["id"], purpose)
+    return SealedObject(location=location, header=whole, size=size)
 
 
 def sealed_announcement(columns: Mapping[Any, Any]) -> SealedAnnouncement | None:

@@ -10,10 +10,12 @@ from vault.database.schema.account_keys import account_keys, month_keys
 from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import recordings
 from vault.database.sql.dialect import database_now, insert_new
+from vault.database.stores.evidence import EvidenceRow, evidence_values
 from vault.database.stores.object_checks import note_object_checks
 from vault.database.stores.recording_notes import forget_notes
 from vault.database.stores.recording_states import columns_set_by
 from vault.database.stores.recordings import MANIFEST_CHANGED, reasons_json
+from vault.database.stores.short_form import shorten
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, SealedObject, State
 from vault.domain.recordings.transitions import (
@@ -23,6 +25,7 @@ from vault.domain.recordings.transitions import (
     RESTORE_REFUSAL,
     Transition,
 )
+from vault.domain.stored.encryption_context import Purpose
 from vault.domain.stored.manifest import Manifest
 
 _COPIED = (
@@ -60,9 +63,12 @@ class RestoredRecordings:
             # The row is newer than the manifest: it has evidence added since, such as a restriction.
             self._update(recording.id, dict(MANIFEST_CHANGED))
             return True
+        details = keys.details
+        if details is not None:
+            details = shorten(details, recording.account_id, recording.id, "details")
         row = {
             **_row(self._db, recording), **columns_set_by(RESTORE_MANIFEST), "key_version": keys.key_version,
-            "wrapped_key": keys.wrapped_key, "evidence": keys.evidence, "sealed_details": keys.details,
+            "wrapped_key": keys.wrapped_key, "evidence": keys.evidence, "sealed_details": details,
             "sealed_waveform": None, "sealed_announcement": None, "announcement_month_key": None,
             "month_key": keys.month_key,
             "manifest_key_version": keys.key_version if keys.month_key is None else None,
@@ -152,10 +158,12 @@ class RestoredRecordings:
         mine = evidence_entries.c.recording_id == recording.id
         self._db.execute(delete(evidence_entries).where(mine))
         chain = [
-            {
-                "recording_id": recording.id, "position": position, "account_id": recording.account_id,
-                "digest": digest, "sealed_entry": sealed,
-            }
+            evidence_values(
+                EvidenceRow(
+                    account_id=recording.account_id, recording_id=recording.id, position=position, digest=digest,
+                    sealed_entry=sealed,
+                )
+            )
             for position, (digest, sealed) in enumerate(manifest.chain, 1)
         ]  # fmt: skip
         if chain:
@@ -182,8 +190,8 @@ def _row(db: DbConnection, recording: Recording) -> dict[str, Any]:
         "state": str(recording.state),
         "reasons": reasons_json(recording.reasons),
         "voices": list(recording.voices),
-        **_sealed("audio", recording.audio),
-        **_sealed("rendition", recording.rendition),
+        **_sealed(recording, "audio", recording.audio),
+        **_sealed(recording, "rendition", recording.rendition),
         "source_not_before": now,
         "attempts": 0,
         "not_before": now,
@@ -193,9 +201,11 @@ def _row(db: DbConnection, recording: Recording) -> dict[str, Any]:
     }
 
 
-def _sealed(purpose: str, sealed: SealedObject | None) -> dict[str, Any]:
+def _sealed(recording: Recording, purpose: Purpose, sealed: SealedObject | None) -> dict[str, Any]:
+    if sealed is None:
+        return dict.fromkeys(f"{purpose}_{name}" for name in ("location", "header", "size"))
     return {
-        f"{purpose}_location": sealed.location if sealed else None,
-        f"{purpose}_header": sealed.header if sealed else None,
-        f"{purpose}_size": sealed.size if sealed else None,
+        f"{purpose}_location": sealed.location,
+        f"{purpose}_header": shorten(sealed.header, recording.account_id, recording.id, purpose),
+        f"{purpose}_size": sealed.size,
     }

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from vault.database.interface import Database
-from vault.database.stores.consent import EvidenceRow
+from vault.database.stores.evidence import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored import encryption_context as bound

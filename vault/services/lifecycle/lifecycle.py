@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from vault import metrics
 from vault.database.stores.call_state import GateState
-from vault.database.stores.consent import EvidenceRow
+from vault.database.stores.evidence import EvidenceRow
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction

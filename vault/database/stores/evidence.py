@@ -1,0 +1,60 @@
+"""Chains of evidence: the entries that were added after a recording was sealed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import select
+
+from vault.database.schema.consent import evidence_entries
+from vault.database.sql.compiled_statements import CompiledInsert
+from vault.database.stores.short_form import lengthen, shorten
+from vault.errors import Busy
+
+# Every received recording runs it.
+_ADD_ENTRY: Final = CompiledInsert(evidence_entries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRow:
+    """One entry of a recording's evidence chain, sealed under the recording key."""
+
+    account_id: str
+    recording_id: str
+    #: From 1; entry 0 is the evidence in the encryption context, which is stored in the details.
+    position: int
+    #: SHA-256 of the canonical bytes, in hexadecimal.
+    digest: str
+    sealed_entry: bytes
+
+
+class EvidenceRows:
+    """Evidence entries added after a recording was sealed. They are deleted when the recording is shredded."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def of_recording(self, recording_id: str) -> Sequence[EvidenceRow]:
+        """Return a recording's entries in order of position."""
+        e = evidence_entries.c
+        query = select(evidence_entries).where(e.recording_id == recording_id).order_by(e.position)
+        return [_evidence(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - public
+
+    def add(self, *rows: EvidenceRow) -> None:
+        """Insert entries. Raises Busy if a position is taken."""
+        added = [_ADD_ENTRY.add(self._db, evidence_values(row)) for row in rows]
+        if not all(added):
+            raise Busy("Another request added an entry to this recording's evidence; retry.", retry_after=1)
+
+
+def evidence_values(row: EvidenceRow) -> dict[str, Any]:
+    """Return the columns of an entry."""
+    short = shorten(row.sealed_entry, row.account_id, row.recording_id, "evidence")
+    return {name: getattr(row, name) for name in EvidenceRow.__slots__} | {"sealed_entry": short}
+
+
+def _evidence(columns: Mapping[Any, Any]) -> EvidenceRow:
+    row = EvidenceRow(**columns)
+    return replace(row, sealed_entry=lengthen(row.sealed_entry, row.account_id, row.recording_id, "evidence"))
