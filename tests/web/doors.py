@@ -25,7 +25,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", ""): ("settings:write", {}),
     ("GET", ""): ("recordings:read", None),
     ("PUT", "/request-callback"): ("privacy:write", {"url": "https://crm.example/hook"}),
-    ("GET", "/request-callback"): ("privacy:write", None),
+    ("GET", "/request-callback"): ("audit:read", None),
     ("DELETE", "/request-callback"): ("privacy:write", None),
     ("POST", "/closure"): ("privacy:write", {"reason": "r"}),
     ("GET", "/closure"): ("audit:read", None),

@@ -7,13 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
+from tests.services.requests.closures import closing, work
 from tests.services.requests.people import (
     ACTOR,
     OTHER,
     PERSON,
-    ago,
     ask,
     asks,
     call,
@@ -24,9 +23,7 @@ from tests.services.requests.people import (
     recorded,
 )
 from tests.support.retention import age_policies, place, release
-from tests.support.rotation import step
 from tests.support.service_house import SIGNER, House
-from vault.database.schema.requests import person_requests
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.requests.package import MAX_DOWNLOADS
@@ -35,35 +32,8 @@ from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import Match, RetentionClass, RetentionPolicy
 from vault.errors import NotFound, Refused, Unavailable
 from vault.services.playback.links import LinkRequest
-from vault.services.requests import close_account, export_account, seal_package
+from vault.services.requests import close_account, export_account, package_files, seal_package
 from vault.tlog.receipt_file import verify_receipt
-
-
-async def closing(house: House, *, export: bool = False, wait: bool = False) -> str:
-    """Ask for the closure, and let its wait be over; return its id."""
-    made, is_new = await house.vault.closures.ask(
-        house.account.id, reason="The contract has ended.", export=export, actor=ACTOR
-    )
-    assert is_new
-    if not wait:
-        past = update(person_requests).where(person_requests.c.id == made.id).values(due_at=ago(minutes=1))
-        await house.database.write(lambda tx: tx.connection.execute(past) and None)
-    return made.id
-
-
-async def work(house: House, *, rounds: int = 14) -> RequestState:
-    """Run the worker's steps; return the state of the closure."""
-    jobs = house.vault.jobs
-    for _ in range(rounds):
-        await hurry(house)
-        await jobs.apply_policies()
-        await jobs.execute_requests()
-        await jobs.remove_erased()
-        await jobs.provider_requests.delete_copy()
-        await jobs.log_publisher.sequence()
-        if await jobs.rewrap.any_due():
-            await step(house)
-    return (await house.vault.closures.read(house.account.id)).state
 
 
 async def set_retention(house: House, *classes: RetentionClass) -> None:
@@ -199,7 +169,7 @@ async def test_nothing_is_erased_before_the_export_is_made(house: House, monkeyp
 
 async def test_the_export_of_a_large_account_is_several_parts(either: House, monkeypatch: pytest.MonkeyPatch):
     """Each is a ZIP of its own with whole recordings; together they have all, each can be downloaded three times."""
-    monkeypatch.setattr(export_account, "MAX_PART_BYTES", 8000)
+    monkeypatch.setattr(package_files, "MAX_PART_BYTES", 8000)
     monkeypatch.setattr(export_account, "_PAGE", 2)
     recording_ids = [await recorded(either, f"call-{number}") for number in range(5)]
     closure = await closing(either, export=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.services.requests.closures import closing
 from tests.services.requests.people import ask, asks, carried_out, decide, hurry, recorded
-from tests.services.requests.test_closure import closing
 from tests.support.counts import count
 from tests.support.hold_races import checked, later
 from tests.support.parties import ME, kept_apart, set_policy

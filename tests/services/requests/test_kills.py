@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from examples import verify_receipt as script
+from tests.services.requests.closures import closing, work
 from tests.services.requests.dying_jobs import MOST
 from tests.services.requests.mortal_ground import (
     Ground,
@@ -25,8 +26,7 @@ from tests.services.requests.mortal_ground import (
 )
 from tests.services.requests.people import OTHER, ask, asks, decide, receipt, recorded
 from tests.services.requests.proving import KEY
-from tests.services.requests.test_closure import closing, work
-from tests.services.requests.test_packages import stereo, stereo_call
+from tests.services.requests.stereo_calls import stereo, stereo_call
 from tests.support.approvals import approve, rule
 from tests.support.approvals import ask as ask_to_erase
 from tests.support.pairs import PAIRS, store_of, url_of

@@ -3,7 +3,7 @@
 import json
 
 from tests.services.requests.people import OTHER, PERSON, ask, asks, carried_out, decide
-from tests.services.requests.test_packages import package, stereo_call
+from tests.services.requests.stereo_calls import package, stereo_call
 from tests.support.service_house import House
 from vault.domain.playback.note import NoteContent
 from vault.domain.requests.request import RequestState

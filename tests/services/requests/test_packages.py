@@ -20,11 +20,11 @@ from tests.services.requests.people import (
     ago,
     ask,
     asks,
-    call,
     carried_out,
     decide,
     recorded,
 )
+from tests.services.requests.stereo_calls import CALLEE_MARK, CALLER_MARK, package, stereo, stereo_call
 from tests.services.requests.vcon_schema import SCHEMA
 from tests.support.parties import tell
 from tests.support.service_house import SIGNER, House
@@ -37,38 +37,6 @@ from vault.rfc3339 import write_rfc3339
 from vault.services.playback.links import LinkRequest
 from vault.services.shared.clock_skew import LAST_SWEEP
 from vault.tlog.receipt_file import verify_receipt
-
-#: Sample values that mark each channel: no byte of one is a byte of the other.
-CALLER_MARK, CALLEE_MARK = 0x1111, 0x2222
-STEREO = ["caller", "callee"]
-
-
-def stereo(seconds: float = 1.0) -> bytes:
-    """Return a WAV file with a marker tone on each channel."""
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(array("h", [CALLER_MARK, CALLEE_MARK] * round(8000 * seconds)).tobytes())
-    return out.getvalue()
-
-
-async def stereo_call(house: House, ref: str, *, caller: str, callee: str) -> str:
-    """Let a call be recorded with a channel for each party; return the recording's id."""
-    await call(house, ref, caller=caller, callee=callee)
-    url = f"https://media.example/{ref}.wav"
-    receipt = await house.announce(f"rec-{ref}", body=stereo(), url=url, call_ref=ref, voices=STEREO)
-    await house.settle(receipt.recording_id)
-    return receipt.recording_id
-
-
-async def package(house: House, request_id: str) -> zipfile.ZipFile:
-    """Download a package."""
-    size, blocks = await house.vault.packages.download(house.account.id, request_id, actor=ACTOR)
-    data = b"".join([block async for block in blocks])
-    assert len(data) == size
-    return zipfile.ZipFile(io.BytesIO(data))
 
 
 async def test_case_31_each_call_gives_the_persons_own_channel(pair: House):

@@ -90,10 +90,11 @@ class PackageRows:
         return [Package(**row) for row in self._db.execute(query).mappings()]
 
     def of_person(self, account_id: str, terms: Collection[bytes]) -> Sequence[Package]:
-        """Return the packages about a person, by the keyed hashes of their requests."""
+        """Return every part of the packages about a person, by the keyed hashes of their requests."""
         t = person_request_terms.c
         named = select(t.request_id).where(t.account_id == account_id, t.term.in_(terms))
-        query = select(person_packages).where(person_packages.c.request_id.in_(named))
+        c = person_packages.c
+        query = select(person_packages).where(c.request_id.in_(named) | c.part_of.in_(named))
         return [Package(**row) for row in self._db.execute(query).mappings()]
 
     def names(self, location: str) -> bool:

@@ -9,14 +9,16 @@ from typing import Any, Final, Literal
 from vault.domain.calls.call import Direction, Voice
 from vault.domain.consent.call_claims import CallClaims
 from vault.domain.recordings.recording import Recording
-from vault.domain.requests.request import Request
+from vault.domain.requests.request import Packaged, Request
 from vault.rfc3339 import write_rfc3339
 
 #: How long a package is kept, and how often it can be downloaded in that time.
 LIFE: Final = timedelta(days=14)
 MAX_DOWNLOADS: Final = 3
-#: Max bytes of a package; of the recordings in a part of an account's export, unless it has one alone; their number.
+#: Max bytes of a part. No part comes near: one ends at the latest with the recording that makes it longer than
+#: MAX_PART_BYTES, of which the longest has 2 GiB.
 MAX_BYTES: Final = 4 * 1024**3
+#: Bytes of recordings in a part, unless it has one alone, and their number.
 MAX_PART_BYTES: Final = 1024**3
 MAX_PART_RECORDINGS: Final = 10_000
 #: Keys of packages in the object store.
@@ -41,6 +43,14 @@ _SAMPLE_BYTES: Final = 2
 def part_id(request_id: str, part: int) -> str:
     """Return the id of a part of a request's package: its first one has that of the request."""
     return request_id if part == 1 else f"{request_id}.{part}"
+
+
+def is_wanting(packaged: Packaged | None, parts: int, now: datetime) -> bool:
+    """Return whether parts of a package are to be made: not all ever were, or they are lost before they expire.
+
+    A restore of the database from the object store alone brings no package back. ``parts``: how many there are.
+    """
+    return packaged is None or (parts < packaged.parts and now < packaged.at + LIFE)
 
 
 def side_of(claims: CallClaims, numbers: Collection[str], agents: Collection[str]) -> Voice | None:

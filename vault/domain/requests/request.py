@@ -132,6 +132,15 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Packaged:
+    """The package of an answer, all of whose parts are made."""
+
+    #: When the last one was made, by the clock that packages expire by.
+    at: datetime
+    parts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
     """The decision on a request: a default, and verdicts of their own for some recordings and calls."""
 
@@ -144,6 +153,8 @@ class Ruling:
     #: By id, of the recordings to erase.
     traces: Mapping[str, Trace] = field(default_factory=dict)
     reason: str | None = None
+    #: None until all parts of the package are made, where one is wanted.
+    packaged: Packaged | None = None
     at: datetime
     by: str
 

@@ -8,6 +8,7 @@ from vault.domain.requests.request import (
     Extension,
     Identity,
     IdentityType,
+    Packaged,
     Pause,
     PauseReason,
     Period,
@@ -107,7 +108,8 @@ def _encode_ruling_fields(ruling: Ruling) -> dict[str, Any]:
     verdicts = {name: asdict(verdict) for name, verdict in ruling.verdicts.items()}
     same = {name: getattr(ruling, name) for name in ("recordings", "calls", "reason", "at", "by")}
     traces = {name: asdict(trace) for name, trace in ruling.traces.items()}
-    return {**same, "default": asdict(ruling.default), "verdicts": verdicts, "traces": traces}
+    packaged = {} if ruling.packaged is None else {"packaged": asdict(ruling.packaged)}
+    return {**same, **packaged, "default": asdict(ruling.default), "verdicts": verdicts, "traces": traces}
 
 
 def _decode_ruling_fields(fields: Fields) -> Ruling:
@@ -118,11 +120,19 @@ def _decode_ruling_fields(fields: Fields) -> Ruling:
         calls=fields.texts("calls"),
         traces=_decode_traces_fields(fields.inner("traces")),
         reason=fields.maybe_text("reason"),
+        # Earlier releases did not note it.
+        packaged=fields.optional(lambda name: _decode_packaged_fields(fields.inner(name)), "packaged"),
         at=fields.moment("at"),
         by=fields.text("by"),
     )
     fields.done()
     return ruling
+
+
+def _decode_packaged_fields(fields: Fields) -> Packaged:
+    packaged = Packaged(at=fields.moment("at"), parts=fields.integer("parts", least=1))
+    fields.done()
+    return packaged
 
 
 def _decode_verdicts_fields(fields: Fields) -> Mapping[str, Verdict]:

@@ -14,7 +14,6 @@ from vault.database.stores.links import LinkFilter
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE
-from vault.domain.requests.closure import EXPORT
 from vault.domain.requests.request import Request, RequestState, Ruling, Verdict
 from vault.domain.retention.period import end_of, parse_zone
 from vault.errors import Refused, Tampered
@@ -87,8 +86,8 @@ class CloseAccount:
 
     async def __call__(self, request: Request) -> bool:
         """Do the next part of a closure that has begun; return whether anything was done."""
-        if personal_of(request).channel == EXPORT and ruling_of(request).reason != EXPORT:
-            await self.export(request)
+        # Nothing is erased before the export is there, also if a restore has lost it.
+        if await self.export(request):
             return True
         erased, left = await self._erase_all(request)
         calls = await self._forget_calls(request)

@@ -128,8 +128,8 @@ class ExecuteRequests:
         await self._add_statement(request, found)
         if request.kind == "objection" and effect_of(request.kind, ruling.default) != "nothing":
             await self._object(request)
-        request = await self.make_package(request, tries=tries)
-        return await self.receipts.close_if_done(request)
+        answered = await self.make_package(request, tries=tries)
+        return answered is None or await self.receipts.close_if_done(answered)
 
     async def _note(self, request: Request, found: FoundPerson) -> Request:
         """Write down, before anything is erased, what a receipt cannot read afterwards."""

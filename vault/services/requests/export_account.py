@@ -3,14 +3,12 @@
 A part that is made stands in its row with the last recording in it, so a process that ends goes on with the next part.
 """
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
 from vault.domain.recordings.recording import Recording
 from vault.domain.requests.closure import EXPORT
-from vault.domain.requests.package import MAX_PART_BYTES, MAX_PART_RECORDINGS, request_json
 from vault.domain.requests.request import Request
 from vault.services.requests.package_files import Making, PackageFiles
 from vault.services.requests.seal_package import SealPackage
@@ -28,35 +26,44 @@ class ExportAccount:
     files: PackageFiles
     seal: SealPackage
 
-    async def __call__(self, request: Request) -> None:
-        """Make the next part, with available recordings as they were received; with the last one, note that it is made.
+    async def __call__(self, request: Request) -> bool:
+        """Make the next part, with available recordings as they were received; return False if all are made.
 
+        With the last part it is noted that the export is made. If the database lost parts before they expired, the
+        export is made again, of what is available by then.
         What cannot be read is listed in its part, as in the package of a person. Raises Unavailable, TooLarge.
         """
-        account_id = request.account_id
-        parts, at = await self.database.read(lambda tx: (tx.packages.parts(account_id, request.id), tx.now()))
-        making = Making(request=request, at=at, is_last_try=True, part=len(parts) + 1)
-        if parts:
-            making.through = parts[-1].through
+        if personal_of(request).channel != EXPORT or await self._is_over(request):
+            return False
+        making = await self.seal.next_part(request, is_last_try=True)
+        if making is None:
+            return False
         await self.seal(
-            making, self._content(making), lambda: _exported(request) if making.is_last_part else request
+            making, self._content(making), lambda: _exported(making) if making.is_last_part else request
         )
+        return True
+
+    async def _is_over(self, request: Request) -> bool:
+        """Return whether the export was made once, and nothing is left of which it could be made again."""
+        ruling = ruling_of(request)
+        if ruling.reason != EXPORT:
+            return False
+        left = await self.database.read(
+            lambda tx: tx.retention.available(request.account_id, after=None, limit=1)
+        )
+        # Earlier releases did not note how many parts there are.
+        return ruling.packaged is None or not left
 
     async def _content(self, making: Making) -> AsyncGenerator[bytes, None]:
         """Yield the ZIP file of a part."""
-        number = size = 0
         async for recording in self._recordings(making):
-            audio = recording.audio
-            size += 0 if audio is None else audio.size
-            if number and (size > MAX_PART_BYTES or number == MAX_PART_RECORDINGS):
+            if making.is_full:
                 making.is_last_part = False
                 break
             async for block in self.files(making, recording.id, is_whole=True):
                 yield block
-            making.through, number = (recording.received_at, recording.id), number + 1
-        told = request_json(making.request, [], making.left_out, made_at=making.at)
-        told |= {"part": making.part, "is_last_part": making.is_last_part}
-        yield making.add_text("request.json", json.dumps(told, indent=2))
+            making.through = (recording.received_at, recording.id)
+        yield making.told()
         yield making.archive.finish()
 
     async def _recordings(self, making: Making) -> AsyncIterator[Recording]:
@@ -73,8 +80,9 @@ class ExportAccount:
             after = (page[-1].received_at, page[-1].id)
 
 
-def _exported(request: Request) -> Request:
+def _exported(making: Making) -> Request:
     """Return the closure with the note that its export is made."""
-    personal = personal_of(request)
-    ruled = replace(personal, ruling=replace(ruling_of(request), reason=EXPORT))
+    request = making.request
+    ruling = replace(ruling_of(request), reason=EXPORT, packaged=making.packaged)
+    ruled = replace(personal_of(request), ruling=ruling)
     return replace(request, personal=ruled, revision=request.revision + 1)

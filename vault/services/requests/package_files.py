@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -10,8 +10,14 @@ from typing import Any, Final
 from vault.database.interface import Database
 from vault.domain.recordings.media import content_type, extension
 from vault.domain.recordings.recording import GONE, State
-from vault.domain.requests.package import LeftOut, part_id
-from vault.domain.requests.request import Request
+from vault.domain.requests.package import (
+    MAX_PART_BYTES,
+    MAX_PART_RECORDINGS,
+    LeftOut,
+    part_id,
+    request_json,
+)
+from vault.domain.requests.request import Packaged, Request
 from vault.domain.requests.vcon import ExportedAudio, write_vcon
 from vault.errors import DescriberCrashed, NotFound, Tampered, Undecodable, VaultError
 from vault.services.requests.package_audio import PackageAudio
@@ -31,12 +37,17 @@ class Making:
 
     request: Request
     at: datetime
+    #: The same by the clock that packages expire by.
+    checked_at: datetime
     is_last_try: bool
-    #: Its number in the export of an account, from 1; the package of a person is one part.
+    #: Its number, from 1.
     part: int = 1
     is_last_part: bool = True
-    #: The last recording of the account that is in this part or a former one.
+    #: The last recording that is in this part or a former one: when it was received, or the person's request decided.
     through: tuple[datetime, str] | None = None
+    #: Recordings in this part, and bytes of their files.
+    recordings: int = 0
+    size: int = 0
     archive: ZipStream = field(init=False)
     names: list[str] = field(default_factory=list)
     #: Recordings that are not in it, or not completely, with the reason.
@@ -50,6 +61,22 @@ class Making:
     def id(self) -> str:
         """Return the id of the part."""
         return part_id(self.request.id, self.part)
+
+    @property
+    def packaged(self) -> Packaged:
+        """Return the package whose last part this is."""
+        return Packaged(at=self.checked_at, parts=self.part)
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether the next recording belongs into another part."""
+        return self.size >= MAX_PART_BYTES or self.recordings >= MAX_PART_RECORDINGS
+
+    def told(self, recipients: Sequence[str] = ()) -> bytes:
+        """Return the bytes of the file that says what the request and this part are."""
+        told = request_json(self.request, recipients, self.left_out, made_at=self.at)
+        told |= {"part": self.part, "is_last_part": self.is_last_part}
+        return self.add_text("request.json", json.dumps(told, indent=2))
 
     def add_text(self, name: str, text: str) -> bytes:
         """Return the bytes of a small file, which the page names."""
@@ -75,8 +102,10 @@ class PackageFiles:
 
     async def __call__(self, making: Making, recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
         """Yield the files of one recording. What cannot be read may leave its audio incomplete, which is noted."""
+        making.recordings += 1
         try:
             async for block in self._files(making, recording_id, is_whole=is_whole):
+                making.size += len(block)
                 yield block
         except (Undecodable, DescriberCrashed, Tampered, NotFound) as error:
             making.leave_out(recording_id, error)

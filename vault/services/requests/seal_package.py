@@ -10,7 +10,7 @@ from vault.database.stores.packages import Package
 from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import SealedObject
-from vault.domain.requests.package import LIFE, MAX_BYTES, PREFIX
+from vault.domain.requests.package import LIFE, MAX_BYTES, PREFIX, is_wanting
 from vault.domain.requests.request import Request
 from vault.domain.stored import encryption_context as bound
 from vault.ports.keys import AccountKey, KeyRing
@@ -19,7 +19,7 @@ from vault.sealing.keys import KEY_BYTES, package_key
 from vault.sealing.wrapping import wrap
 from vault.services.ingest.seal_stream import seal_stream
 from vault.services.requests.package_files import Making
-from vault.services.requests.sealed_requests import append_event, sealed_row
+from vault.services.requests.sealed_requests import append_event, ruling_of, sealed_row
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.thread_pools import Threads
@@ -33,6 +33,30 @@ class SealPackage:
     ring: KeyRing
     objects: ObjectStore
     threads: Threads
+
+    async def next_part(self, request: Request, *, is_last_try: bool) -> Making | None:
+        """Return the part of the request's package to be made next; None if all are made.
+
+        Parts that the database lost before they expired are made again, of what is not erased by then.
+        """
+        parts, at, checked_at = await self.database.read(
+            lambda tx: (tx.packages.parts(request.account_id, request.id), tx.now(), checked_now(tx))
+        )
+        packaged = ruling_of(request).packaged
+        if not is_wanting(packaged, len(parts), checked_at):
+            return None
+        through = parts[-1].through if parts else None
+        if parts and through is None:
+            # An earlier release made it, as one part.
+            return None
+        return Making(
+            request=request,
+            at=at,
+            checked_at=checked_at,
+            is_last_try=is_last_try,
+            part=len(parts) + 1,
+            through=through,
+        )
 
     async def __call__(
         self, making: Making, content: AsyncGenerator[bytes, None], changed_by: Callable[[], Request]

@@ -1,6 +1,6 @@
 """Requests of people: a board by what is to be done next with its clocks, the form of a new one, and each request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
@@ -8,7 +8,10 @@ from fastapi import Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from vault.domain.requests.found import NOT_SEARCHABLE
+from vault.domain.requests.package import part_id
 from vault.domain.requests.request import OPEN
+from vault.domain.requests.request import Request as PersonRequest
+from vault.errors import NotFound
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form
@@ -34,6 +37,7 @@ from vault.web.console.words import RECORDING_STATES, moment_text, moment_value
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.http.translations import gettext, translated_pairs
+from vault.web.schemas.packages import PartQuery
 from vault.web.schemas.requests import RequestIn
 
 router = console_router()
@@ -114,11 +118,16 @@ async def show_receipt(vault: TheVault, allowed: Auditing, request_id: RequestId
 
 
 @router.post("/requests/{request_id}/package")
-async def download_package(vault: TheVault, allowed: Guarding, request_id: RequestId) -> Response:
-    """Download the package. A POST, because each download counts."""
-    size, blocks = await vault.packages.download(allowed.account.id, request_id, actor=allowed.actor)
+async def download_package(
+    request: Request, vault: TheVault, allowed: Guarding, request_id: RequestId
+) -> Response:
+    """Download the package, or the part of it that ``part`` numbers. A POST, because each download counts."""
+    asked = checked(PartQuery, {"part": (await read_form(request)).text("part") or 1})
+    size, blocks = await vault.packages.download(
+        allowed.account.id, request_id, part=asked.part, actor=allowed.actor
+    )
     headers = {
-        "Content-Disposition": f'attachment; filename="package-{request_id}.zip"',
+        "Content-Disposition": f'attachment; filename="package-{part_id(request_id, asked.part)}.zip"',
         "Content-Length": str(size),
     }
     return StreamingResponse(blocks, media_type="application/zip", headers=headers)
@@ -156,9 +165,18 @@ async def request_page(
         not_searchable=[NOT_FOUND_WORDS[one] for one in NOT_SEARCHABLE],
         recording_states=RECORDING_STATES,
         most=SHOWN,
+        parts=await _parts(vault, shown),
         values={"at": moment_value(now), "told_at": moment_value(now), **(values or {})},
         mistake=mistake,
     )
+
+
+async def _parts(vault: Vault, shown: PersonRequest) -> Sequence[int]:
+    """Return the numbers of the parts of a request's package that can be downloaded."""
+    try:
+        return [one.part or 1 for one in await vault.packages.parts(shown.account_id, shown.id)]
+    except NotFound:
+        return ()
 
 
 def _body(form: Form) -> dict[str, Any]:

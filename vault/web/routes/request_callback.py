@@ -11,6 +11,7 @@ from vault.web.schemas.base import Body, MomentOut
 
 router = APIRouter(prefix="/v1/accounts/{account}/request-callback", tags=["requests of people"])
 Guarding = Annotated[Access, Depends(access("privacy:write"))]
+Auditing = Annotated[Access, Depends(access("audit:read"))]
 
 
 class CallbackIn(Body):
@@ -50,7 +51,7 @@ async def put_request_callback(vault: TheVault, allowed: Guarding, body: Callbac
 
 
 @router.get("")
-async def get_request_callback(vault: TheVault, allowed: Guarding) -> CallbackOut:
+async def get_request_callback(vault: TheVault, allowed: Auditing) -> CallbackOut:
     """Show the callback without its secret, and how its deliveries end. 404 if none is set."""
     view = await vault.callbacks.read(allowed.account.id)
     return CallbackOut(url=view.url, set_at=view.set_at, **asdict(view.deliveries))

@@ -152,7 +152,7 @@ async def get_request_receipt(vault: TheVault, allowed: Auditing, request_id: Re
 
 @router.get("/{request_id}/package/parts")
 async def get_request_package_parts(vault: TheVault, allowed: Auditing, request_id: RequestId) -> PartsOut:
-    """List the parts of a package: one for a person, and as many as are needed for the export of an account."""
+    """List the parts of a package, each with whole recordings: one, or more where the recordings have above 1 GiB."""
     parts = await vault.packages.parts(allowed.account.id, request_id)
     return PartsOut(items=[PartOut.of(one) for one in parts])
 

@@ -43,5 +43,5 @@ class PartsOut(BaseModel):
 class PartQuery(Body):
     """Which part of a package."""
 
-    #: From 1; the package of a person has one part.
+    #: From 1.
     part: Annotated[int, Field(ge=1, le=1_000_000)] = 1
