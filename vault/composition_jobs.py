@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from vault.composition_parts import Adapters, Parts
-from vault.composition_rights import build_open_callback, build_read_receipt
+from vault.composition_requests import build_execute_requests
+from vault.composition_rights import build_open_callback
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.approvals.execute import SettleApprovals
 from vault.services.audit_log.log_publisher import LogPublisher
@@ -29,22 +30,12 @@ from vault.services.playback.close_sessions import EndSessions
 from vault.services.recordings.remove_erased import RemoveErased
 from vault.services.recordings.remove_locked import RemoveLocked
 from vault.services.recordings.sweep_orphans import Sweep
-from vault.services.requests.close_account import CloseAccount
-from vault.services.requests.execute import ExecuteRequests
-from vault.services.requests.export_account import ExportAccount
-from vault.services.requests.make_package import MakePackage
-from vault.services.requests.make_receipt import MakeReceipt
-from vault.services.requests.package_audio import PackageAudio
-from vault.services.requests.package_contents import PackageContents
-from vault.services.requests.package_files import PackageFiles
-from vault.services.requests.seal_package import SealPackage
 from vault.services.requests.send_callbacks import SendCallbacks
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.object_locks import ReconcileLocks
 from vault.services.retention.retention_clock import RetentionClock
 from vault.services.retention.sweep_due import RetentionSweep
 from vault.services.service import Jobs
-from vault.services.shared.begin_rotation import BeginRotation
 from vault.services.shared.singleton_job import SingletonJobs
 from vault.settings import Settings
 from vault.tracing import traced
@@ -63,7 +54,7 @@ def build_jobs(
         end_sessions=traced(EndSessions)(database=parts.database, clock=adapters.clock),
         log_publisher=_log_publisher(settings, adapters, parts),
         remove_erased=traced(RemoveErased)(database=parts.database, objects=adapters.objects),
-        execute_requests=_execute_requests(adapters, parts),
+        execute_requests=build_execute_requests(settings, adapters, parts),
         send_callbacks=traced(SendCallbacks)(
             database=parts.database,
             open_callback=build_open_callback(parts),
@@ -171,44 +162,6 @@ def _sweep(settings: Settings, adapters: Adapters, parts: Parts) -> Sweep:
 def _encrypt_clear_texts(adapters: Adapters, parts: Parts) -> EncryptClearTexts:
     return traced(EncryptClearTexts)(
         database=parts.database, objects=adapters.objects, data_keys=parts.data_keys
-    )
-
-
-def _execute_requests(adapters: Adapters, parts: Parts) -> ExecuteRequests:
-    receipts = MakeReceipt(
-        database=parts.database, ring=adapters.ring, objects=adapters.objects, signer=adapters.signer
-    )
-    contents = PackageContents(database=parts.database, read_receipt=build_read_receipt(adapters, parts))
-    files = PackageFiles(
-        database=parts.database,
-        speaker=parts.find_speaker,
-        audio=PackageAudio(objects=adapters.objects, describer=adapters.describer),
-        contents=contents,
-        signer=adapters.signer,
-    )
-    seal = SealPackage(
-        database=parts.database, ring=adapters.ring, objects=adapters.objects, threads=adapters.threads
-    )
-    return traced(ExecuteRequests)(
-        database=parts.database,
-        sealed=parts.sealed_requests,
-        find=parts.find_person,
-        admission=parts.admission,
-        chain=parts.chain,
-        restriction=parts.restriction,
-        objection_list=parts.objection_list,
-        objects=adapters.objects,
-        make_package=MakePackage(
-            database=parts.database, find=parts.find_person, contents=contents, files=files, seal=seal
-        ),
-        receipts=receipts,
-        close_account=CloseAccount(
-            database=parts.database,
-            sealed=parts.sealed_requests,
-            export=ExportAccount(database=parts.database, files=files, seal=seal),
-            begin_rotation=BeginRotation(database=parts.database, ring=adapters.ring),
-            receipts=receipts,
-        ),
     )
 
 

@@ -43,7 +43,7 @@ def build_processing_records(settings: Settings, adapters: Adapters, parts: Part
         ring=adapters.ring,
         clock=adapters.clock,
         entries=entries,
-        recipients=_recipient_entries(adapters, parts),
+        recipients=build_recipient_entries(adapters, parts),
         places=places_of(settings),
         page_texts=page_texts(),
     )
@@ -51,7 +51,7 @@ def build_processing_records(settings: Settings, adapters: Adapters, parts: Part
 
 def build_recipients(adapters: Adapters, parts: Parts) -> Recipients:
     """Build the register of recipients."""
-    return traced(Recipients)(entries=_recipient_entries(adapters, parts))
+    return traced(Recipients)(entries=build_recipient_entries(adapters, parts))
 
 
 def build_authority_requests(adapters: Adapters, parts: Parts) -> AuthorityRequests:
@@ -62,7 +62,8 @@ def build_authority_requests(adapters: Adapters, parts: Parts) -> AuthorityReque
     return traced(AuthorityRequests)(entries=entries, clock=adapters.clock)
 
 
-def _recipient_entries(adapters: Adapters, parts: Parts) -> SealedEntries[Recipient]:
+def build_recipient_entries(adapters: Adapters, parts: Parts) -> SealedEntries[Recipient]:
+    """Build what reads and writes the sealed entries of recipients."""
     return SealedEntries(
         database=parts.database, ring=adapters.ring, register="recipient", most=MAX_RECIPIENTS
     )

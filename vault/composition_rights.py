@@ -45,9 +45,7 @@ def build_rights(adapters: Adapters, parts: Parts) -> Rights:
             database=database, data_keys=data_keys, objects=adapters.objects
         ),
         "preview_retention": traced(PreviewPolicy)(database=database, compute=parts.compute_terms),
-        "show_retention": traced(ShowRetention)(
-            database=database, data_keys=data_keys, compute=parts.compute_terms
-        ),
+        "show_retention": build_show_retention(parts),
         "requests": _requests(adapters, parts),
         "receipts": traced(Receipts)(read_receipt=build_read_receipt(adapters, parts)),
         "packages": _packages(adapters, parts),
@@ -71,6 +69,13 @@ def _requests(adapters: Adapters, parts: Parts) -> Requests:
 def _packages(adapters: Adapters, parts: Parts) -> Packages:
     return traced(Packages)(
         database=parts.database, ring=adapters.ring, objects=adapters.objects, clock=adapters.clock
+    )
+
+
+def build_show_retention(parts: Parts) -> ShowRetention:
+    """Build what tells the retention of a recording: for REST, and for the packages of people."""
+    return traced(ShowRetention)(
+        database=parts.database, data_keys=parts.data_keys, compute=parts.compute_terms
     )
 
 

@@ -154,10 +154,22 @@ def evidence_json(content: Mapping[str, Any], digest: str, side: Voice | None) -
 
 
 def index_html(
-    request: Request, files: Sequence[str], left_out: Mapping[str, LeftOut], *, made_at: datetime
+    request: Request,
+    files: Sequence[str],
+    left_out: Mapping[str, LeftOut],
+    *,
+    made_at: datetime,
+    about: Sequence[tuple[str, Sequence[str]]],
 ) -> str:
-    """Return a page for people, without scripts, that names every file, and what is not in it."""
+    """Return a page for people, without scripts, that names every file, and what is not in it.
+
+    ``about``: headings with lines that say what the processing is.
+    """
     rows = "".join(f'<li><a href="{html.escape(name)}">{html.escape(name)}</a></li>' for name in files)
+    told = "".join(
+        f"<h2>{html.escape(heading)}</h2><ul>{''.join(f'<li>{html.escape(line)}</li>' for line in lines)}</ul>"
+        for heading, lines in about
+    )
     missing = "".join(f"<li>{html.escape(name)} {_WORDS[why]}.</li>" for name, why in left_out.items())
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Your data</title>'
@@ -165,8 +177,9 @@ def index_html(
         "<p>Recordings contain your own voice; other voices may be heard faintly. <code>evidence.json</code> says what "
         "was announced to you and what you answered, <code>notes.json</code> what listeners wrote down of the call, "
         "<code>consultations.json</code> when a recording was accessed, "
-        "<code>receipts</code> how earlier requests were answered. <code>SHA256SUMS</code> has the hash of every "
-        f"file.</p><ul>{rows}</ul>"
+        "<code>retention.json</code> until when a recording is kept, <code>calls.json</code> what is known of calls "
+        "without a recording, <code>receipts</code> how earlier requests were answered. <code>SHA256SUMS</code> has "
+        f"the hash of every file.</p><ul>{rows}</ul>{told}"
         + (f"<h2>Not in this package</h2><ul>{missing}</ul>" if missing else "")
         + "</html>\n"
     )

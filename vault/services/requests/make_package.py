@@ -65,13 +65,17 @@ class MakePackage:
             async for block in self.files(making, recording_id, is_whole=is_whole):
                 yield block
             making.through = (ruling_of(request).at, recording_id)
+        about = await self.files.about.processing(account_id)
         if making.is_last_part:
+            yield making.add_text("about.json", about.text)
+            calls = await self.files.about.calls(request)
+            yield making.add_text("calls.json", json.dumps(calls, indent=2))
             terms = await self.find.terms(account_id, personal_of(request))
             async for request_id, receipt in self.contents.earlier_receipts(account_id, terms.own):
                 yield making.add_text(f"receipts/{request_id}.json", receipt)
         yield making.add_text("consultations.json", json.dumps(consultations, indent=2))
         yield making.told(await self._recipients(account_id))
-        page = index_html(request, making.names, making.left_out, made_at=making.at)
+        page = index_html(request, making.names, making.left_out, made_at=making.at, about=about.sections)
         yield making.archive.add_text("index.html", page)
         yield making.archive.finish()
 

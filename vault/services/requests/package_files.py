@@ -20,6 +20,7 @@ from vault.domain.requests.package import (
 from vault.domain.requests.request import Packaged, Request
 from vault.domain.requests.vcon import ExportedAudio, write_vcon
 from vault.errors import DescriberCrashed, NotFound, Tampered, Undecodable, VaultError
+from vault.services.requests.package_about import PackageAbout
 from vault.services.requests.package_audio import PackageAudio
 from vault.services.requests.package_contents import PackageContents
 from vault.services.requests.sealed_requests import personal_of
@@ -98,6 +99,7 @@ class PackageFiles:
     speaker: FindSpeaker
     audio: PackageAudio
     contents: PackageContents
+    about: PackageAbout
     signer: Signer
 
     async def __call__(self, making: Making, recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
@@ -134,6 +136,10 @@ class PackageFiles:
         yield making.add_text(f"{folder}/recording.vcon.json", json.dumps(vcon, indent=2))
         async for what, text in self.contents.of_recording(spoken):
             yield making.add_text(f"{folder}/{what}", text)
+        # The account itself, which gets the export of a closure, reads this in the vault.
+        kept = None if request.kind == "closure" else await self.about.kept(request.account_id, recording_id)
+        if kept is not None:
+            yield making.add_text(f"{folder}/retention.json", kept)
 
 
 async def _hashed(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.calls.call import CallFacts
+from vault.domain.calls.call import CallFacts, Voice
 from vault.domain.consent.call_claims import CallClaims
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.requests.package import channel_of, side_of
@@ -51,13 +51,20 @@ class FindSpeaker:
             return None
         opened = await open_recording(self.ring, recording, keys)
         known = await self.admission.load_call(account_id, recording.call_ref, opened.details().facts)
-        claims = replace(
-            known.claims,
-            callers=frozenset(self._e164(number, regions) for number in known.claims.callers),
-            callees=frozenset(self._e164(number, regions) for number in known.claims.callees),
-        )
-        side = side_of(_folded(claims), personal.numbers, [agent.casefold() for agent in personal.agents])
+        side = self._side(known.claims, personal, regions)
         return Spoken(opened=opened, facts=known.facts, channel=channel_of(recording, side))
+
+    async def side(self, account_id: str, claims: CallClaims, personal: PersonalData) -> Voice | None:
+        """Return the side of a call on which the person was; None unless it is certainly one of them."""
+        return self._side(claims, personal, await self.database.read(lambda tx: home_regions(tx, account_id)))
+
+    def _side(self, claims: CallClaims, personal: PersonalData, regions: Sequence[str]) -> Voice | None:
+        normal = replace(
+            claims,
+            callers=frozenset(self._e164(number, regions) for number in claims.callers),
+            callees=frozenset(self._e164(number, regions) for number in claims.callees),
+        )
+        return side_of(_folded(normal), personal.numbers, [agent.casefold() for agent in personal.agents])
 
     async def check(self, request: Request, personal: PersonalData, ruling: Ruling) -> None:
         """Raise Refused ``review_needed`` if a channel of the person is to be provided that nobody can cut out."""
