@@ -9,6 +9,7 @@ from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.approvals.execute import SettleApprovals
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.backup.fsck import Fsck
+from vault.services.backup.request_objects import RequestObjects
 from vault.services.backup.restore import Restore
 from vault.services.backup.restore_recordings import RestoreRecordings
 from vault.services.backup.restore_unnamed import RestoreUnnamed
@@ -182,7 +183,10 @@ def _rewrap_root_key(adapters: Adapters, parts: Parts) -> RewrapRootKey:
 
 
 def _write_account_objects(adapters: Adapters, parts: Parts) -> WriteAccountObjects:
-    return traced(WriteAccountObjects)(database=parts.database, objects=adapters.objects, ring=adapters.ring)
+    requests = RequestObjects(database=parts.database, objects=adapters.objects, ring=adapters.ring)
+    return traced(WriteAccountObjects)(
+        database=parts.database, objects=adapters.objects, ring=adapters.ring, requests=requests
+    )
 
 
 def _keep_journal(adapters: Adapters, parts: Parts) -> KeepJournal:

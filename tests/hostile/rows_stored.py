@@ -21,6 +21,7 @@ from vault.domain.stored import json_reader
 from vault.domain.stored.account_object import Envelope, decode_account, decode_envelope
 from vault.domain.stored.closing_acts import decode_act, decode_acts
 from vault.domain.stored.manifest import decode_manifest
+from vault.domain.stored.request_object import decode_request_envelope
 from vault.domain.stored.tombstone import decode_tombstones
 from vault.domain.stored.vault_object import decode_vault
 from vault.domain.urls import endpoint_of
@@ -132,7 +133,7 @@ _CHUNKS = {"chunks": repeated(b"LIST\0\0\0\0"), "pages": repeated(b"OggS" + b"\x
 ROWS = [
     *(_row(name, parse, JSON, within(b'{"v":1,"keys":', JSON)) for name, parse in {
         "manifest": decode_manifest, "account object": decode_envelope, "tombstones": decode_tombstones,
-        "closing act": partial(decode_act, batch="evt_1"),
+        "closing act": partial(decode_act, batch="evt_1"), "request object": decode_request_envelope,
         "vault object": decode_vault, "openbao reply": openbao._data, "marker": _marker,
     }.items()),
     _row("account", partial(decode_account, envelope=_ENVELOPE), JSON, within(_OPENED, TEXT, b'"}')),

@@ -68,6 +68,7 @@ NOT_FOREIGN = {
     "vault.domain.stored.retention_json:decode_covers": _OWN_ROWS,
     "vault.objects.s3:clock": "one header of a reply of the operator's own store",
     "vault.domain.stored.request_rows:_term": _OWN_ROWS,
+    "vault.domain.stored.request_object:decode_request": _SEALED,
     "vault.domain.stored.note_json:decode_note": _SEALED,
     "vault.domain.sign_in.client_key:_loaded": "a key that the vault made and sealed",
     "vault.services.playback.links:page": "hashes of agents that the vault keeps with a session",

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.services.requests.people import (
     ACTOR,
     ago,
@@ -18,8 +20,12 @@ from tests.support.rotation import finish, rotate
 from tests.support.service_house import SIGNER, House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.requests import person_requests
+from vault.database.stores import request_backup
 from vault.domain.recordings.recording import State
 from vault.domain.requests.request import Extension, RequestState
+from vault.domain.stored.request_object import PREFIX, decode_request_envelope, location_of
+from vault.errors import NotFound
+from vault.services.backup import request_objects
 from vault.thread_pools import Threads
 from vault.tlog.receipt_file import verify_receipt
 
@@ -106,3 +112,84 @@ async def test_a_rotation_and_the_retention_of_requests_reach_the_bucket(
         assert view.request.state is RequestState.REVIEW
         forgotten = await late.vault.requests.read(house.account.id, ids["closed"])
         assert (forgotten.request.personal, forgotten.request.state) == (None, RequestState.DENIED)
+
+
+async def _closed(house: House, number: int) -> list[str]:
+    """Enter and close requests; return their ids."""
+    ids = []
+    for one in range(number):
+        view = await ask(house, asks("restriction", reference=f"closed {one}"))
+        await decide(house, view.request.id, "kept_grounds", reason="It is needed.")
+        await carried_out(house, view.request.id)
+        ids.append(view.request.id)
+    return ids
+
+
+async def test_every_closed_request_is_in_the_bucket(
+    either: House, tmp_path: Path, threads: Threads, monkeypatch: pytest.MonkeyPatch
+):
+    """Also above what an account's object takes; and the account's object has them no more once they are written."""
+    monkeypatch.setattr(request_backup, "MAX_CLOSED", 1)
+    monkeypatch.setattr(request_objects, "_BATCH_SIZE", 2)
+    ids = await _closed(either, 5)
+    await write_all(either)
+    stored = [key for key in either.objects.objects if key.startswith(PREFIX)]
+    assert sorted(stored) == sorted(location_of(either.account.id, one) for one in ids)
+    known = await either.database.read(lambda tx: tx.account_objects.read(either.account.id))
+    assert known.requests == ()
+    before = {one: await receipt(either, one) for one in ids}
+    async with empty_house(either, tmp_path, threads) as late:
+        await late.vault.jobs.restore(actor="operator")
+        for one in ids:
+            assert await receipt(late, one) == before[one]
+        due = await late.database.read(
+            lambda tx: tx.account_objects.requests_to_store(either.account.id, limit=10)
+        )
+        assert due == ()
+        report = await late.vault.jobs.restore(actor="operator")
+        assert report.findings == []
+
+
+async def test_own_objects_of_requests_follow_a_rotation_and_what_is_forgotten(
+    either: House, tmp_path: Path, threads: Threads
+):
+    """After a rotation they open under the key that is left; forgotten content is in no version of the bucket."""
+    kept, forgotten = await _closed(either, 2)
+    await write_all(either)
+    old = {
+        location_of(either.account.id, one): either.objects.objects[location_of(either.account.id, one)].body
+        for one in (kept, forgotten)
+    }
+    past = person_requests.update().where(person_requests.c.id == forgotten).values(forget_at=ago(days=1))
+    await either.database.write(lambda tx: tx.connection.execute(past) and None)
+    await either.vault.jobs.execute_requests.forget()
+    await write_all(either)
+    await rotate(either)
+    await finish(either)
+    await write_all(either)
+    for key, body in old.items():
+        now = either.objects.objects[key].body
+        assert now != body
+        assert decode_request_envelope(bytes(now)).key_version == 2
+    async with empty_house(either, tmp_path, threads) as late:
+        report = await late.vault.jobs.restore(actor="operator")
+        assert report.findings == []
+        view = await late.vault.requests.read(either.account.id, kept)
+        assert view.request.personal is not None
+        bare = await late.vault.requests.read(either.account.id, forgotten)
+        assert (bare.request.personal, bare.request.state) == (None, RequestState.DENIED)
+        verify_receipt(await receipt(late, kept), verifier=SIGNER.verifier)
+
+
+async def test_an_own_object_that_is_damaged_is_a_finding(house: House, tmp_path: Path, threads: Threads):
+    """The others are restored."""
+    first, second = await _closed(house, 2)
+    await write_all(house)
+    location = location_of(house.account.id, first)
+    await house.objects.replace(location, b"{}")
+    async with empty_house(house, tmp_path, threads) as late:
+        report = await late.vault.jobs.restore(actor="operator")
+        assert [one.partition(":")[0] for one in report.findings] == [location]
+        assert (await late.vault.requests.read(house.account.id, second)).request.closed_at is not None
+        with pytest.raises(NotFound):
+            await late.vault.requests.read(house.account.id, first)

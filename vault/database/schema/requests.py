@@ -5,6 +5,9 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, 
 from vault.database.schema.core import Moment, metadata
 
 _OPEN = text("closed_at IS NULL")
+#: Closed requests that are not in an object of their own.
+TO_STORE = "closed_at IS NOT NULL AND stored_under IS NULL"
+_TO_STORE = text(TO_STORE)
 person_requests = Table(
     "person_requests",
     metadata,
@@ -33,10 +36,14 @@ person_requests = Table(
     # When a decision is tried again that could only wait; NULL: now. Each try without progress counts.
     Column("next_try_at", Moment),
     Column("tries", Integer),
+    # Of a closed request: the oldest account key version in its own object of the object store; NULL: it is to be
+    # written, and meanwhile the account's object has the request.
+    Column("stored_under", Integer),
     Index("ix_person_requests_account", "account_id", "created_at", "id"),
     Index("ix_person_requests_reference", "account_id", "reference_term"),
     Index("ix_person_requests_open", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("ix_person_requests_forget_at", "forget_at"),
+    Index("ix_person_requests_to_store", "account_id", sqlite_where=_TO_STORE, postgresql_where=_TO_STORE),
 )
 
 person_request_terms = Table(

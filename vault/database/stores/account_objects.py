@@ -20,7 +20,7 @@ from vault.database.sql.dialect import database_now, is_postgresql
 from vault.database.stores.approval_rule_rows import rule_of
 from vault.database.stores.callback_backup import read_callback
 from vault.database.stores.link_key_rows import stored_link_cuts, stored_link_keys
-from vault.database.stores.request_backup import read_requests
+from vault.database.stores.request_backup import read_requests, request_stored, requests_to_store
 from vault.database.stores.retention_rows import hold_of, policy_of
 from vault.database.stores.sign_in_backup import stored_sign_in
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
@@ -31,6 +31,7 @@ from vault.domain.registers.entries import SealedEntry
 from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import decode_policy
+from vault.domain.stored.request_rows import StoredRequest
 from vault.errors import NotFound
 
 
@@ -121,6 +122,14 @@ class AccountObjectRows:
             decode_policy(row["policy"], version=row["version"], at=row["changed_at"], by=row["changed_by"])
             for row in self._rows(consent_policies, account_id, consent_policies.c.version)
         )
+
+    def requests_to_store(self, account_id: str, *, limit: int) -> Sequence[StoredRequest]:
+        """Return closed requests that are in no object of their own yet."""
+        return requests_to_store(self._db, account_id, limit=limit)
+
+    def request_stored(self, stored: StoredRequest, *, under: int) -> None:
+        """Note that a closed request is in its own object, unless it has changed since."""
+        request_stored(self._db, stored, under=under)
 
     def waiting(self, account_id: str) -> frozenset[int]:
         """Return the outbox positions of the account's events that are not in the tree yet; none on SQLite."""

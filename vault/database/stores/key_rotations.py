@@ -22,6 +22,7 @@ from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations, month_keys
 from vault.database.schema.core import accounts, recordings
+from vault.database.schema.requests import person_requests
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
@@ -188,6 +189,10 @@ class RotationRows:
     def settle(self, rotation: KeyRotation, at: datetime) -> None:
         """Mark a version as unused by any row, so that the account's object no longer contains it."""
         self._db.execute(update(key_rotations).where(_row_of(rotation)).values(settled_at=at))
+        # Their own objects are under the version, or have something that is.
+        p = person_requests.c
+        closed = (p.account_id == rotation.account_id) & (p.stored_under <= rotation.version)
+        self._db.execute(update(person_requests).where(closed).values(stored_under=None))
         account_changed(self._db, rotation.account_id)
 
     def destroy(self, rotation: KeyRotation, *, at: datetime, statement: bytes) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from vault.database.schema.access_log import checkpoints, publication
 from vault.database.schema.closing_acts import closing_acts
 from vault.database.schema.core import accounts, recordings
+from vault.database.schema.requests import person_requests
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now
 from vault.database.stores.checkpoints import StoredCheckpoint
@@ -47,6 +48,8 @@ class StoreRows:
         self._db.execute(further.values(size=published, not_before=database_now(self._db)))
         # -1 equals no revision, so every account is due.
         self._db.execute(update(accounts).values(written_revision=-1))
+        # The jobs that write accounts write their closed requests, too.
+        self._db.execute(update(person_requests).values(stored_under=None))
         # Settled acts without a permanent object are left out: accounts and the log contain them.
         acts = update(closing_acts).where(closing_acts.c.act.is_not(None))
         self._db.execute(acts.values(stored=False))

@@ -1,18 +1,23 @@
-"""Requests of people in the account's object: read for it, and restored from it."""
+"""Requests of people in the object store, in the account's object and in their own: read for them, and restored."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Table, select
+from sqlalchemy import RowMapping, Table, select, text, update
 
-from vault.database.schema.requests import person_request_terms, person_requests, person_restrictions
+from vault.database.schema.requests import (
+    TO_STORE,
+    person_request_terms,
+    person_requests,
+    person_restrictions,
+)
 from vault.database.sql.dialect import insert_for, insert_new
 from vault.domain.requests.request import Request, RequestState
 from vault.domain.stored.request_rows import StoredRequest
 
-#: Closed requests in an account's object, the newest; open ones are all in it.
+#: Closed requests in an account's object that are in no object of their own yet, the newest; open ones are all in it.
 MAX_CLOSED: Final = 500
 #: Requests named in one statement.
 _BATCH_SIZE: Final = 500
@@ -24,12 +29,45 @@ _SEALED = (
 
 
 def read_requests(db: DbConnection, account_id: str) -> tuple[StoredRequest, ...]:
-    """Return the open requests of an account, and its newest closed ones."""
+    """Return the open requests of an account, and the newest closed ones that are in no object of their own yet."""
     p = person_requests.c
-    mine = select(person_requests).where(p.account_id == account_id)
-    newest = mine.where(p.closed_at.is_not(None)).order_by(p.created_at.desc(), p.id.desc())
-    rows = [*db.execute(mine.where(p.closed_at.is_(None)).order_by(p.created_at, p.id)).mappings()]
-    rows += db.execute(newest.limit(MAX_CLOSED)).mappings()
+    is_open = select(person_requests).where(p.account_id == account_id, p.closed_at.is_(None))
+    rows = [
+        *db.execute(is_open.order_by(p.created_at, p.id)).mappings(),
+        *_to_store(db, account_id, limit=MAX_CLOSED),
+    ]
+    return _stored(db, rows)
+
+
+def requests_to_store(db: DbConnection, account_id: str, *, limit: int) -> tuple[StoredRequest, ...]:
+    """Return closed requests of an account that are in no object of their own yet, the newest first."""
+    return _stored(db, _to_store(db, account_id, limit=limit))
+
+
+def request_stored(db: DbConnection, stored: StoredRequest, *, under: int) -> None:
+    """Note that a closed request is in its own object, unless it has changed since it was read."""
+    p = person_requests.c
+    rows = db.execute(select(person_requests).where(p.id == stored.request.id)).mappings().all()
+    if _stored(db, rows) == (stored,):
+        db.execute(update(person_requests).where(p.id == stored.request.id).values(stored_under=under))
+
+
+def complete_requests(db: DbConnection, account_id: str) -> frozenset[str]:
+    """Return the ids of the closed requests of an account whose rows are complete: none of them changes any more."""
+    p = person_requests.c
+    complete = p.sealed_personal.is_not(None) | p.forget_at.is_(None)
+    query = select(p.id).where(p.account_id == account_id, p.closed_at.is_not(None), complete)
+    return frozenset(db.execute(query).scalars())
+
+
+def _to_store(db: DbConnection, account_id: str, *, limit: int) -> Sequence[RowMapping]:
+    p = person_requests.c
+    # Literal, as in the condition of the index.
+    due = select(person_requests).where(p.account_id == account_id, text(TO_STORE))
+    return db.execute(due.order_by(p.created_at.desc(), p.id.desc()).limit(limit)).mappings().all()
+
+
+def _stored(db: DbConnection, rows: Sequence[RowMapping]) -> tuple[StoredRequest, ...]:
     ids = [row["id"] for row in rows]
     terms = _by_request(db, person_request_terms, "term", ids)
     restricts = _by_request(db, person_restrictions, "recording_id", ids)
@@ -48,11 +86,17 @@ def read_requests(db: DbConnection, account_id: str) -> tuple[StoredRequest, ...
 
 
 def restore_requests(
-    db: DbConnection, account_id: str, requests: Sequence[StoredRequest], versions: Collection[int]
+    db: DbConnection,
+    account_id: str,
+    requests: Sequence[StoredRequest],
+    versions: Collection[int],
+    *,
+    under: Mapping[str, int] | None = None,
 ) -> None:
     """Insert requests from the object store that the account lacks, or of which it has an older revision.
 
     ``versions`` of the account key are those of the object that this account has too: under another one nothing opens.
+    ``under``: the oldest version in the object of their own of those that come from one, by id.
     """
     p = person_requests.c
     known = {
@@ -67,12 +111,12 @@ def restore_requests(
             stored.request.revision == revision and not is_complete
         )
         if is_newer and stored.key_versions <= set(versions):
-            _put(db, stored)
+            _put(db, stored, (under or {}).get(stored.request.id))
 
 
-def _put(db: DbConnection, stored: StoredRequest) -> None:
+def _put(db: DbConnection, stored: StoredRequest, under: int | None) -> None:
     values: dict[str, Any] = {name: stored.value(name) for name in (*_REQUEST, *_SEALED)}
-    values |= {"state": str(stored.request.state), "next_try_at": None, "tries": None}
+    values |= {"state": str(stored.request.state), "next_try_at": None, "tries": None, "stored_under": under}
     put = insert_for(db, person_requests).values(values)
     db.execute(put.on_conflict_do_update(index_elements=["id"], set_=values))
     request_id, account_id = stored.request.id, stored.request.account_id

@@ -84,6 +84,7 @@ class RequestRows:
         values = _values(request) | {
             "sealed_personal": row.sealed_personal,
             "key_version": row.key_version,
+            "stored_under": None,
         }
         if self._db.execute(update(person_requests).where(mine).values(values)).rowcount != 1:
             raise Busy("Another client changes this request; retry.", retry_after=1)
@@ -203,7 +204,14 @@ class RequestRows:
         rows = self._db.execute(due).all()
         ids = [row.id for row in rows]
         empty = dict.fromkeys(
-            ("reference_term", "sealed_personal", "key_version", "sealed_receipt", "receipt_key_version"),
+            (
+                "reference_term",
+                "sealed_personal",
+                "key_version",
+                "sealed_receipt",
+                "receipt_key_version",
+                "stored_under",
+            ),
             None,
         )
         self._db.execute(update(person_requests).where(p.id.in_(ids)).values(**empty, forget_at=None))
@@ -223,8 +231,12 @@ class RequestRows:
 
     def end_restriction(self, recording_id: str) -> None:
         """Forget for which request a recording was restricted."""
-        mine = person_restrictions.c.recording_id == recording_id
-        self._db.execute(delete(person_restrictions).where(mine))
+        p, c = person_requests.c, person_restrictions.c
+        asked = select(p.id, p.account_id).join(person_restrictions, c.request_id == p.id)
+        for row in self._db.execute(asked.where(c.recording_id == recording_id)).all():
+            self._db.execute(update(person_requests).where(p.id == row.id).values(stored_under=None))
+            account_changed(self._db, row.account_id)
+        self._db.execute(delete(person_restrictions).where(c.recording_id == recording_id))
 
 
 def _values(request: Request) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
-from vault.database.stores.request_backup import restore_requests
+from vault.database.stores.request_backup import complete_requests, restore_requests
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.stores.restore_merge import add_keys, add_lost, carry_epoch, make_reconciliation_due
 from vault.database.stores.retention_rows import restore_hold, restore_policies
@@ -37,6 +37,7 @@ from vault.domain.notices.notice import Notice
 from vault.domain.registers.entries import SealedEntry
 from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import encode_policy
+from vault.domain.stored.request_rows import StoredRequest
 from vault.errors import Refused
 
 #: Max rows in one statement, because databases limit its parameters; and max rows with audio.
@@ -86,6 +87,21 @@ class RestoredRows:
         restore_requests(self._db, account.id, known.requests, known.keys)
         refused += restore_sign_in(self._db, account.id, known.sign_in, replaces=True)
         return [*refused, *add_stored(self._db, known.link_keys, known.link_cuts)]
+
+    def complete_requests(self, account_id: str) -> frozenset[str]:
+        """Return the ids of the closed requests of an account that need no restore."""
+        return complete_requests(self._db, account_id)
+
+    def requests(self, account_id: str, stored: Sequence[tuple[StoredRequest, int]]) -> None:
+        """Insert closed requests from their own objects, each with the oldest key version in it."""
+        versions = select(account_keys.c.version).where(account_keys.c.account_id == account_id)
+        restore_requests(
+            self._db,
+            account_id,
+            [one for one, _ in stored],
+            set(self._db.execute(versions).scalars()),
+            under={one.request.id: under for one, under in stored},
+        )
 
     def lost_account(
         self,

@@ -86,6 +86,11 @@ def of_receipt(account_id: str, request_id: str) -> Context:
     return {"account_id": account_id, "request_id": request_id, "purpose": "receipt"}
 
 
+def of_request_object(account_id: str, request_id: str) -> Context:
+    """Bind the object of a closed request to its row."""
+    return {"account_id": account_id, "request_id": request_id, "purpose": "request-object"}
+
+
 def of_package_key(account_id: str, request_id: str) -> Context:
     """Bind the wrapped key of a package to its request."""
     return {"account_id": account_id, "request_id": request_id, "purpose": "package-key"}

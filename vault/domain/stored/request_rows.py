@@ -1,4 +1,4 @@
-"""JSON of the rows of requests of people in the account's object: what is personal in them stays sealed."""
+"""JSON of the rows of requests of people, in the account's object and in their own: what is personal stays sealed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,17 +48,18 @@ class StoredRequest:
 
 def encode_requests(requests: Sequence[StoredRequest]) -> dict[str, Any]:
     """Return the field of the account's object; none without requests, as in earlier releases."""
-    items = [_encode_fields(stored) for stored in requests]
+    items = [encode_request_fields(stored) for stored in requests]
     return {"requests": items} if items else {}
 
 
 def decode_requests(fields: Fields, account_id: str) -> tuple[StoredRequest, ...]:
     """Decode the field of the account's object. Raises Tampered."""
     items = fields.items("requests") if fields.has("requests") else []
-    return tuple(_decode_fields(item, account_id) for item in items)
+    return tuple(decode_request_fields(item, account_id) for item in items)
 
 
-def _encode_fields(stored: StoredRequest) -> dict[str, Any]:
+def encode_request_fields(stored: StoredRequest) -> dict[str, Any]:
+    """Return the fields of one request."""
     names = (*_TEXTS, *_MOMENTS, *_BLOBS, *_NUMBERS)
     values = {name: value for name in names if (value := stored.value(name)) is not None}
     return {
@@ -70,7 +71,9 @@ def _encode_fields(stored: StoredRequest) -> dict[str, Any]:
     }
 
 
-def _decode_fields(fields: Fields, account_id: str) -> StoredRequest:
+def decode_request_fields(fields: Fields, account_id: str) -> StoredRequest:
+    """Decode the fields of one request. Raises Tampered."""
+
     def optional(name: str, read: Any) -> Any:
         return read(name) if fields.has(name) else None
 

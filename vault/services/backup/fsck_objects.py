@@ -10,6 +10,7 @@ from vault.domain.requests.package import PREFIX as PACKAGES
 from vault.domain.stored.account_object_name import parse_location
 from vault.domain.stored.closing_acts import parse_location as parse_closing
 from vault.domain.stored.manifest import location_of
+from vault.domain.stored.request_object import parse_location as parse_request
 from vault.domain.stored.tombstone import decode_tombstones
 from vault.domain.stored.vault_object import LOCATION as VAULT
 from vault.errors import Tampered
@@ -77,6 +78,7 @@ class CompareObjects:
         kinds = {
             "manifests": self._manifest, "accounts": self._account, "tombstones": self._tombstones,
             "prompts": self._prompt, "closing": self._closing_act, "closed": self._closing_act,
+            "requests": self._request,
         }  # fmt: skip
         if parts[0] in kinds:
             return await kinds[parts[0]](key)
@@ -88,6 +90,11 @@ class CompareObjects:
             return [f"{key}: this is not an object of a vault."]
         unknown = await self.database.read(lambda tx: tx.closing.unknown([place[1]]))
         return [f"{key}: this closing act is not in the database."] if unknown else []
+
+    async def _request(self, key: str) -> list[str]:
+        place = parse_request(key)
+        row = None if place is None else await self.database.read(lambda tx: tx.requests.get(*place))
+        return [] if row is not None else [f"{key}: there is no such request."]
 
     async def _prompt(self, key: str) -> list[str]:
         account_id = key.split("/")[1]

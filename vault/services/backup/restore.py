@@ -32,6 +32,7 @@ from vault.services.admission.admission import Admission
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.own_history import account_object_names
 from vault.services.audit_log.published_tiles import PublishedLog, StoredLog
+from vault.services.backup.request_objects import RequestObjects
 from vault.services.backup.restore_accounts import RestoreAccounts
 from vault.services.backup.restore_log import Divergence, RestoreLog
 from vault.services.backup.restore_replay import replay
@@ -127,7 +128,11 @@ class Restore:
         If the divergence names what changed, only that is read.
         """
         accounts = RestoreAccounts(
-            database=self.database, objects=self.objects, ring=self.ring, names=by_account(names)
+            database=self.database,
+            objects=self.objects,
+            ring=self.ring,
+            requests=RequestObjects(database=self.database, objects=self.objects, ring=self.ring),
+            names=by_account(names),
         )
         recordings = self.unnamed.recordings
         await accounts.bring_in(divergence, acts, report, progress, actor=actor)

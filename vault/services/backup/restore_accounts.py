@@ -27,6 +27,7 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import open_message
 from vault.services.audit_log.own_history import sort_by_history
+from vault.services.backup.request_objects import RequestObjects
 from vault.services.backup.restore_log import Divergence
 from vault.services.lifecycle.restore_states import fail_without_key, refuse_stale
 
@@ -50,6 +51,7 @@ class RestoreAccounts:
     database: Database
     objects: ObjectStore
     ring: KeyRing
+    requests: RequestObjects
     #: The account objects in the store when the restore began, by account.
     names: Mapping[str, Sequence[ObjectName]]
 
@@ -144,6 +146,7 @@ class RestoreAccounts:
             for setting in left_out
         ]
         self.ring.forget(account_id)
+        report.findings += await self.requests.restore(account_id)
         return True
 
     async def _lost(

@@ -32,6 +32,7 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
 from vault.services.audit_log.own_history import account_object_names, sort_by_history
+from vault.services.backup.request_objects import RequestObjects
 
 _BATCH_SIZE = 16
 #: Events sequenced per transaction.
@@ -50,6 +51,7 @@ class WriteAccountObjects:
     database: Database
     objects: ObjectStore
     ring: KeyRing
+    requests: RequestObjects
 
     async def any_due(self) -> bool:
         """Return whether an object is due."""
@@ -73,6 +75,8 @@ class WriteAccountObjects:
         return bool(written)
 
     async def _write(self, account_id: str) -> None:
+        # Before the account is read: its object has those that are closed or changed after this.
+        await self.requests.write(account_id)
         known, log = await self._read(account_id)
         # The version of this snapshot, not the ring's cached current version.
         key = await self.ring.version(account_id, max(known.keys))
