@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from tests.services.closing_acts import closing_people as people
 from tests.services.closing_acts import link_verbs as links
+from tests.services.closing_acts import request_verbs as requests
 from tests.services.closing_acts.approval_verbs import APPROVAL_VERBS
 from tests.services.closing_acts.verb import Verb
 from tests.support.parties import ME, PARTIES, kept_apart, let_in, set_policy, tell
@@ -219,6 +220,9 @@ VERBS: Final[dict[str, Verb]] = {
         prepare=_held_recording,
         close=_withdraw_for_good,
         closed=_waits,
+    ),
+    "decision": Verb(
+        kind="request.decided", prepare=requests.asked, close=requests.decide, closed=requests.is_decided
     ),
     "retention": Verb(kind="retention.changed", prepare=_nothing, close=_retain, closed=_is_retained),
     "sign-in": Verb(kind="sign_in.deleted", **people.SIGN_IN),

@@ -13,6 +13,7 @@ from vault.database.stores.approval_rule_rows import rule_of
 from vault.database.stores.holds import HoldRows
 from vault.database.stores.link_keys import LinkKeyRows
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of
+from vault.database.stores.request_backup import read_request
 from vault.database.stores.retention_rows import policy_of
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
@@ -90,6 +91,10 @@ def _rule(db: DbConnection, event: AccessEvent) -> Content:
     return rule_of(db, event.account_id or "")
 
 
+def _request(db: DbConnection, event: AccessEvent) -> Content:
+    return read_request(db, event.account_id or "", event.result or "")
+
+
 #: A reader for each kind of content (vault/domain/stored/closing_acts.py).
 CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Content]]] = {
     "none": _nothing,
@@ -102,4 +107,5 @@ CONTENTS: Final[Mapping[ContentName, Callable[[DbConnection, AccessEvent], Conte
     "retention": _retention,
     "link_cut": _link_cut,
     "approval_rule": _rule,
+    "request": _request,
 }

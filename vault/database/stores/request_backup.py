@@ -39,6 +39,13 @@ def read_requests(db: DbConnection, account_id: str) -> tuple[StoredRequest, ...
     return _stored(db, rows)
 
 
+def read_request(db: DbConnection, account_id: str, request_id: str) -> StoredRequest:
+    """Return one request. Its row must exist."""
+    p = person_requests.c
+    mine = select(person_requests).where(p.id == request_id, p.account_id == account_id)
+    return _stored(db, [db.execute(mine).mappings().one()])[0]
+
+
 def requests_to_store(db: DbConnection, account_id: str, *, limit: int) -> tuple[StoredRequest, ...]:
     """Return closed requests of an account that are in no object of their own yet, the newest first."""
     return _stored(db, _to_store(db, account_id, limit=limit))

@@ -3,7 +3,7 @@
 Every write is idempotent, so an interrupted restore can be started again.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -92,16 +92,16 @@ class RestoredRows:
         """Return the ids of the closed requests of an account that need no restore."""
         return complete_requests(self._db, account_id)
 
-    def requests(self, account_id: str, stored: Sequence[tuple[StoredRequest, int]]) -> None:
-        """Insert closed requests from their own objects, each with the oldest key version in it."""
+    def requests(
+        self, account_id: str, stored: Sequence[StoredRequest], under: Mapping[str, int] | None = None
+    ) -> None:
+        """Insert requests that the account lacks, or has in an older revision.
+
+        ``under``: of those that come from an object of their own, the oldest key version in it, by id.
+        """
         versions = select(account_keys.c.version).where(account_keys.c.account_id == account_id)
-        restore_requests(
-            self._db,
-            account_id,
-            [one for one, _ in stored],
-            set(self._db.execute(versions).scalars()),
-            under={one.request.id: under for one, under in stored},
-        )
+        usable = set(self._db.execute(versions).scalars())
+        restore_requests(self._db, account_id, stored, usable, under=under)
 
     def lost_account(
         self,

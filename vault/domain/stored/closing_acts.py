@@ -26,6 +26,7 @@ from vault.domain.stored.closing_content import (
     encode_content_fields,
 )
 from vault.domain.stored.json_reader import read_object, write_object
+from vault.domain.stored.request_rows import StoredRequest
 from vault.domain.stored.retention_json import StoredHold
 from vault.errors import Tampered
 
@@ -94,6 +95,7 @@ CLOSING: Final[Mapping[EventType, Closing]] = {
     "hold.released": Closing(content="hold", until="account_object", subject=_result),
     "retention.changed": Closing(content="retention", until="account_object", subject=_result),
     "recording.pending_erasure": Closing(content="none", until="leaf", subject=_recording),
+    "request.decided": Closing(content="request", until="account_object", subject=_result),
     "console.ended": Closing(content="none", until="leaf", subject=lambda e: e.session_id),
     "approval.vetoed": Closing(content="none", until="leaf", subject=_result),
     "approval.executed": Closing(content="none", until="leaf", subject=_result),
@@ -120,7 +122,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "account.opened", "account.changed", "connection.changed", "policy.changed",
         "objection.ended", "evidence.read", "recording.paused",
         "request.received", "request.verified", "request.paused", "request.resumed", "request.extended",
-        "request.decided", "request.withdrawn", "request.closed", "receipt.made", "export.made", "export.read",
+        "request.withdrawn", "request.closed", "receipt.made", "export.made", "export.read",
         "export.deleted",
         "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
         "hold.release_asked", "retention.due", "retention.paused", "retention.resumed",
@@ -151,8 +153,10 @@ class Act:
     @property
     def weight(self) -> int:
         """Return its weight in an object: content is heavy, because references from a source may be long."""
-        if isinstance(self.content, StoredHold | RetentionPolicy):
-            return MAX_WEIGHT  # It names hundreds of calls, or has dozens of classes.
+        if isinstance(self.content, StoredHold | RetentionPolicy | StoredRequest):
+            return (
+                MAX_WEIGHT  # It names hundreds of calls or thousands of recordings, or has dozens of classes.
+            )
         if self.event.type == "approval.executed":
             return 0  # One in a transaction, so that it is in the object of what was approved.
         return 1 if self.content is None else _HEAVY

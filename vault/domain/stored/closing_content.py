@@ -21,6 +21,7 @@ from vault.domain.stored.approval_json import decode_rule_fields, encode_rule_fi
 from vault.domain.stored.json_reader import Fields
 from vault.domain.stored.link_key_json import decode_cut_fields, encode_cut_fields
 from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
+from vault.domain.stored.request_rows import StoredRequest, decode_request_fields, encode_request_fields
 from vault.domain.stored.retention_json import (
     StoredHold,
     decode_hold_fields,
@@ -60,6 +61,7 @@ Content = (
     | RetentionPolicy
     | LinkCut
     | ApprovalRule
+    | StoredRequest
     | None
 )
 ContentName = Literal[
@@ -73,6 +75,7 @@ ContentName = Literal[
     "retention",
     "link_cut",
     "approval_rule",
+    "request",
 ]
 
 
@@ -83,6 +86,7 @@ _ENCODE: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
     RetentionPolicy: encode_version_fields,
     LinkCut: encode_cut_fields,
     ApprovalRule: encode_rule_fields,
+    StoredRequest: encode_request_fields,
 }
 
 
@@ -166,6 +170,13 @@ def _decode_rule(fields: Fields, event: AccessEvent) -> Content:
     return rule
 
 
+def _decode_request(fields: Fields, event: AccessEvent) -> Content:
+    stored = decode_request_fields(fields, event.account_id or "")
+    if stored.request.id != event.result:
+        raise Tampered("The content and the event of a closing act have different requests.")
+    return stored
+
+
 #: Decodes each kind of content. Raises Tampered.
 DECODE_CONTENT: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Content]]] = {
     "none": _decode_nothing,
@@ -178,4 +189,5 @@ DECODE_CONTENT: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Conte
     "retention": _decode_retention,
     "link_cut": _decode_cut,
     "approval_rule": _decode_rule,
+    "request": _decode_request,
 }

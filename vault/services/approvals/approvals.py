@@ -32,6 +32,8 @@ _CLOSED_BY: Mapping[Verb, EventType] = {
     "hold_release": "hold.released",
     "recording_erasure": "recording.erasing",
     "call_erasure": "call.erased",
+    "request_erasure": "request.decided",
+    "request_export": "request.decided",
     "retention_policy": "retention.changed",
 }
 

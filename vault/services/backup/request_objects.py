@@ -86,7 +86,10 @@ class RequestObjects:
     async def _restore(self, account_id: str, keys: Sequence[str]) -> list[str]:
         found = await gathered([self._read(key) for key in keys])
         usable = [one for one in found if not isinstance(one, str)]
-        await self.database.write(lambda tx: tx.restored.requests(account_id, usable))
+        under = {stored.request.id: version for stored, version in usable}
+        await self.database.write(
+            lambda tx: tx.restored.requests(account_id, [stored for stored, _ in usable], under)
+        )
         return [one for one in found if isinstance(one, str)]
 
     async def _read(self, key: str) -> tuple[StoredRequest, int] | str:

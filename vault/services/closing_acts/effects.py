@@ -18,6 +18,7 @@ from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.closing_acts import Act
 from vault.domain.stored.closing_content import ConsentRefusal, ErasedCall
+from vault.domain.stored.request_rows import StoredRequest
 from vault.domain.stored.retention_json import StoredHold
 from vault.errors import NotFound
 from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
@@ -171,6 +172,13 @@ def _change_retention(tx: Transaction, act: Act) -> None:
         tx.retention.restore(account_id, [policy])
 
 
+def _decide_request(tx: Transaction, act: Act) -> None:
+    stored, account_id = act.content, act.event.account_id
+    assert isinstance(stored, StoredRequest) and account_id is not None  # noqa: S101, PT018 - see above
+    if _has_account(tx, account_id):
+        tx.restored.requests(account_id, [stored])
+
+
 def _await_erasure(tx: Transaction, act: Act) -> None:
     event = act.event
     row = tx.recordings.by_id(event.recording_id or "")
@@ -216,6 +224,7 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "hold.released": _hold,
     "retention.changed": _change_retention,
     "recording.pending_erasure": _await_erasure,
+    "request.decided": _decide_request,
     "console.ended": _end_access,
     "approval.vetoed": _end_approval,
     "approval.executed": _end_approval,

@@ -36,6 +36,7 @@ from vault.services.requests.sealed_requests import (
     SealedRequests,
     append_event,
     personal_of,
+    ruling_of,
     sealed_row,
 )
 from vault.services.requests.speakers import FindSpeaker
@@ -213,9 +214,13 @@ class Requests:
     ) -> RequestView:
         """Decide on everything that is found now. Once this returns, that is durable, and the worker carries it out.
 
+        If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
         Raises NotFound, Invalid, ApprovalNeeded, and Refused where somebody else might be hit: ``not_verified``,
         ``period_needed`` and ``review_needed``.
         """
+        repeated = await self._repeated(account_id, request_id, wanted)
+        if repeated is not None:
+            return repeated
         request = await self._open_request(account_id, request_id)
         own = personal_of(request)
         personal = replace(own, period=wanted.period or own.period)
@@ -237,6 +242,21 @@ class Requests:
         return await self._change(
             request, decided, "request.decided", state=RequestState.EXECUTING, actor=actor, gate=gate
         )
+
+    async def _repeated(self, account_id: str, request_id: str, wanted: RulingRequest) -> RequestView | None:
+        """Return a request that is decided so already, if the object of the decision is not known to be stored."""
+        if not await self.database.write(
+            lambda tx: tx.closing.recall(account_id, "request.decided", request_id)
+        ):
+            return None
+        known = await self.sealed.read(account_id, request_id)
+        ruling = ruling_of(known)
+        same = (ruling.default, ruling.verdicts, ruling.reason) == (
+            wanted.default,
+            wanted.verdicts,
+            wanted.reason,
+        )
+        return await self._view(known) if same else None
 
     async def _open_request(self, account_id: str, request_id: str) -> Request:
         request = await self.sealed.read(account_id, request_id)

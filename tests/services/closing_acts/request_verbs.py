@@ -1,0 +1,44 @@
+"""The verb of requests of people that closes something: the decision on one."""
+
+from datetime import UTC, datetime, timedelta
+
+from tests.support.parties import ME
+from tests.support.service_house import House
+from vault.domain.requests.request import Identity, PersonalData, RequestState, Verdict, Verification
+from vault.errors import NotFound
+from vault.services.requests.new_request import NewRequest
+from vault.services.requests.requests import RulingRequest
+
+
+async def asked(house: House, name: str) -> str:
+    """Enter a request about a number that nothing has; return its id."""
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+    personal = PersonalData(
+        reference=name,
+        identities=(Identity(type="number", value="+33612345699"),),
+        verification=Verification(method="callback", at=at, by=ME["actor"]),
+    )
+    new = NewRequest(kind="restriction", regime="gdpr", received_at=at, personal=personal)
+    view, _ = await house.vault.requests.receive(house.account.id, new, **ME)
+    return view.request.id
+
+
+async def decide(house: House, request_id: str) -> None:
+    """Decide on it."""
+    ruling = RulingRequest(
+        default=Verdict(code="kept_grounds"),
+        verdicts={},
+        reason="It is needed.",
+        period=None,
+        whole_time=False,
+    )
+    await house.vault.requests.decide(house.account.id, request_id, ruling, **ME)
+
+
+async def is_decided(house: House, request_id: str) -> bool:
+    """Return whether it is decided."""
+    try:
+        view = await house.vault.requests.read(house.account.id, request_id)
+    except NotFound:
+        return False
+    return view.request.state is RequestState.EXECUTING
