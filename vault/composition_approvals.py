@@ -46,6 +46,7 @@ class Acting:
             "retention_cap": self._retention_cap,
             "approval_rule": self._approval_rule,
             "recording_erasure": self._recording_erasure,
+            "erasure_within_minimum": self._recording_erasure,
             "call_erasure": self._call_erasure,
             "request_erasure": self._request_decision,
             "request_export": self._request_decision,
@@ -75,7 +76,11 @@ class Acting:
     async def _recording_erasure(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
         approval = approved.approval
         await self.recordings.erase(
-            approval.account_id, arguments["recording"], actor=approval.asked_by, approved=approved
+            approval.account_id,
+            arguments["recording"],
+            ground=arguments.get("ground"),
+            actor=approval.asked_by,
+            approved=approved,
         )
 
     async def _call_erasure(self, approved: Approved, arguments: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """What tests of approvals share: a rule, questions as REST asks them, decisions, and processes that die."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import pytest
@@ -10,6 +10,7 @@ from sqlalchemy import text
 from tests.support.retention import FIRST, SECOND, two_keys
 from tests.support.service_house import House
 from vault.domain.approvals.approval import Approval
+from vault.domain.retention.judge import Ground
 from vault.errors import ApprovalNeeded
 
 THIRD = "key_third"
@@ -21,11 +22,19 @@ async def rule(house: House, *verbs: str, enabled: bool = True, actor: str = FIR
     await house.vault.approval_rules.set(house.account.id, enabled=enabled, verbs=verbs, actor=actor)
 
 
-async def ask(house: House, recording_id: str, *, actor: str = FIRST, reason: str | None = None) -> Approval:
+async def ask(
+    house: House,
+    recording_id: str,
+    *,
+    ground: Ground | None = None,
+    actor: str = FIRST,
+    reason: str | None = None,
+) -> Approval:
     """Try to erase a recording, and ask for the approval that it needs, as REST does."""
     with pytest.raises(ApprovalNeeded) as needed:
-        await house.vault.recordings.erase(house.account.id, recording_id, actor=actor)
-    return await _ask(house, needed.value, "recording", recording_id, reason=reason, actor=actor)
+        await house.vault.recordings.erase(house.account.id, recording_id, ground=ground, actor=actor)
+    more = {} if ground is None else {"ground": ground}
+    return await _ask(house, needed.value, "recording", recording_id, reason=reason, actor=actor, more=more)
 
 
 async def ask_call(house: House, call: str = "call-1") -> Approval:
@@ -43,9 +52,11 @@ async def _ask(
     *,
     reason: str | None = None,
     actor: str = FIRST,
+    more: Mapping[str, str] | None = None,
 ) -> Approval:
+    arguments = {name: subject, **(more or {})}
     return await house.vault.approvals.ask(
-        house.account.id, needed, subject=subject, arguments={name: subject}, reason=reason, actor=actor
+        house.account.id, needed, subject=subject, arguments=arguments, reason=reason, actor=actor
     )
 
 

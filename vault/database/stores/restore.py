@@ -102,6 +102,7 @@ class RestoredRows:
         versions = select(account_keys.c.version).where(account_keys.c.account_id == account_id)
         usable = set(self._db.execute(versions).scalars())
         restore_requests(self._db, account_id, stored, usable, under=under)
+        account_changed(self._db, account_id)
 
     def lost_account(
         self,

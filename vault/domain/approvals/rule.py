@@ -11,6 +11,7 @@ from vault.domain.accounts.account import Scope
 Verb = Literal[
     "hold_release",
     "retention_cap",
+    "erasure_within_minimum",
     "approval_rule",
     "recording_erasure",
     "call_erasure",
@@ -22,16 +23,19 @@ Verb = Literal[
     "sign_in_connection",
 ]
 VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
-#: Acts that need one without any rule.
+#: Acts that need one without any rule, and that a second key with the scope of the act approves.
 ALWAYS: Final[frozenset[Verb]] = frozenset({"hold_release", "retention_cap"})
+#: All that need one without any rule.
+WITHOUT_RULE: Final[frozenset[Verb]] = ALWAYS | {"erasure_within_minimum"}
 #: Acts that a rule can name. While a rule is on, loosening it needs an approval as well.
 CHOSEN: Final[tuple[Verb, ...]] = tuple(
-    verb for verb in VERBS if verb not in ALWAYS and verb != "approval_rule"
+    verb for verb in VERBS if verb not in WITHOUT_RULE and verb != "approval_rule"
 )
 #: The scope of each act: who asks needs it, and who approves needs it besides ``approvals:write``.
 SCOPES: Final[Mapping[Verb, Scope]] = {
     "hold_release": "holds:write",
     "retention_cap": "holds:write",
+    "erasure_within_minimum": "privacy:write",
     "approval_rule": "settings:write",
     "recording_erasure": "privacy:write",
     "call_erasure": "privacy:write",
@@ -57,7 +61,7 @@ class ApprovalRule:
 
     def gates(self, verb: Verb) -> bool:
         """Return whether the act needs an approval; for ``approval_rule``: whether loosening the rule does."""
-        return verb in ALWAYS or (self.enabled and (verb in self.verbs or verb == "approval_rule"))
+        return verb in WITHOUT_RULE or (self.enabled and (verb in self.verbs or verb == "approval_rule"))
 
     @property
     def in_force(self) -> frozenset[Verb]:

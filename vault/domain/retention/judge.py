@@ -1,6 +1,7 @@
 """Judge whether a recording is kept, due, or waits for its erasure: the precedence of holds, minima and requests.
 
-The order: a hold, a legal minimum, a person's wish, a business minimum, a deletion, the end of the period.
+The order: a hold, a ground that two persons gave, a legal minimum, a person's wish, a business minimum, a deletion, the
+end of the period.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,12 @@ from vault.domain.retention.policy import AtEnd
 from vault.domain.retention.terms import Bound, BoundKind, RetentionTerms, is_after
 
 #: Who wants the recording erased. A person's wish passes over a business minimum, a plain deletion does not.
-Wish = Literal["deletion", "withdrawal", "request", "retention"]
+#: ``ground``: two persons, on a ground that passes over every minimum.
+Wish = Literal["deletion", "withdrawal", "request", "retention", "ground"]
+#: The grounds: nobody was allowed to make the recording, so the law that keeps recordings does not mean it; or it has
+#: the code of a payment card, which may not be stored after authorization (PCI DSS 3.3.1).
+Ground = Literal["unlawful_recording", "sad_found"]
+GROUNDS: Final[tuple[Ground, ...]] = get_args(Ground)
 PERSONS: Final[frozenset[Wish]] = frozenset({"withdrawal", "request"})
 Outcome = Literal["keep", "due", "pending_erasure", "conflict"]
 #: Why a recording is still here.
@@ -56,6 +62,7 @@ def judge(terms: RetentionTerms, holds: Sequence[Hold], wish: Wish | None, now: 
     reasons = (*map(_held, holds), *_reasons(terms, now))
     precedence: tuple[tuple[bool, Outcome, datetime | None], ...] = (
         (bool(holds), "pending_erasure" if person else "keep", None),
+        (wish == "ground", "due", None),
         (is_after(terms.legal_until, now), "keep", terms.legal_until),
         (person, "due", None),
         (is_after(terms.minimum_until, now), "keep", terms.minimum_until),

@@ -31,6 +31,7 @@ from vault.services.shared.approval_gate import actor_of, event_of, require_auth
 _CLOSED_BY: Mapping[Verb, EventType] = {
     "hold_release": "hold.released",
     "recording_erasure": "recording.erasing",
+    "erasure_within_minimum": "recording.erasing",
     "call_erasure": "call.erased",
     "request_erasure": "request.decided",
     "request_export": "request.decided",

@@ -56,7 +56,8 @@ def judge_now(tx: Transaction, recording: Recording, wish: Wish | None, now: dat
         return judge(RetentionTerms(version=policies.current.version), holds, wish, now)
     marks = tx.retention.marks(recording.id)
     if marks is None or marks.policy_version != policies.stamp:
-        if not holds and (wish is None or wish == "retention" or _has_minimum(policies)):
+        depends = wish is None or wish == "retention" or (wish != "ground" and _has_minimum(policies))
+        if not holds and depends:
             return _not_computed()
         marks = None
     return judge(terms_of_marks(marks, policies), holds, wish, now)

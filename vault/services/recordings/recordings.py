@@ -11,9 +11,11 @@ from vault.database.interface import Database
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.stores.recordings import terms_of
 from vault.database.transaction import Transaction
+from vault.domain.approvals.rule import Verb
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, Recording, RecordingFilter, RecordingKeys, State
+from vault.domain.retention.judge import Ground, Wish
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
@@ -149,11 +151,19 @@ class Recordings:
         )
 
     async def erase(
-        self, account_id: str, recording_id: str, *, actor: str, approved: Approved | None = None
+        self,
+        account_id: str,
+        recording_id: str,
+        *,
+        ground: Ground | None = None,
+        actor: str,
+        approved: Approved | None = None,
     ) -> Recording:
         """Shred a recording: when this returns, its keys are deleted and no byte of it is served any more.
 
-        Return the recording, which is now erasing. Raises NotFound, RecordingErased, Held, ApprovalNeeded.
+        ``ground``: one that passes over every minimum; it always needs an approval.
+        Return the recording, which is now erasing. Raises NotFound, RecordingErased, Held, ApprovalNeeded, and Refused
+        before the end of a minimum.
 
         If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
         """
@@ -167,9 +177,13 @@ class Recordings:
                 tx.lock_call(account_id, known.call_ref)
                 if known.state in GONE and tx.closing.recall(account_id, "recording.erasing", recording_id):
                     return known
-            erased = lifecycle.erase(tx, account_id, recording_id, actor=actor, at=at)
+            wish: Wish = "deletion" if ground is None else "ground"
+            erased = lifecycle.erase(
+                tx, account_id, recording_id, actor=actor, at=at, result=ground, wish=wish
+            )
             # Last, so that only what could be erased is asked for; an error undoes the erasure.
-            pass_gate(tx, account_id, "recording_erasure", approved, {"recordings": 1})
+            verb: Verb = "recording_erasure" if ground is None else "erasure_within_minimum"
+            pass_gate(tx, account_id, verb, approved, {"recordings": 1})
             return erased
 
         return await self.database.write(begin)

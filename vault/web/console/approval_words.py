@@ -14,6 +14,7 @@ VERB_WORDS: Final[dict[Verb, str]] = translatable(
         "retention_cap": "A run of the retention sweep above its cap",
         "approval_rule": "A looser rule of approvals",
         "recording_erasure": "Erasure of a recording",
+        "erasure_within_minimum": "Erasure before a minimum ends",
         "call_erasure": "Erasure of a call",
         "request_erasure": "Erasure that a person asked for",
         "request_export": "Package of a person's data",

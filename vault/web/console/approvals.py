@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Path, Request, Response
 
 from vault.domain.approvals.approval import ApprovalState, Decision
-from vault.domain.approvals.rule import ALWAYS, CHOSEN, SCOPES
+from vault.domain.approvals.rule import CHOSEN, SCOPES, WITHOUT_RULE
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.approval_words import OUTCOME_WORDS, STATE_WORDS, VERB_WORDS, effect_words, not_done
@@ -120,7 +120,7 @@ async def _list(request: Request, vault: Vault, allowed: Console, mistake: Mista
         following=following,
         rule=await vault.approval_rules.read(account_id),
         chosen=translated_pairs((verb, VERB_WORDS[verb]) for verb in CHOSEN),
-        always=[translated(VERB_WORDS[verb]) for verb in sorted(ALWAYS)],
+        always=[translated(VERB_WORDS[verb]) for verb in sorted(WITHOUT_RULE)],
         words=VERB_WORDS,
         states=STATE_WORDS,
         effect_words=effect_words,

@@ -22,7 +22,7 @@ from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import Ref
-from vault.web.schemas.calls import LiftingQuery, RestrictionIn
+from vault.web.schemas.calls import ErasureQuery, LiftingQuery, RestrictionIn
 from vault.web.schemas.recordings import (
     RecordingOut,
     RecordingsOut,
@@ -140,15 +140,20 @@ async def get_recording(vault: TheVault, allowed: Reading, recording: RecordingI
 
 @router.delete("/recordings/{recording}", status_code=202, response_model=RecordingOut | ApprovalOut)
 async def delete_recording(
-    vault: TheVault, allowed: Erasing, recording: RecordingId, approval_reason: ApprovalReason = None
+    vault: TheVault,
+    allowed: Erasing,
+    recording: RecordingId,
+    asked: Annotated[ErasureQuery, Query()],
+    approval_reason: ApprovalReason = None,
 ) -> Response:
     """Erase a recording. Its keys are destroyed before the response; its objects are deleted within seconds.
 
     Where the account's rule wants a second person for it, nothing is erased yet, and the response is the approval.
+    A `ground` passes over every minimum of the retention policy, over no hold, and always needs a second person.
     """
 
     async def erase() -> Response:
-        await vault.recordings.erase(allowed.account.id, recording, actor=allowed.actor)
+        await vault.recordings.erase(allowed.account.id, recording, ground=asked.ground, actor=allowed.actor)
         return answer_json(await show(vault, allowed, recording), status=202)
 
     return await done_or_asked(
@@ -156,7 +161,7 @@ async def delete_recording(
         allowed,
         erase,
         subject=recording,
-        arguments={"recording": recording},
+        arguments={"recording": recording, **({} if asked.ground is None else {"ground": asked.ground})},
         reason=approval_reason,
     )
 

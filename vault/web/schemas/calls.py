@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vault.domain.admission.decision import Decision
 from vault.domain.consent import consent_event as nouns
 from vault.domain.reason import Reason
+from vault.domain.retention.judge import Ground
 from vault.domain.stored.evidence import Evidence
 from vault.services.admission.call_start import CallAnswer
 from vault.services.consent.consent_records import ConsentRequest, EvidenceView
@@ -174,6 +175,14 @@ class VerdictIn(Body):
     """The reason for an admin's decision; it is logged."""
 
     reason: Text
+
+
+class ErasureQuery(Body):
+    """Why a recording is erased before a minimum of the retention policy ends."""
+
+    #: `unlawful_recording`: nobody was allowed to make it. `sad_found`: it has the code of a payment card, which may
+    #: not be stored (PCI DSS 3.3.1).
+    ground: Ground | None = None
 
 
 class LiftingQuery(Body):
