@@ -201,3 +201,16 @@ async def test_case_14_what_callers_were_told_is_kept_to_unless_a_reason_is_give
     assert [await months_kept(one) for one in (recording_id, other)] == [6, 12]
     await set_retention(either, kept(period="P1Y"), told_reason="A dispute about these calls")
     assert [await months_kept(one) for one in (recording_id, other)] == [12, 12]
+
+
+async def test_what_begins_with_the_end_of_a_contact_has_a_maximum(house: House):
+    """Nothing tells the vault of that end: without a maximum it would be kept for good, and nobody would notice."""
+    wanted = RetentionPolicy(classes=(kept(period="P3Y", starts="contact_ended"),))
+    with pytest.raises(Invalid) as refused:
+        await house.vault.preview_retention(house.account.id, wanted)
+    assert refused.value.field == "classes.0.maximum"
+    bounded = RetentionPolicy(classes=(kept(period="P3Y", maximum="P10Y", starts="contact_ended"),))
+    recording_id = await let_in(house)
+    preview = await house.vault.preview_retention(house.account.id, bounded)
+    assert (preview.counts["later"], preview.counts["undated"]) == (1, 0)
+    assert recording_id not in preview.recording_ids

@@ -55,6 +55,13 @@ def _check_class(kept: RetentionClass, field: str) -> None:
     if kept.period is None and kept.minimum is None and kept.maximum is None:
         text = f"The class {kept.name} must have a period, a minimum or a maximum."
         raise Invalid(text, field=f"{field}.period")
+    if kept.starts == "contact_ended" and kept.maximum is None:
+        # What must leave would never leave, and nobody would notice.
+        text = (
+            f"The class {kept.name} must have a maximum: nothing tells the vault when a contact has ended, so its "
+            "period does not begin."
+        )
+        raise Invalid(text, field=f"{field}.maximum")
     if (kept.minimum is None) != (kept.minimum_ground is None):
         text = (
             f"The class {kept.name} must have minimum and minimum_ground together. Only legal_obligation stops an "
