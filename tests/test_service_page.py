@@ -61,8 +61,9 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain", "FetchProviderDocuments", "FindPerson",
         "FindSpeaker", "FirstManifest", "Journal", "NoteActivity",
         "JournaledDatabase", "MakePackage", "MakeReceipt", "ObjectionList", "OpenCallback", "OpenedConnections",
-        "OpenLogKey", "PackageAudio", "PackageContents", "PackageFiles", "PeopleKeys", "ProveRootKey", "Publication",
-        "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RestoreAccounts", "RestoreLog",
+        "OpenLogKey", "PackageAbout", "PackageAudio", "PackageContents", "PackageFiles", "PeopleKeys", "ProveRootKey",
+        "Publication", "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RequestObjects",
+        "RestoreAccounts", "RestoreLog",
         "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries",
         "SealPackage", "SealedRequests", "SignedLinks", "StoreCallFacts", "TokenGate", "ZipStream", "_Rendition",
     }  # fmt: skip
