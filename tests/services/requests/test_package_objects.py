@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.fakes.objects import FakeLocks, FakeWriter
+from tests.services.requests.closures import closing, work
 from tests.services.requests.mortal_ground import events_of
 from tests.services.requests.people import OTHER, PERSON, ago, ask, asks, carried_out, decide, receipt
-from tests.services.requests.test_closure import closing, work
-from tests.services.requests.test_packages import package, stereo_call
+from tests.services.requests.stereo_calls import package, stereo_call
 from tests.support.service_house import House
 from vault.database.schema.requests import person_packages
 from vault.domain.requests.package import PREFIX

@@ -25,9 +25,7 @@ async def obliged(house: House, ref: str = "rec-1") -> str:
 
 
 @pytest.mark.parametrize("ground", GROUNDS)
-async def test_a_ground_passes_over_a_legal_minimum_with_a_second_person(
-    either: House, ground: Ground
-):
+async def test_a_ground_passes_over_a_legal_minimum_with_a_second_person(either: House, ground: Ground):
     """Without a ground it is refused; with one, nothing happens before another person approves; the log names it."""
     recording_id = await obliged(either)
     with pytest.raises(Refused) as refused:
