@@ -73,6 +73,7 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
         *links,
         "objection.entered",
         *ends,
+        "request.decided",
         "retention.changed",
     ]
     while await house.vault.jobs.remove_erased():

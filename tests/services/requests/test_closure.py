@@ -169,7 +169,7 @@ async def test_nothing_is_erased_before_the_export_is_made(house: House, monkeyp
 
 async def test_the_export_of_a_large_account_is_several_parts(either: House, monkeypatch: pytest.MonkeyPatch):
     """Each is a ZIP of its own with whole recordings; together they have all, each can be downloaded three times."""
-    monkeypatch.setattr(package_files, "MAX_PART_BYTES", 8000)
+    monkeypatch.setattr(package_files, "MAX_PART_BYTES", 12_000)
     monkeypatch.setattr(export_account, "_PAGE", 2)
     recording_ids = [await recorded(either, f"call-{number}") for number in range(5)]
     closure = await closing(either, export=True)

@@ -95,8 +95,8 @@ async def test_calls_without_a_recording_are_in_the_answer(either: House):
     at = ago(days=2)
     await call(either, "in", at=at, direction="inbound", ended_at=at + timedelta(minutes=3))
     await call(either, "out", caller=OTHER, callee=PERSON, at=ago(days=1), direction="outbound")
-    await tell(either, "declined", call="in", party="caller")
-    await tell(either, "accepted", call="in", party="callee")
+    for party, answer in (("caller", "declined"), ("callee", "accepted")):
+        await tell(either, answer, call="in", party=party, at=at + timedelta(minutes=1))
     request_id, state = await answered(either)
     assert state is RequestState.FULFILLED
     files = await package(either, request_id)
