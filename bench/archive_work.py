@@ -8,13 +8,13 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 from sqlalchemy import Engine, event
@@ -33,6 +33,7 @@ from vault.services.backup.restore_unnamed import RestoreUnnamed
 from vault.services.service import Vault
 from vault.settings import Settings
 
+_T = TypeVar("_T")
 #: Recordings that came in through the vault.
 _NEW = 20
 _ACTOR = "bench"
@@ -184,26 +185,29 @@ async def _export(folder: Path, size: int) -> None:
         every = max(1, size // _OWN)
         scattered = f"UPDATE access_events SET account_id = '{account.id}' WHERE tree_index % {every} = 0"  # noqa: S608 - our own id
         await vault.database.write(lambda tx: tx.connection.exec_driver_sql(scattered) and None)
-        await _anchor(vault)
+        await _patiently(vault.log_proofs.checkpoint)
         with _counted() as count:
-            begun = os.times().user + os.times().system
-            length = sum([len(part) async for part in await vault.log_proofs.export(account.id)])
-            spent = os.times().user + os.times().system - begun
+            length, spent = await _patiently(lambda: _read_export(vault, account.id))
         print(
             f"  export of one account, some {_OWN} of {size:,} events: {length:,} bytes, {spent:.2f} s of CPU, {count}",
             flush=True,
         )
 
 
-async def _anchor(vault: Vault) -> None:
-    """Anchor the whole log: a seeded one is published first, which takes longer than a request waits."""
+async def _read_export(vault: Vault, account_id: str) -> tuple[int, float]:
+    """Return the bytes of an account's export and the CPU seconds that it took."""
+    begun = os.times().user + os.times().system
+    length = sum([len(part) async for part in await vault.log_proofs.export(account_id)])
+    return length, os.times().user + os.times().system - begun
+
+
+async def _patiently(ask: Callable[[], Awaitable[_T]]) -> _T:
+    """Ask until the whole log is anchored: a seeded one is published first, which takes longer than a request waits."""
     while True:
         try:
-            await vault.log_proofs.checkpoint()
+            return await ask()
         except Unavailable:
             await asyncio.sleep(1)
-        else:
-            return
 
 
 @contextmanager
