@@ -1,5 +1,6 @@
 """What is sent instead of audio by mistake is refused before there is a row, and says what to send."""
 
+import gzip
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,6 +60,24 @@ def test_a_form_or_a_text_is_415(tenant: Tenant, media_type: str):
         assert (answer.status_code, answer.json()["title"]) == (415, "Wrong media type")
         assert "Send the audio itself as the body" in answer.json()["detail"]
     assert "wrong" not in kept(tenant)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "aes128gcm"])
+def test_a_compressed_body_is_415(tenant: Tenant, encoding: str):
+    """With what is taken instead; it would be stored as it came, and fail later. The name is still free."""
+    url = tenant.url("/calls/call-1/recordings/packed")
+    headers = {"Content-Type": "audio/wav", "Content-Encoding": encoding}
+    answer = tenant.http.put(url, content=gzip.compress(AUDIO), headers=headers)
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+    assert "Send the audio itself as the body" in answer.json()["detail"]
+    assert "packed" not in kept(tenant)
+
+
+def test_no_encoding_by_its_name_is_taken(tenant: Tenant):
+    """``identity`` says that there is none (RFC 9110, 12.5.3)."""
+    url = tenant.url("/calls/call-1/recordings/plain")
+    headers = {"Content-Type": "audio/wav", "Content-Encoding": "Identity"}
+    assert tenant.http.put(url, content=AUDIO, headers=headers).status_code == 201
 
 
 def test_a_file_in_a_form_is_415(tenant: Tenant):

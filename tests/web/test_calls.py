@@ -106,13 +106,15 @@ def test_a_number_is_found_however_it_is_written(french: Tenant, written: str):
     found = french.http.get(french.url("/recordings"), params={"number": written})
     assert found.status_code == 200, found.text
     states = sorted((one["recording_ref"], one["state"]) for one in found.json()["items"])
-    assert states == [("bad", "failed"), ("good", "available"), ("kept", "quarantined")]
+    assert states == [("bad", "failed"), ("good", "available"), ("kept", "quarantined"), ("no", "refused")]
     calls, cursor = [], None
     while not calls or cursor is not None:
         asked = {"number": written, "limit": 2} | ({} if cursor is None else {"cursor": cursor})
         page = french.http.get(french.url("/calls"), params=asked).json()
         calls, cursor = [*calls, *(one["call_ref"] for one in page["items"])], page["next_cursor"]
-    assert calls == sorted([f"announced-{place}" for place in range(len(SPELLED))] + ["bad", "good", "kept"])
+    assert calls == sorted(
+        [f"announced-{place}" for place in range(len(SPELLED))] + ["bad", "good", "kept", "no"]
+    )
 
 
 #: How a platform writes the number; the account is in France.
@@ -121,9 +123,13 @@ SPELLED = ("+33612345678", "0612345678", "0033612345678", "33612345678", "sip:+3
 
 @pytest.fixture(scope="module")
 def french(house: House) -> Tenant:
-    """An account in France with recordings in three states, and calls that were only announced."""
+    """An account in France with recordings in four states, and calls that were only announced."""
     tenant = Tenant.open(house.admin)
     assert tenant.http.put(tenant.url(), json={"locale": "fr-FR"}).status_code == 200
+    told(tenant, "no", SPELLED[3])
+    tenant.switch(enabled=False)
+    assert tenant.put(tone(0.1), call="no", ref="no").status_code == 409
+    tenant.switch(enabled=True)
     for place, spelled in enumerate(SPELLED):
         told(tenant, f"announced-{place}", spelled)
     for ref in ("good", "bad", "kept", "other"):

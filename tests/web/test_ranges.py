@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.tenant import Tenant
+from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
 from vault.errors import NotSatisfiable
 from vault.web.audio.range_header import parse_range
@@ -227,3 +227,23 @@ def test_conditions_are_kept(house: House, shared: tuple[Tenant, str]):
     assert house.admin.get(path, headers=part | {"If-Range": tag}).content == AUDIO[1:3]
     for other in ('"x"', "Wed, 21 Oct 2015 07:28:00 GMT"):
         assert house.admin.get(path, headers=part | {"If-Range": other}).content == AUDIO
+
+
+def test_conditions_are_kept_on_links(house: House, shared: tuple[Tenant, str]):
+    """What a player and a media link are sent is subject to the same conditions, by HEAD too."""
+    tenant, recording = shared
+    browser = house.client()
+    session = open_link(browser, tenant.link(recording)["url"]).headers["location"]
+    for path in (f"{session}/audio", tenant.link(recording, kind="media")["url"]):
+        tag = browser.get(path).headers["etag"]
+        for header, said, status in [
+            ("If-Match", '"x"', 412),
+            ("If-Match", "*", 200),
+            ("If-Match", tag, 200),
+            ("If-None-Match", "*", 304),
+            ("If-None-Match", tag, 304),
+            ("If-None-Match", '"x"', 200),
+        ]:
+            for method in ("GET", "HEAD"):
+                answer = browser.request(method, path, headers={header: said})
+                assert (header, said, answer.status_code) == (header, said, status)

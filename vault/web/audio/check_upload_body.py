@@ -18,11 +18,23 @@ class WrongMediaType(HTTPException):
         super().__init__(415, f"This Content-Type is not audio. {_REMEDY}")
 
 
+class WrongContentEncoding(HTTPException):
+    """The body is compressed: its bytes are stored as they come, and no decoder would find audio in them."""
+
+    def __init__(self) -> None:
+        """Set the status, a message with the remedy, and the encodings that are taken (RFC 9110, 15.5.16)."""
+        text = f"This Content-Encoding is not taken: leave it out, or send identity. {_REMEDY}"
+        super().__init__(415, text, headers={"Accept-Encoding": "identity"})
+
+
 def check_media_type(request: Request) -> None:
     """Raise WrongMediaType for a type that cannot be audio. A missing or unknown type is accepted.
 
-    So is ``application/x-www-form-urlencoded``, the default type of curl's ``--data-binary``.
+    So is ``application/x-www-form-urlencoded``, the default type of curl's ``--data-binary``. Raise
+    WrongContentEncoding for any encoding but ``identity``.
     """
+    if request.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}:
+        raise WrongContentEncoding
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     top, _, sub = media_type.partition("/")
     if top in {"multipart", "text"} or sub in {"json", "xml"} or sub.endswith(("+json", "+xml")):
