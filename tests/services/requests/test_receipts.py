@@ -9,8 +9,10 @@ import pytest
 
 from examples import verify_receipt as script
 from tests.services.requests.people import (
+    ACTOR,
     OTHER,
     PERSON,
+    ago,
     ask,
     asks,
     carried_out,
@@ -21,7 +23,10 @@ from tests.services.requests.people import (
 from tests.services.requests.proving import closed, is_refused
 from tests.support.pairs import keys_in
 from tests.support.service_house import SIGNER, House
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import State
 from vault.domain.requests.receipt import commitment
+from vault.domain.requests.request import RequestState
 from vault.errors import NotFound, Tampered
 from vault.objects.s3 import S3Store
 from vault.tlog.note import Signer
@@ -94,6 +99,30 @@ def _write_over_and_delete(store: S3Store, key: str) -> None:
     for _ in range(2):
         store.client.put_object(**named, Body=body)
     store.client.delete_object(**named)
+
+
+async def test_a_request_is_closed_however_much_is_logged_after_the_erasure(either: House):
+    """Sessions end and links are revoked after it; the receipt has the leaves of the erasure all the same."""
+    recording_id = await recorded(either, "call-1")
+    view = await ask(either)
+    await decide(either, view.request.id)
+    await either.vault.jobs.execute_requests()
+    assert await either.settle(recording_id) is State.ERASED
+    later = [
+        AccessEvent(
+            type="link.revoked",
+            at=ago(),
+            account_id=either.account.id,
+            actor=ACTOR,
+            recording_id=recording_id,
+            link_id=f"lnk_{number}",
+        )
+        for number in range(120)
+    ]
+    await either.database.write(lambda tx: [tx.events.append(event) for event in later] and None)
+    assert await carried_out(either, view.request.id) is RequestState.FULFILLED
+    (one,) = verify_receipt(await receipt(either, view.request.id)).statement["recordings"]
+    assert [leaf["type"] for leaf in one["leaves"]] == ["recording.erasing", "recording.erased"]
 
 
 async def test_a_request_has_no_receipt_before_it_is_closed(house: House):

@@ -75,12 +75,16 @@ class EventRows:
             query = query.where(events.recording_id == recording_id)
         return [_logged(row) for row in self._db.execute(query.order_by(events.tree_index).limit(limit))]
 
-    def newest(self, account_id: str, recording_id: str, *, limit: int) -> Sequence[LoggedEvent]:
-        """Return the newest events of a recording, newest first."""
+    def newest(
+        self, account_id: str, recording_id: str, *, before: int | None, limit: int
+    ) -> Sequence[LoggedEvent]:
+        """Return the newest events of a recording, newest first, those before an index if there is one."""
         events = access_events.c
         query = select(access_events).where(
             events.account_id == account_id, events.recording_id == recording_id
         )
+        if before is not None:
+            query = query.where(events.tree_index < before)
         return [
             _logged(row) for row in self._db.execute(query.order_by(events.tree_index.desc()).limit(limit))
         ]

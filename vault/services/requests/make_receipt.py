@@ -39,8 +39,8 @@ from vault.version import VERSION
 #: How long a closed request keeps its content: above the two years of the CCPA regulations, § 7101.
 RETENTION: Final = timedelta(days=3 * 365 + 1)
 _SALT_BYTES: Final = 32
-#: Newest events of a recording among which those of its erasure are.
-_NEWEST_EVENTS: Final = 50
+#: Events of a recording per read, from the newest back to its erasure.
+_EVENTS: Final = 50
 _SHOWN: Final = frozenset({"recording.erasing", "recording.erased", "source.deleted", "source.kept"})
 
 
@@ -189,14 +189,20 @@ def _rows(tx: Transaction, request: Request) -> Sequence[tuple[Recording, Sequen
         recording = tx.recordings.get(request.account_id, recording_id)
         if recording is None:
             continue
-        events = tx.events.newest(request.account_id, recording_id, limit=_NEWEST_EVENTS)
-        leaves = [
-            LeafName(type=logged.event.type, index=logged.index)
-            for logged in reversed(events)
-            if logged.event.type in _SHOWN
-        ]
-        found.append((recording, leaves))
+        found.append((recording, _leaves(tx, recording) if recording.state is State.ERASED else []))
     return found
+
+
+def _leaves(tx: Transaction, recording: Recording) -> Sequence[LeafName]:
+    """Return the leaves of an erasure, oldest first, however much was logged after it; not all are in the tree yet."""
+    found: list[LeafName] = []
+    before: int | None = None
+    while True:
+        page = tx.events.newest(recording.account_id, recording.id, before=before, limit=_EVENTS)
+        found += [LeafName(type=one.event.type, index=one.index) for one in page if one.event.type in _SHOWN]
+        if len(page) < _EVENTS or any(leaf.type == "recording.erasing" for leaf in found):
+            return found[::-1]
+        before = page[-1].index
 
 
 def _is_waiting(request: Request, recording: Recording, leaves: Sequence[LeafName]) -> bool:
