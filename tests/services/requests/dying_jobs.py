@@ -30,7 +30,7 @@ from vault.objects.directory import DirectoryStore
 from vault.objects.directory_writer import DirectoryWriter
 from vault.objects.location import open_store
 from vault.objects.s3_client import S3Calls
-from vault.services.requests import export_account
+from vault.services.requests import package_files
 from vault.services.service import Vault
 from vault.thread_pools import Threads
 
@@ -110,7 +110,7 @@ async def _requests(vault: Vault) -> None:
 
 async def _close_account(vault: Vault) -> None:
     """Export the account in parts of two recordings, erase what it has, and end its keys."""
-    export_account.MAX_PART_RECORDINGS = MOST  # type: ignore[misc]
+    package_files.MAX_PART_RECORDINGS = MOST  # type: ignore[misc]
     jobs = vault.jobs
     for _ in range(14):
         await vault.database.write(lambda tx: tx.connection.execute(_NO_WAIT) and None)

@@ -38,7 +38,7 @@ from vault.domain.recordings.recording import State
 from vault.domain.requests.package import PREFIX
 from vault.domain.requests.request import RequestState
 from vault.errors import NotFound
-from vault.services.requests import export_account
+from vault.services.requests import package_files
 from vault.thread_pools import Threads
 from vault.tlog.receipt_file import verify_receipt
 
@@ -141,7 +141,7 @@ async def test_a_killed_package_is_made_once_and_whole(ground: Ground):
 
 async def test_a_killed_closure_exports_each_recording_once(ground: Ground, monkeypatch: pytest.MonkeyPatch):
     """An account with three recordings for each kill, exported in two parts; then all of it is erased, and its keys."""
-    monkeypatch.setattr(export_account, "MAX_PART_RECORDINGS", MOST)
+    monkeypatch.setattr(package_files, "MAX_PART_RECORDINGS", MOST)
 
     async def prepare(_: Ground, number: int) -> Callable[[], Awaitable[None]]:
         caller, home = f"+3361300{number:04}", await with_account(ground.house, f"closing-{number}")
