@@ -34,7 +34,7 @@ class MakePackage:
     seal: SealPackage
 
     async def __call__(self, request: Request, *, tries: int) -> Request | None:
-        """Make the next part of a request's package; return None if it was made, else the request: nothing is wanting.
+        """Make the next part of a request's package; return the request as it is then, None while parts are wanting.
 
         A recording that cannot be put in it is listed with the reason, and has the verdict ``not_provided``: if it
         cannot be decoded, at the first try; if it is damaged or missing, or the describer ends at it, at the fifth of
@@ -49,8 +49,8 @@ class MakePackage:
         making = await self.seal.next_part(request, is_last_try=tries >= _TRIES) if is_wanted else None
         if making is None:
             return request
-        await self.seal(making, self._blocks(making), lambda: _noted(making))
-        return None
+        noted = await self.seal(making, self._blocks(making), lambda: _noted(making))
+        return noted if making.is_last_part else None
 
     async def _blocks(self, making: Making) -> AsyncGenerator[bytes, None]:
         """Yield the ZIP file."""
