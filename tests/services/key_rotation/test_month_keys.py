@@ -79,7 +79,7 @@ async def test_a_rotation_touches_no_recording(either: House, monkeypatch: pytes
         costs.append(dict(written))
         written.clear()
     assert costs[0] == costs[1]
-    assert {*costs[0]} <= {"accounts", "closing", "closed", "prompts"}
+    assert {*costs[0]} <= {"accounts", "closing", "closed", "prompts", "requests"}
     assert await versions(house) == all_under(3)
     await everything_opens(house, recording_id)
 
