@@ -80,7 +80,7 @@ class Link:
 
     @property
     def plays_quarantined(self) -> bool:
-        """Return whether it also plays a recording in quarantine: for who decides about its consent alone."""
+        """Return whether it also plays a recording in quarantine: for people who decide about its consent alone."""
         return self.purpose == "consent_check" and self.kind == "player"
 
     def plays(self, recording: Recording) -> bool:

@@ -35,7 +35,7 @@ def public_key_set(client_key: str) -> Mapping[str, Any]:
 
 
 def client_assertion(client_key: str, *, client_id: str, audience: str, now: datetime) -> str:
-    """Return a signed statement of who asks for tokens, good for one minute and once.
+    """Return a signed statement of the client's identity for a request of tokens, good for one minute and once.
 
     ``audience`` is the issuer and no address that its documents name, so that no other provider can pass it on.
     """

@@ -4,11 +4,11 @@ A deflated text is a zlib stream (RFC 1950) with the preset dictionary below, wh
 (DICTID); any zlib library reads it with these bytes. The low four bits of its first byte are 8, so it does not begin
 with ``{``, as JSON does: both forms are told apart, and texts of earlier releases are read for ever.
 
-The length of a compressed text depends on its content: who chooses a part of a text, and sees the lengths of many
-versions of it, can find out a secret beside that part (as in CRIME; RFC 7457, section 2.6). Here only who reads the
-database or the bucket sees lengths, and no text holds a secret that opens anything: they are call facts, consent and
-decisions. Each is sealed once, and its author knows all of it, but for the first evidence of a call of which several
-senders report: a sender who reads the database too has one guess at a number that another one reported, blurred by
+The length of a compressed text depends on its content: an attacker who chooses a part of a text, and sees the lengths
+of many versions of it, can find out a secret beside that part (as in CRIME; RFC 7457, section 2.6). Only readers of the
+database or the bucket see lengths here, and no text holds a secret that opens anything: they are call facts, consent
+and decisions. Each is sealed once, and its author knows all of it, except the first evidence of a call of which several
+senders report: a sender who also reads the database has one guess at a number that another one reported, blurred by
 random digests and ids in the same text. Announcements hold signed URLs, so they are never deflated.
 """
 

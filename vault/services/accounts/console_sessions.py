@@ -109,7 +109,7 @@ class ConsoleSessions:
         return session, found.account
 
     async def name_of(self, session: ConsoleSession) -> str:
-        """Return the name of who signed in, as links and watermarks show it: that of the person or the API key."""
+        """Return the name of the person or key that signed in, as links and watermarks show it."""
         if session.person_id is not None:
             return await self._name_of_person(session.account_id or OPERATORS, session.person_id)
         key_id = session.key_id

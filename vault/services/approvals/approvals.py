@@ -105,8 +105,8 @@ class Approvals:
         """Approve or veto. What is approved is carried out before this returns, if it can be.
 
         The same decision by the same actor again changes nothing. Raises NotFound, Unavailable, Invalid without a
-        digest, and Refused for another digest, without the scopes, after its time, if it is decided, and for who may be
-        the person who asked: a key that either made, or that the same one made. The requester may veto.
+        digest, and Refused for another digest, without the scopes, after its time, if it is decided, and for an actor
+        who may be the requester: a key that either made, or that the same one made. The requester may veto.
         """
 
         def decide(tx: Transaction) -> Approval:

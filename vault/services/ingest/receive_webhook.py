@@ -135,7 +135,7 @@ class Webhooks:
 
 
 def _code(error: NotAuthentic | Invalid | Refused | TooMany) -> str:
-    """Return the code of an error of a webhook, for who sets the connection up."""
+    """Return the code of an error of a webhook, for the admin who sets the connection up."""
     if isinstance(error, NotAuthentic):
         return error.failed
     if isinstance(error, Refused) and error.reasons:

@@ -102,7 +102,7 @@ def _not_computed() -> Judgement:
     return Judgement(outcome="keep", reasons=(Reason(code="not_computed", text=_UNKNOWN),))
 
 
-#: Called before a recording loses its keys, with who wants that; raises Refused where it is forbidden.
+#: Called before a recording loses its keys, with the actor; raises Refused where it is forbidden.
 Guard = Callable[[Transaction, Recording, Transition, Wish], None]
 #: Every guard. To forbid erasures, add a function here. Two changes call no guard: ``in_flight`` refuses only
 #: recordings that never became available, and a restore repeats what the log says has happened.

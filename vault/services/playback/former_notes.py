@@ -1,4 +1,4 @@
-"""Notes of listeners who cannot sign in any more, for who is in charge of privacy.
+"""Notes of listeners who cannot sign in any more, for the people in charge of privacy.
 
 A note is its author's alone. After the author has left, it is still personal data of the parties of the call, and
 somebody must be able to read it: to answer for it, and to decide on the recording.

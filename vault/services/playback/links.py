@@ -264,7 +264,7 @@ def _check_playable(recording: Recording | None, request: LinkRequest) -> None:
 
 
 def _check_quarantined(request: LinkRequest) -> None:
-    """Raise unless the link is for who decides about the consent: the creator's scope, one short session, no file."""
+    """Raise unless the link is made to decide about the consent: the creator's scope, one short session, no file."""
     if request.purpose != "consent_check":
         raise Refused("The recording is quarantined, so it cannot be played.", reasons=("quarantined",))
     if not request.may_open_quarantined:

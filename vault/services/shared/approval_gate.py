@@ -84,7 +84,7 @@ def require_authority(tx: Transaction, approval: Approval, name: str) -> None:
 
 
 def actor_of(tx: Transaction, name: str, account_id: str) -> Actor:
-    """Return an actor of the access log with who made it."""
+    """Return an actor of the access log with the creator of its key."""
     if name in SYSTEM:
         return Actor(kind="system", id=name)
     makers = list[str]()

@@ -95,7 +95,7 @@ class SignInConnections:
     async def hide_secret(self, account_id: str, secret: str | None) -> Mapping[str, str | None]:
         """Return the secret of a change that may wait for an approval: sealed, and a keyed hash of it.
 
-        Both are shown to who approves. By the hash, the same change sent again is the same question.
+        Both are shown to the approver. By the hash, the same change sent again is the same question.
         """
         if secret is None:
             return {"sealed_secret": None}

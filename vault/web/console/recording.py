@@ -192,7 +192,7 @@ async def recording_page(
 
 
 async def _left_notes(vault: Vault, allowed: Console, recording: Recording) -> Sequence[LeftNote]:
-    """Return notes of former listeners for who is in charge of privacy. That they were read is logged."""
+    """Return notes of former listeners for the people in charge of privacy. That they were read is logged."""
     if recording.state is not State.AVAILABLE or not allowed.allows("privacy:write"):
         return ()
     found = await vault.former_notes.page(

@@ -13,13 +13,13 @@ from vault.web.http.idempotency import answer_json
 from vault.web.schemas.approvals import ApprovalOut
 
 _MAX_REASON = 500
-#: Why the act is wanted, for who approves it: ASCII, or UTF-8 with percent-encoding.
+#: Why the act is wanted, for the approver: ASCII, or UTF-8 with percent-encoding.
 ApprovalReason = Annotated[
     str | None,
     Header(
         alias="Approval-Reason",
         max_length=4 * _MAX_REASON,
-        description="Why it is wanted, for who approves it: ASCII, or UTF-8 with percent-encoding. It is sealed.",
+        description="Why it is wanted, for the approver: ASCII, or UTF-8 with percent-encoding. It is sealed.",
     ),
 ]
 

@@ -52,7 +52,7 @@ class SignInConnectionIn(Body):
     claim: Annotated[list[Text], Field(min_length=1, max_length=5)] = Field(
         default_factory=lambda: ["groups"]
     )
-    #: Who matches none of these is signed in and sees nothing.
+    #: A person who matches none of these is signed in and sees nothing.
     roles: Annotated[list[RoleMappingIn], Field(max_length=MAX_ROLES)] = Field(default_factory=list)
 
     def change(self) -> ConnectionChange:
