@@ -21,9 +21,10 @@ from tests.faults.server import MortalVault
 from tests.faults.switch_check import looking_at
 from tests.servers.media_thread import MediaThread
 from tests.servers.postgresql import PostgresqlServer, postgresql_running
-from tests.support.pairs import PAIRS, S3_SERVERS
+from tests.support.pairs import S3_SERVERS
 from tests.support.postgresql_tables import tables_of
 from tests.support.raw_client import PATIENCE, Client
+from tests.support.rights_cases import PAIRS
 from tests.support.telephone_audio import wav
 from vault.tlog.receipt_file import verify_receipt
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.objects import FakeObjects
 from tests.fakes.root_key import FakeRootKey
-from tests.support.pairs import ON_CEPH
+from tests.support.rights_cases import ON_CEPH
 from tests.support.s3_store import s3_store
 from vault.keyservice import aws_kms
 from vault.keyservice.breaker import Breaker

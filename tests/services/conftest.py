@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pairs import PAIRS, store_of
+from tests.support.pairs import store_of
+from tests.support.rights_cases import PAIRS
 from tests.support.service_house import House, new_house
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase

@@ -1,4 +1,4 @@
-"""Pairs of a database and an object store: every kind of both in three pairs, instead of in each combination."""
+"""The object stores of the pairs that cases about rights run on, and what is in them."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,12 +14,6 @@ from vault.objects.s3 import S3Store
 from vault.ports.objects import ObjectStore
 from vault.thread_pools import Threads
 
-ON_CEPH = [pytest.mark.proof, pytest.mark.ceph, pytest.mark.xdist_group("ceph")]
-PAIRS = [
-    "sqlite-directory",
-    pytest.param("postgresql-moto", marks=[pytest.mark.proof, pytest.mark.postgresql]),
-    pytest.param("postgresql-ceph", marks=[pytest.mark.postgresql, *ON_CEPH]),
-]
 #: The fixture with the URL of each server of S3.
 S3_SERVERS = {"moto": "moto_url", "ceph": "ceph"}
 

@@ -9,8 +9,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.support.pairs import PAIRS
-
+ON_CEPH = [pytest.mark.proof, pytest.mark.ceph, pytest.mark.xdist_group("ceph")]
+#: Every kind of database and of object store in three pairs, instead of in each combination.
+PAIRS = [
+    "sqlite-directory",
+    pytest.param("postgresql-moto", marks=[pytest.mark.proof, pytest.mark.postgresql]),
+    pytest.param("postgresql-ceph", marks=[pytest.mark.postgresql, *ON_CEPH]),
+]
 #: What a test runs on, as it is named in the table: nothing, a database beside a store in memory, or a pair.
 PURE = frozenset({"none"})
 DATABASES = frozenset({"sqlite", "postgresql"})

@@ -29,8 +29,9 @@ from tests.services.requests.proving import KEY
 from tests.services.requests.stereo_calls import stereo, stereo_call
 from tests.support.approvals import approve, rule
 from tests.support.approvals import ask as ask_to_erase
-from tests.support.pairs import PAIRS, store_of, url_of
+from tests.support.pairs import store_of, url_of
 from tests.support.retention import kept, place, set_retention, state_of_approval
+from tests.support.rights_cases import PAIRS
 from tests.support.service_house import SIGNER, new_house, with_account
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.approvals.approval import ApprovalState

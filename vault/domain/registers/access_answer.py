@@ -81,8 +81,8 @@ def _recipient(one: Recipient) -> dict[str, str | None]:
         "purpose": one.purpose,
         "country": one.country,
         "safeguard": one.safeguard,
-        "since": one.since.isoformat(),
-        "until": None if one.until is None else one.until.isoformat(),
+        "since": str(one.since),
+        "until": None if one.until is None else str(one.until),
     }
 
 
