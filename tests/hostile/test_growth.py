@@ -82,6 +82,7 @@ NOT_FOREIGN = {
     "vault.telephony.parsing.number_readings:is_unlikely": "a number in E.164, as the readings of a number return it",
     "vault.web.console.quarantine:get_result": _SEALED,
     "vault.web.http.languages:texts_of": _PACKAGED,
+    "vault.web.http.translations:catalogue": _PACKAGED,
     "vault.web.http.translations:keys_of": _PACKAGED,
     "vault.services.retention.holds:view_of": _SEALED,
     "vault.services.retention.object_locks:_want_releases": _OWN_ROWS,

@@ -5,7 +5,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-_HEADING: Final = re.compile(r'<th scope="col"[^>]*>([^<]*)</th>')
+_HEADING: Final = '<th scope="col"'
 _CELL: Final = re.compile(r"<(td|th)(?=[\s>])")
 _END_OF_HEAD: Final = "</thead>"
 
@@ -18,7 +18,8 @@ def stacked(table: str) -> Markup:
     """
     # As plain text: Markup would escape what is joined to it.
     head, mark, body = str(table).partition(_END_OF_HEAD)
-    labels = [words.replace('"', "&quot;") for words in _HEADING.findall(head)]
+    headings = [piece.partition(">")[2].partition("<")[0] for piece in head.split(_HEADING)[1:]]
+    labels = [words.replace('"', "&quot;") for words in headings]
     rows = body.split("<tr")
     return Markup(head + mark + "<tr".join(_labelled(row, labels) for row in rows))  # noqa: S704 - jinja2 rendered it
 
