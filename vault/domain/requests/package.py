@@ -144,13 +144,13 @@ def evidence_json(content: Mapping[str, Any], digest: str, side: Voice | None) -
     that somebody typed: they may be about the other party.
     """
     events = [*content.get("consent", []), *([content["event"]] if "event" in content else [])]
-    told = [
+    consent = [
         {name: value for name, value in event.items() if name != "told_by"}
         for event in events
         if side is None or event.get("party") == side
     ]
     shown = {name: content[name] for name in ("kind", "at", "decision") if name in content}
-    return {**shown, "digest": digest, "consent": told}
+    return {**shown, "digest": digest, "consent": consent}
 
 
 def index_html(
@@ -166,7 +166,7 @@ def index_html(
     ``about``: headings with lines that say what the processing is.
     """
     rows = "".join(f'<li><a href="{html.escape(name)}">{html.escape(name)}</a></li>' for name in files)
-    told = "".join(
+    processing = "".join(
         f"<h2>{html.escape(heading)}</h2><ul>{''.join(f'<li>{html.escape(line)}</li>' for line in lines)}</ul>"
         for heading, lines in about
     )
@@ -179,7 +179,7 @@ def index_html(
         "<code>consultations.json</code> when a recording was accessed, "
         "<code>retention.json</code> until when a recording is kept, <code>calls.json</code> what is known of calls "
         "without a recording, <code>receipts</code> how earlier requests were answered. <code>SHA256SUMS</code> has "
-        f"the hash of every file.</p><ul>{rows}</ul>{told}"
+        f"the hash of every file.</p><ul>{rows}</ul>{processing}"
         + (f"<h2>Not in this package</h2><ul>{missing}</ul>" if missing else "")
         + "</html>\n"
     )

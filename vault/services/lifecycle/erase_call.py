@@ -21,8 +21,8 @@ def forbid_held(
     recordings: Collection[Recording],
 ) -> None:
     """Raise Held if a hold covers the call, whether it has recordings or facts alone. The caller holds both locks."""
-    now, told = checked_now(tx), [row.started_at or row.at for row in facts]
-    starts = [*told, *(row.call_started_at or row.received_at for row in recordings)]
+    now, starts_of_facts = checked_now(tx), [row.started_at or row.at for row in facts]
+    starts = [*starts_of_facts, *(row.call_started_at or row.received_at for row in recordings)]
     if held := tx.holds.covering_call(account_id, call_ref, min(starts, default=now), now):
         raise Held([hold.id for hold in held])
 

@@ -63,7 +63,7 @@ class ExportAccount:
             async for block in self.files(making, recording.id, is_whole=True):
                 yield block
             making.through = (recording.received_at, recording.id)
-        yield making.told()
+        yield making.add_request()
         yield making.archive.finish()
 
     async def _recordings(self, making: Making) -> AsyncIterator[Recording]:

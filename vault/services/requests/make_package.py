@@ -74,7 +74,7 @@ class MakePackage:
             async for request_id, receipt in self.contents.earlier_receipts(account_id, terms.own):
                 yield making.add_text(f"receipts/{request_id}.json", receipt)
         yield making.add_text("consultations.json", json.dumps(consultations, indent=2))
-        yield making.told(await self._recipients(account_id))
+        yield making.add_request(await self._recipients(account_id))
         page = index_html(request, making.names, making.left_out, made_at=making.at, about=about.sections)
         yield making.archive.add_text("index.html", page)
         yield making.archive.finish()

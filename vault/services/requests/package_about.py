@@ -74,7 +74,7 @@ class PackageAbout:
             terms = (await self.retention(account_id, recording_id)).terms
         except (NotFound, RecordingErased):
             return None
-        told = {
+        content = {
             "counted_from": None if terms.base_at is None else write_rfc3339(terms.base_at),
             "until": None if terms.act_at is None else write_rfc3339(terms.act_at),
             "periods": [
@@ -88,7 +88,7 @@ class PackageAbout:
                 for bound in terms.bounds
             ],
         }
-        return json.dumps(told, indent=2)
+        return json.dumps(content, indent=2)
 
     async def calls(self, request: Request) -> Sequence[dict[str, Any]]:
         """Return what is known of the calls without a recording that are to be provided, without the other party."""

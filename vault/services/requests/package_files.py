@@ -73,11 +73,11 @@ class Making:
         """Return whether the next recording belongs into another part."""
         return self.size >= MAX_PART_BYTES or self.recordings >= MAX_PART_RECORDINGS
 
-    def told(self, recipients: Sequence[str] = ()) -> bytes:
+    def add_request(self, recipients: Sequence[str] = ()) -> bytes:
         """Return the bytes of the file that says what the request and this part are."""
-        told = request_json(self.request, recipients, self.left_out, made_at=self.at)
-        told |= {"part": self.part, "is_last_part": self.is_last_part}
-        return self.add_text("request.json", json.dumps(told, indent=2))
+        content = request_json(self.request, recipients, self.left_out, made_at=self.at)
+        content |= {"part": self.part, "is_last_part": self.is_last_part}
+        return self.add_text("request.json", json.dumps(content, indent=2))
 
     def add_text(self, name: str, text: str) -> bytes:
         """Return the bytes of a small file, which the page names."""

@@ -89,7 +89,7 @@ class RequestIn(Body):
 
     def new(self, *, actor: str) -> NewRequest:
         """Return the request as the service takes it."""
-        told = self.verification
+        given = self.verification
         return NewRequest(
             kind=self.kind,
             regime=self.regime,
@@ -102,7 +102,9 @@ class RequestIn(Body):
                 ),
                 period=None if self.period is None else self.period.period(),
                 wish=self.wish,
-                verification=None if told is None else Verification(method=told.method, at=told.at, by=actor),
+                verification=None
+                if given is None
+                else Verification(method=given.method, at=given.at, by=actor),
             ),
         )
 
