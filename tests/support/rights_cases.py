@@ -48,7 +48,7 @@ CASES = {
         (_CEPH, "test_a_hold_sets_and_clears_the_legal_hold"),
     ),
     4: (
-        "a withdrawal under a hold restricts at once, and erases later",
+        "a withdrawal under a hold restricts immediately, and erases later",
         DATABASES,
         (_HOLDS, "test_a_withdrawal_under_a_hold_restricts_at_once_and_waits"),
     ),

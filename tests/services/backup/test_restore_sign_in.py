@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from tests.services.backup.test_restore_named import behind
 from tests.services.closing_acts.test_journal import kept_up
+from tests.support.provider_settings import provider_settings
 from tests.support.restoring import empty_house, write_all
 from tests.support.service_house import House
 from vault.database.schema.sign_in import sign_in_roles
@@ -15,7 +16,6 @@ from vault.domain.accounts.roles import grants_of
 from vault.domain.sign_in.connection import (
     OPERATORS,
     PersonRow,
-    ProviderSettings,
     RoleMapping,
     SignInConnection,
 )
@@ -27,14 +27,7 @@ ME = {"actor": "key_test"}
 WIDE = RoleMapping(value="staff", role="admin")
 TIGHT = RoleMapping(value="staff", role="listener", agents=("Kim",))
 
-SETTINGS = ProviderSettings(
-    issuer="https://idp.example",
-    client_id="c",
-    client_secret="s",
-    scopes=("openid",),
-    claim=("g",),
-    roles=(),
-)
+SETTINGS = provider_settings()
 
 
 async def connect(

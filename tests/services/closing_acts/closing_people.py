@@ -6,24 +6,18 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from tests.support.parties import ME
+from tests.support.provider_settings import provider_settings
 from tests.support.service_house import House
 from vault.database.schema.sign_in import sign_in_roles
 from vault.database.transaction import Transaction
-from vault.domain.sign_in.connection import PersonRow, ProviderSettings, RoleMapping
+from vault.domain.sign_in.connection import PersonRow, RoleMapping
 from vault.errors import NotAuthentic
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 
 
 async def sign_in(house: House, name: str) -> str:
     """Connect the account to a provider."""
-    settings = ProviderSettings(
-        issuer="https://idp.example",
-        client_id="vault",
-        client_secret="s",
-        scopes=("openid",),
-        claim=("groups",),
-        roles=(RoleMapping(value="staff", role="listener"),),
-    )
+    settings = provider_settings(RoleMapping(value="staff", role="listener"))
     change = ConnectionChange(settings=settings, keep_secret=False)
     made = await house.vault.sign_in_connections.set(house.account.id, name.replace(" ", "-"), change, **ME)
     return made.name

@@ -4,25 +4,18 @@ import json
 from datetime import UTC, datetime
 
 from tests.services.playback.test_own_notes import add, available, events
+from tests.support.provider_settings import provider_settings
 from tests.support.service_house import House
 from vault.domain.sign_in.connection import (
     PersonRow,
     Profile,
-    ProviderSettings,
     RoleMapping,
     SignInConnection,
 )
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 
 ME = {"actor": "key_privacy"}
-SETTINGS = ProviderSettings(
-    issuer="https://idp.example",
-    client_id="c",
-    client_secret="s",
-    scopes=("openid",),
-    claim=("g",),
-    roles=(RoleMapping(value="staff", role="listener"),),
-)
+SETTINGS = provider_settings(RoleMapping(value="staff", role="listener"))
 
 
 async def connection(house: House, name: str) -> SignInConnection:

@@ -121,7 +121,7 @@ async def test_of_two_holds_the_other_goes_on(either: House):
 
 
 async def test_a_withdrawal_under_a_hold_restricts_at_once_and_waits(either: House):
-    """A withdrawal under a hold restricts at once and waits."""
+    """A withdrawal under a hold restricts immediately and waits."""
     await set_policy(either, withdrawal="erase")
     recording_id = await let_in(either)
     hold = (await place(either, recordings=[recording_id])).hold

@@ -9,12 +9,13 @@ import pytest
 
 from tests.support.listening import opened
 from tests.support.parties import ME, PARTIES, tell
+from tests.support.provider_settings import provider_settings
 from tests.support.service_house import House
 from tests.support.tenant import tone
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.domain.playback.link import FIRST_WINDOW
 from vault.domain.recordings.recording import State
-from vault.domain.sign_in.connection import OPERATORS, PersonRow, ProviderSettings, RoleMapping
+from vault.domain.sign_in.connection import OPERATORS, PersonRow, RoleMapping
 from vault.errors import NotFound
 from vault.services.playback.links import LinkRequest
 from vault.services.sign_in.sign_in_connections import ConnectionChange
@@ -29,14 +30,7 @@ BOSS = RoleMapping(value="boss", role="privacy")
 
 async def connect(house: House, *roles: RoleMapping, account: str | None = None) -> tuple[str, ...]:
     """Set the connection; return the ids of its mappings."""
-    settings = ProviderSettings(
-        issuer="https://idp.example",
-        client_id="c",
-        client_secret="s",
-        scopes=("openid",),
-        claim=("groups",),
-        roles=roles,
-    )
+    settings = provider_settings(*roles)
     change = ConnectionChange(settings=settings, keep_secret=False)
     made = await house.vault.sign_in_connections.set(account or house.account.id, "main", change, **ME)
     return tuple(one.id for one in made.settings.roles)

@@ -1,4 +1,4 @@
-"""What a person who asks for access is told of the processing as a whole (GDPR art. 15(1) and (2)).
+"""The description of the whole processing in an answer to a request for access (GDPR art. 15(1) and (2)).
 
 It is read from the registers and the retention policy in force. Recipients are named, also those that have ended:
 C-154/21. What nobody has entered is listed as such, and nothing is made up.
