@@ -63,6 +63,8 @@ export class Notes {
   async send(form, button) {
     if (this.sending) return;
     this.sending = true;
+    // What was said of the form before is no answer to this one; a screen reader reads the same words again.
+    this.tell("");
     this.follow();
     try {
       const answer = await fetch(button?.getAttribute("formaction") ?? form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
