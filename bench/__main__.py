@@ -29,6 +29,7 @@ from bench.sequencing import sequencer
 from bench.sizes import FULL, QUICK, Sizes
 from bench.throughput import throughput
 from bench.upload import upload
+from bench.waiting import waiting
 from bench.webhook import webhook
 
 _PARTS: Mapping[str, Callable[[Sizes, Path], None]] = {
@@ -60,6 +61,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "retention": retention,
     "links": links,
     "console": console,
+    "waiting": waiting,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
