@@ -47,7 +47,9 @@ def claim_by_account(states: Sequence[State], *, on_postgresql: bool) -> Textual
 
 def _due_by_account(states: Sequence[State], *, on_postgresql: bool) -> str:
     now = _now(on_postgresql=on_postgresql)
-    ready = _ready("r", now)
+    # The length stands for IS NOT NULL: few recordings of an archive still have an announcement, so PostgreSQL would
+    # expect that no row of an account is ready, and read the whole table.
+    ready = _ready(now, is_announced="length(r.sealed_announcement) > 0")
     return f"""
         WITH RECURSIVE {_waiting_accounts(states, ready)}, chosen AS MATERIALIZED (
             SELECT a.account_id FROM (SELECT DISTINCT account_id FROM pairs WHERE since IS NOT NULL) a
@@ -98,9 +100,7 @@ def _due_oldest(states: Sequence[State], *, on_postgresql: bool) -> str:
         f"SELECT id FROM ({_oldest(states, now, on_postgresql=on_postgresql)}) o ORDER BY not_before LIMIT 1"  # noqa: S608 - see above
     )
     lock = _lock(on_postgresql=on_postgresql)
-    return (
-        f"WITH due AS (SELECT r.id FROM recordings r WHERE r.id = ({oldest}) AND {_ready('r', now)} {lock})"  # noqa: S608
-    )
+    return f"WITH due AS (SELECT r.id FROM recordings r WHERE r.id = ({oldest}) AND {_ready(now)} {lock})"  # noqa: S608
 
 
 @cache
@@ -159,16 +159,16 @@ def _oldest(states: Iterable[State], now: str, *, on_postgresql: bool) -> str:
     indexed = "" if on_postgresql else f"r.{IS_WORK} AND "
     return " UNION ALL ".join(
         f"SELECT * FROM (SELECT r.id, r.not_before FROM recordings r WHERE r.state = '{state}' AND "  # noqa: S608 - see above
-        f"{indexed}{_ready('r', now)} ORDER BY r.not_before LIMIT 1) {state}"
+        f"{indexed}{_ready(now)} ORDER BY r.not_before LIMIT 1) {state}"
         for state in states
     )
 
 
-def _ready(row: str, now: str) -> str:
+def _ready(now: str, *, is_announced: str = "r.sealed_announcement IS NOT NULL") -> str:
     # Only an announced recording can be fetched; an upload waits for its client.
     return (
-        f"{row}.not_before <= {now} AND ({row}.lease_until IS NULL OR {row}.lease_until < {now})"
-        f" AND ({row}.state IN ('{State.STORED}', '{State.ERASING}') OR {row}.sealed_announcement IS NOT NULL)"
+        f"r.not_before <= {now} AND (r.lease_until IS NULL OR r.lease_until < {now})"
+        f" AND (r.state IN ('{State.STORED}', '{State.ERASING}') OR {is_announced})"
     )
 
 
