@@ -17,7 +17,7 @@ from vault.domain.playback.link import DEFAULT_SESSIONS
 from vault.domain.recordings.recording import LEASE, Recording, State
 from vault.domain.recordings.transitions import ADMIT
 from vault.services.accounts.connections import ConnectionRequest
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.service import Vault
 from vault.settings import Settings, read_settings
 

@@ -26,7 +26,7 @@ from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.errors import Busy, LeaseLost, RecordingErased, Refused, Unavailable
 from vault.services.accounts.connections import ConnectionRequest
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.service import Vault
 from vault.telephony.signatures.standard_webhooks import sign
 

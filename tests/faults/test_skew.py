@@ -18,7 +18,7 @@ from vault.database.schema.core import links, sessions
 from vault.domain.playback.link import session_length
 from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, NotFound
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.playback.open_links import OpenedLink
 from vault.thread_pools import Threads
 from vault.tlog.checkpoint import open_checkpoint

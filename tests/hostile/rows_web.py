@@ -29,7 +29,7 @@ from vault.domain.playback.signed_token import _recording as _recording_of
 from vault.domain.requests.callback import check_url
 from vault.errors import Invalid, VaultError
 from vault.server.http_limits import LimitedHttpProtocol
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.playback.links import _check as check_link
 from vault.services.shared.check_api_key import split_key
 from vault.tlog.note import Signer

@@ -22,7 +22,7 @@ from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.access_log import EventFilter
 from vault.services.key_rotation.reencrypt import reseal
 from vault.services.key_rotation.rotate_account_key import RotationProgress
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.requests.requests import NewRequest, RulingRequest
 
 LINK = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=5)

@@ -26,7 +26,7 @@ from vault.database.engines.postgresql_pool import PostgresqlPool
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.calls.call import CallFacts
 from vault.errors import NotFound
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.thread_pools import Threads
 
 TABLE: Final = Path(__file__).parents[1] / "golden" / "statements.txt"

@@ -13,7 +13,7 @@ from vault.database.stores.consent import Pause
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Lease, State
 from vault.services.accounts.connections import ConnectionRequest
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.shared.row_lease import claim
 
 _ME = {"actor": "key_test"}

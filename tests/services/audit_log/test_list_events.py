@@ -8,7 +8,7 @@ from tests.support.service_house import House
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.services.audit_log import access_log
 from vault.services.audit_log.access_log import EventFilter
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 

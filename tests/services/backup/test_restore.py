@@ -19,7 +19,7 @@ from vault.domain.stored.account_object import AccountObject
 from vault.domain.stored.account_object_name import PREFIX
 from vault.domain.stored.manifest import location_of as manifest_of
 from vault.errors import NotAuthentic, NotFound
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.thread_pools import Threads
 from vault.tlog.log_file import read_head, verify_log
 

@@ -22,7 +22,7 @@ from vault.domain.recordings.recording import State
 from vault.errors import NotAuthentic, Refused
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.checkpoints import root_of
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.thread_pools import Threads
 from vault.tlog.checkpoint import open_checkpoint
 

@@ -16,7 +16,7 @@ from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.domain.recordings.recording import State
 from vault.errors import Refused
 from vault.services.audit_log.access_log import EventFilter
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.thread_pools import Threads
 
 

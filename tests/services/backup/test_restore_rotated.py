@@ -14,7 +14,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
 from vault.errors import NotFound
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.thread_pools import Threads
 
 

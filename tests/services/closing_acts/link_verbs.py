@@ -7,7 +7,7 @@ from tests.support.link_minter import Minter
 from tests.support.parties import ME, let_in
 from tests.support.service_house import House
 from vault.services.playback.link_cuts import CutRequest
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 
 _LINK = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
 

@@ -16,7 +16,7 @@ from tests.support.service_house import AUDIO, House, another_node, blocks_of
 from vault.domain.calls.call import CallFacts
 from vault.errors import Refused, Unavailable
 from vault.services.closing_acts import journal
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.thread_pools import Threads
 
 

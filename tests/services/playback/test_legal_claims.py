@@ -9,7 +9,7 @@ from tests.support.service_house import House
 from vault.domain.ids import Token
 from vault.domain.playback.link import Purpose
 from vault.errors import Forbidden, Invalid, NotFound, Refused
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 
 ME = {"actor": "key_test"}
 

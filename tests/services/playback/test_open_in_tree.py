@@ -18,7 +18,7 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.ids import Token
 from vault.errors import Unavailable
 from vault.services.audit_log.access_log import EventFilter
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.thread_pools import Threads
 from vault.tlog.proof_file import verify_proof_file
 

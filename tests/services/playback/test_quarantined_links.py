@@ -9,7 +9,7 @@ from tests.support.parties import ME, kept_apart, set_policy
 from tests.support.service_house import House
 from vault.domain.ids import Token
 from vault.errors import Forbidden, Invalid, NotFound, Refused
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 
 
 async def link(

@@ -25,7 +25,7 @@ from vault.domain.playback.own_token import TokenKey
 from vault.errors import NotFound, TooMany
 from vault.rfc3339 import write_rfc3339
 from vault.services.playback.link_cuts import CutRequest
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.playback.token_gate import OPAQUE_BURST, OPAQUE_UNTIL
 from vault.thread_pools import Threads
 

@@ -31,7 +31,7 @@ from vault.domain.requests.request import RequestState
 from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import Match, RetentionClass, RetentionPolicy
 from vault.errors import NotFound, Refused, Unavailable
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.requests import close_account, export_account, package_files, seal_package
 from vault.tlog.receipt_file import verify_receipt
 

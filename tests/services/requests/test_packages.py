@@ -34,7 +34,7 @@ from vault.domain.requests.package import MAX_DOWNLOADS, ChannelOf
 from vault.domain.requests.request import RequestState, Verdict
 from vault.errors import NotFound, Refused
 from vault.rfc3339 import write_rfc3339
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.shared.clock_skew import LAST_SWEEP
 from vault.tlog.receipt_file import verify_receipt
 

@@ -3,25 +3,18 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 import pytest
 
-from tests.support.listening import opened
-from tests.support.parties import ME, PARTIES, tell
+from tests.support.listening import begun, goes_on, recording_of
+from tests.support.parties import ME
 from tests.support.provider_settings import provider_settings
 from tests.support.service_house import House
-from tests.support.tenant import tone
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
-from vault.domain.playback.link import FIRST_WINDOW
-from vault.domain.recordings.recording import State
 from vault.domain.sign_in.connection import OPERATORS, PersonRow, RoleMapping
-from vault.errors import NotFound
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 
-#: More than one window of audio.
-LONG: Final = tone(3.0 * FIRST_WINDOW / 16_000)
 STAFF = RoleMapping(value="staff", role="listener")
 OF_KIM = replace(STAFF, agents=("Kim",))
 OF_LEE = replace(STAFF, value="others", agents=("Lee",))
@@ -36,18 +29,6 @@ async def connect(house: House, *roles: RoleMapping, account: str | None = None)
     return tuple(one.id for one in made.settings.roles)
 
 
-async def recording_of(house: House, agent: str) -> str:
-    """Return an available recording of an agent."""
-    call = f"call-{agent}"
-    await tell(house, "announced", call=call)
-    said = PARTIES | {"call_ref": call, "agent": agent}
-    recording_id = (
-        await house.announce(call, body=LONG, url=f"https://media.example/{agent}.wav", **said)
-    ).recording_id
-    assert await house.settle(recording_id) is State.AVAILABLE
-    return recording_id
-
-
 async def hears(
     house: House, recording: str, *roles: str, name: str = "ada", account: str | None = None
 ) -> AsyncIterator[bytes]:
@@ -60,23 +41,7 @@ async def hears(
     await house.database.write(lambda tx: tx.people.put(person))
     wish = LinkRequest(listener=name, kind="player", life=OPENED_AT_ONCE, sessions=1)
     _, token = await house.vault.links.create(house.account.id, recording, wish, actor=person.id)
-    session = await opened(house, token)
-    found = await house.vault.open_links.find(session.session.id, session.secret.text)
-    sound = await house.vault.audio.for_session(found.session, found.recording)
-    assert sound.size > 2 * FIRST_WINDOW
-    stream = await house.vault.audio.stream(sound, 0, sound.size)
-    assert await anext(aiter(stream))
-    return stream
-
-
-async def goes_on(stream: AsyncIterator[bytes]) -> bool:
-    """Read a stream to its end; return whether it has one, or was ended."""
-    try:
-        async for _ in stream:
-            pass
-    except NotFound:
-        return False
-    return True
+    return await begun(house, token)
 
 
 async def delete(house: House) -> None:

@@ -17,7 +17,7 @@ from vault.domain.sign_in.connection import OPERATORS, ProviderSettings, RoleMap
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import Invalid, NotAuthentic, NotFound
 from vault.services.audit_log.access_log import EventFilter
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.shared.approval_gate import may
 from vault.services.sign_in.ask_provider import ProviderAnswer
 from vault.services.sign_in.sign_in import SignedInAtProvider

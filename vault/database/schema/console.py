@@ -77,3 +77,6 @@ for _by in ("recording_id", "listener_term"):
     Index(
         f"ix_links_{_by.partition('_')[0]}", links.c.account_id, links.c[_by], links.c.created_at, links.c.id
     )
+# Of a link by which somebody listens at the console: the session that allows it, with which the audio ends.
+_HEARD = text("console_session_id IS NOT NULL")
+Index("ix_links_console_session", links.c.console_session_id, sqlite_where=_HEARD, postgresql_where=_HEARD)

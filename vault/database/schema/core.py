@@ -1,7 +1,6 @@
 """The tables. Times are microseconds since 1970 in UTC, the same on SQLite and PostgreSQL.
 
-No personal data is unencrypted: names, numbers and addresses are in ``sealed_*`` columns, and their search
-terms are keyed hashes in ``recording_terms``.
+No personal data is in clear: names, numbers and addresses are in ``sealed_*`` columns, keyed hashes in ``*_terms``.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -263,6 +262,7 @@ links = Table(
     Column("sealed_listener", LargeBinary, nullable=False),
     Column("key_version", Integer, nullable=False),
     Column("purpose", String),
+    Column("console_session_id", String),
     Index("ix_links_account", "account_id", "created_at", "id"),
 )
 

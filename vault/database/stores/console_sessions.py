@@ -39,12 +39,18 @@ CONSOLE_SESSION: Final = CompiledSelect(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundConsoleSession:
-    """A session, also if it has ended, and the account that was asked for."""
+class LockedSession:
+    """A session, also if it has ended."""
 
     session: ConsoleSession
     #: Whether the API key that began it is revoked or gone.
     key_is_dead: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundConsoleSession(LockedSession):
+    """A session, also if it has ended, and the account that was asked for."""
+
     account: Account | None
     #: The database's time.
     now: datetime
@@ -86,6 +92,18 @@ class ConsoleSessionRows:
         """Return a session, also if it has ended. The scopes of a key's session are not those of the key now."""
         row = self._db.execute(select(console_sessions).where(_S.id == session_id)).mappings().first()
         return None if row is None else _session(row, row["scopes"])
+
+    def lock(self, session_id: str) -> LockedSession | None:
+        """Return a session with what it may do now. Until the end of the transaction nothing takes that away."""
+        query = select(console_sessions).where(_S.id == session_id)
+        row = self._db.execute(query.with_for_update(read=True)).mappings().first()
+        if row is None:
+            return None
+        if row["key_id"] is None:
+            return LockedSession(session=_session(row, row["scopes"]), key_is_dead=False)
+        alive = (api_keys.c.id == row["key_id"]) & api_keys.c.revoked_at.is_(None)
+        scopes = self._db.execute(select(api_keys.c.scopes).where(alive).with_for_update(read=True)).scalar()
+        return LockedSession(session=_session(row, scopes or ()), key_is_dead=scopes is None)
 
     def touch(self, session_id: str, now: datetime) -> None:
         """Write the time of the last request."""

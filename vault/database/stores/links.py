@@ -57,11 +57,12 @@ class LinkRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
-    def insert(self, link: Link, token_hash: bytes) -> None:
-        """Insert a link. Raises KeyRetired."""
+    def insert(self, link: Link, token_hash: bytes, *, console_session_id: str | None = None) -> None:
+        """Insert a link; ``console_session_id``: the session whose holder alone opens it. Raises KeyRetired."""
         refuse_retired(self._db, link.account_id, link.key_version)
         values = {name: getattr(link, name) for name in Link.__slots__}
         values |= {"networks": list(link.networks), "token_hash": token_hash}
+        values |= {"console_session_id": console_session_id}
         self._db.execute(insert(links).values(values))
 
     def insert_signed(self, link: Link, token_hash: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Console sessions of people: what their roles allow now, and their end."""
+"""Console sessions of people: what their roles allow now, and their end; and the links of what is heard in sessions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.console import console_sessions
-from vault.database.schema.core import links
+from vault.database.schema.core import links, sessions
 from vault.database.schema.sign_in import people
+from vault.database.sql.dialect import DatabaseNow
 from vault.database.stores.sign_in import SignInRows
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.domain.accounts.roles import encode_limits, grants_of
@@ -28,12 +29,18 @@ class EndedSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonLink:
-    """A link that a person made to be opened immediately."""
+class HeardLink:
+    """A link that was made at the console to be opened immediately."""
 
     id: str
     account_id: str
     recording_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonLink(HeardLink):
+    """A link that a person made to be opened immediately."""
+
     person_id: str
     #: The mappings that gave the person something at the last sign-in.
     role_ids: tuple[str, ...]
@@ -79,7 +86,7 @@ class PersonSessionRows:
             mine &= _L.account_id == account_id
         if person_id is not None:
             mine &= _L.created_by == person_id
-        mine &= (_L.sessions == 1) & _L.revoked_at.is_(None)
+        mine &= (_L.sessions == 1) & _may_play()
         columns = (_L.id, _L.account_id, _L.recording_id, _P.id.label("person_id"), _P.role_ids)
         rows = self._db.execute(
             select(*columns, _L.created_at, _L.expires_at).join(people, _P.id == _L.created_by).where(mine)
@@ -97,9 +104,30 @@ class PersonSessionRows:
             if row.expires_at - row.created_at < 2 * OPENED_AT_ONCE
         ]
 
+    def heard_in(self, session_id: str) -> Sequence[HeardLink]:
+        """Return the links that were opened in a console session and that may still play."""
+        return self._heard(_L.console_session_id == session_id)
+
+    def heard_with_key(self, key_id: str) -> Sequence[HeardLink]:
+        """Return the links that were opened in the console sessions of an API key and that may still play."""
+        mine = select(_S.id).where(_S.key_id == key_id)
+        return self._heard(_L.console_session_id.in_(mine))
+
+    def _heard(self, wanted: ColumnElement[bool]) -> Sequence[HeardLink]:
+        columns = (_L.id, _L.account_id, _L.recording_id)
+        # The first condition is implied; the partial index needs it.
+        query = select(*columns).where(_L.console_session_id.is_not(None), wanted, _may_play())
+        return [HeardLink(**row._mapping) for row in self._db.execute(query.order_by(_L.id))]  # noqa: SLF001 - SQLAlchemy's public name
+
     def _end(self, wanted: ColumnElement[bool], at: datetime) -> Sequence[EndedSession]:
         ended = update(console_sessions).where(wanted, _S.ended_at.is_(None)).values(ended_at=at)
         rows = self._db.execute(ended.returning(_S.id, _S.person_id)).all()
         return [
             EndedSession(id=row.id, person_id=row.person_id) for row in sorted(rows, key=lambda row: row.id)
         ]
+
+
+def _may_play() -> ColumnElement[bool]:
+    """Match links that are not revoked, and can be opened or have a session that is not over."""
+    runs = select(sessions.c.id).where(sessions.c.link_id == _L.id, sessions.c.ends_at > DatabaseNow())
+    return _L.revoked_at.is_(None) & ((_L.expires_at > DatabaseNow()) | runs.exists())

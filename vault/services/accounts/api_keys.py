@@ -12,6 +12,7 @@ from vault.domain.ids import Token, new_id
 from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.check_api_key import PREFIX, require_authentic, split_key
+from vault.services.shared.revoke_links import stop_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,10 @@ class ApiKeys:
         return await self.database.read(lambda tx: tx.api_keys.page(account_id))
 
     async def revoke(self, key_id: str, *, account_id: str | None, actor: str) -> None:
-        """Revoke an API key; a repeated call changes nothing. Raises NotFound, also for another account's key."""
+        """Revoke an API key, and end what is heard in its console sessions; a repeated call changes nothing.
+
+        Raises NotFound, also for another account's key.
+        """
         now = self.clock()
 
         def revoke(tx: Transaction) -> None:
@@ -91,6 +95,7 @@ class ApiKeys:
                 tx.closing.recall(found[0].account_id, "key.revoked", key_id)
                 return
             tx.api_keys.revoke(key_id, now)
+            stop_key(tx, key_id, at=now, actor=actor)
             tx.events.append(
                 AccessEvent(
                     type="key.revoked",

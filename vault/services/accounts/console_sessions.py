@@ -22,7 +22,7 @@ from vault.errors import NotAuthentic, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.check_api_key import require_authentic, split_key
 from vault.services.shared.people_keys import PeopleKeys
-from vault.services.shared.revoke_links import stop_listening
+from vault.services.shared.revoke_links import stop_listening, stop_session
 
 #: How long the row of a session is kept after its end.
 _KEPT: Final = timedelta(days=1)
@@ -146,6 +146,8 @@ class ConsoleSessions:
             if found.person_id is not None:
                 mine = found.account_id or OPERATORS
                 stop_listening(tx, mine, found.person_id, at=now, actor=actor, reason=reason)
+            else:
+                stop_session(tx, session_id, at=now, actor=actor, reason=reason)
             tx.events.append(
                 AccessEvent(
                     type="console.ended",

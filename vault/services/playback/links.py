@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_network
 
 from vault.database.interface import Database
@@ -11,51 +11,26 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.playback.link import (
-    DEFAULT_LIFETIME,
     MAX_LIFETIME,
     MAX_SESSIONS,
     MIN_LIFETIME,
-    Kind,
     Link,
-    Purpose,
     Session,
 )
 from vault.domain.playback.link_key import LinkCut
 from vault.domain.playback.own_token import TokenKey
-from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
-from vault.errors import Forbidden, Invalid, NotFound, RecordingErased, Refused
+from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
+from vault.services.playback.link_request import LinkRequest, require_playable
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_listener, search_term
+from vault.services.shared.may_hear import require_may_hear
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.services.shared.revoke_links import cut_links, revocation, revoke_links
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkRequest:
-    """The properties of a link to create."""
-
-    #: The name of the intended listener.
-    listener: str
-    kind: Kind
-    #: How long the link can be opened.
-    life: timedelta
-    sessions: int
-    #: CIDR networks from which it can be opened; empty means any.
-    networks: Sequence[str] = ()
-    #: Whether the player offers the original as a file.
-    download: bool = False
-    purpose: Purpose | None = None
-    #: More about the purpose, in the creator's words; stored sealed, in the access log alone.
-    purpose_text: str | None = None
-    #: Whether the creator may also restrict recordings: then a link for legal claims plays a restricted one.
-    may_open_restricted: bool = False
-    #: Whether the creator may hear recordings in quarantine: then a link for the check of its consent plays one.
-    may_open_quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +49,8 @@ class Links:
     ) -> tuple[Link, Token]:
         """Create a link. Its token is only in the response; it is not stored.
 
-        Return the link and its token. Raises Invalid, NotFound, RecordingErased, Refused.
+        Return the link and its token. Raises Invalid, NotFound, RecordingErased, Refused; NotAuthentic if the console
+        session in which it is made is over.
         """
         _check(request)
         return await retry_if_rotated(
@@ -103,10 +79,12 @@ class Links:
 
         def insert(tx: Transaction) -> Link:
             tx.lock_account(account_id)
-            _check_playable(tx.recordings.get(account_id, recording_id), request)
+            recording = require_playable(tx.recordings.get(account_id, recording_id), request)
+            if request.console_session_id is not None:
+                require_may_hear(tx, recording, request.console_session_id, link.created_at)
             # By the database's clock, which all nodes share.
             created = replace(link, expires_at=tx.now() + request.life)
-            tx.links.insert(created, token.digest)
+            tx.links.insert(created, token.digest, console_session_id=request.console_session_id)
             tx.events.append(event)
             return created
 
@@ -237,46 +215,6 @@ class Links:
             return revoked
 
         return await self.database.write(revoke)
-
-
-def _check_playable(recording: Recording | None, request: LinkRequest) -> None:
-    if recording is None:
-        raise NotFound("There is no such recording.")
-    if recording.state in {State.ERASING, State.ERASED}:
-        raise RecordingErased("The recording was erased.")
-    if recording.state is State.AVAILABLE and recording.restricted and request.purpose == "legal_claims":
-        # What is restricted may be used for legal claims (GDPR article 18(2)), and the log says for which.
-        if not request.may_open_restricted:
-            text = "A link to a restricted recording needs a key with the scope privacy:write."
-            raise Forbidden(text)
-        if request.purpose_text is None:
-            raise Invalid(
-                "purpose_text must say which claim a restricted recording is needed for.",
-                field="purpose_text",
-            )
-        return
-    if recording.state is State.QUARANTINED and not recording.restricted:
-        _check_quarantined(request)
-        return
-    if recording.state is not State.AVAILABLE or recording.restricted:
-        reason = "restricted" if recording.restricted else str(recording.state)
-        raise Refused(f"The recording is {reason}, so it cannot be played.", reasons=(reason,))
-
-
-def _check_quarantined(request: LinkRequest) -> None:
-    """Raise unless the link is made to decide about the consent: the creator's scope, one short session, no file."""
-    if request.purpose != "consent_check":
-        raise Refused("The recording is quarantined, so it cannot be played.", reasons=("quarantined",))
-    if not request.may_open_quarantined:
-        raise Forbidden("A link to a recording in quarantine needs a key with the scope quarantine:listen.")
-    for field, wanted, is_so in (
-        ("kind", "player", request.kind == "player"),
-        ("download", "false", not request.download),
-        ("sessions", "1", request.sessions == 1),
-        ("expires_in", "at most 900 seconds", request.life <= DEFAULT_LIFETIME),
-    ):
-        if not is_so:
-            raise Invalid(f"{field} must be {wanted} for a recording in quarantine.", field=field)
 
 
 async def listener_term(admission: Admission, account_id: str, listener: str | None) -> bytes | None:

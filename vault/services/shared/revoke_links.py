@@ -3,18 +3,17 @@
 from datetime import datetime
 
 from vault.database.stores.links import LinkFilter
-from vault.database.stores.person_sessions import PersonLink
-from vault.database.stores.recordings import terms_of
+from vault.database.stores.person_sessions import HeardLink
 from vault.database.transaction import Transaction
-from vault.domain.accounts.roles import Grants, grants_of
+from vault.domain.accounts.roles import grants_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Link
 from vault.domain.playback.link_key import LinkCut
-from vault.domain.recordings.recording import State
+from vault.services.shared.may_hear import may_hear
 
 
 def revocation(
-    account_id: str, link: Link | PersonLink, *, at: datetime, actor: str, reason: str | None = None
+    account_id: str, link: Link | HeardLink, *, at: datetime, actor: str, reason: str | None = None
 ) -> AccessEvent:
     """Return the event of a revoked link."""
     return AccessEvent(
@@ -63,6 +62,21 @@ def stop_listening(
         _stop(tx, link, at=at, actor=actor, reason=reason)
 
 
+def stop_session(tx: Transaction, session_id: str, *, at: datetime, actor: str, reason: str) -> None:
+    """Revoke the links that were opened in a console session, which ends the audio with its next window."""
+    for link in tx.person_sessions.heard_in(session_id):
+        _stop(tx, link, at=at, actor=actor, reason=reason)
+
+
+def stop_key(tx: Transaction, key_id: str, *, at: datetime, actor: str) -> None:
+    """Revoke the links that were opened in the console sessions of an API key, which is just revoked.
+
+    Links that the key made at REST stay.
+    """
+    for link in tx.person_sessions.heard_with_key(key_id):
+        _stop(tx, link, at=at, actor=actor, reason="key_revoked")
+
+
 def apply_roles(
     tx: Transaction, account_id: str, person_id: str | None = None, *, at: datetime, actor: str
 ) -> None:
@@ -75,23 +89,12 @@ def apply_roles(
     roles = tx.sign_in.roles(account_id) if heard else {}
     for link in heard:
         given = grants_of([roles[one] for one in link.role_ids if one in roles])
-        if not _may_hear(tx, link, given):
+        recording = tx.recordings.get(link.account_id, link.recording_id)
+        # Without one, its stream ends by itself.
+        if recording is not None and not may_hear(tx, recording, given):
             _stop(tx, link, at=at, actor=actor, reason="role_taken")
 
 
-def _may_hear(tx: Transaction, link: PersonLink, given: Grants) -> bool:
-    """Return whether somebody with these grants could listen at the console now: the rule of its pages."""
-    recording = tx.recordings.get(link.account_id, link.recording_id)
-    if recording is None:
-        return True  # Its stream ends by itself.
-    if recording.state is State.QUARANTINED and given.agents_for("quarantine:listen") is not None:
-        return False
-    agents = given.agents_for("links:write")
-    if not agents:
-        return agents is None
-    return not agents.isdisjoint(term.hex() for term in terms_of(tx.connection, recording))
-
-
-def _stop(tx: Transaction, link: PersonLink, *, at: datetime, actor: str, reason: str) -> None:
+def _stop(tx: Transaction, link: HeardLink, *, at: datetime, actor: str, reason: str) -> None:
     tx.links.revoke(link.id, at)
     tx.events.append(revocation(link.account_id, link, at=at, actor=actor, reason=reason))

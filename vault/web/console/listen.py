@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Request, Response
 
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.errors import Invalid
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import NONCE, checked, read_form
@@ -63,6 +63,7 @@ async def _open(
         purpose=body.purpose,
         purpose_text=body.purpose_text,
         may_open_quarantined=allowed.allows("quarantine:listen"),
+        console_session_id=allowed.session.id,
     )
     _, token = await vault.links.create(allowed.account.id, recording, wanted, actor=allowed.actor)
     opened = await vault.open_links.open(

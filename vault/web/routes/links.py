@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.playback.link import DEFAULT_LIFETIME, DEFAULT_SESSIONS
 from vault.errors import Invalid
-from vault.services.playback.links import LinkRequest
+from vault.services.playback.link_request import LinkRequest
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
