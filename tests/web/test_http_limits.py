@@ -221,6 +221,26 @@ def test_no_body_behind_another_protocol_is_a_request(port: int, length: bytes) 
         assert status_of(until_closed(raw)) == 400
 
 
+@pytest.mark.parametrize(
+    ("version", "fields", "status"),
+    [
+        (b"1.1", b"Transfer-Encoding: Chunked\r\n", 200),
+        (b"1.1", b"Transfer-Encoding: gzip, chunked\r\n", 400),
+        (b"1.1", b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", 400),
+        (b"1.1", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", 400),
+        (b"1.0", b"Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n", 400),
+    ],
+)
+def test_a_body_with_an_unclear_end_is_refused(port: int, version: bytes, fields: bytes, status: int) -> None:
+    """And its connection is closed, so that nothing of it is the next request of a proxy's connection."""
+    with connected(port) as raw:
+        raw.sendall(b"POST /read HTTP/" + version + b"\r\nHost: x\r\n" + fields + b"\r\n1\r\ny\r\n0\r\n\r\n")
+        if status == 200:
+            assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
+        else:
+            assert status_of(until_closed(raw)) == status
+
+
 def with_trailer(start: bytes, trailer: bytes, *fields: bytes) -> bytes:
     """Return a request with a chunked body and a field behind it, as one block."""
     head = b"\r\n".join([start, b"Host: x", b"Transfer-Encoding: chunked", *fields])

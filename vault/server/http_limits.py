@@ -33,6 +33,7 @@ _TITLES = {400: "Malformed request", 408: "Request timeout", 431: "Too large"}
 _NO_UPGRADE = (
     "A request with a body must not ask for an upgrade. Send it without the Upgrade field, as HTTP/1.1."
 )
+_CODINGS = "Transfer-Encoding must be chunked, in one field of an HTTP/1.1 request."
 
 
 def server_config(app: Any, *, host: str, port: int, stop_seconds: int) -> uvicorn.Config:
@@ -136,6 +137,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Stop the timeout: from here on the app's limits apply."""
         if len(self.pipeline) >= _MAX_PIPELINED:
             self._stop(400, f"At most {_MAX_PIPELINED} pipelined requests may wait for earlier responses.")
+        if not self._is_coded_clearly():
+            self._stop(400, _CODINGS)
         if self.parser.should_upgrade() and self._has_body():
             # The parser would read the body as the next request.
             self._stop(400, _NO_UPGRADE)
@@ -181,6 +184,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _has_body(self) -> bool:
         fields = dict(self.headers)
         return b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0"
+
+    def _is_coded_clearly(self) -> bool:
+        """Return whether every server finds the same end of the body, and the body is what was sent (RFC 9112, 6.1).
+
+        The parser takes codings before ``chunked``, which nobody decodes, and chunks in HTTP/1.0, where a proxy may see
+        no body and take it for the next request.
+        """
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        return not codings or (codings == [b"chunked"] and self.parser.get_http_version() == "1.1")
 
     def _start_timeout(self) -> None:
         if self._deadline is None:
