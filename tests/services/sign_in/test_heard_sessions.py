@@ -92,6 +92,18 @@ async def test_what_is_over_is_not_revoked(either: House):
     assert [link.revoked_at for link, _ in found] == [None]
 
 
+async def test_a_download_ends_with_its_key(either: House):
+    """With its next window, as what is heard does; another key's download goes on."""
+    recording, streams = await recording_of(either, "Kim"), []
+    (mine, _), (other, _) = await key_sessions(either, "*"), await key_sessions(either, "*")
+    for one in (mine, other):
+        sound = await either.vault.audio.for_download(either.account.id, recording, actor=one.session.actor)
+        streams.append(await either.vault.audio.stream(sound, 0, sound.size))
+        assert await anext(aiter(streams[-1]))
+    await revoke_key(either, mine.session)
+    assert [await goes_on(one) for one in streams] == [False, True]
+
+
 async def person_session(house: House, account: str, *roles: RoleMapping) -> ConsoleSession:
     """Return the session of a person who has these roles."""
     change = ConnectionChange(settings=provider_settings(*roles), keep_secret=False)

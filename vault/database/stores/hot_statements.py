@@ -43,7 +43,8 @@ _INSERT = (
 STILL_VALID = """
   FROM recordings r
  WHERE r.id = {recording} AND r.account_id = {account} AND r.state IN ('available', 'quarantined')
-   AND ({session} IS NULL AND r.state = 'available' AND NOT r.restricted OR EXISTS (
+   AND ({session} IS NULL AND r.state = 'available' AND NOT r.restricted
+        AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = {actor} AND k.revoked_at IS NOT NULL) OR EXISTS (
        SELECT 1 FROM sessions s JOIN links l ON l.id = s.link_id
         WHERE s.id = {session} AND s.recording_id = r.id AND s.ends_at > {now} AND l.revoked_at IS NULL
           AND (r.state = 'available' AND (NOT r.restricted OR l.purpose = 'legal_claims')
@@ -51,15 +52,15 @@ STILL_VALID = """
 """
 # If the clocks of the node and PostgreSQL differ, a session ends by the clock that is ahead.
 LATER_ON_POSTGRESQL = "greatest({now}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
+_NAMES = {
+    "recording": ":recording_id", "account": ":account_id", "session": ":session_id", "actor": ":actor", "now": ":now",
+}  # fmt: skip
 _GRANT = (
     "INSERT INTO access_events (id, account_id, recording_id, body, sealed_detail, leaf_hash, tree_index) "  # noqa: S608 - our own column names
     "SELECT :id, :account_id, :recording_id, :body, :sealed_detail, :leaf_hash, "
-    "(SELECT coalesce(max(tree_index) + 1, 0) FROM access_events)"
-    + STILL_VALID.format(recording=":recording_id", account=":account_id", session=":session_id", now=":now")
+    "(SELECT coalesce(max(tree_index) + 1, 0) FROM access_events)" + STILL_VALID.format(**_NAMES)
 )
-_IS_VALID = "SELECT 1" + STILL_VALID.format(
-    recording=":recording_id", account=":account_id", session=":session_id", now=":now"
-)
+_IS_VALID = "SELECT 1" + STILL_VALID.format(**_NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class Grant:
     """The event for a window of audio, which must be durable before the window is served."""
 
     event: AccessEvent
-    #: The session that must still be valid; None for a download by API key.
+    #: The session that must still be valid; None for a download by API key, which must not be revoked.
     session_id: str | None
     #: Whether session, link and recording are checked; False for an event that states what has happened.
     conditional: bool = True
@@ -111,6 +112,7 @@ def grant_one(connection: Connection, grant: Grant) -> bool:
     """Write one grant's event on SQLite, if session, link and recording are still good."""
     now = max(grant.event.at, database_now(connection))
     values = hashed_values(grant.event) | {"session_id": grant.session_id, "now": micros(now)}
+    values |= {"actor": grant.event.actor}
     granted = bool(_cursor(connection).execute(_GRANT, values).rowcount)
     if granted:
         wake_for_events(connection)
@@ -125,7 +127,7 @@ def is_valid_one(connection: Connection, event: AccessEvent) -> bool:
 
 def validity_values(event: AccessEvent) -> dict[str, Any]:
     """Return the parameters of the question whether a grant would still be valid."""
-    names = ("recording_id", "account_id", "session_id")
+    names = ("recording_id", "account_id", "session_id", "actor")
     return {name: getattr(event, name) for name in names} | {"now": micros(event.at)}
 
 

@@ -80,6 +80,7 @@ _GRANT_KINDS: Final = {
     "body": "bytea[]",
     "sealed_detail": "bytea[]",
     "session_id": "text[]",
+    "actor": "text[]",
     "now": "bigint[]",
     "conditional": "boolean[]",
 }
@@ -92,6 +93,7 @@ _GRANT: Final = HotText(
         recording="g.recording_id",
         account="g.account_id",
         session="g.session_id",
+        actor="g.actor",
         now=LATER_ON_POSTGRESQL.format(now="g.now"),
     )
     + ") RETURNING id",
@@ -103,11 +105,13 @@ IS_VALID: Final = HotText(
         recording=":recording_id",
         account=":account_id",
         session=":session_id",
+        actor=":actor",
         now=LATER_ON_POSTGRESQL.format(now=":now"),
     ),
     recording_id="text",
     account_id="text",
     session_id="text",
+    actor="text",
     now="bigint",
 )
 
@@ -158,6 +162,7 @@ def grant_steps(batch: Sequence[Grant]) -> Steps:
         for name in ("id", "account_id", "recording_id", "body", "sealed_detail")
     }
     columns["session_id"] = [grant.session_id for grant in batch]
+    columns["actor"] = [grant.event.actor for grant in batch]
     columns["now"] = [micros(grant.event.at) for grant in batch]
     columns["conditional"] = [grant.conditional for grant in batch]
     return [(_GRANT, columns)]
