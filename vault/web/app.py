@@ -8,6 +8,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 
 from vault.ports.clock import Clock
+from vault.web.console.rate import begun_sign_ins, wrong_sign_ins
 from vault.web.console.routers import ROUTERS as CONSOLE
 from vault.web.contract import document, reference_page
 from vault.web.contract.descriptions import PROBLEM
@@ -89,7 +90,8 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
     )
     app.state.hosting = hosting
     app.state.clock = clock
-    app.state.failed_sign_ins = FailedLinks()
+    app.state.failed_sign_ins = wrong_sign_ins()
+    app.state.begun_sign_ins = begun_sign_ins()
     routers = [accounts.listing, *(module.router for module in _ROUTE_MODULES), *CONSOLE]
     if hosting.reference:
         routers.append(reference_page.router)

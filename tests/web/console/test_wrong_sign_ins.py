@@ -4,11 +4,18 @@ import logging
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
+from sqlalchemy import func, select
 
+from tests.fakes.identity_provider import IdentityProvider
+from tests.servers.identity_provider import serving
 from tests.support.console import OWN
+from tests.support.provider_scene import Scene
 from tests.support.tenant import Tenant
 from tests.support.web_house import House, open_house
+from vault.database.schema.sign_in import sign_in_attempts
+from vault.web.console.rate import begun_sign_ins
 from vault.web.middleware.link_rate_limit import MAX_FAILURES
 
 WRONG: Final = 10_000
@@ -68,3 +75,30 @@ def wrong(house: House, key: str) -> tuple[list[int], set[str]]:
         codes.append(401 if answer.status_code == 404 else answer.status_code)
         pages.add(answer.text)
     return codes, pages
+
+
+def test_one_address_begins_some_sign_ins_a_minute(tmp_path: Path):
+    """Each leaves a row: further ones are 429 in the browser's language, and leave none; another address goes on."""
+    provider = IdentityProvider()
+    with (
+        serving(provider) as host,
+        open_house(tmp_path, VAULT_MEDIA_ALLOW=host, VAULT_TRUSTED_PROXIES="127.0.0.0/8") as house,
+    ):
+        clock = house.app.state.clock
+        scene = Scene(house, provider, Tenant.open(house.admin), {})
+        address = scene.put()["sign_in_url"]
+        began = clock()
+        house.app.state.clock = lambda: began  # A slow machine must not begin a second minute.
+        house.app.state.begun_sign_ins = begun_sign_ins(3)
+
+        def begin(client: str) -> httpx.Response:
+            headers = OWN | {"X-Forwarded-For": client, "Accept-Language": "de"}
+            return house.client(headers).get(address)
+
+        answers = [begin("192.0.2.7") for _ in range(5)]
+        assert [one.status_code for one in answers] == [303] * 3 + [429] * 2
+        assert answers[-1].headers["retry-after"] == "60"
+        assert "Zu viele begonnene Anmeldungen" in answers[-1].text
+        assert begin("198.51.100.9").status_code == 303
+        counted = select(func.count()).select_from(sign_in_attempts)
+        assert house.call(house.vault.database.read, lambda tx: tx.connection.execute(counted).scalar()) == 4

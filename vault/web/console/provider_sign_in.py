@@ -15,7 +15,7 @@ from vault.web.console.access import set_console_cookie
 from vault.web.console.forms import see_other
 from vault.web.console.last_provider import remember_provider
 from vault.web.console.layout import message_page
-from vault.web.console.rate import check_rate, count_failure
+from vault.web.console.rate import check_rate, count_begun, count_failure
 from vault.web.console.route import console_router, error_page
 from vault.web.console.worded import WordedInvalid, words_of_error
 from vault.web.http.auth import TheVault
@@ -39,6 +39,7 @@ async def get_provider_sign_in(request: Request, vault: TheVault, connection: Co
     """Lead to the provider. A link and no form: the policy of the page would forbid a form to lead there."""
     try:
         check_rate(request)
+        count_begun(request)
         begun = await vault.sign_in.begin(connection, return_path=request.query_params.get("next"))
     except NotFound:
         count_failure(request)

@@ -50,10 +50,16 @@ class _Minute:
 
 
 class FailedLinks:
-    """The table: the failures of each address in its current minute."""
+    """The table: the failures of each address in its current minute, or what else is counted by address."""
 
-    def __init__(self) -> None:
-        """Start with an empty table."""
+    def __init__(
+        self,
+        limit: int = MAX_FAILURES,
+        text: str = "Too many requests for invalid links from this address.",
+    ) -> None:
+        """Start with an empty table; ``text`` says what the address did more than ``limit`` times in a minute."""
+        self._limit = limit
+        self._text = text
         self._minutes: dict[str, _Minute] = {}
 
     def __len__(self) -> int:
@@ -63,10 +69,10 @@ class FailedLinks:
     def check(self, address: str, now: datetime) -> None:
         """Raise TooMany while the address is over the limit."""
         minute = self._current_minute(address, now)
-        if minute is None or minute.count < MAX_FAILURES:
+        if minute is None or minute.count < self._limit:
             return
         left = math.ceil((minute.began + MINUTE - now).total_seconds())
-        raise TooMany("Too many requests for invalid links from this address.", retry_after=left)
+        raise TooMany(self._text, retry_after=left)
 
     def count(self, address: str, now: datetime) -> None:
         """Count a failure."""
