@@ -10,7 +10,6 @@ import argparse
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import httpx
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.servers.ports import free_ports
 from tests.support.unlimited import UNLIMITED
 
 #: Milliseconds that /healthz may take on a quiet machine.
@@ -180,8 +180,7 @@ _LARGE_KEY = _large_key()
 @contextmanager
 def _server(folder: Path) -> Iterator[Target]:
     """Run a server with data of its own until the end of the block."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.environ.get("PYTHONPATH", str(Path(__file__).parents[1])),

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.servers.ports import free_ports
+
 _PATIENCE = 10.0
 _CONFIG = """
 {user}
@@ -37,8 +39,7 @@ def nginx(folder: Path, root: Path) -> Iterator[int]:
     if program is None:
         raise FileNotFoundError("nginx")
     folder.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    (port,) = free_ports(1)
     # As root its worker would become somebody who cannot read the file.
     user = "user root;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
