@@ -6,9 +6,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.servers.required import require
+from tests.support.counts import FULL
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,6 +29,8 @@ def test_what_is_missing_is_skipped_with_the_remedy(monkeypatch: pytest.MonkeyPa
 def test_no_example_has_a_deadline() -> None:
     """Beside other work one example may take seconds, and says nothing by that."""
     assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
+    assert settings().derandomize is not FULL
     for file in (ROOT / "tests").rglob("*.py"):
         text = file.read_text()
         if "hypothesis" not in text:

@@ -61,7 +61,11 @@ async def _changes(database: Database, account_id: str, ids: list[str]) -> list[
     ]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(rows=_ROWS, call_ref=st.sampled_from([None, "call-1"]))
 async def test_one_statement_refuses_as_one_by_one(database: Database, rows: Any, call_ref: str | None):
     """Rows and events of an account refused in one statement are those of an account refused row by row."""
