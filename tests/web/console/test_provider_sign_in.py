@@ -171,7 +171,7 @@ def test_an_error_of_the_provider_is_shown_only_if_it_is_known(scene: Scene):
         page = browser.get(scene.connection["redirect_uri"], params=answer)
         assert page.status_code == 401
         assert (error in page.text) is shown
-        assert "555" not in page.text
+        assert "call 555" not in page.text
 
 
 def test_the_provider_signs_out_by_the_back_channel(scene: Scene):

@@ -1,5 +1,8 @@
 """The list of recordings, its search, and what can be done with one."""
 
+import re
+from urllib.parse import unquote
+
 import pytest
 from sqlalchemy import update
 
@@ -28,7 +31,8 @@ def test_a_number_stands_in_no_address(house: House, account: tuple[Tenant, dict
     for spelling in ("+14155550142", "(415) 555-0142", "1-415-555-0142"):
         found = client.post(f"{base(tenant)}/search", data={"number": spelling, "state": ""})
         where = found.headers["location"]
-        assert (found.status_code, "555" in where) == (303, False)
+        # The id of the search has digits too.
+        assert (found.status_code, re.search(r"555.?0142", unquote(where))) == (303, None)
         shown = client.get(where)
         assert ids["kept-1"] in shown.text, spelling
         assert ids["kept-2"] not in shown.text

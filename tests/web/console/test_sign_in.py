@@ -34,7 +34,8 @@ def test_a_key_opens_the_console_until_it_is_revoked(house: House, tenant: Tenan
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
-    assert key.rpartition("_")[2] not in cookie
+    # The secret may itself have an underscore near its end.
+    assert key.split("_", 2)[2] not in cookie
     page = client.get(home(tenant))
     assert page.status_code == 200
     assert page.headers["cache-control"] == "private, no-store"
