@@ -106,6 +106,10 @@ TIME_SOUNDS = """() => {
 }"""
 
 
+#: The speakers can be told apart: the waveform is there, which the page asks for besides.
+LOADED = "!document.querySelector('#skip').disabled"
+
+
 @dataclass
 class Listener:
     """Somebody with a browser. ``errors`` is what the console complained of."""
@@ -176,9 +180,20 @@ class Listener:
 
     def hears(self) -> list[tuple[float, float]]:
         """Return for each side how loud it is and its loudest frequency, once the sound flows."""
-        until(self.page, "document.querySelector('audio').currentTime > 0 && window.ears.length === 2")
+        until(self.page, "window.ears.length === 2 && !document.querySelector('audio').seeking")
+        begun = self.at
         self.page.wait_for_timeout(500)
+        # The position stands still for a while after Play was pressed.
+        until(self.page, f"document.querySelector('audio').currentTime > {begun} + 0.2")
         return [(loud, hertz) for loud, hertz in self.page.evaluate(HEAR)]
+
+    def measured_speed(self) -> float:
+        """Return by how many seconds the position goes on in one, over a second and a half."""
+        measure = "(one => [performance.now(), one.currentTime])(document.querySelector('audio'))"
+        began, first = self.page.evaluate(measure)
+        self.page.wait_for_timeout(1500)
+        ended, last = self.page.evaluate(measure)
+        return float(1000 * (last - first) / (ended - began))
 
     def unharmed(self) -> None:
         """Assert that the policy stopped nothing and the console complained of nothing."""

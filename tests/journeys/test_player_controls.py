@@ -2,14 +2,13 @@
 
 import pytest
 
-from tests.journeys.player import FIRST, SECOND, Listener, dual, mono, name_voices
+from tests.journeys.player import FIRST, LOADED, SECOND, Listener, dual, mono, name_voices
 from tests.support.chromium import until
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("player")]
 AUDIO = "document.querySelector('audio')"
-LOADED = "!document.querySelector('#skip').disabled"
 
 
 @pytest.fixture(scope="session")

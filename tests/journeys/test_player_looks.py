@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.journeys.player import CALL, FIRST, SECOND, Listener, dual, fits, mono, name_voices, shown, views
+from tests.journeys.player import (
+    CALL,
+    FIRST,
+    LOADED,
+    SECOND,
+    Listener,
+    dual,
+    fits,
+    mono,
+    name_voices,
+    shown,
+    views,
+)
 from tests.support.chromium import until
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
@@ -71,6 +83,7 @@ def test_it_can_be_seen_everywhere(
     page, (scheme, size) = listener.page, VIEWS[view]
     shown(page, scheme, size)
     listener.open(caller, conversation)
+    until(page, LOADED)
     listener.seek(0.5)
     until(page, "document.querySelector('#now').textContent >= '0:14'")
     page.mouse.move(0, 0)
@@ -137,6 +150,7 @@ def test_it_can_be_used_without_eyes_or_mouse(listener: Listener, caller: Tenant
     """Every control has a name and its turn, and shows where the focus is."""
     page = listener.page
     listener.open(caller, conversation)
+    until(page, LOADED)
     page.keyboard.press("Tab")
     visited = []
     focused = """(() => {

@@ -61,7 +61,7 @@ def test_a_tab_that_begins_to_play_pauses_the_other(
         one.button("Play").click()
         until(one.page, f"!{PAUSED}")
     until(page, PAUSED)
-    assert page.get_by_role("button", name="Play", exact=True).count() == 1
+    listener.button("Play").wait_for()
     assert second.playing
     listener.button("Play").click()
     until(second.page, PAUSED)

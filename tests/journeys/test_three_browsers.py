@@ -198,6 +198,8 @@ def test_one_channel_is_heard(tab: Tab, caller: Tenant, conversation: str):
     until(tab, f"{AUDIO}.currentTime > 20.5")
     for choice, sides in [("1", (SECOND, SECOND)), ("0", (FIRST, FIRST)), ("", (FIRST, SECOND))]:
         tab.click(f"input[value='{choice}'] + span")
+        # Both speak from here to the end, which a busy machine must not reach.
+        tab.drag("#seek", 0.7, 0.7)
         tones = [f"side[0] > {SILENCE} && Math.abs(side[1] - {hertz}) < 50" for hertz in sides]
         heard = " && ".join(f"(side => {tone})(({HEAR})[{at}])" for at, tone in enumerate(tones))
         until(tab, f"window.ears.length === 2 && {heard}")
