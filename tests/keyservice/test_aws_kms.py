@@ -105,7 +105,7 @@ async def test_a_kms_that_hangs_is_unavailable_in_time(
     aws_credentials: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that is taken and never answered is asked once more, and then given up."""
-    monkeypatch.setattr(aws_kms, "TIMEOUT", 0.2)
+    monkeypatch.setattr(aws_kms, "TIMEOUT", 0.5)
     with key_proxy("http://127.0.0.1:9") as proxy:
         proxy.fault = hangs
         for error in await ask(f"http://{proxy.host}"):

@@ -88,7 +88,7 @@ async def test_an_answer_that_is_none_is_an_outage(
     async with through(proxy, openbao) as root:
         wrapped = await root.wrap(SECRET, CONTEXT)
         if words == "does not answer":
-            monkeypatch.setattr(adapter, "TIMEOUT", 0.2)
+            monkeypatch.setattr(adapter, "TIMEOUT", 0.5)
         proxy.fault = fault
         for call in (root.wrap(SECRET, CONTEXT), root.unwrap(wrapped, CONTEXT)):
             proxy.bodies.clear()

@@ -46,7 +46,7 @@ def store() -> Iterator[Store]:
 def calls(store: Store) -> Iterator[S3Calls]:
     """Calls with a short deadline and a breaker whose clock a test moves."""
     threads = Threads("test", 4)
-    calls = S3Calls(None, "bucket", threads, attempts=2, pause=0.001, deadline=0.05)  # type: ignore[arg-type]
+    calls = S3Calls(None, "bucket", threads, attempts=2, pause=0.001, deadline=0.5)  # type: ignore[arg-type]
     calls.breaker.now = lambda: 0.0
     yield calls
     store.released.set()

@@ -19,6 +19,7 @@ from vault.database.schema.core import links
 from vault.errors import TooMany
 from vault.web.http.html import not_valid
 from vault.web.http.public_url import PublicUrl
+from vault.web.middleware import link_rate_limit
 from vault.web.middleware.link_rate_limit import (
     MAX_ADDRESSES,
     MAX_FAILURES,
@@ -233,8 +234,12 @@ def test_a_forged_link_reaches_no_route(behind_proxy: House):
 
 @pytest.mark.parametrize("took", [0.0, 0.02])
 @pytest.mark.parametrize("client", [("192.0.2.1", 1), None])
-async def test_a_dead_link_is_answered_at_its_time(took: float, client: tuple[str, int] | None):
-    """However soon it was found out: not before that many seconds; what is no dead link is answered at once."""
+async def test_a_dead_link_is_answered_at_its_time(
+    took: float, client: tuple[str, int] | None, monkeypatch: pytest.MonkeyPatch
+):
+    """However soon it was found out: not before that many seconds; what is no dead link does not wait."""
+    # Long beside what a busy machine may add to the others.
+    monkeypatch.setattr(link_rate_limit, "_NOT_FOUND_LATENCY", 0.5)
     loop, heads = asyncio.get_running_loop(), []
 
     async def app(scope, receive, send):
@@ -263,7 +268,7 @@ async def test_a_dead_link_is_answered_at_its_time(took: float, client: tuple[st
     await asyncio.gather(ask("/p/x", 404), ask("/p/x/open", 404), ask("/p/x", 200), ask("/s/x", 404))
     assert [status for status, _ in heads[:2]] == [200, 404]
     assert [status for status, _ in heads[2:]] == [404, 404]
-    assert all(at - begun >= 0.04 for _, at in heads[2:])
+    assert all(at - begun >= 0.5 for _, at in heads[2:])
 
 
 def test_good_links_and_other_doors_count_nothing(behind_proxy: House):

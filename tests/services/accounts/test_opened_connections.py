@@ -50,6 +50,7 @@ async def test_a_wrong_signature_is_a_reason_to_look_again_but_not_each_time(
 ):
     """What was read a moment ago stays: a stream of wrong signatures costs one read a second, not one each."""
     node = other_node(house)
+    monkeypatch.setattr(connection_cache, "_MIN_REFRESH_INTERVAL", 60.0)
     assert not node.doubt(house.connection_id)
     await secrets_of(node, house)
     await change(house)

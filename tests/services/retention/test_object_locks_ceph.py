@@ -66,7 +66,7 @@ async def test_an_erasure_under_a_compliance_lock_ends_and_the_object_leaves_lat
     house: House, store: S3Store
 ):
     """Case 25: the key is gone, the row is erased until the lock ends, nothing is erasing, then the object goes."""
-    recording_id = await locked(house, seconds=8)
+    recording_id = await locked(house, seconds=15)
     row = await lock_of(house, recording_id)
     assert row.state == "set"
     assert await erase(house, recording_id) is State.ERASED
