@@ -193,6 +193,9 @@ class AudioStreams:
             yield first
             for following in [*rest, None]:
                 ahead = asyncio.create_task(self._grant(audio, following)) if following else None
+                if ahead is not None:
+                    # Nobody awaits it if the reader leaves or a read fails: asyncio must not warn of its error.
+                    ahead.add_done_callback(lambda task: task.cancelled() or task.exception())
                 async with aclosing(self._window(audio, position, window[1])) as blocks:
                     async for block in blocks:
                         sent += len(block)
