@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 #: One run is enough for all of them, also where the tests are spread over processes.
-pytestmark = [pytest.mark.xdist_group("bench"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("bench"), pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[1]
 #: Every figure that `make bench` promises, by part, in the order it is printed.
 RATIOS = [
@@ -70,7 +70,7 @@ AIMS = 24
 def printed() -> str:
     """What a quick run prints."""
     command = [sys.executable, "-m", "bench", "--quick"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=560, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

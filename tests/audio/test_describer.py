@@ -163,11 +163,11 @@ async def test_cancelling_kills_the_child():
 
 async def test_a_slow_source_does_not_use_up_the_clock():
     """Only the child's own time counts: storage that takes longer than the patience is not its fault."""
-    limits = Limits(cpu_base=1, cpu_per_mib=0, patience=0.0)
+    limits = Limits(cpu_base=3, cpu_per_mib=0, patience=0.0)
     gate = asyncio.Event()
     async with SubprocessDescriber(limits=limits) as describer:
         job = asyncio.create_task(describer.describe(Source(PCM, gate=gate), Sink(), account_id="acc_1"))
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(4.5)
         gate.set()
         assert (await job).duration == 1.0
 

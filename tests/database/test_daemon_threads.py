@@ -13,14 +13,15 @@ from vault.thread_pools import DaemonThreads
 def test_at_most_so_many_run_at_once_and_the_rest_in_the_order_they_came():
     """Four threads for forty calls, and one for calls that come one after the other."""
     threads, most, running, order = DaemonThreads("some", 4), [0], set(), []
-    lock = threading.Lock()
+    lock, together = threading.Lock(), threading.Barrier(4)
 
     def call(number: int) -> int:
         with lock:
             running.add(number)
             order.append(number)
             most[0] = max(most[0], len(running))
-        threading.Event().wait(0.005)
+        if number < 4:
+            together.wait(30)
         with lock:
             running.discard(number)
         return number
