@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.sdk import open_object
 from tests.servers.vault_process import VaultProcess
-from tests.support.files_below import files_below
+from tests.support.read_below import read_below
 from tests.support.tenant import Tenant, open_link, tone
 
 AUDIO = tone(3.0)
@@ -17,7 +17,7 @@ AUDIO = tone(3.0)
 
 def every_byte(server: VaultProcess) -> bytes:
     """Return all files of the data directory in one."""
-    return b"\0".join(files_below(server.data_dir).values())
+    return b"\0".join(read_below(server.data_dir).values())
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

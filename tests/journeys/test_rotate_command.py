@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.servers.vault_process import VaultProcess
-from tests.support.files_below import files_below
+from tests.support.read_below import read_below
 from tests.support.tenant import Tenant, tone
 from vault.domain.stored.manifest import decode_manifest
 from vault.tlog.key_statement import open_statement
@@ -33,7 +33,7 @@ def wrapped_keys(server: VaultProcess, account_id: str) -> dict[str, bytes]:
 def places(folder: Path, needle: bytes) -> list[str]:
     """Return the files that hold these bytes, as they are or in base64."""
     spelled = (needle, base64.b64encode(needle))
-    return [path.name for path, body in files_below(folder).items() if any(one in body for one in spelled)]
+    return [path.name for path, body in read_below(folder).items() if any(one in body for one in spelled)]
 
 
 def test_a_rotation_from_its_begin_to_the_statement(server: VaultProcess, tenant: Tenant):

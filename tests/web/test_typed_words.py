@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.support.contract_texts import free_texts
-from tests.support.files_below import files_below
+from tests.support.read_below import read_below
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
 from tests.web.typed_texts import AUTHORITY_REQUESTS, CLEAR, SEALED
@@ -223,7 +223,7 @@ def ask_for_data(tenant: Tenant, mark: Markers, recording: str) -> None:
 
 def found_in(folder: Path, log: str, mark: Markers) -> list[tuple[str, Any]]:
     """Return which markers are in clear, and where."""
-    texts = {path.name: body for path, body in files_below(folder).items()}
+    texts = {path.name: body for path, body in read_below(folder).items()}
     texts["log"] = log.encode()
     return [
         (name, field)

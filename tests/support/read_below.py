@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def files_below(folder: Path) -> dict[Path, bytes]:
+def read_below(folder: Path) -> dict[Path, bytes]:
     """Return the files and what is in them, in the order of their names.
 
     A server moves what it has written into its place: a file that goes away meanwhile is left out.
