@@ -155,7 +155,7 @@ def test_a_call_is_found_and_heard_without_scripts(house: House, browser: Browse
         page.locator("dialog[open]").get_by_role("button", name="Restrict").click()
         assert page.get_by_role("status").inner_text().startswith("The recording is restricted")
         page.get_by_role("button", name="Sign out").click()
-        page.get_by_text("You are signed out").wait_for()
+        page.get_by_text("You are signed out").first.wait_for()
         page.go_back()
         assert "/console/sign-in" in page.url
     finally:
