@@ -49,7 +49,7 @@ def media_thread() -> Iterator[MediaThread]:
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), name="media host")
     thread.start()
-    assert started.wait(10), "The media host did not come up."
+    assert started.wait(60), "The media host did not come up."
     try:
         yield made[0]
     finally:

@@ -93,7 +93,7 @@ def running(app: FastAPI, port: int) -> Iterator[asyncio.AbstractEventLoop]:
     app.router.lifespan_context = lifespan
     thread = threading.Thread(target=server.run, name="app")
     thread.start()
-    assert started.wait(30), "The app did not come up."
+    assert started.wait(100), "The app did not come up."
     while not server.started:
         threading.Event().wait(0.01)
     try:
