@@ -32,6 +32,8 @@ PAGES: Final = {
     "request": "/requests/{mail-2071}",
     "request-closed": "/requests/{mail-2066}",
     "request-new": "/requests/new",
+    "request-callback": "/request-callback",
+    "closure": "/closure",
     "approvals": "/approvals",
     "approval": "/approvals/{approval}",
     "account": "/account",
@@ -99,6 +101,11 @@ def _make_key(page: Page) -> None:
     _press(page, "Make the key")
 
 
+def _set_callback(page: Page) -> None:
+    page.get_by_label("Address (https)").fill("https://harbourcycles.example/requests")
+    _press(page, "Set it and show the secret")
+
+
 def _verify(page: Page) -> None:
     requests = page.url.replace("/log/verify", "/requests")
     page.goto(requests)
@@ -121,6 +128,7 @@ STEPS: Final[Mapping[str, tuple[str, Callable[[Page], None]]]] = {
     "hold-release": ("hold", lambda page: _press(page, "Preview the release")),
     "request-decision": ("request", _decide),
     "request-mistake": ("request", lambda page: _press(page, "Check the decision")),
+    "request-callback-set": ("request-callback", _set_callback),
     "approve": ("approval", lambda page: _press(page, "Approve")),
     "api-key-made": ("api-keys", _make_key),
     "verified": ("verify", _verify),

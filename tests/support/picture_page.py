@@ -57,6 +57,9 @@ CAPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "request-mistake": "A form that is shown again says what is missing",
         "request-closed": "A closed request with its receipt",
         "request-new": "Enter a request",
+        "request-callback": "Where changes of requests are sent",
+        "request-callback-set": "The secret of a new callback is shown once",
+        "closure": "What the closure of the account would erase",
     },
     "Approvals": {
         "approvals": "What waits for a second person, and the rule",

@@ -20,10 +20,10 @@ from vault.web.schemas.sign_in import RoleMappingIn, SignInConnectionIn
 #: Routes of REST that change something, and the form that does it. No form of one's own: the reason.
 FORM_OF: Final[Mapping[str, str]] = {
     "PUT ": "/account",
-    "PUT /request-callback": "for a program that receives the calls",
-    "DELETE /request-callback": "for a program that receives the calls",
-    "POST /closure": "asked for by a program or the operator: callvault accounts close",
-    "DELETE /closure": "asked for by a program or the operator: callvault accounts close",
+    "PUT /request-callback": "/request-callback",
+    "DELETE /request-callback": "/request-callback/deletion",
+    "POST /closure": "/closure",
+    "DELETE /closure": "/closure/withdrawal",
     "PUT /recording-switch": "/recording-switch",
     "PUT /connections/{name}": "/connections",
     "DELETE /connections/{name}": "/connections/{connection}/deletion",

@@ -148,6 +148,12 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("POST", "/consent/objections"): ("privacy:write", {"number": "+33123456789"}),
     ("POST", "/consent/objections/search"): ("privacy:write", {"number": "+33123456789"}),
     ("POST", "/consent/objections/end"): ("privacy:write", {"number": "+33123456789", "name": "{account}"}),
+    ("GET", "/request-callback"): ("audit:read", None),
+    ("POST", "/request-callback"): ("privacy:write", {"url": "https://nobody.example/requests"}),
+    ("POST", "/request-callback/deletion"): ("privacy:write", {"name": "{account}"}),
+    ("GET", "/closure"): ("audit:read", None),
+    ("POST", "/closure"): ("privacy:write", {"reason": "r", "name": "nobody"}),
+    ("POST", "/closure/withdrawal"): ("privacy:write", {}),
     ("GET", "/requests"): ("audit:read", None),
     ("GET", "/requests/new"): ("audit:read", None),
     ("POST", "/requests"): (

@@ -1,5 +1,6 @@
 """Answer a request of a person in the console, without scripts."""
 
+import re
 import time
 
 from tests.support.console import form_of, sign_in
@@ -147,3 +148,28 @@ def test_another_accounts_requests_do_not_exist(house: House, tenant: Tenant):
     }
     for more, form in forms.items():
         assert client.post(page + more, data=form | {"nonce": more}).status_code == 404, more
+
+
+def test_the_callback_is_set_with_a_secret_that_is_shown_once(house: House, tenant: Tenant):
+    """A double click makes one secret; a wrong address stays in its field; the deletion needs the name."""
+    client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/request-callback"
+    assert "No callback is set" in client.get(path).text
+    form = form_of(client.get(path), path)
+    wrong = client.post(path, data=form | {"url": "http://crm.example/x"})
+    assert (wrong.status_code, 'id="wrong-url"' in wrong.text) == (422, True)
+    assert 'value="http://crm.example/x"' in wrong.text
+    sent = form_of(client.get(path), path) | {"url": "https://crm.example/requests"}
+    secrets = {tuple(re.findall(r"whsec_[\w+/=]+", client.post(path, data=sent).text)) for _ in range(2)}
+    assert [len(found) for found in secrets] == [1]
+    page = client.get(path).text
+    assert "https://crm.example/requests" in page
+    assert "whsec_" not in page
+    assert tenant.types().count("callback.changed") == 1
+    entered(client, tenant)
+    assert "<dt>Still to be delivered</dt><dd>1</dd>" in client.get(path).text
+    assert "whsec_" in sign_in(house, tenant.name, "privacy:write").post(path, data=sent).text
+    gone = f"{path}/deletion"
+    assert client.post(gone, data=form_of(client.get(path), gone) | {"name": "x"}).status_code == 422
+    done = client.post(gone, data=form_of(client.get(path), gone) | {"name": tenant.name})
+    assert done.headers["location"].endswith("callback_deleted")
+    assert tenant.http.get(tenant.url("/request-callback")).status_code == 404

@@ -97,13 +97,37 @@ async def run_once(
     async def answer() -> tuple[int, bytes]:
         return 303, (await act()).encode()
 
+    return see_other((await _answered_once(request, allowed, form, answer, content=content)).decode())
+
+
+async def made_once(
+    request: Request, allowed: Console, form: Form, make: Callable[[], Awaitable[str]]
+) -> str:
+    """Run a form's act, which returns a secret to be shown; a double submit gets the same one and makes nothing.
+
+    Raises Busy while the first submit runs, Invalid without the hidden field.
+    """
+
+    async def answer() -> tuple[int, bytes]:
+        return 200, (await make()).encode()
+
+    return (await _answered_once(request, allowed, form, answer)).decode()
+
+
+async def _answered_once(
+    request: Request,
+    allowed: Console,
+    form: Form,
+    answer: Callable[[], Awaitable[tuple[int, bytes]]],
+    *,
+    content: bytes | None = None,
+) -> bytes:
     body = await request.body() if content is None else content
-    sent = b"POST " + request.url.path.encode() + b"\n" + body
-    _, path = await vault_of(request).idempotency.run(
+    _, found = await vault_of(request).idempotency.run(
         key_id=allowed.session.id,
         bearer=allowed.person.secret,
         idempotency_key=form.text(NONCE),
-        request=sent,
+        request=b"POST " + request.url.path.encode() + b"\n" + body,
         answer=answer,
     )
-    return see_other(path.decode())
+    return found

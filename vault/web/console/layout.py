@@ -86,6 +86,9 @@ DONE: Final = translatable(
         "notice_deleted": "The draft is deleted.",
         "request_entered": "The request is entered, and the person was searched for.",
         "request_changed": "It is recorded.",
+        "callback_deleted": "The callback is deleted: changes of requests are not sent any more.",
+        "closure_asked": "The closure is asked for. Until its time has come it can be taken back here.",
+        "closure_taken_back": "The closure is taken back. Nothing has changed.",
         "request_decided": "The decision is stored, and is carried out within seconds.",
     }
 )

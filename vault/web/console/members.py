@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Request, Response
 from vault.domain.accounts.account import SCOPES
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, read_form, require_name
+from vault.web.console.forms import Form, checked, made_once, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.route import console_router
@@ -81,7 +81,7 @@ async def make_key(request: Request, vault: TheVault, allowed: Granting) -> Resp
     """Create a key, and show its text once; a double submit shows the same key."""
     form = await read_form(request)
 
-    async def make() -> tuple[int, bytes]:
+    async def make() -> str:
         body = checked(KeyIn, {"name": form.text("title"), "scopes": form.many("scopes")})
         if beyond := sorted(scope for scope in body.scopes if not allowed.allows(scope)):
             raise WordedForbidden(
@@ -90,19 +90,13 @@ async def make_key(request: Request, vault: TheVault, allowed: Granting) -> Resp
         _, text = await vault.api_keys.issue(
             name=body.name, scopes=body.scopes, account_id=allowed.account.id, actor=allowed.actor
         )
-        return 200, text.text.encode()
+        return text.text
 
     try:
-        _, made = await vault.idempotency.run(
-            key_id=allowed.session.id,
-            bearer=allowed.person.secret,
-            idempotency_key=form.text("nonce"),
-            request=b"POST key\n" + await request.body(),
-            answer=make,
-        )
+        made = await made_once(request, allowed, form, make)
     except MISTAKES as error:
         return await _keys(request, vault, allowed, form=form, mistake=Mistake.of(error))
-    return await _keys(request, vault, allowed, made=made.decode())
+    return await _keys(request, vault, allowed, made=made)
 
 
 @router.post("/access/keys/{key}/revocation")

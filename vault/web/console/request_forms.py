@@ -16,7 +16,7 @@ from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.request_words import effects
-from vault.web.console.requests import SECTION, Guarding, period_of, request_page
+from vault.web.console.requests import SECTION, TABS, Guarding, period_of, request_page
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import moment_text
@@ -181,7 +181,8 @@ def _check(
         "request_decision.html",
         section=SECTION,
         heading=gettext("Check the decision"),
-        tabs=(),
+        tabs=TABS,
+        tab="/requests",
         one=view.request,
         effects=shown,
         destroys=any(destroys for *_, destroys in shown),

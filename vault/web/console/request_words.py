@@ -24,6 +24,7 @@ KIND_WORDS: Final[Mapping[Kind, str]] = translatable(
         "post_mortem": "Directive for the time after death",
     }
 )
+_CLOSURE: Final = translatable("Closure of the account")
 STATE_WORDS: Final[Mapping[RequestState, str]] = translatable(
     {
         RequestState.AWAITING_IDENTITY: "waits for proof of identity",
@@ -138,7 +139,7 @@ def card(view: RequestView, now: datetime) -> Card:
     return Card(
         id=request.id,
         kind=kind_title(request.kind),
-        reference=request.personal.reference if request.personal else request.id,
+        reference=reference_of(request),
         due_at=due,
         left="" if due is None else days_left(due, now),
         urgency=urgency,
@@ -148,7 +149,13 @@ def card(view: RequestView, now: datetime) -> Card:
 
 def kind_title(kind: Kind) -> str:
     """Return the name of a kind, without its explanation."""
-    return translated(KIND_WORDS[kind]).partition(":")[0].rstrip()
+    words = _CLOSURE if kind == "closure" else KIND_WORDS[kind]
+    return translated(words).partition(":")[0].rstrip()
+
+
+def reference_of(request: Request) -> str:
+    """Return what a list calls a request: its reference; its id once its content is deleted, or if nobody gave one."""
+    return request.id if request.personal is None or request.kind == "closure" else request.personal.reference
 
 
 def by_due(cards: Sequence[Card]) -> list[Card]:

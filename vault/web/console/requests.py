@@ -14,7 +14,7 @@ from vault.domain.requests.request import Request as PersonRequest
 from vault.errors import NotFound
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, read_form
+from vault.web.console.forms import Form, checked, read_form, see_other
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.request_words import (
@@ -30,13 +30,14 @@ from vault.web.console.request_words import (
     codes_of,
     is_paused,
     kind_title,
+    reference_of,
     words_of,
 )
 from vault.web.console.route import console_router
 from vault.web.console.words import RECORDING_STATES, moment_text, moment_value
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
-from vault.web.http.translations import gettext, translated_pairs
+from vault.web.http.translations import gettext, translatable, translated_pairs
 from vault.web.schemas.packages import PartQuery
 from vault.web.schemas.requests import RequestIn
 
@@ -45,6 +46,15 @@ Guarding = Annotated[Console, Depends(console("privacy:write"))]
 Auditing = Annotated[Console, Depends(console("audit:read"))]
 RequestId = Annotated[str, Path(max_length=64)]
 SECTION: Final = "Requests"
+#: The page of the account's closure, which is a request that no person makes.
+CLOSURE: Final = "/closure"
+#: The page of the callback about requests.
+CALLBACK: Final = "/request-callback"
+TABS: Final = (
+    {"name": translatable("Requests of people"), "path": "/requests"},
+    {"name": translatable("Callback"), "path": CALLBACK},
+    {"name": translatable("Closure of the account"), "path": CLOSURE},
+)
 _PAGE: Final = 50
 #: Recordings and calls of a person that the page lists.
 SHOWN: Final = 100
@@ -67,11 +77,13 @@ async def show_requests(request: Request, vault: TheVault, allowed: Auditing) ->
         "requests.html",
         section=SECTION,
         heading=gettext("Requests of people"),
-        tabs=(),
+        tabs=TABS,
+        tab="/requests",
         columns=columns,
         closed=[view for view in page if view.request.state not in OPEN],
         following=None if last is None else write_cursor(last.created_at, last.id),
         kind_title=kind_title,
+        reference_of=reference_of,
         states=STATE_WORDS,
     )
 
@@ -105,7 +117,7 @@ async def enter_request(request: Request, vault: TheVault, allowed: Guarding) ->
 async def show_request(
     request: Request, vault: TheVault, allowed: Auditing, request_id: RequestId
 ) -> Response:
-    """Show a request, and while it is open what is found of the person now."""
+    """Show a request, and while it is open what is found of the person now. The closure has a page of its own."""
     return await request_page(request, vault, allowed, request_id)
 
 
@@ -145,13 +157,16 @@ async def request_page(
     """Render the page of a request, with the form ``values["form"]`` as it was filled in."""
     view = await vault.requests.read(allowed.account.id, request_id)
     shown, now = view.request, request.app.state.clock()
+    if shown.kind == "closure":
+        return see_other(f"{allowed.path}{CLOSURE}")
     return console_page(
         request,
         allowed,
         "request.html",
         section=SECTION,
         heading=kind_title(shown.kind),
-        tabs=(),
+        tabs=TABS,
+        tab="/requests",
         view=view,
         one=shown,
         card=card(view, now),
@@ -209,7 +224,8 @@ def _new(
         "request_new.html",
         section=SECTION,
         heading=gettext("Enter a request"),
-        tabs=(),
+        tabs=TABS,
+        tab="/requests",
         kinds=translated_pairs(KIND_WORDS.items()),
         regimes=translated_pairs(REGIME_WORDS),
         values=values,
