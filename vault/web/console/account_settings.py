@@ -1,7 +1,7 @@
 """The account's own settings: its name, its language, and its limits."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
 
@@ -13,7 +13,7 @@ from vault.web.console.forms import Form, checked, read_form
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
-from vault.web.console.words import whole_number
+from vault.web.console.words import number_or_typed
 from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.limits import LimitsIn
@@ -58,7 +58,7 @@ async def set_account_limits(request: Request, vault: TheVault, allowed: Setting
     """Replace the account's own limits; an empty field is the operator's default."""
 
     async def change(form: Form) -> None:
-        body = checked(LimitsIn, {name: _number(form.text(name)) for name in LIMIT_NAMES})
+        body = checked(LimitsIn, {name: _limit(form.text(name)) for name in LIMIT_NAMES})
         own = OwnLimits(
             requests_per_second=body.requests_per_second,
             bytes_in_flight=body.bytes_in_flight,
@@ -84,10 +84,8 @@ async def _act(
     return await run_or_show(request, allowed, form, act=run, show=again, reads="settings:write")
 
 
-def _number(typed: str) -> Any:
-    """Return a number; what is none stays as it was typed, so that the body refuses it."""
-    number = whole_number(typed, digits=18)
-    return (typed or None) if number is None else number
+def _limit(typed: str) -> int | str | None:
+    return number_or_typed(typed, digits=18) if typed else None
 
 
 async def _page(

@@ -52,7 +52,7 @@ async def show_closure(request: Request, vault: TheVault, allowed: Auditing) -> 
 async def ask_for_closure(request: Request, vault: TheVault, allowed: Closing) -> Response:
     """Ask for the closure, with the account's name typed."""
     form = await read_form(request)
-    sent = {"reason": form.text("reason"), "export": form.text("export") == "on"}
+    sent = {"reason": form.words("reason"), "export": form.text("export") == "on"}
 
     async def close() -> str:
         body = checked(ClosureIn, sent)

@@ -16,7 +16,8 @@ from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
-from vault.web.console.words import whole_number
+from vault.web.console.rows import rows_of
+from vault.web.console.words import number_or_typed, whole_number
 from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext, translatable, translated, translated_pairs
 from vault.web.schemas.consent import PolicyIn
@@ -197,19 +198,16 @@ def _values(policy: ConsentPolicy) -> dict[str, str]:
 
 def _places(values: Mapping[str, str]) -> list[int]:
     """Return the numbers of the overrides that name a place."""
-    parts = [name.split(".") for name, text in values.items() if text and name.startswith("overrides.")]
-    numbers = (whole_number(part[1], digits=3) for part in parts if part[-1] == "place")
-    return sorted({number for number in numbers if number is not None})[: _MAX_OVERRIDES + 1]
+    return rows_of(values, "overrides", ("place",), most=_MAX_OVERRIDES)
 
 
 def _body(form: Form) -> dict[str, Any]:
     """Return the body that REST takes."""
-    values, days = form.values(), form.text("quarantine_days")
+    values = form.values()
     same = ("missing_evidence", "withdrawal", "mode")
     body: dict[str, Any] = {name: form.text(name) for name in same}
     body |= {name: form.text(name) or None for name in ("reason", "home_place")}
-    # What is no number is refused by the body, under the field's name.
-    body["quarantine_days"] = days if (number := whole_number(days, digits=3)) is None else number
+    body["quarantine_days"] = number_or_typed(form.text("quarantine_days"), digits=3)
     body["keys"] = {name: form.text(f"keys.{name}") for name in ("accept", "decline")}
     body["keys"]["object"] = form.text("keys.object") or None
     body["overrides"] = [_override(values, place) for place in _places(values)]

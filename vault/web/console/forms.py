@@ -14,6 +14,7 @@ from vault.web.console.access import Console
 from vault.web.console.worded import WordedInvalid
 from vault.web.http.auth import vault_of
 from vault.web.http.translations import gettext
+from vault.web.schemas.base import line_feeds
 
 _MAX_FIELDS: Final = 1000
 #: The hidden field of a form that runs once.
@@ -32,17 +33,35 @@ class Form:
         """Return a field without spaces at both ends."""
         return self._fields.get(name, [""])[0].strip()
 
+    def words(self, name: str) -> str:
+        """Return a field of several lines, which end with a line feed alone."""
+        return line_feeds(self.text(name))
+
     def many(self, name: str) -> list[str]:
         """Return all values of a field, such as the ticked boxes of a table."""
         return self._fields.get(name, [])
 
     def lines(self, name: str) -> list[str]:
         """Return the entries of a field with one in each line; empty lines are none."""
-        return [line.strip() for line in self.text(name).splitlines() if line.strip()]
+        return entries(self.text(name))
+
+    def all_words(self) -> dict[str, str]:
+        """Return each field's first value with line feeds alone, for a body that may have several lines."""
+        return {name: self.words(name) for name in self._fields}
 
     def values(self) -> dict[str, str]:
         """Return each field's first value, to show a form again as it was filled in."""
         return {name: self.text(name) for name in self._fields}
+
+
+def entries(text: str) -> list[str]:
+    """Return the entries of a text with one in each line; empty lines are none."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a body that are other than before, so that a PATCH leaves the others as they are."""
+    return {name: value for name, value in after.items() if name not in before or before[name] != value}
 
 
 async def read_form(request: Request) -> Form:

@@ -15,7 +15,7 @@ from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
-from vault.web.console.words import moment_text, moment_value, whole_number
+from vault.web.console.words import moment_text, moment_value, number_or_typed
 from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext, translatable, translated_pairs
 from vault.web.schemas.link_keys import LinkCutIn, LinkKeyIn
@@ -104,13 +104,11 @@ async def make_link_cut(request: Request, vault: TheVault, allowed: Cutting) -> 
 
 
 def _body(form: Form) -> dict[str, Any]:
-    """Return the body that REST takes. What is no number stays as it was typed, so that the body refuses it."""
+    """Return the body that REST takes."""
     body: dict[str, Any] = {
         name: form.text(name) for name in ("public_key", "algorithm", "challenge", "proof")
     }
-    for name in ("max_life", "max_sessions"):
-        number = whole_number(form.text(name), digits=6)
-        body[name] = form.text(name) if number is None else number
+    body |= {name: number_or_typed(form.text(name), digits=6) for name in ("max_life", "max_sessions")}
     body["kinds"] = [kind for kind in ("player", "media") if form.text(f"kinds.{kind}") == "on"]
     body |= {"networks": form.lines("networks"), "download": form.text("download") == "on"}
     return body | {"not_after": moment_text(form.text("not_after"))}

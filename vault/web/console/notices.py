@@ -222,11 +222,11 @@ async def _run(  # noqa: PLR0917 - what a form of a notice needs
 
 
 def _body(form: Form) -> dict[str, Any]:
-    """Return the body that REST takes. A form ends lines with a carriage return and a line feed."""
+    """Return the body that REST takes."""
     body: dict[str, Any] = {name: form.text(name) for name in ("language", "audience", "mode")}
     body |= {name: form.text(name) for name, _ in ELEMENTS}
     body["places"] = form.text("places").replace(",", " ").split()
-    text = form.text("text").replace("\r\n", "\n")
+    text = form.words("text")
     return body | ({"text": text} if text else {})
 
 

@@ -9,12 +9,20 @@ from typing import Any, Final
 
 from vault.domain.retention.policy import MAX_CLASSES, RetentionClass, RetentionPolicy
 from vault.errors import Conflicting
-from vault.web.console.words import period_text, period_value, whole_number
+from vault.web.console.rows import renumbered, rows_of
+from vault.web.console.words import number_or_typed, period_text, period_value
 
 #: Fields of a class that may be left empty, and those that always have a value.
 _OPTIONAL: Final = ("period", "minimum", "minimum_ground", "maximum", "statute")
 _MATCH: Final = ("direction", "agent", "place")
 _PERIODS: Final = frozenset({"period", "minimum", "maximum"})
+#: By group: fields of which one is filled in where the row is not empty.
+_NEEDED: Final = {
+    "classes": ("class", "purpose", *_PERIODS),
+    "decisions": ("reason", "applies"),
+}
+#: As many decisions as there can be pairs of classes.
+_MOST: Final = MAX_CLASSES * MAX_CLASSES
 _DECISION: Final = ("minimum_of", "maximum_of", "applies", "reason")
 
 
@@ -35,16 +43,14 @@ def values_of(policy: RetentionPolicy) -> dict[str, str]:
 
 def body_of(values: Mapping[str, str]) -> dict[str, Any]:
     """Return the body that REST takes. Its classes and decisions are those that are not empty, in their order."""
-    days = values.get("waiting_days", "")
     return {
-        "classes": [_class_body(values, place) for place in _places(values, "classes", ("class", "purpose"))],
+        "classes": [_class_body(values, place) for place in _places(values, "classes")],
         "decisions": [
             {name: values.get(f"decisions.{place}.{name}", "") for name in _DECISION}
-            for place in _places(values, "decisions", ("reason", "applies"))
+            for place in _places(values, "decisions")
         ],
         "time_zone": values.get("time_zone", ""),
-        # What is no number is refused by the body, under the field's name.
-        "waiting_days": days if (number := whole_number(days, digits=3)) is None else number,
+        "waiting_days": number_or_typed(values.get("waiting_days", ""), digits=3),
         "told_reason": values.get("told_reason") or None,
         "object_lock": values.get("object_lock", "off"),
     }
@@ -52,16 +58,7 @@ def body_of(values: Mapping[str, str]) -> dict[str, Any]:
 
 def compact(values: Mapping[str, str]) -> dict[str, str]:
     """Return the fields with classes and decisions numbered as in the body, so that a wrong one is found."""
-    kept = {name: text for name, text in values.items() if not name.startswith(("classes.", "decisions."))}
-    for group, needed in (("classes", ("class", "purpose")), ("decisions", ("reason", "applies"))):
-        for new, old in enumerate(_places(values, group, needed)):
-            head = f"{group}.{old}."
-            kept |= {
-                f"{group}.{new}.{name.removeprefix(head)}": text
-                for name, text in values.items()
-                if name.startswith(head)
-            }
-    return kept
+    return renumbered(values, {group: _places(values, group) for group in _NEEDED})
 
 
 def with_pairs(values: Mapping[str, str], error: Conflicting) -> dict[str, str]:
@@ -84,20 +81,12 @@ def count(values: Mapping[str, str], group: str) -> int:
 
 
 def _all_places(values: Mapping[str, str], group: str) -> list[int]:
-    parts = (name.split(".") for name in values if name.startswith(f"{group}."))
-    numbers = (whole_number(part[1], digits=3) for part in parts)
-    found = {number for number in numbers if number is not None}
-    # One more than allowed, so that the service refuses it and says why.
-    return sorted(found)[: MAX_CLASSES * MAX_CLASSES + 1]
+    return rows_of(values, group, most=_MOST)
 
 
-def _places(values: Mapping[str, str], group: str, needed: tuple[str, ...]) -> list[int]:
+def _places(values: Mapping[str, str], group: str) -> list[int]:
     """Return the places at which something was filled in."""
-    return [
-        place
-        for place in _all_places(values, group)
-        if any(values.get(f"{group}.{place}.{name}") for name in (*needed, "period", "minimum", "maximum"))
-    ]
+    return rows_of(values, group, _NEEDED[group], most=_MOST)
 
 
 def _class_values(kept: RetentionClass) -> dict[str, str]:

@@ -94,6 +94,12 @@ def whole_number(typed: str, *, digits: int) -> int | None:
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= digits else None
 
 
+def number_or_typed(typed: str, *, digits: int) -> int | str:
+    """Return a number; what is none stays as it was typed, so that the body refuses it under the field's name."""
+    number = whole_number(typed, digits=digits)
+    return typed if number is None else number
+
+
 def moment_text(typed: str) -> str | None:
     """Return what a field of the kind ``datetime-local`` holds as RFC 3339 in UTC; None for an empty one."""
     if not typed:

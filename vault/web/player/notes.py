@@ -16,7 +16,7 @@ from vault.web.http.languages import language_of
 from vault.web.player.forms import field_in, is_from_another_site
 from vault.web.player.own_notes import Author, Mistake, author_of, seconds_of
 from vault.web.player.sessions import SessionId, closed, find_session, secret_of, show_player
-from vault.web.schemas.base import readable_lines
+from vault.web.schemas.base import line_feeds, readable_lines
 
 router = APIRouter(prefix="/s/{session}/notes", include_in_schema=False, default_response_class=Response)
 NoteId = Annotated[str, Path(max_length=64)]
@@ -108,7 +108,7 @@ async def _carry_out(
             return message("notes.signed_out", language, status=_FORBIDDEN)
         body = await request.body()
         at, text = (field_in(body, name) for name in ("at", "text"))
-        asked = _Asked(vault=vault, found=found, author=author, body=body, at=at, text=_lines(text))
+        asked = _Asked(vault=vault, found=found, author=author, body=body, at=at, text=line_feeds(text))
         try:
             await act(asked)
         except (Invalid, Refused) as error:
@@ -119,11 +119,6 @@ async def _carry_out(
     except VaultError as error:
         return refusal(error, language)
     return Response(status_code=303, headers={"Location": f"/s/{session}#notes"})
-
-
-def _lines(text: str) -> str:
-    """Return a text with line feeds alone, as REST takes it: forms send both characters."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _readable(text: str) -> str:

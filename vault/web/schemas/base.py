@@ -28,6 +28,11 @@ def readable_lines(value: str) -> str:
     return value
 
 
+def line_feeds(value: str) -> str:
+    """Return a text whose lines end with a line feed alone, as REST takes it: a form sends a carriage return too."""
+    return value.replace("\r\n", "\n").replace("\r", "\n")
+
+
 MomentIn = Annotated[AwareDatetime, AfterValidator(_utc)]
 MomentOut = Annotated[datetime, PlainSerializer(write_rfc3339, return_type=str)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
