@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from tests.support.console import MARKUP, furnished, nonce_of, sign_in
 from tests.support.tenant import Tenant
-from tests.support.web_house import House
+from tests.support.web_house import AUDIO, House
 from vault.database.schema.core import recordings
 from vault.web.console.listen import draw
 
@@ -137,6 +137,22 @@ def test_acts_are_those_of_rest(house: House):
     assert client.get(two).status_code == 200
     actors = {event["actor"] for event in tenant.events(one) if event["type"] == "recording.restricted"}
     assert {actor[:4] for actor in actors} == {"key_"}
+
+
+def test_a_ground_erases_before_a_minimum_with_a_second_person(house: House, tenant: Tenant):
+    """Nothing is erased before another person approves what was asked for, the ground included."""
+    recording = tenant.uploaded(AUDIO)
+    client, page = sign_in(house, tenant.name), f"{base(tenant)}/{recording}"
+    call = house.call(house.vault.recordings.read, tenant.id, recording).recording.call_ref
+    wrong = client.post(f"{page}/erasure", data={"nonce": "1", "name": call, "ground": "none"})
+    assert (wrong.status_code, 'id="wrong-ground"' in wrong.text) == (422, True)
+    said = {"nonce": "2", "name": call, "ground": "unlawful_recording"}
+    asked = client.post(f"{page}/erasure", data=said).headers["location"]
+    assert asked.endswith("?done=asked")
+    assert tenant.get(recording)["state"] == "available"
+    waits = tenant.http.get(tenant.url(f"/approvals/{asked.partition('?')[0].rpartition('/')[2]}")).json()
+    assert waits["kind"] == "erasure_within_minimum"
+    assert "unlawful_recording" in waits["document"]
 
 
 def test_listening_needs_a_purpose_and_is_a_session_of_its_own(house: House):

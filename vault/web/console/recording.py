@@ -1,13 +1,14 @@
 """One recording: what it is, why it is here, who heard it, and what can be done with it."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 
 from vault.domain.playback.link import Purpose
 from vault.domain.recordings.recording import GONE, Recording, State
+from vault.domain.retention.judge import Ground
 from vault.errors import RecordingErased
 from vault.services.playback.former_notes import LeftNote
 from vault.services.service import Vault
@@ -21,8 +22,8 @@ from vault.web.console.recordings import day_of
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
 from vault.web.http.languages import clock_length
-from vault.web.http.translations import translatable
-from vault.web.schemas.calls import EvidenceOut, RestrictionIn
+from vault.web.http.translations import translatable, translated_pairs
+from vault.web.schemas.calls import ErasureQuery, EvidenceOut, RestrictionIn
 from vault.web.schemas.holds import HoldIn
 
 router = console_router()
@@ -45,6 +46,14 @@ PURPOSES: dict[Purpose, str] = translatable(
         "technical": "Technical check",
         "consent_check": "Check of the consent",
         "other": "Other",
+    }
+)
+
+#: Why a recording is erased before a minimum ends.
+_GROUNDS: Final[Mapping[Ground, str]] = translatable(
+    {
+        "unlawful_recording": "nobody was allowed to make the recording",
+        "sad_found": "it has the code of a payment card",
     }
 )
 
@@ -100,12 +109,13 @@ async def post_restriction(
 async def post_erasure(
     request: Request, vault: TheVault, allowed: Guarding, recording: RecordingId
 ) -> Response:
-    """Erase a recording, with the reference of its call typed."""
+    """Erase a recording, with the reference of its call typed; a ground passes over minimums, with a second person."""
 
     async def erase(form: Form) -> str:
         found = await vault.recordings.read(allowed.account.id, recording)
         require_name(form, found.recording.call_ref)
-        await vault.recordings.erase(allowed.account.id, recording, actor=allowed.actor)
+        ground = checked(ErasureQuery, _ground(form)).ground
+        await vault.recordings.erase(allowed.account.id, recording, ground=ground, actor=allowed.actor)
         return "erased"
 
     return await _act(request, vault, allowed, recording, erase)
@@ -141,6 +151,11 @@ async def post_link_revocation(
     return await _act(request, vault, allowed, recording, revoke)
 
 
+def _ground(form: Form) -> dict[str, str]:
+    """Return the ground of an erasure, if the form has one."""
+    return {"ground": form.text("ground")} if form.text("ground") else {}
+
+
 async def _act(
     request: Request, vault: Vault, allowed: Console, recording: str, act: Callable[[Form], Awaitable[str]]
 ) -> Response:
@@ -152,7 +167,7 @@ async def _act(
 
     async def run() -> str:
         # Of these acts only the erasure can need a second person.
-        sent = {"recording": recording}
+        sent = {"recording": recording} | _ground(form)
         return await done_or_asked(vault, allowed, done, subject=recording, arguments=sent)
 
     async def again(mistake: Mistake) -> Response:
@@ -182,6 +197,7 @@ async def recording_page(
         is_gone=view.recording.state in GONE,
         links=await vault.links.list(allowed.account.id, recording),
         purposes=PURPOSES,
+        grounds=translated_pairs(_GROUNDS.items()),
         values={} if form is None else form.values(),
         mistake=mistake,
         failed=request.url.path.rpartition("/")[2] if mistake is not None else "",
