@@ -32,6 +32,15 @@ PAGES: Final = {
     "request": "/requests/{mail-2071}",
     "request-closed": "/requests/{mail-2066}",
     "request-new": "/requests/new",
+    "registers": "/registers",
+    "record-change": "/registers/record/change",
+    "recipients": "/registers/recipients",
+    "recipient": "/registers/recipients/{recipient}",
+    "recipient-new": "/registers/recipients/new",
+    "disclosures": "/registers/disclosures",
+    "authorities": "/registers/authorities",
+    "authority": "/registers/authorities/{authority}",
+    "authority-new": "/registers/authorities/new",
     "request-callback": "/request-callback",
     "closure": "/closure",
     "approvals": "/approvals",
@@ -60,6 +69,7 @@ NO_PAGES: Final = {
     "/log/events/{index}/proof": "a file",
     "/log/export": "a file",
     "/requests/{request_id}/receipt": "a file",
+    "/registers/authorities/report": "a file",
 }
 
 

@@ -82,6 +82,17 @@ POLICY: Final = {
 }  # fmt: skip
 
 
+RECIPIENT: Final = {
+    "name": "Tidewater Hosting", "address": "4 Canal Street, Dublin", "contact": "Eoin Walsh", "role": "processor",
+    "purpose": "stores recordings", "country": "IE", "since": "2026-01-01", "covers": ["object_store"],
+    "contract": {"status": "signed", "signed_on": "2025-12-01", "ends_on": None},
+}  # fmt: skip
+AUTHORITY: Final = {
+    "received_at": "2026-05-04T09:00:00Z", "authority": "Superior Court, Alameda", "country": "US", "kind": "subpoena",
+    "instrument": "No 26-1187", "scope": "content", "numbers": ["+12125550187"], "due_at": "2026-06-01T17:00:00Z",
+}  # fmt: skip
+
+
 @dataclass
 class ExampleAccount:
     """The account, and the ids of what it has: recordings by their call, and others by a name."""
@@ -237,6 +248,8 @@ def _settings(account: ExampleAccount) -> None:
         "requests_to": contact,
         "published": True,
     }
+    account.ids["recipient"] = account.sent("POST", "/recipients", RECIPIENT)["id"]
+    account.ids["authority"] = account.sent("POST", "/authority-requests", AUTHORITY)["id"]
     account.ids["privacy"] = account.sent("PUT", "/processing-record", record)["page_url"]
 
 

@@ -61,6 +61,17 @@ CAPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "request-callback-set": "The secret of a new callback is shown once",
         "closure": "What the closure of the account would erase",
     },
+    "Registers": {
+        "registers": "The record of processing",
+        "record-change": "The part of the record that no setting says",
+        "recipients": "Recipients and sub-processors",
+        "recipient": "A recipient",
+        "recipient-new": "Enter a recipient",
+        "disclosures": "Who got which recording",
+        "authorities": "Requests of authorities",
+        "authority": "A request of an authority with its answer",
+        "authority-new": "Enter a request of an authority",
+    },
     "Approvals": {
         "approvals": "What waits for a second person, and the rule",
         "approval": "What would be approved",

@@ -12,8 +12,12 @@ from tests.support.tenant import Tenant
 from tests.support.web_house import House
 from tests.web.console.doors import DOORS as FORMS
 from tests.web.doors import DOORS
+from vault.web.console.record_form import CONTACTS
+from vault.web.schemas.authority_requests import AuthorityRequestIn
 from vault.web.schemas.limits import LimitsIn
 from vault.web.schemas.link_keys import LinkCutIn, LinkKeyIn
+from vault.web.schemas.processing_record import ContactIn, ProfileIn, PurposeIn
+from vault.web.schemas.recipients import RecipientIn
 from vault.web.schemas.settings import AccountIn, ConnectionIn, KeyIn
 from vault.web.schemas.sign_in import RoleMappingIn, SignInConnectionIn
 
@@ -65,12 +69,12 @@ FORM_OF: Final[Mapping[str, str]] = {
     "DELETE /holds/{hold}": "/holds/{hold}/release",
     "POST /approvals/{approval}": "/approvals/{approval}",
     "PUT /approval-rule": "/approval-rule",
-    "PUT /processing-record": "no page of registers yet",
-    "POST /recipients": "no page of registers yet",
-    "PATCH /recipients/{recipient}": "no page of registers yet",
-    "POST /recipients/{recipient}/end": "no page of registers yet",
-    "POST /authority-requests": "no page of registers yet",
-    "PATCH /authority-requests/{authority_request}": "no page of registers yet",
+    "PUT /processing-record": "/registers/record",
+    "POST /recipients": "/registers/recipients",
+    "PATCH /recipients/{recipient}": "/registers/recipients/{recipient}",
+    "POST /recipients/{recipient}/end": "/registers/recipients/{recipient}/end",
+    "POST /authority-requests": "/registers/authorities",
+    "PATCH /authority-requests/{authority_request}": "/registers/authorities/{authority_request}",
     "PUT /limits": "/account/limits",
     "PUT /sign-in-connections/{name}": "/access/sign-in",
     "DELETE /sign-in-connections/{name}": "/access/sign-in/{provider}/deletion",
@@ -102,6 +106,33 @@ FIELDS: Final[tuple[tuple[str, type[BaseModel], Mapping[str, str]], ...]] = (
         {"client_authentication": "authentication", "roles": "roles.0.value"},
     ),
     ("/access/sign-in/new", RoleMappingIn, {name: f"roles.0.{name}" for name in RoleMappingIn.model_fields}),
+    (
+        "/registers/record/change",
+        ProfileIn,
+        {name: f"{name}.name" for name in CONTACTS}
+        | {"joint_controllers": "joint_controllers.0.name", "purposes": "purposes.0.purpose"},
+    ),
+    ("/registers/record/change", ContactIn, {name: f"controller.{name}" for name in ContactIn.model_fields}),
+    ("/registers/record/change", PurposeIn, {name: f"purposes.0.{name}" for name in PurposeIn.model_fields}),
+    ("/registers/recipients/new", RecipientIn, {"name": "title"}),
+    # What the answer needs is on the page of the request.
+    (
+        "/registers/authorities/new",
+        AuthorityRequestIn,
+        dict.fromkeys(
+            (
+                "reviewer",
+                "decision",
+                "decided_at",
+                "recordings",
+                "leaves",
+                "handover",
+                "told_at",
+                "not_told_reason",
+            ),
+            "",
+        ),
+    ),
     # The account of the page is the key's.
     ("/access/keys", KeyIn, {"name": "title", "account": ""}),
     ("/connections/keys/links/new", LinkKeyIn, {"kinds": "kinds.player"}),

@@ -110,6 +110,7 @@ def test_the_export_and_the_receipt_are_downloaded(house: House, tenant: Tenant)
     part = client.post(f"{requests}/package", data={"part": "1"})
     assert (part.status_code, part.headers["content-type"]) == (200, "application/zip")
     assert ">2</td>" in client.get(path).text
-    assert recording in client.get(f"{requests}/receipt").text
+    assert "key_versions_destroyed" in client.get(f"{requests}/receipt").text
+    assert tenant.get(recording)["state"] == "erased"
     reader = sign_in(house, tenant.name, "audit:read")
     assert 'name="part"' not in reader.get(path).text

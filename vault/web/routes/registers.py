@@ -5,7 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
+from vault.domain.registers.entries import AuthorityRequest, Entry
 from vault.services.registers.disclosures import DisclosureFilter
+from vault.services.service import Vault
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.conditions import version_in
@@ -136,13 +138,8 @@ async def post_authority_request(
     """Enter a request of an authority. One of the kind `preservation` places a hold on the calls of its numbers."""
 
     async def produce() -> AuthorityRequestOut:
-        account_id, entered = allowed.account.id, body.request()
-        if entered.kind == "preservation":
-            # First, so that nothing is erased once the request is in the register.
-            held = await vault.holds.place(account_id, hold_of(entered), actor=allowed.actor)
-            entered = replace(entered, hold=held.hold.id)
         return AuthorityRequestOut.of(
-            await vault.authority_requests.enter(account_id, entered, actor=allowed.actor)
+            await enter_with_hold(vault, allowed.account.id, body.request(), actor=allowed.actor)
         )
 
     return await answer_once(request, allowed.caller, produce)
@@ -190,6 +187,17 @@ async def patch_authority_request(
         allowed.account.id, authority_request, body.merged, actor=allowed.actor
     )
     return AuthorityRequestOut.of(changed)
+
+
+async def enter_with_hold(
+    vault: Vault, account_id: str, request: AuthorityRequest, *, actor: str
+) -> Entry[AuthorityRequest]:
+    """Enter a request of an authority; for ``preservation`` place its hold. Raises Invalid, naming the field."""
+    if request.kind == "preservation":
+        # First, so that nothing is erased once the request is in the register.
+        held = await vault.holds.place(account_id, hold_of(request), actor=actor)
+        request = replace(request, hold=held.hold.id)
+    return await vault.authority_requests.enter(account_id, request, actor=actor)
 
 
 async def _record(request: Request, vault: TheVault, allowed: Access) -> Response:
