@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from vault.composition_parts import Adapters, Parts
-from vault.composition_people import people_keys
 from vault.composition_rights import Rights, build_rights
 from vault.domain.approvals.rule import Verb
 from vault.services.approvals.approvals import Approvals
@@ -20,7 +19,6 @@ from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.retention_policy import RetentionSettings
 from vault.services.shared.approval_gate import Approved
 from vault.services.shared.begin_rotation import BeginRotation
-from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.sign_in_connections import SignInConnections
 from vault.tracing import traced
 
@@ -216,10 +214,9 @@ def _key_rotation(adapters: Adapters, parts: Parts) -> KeyRotations:
 
 
 def _sign_in_connections(adapters: Adapters, parts: Parts) -> SignInConnections:
-    keys = people_keys(adapters, parts)
     return traced(SignInConnections)(
         database=parts.database,
-        data_keys=keys,
-        opened=OpenedConnections(data_keys=keys),
+        data_keys=parts.people_keys,
+        opened=parts.opened_connections,
         clock=adapters.clock,
     )

@@ -41,6 +41,8 @@ from vault.services.requests.speakers import FindSpeaker
 from vault.services.retention.compute_terms import ComputeTerms
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache
+from vault.services.shared.people_keys import PeopleKeys
+from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.telephony.numbering.number_plans import NumberPlans
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
@@ -124,6 +126,8 @@ class Parts:
     allowance: Allowance
     compute_terms: ComputeTerms
     ask_approval: AskApproval
+    people_keys: PeopleKeys
+    opened_connections: OpenedConnections
 
 
 def build_parts(adapters: Adapters) -> Parts:
@@ -139,6 +143,7 @@ def build_parts(adapters: Adapters) -> Parts:
     admission = _admission(adapters, database, data_keys)
     chain = EvidenceChain(database=database, ring=ring)
     store_facts = _store_facts(adapters, database, admission, chain)
+    people_keys = PeopleKeys(database=database, ring=ring, secret=adapters.signer.secret)
     return Parts(
         journal=journal,
         database=database,
@@ -164,6 +169,8 @@ def build_parts(adapters: Adapters) -> Parts:
         allowance=Allowance(database=database),
         compute_terms=ComputeTerms(database=database, ring=ring, admission=admission),
         ask_approval=AskApproval(database=database, data_keys=data_keys, clock=clock),
+        people_keys=people_keys,
+        opened_connections=OpenedConnections(data_keys=people_keys),
     )
 
 

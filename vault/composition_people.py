@@ -8,10 +8,8 @@ from vault.services.accounts.console_searches import ConsoleSearches
 from vault.services.accounts.console_sessions import ConsoleSessions
 from vault.services.accounts.overview import Overview
 from vault.services.playback.former_notes import FormerNotes
-from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.ask_provider import AskProvider
 from vault.services.sign_in.members import Members
-from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.provider_documents import FetchProviderDocuments
 from vault.services.sign_in.sign_in import SignIn
 from vault.settings import Settings
@@ -30,15 +28,9 @@ class People(TypedDict):
     former_notes: FormerNotes
 
 
-def people_keys(adapters: Adapters, parts: Parts) -> PeopleKeys:
-    """Build what seals the data of people who sign in."""
-    return PeopleKeys(database=parts.database, ring=adapters.ring, secret=adapters.signer.secret)
-
-
 def build_people(settings: Settings, adapters: Adapters, parts: Parts) -> People:
     """Build the services."""
-    keys = people_keys(adapters, parts)
-    opened = OpenedConnections(data_keys=keys)
+    keys, opened = parts.people_keys, parts.opened_connections
     documents = FetchProviderDocuments(rest=adapters.rest, clock=adapters.clock)
     return {
         "api_keys": traced(ApiKeys)(database=parts.database, clock=adapters.clock),
