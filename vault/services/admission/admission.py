@@ -20,7 +20,6 @@ from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
 from vault.domain.legal_rules.rule import Demand, Rule, RuleBook, strictest
-from vault.domain.recordings.recording import Recording
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import decode_event
 from vault.ports.keys import KeyRing
@@ -144,14 +143,18 @@ class Admission:
         duration: timedelta | None = None,
         described: bool = False,
         released: bool = False,
+        seen: GateState | None = None,
     ) -> Decision:
-        """Decide by what this transaction sees; if the decision must stay true, the caller holds the account's lock."""
-        switch = tx.accounts.switch(account_id)
-        looked_up = switch.was_off and epoch_at_receipt is not None
+        """Decide by what this transaction sees; if the decision must stay true, the caller holds the account's lock.
+
+        ``seen`` is what this transaction has read of the account already.
+        """
+        switch = tx.accounts.switch(account_id) if seen is None else seen.switch
+        needs_history = switch.was_off and epoch_at_receipt is not None
         state = DecisionState(
             switch=switch,
-            policy=tx.policies.current(account_id),
-            history=tx.accounts.switch_history(account_id) if looked_up else (),
+            policy=tx.policies.current(account_id) if seen is None else seen.policy,
+            history=tx.accounts.switch_history(account_id) if needs_history else (),
             objections=tuple(row.objection for row in tx.objections.of_terms(account_id, known.numbers)),
         )
         return self.decide_by(
@@ -162,32 +165,6 @@ class Admission:
             duration=duration,
             described=described,
             released=released,
-        )
-
-    def decide_at_gate(
-        self,
-        tx: Transaction,
-        recording: Recording,
-        known: CallContext,
-        seen: GateState,
-        *,
-        duration: timedelta | None,
-    ) -> Decision:
-        """Decide on a described recording by ``seen``, which this transaction read under the locks."""
-        account_id = recording.account_id
-        state = DecisionState(
-            switch=seen.switch,
-            policy=seen.policy,
-            history=tx.accounts.switch_history(account_id) if seen.switch.was_off else (),
-            objections=tuple(row.objection for row in tx.objections.of_terms(account_id, known.numbers)),
-        )
-        return self.decide_by(
-            state,
-            known,
-            received_at=recording.received_at,
-            epoch_at_receipt=recording.epoch,
-            duration=duration,
-            described=True,
         )
 
     def decide_by(

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from vault.database.stores.call_state import GateState
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
-from vault.domain.recordings.recording import Lease
+from vault.domain.recordings.recording import Lease, Recording
 from vault.domain.stored.consent_json import encode_event_fields
 from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields
 from vault.services.admission.admission import Admission
@@ -41,8 +42,7 @@ def gate(
     if seen.fact_ids != frozenset(known.fact_ids) or seen.consents != known.consent_rows:
         return None
     seconds = audio.get("duration")
-    duration = None if seconds is None else timedelta(seconds=seconds)
-    decision = admission.decide_at_gate(tx, recording, known, seen, duration=duration)
+    decision = _decide(tx, admission, recording, known, seconds=seconds, seen=seen)
     if not decision.record:
         return PassedGate(recording=refuse(tx, lease, decision.grounds), chain=())
     evidence = _evidence(opened, known, decision, first=True)
@@ -65,23 +65,37 @@ def decide_again(
     If the decision is quarantine, nothing changes.
     """
     recording = opened.recording
-    length = recording.duration
-    decision = admission.decide(
-        tx,
-        recording.account_id,
-        known,
-        received_at=recording.received_at,
-        epoch_at_receipt=recording.epoch,
-        duration=None if length is None else timedelta(seconds=length),
-        described=True,
-        released=released,
-    )
+    decision = _decide(tx, admission, recording, known, seconds=recording.duration, released=released)
     if decision.verdict != "quarantine":
         # The last remark of an admission is its reason.
         admitted_as = "released" if released else decision.remarks[-1].code if decision.record else None
         evidence = _evidence(opened, known, decision, first=False)
         pass_gate(tx, recording, decision, evidence, actor=actor, admitted_as=admitted_as)
     return decision
+
+
+def _decide(
+    tx: Transaction,
+    admission: Admission,
+    recording: Recording,
+    known: CallContext,
+    *,
+    seconds: float | None,
+    released: bool = False,
+    seen: GateState | None = None,
+) -> Decision:
+    """Decide on a recording whose audio was described; ``seconds`` is its duration."""
+    return admission.decide(
+        tx,
+        recording.account_id,
+        known,
+        received_at=recording.received_at,
+        epoch_at_receipt=recording.epoch,
+        duration=None if seconds is None else timedelta(seconds=seconds),
+        described=True,
+        released=released,
+        seen=seen,
+    )
 
 
 def _evidence(
