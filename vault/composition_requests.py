@@ -44,9 +44,7 @@ def build_execute_requests(settings: Settings, adapters: Adapters, parts: Parts)
         restriction=parts.restriction,
         objection_list=parts.objection_list,
         objects=adapters.objects,
-        make_package=MakePackage(
-            database=parts.database, find=parts.find_person, contents=contents, files=files, seal=seal
-        ),
+        make_package=MakePackage(database=parts.database, contents=contents, files=files, seal=seal),
         receipts=receipts,
         close_account=CloseAccount(
             database=parts.database,

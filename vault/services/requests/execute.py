@@ -128,7 +128,7 @@ class ExecuteRequests:
         await self._add_statement(request, found)
         if request.kind == "objection" and effect_of(request.kind, ruling.default) != "nothing":
             await self._object(request)
-        answered = await self.make_package(request, tries=tries)
+        answered = await self.make_package(request, found.own_terms, tries=tries)
         return answered is None or await self.receipts.close_if_done(answered)
 
     async def _note(self, request: Request, found: FoundPerson) -> Request:
@@ -165,7 +165,7 @@ class ExecuteRequests:
                 # Perhaps only some of the call's recordings are kept.
                 for each in [[one] for one in recording_ids] or [[]]:
                     request = await self._erase_or_keep(request, call_ref, each)
-        await self._delete_packages(request)
+        await self._delete_packages(request, found)
         if by_call:
             # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
             await self.database.scrub()
@@ -178,14 +178,13 @@ class ExecuteRequests:
             return await self._keep(request, call_ref, recording_ids, error)
         return request
 
-    async def _delete_packages(self, request: Request) -> None:
+    async def _delete_packages(self, request: Request, found: FoundPerson) -> None:
         """Delete the packages that an earlier request of the person got: an erasure finds them too."""
         ruling = ruling_of(request)
         if effect_of(request.kind, ruling.default) != "erase":
             return
-        terms = await self.find.terms(request.account_id, personal_of(request))
         for package in await self.database.read(
-            lambda tx: tx.packages.of_person(request.account_id, terms.own)
+            lambda tx: tx.packages.of_person(request.account_id, found.own_terms)
         ):
             await delete_package(self.database, self.objects, package, actor=ruling.by)
 

@@ -51,6 +51,8 @@ class FoundPerson:
     possible_calls: Sequence[FoundCall]
     #: Of what is the person's, without what is possible.
     summary: FoundSummary
+    #: The keyed hashes that are this person's alone.
+    own_terms: frozenset[bytes]
 
     def decided_by(self, verdicts: Mapping[str, object]) -> "FoundPerson":
         """Return it with those of the possible ones that a decision names by id or ``call_ref``."""
@@ -154,6 +156,7 @@ def _find(tx: Transaction, account_id: str, terms: PersonTerms, period: Period) 
             links=tx.person_search.count_links(account_id, terms.listeners),
             gaps=gaps_between(moments),
         ),
+        own_terms=terms.own,
     )
 
 

@@ -13,7 +13,6 @@ from vault.database.interface import Database
 from vault.domain.requests.decision import effect_of
 from vault.domain.requests.package import index_html
 from vault.domain.requests.request import Request, Verdict
-from vault.services.requests.find_person import FindPerson
 from vault.services.requests.package_contents import PackageContents
 from vault.services.requests.package_files import Making, PackageFiles
 from vault.services.requests.seal_package import SealPackage
@@ -28,14 +27,14 @@ class MakePackage:
     """Make packages; a request has one at most."""
 
     database: Database
-    find: FindPerson
     contents: PackageContents
     files: PackageFiles
     seal: SealPackage
 
-    async def __call__(self, request: Request, *, tries: int) -> Request | None:
-        """Make the next part of a request's package; return the request as it is then, None while parts are wanting.
+    async def __call__(self, request: Request, own_terms: frozenset[bytes], *, tries: int) -> Request | None:
+        """Make the next part of a request's package; return the changed request, or None while parts are missing.
 
+        ``own_terms``: the keyed hashes that are the person's alone; they find its earlier receipts.
         A recording that cannot be put in it is listed with the reason, and has the verdict ``not_provided``: if it
         cannot be decoded, at the first try; if it is damaged or missing, or the describer ends at it, at the fifth of
         the ``tries``.
@@ -49,10 +48,10 @@ class MakePackage:
         making = await self.seal.next_part(request, is_last_try=tries >= _TRIES) if is_wanted else None
         if making is None:
             return request
-        noted = await self.seal(making, self._blocks(making), lambda: _noted(making))
+        noted = await self.seal(making, self._blocks(making, own_terms), lambda: _noted(making))
         return noted if making.is_last_part else None
 
-    async def _blocks(self, making: Making) -> AsyncGenerator[bytes, None]:
+    async def _blocks(self, making: Making, own_terms: frozenset[bytes]) -> AsyncGenerator[bytes, None]:
         """Yield the ZIP file."""
         request, account_id = making.request, making.request.account_id
         consultations: list[dict[str, object]] = []
@@ -70,8 +69,7 @@ class MakePackage:
             yield making.add_text("about.json", about.text)
             calls = await self.files.about.calls(request)
             yield making.add_text("calls.json", json.dumps(calls, indent=2))
-            terms = await self.find.terms(account_id, personal_of(request))
-            async for request_id, receipt in self.contents.earlier_receipts(account_id, terms.own):
+            async for request_id, receipt in self.contents.earlier_receipts(account_id, own_terms):
                 yield making.add_text(f"receipts/{request_id}.json", receipt)
         yield making.add_text("consultations.json", json.dumps(consultations, indent=2))
         yield making.add_request(await self._recipients(account_id))
