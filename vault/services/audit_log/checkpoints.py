@@ -4,6 +4,8 @@ Shared by services. Code that shows a part of the tree must check in the same tr
 replaced or modified meanwhile cannot put other nodes under a checkpoint.
 """
 
+from collections.abc import Sequence
+
 from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.transaction import Transaction
 from vault.errors import Tampered, Unavailable
@@ -34,10 +36,14 @@ def shown(tx: Transaction) -> StoredCheckpoint | None:
     return last
 
 
-def prove_leaf(tx: Transaction, index: int) -> bytes:
-    """Return the proof file of a leaf that the newest checkpoint covers. Raises Unavailable if none does."""
+def prove_leaves(tx: Transaction, indexes: Sequence[int]) -> list[bytes]:
+    """Return the proof files of leaves, under the newest checkpoint. Raises Unavailable if it does not cover them."""
     last = shown(tx)
-    if last is None or last.size <= index:
+    if last is None or last.size <= max(indexes):
         raise Unavailable("The database was just replaced. Repeat.", retry_after=1)
-    hashes = inclusion_proof(tx.tree.node, index, last.size)
-    return ProofFile(index=index, hashes=hashes, checkpoint=last.note).write()
+    return [
+        ProofFile(
+            index=index, hashes=inclusion_proof(tx.tree.node, index, last.size), checkpoint=last.note
+        ).write()
+        for index in indexes
+    ]

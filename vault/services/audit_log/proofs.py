@@ -18,7 +18,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.audit_log.account_export import read_part
 from vault.services.audit_log.anchor import Anchor
-from vault.services.audit_log.checkpoints import prove_leaf, shown
+from vault.services.audit_log.checkpoints import prove_leaves, shown
 from vault.services.shared.encrypted_fields import open_recording
 from vault.tlog.log_file import write_head, write_leaf, write_node
 from vault.tlog.note import Signer
@@ -79,7 +79,7 @@ class LogProofs:
         def prove(tx: Transaction) -> bytes:
             # In one transaction, so that leaf, hashes and checkpoint belong to one tree.
             find(tx)
-            return prove_leaf(tx, index)
+            return prove_leaves(tx, [index])[0]
 
         await self.database.read(find)
         await self.anchor.covering(index + 1)

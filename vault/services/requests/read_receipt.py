@@ -12,7 +12,7 @@ from vault.errors import NotFound, Unavailable
 from vault.ports.keys import KeyRing
 from vault.sealing.message import open_message
 from vault.services.audit_log.anchor import Anchor
-from vault.services.audit_log.checkpoints import prove_leaf
+from vault.services.audit_log.checkpoints import prove_leaves
 from vault.tlog.note import Signer
 from vault.tlog.receipt_file import ProvenLeaf, write_receipt
 
@@ -63,10 +63,11 @@ def _index_of(tx: Transaction, account_id: str, receipt: SealedReceipt) -> int:
 
 
 def _prove(tx: Transaction, account_id: str, indexes: Sequence[int]) -> list[ProvenLeaf]:
-    proven = []
+    leaves = []
     for index in indexes:
         logged = tx.events.at(account_id, index)
         if logged is None:
             raise Unavailable("The database was just replaced. Repeat.", retry_after=1)
-        proven.append(ProvenLeaf(leaf=logged.leaf, proof=prove_leaf(tx, index)))
-    return proven
+        leaves.append(logged.leaf)
+    proofs = prove_leaves(tx, indexes)
+    return [ProvenLeaf(leaf=leaf, proof=proof) for leaf, proof in zip(leaves, proofs, strict=True)]
