@@ -8,6 +8,7 @@ import pytest
 from tests.support import corpus
 from vault.audio import decoding, riff
 from vault.audio.reasons import Reason
+from vault.domain.recordings.wav_header import wav_header
 from vault.errors import Undecodable
 
 pytestmark = pytest.mark.faults
@@ -87,7 +88,7 @@ def test_an_odd_tail_is_no_damage():
 def test_a_header_is_what_the_standard_library_reads():
     """The 44 bytes name exactly the samples that follow."""
     samples = corpus.tones()
-    data = riff.header(sample_rate=8000, channels=2, samples=len(samples)) + samples.tobytes()
+    data = wav_header(sample_rate=8000, channels=2, samples=len(samples)) + samples.tobytes()
     with wave.open(io.BytesIO(data)) as file:
         assert file.getparams()[:4] == (2, 2, 8000, 8000)
         assert file.readframes(8001) == samples.tobytes()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tests.support import corpus
-from vault.audio import codecs, decoding, riff
+from vault.audio import codecs, decoding
 from vault.audio.reasons import Reason
 from vault.domain.recordings.media import BUCKETS
+from vault.domain.recordings.wav_header import wav_header
 from vault.errors import Undecodable
 
 GOOD = corpus.good()
@@ -136,7 +137,7 @@ def test_a_wav_file_is_decoded_in_few_packets():
     """FFmpeg's own packets have 4 KiB, and most of a packet's cost does not depend on its size."""
     seconds = 17
     file = io.BytesIO(
-        riff.header(sample_rate=8000, channels=2, samples=8000 * seconds) + bytes(32_000 * seconds)
+        wav_header(sample_rate=8000, channels=2, samples=8000 * seconds) + bytes(32_000 * seconds)
     )
     reading = decoding.Pass(file)
     with reading.input:

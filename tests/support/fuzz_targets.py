@@ -22,6 +22,7 @@ from vault.domain.notices.language import language_tag
 from vault.domain.playback.link import MAX_LIFETIME
 from vault.domain.playback.link_key import read_public_key
 from vault.domain.playback.signed_token import BadToken, SignedText, read_claims, read_form
+from vault.domain.recordings.wav_header import wav_header
 from vault.domain.stored.account_object import decode_envelope
 from vault.domain.stored.closing_acts import Act, decode_act, decode_acts, encode_acts
 from vault.domain.stored.manifest import decode_manifest
@@ -267,7 +268,7 @@ TARGETS: dict[str, Target] = {
     "query": Target(run=_quiet(parse_query, Invalid), seeds=(b"a=b&c=%20",)),
     "audio-head": Target(
         run=_quiet(_sniff, Undecodable),
-        seeds=(riff.header(sample_rate=8000, channels=2, samples=80) + bytes(320), b"OggS", b"fLaC", b"ID3\x04"),
+        seeds=(wav_header(sample_rate=8000, channels=2, samples=80) + bytes(320), b"OggS", b"fLaC", b"ID3\x04"),
     ),
     "sealed": Target(run=_sealed, seeds=(_MESSAGE, _MESSAGE[:80])),
     "stored": Target(run=_stored, seeds=(b'{"format":1}', b"{}", b"[]", *_ACT)),

@@ -15,9 +15,10 @@ from dataclasses import replace
 from functools import partial
 from typing import BinaryIO, cast
 
-from vault.audio import confinement, riff
+from vault.audio import confinement
 from vault.audio.protocol import JOB, RENDITION, JobKind, Kind, description_payload
 from vault.audio.remote import PartnerLost, RemoteFile, receive, send
+from vault.domain.recordings.wav_header import wav_header
 from vault.errors import Undecodable
 
 #: The exit status after a MemoryError.
@@ -48,7 +49,7 @@ def _warm_up() -> None:
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if module.name not in _NO_DECODERS:
             importlib.import_module(module.name)
-    silence = io.BytesIO(riff.header(sample_rate=8000, channels=1, samples=800) + bytes(1600))
+    silence = io.BytesIO(wav_header(sample_rate=8000, channels=1, samples=800) + bytes(1600))
     description = decoding.describe(silence)
     for _block in decoding.render(silence, decoding.plan_rendition(description)):
         pass

@@ -6,7 +6,6 @@ reading verifies the tag of every frame, and the provider's copy is deleted beca
 
 import math
 
-from vault.audio import riff
 from vault.audio.children import Child, Clock
 from vault.audio.limits import Limits
 from vault.audio.protocol import (
@@ -22,6 +21,7 @@ from vault.audio.protocol import (
 from vault.audio.reasons import Reason
 from vault.domain.notices.audio import RATE
 from vault.domain.recordings.media import Description
+from vault.domain.recordings.wav_header import wav_header
 from vault.errors import DescriberCrashed
 from vault.ports.audio import AudioSource, RenditionSink
 
@@ -136,7 +136,7 @@ class Job(_Dialogue):
         self.rendition = (sample_rate, channels, samples)
         self.missing = samples * channels * 2
         self.frames = 2 * (self.missing // BLOCK) + SPARE_READS
-        await self.sink.write(riff.header(sample_rate=sample_rate, channels=channels, samples=samples))
+        await self.sink.write(wav_header(sample_rate=sample_rate, channels=channels, samples=samples))
 
     async def _take_samples(self, payload: bytes) -> None:
         """Write samples of the rendition, up to the number in its header."""

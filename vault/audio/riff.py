@@ -1,4 +1,4 @@
-"""WAV headers: parse the claims of one, and write one with exact sizes.
+"""Parse the claims of a WAV header.
 
 A recorder that crashed leaves sizes of zero, one that streams writes 0xFFFFFFFF; both files contain audio, but
 Firefox plays neither reliably. FFmpeg does not report these cases, so the chunks are parsed here.
@@ -9,8 +9,8 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-#: Bytes of the header that ``header`` writes.
-HEADER_BYTES = 44
+from vault.domain.recordings.wav_header import HEADER_BYTES
+
 #: Maximum bytes of samples in a WAV file: both sizes in its header have 32 bits.
 MAX_DATA = (1 << 32) - 1 - HEADER_BYTES
 #: Sizes from this value on mean "unknown": 0xFFFFFFFF, or that minus a header size.
@@ -64,15 +64,6 @@ class WavClaims:
         if self.fact:
             return self.fact / self.sample_rate
         return self.data_size / self.byte_rate if self.byte_rate else None
-
-
-def header(*, sample_rate: int, channels: int, samples: int) -> bytes:
-    """Build the 44-byte header for ``samples`` PCM16 samples per channel."""
-    frame = 2 * channels
-    size = samples * frame
-    fmt = struct.pack("<HHIIHH", 1, channels, sample_rate, sample_rate * frame, frame, 16)
-    riff = struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + size, b"WAVE")
-    return riff + struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + struct.pack("<4sI", b"data", size)
 
 
 def read_claims(file: BinaryIO) -> WavClaims | None:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from vault.domain.calls.call import Direction, Voice
 from vault.domain.consent.call_claims import CallClaims
 from vault.domain.recordings.recording import Recording
+from vault.domain.recordings.wav_header import HEADER_BYTES, SAMPLE_BYTES, wav_header
 from vault.domain.requests.request import Packaged, Request
 from vault.rfc3339 import write_rfc3339
 
@@ -36,8 +37,6 @@ _WORDS: Final[Mapping[LeftOut, str]] = {
     "not_readable": "cannot be read, or not to its end",
     "missing": "was lost",
 }
-_HEADER_BYTES: Final = 44
-_SAMPLE_BYTES: Final = 2
 
 
 def part_id(request_id: str, part: int) -> str:
@@ -96,16 +95,16 @@ class ChannelOf:
         """Return what the mono file has of this block; its header comes with the first whole one."""
         if not self._channels:
             self._head += block
-            if len(self._head) < _HEADER_BYTES:
+            if len(self._head) < HEADER_BYTES:
                 return b""
-            head, block = self._head[:_HEADER_BYTES], self._head[_HEADER_BYTES:]
+            head, block = self._head[:HEADER_BYTES], self._head[HEADER_BYTES:]
             (self._channels,) = struct.unpack_from("<H", head, 22)
             return _mono_header(head, self._channels) + self._samples(block)
         return self._samples(block)
 
     def _samples(self, block: bytes) -> bytes:
         data = self._rest + block
-        width = _SAMPLE_BYTES * self._channels
+        width = SAMPLE_BYTES * self._channels
         whole = len(data) - len(data) % width
         self._rest = data[whole:]
         samples = memoryview(data[:whole]).cast("h")[self._channel :: self._channels]
@@ -114,11 +113,7 @@ class ChannelOf:
 
 def _mono_header(head: bytes, channels: int) -> bytes:
     rate, (size,) = struct.unpack_from("<I", head, 24)[0], struct.unpack_from("<I", head, 40)
-    data = size // channels
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF", 36 + data, b"WAVE", b"fmt ", 16, 1, 1, rate, rate * _SAMPLE_BYTES, _SAMPLE_BYTES, 16, b"data", data,
-    )  # fmt: skip
+    return wav_header(sample_rate=rate, channels=1, samples=size // (SAMPLE_BYTES * channels))
 
 
 def request_json(
