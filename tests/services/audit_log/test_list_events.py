@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.service_house import House
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.services.audit_log import access_log
 from vault.services.audit_log.access_log import EventFilter
 from vault.services.playback.link_request import LinkRequest
+from vault.services.shared import event_scan
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
@@ -92,8 +92,8 @@ async def test_a_listener_narrows_a_list(house: House):
 
 async def test_a_page_looks_at_a_bounded_number_of_events(house: House, monkeypatch: pytest.MonkeyPatch):
     """A filter that fits the last event alone gives short pages on the way to it, and then the event."""
-    monkeypatch.setattr(access_log, "_BATCH_SIZE", 10)
-    monkeypatch.setattr(access_log, "_READS", 3)
+    monkeypatch.setattr(event_scan, "_BATCH_SIZE", 10)
+    monkeypatch.setattr(event_scan, "_MAX_READS", 3)
     start = len(await house.events())
     await add_at(house, *[NOON] * (100 - start), NOON + timedelta(days=1))
     wanted = EventFilter(since=NOON + timedelta(hours=1), until=NOON + timedelta(days=2))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,8 +12,8 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.audit_log.history import HistoryItem, OpenedEvent, Origins, write_history
 from vault.domain.audit_log.listening import Timeline, header_bytes
-from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys
+from vault.domain.recordings.wav_header import HEADER_BYTES
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound
 from vault.ports.clock import Clock
@@ -21,17 +21,13 @@ from vault.ports.keys import KeyRing
 from vault.rfc3339 import parse_rfc3339
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.encrypted_fields import open_listener, open_recording
+from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.event_scan import EventScan, ListenerNames, is_in_period
 
-#: With a filter: events per read, and the maximum number of reads per page.
-_BATCH_SIZE = 500
-_READS = 10
 #: Events decrypted before control returns to the event loop.
 _DECRYPT_BATCH_SIZE = 50
 #: Events per read of a recording's history.
 _HISTORY_BATCH_SIZE = 1000
-#: Size of the WAV header of a rendition in bytes; the vault writes it itself.
-_RENDITION_HEADER = 44
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,52 +84,22 @@ class AccessLog:
 
         The events begin at the index ``start``, oldest first.
         """
-        batch_size = _BATCH_SIZE if wanted.looks_inside else limit
-        found: list[LoggedEvent] = []
-        listeners: dict[str, str | None] = {}
-        for _ in range(_READS):
-            rows = await self._read(account_id, wanted, start, batch_size)
-            for row in rows:
-                start = row.index + 1
-                if await self._matches(row.event, wanted, listeners):
-                    found.append(row)
-                if len(found) == limit:
-                    return await self._opened_page(found, start)
-            if len(rows) < batch_size:
-                return await self._opened_page(found, None)
-        return await self._opened_page(found, start)
-
-    async def _read(
-        self, account_id: str, wanted: EventFilter, start: int, limit: int
-    ) -> Sequence[LoggedEvent]:
-        return await self.database.read(
-            lambda tx: tx.events.page(account_id, recording_id=wanted.recording_id, start=start, limit=limit)
+        scan = EventScan(
+            database=self.database,
+            account_id=account_id,
+            recording_id=wanted.recording_id,
+            next_start=start,
+            batch_size=None if wanted.looks_inside else limit,
         )
-
-    async def _matches(
-        self, event: AccessEvent, wanted: EventFilter, listeners: dict[str, str | None]
-    ) -> bool:
-        if wanted.since is not None and event.at < wanted.since:
-            return False
-        if wanted.until is not None and event.at >= wanted.until:
-            return False
-        if wanted.listener is None:
-            return True
-        access_id = event.link_id or event.session_id
-        if access_id is None:
-            return False
-        if access_id not in listeners:
-            listeners[access_id] = await self._listener(event)
-        return listeners[access_id] == wanted.listener.casefold()
-
-    async def _listener(self, event: AccessEvent) -> str | None:
-        link = await self.database.read(lambda tx: _link(tx, event))
-        if link is None:
-            return None
-        try:
-            return (await open_listener(self.ring, link)).casefold()
-        except NotFound:
-            return None  # The account key that sealed the name was destroyed.
+        listeners = ListenerNames(database=self.database, ring=self.ring)
+        found: list[LoggedEvent] = []
+        async with aclosing(scan.events()) as events:
+            async for logged in events:
+                if await _matches(logged.event, wanted, listeners):
+                    found.append(logged)
+                if len(found) == limit:
+                    break
+        return await self._opened_page(found, scan.next_start)
 
     async def _opened_page(self, found: Sequence[LoggedEvent], next_start: int | None) -> EventPage:
         items = []
@@ -202,14 +168,13 @@ class AccessLog:
         }
 
 
-def _link(tx: Transaction, event: AccessEvent) -> Link | None:
-    link_id = event.link_id
-    if link_id is None and event.session_id is not None:
-        session = tx.links.session(event.session_id)
-        link_id = session[0].link_id if session else None
-    if link_id is None or event.account_id is None:
-        return None
-    return tx.links.get(event.account_id, link_id)
+async def _matches(event: AccessEvent, wanted: EventFilter, listeners: ListenerNames) -> bool:
+    if not is_in_period(event, since=wanted.since, until=wanted.until):
+        return False
+    if wanted.listener is None:
+        return True
+    name = await listeners.of_event(event)
+    return name is not None and name.casefold() == wanted.listener.casefold()
 
 
 def _row(tx: Transaction, account_id: str, recording_id: str) -> _Row:
@@ -270,4 +235,4 @@ def _original(recording: Recording) -> Timeline | None:
 def _rendition(recording: Recording) -> Timeline | None:
     if recording.rendition is None or recording.duration is None:
         return None
-    return Timeline(size=recording.rendition.size, duration=recording.duration, header=_RENDITION_HEADER)
+    return Timeline(size=recording.rendition.size, duration=recording.duration, header=HEADER_BYTES)

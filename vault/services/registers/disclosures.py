@@ -1,17 +1,15 @@
 """The disclosures of an account: who really got which recording, from the access log (GDPR art. 15(1)(c), C-154/21)."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from vault.database.interface import Database
-from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent, EventType, LoggedEvent
-from vault.domain.playback.link import Link
-from vault.errors import NotFound
+from vault.domain.audit_log.access_event import EventType, LoggedEvent
 from vault.ports.keys import KeyRing
-from vault.services.shared.encrypted_fields import open_listener
+from vault.services.shared.event_scan import EventScan, ListenerNames, is_in_period
 
 DisclosureKind = Literal["playback", "download", "key_export"]
 _KINDS: Mapping[EventType, DisclosureKind] = {
@@ -20,9 +18,6 @@ _KINDS: Mapping[EventType, DisclosureKind] = {
     "download.grant": "download",
     "key.exported": "key_export",
 }
-#: Events per read, and the maximum number of reads per page.
-_BATCH_SIZE = 500
-_READS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +63,36 @@ class DisclosurePage:
 class _Page:
     """The disclosures found so far, by what makes an event part of one."""
 
+    wanted: DisclosureFilter
+    #: The maximum number of disclosures.
+    limit: int
+    listeners: ListenerNames
     found: dict[tuple[str, ...], Disclosure] = field(default_factory=dict)
-    recipients: dict[str, str | None] = field(default_factory=dict)
+
+    async def add(self, logged: LoggedEvent) -> bool:
+        """Add an event to its disclosure; False if that is one more than the limit."""
+        event, wanted, kind = logged.event, self.wanted, _KINDS.get(logged.event.type)
+        if kind is None or not is_in_period(event, since=wanted.since, until=wanted.until):
+            return True
+        name = (kind, event.recording_id or "", event.session_id or f"{event.actor} {event.at.date()}")
+        if name not in self.found:
+            recipient = await self.listeners.of_event(event)
+            if wanted.recipient is not None and wanted.recipient.casefold() != (recipient or "").casefold():
+                return True
+            if len(self.found) == self.limit:
+                return False
+            self.found[name] = Disclosure(
+                index=logged.index,
+                at=event.at,
+                kind=kind,
+                recording_id=event.recording_id,
+                recipient=recipient,
+                actor=event.session_id or event.actor,
+                link_id=event.link_id,
+            )
+        if event.first is not None and event.end is not None:
+            self.found[name].granted += event.end - event.first
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,71 +110,14 @@ class Disclosures:
         A page reads a bounded number of events, so it may have fewer items than the limit, or none, and still have a
         next page. A disclosure whose events are on two pages is on both.
         """
-        page = _Page()
-        for _ in range(_READS):
-            rows = await self._read(account_id, wanted, start)
-            for row in rows:
-                if not await self._take(page, row, wanted, limit):
-                    return DisclosurePage(items=list(page.found.values()), next_start=row.index)
-                start = row.index + 1
-            if len(rows) < _BATCH_SIZE:
-                return DisclosurePage(items=list(page.found.values()), next_start=None)
-        return DisclosurePage(items=list(page.found.values()), next_start=start)
-
-    async def _read(self, account_id: str, wanted: DisclosureFilter, start: int) -> Sequence[LoggedEvent]:
-        return await self.database.read(
-            lambda tx: tx.events.page(
-                account_id, recording_id=wanted.recording_id, start=start, limit=_BATCH_SIZE
-            )
+        page = _Page(
+            wanted=wanted, limit=limit, listeners=ListenerNames(database=self.database, ring=self.ring)
         )
-
-    async def _take(self, page: _Page, row: LoggedEvent, wanted: DisclosureFilter, limit: int) -> bool:
-        """Add an event to its disclosure; False if that is one more than the limit."""
-        event, kind = row.event, _KINDS.get(row.event.type)
-        if kind is None or not _in_time(event, wanted):
-            return True
-        name = (kind, event.recording_id or "", event.session_id or f"{event.actor} {event.at.date()}")
-        if name not in page.found:
-            recipient = await self._recipient(page, event)
-            if wanted.recipient is not None and wanted.recipient.casefold() != (recipient or "").casefold():
-                return True
-            if len(page.found) == limit:
-                return False
-            page.found[name] = Disclosure(
-                index=row.index,
-                at=event.at,
-                kind=kind,
-                recording_id=event.recording_id,
-                recipient=recipient,
-                actor=event.session_id or event.actor,
-                link_id=event.link_id,
-            )
-        if event.first is not None and event.end is not None:
-            page.found[name].granted += event.end - event.first
-        return True
-
-    async def _recipient(self, page: _Page, event: AccessEvent) -> str | None:
-        access_id = event.link_id or event.session_id
-        if access_id is None:
-            return None
-        if access_id not in page.recipients:
-            link = await self.database.read(lambda tx: _link(tx, event))
-            try:
-                page.recipients[access_id] = None if link is None else await open_listener(self.ring, link)
-            except NotFound:
-                page.recipients[access_id] = None  # The account key that sealed the name was destroyed.
-        return page.recipients[access_id]
-
-
-def _in_time(event: AccessEvent, wanted: DisclosureFilter) -> bool:
-    early = wanted.since is not None and event.at < wanted.since
-    late = wanted.until is not None and event.at >= wanted.until
-    return not early and not late
-
-
-def _link(tx: Transaction, event: AccessEvent) -> Link | None:
-    link_id = event.link_id
-    if link_id is None and event.session_id is not None:
-        session = tx.links.session(event.session_id)
-        link_id = session[0].link_id if session else None
-    return None if link_id is None else tx.links.get(event.account_id or "", link_id)
+        scan = EventScan(
+            database=self.database, account_id=account_id, recording_id=wanted.recording_id, next_start=start
+        )
+        async with aclosing(scan.events()) as events:
+            async for logged in events:
+                if not await page.add(logged):
+                    return DisclosurePage(items=list(page.found.values()), next_start=logged.index)
+        return DisclosurePage(items=list(page.found.values()), next_start=scan.next_start)
