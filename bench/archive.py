@@ -25,6 +25,8 @@ NUMBER = "+14155550123"
 #: The call of every new recording.
 _CALL = "bench"
 _ACTOR = "bench"
+#: The states that a worker claims to fetch.
+_TO_FETCH = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
 #: Rows of one transaction: the vault gives up one that takes more than seconds.
 _AT_ONCE = 5_000
 #: Of which the planner needs statistics.
@@ -141,12 +143,10 @@ async def wait_in_line(vault: Vault) -> None:
 
 
 async def claim(vault: Vault) -> None:
-    """Claim what waits, as a worker does, and give it back."""
-
-    def take(tx: Any) -> None:
-        held = tx.queue.claim((State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING), lease=LEASE)
-        if held is None:
-            raise RuntimeError("Nothing waits.")
-        tx.queue.put_back(held, not_before=tx.now() - timedelta(seconds=1), counts=False)
-
-    await vault.database.write(take)
+    """Claim the waiting recording, as a worker does, and put it back."""
+    held = await vault.database.claim(_TO_FETCH, lease=LEASE, likely=True)
+    if held is None:
+        raise RuntimeError("No recording waits.")
+    await vault.database.write(
+        lambda tx: tx.queue.put_back(held, not_before=tx.now() - timedelta(seconds=1), counts=False)
+    )

@@ -34,7 +34,7 @@ _FLAT = Aim(bound=1.5, at_least=False)
 _WORDS = {
     "list": "Browse.page of the newest 20, whose details are opened",
     "search": "Browse.page by a number that is in 20 recordings, whose details are opened",
-    "claim": "a worker's claim of the one recording that waits, and its return, in one commit",
+    "claim": "a worker's claim of the one recording that waits, and its return, in two commits",
     "sweep": "Sweep over a store that holds the 20 new recordings; where it holds more, listing it takes longer",
 }
 

@@ -68,11 +68,11 @@ async def put_recording(vault: Vault, ref: str, size: int, plain: Path | None = 
 
 async def let_in(vault: Vault) -> Recording:
     """Make the one recording that is stored available."""
+    held = await vault.database.claim((State.STORED,), lease=LEASE, likely=True)
+    if held is None:
+        raise RuntimeError("The recording that was just stored is not there.")
 
     def move(tx: Transaction) -> Recording:
-        held = tx.queue.claim((State.STORED,), lease=LEASE)
-        if held is None:
-            raise RuntimeError("The recording that was just stored is not there.")
         described = {"container": "wav", "codec": "pcm_s16le", "channels": 2, "sample_rate": 8000}
         values = {**described, "duration": 7200.0, "available_at": tx.now()}
         return RecordingStates(tx.connection).change((ADMIT,), held.recording, values, token=held.token)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tests.support.counts import count
-from tests.support.database_rows import LEASE, OFF, TO_TRANSFER, announcement, event, open_account
+from tests.support.database_rows import LEASE, OFF, TO_TRANSFER, announcement, claim, event, open_account
 from vault.database.engines.postgresql import PostgresqlDatabase
+from vault.database.schema.core import recordings
 from vault.database.sql.dialect import lock_key
 from vault.database.stores.hot_statements import Grant
 from vault.database.stores.recording_states import RecordingStates
@@ -201,27 +202,27 @@ async def test_two_nodes_announce_the_same_once(
 async def test_nodes_skip_what_another_is_claiming(
     postgresql: PostgresqlDatabase, other_node: PostgresqlDatabase
 ):
-    """A claim does not wait for a row that another node is claiming: it takes the next one, or nothing."""
+    """A claim does not wait for a row that another node has locked: it takes the next one, or nothing."""
     await open_account(postgresql)
     for number in range(2):
         await postgresql.announce(announcement(f"ref-{number}"))
-    claimed, release = threading.Event(), threading.Event()
+    locked, release = threading.Event(), threading.Event()
 
     def hold(tx):
-        held = tx.queue.claim(TO_TRANSFER, lease=LEASE)
-        claimed.set()
+        wanted = select(recordings.c.id).where(recordings.c.recording_ref == "ref-0")
+        tx.connection.execute(wanted.with_for_update()).one()
+        locked.set()
         release.wait(4)
-        return held
 
     slow = asyncio.ensure_future(postgresql.write(hold))
-    await asyncio.to_thread(claimed.wait)
+    await asyncio.to_thread(locked.wait)
     second = await other_node.claim(TO_TRANSFER, lease=LEASE, likely=True)
     third = await other_node.claim(TO_TRANSFER, lease=LEASE, likely=True)
     assert not slow.done()
     release.set()
-    first = await slow
-    assert third is None
-    assert {first.recording.recording_ref, second.recording.recording_ref} == {"ref-0", "ref-1"}
+    await slow
+    assert (second.recording.recording_ref, third) == ("ref-1", None)
+    assert (await claim(other_node)).recording.recording_ref == "ref-0"
 
 
 async def test_a_row_that_cannot_be_kept_fails_alone(postgresql: PostgresqlDatabase):

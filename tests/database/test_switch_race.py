@@ -9,6 +9,7 @@ that only the lock keeps the promise.
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,34 +136,40 @@ class Race:
             new = announcement(f"{number}-{self.rounds[number]}")
             if step_by_step:
                 await self.database.announce(new)
-                await self.database.write(_store)
-                await self.database.write(self._pass_gate)
+                await self._store()
+                await self._pass_gate()
             else:
                 await self._write_patiently(lambda tx, new=new: self._admit(tx, new))
             self.rounds[number] += 1
 
-    def _pass_gate(self, tx: Any) -> None:
-        on = self.gate(tx)
-        held = tx.queue.claim((State.STORED,), lease=LEASE)
+    async def _store(self) -> None:
+        held = await self.database.claim(TO_TRANSFER, lease=LEASE, likely=True)
+        if held is not None:
+            with suppress(LeaseLost):  # The switch refused it meanwhile.
+                await self.database.write(
+                    lambda tx: move(
+                        tx, held, State.STORED, wrapped_key=b"key", key_version=1, evidence="digest"
+                    )
+                )
+
+    async def _pass_gate(self) -> None:
+        held = await self.database.claim((State.STORED,), lease=LEASE, likely=True)
         if held is None:
             return
-        time.sleep(PAUSE)
-        try:
+
+        def admit(tx: Any) -> None:
+            on = self.gate(tx)
+            time.sleep(PAUSE)
             move(tx, held, State.AVAILABLE if on else State.REFUSED)
-        except LeaseLost:
-            return
+
+        with suppress(LeaseLost):
+            await self.database.write(admit)
 
     def _admit(self, tx: Any, new: Any) -> None:
         on = self.gate(tx)
         time.sleep(PAUSE)
         state = State.AVAILABLE if on else State.REFUSED
         tx.recordings.insert_upload(new, state=state, reasons=(), epoch=0)
-
-
-def _store(tx: Any) -> None:
-    held = tx.queue.claim(TO_TRANSFER, lease=LEASE)
-    if held is not None:
-        move(tx, held, State.STORED, wrapped_key=b"key", key_version=1, evidence="digest")
 
 
 def _available(tx: Any) -> set[str]:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.database_rows import claim
 from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.service_house import AUDIO, House, blocks_of
 from tests.support.tenant import tone
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import LEASE, State
+from vault.domain.recordings.recording import State
 from vault.errors import Busy, RecordingErased, Refused
 from vault.services.lifecycle.lifecycle import fail
 from vault.thread_pools import Threads
@@ -32,12 +33,9 @@ async def upload(
 async def failed(house: House, ref: str = "up") -> str:
     """Send a recording that turns out to be no audio, and return its id."""
     recording_id = await upload(house, ref=ref)
-
-    def give_up(tx) -> None:
-        held = tx.queue.claim((State.STORED,), lease=LEASE)
-        fail(tx, held, Reason(code="undecodable", text="It is no audio."))
-
-    await house.database.write(give_up)
+    held = await claim(house.database, (State.STORED,))
+    reason = Reason(code="undecodable", text="It is no audio.")
+    await house.database.write(lambda tx: fail(tx, held, reason))
     assert await house.state(recording_id) is State.FAILED
     return recording_id
 

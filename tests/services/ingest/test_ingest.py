@@ -91,9 +91,7 @@ async def test_attempts_that_never_end_are_counted(house: House):
     """A recording at which the process dies each time is given up too: the counter moves before the work."""
     recording_id = (await house.announce()).recording_id
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        held = await house.database.write(
-            lambda tx: tx.queue.claim((State.RECEIVED, State.TRANSFERRING), lease=LEASE)
-        )
+        held = await house.database.claim((State.RECEIVED, State.TRANSFERRING), lease=LEASE, likely=True)
         assert held.recording.attempts == attempt
         await house.hurry(recording_id)
     await house.vault.jobs.ingest()

@@ -31,18 +31,17 @@ _TO_TRANSFER = ", ".join(f"'{state}'" for state in sorted(CLAIM.sources))
 
 
 def claim_values(token: str, lease: timedelta) -> dict[str, Any]:
-    """Return the parameters of a claim; SQLite needs ``now`` too."""
+    """Return the parameters of a claim, except ``now``, which only SQLite needs."""
     return {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
 
 
 @cache
-def claim_by_account(states: Sequence[State], *, on_postgresql: bool) -> TextualSelect:
-    """Return the claim of the row that has waited longest, of an account with the fewest leases.
+def claim_by_account(states: Sequence[State]) -> TextualSelect:
+    """Return SQLite's claim of the row that has waited longest, of an account with the fewest leases.
 
-    Parameters: ``start`` (where the walk over accounts begins), ``token``, ``lease`` in microseconds, and on SQLite
-    ``now``.
+    Parameters: ``start`` (where the walk over accounts begins), ``token``, ``lease`` and ``now`` in microseconds.
     """
-    return _claim(_due_by_account(states, on_postgresql=on_postgresql), on_postgresql=on_postgresql)
+    return _claim(_due_by_account(states, on_postgresql=False))
 
 
 def _due_by_account(states: Sequence[State], *, on_postgresql: bool) -> str:
@@ -89,9 +88,9 @@ def _waiting_accounts(states: Sequence[State], ready: str) -> str:
 
 
 @cache
-def claim_oldest(states: Sequence[State], *, on_postgresql: bool) -> TextualSelect:
-    """Return the claim of the row that has waited longest, whatever its account; parameters as above."""
-    return _claim(_due_oldest(states, on_postgresql=on_postgresql), on_postgresql=on_postgresql)
+def claim_oldest(states: Sequence[State]) -> TextualSelect:
+    """Return SQLite's claim of the row that has waited longest, of any account; parameters as above."""
+    return _claim(_due_oldest(states, on_postgresql=False))
 
 
 def _due_oldest(states: Sequence[State], *, on_postgresql: bool) -> str:
@@ -140,8 +139,8 @@ def _hot_claim(due: str) -> HotText:
     return HotText(statement, start="text", token="text", lease="bigint")  # noqa: S106 - a type
 
 
-def _claim(due: str, *, on_postgresql: bool) -> TextualSelect:
-    return text(due + _take(_now(on_postgresql=on_postgresql))).columns(*CLAIMED_COLUMNS)
+def _claim(due: str) -> TextualSelect:
+    return text(due + _take(_now(on_postgresql=False))).columns(*CLAIMED_COLUMNS)
 
 
 def _take(now: str) -> str:

@@ -82,25 +82,26 @@ class QueueRows:
         self._db = connection
 
     def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
-        """Claim the longest-waiting row that is due, of the account with the fewest leases.
+        """Claim the longest-waiting row that is due, of the account with the fewest leases; only on SQLite.
 
         Among accounts with equally many leases the choice is random, so one account's backlog does not
         delay the others, even with a single worker. ``claim_oldest`` finds what the walk over accounts misses.
+        PostgreSQL has other statements (``hot_claims``).
         """
         token = new_token(self._db)
-        on_postgresql = is_postgresql(self._db)
-        values = claim_values(token, lease) | self._now()
+        values = claim_values(token, lease) | {"now": micros(database_now(self._db))}
         for statement in (claim_by_account, claim_oldest):
-            claim = statement(tuple(states), on_postgresql=on_postgresql)
-            row = self._db.execute(claim, values).first()
+            row = self._db.execute(statement(tuple(states)), values).first()
             if row is not None:
                 return self._lease(recording_of(row), token, sealed_announcement(row._mapping))  # noqa: SLF001 - public
         return None
 
     def is_waiting(self, states: Sequence[State]) -> bool:
-        """Return whether ``claim`` would find a row now."""
-        query = any_waiting(tuple(states), on_postgresql=is_postgresql(self._db))
-        return self._db.execute(query, self._now()).first() is not None
+        """Return whether a claim would find a row now."""
+        on_postgresql = is_postgresql(self._db)
+        values = {} if on_postgresql else {"now": micros(database_now(self._db))}
+        query = any_waiting(tuple(states), on_postgresql=on_postgresql)
+        return self._db.execute(query, values).first() is not None
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
         """Claim an upload's row for the client that sends it; None while another client holds the lease."""
@@ -248,10 +249,6 @@ class QueueRows:
         query = select(recordings.c.state, func.count(), func.min(recordings.c.received_at))
         rows = self._db.execute(query.where(recordings.c.state.in_(WORK)).group_by(recordings.c.state))
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
-
-    def _now(self) -> dict[str, int]:
-        """Return the parameter ``now`` of claims, which PostgreSQL does not need."""
-        return {} if is_postgresql(self._db) else {"now": micros(database_now(self._db))}
 
     def _idle_upload(self) -> ColumnElement[bool]:
         r, now = recordings.c, sql_now(self._db)
