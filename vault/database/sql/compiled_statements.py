@@ -42,6 +42,43 @@ _PARAMETER = re.compile(r"\$(\d+)(::[A-Z]+)?")
 _Reader = Callable[[Any], Any]
 
 
+class RowReader:
+    """Converts rows, as a driver returns them, to the columns of tables by name."""
+
+    def __init__(self, columns: Sequence[Column[Any]], *, on_postgresql: bool = True) -> None:
+        """Read rows of these columns; by default those of PostgreSQL that a HotText returns."""
+        self._names = [column.name for column in columns]
+        reader_of = _on_postgresql if on_postgresql else _on_sqlite
+        readers = {place: reader_of(column.type) for place, column in enumerate(columns)}
+        #: Converters, by column index, for columns that the driver does not return as the table's type.
+        self._readers = {place: reader for place, reader in readers.items() if reader is not None}
+
+    def named(self, row: Sequence[Any]) -> dict[str, Any]:
+        """Return a row as its columns by name."""
+        values = list(row)
+        for place, reader in self._readers.items():
+            if values[place] is not None:
+                values[place] = reader(values[place])
+        return dict(zip(self._names, values, strict=True))
+
+
+class RowWriter:
+    """Converts the values of columns to what both drivers take."""
+
+    def __init__(self, columns: Sequence[Column[Any]]) -> None:
+        """Write values of these columns."""
+        writers = {column.name: _writer_of(column.type) for column in columns}
+        self._writers = {name: writer for name, writer in writers.items() if writer is not None}
+
+    def written(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values, each of these columns converted unless it is None; other values are as given."""
+        row = dict(values)
+        for name, writer in self._writers.items():
+            if row[name] is not None:
+                row[name] = writer(row[name])
+        return row
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
     """The statement for one of the two databases."""
@@ -49,33 +86,46 @@ class _Form:
     text: str
     #: Literal values of the query itself, such as its LIMIT.
     fixed: Mapping[str, object]
-    #: Converters, by column index, for columns that the driver does not return as the table's type.
-    readers: Mapping[int, _Reader]
+    reader: RowReader
+
+    def run(self, connection: Connection, values: Mapping[str, object]) -> Any:
+        """Run it; return the driver's cursor."""
+        cursor = connection.connection.cursor()
+        cursor.execute(self.text, {**self.fixed, **values})
+        return cursor
 
 
-class CompiledSelect:
+class _Compiled:
+    """A statement in the form of each database."""
+
+    def __init__(
+        self, statement: Select[Any] | CompoundSelect[Any] | Update, columns: Sequence[Column[Any]]
+    ) -> None:
+        self._sqlite = _form(statement, _SQLITE, RowReader(columns, on_postgresql=False))
+        self._postgresql = _form(statement, _POSTGRESQL, RowReader(columns))
+
+    def _form(self, connection: Connection) -> _Form:
+        return self._postgresql if is_postgresql(connection) else self._sqlite
+
+
+class CompiledSelect(_Compiled):
     """One SELECT of plain columns, whose ``bindparam`` values are text, bytes or numbers."""
 
     def __init__(self, query: Select[Any] | CompoundSelect[Any]) -> None:
         """Compile the query for both databases."""
         columns: Sequence[Any] = list(query.selected_columns)
-        self._names = [column.name for column in columns]
-        self._sqlite = _form(query, columns, _SQLITE, _on_sqlite)
-        self._postgresql = _form(query, columns, _POSTGRESQL, _on_postgresql)
+        super().__init__(query, columns)
         #: The query for PostgreSQL without SQLAlchemy.
         self.hot = _hot(query)
 
     def rows(self, connection: Connection, **values: object) -> list[dict[str, Any]]:
         """Return the rows, each as its columns by name."""
-        form = self._postgresql if is_postgresql(connection) else self._sqlite
-        cursor = connection.connection.cursor()
-        cursor.execute(form.text, {**form.fixed, **values})
-        return [dict(zip(self._names, _read(row, form.readers), strict=True)) for row in cursor.fetchall()]
+        form = self._form(connection)
+        return [form.reader.named(row) for row in form.run(connection, values).fetchall()]
 
     def named(self, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
         """Return rows of ``hot``, each as its columns by name."""
-        readers = self._postgresql.readers
-        return [dict(zip(self._names, _read(row, readers), strict=True)) for row in rows]
+        return [self._postgresql.reader.named(row) for row in rows]
 
     def parameters(self, values: Mapping[str, object]) -> Mapping[str, object]:
         """Return the parameters of ``hot``."""
@@ -86,45 +136,21 @@ class CompiledSelect:
         return next(iter(self.rows(connection, **values)), None)
 
 
-class RowReader:
-    """Reads rows of PostgreSQL that a HotText returns, as the columns of tables."""
-
-    def __init__(self, columns: Sequence[Column[Any]]) -> None:
-        """Read rows of these columns."""
-        self._names = [column.name for column in columns]
-        readers = {place: _on_postgresql(column.type) for place, column in enumerate(columns)}
-        self._readers = {place: reader for place, reader in readers.items() if reader is not None}
-
-    def named(self, row: Sequence[Any]) -> dict[str, Any]:
-        """Return a row as its columns by name."""
-        return dict(zip(self._names, _read(row, self._readers), strict=True))
-
-
-class CompiledUpdate:
+class CompiledUpdate(_Compiled):
     """One UPDATE whose new values are parameters named as their columns, and which returns columns."""
 
     def __init__(
         self, statement: Update, values: Sequence[Column[Any]], returned: Sequence[Column[Any]]
     ) -> None:
         """Compile the statement, which sets the columns ``values``, for both databases."""
-        statement, columns = statement.returning(*returned), returned
-        self._names = [column.name for column in columns]
-        self._sqlite = _form(statement, columns, _SQLITE, _on_sqlite)
-        self._postgresql = _form(statement, columns, _POSTGRESQL, _on_postgresql)
-        writers = {column.name: _writer_of(column.type) for column in values}
-        self._writers = {name: writer for name, writer in writers.items() if writer is not None}
+        super().__init__(statement.returning(*returned), returned)
+        self._writer = RowWriter(values)
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """Run it; return the changed row by column name, None if no row was changed."""
-        form = self._postgresql if is_postgresql(connection) else self._sqlite
-        given = {**form.fixed, **values}
-        for name, writer in self._writers.items():
-            if given[name] is not None:
-                given[name] = writer(given[name])
-        cursor = connection.connection.cursor()
-        cursor.execute(form.text, given)
-        row = cursor.fetchone()
-        return None if row is None else dict(zip(self._names, _read(row, form.readers), strict=True))
+        form = self._form(connection)
+        row = form.run(connection, self._writer.written(values)).fetchone()
+        return None if row is None else form.reader.named(row)
 
 
 class CompiledInsert:
@@ -132,18 +158,17 @@ class CompiledInsert:
 
     def __init__(self, table: Table) -> None:
         """Compile the INSERT for both databases."""
-        self._moments = [column.name for column in table.columns if isinstance(column.type, Moment)]
+        moments = [column for column in table.columns if isinstance(column.type, Moment)]
+        self._writer = RowWriter(moments)
         self._sqlite = str(sqlite.insert(table).on_conflict_do_nothing().compile(dialect=_SQLITE))
         insert = postgresql.insert(table).on_conflict_do_nothing()
         self._postgresql = str(insert.compile(dialect=_POSTGRESQL))
 
     def add(self, connection: Connection, row: Mapping[str, Any]) -> bool:
         """Insert the row, which needs a value for each column; False if it exists already."""
-        values = dict(row)
-        for name in self._moments:
-            values[name] = None if values[name] is None else micros(values[name])
         cursor = connection.connection.cursor()
-        cursor.execute(self._postgresql if is_postgresql(connection) else self._sqlite, values)
+        text = self._postgresql if is_postgresql(connection) else self._sqlite
+        cursor.execute(text, self._writer.written(row))
         return cursor.rowcount > 0
 
 
@@ -153,19 +178,10 @@ def _writer_of(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
     return json.dumps if isinstance(kind, JSON) else None
 
 
-def _form(
-    query: Select[Any] | CompoundSelect[Any] | Update,
-    columns: Sequence[Column[Any]],
-    dialect: Dialect,
-    reader_of: Callable[[TypeEngine[Any]], _Reader | None],
-) -> _Form:
+def _form(query: Select[Any] | CompoundSelect[Any] | Update, dialect: Dialect, reader: RowReader) -> _Form:
     compiled = query.compile(dialect=dialect)
-    readers = {place: reader_of(column.type) for place, column in enumerate(columns)}
-    return _Form(
-        text=str(compiled),
-        fixed={name: value for name, value in compiled.params.items() if value is not None},
-        readers={place: reader for place, reader in readers.items() if reader is not None},
-    )
+    fixed = {name: value for name, value in compiled.params.items() if value is not None}
+    return _Form(text=str(compiled), fixed=fixed, reader=reader)
 
 
 def _hot(query: Select[Any] | CompoundSelect[Any]) -> HotText:
@@ -193,11 +209,3 @@ def _on_sqlite(kind: TypeEngine[Any]) -> _Reader | None:
 
 def _on_postgresql(kind: TypeEngine[Any]) -> _Reader | None:
     return moment if isinstance(kind, Moment) else None
-
-
-def _read(row: Sequence[Any], readers: Mapping[int, _Reader]) -> list[Any]:
-    values = list(row)
-    for place, reader in readers.items():
-        if values[place] is not None:
-            values[place] = reader(values[place])
-    return values

@@ -11,9 +11,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, select
 
 from vault.database.schema.calls import call_facts
-from vault.database.schema.core import micros, moment, recordings
+from vault.database.schema.core import moment, recordings
 from vault.database.schema.notices import notices
-from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.compiled_statements import CompiledSelect, RowWriter
 from vault.database.sql.dialect import call_lock_key, lock_key
 from vault.database.sql.hot_text import HotText
 from vault.database.stores.accounts import AccountRows
@@ -69,6 +69,7 @@ _LOCKS: Final = HotText(
     call_lock="bigint",
 )
 _FACT: Final = CallFactRow.__slots__
+_WRITER: Final = RowWriter([call_facts.c[name] for name in _FACT])
 _KINDS: Final = {
     **dict.fromkeys(
         ("id", "account_id", "call_ref", "delivery", "connection_id", "recording_ref", "month_key"), "text"
@@ -136,9 +137,7 @@ _PUBLISHED: Final = CompiledSelect(
 def add_fact_steps(new: NewFact) -> list[tuple[HotText, Mapping[str, Any]]]:
     """Return the statements for PostgreSQL: the locks of account and call, then the insert and the state."""
     row = new.row
-    values: dict[str, Any] = {name: getattr(row, name) for name in _FACT}
-    for name in ("at", "started_at", "ended_at"):
-        values[name] = None if values[name] is None else micros(values[name])
+    values = _WRITER.written({name: getattr(row, name) for name in _FACT})
     connection_id, recording_ref = new.source or (None, None)
     values |= {"terms": new.terms, "max_facts": new.max_facts}
     values |= {"connection_id": connection_id, "recording_ref": recording_ref}

@@ -4,15 +4,15 @@ Building a statement in SQLAlchemy takes several times longer than SQLite needs 
 the driver as text. ``hot_writes`` has them for PostgreSQL.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
-from vault.database.schema.core import micros
+from vault.database.schema.core import micros, recordings
 from vault.database.signals import Signal, Work, wake
+from vault.database.sql.compiled_statements import RowWriter
 from vault.database.sql.dialect import database_now
 from vault.database.stores.access_events import hashed_values, wake_for_events
 from vault.database.stores.recordings import NewRecording, new_row
@@ -31,6 +31,7 @@ COLUMNS = tuple(
         state=State.RECEIVED, reasons=(), epoch=0,
     )
 )  # fmt: skip
+_WRITER = RowWriter([recordings.c[name] for name in COLUMNS])
 # The switch, and the current version of the account's key.
 _SWITCH = (
     "SELECT id, enabled, epoch, (SELECT max(version) FROM account_keys k WHERE k.account_id = accounts.id) "
@@ -140,11 +141,7 @@ def row_of(new: NewRecording, *, enabled: bool, epoch: int) -> dict[str, Any]:
     state, grounds = _state(new, enabled=enabled), new.grounds
     if not enabled and all(reason.code != SWITCH_OFF.code for reason in grounds):
         grounds = (SWITCH_OFF, *grounds)
-    row = new_row(new, state=state, reasons=grounds, epoch=epoch)
-    row["voices"] = json.dumps(row["voices"])
-    for name in ("received_at", "call_started_at", "call_ended_at", "not_before", "source_not_before"):
-        row[name] = None if row[name] is None else micros(row[name])
-    row["reasons"] = json.dumps(row["reasons"])
+    row = _WRITER.written(new_row(new, state=state, reasons=grounds, epoch=epoch))
     if state is State.REFUSED:
         # A refused recording is never fetched, so its URL is not stored.
         row["sealed_announcement"] = None
