@@ -9,7 +9,7 @@ is a caller's error and raises ValueError.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from vault.errors import Tampered
 from vault.tlog.hashing import EMPTY_ROOT, HASH_BYTES, MAX_SIZE, node_hash
@@ -61,20 +61,9 @@ def verify_inclusion(*, index: int, size: int, leaf: bytes, root: bytes, proof: 
     if not 0 <= index < size <= MAX_SIZE:
         raise Tampered("The index of the inclusion proof is outside the tree.")
     _check_hash_lengths("inclusion proof", leaf, root, *proof)
-    position, last, reached = index, size - 1, leaf
-    for sibling in proof:
-        if not last:
-            raise Tampered("The inclusion proof has too many hashes.")
-        if position & 1 or position == last:
-            reached = node_hash(sibling, reached)
-            # At the right edge a subtree without a sibling moves up unchanged.
-            skipped = _trailing_zeros(position)
-            position, last = position >> skipped, last >> skipped
-        else:
-            reached = node_hash(reached, sibling)
-        position, last = position >> 1, last >> 1
-    if last:
-        raise Tampered("The inclusion proof has too few hashes.")
+    reached = leaf
+    for sibling, is_left in _path("inclusion proof", index, size - 1, proof):
+        reached = node_hash(sibling, reached) if is_left else node_hash(reached, sibling)
     if not hmac.compare_digest(reached, root):
         raise Tampered("The inclusion proof does not lead from the leaf to the root.")
 
@@ -107,22 +96,32 @@ def _verify_growth(old_size: int, old_root: bytes, size: int, root: bytes, proof
     skipped = _trailing_zeros(old_size)
     position, last = (old_size - 1) >> skipped, (size - 1) >> skipped
     old_reached = reached = path[0]
-    for sibling in path[1:]:
-        if not last:
-            raise Tampered("The consistency proof has too many hashes.")
-        if position & 1 or position == last:
+    for sibling, is_left in _path("consistency proof", position, last, path[1:]):
+        if is_left:
             old_reached, reached = node_hash(sibling, old_reached), node_hash(sibling, reached)
-            skipped = _trailing_zeros(position)
-            position, last = position >> skipped, last >> skipped
         else:
             reached = node_hash(reached, sibling)
-        position, last = position >> 1, last >> 1
-    if last:
-        raise Tampered("The consistency proof has too few hashes.")
     if not hmac.compare_digest(old_reached, old_root):
         raise Tampered("The consistency proof does not lead to the earlier root.")
     if not hmac.compare_digest(reached, root):
         raise Tampered("The consistency proof does not lead to the later root.")
+
+
+def _path(name: str, position: int, last: int, siblings: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield each sibling on the path to the root, and whether it is the left child. Raises Tampered.
+
+    ``position`` is the index of the first node in its level, ``last`` that of the level's last node.
+    """
+    for sibling in siblings:
+        if not last:
+            raise Tampered(f"The {name} has too many hashes.")
+        is_left = bool(position & 1) or position == last
+        yield sibling, is_left
+        # At the right edge a subtree without a sibling moves up unchanged.
+        skipped = _trailing_zeros(position) if is_left else 0
+        position, last = position >> skipped + 1, last >> skipped + 1
+    if last:
+        raise Tampered(f"The {name} has too few hashes.")
 
 
 def _middle(start: int, end: int) -> int:
