@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.servers.fixtures",
     "tests.servers.databases",
     "tests.support.fault_table",
+    "tests.support.threads",
     "tests.loop_watchdog",
     "tests.support.format_table",
     "tests.support.rights_table",

@@ -1,12 +1,12 @@
 """The readers' promises: fresh snapshots, errors that are their caller's alone, and an end to every queue."""
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.database.occupied import occupied
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.engines.sqlite_readers import MAX_QUEUE_LENGTH, Readers
 from vault.errors import Refused, Unavailable
@@ -18,24 +18,6 @@ async def readers(sqlite: SqliteDatabase) -> AsyncIterator[Readers]:
     made = Readers([sqlite._reading.connect()])
     yield made
     await asyncio.to_thread(made.close)
-
-
-@contextlib.asynccontextmanager
-async def busy(readers: Readers) -> AsyncIterator[None]:
-    """Keep the thread inside one function, so that what comes meanwhile is queued."""
-    inside, release = threading.Event(), threading.Event()
-
-    def hold(_tx) -> None:
-        inside.set()
-        release.wait()
-
-    holding = asyncio.ensure_future(readers.read(hold))
-    await asyncio.to_thread(inside.wait)
-    try:
-        yield
-    finally:
-        release.set()
-        holding.add_done_callback(lambda task: task.exception())
 
 
 def fact(readers: Readers, name: str) -> asyncio.Task:
@@ -79,7 +61,7 @@ async def test_a_group_shares_one_snapshot(sqlite: SqliteDatabase, readers: Read
         asyncio.run_coroutine_threadsafe(put(sqlite, "fact"), loop).result()
         return before
 
-    async with busy(readers):
+    async with occupied(readers.read):
         group = [asyncio.ensure_future(readers.read(look_then_write)), fact(readers, "fact")]
         await asyncio.sleep(0)
     assert await asyncio.gather(*group) == [None, None]
@@ -103,7 +85,7 @@ async def test_what_a_function_raises_is_its_callers(
             return type(raised)
         return None
 
-    async with busy(readers):
+    async with occupied(readers.read):
         failing, neighbour = asyncio.ensure_future(caught()), fact(readers, "fact")
         await asyncio.sleep(0)
     assert await failing is type(error)
@@ -123,7 +105,7 @@ async def test_a_function_that_ends_the_transaction_leaves_its_neighbour_a_snaps
         asyncio.run_coroutine_threadsafe(put(sqlite, "fact"), loop).result()
         return before, tx.metadata.get("fact")
 
-    async with busy(readers):
+    async with occupied(readers.read):
         ending = asyncio.ensure_future(readers.read(lambda tx: tx.connection.exec_driver_sql(word) and None))
         neighbour = asyncio.ensure_future(readers.read(twice))
         await asyncio.sleep(0)
@@ -148,7 +130,7 @@ async def test_a_snapshot_that_cannot_be_begun_fails_its_group_and_no_later_one(
 async def test_a_cancelled_caller_keeps_nobody_waiting(sqlite: SqliteDatabase, readers: Readers):
     """It is gone at once, and the read behind it is answered."""
     await put(sqlite, "fact")
-    async with busy(readers):
+    async with occupied(readers.read):
         gone, behind = fact(readers, "fact"), fact(readers, "fact")
         await asyncio.sleep(0)
         gone.cancel()
@@ -159,7 +141,7 @@ async def test_a_cancelled_caller_keeps_nobody_waiting(sqlite: SqliteDatabase, r
 
 async def test_a_full_queue_refuses(readers: Readers):
     """Beyond the bound a caller is told to come back."""
-    async with busy(readers):
+    async with occupied(readers.read):
         waiting = [fact(readers, "fact") for _ in range(MAX_QUEUE_LENGTH)]
         await asyncio.sleep(0)
         with pytest.raises(Unavailable) as refused:
@@ -172,7 +154,7 @@ async def test_closing_answers_what_is_queued(sqlite: SqliteDatabase):
     """A hundred queued reads are answered; what comes later is refused."""
     await put(sqlite, "fact")
     readers = Readers([sqlite._reading.connect()])
-    async with busy(readers):
+    async with occupied(readers.read):
         waiting = [fact(readers, "fact") for _ in range(100)]
         await asyncio.sleep(0)
         closing = asyncio.ensure_future(asyncio.to_thread(readers.close))

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.database.occupied import occupied
 from tests.support.database_rows import raising
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.engines.sqlite_writer import MAX_QUEUE_LENGTH
@@ -27,24 +27,6 @@ async def known(database: SqliteDatabase, name: str) -> bool:
     return await database.read(lambda tx: tx.metadata.get(name)) is not None
 
 
-@contextlib.asynccontextmanager
-async def busy(database: SqliteDatabase) -> AsyncIterator[None]:
-    """Keep the writer inside one function, so that what comes meanwhile is queued."""
-    inside, release = threading.Event(), threading.Event()
-
-    def hold(_tx) -> None:
-        inside.set()
-        release.wait()
-
-    holding = asyncio.ensure_future(database.write(hold))
-    await asyncio.to_thread(inside.wait)
-    try:
-        yield
-    finally:
-        release.set()
-        holding.add_done_callback(lambda task: task.exception())
-
-
 @pytest.mark.parametrize("error", [NotAnException("x"), KeyboardInterrupt(), SystemExit(3), GeneratorExit()])
 async def test_whatever_a_function_raises_is_its_callers(sqlite: SqliteDatabase, error: BaseException):
     """Errors beside Exception come out of the write that caused them, and the writer lives on."""
@@ -58,7 +40,7 @@ async def test_whatever_a_function_raises_is_its_callers(sqlite: SqliteDatabase,
 async def test_urgent_writes_overtake(sqlite: SqliteDatabase):
     """What is urgent runs before everything that waits, even before an earlier group's worth of it."""
     order: list[str] = []
-    async with busy(sqlite):
+    async with occupied(sqlite.write):
         waiting = [
             asyncio.ensure_future(sqlite.write(lambda _tx, n=n: order.append(f"{n}"))) for n in range(400)
         ]
@@ -71,7 +53,7 @@ async def test_urgent_writes_overtake(sqlite: SqliteDatabase):
 
 async def test_a_full_queue_refuses_and_lets_urgent_writes_in(sqlite: SqliteDatabase):
     """Beyond the bound a caller is told to come back; the switch gets in all the same."""
-    async with busy(sqlite):
+    async with occupied(sqlite.write):
         waiting = [asyncio.ensure_future(sqlite.write(lambda _tx: None)) for _ in range(MAX_QUEUE_LENGTH)]
         await asyncio.sleep(0)
         with pytest.raises(Unavailable) as refused:
@@ -85,7 +67,7 @@ async def test_a_full_queue_refuses_and_lets_urgent_writes_in(sqlite: SqliteData
 
 async def test_closing_finishes_what_is_queued(sqlite: SqliteDatabase):
     """Six hundred queued writes are done and answered; what comes later is refused."""
-    async with busy(sqlite):
+    async with occupied(sqlite.write):
         waiting = [put(sqlite, f"fact {n}") for n in range(600)]
         await asyncio.sleep(0)
         closing = asyncio.ensure_future(asyncio.to_thread(sqlite.close))
@@ -107,7 +89,7 @@ async def test_a_function_that_ends_the_transaction_fails_its_group(sqlite: Sqli
         for word in words:
             tx.connection.exec_driver_sql(word)
 
-    async with busy(sqlite):
+    async with occupied(sqlite.write):
         group = [put(sqlite, "before"), asyncio.ensure_future(sqlite.write(meddle)), put(sqlite, "behind")]
         await asyncio.sleep(0)
     answers = await asyncio.gather(*group, return_exceptions=True)
@@ -125,7 +107,7 @@ async def test_a_failing_commit_fails_the_whole_group(sqlite: SqliteDatabase):
         )
     )
     sqlite._writer._driver.execute("PRAGMA foreign_keys=ON")
-    async with busy(sqlite):
+    async with occupied(sqlite.write):
         group = [put(sqlite, f"fact {n}") for n in range(9)]
         orphan = "INSERT INTO orphans VALUES ('nobody')"
         group.append(asyncio.ensure_future(sqlite.write(lambda tx: tx.connection.exec_driver_sql(orphan))))

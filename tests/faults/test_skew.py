@@ -3,7 +3,7 @@
 Where the two clocks disagree, what is limited in time ends by the one that ends it sooner.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,14 +30,6 @@ _LIFE = timedelta(minutes=15)
 _WISH = LinkRequest(listener="Kim", kind="player", life=_LIFE, sessions=1000)
 _ME = {"actor": "key_test"}
 IDS = ["ten minutes ahead", "ten minutes behind", "400 days ahead", "an hour behind"]
-
-
-@pytest.fixture
-def threads() -> Iterator[Threads]:
-    """Threads that seal."""
-    made = Threads("skew", 2)
-    yield made
-    made.close()
 
 
 @pytest.fixture

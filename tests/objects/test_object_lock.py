@@ -1,6 +1,5 @@
 """Object Lock: what is put as locked outlives whoever has the vault's credentials."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,14 +15,6 @@ pytestmark = pytest.mark.faults
 
 DAYS = timedelta(days=3)
 SERVERS = ["moto_url", pytest.param("ceph", marks=[pytest.mark.ceph, pytest.mark.xdist_group("ceph")])]
-
-
-@pytest.fixture
-def threads() -> Iterator[Threads]:
-    """Threads for one store."""
-    made = Threads("test", 2)
-    yield made
-    made.close()
 
 
 @pytest.fixture(params=SERVERS)

@@ -1,6 +1,6 @@
 """Locks on finished versions: set, extended, read back, and never shortened."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,14 +27,6 @@ def day(number: int) -> datetime:
 def wanted(days: int, mode: str = "compliance", *, hold: bool = False) -> ObjectLock:
     """Return the lock to set."""
     return ObjectLock(mode="compliance" if mode == "compliance" else "governance", until=day(days), hold=hold)
-
-
-@pytest.fixture
-def threads() -> Iterator[Threads]:
-    """Threads for one store."""
-    made = Threads("test", 2)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -5,34 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.house_fixtures import either, house  # noqa: F401 - fixtures
 from tests.support.service_house import House, new_house, node_on
 from vault.database.engines.postgresql import PostgresqlDatabase
-from vault.database.engines.sqlite import SqliteDatabase
 from vault.thread_pools import Threads
-
-
-@pytest.fixture
-def threads() -> Iterator[Threads]:
-    """Threads that seal."""
-    made = Threads("test-sealing", 2)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def house(tmp_path: Path, threads: Threads) -> AsyncIterator[House]:
-    """A vault on SQLite with one account that is connected."""
-    async with new_house(tmp_path, threads) as made:
-        yield made
-
-
-@pytest.fixture
-async def either(
-    tmp_path: Path, threads: Threads, database: SqliteDatabase | PostgresqlDatabase
-) -> AsyncIterator[House]:
-    """A vault with one account, on either database, and no worker."""
-    async with new_house(tmp_path, threads, database) as made:
-        yield made
 
 
 @pytest.fixture

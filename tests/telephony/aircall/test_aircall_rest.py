@@ -16,9 +16,9 @@ from tests.telephony.aircall.recorded import (
     RECORDED,
     at,
     load,
-    reply,
 )
 from tests.telephony.malformed import malformed
+from tests.telephony.replies import reply
 from vault.domain.calls.provider_api import Access
 from vault.errors import FetchFailed
 from vault.telephony.http.url import host_matches, parse_media_url

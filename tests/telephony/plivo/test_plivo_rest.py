@@ -20,16 +20,13 @@ from tests.telephony.plivo.recorded import (
     TOKEN,
     rest,
 )
+from tests.telephony.replies import reply
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, Listed, ListedPage, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()}
 SINCE = datetime(2026, 1, 30, 11, 30, 0, 250_000, tzinfo=timezone(timedelta(hours=2)))
-
-
-def reply(body: object, status: int = 200) -> RestReply:
-    return RestReply(status=status, body=body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
 def asked(request: RestRequest | None) -> tuple[str, str]:

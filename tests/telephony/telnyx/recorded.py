@@ -9,8 +9,9 @@ from typing import Any
 from nacl.signing import SigningKey
 
 from tests.telephony.malformed import payload
+from tests.telephony.replies import content_of
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, RestReply
+from vault.domain.calls.provider_api import Access
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
 from vault.telephony.providers.telnyx.adapter import Telnyx
@@ -63,13 +64,7 @@ def delivery(event: object, headers: dict[str, str] | None = None, *, at: dateti
 
 
 def heard(event: object) -> WebhookContent:
-    said = PROVIDER.understand(delivery(event))
-    assert said is not None
-    return said
-
-
-def reply(answer: object, status: int = 200) -> RestReply:
-    return RestReply(status=status, body=answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+    return content_of(PROVIDER, delivery(event))
 
 
 def at(clock: str) -> datetime:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.telephony.malformed import malformed
+from tests.telephony.replies import reply
 from tests.telephony.telnyx.recorded import (
     ACCESS,
     BEARER,
@@ -22,7 +23,6 @@ from tests.telephony.telnyx.recorded import (
     UNNAMED,
     at,
     load,
-    reply,
 )
 from vault.domain.calls.call import Announcement
 from vault.domain.calls.provider_api import Access

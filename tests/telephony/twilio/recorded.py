@@ -1,12 +1,12 @@
 """Twilio's payloads, and what the tests of its adapter have in common."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.telephony import forms_of
+from tests.telephony.replies import content_of
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, RestReply
+from vault.domain.calls.provider_api import Access
 from vault.domain.calls.webhook import Delivery
 from vault.ports.telephony import Provider
 from vault.telephony.providers.twilio.adapter import Twilio
@@ -41,13 +41,7 @@ def delivery(form: object, headers: dict[str, str] | None = None, *, url: str = 
 
 
 def heard(form: object) -> WebhookContent:
-    said = PROVIDER.understand(delivery(form))
-    assert said is not None
-    return said
-
-
-def reply(answer: object, status: int = 200) -> RestReply:
-    return RestReply(status=status, body=answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+    return content_of(PROVIDER, delivery(form))
 
 
 def at(clock: str) -> datetime:

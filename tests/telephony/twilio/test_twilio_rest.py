@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.telephony.malformed import malformed
+from tests.telephony.replies import reply  # fmt: skip
 from tests.telephony.twilio.recorded import (
     ACCESS,
     ACCOUNT,
@@ -21,8 +22,7 @@ from tests.telephony.twilio.recorded import (
     READY,
     RECORDING,
     at,
-    reply,
-)  # fmt: skip
+)
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, Listed, ListedPage
 from vault.errors import FetchFailed
