@@ -1,4 +1,4 @@
-"""Listeners at once: each hears a session at a steady pace, as a player with a small buffer does.
+"""Concurrent listeners: each hears a session at a steady pace, as a player with a small buffer does.
 
 One thread looks at all of them every few milliseconds. A listener takes bytes from its connection only
 while its buffer holds less than a player's, so most of what the server could send has to wait there. Its

@@ -1,4 +1,4 @@
-"""Part 11: many listeners at once: does anyone's sound stop, and does the server's memory stand still."""
+"""Part 11: many concurrent listeners: does anyone's sound stop, and does the server's memory stand still."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

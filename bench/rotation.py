@@ -43,7 +43,7 @@ from vault.settings import read_settings
 from vault.worker.tasks import work
 
 _ACTOR = "key_bench"
-#: Uploads under way at once while recordings are brought in.
+#: Uploads under way concurrently while recordings are brought in.
 _AT_ONCE = 4
 #: Rows added in one transaction.
 _ROWS = 50
@@ -115,7 +115,7 @@ async def _bring_in(vault: Vault, account_id: str, name: str) -> str:
 
 
 async def _bring_in_many(vault: Vault, account_id: str, count: int) -> list[str]:
-    """Upload so many, some at once; return their ids."""
+    """Upload so many, some concurrently; return their ids."""
     names, found = iter([f"real-{number}" for number in range(count)]), []
 
     async def bring_in() -> None:

@@ -28,7 +28,7 @@ from vault.settings import Settings
 
 #: Seconds between two looks at the memory of this process.
 _LOOK = 0.1
-#: Leaves that are read at once.
+#: Leaves per read.
 _LEAVES = 10_000
 
 

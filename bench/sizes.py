@@ -34,7 +34,7 @@ class Sizes:
     events: int
     #: How often a recording is begun in one sample.
     begun: int
-    #: Who listens at once, seconds from the first to the last who begins, and seconds after that.
+    #: Concurrent listeners, seconds from the first to the last who begins, and seconds after that.
     listeners: int
     arriving: float
     listening: float

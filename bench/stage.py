@@ -24,7 +24,7 @@ from vault.settings import Settings, read_settings
 ACCOUNT = "bench"
 _ACTOR = "bench"
 _BLOCK = 1024 * 1024
-#: Links made at once.
+#: Links made concurrently.
 _AT_ONCE = 64
 _NOTICE = NoticeRequest(
     language="en", audience="caller", mode="opt_out_key", controller="Acme Limited",
@@ -90,7 +90,7 @@ class Listening:
 
 
 async def share(vault: Vault, recording: Recording, count: int) -> list[str]:
-    """Make links as an admin does, many at once, each for as many sessions as by default; return their tokens."""
+    """Make links as an admin does, many concurrently, each for as many sessions as by default; return their tokens."""
     wish = LinkRequest(
         listener="bench", kind="player", life=timedelta(hours=1), sessions=DEFAULT_SESSIONS, networks=()
     )

@@ -1,4 +1,4 @@
-"""What a process has used: seconds of processor time, and the most memory it held at once."""
+"""What a process has used: seconds of processor time, and its peak memory."""
 
 import resource
 from pathlib import Path

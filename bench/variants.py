@@ -95,7 +95,7 @@ class NotCommitted(Behind):
     """Acknowledges announcements that it never wrote."""
 
     async def announce(self, new: NewRecording) -> Announced:
-        """Answer at once."""
+        """Answer immediately."""
         return Announced(recording_id=new.id, state=State.RECEIVED, created=True)
 
 
@@ -103,7 +103,7 @@ class NotGranted(Behind):
     """Grants every window without writing it down; what was sent is still written at the end."""
 
     async def grant(self, grant: Grant) -> bool:  # noqa: ARG002 - the port's signature
-        """Answer at once."""
+        """Answer immediately."""
         return True
 
 

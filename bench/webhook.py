@@ -1,4 +1,4 @@
-"""Part 1: what it costs that a webhook is durable before it is acknowledged, whoever sends it."""
+"""Part 1: what it costs that a webhook is durable before it is acknowledged, no matter who sends it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ class _Source:
             f"{self.name}committed": f"{route} as it is served: {self.steps}, sealing, one row in the group's "
             "commit, then 202",
             f"{self.name}not committed": f"the same route in the same process ({self.steps}, sealing), but its "
-            "database port answers at once",
+            "database port answers immediately",
             f"{self.name}one commit each": "the same route, but each announcement is a transaction with an "
             "fsync of its own",
         }

@@ -210,7 +210,7 @@ def committed() -> list[Path]:
 
 
 def test_no_committed_file_names_a_registry_host() -> None:
-    """Where packages come from is the business of whoever installs them."""
+    """Where packages come from is the business of anyone who installs them."""
     hosts = re.compile(rb"(pypi|pythonhosted|npmjs|debian)\.org|registry\.npmjs")
     guilty = [
         name_of(path) for path in committed() if hosts.search(path.read_bytes()) and path != Path(__file__)

@@ -71,7 +71,7 @@ def in_this_process(data):
 
 
 def expected():
-    """Return name -> what is said of it, for the files whose contents are known from how they were made."""
+    """Return name -> what is reported about it, for the files whose contents are known from how they were made."""
     lines = {
         f"odd-{name}": f"{container} {codec} {seconds:.2f}"
         for name, (_data, container, codec, seconds) in odd_corpus.audible().items()

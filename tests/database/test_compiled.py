@@ -93,7 +93,7 @@ async def test_a_row_is_inserted_once_and_read_back(database: Database):
 
 
 async def test_rows_that_are_there_are_not_counted(database: Database):
-    """Of several rows inserted at once, only the new ones count, also those that repeat each other."""
+    """Of several rows in one INSERT, only the new ones count, also those that repeat each other."""
 
     def row(key_id: str):
         return KEYS[0] | {"id": key_id}

@@ -39,7 +39,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def write_group(database: SqliteDatabase, number: int) -> list[str]:
-    """Write ten facts at once; return the names of those that were acknowledged."""
+    """Write ten facts concurrently; return the names of those that were acknowledged."""
     names = [f"{number}-{n}" for n in range(10)]
     writes = [database.write(lambda tx, name=name: tx.metadata.put({name: b"x" * 10_000})) for name in names]
     answers = await asyncio.gather(*writes, return_exceptions=True)

@@ -128,7 +128,7 @@ async def test_a_snapshot_that_cannot_be_begun_fails_its_group_and_no_later_one(
 
 
 async def test_a_cancelled_caller_keeps_nobody_waiting(sqlite: SqliteDatabase, readers: Readers):
-    """It is gone at once, and the read behind it is answered."""
+    """It is gone immediately, and the read behind it is answered."""
     await put(sqlite, "fact")
     async with occupied(readers.read):
         gone, behind = fact(readers, "fact"), fact(readers, "fact")

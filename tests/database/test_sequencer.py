@@ -235,7 +235,7 @@ async def test_of_two_sequencers_without_a_lock_one_wins(
 async def test_the_sequencer_leaves_the_work_to_who_has_the_lock(
     postgresql: PostgresqlDatabase, migrated_url: str
 ):
-    """While another transaction sequences, one more returns at once with nothing done."""
+    """While another transaction sequences, one more returns immediately with nothing done."""
     await append(postgresql, event("rec_1"))
     with psycopg.connect(migrated_url) as holder:
         holder.execute("SELECT pg_advisory_xact_lock(%s)", (log_lock_key(),))

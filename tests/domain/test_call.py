@@ -1,4 +1,4 @@
-"""Joining what was said of a call in pieces."""
+"""Joining what was reported about a call in pieces."""
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime

@@ -155,7 +155,7 @@ def sent(seconds: float, session: str = "s") -> AccessEvent:
             [grant(60, 70), sent(10), grant(10, 20), sent(10)],
             ["Sent 01:00-01:10 to Robin", "Sent 00:10-00:20 to Robin"],
         ),
-        # Two requests at once: each end is the one whose windows it fits.
+        # Two requests concurrently: each end is the one whose windows it fits.
         (
             [grant(0, 4), grant(100, 104), grant(104, 112), sent(4), sent(10)],
             ["Sent 00:00-00:04 to Robin", "Sent 01:40-01:50 to Robin, of 01:40-01:52 that was granted"],

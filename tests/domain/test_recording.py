@@ -42,7 +42,7 @@ def test_final_states_only_lead_to_erasing():
 
 
 def test_what_failed_is_sent_again_or_erased():
-    """An upload that failed begins anew; nothing leads from there to available but the whole way."""
+    """An upload that failed begins again; nothing leads from there to available but the whole way."""
     assert ARROWS[State.FAILED] == {State.RECEIVED, State.ERASING}
 
 

@@ -90,7 +90,7 @@ def answered(n: int) -> list[AccessEvent]:
 
 
 def left_open(n: int) -> list[AccessEvent]:
-    """Return n requests of many lengths that all run at once, and then their ends."""
+    """Return n requests of many lengths that all run concurrently, and then their ends."""
     grants = [event("playback.grant", 3 * (k * 7919 % n), 3 * (k * 7919 % n) + 1 + k % 2) for k in range(n)]
     return grants + [event("playback.end", None, 1 + k % 2) for k in range(n)]
 

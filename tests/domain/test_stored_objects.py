@@ -60,7 +60,7 @@ def test_a_tombstone_points_to_no_audio():
 
 
 def test_keys_of_an_account_are_those_that_were_sealed():
-    """Whoever adds or takes a version in clear changes nothing."""
+    """Anyone who adds or takes a version in clear changes nothing."""
     forged = replace(ENVELOPE, keys={1: b"forged"})
     assert decode_account(encode_account(KNOWN), forged).keys == KNOWN.keys
 

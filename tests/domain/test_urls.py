@@ -10,7 +10,7 @@ from vault.settings import read_settings
 
 
 def test_what_cannot_be_taken_apart_has_no_parts() -> None:
-    """It has no scheme and no host, so whoever wants one refuses it."""
+    """It has no scheme and no host, so anyone who wants one refuses it."""
     assert (split_url("http://[").scheme, split_url("http://[").hostname) == ("", None)
     assert split_url("http://[::1]:1/a?b#c").hostname == "::1"
 

@@ -1,4 +1,4 @@
-"""Settings of the server and poolers that break durability: refused with a sentence, or made good."""
+"""Settings of the server and poolers that break durability: refused with a sentence, or corrected."""
 
 import json
 import threading

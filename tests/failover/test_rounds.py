@@ -92,7 +92,7 @@ def test_commits_that_wait_are_cancelled() -> None:
 
 @_FULL
 def test_settings_that_break_durability() -> None:
-    """Each is refused with a sentence, or made good."""
+    """Each is refused with a sentence, or corrected."""
     for table in rounds_settings.every():
         hold(table)
 

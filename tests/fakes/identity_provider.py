@@ -54,7 +54,7 @@ class IdentityProvider:
     assertions: set[str] = field(default_factory=set)
 
     def authorize(self, address: str) -> dict[str, str]:
-        """Sign somebody in at once; return the query with which the browser goes back."""
+        """Sign somebody in immediately; return the query with which the browser goes back."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
         assert asked["response_type"] == "code"
         assert asked["code_challenge_method"] == "S256"

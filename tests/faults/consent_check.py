@@ -93,7 +93,7 @@ class Race:
     _took_after: list[float] = field(default_factory=lambda: [0.1])
 
     def run(self, calls: int) -> Findings:
-        """Let so many calls come in, a few at once."""
+        """Let so many calls come in, a few concurrently."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for done in [pool.submit(self._one) for _ in range(calls)]:
                 done.result()

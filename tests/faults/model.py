@@ -42,7 +42,7 @@ class Model:
         return "alive" if on and call not in self.declined else "refused"
 
     def tell(self, call: str) -> None:
-        """Something is said of a call: the first time, of a call of this moment."""
+        """Something is reported about a call: the first time, of a call of this moment."""
         self.on_at.setdefault(call, self.enabled)
 
     def refuse_in_flight(self, states: dict[str, State], call: str | None = None) -> None:

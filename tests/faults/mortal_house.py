@@ -140,7 +140,7 @@ class MortalHouse:
             self.do(self.verb(name)())
 
     async def _rewrap(self) -> None:
-        """Wrap anew what lies under an old version of the account's key, without the pause before its end."""
+        """Wrap again what lies under an old version of the account's key, without the pause before its end."""
         await replace(self.house.vault.jobs.rewrap, grace=timedelta())()
         await self.house.vault.jobs.write_manifests()
         await self.house.vault.jobs.write_account_objects()
@@ -175,7 +175,7 @@ class MortalHouse:
         return row.id
 
     def _moment_of(self, call: str) -> datetime:
-        """Return when a call was, which is when anything was said of it first, and never another moment."""
+        """Return when a call was, which is when anything was reported about it first, and never another moment."""
         if call not in self._moments:
             # What is told in milliseconds must not lie before the last change of the switch.
             time.sleep(0.002)

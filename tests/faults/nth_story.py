@@ -1,6 +1,6 @@
 """A whole story in one process: opened, announced, fetched, sent, let in, heard, rotated, erased, published.
 
-Whoever asks asks again when the vault does not answer, and the worker looks until there is no work. Between its
+Anyone who asks asks again when the vault does not answer, and the worker looks until there is no work. Between its
 looks time passes: leases run out, and what waits comes due.
 """
 

@@ -1,4 +1,4 @@
-"""Two things at once about recordings in quarantine: releases, and a no."""
+"""Concurrent acts on recordings in quarantine: releases, and a no."""
 
 import random
 import threading
@@ -79,7 +79,7 @@ def at_once(first: Callable[[], Any], second: Callable[[], Any], chance: random.
 
 
 def race_release_and_decline(client: Client, look: Look, kept: Sequence[tuple[str, str]]) -> Outcome:
-    """Release each recording while its party declines: it is refused, or restricted at once."""
+    """Release each recording while its party declines: it is refused, or restricted immediately."""
     outcome, chance = Outcome(), random.Random(len(kept))  # noqa: S311 - the same again
     for recording_id, ref in kept:
         answer, event = at_once(
@@ -109,7 +109,7 @@ RELEASED_THEN_DECLINED = ["gate", "release", "gate", "consent"]
 
 
 def race_two_releases(client: Client, kept: Sequence[tuple[str, str]]) -> Outcome:
-    """Release each recording twice at once: one does it, the other is told that it was done."""
+    """Release each recording twice concurrently: one does it, the other is told that it was done."""
     outcome, chance = Outcome(), random.Random(len(kept))  # noqa: S311 - the same again
     for recording_id, _ in kept:
         answers = at_once(

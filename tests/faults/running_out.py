@@ -1,4 +1,4 @@
-"""Leases and turns that run out at once, as if ninety seconds had passed since their process died."""
+"""Leases and turns that run out immediately, as if ninety seconds had passed since their process died."""
 
 import contextlib
 import sqlite3

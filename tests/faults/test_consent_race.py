@@ -63,7 +63,7 @@ def serving(
 
 
 def urls(media: MediaThread) -> list[str]:
-    """Serve audio at once, and in pieces."""
+    """Serve audio immediately, and in pieces."""
     slow = flow(len(audio()), slices(audio(), len(audio()) // 4), pause=0.05)
     return [media.on("/fast.wav", answer(audio())), media.on("/slow.wav", slow)]
 

@@ -124,7 +124,7 @@ def test_the_log_of_erasures_tells_of_nobody(folder: Path, media: MediaThread) -
 
 
 class _Words:
-    """What was said of people and places in a run."""
+    """What was reported about people and places in a run."""
 
     def __init__(self) -> None:
         self.said: set[str] = set()
@@ -144,7 +144,7 @@ class _Words:
 
 
 def _announce_people(client: Client, media: MediaThread, words: _Words, number: int) -> str:
-    """Announce a recording with all that may be said of its call; return its id."""
+    """Announce a recording with all that may be reported about its call; return its id."""
     path = words.new(f"/of-ada-{secrets.token_hex(6)}.wav")
     people = {
         "from": words.new(f"+1202555{number:04}"),

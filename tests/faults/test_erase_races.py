@@ -64,7 +64,7 @@ class Arena:
         return sent
 
     def race(self, *deeds: Callable[[Client], Any], chance: random.Random) -> list[Any]:
-        """Let each node do something at once, or nearly so, and return what each was answered."""
+        """Let each node do something immediately, or nearly so, and return what each was answered."""
         together = threading.Barrier(len(deeds))
 
         def run(deed: Callable[[Client], Any], node: Client, late: float) -> Any:

@@ -184,7 +184,7 @@ def test_a_head_without_end_is_cut(folder: Path) -> None:
 
 
 def test_heads_that_come_slowly_hold_nobody_up(folder: Path) -> None:
-    """At a byte a second, from many at once: others are served, and these are answered at last, or closed."""
+    """At a byte a second, from many concurrently: others are served, and these are answered at last, or closed."""
     many = count("clients whose head comes a byte a second", small=20, full=200)
     seconds = count("seconds that their heads take", small=4, full=45)
     with _serving(folder) as (client, others), ExitStack() as stack:

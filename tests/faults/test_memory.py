@@ -39,7 +39,7 @@ def _mb(size: int) -> int:
 
 
 def _peak(pid: int) -> int:
-    """Return the most memory that the process ever held at once since the last reset, in bytes."""
+    """Return the peak memory of the process since the last reset, in bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
@@ -47,7 +47,7 @@ def _peak(pid: int) -> int:
 
 
 def _reset_peak(pid: int) -> int:
-    """Make the peak begin anew (proc(5), clear_refs 5), and return where it begins."""
+    """Make the peak begin again (proc(5), clear_refs 5), and return where it begins."""
     # Linux lets root alone do this to a process that holds keys; others see the peak since its start.
     with suppress(PermissionError):
         Path(f"/proc/{pid}/clear_refs").write_text("5")

@@ -72,7 +72,7 @@ class Promises(RuleBasedStateMachine):
         try:
             recording = self.vault.upload(ref, call, BODIES[body])
         except Refused:
-            # What is kept stays, but whoever sends it again is answered as anyone who sends it now.
+            # What is kept stays, but anyone who sends it again is answered as anyone who sends it now.
             other = known is not None and known.whole and known.body != body
             assert fate == "refused" or other or self.model.fate(call) == "refused"
             return self._keep_upload(ref, call, body, fate, whole=False)

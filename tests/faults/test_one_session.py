@@ -1,4 +1,4 @@
-"""One session and many requests at once: each is served, and the log has one open and a grant for every byte."""
+"""One session and many requests concurrently: each is served, and the log has one open and a grant for every byte."""
 
 import random
 import time

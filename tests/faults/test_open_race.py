@@ -1,4 +1,4 @@
-"""Two who open one link at once: one of them has a session, and the other is told what everyone is told."""
+"""Two who open one link concurrently: one of them has a session, and the other is told what everyone is told."""
 
 import threading
 import time

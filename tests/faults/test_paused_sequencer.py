@@ -65,7 +65,7 @@ async def _stop_the_holder(
 ) -> tuple[str, int]:
     """Stop the node whose transaction has the lock and waits for its next statement; return it and its backend.
 
-    A transaction is over soon after its commit was sent, whoever is stopped then: another one is awaited.
+    A transaction is over soon after its commit was sent, no matter who is stopped then: another one is awaited.
     """
     while True:
         await append(5)

@@ -1,4 +1,4 @@
-"""A process that is killed while keys are wrapped anew: the next one goes on, and nothing stays behind."""
+"""A process that is killed while keys are wrapped again: the next one goes on, and nothing stays behind."""
 
 import asyncio
 import random

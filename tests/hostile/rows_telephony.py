@@ -1,4 +1,4 @@
-"""Rows of the table: what platforms, and whoever claims to be one, send to ``vault/telephony``."""
+"""Rows of the table: what platforms, and anyone who claims to be one, send to ``vault/telephony``."""
 
 import asyncio
 import base64
@@ -49,7 +49,7 @@ def _every(calls: Iterator[Any]) -> None:
 
 
 def _deliver(provider: Provider, method: str, query: str, headers: Mapping[str, str], body: bytes) -> None:
-    """Do with a delivery all that a provider does with one, whoever sent it."""
+    """Do with a delivery all that a provider does with one, no matter who sent it."""
     url = f"https://vault.example/webhooks/{provider.name}/conn_1?{query}"
     delivery = Delivery(method=method, url=url, headers=headers, body=body, received_at=NOW)
     calls = [partial(provider.authenticate, delivery, [credentials_of(provider)])]

@@ -68,7 +68,7 @@ async def test_the_bucket_policy_refuses_everybody_without_tls(
         await store.put("check/owner.json", b"after")
     with pytest.raises(ClientError, match="AccessDenied"):
         owner.s3.list_objects_v2(Bucket=owner.bucket)
-    # The gateway believes whoever ends TLS before it, as a load balancer would.
+    # The gateway believes anyone who ends TLS before it, as a load balancer would.
     store.client.meta.events.register("before-send.s3", over_tls)
     assert await store.get("check/owner.json") == b"before"
     await store.delete("check/owner.json")

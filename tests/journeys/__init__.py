@@ -1,1 +1,1 @@
-"""Journeys: a real server, and whoever knocks at it."""
+"""Journeys: a real server, and anyone who knocks at it."""

@@ -16,7 +16,7 @@ from tests.support.sender import API_BASE, Payload, Sender
 from tests.support.tenant import PATIENCE, WITHOUT_EVIDENCE
 from vault.simulator.exchange import Webhook
 
-#: A host that no provider has, at an address that nobody may fetch from: such a recording fails at once.
+#: A host that no provider has, at an address that nobody may fetch from: such a recording fails immediately.
 NOWHERE = "https://127.0.0.1/nothing.wav"
 
 

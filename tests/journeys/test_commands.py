@@ -61,7 +61,7 @@ def test_keys_create_sets_up_an_empty_directory(tmp_path: Path):
 
 
 def test_keys_create_reaches_a_running_server(server: VaultProcess, tenant: Tenant):
-    """Through the control socket: the key works at once, for its account and its scopes alone."""
+    """Through the control socket: the key works immediately, for its account and its scopes alone."""
     text = server.create_key("--account", tenant.name, scopes="recordings:read")
     headers = {"Authorization": f"Bearer {text}"}
     assert httpx.get(server.url + tenant.url(), headers=headers).status_code == 200

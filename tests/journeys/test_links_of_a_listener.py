@@ -1,4 +1,4 @@
-"""Every link of a listener, a recording or an account: listed, and revoked at once."""
+"""Every link of a listener, a recording or an account: listed, and revoked together."""
 
 import httpx
 

@@ -141,7 +141,7 @@ def test_forwarded_addresses_count_only_from_trusted_proxies(
     assert open_link(browser, url, nonce="n", headers=there).status_code == 404
     recording = proxied_tenant.uploaded(AUDIO)
     inside = proxied_tenant.link(recording, networks=["192.0.2.0/24"])["url"]
-    # Each hop is somebody else: whoever holds a session of the link is led back to it.
+    # Each hop is somebody else: anyone who holds a session of the link is led back to it.
     for forwarded, status in [
         ([("X-Forwarded-For", "192.0.2.7")], 303),
         ([("X-Forwarded-For", "203.0.113.5, 192.0.2.7, 127.0.0.2")], 303),
@@ -182,7 +182,7 @@ def test_a_media_link_plays_without_a_button(tenant: Tenant, browser: httpx.Clie
 
 
 def test_players_that_come_together_open_a_media_link_once(tenant: Tenant):
-    """A player asks for several parts at once: they are one session, and one open in the log."""
+    """A player asks for several parts concurrently: they are one session, and one open in the log."""
     recording = tenant.uploaded(AUDIO)
     url = tenant.link(recording, kind="media")["url"]
     with ThreadPoolExecutor(8) as pool:

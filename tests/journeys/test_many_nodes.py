@@ -193,7 +193,7 @@ def test_what_one_node_changes_the_other_one_knows(nodes: Nodes, host: MediaThre
 
 
 def rotate(here: Tenant, there: Tenant, host: MediaThread) -> None:
-    """Change the credentials on one node; the other one, which remembers the old ones, takes new ones at once."""
+    """Change the credentials on one node; the other one, which remembers the old ones, takes new ones immediately."""
     url = host.serve("/rotated.wav", tone(0.5))
     assert there.announce(url, ref="before").status_code == 202
     time.sleep(1.1)
@@ -205,7 +205,7 @@ def rotate(here: Tenant, there: Tenant, host: MediaThread) -> None:
 
 
 def one_link(here: Tenant, there: Tenant, recording: str) -> int:
-    """Send one request to both nodes at once, and again until it is answered; return how many links there are."""
+    """Send one request to both nodes concurrently, and again until it is answered; return how many links there are."""
 
     def ask(tenant: Tenant) -> str:
         headers = {"Idempotency-Key": "one link"}

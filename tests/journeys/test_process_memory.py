@@ -44,7 +44,7 @@ COMMANDS = [
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
 def test_no_process_may_attach_once_the_root_key_is_read(tmp_path):
-    """Neither ptrace(2) nor /proc shows the memory and the environment to whoever has the same user id."""
+    """Neither ptrace(2) nor /proc shows the memory and the environment to anyone who has the same user id."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(COMMANDS)],
         env={"PYTHONPATH": ":".join(sys.path), "VAULT_DATA_DIR": str(tmp_path / "data")},

@@ -95,7 +95,7 @@ def check_restored(
         assert client.delete(gone).status_code == 410
         assert again.get(ids["refused"])["state"] == "refused"
         assert client.get(again.url("/recording-switch")).json() == switch
-        # It was refused for good, whoever sends it once more.
+        # It was refused for good, no matter who sends it once more.
         assert again.put(tone(0.3), ref="refused").status_code == 409
         assert client.get(again.url("/recordings"), params={"state": "quarantined"}).json()["items"] == []
         # The log goes on from where it was: a checkpoint from before the loss fits.
@@ -177,14 +177,14 @@ def lose_and_restore(server: VaultProcess, lose: Callable[[], None]) -> None:
 
 
 def test_the_database_is_lost(server: VaultProcess):
-    """The bucket alone is enough: a server refuses to begin anew over it, and a restore makes it whole."""
+    """The bucket alone is enough: a server refuses to start a new vault over it, and a restore makes it whole."""
     lose_and_restore(server, lambda: remove_database(server))
 
 
 def test_the_database_is_lost_on_postgresql_and_s3(
     server: VaultProcess, moto_url: str, postgresql_server: PostgresqlServer, migrated: str
 ):
-    """The same there, in a bucket with versions; and nothing that was written anew has left one behind."""
+    """The same there, in a bucket with versions; and nothing that was written again has left one behind."""
     bucket = f"test-{secrets.token_hex(8)}"
     with closing(connect(endpoint_url=moto_url, region=None, connections=2)) as client:
         client.create_bucket(Bucket=bucket)

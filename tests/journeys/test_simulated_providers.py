@@ -15,7 +15,7 @@ from vault.simulator.vault_client import VaultClient
 from vault.telephony.registry import PROVIDERS
 
 ADAPTERS = [provider.name for provider in PROVIDERS if provider.name != "platform"]
-#: These list their recordings, so a webhook that never came is made good.
+#: These list their recordings, so the vault finds the recording of a missed webhook.
 LISTING = [name for name in ADAPTERS if SIMULATED[name].lists]
 
 
@@ -162,7 +162,7 @@ async def test_silence_is_not_simulated_where_no_evidence_is_wanted(
 
 
 async def test_a_vault_that_may_not_fetch_says_what_to_do(connected: VaultProcess, key: str) -> None:
-    """The simulation ends at once, with the setting that is missing."""
+    """The simulation ends immediately, with the setting that is missing."""
     elsewhere = f"127.0.0.1:{free_ports(1)[0]}"
     outcome = await played(connected, key, ADAPTERS[0], elsewhere)
     (failure,) = outcome.failures

@@ -153,7 +153,7 @@ def test_switching_off_during_an_upload_refuses_it(tenant: Tenant, server: Vault
 
 
 def test_many_uploads_at_once_keep_their_own_bytes(tenant: Tenant):
-    """Eight clients at once: each recording opens to exactly what was sent for it."""
+    """Eight clients concurrently: each recording opens to exactly what was sent for it."""
     bodies = {f"r-{number}": tone(1.0, hertz=300 + 50 * number) for number in range(8)}
     ids: dict[str, str] = {}
 

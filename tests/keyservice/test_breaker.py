@@ -184,7 +184,7 @@ async def test_who_waits_for_a_turn_is_turned_away_when_it_opens() -> None:
     guarded.root.gate.set()
     ended = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(error) for error in ended} == {Unavailable}
-    # Three open it; the fourth and whoever got the first places were on their way already.
+    # Three open it; the fourth and anyone who got the first places were on their way already.
     assert guarded.root.asked <= 6
     guarded.root.reachable = True
     guarded.time += 3

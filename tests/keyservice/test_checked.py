@@ -34,7 +34,7 @@ class Confused(FakeRootKey):
 
 
 async def test_the_secret_lies_before_sixteen_bytes_that_prove_it() -> None:
-    """Whoever opens it by hand finds the secret first; the same secret has another proof elsewhere."""
+    """Anyone who opens it by hand finds the secret first; the same secret has another proof elsewhere."""
     root = FakeRootKey()
     checked = CheckedRootKey(root)
     inside = [root.wrapped[await checked.wrap(b"s" * 32, context)][0] for context in (ONE, OTHER)]

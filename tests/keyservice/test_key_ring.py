@@ -97,7 +97,7 @@ async def test_a_failed_unwrapping_is_tried_again_by_the_next() -> None:
 
 
 async def test_forgetting_drops_every_version_of_one_account() -> None:
-    """After forget the destroyed key is gone at once, and other accounts keep theirs."""
+    """After forget the destroyed key is gone immediately, and other accounts keep theirs."""
     ring = Ring()
     for name in ("acc_1", "acc_2"):
         await ring.account(name)

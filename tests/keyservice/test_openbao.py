@@ -184,7 +184,7 @@ async def test_the_token_of_the_environment_serves_too(
 
 
 async def test_a_mount_that_is_not_there_is_told_apart_from_a_right(openbao: OpenBao) -> None:
-    """A wrong mount is denied by the policy; for whoever may ask there, it is not known."""
+    """A wrong mount is denied by the policy; for anyone who may ask there, it is not known."""
     key = openbao.new_key()
     url = openbao.url_of(key).replace("/transit/", "/elsewhere/")
     assert "does not let" in await refusal(url)

@@ -56,7 +56,7 @@ def an_answer(**data: object) -> Fault:
     return says(200, json.dumps({"data": data}).encode())
 
 
-#: For each way to fail: what is said of it, and how often the vault asks.
+#: For each way to fail: what is reported about it, and how often the vault asks.
 FAILURES: dict[str, tuple[Fault, str, int]] = {
     "dropped": (drops, "does not answer", 2),
     "hanging": (hangs, "does not answer", 2),

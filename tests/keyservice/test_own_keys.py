@@ -52,7 +52,7 @@ async def test_without_an_own_key_nothing_is_different() -> None:
 
 
 async def test_what_the_root_key_did_not_wrap_is_not_believed() -> None:
-    """Whoever can write rows and has a key in KMS cannot give an account a key that they know."""
+    """Anyone who can write rows and has a key in KMS cannot give an account a key that they know."""
     root, own = FakeRootKey(), FakeOwnKeys()
     context = wrapping_context("acct_1", 1)
     theirs = await own.keys[ANOTHER].wrap(b"k" * 32, context)
@@ -148,7 +148,7 @@ async def test_two_keys_of_kms_fail_by_themselves(moto_url: str, proxy: KeyProxy
 
 
 async def test_a_key_that_hangs_holds_one_thread(moto_url: str, proxy: KeyProxy, threads: Threads) -> None:
-    """Many ask for it at once; those who ask for another key do not wait for them."""
+    """Many ask for it concurrently; those who ask for another key do not wait for them."""
     client = aws_kms.connect(endpoint_url=moto_url, region="us-east-1", connections=1)
     mine, another = (client.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
     client.close()

@@ -1,4 +1,4 @@
-"""Object Lock: what is put as locked outlives whoever has the vault's credentials."""
+"""Object Lock: what is put as locked outlives anyone who has the vault's credentials."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -46,7 +46,7 @@ async def test_what_is_locked_stays_and_what_is_not_goes(url: str, threads: Thre
 
 
 async def test_a_bucket_without_locks_refuses_the_start(url: str, threads: Threads) -> None:
-    """Whoever asks for a lock must not go on without one."""
+    """Anyone who asks for a lock must not go on without one."""
     name = bucket(url, lock=False)
     with pytest.raises(StartRefused, match="Object Lock"):
         await open_store(f"s3://{name}/vault?endpoint_url={url}&lock_days=1", threads)

@@ -135,7 +135,7 @@ async def test_after_closing_everything_is_unavailable(database: Database):
 
 
 async def test_an_account_name_is_taken_once(database: Database):
-    """Of twenty accounts that are opened under one name at once, one is."""
+    """Of twenty accounts that are opened under one name concurrently, one is."""
     opened = [account(f"acct_{number}", "acme") for number in range(20)]
     writes = [
         database.write(lambda tx, one=one: tx.accounts.insert(one, wrapped_key=b"w", wrapped_index_key=b"i"))
@@ -173,7 +173,7 @@ async def test_the_switch_keeps_its_history(database: Database):
 
 
 async def test_announcements_of_one_reference_make_one_row(database: Database):
-    """Two hundred announcements of three references at once make three rows and name them."""
+    """Two hundred announcements of three references concurrently make three rows and name them."""
     await open_account(database)
     announced = [announcement(f"ref-{number % 3}") for number in range(200)]
     answers = await asyncio.gather(*(database.announce(one) for one in announced))
@@ -252,7 +252,7 @@ async def playing(database: Database):
 
 
 async def test_grants_of_a_good_session_are_durable_events(database: Database, playing):
-    """Fifty windows at once are fifty events, exactly as they were written."""
+    """Fifty windows concurrently are fifty events, exactly as they were written."""
     recording, _, opened = playing
     events = [event(recording.id, session_id=opened.id, first=n, end=n + 1) for n in range(50)]
     grants = [Grant(event=one, session_id=opened.id if n % 2 else None) for n, one in enumerate(events)]

@@ -152,7 +152,7 @@ async def test_a_backlog_keeps_no_other_account_waiting(database: Database, work
 
 
 async def test_concurrent_claims_never_share_a_row(database: Database):
-    """Forty claims at once over thirty rows give thirty different rows and ten times nothing."""
+    """Forty claims concurrently over thirty rows give thirty different rows and ten times nothing."""
     await open_account(database)
     await asyncio.gather(*(database.announce(announcement(f"ref-{n}")) for n in range(30)))
     claims = [database.claim(TO_TRANSFER, lease=LEASE, likely=True) for _ in range(40)]
@@ -194,7 +194,7 @@ async def test_an_upload_belongs_to_one_client_at_a_time(database: Database):
 
 @pytest.mark.parametrize("state", State)
 async def test_erasing_shreds_from_any_state(database: Database, state: State):
-    """The keys are gone at once and the worker that held the row changes nothing any more."""
+    """The keys are gone immediately and the worker that held the row changes nothing any more."""
     await open_account(database)
     held = await in_state(database, state)
 

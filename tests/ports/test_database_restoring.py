@@ -133,7 +133,7 @@ async def test_a_manifest_makes_its_row_and_never_undoes_an_end(database: Databa
     other_key = replace(fresh, keys=replace(fresh.keys, key_version=2, wrapped_key=b"anew"))
     assert await database.write(lambda tx: restore_available(tx, other_key))
     assert await copy_of(database, "rec_f") == other_key
-    # With less of the evidence than the row it is the older of the two, and is written anew.
+    # With less of the evidence than the row it is the older of the two, and is written again.
     older = replace(other_key, recording=replace(fresh.recording, restricted=True), chain=())
     assert await database.write(lambda tx: restore_available(tx, older))
     assert await copy_of(database, "rec_f") == other_key

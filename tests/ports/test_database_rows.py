@@ -211,7 +211,7 @@ async def test_api_keys_are_kept_and_revoked(database: Database):
 
 
 async def test_a_connection_keeps_its_id(database: Database):
-    """Ten puts of one name at once leave one connection, whose id all of them heard."""
+    """Ten puts of one name concurrently leave one connection, whose id all of them heard."""
     await open_account(database)
     made = [
         Connection(

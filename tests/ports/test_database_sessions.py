@@ -41,7 +41,7 @@ ENDINGS = {
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_what_is_no_longer_granted_is_no_longer_good(database: Database, playing, ending: str):
-    """The question whether a grant is still good has the answer that granting it anew would have."""
+    """The question whether a grant is still good has the answer that granting it again would have."""
     recording, made, opened = playing
     act, by_session, by_key = ENDINGS[ending]
     if act is not None:

@@ -195,7 +195,7 @@ async def test_leaving_early_closes(world: World) -> None:
 
 
 async def test_cancelling_ends_a_fetch_that_hangs(world: World) -> None:
-    """A cancelled fetch ends at once and lets its connection go."""
+    """A cancelled fetch ends immediately and lets its connection go."""
     url = world.hanging("/a")
     begun = asyncio.Event()
 

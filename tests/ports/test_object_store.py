@@ -118,7 +118,7 @@ async def test_put_replaces_unless_told_not_to(store: ObjectStore) -> None:
 
 
 async def test_one_of_many_wins_the_key(adapter: Adapter) -> None:
-    """Of several puts with if_absent at once exactly one is taken, and its body stays."""
+    """Of several puts with if_absent concurrently exactly one is taken, and its body stays."""
     if adapter.name == "ceph-versioned":
         pytest.skip(VERSIONED_CEPH)
     store = adapter.store

@@ -132,7 +132,7 @@ def test_a_frame_length_beyond_the_limits_is_the_callers_mistake(frame_length):
     ],
 )
 def test_a_context_that_cannot_be_read_back_is_the_callers_mistake(context, word):
-    """Reserved keys, a header beyond the limit and text that is not Unicode are refused at once."""
+    """Reserved keys, a header beyond the limit and text that is not Unicode are refused immediately."""
     with pytest.raises(ValueError, match=word):
         Sealer(KEY, context)
 

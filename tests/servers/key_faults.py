@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(answer)
         except OSError:
-            self.close_connection = True  # Whoever asked has given up.
+            self.close_connection = True  # Anyone who asked has given up.
 
     def _forward(self, body: bytes) -> Reply:
         dropped = {"host", "connection", "content-length", "accept-encoding"}

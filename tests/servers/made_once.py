@@ -1,4 +1,4 @@
-"""What every test would make anew and is the same each time, made once for each test process."""
+"""What every test would make again and is the same each time, made once for each test process."""
 
 import tempfile
 from functools import cache

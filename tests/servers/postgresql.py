@@ -59,7 +59,7 @@ class PostgresqlServer:
                     return self.url(name)
 
     def drop(self, url: str) -> None:
-        """Drop a database, whoever is still connected to it."""
+        """Drop a database, also while clients are connected to it."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name_of(url)} WITH (FORCE)")  # type: ignore[arg-type]
 

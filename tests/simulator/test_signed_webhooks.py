@@ -111,7 +111,7 @@ def test_where_a_document_is_asked_for_is_signed(name: str) -> None:
 
 @pytest.mark.parametrize("name", SIMULATED)
 def test_another_simulation_has_other_credentials(name: str) -> None:
-    """Secrets are made up anew each time, so nothing that was printed or logged opens the next one."""
+    """New secrets are made each time, so nothing that was printed or logged opens the next one."""
     first, second = simulated(name).credentials, simulated(name).credentials
     different = {field for field in first if first[field] != second[field]}
     assert different == set(first) - {"space"}

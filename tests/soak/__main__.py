@@ -123,7 +123,7 @@ def report(around: World, ledger: Ledger, tenants: list[Tenant], folder: Path) -
 
 
 def say(words: str) -> None:
-    """Print a line at once."""
+    """Print a line immediately."""
     print(words, flush=True)
 
 

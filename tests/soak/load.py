@@ -30,7 +30,7 @@ _ERROR = 500
 
 @dataclass(kw_only=True)
 class Load:
-    """All that goes on at once, until ``stop``."""
+    """All that goes on concurrently, until ``stop``."""
 
     #: Seconds, from and to: before the switch goes off, and until it is on again.
     before_off: ClassVar[tuple[float, float]] = (3, 10)

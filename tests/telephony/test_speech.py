@@ -1,4 +1,4 @@
-"""Texts in pieces that a platform speaks at once, languages that it has, and keys that a caller pressed."""
+"""Texts in pieces that a platform speaks in one request, languages that it has, and keys that a caller pressed."""
 
 from urllib.parse import quote
 

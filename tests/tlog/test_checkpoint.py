@@ -99,7 +99,7 @@ def test_an_unknown_key_is_refused():
     ],
 )
 def test_another_spelling_is_refused(text):
-    """Lines, decimals and base64 have one form, whoever signed them; size 0 has one root."""
+    """Lines, decimals and base64 have one form, no matter who signed them; size 0 has one root."""
     with pytest.raises(Tampered):
         parse_checkpoint(text)
 

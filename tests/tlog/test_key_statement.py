@@ -81,6 +81,6 @@ def test_every_other_spelling_is_refused(line: str, other: str):
     [{"version": 0}, {"recordings": -1}, {"size": -1}, {"owner": "a b"}, {"at": datetime(2026, 1, 1)}],  # noqa: DTZ001 - that is what is wrong
 )
 def test_what_no_line_could_carry_is_not_made(wrong):
-    """A number below its range, a name with a space, and a moment without a zone are refused at once."""
+    """A number below its range, a name with a space, and a moment without a zone are refused immediately."""
     with pytest.raises(ValueError, match="statement"):
         replace(STATEMENT, **wrong)

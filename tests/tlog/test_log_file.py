@@ -180,7 +180,7 @@ def test_a_leaf_changed_with_its_hash_is_found_by_the_nodes():
 
 
 def test_a_leaf_changed_with_everything_above_it_is_found_by_the_root():
-    """Who makes every hash anew cannot sign: the root is another than the signed one."""
+    """Who makes every hash again cannot sign: the root is another than the signed one."""
     with pytest.raises(
         Tampered, match="One of the entries 0 to 599 is not what it was when the signed checkpoint of 600"
     ):
@@ -214,7 +214,7 @@ def test_a_rewritten_log_that_is_signed_again_is_found_by_an_earlier_checkpoint(
 
 @pytest.mark.parametrize("sizes", [[0], [1], [255, 256, 257], [256], [512, 600], [600, 600], [0, 300, 599]])
 def test_earlier_checkpoints_that_fit_are_no_objection(sizes):
-    """Each was a beginning of this log; none, all, and several at once."""
+    """Each was a beginning of this log; none, all, and several together."""
     assert verify(LINES, earlier=[note_of(LEAVES[:size]) for size in sizes]).checkpoint.size == 600
 
 

@@ -124,7 +124,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_note_is_refused(data):
-    """One wrong byte anywhere refuses the note, though a known key signed it and whoever wrote the wrong line."""
+    """One wrong byte anywhere refuses the note, though a known key signed it and no matter who wrote the wrong line."""
     with pytest.raises(Tampered):
         open_note(data, [PETER])
 

@@ -75,7 +75,7 @@ def test_without_the_object_store_what_is_anchored_is_shown(tmp_path: Path):
 def test_growth_is_proved_between_any_two_checkpoints(
     stranger: httpx.Client, shared: tuple[Tenant, str], known: Verifier
 ):
-    """Whoever kept an earlier checkpoint sees without a key that the later log begins with it."""
+    """Anyone who kept an earlier checkpoint sees without a key that the later log begins with it."""
     tenant, recording = shared
     kept: dict[int, bytes] = {}
     while len(kept) < 4:

@@ -41,7 +41,7 @@ def test_a_call_is_shown_with_its_facts_its_decision_and_its_recordings(tenant: 
 
 
 def test_a_call_that_was_only_announced_is_shown_and_erased(tenant: Tenant):
-    """Its facts are gone when the answer is there, and what is said of it later counts again."""
+    """Its facts are gone when the answer is there, and what is reported about it later counts again."""
     told(tenant, "call-1")
     assert get(tenant, "call-1").json()["recordings"] == []
     answer = erase(tenant, "call-1")

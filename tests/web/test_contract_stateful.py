@@ -37,7 +37,7 @@ STAYS = (
 )
 #: Where bad data may be taken: the body may be left out here, and to leave it out is how one is made bad.
 BODILESS = "/objections/{number}"
-#: Chains that hypothesis makes before it begins anew.
+#: Chains that hypothesis makes before it begins again.
 AT_ONCE = 10
 QUIET: dict[str, Any] = {
     "stateful_step_count": 12,
@@ -114,7 +114,7 @@ class Chains:
     def __init__(self, house: House) -> None:
         self.tenant = Tenant.open(house.admin)
         self.key = house.key_for(self.tenant.name, "*")
-        #: Whoever revokes the key that he uses is told nothing more.
+        #: Anyone who revokes the key that he uses is told nothing more.
         self.own = "key_" + self.key["Authorization"].split("_")[1]
         self.sent = {"base_url": house.url, "headers": self.key, "timeout": 20}
         self.schema = schemathesis.openapi.from_dict(described(house, self.tenant.name))

@@ -30,7 +30,7 @@ def test_what_is_no_audio_fails_and_is_served_to_nobody(house: House, tenant: Te
 
 @pytest.mark.parametrize("name", POLYGLOTS)
 def test_audio_that_is_also_a_page_is_served_as_audio_alone(house: House, tenant: Tenant, name: str):
-    """By every door, under every address: with a type of audio that no browser may guess anew, and no script runs."""
+    """By every door, under every address: with a type of audio that a browser does not guess, and no script runs."""
     body = POLYGLOTS[name]
     recording = tenant.uploaded(body)
     browser, stranger = house.client(), house.client()

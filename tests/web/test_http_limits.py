@@ -136,14 +136,14 @@ def test_who_says_nothing_is_told_nothing(port: int, monkeypatch: pytest.MonkeyP
     ids=["long", "many"],
 )
 def test_a_head_that_comes_at_once_has_the_same_limit(port: int, fields: bytes) -> None:
-    """A block that holds it whole is parsed at once, and is refused as well; so are many short fields."""
+    """A block that holds it whole is parsed in one step, and is refused as well; so are many short fields."""
     with connected(port) as raw:
         raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n")
         assert status_of(until_closed(raw)) == 431
 
 
 def test_a_chunk_that_says_too_much_of_itself_is_refused(port: int) -> None:
-    """Whoever waits for the body hears of nothing, and the client gets the refusal."""
+    """Anyone who waits for the body hears of nothing, and the client gets the refusal."""
     with connected(port) as raw:
         raw.sendall(b"POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;")
         for _ in range(8):

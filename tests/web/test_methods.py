@@ -44,7 +44,7 @@ def test_head_answers_as_get_does(house: House, shared: tuple[Tenant, str], path
 def test_a_405_names_every_method(
     house: House, stranger: httpx.Client, shared: tuple[Tenant, str], path: str
 ):
-    """Whoever asks: it is about the address."""
+    """Anyone who asks: it is about the address."""
     for caller in (house.admin, stranger):
         answer = caller.request("TRACE", filled(path, *shared))
         # A provider's webhook may come by GET; the contract names one method for both.

@@ -1,4 +1,4 @@
-"""Coming back to a link: whoever holds one of its sessions is led there, and nobody else sees a difference."""
+"""Coming back to a link: anyone who holds one of its sessions is led there, and nobody else sees a difference."""
 
 import re
 from collections.abc import Callable

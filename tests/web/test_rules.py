@@ -1,4 +1,4 @@
-"""The rule book over REST: every field, for whoever holds a key."""
+"""The rule book over REST: every field, for anyone who holds a key."""
 
 import httpx
 import pytest

@@ -93,7 +93,7 @@ def test_stale_future_and_foreign_deliveries_are_401(house: House, stranger: htt
 
 
 def test_the_previous_secret_is_good_while_it_is_kept(house: House, stranger: httpx.Client, tenant: Tenant):
-    """During a rotation both secrets sign; afterwards the old one is worthless at once."""
+    """During a rotation both secrets sign; afterwards the old one is worthless immediately."""
     old, body = tenant.secret, event(call_ref="c")
     new = "whsec_" + "B" * 43 + "="
     path = tenant.url("/connections/main")

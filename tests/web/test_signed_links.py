@@ -149,7 +149,7 @@ def test_walls_between_accounts_hold(house: House, tenant: Tenant, recording: st
 
 
 def test_a_deleted_key_ends_everything_it_signed(house: House, tenant: Tenant, recording: str):
-    """Unused links at once, open sessions at their next window; the name is free for another key."""
+    """Unused links immediately, open sessions at their next window; the name is free for another key."""
     minter, browser = register(tenant, Minter()), house.client()
     unused, opened = minter.token(recording), opens(house, minter.token(recording), browser)
     session = opened.headers["location"]

@@ -44,7 +44,7 @@ async def test_an_idle_worker_reads_once_for_each_slow_poll(either: House, monke
 async def test_a_session_that_is_cut_comes_back_and_nothing_is_lost(
     on_postgresql: House, node: House, migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """A signal that nobody heard is made good by the poll after the connection, and later ones are heard again."""
+    """A signal that nobody heard is repaired by the poll after the connection, and later ones are heard again."""
 
     async def available(ref: str) -> None:
         recording_id = (await on_postgresql.announce(ref)).recording_id or ""

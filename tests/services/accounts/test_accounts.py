@@ -1,4 +1,4 @@
-"""What an account is called: changes of different fields at once."""
+"""What an account is called: changes of different fields concurrently."""
 
 import asyncio
 

@@ -35,7 +35,7 @@ async def change(house: House) -> None:
 async def test_old_credentials_are_taken_until_they_are_read_anew(
     house: House, monkeypatch: pytest.MonkeyPatch
 ):
-    """The node that made the change knows at once, another one when its memory has run out."""
+    """The node that made the change knows immediately, another one when its memory has run out."""
     node = other_node(house)
     assert await secrets_of(node, house) == [house.secret]
     await change(house)

@@ -88,7 +88,7 @@ async def test_the_switch_decides_on_what_is_sent_again(either: House):
 
 
 async def test_a_restriction_outlives_the_attempt_that_failed(either: House):
-    """Whoever restricted it before is not overruled by sending it again."""
+    """Anyone who restricted it before is not overruled by sending it again."""
     recording_id = await failed(either)
     await either.set(recording_id, restricted=True)
     await upload(either)

@@ -56,7 +56,7 @@ FUTURE, AFTER, BEFORE = ("in_the_future",), ("after_the_call",), ("before_the_ca
 async def test_what_cannot_have_happened_is_refused(
     house: House, answer, method, second, refused, *, said_by
 ):
-    """And nothing of it is kept, whoever said when the call was."""
+    """And nothing of it is kept, no matter who said when the call was."""
     began = datetime.now(UTC) - timedelta(seconds=NOW)
     ended = began + timedelta(seconds=END)
     if said_by == "the announcement":

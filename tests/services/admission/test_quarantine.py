@@ -225,7 +225,7 @@ async def test_a_quarantine_that_is_over_ends_in_refusal(house: House):
 
 
 async def test_a_word_that_comes_during_a_release_is_not_overlooked(house: House):
-    """The release has read the call when its party declines: it begins anew, and finds nothing to release."""
+    """The release has read the call when its party declines: it begins again, and finds nothing to release."""
     await set_policy(house)
     recording_id = await kept_apart(house)
     database = Interrupted(house.database, lambda: tell(house, "declined"))
@@ -241,7 +241,7 @@ async def test_a_word_that_comes_during_a_release_is_not_overlooked(house: House
 
 @pytest.mark.parametrize("word", ["consent", "facts"])
 async def test_a_word_that_changes_nothing_does_not_stop_a_release(house: House, word: str):
-    """It begins anew with what was said, and both words are in the evidence."""
+    """It begins again with what was said, and both words are in the evidence."""
     await set_policy(house, mode="opt_in_key")
     recording_id = await kept_apart(house)
     words = {

@@ -111,7 +111,7 @@ async def test_an_approval_needs_its_digest_and_the_scopes(either: House):
 
 
 async def test_a_veto_is_final(either: House):
-    """Nothing is done, and nobody approves it any more; whoever asked may take it back."""
+    """Nothing is done, and nobody approves it any more; anyone who asked may take it back."""
     await set_policy(either)
     recording_id = await let_in(either)
     await rule(either, "recording_erasure")
@@ -128,7 +128,7 @@ async def test_a_veto_is_final(either: House):
 
 
 async def test_after_a_day_it_is_asked_again(either: House):
-    """It is shown as expired at once, and the worker writes it down."""
+    """It is shown as expired immediately, and the worker writes it down."""
     await set_policy(either)
     recording_id = await let_in(either)
     await rule(either, "recording_erasure")
@@ -180,7 +180,7 @@ async def test_a_hold_that_comes_between_keeps_the_recording(either: House):
 
 @pytest.mark.parametrize("name", [FIRST, SECOND])
 async def test_a_key_revoked_before_the_execution_stops_it(either: House, name: str):
-    """Whoever asked or approved must still be allowed to when it is carried out."""
+    """Anyone who asked or approved must still be allowed to when it is carried out."""
     await set_policy(either)
     recording_id = await let_in(either)
     await rule(either, "recording_erasure")

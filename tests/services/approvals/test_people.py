@@ -69,7 +69,7 @@ async def test_one_person_asks_and_another_approves(either: House):
 
 
 async def test_a_key_and_a_person_of_one_hand_are_one(either: House):
-    """The key that set the connection could sign in as anybody; so could whoever has a key of its making."""
+    """The key that set the connection could sign in as anybody; so could anyone who has a key of its making."""
     await set_policy(either)
     recording_id = await let_in(either)
     admin = await key(either)

@@ -1,4 +1,4 @@
-"""The rule of an account: tightening it holds at once, and loosening it needs two."""
+"""The rule of an account: tightening it takes effect immediately, and loosening it needs two."""
 
 from pathlib import Path
 

@@ -72,7 +72,7 @@ async def test_the_head_is_signed_when_it_grew(house: House):
 
 
 async def test_two_nodes_sign_the_same_bytes(house: House):
-    """A size has one checkpoint, whoever signs it and when."""
+    """A size has one checkpoint, no matter who signs it and when."""
     await house.vault.jobs.log_publisher.sign()
     first = await house.database.read(lambda tx: tx.checkpoints.last())
     damage(house, "DELETE FROM checkpoints")
@@ -248,7 +248,7 @@ async def test_what_was_changed_in_the_database_is_named(house: House, statement
 
 
 async def test_an_export_of_a_rewritten_tail_does_not_fit_an_older_checkpoint(house: House):
-    """A log that was set back and grew otherwise is found by whoever kept a checkpoint."""
+    """A log that was set back and grew otherwise is found by anyone who kept a checkpoint."""
     await add(house, 20)
     _, head = await house.vault.log_proofs.export_head()
     kept = read_head(iter(head.splitlines(keepends=True))).note

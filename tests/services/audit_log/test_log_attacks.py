@@ -174,7 +174,7 @@ async def copy_of(house: House, path: Path) -> AsyncIterator[House]:
 
 
 async def test_a_database_that_was_set_back_is_found_out(house: House, whole: bytes, tmp_path: Path):
-    """By whoever kept a checkpoint: while it is shorter, and after it has grown again and otherwise."""
+    """By anyone who kept a checkpoint: while it is shorter, and after it has grown again and otherwise."""
     async with copy_of(house, tmp_path / "backup.db") as back:
         await add(house, 2)
         ahead = checkpoint_of(await export(house.vault.log_proofs))
@@ -200,7 +200,7 @@ async def test_a_database_that_was_set_back_is_found_out(house: House, whole: by
 async def test_a_leaf_that_was_changed_in_the_database_is_named(
     house: House, whole: bytes, tmp_path: Path, index: int
 ):
-    """Whoever can write there cannot have it exported unseen."""
+    """Anyone who can write there cannot have it exported unseen."""
     forge = "UPDATE access_events SET body = CAST('{}' AS BLOB) WHERE tree_index = ?"
     await house.database.write(lambda tx: tx.connection.exec_driver_sql(forge, (index,)) and None)
     said = verdict(tmp_path, await export(house.vault.log_proofs))

@@ -84,7 +84,7 @@ async def test_a_waveform_leaves_the_row_for_the_manifest(house: House) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", None])
 async def test_a_lost_manifest_costs_the_waveform_alone(house: House, body: bytes | None) -> None:
-    """What is no manifest is written anew from the row, and the recording plays."""
+    """What is no manifest is written again from the row, and the recording plays."""
     recording_id = (await house.announce()).recording_id or ""
     await house.vault.jobs.ingest()
     location = location_of(house.account.id, recording_id)

@@ -191,7 +191,7 @@ async def test_an_old_copy_learns_the_switch_from_the_log_alone(
 
 
 async def test_what_never_passed_the_gate_may_come_again(house: House, tmp_path: Path, threads: Threads):
-    """A quarantined recording is not in the bucket: it is gone, and is taken in anew; a refused one is not."""
+    """A quarantined recording is not in the bucket: it is gone, and is taken in again; a refused one is not."""
     account_id = house.account.id
     await house.vault.consent_policy.set(account_id, ConsentPolicy(), if_version=None, actor="key_test")
     never = (await house.announce("rec-2", call_ref="call-8")).recording_id

@@ -1,4 +1,4 @@
-"""Restoring from a bucket that is damaged, stale or silent: named, never guessed, and begun anew."""
+"""Restoring from a bucket that is damaged, stale or silent: named, never guessed, and begun again."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -88,7 +88,7 @@ async def test_an_account_whose_object_was_changed_is_named(house: House, tmp_pa
 
 
 async def test_an_object_older_than_the_log_is_named(house: House, tmp_path: Path, threads: Threads):
-    """The policy changed after the account's object was written: whoever restores is told to look."""
+    """The policy changed after the account's object was written: anyone who restores is told to look."""
     await write_all(house)
     place = next(key for key in house.objects.objects if key.startswith(PREFIX))
     stale = house.objects.objects[place]

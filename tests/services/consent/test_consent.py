@@ -168,7 +168,7 @@ async def test_a_no_restricts_what_is_there(house: House, answer):
 
 @pytest.mark.parametrize("answer", ["declined", "withdrawn"])
 async def test_a_no_erases_what_is_there_where_the_policy_says_so(house: House, answer):
-    """Its keys and its evidence are gone at once, its objects soon."""
+    """Its keys and its evidence are gone immediately, its objects soon."""
     await set_policy(house, withdrawal="erase")
     recording_id = await let_in(house)
     await house.vault.jobs.write_manifests()

@@ -189,7 +189,7 @@ async def test_every_recording_of_a_call_has_the_word_in_its_own_chain(house: Ho
 
 
 async def test_the_manifest_carries_the_chain(house: House):
-    """It is written anew whenever the chain grows, and says nothing in clear."""
+    """It is written again whenever the chain grows, and says nothing in clear."""
     await set_policy(house)
     recording_id = await let_in(house)
     place = location_of(house.account.id, recording_id)

@@ -88,7 +88,7 @@ async def meet(halting: Halting, first: Any, second: Any) -> None:
 
 
 async def word(house: House, kind: str) -> None:
-    """Let something be said of the call that its recordings' evidence takes in."""
+    """Let something be reported about the call that its recordings' evidence takes in."""
     if kind == "consent":
         await tell(house, "announced", party="agent")
     else:

@@ -203,7 +203,7 @@ async def test_what_is_not_sealed_has_no_evidence(house: House, state: str):
 
 
 async def test_reading_evidence_is_on_record(house: House):
-    """It tells of people, so each look at it is an access, by whoever looks."""
+    """It tells of people, so each look at it is an access, no matter who looks."""
     first, _ = await two(house)
     before = (await house.events(first)).count("evidence.read")
     await evidence(house, first)

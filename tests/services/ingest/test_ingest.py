@@ -173,7 +173,7 @@ async def test_what_cannot_be_decoded_is_failed(house: House, body: bytes):
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "lose"])
 async def test_what_does_not_read_back_is_fetched_again(house: House, damage: str):
-    """A store that kept something else, less, or nothing: the recording waits and is fetched anew."""
+    """A store that kept something else, less, or nothing: the recording waits and is fetched again."""
     house.step_by_step()
     recording_id = (await house.announce()).recording_id
     await house.vault.jobs.ingest()

@@ -41,7 +41,7 @@ def believe(house: House, version: int) -> None:
 
 
 async def test_whatever_comes_lies_under_the_new_version_on_every_node(house: House):
-    """A node that still seals under the old version is refused, and seals anew: nobody hears of it."""
+    """A node that still seals under the old version is refused, and seals again: nobody hears of it."""
     vault, account_id = house.vault, house.account.id
     await vault.jobs.rewrap.ring.current(account_id)
     await rotate(house)
@@ -100,7 +100,7 @@ class Failing:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_crash_at_any_write_costs_nothing(house: House, when: str):
-    """The process dies at each of its writes in turn; whoever goes on comes to the same end."""
+    """The process dies at each of its writes in turn; the process that continues reaches the same end."""
     recording_id = await fill(house)
     await before_months(house)
     await house.announce("of this month", url="https://media.example/third.wav")

@@ -66,7 +66,7 @@ async def test_a_session_gets_its_entries_and_no_more(
     _, played_too, _ = await opened(either, recording)
     assert await ask(either, played_too, 3) == 3
 
-    # The session is older than nothing, so some comes back at once.
+    # The session is older than nothing, so some comes back immediately.
     monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_PER_SECOND", 1_000_000)
     assert await ask(other, played, 60) == 60
 

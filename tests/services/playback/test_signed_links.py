@@ -130,7 +130,7 @@ async def test_an_id_that_was_given_out_is_looked_up_once(shared: House):
 
 
 async def test_one_jti_opens_once_over_two_nodes(shared: House, tmp_path: Path, threads: Threads):
-    """50 opens at once over two nodes with their own connections: one session, each time."""
+    """50 opens concurrently over two nodes with their own connections: one session, each time."""
     recording = await let_in(shared, "r", call_ref="c")
     minter = await registered(shared, Minter())
     with second_node(shared, tmp_path, threads) as other:

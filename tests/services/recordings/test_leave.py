@@ -93,7 +93,7 @@ async def test_the_sweep_spares_what_is_being_written(house: House):
 
 @pytest.mark.parametrize("step", ["received", "stored", "available", "refused", "failed"])
 async def test_a_recording_is_erased_from_any_state(house: House, step: str):
-    """Keys at once, objects soon, the tombstone for ever: the same name never comes in again."""
+    """Keys immediately, objects soon, the tombstone for ever: the same name never comes in again."""
     body = b"no audio" if step == "failed" else AUDIO
     recording_id = (await house.announce(body=body)).recording_id
     if step == "stored":
@@ -130,7 +130,7 @@ async def test_erasing_during_a_fetch_leaves_nothing(house: House):
 
 
 async def test_erasing_one_recording_of_a_call_keeps_the_other(house: House):
-    """Two recordings of one call: what was said of it stays for the second."""
+    """Two recordings of one call: what was reported about it stays for the second."""
     first = (await house.announce("one")).recording_id
     second = (await house.announce("two")).recording_id
     for recording_id in (first, second):

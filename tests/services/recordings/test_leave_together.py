@@ -1,4 +1,4 @@
-"""The recordings of a call that are erased by two nodes at the same moment: what was said of the call goes, too."""
+"""The recordings of a call that are erased by two nodes at the same moment: its facts go, too."""
 
 import asyncio
 import threading

@@ -38,7 +38,7 @@ async def test_concurrent_changes_are_not_lost(either: House):
 
 
 async def test_one_of_two_first_records_wins(either: House):
-    """An account has one record, whoever sets it first; the other is told that it was changed."""
+    """An account has one record, no matter who sets it first; the other is told that it was changed."""
     sets = [
         either.vault.processing_records.set(
             either.account.id, replace(PROFILE, authority=str(number)), if_revision=0, **ME

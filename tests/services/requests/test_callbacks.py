@@ -82,7 +82,7 @@ async def test_each_change_is_told_signed_and_without_a_number(either: House):
 
 
 async def test_what_does_not_arrive_is_tried_again_with_the_same_id(either: House):
-    """First at once, then later and later; after the last try it is given up."""
+    """First immediately, then later and later; after the last try it is given up."""
     await either.vault.callbacks.set(either.account.id, URL, actor=ACTOR)
     await ask(either)
     receiver = Recorder(BUSY, FetchFailed("It did not answer."), GOOD)

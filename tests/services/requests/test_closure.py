@@ -1,4 +1,4 @@
-"""Closing an account: the wait, what ends at once, the export, and what a hold, a minimum or a period keeps."""
+"""Closing an account: the wait, what ends immediately, the export, and what a hold, a minimum or a period keeps."""
 
 import io
 import json
@@ -37,7 +37,7 @@ from vault.tlog.receipt_file import verify_receipt
 
 
 async def set_retention(house: House, *classes: RetentionClass) -> None:
-    """Set a policy that is in force at once."""
+    """Set a policy that is in force immediately."""
     wanted = RetentionPolicy(classes=classes)
     preview = await house.vault.preview_retention(house.account.id, wanted)
     await house.vault.retention.set(

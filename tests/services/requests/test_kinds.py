@@ -166,7 +166,7 @@ async def test_a_directive_after_death_erases_for_a_verified_heir(house: House):
 
 
 async def test_a_withdrawn_request_does_nothing(house: House):
-    """It is closed at once, has no receipt, and what was found stays."""
+    """It is closed immediately, has no receipt, and what was found stays."""
     recording_id = await recorded(house, "call-1")
     view = await ask(house)
     closed = await house.vault.requests.withdraw(house.account.id, view.request.id, actor=ACTOR)

@@ -197,7 +197,7 @@ def test_a_channel_is_taken_out_of_blocks_of_any_length(size: int):
 
 
 async def test_concurrent_downloads_are_counted_and_none_is_refused_for_another(either: House):
-    """Three at once are the three that are allowed; of five more none is."""
+    """Three concurrently are the three that are allowed; of five more none is."""
     await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
     view = await ask(either, asks("access"))
     await decide(either, view.request.id, "provided")

@@ -51,7 +51,7 @@ PATHS: dict[str, Path_] = {
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_hold_and_an_erasure_at_once(either: House, path: str):
-    """A hold and an erasure at once."""
+    """A hold and an erasure concurrently."""
     await prepared(either)
     for n in range(count(f"holds against {path}", small=3, full=150)):
         recording_id, call = await due(either, n)
@@ -66,7 +66,7 @@ async def test_a_hold_and_an_erasure_at_once(either: House, path: str):
 
 
 async def test_a_new_hold_and_the_end_of_an_old_one_at_once(either: House):
-    """A new hold and the end of an old one at once."""
+    """A new hold and the end of an old one concurrently."""
     await prepared(either)
     for n in range(count("releases against new holds", small=3, full=150)):
         recording_id, call = await due(either, n)

@@ -85,7 +85,7 @@ async def test_what_shortens_needs_a_preview_and_waits(either: House):
 
 
 async def test_what_only_lengthens_holds_at_once(house: House):
-    """What only lengthens holds at once."""
+    """A change that only lengthens takes effect immediately."""
     await set_retention(house, kept(period="P30D"))
     await _set(house, [kept(period="P1Y")])
     view = await house.vault.retention.read(house.account.id)

@@ -156,7 +156,7 @@ async def test_a_run_erases_no_more_than_its_cap(either: House, monkeypatch: pyt
 
 
 async def test_what_is_kept_does_not_use_up_the_cap(either: House, monkeypatch: pytest.MonkeyPatch):
-    """The cap counts erasures alone, also where several are tried at once."""
+    """The cap counts erasures alone, also where several are tried concurrently."""
     monkeypatch.setattr(sweep_due, "_CAP", 3)
     ids = [await old_recording(either, f"rec-{n}", call_ref=f"call-{n}") for n in range(5)]
     for held in (0, 2):  # They are due first.

@@ -70,7 +70,7 @@ async def test_work_that_fails_is_tried_again_soon(database: Database, monkeypat
 
 
 async def test_a_stopping_node_gives_its_turn_to_the_next(database: Database, other: Database):
-    """Cancelled in the middle, it leaves the turn free at once."""
+    """Cancelled in the middle, it leaves the turn free immediately."""
     begun = asyncio.Event()
 
     async def endless() -> None:

@@ -15,7 +15,7 @@ from vault.worker.tasks import SHUTDOWN_GRACE, polling_tasks, work
 
 
 async def test_a_stopping_worker_gives_back_what_it_has_in_hand(house: House):
-    """The row is free at once and the attempt does not count: the next worker begins it anew."""
+    """The row is free immediately and the attempt does not count: the next worker begins it again."""
     recording_id = (await house.announce()).recording_id or ""
     fetching = await house.fetching()
     assert (await house.row(recording_id)).attempts == 1
@@ -42,7 +42,7 @@ async def test_what_was_refused_meanwhile_is_not_given_back(house: House):
 
 
 async def test_the_loop_ends_when_it_is_told_to(house: House):
-    """Idle, it ends at once; with work that does not end, after its patience, and the work is given back."""
+    """Idle, it ends immediately; with work that does not end, after its patience, and the work is given back."""
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     working = asyncio.create_task(work(house.vault, workers=2, stopping=stopping))
     house.fetcher.serve(URL, Media(body=AUDIO, hang=asyncio.Event()))

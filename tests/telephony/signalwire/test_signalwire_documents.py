@@ -105,7 +105,7 @@ def test_a_document_holds_what_is_documented(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*HOSTILE, *LONG])
 def test_any_text_is_spoken_whole(name: str) -> None:
-    """SignalWire speaks 4,096 characters at once; what a text holds besides letters changes no element."""
+    """SignalWire speaks 4,096 characters in one request; what a text holds besides letters changes no element."""
     text = {**HOSTILE, **LONG}[name]
     root = read(FLOW.document((Play(text=text, language="en"),)))
     assert {child.tag for child in root} == {"Say"}

@@ -114,7 +114,7 @@ def test_audio_is_played_inside_the_question() -> None:
 
 @pytest.mark.parametrize("name", [*HOSTILE, *LONG])
 def test_any_text_is_spoken_whole(name: str) -> None:
-    """Telnyx speaks 3,000 characters at once."""
+    """Telnyx speaks 3,000 characters in one request."""
     text = {**HOSTILE, **LONG}[name]
     root = read(FLOW.document((Play(text=text, language="en"),)))
     check(root)

@@ -120,7 +120,7 @@ def test_a_get_is_read_from_its_query_alone() -> None:
 
 
 def test_a_token_that_nobody_signed_is_no_id_of_a_delivery() -> None:
-    """Whoever repeats a captured delivery chooses the header."""
+    """Anyone who repeats a captured delivery chooses the header."""
     for token in ("d2c8-1", "", "x" * 129):
         said = PROVIDER.understand(delivery(load("voice_url"), {"i-twilio-idempotency-token": token}))
         assert said is not None

@@ -106,7 +106,7 @@ def test_nothing_stands_behind_a_question() -> None:
 
 @pytest.mark.parametrize("name", [*HOSTILE, *LONG])
 def test_any_text_is_spoken_whole(name: str) -> None:
-    """At most 1,500 characters at once, and no text is taken for markup."""
+    """At most 1,500 characters in one request, and no text is taken for markup."""
     text = {**HOSTILE, **LONG}[name]
     actions = read((Play(text=text, language="en"),))
     assert {action["action"] for action in actions} == {"talk"}

@@ -1,4 +1,4 @@
-"""A decrypted call, and what a decision takes from it."""
+"""A decrypted call, and the values that a decision takes from it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class CallContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionState:
-    """What a decision reads of the account."""
+    """The switch, policy and objections of the account, for a decision."""
 
     switch: Switch
     policy: ConsentPolicy

@@ -33,7 +33,7 @@ def gate(
 ) -> PassedGate | None:
     """Let a described recording through, or refuse it: then its objects must be deleted.
 
-    ``stored``: what is written of the audio too, where the row does not name it yet; KeyRetired is raised then.
+    ``stored`` is written too, if the row does not name the sealed object yet; then this may raise KeyRetired.
     Return None if facts of the call were added after ``known`` was read: the caller reads them and calls again.
     """
     recording = lease.recording

@@ -69,7 +69,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessLog:
-    """List an account's access events, and tell the history of one recording."""
+    """List an account's access events, and show the history of one recording."""
 
     database: Database
     ring: KeyRing

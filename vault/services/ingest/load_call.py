@@ -1,4 +1,4 @@
-"""Load the call of a recording and decide on it before the fetch, without a lock: the gate decides for good."""
+"""Load the call of a recording and decide on it before the fetch, without a lock; the gate decides finally."""
 
 from dataclasses import replace
 

@@ -12,7 +12,7 @@ from vault.domain.retention.judge import Wish
 def await_erasure(tx: Transaction, recording: Recording, *, cause: Wish, actor: str, at: datetime) -> None:
     """Note that the recording is erased when nothing stops that any more; the caller restricts it immediately.
 
-    The caller holds the account's and the call's lock. The first cause and time stand: repeating it changes nothing.
+    The caller holds the account's and the call's lock. The first cause and time are kept: a repetition changes nothing.
     """
     pending = PendingErasure(
         recording_id=recording.id, account_id=recording.account_id, since=at, cause=cause, actor=actor

@@ -47,7 +47,7 @@ def erase_recordings(
 
 
 def forget_facts(tx: Transaction, account_id: str, call_ref: str, *, actor: str, at: datetime) -> None:
-    """Delete the facts of a call, with its event, which closes it. The caller holds the account's and its lock."""
+    """Delete the facts of a call, and append the closing event. The caller holds the account's and the call's lock."""
     tx.call_facts.forget_call(account_id, call_ref)
     tx.events.append(
         AccessEvent(type="call.erased", at=at, account_id=account_id, actor=actor, subject=call_ref)

@@ -68,7 +68,7 @@ def append_first(
     *,
     at: datetime,
 ) -> Sequence[EvidenceRow]:
-    """Append the entries of the first gate, before which there is none and no manifest. Raises Busy if there is one."""
+    """Append the first entries, at the first gate; there is no manifest yet. Raises Busy if there is an entry."""
     rows: list[EvidenceRow] = []
     for entry, content in entries:
         before = rows[-1].digest if rows else opened.keys.evidence

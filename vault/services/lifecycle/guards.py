@@ -25,7 +25,7 @@ _UNKNOWN = "The retention of this recording is being computed. Retry in a minute
 
 
 def forbid_early_erasure(tx: Transaction, recording: Recording, transition: Transition, wish: Wish) -> None:
-    """Raise Held or Refused unless holds and minima permit the erasure that ``wish`` is behind."""
+    """Raise Held or Refused unless holds and minima permit an erasure that ``wish`` asks for."""
     if transition is not ERASE or recording.state in _EMPTY:
         # Only what never became available is refused or fails, and neither holds nor minima bind that.
         return

@@ -36,7 +36,7 @@ def restore_refusal(tx: Transaction, recording_id: str, code: str) -> None:
 def restore_pending_erasure(
     tx: Transaction, recording: Recording, *, cause: str, actor: str, at: datetime
 ) -> None:
-    """Let an erasure wait that the log says waits."""
+    """Record an erasure that is pending by the log."""
     tx.pending_erasures.add(
         PendingErasure(
             recording_id=recording.id, account_id=recording.account_id, since=at, cause=cause, actor=actor

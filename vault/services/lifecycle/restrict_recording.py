@@ -1,4 +1,4 @@
-"""Restrict a recording, which is kept then and cannot be played, or lift its restriction."""
+"""Restrict a recording, so that it is kept but cannot be played, or lift its restriction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
 def set_switch(
     tx: Transaction, account_id: str, *, enabled: bool, reason: str | None, at: datetime, actor: str
 ) -> Switch | None:
-    """Return the switch after the change; None, and nothing is changed, if it is set so already.
+    """Return the switch after the change; None, without a change, if it already has this value.
 
     ``reason`` is sealed. The caller holds the account's exclusive lock.
     """

@@ -18,7 +18,7 @@ class Outages:
     async def is_up(self, part: Part) -> bool:
         """Return whether work that needs the part may begin.
 
-        A breaker that would let a call pass is tried by the part's cheapest question, not by a recording's work.
+        A half-open breaker is tested by the part's cheapest request, not by the work on a recording.
         """
         breaker = self.breakers.get(part)
         if breaker is None or breaker.state == "closed":

@@ -1,8 +1,8 @@
-"""Doorways: an address of a recording for what outlives links, such as a CRM or a mail.
+"""Doorways: an address of a recording for places where a link would expire, such as a CRM or a mail.
 
 A doorway is no secret and opens nothing by itself: it leads to a sign-in, or takes a link to the same recording. Its id
 is made of the ids of account and recording and a keyed hash of them. So nothing is stored, a recording always has the
-same doorway, a restore keeps it, and what a stranger makes up needs no look-up.
+same doorway, a restore keeps it, and an invented id is refused without a look-up.
 """
 
 import hmac

@@ -29,7 +29,7 @@ class LeftNote:
     note: Note
     #: The id of the person or of the API key.
     author: str
-    #: The name of the person or of the key; None for one of whom only the removal is known.
+    #: The name of the person or of the key; None if only the removal of the person is known.
     name: str | None
 
 

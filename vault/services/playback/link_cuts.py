@@ -1,4 +1,4 @@
-"""Cuts: links minted before a time open no more. They revoke what the vault never saw."""
+"""Cuts: refuse links minted before a time, including signed links that the vault has never seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,6 +1,6 @@
 """Signed links: find what a permission opens, and turn it into a link when it is first used.
 
-A permission whose signature is good says what its signer wants. What the vault knows decides: the row of the key, not
+A valid signature only proves what the signer wants. The vault's own data decides: the row of the key, not
 the cached key, and its limits; the recording, which must be the account's own and playable; cuts; and whether the token
 was used before. All of it is checked twice: before a page is shown, and under the account's lock when the permission
 becomes a link. From then on it is a link like the vault's own: sessions, their number, revocation and the log are the

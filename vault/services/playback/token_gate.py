@@ -1,4 +1,4 @@
-"""The check of a link's token before anything is read: what a stranger makes up costs no database statement.
+"""The check of a link's token before anything is read: an invented token costs no database statement.
 
 Own tokens carry a keyed hash of the vault. Signed tokens name a key; the id of a key carries a keyed hash too, so an id
 that the vault never gave out is refused without a look-up, and one that it gave out is looked up once and then cached:
@@ -84,7 +84,7 @@ class TokenGate:
     async def is_forged(self, token: str) -> bool:
         """Return whether a token was neither made by this vault nor signed by a registered key.
 
-        What is left is checked again when it is used. This alone is cheap enough to come before everything else.
+        Every other token is checked completely when it is used. This check is cheap enough to come before that.
         """
         if self.token_key.made(token) or is_opaque(token):
             return False
@@ -103,7 +103,7 @@ class TokenGate:
         return text
 
     def refused(self, error: BadToken) -> NotFound:
-        """Count a refusal by its reason; return what the listener is told."""
+        """Count a refusal by its reason; return the error for the listener."""
         metrics.LINKS_REFUSED.labels(error.reason).inc()
         return NotFound(NO_LINK)
 

@@ -161,7 +161,7 @@ class Recordings:
     ) -> Recording:
         """Shred a recording: when this returns, its keys are deleted and no byte of it is served any more.
 
-        ``ground``: one that passes over every minimum; it always needs an approval.
+        ``ground``: one that overrides every minimum; it always needs an approval.
         Return the recording, which is now erasing. Raises NotFound, RecordingErased, Held, ApprovalNeeded, and Refused
         before the end of a minimum.
 

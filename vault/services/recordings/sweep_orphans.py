@@ -1,7 +1,7 @@
 """The sweep: delete orphans of crashed attempts, after a grace period and a last check of the row.
 
 It checks the recordings that were noted (``ObjectCheckRows``): whose attempt ended in an unknown way, or whose keys
-were deleted. So it costs nothing for recordings that did not change. What nobody noted, such as objects of others, is
+were deleted. So it costs nothing for recordings that did not change. All other orphans, such as foreign objects, are
 found by the slow scan: it lists a limited number of objects per sweep, continues there in the next, also after a
 restart, and begins again a week after it began.
 """

@@ -97,7 +97,7 @@ class _Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disclosures:
-    """List who got what."""
+    """List the disclosures of an account."""
 
     database: Database
     ring: KeyRing

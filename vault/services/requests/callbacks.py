@@ -1,4 +1,4 @@
-"""The callback of an account: one URL that is told of each change of a request. Its secret is shown once."""
+"""The callback of an account: one URL that receives each change of a request. Its secret is shown once."""
 
 import base64
 import json
@@ -67,7 +67,7 @@ class Callbacks:
         return CallbackView(url=callback.url, set_at=found[0].set_at, deliveries=found[1])
 
     async def delete(self, account_id: str, *, actor: str) -> None:
-        """Delete the callback, and what was still to be told. Raises NotFound."""
+        """Delete the callback, and the deliveries that are still due. Raises NotFound."""
 
         def delete(tx: Transaction) -> None:
             tx.lock_account(account_id)

@@ -1,4 +1,4 @@
-"""Carry out the closure of an account: recording off and links dead, the export, then everything that may be erased.
+"""Carry out the closure of an account: switch recording off, revoke links, export, then erase all that may be erased.
 
 What a hold or a legal minimum keeps is erased when nothing stops that any more; the closure ends after that. A class
 whose period begins with the end of the account is kept for that period.

@@ -1,4 +1,4 @@
-"""Closing an account: asked, taken back while it waits, and shown. The job ``ExecuteRequests`` carries it out."""
+"""Ask for the closure of an account, cancel it while it waits, show it. The job ``ExecuteRequests`` carries it out."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -40,7 +40,7 @@ class ClosurePreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closures:
-    """Ask for the closure of an account, take it back, and show it."""
+    """Ask for the closure of an account, cancel it, and show it."""
 
     database: Database
     sealed: SealedRequests
@@ -78,7 +78,7 @@ class Closures:
         return known, False
 
     async def preview(self, account_id: str) -> ClosurePreview:
-        """Return what is there to be erased. Nothing changes."""
+        """Return what the closure would erase. Changes nothing."""
 
         def read(tx: Transaction) -> ClosurePreview:
             return ClosurePreview(

@@ -16,7 +16,7 @@ _GATED: Final[Mapping[Effect, Verb]] = {"erase": "request_erasure", "provide": "
 def decision_gate(
     request: Request, ruling: Ruling, approved: Approved | None
 ) -> Callable[[Transaction], None]:
-    """Return what lets a decision pass, or raises. What neither erases nor gives data away needs no approval."""
+    """Return the gate of a decision. A decision that neither erases nor discloses data needs no approval."""
 
     def gate(tx: Transaction) -> None:
         verdicts = (ruling.default, *ruling.verdicts.values())

@@ -1,7 +1,7 @@
 """Search for what an account holds of a person, by numbers in any spelling and by names of agents.
 
 A call that was reported with a national spelling can be found by several numbers. Where the spelling can mean the
-number of somebody else too, the call is shown as possible, apart, and no decision reaches it unless it names it.
+number of somebody else too, the call is listed apart, as possible, and a decision applies to it only by naming it.
 """
 
 from collections import Counter
@@ -55,7 +55,7 @@ class FoundPerson:
     own_terms: frozenset[bytes]
 
     def decided_by(self, verdicts: Mapping[str, object]) -> "FoundPerson":
-        """Return it with those of the possible ones that a decision names by id or ``call_ref``."""
+        """Add the possible recordings and calls that a decision names by id or ``call_ref``."""
         recordings = [one for one in self.possible_recordings if one.id in verdicts]
         calls = [one for one in self.possible_calls if one.call_ref in verdicts]
         return replace(self, recordings=(*self.recordings, *recordings), calls=(*self.calls, *calls))

@@ -44,7 +44,7 @@ class AboutProcessing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageAbout:
-    """Read what a person who asks for access is told beside the recordings."""
+    """Read the information about the processing that a person gets beside the recordings."""
 
     database: Database
     speaker: FindSpeaker
@@ -68,7 +68,7 @@ class PackageAbout:
     async def kept(self, account_id: str, recording_id: str) -> str | None:
         """Return until when a recording is kept and by which periods; None if it was erased meanwhile.
 
-        A hold is not told: it may be the secret of an authority.
+        A hold is left out: it may be the secret of an authority.
         """
         try:
             terms = (await self.retention(account_id, recording_id)).terms

@@ -32,7 +32,7 @@ class PackageAudio:
     describer: Describer
 
     async def blocks(self, spoken: Spoken, *, is_whole: bool) -> AsyncIterator[bytes]:
-        """Yield the whole original, or the person's channel as a WAV file: the other one is in no byte of it.
+        """Yield the whole original, or the person's channel as a WAV file, without a byte of the other channel.
 
         Raises Undecodable, DescriberCrashed, Tampered, NotFound where the store has lost it, and Unavailable.
         """

@@ -34,7 +34,7 @@ class PackageContents:
     read_receipt: ReadReceipt
 
     async def consultations(self, account_id: str, recording_id: str) -> list[dict[str, object]]:
-        """Return when a recording was consulted and how, without who listened: names are not opened for it."""
+        """Return when and how a recording was consulted, without the names of listeners, which stay sealed."""
         purposes = await self.database.read(
             lambda tx: {link.id: link.purpose for link in tx.links.of_recording(account_id, recording_id)}
         )

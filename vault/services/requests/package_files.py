@@ -34,7 +34,7 @@ _WITHOUT_AUDIO: Final = frozenset({State.REFUSED, State.FAILED, *GONE})
 
 @dataclass(slots=True, kw_only=True)
 class Making:
-    """A package, or a part of one, in the making."""
+    """The state of a package, or of a part of one, while it is written."""
 
     request: Request
     at: datetime

@@ -1,6 +1,6 @@
 """Download the packages of requests, a few times each, and delete them when they expire.
 
-They expire by the checked clock: a database whose clock jumped ahead ends none early.
+They expire by the checked clock, so a database clock that jumps ahead ends none early.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -28,7 +28,7 @@ from vault.services.shared.encrypted_reader import SealedAudio
 
 _BATCH_SIZE = 100
 _NONE = "This request has no such package: it is not made yet, was erased, or has expired."
-#: Min age of an object without a row that is deleted: a package in the making has none yet.
+#: Min age of an object without a row that is deleted: a package has none while it is written.
 GRACE: Final = timedelta(days=1)
 
 

@@ -215,7 +215,7 @@ class Requests:
         """Decide on everything that is found now. Once this returns, that is durable, and the worker carries it out.
 
         If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
-        Raises NotFound, Invalid, ApprovalNeeded, and Refused where somebody else might be hit: ``not_verified``,
+        Raises NotFound, Invalid, ApprovalNeeded, and Refused if it might concern another person: ``not_verified``,
         ``period_needed`` and ``review_needed``.
         """
         repeated = await self._repeated(account_id, request_id, wanted)

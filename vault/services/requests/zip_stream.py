@@ -20,7 +20,7 @@ class _Sink:
         return len(data)
 
     def tell(self) -> int:
-        """Refuse, so that the archive is written as for a pipe."""
+        """Raise, so that zipfile writes the archive as for a pipe."""
         raise OSError("This file has no positions.")
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ _UNCAPPED = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePreview:
-    """What leaves when a hold is released."""
+    """What the sweep erases after the release of a hold."""
 
     #: Recordings that nothing else keeps after the grace, of them those whose erasure a person asked for.
     erased: int
@@ -43,7 +43,7 @@ class HoldReleases:
     asking: AskApproval
 
     async def preview(self, account_id: str, hold_id: str) -> ReleasePreview:
-        """Return what leaves when the hold is released now, and the digest that the release must carry.
+        """Return what the sweep erases if the hold is released now, and the digest that the release must carry.
 
         Raises NotFound, Refused if it is released already.
         """

@@ -50,7 +50,7 @@ class PolicyPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewPolicy:
-    """Tell what a policy would do. Nothing changes."""
+    """Preview the effect of a policy. Changes nothing."""
 
     database: Database
     compute: ComputeTerms

@@ -14,7 +14,7 @@ PREVIEW_LIFETIME: Final = timedelta(hours=24)
 
 
 def keep_preview(tx: Transaction, account_id: str, subject: str, shown: Mapping[str, object]) -> str:
-    """Store what was shown of a subject; return the digest that the change must carry."""
+    """Store the preview of a subject; return the digest that the change must carry."""
     now = tx.now()
     digest = hashlib.sha256(write_object({"subject": subject, "at": now, **shown})).hexdigest()
     tx.previews.add(account_id, digest, subject, at=now, old=now - PREVIEW_LIFETIME)

@@ -28,7 +28,7 @@ class RecordingRetention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowRetention:
-    """Tell the retention of a recording, computed afresh from the policies."""
+    """Show the retention of a recording, computed from the current policies."""
 
     database: Database
     data_keys: AccountDataKeys

@@ -136,7 +136,7 @@ async def open_policies(
 
 
 def preview_subject(wanted: RetentionPolicy, version: int) -> str:
-    """Return what a preview of this change from this version is filed under."""
+    """Return the subject under which a preview of this change from this version is stored."""
     content = write_object({"policy": encode_retention_policy(content_of(wanted)), "from": version})
     return f"policy {hashlib.sha256(content).hexdigest()}"
 

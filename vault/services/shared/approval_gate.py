@@ -1,7 +1,7 @@
 """The gate before each act that can need an approval, called in the transaction of the act.
 
 Without an approval it asks the account's rule. With one it marks it as executed in the same transaction, so that the
-act is done exactly once, whatever dies meanwhile.
+act is done exactly once, also after a crash.
 """
 
 import hmac
@@ -61,7 +61,7 @@ def pass_gate(
 
 
 def may(tx: Transaction, name: str, account_id: str, scope: Scope) -> bool:
-    """Return whether an actor may do now in this account what needs ``scope``: a revoked key may nothing."""
+    """Return whether an actor has ``scope`` in this account now; a revoked key has no scope."""
     if name in SYSTEM:
         return True
     if name.startswith(_PERSON):

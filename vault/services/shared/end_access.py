@@ -1,4 +1,4 @@
-"""Take access of people away again: what an event of lost access says is true of every database that comes back."""
+"""Withdraw access of people again, in a restored database that lacks an event by which they lost it."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from vault.domain.sign_in.connection import OPERATORS
 
 
 def end_access(tx: Transaction, kind: str, id_: str, account_id: str | None, at: datetime) -> None:
-    """Do again what an event of ENDS did; nothing if it is done. ``account_id``: None for operators.
+    """Repeat the effect of an event of ENDS; idempotent. ``account_id``: None for operators.
 
     ``id_`` names the connection, the mapping, the person or the session that ended.
     """

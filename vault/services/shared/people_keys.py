@@ -34,7 +34,7 @@ class PeopleKeys(AccountDataKeys):
         return await AccountDataKeys.index_key(self, account_id)
 
     async def seal_detail(self, account_id: str, event_id: str, detail: Mapping[str, str]) -> bytes | None:  # type: ignore[override]
-        """Seal the personal data of an access event; None for operators: what is of no account is opened by nobody."""
+        """Seal the personal data of an access event; None for operators, whose events belong to no account."""
         if account_id == OPERATORS:
             return None
         return await AccountDataKeys.seal_detail(self, account_id, event_id, detail)

@@ -1,4 +1,4 @@
-"""Where a recording's waveform lies: in its row until its manifest is written, and from then on in the manifest alone.
+"""Read a recording's waveform: from its row until its manifest is written, and from then on from the manifest.
 
 It is half of what a recording would take in the database, and only a player's page reads it.
 """
@@ -12,7 +12,7 @@ from vault.ports.objects import ObjectStore
 
 
 async def with_waveform(objects: ObjectStore, recording: Recording, keys: RecordingKeys) -> RecordingKeys:
-    """Return the keys of an available recording with its sealed waveform, wherever it lies.
+    """Return the keys of an available recording with its sealed waveform, from either place.
 
     Without one where decoders crashed or the manifest is missing. Raises Tampered for a manifest that is none, and
     Unavailable.

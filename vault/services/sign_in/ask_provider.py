@@ -1,4 +1,4 @@
-"""The two steps of a sign-in at a provider: the address to go to, and who came back."""
+"""The two steps of a sign-in at a provider: redirect the browser, then identify the person who returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class Identified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskProvider:
-    """Send a browser to a provider, and find out who came back."""
+    """Redirect a browser to a provider, and identify the person who returns."""
 
     documents: FetchProviderDocuments
     clock: Clock

@@ -19,7 +19,7 @@ class Member:
     """A person, with the roles that they have now."""
 
     row: PersonRow
-    #: None for one of whom only the removal is known.
+    #: None if only the removal of the person is known.
     name: str | None
     issuer: str | None
     subject: str | None

@@ -61,6 +61,6 @@ class OpenedConnections:
         return await self.data_keys.seal_words(account_id, "member", encode_profile(profile)) or ""
 
     async def open_profile(self, person: PersonRow) -> Profile | None:
-        """Return a person's profile; None for one of whom only the removal is known."""
+        """Return a person's profile; None if only the removal of the person is known."""
         text = await self.data_keys.open_words(person.account_id, "member", person.sealed_profile)
         return None if text is None else decode_profile(text)

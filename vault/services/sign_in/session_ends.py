@@ -1,4 +1,4 @@
-"""End console sessions of people that somebody else than the person ends, and what is heard in them."""
+"""Log console sessions that another actor than their person ended, and stop the audio that plays in them."""
 
 from collections.abc import Sequence
 from datetime import datetime

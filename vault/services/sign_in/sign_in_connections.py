@@ -124,7 +124,7 @@ class SignInConnections:
         return public_key_set(found)
 
     async def delete(self, account_id: str, name: str, *, actor: str) -> None:
-        """Delete a connection: nobody signs in by it any more, and who did has no role with the next request.
+        """Delete a connection: nobody can sign in by it, and its people have no role from their next request on.
 
         Raises NotFound. If the object of this closing act is not known to be stored, a repeated call stores it.
         """
