@@ -1,15 +1,16 @@
 """Playback links, their sessions, and the byte windows of grants."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal
 
 from vault.domain.recordings.recording import Recording, State
+from vault.errors import Invalid
 
 Kind = Literal["player", "media"]
-#: Why somebody listens: a person is told it who asks for access to their data (C-579/21).
+#: Why somebody listens; disclosed to a person who asks for access to their data (C-579/21).
 Purpose = Literal[
     "quality",
     "training",
@@ -167,6 +168,17 @@ def _in_networks(networks: Sequence[str], address: str | None) -> bool:
         # A dual-stack socket reports IPv4 clients as mapped addresses.
         client = client.ipv4_mapped
     return any(client in ip_network(network) for network in networks)
+
+
+def check_networks(networks: Iterable[str]) -> None:
+    """Raise Invalid for a text that is not a network in CIDR notation."""
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise Invalid(
+                "networks must be CIDR networks such as 192.0.2.0/24 or 2001:db8::/32.", field="networks"
+            ) from error
 
 
 def windows(start: int, end: int) -> Iterator[tuple[int, int]]:

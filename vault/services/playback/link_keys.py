@@ -8,13 +8,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from ipaddress import ip_network
 from typing import Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.playback.link import MAX_SESSIONS, Kind
+from vault.domain.playback.link import MAX_SESSIONS, Kind, check_networks
 from vault.domain.playback.link_key import (
     MAX_KEYS,
     MAX_LIFE,
@@ -144,13 +143,7 @@ class LinkKeys:
             raise Invalid(f"max_sessions must be between 1 and {MAX_SESSIONS}.", field="max_sessions")
         if not wanted.kinds:
             raise Invalid("kinds must have player, media or both.", field="kinds")
-        for network in wanted.networks:
-            try:
-                ip_network(network)
-            except ValueError as error:
-                raise Invalid(
-                    "networks must be CIDR networks such as 192.0.2.0/24 or 2001:db8::/32.", field="networks"
-                ) from error
+        check_networks(wanted.networks)
         raw = read_public_key(wanted.public_key, wanted.algorithm)
         self._check_proof(account_id, wanted, raw)
         return raw

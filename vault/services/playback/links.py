@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from ipaddress import ip_network
 
 from vault.database.interface import Database
 from vault.database.stores.links import LinkFilter
@@ -16,6 +15,7 @@ from vault.domain.playback.link import (
     MIN_LIFETIME,
     Link,
     Session,
+    check_networks,
 )
 from vault.domain.playback.link_key import LinkCut
 from vault.domain.playback.own_token import TokenKey
@@ -229,10 +229,4 @@ def _check(request: LinkRequest) -> None:
         raise Invalid("expires_in must be between 1 and 86400 seconds.", field="expires_in")
     if not 1 <= request.sessions <= MAX_SESSIONS:
         raise Invalid(f"sessions must be between 1 and {MAX_SESSIONS}.", field="sessions")
-    for network in request.networks:
-        try:
-            ip_network(network)
-        except ValueError as error:
-            raise Invalid(
-                "networks must be CIDR networks such as 192.0.2.0/24 or 2001:db8::/32.", field="networks"
-            ) from error
+    check_networks(request.networks)
