@@ -156,7 +156,7 @@ class Vault:
     api_keys: ApiKeys
     #: Sign people in to the console; find, list and end their sessions.
     console_sessions: ConsoleSessions
-    #: Keep what somebody searched for in the console, for some minutes.
+    #: Store searches of the console, for some minutes.
     console_searches: ConsoleSearches
     #: Sign people in at their account's provider, and end their sessions when it says so.
     sign_in: SignIn

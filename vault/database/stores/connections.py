@@ -56,7 +56,7 @@ class ConnectionRows:
         return [_connection(row) for row in self._db.execute(query.order_by(connections.c.name))]
 
     def activity(self, account_id: str) -> Mapping[str, ConnectionActivity]:
-        """Return what came in last by each of an account's connections, by its id."""
+        """Return the last activity of each of an account's connections, by its id."""
         c, names = connections.c, ConnectionActivity.__slots__
         query = select(c.id, *(c[name] for name in names)).where(c.account_id == account_id)
         rows = self._db.execute(query)

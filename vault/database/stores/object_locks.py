@@ -29,7 +29,7 @@ class Remainder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedRow:
-    """A recording, and what its row says of its lock."""
+    """A recording, and the lock columns of its row."""
 
     recording: Recording
     #: The end of the latest minimum with the ground ``legal_obligation``.

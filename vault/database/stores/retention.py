@@ -41,7 +41,7 @@ OUTCOMES: Final = ("capped", "stalled", "done", "preview")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionMarks:
-    """What a recording's row says of its retention."""
+    """The retention columns of a recording's row."""
 
     retention_class: str | None
     #: The stamp of the policies that it was computed from; below 0 after a late fact of its call.

@@ -1,1 +1,1 @@
-"""Consent: what the parties were told and answered, and what law and policy require."""
+"""Consent: the notices to the parties, their answers, and the requirements of law and policy."""

@@ -134,7 +134,7 @@ class AuthorityRequest:
     period_from: datetime | None = None
     period_to: datetime | None = None
     due_at: datetime | None = None
-    #: Until then nobody may be told of it.
+    #: Until then it is secret.
     secret_until: datetime | None = None
     reviewer: str = ""
     decision: AuthorityDecision | None = None

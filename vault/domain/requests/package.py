@@ -119,7 +119,7 @@ def _mono_header(head: bytes, channels: int) -> bytes:
 def request_json(
     request: Request, recipients: Sequence[str], left_out: Mapping[str, LeftOut], *, made_at: datetime
 ) -> dict[str, Any]:
-    """Return what the package says of the request: article 15(1), as far as the vault knows it."""
+    """Return the file about the request: article 15(1), as far as the vault knows it."""
     return {
         "request": request.id,
         "kind": request.kind,

@@ -87,7 +87,7 @@ class Verification:
 
     method: VerificationMethod
     at: datetime
-    #: The API key that told it.
+    #: The API key that reported it.
     by: str
 
 
@@ -103,7 +103,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """A later deadline, and when the person was told so."""
+    """A later deadline, and when the person was informed."""
 
     until: datetime
     reason: str
@@ -123,7 +123,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """What a receipt says of a recording that can no longer be read afterwards, noted before it is erased."""
+    """Data for the receipt of an erased recording, read before the erasure deletes it."""
 
     #: SHA-256 of the header of the encrypted audio, in hexadecimal; None where nothing was stored.
     header_sha256: str | None

@@ -46,7 +46,7 @@ class Judgement:
     """What happens to a recording now, and why."""
 
     outcome: Outcome
-    #: For ``keep``: until when; None: for good, or until something is told.
+    #: For ``keep``: until when; None: permanently, or until a missing time is reported.
     until: datetime | None = None
     at_end: AtEnd = "erase"
     #: The most important first.

@@ -1,4 +1,4 @@
-"""What a provider says of a person: the values that are mapped to roles, and a name to show."""
+"""The claims of a provider about a person: the values that are mapped to roles, and a name to show."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Searches of the console: what somebody looked for, such as a number, which must not stand in an address.
+"""Searches of the console: the terms of a search, such as a number, must not appear in a URL.
 
 A search is sealed under a key that is derived from the secret in the session's cookie, so that nobody else can open it,
 not even with the database and the root key.
@@ -24,13 +24,13 @@ _LIFE: Final = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSearches:
-    """Keep and read what a session searched for."""
+    """Store and read the searches of a session."""
 
     database: Database
     clock: Clock
 
     async def keep(self, session_id: str, secret: str, search: Mapping[str, str]) -> str:
-        """Store a search; return its id, which may stand in an address."""
+        """Store a search; return its id, which may appear in a URL."""
         search_id, now = new_id("srch"), self.clock()
         sealed = seal(_key(secret), _context(session_id, search_id), json.dumps(dict(search)).encode())
         await self.database.write(

@@ -53,7 +53,7 @@ class OpenLinks:
     signed: SignedLinks
 
     async def is_forged(self, token: str) -> bool:
-        """Return whether a token is certainly nobody's. Reads nothing, except a key that was not seen before."""
+        """Return whether a token is certainly invalid. Reads nothing, except a key that was not seen before."""
         return await self.gate.is_forged(token)
 
     async def preview_link(self, token: str, *, address: str | None) -> Link:

@@ -1,4 +1,4 @@
-"""What a package says beside the audio: consultations, evidence of consent, receipts and recipients."""
+"""The texts of a package beside the audio: consultations, evidence of consent, receipts and recipients."""
 
 import json
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ _MAX_RECEIPTS: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageContents:
-    """Read what a package says of each recording and of the person's earlier requests."""
+    """Read the texts of a package about each recording and the person's earlier requests."""
 
     database: Database
     read_receipt: ReadReceipt
