@@ -101,8 +101,8 @@ class _Compiled:
     def __init__(
         self, statement: Select[Any] | CompoundSelect[Any] | Update, columns: Sequence[Column[Any]]
     ) -> None:
-        self._sqlite = _form(statement, _SQLITE, RowReader(columns, on_postgresql=False))
-        self._postgresql = _form(statement, _POSTGRESQL, RowReader(columns))
+        self._sqlite = _compile(statement, _SQLITE, RowReader(columns, on_postgresql=False))
+        self._postgresql = _compile(statement, _POSTGRESQL, RowReader(columns))
 
     def _form(self, connection: Connection) -> _Form:
         return self._postgresql if is_postgresql(connection) else self._sqlite
@@ -178,7 +178,7 @@ def _writer_of(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
     return json.dumps if isinstance(kind, JSON) else None
 
 
-def _form(query: Select[Any] | CompoundSelect[Any] | Update, dialect: Dialect, reader: RowReader) -> _Form:
+def _compile(query: Select[Any] | CompoundSelect[Any] | Update, dialect: Dialect, reader: RowReader) -> _Form:
     compiled = query.compile(dialect=dialect)
     fixed = {name: value for name, value in compiled.params.items() if value is not None}
     return _Form(text=str(compiled), fixed=fixed, reader=reader)
