@@ -157,9 +157,7 @@ def build_parts(adapters: Adapters) -> Parts:
         restriction=RestrictRecording(database=database, chain=chain, clock=clock),
         store_facts=store_facts,
         call_start=_call_start(adapters, database, admission, store_facts),
-        record_consent=traced(RecordConsent)(
-            database=database, ring=ring, admission=admission, chain=chain, clock=clock
-        ),
+        record_consent=_record_consent(adapters, database, admission, chain),
         objection_list=_objection_list(adapters, database, data_keys, admission),
         find_person=_find_person(adapters, database, admission),
         find_speaker=_find_speaker(adapters, database, admission),
@@ -194,6 +192,14 @@ def _store_facts(
     adapters: Adapters, database: Database, admission: Admission, chain: EvidenceChain
 ) -> StoreCallFacts:
     return traced(StoreCallFacts)(
+        database=database, ring=adapters.ring, admission=admission, chain=chain, clock=adapters.clock
+    )
+
+
+def _record_consent(
+    adapters: Adapters, database: Database, admission: Admission, chain: EvidenceChain
+) -> RecordConsent:
+    return traced(RecordConsent)(
         database=database, ring=adapters.ring, admission=admission, chain=chain, clock=adapters.clock
     )
 
