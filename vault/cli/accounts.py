@@ -1,4 +1,4 @@
-"""The command ``accounts close``: shows what is there, asks for the account's name, and follows what is erased."""
+"""The command ``accounts close``: shows what it would erase, asks for the account's name, and shows the progress."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The commands ``sign-in``: operators sign in to the console at a provider; who did, and who may not any more."""
+"""The commands ``sign-in``: operators sign in at a provider; list them, and remove one."""
 
 import os
 from pathlib import Path

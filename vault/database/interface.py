@@ -1,4 +1,4 @@
-"""What services use of either database: functions run in transactions, and hot statements that need none."""
+"""The interface of both databases for services: functions run in transactions, and hot statements that need none."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta

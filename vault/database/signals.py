@@ -97,7 +97,7 @@ class Signals:
                 loop.call_soon_threadsafe(receiver.receive, signals)
 
     async def flush(self) -> None:
-        """Wait briefly until other processes were told; call it before the database is closed."""
+        """Wait briefly until other processes are notified; call it before the database is closed."""
 
     @asynccontextmanager
     async def delivered_to(self, receiver: Receiver) -> AsyncIterator[None]:

@@ -81,7 +81,7 @@ class Schedule:
         self._timers.clear()
 
     async def _poll(self) -> bool:
-        """Wake what is due, and set timers for what will be. Always returns False."""
+        """Wake the tasks that are due, and set timers for the others. Always returns False."""
         for task in self._tasks.values():
             # The poll covers each of them, which shows that somebody works.
             metrics.POLLS.labels(task.work).inc()

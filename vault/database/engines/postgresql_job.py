@@ -71,7 +71,7 @@ MIN_POOL: Final = 10
 
 
 class Faults:
-    """What jobs found out about the server: dead connections, and commits that do not end."""
+    """Observations of jobs about the server: dead connections, and commits that do not end."""
 
     def __init__(self) -> None:
         """Start without faults."""

@@ -36,7 +36,7 @@ class NotSent(psycopg.OperationalError):
 
 
 class _Call:
-    """What was sent up to one synchronisation point, and its results so far."""
+    """The statements sent up to one synchronisation point, and their results so far."""
 
     __slots__ = ("error", "expected", "future", "rows")
 

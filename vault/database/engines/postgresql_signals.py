@@ -96,7 +96,7 @@ class PostgresqlSignals(Signals):
                 await self.flush()
 
     async def flush(self) -> None:
-        """Wait until other processes were told, but not for long."""
+        """Wait until other processes are notified, but not for long."""
         # Signals of commits until now are dispatched by the loop after this.
         await asyncio.sleep(0)
         if self._sending is not None:

@@ -1,4 +1,4 @@
-"""The tables of callbacks about requests: where to, and what is still to be told."""
+"""The tables of callbacks about requests: their addresses, and the deliveries that are still due."""
 
 from sqlalchemy import Column, Index, Integer, String, Table, Text
 

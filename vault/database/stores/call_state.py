@@ -1,4 +1,4 @@
-"""What a decision on a recording reads of its call and account, as one statement of joined rows.
+"""The values that a decision on a recording needs of its call and account, as one statement of joined rows.
 
 A recording that was fetched is decided on twice: before the fetch, and in the gate. Each reads the switch, the policy
 and the rows of the call, and a statement for each of them would be most of what a recording costs the database.
@@ -100,7 +100,7 @@ class FoundCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateState:
-    """What the gate decides by, except objections and the history of the switch."""
+    """The input of the gate, except objections and the history of the switch."""
 
     switch: Switch
     policy: ConsentPolicy

@@ -20,7 +20,7 @@ _COLUMNS: Final = [request_deliveries.c[name] for name in RequestDelivery.__slot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryState:
-    """What became of the deliveries to a callback."""
+    """The state of the deliveries to a callback."""
 
     delivered_at: datetime | None
     failed_at: datetime | None
@@ -55,12 +55,12 @@ class CallbackRows:
         account_changed(self._db, account_id)
 
     def delete(self, account_id: str) -> bool:
-        """Delete the callback of an account and what was to be told; return whether there was one."""
+        """Delete the callback of an account and its due deliveries; return whether there was one."""
         account_changed(self._db, account_id)
         return delete_callback(self._db, account_id)
 
     def enqueue(self, delivery: RequestDelivery) -> None:
-        """Note what is to be told, if the account has a callback."""
+        """Add a delivery, if the account has a callback."""
         known = select(request_callbacks.c.set_at).where(
             request_callbacks.c.account_id == delivery.account_id
         )

@@ -143,7 +143,7 @@ class ConsoleSessionRows:
 
 
 class ConsoleSearchRows:
-    """What sessions searched for."""
+    """The searches of sessions."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""

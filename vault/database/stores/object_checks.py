@@ -1,4 +1,4 @@
-"""Recordings whose objects must be compared with their row, and what the rows name.
+"""Recordings whose objects must be compared with their row, and the objects that the rows name.
 
 An object is left over if a process died between creating it and naming it in the row, or if the row was shredded while
 a worker was writing. The change that makes that possible notes the recording: a claim that follows another attempt, and
@@ -31,7 +31,7 @@ class ObjectCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedObjects:
-    """What a row says about its recording's objects."""
+    """The objects of a recording, as its row names them."""
 
     state: State
     locations: frozenset[str | None]

@@ -20,7 +20,7 @@ from vault.domain.retention.object_lock import LockState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remainder:
-    """What a lock kept of an erased recording; after a restore the row has the keys of its objects alone."""
+    """The objects of an erased recording that a lock kept; after a restore the row has only their keys."""
 
     recording_id: str
     account_id: str

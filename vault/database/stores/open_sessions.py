@@ -144,7 +144,7 @@ def open_group(connection: Connection, batch: Sequence[NewSession]) -> list[Sess
 
 @dataclass(slots=True)
 class _Group:
-    """What a batch does: its sessions, and its events."""
+    """The sessions and events of a batch."""
 
     opened: list[tuple[NewSession, Session]] = field(default_factory=list)
     resumed: dict[str, bytes] = field(default_factory=dict)

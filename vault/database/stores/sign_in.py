@@ -150,7 +150,7 @@ class PersonRows:
         self._db.execute(update(people).where(_P.id == person.id).values(changed))
 
     def remove(self, account_id: str, person_id: str, at: datetime) -> None:
-        """Remove a person, also one that this database does not know: then nobody signs in as that person."""
+        """Remove a person, also one that this database does not know yet, so that the person cannot sign in."""
         unknown = {
             "id": person_id, "account_id": account_id, "role_ids": [], "first_at": at, "last_at": at, "removed_at": at,
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a signed link needs in one statement: its key, its recording, its first use, and whether it is cut."""
+"""All data of a signed link in one statement: its key, its recording, its first use, and whether it is cut."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -117,7 +117,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionActivity:
-    """What came in by a connection last, to the minute; None for what never happened."""
+    """The last activity of a connection, to the minute; None for an event that never happened."""
 
     #: A webhook that was authentic and was taken.
     last_webhook_at: datetime | None = None

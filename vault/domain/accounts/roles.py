@@ -48,7 +48,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleGrant:
-    """What one mapping gives: a role, for the whole account or, with ``agents``, for the recordings of these."""
+    """A role that one mapping gives, for the whole account or, with ``agents``, for the recordings of these."""
 
     role: Role
     agents: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class RoleGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
-    """What a person may do by all mappings together."""
+    """The permissions of a person by all mappings together."""
 
     #: For the whole account.
     scopes: frozenset[Scope]

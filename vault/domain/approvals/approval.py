@@ -41,7 +41,7 @@ FINAL: Final = frozenset(set(ApprovalState) - set(TRANSITIONS))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalText:
-    """What is sealed of an approval."""
+    """The sealed texts of an approval."""
 
     #: What REST was sent, as JSON values.
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -126,7 +126,7 @@ def with_digest(approval: Approval, text: ApprovalText) -> Approval:
 
 
 def require_true(approval: Approval, text: ApprovalText) -> None:
-    """Raise Tampered unless the digest is that of the approval with these texts: somebody changed its row."""
+    """Raise Tampered if the digest does not match the approval with these texts: then its row was changed."""
     if not hmac.compare_digest(with_digest(approval, text).digest, approval.digest):
         raise Tampered("An approval is not what was asked.")
 

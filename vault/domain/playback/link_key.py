@@ -79,7 +79,7 @@ class LinkKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCut:
-    """What was minted before a time opens no more."""
+    """A cut: links minted before its time are refused."""
 
     id: str
     account_id: str
@@ -95,7 +95,7 @@ class LinkCut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedKey:
-    """A registered key, loaded. What is here never changes; the row of the key decides whether it still signs."""
+    """A registered key, loaded. These values never change; the row of the key decides whether it still signs."""
 
     id: str
     account_id: str

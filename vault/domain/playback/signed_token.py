@@ -69,7 +69,7 @@ class SignedText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """What a token with a good signature allows, as its signer claims it."""
+    """The claims of a token with a valid signature."""
 
     key_id: str
     #: Unique for the key.

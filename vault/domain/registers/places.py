@@ -1,4 +1,4 @@
-"""Where the vault keeps data and keys, as its settings say: never typed by anybody."""
+"""Where the vault keeps data and keys: taken from its settings, never typed."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -55,7 +55,7 @@ class PublicRecipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivacyPage:
-    """What the page tells callers. It has nothing that the account does not tell the public."""
+    """The content of the page for callers. All of it is public."""
 
     id: str
     #: The account's language.

@@ -35,7 +35,7 @@ class Callback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestDelivery:
-    """One event to be told. It has ids and codes alone."""
+    """One event to deliver. It has only ids and codes."""
 
     #: The id of the access event, which is the delivery's.
     id: str
@@ -63,7 +63,7 @@ def check_url(url: str) -> None:
 
 
 def body_of(delivery: RequestDelivery) -> bytes:
-    """Return the body of a delivery: no number, no name, no word that somebody typed."""
+    """Return the body of a delivery: no number, no name, no typed text."""
     return json.dumps(
         {
             "type": delivery.type,

@@ -1,4 +1,4 @@
-"""What a search for a person found, in numbers, and what no search can find."""
+"""The counts of a search for a person, and the data that no search can find."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSummary:
-    """What was found, in numbers."""
+    """The counts of a search."""
 
     #: Recordings in every state but erased, and calls without a recording, by the year of the call in UTC.
     by_year: Mapping[int, int]

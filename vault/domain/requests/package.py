@@ -158,7 +158,7 @@ def index_html(
 ) -> str:
     """Return a page for people, without scripts, that names every file, and what is not in it.
 
-    ``about``: headings with lines that say what the processing is.
+    ``about``: headings with lines that describe the processing.
     """
     rows = "".join(f'<li><a href="{html.escape(name)}">{html.escape(name)}</a></li>' for name in files)
     processing = "".join(

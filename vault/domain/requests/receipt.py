@@ -47,7 +47,7 @@ class LeafName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingOutcome:
-    """What was done with one recording."""
+    """The outcome for one recording."""
 
     id: str
     verdict: Verdict

@@ -112,7 +112,7 @@ class Extension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was decided on one recording or call, or on all that have no verdict of their own."""
+    """The decision on one recording or call, or the default for all without a verdict of their own."""
 
     code: str
     #: The provision that obliges the account to keep it, such as ``MiFID II art. 16(7)``.

@@ -16,7 +16,7 @@ MAX_COVERED: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covers:
-    """What a hold covers: each recording, call and number that it names, or every recording of a time."""
+    """The scope of a hold: each recording, call and number that it names, or every recording of a time."""
 
     recordings: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()
@@ -51,7 +51,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldCandidate:
-    """What a hold compares of a recording."""
+    """The values of a recording that a hold compares."""
 
     recording_id: str
     call_ref: str

@@ -43,7 +43,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What happens to a recording now, and why."""
+    """The decision on a recording now, with its reason."""
 
     outcome: Outcome
     #: For ``keep``: until when; None: permanently, or until a missing time is reported.

@@ -36,7 +36,7 @@ class RoleMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSettings:
-    """What an administrator enters. It is stored sealed."""
+    """The settings that an administrator enters. They are stored sealed."""
 
     issuer: str
     client_id: str
@@ -96,7 +96,7 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What is sealed of a person."""
+    """The sealed profile of a person."""
 
     name: str
     issuer: str

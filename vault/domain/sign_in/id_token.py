@@ -32,7 +32,7 @@ _MAX_SUBJECT: Final = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """For whom a token must be, and from whom."""
+    """The required recipient and issuer of a token."""
 
     issuer: str
     client_id: str
@@ -150,7 +150,7 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float:
 
 
 def _name(claims: Mapping[str, Any], name: str) -> str | None:
-    """Return a short text; None if it is missing. Raises SignInRefused for what is there and is none."""
+    """Return a short text; None if it is missing. Raises SignInRefused for a value that is not a short text."""
     value = claims.get(name)
     if value is None:
         return None

@@ -15,7 +15,7 @@ _MAX_URL: Final = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderMetadata:
-    """What a sign-in needs of the discovery document."""
+    """The part of the discovery document that a sign-in needs."""
 
     authorization_endpoint: str
     token_endpoint: str

@@ -27,7 +27,7 @@ def unmet(headers: Headers, tag: str, answered: Mapping[str, str]) -> Response |
 
 
 def version_in(if_match: str | None, what: str) -> int | None:
-    """Return the version in an If-Match header; None for any. Raises Invalid for what is no ETag of ``what``."""
+    """Return the version in an If-Match header; None for any. Raises Invalid if it is not an ETag of ``what``."""
     if if_match is None or if_match.strip() == "*":
         return None
     tag = if_match.strip().strip('"')

@@ -1,4 +1,4 @@
-"""What services say, which is English in REST, in the language of a page.
+"""Texts of services, which are English in REST, in the language of a page.
 
 The catalogue has it as whole sentences, or with holes: ``Opened by %(listener)s``. A hole takes any text, which stays
 as it is: names, numbers, moments. One of ``_WORDS`` takes words of ours, which are translated too. What the catalogue
@@ -38,7 +38,7 @@ class _Pattern:
     holes: tuple[str, ...]
 
     def read(self, filled: str) -> dict[str, str] | None:
-        """Return what fills the holes of a sentence; None for another sentence. Each text is looked up once.
+        """Return the texts in the holes of a sentence; None for another sentence. Each text is looked up once.
 
         A span ends at the first text that can follow it. Any other hole takes as much as it can, from the left: so a
         name may contain what follows it.

@@ -138,7 +138,7 @@ class LinkRateLimit:
 
 
 async def _is_forged(scope: Scope) -> bool:
-    """Return whether the request is for a link that nobody made, which needs no route and no database."""
+    """Return whether the request is for an invented link, which needs no route and no database."""
     asked = _ASKED.fullmatch(scope["path"])
     if asked is None or scope["method"] not in _METHODS[asked[2] is not None]:
         return False

@@ -1,4 +1,4 @@
-"""Forms of the pages for listeners: whose they are, and what their one field holds."""
+"""Forms of the pages for listeners: their session, and the content of their one field."""
 
 from urllib.parse import parse_qs
 

@@ -27,7 +27,7 @@ _WHY: Final = {"too_many_notes": "full", "held": "held", "restricted": "restrict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What a form asks for, and who asks."""
+    """The request of a form, and its author."""
 
     vault: Vault
     found: FoundSession
@@ -94,7 +94,7 @@ async def delete_note_form(request: Request, vault: TheVault, session: SessionId
 async def _carry_out(
     request: Request, vault: Vault, session: str, act: _Act, *, note: str | None = None
 ) -> Response:
-    """Carry out a form, and lead back to the player; what is refused is said there, with what was filled in."""
+    """Carry out a form, and lead back to the player; a refusal is shown there, with the content of the form."""
     language = language_of(request)
     if is_from_another_site(request):
         return not_valid(language)

@@ -50,7 +50,7 @@ class ShownNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """What a form was refused for: a key of the texts, what was filled in, and the note that it would change."""
+    """The refusal of a form: a key of the texts, the content of the form, and the note that it would change."""
 
     why: str
     at: str
