@@ -57,14 +57,15 @@ def test_the_whole_service_stands_on_one_page() -> None:
     """What can be awaited is a field of Vault or Jobs, or one of the parts that services share."""
     shared = {"AccountDataKeys", "AccountLimiter", "Admission", "AdmitRecording", "Allowance", "Anchor", "Announce",
         "AskApproval", "AskProvider", "Attempt", "BeginRotation", "CallStart", "CloseAccount", "CompareAccount",
-        "CompareLog", "CompareObjects", "CompareRecording", "ExecuteApproval", "ExportAccount",
+        "CompareLog", "CompareObjects", "CompareRecording", "EventScan", "ExecuteApproval", "ExportAccount",
         "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain", "FetchProviderDocuments", "FindPerson",
-        "FindSpeaker", "FirstManifest", "Journal", "NoteActivity",
+        "FindSpeaker", "FirstManifest", "Journal", "ListenerNames", "NoteActivity",
         "JournaledDatabase", "MakePackage", "MakeReceipt", "ObjectionList", "OpenCallback", "OpenedConnections",
         "OpenLogKey", "PackageAbout", "PackageAudio", "PackageContents", "PackageFiles", "PeopleKeys", "ProveRootKey",
         "Publication", "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RequestObjects",
         "RestoreAccounts", "RestoreLog",
         "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries",
-        "SealPackage", "SealedRequests", "SignedLinks", "StoreCallFacts", "TokenGate", "ZipStream", "_Rendition",
+        "SealPackage", "SealedRequests", "SignedLinks", "StoreCallFacts", "TokenGate", "ZipStream", "_Page",
+            "_Rendition",
     }  # fmt: skip
     assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared
