@@ -12,7 +12,7 @@ from vault.database.engines.migrate import check_postgresql, migrate_postgresql
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.errors import DatabaseUnfit, StartRefused, Unavailable
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 

@@ -194,7 +194,7 @@ def person(browser: Browser, mode: Mode, home: str) -> Iterator[Person]:
         java_script_enabled=mode != "without scripts",
     )
     context.add_init_script(WATCH)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     try:
         yield Person(context.new_page(), mode, home)
     finally:

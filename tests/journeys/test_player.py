@@ -210,7 +210,7 @@ def test_a_player_says_why_it_ended(listener: Listener, house: House, words: str
     listener.button("Play").click()
     until(listener.page, "(b => b.length > 0 && b.end(0) > 29.9)(document.querySelector('audio').buffered)")
     ENDINGS[words](house, tenant, listener, recording, link["id"])
-    listener.page.get_by_role("heading", name=words).wait_for(timeout=15_000)
+    listener.page.get_by_role("heading", name=words).wait_for(timeout=30_000)
     alert = listener.page.get_by_role("alert")
     assert alert.is_visible()
     assert listener.page.evaluate("document.activeElement.textContent") == words

@@ -23,7 +23,7 @@ SECONDS = 20
 AUDIO = "document.querySelector('audio')"
 SILENCE = 0.005
 #: Seconds that a busy machine may take for one step.
-PATIENCE = 30
+PATIENCE = 60
 
 
 def made(container: str, codec: str, **how: Any) -> Callable[[], bytes]:

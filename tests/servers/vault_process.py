@@ -18,7 +18,7 @@ from tests.servers.processes import process
 from tests.support.unlimited import UNLIMITED
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 @dataclass

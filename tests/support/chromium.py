@@ -70,7 +70,7 @@ def new_page(
         viewport={"width": width, "height": height}, timezone_id=place, locale=locale
     )
     context.add_init_script(WATCH)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     try:
         yield context.new_page()
     finally:
@@ -85,7 +85,7 @@ def complaints(page: Page) -> list[str]:
     return errors
 
 
-def until(page: Page, expression: str, *, seconds: float = 15) -> Any:
+def until(page: Page, expression: str, *, seconds: float = 30) -> Any:
     """Poll an expression: waiting inside the page would itself break the strict policy."""
     deadline = time.monotonic() + seconds
     while not (value := page.evaluate(expression)):

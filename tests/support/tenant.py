@@ -17,7 +17,7 @@ import numpy as np
 
 from vault.telephony.signatures.standard_webhooks import sign
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 #: Where consent is not the subject of a test.
 WITHOUT_EVIDENCE = {"missing_evidence": "accept", "reason": "consent is not the subject of this test"}
 
