@@ -12,7 +12,7 @@ from alembic import command
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from tests.database.test_writer import busy
+from tests.database.occupied import occupied
 from tests.support.database_rows import event, logged, raising
 from tests.support.rfc6962 import mth
 from vault.database.engines.migrate import _config, migrate_postgresql
@@ -49,7 +49,7 @@ async def test_a_lost_group_leaves_memory_and_head_equal(sqlite: SqliteDatabase)
     )
     sqlite._writer._driver.execute("PRAGMA foreign_keys=ON")
     orphan = "INSERT INTO orphans VALUES ('nobody')"
-    async with busy(sqlite):
+    async with occupied(sqlite.write):
         group = [append(sqlite, event("rec_lost")) for _ in range(5)]
         group.append(asyncio.ensure_future(sqlite.write(lambda tx: tx.connection.exec_driver_sql(orphan))))
         await asyncio.sleep(0)
@@ -74,7 +74,7 @@ async def test_one_failing_function_takes_no_neighbours_place(sqlite: SqliteData
         tx.events.append(event("rec_lost"))
         raising(KeyError("x"))(tx)
 
-    async with busy(sqlite):
+    async with occupied(sqlite.write):
         group = [append(sqlite, before), asyncio.ensure_future(sqlite.write(fails)), append(sqlite, behind)]
         await asyncio.sleep(0)
     answers = await asyncio.gather(*group, return_exceptions=True)
