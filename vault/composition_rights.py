@@ -10,6 +10,7 @@ from vault.services.requests.packages import Packages
 from vault.services.requests.read_receipt import ReadReceipt
 from vault.services.requests.receipts import Receipts
 from vault.services.requests.requests import Requests
+from vault.services.retention.contact_ends import ContactEnds
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.holds import Holds
 from vault.services.retention.preview_policy import PreviewPolicy
@@ -25,6 +26,7 @@ class Rights(TypedDict):
     hold_releases: HoldReleases
     retention: RetentionSettings
     preview_retention: PreviewPolicy
+    contact_ends: ContactEnds
     show_retention: ShowRetention
     requests: Requests
     receipts: Receipts
@@ -45,6 +47,9 @@ def build_rights(adapters: Adapters, parts: Parts) -> Rights:
             database=database, data_keys=data_keys, objects=adapters.objects
         ),
         "preview_retention": traced(PreviewPolicy)(database=database, compute=parts.compute_terms),
+        "contact_ends": traced(ContactEnds)(
+            database=database, admission=parts.admission, clock=adapters.clock
+        ),
         "show_retention": build_show_retention(parts),
         "requests": _requests(adapters, parts),
         "receipts": traced(Receipts)(read_receipt=build_read_receipt(adapters, parts)),

@@ -101,6 +101,11 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", "/retention-policy"): ("retention:write", {"classes": []}),
     ("GET", "/retention-policy/history"): ("audit:read", None),
     ("POST", "/retention-policy/preview"): ("retention:write", {"classes": []}),
+    ("POST", "/contact-ends"): (
+        "retention:write",
+        {"calls": ["c"], "ended_at": "2026-01-31T09:00:00Z"},
+    ),
+    ("POST", "/contact-ends/withdrawal"): ("retention:write", {"calls": ["c"]}),
     ("GET", "/recordings/{recording}/retention"): ("audit:read", None),
     ("POST", "/holds"): ("holds:write", {"name": "h", "reason": "r", "covers": {"calls": ["c"]}}),
     ("GET", "/holds"): ("audit:read", None),

@@ -64,6 +64,8 @@ FORM_OF: Final[Mapping[str, str]] = {
     "POST /requests/{request_id}/withdrawal": "/requests/{request_id}/withdrawal",
     "PUT /retention-policy": "/retention",
     "POST /retention-policy/preview": "/retention/preview",
+    "POST /contact-ends": "for the CRM, which knows when a contact has ended",
+    "POST /contact-ends/withdrawal": "for the CRM, which knows that a contact goes on",
     "POST /holds": "/holds",
     "POST /holds/{hold}/release/preview": "/holds/{hold}/release/preview",
     "DELETE /holds/{hold}": "/holds/{hold}/release",

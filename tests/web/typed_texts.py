@@ -95,6 +95,11 @@ CLEAR = {
     ("POST", "/v1/keys", "account"): _NAME,
     ("PUT", "/connections/{name}", "provider"): _CODE,
     **{
+        ("POST", path, field): "names recordings, and is not kept"
+        for path in ("/contact-ends", "/contact-ends/withdrawal")
+        for field in ("numbers[]", "calls[]")
+    },
+    **{
         (method, "/consent-policy", one): _CODE
         for method in ("PUT", "PATCH")
         for one in ("home_place", "overrides[].place", "keys.accept", "keys.decline", "keys.object")

@@ -22,6 +22,7 @@ from vault.database.stores.closures import ClosureRows
 from vault.database.stores.connections import ConnectionRows
 from vault.database.stores.consent import ConsentRows, ObjectionRows, PauseRows, PolicyRows
 from vault.database.stores.console_sessions import ConsoleSearchRows, ConsoleSessionRows
+from vault.database.stores.contact_ends import ContactEndRows
 from vault.database.stores.due_work import DueWorkRows
 from vault.database.stores.evidence import EvidenceRows
 from vault.database.stores.holds import HoldRows, PendingErasureRows
@@ -61,6 +62,7 @@ class _Rights:
     def __init__(self, connection: Connection) -> None:
         self.holds = HoldRows(connection)
         self.pending_erasures = PendingErasureRows(connection)
+        self.contact_ends = ContactEndRows(connection)
         self.retention = RetentionRows(connection)
         self.previews = PreviewRows(connection)
         self.approvals = ApprovalRows(connection)

@@ -72,6 +72,7 @@ from vault.services.requests.receipts import Receipts
 from vault.services.requests.requests import Requests
 from vault.services.requests.send_callbacks import SendCallbacks
 from vault.services.retention.apply_policies import ApplyPolicies
+from vault.services.retention.contact_ends import ContactEnds
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.holds import Holds
 from vault.services.retention.object_locks import ReconcileLocks
@@ -204,6 +205,8 @@ class Vault:
     retention: RetentionSettings
     #: Tell what a retention policy would do.
     preview_retention: PreviewPolicy
+    #: Say that the contact with a person has ended, from which periods count, or take it back.
+    contact_ends: ContactEnds
     #: Tell why a recording is still here.
     show_retention: ShowRetention
     #: Receive and decide requests of people about their data.

@@ -1,5 +1,6 @@
 """Every verb that closes something: how it is done, and how one sees on any database that it is closed."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from tests.services.closing_acts import closing_people as people
@@ -173,6 +174,24 @@ async def _waits(house: House, recording_id: str) -> bool:
     return waits is not None and (await house.row(recording_id)).restricted
 
 
+async def _ended_contact(house: House, name: str) -> str:
+    recording_id = await _recording(house, name)
+    await house.vault.contact_ends.end(
+        house.account.id, numbers=(), calls=[f"call-{name}"], ended_at=datetime.now(UTC), **ME
+    )
+    return recording_id
+
+
+async def _continue_contact(house: House, recording_id: str) -> None:
+    call = (await house.row(recording_id)).call_ref
+    await house.vault.contact_ends.withdraw(house.account.id, numbers=(), calls=[call], **ME)
+
+
+async def _contact_goes_on(house: House, recording_id: str) -> bool:
+    known = await house.database.read(lambda tx: tx.contact_ends.of_recordings([recording_id]))
+    return known[recording_id].ended_at is None
+
+
 async def _retain(house: House, _: Any) -> None:
     wanted = RetentionPolicy(classes=(RetentionClass(name="all", purpose="Quality", period=Period(12, 0)),))
     preview = await house.vault.preview_retention(house.account.id, wanted)
@@ -220,6 +239,12 @@ VERBS: Final[dict[str, Verb]] = {
         prepare=_held_recording,
         close=_withdraw_for_good,
         closed=_waits,
+    ),
+    "end of a contact taken back": Verb(
+        kind="recording.contact_end_withdrawn",
+        prepare=_ended_contact,
+        close=_continue_contact,
+        closed=_contact_goes_on,
     ),
     "decision": Verb(
         kind="request.decided", prepare=requests.asked, close=requests.decide, closed=requests.is_decided

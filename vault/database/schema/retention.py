@@ -1,4 +1,4 @@
-"""The tables of retention: policies, holds, erasures that wait, previews and runs of the sweep."""
+"""The tables of retention: policies, holds, erasures that wait, ends of contacts, previews and runs of the sweep."""
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
 
@@ -44,6 +44,18 @@ pending_erasures = Table(
     # A code: withdrawn, request.
     Column("cause", String, nullable=False),
     Column("actor", String, nullable=False),
+)
+
+# When the contact that a recording belongs to ended; a row goes with its recording.
+contact_ends = Table(
+    "contact_ends",
+    metadata,
+    Column("recording_id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    # NULL: it was taken back.
+    Column("ended_at", Moment),
+    Column("told_at", Moment, nullable=False),
+    Column("told_by", String, nullable=False),
 )
 
 # What was shown before a change that shortens: the change carries the digest.

@@ -29,7 +29,7 @@ from vault.database.stores.call_facts import refs_of_terms
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of, terms_of
 from vault.database.stores.retention_rows import hold_of, restore_hold, row_of_hold
 from vault.domain.recordings.recording import Recording, State
-from vault.domain.retention.hold import HeldCandidate, Hold, covering
+from vault.domain.retention.hold import Covers, HeldCandidate, Hold, covering
 from vault.domain.stored.retention_json import StoredHold
 
 # Every erasure runs it.
@@ -170,20 +170,26 @@ class PendingErasureRows:
 
 def covered_by(hold: Hold) -> ColumnElement[bool]:
     """Return the condition for available recordings that a hold covers, as ``domain.retention.hold.covers`` says."""
-    r, t, named = recordings.c, recording_terms.c, hold.covers
+    return named_by(hold.account_id, hold.covers) & (recordings.c.state == str(State.AVAILABLE))
+
+
+def named_by(account_id: str, named: Covers) -> ColumnElement[bool]:
+    """Return the condition for recordings of an account in any state that ``named`` names."""
+    r, t = recordings.c, recording_terms.c
     at = func.coalesce(r.call_started_at, r.received_at)
     among: list[ColumnElement[bool]] = [true()] if named.everything else []
     if named.terms and not named.everything:
-        having = (t.account_id == hold.account_id) & t.term.in_(named.terms)
-        calls = refs_of_terms(hold.account_id, list(named.terms))
+        having = (t.account_id == account_id) & t.term.in_(named.terms)
+        calls = refs_of_terms(account_id, list(named.terms))
         among = [r.id.in_(select(t.recording_id).where(having)) | r.call_ref.in_(calls)]
     timed = and_(
         or_(false(), *among),
         true() if named.from_ is None else at >= named.from_,
         true() if named.to is None else at < named.to,
     )
-    mine = (r.account_id == hold.account_id) & (r.state == str(State.AVAILABLE))
-    return and_(mine, or_(r.id.in_(named.recordings), r.call_ref.in_(named.calls), timed))
+    return and_(
+        r.account_id == account_id, or_(r.id.in_(named.recordings), r.call_ref.in_(named.calls), timed)
+    )
 
 
 def _candidate(recording: Recording, terms: frozenset[bytes]) -> HeldCandidate:

@@ -32,6 +32,7 @@ EventType = Literal[
     "export.deleted",
     "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
     "hold.placed", "hold.release_asked", "hold.released", "recording.pending_erasure",
+    "recording.contact_ended", "recording.contact_end_withdrawn",
     "retention.changed", "retention.due", "retention.paused", "retention.resumed",
     "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
     "authority.received", "authority.changed", "authority.answered",

@@ -45,6 +45,8 @@ _SENTENCES: Mapping[EventType, str] = {
     "note.deleted": "A listener deleted a note",
     "note.read": "Notes of former listeners read",
     "recording.pending_erasure": "An erasure that a person asked for waits, because the recording must be kept",
+    "recording.contact_ended": "The contact that it belongs to was said to have ended",
+    "recording.contact_end_withdrawn": "The end of the contact that it belongs to was taken back",
     "retention.due": "Its retention period ended, and a person must review it",
     "key.exported": "Key exported by the operator",
 }
@@ -61,6 +63,8 @@ _WHY = {
 _PARTS = frozenset({"playback.grant", "playback.end", "download.grant", "download.end"})
 #: Result codes without a reason text.
 _SILENT = frozenset({"deleted"})
+#: Event types whose result is no reason: the moment when a contact ended.
+_WITHOUT_REASON = frozenset({"recording.contact_ended"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +201,7 @@ def _made_text(event: AccessEvent, listener: str) -> str:
 
 def _because(event: AccessEvent, origins: Origins) -> str:
     code = event.result or origins.let_in.get(event.evidence or "")
-    if code is None or code in _SILENT:
+    if code is None or code in _SILENT or event.type in _WITHOUT_REASON:
         return ""
     why = _WHY.get(code) or origins.reasons.get(code) or code.replace("_", " ")
     # Reasons are full sentences; after a colon they start with a lower-case letter.

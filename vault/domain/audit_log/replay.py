@@ -57,6 +57,8 @@ class Replay:
     restricted: dict[str, bool] = field(default_factory=dict)
     #: Recordings whose erasure waits: since when, the cause, and who asked.
     pending: dict[str, tuple[datetime, str, str]] = field(default_factory=dict)
+    #: Recordings whose contact ended, as was said last: when it ended (None: taken back), when that was said, by whom.
+    contact_ends: dict[str, tuple[datetime | None, datetime, str]] = field(default_factory=dict)
     #: Recordings that became available.
     available: set[str] = field(default_factory=set)
     #: Whether ``recordings`` is filled; for a whole log it is large.
@@ -126,6 +128,8 @@ class Replay:
             self.restricted[recording] = kind == "recording.restricted"
         elif kind == "recording.pending_erasure":
             self.pending.setdefault(recording, (at, event.get("result") or "request", event["actor"]))
+        elif kind in {"recording.contact_ended", "recording.contact_end_withdrawn"}:
+            self.contact_ends[recording] = _contact_end(event, at)
         elif kind == "link.revoked":
             self.revoked_links[event["link"]] = at
         elif kind == "key.revoked":
@@ -149,6 +153,11 @@ class Replay:
             self.deleted_callbacks.add(event["account"])
         elif kind == "callback.changed":
             self.deleted_callbacks.discard(event["account"])
+
+
+def _contact_end(event: dict[str, Any], at: datetime) -> tuple[datetime | None, datetime, str]:
+    ended = event["type"] == "recording.contact_ended"
+    return parse_rfc3339(event["result"]) if ended else None, at, event["actor"]
 
 
 def merge_history(

@@ -13,7 +13,7 @@ from vault.domain.retention.period import Period
 #: Why recordings must be kept: only a legal obligation stops the erasure that a person asks for (GDPR 17(3)(b)).
 MinimumGround = Literal["legal_obligation", "business"]
 MINIMUM_GROUNDS: tuple[MinimumGround, ...] = get_args(MinimumGround)
-#: What begins a period. The vault knows the end of a call; the other two wait until they are told.
+#: What begins a period. The vault knows the end of a call; a controller tells the end of a contact.
 PeriodStart = Literal["call_end", "account_closed", "contact_ended"]
 PERIOD_STARTS: tuple[PeriodStart, ...] = get_args(PeriodStart)
 #: ``review``: the recording is restricted, and a person decides.

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import reduce
 from typing import Literal
 
+from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.period import Period, Rounding, end_of, parse_zone
 from vault.domain.retention.policy import (
     AtEnd,
@@ -27,6 +28,8 @@ class CallTimes:
     received_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    #: When the contact that it belongs to ended; None while nobody said so.
+    contact: ContactEnd | None = None
     #: When the call began and the decoded length ended; None where the start or the length is unknown.
     played_until: datetime | None = None
 
@@ -83,7 +86,7 @@ def terms_of(
     classes = policy.matching(call)
     if not classes:
         return RetentionTerms(version=policy.version, base=base, base_at=base_at)
-    bounds = _bounds(policy, classes, base_at)
+    bounds = _bounds(policy, classes, times)
     if policy.told_reason is None:
         bounds += [_bound(policy, "told", classes[0], period, base_at) for period in notice_periods]
     contradictions, dropped = _contradictions(policy, bounds)
@@ -133,17 +136,29 @@ def later_of(current: RetentionTerms, waiting: RetentionTerms) -> RetentionTerms
     )
 
 
-def _bounds(policy: RetentionPolicy, classes: Sequence[RetentionClass], base_at: datetime) -> list[Bound]:
-    bounds = []
+def _bounds(policy: RetentionPolicy, classes: Sequence[RetentionClass], times: CallTimes) -> list[Bound]:
+    bounds, (_, base_at) = [], times.base
     for kept in classes:
         if kept.minimum is not None:
             bounds.append(_bound(policy, "minimum", kept, kept.minimum, base_at))
         if kept.period is not None and kept is classes[0]:
-            begun = base_at if kept.starts == "call_end" else None
-            bounds.append(_bound(policy, "period", kept, kept.period, begun))
+            bounds.append(_period_of(policy, kept, kept.period, times))
         if kept.maximum is not None:
             bounds.append(_bound(policy, "maximum", kept, kept.maximum, base_at))
     return bounds
+
+
+def _period_of(policy: RetentionPolicy, kept: RetentionClass, period: Period, times: CallTimes) -> Bound:
+    """Return the period of a class from what begins it.
+
+    The end of a contact may be said long after it, or by mistake: then the period ends no sooner than the policy's
+    waiting time after that was said, in which it can be taken back.
+    """
+    (_, base_at), contact = times.base, times.contact
+    if kept.starts != "contact_ended" or contact is None or contact.ended_at is None:
+        return _bound(policy, "period", kept, period, base_at if kept.starts == "call_end" else None)
+    bound = _bound(policy, "period", kept, period, max(base_at, contact.ended_at))
+    return replace(bound, until=_later(bound.until, contact.told_at + policy.waiting))
 
 
 def _bound(

@@ -94,6 +94,7 @@ CLOSING: Final[Mapping[EventType, Closing]] = {
     "hold.placed": Closing(content="hold", until="account_object", subject=_result),
     "hold.released": Closing(content="hold", until="account_object", subject=_result),
     "retention.changed": Closing(content="retention", until="account_object", subject=_result),
+    "recording.contact_end_withdrawn": Closing(content="none", until="leaf", subject=_recording),
     "recording.pending_erasure": Closing(content="none", until="leaf", subject=_recording),
     "request.decided": Closing(content="request", until="account_object", subject=_result),
     "console.ended": Closing(content="none", until="leaf", subject=lambda e: e.session_id),
@@ -110,7 +111,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
     {
         "recording.available", "recording.quarantined", "recording.failed", "recording.conflict",
         "recording.sent_again", "recording.unrestricted", "recording.erased", "recording.tampered",
-        "recording.objects_deleted",
+        "recording.objects_deleted", "recording.contact_ended",
         "recording.missed", "recording.missing", "source.deleted", "source.delete_failed", "source.kept",
         "link.created", "link_key.registered", "link_key.changed",
         "playback.open", "playback.grant", "playback.end", "playback.denied",

@@ -11,7 +11,11 @@ from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import GONE, State
 from vault.services.backup.restore_log import Divergence
 from vault.services.lifecycle.lifecycle import reapply_erasure
-from vault.services.lifecycle.restore_states import restore_pending_erasure, restore_refusal
+from vault.services.lifecycle.restore_states import (
+    restore_contact_end,
+    restore_pending_erasure,
+    restore_refusal,
+)
 from vault.services.shared.end_access import end_access
 
 #: Changes per transaction.
@@ -32,6 +36,7 @@ async def replay(
             if restricted or not own.restricted.get(id_)
         ),
         *(partial(_await_erasure, id_, *waits) for id_, waits in replay.pending.items()),
+        *(partial(_end_contact, id_, *told) for id_, told in replay.contact_ends.items()),
         *(partial(_revoke_link, id_, at) for id_, at in replay.revoked_links.items()),
         *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
         *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
@@ -72,6 +77,14 @@ def _await_erasure(recording_id: str, since: datetime, cause: str, actor: str, t
     recording = tx.recordings.by_id(recording_id)
     if recording is not None and recording.state not in GONE:
         restore_pending_erasure(tx, recording, cause=cause, actor=actor, at=since)
+
+
+def _end_contact(
+    recording_id: str, ended_at: datetime | None, at: datetime, actor: str, tx: Transaction
+) -> None:
+    recording = tx.recordings.by_id(recording_id)
+    if recording is not None and recording.state not in GONE:
+        restore_contact_end(tx, recording, ended_at=ended_at, actor=actor, at=at)
 
 
 def _revoke_link(link_id: str, at: datetime, tx: Transaction) -> None:

@@ -23,7 +23,12 @@ from vault.domain.stored.retention_json import StoredHold
 from vault.errors import NotFound
 from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.services.lifecycle.lifecycle import reapply_erasure
-from vault.services.lifecycle.restore_states import destroy_key, restore_pending_erasure, restore_tombstone
+from vault.services.lifecycle.restore_states import (
+    destroy_key,
+    restore_contact_end,
+    restore_pending_erasure,
+    restore_tombstone,
+)
 from vault.services.shared.end_access import end_access
 
 
@@ -187,6 +192,13 @@ def _await_erasure(tx: Transaction, act: Act) -> None:
         _restrict(tx, act)
 
 
+def _continue_contact(tx: Transaction, act: Act) -> None:
+    event = act.event
+    row = tx.recordings.by_id(event.recording_id or "")
+    if row is not None and row.state not in GONE:
+        restore_contact_end(tx, row, ended_at=None, actor=event.actor, at=event.at)
+
+
 def _end_approval(tx: Transaction, act: Act) -> None:
     state = ApprovalState(act.event.type.removeprefix("approval."))
     tx.approvals.end(act.event.result or "", state, act.event.at)
@@ -224,6 +236,7 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "hold.released": _hold,
     "retention.changed": _change_retention,
     "recording.pending_erasure": _await_erasure,
+    "recording.contact_end_withdrawn": _continue_contact,
     "request.decided": _decide_request,
     "console.ended": _end_access,
     "approval.vetoed": _end_approval,

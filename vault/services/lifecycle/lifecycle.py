@@ -229,6 +229,7 @@ def _erase(tx: Transaction, account_id: str, recording_id: str, cause: Cause | N
     changed = _change(tx, ERASE, recording, values, cause, logged=cause is None)
     # Behind the guards: a caller may go on after their refusal, and the erasure still waits then.
     tx.pending_erasures.remove(recording_id)
+    tx.contact_ends.remove(recording_id)
     return changed
 
 

@@ -7,6 +7,7 @@ from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.restore_recordings import RestoredRecordings
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording
+from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.stored.manifest import Manifest
 from vault.services.lifecycle.in_flight import SWITCHED_OFF
 
@@ -42,6 +43,21 @@ def restore_pending_erasure(
             recording_id=recording.id, account_id=recording.account_id, since=at, cause=cause, actor=actor
         )
     )
+
+
+def restore_contact_end(
+    tx: Transaction, recording: Recording, *, ended_at: datetime | None, actor: str, at: datetime
+) -> None:
+    """Write what the log says of the end of a recording's contact, unless something later is known."""
+    end = ContactEnd(
+        recording_id=recording.id,
+        account_id=recording.account_id,
+        ended_at=ended_at,
+        told_at=at,
+        told_by=actor,
+    )
+    if tx.contact_ends.put(end):
+        tx.retention.call_changed(recording.account_id, recording.call_ref)
 
 
 def fail_without_key(tx: Transaction, account_id: str) -> int:

@@ -58,7 +58,7 @@ def _check_class(kept: RetentionClass, field: str) -> None:
     if kept.starts == "contact_ended" and kept.maximum is None:
         # What must leave would never leave, and nobody would notice.
         text = (
-            f"The class {kept.name} must have a maximum: nothing tells the vault when a contact has ended, so its "
+            f"The class {kept.name} must have a maximum: until POST contact-ends says that a contact has ended, its "
             "period does not begin."
         )
         raise Invalid(text, field=f"{field}.maximum")

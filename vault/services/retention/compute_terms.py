@@ -5,13 +5,14 @@ call needs none of them, and then no recording is opened.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.recordings.media import MAX_DURATION
 from vault.domain.recordings.recording import Recording
+from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.notice_period import notice_period
 from vault.domain.retention.period import Period
 from vault.domain.retention.policy import CallTraits, RetentionPolicy
@@ -57,7 +58,9 @@ class ComputeTerms:
         notice_periods: Mapping[str, Period],
     ) -> list[RetentionFacts]:
         """Return what the policies ask of recordings of one account, but for erased ones. Raises Unavailable."""
-        ends = await self.database.read(lambda tx: _ends(tx, recordings))
+        ends, contacts = await self.database.read(
+            lambda tx: (_ends(tx, recordings), _contacts(tx, recordings, policies))
+        )
         opens = bool(notice_periods) or any(
             kept.match.fields for policy in policies for kept in policy.classes
         )
@@ -70,7 +73,7 @@ class ComputeTerms:
             found.append(
                 RetentionFacts(
                     recording=recording,
-                    times=times_of(recording, call_ends),
+                    times=replace(times_of(recording, call_ends), contact=contacts.get(recording.id)),
                     call=call,
                     notice_periods=periods,
                 )
@@ -105,6 +108,14 @@ def times_of(recording: Recording, call_ends: Sequence[datetime]) -> CallTimes:
         ended_at=max((end for end in call_ends if end <= possible), default=None),
         played_until=None if started is None or length is None else started + timedelta(seconds=length),
     )
+
+
+def _contacts(
+    tx: Transaction, recordings: Sequence[Recording], policies: Sequence[RetentionPolicy]
+) -> Mapping[str, ContactEnd]:
+    """Return the ends of contacts, by recording, where a class counts from them."""
+    counts = any(kept.starts == "contact_ended" for policy in policies for kept in policy.classes)
+    return tx.contact_ends.of_recordings([recording.id for recording in recordings]) if counts else {}
 
 
 def _ends(tx: Transaction, recordings: Sequence[Recording]) -> list[list[datetime]]:

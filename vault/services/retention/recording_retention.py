@@ -7,6 +7,7 @@ from vault.database.interface import Database
 from vault.database.stores.holds import PendingErasure
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE, Recording
+from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import Hold
 from vault.domain.retention.judge import Judgement, Wish, judge
 from vault.domain.retention.terms import RetentionTerms
@@ -24,6 +25,8 @@ class RecordingRetention:
     terms: RetentionTerms
     #: Since when an erasure that a person asked for waits.
     pending_since: datetime | None
+    #: What was said of the end of its contact.
+    contact: ContactEnd | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class ShowRetention:
         policies = await self.database.read(lambda tx: tx.retention.policies(account_id, tx.now()))
         opened = await open_policies(self.data_keys, account_id, policies)
         notice_periods = await self.compute.notice_periods(account_id)
-        recording, holds, pending, now = await self.database.read(
+        recording, holds, pending, contact, now = await self.database.read(
             lambda tx: _read(tx, account_id, recording_id)
         )
         facts = await self.compute.facts([recording], opened, notice_periods)
@@ -53,15 +56,17 @@ class ShowRetention:
             judgement=judge(terms, holds, wish, now),
             terms=terms,
             pending_since=None if pending is None else pending.since,
+            contact=contact,
         )
 
 
 def _read(
     tx: Transaction, account_id: str, recording_id: str
-) -> tuple[Recording, list[Hold], PendingErasure | None, datetime]:
+) -> tuple[Recording, list[Hold], PendingErasure | None, ContactEnd | None, datetime]:
     recording, now = tx.recordings.get(account_id, recording_id), tx.now()
     if recording is None:
         raise NotFound("There is no such recording.")
     if recording.state in GONE:
         raise RecordingErased("The recording was erased.")
-    return recording, tx.holds.covering(recording, now), tx.pending_erasures.get(recording_id), now
+    holds, contacts = tx.holds.covering(recording, now), tx.contact_ends.of_recordings([recording_id])
+    return recording, holds, tx.pending_erasures.get(recording_id), contacts.get(recording_id), now

@@ -1,4 +1,4 @@
-"""The retention policy of an account, its preview, and the retention of a recording."""
+"""The retention policy of an account, its preview, ends of contacts, and the retention of a recording."""
 
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from vault.web.http.conditions import version_in
 from vault.web.http.idempotency import answer_json
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
+from vault.web.schemas.contact_ends import ContactCallsIn, ContactEndIn, ContactEndOut
 from vault.web.schemas.recording_retention import PolicyPreviewOut, RetentionOut
 from vault.web.schemas.retention import (
     RetentionHistoryOut,
@@ -77,6 +78,34 @@ async def post_retention_preview(
 ) -> PolicyPreviewOut:
     """Show what a policy would do to every available recording. Nothing changes."""
     return PolicyPreviewOut.of(await vault.preview_retention(allowed.account.id, body.wanted()))
+
+
+@router.post("/contact-ends")
+async def post_contact_end(vault: TheVault, allowed: Retaining, body: ContactEndIn) -> ContactEndOut:
+    """Say when the contact with a person ended: periods from `contact_ended` of its recordings count from then.
+
+    Repeated, it also reaches recordings that came since. A period ends no sooner than the policy's `waiting_days` after
+    this.
+    """
+    told = await vault.contact_ends.end(
+        allowed.account.id,
+        numbers=body.numbers,
+        calls=body.calls,
+        ended_at=body.ended_at,
+        actor=allowed.actor,
+    )
+    return ContactEndOut.of(told)
+
+
+@router.post("/contact-ends/withdrawal")
+async def post_contact_end_withdrawal(
+    vault: TheVault, allowed: Retaining, body: ContactCallsIn
+) -> ContactEndOut:
+    """Take back the end of a contact: from this response on no period counts from it."""
+    told = await vault.contact_ends.withdraw(
+        allowed.account.id, numbers=body.numbers, calls=body.calls, actor=allowed.actor
+    )
+    return ContactEndOut.of(told)
 
 
 @router.get("/recordings/{recording}/retention")

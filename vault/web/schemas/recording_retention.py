@@ -88,6 +88,8 @@ class RetentionOut(BaseModel):
     bounds: list[BoundOut]
     #: Since when an erasure that a person asked for waits.
     pending_since: MomentOut | None
+    #: When the contact that it belongs to ended; null: nobody said so, or it was taken back.
+    contact_ended_at: MomentOut | None
 
     @classmethod
     def of(cls, found: RecordingRetention) -> "RetentionOut":
@@ -116,4 +118,5 @@ class RetentionOut(BaseModel):
                 for b in found.terms.bounds
             ],
             pending_since=found.pending_since,
+            contact_ended_at=None if found.contact is None else found.contact.ended_at,
         )

@@ -1,0 +1,141 @@
+"""Say that the contact with a person has ended, from which classes with ``contact_ended`` count, or take that back.
+
+It is written for each recording of the contact, so that it goes with its recording, and no number is kept for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.retention.contact_end import ContactEnd
+from vault.domain.retention.hold import MAX_COVERED, Covers
+from vault.errors import Invalid, Refused
+from vault.ports.clock import Clock
+from vault.rfc3339 import write_rfc3339
+from vault.services.admission.admission import Admission
+
+#: Max recordings of one contact: a number with more is one that many people share.
+MAX_RECORDINGS: Final = 2000
+_BATCH_SIZE: Final = 200
+_MICROSECOND: Final = datetime.resolution
+#: An end before that is a mistake: no call is so old.
+_OLDEST_YEAR: Final = 1970
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldContact:
+    """How many recordings a contact has, and of how many its end was changed by this."""
+
+    recordings: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactEnds:
+    """Say that contacts have ended, and take it back."""
+
+    database: Database
+    admission: Admission
+    clock: Clock
+
+    async def end(
+        self,
+        account_id: str,
+        *,
+        numbers: Sequence[str],
+        calls: Sequence[str],
+        ended_at: datetime,
+        actor: str,
+    ) -> ToldContact:
+        """Say when a contact ended; what was said of it before is replaced.
+
+        It is about the recordings of the calls, and of the numbers' calls that began by then, as far as the vault has
+        them: one that comes later needs it again. Saying the same again changes nothing. Raises Invalid, Refused above
+        MAX_RECORDINGS.
+        """
+        if ended_at > self.clock():
+            raise Invalid("ended_at must not be in the future: say it when it has ended.", field="ended_at")
+        if ended_at.year < _OLDEST_YEAR:
+            raise Invalid(f"ended_at must not be before {_OLDEST_YEAR}.", field="ended_at")
+        named = await self._named(account_id, numbers, calls)
+        return await self._tell(
+            account_id, replace(named, to=ended_at + _MICROSECOND), ended_at=ended_at, actor=actor
+        )
+
+    async def withdraw(
+        self, account_id: str, *, numbers: Sequence[str], calls: Sequence[str], actor: str
+    ) -> ToldContact:
+        """Take back what was said: the contact goes on. Once this returns, no period counts from its end.
+
+        Raises Invalid, Refused above MAX_RECORDINGS.
+        """
+        named = await self._named(account_id, numbers, calls)
+        return await self._tell(account_id, named, ended_at=None, actor=actor)
+
+    async def _named(self, account_id: str, numbers: Sequence[str], calls: Sequence[str]) -> Covers:
+        if not 0 < len(numbers) + len(calls) <= MAX_COVERED:
+            text = f"Name the contact by numbers or calls, at most {MAX_COVERED} together."
+            raise Invalid(text, field="numbers")
+        terms = set[bytes]()
+        for number in numbers:
+            terms |= set(await self.admission.terms_of_number(account_id, number))
+        return Covers(calls=frozenset(calls), terms=frozenset(terms))
+
+    async def _tell(
+        self, account_id: str, named: Covers, *, ended_at: datetime | None, actor: str
+    ) -> ToldContact:
+        recordings = await self.database.read(lambda tx: tx.contact_ends.count(account_id, named))
+        if recordings > MAX_RECORDINGS:
+            text = (
+                f"These numbers have more than {MAX_RECORDINGS} recordings, so several people share them. Name the "
+                "calls of the contact."
+            )
+            raise Refused(text, reasons=("too_many_recordings",))
+        changed, after = 0, ""
+
+        def tell(tx: Transaction) -> tuple[int, str]:
+            return _tell_some(tx, account_id, named, after, ended_at=ended_at, actor=actor)
+
+        while True:
+            now_changed, after = await self.database.write(tell, urgent=True)
+            changed += now_changed
+            if not after:
+                return ToldContact(recordings=recordings, changed=changed)
+
+
+def _tell_some(
+    tx: Transaction, account_id: str, named: Covers, after: str, *, ended_at: datetime | None, actor: str
+) -> tuple[int, str]:
+    """Write what is said of the recordings after ``after``; return of how many, and the last one if there are more."""
+    tx.lock_account(account_id, exclusive=True)
+    now, changed, calls = tx.now(), 0, set[str]()
+    page = tx.contact_ends.page(account_id, named, after=after, limit=_BATCH_SIZE)
+    for recording in page:
+        if ended_at == (None if recording.known is None else recording.known.ended_at):
+            continue
+        end = ContactEnd(
+            recording_id=recording.id, account_id=account_id, ended_at=ended_at, told_at=now, told_by=actor
+        )
+        changed += tx.contact_ends.put(end)
+        calls.add(recording.call_ref)
+        tx.events.append(_event(end))
+    for call_ref in sorted(calls):
+        tx.retention.call_changed(account_id, call_ref)
+    if ended_at is None:
+        tx.closing.recall(account_id, "recording.contact_end_withdrawn")
+    return changed, page[-1].id if len(page) == _BATCH_SIZE else ""
+
+
+def _event(end: ContactEnd) -> AccessEvent:
+    return AccessEvent(
+        type="recording.contact_end_withdrawn" if end.ended_at is None else "recording.contact_ended",
+        at=end.told_at,
+        account_id=end.account_id,
+        actor=end.told_by,
+        recording_id=end.recording_id,
+        result=None if end.ended_at is None else write_rfc3339(end.ended_at, "microseconds"),
+    )

@@ -1,0 +1,39 @@
+"""JSON schemas of the end of a contact."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from vault.domain.retention.hold import MAX_COVERED
+from vault.services.retention.contact_ends import ToldContact
+from vault.web.schemas.base import Body, MomentIn, Ref, Text
+
+
+class ContactCallsIn(Body):
+    """A contact, by numbers, by calls, or by both."""
+
+    #: Phone numbers of the person. They are not kept.
+    numbers: Annotated[list[Text], Field(max_length=MAX_COVERED, default_factory=list)]
+    #: Calls with the person, by the platform's id, whenever they began.
+    calls: Annotated[list[Ref], Field(max_length=MAX_COVERED, default_factory=list)]
+
+
+class ContactEndIn(ContactCallsIn):
+    """The end of a contact."""
+
+    #: Calls of ``numbers`` that began later belong to a new contact.
+    ended_at: MomentIn
+
+
+class ContactEndOut(BaseModel):
+    """What was said of a contact."""
+
+    #: Recordings of the contact that the vault has.
+    recordings: int
+    #: Of how many of them this changed the end.
+    changed: int
+
+    @classmethod
+    def of(cls, told: ToldContact) -> "ContactEndOut":
+        """Show it."""
+        return cls(recordings=told.recordings, changed=told.changed)
