@@ -113,6 +113,24 @@ async def test_case_39_a_vcon_is_valid_and_has_the_hash_of_its_audio(pair: House
     assert files.read(f"recordings/{whole}/audio.wav") == stereo()
 
 
+async def test_a_vcon_says_what_its_party_answered(house: House):
+    """What the person answered is an attachment; what the other party answered is not in a copy for the person."""
+    for party in ("caller", "callee"):
+        await tell(house, "accepted", party=party)
+    recording_id = await stereo_call(house, "call-1", caller=OTHER, callee=PERSON)
+    view = await ask(house, asks("access"))
+    await decide(house, view.request.id, "provided")
+    await carried_out(house, view.request.id)
+    files = await package(house, view.request.id)
+    vcon = json.loads(files.read(f"recordings/{recording_id}/recording.vcon.json"))
+    jsonschema.validate(vcon, SCHEMA)
+    (attachment,) = vcon["attachments"]
+    proof = attachment["body"]["proof_mechanisms"][0]["proof_data"]["evidence_sha256"]
+    evidence = json.loads(files.read(f"recordings/{recording_id}/evidence.json"))
+    assert attachment["party"] == 1
+    assert proof in {entry["digest"] for entry in evidence}
+
+
 async def test_the_sums_are_those_of_every_file_and_the_page_has_no_script(house: House):
     """A person can check the package with a hash function, and read it in a browser."""
     await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)

@@ -23,6 +23,23 @@ SCHEMA: dict[str, Any] = {
             "additionalProperties": False,
             "properties": {"uuid": _UUID8, "type": {"type": "string"}},
         },
+        "extensions": {"type": "array", "items": {"const": "lawful_basis"}},
+        "attachments": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["purpose", "start", "party", "dialog", "encoding", "body"],
+                "additionalProperties": False,
+                "properties": {
+                    "purpose": {"const": "lawful_basis"},
+                    "start": _TIME,
+                    "party": _INDEX,
+                    "dialog": _INDEX,
+                    "encoding": {"const": "json"},
+                    "body": {"type": "object"},
+                },
+            },
+        },
         "parties": {
             "type": "array",
             "items": {

@@ -6,16 +6,18 @@ A one-speaker copy is a vCon with ``redacted``: the other party is an empty plac
 import base64
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from vault.domain.calls.call import CallFacts, Voice
-from vault.rfc3339 import write_rfc3339
+from vault.rfc3339 import parse_rfc3339, write_rfc3339
 
 #: The draft's syntax version: the only place that names it.
 SYNTAX: Final = "0.4.0"
+#: The extension, and the purpose of its attachments.
+_LAWFUL_BASIS: Final = "lawful_basis"
 _PARTIES: Final = ("caller", "callee")
 _VERSION_BITS: Final = 0x8 << 76
 _VARIANT_BITS: Final = 0x2 << 62
@@ -35,6 +37,19 @@ class ExportedAudio:
     only: Voice | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenAnswer:
+    """What a party answered about the recording of the call, as the evidence has it."""
+
+    party: Voice
+    #: False for a refusal, a withdrawal and an objection.
+    granted: bool
+    method: str
+    at: datetime
+    #: The digest of the evidence entry.
+    digest: str
+
+
 def write_vcon(
     recording_id: str,
     facts: CallFacts,
@@ -44,8 +59,9 @@ def write_vcon(
     started_at: datetime,
     created_at: datetime,
     host: str,
+    answers: Sequence[GivenAnswer] = (),
 ) -> dict[str, Any]:
-    """Return the vCon of one recording as a JSON object."""
+    """Return the vCon of one recording as a JSON object; ``answers``: of the parties that it shows."""
     dialog: dict[str, Any] = {
         "type": "recording",
         "start": write_rfc3339(started_at),
@@ -66,7 +82,51 @@ def write_vcon(
     if audio.only is not None:
         original = str(uuid8(started_at, f"{host}/{recording_id}/whole"))
         vcon["redacted"] = {"uuid": original, "type": "other-party-audio"}
+    if answers:
+        vcon["extensions"] = [_LAWFUL_BASIS]
+        vcon["attachments"] = [_lawful_basis(answer) for answer in answers]
     return vcon
+
+
+def _lawful_basis(answer: GivenAnswer) -> dict[str, Any]:
+    """Return the attachment of draft-howe-vcon-lawful-basis-02, which says what a party permitted.
+
+    The proof is of the type ``external_system``: the digest of an entry in ``evidence.json``, also where the party
+    spoke or pressed a key, because the vault does not check what was said.
+    """
+    at = write_rfc3339(answer.at)
+    grant = {"purpose": "recording", "granted": answer.granted, "granted_at": at}
+    evidence = {"system": "callvault", "method": answer.method, "evidence_sha256": answer.digest}
+    return {
+        "purpose": _LAWFUL_BASIS,
+        "start": at,
+        "party": _PARTIES.index(answer.party),
+        "dialog": 0,
+        "encoding": "json",
+        "body": {
+            "lawful_basis": "consent",
+            "expiration": None,
+            "purpose_grants": [grant],
+            "proof_mechanisms": [{"proof_type": "external_system", "timestamp": at, "proof_data": evidence}],
+        },
+    }
+
+
+def given_answers(evidence: Iterable[Mapping[str, Any]]) -> list[GivenAnswer]:
+    """Return the answers in the entries of ``evidence.json``, each once; a notice alone is no answer."""
+    found = dict[tuple[str, ...], GivenAnswer]()
+    for entry in evidence:
+        for event in entry["consent"]:
+            named = event["party"], event["answer"], event["method"], event["at"]
+            if event["party"] in _PARTIES and event["answer"] != "announced" and named not in found:
+                found[named] = GivenAnswer(
+                    party=event["party"],
+                    granted=event["answer"] == "accepted",
+                    method=event["method"],
+                    at=parse_rfc3339(event["at"]),
+                    digest=entry["digest"],
+                )
+    return list(found.values())
 
 
 def content_hash(sha512: bytes) -> str:

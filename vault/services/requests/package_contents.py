@@ -1,7 +1,7 @@
 """The texts of a package beside the audio: consultations, evidence of consent, receipts and recipients."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -66,9 +66,14 @@ class PackageContents:
                 return list((found | {event.id: event for event in waiting}).values())
             start = page[-1].index + 1
 
-    async def of_recording(self, spoken: Spoken) -> AsyncIterator[tuple[str, str]]:
-        """Yield name and text of each file of a recording beside its audio. Raises Tampered, Unavailable."""
-        yield "evidence.json", await self._evidence(spoken)
+    async def of_recording(
+        self, spoken: Spoken, evidence: Sequence[Mapping[str, Any]]
+    ) -> AsyncIterator[tuple[str, str]]:
+        """Yield name and text of each file of a recording beside its audio. Raises Tampered, Unavailable.
+
+        ``evidence``: what ``evidence`` returned.
+        """
+        yield "evidence.json", json.dumps(evidence, indent=2)
         if notes := await self._notes(spoken):
             yield "notes.json", json.dumps(notes, indent=2)
 
@@ -93,7 +98,7 @@ class PackageContents:
             for note in sorted(notes, key=lambda note: (note.content.at, note.id))
         ]
 
-    async def _evidence(self, spoken: Spoken) -> str:
+    async def evidence(self, spoken: Spoken) -> Sequence[Mapping[str, Any]]:
         """Return the evidence of a recording without what the other party said. Raises Tampered, Unavailable."""
         opened = spoken.opened
         rows = await self.database.read(lambda tx: tx.evidence.of_recording(opened.recording.id))
@@ -102,8 +107,7 @@ class PackageContents:
             *(open_entry(opened, row) for row in rows),
         ]
         side: Voice | None = None if spoken.channel is None else opened.recording.voices[spoken.channel]
-        shown: list[dict[str, Any]] = [evidence_json(entry.content, entry.digest, side) for entry in entries]
-        return json.dumps(shown, indent=2)
+        return [evidence_json(entry.content, entry.digest, side) for entry in entries]
 
     async def earlier_receipts(
         self, account_id: str, terms: frozenset[bytes]

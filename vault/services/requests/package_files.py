@@ -18,7 +18,7 @@ from vault.domain.requests.package import (
     request_json,
 )
 from vault.domain.requests.request import Packaged, Request
-from vault.domain.requests.vcon import ExportedAudio, write_vcon
+from vault.domain.requests.vcon import ExportedAudio, GivenAnswer, given_answers, write_vcon
 from vault.errors import DescriberCrashed, NotFound, Tampered, Undecodable, VaultError
 from vault.services.requests.package_about import PackageAbout
 from vault.services.requests.package_audio import PackageAudio
@@ -132,9 +132,13 @@ class PackageFiles:
         making.names.append(name)
         async for block in archive.add(name, _hashed(first, blocks, digest)):
             yield block
-        vcon = _vcon(spoken, name, digest.digest(), is_whole=is_whole, at=making.at, host=self.signer.name)
+        evidence = await self.contents.evidence(spoken)
+        vcon = _vcon(
+            spoken, name, digest.digest(), given_answers(evidence), is_whole=is_whole, at=making.at,
+            host=self.signer.name,
+        )  # fmt: skip
         yield making.add_text(f"{folder}/recording.vcon.json", json.dumps(vcon, indent=2))
-        async for what, text in self.contents.of_recording(spoken):
+        async for what, text in self.contents.of_recording(spoken, evidence):
             yield making.add_text(f"{folder}/{what}", text)
         # The account itself, which gets the export of a closure, reads this in the vault.
         kept = None if request.kind == "closure" else await self.about.kept(request.account_id, recording_id)
@@ -154,7 +158,14 @@ async def _hashed(
 
 
 def _vcon(
-    spoken: Spoken, name: str, sha512: bytes, *, is_whole: bool, at: datetime, host: str
+    spoken: Spoken,
+    name: str,
+    sha512: bytes,
+    answers: Sequence[GivenAnswer],
+    *,
+    is_whole: bool,
+    at: datetime,
+    host: str,
 ) -> dict[str, Any]:
     recording = spoken.opened.recording
     only = None if is_whole or spoken.channel is None else recording.voices[spoken.channel]
@@ -167,5 +178,12 @@ def _vcon(
     )
     started_at = spoken.facts.started_at or recording.received_at
     return write_vcon(
-        recording.id, spoken.facts, recording.voices, audio, started_at=started_at, created_at=at, host=host
+        recording.id,
+        spoken.facts,
+        recording.voices,
+        audio,
+        started_at=started_at,
+        created_at=at,
+        host=host,
+        answers=answers,
     )
