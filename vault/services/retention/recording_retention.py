@@ -1,11 +1,14 @@
 """Why a recording is still here: every period, minimum, maximum and hold that concerns it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from vault.database.interface import Database
 from vault.database.stores.holds import PendingErasure
 from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import EventType
 from vault.domain.recordings.recording import GONE, Recording
 from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import Hold
@@ -15,6 +18,10 @@ from vault.errors import NotFound, RecordingErased
 from vault.services.retention.compute_terms import ComputeTerms
 from vault.services.retention.retention_policy import open_policies
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.find_leaf import find_leaf
+
+#: Holds whose leaves are searched: each costs some twenty reads.
+_MAX_HOLDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +34,8 @@ class RecordingRetention:
     pending_since: datetime | None
     #: What was said of the end of its contact.
     contact: ContactEnd | None = None
+    #: Leaves of the policy and of the holds that keep it, by version (``v3``) or id, as far as they are found.
+    leaves: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +46,14 @@ class ShowRetention:
     data_keys: AccountDataKeys
     compute: ComputeTerms
 
+    async def proven(self, account_id: str, recording_id: str) -> RecordingRetention:
+        """Return it with the leaves of the log that it rests on. Raises as ``__call__`` does."""
+        found = await self(account_id, recording_id)
+        leaves = await self.database.read(lambda tx: _leaves(tx, account_id, found))
+        return replace(found, leaves=leaves)
+
     async def __call__(self, account_id: str, recording_id: str) -> RecordingRetention:
-        """Return it. Raises NotFound, RecordingErased, Tampered for a policy that cannot be read."""
+        """Return it without leaves. Raises NotFound, RecordingErased, Tampered for a policy that cannot be read."""
         policies = await self.database.read(lambda tx: tx.retention.policies(account_id, tx.now()))
         opened = await open_policies(self.data_keys, account_id, policies)
         notice_periods = await self.compute.notice_periods(account_id)
@@ -58,6 +73,20 @@ class ShowRetention:
             pending_since=None if pending is None else pending.since,
             contact=contact,
         )
+
+
+def _leaves(tx: Transaction, account_id: str, found: RecordingRetention) -> dict[str, int]:
+    now, version = tx.now(), found.terms.version
+    events: list[tuple[EventType, str, datetime]] = [
+        ("retention.changed", f"v{version}", policy.changed_at)
+        for policy in tx.retention.history(account_id)
+        if policy.version == version and policy.changed_at is not None
+    ]
+    holding = {reason.source for reason in found.judgement.reasons if reason.code == "held"}
+    holds = [hold for hold in tx.holds.in_effect(account_id, now) if hold.id in holding]
+    events += [("hold.placed", hold.id, hold.placed_at) for hold in holds[:_MAX_HOLDS]]
+    indexes = {result: find_leaf(tx, account_id, kind, result, at) for kind, result, at in events}
+    return {result: index for result, index in indexes.items() if index is not None}
 
 
 def _read(

@@ -110,8 +110,11 @@ async def post_contact_end_withdrawal(
 
 @router.get("/recordings/{recording}/retention")
 async def get_retention(vault: TheVault, allowed: Auditing, recording: RecordingId) -> RetentionOut:
-    """Show why a recording is still here: every period, minimum, maximum and hold, as data and in words."""
-    return RetentionOut.of(await vault.show_retention(allowed.account.id, recording))
+    """Show why a recording is still here: every period, minimum, maximum and hold, as data and in words.
+
+    `leaf` and `policy_leaf` are indices of the access log: `GET access-events/{index}/proof` proves them.
+    """
+    return RetentionOut.of(await vault.show_retention.proven(allowed.account.id, recording))
 
 
 def _policy(view: RetentionView) -> Response:

@@ -58,6 +58,8 @@ class RetentionReasonOut(BaseModel):
     until: MomentOut | None
     #: The hold, or the class.
     source: str | None
+    #: The log's entry of the hold; null for other reasons, for all but 20 holds, and where it is not found.
+    leaf: int | None
 
 
 class BoundOut(BaseModel):
@@ -80,6 +82,8 @@ class RetentionOut(BaseModel):
     class_: Annotated[str | None, Field(serialization_alias="class")]
     #: The version of the policy.
     policy_version: int
+    #: The log's entry of that version, by which it was set; null where there is none.
+    policy_leaf: int | None
     #: Which moment the periods count from, and when it was.
     base: Base
     base_at: MomentOut | None
@@ -100,10 +104,17 @@ class RetentionOut(BaseModel):
             act_at=found.terms.act_at,
             class_=found.terms.class_name,
             policy_version=found.terms.version,
+            policy_leaf=found.leaves.get(f"v{found.terms.version}"),
             base=found.terms.base,
             base_at=found.terms.base_at,
             reasons=[
-                RetentionReasonOut(code=r.code, text=r.text, until=r.until, source=r.source)
+                RetentionReasonOut(
+                    code=r.code,
+                    text=r.text,
+                    until=r.until,
+                    source=r.source,
+                    leaf=found.leaves.get(r.source or "") if r.code == "held" else None,
+                )
                 for r in judgement.reasons
             ],
             bounds=[
