@@ -12,6 +12,8 @@ from vault.database.interface import Database
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.legal_rules.rule_book_loader import parse
 from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
+from vault.domain.registers.checks import MAX_RECIPIENTS
+from vault.domain.registers.entries import Recipient
 from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, RootKey
@@ -35,6 +37,7 @@ from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.node.readiness_probe import Part
 from vault.services.playback.log_allowance import Allowance
+from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.requests.find_person import FindPerson
 from vault.services.requests.sealed_requests import SealedRequests
 from vault.services.requests.speakers import FindSpeaker
@@ -249,6 +252,13 @@ def _objection_list(
         admission=admission,
         numbers=adapters.numbers,
         clock=adapters.clock,
+    )
+
+
+def build_recipient_entries(adapters: Adapters, parts: Parts) -> SealedEntries[Recipient]:
+    """Build what reads and writes the sealed entries of recipients."""
+    return SealedEntries(
+        database=parts.database, ring=adapters.ring, register="recipient", most=MAX_RECIPIENTS
     )
 
 

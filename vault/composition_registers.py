@@ -5,9 +5,8 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vault.composition_parts import Adapters, Parts
-from vault.domain.registers.checks import MAX_RECIPIENTS
-from vault.domain.registers.entries import AuthorityRequest, ProcessingProfile, Recipient
+from vault.composition_parts import Adapters, Parts, build_recipient_entries
+from vault.domain.registers.entries import AuthorityRequest, ProcessingProfile
 from vault.domain.registers.places import Place
 from vault.domain.registers.privacy_page import PageTexts, parse_page_texts
 from vault.keyservice.location import FileLocation, KmsLocation
@@ -60,13 +59,6 @@ def build_authority_requests(adapters: Adapters, parts: Parts) -> AuthorityReque
         database=parts.database, ring=adapters.ring, register="authority_request"
     )
     return traced(AuthorityRequests)(entries=entries, clock=adapters.clock)
-
-
-def build_recipient_entries(adapters: Adapters, parts: Parts) -> SealedEntries[Recipient]:
-    """Build what reads and writes the sealed entries of recipients."""
-    return SealedEntries(
-        database=parts.database, ring=adapters.ring, register="recipient", most=MAX_RECIPIENTS
-    )
 
 
 def places_of(settings: Settings) -> Sequence[Place]:

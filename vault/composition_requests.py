@@ -1,7 +1,7 @@
 """Build the job that carries out decisions on requests of people, and makes their packages."""
 
-from vault.composition_parts import Adapters, Parts
-from vault.composition_registers import build_processing_records, build_recipient_entries, page_texts
+from vault.composition_parts import Adapters, Parts, build_recipient_entries
+from vault.composition_registers import build_processing_records, page_texts
 from vault.composition_rights import build_read_receipt, build_show_retention
 from vault.services.requests.close_account import CloseAccount
 from vault.services.requests.execute import ExecuteRequests

@@ -2,9 +2,10 @@
 
 from typing import TypedDict
 
-from vault.composition_parts import Adapters, Parts
+from vault.composition_parts import Adapters, Parts, build_recipient_entries
 from vault.services.requests.callbacks import Callbacks
 from vault.services.requests.closures import Closures
+from vault.services.requests.name_informed import NameInformed
 from vault.services.requests.open_callback import OpenCallback
 from vault.services.requests.packages import Packages
 from vault.services.requests.read_receipt import ReadReceipt
@@ -67,6 +68,7 @@ def _requests(adapters: Adapters, parts: Parts) -> Requests:
         sealed=parts.sealed_requests,
         find=parts.find_person,
         speaker=parts.find_speaker,
+        name_informed=NameInformed(recipients=build_recipient_entries(adapters, parts)),
         clock=adapters.clock,
     )
 

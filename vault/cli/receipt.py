@@ -31,6 +31,9 @@ def verify_receipt_file(
         typer.echo(f"recording    {recording['id']}, {recording['outcome']}")
     for code, count in statement["calls"].items():
         typer.echo(f"calls        {count}, {code}")
+    # Receipts of earlier releases do not have it.
+    for informed in statement.get("recipients_informed", ()):
+        typer.echo(f"informed     {informed['name']}, {informed['at']}")
     if number is not None:
         _check_number(statement["subject"], number)
         typer.echo("number       the receipt is about it")

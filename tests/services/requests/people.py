@@ -102,6 +102,7 @@ async def decide(
     statute: str | None = None,
     period: Period | None = None,
     whole_time: bool = False,
+    informed: Mapping[str, datetime] | None = None,
 ) -> RequestView:
     """Decide on a request."""
     wanted = RulingRequest(
@@ -110,6 +111,7 @@ async def decide(
         reason=reason,
         period=period,
         whole_time=whole_time,
+        informed=informed or {},
     )
     return await house.vault.requests.decide(house.account.id, request_id, wanted, actor=ACTOR)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -20,17 +21,30 @@ from tests.services.requests.people import (
     receipt,
     recorded,
 )
-from tests.services.requests.proving import closed, is_refused
+from tests.services.requests.proving import KEY, closed, is_refused
 from tests.support.pairs import keys_in
 from tests.support.service_house import SIGNER, House
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import State
+from vault.domain.registers.entries import Recipient
 from vault.domain.requests.receipt import commitment
 from vault.domain.requests.request import RequestState
-from vault.errors import NotFound, Tampered
+from vault.errors import Invalid, NotFound, Tampered
 from vault.objects.s3 import S3Store
+from vault.rfc3339 import write_rfc3339
 from vault.tlog.note import Signer
 from vault.tlog.receipt_file import verify_receipt
+
+AT = ago(minutes=5)
+HOSTER = Recipient(
+    name="Hosting Ltd",
+    address="1 High Street, Dublin",
+    contact="privacy@hosting.example",
+    role="processor",
+    purpose="Hosting",
+    country="IE",
+    since=date(2026, 1, 1),
+)
 
 
 async def test_a_receipt_without_a_leaf_or_of_another_log_is_refused(house: House):
@@ -72,6 +86,40 @@ async def test_a_refusal_and_nothing_found_get_a_receipt_too(house: House):
     await carried_out(house, view.request.id)
     statement = verify_receipt(await receipt(house, view.request.id)).statement
     assert (statement["outcome"], statement["recordings"], statement["calls"]) == ("fulfilled", [], {})
+
+
+async def test_a_receipt_names_the_recipients_who_were_informed(house: House):
+    """By name and time, as the decision said; the copy of the platform is named beside that (GDPR art. 19)."""
+    entered = await house.vault.recipients.enter(house.account.id, HOSTER, actor=ACTOR)
+    await recorded(house, "call-1")
+    view = await ask(house)
+    await decide(house, view.request.id, informed={entered.id: AT})
+    await carried_out(house, view.request.id)
+    file = await receipt(house, view.request.id)
+    statement = verify_receipt(file).statement
+    assert statement["recipients_informed"] == [
+        {"id": entered.id, "name": HOSTER.name, "at": write_rfc3339(AT)}
+    ]
+    assert script.verify(file, KEY) == statement
+    assert json.loads(await closed(house))["statement"]["recipients_informed"] == []
+
+
+@pytest.mark.parametrize(
+    ("recipient", "at", "words"),
+    [
+        ("rcp_nobody", AT, "does not have"),
+        (None, AT - timedelta(days=9), "between"),
+        (None, AT + timedelta(days=9), "between"),
+    ],
+)
+async def test_who_was_informed_is_checked(house: House, recipient: str | None, at: datetime, words: str):
+    """An unknown recipient, also another account's, and a time before the request or in the future are refused."""
+    entered = await house.vault.recipients.enter(house.account.id, HOSTER, actor=ACTOR)
+    await recorded(house, "call-1")
+    view = await ask(house)
+    with pytest.raises(Invalid, match=words) as refused:
+        await decide(house, view.request.id, informed={recipient or entered.id: at})
+    assert refused.value.field == "informed"
 
 
 async def test_case_27_every_version_and_marker_is_gone_and_counted(pair: House):

@@ -104,6 +104,7 @@ def statement(
         "recordings": [_recording(outcome) for outcome in recordings],
         "calls": {outcome.code: outcome.calls for outcome in calls},
         "method": _METHOD if is_erased else None,
+        "recipients_informed": _informed(request),
         "stays": _stays(recordings, is_erased=is_erased),
         "search_does_not_cover": "see not_searchable of the request",
     }
@@ -151,6 +152,15 @@ def _about(request: Request, log: str, checked: Checked) -> dict[str, Any]:
 def commitment(salt: bytes, number: str) -> str:
     """Return SHA-256(salt || number in E.164), in hexadecimal."""
     return hashlib.sha256(salt + number.encode()).hexdigest()
+
+
+def _informed(request: Request) -> list[dict[str, str]]:
+    """Return whom the account informed (GDPR art. 19); what was asked of the platform is in ``provider_copy``."""
+    ruling = None if request.personal is None else request.personal.ruling
+    return [
+        {"id": one.recipient, "name": one.name, "at": write_rfc3339(one.at)}
+        for one in (() if ruling is None else ruling.informed)
+    ]
 
 
 def _stays(recordings: Sequence[RecordingOutcome], *, is_erased: bool) -> dict[str, str]:

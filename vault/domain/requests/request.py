@@ -132,6 +132,17 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Informed:
+    """A recipient whom the account informed of its decision (GDPR art. 19)."""
+
+    #: Its id in the register of recipients.
+    recipient: str
+    #: Its name at that time: the person may ask who it was.
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Packaged:
     """The package of an answer, all of whose parts are made."""
 
@@ -153,6 +164,7 @@ class Ruling:
     #: By id, of the recordings to erase.
     traces: Mapping[str, Trace] = field(default_factory=dict)
     reason: str | None = None
+    informed: tuple[Informed, ...] = ()
     #: None until all parts of the package are made, where one is wanted.
     packaged: Packaged | None = None
     at: datetime

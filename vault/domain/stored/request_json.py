@@ -1,6 +1,6 @@
 """JSON of the personal data of a request, for its sealed column."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, get_args
 
@@ -8,6 +8,7 @@ from vault.domain.requests.request import (
     Extension,
     Identity,
     IdentityType,
+    Informed,
     Packaged,
     Pause,
     PauseReason,
@@ -109,7 +110,15 @@ def _encode_ruling_fields(ruling: Ruling) -> dict[str, Any]:
     same = {name: getattr(ruling, name) for name in ("recordings", "calls", "reason", "at", "by")}
     traces = {name: asdict(trace) for name, trace in ruling.traces.items()}
     packaged = {} if ruling.packaged is None else {"packaged": asdict(ruling.packaged)}
-    return {**same, **packaged, "default": asdict(ruling.default), "verdicts": verdicts, "traces": traces}
+    informed = {"informed": [asdict(one) for one in ruling.informed]} if ruling.informed else {}
+    return {
+        **same,
+        **packaged,
+        **informed,
+        "default": asdict(ruling.default),
+        "verdicts": verdicts,
+        "traces": traces,
+    }
 
 
 def _decode_ruling_fields(fields: Fields) -> Ruling:
@@ -122,11 +131,22 @@ def _decode_ruling_fields(fields: Fields) -> Ruling:
         reason=fields.maybe_text("reason"),
         # Earlier releases did not note it.
         packaged=fields.optional(lambda name: _decode_packaged_fields(fields.inner(name)), "packaged"),
+        informed=fields.optional(_informed_reader(fields), "informed") or (),
         at=fields.moment("at"),
         by=fields.text("by"),
     )
     fields.done()
     return ruling
+
+
+def _informed_reader(fields: Fields) -> Callable[[str], tuple[Informed, ...]]:
+    return lambda name: tuple(_decode_informed_fields(item) for item in fields.items(name))
+
+
+def _decode_informed_fields(fields: Fields) -> Informed:
+    informed = Informed(recipient=fields.text("recipient"), name=fields.text("name"), at=fields.moment("at"))
+    fields.done()
+    return informed
 
 
 def _decode_packaged_fields(fields: Fields) -> Packaged:

@@ -1,7 +1,7 @@
 """Requests of people: receive one, find the person's data, record identity and pauses, and decide."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from vault.database.interface import Database
@@ -31,6 +31,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
 from vault.services.requests.decision_gate import decision_gate
 from vault.services.requests.find_person import FindPerson, FoundPerson, PersonTerms
+from vault.services.requests.name_informed import NameInformed
 from vault.services.requests.new_request import NewRequest, is_same, received
 from vault.services.requests.sealed_requests import (
     SealedRequests,
@@ -55,6 +56,8 @@ class RulingRequest:
     #: In place of the request's own; and whether the person held the numbers in the gaps between the calls too.
     period: Period | None
     whole_time: bool
+    #: When recipients were informed of it, by their id in the register.
+    informed: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,7 @@ class Requests:
     sealed: SealedRequests
     find: FindPerson
     speaker: FindSpeaker
+    name_informed: NameInformed
     clock: Clock
 
     async def receive(self, account_id: str, new: NewRequest, *, actor: str) -> tuple[RequestView, bool]:
@@ -231,6 +235,7 @@ class Requests:
             recordings=tuple(one.id for one in found.recordings),
             calls=tuple(one.call_ref for one in found.calls),
             reason=wanted.reason,
+            informed=await self.name_informed(request, wanted.informed, now=self.clock()),
             at=self.clock(),
             by=actor,
         )

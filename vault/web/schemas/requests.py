@@ -146,6 +146,9 @@ class DecisionIn(VerdictOnIn):
     period: PeriodIn | None = None
     #: Whether the numbers were this person's for the whole time, also in gaps of more than 45 days without calls.
     whole_time: Flag = False
+    #: When you informed recipients of it, by their id in the register of recipients (GDPR art. 19). The receipt names
+    #: them.
+    informed: Annotated[dict[Ref, MomentIn], Field(max_length=200, default_factory=dict)]
 
     def ruling(self) -> RulingRequest:
         """Return the decision as the service takes it."""
@@ -155,6 +158,7 @@ class DecisionIn(VerdictOnIn):
             reason=self.reason,
             period=None if self.period is None else self.period.period(),
             whole_time=self.whole_time,
+            informed=self.informed,
         )
 
 
