@@ -41,7 +41,7 @@ def attempt(tmp_path, code, *, before="pass"):
     script = SCRIPT.format(attempt=code, before=before)
     done = subprocess.run(
         [sys.executable, "-P", "-c", script, str(path)],
-        env=children._environment(),
+        env=children.child_environment(),
         capture_output=True,
         text=True,
         check=True,

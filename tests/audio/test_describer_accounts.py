@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 
 import psutil
@@ -47,6 +48,56 @@ async def test_two_accounts_have_different_processes():
         await describer.describe(Source(PCM), Sink(), account_id="acc_b")
         assert await pids(describer) != [first]
         assert not psutil.pid_exists(first)
+
+
+async def test_children_are_forked_by_one_template():
+    """A job for another account starts no interpreter, and imports no decoder again."""
+    async with SubprocessDescriber(size=2) as describer:
+        parents = set[int]()
+        for account in ("acc_a", "acc_b", "acc_c"):
+            await describer.describe(Source(PCM), Sink(), account_id=account)
+            parents |= {psutil.Process(pid).ppid() for pid in await pids(describer)}
+        (template,) = parents
+        assert psutil.Process(template).ppid() == os.getpid()
+    assert not psutil.pid_exists(template)
+
+
+def has_ended(process):
+    """Return whether a process is gone, or waits to be reaped by somebody else."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def test_a_template_that_died_is_replaced_before_the_job():
+    """Its children die with it; nobody loses a recording by it."""
+    async with SubprocessDescriber() as describer:
+        (pid,) = await pids(describer)
+        child = psutil.Process(pid)
+        template = child.parent()
+        template.kill()
+        await describer._idle[0].process.wait()
+        found = await describer.describe(Source(PCM), Sink(), account_id="acc_a")
+        assert found.duration == 1.0
+        assert psutil.Process((await pids(describer))[0]).ppid() != template.pid
+        async with asyncio.timeout(30):
+            while not has_ended(child):
+                await asyncio.sleep(0.01)
+
+
+async def test_a_template_without_room_is_no_fault_of_the_file():
+    """The job fails as one that is done again later, and the template goes on."""
+    async with SubprocessDescriber() as describer:
+        (pid,) = await pids(describer)
+        template = psutil.Process(pid).ppid()
+        resource.prlimit(template, resource.RLIMIT_NOFILE, (4, 64))
+        await describer.describe(Source(PCM), Sink(), account_id="acc_a")
+        with pytest.raises(Unavailable):
+            await describer.describe(Source(PCM), Sink(), account_id="acc_b")
+        resource.prlimit(template, resource.RLIMIT_NOFILE, (64, 64))
+        await describer.describe(Source(PCM), Sink(), account_id="acc_b")
+        assert psutil.Process((await pids(describer))[0]).ppid() == template
 
 
 async def test_after_a_crash_the_account_gets_a_process_that_has_read_nothing():

@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from vault.audio import child
 from vault.errors import Undecodable
-child._warm_up()
+child.warm_up()
 warm = set(sys.modules)
 from vault.audio import decoding, speech
 for path in sorted(Path(sys.argv[1]).iterdir()):
@@ -96,7 +96,7 @@ def test_nothing_is_imported_after_the_doors_are_closed(tmp_path):
         (tmp_path / name).write_bytes(data)
     done = subprocess.run(
         [sys.executable, "-P", "-c", LATE, str(tmp_path)],
-        env=children._environment(),
+        env=children.child_environment(),
         capture_output=True,
         text=True,
         check=True,

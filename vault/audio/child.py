@@ -1,8 +1,9 @@
 """The describer's child process: decodes recordings one after the other, within limits it cannot lift.
 
-``children.py`` starts it as ``python -m vault.audio.child FD MEMORY``; a socket is its only connection
-(``protocol.py``). Decoders are imported only after the limits are set. It has no key, opens no
-file, and may die at any time: its parent kills it after the first protocol violation.
+The describer's are forked by its template (``template_child.py``). ``children.py`` starts one for each prompt, as
+``python -m vault.audio.child FD MEMORY``. A socket is its only connection (``protocol.py``). Decoders are imported only
+after the limits are set. It has no key, opens no file, and may die at any time: its parent kills it after the first
+protocol violation.
 """
 
 import importlib
@@ -13,7 +14,7 @@ import socket
 import sys
 from dataclasses import replace
 from functools import partial
-from typing import BinaryIO, cast
+from typing import BinaryIO, NoReturn, cast
 
 from vault.audio import confinement
 from vault.audio.protocol import JOB, RENDITION, JobKind, Kind, description_payload
@@ -31,15 +32,25 @@ def main() -> None:
     """Confine this process, send READY and do jobs until the parent closes the connection."""
     descriptor, memory = int(sys.argv[1]), int(sys.argv[2])
     confinement.confine(memory)
-    _warm_up()
+    warm_up()
     confinement.close_doors()
+    serve(descriptor)
+
+
+def serve(descriptor: int) -> NoReturn:
+    """Send READY and do jobs; end this process when the parent closes the connection, or without memory."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=descriptor)
-    send(connection, Kind.READY, b"")
-    while True:
-        _work(connection)
+    try:
+        send(connection, Kind.READY, b"")
+        while True:
+            _work(connection)
+    except (PartnerLost, ConnectionError):
+        os._exit(0)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Import the decoders and run them once: after ``close_doors`` nothing can be imported."""
     import av  # noqa: PLC0415 - the limits must be set first
 
@@ -103,7 +114,5 @@ def _speech(connection: socket.socket, file: BinaryIO, max_duration: float) -> N
 if __name__ == "__main__":
     try:
         main()
-    except (PartnerLost, ConnectionError):
-        os._exit(0)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)

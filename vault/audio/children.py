@@ -9,9 +9,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from vault.audio.child import OUT_OF_MEMORY
 from vault.audio.limits import Limits
@@ -20,8 +20,16 @@ from vault.errors import DescriberCrashed, Unavailable
 
 T = TypeVar("T")
 
-#: ``-P -s -B``: import nothing from the working directory or the user's own packages, write no bytecode.
-COMMAND = (sys.executable, "-P", "-s", "-B", "-m", "vault.audio.child")
+
+def python_command(module: str) -> tuple[str, ...]:
+    """Return the command of a module.
+
+    ``-P -s -B``: import nothing from the working directory or the user's own packages, write no bytecode.
+    """
+    return (sys.executable, "-P", "-s", "-B", "-m", module)
+
+
+COMMAND = python_command("vault.audio.child")
 #: Seconds to wait for a dying child's exit status, which the error then reports.
 REAPING = 2.0
 
@@ -46,12 +54,28 @@ class Clock:
             self.remaining -= loop.time() - start
 
 
+class Process(Protocol):
+    """What a child needs of its process."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None:
+        """Return the exit status; None while it runs."""
+
+    def kill(self) -> None:
+        """Kill it."""
+
+    async def wait(self) -> int:
+        """Wait until it is reaped; return its exit status."""
+
+
 class Child:
-    """One running child. ``spawn`` returns one that is ready for a job."""
+    """One running child. ``spawn`` and ``fork`` return one that is ready for a job."""
 
     def __init__(
         self,
-        process: asyncio.subprocess.Process,
+        process: Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
@@ -65,22 +89,31 @@ class Child:
 
     @classmethod
     async def spawn(cls, command: Sequence[str], limits: Limits) -> Self:
-        """Start a child and wait until it is ready. Raises DescriberCrashed."""
+        """Start a child by a command, and wait until it is ready. Raises DescriberCrashed."""
+
+        async def start(theirs: socket.socket) -> Process:
+            return await asyncio.create_subprocess_exec(
+                *command,
+                str(theirs.fileno()),
+                str(limits.memory),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env=child_environment(),
+            )
+
+        return await cls.begin(start, limits)
+
+    @classmethod
+    async def begin(cls, start: Callable[[socket.socket], Awaitable[Process]], limits: Limits) -> Self:
+        """Give ``start`` one end of a socket pair, and wait until its process is ready. Raises DescriberCrashed."""
         ours, theirs = socket.socketpair()
         with theirs:
             # Open the streams first: after the process has started, every failure must end it.
             reader, writer = await asyncio.open_connection(sock=ours, limit=BLOCK)
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *command,
-                    str(theirs.fileno()),
-                    str(limits.memory),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(),),
-                    env=_environment(),
-                )
+                process = await start(theirs)
             except BaseException:
                 writer.close()
                 raise
@@ -151,15 +184,15 @@ class Child:
             raise cancelled
 
 
-async def spawn_or_unavailable(command: Sequence[str], limits: Limits) -> Child:
-    """Start a child for a job. Raises Unavailable, not DescriberCrashed, if it fails: the file is not the cause."""
+async def or_unavailable(starting: Awaitable[Child]) -> Child:
+    """Await the start of a child for a job. Raises Unavailable, not DescriberCrashed: the file is not the cause."""
     try:
-        return await Child.spawn(command, limits)
+        return await starting
     except (DescriberCrashed, OSError) as error:
         raise Unavailable("No process could be started to decode the audio.", cause="audio") from error
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """Return the child's environment: its import path, one thread for the math libraries, and a UTF-8 locale."""
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     return {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}

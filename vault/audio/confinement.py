@@ -22,16 +22,16 @@ PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS = 38
 
 
-def confine(memory: int) -> None:
-    """Limit address space to ``memory`` bytes and forbid files, cores, processes and privileges.
+def confine(memory: int, *, forks: bool = False) -> None:
+    """Limit address space to ``memory`` bytes and forbid files, cores, privileges, and processes unless it ``forks``.
 
     Raises OSError or ValueError if the system refuses; the child must then exit.
     """
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
+        *(() if forks else ((resource.RLIMIT_NPROC, 0),)),
     ):
         resource.setrlimit(limit, (value, value))
     if sys.platform == "linux":

@@ -1,9 +1,9 @@
 """The describer: a pool of confined child processes that decode untrusted audio.
 
-Starting a child takes 0.2 s of CPU time, so it is reused for the next job of the same account. A child never
-works for two accounts: one compromised by a recording could store its data and put it into another account's
-rendition. A child is also replaced after a number of jobs, and immediately after its own error, a
-cancelled job, or a failure of the source or sink.
+A child never works for two accounts: one compromised by a recording could store its data and put it into another
+account's rendition. So each account gets a new one, forked by a template that has imported the decoders and reads no
+recording (``template_child.py``): starting Python and importing them takes 0.2 s of CPU time. A child is also replaced
+after a number of jobs, and immediately after its own error, a cancelled job, or a failure of the source or sink.
 Jobs get a child in the order of arrival. The children die with the parent.
 """
 
@@ -13,10 +13,11 @@ from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Self
 
-from vault.audio.children import COMMAND, Child, spawn_or_unavailable
+from vault.audio.children import COMMAND, Child, or_unavailable
 from vault.audio.jobs import Job
 from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
+from vault.audio.template import Template
 from vault.domain.recordings.media import Description
 from vault.errors import DescriberCrashed, Undecodable
 from vault.ports.audio import AudioSource, RenditionSink
@@ -33,7 +34,7 @@ class SubprocessDescriber:
         limits: Limits | None = None,
         command: Sequence[str] = COMMAND,
     ) -> None:
-        """Start no child yet. The socket's descriptor and the memory limit are appended to ``command``."""
+        """Start no child yet. Another ``command`` starts each child; descriptor and memory limit are appended."""
         self.size = size
         self.jobs_per_child = jobs_per_child
         self.limits = limits or Limits()
@@ -42,6 +43,8 @@ class SubprocessDescriber:
         self._idle: deque[Child] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._template: Template | None = None
+        self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -59,9 +62,7 @@ class SubprocessDescriber:
 
     async def start(self) -> None:
         """Start all children in parallel and wait until they are ready. Raises DescriberCrashed."""
-        children = await asyncio.gather(
-            *(Child.spawn(self.command, self.limits) for _ in range(self.size)), return_exceptions=True
-        )
+        children = await asyncio.gather(*(self._spawn() for _ in range(self.size)), return_exceptions=True)
         self._idle.extend(child for child in children if isinstance(child, Child))
         for child in children:
             if isinstance(child, BaseException):
@@ -74,6 +75,8 @@ class SubprocessDescriber:
             self._end(self._idle.popleft())
         while self._tasks:
             await asyncio.wait(self._tasks)
+        if self._template is not None:
+            await self._template.close()
 
     async def describe(
         self, source: AudioSource, rendition: RenditionSink, *, account_id: str, always: bool = False
@@ -117,9 +120,22 @@ class SubprocessDescriber:
         if self._idle:
             # Replace the longest idle child of another account.
             self._end(self._idle.popleft())
-        child = await spawn_or_unavailable(self.command, self.limits)
+        child = await or_unavailable(self._spawn())
         child.account_id = account_id
         return child
+
+    async def _spawn(self) -> Child:
+        """Start a child. Raises DescriberCrashed and OSError."""
+        if self.command != COMMAND:
+            return await Child.spawn(self.command, self.limits)
+        async with self._starting:
+            if self._template is None or not self._template.usable:
+                ended, self._template = self._template, None
+                if ended is not None:
+                    await ended.close()
+                self._template = await Template.start(self.limits)
+            template = self._template
+        return await Child.begin(template.fork, self.limits)
 
     def _end_idle_of(self, account_id: str) -> None:
         """End the idle children that have worked for the account."""
@@ -135,7 +151,7 @@ class SubprocessDescriber:
     async def _warm_up(self) -> None:
         """Start an idle child. If that fails, the next job tries again and reports the error."""
         try:
-            child = await Child.spawn(self.command, self.limits)
+            child = await self._spawn()
         except (DescriberCrashed, OSError):
             return
         self._give_back(child)

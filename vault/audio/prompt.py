@@ -8,7 +8,7 @@ has read untrusted bytes does no other job. The returned samples are assembled i
 import asyncio
 from collections.abc import Sequence
 
-from vault.audio.children import COMMAND, spawn_or_unavailable
+from vault.audio.children import COMMAND, Child, or_unavailable
 from vault.audio.jobs import SpeechJob
 from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
@@ -51,7 +51,7 @@ class SubprocessPromptMaker:
         if not upload:
             raise Undecodable(Reason.EMPTY.value)
         async with self._slots:
-            child = await spawn_or_unavailable(self._command, self._limits)
+            child = await or_unavailable(Child.spawn(self._command, self._limits))
             try:
                 outcome = await SpeechJob(child, _Upload(upload), self._limits).run()
             finally:

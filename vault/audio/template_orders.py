@@ -1,0 +1,27 @@
+"""What the describer and its template say to each other: orders and answers of fixed size."""
+
+import struct
+from enum import IntEnum
+from typing import Final
+
+#: Kind, and the process that the order is about. The child's end of its socket comes with FORK.
+ORDER: Final = struct.Struct("<BI")
+#: Kind, process, and its exit status, or the error number of a fork.
+ANSWER: Final = struct.Struct("<BIi")
+
+
+class Order(IntEnum):
+    """To the template."""
+
+    FORK = 1
+    KILL = 2
+
+
+class Answer(IntEnum):
+    """From the template."""
+
+    READY = 1
+    #: Answers FORK, in the order of these.
+    FORKED = 2
+    FAILED = 3
+    ENDED = 4
