@@ -9,6 +9,7 @@ what ``python -m bench capacity`` computes from.
 
 import argparse
 import io
+import itertools
 import json
 import secrets
 import tempfile
@@ -40,11 +41,14 @@ _SHOWN: Final = ("statements", "transactions", "fsyncs", "requests")
 #: The rows of PostgreSQL: what each is called, and what part of --number it does.
 _ROWS: Final = {
     "webhook": ("webhook, 544 KB", 1),
+    "accounts": ("webhook, 544 KB, 20 accounts in turn", 1),
     "large": ("webhook, 10.5 MB", 4),
     "call-start": ("call start", 1),
     "play": ("open and ten ranges of 54 KB", 4),
     "ack": ("webhook, acknowledged", 1),
 }
+#: More accounts than a worker has describers, so that each recording is of another account than the one before.
+_ACCOUNTS: Final = 20
 _COUNTED: Final = (*_SHOWN, "puts", "wal_bytes", "database_bytes", "events")
 
 
@@ -108,25 +112,31 @@ class Stage:
             time.sleep(STATISTICS_DELAY)
 
 
-def _announce(stage: Stage, url: str, number: int, *, parties: bool = False) -> None:
+def _announce(
+    stage: Stage, url: str, number: int, *, parties: bool = False, tenants: Sequence[Tenant] = ()
+) -> None:
+    """Announce recordings of these accounts in turn, or else of the stage's own."""
+    turns = itertools.cycle(tenants or [stage.tenant])
     refs = [f"w-{secrets.token_hex(6)}" for _ in range(number)]
 
-    def announce(ref: str) -> None:
+    def announce(ref: str, tenant: Tenant) -> None:
         numbers = (
             {"from": f"+4930{int.from_bytes(ref.encode()) % 10**8:08}", "to": "+493099999999"}
             if parties
             else {}
         )
-        answer = stage.tenant.announce(url, call=ref, ref=ref, **numbers)
+        answer = tenant.announce(url, call=ref, ref=ref, **numbers)
         assert answer.status_code == 202, answer.text  # noqa: S101, PLR2004
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        list(pool.map(announce, refs))
+        list(pool.map(announce, refs, turns))
 
 
-def announce_and_wait(stage: Stage, url: str, number: int, *, parties: bool = False) -> None:
+def announce_and_wait(
+    stage: Stage, url: str, number: int, *, parties: bool = False, tenants: Sequence[Tenant] = ()
+) -> None:
     """Announce recordings, with the numbers of their ``parties`` or without, and wait until all can be played."""
-    _announce(stage, url, number, parties=parties)
+    _announce(stage, url, number, parties=parties, tenants=tenants)
     _wait_for(stage, number)
 
 
@@ -213,6 +223,10 @@ def act_of(stage: Stage, row: str, number: int, short: str, long: str) -> Callab
         return lambda: _plays(stage, recording, number)
     if row == "ack":
         return lambda: _announce(stage, short, number)
+    if row == "accounts":
+        tenants = [Tenant.open(stage.tenant.http) for _ in range(_ACCOUNTS)]
+        announce_and_wait(stage, short, _ACCOUNTS, tenants=tenants)
+        return lambda: announce_and_wait(stage, short, number, tenants=tenants)
     return lambda: announce_and_wait(stage, long if row == "large" else short, number)
 
 
