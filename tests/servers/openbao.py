@@ -92,7 +92,7 @@ class OpenBao:
         """End a token."""
         self._ask("POST", "auth/token/revoke", {"token": token})
 
-    def token_for(self, *keys: str, ttl: str = "1h") -> str:
+    def token_for(self, *keys: str, ttl: str = "8h") -> str:
         """Return a token with the policy of the page, for these keys instead of the page's."""
         policy = "\n".join(re.sub(r"\bcallvault\b", key, page_policy()) for key in keys)
         name = f"policy-{next(_numbers)}"
