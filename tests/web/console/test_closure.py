@@ -37,6 +37,15 @@ def waits_no_longer(house: House, tenant: Tenant) -> None:
     house.call(house.vault.database.write, end)
 
 
+def test_a_hold_counts_before_a_sweep_has_seen_it(house: House, tenant: Tenant):
+    """What keeps recordings beyond the closure is shown as soon as it is placed."""
+    client, path = sign_in(house, tenant.name), path_of(tenant)
+    assert "<b>0</b>holds in force</li>" in client.get(path).text
+    wanted = {"name": "case 7", "reason": "a lawsuit", "covers": {"all": True}}
+    assert tenant.http.post(tenant.url("/holds"), json=wanted).status_code == 201
+    assert "<b>1</b>hold in force</li>" in client.get(path).text
+
+
 def test_the_closure_is_asked_for_and_taken_back(house: House, tenant: Tenant):
     """With what would be erased in numbers; a wrong name changes nothing, and a double click asks once."""
     tenant.uploaded(AUDIO)

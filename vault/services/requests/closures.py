@@ -29,9 +29,10 @@ _CALLS_COUNTED: Final = 1000
 class ClosurePreview:
     """What the closure of an account would erase."""
 
-    #: Recordings that are not erased, and those of them that are held.
+    #: Recordings that are not erased.
     recordings: int
-    held: int
+    #: Holds in force, whatever they cover.
+    holds: int
     #: Calls with facts and without a recording; counted to 1000.
     calls: int
     #: How long it can be taken back.
@@ -83,7 +84,7 @@ class Closures:
         def read(tx: Transaction) -> ClosurePreview:
             return ClosurePreview(
                 recordings=tx.closures.count_left(account_id),
-                held=tx.overview.held(account_id),
+                holds=len(tx.holds.in_effect(account_id, tx.now())),
                 calls=len(tx.closures.calls_without_recordings(account_id, limit=_CALLS_COUNTED)),
                 waiting=_waiting(tx, account_id),
             )
