@@ -53,27 +53,3 @@ async def test_a_grant_for_a_reader_who_leaves(
     del blocks
     await settled()
     assert complaints == []
-
-
-async def test_a_portion_for_a_caller_who_leaves(
-    house: House, complaints: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All callers share one write: it fails after the last of them was cancelled."""
-    session, _, _ = await opened(house, await recording_of(house))
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    async def fails(_function: Any, **_more: Any) -> Any:
-        begun.set()
-        await go_on.wait()
-        raise Unavailable("The database is away.")
-
-    allowance = house.vault.player.allowance
-    allowance._left.clear()
-    monkeypatch.setattr(house.database, "write", fails)
-    caller = asyncio.create_task(allowance.use(session.id))
-    await begun.wait()
-    caller.cancel()
-    await asyncio.wait([caller])
-    go_on.set()
-    await settled()
-    assert complaints == []

@@ -44,8 +44,6 @@ class Allowance:
         taking = self._taking.get(session_id)
         if taking is None:
             taking = self._taking[session_id] = asyncio.create_task(self._take(session_id))
-            # If all callers were cancelled, nobody else retrieves its exception.
-            taking.add_done_callback(lambda task: task.cancelled() or task.exception())
         # A caller that leaves does not take it from the others.
         return await asyncio.shield(taking)
 
