@@ -1,5 +1,6 @@
 """Calls with a channel for each party, and the packages that give a person their own."""
 
+import asyncio
 import io
 import wave
 import zipfile
@@ -24,11 +25,13 @@ def stereo(seconds: float = 1.0) -> bytes:
     return out.getvalue()
 
 
-async def stereo_call(house: House, ref: str, *, caller: str, callee: str) -> str:
+async def stereo_call(house: House, ref: str, *, caller: str, callee: str, seconds: float = 1.0) -> str:
     """Let a call be recorded with a channel for each party; return the recording's id."""
     await call(house, ref, caller=caller, callee=callee)
     url = f"https://media.example/{ref}.wav"
-    receipt = await house.announce(f"rec-{ref}", body=stereo(), url=url, call_ref=ref, voices=STEREO)
+    # A long one takes longer to make than a step of the event loop may take.
+    body = await asyncio.to_thread(stereo, seconds)
+    receipt = await house.announce(f"rec-{ref}", body=body, url=url, call_ref=ref, voices=STEREO)
     await house.settle(receipt.recording_id)
     return receipt.recording_id
 

@@ -39,9 +39,14 @@ from vault.domain.recordings.recording import State
 from vault.domain.requests.package import PREFIX
 from vault.domain.requests.request import RequestState
 from vault.errors import NotFound
+from vault.objects.s3 import PART_SIZE
 from vault.services.requests import package_files
 from vault.thread_pools import Threads
 from vault.tlog.receipt_file import verify_receipt
+
+#: Bytes of one party's channel, and the seconds of a call whose copy is more than one part of an upload to S3.
+BYTES_PER_SECOND = 16_000
+LONGER_THAN_A_PART = PART_SIZE / BYTES_PER_SECOND + 20
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
@@ -113,13 +118,16 @@ async def test_a_killed_erasure_by_number_is_done_once_and_its_receipt_is_true(g
     await kill(ground, "an erasure by number", "requests", prepare)
 
 
-async def test_a_killed_package_is_made_once_and_whole(ground: Ground):
+@pytest.mark.parametrize("seconds", [1.0, LONGER_THAN_A_PART])
+async def test_a_killed_package_is_made_once_and_whole(ground: Ground, seconds: float):
     """The half of a package that a kill leaves is deleted a day later; its receipt says what was provided."""
 
     async def prepare(_: Ground, number: int) -> Callable[[], Awaitable[None]]:
         caller = f"+3361200{number:04}"
         ground.marks = [caller[1:].encode(), stereo()[44:108], b"consultations.json"]
-        mine = [await stereo_call(ground.house, f"call-{number}", caller=caller, callee=OTHER)]
+        mine = [
+            await stereo_call(ground.house, f"call-{number}", caller=caller, callee=OTHER, seconds=seconds)
+        ]
         new = asks("access", reference=f"ticket {number}", numbers=((caller, None),))
         view = await ask(ground.house, new)
         await decide(ground.house, view.request.id, "provided")
@@ -128,6 +136,7 @@ async def test_a_killed_package_is_made_once_and_whole(ground: Ground):
             assert await closed_request(ground, view.request.id, mine) is RequestState.FULFILLED
             archive = await part_of(ground.house, view.request.id, 1)
             assert json.loads(archive.read("request.json"))
+            assert sum(one.file_size for one in archive.infolist()) > seconds * BYTES_PER_SECOND
             assert await made(ground.house, "export.made", view.request.id) == 1
             assert await made(ground.house, "receipt.made", view.request.id) == 1
             verify_receipt(await receipt(ground.house, view.request.id), verifier=SIGNER.verifier)
@@ -137,7 +146,7 @@ async def test_a_killed_package_is_made_once_and_whole(ground: Ground):
 
         return check
 
-    await kill(ground, "a package", "requests", prepare)
+    await kill(ground, f"a package of {seconds:.0f} s", "requests", prepare)
 
 
 async def test_a_killed_closure_exports_each_recording_once(ground: Ground, monkeypatch: pytest.MonkeyPatch):
