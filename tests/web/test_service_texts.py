@@ -153,6 +153,7 @@ BY_REST_ALONE: Final = frozenset(
     {
         "Say why one person decides alone.",
         "Another connection has this id, or this one has another.",
+        "ended_at must not be in the future: say it when it has ended.",
     }
 )
 
