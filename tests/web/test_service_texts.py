@@ -145,6 +145,7 @@ BEHIND_FORMS: Final = (
     "domain/sign_in/connection.py", "services/accounts/connections.py", "services/approvals/approvals.py",
     "services/approvals/rules.py", "services/consent/notices.py", "services/consent/policy.py",
     "services/playback/link_cuts.py", "services/playback/link_keys.py", "services/requests/requests.py",
+    "services/requests/callbacks.py", "services/requests/closures.py", "services/registers",
     "services/retention", "services/shared/approval_gate.py", "services/shared/begin_rotation.py",
     "services/sign_in/sign_in_connections.py", "services/admission/quarantine.py",
 )  # fmt: skip
@@ -153,6 +154,7 @@ BY_REST_ALONE: Final = frozenset(
     {
         "Say why one person decides alone.",
         "Another connection has this id, or this one has another.",
+        "The record was not set yet. Send no If-Match.",
         "ended_at must not be in the future: say it when it has ended.",
     }
 )
