@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import signal
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -84,6 +85,26 @@ async def test_a_template_that_died_is_replaced_before_the_job():
         async with asyncio.timeout(30):
             while not has_ended(child):
                 await asyncio.sleep(0.01)
+
+
+async def test_a_fork_that_is_cancelled_leaves_no_process():
+    """At whatever step: the template kills what nobody waits for, and goes on."""
+    async with SubprocessDescriber() as describer:
+        (pid,) = await pids(describer)
+        template = psutil.Process(pid).parent()
+        for steps in range(12):
+            task = asyncio.create_task(describer._spawn())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            # Beside other load it may be ready before.
+            with suppress(asyncio.CancelledError):
+                (await task).kill()
+        async with asyncio.timeout(30):
+            while [child.pid for child in template.children()] != [pid]:
+                await asyncio.sleep(0.01)
+        found = await describer.describe(Source(PCM), Sink(), account_id="acc_a")
+        assert found.duration == 1.0
 
 
 async def test_a_template_without_room_is_no_fault_of_the_file():

@@ -122,6 +122,8 @@ class Template:
                 kind, pid, status = ANSWER.unpack(await self._reader.readexactly(ANSWER.size))
                 self._take(Answer(kind), pid, status)
         except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
             for process in self._running.values():
                 process.end(-signal.SIGKILL)
             self._running.clear()

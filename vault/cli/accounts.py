@@ -58,8 +58,8 @@ def _ask(settings: Settings, shown: dict[str, Any], reason: str, *, export: bool
         raise Invalid("Say why the account is closed, with --reason.", field="reason")
     typer.echo(
         f"{shown['account']}: {shown['recordings']} recordings and {shown['calls']} calls without one are erased after "
-        f"{shown['waiting_days']} days. What a hold covers or a legal minimum keeps stays until its end; the last "
-        f"sweep found {shown['held']} recordings held. After the waiting time this cannot be taken back."
+        f"{shown['waiting_days']} days. What a hold covers or a legal minimum keeps stays until its end; "
+        f"holds in force: {shown['holds']}. After the waiting time this cannot be taken back."
     )
     if typer.prompt("Type the account's name to close it") != shown["account"]:
         raise Invalid("That is not the account's name. Nothing was changed.", field="account")

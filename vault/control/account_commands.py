@@ -32,7 +32,7 @@ async def _shown(vault: "Vault", account_id: str) -> dict[str, Any]:
     preview = await vault.closures.preview(account_id)
     numbers = {
         "recordings": preview.recordings,
-        "held": preview.held,
+        "holds": preview.holds,
         "calls": preview.calls,
         "waiting_days": preview.waiting.days,
     }
