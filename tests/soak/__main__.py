@@ -84,7 +84,9 @@ def report(around: World, ledger: Ledger, tenants: list[Tenant], folder: Path) -
     """Look at everything, and print the figures."""
     for node in around.fleet.nodes:
         node.await_ready()
+    begun = time.monotonic()
     found = verdict.settle(tenants)
+    settled = time.monotonic() - begun
     verdict.check_recordings(ledger, found, tenants[-1].name)
     heard = verdict.check_audio(ledger, tenants, found, around.bodies)
     verified = verdict.check_log(ledger, around.fleet, folder)
@@ -98,6 +100,7 @@ def report(around: World, ledger: Ledger, tenants: list[Tenant], folder: Path) -
         "killed": ", ".join(f"{what} {times}" for what, times in sorted(around.killed.items())),
         "restarts of PostgreSQL": around.restarts,
         "acknowledged": len(ledger.sent),
+        "queue ended after": f"{settled:.0f} s",
         "in state": ", ".join(f"{state} {states.count(state)}" for state in sorted(set(states))),
         "switched off": f"{len(ledger.off)} times",
         "erased": len(ledger.erased),
