@@ -90,13 +90,13 @@ class Ground:
         return [path.name for path in (self.folder / "objects" / ".incoming").iterdir()]
 
 
-async def kill(ground: Ground, what: str, job: str, prepare: Prepare) -> None:
+async def kill(ground: Ground, what: str, job: str, prepare: Prepare, *, small: int = 6) -> None:
     """Kill the job at edges that are spread over all of it, and check each time what the next process makes of it."""
     check = await prepare(ground, 0)
     edges = await ground.run(job, 0)
     assert edges is not None
     await check()
-    tried = count(f"kills at edges of {what}", small=min(6, edges), full=edges)
+    tried = count(f"kills at edges of {what}", small=min(small, edges), full=edges)
     died = 0
     for number in range(1, tried + 1):
         check, at = await prepare(ground, number), number * edges // tried

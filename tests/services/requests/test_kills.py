@@ -146,7 +146,8 @@ async def test_a_killed_package_is_made_once_and_whole(ground: Ground, seconds: 
 
         return check
 
-    await kill(ground, f"a package of {seconds:.0f} s", "requests", prepare)
+    few = 2 if seconds == LONGER_THAN_A_PART else 6
+    await kill(ground, f"a package of {seconds:.0f} s", "requests", prepare, small=few)
 
 
 async def test_a_killed_closure_exports_each_recording_once(ground: Ground, monkeypatch: pytest.MonkeyPatch):
