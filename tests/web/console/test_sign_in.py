@@ -62,6 +62,14 @@ def test_sign_out_ends_the_session_for_every_copy_of_the_cookie(house: House, te
     assert tenant.types()[-1] == "console.ended"
 
 
+def test_only_the_cookie_of_a_session_that_is_over_is_deleted(house: House, tenant: Tenant):
+    """An image on another site is asked for without the cookie: its answer signs nobody out in any browser."""
+    image = house.client({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}).get(home(tenant))
+    assert (image.status_code, image.headers.get("set-cookie")) == (303, None)
+    over = house.client({"Cookie": "console=abc"}).get(home(tenant))
+    assert (over.status_code, "Max-Age=0" in over.headers["set-cookie"]) == (303, True)
+
+
 def test_a_wrong_key_opens_nothing_and_is_logged_in_its_account(house: House, tenant: Tenant):
     """One text for every reason, which does not repeat the key; a wrong secret of a known key is an event."""
     _, key = key_of(house, tenant.name)

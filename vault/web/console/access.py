@@ -141,6 +141,11 @@ def console_secret(request: Request) -> str:
     return secret
 
 
+def sends_console_cookie(request: Request) -> bool:
+    """Return whether the request has a cookie of a session, of whatever value."""
+    return read_cookie(request, own_name(request, CONSOLE)) is not None
+
+
 def set_console_cookie(request: Request, response: Response, session: ConsoleSession, secret: Token) -> None:
     """Set the cookie of a new session. Lax: a link from a mail or from a sign-in provider opens the console."""
     seconds = int((session.ends_at - session.created_at).total_seconds())

@@ -22,7 +22,7 @@ from vault.errors import (
     Unavailable,
     VaultError,
 )
-from vault.web.console.access import Console, delete_console_cookie
+from vault.web.console.access import Console, delete_console_cookie, sends_console_cookie
 from vault.web.console.forms import see_other
 from vault.web.console.layout import console_page, message_page
 from vault.web.console.worded import words_of_error
@@ -85,7 +85,9 @@ def to_sign_in(request: Request) -> Response:
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     back = f"?next={quote(asked, safe='')}" if request.method == "GET" and asked != "/console" else ""
     response = see_other(f"/console/sign-in{back}")
-    delete_console_cookie(request, response)
+    if sends_console_cookie(request):
+        # Without one, the request may be that of an image on another site, which must not sign anybody out.
+        delete_console_cookie(request, response)
     return response
 
 
