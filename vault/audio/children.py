@@ -70,8 +70,24 @@ class Process(Protocol):
         """Wait until it is reaped; return its exit status."""
 
 
+async def start_confined(
+    command: Sequence[str], theirs: socket.socket, limits: Limits
+) -> asyncio.subprocess.Process:
+    """Start a process that gets one end of a socket pair, its memory limit, and nothing else of this process."""
+    return await asyncio.create_subprocess_exec(
+        *command,
+        str(theirs.fileno()),
+        str(limits.memory),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        pass_fds=(theirs.fileno(),),
+        env=child_environment(),
+    )
+
+
 class Child:
-    """One running child. ``spawn`` and ``fork`` return one that is ready for a job."""
+    """One running child. ``spawn`` and ``begin`` return one that is ready for a job."""
 
     def __init__(
         self,
@@ -90,20 +106,7 @@ class Child:
     @classmethod
     async def spawn(cls, command: Sequence[str], limits: Limits) -> Self:
         """Start a child by a command, and wait until it is ready. Raises DescriberCrashed."""
-
-        async def start(theirs: socket.socket) -> Process:
-            return await asyncio.create_subprocess_exec(
-                *command,
-                str(theirs.fileno()),
-                str(limits.memory),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                env=child_environment(),
-            )
-
-        return await cls.begin(start, limits)
+        return await cls.begin(lambda theirs: start_confined(command, theirs, limits), limits)
 
     @classmethod
     async def begin(cls, start: Callable[[socket.socket], Awaitable[Process]], limits: Limits) -> Self:

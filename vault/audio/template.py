@@ -7,7 +7,7 @@ import socket
 from collections import deque
 from typing import Self
 
-from vault.audio.children import Clock, child_environment, python_command
+from vault.audio.children import Clock, python_command, start_confined
 from vault.audio.limits import Limits
 from vault.audio.template_orders import ANSWER, ORDER, Answer, Order
 from vault.errors import DescriberCrashed
@@ -65,11 +65,7 @@ class Template:
         try:
             with theirs:
                 reader, writer = await asyncio.open_connection(sock=ours)
-                process = await asyncio.create_subprocess_exec(
-                    *_COMMAND, str(theirs.fileno()), str(limits.memory),
-                    stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(),), env=child_environment(),
-                )  # fmt: skip
+                process = await start_confined(_COMMAND, theirs, limits)
             await Clock(limits.start).wait(reader.readexactly(ANSWER.size))
         except BaseException as error:
             control.close()
