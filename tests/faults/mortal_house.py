@@ -140,7 +140,7 @@ class MortalHouse:
             self.do(self.verb(name)())
 
     async def _rewrap(self) -> None:
-        """Wrap again what lies under an old version of the account's key, without the pause before its end."""
+        """Wrap again the keys under an old version of the account's key, without the pause before its end."""
         await replace(self.house.vault.jobs.rewrap, grace=timedelta())()
         await self.house.vault.jobs.write_manifests()
         await self.house.vault.jobs.write_account_objects()

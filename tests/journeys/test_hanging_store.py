@@ -88,7 +88,7 @@ def test_a_store_that_hangs_costs_nobody_more_than_a_503(stage: Stage) -> None:
     announced = tenant.announce(stage.url, call="c-1", ref="r-1")
     assert announced.status_code == 202
     recording = announced.json()["recording"]
-    # A worker may try it in the meantime, in vain.
+    # A worker may try it in the meantime and fail.
     assert tenant.get(recording)["state"] in {"received", "transferring", "retry_wait"}
     assert len(stage.proxy.requests) == asked
     stage.proxy.answering.set()

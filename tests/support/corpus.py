@@ -159,7 +159,7 @@ def unsized():
 
 
 def polyglots():
-    """Return name -> bytes that are whole audio, and a page for anyone who looks for one in them."""
+    """Return name -> bytes that are whole audio and, to a program that guesses by content, an HTML page."""
     data = tones()
     sound = fmt(1, 2, RATE, 16), chunk(b"data", data.tobytes())
     size = 1 + len(_PAGE)

@@ -28,7 +28,7 @@ async def _old(house: House, ref: str, call: str) -> str:
     return recording_id
 
 
-async def _end(house: House, *calls: str, at: datetime = ENDED) -> contact_ends.ToldContact:
+async def _end(house: House, *calls: str, at: datetime = ENDED) -> contact_ends.ContactChange:
     return await house.vault.contact_ends.end(
         house.account.id, numbers=(), calls=calls, ended_at=at, actor="key_x"
     )
@@ -59,7 +59,7 @@ async def test_a_period_begins_when_the_contact_has_ended(either: House):
     await set_retention(either, CLASS)
     assert await _swept(either) == 0  # The first run erases nothing.
     assert await _swept(either) == 0
-    assert await _end(either, "call-1") == contact_ends.ToldContact(recordings=1, changed=1)
+    assert await _end(either, "call-1") == contact_ends.ContactChange(recordings=1, changed=1)
     assert await _swept(either) == 0
     shown = await either.vault.show_retention(either.account.id, ours)
     assert shown.judgement.until is not None
@@ -150,7 +150,7 @@ async def test_more_than_one_page_is_told_whole(house: House, monkeypatch: pytes
     for number in range(5):
         await _old(house, f"rec-{number}", "call-1")
     monkeypatch.setattr(contact_ends, "_BATCH_SIZE", 2)
-    assert await _end(house, "call-1") == contact_ends.ToldContact(recordings=5, changed=5)
+    assert await _end(house, "call-1") == contact_ends.ContactChange(recordings=5, changed=5)
 
 
 async def test_an_end_survives_the_loss_of_the_database(house: House, tmp_path: Path, threads: Threads):

@@ -29,7 +29,7 @@ class NamedRecording:
 
 
 class ContactEndRows:
-    """Ends of contacts. A caller that tells one has the account's exclusive lock, so that no erasure runs meanwhile."""
+    """Ends of contacts. To write one, hold the account's exclusive lock, so that no erasure runs meanwhile."""
 
     def __init__(self, connection: DbConnection) -> None:
         """Work inside the transaction that is open on ``connection``."""
@@ -49,13 +49,13 @@ class ContactEndRows:
         return [NamedRecording(id=row.id, call_ref=row.call_ref, known=known.get(row.id)) for row in rows]
 
     def of_recordings(self, recording_ids: Sequence[str]) -> dict[str, ContactEnd]:
-        """Return what was told of each of at most some hundred recordings."""
+        """Return the ends that are known of at most some hundred recordings, by recording."""
         mine = contact_ends.c.recording_id.in_(recording_ids)
         rows = self._db.execute(select(contact_ends).where(mine)).mappings()
         return {row["recording_id"]: ContactEnd(**{name: row[name] for name in _COLUMNS}) for row in rows}
 
     def put(self, end: ContactEnd) -> bool:
-        """Write what was told, unless something later is known; return whether it was."""
+        """Write an end, unless a later one is known; return whether it was written."""
         values = {name: getattr(end, name) for name in _COLUMNS}
         changed = {name: values[name] for name in ("ended_at", "told_at", "told_by")}
         upsert = insert_for(self._db, contact_ends).values(values)

@@ -48,7 +48,7 @@ def restore_pending_erasure(
 def restore_contact_end(
     tx: Transaction, recording: Recording, *, ended_at: datetime | None, actor: str, at: datetime
 ) -> None:
-    """Write what the log says of the end of a recording's contact, unless something later is known."""
+    """Restore the end of a recording's contact from the log, unless a later one is known."""
     end = ContactEnd(
         recording_id=recording.id,
         account_id=recording.account_id,

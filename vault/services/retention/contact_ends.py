@@ -27,7 +27,7 @@ _OLDEST_YEAR: Final = 1970
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldContact:
+class ContactChange:
     """How many recordings a contact has, and of how many its end was changed by this."""
 
     recordings: int
@@ -36,7 +36,7 @@ class ToldContact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactEnds:
-    """Say that contacts have ended, and take it back."""
+    """Set the end of contacts, and withdraw it."""
 
     database: Database
     admission: Admission
@@ -50,8 +50,8 @@ class ContactEnds:
         calls: Sequence[str],
         ended_at: datetime,
         actor: str,
-    ) -> ToldContact:
-        """Say when a contact ended; what was said of it before is replaced.
+    ) -> ContactChange:
+        """Set when a contact ended; this replaces an earlier time.
 
         It is about the recordings of the calls, and of the numbers' calls that began by then, as far as the vault has
         them: one that comes later needs it again. Saying the same again changes nothing. Raises Invalid, Refused above
@@ -62,19 +62,19 @@ class ContactEnds:
         if ended_at.year < _OLDEST_YEAR:
             raise Invalid(f"ended_at must not be before {_OLDEST_YEAR}.", field="ended_at")
         named = await self._named(account_id, numbers, calls)
-        return await self._tell(
+        return await self._write(
             account_id, replace(named, to=ended_at + _MICROSECOND), ended_at=ended_at, actor=actor
         )
 
     async def withdraw(
         self, account_id: str, *, numbers: Sequence[str], calls: Sequence[str], actor: str
-    ) -> ToldContact:
-        """Take back what was said: the contact goes on. Once this returns, no period counts from its end.
+    ) -> ContactChange:
+        """Withdraw the end of a contact, which goes on. Once this returns, no period counts from its end.
 
         Raises Invalid, Refused above MAX_RECORDINGS.
         """
         named = await self._named(account_id, numbers, calls)
-        return await self._tell(account_id, named, ended_at=None, actor=actor)
+        return await self._write(account_id, named, ended_at=None, actor=actor)
 
     async def _named(self, account_id: str, numbers: Sequence[str], calls: Sequence[str]) -> Covers:
         if not 0 < len(numbers) + len(calls) <= MAX_COVERED:
@@ -85,9 +85,9 @@ class ContactEnds:
             terms |= set(await self.admission.terms_of_number(account_id, number))
         return Covers(calls=frozenset(calls), terms=frozenset(terms))
 
-    async def _tell(
+    async def _write(
         self, account_id: str, named: Covers, *, ended_at: datetime | None, actor: str
-    ) -> ToldContact:
+    ) -> ContactChange:
         recordings = await self.database.read(lambda tx: tx.contact_ends.count(account_id, named))
         if recordings > MAX_RECORDINGS:
             text = (
@@ -97,20 +97,20 @@ class ContactEnds:
             raise Refused(text, reasons=("too_many_recordings",))
         changed, after = 0, ""
 
-        def tell(tx: Transaction) -> tuple[int, str]:
-            return _tell_some(tx, account_id, named, after, ended_at=ended_at, actor=actor)
+        def write(tx: Transaction) -> tuple[int, str]:
+            return _write_page(tx, account_id, named, after, ended_at=ended_at, actor=actor)
 
         while True:
-            now_changed, after = await self.database.write(tell, urgent=True)
+            now_changed, after = await self.database.write(write, urgent=True)
             changed += now_changed
             if not after:
-                return ToldContact(recordings=recordings, changed=changed)
+                return ContactChange(recordings=recordings, changed=changed)
 
 
-def _tell_some(
+def _write_page(
     tx: Transaction, account_id: str, named: Covers, after: str, *, ended_at: datetime | None, actor: str
 ) -> tuple[int, str]:
-    """Write what is said of the recordings after ``after``; return of how many, and the last one if there are more."""
+    """Write the end of the next recordings after ``after``; return how many changed, and the last id if more follow."""
     tx.lock_account(account_id, exclusive=True)
     now, changed, calls = tx.now(), 0, set[str]()
     page = tx.contact_ends.page(account_id, named, after=after, limit=_BATCH_SIZE)

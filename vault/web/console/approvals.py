@@ -16,7 +16,7 @@ from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated, translated_pairs
 from vault.web.schemas.approvals import ApprovalRuleIn, DecisionOnIn
 
@@ -107,7 +107,7 @@ async def _list(request: Request, vault: Vault, allowed: Console, mistake: Mista
     account_id = allowed.account.id
     before = read_cursor(request.query_params.get("cursor") or None)
     found = await vault.approvals.page(account_id, state=None, before=before, limit=_PAGE)
-    following = write_cursor(found[-1].asked_at, found[-1].id) if len(found) == _PAGE else None
+    following = next_cursor(found, _PAGE, lambda one: (one.asked_at, one.id))
     return console_page(
         request,
         allowed,

@@ -18,7 +18,7 @@ from vault.web.console.route import console_router
 from vault.web.console.words import moment_text, moment_value, number_or_typed
 from vault.web.http.auth import TheVault
 from vault.web.http.idempotency import answer_json
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated_pairs
 from vault.web.routes.registers import enter_with_hold
 from vault.web.schemas.authority_requests import (
@@ -46,7 +46,6 @@ async def show_authority_requests(request: Request, vault: TheVault, allowed: Au
     """List requests of authorities, newest first."""
     before = read_cursor(request.query_params.get("cursor") or None)
     found = await vault.authority_requests.page(allowed.account.id, before=before, limit=_PAGE)
-    last = found[-1] if len(found) == _PAGE else None
     return console_page(
         request,
         allowed,
@@ -56,7 +55,7 @@ async def show_authority_requests(request: Request, vault: TheVault, allowed: Au
         tabs=TABS,
         tab=AUTHORITIES,
         entries=found,
-        following=None if last is None else write_cursor(last.created_at, last.id),
+        following=next_cursor(found, _PAGE, lambda one: (one.created_at, one.id)),
         kinds=KINDS,
         decisions=DECISIONS,
         year=request.app.state.clock().year,

@@ -14,7 +14,7 @@ from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedForbidden
 from vault.web.http.auth import TheVault
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.settings import KeyIn
 
@@ -133,7 +133,6 @@ async def _people(
     account_id = allowed.account.id
     before = read_cursor(request.query_params.get("cursor") or None)
     found = await vault.members.page(account_id, before=before, limit=_PAGE)
-    last = found[-1].row if len(found) == _PAGE else None
     return console_page(
         request,
         allowed,
@@ -144,7 +143,7 @@ async def _people(
         tab="/access",
         open_sessions=await vault.console_sessions.list(account_id),
         members=found,
-        following=None if last is None else write_cursor(last.first_at, last.id),
+        following=next_cursor(found, _PAGE, lambda one: (one.row.first_at, one.row.id)),
         connections=await vault.sign_in_connections.list(account_id),
         public_url=request.app.state.hosting.public_url,
         mistake=mistake,

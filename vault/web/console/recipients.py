@@ -16,7 +16,7 @@ from vault.web.console.register_words import CONTRACTS, ROLES, SAFEGUARDS, part_
 from vault.web.console.registers import RECORD, SECTION, TABS
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated_pairs
 from vault.web.schemas.recipients import EndIn, RecipientIn, RecipientPatchIn
 
@@ -36,7 +36,6 @@ async def show_recipients(request: Request, vault: TheVault, allowed: Auditing) 
     """List recipients, newest first; those that have ended stay."""
     before = read_cursor(request.query_params.get("cursor") or None)
     found = await vault.recipients.page(allowed.account.id, before=before, limit=_PAGE)
-    last = found[-1] if len(found) == _PAGE else None
     return console_page(
         request,
         allowed,
@@ -46,7 +45,7 @@ async def show_recipients(request: Request, vault: TheVault, allowed: Auditing) 
         tabs=TABS,
         tab=RECIPIENTS,
         entries=found,
-        following=None if last is None else write_cursor(last.created_at, last.id),
+        following=next_cursor(found, _PAGE, lambda one: (one.created_at, one.id)),
         roles=ROLES,
         safeguards=SAFEGUARDS,
         today=request.app.state.clock().date(),

@@ -36,7 +36,7 @@ from vault.web.console.request_words import (
 from vault.web.console.route import console_router
 from vault.web.console.words import RECORDING_STATES, moment_text, moment_value
 from vault.web.http.auth import TheVault
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs
 from vault.web.schemas.packages import PartQuery
 from vault.web.schemas.requests import RequestIn
@@ -70,7 +70,6 @@ async def show_requests(request: Request, vault: TheVault, allowed: Auditing) ->
         columns.append((name, by_due([card(view, now) for view in views]), len(views) == _PAGE))
     before = read_cursor(request.query_params.get("cursor") or None)
     page = await vault.requests.page(account_id, state=None, due_before=None, before=before, limit=_PAGE)
-    last = page[-1].request if len(page) == _PAGE else None
     return console_page(
         request,
         allowed,
@@ -81,7 +80,7 @@ async def show_requests(request: Request, vault: TheVault, allowed: Auditing) ->
         tab="/requests",
         columns=columns,
         closed=[view for view in page if view.request.state not in OPEN],
-        following=None if last is None else write_cursor(last.created_at, last.id),
+        following=next_cursor(page, _PAGE, lambda one: (one.request.created_at, one.request.id)),
         kind_title=kind_title,
         reference_of=reference_of,
         states=STATE_WORDS,

@@ -2,15 +2,24 @@
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from vault.errors import Invalid
 from vault.rfc3339 import parse_rfc3339, write_rfc3339_unchanged
+
+T = TypeVar("T")
 
 
 def write_cursor(at: datetime, item_id: str) -> str:
     """Return the cursor that points after an item."""
     return base64.urlsafe_b64encode(f"{write_rfc3339_unchanged(at)} {item_id}".encode()).decode()
+
+
+def next_cursor(page: Sequence[T], limit: int, key: Callable[[T], tuple[datetime, str]]) -> str | None:
+    """Return the cursor of the page after this one, by time and id of its last item; None if this one is not full."""
+    return write_cursor(*key(page[-1])) if len(page) == limit else None
 
 
 def read_cursor(cursor: str | None) -> tuple[datetime, str] | None:

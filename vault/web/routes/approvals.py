@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import (
     ApprovalDetailOut,
@@ -33,7 +33,7 @@ async def list_approvals(
     found = await vault.approvals.page(
         allowed.account.id, state=asked.state, before=read_cursor(asked.cursor), limit=asked.limit
     )
-    following = write_cursor(found[-1].asked_at, found[-1].id) if len(found) == asked.limit else None
+    following = next_cursor(found, asked.limit, lambda one: (one.asked_at, one.id))
     items = [ApprovalOut.of(approval, allowed.account.ref) for approval in found]
     return ApprovalsOut(items=items, next_cursor=following)
 

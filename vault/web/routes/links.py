@@ -11,7 +11,7 @@ from vault.services.playback.link_request import LinkRequest
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.schemas.link_keys import DoorwayOut
 from vault.web.schemas.recordings import (
     LinkIn,
@@ -106,8 +106,7 @@ async def list_account_links(
         made_from=asked.made_from,
         made_to=asked.made_to,
     )
-    last = found[-1][0] if len(found) == asked.limit else None
-    following = None if last is None else write_cursor(last.created_at, last.id)
+    following = next_cursor(found, asked.limit, lambda one: (one[0].created_at, one[0].id))
     return LinksOut(items=[LinkOut.of(link, listener) for link, listener in found], next_cursor=following)
 
 

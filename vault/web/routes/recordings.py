@@ -18,7 +18,7 @@ from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO, AUDIO_BODY, AUDIO_REQUEST
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import Ref
@@ -125,8 +125,7 @@ async def list_recordings(
         before=read_cursor(asked.cursor),
         limit=asked.limit,
     )
-    last = views[-1].recording if len(views) == asked.limit else None
-    following = None if last is None else write_cursor(last.received_at, last.id)
+    following = next_cursor(views, asked.limit, lambda view: (view.recording.received_at, view.recording.id))
     return RecordingsOut(
         items=[RecordingOut.of(view, with_call=True) for view in views], next_cursor=following
     )

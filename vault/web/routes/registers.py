@@ -12,7 +12,7 @@ from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.conditions import version_in
 from vault.web.http.idempotency import answer_json, answer_once
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.schemas.authority_requests import (
     AuthorityRequestIn,
     AuthorityRequestOut,
@@ -88,7 +88,7 @@ async def list_recipients(
     found = await vault.recipients.page(
         allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit
     )
-    following = write_cursor(found[-1].created_at, found[-1].id) if len(found) == asked.limit else None
+    following = next_cursor(found, asked.limit, lambda one: (one.created_at, one.id))
     return RecipientsOut(items=[RecipientOut.of(entry) for entry in found], next_cursor=following)
 
 
@@ -153,7 +153,7 @@ async def list_authority_requests(
     found = await vault.authority_requests.page(
         allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit
     )
-    following = write_cursor(found[-1].created_at, found[-1].id) if len(found) == asked.limit else None
+    following = next_cursor(found, asked.limit, lambda one: (one.created_at, one.id))
     return AuthorityRequestsOut(
         items=[AuthorityRequestOut.of(entry) for entry in found], next_cursor=following
     )

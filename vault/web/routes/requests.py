@@ -9,7 +9,7 @@ from vault.domain.requests.package import part_id
 from vault.domain.requests.request import Extension
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.packages import PartOut, PartQuery, PartsOut
@@ -54,9 +54,7 @@ async def list_requests(
         before=read_cursor(asked.cursor),
         limit=asked.limit,
     )
-    following = None
-    if len(views) == asked.limit:
-        following = write_cursor(views[-1].request.created_at, views[-1].request.id)
+    following = next_cursor(views, asked.limit, lambda one: (one.request.created_at, one.request.id))
     return RequestsOut(items=[RequestOut.of(view) for view in views], next_cursor=following)
 
 

@@ -87,14 +87,14 @@ async def post_contact_end(vault: TheVault, allowed: Retaining, body: ContactEnd
     Repeated, it also reaches recordings that came since. A period ends no sooner than the policy's `waiting_days` after
     this.
     """
-    told = await vault.contact_ends.end(
+    change = await vault.contact_ends.end(
         allowed.account.id,
         numbers=body.numbers,
         calls=body.calls,
         ended_at=body.ended_at,
         actor=allowed.actor,
     )
-    return ContactEndOut.of(told)
+    return ContactEndOut.of(change)
 
 
 @router.post("/contact-ends/withdrawal")
@@ -102,10 +102,10 @@ async def post_contact_end_withdrawal(
     vault: TheVault, allowed: Retaining, body: ContactCallsIn
 ) -> ContactEndOut:
     """Take back the end of a contact: from this response on no period counts from it."""
-    told = await vault.contact_ends.withdraw(
+    change = await vault.contact_ends.withdraw(
         allowed.account.id, numbers=body.numbers, calls=body.calls, actor=allowed.actor
     )
-    return ContactEndOut.of(told)
+    return ContactEndOut.of(change)
 
 
 @router.get("/recordings/{recording}/retention")

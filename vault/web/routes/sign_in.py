@@ -10,7 +10,7 @@ from vault.errors import Forbidden
 from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
-from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.sign_in import (
@@ -109,8 +109,7 @@ async def list_members(
 ) -> MembersOut:
     """List the people who signed in, the newest first, with the roles that they have now."""
     found = await vault.members.page(allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit)
-    last = found[-1].row if len(found) == asked.limit else None
-    following = None if last is None else write_cursor(last.first_at, last.id)
+    following = next_cursor(found, asked.limit, lambda one: (one.row.first_at, one.row.id))
     return MembersOut(items=[MemberOut.of(member) for member in found], next_cursor=following)
 
 

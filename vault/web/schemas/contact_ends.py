@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from vault.domain.retention.hold import MAX_COVERED
-from vault.services.retention.contact_ends import ToldContact
+from vault.services.retention.contact_ends import ContactChange
 from vault.web.schemas.base import Body, MomentIn, Ref, Text
 
 
@@ -26,7 +26,7 @@ class ContactEndIn(ContactCallsIn):
 
 
 class ContactEndOut(BaseModel):
-    """What was said of a contact."""
+    """The effect on the recordings of a contact."""
 
     #: Recordings of the contact that the vault has.
     recordings: int
@@ -34,6 +34,6 @@ class ContactEndOut(BaseModel):
     changed: int
 
     @classmethod
-    def of(cls, told: ToldContact) -> "ContactEndOut":
+    def of(cls, change: ContactChange) -> "ContactEndOut":
         """Show it."""
-        return cls(recordings=told.recordings, changed=told.changed)
+        return cls(recordings=change.recordings, changed=change.changed)
