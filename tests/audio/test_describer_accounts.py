@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.audio.pool import IMPATIENT, PCM, hostile, pids
+from tests.servers.required import go_without
 from tests.support import corpus
 from tests.support.plaintext import Sink, Source
 from vault.audio.describer import SubprocessDescriber
@@ -63,6 +64,18 @@ async def test_children_are_forked_by_one_template():
     assert not psutil.pid_exists(template)
 
 
+@pytest.fixture
+def raised_limit():
+    """Allow this process 2,048 descriptors, if it may have fewer."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(soft, 2048)
+    if 0 <= hard < wanted:  # Infinity is -1.
+        go_without("needs 2,048 open files: ulimit -Hn 2048")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def has_ended(process):
     """Return whether a process is gone, or waits to be reaped by somebody else."""
     try:
@@ -85,6 +98,19 @@ async def test_a_template_that_died_is_replaced_before_the_job():
         async with asyncio.timeout(30):
             while not has_ended(child):
                 await asyncio.sleep(0.01)
+
+
+async def test_a_server_with_thousands_of_descriptors_starts_a_template(raised_limit):
+    """The number of the template's own is then above 1023, which select(2) cannot take."""
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        async with SubprocessDescriber(size=2) as describer:
+            for account in ("acc_a", "acc_b"):
+                found = await describer.describe(Source(PCM), Sink(), account_id=account)
+                assert found.duration == 1.0
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 async def test_a_fork_that_is_cancelled_leaves_no_process():

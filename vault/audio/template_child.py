@@ -33,12 +33,16 @@ def main() -> NoReturn:
     signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
     children = set[int]()
     control.sendall(ANSWER.pack(Answer.READY, 0, 0))
+    # Not select(2): the server's own descriptors decide how large the number of this one is, and that ends at 1023.
+    ready = select.poll()
+    for readable in (control, woken):
+        ready.register(readable, select.POLLIN)
     while True:
-        readable, _, _ = select.select([control, woken], [], [])
-        if woken in readable:
+        numbers = {number for number, _ in ready.poll()}
+        if woken.fileno() in numbers:
             woken.recv(4096)
             _reap(control, children)
-        if control in readable:
+        if control.fileno() in numbers:
             _obey(control, (woken, waking), children, memory)
 
 
