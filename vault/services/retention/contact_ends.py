@@ -80,10 +80,8 @@ class ContactEnds:
         if not 0 < len(numbers) + len(calls) <= MAX_COVERED:
             text = f"Name the contact by numbers or calls, at most {MAX_COVERED} together."
             raise Invalid(text, field="numbers")
-        terms = set[bytes]()
-        for number in numbers:
-            terms |= set(await self.admission.terms_of_number(account_id, number))
-        return Covers(calls=frozenset(calls), terms=frozenset(terms))
+        terms = await self.admission.terms_of_numbers(account_id, numbers)
+        return Covers(calls=frozenset(calls), terms=terms)
 
     async def _write(
         self, account_id: str, named: Covers, *, ended_at: datetime | None, actor: str

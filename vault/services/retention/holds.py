@@ -69,15 +69,13 @@ class Holds:
         for a recording that does not exist, Refused for one that is not available, or above MAX_HOLDS.
         """
         _check(wanted)
-        terms = set[bytes]()
-        for number in wanted.numbers:
-            terms |= set(await self.admission.terms_of_number(account_id, number))
+        terms = await self.admission.terms_of_numbers(account_id, wanted.numbers)
         text = {"name": wanted.name, "reason": wanted.reason, "numbers": list(wanted.numbers)}
         sealed = await self.data_keys.seal_words(account_id, "hold", json.dumps(text))
         covers = Covers(
             recordings=frozenset(wanted.recordings),
             calls=frozenset(wanted.calls),
-            terms=frozenset(terms),
+            terms=terms,
             from_=wanted.from_,
             to=wanted.to,
             everything=wanted.everything,
