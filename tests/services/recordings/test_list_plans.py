@@ -24,7 +24,7 @@ _BY_LINK = {
 
 
 async def plan_of(house: House, act: Callable[[Any], object]) -> str:
-    """Return the plan of the one statement of an act."""
+    """Return the plans of the statements of an act."""
 
     def run(tx: Any) -> str:
         sent: list[tuple[str, Any]] = []
@@ -35,9 +35,8 @@ async def plan_of(house: House, act: Callable[[Any], object]) -> str:
         event.listen(tx.connection, "before_cursor_execute", note)
         act(tx)
         event.remove(tx.connection, "before_cursor_execute", note)
-        ((statement, given),) = sent
-        plan = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
-        return " ".join(row[3] for row in plan)
+        plans = [tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given) for text, given in sent]
+        return " ".join(row[3] for plan in plans for row in plan)
 
     return await house.database.write(run)
 

@@ -133,18 +133,18 @@ connections = Table(
     UniqueConstraint("account_id", "name"),
 )
 
-#: The condition of the partial indexes of the queue.
+#: Conditions of partial indexes, which queries repeat. Most rows are available, so the queue's are small.
 IS_WORK = f"state IN ({', '.join(repr(str(state)) for state in WORK)})"
+IS_NOT_AVAILABLE = "state <> 'available'"
+IS_DATED = "act_at IS NOT NULL AND holds = 0"
+IS_HELD = "holds > 0"
+IS_AVAILABLE = "state = 'available'"
 
 
 def _partial(name: str, condition: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
-#: Conditions of the indexes that retention uses, also for its queries.
-IS_DATED = "act_at IS NOT NULL AND holds = 0"
-IS_HELD = "holds > 0"
-IS_AVAILABLE = "state = 'available'"
 recordings = Table(
     "recordings",
     metadata,
@@ -223,7 +223,7 @@ recordings = Table(
     Index("ix_recordings_page", "account_id", "received_at", "id"),
     Index("ix_recordings_call", "account_id", "call_ref"),
     # Claims read only a few states, so their cost does not grow with the archive.
-    Index("ix_recordings_work", "state", "account_id", "not_before"),
+    _partial("ix_recordings_not_available", IS_NOT_AVAILABLE, "state", "account_id", "not_before"),
     _partial("ix_recordings_due", IS_WORK, "state", "not_before"),
     _partial("ix_recordings_leased", "lease_until IS NOT NULL", "account_id", "lease_until"),
     _partial(

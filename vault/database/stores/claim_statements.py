@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import TextClause, TextualSelect, text
 
-from vault.database.schema.core import IS_WORK, MICROSECOND, recordings
+from vault.database.schema.core import IS_NOT_AVAILABLE, IS_WORK, MICROSECOND, recordings
 from vault.database.sql.dialect import POSTGRESQL_NOW
 from vault.database.sql.hot_text import HotText
 from vault.database.stores.recordings import RECORDING_COLUMNS
@@ -60,13 +60,15 @@ def _due_by_account(states: Sequence[State], *, on_postgresql: bool) -> str:
              WHERE since IS NOT NULL AND account_id = (SELECT account_id FROM chosen) ORDER BY since LIMIT 1
         ), due AS (
             SELECT r.id FROM recordings r
-             WHERE r.state = (SELECT state FROM best) AND r.account_id = (SELECT account_id FROM best) AND {ready}
+             WHERE r.state = (SELECT state FROM best) AND r.account_id = (SELECT account_id FROM best)
+               AND r.{IS_NOT_AVAILABLE} AND {ready}
              ORDER BY r.not_before LIMIT 1 {_lock(on_postgresql=on_postgresql)}
         )"""  # noqa: S608 - our own names and states
 
 
 def _waiting_accounts(states: Sequence[State], ready: str) -> str:
     """Return ``pairs``: accounts with rows in a state, and since when the oldest ready one waits, if there is any."""
+    # Both databases take the partial index of states only if the query repeats its condition.
     seeds = " UNION ALL ".join(
         f"SELECT '{state}' AS state, CAST({start} AS text) AS account_id, 0 AS n"
         for state in states
@@ -76,12 +78,12 @@ def _waiting_accounts(states: Sequence[State], ready: str) -> str:
             {seeds}
             UNION ALL
             SELECT w.state, (SELECT min(r.account_id) FROM recordings r
-                              WHERE r.state = w.state AND r.account_id > w.account_id), w.n + 1
+                              WHERE r.state = w.state AND r.account_id > w.account_id AND r.{IS_NOT_AVAILABLE}), w.n + 1
               FROM walk w WHERE w.account_id IS NOT NULL AND w.n < {_MAX_ACCOUNTS}
         ), pairs AS MATERIALIZED (
             SELECT w.state, w.account_id,
                    (SELECT r.not_before FROM recordings r
-                     WHERE r.state = w.state AND r.account_id = w.account_id AND {ready}
+                     WHERE r.state = w.state AND r.account_id = w.account_id AND r.{IS_NOT_AVAILABLE} AND {ready}
                      ORDER BY r.not_before LIMIT 1) AS since
               FROM (SELECT DISTINCT state, account_id FROM walk WHERE n > 0 AND account_id IS NOT NULL) w
         )"""  # noqa: S608 - our own names and states

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import and_, func, select, text, tuple_
 
 from vault.database.schema.calls import call_facts
-from vault.database.schema.core import recordings
+from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
 from vault.database.schema.requests import person_requests
 from vault.database.stores.requests import RequestRow, row_of
 from vault.domain.recordings.recording import GONE, State
@@ -97,5 +97,6 @@ class ClosureRows:
         """Return the number of the account's erased recordings."""
         r = recordings.c
         query = select(func.count()).select_from(recordings)
-        erased = query.where(r.account_id == account_id, r.state == str(State.ERASED))
+        is_erased = and_(text(IS_NOT_AVAILABLE), r.state == str(State.ERASED))
+        erased = query.where(r.account_id == account_id, is_erased)
         return int(self._db.execute(erased).scalar_one())

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Connection as DbConnection
 
-from vault.database.schema.core import IS_WORK, MICROSECOND, Moment, micros, recordings
+from vault.database.schema.core import IS_NOT_AVAILABLE, IS_WORK, MICROSECOND, Moment, micros, recordings
 from vault.database.signals import Signal, Work, wake, wake_at
 from vault.database.sql.dialect import database_now, is_postgresql, sql_now
 from vault.database.sql.lease_tokens import new_token
@@ -40,7 +40,7 @@ from vault.database.stores.recordings import (
     recording_of,
     sealed_announcement,
 )
-from vault.domain.recordings.recording import WORK, Lease, Recording, SealedAnnouncement, State
+from vault.domain.recordings.recording import Lease, Recording, SealedAnnouncement, State
 from vault.domain.recordings.transitions import CLAIM
 from vault.errors import LeaseLost
 
@@ -172,7 +172,8 @@ class QueueRows:
         # On SQLite random() is any 64-bit integer, on PostgreSQL from 0 to 1.
         jitter = func.floor(random * spread) if is_postgresql(self._db) else func.abs(random % spread)
         waiting = and_(
-            r.state == str(State.RETRY_WAIT), r.account_id == account_id, r.connection_id == connection_id,
+            text(IS_NOT_AVAILABLE), r.state == str(State.RETRY_WAIT),
+            r.account_id == account_id, r.connection_id == connection_id,
             r.not_before > sql_now(self._db, WAKE_SPREAD), cast(r.reasons, String).like(f'%"code": "{reason}"%'),
         )  # fmt: skip
         soon = cast(sql_now(self._db), BigInteger) + cast(jitter, BigInteger)
@@ -184,7 +185,7 @@ class QueueRows:
     def quarantines_over(self, now: datetime) -> Sequence[Recording]:
         """Return recordings whose quarantine has ended by ``now``."""
         r = recordings.c
-        over = and_(r.state == str(State.QUARANTINED), r.quarantined_until <= now)
+        over = and_(text(IS_NOT_AVAILABLE), r.state == str(State.QUARANTINED), r.quarantined_until <= now)
         return [recording_of(row) for row in self._db.execute(select(*RECORDING_COLUMNS).where(over))]
 
     def manifests_due(self, limit: int) -> Sequence[Recording]:
@@ -247,14 +248,14 @@ class QueueRows:
         """Return for each work state the number of rows, and the age of the oldest in seconds."""
         now = database_now(self._db)
         query = select(recordings.c.state, func.count(), func.min(recordings.c.received_at))
-        rows = self._db.execute(query.where(recordings.c.state.in_(WORK)).group_by(recordings.c.state))
+        rows = self._db.execute(query.where(text(IS_WORK)).group_by(recordings.c.state))
         return {State(state): (count, (now - oldest).total_seconds()) for state, count, oldest in rows}
 
     def _idle_upload(self) -> ColumnElement[bool]:
         r, now = recordings.c, sql_now(self._db)
         free = or_(r.lease_until < now, and_(r.lease_until.is_(None), r.not_before <= now))
         # The empty connection stands for a direct upload.
-        return and_(r.connection_id == "", r.state.in_(CLAIM.sources), free)
+        return and_(text(IS_NOT_AVAILABLE), r.connection_id == "", r.state.in_(CLAIM.sources), free)
 
     def _first(self, wanted: ColumnElement[bool]) -> Row[Any, Any] | None:
         r = recordings.c

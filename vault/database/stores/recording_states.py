@@ -8,12 +8,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, select, text, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.access_log import event_outbox
 from vault.database.schema.consent import evidence_entries
-from vault.database.schema.core import access_events, accounts, recordings
+from vault.database.schema.core import IS_NOT_AVAILABLE, access_events, accounts, recordings
 from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.compiled_statements import CompiledUpdate
 from vault.database.stores.current_key_check import refuse_retired
@@ -154,7 +154,8 @@ class RecordingStates:
             self._db.execute(update(table).where(mine).values(sealed_detail=None))
 
     def _refuse_all(self, wanted: ColumnElement[bool], reason: Reason) -> Sequence[str]:
-        in_flight = and_(wanted, recordings.c.state.in_([str(state) for state in REFUSE.sources]))
+        in_states = recordings.c.state.in_([str(state) for state in REFUSE.sources])
+        in_flight = and_(wanted, text(IS_NOT_AVAILABLE), in_states)
         changed = columns_set_by(REFUSE) | {"reasons": reasons_json([reason])}
         r = recordings.c
         # The size stays where the location goes.

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, case, delete, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, case, delete, func, insert, select, text, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.account_keys import account_keys, month_keys
 from vault.database.schema.consent import evidence_entries
-from vault.database.schema.core import recordings
+from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
 from vault.database.sql.dialect import database_now, insert_new
 from vault.database.stores.evidence import EvidenceRow, evidence_values
 from vault.database.stores.object_checks import note_object_checks
@@ -118,6 +118,7 @@ class RestoredRecordings:
         ) | (r.wrapped_key.is_not(None) & lost(r.key_version, r.month_key))
         mine = (
             (r.account_id == account_id)
+            & text(IS_NOT_AVAILABLE)
             & r.state.in_([str(state) for state in RESTORE_FAILURE.sources])
             & sealed
         )
