@@ -23,6 +23,7 @@ GOOD = {
     "peaks": ["A" * 2664 + "AAA="],
     "loudness": ["A" * 1332 + "AA=="],
     "rendition": False,
+    "echo": None,
 }
 
 
@@ -76,6 +77,10 @@ FRAMES = {
     "loudness-short": description(loudness=["AAAA"]),
     "loudness-of-one-more": description(loudness=GOOD["loudness"] * 2),
     "loudness-number": description(loudness=5),
+    "echo-of-one-channel": description(echo=[True]),
+    "echo-of-too-many": description(echo=[True, True]),
+    "echo-number": description(echo=1),
+    "echo-text": description(echo="x"),
     "rendition-not-bool": description(rendition=0),
     "rendition-promised": description(rendition=True),
     "rendition-denied": started(samples=1) + frame(Kind.SAMPLES, bytes(2)) + description(),

@@ -271,3 +271,17 @@ async def test_a_rendition_that_no_browser_needs_is_made_when_it_is_wanted():
         found = await describer.describe(Source(PCM), wanted, account_id="acc_1", always=True)
         assert found.rendition
         assert bytes(wanted.data)[44:] == PCM[44:]
+
+
+async def test_an_echo_is_looked_for_in_a_rendition_that_is_wanted():
+    """In two channels: nobody else compares them, and one has no other."""
+    loud = np.random.default_rng(3).integers(-9000, 9000, (16_000, 2)).astype(np.int16)
+    loud[:, 0] //= 20
+    echoed = loud.copy()
+    echoed[800:, 0] += loud[:-800, 1] // 20
+    async with SubprocessDescriber() as describer:
+        for samples, echo in ((loud, (False, False)), (echoed, (True, False)), (loud[:, :1], None)):
+            source = Source(corpus.wav(samples))
+            found = await describer.describe(source, Sink(), account_id="acc_1", always=True)
+            assert found.echo == echo
+            assert (await describer.describe(source, Sink(), account_id="acc_1")).echo is None

@@ -8,7 +8,7 @@ import io
 import math
 import wave
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vault.domain.recordings.media import BUCKETS, MAX_DURATION, Description, loudness_points
 from vault.errors import DescriberCrashed, Undecodable
@@ -31,6 +31,8 @@ class FakeDescriber:
     #: How many of the next jobs end in Undecodable.
     undecodable: int = 0
     max_duration: float = MAX_DURATION
+    #: Whether the channels of what is rendered have an echo of each other.
+    has_echo: bool = False
     #: What was found, job by job.
     described: list[Description] = field(default_factory=list)
 
@@ -60,6 +62,8 @@ class FakeDescriber:
         if always:
             await rendition.write(bytes(data[:44]))
             await rendition.write(bytes(data[44:]))
+            if description.channels == 2:
+                description = replace(description, echo=(self.has_echo, self.has_echo))
         self.described.append(description)
         return description
 

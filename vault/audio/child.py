@@ -54,7 +54,7 @@ def warm_up() -> None:
     """Import the decoders and run them once: after ``close_doors`` nothing can be imported."""
     import av  # noqa: PLC0415 - the limits must be set first
 
-    from vault.audio import decoding, speech  # noqa: PLC0415 - the limits must be set first
+    from vault.audio import decoding, echo, speech  # noqa: PLC0415 - the limits must be set first
 
     # PyAV imports some modules on demand, such as those for subtitles.
     for module in pkgutil.walk_packages(av.__path__, "av."):
@@ -64,6 +64,10 @@ def warm_up() -> None:
     description = decoding.describe(silence)
     for _block in decoding.render(silence, decoding.plan_rendition(description)):
         pass
+    compared = echo.Echo(description.sample_rate)
+    # Silence would not be compared.
+    compared.add_bytes(bytes(range(256)) * 100)
+    compared.heard()
     for _block in speech.speech(silence, max_duration=1.0):
         pass
     try:
@@ -86,7 +90,7 @@ def _work(connection: socket.socket) -> None:
 
 def _describe(connection: socket.socket, file: BinaryIO, max_duration: float, *, always: bool) -> None:
     """Send the rendition, if one is needed or ``always``, and then the description. Raises Undecodable."""
-    from vault.audio import decoding  # noqa: PLC0415 - the limits must be set first
+    from vault.audio import decoding, echo  # noqa: PLC0415 - the limits must be set first
 
     description = decoding.describe(
         file, max_duration=max_duration, on_first_samples=partial(send, connection, Kind.DECODED, b"")
@@ -97,8 +101,13 @@ def _describe(connection: socket.socket, file: BinaryIO, max_duration: float, *,
         plan = decoding.plan_rendition(description)
         head = RENDITION.pack(plan.sample_rate, plan.channels, plan.samples)
         send(connection, Kind.RENDITION, head)
+        compared = echo.Echo(plan.sample_rate) if always and plan.channels == echo.CHANNELS else None
         for block in decoding.render(file, plan):
             send(connection, Kind.SAMPLES, block)
+            if compared is not None:
+                compared.add_bytes(block)
+        if compared is not None:
+            description = replace(description, echo=compared.heard())
     send(connection, Kind.DESCRIPTION, description_payload(description))
 
 

@@ -113,6 +113,7 @@ def read_description(payload: bytes, *, max_duration: float) -> Description:
             _refuse()
         for name in _BASE64:
             fields[name] = tuple(base64.b64decode(channel, validate=True) for channel in fields[name])
+        fields["echo"] = None if fields["echo"] is None else tuple(fields["echo"])
     except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise DescriberCrashed("The describer sent a description that cannot be parsed.") from error
     description = Description(**fields)
@@ -120,6 +121,7 @@ def read_description(payload: bytes, *, max_duration: float) -> Description:
     _check_numbers(description, max_duration)
     _check_peaks(description)
     _check_loudness(description)
+    _check_echo(description)
     return description
 
 
@@ -168,6 +170,16 @@ def _check_loudness(description: Description) -> None:
     """Refuse loudness of another shape."""
     points = loudness_points(description.duration)
     if [len(channel) for channel in description.loudness] != [points] * description.channels:
+        _refuse()
+
+
+def _check_echo(description: Description) -> None:
+    """Refuse anything but one flag for each of two channels."""
+    if description.echo is None:
+        return
+    if [type(flag) for flag in description.echo] != [
+        bool
+    ] * description.channels or description.channels == 1:
         _refuse()
 
 

@@ -37,6 +37,7 @@ from vault.rfc3339 import write_rfc3339
 from vault.services.playback.link_request import LinkRequest
 from vault.services.shared.clock_skew import LAST_SWEEP
 from vault.tlog.receipt_file import verify_receipt
+from vault.web.schemas.requests import RequestOut
 
 
 async def test_case_31_each_call_gives_the_persons_own_channel(pair: House):
@@ -265,6 +266,22 @@ async def test_what_cannot_be_decoded_is_listed_and_the_rest_is_given(either: Ho
     assert f"recordings/{given}/audio.wav" in files.namelist()
     assert left_out[0]["recording"] in files.read("index.html").decode()
     assert len([key for key in either.objects.objects if key.startswith("packages/")]) == 1
+
+
+@pytest.mark.parametrize("code", ["provided", "provided_whole"])
+async def test_an_echo_of_the_other_party_is_said(house: House, code: str):
+    """In the request, before anybody hands the package over, and in it; not of a whole recording."""
+    recording_id = await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)
+    house.describer.has_echo = True
+    view = await ask(house, asks("access"))
+    await decide(house, view.request.id, code)
+    assert await carried_out(house, view.request.id) is RequestState.FULFILLED
+    expected = [recording_id] if code == "provided" else []
+    files = await package(house, view.request.id)
+    assert json.loads(files.read("request.json"))["echoes"] == expected
+    assert (f"<li>{recording_id}</li>" in files.read("index.html").decode()) == (code == "provided")
+    shown = await house.vault.requests.read(house.account.id, view.request.id)
+    assert RequestOut.of(shown).echoes == expected
 
 
 async def test_a_describer_that_ends_is_tried_five_times(house: House):

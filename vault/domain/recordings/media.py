@@ -61,6 +61,8 @@ class Description:
     loudness: tuple[bytes, ...]
     #: Whether a rendition was written, because browsers do not play the original.
     rendition: bool
+    #: For each of two channels, whether it has an echo of the other one; None where nobody asked for a rendition.
+    echo: tuple[bool, ...] | None = None
 
     @property
     def damaged(self) -> bool:

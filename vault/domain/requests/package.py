@@ -117,7 +117,12 @@ def _mono_header(head: bytes, channels: int) -> bytes:
 
 
 def request_json(
-    request: Request, recipients: Sequence[str], left_out: Mapping[str, LeftOut], *, made_at: datetime
+    request: Request,
+    recipients: Sequence[str],
+    left_out: Mapping[str, LeftOut],
+    echoes: Sequence[str],
+    *,
+    made_at: datetime,
 ) -> dict[str, Any]:
     """Return the file about the request: article 15(1), as far as the vault knows it."""
     return {
@@ -129,6 +134,7 @@ def request_json(
         "recipients": list(recipients),
         "source": "telephony platforms of the account, which are among the recipients",
         "left_out": [{"recording": name, "reason": reason} for name, reason in left_out.items()],
+        "echoes": list(echoes),
     }
 
 
@@ -152,11 +158,12 @@ def index_html(
     request: Request,
     files: Sequence[str],
     left_out: Mapping[str, LeftOut],
+    echoes: Sequence[str],
     *,
     made_at: datetime,
     about: Sequence[tuple[str, Sequence[str]]],
 ) -> str:
-    """Return a page for people, without scripts, that names every file, and what is not in it.
+    """Return a page for people, without scripts, that names every file, what is not in it, and where others are heard.
 
     ``about``: headings with lines that describe the processing.
     """
@@ -166,15 +173,18 @@ def index_html(
         for heading, lines in about
     )
     missing = "".join(f"<li>{html.escape(name)} {_WORDS[why]}.</li>" for name, why in left_out.items())
+    heard = "".join(f"<li>{html.escape(name)}</li>" for name in echoes)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Your data</title>'
         f"<h1>Your data</h1><p>Answer to your request of {request.received_at:%Y-%m-%d}, made {made_at:%Y-%m-%d}.</p>"
-        "<p>Recordings contain your own voice; other voices may be heard faintly. <code>evidence.json</code> says what "
+        "<p>Recordings contain your own voice. They are reduced, not anonymous: other voices may be heard faintly. "
+        "<code>evidence.json</code> says what "
         "was announced to you and what you answered, <code>notes.json</code> what listeners wrote down of the call, "
         "<code>consultations.json</code> when a recording was accessed, "
         "<code>retention.json</code> until when a recording is kept, <code>calls.json</code> what is known of calls "
         "without a recording, <code>receipts</code> how earlier requests were answered. <code>SHA256SUMS</code> has "
         f"the hash of every file.</p><ul>{rows}</ul>{processing}"
+        + (f"<h2>The other party is heard faintly in</h2><ul>{heard}</ul>" if heard else "")
         + (f"<h2>Not in this package</h2><ul>{missing}</ul>" if missing else "")
         + "</html>\n"
     )

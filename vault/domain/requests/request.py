@@ -167,6 +167,8 @@ class Ruling:
     informed: tuple[Informed, ...] = ()
     #: None until all parts of the package are made, where one is wanted.
     packaged: Packaged | None = None
+    #: Recordings of which the package has one channel, in which the other party is heard faintly.
+    echoes: tuple[str, ...] = ()
     at: datetime
     by: str
 

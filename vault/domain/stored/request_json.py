@@ -111,10 +111,12 @@ def _encode_ruling_fields(ruling: Ruling) -> dict[str, Any]:
     traces = {name: asdict(trace) for name, trace in ruling.traces.items()}
     packaged = {} if ruling.packaged is None else {"packaged": asdict(ruling.packaged)}
     informed = {"informed": [asdict(one) for one in ruling.informed]} if ruling.informed else {}
+    echoes = {"echoes": list(ruling.echoes)} if ruling.echoes else {}
     return {
         **same,
         **packaged,
         **informed,
+        **echoes,
         "default": asdict(ruling.default),
         "verdicts": verdicts,
         "traces": traces,
@@ -132,6 +134,7 @@ def _decode_ruling_fields(fields: Fields) -> Ruling:
         # Earlier releases did not note it.
         packaged=fields.optional(lambda name: _decode_packaged_fields(fields.inner(name)), "packaged"),
         informed=fields.optional(_informed_reader(fields), "informed") or (),
+        echoes=fields.optional(fields.texts, "echoes") or (),
         at=fields.moment("at"),
         by=fields.text("by"),
     )

@@ -73,7 +73,9 @@ class MakePackage:
                 yield making.add_text(f"receipts/{request_id}.json", receipt)
         yield making.add_text("consultations.json", json.dumps(consultations, indent=2))
         yield making.add_request(await self._recipients(account_id))
-        page = index_html(request, making.names, making.left_out, made_at=making.at, about=about.sections)
+        page = index_html(
+            request, making.names, making.left_out, making.echoes, made_at=making.at, about=about.sections
+        )
         yield making.archive.add_text("index.html", page)
         yield making.archive.finish()
 
@@ -96,11 +98,12 @@ def _still_to_give(making: Making) -> Iterator[tuple[str, Verdict]]:
 
 
 def _noted(making: Making) -> Request:
-    """Return the request with ``not_provided`` on what is left out, and with its package once that is made."""
+    """Return the request with ``not_provided`` on what is left out, its echoes, and its package once that is made."""
     request, ruling = making.request, ruling_of(making.request)
     verdicts = {**ruling.verdicts, **dict.fromkeys(making.left_out, Verdict(code="not_provided"))}
     packaged = making.packaged if making.is_last_part else ruling.packaged
-    noted = replace(ruling, verdicts=verdicts, packaged=packaged)
+    echoes = tuple(dict.fromkeys([*ruling.echoes, *making.echoes]))
+    noted = replace(ruling, verdicts=verdicts, packaged=packaged, echoes=echoes)
     if noted == ruling:
         return request
     personal = replace(personal_of(request), ruling=noted)

@@ -1,7 +1,7 @@
 """The audio of a package: the whole original, or the person's channel, decoded as it is read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,9 +31,12 @@ class PackageAudio:
     objects: ObjectStore
     describer: Describer
 
-    async def blocks(self, spoken: Spoken, *, is_whole: bool) -> AsyncIterator[bytes]:
+    async def blocks(
+        self, spoken: Spoken, *, is_whole: bool, on_echo: Callable[[], None]
+    ) -> AsyncIterator[bytes]:
         """Yield the whole original, or the person's channel as a WAV file, without a byte of the other channel.
 
+        ``on_echo`` is called if that channel has an echo of the other one.
         Raises Undecodable, DescriberCrashed, Tampered, NotFound where the store has lost it, and Unavailable.
         """
         opened = spoken.opened
@@ -50,16 +53,19 @@ class PackageAudio:
         try:
             while (part := await samples.queue.get()) is not None:
                 yield part
-            await job
+            if (await job)[spoken.channel]:
+                on_echo()
         finally:
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
 
-    async def _decode(self, source: SealedAudio, samples: _Samples, account_id: str) -> None:
+    async def _decode(self, source: SealedAudio, samples: _Samples, account_id: str) -> Sequence[bool]:
+        """Decode both channels into ``samples``; return for each whether it has an echo of the other one."""
         try:
-            await self.describer.describe(source, samples, account_id=account_id, always=True)
+            found = await self.describer.describe(source, samples, account_id=account_id, always=True)
         except Exception:
             # Whatever it is: the reader of the samples waits for their end.
             await samples.queue.put(None)
             raise
         await samples.queue.put(None)
+        return found.echo or [False] * found.channels

@@ -53,6 +53,8 @@ class Making:
     names: list[str] = field(default_factory=list)
     #: Recordings that are not in it, or not completely, with the reason.
     left_out: dict[str, LeftOut] = field(default_factory=dict)
+    #: Recordings in whose channel of the person the other party is heard faintly.
+    echoes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin the ZIP file."""
@@ -75,7 +77,7 @@ class Making:
 
     def add_request(self, recipients: Sequence[str] = ()) -> bytes:
         """Return the bytes of the file that says what the request and this part are."""
-        content = request_json(self.request, recipients, self.left_out, made_at=self.at)
+        content = request_json(self.request, recipients, self.left_out, self.echoes, made_at=self.at)
         content |= {"part": self.part, "is_last_part": self.is_last_part}
         return self.add_text("request.json", json.dumps(content, indent=2))
 
@@ -126,7 +128,9 @@ class PackageFiles:
         recording, digest = spoken.opened.recording, hashlib.sha512()
         folder = f"recordings/{recording_id}"
         name = f"{folder}/audio{extension(recording.container) if is_whole else '.wav'}"
-        blocks = self.audio.blocks(spoken, is_whole=is_whole)
+        blocks = self.audio.blocks(
+            spoken, is_whole=is_whole, on_echo=lambda: making.echoes.append(recording_id)
+        )
         # Nothing is begun for a recording of which nothing can be read.
         first = await anext(blocks, b"")
         making.names.append(name)

@@ -218,6 +218,9 @@ class RequestOut(BaseModel):
     paused: bool = False
     #: Null in lists, and once the request is closed.
     found: FoundOut | None = None
+    #: Recordings of which the package has the person's channel, with an echo of the other party: listen to them before
+    #: you hand it over.
+    echoes: list[str]
     #: Where data about the person may be that no search finds.
     not_searchable: list[str]
 
@@ -234,6 +237,7 @@ class RequestOut(BaseModel):
             reference=None if personal is None else personal.reference,
             paused=paused,
             found=_found(view),
+            echoes=[] if personal is None or personal.ruling is None else list(personal.ruling.echoes),
             not_searchable=list(NOT_SEARCHABLE),
         )
 

@@ -1,0 +1,90 @@
+"""Finds an echo: the voice of one channel, delayed and faint, in the other channel.
+
+An echo has the same delay for the whole call, while two people who talk have nothing in common at any delay. So windows
+of both channels are correlated by the generalized cross-correlation with phase transform (Knapp and Carter, 1976),
+which gives each frequency the same weight, and the windows are summed up: a delay that returns stands out.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numpy import fft
+
+from vault.audio.peaks import Samples
+
+#: A channel has an echo of the other one.
+CHANNELS: Final = 2
+#: Samples a second at which channels are compared, about: telephones transmit no voice above half of it.
+_RATE: Final = 8000
+#: Samples of a window, and the longest delay: one second, and half of it.
+_WINDOW: Final = 8192
+_LONGEST: Final = 4096
+#: Values of a transform, so that no delay meets the end of the window.
+_SIZE: Final = 16384
+#: Root mean squares below which a window is silence, and below which nothing can be in a channel, of 32,768.
+_SILENT: Final = 50.0
+_EMPTY: Final = 2.0
+#: A peak is an echo if it is so many standard deviations high, and has this share of the frequencies. Without an echo
+#: the highest of 4,096 delays is near 4; hum that both channels have is a few frequencies.
+_DEVIATIONS: Final = 8.0
+_SHARE: Final = 0.01
+#: The standard deviation of a normal distribution by its median absolute deviation.
+_BY_MEDIAN: Final = 1.4826
+# Without them, hum would be in all frequencies of a window.
+_HANN: Final = np.hanning(_WINDOW)[:, np.newaxis]
+_HANN_LONG: Final = np.hanning(_WINDOW + _LONGEST)[:, np.newaxis]
+
+
+class Echo:
+    """Takes the samples of two channels, in constant memory."""
+
+    def __init__(self, sample_rate: int) -> None:
+        """Start without samples; ``sample_rate`` in Hz."""
+        self._factor = max(1, sample_rate // _RATE)
+        self._waiting: Samples = np.empty((0, CHANNELS), np.int16)
+        #: For each channel the sum of its weighted cross spectra with the other one, and their number.
+        self._spectra = np.zeros((_SIZE // 2 + 1, CHANNELS), np.complex128)
+        self._windows = np.zeros(CHANNELS, np.int64)
+
+    def add(self, samples: Samples) -> None:
+        """Add the next samples: shape (samples, 2)."""
+        waiting = np.concatenate([self._waiting, samples])
+        step, whole = (count * self._factor for count in (_WINDOW, _WINDOW + _LONGEST))
+        start = 0
+        while start + whole <= len(waiting):
+            self._add_window(waiting[start : start + whole])
+            start += step
+        self._waiting = waiting[start:].copy()
+
+    def add_bytes(self, block: bytes) -> None:
+        """Add the next samples as PCM16, interleaved."""
+        self.add(np.frombuffer(block, "<i2").reshape(-1, CHANNELS))
+
+    def heard(self) -> tuple[bool, bool]:
+        """Return for each channel whether it has an echo of the other one; no samples may follow."""
+        missing = (_WINDOW + _LONGEST) * self._factor - len(self._waiting)
+        if len(self._waiting):
+            self._add_window(np.pad(self._waiting, ((0, missing), (0, 0)), mode="edge"))
+        return self._is_heard(0), self._is_heard(1)
+
+    def _add_window(self, samples: Samples) -> None:
+        signal = samples.reshape(-1, self._factor, CHANNELS).mean(axis=1)
+        signal -= signal.mean(axis=0)
+        said = signal[:_WINDOW]
+        loud = np.sqrt(np.mean(said**2, axis=0)) >= _SILENT
+        used = loud[::-1] & (np.sqrt(np.mean(signal**2, axis=0)) >= _EMPTY)
+        if not used.any():
+            return
+        said, signal = said * _HANN, signal * _HANN_LONG
+        cross = np.conj(fft.rfft(said, _SIZE, axis=0))[:, ::-1] * fft.rfft(signal, _SIZE, axis=0)
+        self._spectra += used * cross / np.maximum(np.abs(cross), np.finfo(np.float64).tiny)
+        self._windows += used
+
+    def _is_heard(self, channel: int) -> bool:
+        if not self._windows[channel]:
+            return False
+        by_delay: npt.NDArray[np.float64] = fft.irfft(self._spectra[:, channel])[:_LONGEST]
+        by_delay = np.abs(by_delay / self._windows[channel])
+        deviation = _BY_MEDIAN * float(np.median(by_delay))
+        return float(by_delay.max()) > max(_DEVIATIONS * deviation, _SHARE)
