@@ -67,7 +67,8 @@ class Forked:
 
     def send_signal(self, sig: int) -> None:
         """Send it a signal, unless it has ended."""
-        with _LOCK:
+        # The fork server has waited for it before it says how it ended.
+        with _LOCK, contextlib.suppress(ProcessLookupError):
             if self._process.exitcode is None:
                 os.kill(self.pid, sig)
 

@@ -132,6 +132,15 @@ async def test_what_says_nothing_or_too_much_is_refused(
     assert refused.value.field == field
 
 
+async def test_a_number_that_is_none_is_named_by_its_place(house: House):
+    """The list may have hundreds, and the error must not repeat one."""
+    with pytest.raises(Invalid) as refused:
+        await house.vault.contact_ends.end(
+            house.account.id, numbers=[SPELLED, "12 34 ab"], calls=(), ended_at=ENDED, actor="key_x"
+        )
+    assert (refused.value.field, "34" in str(refused.value)) == ("numbers.1", False)
+
+
 async def test_a_number_that_many_share_is_refused(house: House, monkeypatch: pytest.MonkeyPatch):
     """Above the limit nothing is written."""
     for number in range(3):

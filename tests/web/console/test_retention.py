@@ -1,5 +1,7 @@
 """Set a retention policy and place and release a hold in the console, without scripts."""
 
+import re
+
 from tests.support.console import OWN, form_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
@@ -135,6 +137,22 @@ def test_a_hold_is_placed_previewed_and_released_by_two(house: House, tenant: Te
     assert "released, still binds" in client.get(hold).text
     assert tenant.types().count("hold.placed") == 1
     assert tenant.types().count("hold.released") == 1
+
+
+def test_a_wrong_number_of_a_hold_is_named_by_its_entry(house: House, tenant: Tenant):
+    """Blank lines do not count, and the number stays in the field alone."""
+    client = sign_in(house, tenant.name)
+    path = f"{base(tenant)}/holds"
+    form = form_of(client.get(f"{path}/new"), path)
+    shown = client.post(
+        path,
+        data=form
+        | {"title": "A", "reason": "claim 7", "covers": "listed", "numbers": "+33123456789\n\n12 ab"},
+    )
+    assert shown.status_code == 422
+    assert 'id="wrong-numbers">Entry 2: ' in shown.text
+    assert shown.text.count("12 ab") == 1
+    assert re.search(r'<textarea id="field-numbers"[^>]* aria-invalid="true"', shown.text)
 
 
 def test_another_accounts_holds_do_not_exist(house: House, tenant: Tenant):

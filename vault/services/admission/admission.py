@@ -22,6 +22,7 @@ from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Part
 from vault.domain.legal_rules.rule import Demand, Rule, RuleBook, strictest
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import decode_event
+from vault.errors import Invalid
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message
@@ -108,12 +109,16 @@ class Admission:
     async def terms_of_numbers(self, account_id: str, written: Sequence[str]) -> frozenset[bytes]:
         """Return the keyed hashes that find any of these numbers, as ``terms_of_number`` does for one.
 
-        Reads the account's regions once, however many numbers there are. Raises Invalid for one that is no number.
+        Reads the account's regions once, however many numbers there are. Raises Invalid for one that is no number, with
+        its place in ``numbers``, from 0.
         """
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
         index_key, terms = await self.index_key(account_id), set[bytes]()
-        for number in written:
-            terms.update(self._terms_of_number(index_key, number, regions))
+        for place, number in enumerate(written):
+            try:
+                terms.update(self._terms_of_number(index_key, number, regions))
+            except Invalid as error:
+                raise Invalid(str(error), field=f"numbers.{place}") from error
             # Some hundred of them take longer than others should wait.
             await asyncio.sleep(0)
         return frozenset(terms)

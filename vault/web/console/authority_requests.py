@@ -1,7 +1,6 @@
 """The register of requests of authorities: list, enter, change and answer them, and the file of a year's counts."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -159,8 +158,6 @@ def _form(
     mistake: Mistake | None = None,
     one: Entry[AuthorityRequest] | None = None,
 ) -> Response:
-    if mistake is not None and mistake.field is not None:
-        mistake = replace(mistake, field=mistake.field.partition(".")[0])
     return console_page(
         request,
         allowed,

@@ -145,7 +145,7 @@ def _field(mistake: Mistake | None) -> Mistake | None:
     """Return the mistake under the name that the field has in the form."""
     if mistake is None or mistake.field is None:
         return mistake
-    name = mistake.field.removeprefix("covers.").split(".")[0]
+    name = mistake.field.removeprefix("covers.")
     return replace(mistake, field={"name": "title"}.get(name, name))
 
 

@@ -30,6 +30,15 @@ class Mistake:
         """Return the text."""
         return self.text
 
+    def is_of(self, name: str) -> bool:
+        """Return whether it is in this field, or in an entry of it."""
+        return self.field == name or self.entry_of(name) is not None
+
+    def entry_of(self, name: str) -> int | None:
+        """Return which entry of the list in this field is wrong, from 1; None if none is."""
+        path = (self.field or "").split(".")
+        return int(path[1]) + 1 if len(path) > 1 and path[0] == name and path[1].isdecimal() else None
+
     @classmethod
     def of(cls, error: VaultError) -> "Mistake":
         """Show an error of ``MISTAKES``."""

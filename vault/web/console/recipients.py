@@ -158,9 +158,8 @@ async def _form(  # noqa: PLR0917 - what the page needs
     *,
     opened: str = "",
 ) -> Response:
-    if mistake is not None and mistake.field is not None and not opened:
-        field = mistake.field.partition(".")[0] if mistake.field.startswith("covers") else mistake.field
-        mistake = replace(mistake, field={"name": "title"}.get(field, field))
+    if mistake is not None and mistake.field == "name" and not opened:
+        mistake = replace(mistake, field="title")
     record = await vault.processing_records.read(allowed.account)
     parts: list[str] = [place.part for place in record.settings.places]
     parts += [f"connection/{connection.name}" for connection in record.settings.connections]

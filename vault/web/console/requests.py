@@ -14,7 +14,7 @@ from vault.domain.requests.request import Request as PersonRequest
 from vault.errors import NotFound
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, read_form, see_other
+from vault.web.console.forms import Form, checked, entries, read_form, see_other
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.request_words import (
@@ -215,8 +215,10 @@ def period_of(form: Form) -> dict[str, Any]:
 def _new(
     request: Request, allowed: Console, values: Mapping[str, str], mistake: Mistake | None = None
 ) -> Response:
-    if mistake is not None and mistake.field is not None and mistake.field.startswith("identities"):
-        mistake = replace(mistake, field="numbers")
+    if mistake is not None and mistake.is_of("identities"):
+        place = (mistake.entry_of("identities") or 1) - 1
+        agent = place - len(entries(values.get("numbers", "")))
+        mistake = replace(mistake, field=f"numbers.{place}" if agent < 0 else f"agents.{agent}")
     return console_page(
         request,
         allowed,
