@@ -39,12 +39,12 @@ from vault.web.console.log import _verify as verify_what_was_sent
 from vault.web.console.multipart import read_multipart
 from vault.web.console.words import moment_text, period_text
 from vault.web.http import problems
+from vault.web.http.address_limit import _table_key
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import read_cookie, set_aside
 from vault.web.http.languages import preferred_language
 from vault.web.http.pagination import read_cursor
 from vault.web.http.public_url import PublicUrl
-from vault.web.middleware.link_rate_limit import _table_key
 from vault.web.middleware.request_limits import _refusal
 from vault.web.player.doorways import _token_of
 from vault.web.player.forms import field_in

@@ -17,30 +17,25 @@ from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House, open_house
 from vault.database.schema.core import links
 from vault.errors import TooMany
+from vault.web.http.address_limit import MAX_ADDRESSES, MAX_FAILURES, MINUTE, AddressLimit
 from vault.web.http.html import not_valid
 from vault.web.http.public_url import PublicUrl
 from vault.web.middleware import link_rate_limit
-from vault.web.middleware.link_rate_limit import (
-    MAX_ADDRESSES,
-    MAX_FAILURES,
-    MINUTE,
-    FailedLinks,
-    LinkRateLimit,
-)
+from vault.web.middleware.link_rate_limit import LinkRateLimit, dead_links
 
 pytestmark = pytest.mark.faults
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 
-def counted(table: FailedLinks, address: str, times: int, *, now: datetime = NOON) -> FailedLinks:
+def counted(table: AddressLimit, address: str, times: int, *, now: datetime = NOON) -> AddressLimit:
     """Count dead links of an address, and return the table."""
     for _ in range(times):
         table.count(address, now)
     return table
 
 
-def waits(table: FailedLinks, address: str, now: datetime = NOON) -> int:
+def waits(table: AddressLimit, address: str, now: datetime = NOON) -> int:
     """Return the seconds that an address has to wait; 0 if it need not."""
     try:
         table.check(address, now)
@@ -65,14 +60,14 @@ def waits(table: FailedLinks, address: str, now: datetime = NOON) -> int:
 )
 def test_an_address_waits_until_its_minute_is_over(times: int, later: float, seconds: int):
     """The sixtieth dead link is answered; what comes after it waits for what is left of the minute."""
-    table = counted(FailedLinks(), "192.0.2.1", times)
+    table = counted(dead_links(), "192.0.2.1", times)
     assert waits(table, "192.0.2.1", NOON + timedelta(seconds=later)) == seconds
     assert waits(table, "192.0.2.2", NOON + timedelta(seconds=later)) == 0
 
 
 def test_a_minute_begins_anew():
     """What was counted before it is forgotten."""
-    table = counted(FailedLinks(), "192.0.2.1", MAX_FAILURES)
+    table = counted(dead_links(), "192.0.2.1", MAX_FAILURES)
     counted(table, "192.0.2.1", MAX_FAILURES - 1, now=NOON + MINUTE)
     assert waits(table, "192.0.2.1", NOON + MINUTE) == 0
     counted(table, "192.0.2.1", 1, now=NOON + MINUTE * 1.5)
@@ -90,17 +85,17 @@ def test_a_minute_begins_anew():
 )
 def test_ipv6_counts_by_its_network(other: str, seconds: int):
     """The /64 is one client, and the next is another."""
-    assert waits(counted(FailedLinks(), "2001:db8:0:1::1", MAX_FAILURES), other) == seconds
+    assert waits(counted(dead_links(), "2001:db8:0:1::1", MAX_FAILURES), other) == seconds
 
 
 def test_a_zone_is_no_part_of_a_network():
     """A link-local address with its zone counts like one without."""
-    assert waits(counted(FailedLinks(), "fe80::1%eth0", MAX_FAILURES), "fe80::2") == 60
+    assert waits(counted(dead_links(), "fe80::1%eth0", MAX_FAILURES), "fe80::2") == 60
 
 
 def test_the_oldest_is_forgotten_first():
     """The table is bounded; an address whose minute began again is young."""
-    table = counted(FailedLinks(), "192.0.2.1", MAX_FAILURES)
+    table = counted(dead_links(), "192.0.2.1", MAX_FAILURES)
     counted(table, "192.0.2.2", MAX_FAILURES, now=NOON)
     counted(table, "192.0.2.1", MAX_FAILURES, now=NOON + MINUTE)
     for n in range(MAX_ADDRESSES - 1):
@@ -220,7 +215,7 @@ def test_a_forged_link_reaches_no_route(behind_proxy: House):
         statuses.append(message.get("status"))
 
     statuses = list[Any]()
-    limit = LinkRateLimit(app, table=FailedLinks(), clock=house.app.state.clock)
+    limit = LinkRateLimit(app, table=dead_links(), clock=house.app.state.clock)
     for token in [*forged, good, own]:
         for method, path in (("GET", f"/p/{token}"), ("POST", f"/p/{token}/open")):
             scope = {
@@ -249,7 +244,7 @@ async def test_a_dead_link_is_answered_at_its_time(
     async def send(message):
         heads.append((message["status"], loop.time()))
 
-    limited = LinkRateLimit(app, table=FailedLinks(), clock=lambda: NOON)
+    limited = LinkRateLimit(app, table=dead_links(), clock=lambda: NOON)
     state = SimpleNamespace(state=SimpleNamespace(hosting=PublicUrl(public_url="http://x")))
     begun = loop.time()
 

@@ -17,7 +17,7 @@ from vault.web.http.methods import HeadAsGet, Methods
 from vault.web.http.public_url import PublicUrl
 from vault.web.http.route_index import RouteIndex
 from vault.web.middleware.console_guard import ConsoleGuard
-from vault.web.middleware.link_rate_limit import FailedLinks, LinkRateLimit
+from vault.web.middleware.link_rate_limit import LinkRateLimit, dead_links
 from vault.web.middleware.recovery_mode import RecoveryMode
 from vault.web.middleware.request_limits import RequestLimits
 from vault.web.middleware.tracing import TracingMiddleware
@@ -105,7 +105,7 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
         pass  # Otherwise FastAPI prepares all routes at the first request and blocks the event loop for 0.1 s.
     # Innermost, so that all other middleware sees the method that was sent.
     app.add_middleware(HeadAsGet, methods=methods)
-    app.add_middleware(LinkRateLimit, table=FailedLinks(), clock=clock)
+    app.add_middleware(LinkRateLimit, table=dead_links(), clock=clock)
     app.add_middleware(ConsoleGuard, public_url=hosting.public_url)
     app.add_middleware(RecoveryMode)
     # Added later, so it is further out: it also sets its headers on the responses of RecoveryMode.

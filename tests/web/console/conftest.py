@@ -27,7 +27,7 @@ def scene(place: tuple[House, IdentityProvider]) -> Scene:
     """An account of its own, with a provider that tells the truth."""
     house, provider = place
     provider.lie, provider.claims = "", {"groups": ["staff"], "name": "Ada <script>"}
-    house.app.state.failed_sign_ins.__init__()
+    house.forget_failures()
     scene = Scene(house, provider, Tenant.open(house.admin), {})
     scene.connection = scene.put()
     return scene

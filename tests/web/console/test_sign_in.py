@@ -8,9 +8,10 @@ import pytest
 from tests.support.console import OWN, nonce_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House, open_house
+from vault.web.console.rate import wrong_sign_ins
 from vault.web.console.sign_in import return_path
+from vault.web.http.address_limit import MAX_FAILURES
 from vault.web.middleware.console_guard import origin_of
-from vault.web.middleware.link_rate_limit import MAX_FAILURES, FailedLinks
 
 
 def key_of(house: House, account: str | None, *scopes: str) -> tuple[str, str]:
@@ -85,7 +86,7 @@ def test_a_wrong_key_opens_nothing_and_is_logged_in_its_account(house: House, te
 
 def test_wrong_keys_are_limited(house: House):
     """The address is refused after 60 failures within a minute, with a page that says when to return."""
-    house.app.state.failed_sign_ins = FailedLinks()
+    house.app.state.failed_sign_ins = wrong_sign_ins()
     stranger = house.client(OWN)
     try:
         codes = [stranger.post("/console/sign-in", data={"key": "cv_x_y"}) for _ in range(MAX_FAILURES + 5)]
@@ -93,7 +94,7 @@ def test_wrong_keys_are_limited(house: House):
         assert 0 < int(codes[-1].headers["retry-after"]) <= 60
         assert stranger.post("/console/once/x").status_code == 429
     finally:
-        house.app.state.failed_sign_ins = FailedLinks()
+        house.app.state.failed_sign_ins = wrong_sign_ins()
 
 
 def test_an_address_signs_in_once(house: House, tenant: Tenant):

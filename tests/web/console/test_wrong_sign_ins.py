@@ -16,7 +16,7 @@ from tests.support.tenant import Tenant
 from tests.support.web_house import House, open_house
 from vault.database.schema.sign_in import sign_in_attempts
 from vault.web.console.rate import begun_sign_ins
-from vault.web.middleware.link_rate_limit import MAX_FAILURES
+from vault.web.http.address_limit import MAX_FAILURES
 
 WRONG: Final = 10_000
 SECRET: Final = "wr0ngwr0ngwr0ng"

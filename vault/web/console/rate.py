@@ -4,22 +4,22 @@ from typing import Final
 
 from fastapi import Request
 
+from vault.web.http.address_limit import MAX_FAILURES, AddressLimit
 from vault.web.http.client_address import client_address
-from vault.web.middleware.link_rate_limit import MAX_FAILURES, FailedLinks
 
 #: Max sign-ins at a provider that one address begins within a minute. Each leaves a row for ten minutes, and needs no
 #: secret; an office behind one address begins its day with some hundred.
 MAX_BEGUN: Final = 300
 
 
-def wrong_sign_ins() -> FailedLinks:
+def wrong_sign_ins() -> AddressLimit:
     """Return an empty table of failed sign-ins."""
-    return FailedLinks(MAX_FAILURES, "Too many wrong sign-ins from this address.")
+    return AddressLimit(MAX_FAILURES, "Too many wrong sign-ins from this address.")
 
 
-def begun_sign_ins(limit: int = MAX_BEGUN) -> FailedLinks:
+def begun_sign_ins(limit: int = MAX_BEGUN) -> AddressLimit:
     """Return an empty table of sign-ins that were begun."""
-    return FailedLinks(limit, "Too many sign-ins were begun from this address.")
+    return AddressLimit(limit, "Too many sign-ins were begun from this address.")
 
 
 def check_rate(request: Request) -> None:
@@ -44,6 +44,6 @@ def count_begun(request: Request) -> None:
         begun.count(address, request.app.state.clock())
 
 
-def _failures(request: Request) -> FailedLinks:
-    failures: FailedLinks = request.app.state.failed_sign_ins
+def _failures(request: Request) -> AddressLimit:
+    failures: AddressLimit = request.app.state.failed_sign_ins
     return failures
