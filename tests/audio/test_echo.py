@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support import corpus
-from vault.audio.echo import Echo
+from vault.audio.echo import EchoDetector
 
 RATE = 8000
 #: Two people who speak in turns.
@@ -17,10 +17,10 @@ DELAYS = (0, 60, 180, 480)
 
 def heard(samples, rate=RATE, block=65536):
     """Return for each channel whether it has an echo of the other one."""
-    echo = Echo(rate)
+    echo = EchoDetector(rate)
     for start in range(0, len(samples), block):
         echo.add_bytes(samples[start : start + block].astype("<i2").tobytes())
-    return echo.heard()
+    return echo.detect()
 
 
 def with_echo(samples, decibels, milliseconds, *, into=1, rate=RATE):
@@ -123,7 +123,7 @@ def test_hum_of_the_mains_is_no_voice():
 
 def test_an_hour_takes_no_more_memory_than_a_minute():
     """Kept are the sums and less than two windows."""
-    echo = Echo(RATE)
+    echo = EchoDetector(RATE)
     for _ in range(120):
         echo.add(CALL)
         assert len(echo._waiting) < 12288

@@ -64,10 +64,10 @@ def warm_up() -> None:
     description = decoding.describe(silence)
     for _block in decoding.render(silence, decoding.plan_rendition(description)):
         pass
-    compared = echo.Echo(description.sample_rate)
+    detector = echo.EchoDetector(description.sample_rate)
     # Silence would not be compared.
-    compared.add_bytes(bytes(range(256)) * 100)
-    compared.heard()
+    detector.add_bytes(bytes(range(256)) * 100)
+    detector.detect()
     for _block in speech.speech(silence, max_duration=1.0):
         pass
     try:
@@ -101,13 +101,13 @@ def _describe(connection: socket.socket, file: BinaryIO, max_duration: float, *,
         plan = decoding.plan_rendition(description)
         head = RENDITION.pack(plan.sample_rate, plan.channels, plan.samples)
         send(connection, Kind.RENDITION, head)
-        compared = echo.Echo(plan.sample_rate) if always and plan.channels == echo.CHANNELS else None
+        detector = echo.EchoDetector(plan.sample_rate) if always and plan.channels == echo.CHANNELS else None
         for block in decoding.render(file, plan):
             send(connection, Kind.SAMPLES, block)
-            if compared is not None:
-                compared.add_bytes(block)
-        if compared is not None:
-            description = replace(description, echo=compared.heard())
+            if detector is not None:
+                detector.add_bytes(block)
+        if detector is not None:
+            description = replace(description, echo=detector.detect())
     send(connection, Kind.DESCRIPTION, description_payload(description))
 
 

@@ -36,7 +36,7 @@ _HANN: Final = np.hanning(_WINDOW)[:, np.newaxis]
 _HANN_LONG: Final = np.hanning(_WINDOW + _LONGEST)[:, np.newaxis]
 
 
-class Echo:
+class EchoDetector:
     """Takes the samples of two channels, in constant memory."""
 
     def __init__(self, sample_rate: int) -> None:
@@ -61,27 +61,27 @@ class Echo:
         """Add the next samples as PCM16, interleaved."""
         self.add(np.frombuffer(block, "<i2").reshape(-1, CHANNELS))
 
-    def heard(self) -> tuple[bool, bool]:
+    def detect(self) -> tuple[bool, bool]:
         """Return for each channel whether it has an echo of the other one; no samples may follow."""
         missing = (_WINDOW + _LONGEST) * self._factor - len(self._waiting)
         if len(self._waiting):
             self._add_window(np.pad(self._waiting, ((0, missing), (0, 0)), mode="edge"))
-        return self._is_heard(0), self._is_heard(1)
+        return self._has_echo(0), self._has_echo(1)
 
     def _add_window(self, samples: Samples) -> None:
         signal = samples.reshape(-1, self._factor, CHANNELS).mean(axis=1)
         signal -= signal.mean(axis=0)
-        said = signal[:_WINDOW]
-        loud = np.sqrt(np.mean(said**2, axis=0)) >= _SILENT
+        window = signal[:_WINDOW]
+        loud = np.sqrt(np.mean(window**2, axis=0)) >= _SILENT
         used = loud[::-1] & (np.sqrt(np.mean(signal**2, axis=0)) >= _EMPTY)
         if not used.any():
             return
-        said, signal = said * _HANN, signal * _HANN_LONG
-        cross = np.conj(fft.rfft(said, _SIZE, axis=0))[:, ::-1] * fft.rfft(signal, _SIZE, axis=0)
+        window, signal = window * _HANN, signal * _HANN_LONG
+        cross = np.conj(fft.rfft(window, _SIZE, axis=0))[:, ::-1] * fft.rfft(signal, _SIZE, axis=0)
         self._spectra += used * cross / np.maximum(np.abs(cross), np.finfo(np.float64).tiny)
         self._windows += used
 
-    def _is_heard(self, channel: int) -> bool:
+    def _has_echo(self, channel: int) -> bool:
         if not self._windows[channel]:
             return False
         by_delay: npt.NDArray[np.float64] = fft.irfft(self._spectra[:, channel])[:_LONGEST]

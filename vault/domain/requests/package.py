@@ -173,7 +173,7 @@ def index_html(
         for heading, lines in about
     )
     missing = "".join(f"<li>{html.escape(name)} {_WORDS[why]}.</li>" for name, why in left_out.items())
-    heard = "".join(f"<li>{html.escape(name)}</li>" for name in echoes)
+    echo_items = "".join(f"<li>{html.escape(name)}</li>" for name in echoes)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Your data</title>'
         f"<h1>Your data</h1><p>Answer to your request of {request.received_at:%Y-%m-%d}, made {made_at:%Y-%m-%d}.</p>"
@@ -184,7 +184,7 @@ def index_html(
         "<code>retention.json</code> until when a recording is kept, <code>calls.json</code> what is known of calls "
         "without a recording, <code>receipts</code> how earlier requests were answered. <code>SHA256SUMS</code> has "
         f"the hash of every file.</p><ul>{rows}</ul>{processing}"
-        + (f"<h2>The other party is heard faintly in</h2><ul>{heard}</ul>" if heard else "")
+        + (f"<h2>The other party is heard faintly in</h2><ul>{echo_items}</ul>" if echoes else "")
         + (f"<h2>Not in this package</h2><ul>{missing}</ul>" if missing else "")
         + "</html>\n"
     )
