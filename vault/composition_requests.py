@@ -4,6 +4,7 @@ from vault.composition_parts import Adapters, Parts, build_recipient_entries
 from vault.composition_registers import build_processing_records, page_texts
 from vault.composition_rights import build_read_receipt, build_show_retention
 from vault.services.requests.close_account import CloseAccount
+from vault.services.requests.erase_account import EraseAccount
 from vault.services.requests.execute import ExecuteRequests
 from vault.services.requests.export_account import ExportAccount
 from vault.services.requests.make_package import MakePackage
@@ -50,6 +51,7 @@ def build_execute_requests(settings: Settings, adapters: Adapters, parts: Parts)
             database=parts.database,
             sealed=parts.sealed_requests,
             export=ExportAccount(database=parts.database, files=files, seal=seal),
+            erase=EraseAccount(database=parts.database),
             begin_rotation=BeginRotation(database=parts.database, ring=adapters.ring),
             receipts=receipts,
         ),

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,16 +25,29 @@ from tests.services.requests.people import (
 )
 from tests.support.retention import age_policies, place, release
 from tests.support.service_house import SIGNER, House
+from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.requests.package import MAX_DOWNLOADS
-from vault.domain.requests.request import RequestState
+from vault.domain.requests.request import Request, RequestState
 from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import Match, RetentionClass, RetentionPolicy
-from vault.errors import NotFound, Refused, Unavailable
+from vault.errors import NotFound, OwnKeyUnusable, Refused, Unavailable
 from vault.services.playback.link_request import LinkRequest
-from vault.services.requests import close_account, export_account, package_files, seal_package
+from vault.services.requests import erase_account, export_account, package_files, seal_package
+from vault.services.requests.sealed_requests import SealedRequests
 from vault.tlog.receipt_file import verify_receipt
+
+
+@dataclass
+class ReadOnly:
+    """A database that nothing is written to."""
+
+    database: Any
+
+    async def read(self, function: Any) -> Any:
+        """Read."""
+        return await self.database.read(function)
 
 
 async def set_retention(house: House, *classes: RetentionClass) -> None:
@@ -222,10 +236,74 @@ async def test_at_its_end_no_former_key_is_left(either: House):
 
 async def test_what_is_kept_does_not_hide_what_comes_after_it(either: House, monkeypatch: pytest.MonkeyPatch):
     """Recordings are read in pages; a first page of held ones is not the last one."""
-    monkeypatch.setattr(close_account, "_BATCH_SIZE", 1)
+    monkeypatch.setattr(erase_account, "_PAGE_SIZE", 1)
+    monkeypatch.setattr(erase_account, "_PAGES", 1)
     recording_ids = [await recorded(either, f"call-{number}") for number in range(3)]
     await place(either, recordings=recording_ids[:1])
     await closing(either)
     assert await work(either) is RequestState.EXECUTING
     states = [await either.state(one) for one in recording_ids]
     assert states == [State.AVAILABLE, State.ERASED, State.ERASED]
+
+
+async def test_calls_that_are_held_do_not_hide_the_others(either: House, monkeypatch: pytest.MonkeyPatch):
+    """Calls without recordings are read in pages too."""
+    monkeypatch.setattr(erase_account, "_PAGE_SIZE", 1)
+    for number in range(3):
+        await call(either, f"call-{number}")
+    await place(either, calls=["call-0"])
+    await closing(either)
+    assert await work(either) is RequestState.EXECUTING
+    left = await either.vault.calls.find(either.account.id, PERSON, after=None, limit=9)
+    assert [one.call_ref for one in left] == ["call-0"]
+
+
+@pytest.mark.parametrize("by", ["law", "class", "hold", "hold of all"])
+async def test_what_is_kept_is_written_at_no_try(either: House, by: str):
+    """It can be an archive that the law keeps for years: each try reads it, and other accounts have their turns."""
+    classes = {
+        "law": kept(
+            "k", "Kim", minimum="P5Y", minimum_ground="legal_obligation", statute="MiFID II art. 16(7)"
+        ),
+        "class": kept("k", "Kim", period="P30D", starts="account_closed"),
+    }
+    if by in classes:
+        await set_retention(either, classes[by])
+    recording_ids = [await recorded(either, f"call-{number}", agent="Kim") for number in range(3)]
+    if by not in classes:
+        await place(either, **({"recordings": recording_ids} if by == "hold" else {"everything": True}))
+    await either.vault.jobs.apply_policies()
+    await closing(either)
+    assert await work(either) is RequestState.EXECUTING
+    await hurry(either)
+    (row,) = await either.database.read(lambda tx: tx.requests.executing(tx.now(), limit=9))
+    request = await either.vault.closures.read(either.account.id)
+    erase = either.vault.jobs.execute_requests.close_account.erase
+    assert not await replace(erase, database=ReadOnly(either.database))(request)
+    assert row.request.id == request.id
+    assert {await either.state(one) for one in recording_ids} == {State.AVAILABLE}
+
+
+async def test_a_closure_that_cannot_begin_stops_no_other_account(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """Its key cannot be used, as where a customer took an own one back: it is tried again later."""
+    await recorded(either, "call-1")
+    await closing(either)
+    request = await ask(either, asks("restriction"))
+    await decide(either, request.request.id, "restricted")
+    job = either.vault.jobs.execute_requests
+    opened = SealedRequests.open
+
+    async def unusable(self: SealedRequests, row: RequestRow) -> Request:
+        if row.request.kind == "closure":
+            raise OwnKeyUnusable("The account's own key cannot be used.")
+        return await opened(self, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SealedRequests, "open", unusable)
+        assert await carried_out(either, request.request.id) is RequestState.FULFILLED
+        assert not await job()
+        assert not await job.any_due()
+    assert (await either.vault.closures.read(either.account.id)).state is RequestState.REVIEW
+    assert await work(either) is RequestState.FULFILLED

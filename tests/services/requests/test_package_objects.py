@@ -33,7 +33,8 @@ async def test_two_nodes_at_the_same_moment_make_a_package_once(
     await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
     if kind == "closure":
         request_id = await closing(either, export=True)
-        await either.vault.jobs.execute_requests.close_account.begin_due()
+        closure = await either.vault.closures.read(either.account.id)
+        assert await either.vault.jobs.execute_requests.close_account(closure)
     else:
         request_id = (await ask(either, asks("access"))).request.id
         await decide(either, request_id, "provided")

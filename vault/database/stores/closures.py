@@ -1,6 +1,6 @@
 """Closures of accounts, which are requests of the kind ``closure``, and what is left of an account."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,7 +28,6 @@ class LeftRecording:
     id: str
     call_ref: str
     received_at: datetime
-    state: State
 
 
 class ClosureRows:
@@ -44,47 +43,76 @@ class ClosureRows:
         row = self._db.execute(query.order_by(_P.created_at.desc(), _P.id.desc()).limit(1)).first()
         return None if row is None else row_of(row)
 
-    def due(self, now: datetime, *, limit: int) -> Sequence[RequestRow]:
-        """Return closures whose waiting time is over, the oldest first."""
-        query = select(person_requests).where(_WAITING, _P.due_at <= now)
-        return [row_of(row) for row in self._db.execute(query.order_by(_P.due_at, _P.id).limit(limit))]
+    def due(self, checked: datetime, now: datetime, *, limit: int) -> Sequence[RequestRow]:
+        """Return closures to begin, those that waited longest first.
+
+        ``checked``: the time by which their waiting time is over; ``now``: by which a try is due that failed before.
+        """
+        may_try = _P.next_try_at.is_(None) | (_P.next_try_at <= now)
+        query = select(person_requests).where(_WAITING, _P.due_at <= checked, may_try)
+        ordered = query.order_by(_P.next_try_at.asc().nulls_first(), _P.due_at, _P.id)
+        return [row_of(row) for row in self._db.execute(ordered.limit(limit))]
 
     def next_due(self) -> datetime | None:
-        """Return when the waiting time of the next closure is over."""
-        return self._db.execute(select(func.min(_P.due_at, type_=_P.due_at.type)).where(_WAITING)).scalar()
+        """Return when the waiting time is over of the next closure that was not tried yet."""
+        query = select(func.min(_P.due_at, type_=_P.due_at.type))
+        return self._db.execute(query.where(_WAITING, _P.next_try_at.is_(None))).scalar()
+
+    def next_try(self) -> datetime | None:
+        """Return when the next closure is tried that could not be begun."""
+        query = select(func.min(_P.next_try_at, type_=_P.next_try_at.type))
+        return self._db.execute(query.where(_WAITING)).scalar()
 
     def has_begun(self, account_id: str) -> bool:
         """Return whether the account is being closed, or is closed."""
         query = select(_P.id).where(_P.account_id == account_id, _CLOSURES, _P.state.in_(_BEGUN)).limit(1)
         return self._db.execute(query).first() is not None
 
-    def left(
-        self, account_id: str, *, after: tuple[datetime, str] | None, limit: int
-    ) -> Sequence[LeftRecording]:
-        """Return recordings that are not erased, those after the cursor (received_at, id)."""
+    def left(self, account_id: str) -> bool:
+        """Return whether the account has a recording that is not erased."""
         r = recordings.c
-        query = select(r.id, r.call_ref, r.received_at, r.state).where(
-            r.account_id == account_id, r.state != str(State.ERASED)
+        query = select(r.id).where(r.account_id == account_id, r.state != str(State.ERASED)).limit(1)
+        return self._db.execute(query).first() is not None
+
+    def to_erase(
+        self,
+        account_id: str,
+        *,
+        stamp: int,
+        now: datetime,
+        classes: Collection[str],
+        after: tuple[datetime, str] | None,
+        limit: int,
+    ) -> Sequence[LeftRecording]:
+        """Return recordings to erase, those after the cursor (received_at, id); guards may still keep them.
+
+        Left out are those that a legal minimum keeps now, or one of ``classes``, by the policies of this ``stamp``.
+        """
+        r = recordings.c
+        is_legal = r.legal_until.is_not(None) & (r.legal_until > now)
+        is_of_class = r.retention_class.is_not(None) & r.retention_class.in_(classes)
+        is_kept = (r.state == str(State.AVAILABLE)) & (r.policy_version == stamp) & (is_legal | is_of_class)
+        query = select(r.id, r.call_ref, r.received_at).where(
+            r.account_id == account_id, r.state.not_in([str(state) for state in GONE]), ~is_kept
         )
         if after is not None:
             query = query.where(tuple_(r.received_at, r.id) > after)
         rows = self._db.execute(query.order_by(r.received_at, r.id).limit(limit))
-        return [
-            LeftRecording(
-                id=row.id, call_ref=row.call_ref, received_at=row.received_at, state=State(row.state)
-            )
-            for row in rows
-        ]
+        return [LeftRecording(id=row.id, call_ref=row.call_ref, received_at=row.received_at) for row in rows]
 
-    def calls_without_recordings(self, account_id: str, *, limit: int) -> Sequence[str]:
-        """Return calls that have facts, and no recording that is not erased."""
+    def calls_without_recordings(self, account_id: str, *, after: str, limit: int) -> Sequence[str]:
+        """Return calls that have facts, and no recording that is not erased, those after ``after``."""
         f, r = call_facts.c, recordings.c
         kept = select(r.id).where(
             r.account_id == f.account_id,
             r.call_ref == f.call_ref,
             r.state.not_in([str(state) for state in GONE]),
         )
-        query = select(f.call_ref).where(f.account_id == account_id, ~kept.exists()).distinct()
+        query = (
+            select(f.call_ref)
+            .where(f.account_id == account_id, f.call_ref > after, ~kept.exists())
+            .distinct()
+        )
         return list(self._db.execute(query.order_by(f.call_ref).limit(limit)).scalars())
 
     def count_left(self, account_id: str) -> int:

@@ -82,7 +82,8 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
         Work.PAUSE_RECORDINGS: "SELECT min(not_before) FROM pauses",
         Work.REQUESTS: (
             "SELECT min(at) FROM (SELECT coalesce(next_try_at, 0) AS at FROM person_requests"  # noqa: S608 - our own states
-            f" WHERE closed_at IS NULL AND state = '{RequestState.EXECUTING}' UNION ALL SELECT due_at"
+            f" WHERE closed_at IS NULL AND state = '{RequestState.EXECUTING}' UNION ALL"
+            " SELECT CASE WHEN next_try_at > due_at THEN next_try_at ELSE due_at END"
             f" FROM person_requests WHERE closed_at IS NULL AND state = '{RequestState.REVIEW}' AND kind = 'closure'"
             ") requests"
         ),

@@ -85,7 +85,7 @@ class Closures:
             return ClosurePreview(
                 recordings=tx.closures.count_left(account_id),
                 holds=len(tx.holds.in_effect(account_id, tx.now())),
-                calls=len(tx.closures.calls_without_recordings(account_id, limit=_CALLS_COUNTED)),
+                calls=len(tx.closures.calls_without_recordings(account_id, after="", limit=_CALLS_COUNTED)),
                 waiting=_waiting(tx, account_id),
             )
 

@@ -35,6 +35,8 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _BATCH_SIZE: Final = 20
+#: Closures that a step begins.
+_CLOSURES_BEGUN: Final = 5
 #: Until a request is tried again that waits for an object, a provider or the log: at first, and at most. It doubles
 #: with each try without progress.
 _FIRST_WAIT, _MAX_WAIT = timedelta(seconds=1), timedelta(minutes=5)
@@ -70,9 +72,10 @@ class ExecuteRequests:
 
         def read(tx: Transaction) -> bool:
             now, checked = tx.now(), checked_now(tx)
-            if tx.requests.executing(now, limit=1) or tx.closures.due(checked, limit=1):
+            if tx.requests.executing(now, limit=1) or tx.closures.due(checked, now, limit=1):
                 return True
-            times = ((tx.requests.next_try(), now), (tx.closures.next_due(), checked))
+            closures, tries = tx.closures, (tx.requests.next_try(), tx.closures.next_try())
+            times = (*((at, now) for at in tries), (closures.next_due(), checked))
             waits = [at - clock for at, clock in times if at is not None]
             if waits:
                 tx.wake(Work.REQUESTS, after=min(waits))
@@ -82,10 +85,13 @@ class ExecuteRequests:
 
     async def __call__(self) -> bool:
         """Work on some requests; False if all of them can only wait."""
-        begun = await self.close_account.begin_due()
+        closures = await self.database.read(
+            lambda tx: tx.closures.due(checked_now(tx), tx.now(), limit=_CLOSURES_BEGUN)
+        )
+        begun = [await self._try(row) for row in closures]
         rows = await self.database.read(lambda tx: tx.requests.executing(tx.now(), limit=_BATCH_SIZE))
         worked = [await self._try(row) for row in rows]
-        return bool(begun) or any(worked)
+        return any(begun) or any(worked)
 
     async def forget(self) -> None:
         """Delete the content of requests whose own retention has ended."""

@@ -1,0 +1,185 @@
+"""Erase what is stored of an account that is being closed, but for what holds, minima and classes keep.
+
+A pass goes over all recordings, then over the calls without any, a few pages in each step, so that requests of other
+accounts have their turns. What is kept costs reads alone, and what the policy keeps not even these: it can be a whole
+archive, for years.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.stores.closures import LeftRecording
+from vault.database.transaction import Transaction
+from vault.domain.recordings.recording import GONE
+from vault.domain.requests.request import Request
+from vault.domain.retention.period import end_of, parse_zone
+from vault.domain.retention.policy import RetentionPolicy
+from vault.errors import Held, Refused, Tampered
+from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
+from vault.services.requests.sealed_requests import ruling_of
+from vault.services.shared.clock_skew import checked_now
+
+#: Recordings, and calls, per page, and pages per step.
+_PAGE_SIZE: Final = 200
+_PAGES: Final = 10
+
+
+@dataclass(slots=True)
+class _Pass:
+    """The place of a pass, in memory: another process begins a new one."""
+
+    recordings: tuple[datetime, str] | None = None
+    #: The last call; None while the pass is at the recordings.
+    calls: str | None = None
+    has_erased: bool = False
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseAccount:
+    """Erase the recordings of an account, and the facts of its calls."""
+
+    database: Database
+    #: By the id of the closure.
+    _passes: dict[str, _Pass] = field(default_factory=dict)
+
+    async def __call__(self, request: Request) -> bool:
+        """Do the next step of a pass; return False at the end of one that erased nothing."""
+        current = self._passes.setdefault(request.id, _Pass())
+        erased = 0
+        for _ in range(_PAGES):
+            erased += await self._page(request, current)
+            if current.is_over:
+                del self._passes[request.id]
+                break
+        current.has_erased |= bool(erased)
+        if erased:
+            # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
+            await self.database.scrub()
+        return current.has_erased or not current.is_over
+
+    async def _page(self, request: Request, current: _Pass) -> int:
+        """Erase what may be erased of the next page; return how many recordings, or calls, were."""
+        if current.calls is None:
+            page, free = await self.database.read(lambda tx: _recordings(tx, request, current.recordings))
+            if len(page) < _PAGE_SIZE:
+                current.calls = ""
+            else:
+                current.recordings = (page[-1].received_at, page[-1].id)
+            return sum([await self._erase(request, one) for one in free])
+        after = current.calls
+        calls, forgettable = await self.database.read(lambda tx: _calls(tx, request.account_id, after))
+        current.is_over = len(calls) < _PAGE_SIZE
+        current.calls = calls[-1] if calls else after
+        return sum([await self._forget(request, one) for one in forgettable])
+
+    async def _erase(self, request: Request, one: LeftRecording) -> bool:
+        """Erase a recording and, with the last one of a call, its facts; False if it must be kept for now."""
+        account_id, ruling = request.account_id, ruling_of(request)
+
+        def erase(tx: Transaction) -> bool:
+            tx.lock_account(account_id)
+            tx.lock_call(account_id, one.call_ref)
+            recording = tx.recordings.get(account_id, one.id)
+            if recording is None or _is_kept_after(tx, account_id, one.id, ruling.at):
+                return False
+            if not erase_recordings(
+                tx, account_id, [recording], actor=ruling.by, at=tx.now(), wish="request"
+            ):
+                return False
+            tx.sources.request_deletion(one.id)
+            if all(other.state in GONE for other in tx.recordings.of_call(account_id, one.call_ref)):
+                forget_facts(tx, account_id, one.call_ref, actor=ruling.by, at=tx.now())
+            return True
+
+        try:
+            return await self.database.write(erase)
+        except Refused:
+            return False
+
+    async def _forget(self, request: Request, call_ref: str) -> bool:
+        """Delete the facts of a call without recordings; False if it must be kept for now."""
+        account_id, ruling = request.account_id, ruling_of(request)
+
+        def forget(tx: Transaction) -> bool:
+            tx.lock_account(account_id)
+            tx.lock_call(account_id, call_ref)
+            if any(one.state not in GONE for one in tx.recordings.of_call(account_id, call_ref)):
+                return False
+            _forbid_held(tx, account_id, call_ref)
+            forget_facts(tx, account_id, call_ref, actor=ruling.by, at=tx.now())
+            return True
+
+        try:
+            return await self.database.write(forget)
+        except Refused:
+            return False
+
+
+def _recordings(
+    tx: Transaction, request: Request, after: tuple[datetime, str] | None
+) -> tuple[Sequence[LeftRecording], Sequence[LeftRecording]]:
+    """Return the next recordings that the policy does not keep, and those of them that no hold covers."""
+    account_id, now = request.account_id, checked_now(tx)
+    try:
+        policies = tx.retention.policies(account_id, tx.now())
+    except Tampered:
+        return [], []  # A policy that cannot be read erases nothing.
+    holds = [one.covers for one in tx.holds.in_effect(account_id, now)]
+    if any(one.everything and one.from_ is None and one.to is None for one in holds):
+        return [], []
+    classes = _classes_after(policies.current, ruling_of(request).at, now)
+    page = tx.closures.to_erase(
+        account_id, stamp=policies.stamp, now=now, classes=classes, after=after, limit=_PAGE_SIZE
+    )
+    return page, [one for one in page if not (holds and _is_covered(tx, account_id, one.id, now))]
+
+
+def _is_covered(tx: Transaction, account_id: str, recording_id: str, now: datetime) -> bool:
+    recording = tx.recordings.get(account_id, recording_id)
+    return recording is None or bool(tx.holds.covering(recording, now))
+
+
+def _calls(tx: Transaction, account_id: str, after: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the next calls without recordings, and those of them that no hold covers."""
+    calls = tx.closures.calls_without_recordings(account_id, after=after, limit=_PAGE_SIZE)
+    return calls, [one for one in calls if not _is_held(tx, account_id, one)]
+
+
+def _is_held(tx: Transaction, account_id: str, call_ref: str) -> bool:
+    try:
+        _forbid_held(tx, account_id, call_ref)
+    except Held:
+        return True
+    return False
+
+
+def _forbid_held(tx: Transaction, account_id: str, call_ref: str) -> None:
+    recordings = tx.recordings.of_call(account_id, call_ref)
+    forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
+
+
+def _is_kept_after(tx: Transaction, account_id: str, recording_id: str, closed_at: datetime) -> bool:
+    """Return whether a class keeps a recording for a period that begins with the end of the account."""
+    try:
+        policy = tx.retention.policies(account_id, tx.now()).current
+    except Tampered:
+        return True  # A policy that cannot be read erases nothing.
+    classes = _classes_after(policy, closed_at, checked_now(tx))
+    marks = tx.retention.marks(recording_id) if classes else None
+    return marks is not None and marks.retention_class in classes
+
+
+def _classes_after(policy: RetentionPolicy, closed_at: datetime, now: datetime) -> Collection[str]:
+    """Return the classes that keep their recordings now because the account was closed."""
+    zone = parse_zone(policy.time_zone)
+    return {
+        kept.name
+        for kept in policy.classes
+        if kept.starts == "account_closed"
+        and kept.period is not None
+        and now < end_of(kept.period, closed_at, zone, "last")
+    }
