@@ -11,6 +11,7 @@ from vault.domain.consent.call_claims import CallClaims
 from vault.domain.recordings.recording import Recording
 from vault.domain.recordings.wav_header import HEADER_BYTES, SAMPLE_BYTES, wav_header
 from vault.domain.requests.request import Packaged, Request
+from vault.errors import DescriberCrashed
 from vault.rfc3339 import write_rfc3339
 
 #: How long a package is kept, and how often it can be downloaded in that time.
@@ -84,21 +85,29 @@ def channel_of(recording: Recording, side: Voice | None) -> int | None:
 class ChannelOf:
     """Takes one channel out of a PCM16 WAV file that comes in blocks of any length."""
 
-    def __init__(self, channel: int) -> None:
-        """Take this channel, from 0."""
-        self._channel = channel
+    def __init__(self, channel: int, *, of: int) -> None:
+        """Take this channel, from 0, ``of`` so many."""
+        self._channel, self._expected = channel, of
         self._head = b""
         self._rest = b""
         self._channels = 0
 
     def take(self, block: bytes) -> bytes:
-        """Return what the mono file has of this block; its header comes with the first whole one."""
+        """Return what the mono file has of this block; its header comes with the first whole one.
+
+        Raises DescriberCrashed if the file has another number of channels: then nobody knows whose they are.
+        """
         if not self._channels:
             self._head += block
             if len(self._head) < HEADER_BYTES:
                 return b""
             head, block = self._head[:HEADER_BYTES], self._head[HEADER_BYTES:]
             (self._channels,) = struct.unpack_from("<H", head, 22)
+            if self._channels != self._expected:
+                text = (
+                    f"The describer decoded {self._channels} channels of a recording with {self._expected}."
+                )
+                raise DescriberCrashed(text)
             return _mono_header(head, self._channels) + self._samples(block)
         return self._samples(block)
 

@@ -54,15 +54,17 @@ class MakePackage:
     async def _blocks(self, making: Making, own_terms: frozenset[bytes]) -> AsyncGenerator[bytes, None]:
         """Yield the ZIP file."""
         request, account_id = making.request, making.request.account_id
-        consultations: list[dict[str, object]] = []
         for recording_id, verdict in _still_to_give(making):
             if making.is_full:
                 making.is_last_part = False
                 break
-            consultations += await self.contents.consultations(account_id, recording_id)
             is_whole = verdict.code == "provided_whole"
             async for block in self.files(making, recording_id, is_whole=is_whole):
                 yield block
+            consultations = await self.contents.consultations(account_id, recording_id)
+            text = json.dumps(consultations, indent=2)
+            making.size += len(text)
+            yield making.add_text(f"recordings/{recording_id}/consultations.json", text)
             making.through = (ruling_of(request).at, recording_id)
         about = await self.files.about.processing(account_id)
         if making.is_last_part:
@@ -71,7 +73,6 @@ class MakePackage:
             yield making.add_text("calls.json", json.dumps(calls, indent=2))
             async for request_id, receipt in self.contents.earlier_receipts(account_id, own_terms):
                 yield making.add_text(f"receipts/{request_id}.json", receipt)
-        yield making.add_text("consultations.json", json.dumps(consultations, indent=2))
         yield making.add_request(await self._recipients(account_id))
         page = index_html(
             request, making.names, making.left_out, making.echoes, made_at=making.at, about=about.sections

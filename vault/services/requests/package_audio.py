@@ -48,11 +48,11 @@ class PackageAudio:
             async for block in source.blocks():
                 yield block
             return
-        samples = _Samples(ChannelOf(spoken.channel))
+        samples = _Samples(ChannelOf(spoken.channel, of=len(opened.recording.voices)))
         job = asyncio.create_task(self._decode(source, samples, opened.recording.account_id))
         try:
-            while (part := await samples.queue.get()) is not None:
-                yield part
+            while (mono := await samples.queue.get()) is not None:
+                yield mono
             if (await job)[spoken.channel]:
                 on_echo()
         finally:

@@ -45,14 +45,16 @@ class ZipStream:
         self._sums: list[str] = []
 
     async def add(self, name: str, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield the bytes of one more file."""
+        """Yield the bytes of one more file. If ``blocks`` raises, the file has what came before, also in SHA256SUMS."""
         digest = hashlib.sha256()
-        with self._zip.open(zipfile.ZipInfo(name, self._date), "w", force_zip64=True) as file:
-            async for block in blocks:
-                digest.update(block)
-                file.write(block)
-                yield self._sink.take()
-        self._sums.append(f"{digest.hexdigest()}  {name}\n")
+        try:
+            with self._zip.open(zipfile.ZipInfo(name, self._date), "w", force_zip64=True) as file:
+                async for block in blocks:
+                    digest.update(block)
+                    file.write(block)
+                    yield self._sink.take()
+        finally:
+            self._sums.append(f"{digest.hexdigest()}  {name}\n")
         yield self._sink.take()
 
     def add_text(self, name: str, text: str) -> bytes:
