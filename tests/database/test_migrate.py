@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -13,7 +14,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from tests.support.database_rows import announcement, open_account
 from vault.database.engines.migrate import _config, check_postgresql, migrate_postgresql, migrate_sqlite
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import metadata
 from vault.database.sql.postgresql_url import engine_url
 from vault.errors import StartRefused, Unavailable
@@ -113,3 +116,38 @@ def test_every_account_object_is_due_after_the_names_changed(tmp_path: Path):
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT revision, written_revision FROM accounts").fetchall() == [(7, -1)]
     connection.close()
+
+
+async def test_recordings_get_the_times_of_their_calls(tmp_path: Path):
+    """Of the earliest and the latest that their facts have; a recording with its own keeps it."""
+    path = tmp_path / "vault.db"
+    database = SqliteDatabase(path)
+    await open_account(database)
+    for ref in ("lacks", "has", "without"):
+        await database.announce(announcement(ref, call_ref=ref))
+    database.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(
+            "UPDATE recordings SET call_started_at = NULL, call_ended_at = NULL, manifest_due = 0"
+        )
+        connection.execute("UPDATE recordings SET state = 'available', policy_version = 7")
+        connection.execute(
+            "UPDATE recordings SET call_started_at = 5, call_ended_at = 6 WHERE call_ref = 'has'"
+        )
+        for number, ref, started, ended in ((1, "lacks", 20, 40), (2, "lacks", 10, 30), (3, "has", 1, 9)):
+            connection.execute(
+                "INSERT INTO call_facts (id, account_id, call_ref, delivery, at, started_at, ended_at, sealed_facts, "
+                "key_version) SELECT ?, account_id, ?, ?, 0, ?, ?, x'00', 1 FROM recordings LIMIT 1",
+                (f"fact_{number}", ref, f"d{number}", started, ended),
+            )
+        connection.execute("UPDATE alembic_version SET version_num = '0040'")
+    migrate_sqlite(path)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT call_ref, call_started_at, call_ended_at, manifest_due, policy_version FROM recordings ORDER BY 1"
+        )
+        assert rows.fetchall() == [
+            ("has", 5, 6, 0, 7),
+            ("lacks", 10, 40, 1, -2),
+            ("without", None, None, 0, 7),
+        ]

@@ -182,6 +182,16 @@ class RetentionRows:
         lower = func.min if self._db.dialect.name == "sqlite" else func.least
         self._db.execute(update(recordings).where(mine).values(policy_version=lower(r.policy_version, 0) - 1))
 
+    def note_call_times(
+        self, account_id: str, call_ref: str, started_at: datetime | None, ended_at: datetime | None
+    ) -> None:
+        """Write when a call was into those of its recordings that lack it."""
+        r = recordings.c
+        mine = (r.account_id == account_id) & (r.call_ref == call_ref)
+        for column, at in ((r.call_started_at, started_at), (r.call_ended_at, ended_at)):
+            if at is not None:
+                self._db.execute(update(recordings).where(mine, column.is_(None)).values({column: at}))
+
     def due(self, now: datetime, *, after: tuple[datetime, str] | None, limit: int) -> list[Nominee]:
         """Return recordings of all accounts that the index names as due, in its order; marks may be stale."""
         return [

@@ -10,6 +10,8 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.consent.call_claims import SIDES, CallClaims, outside_parties
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection, Party
+from vault.domain.recordings.recording import Recording
+from vault.services.lifecycle.audio_columns import CallTimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,19 @@ class DecisionState:
     history: Sequence[SwitchChange] = ()
     #: Those of the call's numbers.
     objections: tuple[Objection, ...] = ()
+
+
+def times_to_note(recording: Recording, claims: CallClaims) -> CallTimes:
+    """Return the times of its call that a recording's row lacks: the earliest start reported, and the latest end.
+
+    Most platforms report them with the recording; others with its call, as all do who upload recordings.
+    """
+    times = CallTimes()
+    if recording.call_started_at is None and claims.starts:
+        times["call_started_at"] = min(claims.starts)
+    if recording.call_ended_at is None and claims.ends:
+        times["call_ended_at"] = max(claims.ends)
+    return times
 
 
 def call_span(

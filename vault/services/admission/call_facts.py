@@ -193,6 +193,7 @@ def _add(
     if new:
         tx.call_facts.index(row.account_id, row.call_ref, terms)
         tx.retention.call_changed(row.account_id, row.call_ref)
+        tx.retention.note_call_times(row.account_id, row.call_ref, row.started_at, row.ended_at)
     for recording in through if new else ():
         append(tx, opened[recording.id], "facts", {"call": encode_facts_fields(facts)}, at=row.at)
         tx.recordings.index(row.account_id, recording.id, terms)

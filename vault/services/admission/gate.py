@@ -15,7 +15,7 @@ from vault.domain.recordings.recording import Lease, Recording
 from vault.domain.stored.consent_json import encode_event_fields
 from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields
 from vault.services.admission.admission import Admission
-from vault.services.admission.call_context import CallContext
+from vault.services.admission.call_context import CallContext, times_to_note
 from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
 from vault.services.lifecycle.lifecycle import GateEvidence, PassedGate, pass_gate, refuse
 from vault.services.shared.encrypted_fields import OpenedRecording
@@ -46,7 +46,8 @@ def gate(
     if not decision.record:
         return PassedGate(recording=refuse(tx, lease, decision.grounds), chain=())
     evidence = _evidence(opened, known, decision, first=True)
-    passed = pass_gate(tx, lease, decision, evidence, audio=audio, stored=stored, seen=seen)
+    times = times_to_note(recording, known.claims)
+    passed = pass_gate(tx, lease, decision, evidence, audio=audio, stored=stored, times=times, seen=seen)
     tx.recordings.index(recording.account_id, recording.id, known.terms)
     return passed
 

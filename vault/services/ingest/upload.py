@@ -81,7 +81,11 @@ class Uploads:
         claimed = None
         while claimed is None:
             call = await self.admission.load_call(account_id, call_ref)
-            claim = partial(self._claim, new=new, call=call, actor=actor)
+            starts, ends = call.claims.starts, call.claims.ends
+            timed = replace(
+                new, call_started_at=min(starts, default=None), call_ended_at=max(ends, default=None)
+            )
+            claim = partial(self._claim, new=timed, call=call, actor=actor)
             claimed = await self.database.write(claim)
         known, lease, decision = claimed
         if not decision.record or known.state is State.REFUSED:

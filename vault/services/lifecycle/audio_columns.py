@@ -1,5 +1,6 @@
-"""What a recording's row holds of its audio, as changes of its state write it."""
+"""What a recording's row holds of its audio and its call, as changes of its state write it."""
 
+from datetime import datetime
 from typing import TypedDict
 
 from vault.domain.recordings.recording import SealedObject
@@ -34,3 +35,10 @@ class DescribedAudio(TypedDict, total=False):
     #: Seconds.
     duration: float
     damaged: bool
+
+
+class CallTimes(TypedDict, total=False):
+    """When the call was, by which holds, requests of people and retention find its recordings."""
+
+    call_started_at: datetime
+    call_ended_at: datetime

@@ -35,7 +35,7 @@ from vault.domain.recordings.transitions import (
 from vault.domain.retention.judge import Wish
 from vault.domain.stored.evidence import Entry
 from vault.errors import NotFound, RecordingErased
-from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
+from vault.services.lifecycle.audio_columns import CallTimes, DescribedAudio, StoredAudio
 from vault.services.lifecycle.evidence_chain import append, append_first
 from vault.services.lifecycle.guards import GUARDS
 from vault.services.shared.encrypted_fields import OpenedRecording
@@ -105,6 +105,7 @@ def pass_gate(
     admitted_as: str | None = None,
     audio: DescribedAudio | None = None,
     stored: StoredAudio | None = None,
+    times: CallTimes | None = None,
     seen: GateState | None = None,
 ) -> PassedGate:
     """Admit, quarantine or refuse a recording as decided, and add that to its evidence.
@@ -119,7 +120,7 @@ def pass_gate(
     else:
         chain = [append(tx, evidence.opened, entry, content, at=now) for entry, content in evidence.entries]
     transition, outcome = _outcome(tx, decision, _recording_of(subject), now)
-    values: dict[str, object] = dict(stored or {})
+    values: dict[str, object] = {**(stored or {}), **(times or {})}
     if audio is not None:
         # The announcement is needed only to fetch, and later work counts its own attempts.
         values |= {**audio, "sealed_announcement": None, "attempts": 0}
