@@ -1,10 +1,15 @@
 """A request for erasure from its receipt by the account to the receipt for the person, on both databases."""
 
 import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from tests.services.requests.people import (
     OTHER,
     PERSON,
+    ago,
     ask,
     asks,
     call,
@@ -16,6 +21,7 @@ from tests.services.requests.people import (
 from tests.support.service_house import SIGNER, House
 from vault.domain.recordings.recording import State
 from vault.domain.requests.request import RequestState
+from vault.errors import Invalid
 from vault.tlog.receipt_file import verify_receipt
 
 
@@ -48,3 +54,24 @@ async def test_an_erasure_by_number_ends_with_a_receipt(either: House):
     salt = bytes.fromhex(statement["subject"]["salt"])
     assert statement["subject"]["commitments"] == [hashlib.sha256(salt + PERSON.encode()).hexdigest()]
     assert PERSON[1:].encode() not in file
+
+
+async def test_a_verification_is_between_the_receipt_and_now(house: House):
+    """At the entry too: the clock of some regimes runs from it, so one in the future would move the deadline."""
+    new = asks("access")
+    assert new.personal.verification is not None
+    for at in (new.received_at - timedelta(seconds=1), ago(days=-1), datetime(9999, 12, 30, tzinfo=UTC)):
+        verification = replace(new.personal.verification, at=at)
+        with pytest.raises(Invalid) as refused:
+            await ask(house, replace(new, personal=replace(new.personal, verification=verification)))
+        assert refused.value.field == "verification.at"
+
+
+async def test_a_repeated_entry_may_bring_the_verification(house: House):
+    """As a client does that learns of it later; another repetition changes nothing."""
+    first = await ask(house, asks("access", verified=False))
+    assert first.request.state is RequestState.AWAITING_IDENTITY
+    for new in (asks("access", received_at=first.request.received_at), asks("access", verified=False)):
+        again = await ask(house, replace(new, received_at=first.request.received_at))
+        assert (again.request.id, again.request.state) == (first.request.id, RequestState.REVIEW)
+    assert (await house.events()).count("request.verified") == 1

@@ -58,7 +58,7 @@ class PersonSearch:
             r.state.not_in([str(state) for state in GONE]),
             *_within(at, period),
         )
-        rows = self._db.execute(query.order_by(at, r.id).limit(MAX_FOUND + 1))
+        rows = self._db.execute(query.order_by(at, r.received_at, r.id).limit(MAX_FOUND + 1))
         return [
             FoundRecording(
                 id=row.id, call_ref=row.call_ref, state=State(row.state), restricted=row.restricted, at=row.at

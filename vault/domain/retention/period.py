@@ -66,7 +66,8 @@ def parse_period(text: str, *, field: str = "period") -> Period:
             field=field,
         )
     period = Period(years * _MONTHS + months, weeks * _DAYS_PER_WEEK + days)
-    if period.most_days > _MAX_YEARS * 366:
+    # Without the first comparison a period of some thousand years would leave the calendar.
+    if period.months > _MAX_YEARS * _MONTHS or period.most_days > _MAX_YEARS * 366:
         raise Invalid(f"{field} must be at most {_MAX_YEARS} years.", field=field)
     return period
 

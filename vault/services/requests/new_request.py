@@ -4,8 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vault.domain.ids import new_id
-from vault.domain.requests.deadline import deadline
-from vault.domain.requests.request import Kind, PersonalData, Regime, Request, RequestState
+from vault.domain.requests.deadline import check_received, deadline
+from vault.domain.requests.request import (
+    Kind,
+    PersonalData,
+    Regime,
+    Request,
+    RequestState,
+    Verification,
+    check_wish,
+)
+from vault.errors import Invalid
 from vault.services.requests.sealed_requests import personal_of
 
 
@@ -17,6 +26,21 @@ class NewRequest:
     regime: Regime
     received_at: datetime
     personal: PersonalData
+
+
+def check_new(new: NewRequest, *, now: datetime) -> None:
+    """Raise Invalid for times that cannot be, and without the words that the kind needs."""
+    check_received(new.regime, new.received_at, now=now)
+    check_verification(new.personal.verification, new.received_at, now=now, field="verification.at")
+    check_wish(new.kind, new.personal)
+
+
+def check_verification(
+    verification: Verification | None, received_at: datetime, *, now: datetime, field: str
+) -> None:
+    """Raise Invalid unless who asks was verified between the receipt and now. ``field``: the name of its time."""
+    if verification is not None and not received_at <= verification.at <= now:
+        raise Invalid(f"{field} must be between received_at and now.", field=field)
 
 
 def received(account_id: str, new: NewRequest, *, now: datetime) -> Request:

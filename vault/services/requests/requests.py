@@ -8,7 +8,7 @@ from vault.database.interface import Database
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import EventType
-from vault.domain.requests.deadline import Deadline, check_extension, check_received, deadline
+from vault.domain.requests.deadline import Deadline, check_extension, deadline
 from vault.domain.requests.decision import check_certainty, check_ruling
 from vault.domain.requests.request import (
     OPEN,
@@ -24,15 +24,14 @@ from vault.domain.requests.request import (
     Verdict,
     Verification,
     VerificationMethod,
-    check_wish,
 )
-from vault.errors import Invalid, Refused
+from vault.errors import Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
 from vault.services.requests.decision_gate import decision_gate
 from vault.services.requests.find_person import FindPerson, FoundPerson, PersonTerms
 from vault.services.requests.name_informed import NameInformed
-from vault.services.requests.new_request import NewRequest, is_same, received
+from vault.services.requests.new_request import NewRequest, check_new, check_verification, is_same, received
 from vault.services.requests.sealed_requests import (
     SealedRequests,
     append_event,
@@ -87,8 +86,7 @@ class Requests:
         ``reference_in_use`` if the open request with this reference is another one, TooLarge, Unavailable.
         """
         now = self.clock()
-        check_received(new.regime, new.received_at, now=now)
-        check_wish(new.kind, new.personal)
+        check_new(new, now=now)
         identities = await self.find.normalize(account_id, new.personal.identities)
         new = replace(new, personal=replace(new.personal, identities=identities))
         reference = search_term(
@@ -102,6 +100,8 @@ class Requests:
                 if not is_same(opened, new):
                     text = f"The open request {opened.id} has this reference and other content."
                     raise Refused(text, reasons=("reference_in_use",))
+                if (verification := new.personal.verification) and not personal_of(opened).verification:
+                    return await self._verified(opened, verification), False
                 return await self._view(opened), False
             request = received(account_id, new, now=now)
             inserted = await self._insert(request, known, reference, terms, actor=actor)
@@ -159,11 +159,14 @@ class Requests:
     ) -> RequestView:
         """Record that the account verified who asks. Raises NotFound, Invalid, Refused ``closed``."""
         request = await self._open_request(account_id, request_id)
-        if not request.received_at <= at <= self.clock():
-            raise Invalid("at must be between received_at and now.", field="at")
-        personal = replace(personal_of(request), verification=Verification(method=method, at=at, by=actor))
+        verification = Verification(method=method, at=at, by=actor)
+        check_verification(verification, request.received_at, now=self.clock(), field="at")
+        return await self._verified(request, verification)
+
+    async def _verified(self, request: Request, verification: Verification) -> RequestView:
+        personal = replace(personal_of(request), verification=verification)
         state = RequestState.REVIEW if request.state is RequestState.AWAITING_IDENTITY else request.state
-        return await self._change(request, personal, "request.verified", state=state, actor=actor)
+        return await self._change(request, personal, "request.verified", state=state, actor=verification.by)
 
     async def pause(
         self, account_id: str, request_id: str, reason: PauseReason, *, actor: str
