@@ -66,7 +66,7 @@ def warm_up() -> None:
         pass
     detector = echo.EchoDetector(description.sample_rate)
     # Silence would not be compared.
-    detector.add_bytes(bytes(range(256)) * 100)
+    detector.add_bytes(bytes(range(256)) * 200)
     detector.detect()
     for _block in speech.speech(silence, max_duration=1.0):
         pass

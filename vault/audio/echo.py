@@ -13,14 +13,14 @@ from numpy import fft
 
 from vault.audio.peaks import Samples
 
-#: A channel has an echo of the other one.
+#: Channels that are compared with each other.
 CHANNELS: Final = 2
 #: Samples a second at which channels are compared, about: telephones transmit no voice above half of it.
 _RATE: Final = 8000
-#: Samples of a window, and the longest delay: one second, and half of it.
+#: Samples of a window, and the longest delay: one second and half of it at 8 kHz, two thirds of that at 11 kHz.
 _WINDOW: Final = 8192
 _LONGEST: Final = 4096
-#: Values of a transform, so that no delay meets the end of the window.
+#: Length of the transform: long enough that no delay wraps around.
 _SIZE: Final = 16384
 #: Root mean squares below which a window is silence, and below which nothing can be in a channel, of 32,768.
 _SILENT: Final = 50.0
@@ -31,9 +31,6 @@ _DEVIATIONS: Final = 8.0
 _SHARE: Final = 0.01
 #: The standard deviation of a normal distribution by its median absolute deviation.
 _BY_MEDIAN: Final = 1.4826
-# Without them, hum would be in all frequencies of a window.
-_HANN: Final = np.hanning(_WINDOW)[:, np.newaxis]
-_HANN_LONG: Final = np.hanning(_WINDOW + _LONGEST)[:, np.newaxis]
 
 
 class EchoDetector:
@@ -62,10 +59,13 @@ class EchoDetector:
         self.add(np.frombuffer(block, "<i2").reshape(-1, CHANNELS))
 
     def detect(self) -> tuple[bool, bool]:
-        """Return for each channel whether it has an echo of the other one; no samples may follow."""
-        missing = (_WINDOW + _LONGEST) * self._factor - len(self._waiting)
-        if len(self._waiting):
-            self._add_window(np.pad(self._waiting, ((0, missing), (0, 0)), mode="edge"))
+        """Return for each channel whether it has an echo of the other one; no samples may follow.
+
+        Nothing is found in less than a window: what two voices have in common by chance is too much there.
+        """
+        whole = len(self._waiting) // self._factor
+        if whole >= _WINDOW and not self._windows.any():
+            self._add_window(self._waiting[: whole * self._factor])
         return self._has_echo(0), self._has_echo(1)
 
     def _add_window(self, samples: Samples) -> None:
@@ -76,7 +76,8 @@ class EchoDetector:
         used = loud[::-1] & (np.sqrt(np.mean(signal**2, axis=0)) >= _EMPTY)
         if not used.any():
             return
-        window, signal = window * _HANN, signal * _HANN_LONG
+        # Tapered, because otherwise hum would be in all frequencies.
+        window, signal = (part * np.hanning(len(part))[:, np.newaxis] for part in (window, signal))
         cross = np.conj(fft.rfft(window, _SIZE, axis=0))[:, ::-1] * fft.rfft(signal, _SIZE, axis=0)
         self._spectra += used * cross / np.maximum(np.abs(cross), np.finfo(np.float64).tiny)
         self._windows += used

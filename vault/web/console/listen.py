@@ -9,7 +9,7 @@ from vault.errors import Invalid
 from vault.services.playback.link_request import LinkRequest
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import NONCE, checked, read_form
+from vault.web.console.forms import NONCE, Form, checked, made_once, read_form
 from vault.web.console.mistakes import Mistake
 from vault.web.console.recording import recording_page
 from vault.web.console.route import console_router
@@ -48,13 +48,13 @@ async def post_listening(
         if not allowed.allows("recordings:read"):
             raise
         return await recording_page(request, vault, allowed, recording, form=form, mistake=Mistake.of(error))
-    return await _open(request, vault, allowed, recording, body, nonce=form.text(NONCE))
+    return await _open(request, vault, allowed, recording, body, form=form)
 
 
 async def _open(
-    request: Request, vault: Vault, allowed: Console, recording: str, body: LinkIn, *, nonce: str
+    request: Request, vault: Vault, allowed: Console, recording: str, body: LinkIn, *, form: Form
 ) -> Response:
-    """Make a link, open it, and lead to the player with the cookie of its session."""
+    """Make a link, open it, and lead to the player with the cookie of its session; once, if the form comes twice."""
     wanted = LinkRequest(
         listener=body.listener,
         kind="player",
@@ -65,10 +65,14 @@ async def _open(
         may_open_quarantined=allowed.allows("quarantine:listen"),
         console_session_id=allowed.session.id,
     )
-    _, token = await vault.links.create(allowed.account.id, recording, wanted, actor=allowed.actor)
+
+    async def make() -> str:
+        _, token = await vault.links.create(allowed.account.id, recording, wanted, actor=allowed.actor)
+        return token.text
+
     opened = await vault.open_links.open(
-        token.text,
-        nonce=nonce,
+        await made_once(request, allowed, form, make),
+        nonce=form.text(NONCE),
         address=client_address(request),
         agent=request.headers.get("user-agent", ""),
     )
