@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from tests.support.parties import ME, let_in
 from tests.support.restoring import backed_up, empty_house, house_over, settle_journal, write_all
 from tests.support.retention import kept, set_retention
 from tests.support.service_house import House
+from vault.database.schema.retention import contact_ends as table
 from vault.domain.recordings.recording import GONE, State
 from vault.errors import Invalid, Refused
 from vault.services.retention import contact_ends
@@ -98,6 +99,18 @@ async def test_what_is_taken_back_erases_nothing(either: House):
     assert (await either.vault.jobs.retention_sweep()).erased[either.account.id] == 0
     assert await _swept(either) == 0
     assert await either.state(recording_id) is State.AVAILABLE
+
+
+async def test_an_end_of_a_clock_that_was_ahead_is_taken_back(either: House):
+    """What was written an hour ahead is not later than what is said now."""
+    recording_id = await _old(either, "rec-1", "call-1")
+    await _end(either, "call-1")
+    ahead = update(table).values(told_at=datetime.now(UTC) + timedelta(hours=1))
+    await either.database.write(lambda tx: tx.connection.execute(ahead) and None)
+    changed = await either.vault.contact_ends.withdraw(either.account.id, numbers=(), calls=["call-1"], **ME)
+    known = await either.database.read(lambda tx: tx.contact_ends.of_recordings([recording_id]))
+    assert changed.changed == 1
+    assert known[recording_id].ended_at is None
 
 
 async def test_a_number_reaches_the_calls_that_began_by_then(either: House):

@@ -89,8 +89,8 @@ class ContactEnds:
         recordings = await self.database.read(lambda tx: tx.contact_ends.count(account_id, named))
         if recordings > MAX_RECORDINGS:
             text = (
-                f"These numbers have more than {MAX_RECORDINGS} recordings, so several people share them. Name the "
-                "calls of the contact."
+                f"The contact has more than {MAX_RECORDINGS} recordings, the maximum: perhaps several people share "
+                "a number. Name fewer calls."
             )
             raise Refused(text, reasons=("too_many_recordings",))
         changed, after = 0, ""
@@ -113,10 +113,13 @@ def _write_page(
     now, changed, calls = tx.now(), 0, set[str]()
     page = tx.contact_ends.page(account_id, named, after=after, limit=_BATCH_SIZE)
     for recording in page:
-        if ended_at == (None if recording.known is None else recording.known.ended_at):
+        known = recording.known
+        if ended_at == (None if known is None else known.ended_at):
             continue
+        # The database's clock may have been ahead when the last one was written; a later one stands.
+        at = now if known is None else max(now, known.told_at)
         end = ContactEnd(
-            recording_id=recording.id, account_id=account_id, ended_at=ended_at, told_at=now, told_by=actor
+            recording_id=recording.id, account_id=account_id, ended_at=ended_at, told_at=at, told_by=actor
         )
         changed += tx.contact_ends.put(end)
         calls.add(recording.call_ref)
