@@ -2,15 +2,12 @@
 
 import asyncio
 import os
-import resource
 import signal
-from contextlib import suppress
 
 import psutil
 import pytest
 
 from tests.audio.pool import IMPATIENT, PCM, hostile, pids
-from tests.servers.required import go_without
 from tests.support import corpus
 from tests.support.plaintext import Sink, Source
 from vault.audio.describer import SubprocessDescriber
@@ -50,101 +47,6 @@ async def test_two_accounts_have_different_processes():
         await describer.describe(Source(PCM), Sink(), account_id="acc_b")
         assert await pids(describer) != [first]
         assert not psutil.pid_exists(first)
-
-
-async def test_children_are_forked_by_one_template():
-    """A job for another account starts no interpreter, and imports no decoder again."""
-    async with SubprocessDescriber(size=2) as describer:
-        parents = set[int]()
-        for account in ("acc_a", "acc_b", "acc_c"):
-            await describer.describe(Source(PCM), Sink(), account_id=account)
-            parents |= {psutil.Process(pid).ppid() for pid in await pids(describer)}
-        (template,) = parents
-        assert psutil.Process(template).ppid() == os.getpid()
-    assert not psutil.pid_exists(template)
-
-
-@pytest.fixture
-def raised_limit():
-    """Allow this process 2,048 descriptors, if it may have fewer."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = max(soft, 2048)
-    if 0 <= hard < wanted:  # Infinity is -1.
-        go_without("needs 2,048 open files: ulimit -Hn 2048")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def has_ended(process):
-    """Return whether a process is gone, or waits to be reaped by somebody else."""
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-async def test_a_template_that_died_is_replaced_before_the_job():
-    """Its children die with it; nobody loses a recording by it."""
-    async with SubprocessDescriber() as describer:
-        (pid,) = await pids(describer)
-        child = psutil.Process(pid)
-        template = child.parent()
-        template.kill()
-        await describer._idle[0].process.wait()
-        found = await describer.describe(Source(PCM), Sink(), account_id="acc_a")
-        assert found.duration == 1.0
-        assert psutil.Process((await pids(describer))[0]).ppid() != template.pid
-        async with asyncio.timeout(30):
-            while not has_ended(child):
-                await asyncio.sleep(0.01)
-
-
-async def test_a_server_with_thousands_of_descriptors_starts_a_template(raised_limit):
-    """The number of the template's own is then above 1023, which select(2) cannot take."""
-    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
-    try:
-        async with SubprocessDescriber(size=2) as describer:
-            for account in ("acc_a", "acc_b"):
-                found = await describer.describe(Source(PCM), Sink(), account_id=account)
-                assert found.duration == 1.0
-    finally:
-        for descriptor in taken:
-            os.close(descriptor)
-
-
-async def test_a_fork_that_is_cancelled_leaves_no_process():
-    """At whatever step: the template kills what nobody waits for, and goes on."""
-    async with SubprocessDescriber() as describer:
-        (pid,) = await pids(describer)
-        template = psutil.Process(pid).parent()
-        for steps in range(12):
-            task = asyncio.create_task(describer._spawn())
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            task.cancel()
-            # Beside other load it may be ready before.
-            with suppress(asyncio.CancelledError):
-                (await task).kill()
-        async with asyncio.timeout(30):
-            while [child.pid for child in template.children()] != [pid]:
-                await asyncio.sleep(0.01)
-        found = await describer.describe(Source(PCM), Sink(), account_id="acc_a")
-        assert found.duration == 1.0
-
-
-async def test_a_template_without_room_is_no_fault_of_the_file():
-    """The job fails as one that is done again later, and the template goes on."""
-    async with SubprocessDescriber() as describer:
-        (pid,) = await pids(describer)
-        template = psutil.Process(pid).ppid()
-        resource.prlimit(template, resource.RLIMIT_NOFILE, (4, 64))
-        await describer.describe(Source(PCM), Sink(), account_id="acc_a")
-        with pytest.raises(Unavailable):
-            await describer.describe(Source(PCM), Sink(), account_id="acc_b")
-        resource.prlimit(template, resource.RLIMIT_NOFILE, (64, 64))
-        await describer.describe(Source(PCM), Sink(), account_id="acc_b")
-        assert psutil.Process((await pids(describer))[0]).ppid() == template
 
 
 async def test_after_a_crash_the_account_gets_a_process_that_has_read_nothing():

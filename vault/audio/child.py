@@ -1,9 +1,9 @@
 """The describer's child process: decodes recordings one after the other, within limits it cannot lift.
 
-The describer's are forked by its template (``template_child.py``). ``children.py`` starts one for each prompt, as
-``python -m vault.audio.child FD MEMORY``. A socket is its only connection (``protocol.py``). Decoders are imported only
-after the limits are set. It has no key, opens no file, and may die at any time: its parent kills it after the first
-protocol violation.
+Children of the describer are forked by its fork server (``fork_server_process.py``); ``prompt.py`` starts one for each
+prompt, as ``python -m vault.audio.child FD MEMORY``. A socket is its only connection (``protocol.py``). Decoders are
+imported only after the limits are set. It has no key, opens no file, and may die at any time: its parent kills it after
+the first protocol violation.
 """
 
 import importlib
@@ -43,7 +43,7 @@ def serve(descriptor: int) -> NoReturn:
     try:
         send(connection, Kind.READY, b"")
         while True:
-            _work(connection)
+            _do_job(connection)
     except (PartnerLost, ConnectionError):
         os._exit(0)
     except MemoryError:
@@ -76,7 +76,7 @@ def warm_up() -> None:
         return
 
 
-def _work(connection: socket.socket) -> None:
+def _do_job(connection: socket.socket) -> None:
     """Do one job."""
     size, seconds, max_duration, wanted = JOB.unpack(receive(connection, Kind.JOB))
     confinement.allow_processor(seconds)

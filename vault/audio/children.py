@@ -70,18 +70,27 @@ class Process(Protocol):
         """Wait until it is reaped; return its exit status."""
 
 
+async def open_streams(end: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open streams on an end of a socket pair; close it if that fails or is cancelled."""
+    try:
+        return await asyncio.open_connection(sock=end, limit=BLOCK)
+    except BaseException:
+        end.close()
+        raise
+
+
 async def start_confined(
-    command: Sequence[str], theirs: socket.socket, limits: Limits
+    command: Sequence[str], child_end: socket.socket, limits: Limits
 ) -> asyncio.subprocess.Process:
     """Start a process that gets one end of a socket pair, its memory limit, and nothing else of this process."""
     return await asyncio.create_subprocess_exec(
         *command,
-        str(theirs.fileno()),
+        str(child_end.fileno()),
         str(limits.memory),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
-        pass_fds=(theirs.fileno(),),
+        pass_fds=(child_end.fileno(),),
         env=child_environment(),
     )
 
@@ -106,17 +115,17 @@ class Child:
     @classmethod
     async def spawn(cls, command: Sequence[str], limits: Limits) -> Self:
         """Start a child by a command, and wait until it is ready. Raises DescriberCrashed."""
-        return await cls.begin(lambda theirs: start_confined(command, theirs, limits), limits)
+        return await cls.begin(lambda child_end: start_confined(command, child_end, limits), limits)
 
     @classmethod
     async def begin(cls, start: Callable[[socket.socket], Awaitable[Process]], limits: Limits) -> Self:
         """Give ``start`` one end of a socket pair, and wait until its process is ready. Raises DescriberCrashed."""
-        ours, theirs = socket.socketpair()
-        with theirs:
+        parent_end, child_end = socket.socketpair()
+        with child_end:
             # Open the streams first: after the process has started, every failure must end it.
-            reader, writer = await asyncio.open_connection(sock=ours, limit=BLOCK)
+            reader, writer = await open_streams(parent_end)
             try:
-                process = await start(theirs)
+                process = await start(child_end)
             except BaseException:
                 writer.close()
                 raise

@@ -1,10 +1,10 @@
 """The describer: a pool of confined child processes that decode untrusted audio.
 
 A child never works for two accounts: one compromised by a recording could store its data and put it into another
-account's rendition. So each account gets a new one, forked by a template that has imported the decoders and reads no
-recording (``template_child.py``): starting Python and importing them takes 0.2 s of CPU time. A child is also replaced
-after a number of jobs, and immediately after its own error, a cancelled job, or a failure of the source or sink.
-Jobs get a child in the order of arrival. The children die with the parent.
+account's rendition. So each account gets a new one, forked by a fork server that has imported the decoders and reads
+no recording (``fork_server_process.py``): starting Python and importing them takes 0.2 s of CPU time. A child is also
+replaced after a number of jobs, and immediately after its own error, a cancelled job, or a failure of the source or
+sink. Jobs get a child in the order of arrival. The children die with the parent.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import Self
 
 from vault.audio.children import COMMAND, Child, or_unavailable
+from vault.audio.fork_server import ForkServer
 from vault.audio.jobs import Job
 from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
-from vault.audio.template import Template
 from vault.domain.recordings.media import Description
 from vault.errors import DescriberCrashed, Undecodable
 from vault.ports.audio import AudioSource, RenditionSink
@@ -43,7 +43,7 @@ class SubprocessDescriber:
         self._idle: deque[Child] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
-        self._template: Template | None = None
+        self._fork_server: ForkServer | None = None
         self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -74,9 +74,12 @@ class SubprocessDescriber:
         while self._idle:
             self._end(self._idle.popleft())
         while self._tasks:
-            await asyncio.wait(self._tasks)
-        if self._template is not None:
-            await self._template.close()
+            _, pending = await asyncio.wait(self._tasks, timeout=self.limits.start)
+            if pending and self._fork_server is not None:
+                # One that hangs kills no child: they die with it.
+                self._fork_server.kill()
+        if self._fork_server is not None:
+            await self._fork_server.close()
 
     async def describe(
         self, source: AudioSource, rendition: RenditionSink, *, account_id: str, always: bool = False
@@ -129,13 +132,13 @@ class SubprocessDescriber:
         if self.command != COMMAND:
             return await Child.spawn(self.command, self.limits)
         async with self._starting:
-            if self._template is None or not self._template.usable:
-                ended, self._template = self._template, None
+            if self._fork_server is None or not self._fork_server.usable:
+                ended, self._fork_server = self._fork_server, None
                 if ended is not None:
                     await ended.close()
-                self._template = await Template.start(self.limits)
-            template = self._template
-        return await Child.begin(template.fork, self.limits)
+                self._fork_server = await ForkServer.start(self.limits)
+            fork_server = self._fork_server
+        return await Child.begin(fork_server.fork, self.limits)
 
     def _end_idle_of(self, account_id: str) -> None:
         """End the idle children that have worked for the account."""

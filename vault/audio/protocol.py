@@ -13,8 +13,8 @@ Every frame is ``version (1 byte) | kind (1 byte) | length (4 bytes) | payload``
     child   SAMPLES      at most BLOCK bytes of PCM16 little-endian, interleaved; the parent writes the
                          WAV header, so a rendition is a valid WAV file whatever the child sends
     child   DESCRIPTION  JSON, see ``description_payload``; ends the job
-    child   SPEECH       empty: the preceding samples, one channel at ``domain/prompt.RATE``, are
-                         complete; ends the job
+    child   SPEECH       empty: the preceding samples, one channel at ``domain/notices/audio.RATE``,
+                         are complete; ends the job
     child   UNDECODABLE  a sentence of ``reasons.py``; ends the job
 
 The child has decoded untrusted bytes and may be compromised. Every frame from it is validated here against

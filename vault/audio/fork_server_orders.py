@@ -1,4 +1,4 @@
-"""What the describer and its template say to each other: orders and answers of fixed size."""
+"""The orders to the describer's fork server, and its answers: structs of fixed size."""
 
 import struct
 from enum import IntEnum
@@ -11,14 +11,14 @@ ANSWER: Final = struct.Struct("<BIi")
 
 
 class Order(IntEnum):
-    """To the template."""
+    """To the fork server."""
 
     FORK = 1
     KILL = 2
 
 
 class Answer(IntEnum):
-    """From the template."""
+    """From the fork server."""
 
     READY = 1
     #: Answers FORK, in the order of these.

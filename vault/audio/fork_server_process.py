@@ -1,8 +1,8 @@
-"""The describer's template: a process with the decoders imported, which forks a child for each account.
+"""The describer's fork server: a process with the decoders imported, which forks a child for each account.
 
-Importing takes 0.2 s of CPU time, a fork some milliseconds. The template never has a byte of a recording: a child
-gets its own end of a socket pair, and the template gets only orders, of fixed size, from the process that started it.
-``template.py`` starts it as ``python -m vault.audio.template_child FD MEMORY``.
+Importing takes 0.2 s of CPU time, a fork some milliseconds. The fork server never has a byte of a recording: a
+child gets its own end of a socket pair, and the fork server gets only orders, of fixed size, from the process that
+started it. ``fork_server.py`` starts it as ``python -m vault.audio.fork_server_process FD MEMORY``.
 """
 
 import errno
@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from vault.audio import confinement
 from vault.audio.child import serve, warm_up
-from vault.audio.template_orders import ANSWER, ORDER, Answer, Order
+from vault.audio.fork_server_orders import ANSWER, ORDER, Answer, Order
 
 
 def main() -> NoReturn:
@@ -38,21 +38,24 @@ def main() -> NoReturn:
     for readable in (control, woken):
         ready.register(readable, select.POLLIN)
     while True:
-        numbers = {number for number, _ in ready.poll()}
-        if woken.fileno() in numbers:
+        ready_fds = {descriptor for descriptor, _ in ready.poll()}
+        if woken.fileno() in ready_fds:
             woken.recv(4096)
             _reap(control, children)
-        if control.fileno() in numbers:
-            _obey(control, (woken, waking), children, memory)
+        if control.fileno() in ready_fds:
+            _handle_order(control, (woken, waking), children, memory)
 
 
-def _obey(
+def _handle_order(
     control: socket.socket, wake: tuple[socket.socket, socket.socket], children: set[int], memory: int
 ) -> None:
     """Carry out the next order."""
     order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 1)
     while 0 < len(order) < ORDER.size:
-        order += control.recv(ORDER.size - len(order)) or os._exit(0)
+        rest = control.recv(ORDER.size - len(order))
+        if not rest:
+            os._exit(0)
+        order += rest
     if not order:
         # The children die with this process.
         os._exit(0)
@@ -67,7 +70,7 @@ def _obey(
         control.sendall(ANSWER.pack(Answer.FAILED, 0, errno.EMFILE))
         return
     (descriptor,) = descriptors
-    template = os.getpid()
+    fork_server = os.getpid()
     try:
         pid = os.fork()
     except OSError as error:
@@ -79,18 +82,18 @@ def _obey(
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for other in (control, *wake):
             other.close()
-        _work(descriptor, memory, template)
+        _run_child(descriptor, memory, fork_server)
     os.close(descriptor)
     children.add(pid)
     control.sendall(ANSWER.pack(Answer.FORKED, pid, 0))
 
 
-def _work(descriptor: int, memory: int, template: int) -> NoReturn:
+def _run_child(descriptor: int, memory: int, fork_server: int) -> NoReturn:
     """Be the child. Whatever happens, this process ends here."""
     try:
         confinement.confine(memory)
-        # The template may have died before this process asked to die with it.
-        if os.getppid() == template:
+        # The fork server may have died before this process asked to die with it.
+        if os.getppid() == fork_server:
             confinement.close_doors()
             serve(descriptor)
     finally:
