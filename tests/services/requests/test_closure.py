@@ -25,17 +25,15 @@ from tests.services.requests.people import (
 )
 from tests.support.retention import age_policies, place, release
 from tests.support.service_house import SIGNER, House
-from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.requests.package import MAX_DOWNLOADS
-from vault.domain.requests.request import Request, RequestState
+from vault.domain.requests.request import RequestState
 from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import Match, RetentionClass, RetentionPolicy
-from vault.errors import NotFound, OwnKeyUnusable, Refused, Unavailable
+from vault.errors import NotFound, Refused, Unavailable
 from vault.services.playback.link_request import LinkRequest
 from vault.services.requests import erase_account, export_account, package_files, seal_package
-from vault.services.requests.sealed_requests import SealedRequests
 from vault.tlog.receipt_file import verify_receipt
 
 
@@ -282,28 +280,3 @@ async def test_what_is_kept_is_written_at_no_try(either: House, by: str):
     assert not await replace(erase, database=ReadOnly(either.database))(request)
     assert row.request.id == request.id
     assert {await either.state(one) for one in recording_ids} == {State.AVAILABLE}
-
-
-async def test_a_closure_that_cannot_begin_stops_no_other_account(
-    either: House, monkeypatch: pytest.MonkeyPatch
-):
-    """Its key cannot be used, as where a customer took an own one back: it is tried again later."""
-    await recorded(either, "call-1")
-    await closing(either)
-    request = await ask(either, asks("restriction"))
-    await decide(either, request.request.id, "restricted")
-    job = either.vault.jobs.execute_requests
-    opened = SealedRequests.open
-
-    async def unusable(self: SealedRequests, row: RequestRow) -> Request:
-        if row.request.kind == "closure":
-            raise OwnKeyUnusable("The account's own key cannot be used.")
-        return await opened(self, row)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SealedRequests, "open", unusable)
-        assert await carried_out(either, request.request.id) is RequestState.FULFILLED
-        assert not await job()
-        assert not await job.any_due()
-    assert (await either.vault.closures.read(either.account.id)).state is RequestState.REVIEW
-    assert await work(either) is RequestState.FULFILLED

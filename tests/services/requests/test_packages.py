@@ -8,7 +8,6 @@ import json
 import wave
 import zipfile
 from array import array
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import jsonschema
@@ -27,17 +26,15 @@ from tests.services.requests.people import (
 )
 from tests.services.requests.stereo_calls import CALLEE_MARK, CALLER_MARK, package, stereo, stereo_call
 from tests.services.requests.vcon_schema import SCHEMA
-from tests.support import corpus
 from tests.support.parties import tell
 from tests.support.service_house import SIGNER, House
 from vault.database.schema.requests import person_packages
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.requests.package import MAX_DOWNLOADS, ChannelOf
+from vault.domain.requests.package import MAX_DOWNLOADS
 from vault.domain.requests.request import RequestState, Verdict
-from vault.errors import DescriberCrashed, NotFound, Refused, Tampered
+from vault.errors import NotFound, Refused
 from vault.rfc3339 import write_rfc3339
 from vault.services.playback.link_request import LinkRequest
-from vault.services.requests.zip_stream import ZipStream
 from vault.services.shared.clock_skew import LAST_SWEEP
 from vault.tlog.receipt_file import verify_receipt
 from vault.web.schemas.requests import RequestOut
@@ -208,22 +205,6 @@ async def test_the_next_erasure_finds_a_package(house: House):
     assert not [key for key in house.objects.objects if key.startswith("packages/")]
 
 
-@pytest.mark.parametrize("size", [1, 7, 43, 44, 45, 1000, 100_000])
-def test_a_channel_is_taken_out_of_blocks_of_any_length(size: int):
-    """Blocks end within headers and samples."""
-    whole, taken = stereo(0.05), ChannelOf(1, of=2)
-    mono = b"".join(taken.take(whole[start : start + size]) for start in range(0, len(whole), size))
-    with wave.open(io.BytesIO(mono)) as file:
-        assert set(array("h", file.readframes(file.getnframes()))) == {CALLEE_MARK}
-        assert (file.getnchannels(), file.getnframes()) == (1, 400)
-
-
-def test_another_number_of_channels_than_the_recording_has_is_refused():
-    """A decoder that mixed both parties into one must not pass for the person alone."""
-    with pytest.raises(DescriberCrashed):
-        ChannelOf(0, of=2).take(corpus.wav(corpus.tones(channels=1)))
-
-
 async def test_concurrent_downloads_are_counted_and_none_is_refused_for_another(either: House):
     """Three concurrently are the three that are allowed; of five more none is."""
     await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
@@ -275,27 +256,6 @@ async def test_what_cannot_be_decoded_is_listed_and_the_rest_is_given(either: Ho
     assert f"recordings/{given}/audio.wav" in files.namelist()
     assert left_out[0]["recording"] in files.read("index.html").decode()
     assert len([key for key in either.objects.objects if key.startswith("packages/")]) == 1
-
-
-async def test_the_sums_have_a_file_that_breaks_off():
-    """What is left of a damaged recording stays in the package, so its hash does too."""
-
-    async def breaks_off() -> AsyncIterator[bytes]:
-        yield b"the first half"
-        raise Tampered("The second frame was changed.")
-
-    archive = ZipStream(datetime(2026, 11, 29, 12, tzinfo=UTC))
-    audio = archive.add("audio.wav", breaks_off())
-    blocks = [await anext(audio)]
-    with pytest.raises(Tampered):
-        await anext(audio)
-    blocks += [archive.add_text("request.json", "{}"), archive.finish()]
-    files = zipfile.ZipFile(io.BytesIO(b"".join(blocks)))
-    assert (files.testzip(), files.read("audio.wav")) == (None, b"the first half")
-    sums = dict(reversed(line.split("  ")) for line in files.read("SHA256SUMS").decode().splitlines())
-    assert sums == {
-        name: hashlib.sha256(files.read(name)).hexdigest() for name in ("audio.wav", "request.json")
-    }
 
 
 @pytest.mark.parametrize("code", ["provided", "provided_whole"])
