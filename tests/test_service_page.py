@@ -59,14 +59,14 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "AskApproval", "AskProvider", "Attempt", "BeginRotation", "CallStart", "CloseAccount", "CompareAccount",
         "CompareLog", "CompareObjects", "CompareRecording", "EventScan", "ExecuteApproval", "ExportAccount",
         "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain", "FetchProviderDocuments", "FindPerson",
-        "FindSpeaker", "FirstManifest", "Journal", "ListenerNames", "NoteActivity",
+        "FindSpeaker", "FirstManifest", "Journal", "LinkTokenVerifier", "ListenerNames", "NoteActivity",
         "JournaledDatabase", "MakePackage", "MakeReceipt", "NameInformed", "ObjectionList", "OpenCallback",
         "OpenedConnections",
         "OpenLogKey", "PackageAbout", "PackageAudio", "PackageContents", "PackageFiles", "PeopleKeys", "ProveRootKey",
         "Publication", "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RequestObjects",
         "RestoreAccounts", "RestoreLog",
         "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries",
-        "SealPackage", "SealedRequests", "SignedLinks", "StoreCallFacts", "TokenGate", "ZipStream", "_Page",
+        "SealPackage", "SealedRequests", "SignedLinks", "StoreCallFacts", "ZipStream", "_Page",
             "_Rendition",
     }  # fmt: skip
     assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared

@@ -11,7 +11,7 @@ from vault.services.playback.links import Links
 from vault.services.playback.open_links import OpenLinks
 from vault.services.playback.own_notes import OwnNotes
 from vault.services.playback.signed_links import SignedLinks
-from vault.services.playback.token_gate import TokenGate, audience_of
+from vault.services.playback.verify_link_token import LinkTokenVerifier, audience_of
 from vault.settings import Settings
 from vault.tracing import traced
 
@@ -31,7 +31,7 @@ def build_links(settings: Settings, adapters: Adapters, parts: Parts) -> LinkSer
     """Build the services."""
     database, clock = parts.database, adapters.clock
     token_key = TokenKey.derived_from(adapters.signer.secret)
-    gate = TokenGate(
+    verifier = LinkTokenVerifier(
         database=database, token_key=token_key, audience=audience_of(settings.public_url), clock=clock
     )
     return {
@@ -48,12 +48,16 @@ def build_links(settings: Settings, adapters: Adapters, parts: Parts) -> LinkSer
             clock=clock,
             data_keys=parts.data_keys,
             allowance=parts.allowance,
-            gate=gate,
+            verifier=verifier,
             signed=SignedLinks(
-                database=database, gate=gate, ring=adapters.ring, data_keys=parts.data_keys, clock=clock
+                database=database,
+                verifier=verifier,
+                ring=adapters.ring,
+                data_keys=parts.data_keys,
+                clock=clock,
             ),
         ),
-        "link_keys": traced(LinkKeys)(database=database, gate=gate, token_key=token_key, clock=clock),
+        "link_keys": traced(LinkKeys)(database=database, verifier=verifier, token_key=token_key, clock=clock),
         "doorways": traced(Doorways)(database=database, token_key=token_key),
         "own_notes": traced(OwnNotes)(
             database=database, ring=adapters.ring, data_keys=parts.data_keys, clock=clock

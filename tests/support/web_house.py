@@ -53,7 +53,7 @@ class House:
         """Count nothing against any address any more: neither dead links nor failed sign-ins."""
         (links,) = [one for one in self.app.user_middleware if one.cls is LinkRateLimit]
         for table in (links.kwargs["table"], self.app.state.failed_sign_ins):
-            table._minutes.clear()
+            table._windows.clear()
 
     def key_for(self, account: str | None, *scopes: str) -> dict[str, str]:
         """Make an API key and return its header."""

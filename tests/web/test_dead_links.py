@@ -17,11 +17,11 @@ from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House, open_house
 from vault.database.schema.core import links
 from vault.errors import TooMany
-from vault.web.http.address_limit import MAX_ADDRESSES, MAX_FAILURES, MINUTE, AddressLimit
+from vault.web.http.address_limit import MAX_ADDRESSES, MINUTE, AddressLimit
 from vault.web.http.html import not_valid
 from vault.web.http.public_url import PublicUrl
 from vault.web.middleware import link_rate_limit
-from vault.web.middleware.link_rate_limit import LinkRateLimit, dead_links
+from vault.web.middleware.link_rate_limit import MAX_DEAD_LINKS, LinkRateLimit, dead_links
 
 pytestmark = pytest.mark.faults
 
@@ -47,15 +47,15 @@ def waits(table: AddressLimit, address: str, now: datetime = NOON) -> int:
 @pytest.mark.parametrize(
     ("times", "later", "seconds"),
     [
-        (MAX_FAILURES - 1, 0.0, 0),
-        (MAX_FAILURES, 0.0, 60),
-        (MAX_FAILURES + 40, 0.0, 60),
-        (MAX_FAILURES, 0.5, 60),
-        (MAX_FAILURES, 30.0, 30),
-        (MAX_FAILURES, 59.999, 1),
-        (MAX_FAILURES, 60.0, 0),
+        (MAX_DEAD_LINKS - 1, 0.0, 0),
+        (MAX_DEAD_LINKS, 0.0, 60),
+        (MAX_DEAD_LINKS + 40, 0.0, 60),
+        (MAX_DEAD_LINKS, 0.5, 60),
+        (MAX_DEAD_LINKS, 30.0, 30),
+        (MAX_DEAD_LINKS, 59.999, 1),
+        (MAX_DEAD_LINKS, 60.0, 0),
         # A clock that was set back keeps nobody waiting for longer.
-        (MAX_FAILURES, -3600.0, 0),
+        (MAX_DEAD_LINKS, -3600.0, 0),
     ],
 )
 def test_an_address_waits_until_its_minute_is_over(times: int, later: float, seconds: int):
@@ -65,10 +65,10 @@ def test_an_address_waits_until_its_minute_is_over(times: int, later: float, sec
     assert waits(table, "192.0.2.2", NOON + timedelta(seconds=later)) == 0
 
 
-def test_a_minute_begins_anew():
+def test_a_window_begins_again():
     """What was counted before it is forgotten."""
-    table = counted(dead_links(), "192.0.2.1", MAX_FAILURES)
-    counted(table, "192.0.2.1", MAX_FAILURES - 1, now=NOON + MINUTE)
+    table = counted(dead_links(), "192.0.2.1", MAX_DEAD_LINKS)
+    counted(table, "192.0.2.1", MAX_DEAD_LINKS - 1, now=NOON + MINUTE)
     assert waits(table, "192.0.2.1", NOON + MINUTE) == 0
     counted(table, "192.0.2.1", 1, now=NOON + MINUTE * 1.5)
     assert waits(table, "192.0.2.1", NOON + MINUTE * 1.5) == 30
@@ -85,19 +85,19 @@ def test_a_minute_begins_anew():
 )
 def test_ipv6_counts_by_its_network(other: str, seconds: int):
     """The /64 is one client, and the next is another."""
-    assert waits(counted(dead_links(), "2001:db8:0:1::1", MAX_FAILURES), other) == seconds
+    assert waits(counted(dead_links(), "2001:db8:0:1::1", MAX_DEAD_LINKS), other) == seconds
 
 
 def test_a_zone_is_no_part_of_a_network():
     """A link-local address with its zone counts like one without."""
-    assert waits(counted(dead_links(), "fe80::1%eth0", MAX_FAILURES), "fe80::2") == 60
+    assert waits(counted(dead_links(), "fe80::1%eth0", MAX_DEAD_LINKS), "fe80::2") == 60
 
 
 def test_the_oldest_is_forgotten_first():
     """The table is bounded; an address whose minute began again is young."""
-    table = counted(dead_links(), "192.0.2.1", MAX_FAILURES)
-    counted(table, "192.0.2.2", MAX_FAILURES, now=NOON)
-    counted(table, "192.0.2.1", MAX_FAILURES, now=NOON + MINUTE)
+    table = counted(dead_links(), "192.0.2.1", MAX_DEAD_LINKS)
+    counted(table, "192.0.2.2", MAX_DEAD_LINKS, now=NOON)
+    counted(table, "192.0.2.1", MAX_DEAD_LINKS, now=NOON + MINUTE)
     for n in range(MAX_ADDRESSES - 1):
         table.count(f"10.0.{n >> 8}.{n & 255}", NOON + MINUTE)
     assert len(table) == MAX_ADDRESSES
@@ -133,7 +133,7 @@ def test_too_many_dead_links_are_429(behind_proxy: House):
     dead = [revoked["url"], elsewhere["url"], f"/p/{'x' * 43}", "/p/x"]
     asked = [
         guesser.get(dead[n % 4]) if n % 2 else open_link(guesser, dead[n % 4], nonce="n")
-        for n in range(MAX_FAILURES)
+        for n in range(MAX_DEAD_LINKS)
     ]
     assert {(answer.status_code, answer.content) for answer in asked} == {(404, asked[0].content)}
     for answer in (guesser.get("/p/x"), guesser.get(good["url"]), open_link(guesser, good["url"], nonce="n")):
@@ -271,7 +271,7 @@ def test_good_links_and_other_doors_count_nothing(behind_proxy: House):
     tenant = Tenant.open(behind_proxy.admin)
     url = tenant.link(tenant.uploaded(AUDIO))["url"]
     busy = at(behind_proxy, "192.0.2.3")
-    for _ in range(MAX_FAILURES + 1):
+    for _ in range(MAX_DEAD_LINKS + 1):
         assert busy.get(url).status_code == 200
         assert busy.get("/s/sess_nobody").status_code == 404
     assert busy.get(url).status_code == 200

@@ -26,7 +26,7 @@ from vault.errors import NotFound, TooMany
 from vault.rfc3339 import write_rfc3339
 from vault.services.playback.link_cuts import CutRequest
 from vault.services.playback.link_request import LinkRequest
-from vault.services.playback.token_gate import OPAQUE_BURST, OPAQUE_UNTIL
+from vault.services.playback.verify_link_token import OPAQUE_BURST, OPAQUE_UNTIL
 from vault.thread_pools import Threads
 
 pytestmark = pytest.mark.faults
@@ -122,7 +122,7 @@ async def test_no_forged_token_reaches_the_database(shared: House):
 async def test_an_id_that_was_given_out_is_looked_up_once(shared: House):
     """A key whose row is missing costs one look-up in five seconds, however many tokens name it."""
     recording = await let_in(shared, "r", call_ref="c")
-    minter = Minter(key_id=shared.vault.link_keys.gate.new_key_id())
+    minter = Minter(key_id=shared.vault.link_keys.verifier.new_key_id())
     with counted(shared.database) as counts:
         for _ in range(50):
             assert not await previewed(shared, minter.token(recording))
@@ -251,12 +251,12 @@ async def test_links_of_an_earlier_release_open_until_they_end(shared: House):
     assert await opened(shared, token.text) is None  # This vault was never of such a release.
     until = write_rfc3339(datetime.now(UTC) + timedelta(hours=1)).encode()
     await shared.database.write(lambda tx: tx.metadata.put({OPAQUE_UNTIL: until}))
-    gate = shared.vault.open_links.gate
-    gate._state.opaque_read = False  # What a process does that starts now.
+    verifier = shared.vault.open_links.verifier
+    verifier._state.opaque_read = False  # What a process does that starts now.
     assert await opened(shared, token.text)
-    asked = [gate.check(Token.new().text) for _ in range(int(OPAQUE_BURST) + 60)]
+    asked = [verifier.check(Token.new().text) for _ in range(int(OPAQUE_BURST) + 60)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert any(isinstance(answer, TooMany) for answer in answers)
-    gate._state.opaque_until = datetime.now(UTC)
+    verifier._state.opaque_until = datetime.now(UTC)
     with pytest.raises(NotFound):
-        await gate.check(token.text)
+        await verifier.check(token.text)

@@ -8,7 +8,7 @@ from tests.fakes.provider_lies import CLIENT
 from tests.support.console import nonce_of
 from tests.support.provider_scene import Scene
 from tests.support.web_house import AUDIO
-from vault.web.http.address_limit import MAX_FAILURES
+from vault.web.console.rate import MAX_FAILED
 
 
 def test_a_person_signs_in_and_sees_what_the_role_allows(scene: Scene):
@@ -237,9 +237,9 @@ def test_wrong_sign_ins_are_limited(scene: Scene):
         scene.browser()
         .get(scene.connection["redirect_uri"], params={"state": str(n), "code": "c"})
         .status_code
-        for n in range(MAX_FAILURES + 20)
+        for n in range(MAX_FAILED + 20)
     ]
-    assert codes == [401] * MAX_FAILURES + [429] * 20
+    assert codes == [401] * MAX_FAILED + [429] * 20
     assert scene.browser().get(scene.connection["sign_in_url"]).status_code == 429
     assert scene.provider.asked["/token"] == before
 

@@ -8,9 +8,8 @@ import pytest
 from tests.support.console import OWN, nonce_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House, open_house
-from vault.web.console.rate import wrong_sign_ins
+from vault.web.console.rate import MAX_FAILED, wrong_sign_ins
 from vault.web.console.sign_in import return_path
-from vault.web.http.address_limit import MAX_FAILURES
 from vault.web.middleware.console_guard import origin_of
 
 
@@ -89,8 +88,8 @@ def test_wrong_keys_are_limited(house: House):
     house.app.state.failed_sign_ins = wrong_sign_ins()
     stranger = house.client(OWN)
     try:
-        codes = [stranger.post("/console/sign-in", data={"key": "cv_x_y"}) for _ in range(MAX_FAILURES + 5)]
-        assert [code.status_code for code in codes] == [401] * MAX_FAILURES + [429] * 5
+        codes = [stranger.post("/console/sign-in", data={"key": "cv_x_y"}) for _ in range(MAX_FAILED + 5)]
+        assert [code.status_code for code in codes] == [401] * MAX_FAILED + [429] * 5
         assert 0 < int(codes[-1].headers["retry-after"]) <= 60
         assert stranger.post("/console/once/x").status_code == 429
     finally:

@@ -15,8 +15,7 @@ from tests.support.provider_scene import Scene
 from tests.support.tenant import Tenant
 from tests.support.web_house import House, open_house
 from vault.database.schema.sign_in import sign_in_attempts
-from vault.web.console.rate import begun_sign_ins
-from vault.web.http.address_limit import MAX_FAILURES
+from vault.web.console.rate import MAX_FAILED, begun_sign_ins
 
 WRONG: Final = 10_000
 SECRET: Final = "wr0ngwr0ngwr0ng"
@@ -34,7 +33,7 @@ def test_ten_thousand_wrong_sign_ins_leave_nothing(
         began = clock()
         house.app.state.clock = lambda: began  # A slow machine must not begin a second minute.
         codes, said = wrong(house, key)
-        assert codes == [401] * MAX_FAILURES + [429] * (WRONG - MAX_FAILURES)
+        assert codes == [401] * MAX_FAILED + [429] * (WRONG - MAX_FAILED)
         assert len(said) <= 4  # The form twice, the page of a used address, and that of too many.
         assert not any(SECRET in one or key[-20:] in one for one in said)
         assert len(house.app.state.failed_sign_ins) == 1
@@ -47,7 +46,7 @@ def test_ten_thousand_wrong_sign_ins_leave_nothing(
         house.app.state.clock = clock
         events = [event for event in tenant.events() if event["type"].startswith("console.")]
         refused = [event for event in events if event["type"] == "console.refused"]
-        assert len(refused) == MAX_FAILURES // 3
+        assert len(refused) == MAX_FAILED // 3
         assert {event["detail"]["address"] for event in refused} == {"192.0.2.7"}
         assert [event["detail"]["address"] for event in events if event not in refused] == ["198.51.100.9"]
         assert SECRET not in str(events)

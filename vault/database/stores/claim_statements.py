@@ -2,7 +2,8 @@
 
 A claim prefers an account with few leases, chosen at random among equals, so one account's backlog does not delay the
 others. It does not count the backlog: it walks over the distinct accounts that have rows in a state, from a random
-account on, by one index lookup for each (a loose index scan), and at most ``_MAX_ACCOUNTS`` of them.
+account on, by one index lookup for each (a loose index scan). In each state it walks over at most
+``_MAX_ACCOUNTS`` from there on, and as many from the first account on.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,9 +25,9 @@ from vault.domain.recordings.transitions import CLAIM
 _MAX_ACCOUNTS = 32
 #: What a claim returns: the row, and what a fetch needs of it.
 CLAIMED_COLUMNS = [*RECORDING_COLUMNS, recordings.c.sealed_announcement]
-#: A claim that counts more attempts than these follows one that may have left an object; one attempt stored what is
-#: stored.
-LAST_CLEAN, LAST_CLEAN_STORED = 1, 2
+#: If the count of attempts is above this, an earlier attempt may have left an object. A stored row has used one attempt
+#: for its own object.
+MAX_CLEAN_ATTEMPTS, MAX_CLEAN_ATTEMPTS_STORED = 1, 2
 _TO_TRANSFER = ", ".join(f"'{state}'" for state in sorted(CLAIM.sources))
 
 
@@ -134,7 +135,8 @@ def _hot_claim(due: str) -> HotText:
         ), noted AS (
             INSERT INTO object_checks (recording_id, account_id, noted_at, due_at)
             SELECT id, account_id, {POSTGRESQL_NOW}, {POSTGRESQL_NOW} FROM taken
-             WHERE attempts > CASE state WHEN '{State.STORED}' THEN {LAST_CLEAN_STORED} ELSE {LAST_CLEAN} END
+             WHERE attempts > CASE state WHEN '{State.STORED}' THEN {MAX_CLEAN_ATTEMPTS_STORED}
+                                     ELSE {MAX_CLEAN_ATTEMPTS} END
             ON CONFLICT (recording_id) DO UPDATE SET noted_at = excluded.noted_at, due_at = excluded.due_at
         )
         SELECT * FROM taken"""  # noqa: S608 - our own names
@@ -156,7 +158,8 @@ def _take(now: str) -> str:
 
 def _oldest(states: Iterable[State], now: str, *, on_postgresql: bool) -> str:
     """Select the row of each state that has waited longest."""
-    # SQLite takes the partial index only if the query repeats its condition; PostgreSQL then misjudges the rows.
+    # SQLite takes the partial index only if the query repeats its condition. With the condition repeated, PostgreSQL
+    # estimates the number of rows wrongly, so it is left out there.
     indexed = "" if on_postgresql else f"r.{IS_WORK} AND "
     return " UNION ALL ".join(
         f"SELECT * FROM (SELECT r.id, r.not_before FROM recordings r WHERE r.state = '{state}' AND "  # noqa: S608 - see above

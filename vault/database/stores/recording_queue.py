@@ -26,8 +26,8 @@ from vault.database.signals import Signal, Work, wake, wake_at
 from vault.database.sql.dialect import database_now, is_postgresql, sql_now
 from vault.database.sql.lease_tokens import new_token
 from vault.database.stores.claim_statements import (
-    LAST_CLEAN,
-    LAST_CLEAN_STORED,
+    MAX_CLEAN_ATTEMPTS,
+    MAX_CLEAN_ATTEMPTS_STORED,
     any_waiting,
     claim_by_account,
     claim_oldest,
@@ -282,7 +282,8 @@ class QueueRows:
     def _lease(
         self, recording: Recording, token: str, announcement: SealedAnnouncement | None = None
     ) -> Lease:
-        if recording.attempts > (LAST_CLEAN_STORED if recording.state is State.STORED else LAST_CLEAN):
+        stored = recording.state is State.STORED
+        if recording.attempts > (MAX_CLEAN_ATTEMPTS_STORED if stored else MAX_CLEAN_ATTEMPTS):
             # The process of the attempt before may have died and left an object.
             note_object_checks(self._db, [(recording.id, recording.account_id)])
         return Lease(recording=recording, token=token, announcement=announcement)

@@ -1,4 +1,7 @@
-"""Set the recording switch in a transaction: with its event, and with the refusal of what is in flight."""
+"""Set the recording switch in a transaction: with its event, and with the refusal of what is in flight.
+
+It is enforced in ``domain/admission/decision.py``, for what arrives, and in ``in_flight.py``.
+"""
 
 from datetime import datetime
 

@@ -27,7 +27,7 @@ from vault.domain.playback.own_token import TokenKey
 from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
-from vault.services.playback.token_gate import TokenGate
+from vault.services.playback.verify_link_token import LinkTokenVerifier
 
 #: How long a challenge can be signed.
 CHALLENGE_LIFE: Final = timedelta(minutes=10)
@@ -60,7 +60,7 @@ class LinkKeys:
     """Register, show and delete keys that sign links."""
 
     database: Database
-    gate: TokenGate
+    verifier: LinkTokenVerifier
     token_key: TokenKey
     clock: Clock
 
@@ -77,7 +77,7 @@ class LinkKeys:
         """
         raw = self._check(account_id, name, wanted)
         key = LinkKey(
-            id=self.gate.new_key_id(),
+            id=self.verifier.new_key_id(),
             account_id=account_id,
             name=name,
             algorithm=wanted.algorithm,

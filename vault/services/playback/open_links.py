@@ -29,7 +29,7 @@ from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.services.playback.log_allowance import Allowance
 from vault.services.playback.signed_links import SignedLink, SignedLinks
-from vault.services.playback.token_gate import TokenGate
+from vault.services.playback.verify_link_token import LinkTokenVerifier
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 
@@ -49,12 +49,12 @@ class OpenLinks:
     clock: Clock
     data_keys: AccountDataKeys
     allowance: Allowance
-    gate: TokenGate
+    verifier: LinkTokenVerifier
     signed: SignedLinks
 
     async def is_forged(self, token: str) -> bool:
         """Return whether a token is certainly invalid. Reads nothing, except a key that was not seen before."""
-        return await self.gate.is_forged(token)
+        return await self.verifier.is_forged(token)
 
     async def preview_link(self, token: str, *, address: str | None) -> Link:
         """Check whether a link can be opened now. Changes nothing, so link scanners and previews do not use it up.
@@ -75,7 +75,7 @@ class OpenLinks:
         Raises Unavailable if the event does not get into the tree in time; then no session is created.
         """
         now, secret, session_id = self.clock(), Token.new(), new_id("sess")
-        permission = await self.gate.check(token)
+        permission = await self.verifier.check(token)
         found = await self._found(token, permission)
         if isinstance(found, SignedLink) and permission is not None and not found.is_stored:
             await self.signed.admit(permission, token)
@@ -101,10 +101,10 @@ class OpenLinks:
 
     async def _find(self, token: str) -> FoundLink:
         """Return a link that is not revoked, with its playable recording. Raises NotFound."""
-        return await self._found(token, await self.gate.check(token))
+        return await self._found(token, await self.verifier.check(token))
 
     async def _found(self, token: str, permission: Permission | None) -> FoundLink:
-        """Return the link of a token that the gate has checked."""
+        """Return the link of a token that the verifier has checked."""
         if permission is not None:
             return await self.signed.find(permission)
         found = found_link(await self.database.fetch(LINK, token_hash=Token(token).digest))
@@ -162,7 +162,7 @@ class OpenLinks:
         if not held:
             return None
         try:
-            await self.gate.check(token, held=True)
+            await self.verifier.check(token, held=True)
         except NotFound:
             return None
         digest, found = Token(token).digest, None

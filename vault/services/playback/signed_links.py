@@ -1,5 +1,6 @@
 """Signed links: find what a permission opens, and turn it into a link when it is first used.
 
+``verify_link_token.py`` checks the signature, with the key of ``domain/playback/link_key.py``, before.
 A valid signature only proves what the signer wants. The vault's own data decides: the row of the key, not
 the cached key, and its limits; the recording, which must be the account's own and playable; cuts; and whether the token
 was used before. All of it is checked twice: before a page is shown, and under the account's lock when the permission
@@ -25,7 +26,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.rfc3339 import write_rfc3339
 from vault.sealing.message import seal
-from vault.services.playback.token_gate import TokenGate
+from vault.services.playback.verify_link_token import LinkTokenVerifier
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated
@@ -45,7 +46,7 @@ class SignedLinks:
     """Find and admit signed links."""
 
     database: Database
-    gate: TokenGate
+    verifier: LinkTokenVerifier
     ring: KeyRing
     data_keys: AccountDataKeys
     clock: Clock
@@ -57,7 +58,7 @@ class SignedLinks:
         try:
             return _checked(found, permission, term, self.clock())
         except BadToken as error:
-            raise self.gate.refused(error) from None
+            raise self.verifier.refused(error) from None
 
     async def admit(self, permission: Permission, token: str) -> None:
         """Turn a permission into a link when it is first used, with its event.
@@ -65,7 +66,7 @@ class SignedLinks:
         The event has the digest of the token, and the token itself in its sealed detail. With the customer's public
         key it proves that the customer's backend, not the vault, let this listener in. Raises NotFound.
         """
-        account_id = await self.gate.account_of(permission.key_id)
+        account_id = await self.verifier.account_of(permission.key_id)
         await retry_if_rotated(
             self.ring, account_id, lambda key: self._admit(key, account_id, permission, token)
         )
@@ -102,10 +103,10 @@ class SignedLinks:
         try:
             await self.database.write(insert)
         except BadToken as error:
-            raise self.gate.refused(error) from None
+            raise self.verifier.refused(error) from None
 
     async def _asked(self, permission: Permission) -> tuple[PermissionQuery, bytes]:
-        account_id = await self.gate.account_of(permission.key_id)
+        account_id = await self.verifier.account_of(permission.key_id)
         index_key = await self.data_keys.index_key(account_id)
         term = search_term(index_key, "listener", permission.listener or "")
         return PermissionQuery.of(permission, term), term

@@ -4,17 +4,19 @@ from typing import Final
 
 from fastapi import Request
 
-from vault.web.http.address_limit import MAX_FAILURES, AddressLimit
+from vault.web.http.address_limit import AddressLimit
 from vault.web.http.client_address import client_address
 
 #: Max sign-ins at a provider that one address begins within a minute. Each leaves a row for ten minutes, and needs no
 #: secret; an office behind one address begins its day with some hundred.
 MAX_BEGUN: Final = 300
+#: Max failed sign-ins of one address within a minute.
+MAX_FAILED: Final = 60
 
 
 def wrong_sign_ins() -> AddressLimit:
     """Return an empty table of failed sign-ins."""
-    return AddressLimit(MAX_FAILURES, "Too many wrong sign-ins from this address.")
+    return AddressLimit(MAX_FAILED, "Too many wrong sign-ins from this address.")
 
 
 def begun_sign_ins(limit: int = MAX_BEGUN) -> AddressLimit:
@@ -23,7 +25,7 @@ def begun_sign_ins(limit: int = MAX_BEGUN) -> AddressLimit:
 
 
 def check_rate(request: Request) -> None:
-    """Raise TooMany while the client's address has too many failed sign-ins."""
+    """Raise TooMany while the client's address has reached the limit of failed sign-ins."""
     address = client_address(request)
     if address is not None:
         _failures(request).check(address, request.app.state.clock())
@@ -37,7 +39,7 @@ def count_failure(request: Request) -> None:
 
 
 def count_begun(request: Request) -> None:
-    """Count a sign-in that begins. Raises TooMany over the limit."""
+    """Count a sign-in that begins. Raises TooMany, without counting, once the limit is reached."""
     address, begun = client_address(request), request.app.state.begun_sign_ins
     if address is not None:
         begun.check(address, request.app.state.clock())

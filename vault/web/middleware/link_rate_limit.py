@@ -3,12 +3,14 @@
 Tokens cannot be guessed, so this is not an access control; it keeps one address from using the capacity of all
 others. Pure ASGI, like RequestLimits.
 
-A dead link's answer does not reveal why the link is dead, and its latency must not either: an unknown link takes one
-read, an expired one is first recorded in the access log. So every 404 is delayed to the same latency.
+A dead link's answer does not reveal why the link is dead, and its latency must not either: an invented token takes no
+read, a missing link takes one, and an expired one is first recorded in the access log. So every 404 is delayed to the
+same latency.
 """
 
 import asyncio
 import re
+from typing import Final
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,16 +18,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vault.errors import TooMany, VaultError
 from vault.ports.clock import Clock
 from vault.services.service import Vault
-from vault.web.http.address_limit import MAX_FAILURES, AddressLimit
+from vault.web.http.address_limit import AddressLimit
 from vault.web.http.client_address import client_address
 from vault.web.http.html import not_valid, refusal
 from vault.web.http.languages import language_of
 
+#: Max 404 responses to one address within a minute.
+MAX_DEAD_LINKS: Final = 60
 #: Paths of links, and of doorways, which take links.
 _LINKS = ("/p/", "/h/")
-_ASKED = re.compile(r"/p/([^/]+)(/open)?")
-#: Methods of a link's page, and of its opening.
-_METHODS = (frozenset({"GET", "HEAD"}), frozenset({"POST"}))
+#: A link's page, and with ``/open`` the request that opens it.
+_LINK_PATH = re.compile(r"/p/([^/]+)(/open)?")
+_PAGE_METHODS, _OPEN_METHODS = frozenset({"GET", "HEAD"}), frozenset({"POST"})
 #: Seconds from the request to a 404: longer than the read and the write to the access log take.
 _NOT_FOUND_LATENCY = 0.04
 _NOT_FOUND = 404
@@ -33,11 +37,11 @@ _NOT_FOUND = 404
 
 def dead_links() -> AddressLimit:
     """Return an empty table of requests for dead links."""
-    return AddressLimit(MAX_FAILURES, "Too many requests for invalid links from this address.")
+    return AddressLimit(MAX_DEAD_LINKS, "Too many requests for invalid links from this address.")
 
 
 class LinkRateLimit:
-    """Middleware that counts 404 responses below ``/p/`` and ``/h/``, and answers 429 to addresses over the limit."""
+    """Middleware that counts 404 responses below ``/p/`` and ``/h/``; once an address reaches the limit, it answers 429."""
 
     def __init__(self, app: ASGIApp, *, table: AddressLimit, clock: Clock) -> None:
         """Count in ``table`` by ``clock``."""
@@ -67,13 +71,13 @@ class LinkRateLimit:
 
     def _counting(self, send: Send, address: str | None) -> Send:
         time = asyncio.get_running_loop().time
-        answered_at = time() + _NOT_FOUND_LATENCY
+        not_before = time() + _NOT_FOUND_LATENCY
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == _NOT_FOUND:
                 if address is not None:
                     self._table.count(address, self._clock())
-                await asyncio.sleep(answered_at - time())
+                await asyncio.sleep(not_before - time())
             await send(message)
 
         return counting
@@ -81,11 +85,14 @@ class LinkRateLimit:
 
 async def _is_forged(scope: Scope) -> bool:
     """Return whether the request is for an invented link, which needs no route and no database."""
-    asked = _ASKED.fullmatch(scope["path"])
-    if asked is None or scope["method"] not in _METHODS[asked[2] is not None]:
+    match = _LINK_PATH.fullmatch(scope["path"])
+    if match is None:
+        return False
+    token, is_opening = match[1], match[2] is not None
+    if scope["method"] not in (_OPEN_METHODS if is_opening else _PAGE_METHODS):
         return False
     vault: Vault = scope["app"].state.vault
     try:
-        return await vault.open_links.is_forged(asked[1])
+        return await vault.open_links.is_forged(token)
     except VaultError:
         return False  # A key could not be looked up. The route says so.

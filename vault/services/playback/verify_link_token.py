@@ -41,7 +41,7 @@ OPAQUE_UNTIL: Final = "opaque_links_until"
 
 @dataclass(slots=True)
 class _State:
-    """What the gate of this process remembers."""
+    """What the verifier of this process remembers."""
 
     #: By the key's id: the key, or the time of the event loop until which its row counts as missing.
     keys: OrderedDict[str, CheckedKey | float] = field(default_factory=OrderedDict)
@@ -51,7 +51,7 @@ class _State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenGate:
+class LinkTokenVerifier:
     """Checks tokens of links. One instance per process."""
 
     database: Database
@@ -74,7 +74,9 @@ class TokenGate:
             await self._check_opaque()
             return None
         try:
-            permission = read_claims(await self._signed(token), audience=self.audience, now=self.clock())
+            permission = read_claims(
+                await self._verify_signature(token), audience=self.audience, now=self.clock()
+            )
         except BadToken as error:
             raise self.refused(error) from None
         if permission.expires_at <= self.clock() and not held and permission.kind != "media":
@@ -89,13 +91,13 @@ class TokenGate:
         if self.token_key.made(token) or is_opaque(token):
             return False
         try:
-            await self._signed(token)
+            await self._verify_signature(token)
         except BadToken as error:
             self.refused(error)
             return True
         return False
 
-    async def _signed(self, token: str) -> SignedText:
+    async def _verify_signature(self, token: str) -> SignedText:
         """Return a token whose signature is good. Raises BadToken."""
         text = read_form(token)
         key = await self._key(text.key_id)
