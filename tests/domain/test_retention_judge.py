@@ -16,7 +16,7 @@ from vault.domain.retention.policy import (
     RetentionPolicy,
     Winner,
 )
-from vault.domain.retention.terms import CallTimes, RetentionTerms, later_of, terms_of
+from vault.domain.retention.terms import CallTimes, RetentionTerms, later_of, retention_terms
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -93,7 +93,7 @@ _CALL = CallTraits(directions=frozenset({"inbound"}), agents=frozenset({"amal"})
 
 
 def _terms(*classes: RetentionClass, call: CallTraits = _CALL, **more: object) -> RetentionTerms:
-    return terms_of(RetentionPolicy(version=1, classes=classes, **more), call, _TIMES)  # type: ignore[arg-type]
+    return retention_terms(RetentionPolicy(version=1, classes=classes, **more), call, _TIMES)  # type: ignore[arg-type]
 
 
 def test_the_longest_minimum_and_the_shortest_maximum_apply() -> None:
@@ -153,9 +153,9 @@ def test_what_the_caller_was_told_is_a_maximum_unless_the_policy_gives_a_reason(
     """What the caller was told is a maximum unless the policy gives a reason."""
     policy = RetentionPolicy(version=2, classes=(_class("a", period="P1Y"),))
     told = [parse_period("P6M")]
-    assert terms_of(policy, _CALL, _TIMES, told).act_at == datetime(2026, 7, 1, tzinfo=UTC)
+    assert retention_terms(policy, _CALL, _TIMES, told).act_at == datetime(2026, 7, 1, tzinfo=UTC)
     reasoned = replace(policy, told_reason="A dispute")
-    assert terms_of(reasoned, _CALL, _TIMES, told).act_at == datetime(2027, 1, 2, tzinfo=UTC)
+    assert retention_terms(reasoned, _CALL, _TIMES, told).act_at == datetime(2027, 1, 2, tzinfo=UTC)
 
 
 def test_while_a_policy_waits_whatever_either_keeps_is_kept() -> None:
@@ -176,7 +176,7 @@ def test_while_a_policy_waits_whatever_either_keeps_is_kept() -> None:
 )
 def test_the_base_of_a_period_is_the_best_known_moment(times: CallTimes, base: str) -> None:
     """The base of a period is the best known moment."""
-    terms = terms_of(RetentionPolicy(version=1, classes=(_class("a", period="P1D"),)), _CALL, times)
+    terms = retention_terms(RetentionPolicy(version=1, classes=(_class("a", period="P1D"),)), _CALL, times)
     assert terms.base == base
 
 

@@ -1,4 +1,7 @@
-"""Compute from the policy when a recording may go, and when it must: from the bounds of every class of its call."""
+"""Compute from the policy when a recording may go, and when it must: from the bounds of every class of its call.
+
+These are the retention terms. Search terms, which are keyed hashes of numbers and names, are another thing.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -75,7 +78,7 @@ class RetentionTerms:
     bounds: tuple[Bound, ...] = ()
 
 
-def terms_of(
+def retention_terms(
     policy: RetentionPolicy, call: CallTraits, times: CallTimes, notice_periods: Sequence[Period] = ()
 ) -> RetentionTerms:
     """Compute the terms: the longest minimum, the shortest maximum, and the period of the most specific class.
@@ -110,14 +113,14 @@ def terms_of(
     )
 
 
-def terms_under(
+def retention_terms_under(
     policies: Sequence[RetentionPolicy],
     call: CallTraits,
     times: CallTimes,
     notice_periods: Sequence[Period] = (),
 ) -> RetentionTerms:
     """Compute the terms under the policy in force and those that wait: whatever one of them keeps is kept."""
-    return reduce(later_of, [terms_of(policy, call, times, notice_periods) for policy in policies])
+    return reduce(later_of, [retention_terms(policy, call, times, notice_periods) for policy in policies])
 
 
 def later_of(current: RetentionTerms, waiting: RetentionTerms) -> RetentionTerms:

@@ -16,7 +16,7 @@ from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.notice_period import notice_period
 from vault.domain.retention.period import Period
 from vault.domain.retention.policy import CallTraits, RetentionPolicy
-from vault.domain.retention.terms import CallTimes, RetentionTerms, terms_under
+from vault.domain.retention.terms import CallTimes, RetentionTerms, retention_terms_under
 from vault.errors import NotFound
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
@@ -34,7 +34,7 @@ class RetentionFacts:
 
     def terms(self, policies: Sequence[RetentionPolicy]) -> RetentionTerms:
         """Return its terms under policies of which each keeps what it keeps."""
-        return terms_under(policies, self.call, self.times, self.notice_periods)
+        return retention_terms_under(policies, self.call, self.times, self.notice_periods)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

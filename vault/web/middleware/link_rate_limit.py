@@ -41,7 +41,7 @@ def dead_links() -> AddressLimit:
 
 
 class LinkRateLimit:
-    """Middleware that counts 404 responses below ``/p/`` and ``/h/``; once an address reaches the limit, it answers 429."""
+    """Middleware that counts 404 responses below ``/p/`` and ``/h/``, and answers 429 once the limit is reached."""
 
     def __init__(self, app: ASGIApp, *, table: AddressLimit, clock: Clock) -> None:
         """Count in ``table`` by ``clock``."""
