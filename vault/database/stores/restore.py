@@ -19,6 +19,7 @@ from vault.database.schema.notices import notices
 from vault.database.schema.registers import register_entries
 from vault.database.schema.requests import person_packages, person_requests
 from vault.database.sql.dialect import database_now, insert_for
+from vault.database.stores.account_merge import add_keys, add_lost, carry_epoch, make_reconciliation_due
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.approval_rule_rows import restore_rule
 from vault.database.stores.callback_backup import restore_callback
@@ -27,12 +28,6 @@ from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
 from vault.database.stores.request_backup import complete_requests, restore_requests
-from vault.database.stores.restore_account_merge import (
-    add_keys,
-    add_lost,
-    carry_epoch,
-    make_reconciliation_due,
-)
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.stores.retention_rows import restore_hold, restore_policies
 from vault.database.stores.sign_in_backup import restore_sign_in
