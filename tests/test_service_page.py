@@ -57,9 +57,9 @@ def test_the_whole_service_stands_on_one_page() -> None:
     """What can be awaited is a field of Vault or Jobs, or one of the parts that services share."""
     shared = {"AccountDataKeys", "AccountLimiter", "Admission", "AdmitRecording", "Allowance", "Anchor", "Announce",
         "AskApproval", "AskProvider", "Attempt", "BeginRotation", "CallStart", "CloseAccount", "CompareAccount",
-        "CompareLog", "CompareObjects", "CompareRecording", "EventScan", "ExecuteApproval", "ExportAccount",
-        "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain", "FetchProviderDocuments", "FindPerson",
-        "FindSpeaker", "FirstManifest", "Journal", "LinkTokenVerifier", "ListenerNames", "NoteActivity",
+        "CompareLog", "CompareObjects", "CompareRecording", "EraseAccount", "EventScan", "ExecuteApproval",
+        "ExportAccount", "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain", "FetchProviderDocuments",
+        "FindPerson", "FindSpeaker", "FirstManifest", "Journal", "LinkTokenVerifier", "ListenerNames", "NoteActivity",
         "JournaledDatabase", "MakePackage", "MakeReceipt", "NameInformed", "ObjectionList", "OpenCallback",
         "OpenedConnections",
         "OpenLogKey", "PackageAbout", "PackageAudio", "PackageContents", "PackageFiles", "PeopleKeys", "ProveRootKey",

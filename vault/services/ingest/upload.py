@@ -85,8 +85,7 @@ class Uploads:
             timed = replace(
                 new, call_started_at=min(starts, default=None), call_ended_at=max(ends, default=None)
             )
-            claim = partial(self._claim, new=timed, call=call, actor=actor)
-            claimed = await self.database.write(claim)
+            claimed = await self.database.write(partial(self._claim, new=timed, call=call, actor=actor))
         known, lease, decision = claimed
         if not decision.record or known.state is State.REFUSED:
             reasons = known.reasons or decision.grounds

@@ -110,9 +110,8 @@ def pass_gate(
 ) -> PassedGate:
     """Admit, quarantine or refuse a recording as decided, and add that to its evidence.
 
-    The caller holds the locks under which it decided. ``admitted_as`` is the event's result for an admission. With
-    ``stored`` this change stores the recording too, or raises KeyRetired. If admitted, its lease goes on.
-    ``seen``: what this transaction read under the locks, so that it is not read again.
+    The caller holds the locks under which it decided, and read ``seen``. ``admitted_as``: the event's result for an
+    admission. With ``stored`` it stores the recording too, or raises KeyRetired. Its lease goes on if admitted.
     """
     now = tx.now() if seen is None else seen.now
     if isinstance(subject, Lease):
