@@ -42,7 +42,12 @@ Cause = Literal["database", "objects", "keyservice", "audio", "workflows"]
 
 
 class VaultError(Exception):
-    """The root of the hierarchy. The message is safe to show to the caller."""
+    """The root of the hierarchy. The message is safe to show to the caller; ``field`` names the wrong field, if any."""
+
+    def __init__(self, *message: object, field: str | None = None) -> None:
+        """Store the message and the name of the wrong field."""
+        super().__init__(*message)
+        self.field = field
 
 
 class NotFound(VaultError):
@@ -56,18 +61,13 @@ class RecordingErased(NotFound):
 class Invalid(VaultError):
     """The request is malformed. ``field`` names the wrong field."""
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        """Store the message and the name of the wrong field."""
-        super().__init__(message)
-        self.field = field
-
 
 class Refused(VaultError):
     """A rule forbids the operation. ``reasons`` are codes from ``domain/admission/decision.py``."""
 
-    def __init__(self, message: str, *, reasons: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, *, reasons: Sequence[str] = (), field: str | None = None) -> None:
         """Store the message and the code of every rule that forbids it."""
-        super().__init__(message)
+        super().__init__(message, field=field)
         self.reasons = tuple(reasons)
 
 

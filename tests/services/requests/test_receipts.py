@@ -119,7 +119,7 @@ async def test_who_was_informed_is_checked(house: House, recipient: str | None, 
     view = await ask(house)
     with pytest.raises(Invalid, match=words) as refused:
         await decide(house, view.request.id, informed={recipient or entered.id: at})
-    assert refused.value.field == "informed"
+    assert (refused.value.field, "rcp_nobody" in str(refused.value)) == ("informed", False)
 
 
 async def test_case_27_every_version_and_marker_is_gone_and_counted(pair: House):

@@ -272,7 +272,14 @@ async def test_a_hold_that_holds_nothing_is_refused(house: House, wanted: dict[s
 
 async def test_a_number_that_is_none_and_a_recording_that_is_none_are_refused(house: House):
     """A number that is none and a recording that is none are refused."""
-    with pytest.raises(Invalid):
-        await place(house, numbers=["12"])
-    with pytest.raises(NotFound):
-        await place(house, recordings=["rec_0"])
+    with pytest.raises(Invalid) as wrong:
+        await place(house, numbers=[NUMBER, "12"])
+    assert wrong.value.field == "covers.numbers.1"
+    recording_id = await let_in(house)
+    with pytest.raises(NotFound) as unknown:
+        await place(house, recordings=[recording_id, "rec_0"])
+    assert (unknown.value.field, "rec_0" in str(unknown.value)) == ("covers.recordings.1", False)
+    await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+    with pytest.raises(Refused) as erased:
+        await place(house, recordings=[recording_id])
+    assert (erased.value.field, recording_id in str(erased.value)) == ("covers.recordings.0", False)

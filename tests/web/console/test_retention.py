@@ -4,7 +4,7 @@ import re
 
 from tests.support.console import OWN, form_of, sign_in
 from tests.support.tenant import Tenant
-from tests.support.web_house import House
+from tests.support.web_house import AUDIO, House
 
 MARKUP = "<script>alert(1)</script>"
 POLICY = {
@@ -153,6 +153,24 @@ def test_a_wrong_number_of_a_hold_is_named_by_its_entry(house: House, tenant: Te
     assert 'id="wrong-numbers">Entry 2: ' in shown.text
     assert shown.text.count("12 ab") == 1
     assert re.search(r'<textarea id="field-numbers"[^>]* aria-invalid="true"', shown.text)
+
+
+def test_an_unknown_recording_of_a_hold_is_named_by_its_entry(house: House, tenant: Tenant):
+    """The form keeps what was typed; REST says 404, with the field."""
+    other = Tenant.open(house.admin)
+    known, foreign = tenant.uploaded(AUDIO), other.uploaded(AUDIO)
+    client = sign_in(house, tenant.name)
+    path = f"{base(tenant)}/holds"
+    form = form_of(client.get(f"{path}/new"), path)
+    typed = {"title": "A", "reason": "claim 7", "covers": "listed", "recordings": f"{known}\n{foreign}"}
+    shown = client.post(path, data=form | typed)
+    assert shown.status_code == 404
+    assert 'id="wrong-recordings">Entry 2: ' in shown.text
+    assert "claim 7" in shown.text
+    covers = {"recordings": [known, foreign]}
+    answer = tenant.http.post(tenant.url("/holds"), json={"name": "A", "reason": "B", "covers": covers})
+    assert (answer.status_code, answer.json()["field"]) == (404, "covers.recordings.1")
+    assert foreign not in answer.text
 
 
 def test_another_accounts_holds_do_not_exist(house: House, tenant: Tenant):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 from vault.domain.registers.entries import AuthorityRequest, ProcessingProfile, Recipient
 from vault.errors import Invalid
@@ -54,6 +55,15 @@ def check_chain(entry_id: str | None, parent: str | None, parents: Mapping[str, 
             raise Invalid("parent must not lead back to the recipient itself.", field="parent")
         parent = parents[parent]
     raise Invalid(f"A chain of sub-processors must not be longer than {MAX_CHAIN}.", field="parent")
+
+
+def check_new_authority_request(request: AuthorityRequest, *, now: datetime) -> None:
+    """Refuse also what only a new request can have wrong: no authority, or a receipt in the future."""
+    if not request.authority.strip():
+        raise Invalid("authority must not be empty.", field="authority")
+    if request.received_at > now:
+        raise Invalid("received_at must not be in the future.", field="received_at")
+    check_authority_request(request)
 
 
 def check_authority_request(request: AuthorityRequest) -> None:

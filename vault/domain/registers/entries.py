@@ -4,9 +4,9 @@ Sources of the fields: GDPR art. 13 and 30, EDPB Opinion 22/2024 (identity of al
 element P11a of Ranking Digital Rights for requests of authorities.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 Register = Literal["processing_record", "recipient", "authority_request"]
 #: GDPR art. 6(1), letters (a) to (f).
@@ -149,6 +149,19 @@ class AuthorityRequest:
     not_told_reason: str = ""
     #: The hold that a request for preservation placed.
     hold: str | None = None
+    #: The holds that later changes of it placed; None: none.
+    further_holds: tuple[str, ...] | None = None
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Return all its holds, the oldest first, those that were released since included."""
+        return (() if self.hold is None else (self.hold,)) + (self.further_holds or ())
+
+    def with_hold(self, hold_id: str) -> Self:
+        """Return it with one more hold."""
+        if self.hold is None:
+            return replace(self, hold=hold_id)
+        return replace(self, further_holds=(*(self.further_holds or ()), hold_id))
 
 
 T = TypeVar("T", ProcessingProfile, Recipient, AuthorityRequest)

@@ -59,7 +59,9 @@ def _decode_row_fields(fields: Fields, account_id: str) -> SealedEntry:
 
 
 def _plain_fields(value: object) -> dict[str, Any]:
-    return {field.name: _plain(getattr(value, field.name)) for field in fields_of(cast("Any", value))}
+    """Return the fields without those that are null: an earlier release refuses a field that it does not know."""
+    plain = {field.name: _plain(getattr(value, field.name)) for field in fields_of(cast("Any", value))}
+    return {name: value for name, value in plain.items() if value is not None}
 
 
 def _plain(value: object) -> object:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vault.domain.audit_log.access_event import EventType
-from vault.domain.registers.checks import check_authority_request
+from vault.domain.registers.checks import check_authority_request, check_new_authority_request
 from vault.domain.registers.entries import AuthorityRequest, Entry
 from vault.domain.registers.transparency import TransparencyReport, count_requests
 from vault.ports.clock import Clock
@@ -23,7 +23,7 @@ class AuthorityRequests:
         self, account_id: str, request: AuthorityRequest, *, actor: str
     ) -> Entry[AuthorityRequest]:
         """Enter a request. Raises Invalid, naming the field."""
-        check_authority_request(request)
+        check_new_authority_request(request, now=self.clock())
         return await self.entries.add(
             account_id, Change(content=request, event="authority.received"), actor=actor
         )

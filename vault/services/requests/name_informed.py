@@ -21,13 +21,13 @@ class NameInformed:
     ) -> tuple[Informed, ...]:
         """Return the recipients, by id. Raises Invalid for one that is unknown, and for a time that cannot be right."""
         found = []
-        for recipient, at in sorted(informed.items()):
+        for place, (recipient, at) in enumerate(sorted(informed.items()), start=1):
             if not request.received_at <= at <= now:
                 raise Invalid("informed: each time must be between received_at and now.", field="informed")
             try:
                 entry = await self.recipients.get(request.account_id, recipient)
             except NotFound as error:
-                text = f"informed names a recipient that the register does not have: {recipient}."
+                text = f"informed: the register does not have recipient {place} of {len(informed)}, sorted by id."
                 raise Invalid(text, field="informed") from error
             found.append(Informed(recipient=recipient, name=entry.content.name, at=at))
         return tuple(found)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 
 from vault.domain.accounts.account import Scope
-from vault.errors import Busy, Invalid, Refused, TooLarge, VaultError
+from vault.errors import Busy, Invalid, NotFound, Refused, TooLarge, VaultError
 from vault.web.console.access import Console
 from vault.web.console.forms import Form, run_once
 from vault.web.console.worded import words_of_error
@@ -43,7 +43,7 @@ class Mistake:
     def of(cls, error: VaultError) -> "Mistake":
         """Show an error of ``MISTAKES``."""
         text, is_english = words_of_error(error)
-        return cls(text, getattr(error, "field", None), of_error(error).status_code, is_english)
+        return cls(text, error.field, of_error(error).status_code, is_english)
 
 
 async def run_or_show(
@@ -61,7 +61,8 @@ async def run_or_show(
         return await run_once(request, allowed, form, act, content=content)
     except Busy:
         raise
-    except MISTAKES as error:
-        if not allowed.allows(reads):
+    except (*MISTAKES, NotFound) as error:
+        # What does not exist is a mistake in the form only if the form names it, not if the address does.
+        if not allowed.allows(reads) or (isinstance(error, NotFound) and error.field is None):
             raise
         return await show(Mistake.of(error))

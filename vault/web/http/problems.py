@@ -113,15 +113,13 @@ def of_error(error: errors.VaultError) -> Response:
 
 def _details(error: errors.VaultError) -> dict[str, object]:
     """Return what a program reads of an error besides its status."""
-    more: dict[str, object] = {}
+    more: dict[str, object] = {"field": error.field}
     if isinstance(error, (errors.Refused, errors.RecordingMissing)):
         more["reasons"] = list(error.reasons) or None
     if isinstance(error, errors.Held):
         more["holds"] = list(error.holds)
     if isinstance(error, errors.Conflicting):
         more["conflicts"] = [{"minimum_of": least, "maximum_of": most} for least, most in error.pairs]
-    if isinstance(error, errors.Invalid):
-        more["field"] = error.field
     return more
 
 

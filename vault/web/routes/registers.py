@@ -1,12 +1,16 @@
 """An account's registers: record of processing, recipients, disclosures, requests of authorities."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
+from vault.domain.registers.checks import check_new_authority_request
 from vault.domain.registers.entries import AuthorityRequest, Entry
+from vault.errors import Busy, Invalid
 from vault.services.registers.disclosures import DisclosureFilter
+from vault.services.retention.holds import HoldRequest
 from vault.services.service import Vault
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
@@ -20,6 +24,7 @@ from vault.web.schemas.authority_requests import (
     AuthorityRequestsOut,
     ReportQuery,
     TransparencyReportOut,
+    further_hold_of,
     hold_of,
 )
 from vault.web.schemas.processing_record import ProcessingRecordOut, ProfileIn
@@ -139,7 +144,9 @@ async def post_authority_request(
 
     async def produce() -> AuthorityRequestOut:
         return AuthorityRequestOut.of(
-            await enter_with_hold(vault, allowed.account.id, body.request(), actor=allowed.actor)
+            await enter_with_hold(
+                vault, allowed.account.id, body.request(), now=request.app.state.clock(), actor=allowed.actor
+            )
         )
 
     return await answer_once(request, allowed.caller, produce)
@@ -182,22 +189,70 @@ async def get_authority_request(
 async def patch_authority_request(
     vault: TheVault, allowed: Guarding, authority_request: EntryId, body: AuthorityRequestPatchIn
 ) -> AuthorityRequestOut:
-    """Change some fields of a request, such as its decision."""
-    changed = await vault.authority_requests.change(
-        allowed.account.id, authority_request, body.merged, actor=allowed.actor
+    """Change some fields of a request, such as its decision.
+
+    Numbers added to one of the kind `preservation` get a further hold; those taken out stay held.
+    """
+    changed = await change_with_hold(
+        vault, allowed.account.id, authority_request, body.merged, actor=allowed.actor
     )
     return AuthorityRequestOut.of(changed)
 
 
 async def enter_with_hold(
-    vault: Vault, account_id: str, request: AuthorityRequest, *, actor: str
+    vault: Vault, account_id: str, request: AuthorityRequest, *, now: datetime, actor: str
 ) -> Entry[AuthorityRequest]:
     """Enter a request of an authority; for ``preservation`` place its hold. Raises Invalid, naming the field."""
+    check_new_authority_request(request, now=now)
     if request.kind == "preservation":
         # First, so that nothing is erased once the request is in the register.
-        held = await vault.holds.place(account_id, hold_of(request), actor=actor)
-        request = replace(request, hold=held.hold.id)
+        wanted = hold_of(request, request.numbers)
+        request = request.with_hold(await _place(vault, account_id, wanted, request, actor=actor))
     return await vault.authority_requests.enter(account_id, request, actor=actor)
+
+
+async def change_with_hold(
+    vault: Vault,
+    account_id: str,
+    entry_id: str,
+    merge: Callable[[AuthorityRequest], AuthorityRequest],
+    *,
+    actor: str,
+) -> Entry[AuthorityRequest]:
+    """Change a request of an authority, and hold what the change adds to one for ``preservation``.
+
+    Raises NotFound, Invalid, naming the field, Refused if no further hold can be placed, Busy if a change at the same
+    time adds other numbers. Then the request is not changed.
+    """
+    before = (await vault.authority_requests.get(account_id, entry_id)).content
+    after = merge(before)
+    wanted = further_hold_of(before, after)
+    if wanted is None:
+        hold_id = None
+    else:
+        hold_id = await _place(vault, account_id, wanted, after, actor=actor)
+
+    def merge_with_hold(current: AuthorityRequest) -> AuthorityRequest:
+        changed = merge(current)
+        if further_hold_of(current, changed) not in {None, wanted}:
+            raise Busy("Another request changed this entry. Send the request again.", retry_after=1)
+        return changed if hold_id is None else changed.with_hold(hold_id)
+
+    return await vault.authority_requests.change(account_id, entry_id, merge_with_hold, actor=actor)
+
+
+async def _place(
+    vault: Vault, account_id: str, wanted: HoldRequest, request: AuthorityRequest, *, actor: str
+) -> str:
+    """Place a hold of a request and return its id. Raises Invalid, naming a field of the request's body."""
+    try:
+        return (await vault.holds.place(account_id, wanted, actor=actor)).hold.id
+    except Invalid as error:
+        head, _, place = (error.field or "").rpartition(".")
+        if head != "covers.numbers":
+            raise
+        wrong = request.numbers.index(wanted.numbers[int(place)])
+        raise Invalid(str(error), field=f"numbers.{wrong}") from error
 
 
 async def _record(request: Request, vault: TheVault, allowed: Access) -> Response:

@@ -16,6 +16,8 @@ from vault.domain.registers.entries import (
     Entry,
 )
 from vault.domain.registers.transparency import CountryCounts, TransparencyReport
+from vault.domain.retention.hold import MAX_COVERED
+from vault.errors import Invalid
 from vault.services.retention.holds import HoldRequest
 from vault.web.schemas.base import Body, MomentIn, MomentOut, Text, Words
 from vault.web.schemas.recipients import Country
@@ -82,17 +84,41 @@ class AuthorityRequestIn(_AuthorityRequestFields):
         return nouns.AuthorityRequest(**{"access": self.access} | self.sent())
 
 
-def hold_of(request: nouns.AuthorityRequest) -> HoldRequest:
-    """Return the hold that a request for preservation asks for. Raises Invalid."""
+def hold_of(request: nouns.AuthorityRequest, numbers: tuple[str, ...]) -> HoldRequest:
+    """Return the hold on some numbers of a request for preservation. Raises Invalid, naming a field of its body."""
     check_authority_request(request)
+    if len(numbers) > MAX_COVERED:
+        text = f"A hold has at most {MAX_COVERED} numbers. Enter several requests."
+        raise Invalid(text, field="numbers")
+    if request.period_from is not None and request.period_from == request.period_to:
+        raise Invalid("period_to must be after period_from.", field="period_to")
     return HoldRequest(
         name=request.authority,
-        reason=request.instrument or request.kind,
-        numbers=request.numbers,
+        reason=request.instrument.strip() or request.kind,
+        numbers=numbers,
         from_=request.period_from,
         to=request.period_to,
         ends_at=request.due_at or request.received_at + _PRESERVATION,
     )
+
+
+def further_hold_of(before: nouns.AuthorityRequest, after: nouns.AuthorityRequest) -> HoldRequest | None:
+    """Return the hold that a changed request for preservation needs besides those it has; None if it needs none.
+
+    It is on the added numbers, or on all numbers if the time of their calls begins earlier or ends later. What a change
+    takes out stays held: a hold ends by its release alone. Raises Invalid, naming a field of the body.
+    """
+    if after.kind != "preservation":
+        return None
+    had = frozenset[str]() if _is_longer(before, after) else frozenset(before.numbers)
+    added = tuple(number for number in after.numbers if number not in had)
+    return hold_of(after, added) if added else None
+
+
+def _is_longer(before: nouns.AuthorityRequest, after: nouns.AuthorityRequest) -> bool:
+    start, end = before.period_from, before.period_to
+    earlier = start is not None and (after.period_from is None or after.period_from < start)
+    return earlier or (end is not None and (after.period_to is None or after.period_to > end))
 
 
 class AuthorityRequestPatchIn(_AuthorityRequestFields):
@@ -132,6 +158,8 @@ class AuthorityRequestOut(BaseModel):
     not_told_reason: str
     #: The hold that a request for preservation placed.
     hold: str | None = None
+    #: All its holds, those included that later changes of its numbers placed.
+    holds: list[str]
     changed_at: MomentOut
     changed_by: str
 
@@ -139,7 +167,7 @@ class AuthorityRequestOut(BaseModel):
     def of(cls, entry: Entry[nouns.AuthorityRequest]) -> "AuthorityRequestOut":
         """Show a request."""
         return cls(
-            **asdict(entry.content),
+            **asdict(entry.content) | {"holds": list(entry.content.holds)},
             id=entry.id,
             revision=entry.revision,
             changed_at=entry.changed_at,
