@@ -56,7 +56,10 @@ def build_rights(adapters: Adapters, parts: Parts) -> Rights:
         "receipts": traced(Receipts)(read_receipt=build_read_receipt(adapters, parts)),
         "packages": _packages(adapters, parts),
         "callbacks": traced(Callbacks)(
-            database=database, data_keys=data_keys, open_callback=build_open_callback(parts)
+            database=database,
+            data_keys=data_keys,
+            open_callback=build_open_callback(parts),
+            rest=adapters.rest,
         ),
         "closures": traced(Closures)(database=database, sealed=parts.sealed_requests, clock=adapters.clock),
     }

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from vault.domain.calls.provider_api import RestReply, RestRequest
 from vault.errors import FetchFailed
+from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.rest import ProviderRest
 
 
 @dataclass
@@ -17,6 +19,10 @@ class FakeRest:
     def answer(self, method: str, url: str, *replies: RestReply | FetchFailed) -> None:
         """Answer ``method`` on ``url`` with these, one after the other."""
         self.answers[method, url] = list(replies)
+
+    def check(self, request: RestRequest) -> None:
+        """Refuse what the client of the vault refuses."""
+        ProviderRest(GuardedHttp()).check(request)
 
     async def send(self, request: RestRequest) -> RestReply:
         """Answer as told."""

@@ -161,5 +161,8 @@ class Fetcher(Protocol):
 class RestClient(Protocol):
     """Calls REST APIs of providers, with the same network restrictions as the fetcher."""
 
+    def check(self, request: RestRequest) -> None:
+        """Raise FetchFailed, without the URL in its message, for a request that ``send`` never sends."""
+
     async def send(self, request: RestRequest) -> RestReply:
         """Return the response with any status. Raises FetchFailed; its message has no URL and no credentials."""

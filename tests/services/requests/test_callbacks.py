@@ -20,6 +20,8 @@ from vault.domain.requests.callback import MAX_TRIES, wait_after
 from vault.domain.requests.request import RequestState
 from vault.errors import FetchFailed, Invalid, NotFound
 from vault.metrics import REQUEST_CALLBACKS
+from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.rest import ProviderRest
 from vault.thread_pools import Threads
 
 URL = "https://crm.example/hook"
@@ -67,6 +69,10 @@ async def test_each_change_is_told_signed_and_without_a_number(either: House):
     assert sorted(one["type"] for one in told) == ["request.closed", "request.decided", "request.received"]
     assert {one["data"]["request"] for one in told} == {view.request.id}
     assert before.request.id not in str(told)
+    # The client of the vault sends it, though the operator has not listed the host.
+    assert {one.url for one in receiver.sent} == {URL}
+    for one in receiver.sent:
+        ProviderRest(GuardedHttp()).check(one)
     assert {one["type"]: one["data"]["state"] for one in told}["request.closed"] == "fulfilled"
     key = base64.b64decode(made.secret.removeprefix("whsec_"))
     for one in receiver.sent:
@@ -217,6 +223,9 @@ async def test_a_deleted_callback_stays_deleted_by_a_restore(house: House, tmp_p
     [
         "http://crm.example/hook", "https://", "crm.example", "https://user:pass@crm.example/", "https://crm.example/#a",
         "https://crm.example/a b", "https://[::1", "https://bücher.example/",
+        # The sender never sends there.
+        "https://crm.example:99999/", "https://crm.example:0/", "https://crm.example:8443/", "https://crm.example/\0",
+        "https://a..b/", "https://0x7f.1/",
     ],
 )  # fmt: skip
 async def test_another_url_is_refused(house: House, url: str):

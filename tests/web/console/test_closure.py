@@ -10,6 +10,7 @@ from tests.support.console import form_of, sign_in
 from tests.support.tenant import PATIENCE, Tenant
 from tests.support.web_house import AUDIO, House
 from vault.database.schema.requests import person_requests
+from vault.domain.approvals.approval import Approval
 
 MARKUP = "<script>alert(1)</script>"
 
@@ -79,6 +80,26 @@ def test_the_closure_is_asked_for_and_taken_back(house: House, tenant: Tenant):
     ]
 
 
+def many_wait(house: House, tenant: Tenant) -> None:
+    """Let more approvals of another kind wait than one page shows, all newer."""
+
+    def add(tx) -> None:
+        now = tx.now()
+        for number in range(201):
+            more = Approval(
+                id=f"appr_{tenant.name}_{number}",
+                account_id=tenant.id,
+                kind="call_erasure",
+                subject="",
+                asked_by="key_0",
+                asked_at=now + timedelta(seconds=1),
+                approve_by=now + timedelta(days=1),
+            )
+            tx.approvals.add(more)
+
+    house.call(house.vault.database.write, add)
+
+
 def test_a_second_person_approves_the_closure(house: House, tenant: Tenant):
     """Where the rule wants it: nothing is asked for before, and the page says what it waits for."""
     rule = {"enabled": True, "verbs": ["account_closure"]}
@@ -88,6 +109,7 @@ def test_a_second_person_approves_the_closure(house: House, tenant: Tenant):
     asked = ask(client, tenant, reason="The contract has ended.").headers["location"]
     approval = asked.partition("?")[0]
     assert tenant.http.get(tenant.url("/closure")).status_code == 404
+    many_wait(house, tenant)
     waits = client.get(path).text
     assert f'href="{approval}"' in waits
     assert "Close this account?" not in waits

@@ -66,6 +66,32 @@ def test_the_record_is_completed_and_changes_are_not_lost(house: House, tenant: 
     assert (refused.status_code, 'id="wrong-purposes.2.purpose"' in refused.text) == (422, True)
 
 
+@pytest.mark.parametrize("name", ["persons", "data", "measures"])
+def test_a_wrong_entry_of_a_list_of_the_record_is_named(house: House, tenant: Tenant, name: str):
+    """By its place among the lines."""
+    assert put(tenant).status_code == 200
+    client, path = sign_in(house, tenant.name), base(tenant)
+    lines = "\n".join(["callers", "agents", "guests", "x" * 1001])
+    refused = client.post(f"{path}/record", data=fields(client.get(f"{path}/record/change")) | {name: lines})
+    assert (refused.status_code, f'id="wrong-{name}">Entry 4: ' in refused.text) == (422, True)
+
+
+@pytest.mark.parametrize("country", ["ß", "\u0131\u0131"])
+def test_a_country_of_other_letters_is_refused_as_by_rest(house: House, tenant: Tenant, country: str):
+    """In capitals they would be SS and II."""
+    client, path = sign_in(house, tenant.name), base(tenant)
+    new = fields(client.get(f"{path}/recipients/new")) | {
+        "title": "A",
+        "purpose": "stores",
+        "country": country,
+    }
+    wrong = client.post(f"{path}/recipients", data=new)
+    assert (wrong.status_code, 'id="wrong-country"' in wrong.text) == (422, True)
+    new = fields(client.get(f"{path}/authorities/new")) | {"authority": "A", "country": country}
+    wrong = client.post(f"{path}/authorities", data=new)
+    assert (wrong.status_code, 'id="wrong-country"' in wrong.text) == (422, True)
+
+
 def test_a_recipient_is_entered_changed_and_ended(house: House, tenant: Tenant):
     """Only what the form changes is changed; the end needs the name, and the entry stays."""
     client, path = sign_in(house, tenant.name), f"{base(tenant)}/recipients"

@@ -189,6 +189,13 @@ def test_another_accounts_requests_do_not_exist(house: House, tenant: Tenant):
         assert client.post(page + more, data=form | {"nonce": more}).status_code == 404, more
 
 
+def test_a_region_of_other_letters_is_refused_as_by_rest(house: House, tenant: Tenant):
+    """In capitals it would be SS."""
+    client = sign_in(house, tenant.name)
+    form = form_of(client.get(f"{base(tenant)}/new"), base(tenant)) | ENTRY | {"region": "ß"}
+    assert client.post(base(tenant), data=form).status_code == 422
+
+
 def test_the_callback_is_set_with_a_secret_that_is_shown_once(house: House, tenant: Tenant):
     """A double click makes one secret; a wrong address stays in its field; the deletion needs the name."""
     client, path = sign_in(house, tenant.name), f"/console/accounts/{tenant.name}/request-callback"

@@ -189,6 +189,7 @@ def test_the_way_back_is_a_path_of_the_console():
     for bad in (
         "", "//evil.example", "/console//evil.example", "/consoleevil", "https://evil.example/console",
         "/console\\evil", "/console/../v1", "/console?next=\r\nSet-Cookie:a", "/console" + "/a" * 1000, "/v1",
+        "/console/%2e%2e/evil", "/console/.%2E/evil",
     ):  # fmt: skip
         assert return_path(bad) == "/console", bad
 

@@ -1,6 +1,6 @@
 """Approvals, and the rule of each account."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,9 +60,15 @@ class ApprovalRows:
         now: datetime,
         before: tuple[datetime, str] | None,
         limit: int,
+        kinds: Collection[Verb] = (),
+        subject: str | None = None,
     ) -> Sequence[Approval]:
-        """Return a page, newest first."""
+        """Return a page, newest first: of these kinds, or of all for none, and of this subject, or of all for None."""
         query = select(approvals).where(_C.account_id == account_id)
+        if kinds:
+            query = query.where(_C.kind.in_(sorted(kinds)))
+        if subject is not None:
+            query = query.where(_C.subject == subject)
         if state is not None:
             query = query.where(_in_state(state, now))
         if before is not None:

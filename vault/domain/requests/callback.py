@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from vault.domain.calls.provider_api import RestRequest
 from vault.errors import Invalid
 from vault.rfc3339 import write_rfc3339
 
@@ -60,6 +61,11 @@ def check_url(url: str) -> None:
     if not good or not url.isascii() or any(character.isspace() for character in url):
         text = "url must begin with https:// and a host, without user, password and fragment."
         raise Invalid(text, field="url")
+
+
+def call_of(url: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> RestRequest:
+    """Return the request to a callback. The account names its host, so any host is allowed that is not internal."""
+    return RestRequest(method="POST", url=url, headers=headers or {}, body=body, hosts=("*",))
 
 
 def body_of(delivery: RequestDelivery) -> bytes:

@@ -1,6 +1,6 @@
 """An account's retention policy: classes of recordings, how long each is kept and why, and the rules for a change."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -218,9 +218,3 @@ def stamp_of(current: RetentionPolicy, waiting: Sequence[RetentionPolicy]) -> in
 def content_of(policy: RetentionPolicy) -> RetentionPolicy:
     """Return the policy's content alone, to compare two versions."""
     return replace(policy, version=0, changed_at=None, changed_by=None, effective_at=None)
-
-
-def unknown_classes(policy: RetentionPolicy) -> Iterable[str]:
-    """Return the names in decisions that no class has."""
-    names = {kept.name for kept in policy.classes}
-    return sorted({name for d in policy.decisions for name in (d.minimum_of, d.maximum_of)} - names)

@@ -198,7 +198,7 @@ def _put(tx: Transaction, wanted: Connection, request: ConnectionRequest, event:
     before = tx.connections.find(wanted.account_id, wanted.name)
     if before is not None and before.provider != wanted.provider:
         raise Refused(
-            f"The connection {wanted.name} already exists for the provider {before.provider}. Use another name, or "
+            f"The connection already exists for the provider {before.provider}. Use another name, or "
             "DELETE that connection first.",
             reasons=("other_provider",),
         )

@@ -1,6 +1,6 @@
 """List approvals, and decide on them: a second person approves or vetoes what the first one asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,12 +78,16 @@ class Approvals:
         state: ApprovalState | None,
         before: tuple[datetime, str] | None = None,
         limit: int = 200,
+        kinds: Collection[Verb] = (),
+        subject: str | None = None,
     ) -> Sequence[Approval]:
-        """Return approvals as they are now, newest first."""
+        """Return approvals as they are now, newest first: of these kinds and this subject, or of all."""
 
         def read(tx: Transaction) -> list[Approval]:
             now = tx.now()
-            found = tx.approvals.page(account_id, state=state, now=now, before=before, limit=limit)
+            found = tx.approvals.page(
+                account_id, state=state, now=now, before=before, limit=limit, kinds=kinds, subject=subject
+            )
             return [approval.at(now) for approval in found]
 
         return await self.database.read(read)

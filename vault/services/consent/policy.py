@@ -146,7 +146,7 @@ def check(policy: ConsentPolicy, rule_book: RuleBook) -> None:
             f"quarantine_days must be between 1 and {_MAX_QUARANTINE_DAYS}.", field="quarantine_days"
         )
     if policy.home_place is not None and policy.home_place not in rule_book.rules:
-        raise Invalid(f"home_place {policy.home_place} is not in the rule book.", field="home_place")
+        raise Invalid("home_place is not in the rule book.", field="home_place")
     keys = [key for key in (policy.keys.accept, policy.keys.decline, policy.keys.object) if key is not None]
     if not _KEYS.issuperset(keys) or len(set(keys)) != len(keys):
         raise Invalid(
@@ -155,13 +155,12 @@ def check(policy: ConsentPolicy, rule_book: RuleBook) -> None:
     places = [override.place for override in policy.overrides]
     if len(set(places)) != len(places):
         raise Invalid("overrides must name each place at most once.", field="overrides")
-    for override in policy.overrides:
+    for number, override in enumerate(policy.overrides):
+        field = f"overrides.{number}"
         if override.place != "*" and override.place not in rule_book.rules:
-            raise Invalid(
-                f"overrides: the place {override.place} is not in the rule book.", field="overrides"
-            )
+            raise Invalid("This place is not in the rule book.", field=f"{field}.place")
         if not override.reason:
-            raise Invalid(f"overrides: the override of {override.place} needs a reason.", field="overrides")
+            raise Invalid("An override needs a reason.", field=f"{field}.reason")
 
 
 def _signed(

@@ -11,9 +11,10 @@ from vault.database.interface import Database
 from vault.database.stores.callbacks import DeliveryState
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.requests.callback import SECRET_PREFIX, Callback, check_url
+from vault.domain.requests.callback import SECRET_PREFIX, Callback, call_of, check_url
 from vault.domain.stored.callback_json import StoredCallback
-from vault.errors import NotFound
+from vault.errors import FetchFailed, Invalid, NotFound
+from vault.ports.telephony import RestClient
 from vault.services.requests.open_callback import OpenCallback
 from vault.services.shared.account_data_keys import AccountDataKeys
 
@@ -36,10 +37,16 @@ class Callbacks:
     database: Database
     data_keys: AccountDataKeys
     open_callback: OpenCallback
+    #: That of the sender: what it never sends is refused when it is set.
+    rest: RestClient
 
     async def set(self, account_id: str, url: str, *, actor: str) -> Callback:
         """Set the callback, with a new secret: the former one is not used any more. Raises Invalid, Unavailable."""
         check_url(url)
+        try:
+            self.rest.check(call_of(url))
+        except FetchFailed as error:
+            raise Invalid(str(error), field="url") from error
         secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
         words = json.dumps({"url": url, "secret": secret})
         sealed = await self.data_keys.seal_words(account_id, "request-callback", words)

@@ -7,8 +7,14 @@ from typing import Final
 from vault import metrics
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.calls.provider_api import RestRequest
-from vault.domain.requests.callback import MAX_TRIES, RequestDelivery, body_of, headers_of, wait_after
+from vault.domain.requests.callback import (
+    MAX_TRIES,
+    RequestDelivery,
+    body_of,
+    call_of,
+    headers_of,
+    wait_after,
+)
 from vault.errors import FetchFailed, VaultError
 from vault.ports.clock import Clock
 from vault.ports.telephony import RestClient
@@ -85,6 +91,6 @@ class SendCallbacks:
             return
         body = body_of(delivery)
         headers = headers_of(callback, delivery, body, at=self.clock())
-        reply = await self.rest.send(RestRequest(method="POST", url=callback.url, headers=headers, body=body))
+        reply = await self.rest.send(call_of(callback.url, headers, body))
         if reply.status not in _SUCCESS:
             raise FetchFailed(f"The callback answered {reply.status}.")

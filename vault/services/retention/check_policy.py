@@ -11,7 +11,6 @@ from vault.domain.retention.policy import (
     RetentionClass,
     RetentionPolicy,
     all_conflicts,
-    unknown_classes,
 )
 from vault.errors import Invalid
 
@@ -31,17 +30,15 @@ def check(policy: RetentionPolicy) -> None:
         raise Invalid("classes must have different names.", field="classes")
     for place, kept in enumerate(policy.classes):
         _check_class(kept, f"classes.{place}")
-    if unknown := list(unknown_classes(policy)):
-        raise Invalid(
-            f"decisions name a class that the policy does not have: {unknown[0]}.", field="decisions"
-        )
     pairs = {(pair.minimum_of, pair.maximum_of) for pair in all_conflicts(policy)}
-    for decision in policy.decisions:
-        if (decision.minimum_of, decision.maximum_of) not in pairs:
-            text = f"{decision.minimum_of} and {decision.maximum_of} do not conflict, so there is nothing to decide."
-            raise Invalid(text, field="decisions")
+    for place, decision in enumerate(policy.decisions):
+        field, named = f"decisions.{place}", (decision.minimum_of, decision.maximum_of)
+        if not set(names).issuperset(named):
+            raise Invalid("A decision names a class that the policy does not have.", field=field)
+        if named not in pairs:
+            raise Invalid("These classes do not conflict, so there is nothing to decide.", field=field)
         if not decision.reason.strip():
-            raise Invalid("decisions: each needs a reason.", field="decisions")
+            raise Invalid("A decision needs a reason.", field=f"{field}.reason")
 
 
 def _check_class(kept: RetentionClass, field: str) -> None:
@@ -49,25 +46,23 @@ def _check_class(kept: RetentionClass, field: str) -> None:
         text = "A class must have a name of up to 64 lower-case letters, digits, - and _, such as quality."
         raise Invalid(text, field=f"{field}.class")
     if not kept.purpose.strip():
-        raise Invalid(
-            f"The class {kept.name} must say what its recordings are kept for.", field=f"{field}.purpose"
-        )
+        raise Invalid("This class must say what its recordings are kept for.", field=f"{field}.purpose")
     if kept.period is None and kept.minimum is None and kept.maximum is None:
-        text = f"The class {kept.name} must have a period, a minimum or a maximum."
+        text = "This class must have a period, a minimum or a maximum."
         raise Invalid(text, field=f"{field}.period")
     if kept.starts == "contact_ended" and kept.maximum is None:
         # What must leave would never leave, and nobody would notice.
         text = (
-            f"The class {kept.name} must have a maximum: until POST contact-ends says that a contact has ended, its "
+            "This class must have a maximum: until POST contact-ends says that a contact has ended, its "
             "period does not begin."
         )
         raise Invalid(text, field=f"{field}.maximum")
     if (kept.minimum is None) != (kept.minimum_ground is None):
         text = (
-            f"The class {kept.name} must have minimum and minimum_ground together. Only legal_obligation stops an "
+            "This class must have minimum and minimum_ground together. Only legal_obligation stops an "
             "erasure that a person asks for; for any other reason it is business."
         )
         raise Invalid(text, field=f"{field}.minimum_ground")
     if kept.minimum_ground == "legal_obligation" and not (kept.statute or "").strip():
-        text = f"The class {kept.name} must name the statute that obliges to keep."
+        text = "This class must name the statute that obliges to keep."
         raise Invalid(text, field=f"{field}.statute")

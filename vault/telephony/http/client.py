@@ -78,7 +78,7 @@ class GuardedHttp:
 
         Raises FetchFailed, final for a URL, host or address that is not allowed.
         """
-        url = self._admit(address, hosts)
+        url = self.admit(address, hosts)
         lines = _headers(headers, url, body)
         pool = httpcore.AsyncConnectionPool(
             ssl_context=self.ssl_context,
@@ -93,8 +93,11 @@ class GuardedHttp:
             finally:
                 await response.aclose()
 
-    def _admit(self, address: str, hosts: tuple[str, ...]) -> MediaUrl:
-        """Parse the URL and check that the request or the operator allows its host, scheme and port."""
+    def admit(self, address: str, hosts: tuple[str, ...]) -> MediaUrl:
+        """Parse the URL and check that the request or the operator allows its host, scheme and port.
+
+        Raises FetchFailed, final.
+        """
         try:
             url = parse_media_url(address)
         except ValueError:

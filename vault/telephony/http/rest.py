@@ -22,6 +22,10 @@ class ProviderRest:
         """Send requests through ``http``."""
         self._http = http
 
+    def check(self, request: RestRequest) -> None:
+        """Raise FetchFailed, without the URL in its message, for a request that ``send`` never sends."""
+        self._http.admit(request.url, request.hosts)
+
     async def send(self, request: RestRequest) -> RestReply:
         """Send the request and return the response of any status.
 

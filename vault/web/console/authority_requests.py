@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Request, Response
 
 from vault.domain.registers.entries import AuthorityRequest, Entry
 from vault.web.console.access import Console, console
-from vault.web.console.forms import changes, checked, entries, read_form
+from vault.web.console.forms import changes, checked, country_code, entries, read_form
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.register_words import ACCESS, DECISIONS, KINDS, SCOPES
@@ -135,7 +135,7 @@ def _body(values: Mapping[str, str]) -> dict[str, Any]:
     body["leaves"] = [number_or_typed(one, digits=18) for one in body["leaves"]]
     affected = values.get("affected", "")
     body["affected"] = number_or_typed(affected, digits=9) if affected else None
-    body["country"] = body["country"].upper()
+    body["country"] = country_code(body["country"])
     return body | {"decision": values.get("decision") or None}
 
 

@@ -142,5 +142,7 @@ async def _parts(vault: Vault, closure: Closure) -> Sequence[PartOut]:
 
 async def _waiting(vault: Vault, account_id: str) -> Approval | None:
     """Return the closure that waits for a second person."""
-    found = await vault.approvals.page(account_id, state=ApprovalState.PENDING)
-    return next((one for one in found if one.kind == "account_closure"), None)
+    found = await vault.approvals.page(
+        account_id, state=ApprovalState.PENDING, kinds={"account_closure"}, limit=1
+    )
+    return next(iter(found), None)

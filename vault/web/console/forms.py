@@ -54,6 +54,11 @@ class Form:
         return {name: self.text(name) for name in self._fields}
 
 
+def country_code(text: str) -> str:
+    """Return a country as REST takes it, in capitals. What is no ASCII stays, and is refused: ``ß`` would become SS."""
+    return text.upper() if text.isascii() else text
+
+
 def entries(text: str) -> list[str]:
     """Return the entries of a text with one in each line; empty lines are none."""
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Request, Response
 
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import ALWAYS
+from vault.services.approvals.ask import MAX_WAITING
 from vault.services.retention.hold_release import ReleasePreview
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
@@ -123,10 +124,12 @@ async def approve_release(
     return await run_once(request, allowed, form, approve)
 
 
-async def _waiting(vault: Vault, allowed: Console) -> list[Approval]:
-    """Return what waits for a second person on this page, oldest first."""
-    found = await vault.approvals.page(allowed.account.id, state=ApprovalState.PENDING)
-    return [approval for approval in reversed(found) if approval.kind in ALWAYS]
+async def _waiting(vault: Vault, allowed: Console, subject: str | None = None) -> list[Approval]:
+    """Return what waits for a second person on this page, oldest first; with ``subject`` only what is about a hold."""
+    found = await vault.approvals.page(
+        allowed.account.id, state=ApprovalState.PENDING, kinds=ALWAYS, subject=subject, limit=MAX_WAITING
+    )
+    return [*reversed(found)]
 
 
 def _body(form: Form) -> dict[str, Any]:
@@ -175,7 +178,7 @@ async def _page(
     mistake: Mistake | None = None,
 ) -> Response:
     view = await vault.holds.read(allowed.account.id, hold_id)
-    waiting = await _waiting(vault, allowed)
+    waiting = await _waiting(vault, allowed, subject=hold_id)
     return console_page(
         request,
         allowed,
@@ -186,7 +189,7 @@ async def _page(
         tab="/holds",
         view=view,
         hold=view.hold,
-        approval=next((one for one in waiting if one.subject == hold_id), None),
+        approval=next(iter(waiting), None),
         preview=preview,
         mistake=mistake,
     )

@@ -9,7 +9,7 @@ from fastapi import Depends, Path, Request, Response
 from vault.domain.registers.entries import Entry, Recipient
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import changes, checked, entries, read_form, require_name
+from vault.web.console.forms import changes, checked, country_code, entries, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.register_words import CONTRACTS, ROLES, SAFEGUARDS, part_words
@@ -132,7 +132,7 @@ def _body(values: Mapping[str, str]) -> dict[str, Any]:
     contract |= {name: values.get(f"contract.{name}") or None for name in ("signed_on", "ends_on")}
     body: dict[str, Any] = {name: values.get(name, "") for name in _TEXTS}
     body |= {name: values.get(name) or None for name in _OPTIONAL}
-    body |= {"name": values.get("title", ""), "country": values.get("country", "").upper()}
+    body |= {"name": values.get("title", ""), "country": country_code(values.get("country", ""))}
     body |= {"contract": contract, "covers": entries(values.get("covers", ""))}
     return body | {"public": values.get("public") == "on"}
 

@@ -102,11 +102,9 @@ async def _set(vault: Vault, allowed: Console, values: Mapping[str, str], revisi
 def _form(
     request: Request, allowed: Console, values: Mapping[str, str], mistake: Mistake | None = None
 ) -> Response:
-    if mistake is not None and mistake.field is not None:
-        # A wrong entry of a list is in the field of the list; what is wrong with a contact as a whole at its name.
-        head, _, rest = mistake.field.partition(".")
-        field = head if head in {"persons", "data", "measures"} else mistake.field
-        mistake = replace(mistake, field=f"{field}.name" if field in CONTACTS and not rest else field)
+    if mistake is not None and mistake.field in CONTACTS:
+        # What is wrong with a contact as a whole is at its name.
+        mistake = replace(mistake, field=f"{mistake.field}.name")
     return console_page(
         request,
         allowed,

@@ -14,7 +14,7 @@ from vault.domain.requests.request import Request as PersonRequest
 from vault.errors import NotFound
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, entries, read_form, see_other
+from vault.web.console.forms import Form, checked, country_code, entries, read_form, see_other
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.request_words import (
@@ -195,7 +195,7 @@ async def _parts(vault: Vault, shown: PersonRequest) -> Sequence[int]:
 
 def _body(form: Form) -> dict[str, Any]:
     """Return the body that REST takes; numbers and agents have one entry in each line."""
-    region = {"region": form.text("region").upper()} if form.text("region") else {}
+    region = {"region": country_code(form.text("region"))} if form.text("region") else {}
     identities: list[dict[str, str]] = [
         {"type": "number", "value": line} | region for line in form.lines("numbers")
     ]

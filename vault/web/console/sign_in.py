@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Final
+from urllib.parse import unquote
 
 from fastapi import Path, Request, Response
 
@@ -34,7 +35,8 @@ _MAX_PATH: Final = 1000
 
 def return_path(text: str) -> str:
     """Return the path to show after the sign-in: the console's start unless ``text`` is a path of the console."""
-    is_path = len(text) <= _MAX_PATH and ".." not in text and _PATH.fullmatch(text)
+    # Browsers read %2e as a dot.
+    is_path = len(text) <= _MAX_PATH and ".." not in unquote(text) and _PATH.fullmatch(text)
     return text if is_path else HOME
 
 
