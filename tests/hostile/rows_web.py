@@ -37,6 +37,7 @@ from vault.web.audio.range_header import parse_range
 from vault.web.console.forms import read_form as read_console_form
 from vault.web.console.log import _verify as verify_what_was_sent
 from vault.web.console.multipart import read_multipart
+from vault.web.console.sign_in import return_path
 from vault.web.console.words import moment_text, period_text
 from vault.web.http import problems
 from vault.web.http.address_limit import _table_key
@@ -263,6 +264,7 @@ ROWS = [
     Row(name="pasted proof", parse=_proof, shapes=JSON | TEXT),
     Row(name="link of a doorway", parse=text(_token_of), shapes=FORM | TEXT | within(b"link=", TEXT)),
     Row(name="callback's URL", parse=text(check_url), shapes=TEXT | within(b"https://", TEXT)),
+    Row(name="way back", parse=text(return_path), shapes=TEXT | within(b"/console/", {"percents": repeated(b"%2e")})),
     Row(name="reason of an approval", parse=latin(reason_words), shapes=TEXT | {"percents": repeated(b"%41")}),
     Row(name="local moment", parse=text(moment_text), shapes=TEXT | within(b"2026-01-01T00:00", TEXT)),
     Row(name="body", parse=_body, shapes=JSON | TEXT, limit=8 * KIB),
