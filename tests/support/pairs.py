@@ -1,6 +1,5 @@
 """The object stores of the pairs that cases about rights run on, and what is in them."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.s3_store import read_versions, s3_store
+from tests.support.s3_store import s3_store
 from vault.objects.directory import DirectoryStore
 from vault.objects.s3 import S3Store
 from vault.ports.objects import ObjectStore
@@ -36,14 +35,6 @@ async def keys_in(store: ObjectStore, prefix: str = "") -> list[str]:
     """Return the key of each version and delete marker, without those of closing acts."""
     found = [version.key async for version in store.versions(prefix)]
     return [key for key in found if not key.startswith(("closing/", "closed/"))]
-
-
-async def bytes_in(store: ObjectStore) -> bytes:
-    """Return the bytes of all objects, in all versions."""
-    if isinstance(store, S3Store):
-        versions = await asyncio.to_thread(read_versions, store.client, store.bucket)
-        return b"".join(versions.values())
-    return b"".join([await store.read(one.key, 0, one.size) async for one in store.list("")])
 
 
 def url_of(store: ObjectStore) -> str:

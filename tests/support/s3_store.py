@@ -1,7 +1,7 @@
 """An S3 store in a bucket of its own, on whichever server a test runs."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -27,11 +27,17 @@ def s3_store(url: str, threads: Threads, *, versioned: bool) -> S3Store:
 def read_versions(
     client: Any, bucket: str, *, may_go: Callable[[str], None] | None = None
 ) -> dict[str, bytes]:
-    """Return every version of every object, and delete markers as empty ones.
+    """Return what ``each_version`` yields."""
+    return dict(each_version(client, bucket, may_go=may_go))
+
+
+def each_version(
+    client: Any, bucket: str, *, may_go: Callable[[str], None] | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """Yield every version of every object, and delete markers as empty ones.
 
     A version that is deleted between the list and the read is left out; ``may_go`` raises if its key may not be.
     """
-    found: dict[str, bytes] = {}
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
         for version in page.get("Versions", []):
             wanted = {"Bucket": bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
@@ -43,7 +49,6 @@ def read_versions(
                     raise
                 may_go(version["Key"])
                 continue
-            found[f"{version['Key']}@{version['VersionId']}"] = body
+            yield f"{version['Key']}@{version['VersionId']}", body
         for marker in page.get("DeleteMarkers", []):
-            found[f"{marker['Key']}@{marker['VersionId']} deleted"] = b""
-    return found
+            yield f"{marker['Key']}@{marker['VersionId']} deleted", b""

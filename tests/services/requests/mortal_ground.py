@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import zipfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +15,9 @@ from tests.servers.forked import run_forked
 from tests.services.requests.dying_jobs import keep_root_key, read_root_key
 from tests.services.requests.people import ACTOR, carried_out
 from tests.support.counts import count
-from tests.support.pairs import bytes_in, keys_in
+from tests.support.pairs import keys_in
 from tests.support.postgresql_tables import tables_of
+from tests.support.s3_store import each_version
 from tests.support.service_house import LONG_AGO, House, reopened
 from vault.database.schema.requests import person_packages
 from vault.domain.recordings.recording import State
@@ -64,14 +65,19 @@ class Ground:
     async def in_clear(self) -> list[bytes]:
         """Return the marks that are in clear in the files, the tables and the object store."""
 
-        def files() -> list[bytes]:
-            found = [path.read_bytes() for path in self.folder.rglob("*") if path.is_file()]
-            return found if self.database_url is None else [*found, *tables_of(self.database_url).values()]
+        def stored() -> Iterator[bytes]:
+            # One at a time: with every edge there is one more package.
+            yield from (path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
+            if self.database_url is not None:
+                yield from tables_of(self.database_url).values()
+            if isinstance(self.house.objects, S3Store):
+                store = self.house.objects
+                yield from (body for _, body in each_version(store.client, store.bucket))
 
-        stored = [*await asyncio.to_thread(files), await bytes_in(self.house.objects)]
-        return await asyncio.to_thread(
-            lambda: [mark for mark in self.marks if any(mark in one for one in stored)]
-        )
+        def search() -> set[bytes]:
+            return {mark for one in stored() for mark in self.marks if mark in one}
+
+        return sorted(await asyncio.to_thread(search))
 
     async def tidy(self, request_id: str) -> None:
         """Let a day pass, and assert that of a package its parts are left, and of no upload anything."""
