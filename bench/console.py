@@ -26,7 +26,7 @@ from bench.archive import NUMBER, fill
 from bench.console_account import furnish
 from bench.figures import percentile, print_skipped, print_title
 from bench.machine import describe_machine
-from bench.postgresql import another_database, postgresql
+from bench.postgresql import another_database, postgresql, settle
 from bench.stage import ACCOUNT, settings_of
 from vault.server.asgi import app_of
 from vault.services.service import Vault
@@ -138,7 +138,13 @@ def _measure(kind: str, archives: Sequence[int], place: Any) -> None:
     print(f"    {'page':<26}{small:>12,}{large:>12,}{'ratio':>8}{'processor':>11}")
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        found = [stack.enter_context(_opened(runner, *place(size), size)) for size in archives]
+        places = [place(size) for size in archives]
+        found = [
+            stack.enter_context(_opened(runner, *one, size))
+            for one, size in zip(places, archives, strict=True)
+        ]
+        for _, database_url in places:
+            settle(database_url)
         pages = [_compare(name, found[0], found[-1]) for name in PAGES]
         worst, slowest = max(ratio for ratio, _ in pages), max(many for _, many in pages)
         met = "met" if worst <= _MOST_RATIO and slowest <= _MOST_MS else "MISSED"
