@@ -33,7 +33,7 @@ from vault.services.service import Vault
 
 ARCHIVES: Final = (1_000, 1_000_000)
 _NEW: Final = 60
-_WARM, _SAMPLES = 5, 60
+_WARM, _SAMPLES = 5, 200
 _MOST_MS, _MOST_RATIO = 100.0, 1.5
 #: Below the account; ``{recording}`` is one of the new ones.
 PAGES: Final[Mapping[str, str]] = {
