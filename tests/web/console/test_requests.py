@@ -168,6 +168,25 @@ def test_a_wrong_number_is_named_and_what_was_typed_is_kept(house: House, tenant
     assert "abc</textarea>" in wrong.text
 
 
+@pytest.mark.parametrize(
+    ("persons", "said"),
+    [
+        ({"numbers": "", "agents": ""}, ("numbers", "")),
+        ({"numbers": f"{NUMBER}\nabc", "agents": ""}, ("numbers", "Entry 2: ")),
+        ({"numbers": NUMBER, "agents": "x" * 2001}, ("agents", "Entry 1: ")),
+    ],
+)
+def test_who_is_missing_or_wrong_is_said_at_its_field(
+    house: House, tenant: Tenant, persons: dict[str, str], said: tuple[str, str]
+):
+    """REST has one list of both; nobody at all is said at the numbers, as no entry of them."""
+    client = sign_in(house, tenant.name)
+    form = form_of(client.get(f"{base(tenant)}/new"), base(tenant)) | ENTRY
+    wrong = client.post(base(tenant), data=form | persons | {"region": ""})
+    assert wrong.status_code == 422
+    assert re.findall(r'class="wrong" id="wrong-(\w+)">(Entry \d+: )?', wrong.text) == [said]
+
+
 def test_another_accounts_requests_do_not_exist(house: House, tenant: Tenant):
     """Neither page, nor receipt, nor form."""
     other = Tenant.open(house.admin)

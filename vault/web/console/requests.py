@@ -212,13 +212,19 @@ def period_of(form: Form) -> dict[str, Any]:
     return {"period": sent} if sent else {}
 
 
+def _identity_field(entry: int | None, values: Mapping[str, str]) -> str:
+    """Return the form's field of an entry of ``identities``, from 1; of the list as a whole for None."""
+    if entry is None:
+        return "numbers"
+    numbers = len(entries(values.get("numbers", "")))
+    return f"numbers.{entry - 1}" if entry <= numbers else f"agents.{entry - numbers - 1}"
+
+
 def _new(
     request: Request, allowed: Console, values: Mapping[str, str], mistake: Mistake | None = None
 ) -> Response:
     if mistake is not None and mistake.is_of("identities"):
-        place = (mistake.entry_of("identities") or 1) - 1
-        agent = place - len(entries(values.get("numbers", "")))
-        mistake = replace(mistake, field=f"numbers.{place}" if agent < 0 else f"agents.{agent}")
+        mistake = replace(mistake, field=_identity_field(mistake.entry_of("identities"), values))
     return console_page(
         request,
         allowed,
