@@ -66,7 +66,7 @@ def warm_up() -> None:
         pass
     detector = echo.EchoDetector(description.sample_rate)
     # Silence would not be compared.
-    detector.add_bytes(bytes(range(256)) * 200)
+    detector.add(bytes(range(256)) * 200)
     detector.detect()
     for _block in speech.speech(silence, max_duration=1.0):
         pass
@@ -105,7 +105,7 @@ def _describe(connection: socket.socket, file: BinaryIO, max_duration: float, *,
         for block in decoding.render(file, plan):
             send(connection, Kind.SAMPLES, block)
             if detector is not None:
-                detector.add_bytes(block)
+                detector.add(block)
         if detector is not None:
             description = replace(description, echo=detector.detect())
     send(connection, Kind.DESCRIPTION, description_payload(description))

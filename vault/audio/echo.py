@@ -5,6 +5,7 @@ of both channels are correlated by the generalized cross-correlation with phase 
 which gives each frequency the same weight, and the windows are summed up: a delay that returns stands out.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -44,19 +45,15 @@ class EchoDetector:
         self._spectra = np.zeros((_SIZE // 2 + 1, CHANNELS), np.complex128)
         self._windows = np.zeros(CHANNELS, np.int64)
 
-    def add(self, samples: Samples) -> None:
-        """Add the next samples: shape (samples, 2)."""
-        waiting = np.concatenate([self._waiting, samples])
+    def add(self, block: bytes) -> None:
+        """Add the next samples: PCM16, interleaved."""
+        waiting = np.concatenate([self._waiting, np.frombuffer(block, "<i2").reshape(-1, CHANNELS)])
         step, whole = (count * self._factor for count in (_WINDOW, _WINDOW + _LONGEST))
         start = 0
         while start + whole <= len(waiting):
             self._add_window(waiting[start : start + whole])
             start += step
         self._waiting = waiting[start:].copy()
-
-    def add_bytes(self, block: bytes) -> None:
-        """Add the next samples as PCM16, interleaved."""
-        self.add(np.frombuffer(block, "<i2").reshape(-1, CHANNELS))
 
     def detect(self) -> tuple[bool, bool]:
         """Return for each channel whether it has an echo of the other one; no samples may follow.
@@ -76,8 +73,7 @@ class EchoDetector:
         used = loud[::-1] & (np.sqrt(np.mean(signal**2, axis=0)) >= _EMPTY)
         if not used.any():
             return
-        # Tapered, because otherwise hum would be in all frequencies.
-        window, signal = (part * np.hanning(len(part))[:, np.newaxis] for part in (window, signal))
+        window, signal = window * _taper(_WINDOW), signal * _taper(len(signal))
         cross = np.conj(fft.rfft(window, _SIZE, axis=0))[:, ::-1] * fft.rfft(signal, _SIZE, axis=0)
         self._spectra += used * cross / np.maximum(np.abs(cross), np.finfo(np.float64).tiny)
         self._windows += used
@@ -89,3 +85,9 @@ class EchoDetector:
         by_delay = np.abs(by_delay / self._windows[channel])
         deviation = _BY_MEDIAN * float(np.median(by_delay))
         return float(by_delay.max()) > max(_DEVIATIONS * deviation, _SHARE)
+
+
+@lru_cache(maxsize=4)
+def _taper(length: int) -> npt.NDArray[np.float64]:
+    """Return the factors of a window's samples; without them hum would be in all frequencies."""
+    return np.hanning(length)[:, np.newaxis]

@@ -177,9 +177,8 @@ def _check_echo(description: Description) -> None:
     """Refuse anything but one flag for each of two channels."""
     if description.echo is None:
         return
-    if [type(flag) for flag in description.echo] != [
-        bool
-    ] * description.channels or description.channels == 1:
+    flags = [type(flag) for flag in description.echo]
+    if description.channels == 1 or flags != [bool] * description.channels:
         _refuse()
 
 
