@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import and_, func, select, text, tuple_
+from sqlalchemy import func, select, text, tuple_
 
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
@@ -125,6 +125,5 @@ class ClosureRows:
         """Return the number of the account's erased recordings."""
         r = recordings.c
         query = select(func.count()).select_from(recordings)
-        is_erased = and_(text(IS_NOT_AVAILABLE), r.state == str(State.ERASED))
-        erased = query.where(r.account_id == account_id, is_erased)
+        erased = query.where(r.account_id == account_id, text(IS_NOT_AVAILABLE), r.state == str(State.ERASED))
         return int(self._db.execute(erased).scalar_one())

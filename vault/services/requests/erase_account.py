@@ -107,9 +107,10 @@ class EraseAccount:
         def forget(tx: Transaction) -> bool:
             tx.lock_account(account_id)
             tx.lock_call(account_id, call_ref)
-            if any(one.state not in GONE for one in tx.recordings.of_call(account_id, call_ref)):
+            recordings = tx.recordings.of_call(account_id, call_ref)
+            if any(one.state not in GONE for one in recordings):
                 return False
-            _forbid_held(tx, account_id, call_ref)
+            forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
             forget_facts(tx, account_id, call_ref, actor=ruling.by, at=tx.now())
             return True
 
@@ -146,20 +147,18 @@ def _is_covered(tx: Transaction, account_id: str, recording_id: str, now: dateti
 def _calls(tx: Transaction, account_id: str, after: str) -> tuple[Sequence[str], Sequence[str]]:
     """Return the next calls without recordings, and those of them that no hold covers."""
     calls = tx.closures.calls_without_recordings(account_id, after=after, limit=_PAGE_SIZE)
+    if not tx.holds.in_effect(account_id, checked_now(tx)):
+        return calls, calls
     return calls, [one for one in calls if not _is_held(tx, account_id, one)]
 
 
 def _is_held(tx: Transaction, account_id: str, call_ref: str) -> bool:
+    recordings = tx.recordings.of_call(account_id, call_ref)
     try:
-        _forbid_held(tx, account_id, call_ref)
+        forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
     except Held:
         return True
     return False
-
-
-def _forbid_held(tx: Transaction, account_id: str, call_ref: str) -> None:
-    recordings = tx.recordings.of_call(account_id, call_ref)
-    forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
 
 
 def _is_kept_after(tx: Transaction, account_id: str, recording_id: str, closed_at: datetime) -> bool:

@@ -74,8 +74,8 @@ class ExecuteRequests:
             now, checked = tx.now(), checked_now(tx)
             if tx.requests.executing(now, limit=1) or tx.closures.due(checked, now, limit=1):
                 return True
-            closures, tries = tx.closures, (tx.requests.next_try(), tx.closures.next_try())
-            times = (*((at, now) for at in tries), (closures.next_due(), checked))
+            tries = ((tx.requests.next_try(), now), (tx.closures.next_try(), now))
+            times = (*tries, (tx.closures.next_due(), checked))
             waits = [at - clock for at, clock in times if at is not None]
             if waits:
                 tx.wake(Work.REQUESTS, after=min(waits))
