@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from vault.database.stores.recordings import NewRecording
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.admission.decision import Place
 from vault.domain.calls.call import CallFacts
@@ -11,7 +12,7 @@ from vault.domain.consent.call_claims import SIDES, CallClaims, outside_parties
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection, Party
 from vault.domain.recordings.recording import Recording
-from vault.services.lifecycle.audio_columns import CallTimes
+from vault.services.lifecycle.audio_columns import CallTimeColumns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +53,12 @@ class DecisionState:
     objections: tuple[Objection, ...] = ()
 
 
-def times_to_note(recording: Recording, claims: CallClaims) -> CallTimes:
+def times_to_note(recording: Recording | NewRecording, claims: CallClaims) -> CallTimeColumns:
     """Return the times of its call that a recording's row lacks: the earliest start reported, and the latest end.
 
     Most platforms report them with the recording; others with its call, as all do who upload recordings.
     """
-    times = CallTimes()
+    times = CallTimeColumns()
     if recording.call_started_at is None and claims.starts:
         times["call_started_at"] = min(claims.starts)
     if recording.call_ended_at is None and claims.ends:

@@ -31,7 +31,7 @@ from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, Va
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
-from vault.services.admission.call_context import CallContext
+from vault.services.admission.call_context import CallContext, times_to_note
 from vault.services.ingest.seal_stream import gather
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.lifecycle import refuse, resend, retry
@@ -81,10 +81,7 @@ class Uploads:
         claimed = None
         while claimed is None:
             call = await self.admission.load_call(account_id, call_ref)
-            starts, ends = call.claims.starts, call.claims.ends
-            timed = replace(
-                new, call_started_at=min(starts, default=None), call_ended_at=max(ends, default=None)
-            )
+            timed = replace(new, **times_to_note(new, call.claims))
             claimed = await self.database.write(partial(self._claim, new=timed, call=call, actor=actor))
         known, lease, decision = claimed
         if not decision.record or known.state is State.REFUSED:

@@ -37,7 +37,7 @@ class DescribedAudio(TypedDict, total=False):
     damaged: bool
 
 
-class CallTimes(TypedDict, total=False):
+class CallTimeColumns(TypedDict, total=False):
     """When the call was, by which holds, requests of people and retention find its recordings."""
 
     call_started_at: datetime

@@ -35,7 +35,7 @@ from vault.domain.recordings.transitions import (
 from vault.domain.retention.judge import Wish
 from vault.domain.stored.evidence import Entry
 from vault.errors import NotFound, RecordingErased
-from vault.services.lifecycle.audio_columns import CallTimes, DescribedAudio, StoredAudio
+from vault.services.lifecycle.audio_columns import CallTimeColumns, DescribedAudio, StoredAudio
 from vault.services.lifecycle.evidence_chain import append, append_first
 from vault.services.lifecycle.guards import GUARDS
 from vault.services.shared.encrypted_fields import OpenedRecording
@@ -105,7 +105,7 @@ def pass_gate(
     admitted_as: str | None = None,
     audio: DescribedAudio | None = None,
     stored: StoredAudio | None = None,
-    times: CallTimes | None = None,
+    times: CallTimeColumns | None = None,
     seen: GateState | None = None,
 ) -> PassedGate:
     """Admit, quarantine or refuse a recording as decided, and add that to its evidence.
