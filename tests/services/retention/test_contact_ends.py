@@ -102,7 +102,7 @@ async def test_what_is_taken_back_erases_nothing(either: House):
 
 
 async def test_an_end_of_a_clock_that_was_ahead_is_taken_back(either: House):
-    """What was written an hour ahead is not later than what is said now."""
+    """A time that was written an hour ahead does not stop a withdrawal."""
     recording_id = await _old(either, "rec-1", "call-1")
     await _end(either, "call-1")
     ahead = update(table).values(told_at=datetime.now(UTC) + timedelta(hours=1))

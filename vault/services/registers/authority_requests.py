@@ -19,11 +19,15 @@ class AuthorityRequests:
     entries: SealedEntries[AuthorityRequest]
     clock: Clock
 
+    async def check(self, request: AuthorityRequest) -> None:
+        """Raise Invalid, naming the field, for a request that ``enter`` does not take."""
+        check_new_authority_request(request, now=self.clock())
+
     async def enter(
         self, account_id: str, request: AuthorityRequest, *, actor: str
     ) -> Entry[AuthorityRequest]:
         """Enter a request. Raises Invalid, naming the field."""
-        check_new_authority_request(request, now=self.clock())
+        await self.check(request)
         return await self.entries.add(
             account_id, Change(content=request, event="authority.received"), actor=actor
         )

@@ -85,9 +85,7 @@ async def enter_authority_request(request: Request, vault: TheVault, allowed: Gu
     async def enter() -> str:
         sent = {name: value for name, value in _body(values).items() if value or value == 0}
         body = checked(AuthorityRequestIn, sent | {"received_at": moment_text(form.text("received_at"))})
-        entered = await enter_with_hold(
-            vault, allowed.account.id, body.request(), now=request.app.state.clock(), actor=allowed.actor
-        )
+        entered = await enter_with_hold(vault, allowed.account.id, body.request(), actor=allowed.actor)
         return f"{allowed.path}{AUTHORITIES}/{entered.id}?done=register_changed"
 
     async def again(mistake: Mistake) -> Response:

@@ -1,12 +1,10 @@
 """An account's registers: record of processing, recipients, disclosures, requests of authorities."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from vault.domain.registers.checks import check_new_authority_request
 from vault.domain.registers.entries import AuthorityRequest, Entry
 from vault.errors import Busy, Invalid
 from vault.services.registers.disclosures import DisclosureFilter
@@ -144,9 +142,7 @@ async def post_authority_request(
 
     async def produce() -> AuthorityRequestOut:
         return AuthorityRequestOut.of(
-            await enter_with_hold(
-                vault, allowed.account.id, body.request(), now=request.app.state.clock(), actor=allowed.actor
-            )
+            await enter_with_hold(vault, allowed.account.id, body.request(), actor=allowed.actor)
         )
 
     return await answer_once(request, allowed.caller, produce)
@@ -200,10 +196,10 @@ async def patch_authority_request(
 
 
 async def enter_with_hold(
-    vault: Vault, account_id: str, request: AuthorityRequest, *, now: datetime, actor: str
+    vault: Vault, account_id: str, request: AuthorityRequest, *, actor: str
 ) -> Entry[AuthorityRequest]:
     """Enter a request of an authority; for ``preservation`` place its hold. Raises Invalid, naming the field."""
-    check_new_authority_request(request, now=now)
+    await vault.authority_requests.check(request)
     if request.kind == "preservation":
         # First, so that nothing is erased once the request is in the register.
         wanted = hold_of(request, request.numbers)
@@ -227,10 +223,7 @@ async def change_with_hold(
     before = (await vault.authority_requests.get(account_id, entry_id)).content
     after = merge(before)
     wanted = further_hold_of(before, after)
-    if wanted is None:
-        hold_id = None
-    else:
-        hold_id = await _place(vault, account_id, wanted, after, actor=actor)
+    hold_id = None if wanted is None else await _place(vault, account_id, wanted, after, actor=actor)
 
     def merge_with_hold(current: AuthorityRequest) -> AuthorityRequest:
         changed = merge(current)
