@@ -23,14 +23,14 @@ from tests.services.requests.people import (
     receipt,
     recorded,
 )
-from tests.support.retention import age_policies, place, release
+from tests.support.retention import place, release, set_retention
 from tests.support.service_house import SIGNER, House
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.requests.package import MAX_DOWNLOADS
 from vault.domain.requests.request import RequestState
 from vault.domain.retention.period import parse_period
-from vault.domain.retention.policy import Match, RetentionClass, RetentionPolicy
+from vault.domain.retention.policy import Match, RetentionClass
 from vault.errors import NotFound, Refused, Unavailable
 from vault.services.playback.link_request import LinkRequest
 from vault.services.requests import erase_account, export_account, package_files, seal_package
@@ -46,16 +46,6 @@ class ReadOnly:
     async def read(self, function: Any) -> Any:
         """Read."""
         return await self.database.read(function)
-
-
-async def set_retention(house: House, *classes: RetentionClass) -> None:
-    """Set a policy that is in force immediately."""
-    wanted = RetentionPolicy(classes=classes)
-    preview = await house.vault.preview_retention(house.account.id, wanted)
-    await house.vault.retention.set(
-        house.account.id, wanted, if_version=None, digest=preview.digest, actor=ACTOR
-    )
-    await age_policies(house, timedelta(days=60))
 
 
 def kept(name: str, agent: str, **more: Any) -> RetentionClass:

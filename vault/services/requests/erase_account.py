@@ -5,7 +5,7 @@ accounts have their turns. What is kept costs reads alone, and what the policy k
 archive, for years.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.stores.closures import LeftRecording
 from vault.database.transaction import Transaction
-from vault.domain.recordings.recording import GONE
+from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.requests.request import Request
 from vault.domain.retention.period import end_of, parse_zone
 from vault.domain.retention.policy import RetentionPolicy
@@ -49,32 +49,34 @@ class EraseAccount:
     async def __call__(self, request: Request) -> bool:
         """Do the next step of a pass; return False at the end of one that erased nothing."""
         current = self._passes.setdefault(request.id, _Pass())
-        erased = 0
-        for _ in range(_PAGES):
-            erased += await self._page(request, current)
-            if current.is_over:
-                del self._passes[request.id]
-                break
-        current.has_erased |= bool(erased)
-        if erased:
-            # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
-            await self.database.scrub()
+        try:
+            for _ in range(_PAGES):
+                await self._page(request, current)
+                if current.is_over:
+                    del self._passes[request.id]
+                    break
+        finally:
+            if current.has_erased:
+                # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
+                await self.database.scrub()
         return current.has_erased or not current.is_over
 
-    async def _page(self, request: Request, current: _Pass) -> int:
-        """Erase what may be erased of the next page; return how many recordings, or calls, were."""
-        if current.calls is None:
+    async def _page(self, request: Request, current: _Pass) -> None:
+        """Erase what may be erased of the next page. If that fails, the page comes again."""
+        if (after := current.calls) is None:
             page, free = await self.database.read(lambda tx: _recordings(tx, request, current.recordings))
+            for one in free:
+                current.has_erased |= await self._erase(request, one)
             if len(page) < _PAGE_SIZE:
                 current.calls = ""
             else:
                 current.recordings = (page[-1].received_at, page[-1].id)
-            return sum([await self._erase(request, one) for one in free])
-        after = current.calls
+            return
         calls, forgettable = await self.database.read(lambda tx: _calls(tx, request.account_id, after))
+        for call_ref in forgettable:
+            current.has_erased |= await self._forget(request, call_ref)
         current.is_over = len(calls) < _PAGE_SIZE
         current.calls = calls[-1] if calls else after
-        return sum([await self._forget(request, one) for one in forgettable])
 
     async def _erase(self, request: Request, one: LeftRecording) -> bool:
         """Erase a recording and, with the last one of a call, its facts; False if it must be kept for now."""
@@ -84,8 +86,9 @@ class EraseAccount:
             tx.lock_account(account_id)
             tx.lock_call(account_id, one.call_ref)
             recording = tx.recordings.get(account_id, one.id)
-            if recording is None or _is_kept_after(tx, account_id, one.id, ruling.at):
+            if recording is None or _is_kept_after(tx, recording, ruling.at):
                 return False
+            _forbid_held(tx, account_id, one.call_ref)
             if not erase_recordings(
                 tx, account_id, [recording], actor=ruling.by, at=tx.now(), wish="request"
             ):
@@ -107,10 +110,9 @@ class EraseAccount:
         def forget(tx: Transaction) -> bool:
             tx.lock_account(account_id)
             tx.lock_call(account_id, call_ref)
-            recordings = tx.recordings.of_call(account_id, call_ref)
-            if any(one.state not in GONE for one in recordings):
+            if any(one.state not in GONE for one in tx.recordings.of_call(account_id, call_ref)):
                 return False
-            forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
+            _forbid_held(tx, account_id, call_ref)
             forget_facts(tx, account_id, call_ref, actor=ruling.by, at=tx.now())
             return True
 
@@ -126,13 +128,16 @@ def _recordings(
     """Return the next recordings that the policy does not keep, and those of them that no hold covers."""
     account_id, now = request.account_id, checked_now(tx)
     try:
-        policies = tx.retention.policies(account_id, tx.now())
+        policies = tx.retention.policies(account_id, now)
     except Tampered:
         return [], []  # A policy that cannot be read erases nothing.
     holds = [one.covers for one in tx.holds.in_effect(account_id, now)]
     if any(one.everything and one.from_ is None and one.to is None for one in holds):
         return [], []
-    classes = _classes_after(policies.current, ruling_of(request).at, now)
+    closed_at = ruling_of(request).at
+    if _classes_after(policies.waiting, closed_at, now):
+        return [], []  # Which recordings are of them is not known before the policy is in force.
+    classes = _classes_after([policies.current], closed_at, now)
     page = tx.closures.to_erase(
         account_id, stamp=policies.stamp, now=now, classes=classes, after=after, limit=_PAGE_SIZE
     )
@@ -153,32 +158,50 @@ def _calls(tx: Transaction, account_id: str, after: str) -> tuple[Sequence[str],
 
 
 def _is_held(tx: Transaction, account_id: str, call_ref: str) -> bool:
-    recordings = tx.recordings.of_call(account_id, call_ref)
     try:
-        forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
+        _forbid_held(tx, account_id, call_ref)
     except Held:
         return True
     return False
 
 
-def _is_kept_after(tx: Transaction, account_id: str, recording_id: str, closed_at: datetime) -> bool:
-    """Return whether a class keeps a recording for a period that begins with the end of the account."""
+def _forbid_held(tx: Transaction, account_id: str, call_ref: str) -> None:
+    """Raise Held if a hold covers the call, by any of its facts: then its recordings stay too."""
+    recordings = tx.recordings.of_call(account_id, call_ref)
+    forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
+
+
+def _is_kept_after(tx: Transaction, recording: Recording, closed_at: datetime) -> bool:
+    """Return whether a class keeps a recording for a period that begins with the end of the account.
+
+    Also where that is not known yet: its class was computed from other policies or not at all, or the class is of a
+    policy that waits.
+    """
+    if recording.state is not State.AVAILABLE:
+        return False  # The policy counts from the gate on.
+    now = checked_now(tx)
     try:
-        policy = tx.retention.policies(account_id, tx.now()).current
+        policies = tx.retention.policies(recording.account_id, now)
     except Tampered:
         return True  # A policy that cannot be read erases nothing.
-    classes = _classes_after(policy, closed_at, checked_now(tx))
-    marks = tx.retention.marks(recording_id) if classes else None
-    return marks is not None and marks.retention_class in classes
+    if _classes_after(policies.waiting, closed_at, now):
+        return True
+    classes = _classes_after([policies.current], closed_at, now)
+    if not classes:
+        return False
+    marks = tx.retention.marks(recording.id)
+    return marks is None or marks.policy_version != policies.stamp or marks.retention_class in classes
 
 
-def _classes_after(policy: RetentionPolicy, closed_at: datetime, now: datetime) -> Collection[str]:
+def _classes_after(
+    policies: Iterable[RetentionPolicy], closed_at: datetime, now: datetime
+) -> Collection[str]:
     """Return the classes that keep their recordings now because the account was closed."""
-    zone = parse_zone(policy.time_zone)
     return {
         kept.name
+        for policy in policies
         for kept in policy.classes
         if kept.starts == "account_closed"
         and kept.period is not None
-        and now < end_of(kept.period, closed_at, zone, "last")
+        and now < end_of(kept.period, closed_at, parse_zone(policy.time_zone), "last")
     }
