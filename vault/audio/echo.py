@@ -18,7 +18,7 @@ from vault.audio.peaks import Samples
 CHANNELS: Final = 2
 #: Samples a second at which channels are compared, about: telephones transmit no voice above half of it.
 _RATE: Final = 8000
-#: Samples of a window, and the longest delay: one second and half of it at 8 kHz, two thirds of that at 11 kHz.
+#: Samples of a window, and the longest delay: one second and half of it at 8 kHz, three quarters of that at 11 kHz.
 _WINDOW: Final = 8192
 _LONGEST: Final = 4096
 #: Length of the transform: long enough that no delay wraps around.
@@ -61,7 +61,7 @@ class EchoDetector:
         Nothing is found in less than a window: what two voices have in common by chance is too much there.
         """
         whole = len(self._waiting) // self._factor
-        if whole >= _WINDOW and not self._windows.any():
+        if whole >= _WINDOW:
             self._add_window(self._waiting[: whole * self._factor])
         return self._has_echo(0), self._has_echo(1)
 
