@@ -1,6 +1,7 @@
 """Fixtures of databases. What they need is imported when a test asks for one: pure code is tested without."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,11 +52,25 @@ def sqlite(tmp_path: Path) -> "Iterator[SqliteDatabase]":
 
 
 @pytest.fixture
-def migrated_url(postgresql_server: "PostgresqlServer", migrated: str) -> Iterator[str]:
+def migrated_databases(
+    postgresql_server: "PostgresqlServer", migrated: str
+) -> Callable[[], AbstractContextManager[str]]:
+    """A function that makes a database with the schema in place, for a while, and gives its URL."""
+
+    @contextmanager
+    def migrated_database() -> Iterator[str]:
+        url = postgresql_server.new_database(template=migrated)
+        yield url
+        postgresql_server.drop(url)
+
+    return migrated_database
+
+
+@pytest.fixture
+def migrated_url(migrated_databases: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
     """The URL of a database of this test's own, with the schema in place."""
-    url = postgresql_server.new_database(template=migrated)
-    yield url
-    postgresql_server.drop(url)
+    with migrated_databases() as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,24 +1,29 @@
-"""A vault on which a process beside it works and dies, at edges that are spread over all of its work."""
+"""Vaults on which a process beside them works and dies, at edges that are spread over all of its work."""
 
 import asyncio
 import io
 import os
+import shutil
 import signal
 import sys
 import zipfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from tests.servers.forked import run_forked
 from tests.services.requests.dying_jobs import keep_root_key, read_root_key
 from tests.services.requests.people import ACTOR, carried_out
 from tests.support.counts import count
-from tests.support.pairs import keys_in
+from tests.support.pairs import keys_in, store_of, url_of
 from tests.support.postgresql_tables import tables_of
-from tests.support.s3_store import each_version
-from tests.support.service_house import LONG_AGO, House, reopened
+from tests.support.s3_store import delete_bucket, each_version
+from tests.support.service_house import LONG_AGO, House, new_house, reopened
+from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.requests import person_packages
 from vault.domain.recordings.recording import State
 from vault.domain.requests.package import PREFIX
@@ -28,6 +33,12 @@ from vault.thread_pools import Threads
 
 #: Makes what a job works on, and returns the check of what it did.
 Prepare = Callable[["Ground", int], Awaitable[Callable[[], Awaitable[None]]]]
+#: Opens an empty vault.
+OpenGround = Callable[[], AbstractAsyncContextManager["Ground"]]
+#: Sets an empty vault up.
+SetUp = Callable[[House], Awaitable[None]]
+#: Kills on one vault. Each check reads all that the vault has, and moto keeps it in memory.
+_KILLS = 20
 
 
 @dataclass
@@ -96,26 +107,80 @@ class Ground:
         return [path.name for path in (self.folder / "objects" / ".incoming").iterdir()]
 
 
-async def kill(ground: Ground, what: str, job: str, prepare: Prepare, *, small: int = 6) -> None:
+def grounds(request: pytest.FixtureRequest, pair: str, folder: Path, threads: Threads) -> OpenGround:
+    """Return what opens vaults on a pair of database and store that another process can open."""
+    here = folder / "ground"
+    databases = None if pair.startswith("sqlite") else request.getfixturevalue("migrated_databases")
+
+    @asynccontextmanager
+    async def open_ground() -> AsyncIterator[Ground]:
+        with ExitStack() as stack:
+            here.mkdir()
+            stack.callback(shutil.rmtree, here)
+            url = None if databases is None else stack.enter_context(databases())
+            objects = stack.enter_context(store_of(request, pair, here, threads))
+            if isinstance(objects, S3Store):
+                stack.callback(delete_bucket, objects.client, objects.bucket)
+            database = None if url is None else PostgresqlDatabase(url)
+            async with new_house(here, threads, database, objects=objects) as house:
+                ground = Ground(house, here, threads, url_of(objects), url)
+                yield ground
+                ground.house.database.close()
+
+    return open_ground
+
+
+async def _set_nothing(_: House) -> None: ...
+
+
+async def kill(
+    open_ground: OpenGround,
+    what: str,
+    job: str,
+    prepare: Prepare,
+    *,
+    set_up: SetUp = _set_nothing,
+    small: int = 6,
+) -> None:
     """Kill the job at edges that are spread over all of it, and check each time what the next process makes of it."""
-    check = await prepare(ground, 0)
+    async with open_ground() as ground:
+        await set_up(ground.house)
+        # The first work of a vault takes more calls than later work.
+        edges = [await _live(ground, job, prepare, number) for number in range(2)][-1]
+    tried = count(f"kills at edges of {what}", small=min(small, edges), full=edges)
+    places = [number * edges // tried for number in range(1, tried + 1)]
+    died = 0
+    for first in range(0, tried, _KILLS):
+        async with open_ground() as ground:
+            await set_up(ground.house)
+            await _live(ground, job, prepare, 0)
+            for number, at in enumerate(places[first : first + _KILLS], start=1):
+                died += await _killed(ground, job, prepare, number, at)
+    # The work differs by a poll or two from time to time, so the last edges may lie behind its end.
+    assert died >= tried - max(1, tried // 10), f"{died} of {tried} were killed"
+    print(f"{died} killed at {edges} edges of {what}")
+
+
+async def _live(ground: Ground, job: str, prepare: Prepare, number: int) -> int:
+    """Let the process do the job, check what it did, and return its number of edges."""
+    check = await prepare(ground, number)
     edges = await ground.run(job, 0)
     assert edges is not None
     await check()
-    tried = count(f"kills at edges of {what}", small=min(small, edges), full=edges)
-    died = 0
-    for number in range(1, tried + 1):
-        check, at = await prepare(ground, number), number * edges // tried
-        died += await ground.run(job, at) is None
-        try:
-            assert await ground.in_clear() == []
-            await check()
-        except AssertionError as error:
-            error.add_note(f"edge {at} of {edges}")
-            raise
-    # The work differs by a poll or two from time to time, so the last edges may lie behind its end.
-    assert died >= tried - max(1, tried // 10)
-    print(f"{died} killed at {edges} edges of {what}")
+    return edges
+
+
+async def _killed(ground: Ground, job: str, prepare: Prepare, number: int, at: int) -> bool:
+    """Kill the process at an edge, check what the next one makes of it, and return whether it died."""
+    check = await prepare(ground, number)
+    died = await ground.run(job, at) is None
+    try:
+        assert await ground.in_clear() == []
+        await check()
+    except AssertionError as error:
+        error.add_note(f"edge {at}")
+        raise
+    return died
 
 
 async def events_of(house: House, recording_id: str | None = None) -> list[str]:

@@ -5,7 +5,7 @@ true.
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from tests.services.requests.closures import closing, work
 from tests.services.requests.dying_jobs import MOST
 from tests.services.requests.mortal_ground import (
     Ground,
+    OpenGround,
     closed_request,
     events_of,
     gone_once,
+    grounds,
     kill,
     leases_end,
     made,
@@ -29,11 +31,9 @@ from tests.services.requests.proving import KEY
 from tests.services.requests.stereo_calls import stereo, stereo_call
 from tests.support.approvals import approve, rule
 from tests.support.approvals import ask as ask_to_erase
-from tests.support.pairs import store_of, url_of
 from tests.support.retention import kept, place, set_retention, state_of_approval
 from tests.support.rights_cases import PAIRS
-from tests.support.service_house import SIGNER, new_house, with_account
-from vault.database.engines.postgresql import PostgresqlDatabase
+from tests.support.service_house import SIGNER, House, with_account
 from vault.domain.approvals.approval import ApprovalState
 from vault.domain.recordings.recording import State
 from vault.domain.requests.package import PREFIX
@@ -52,27 +52,24 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture(params=PAIRS[:2])
-async def ground(request: pytest.FixtureRequest, tmp_path: Path, threads: Threads) -> AsyncIterator[Ground]:
-    """A vault on a pair of database and store that another process can open."""
-    url = request.getfixturevalue("migrated_url") if request.param.startswith("postgresql") else None
-    database = None if url is None else PostgresqlDatabase(url)
-    with store_of(request, request.param, tmp_path, threads) as objects:
-        async with new_house(tmp_path, threads, database, objects=objects) as house:
-            made_ground = Ground(house, tmp_path, threads, url_of(objects), url)
-            yield made_ground
-            made_ground.house.database.close()
+def open_ground(request: pytest.FixtureRequest, tmp_path: Path, threads: Threads) -> OpenGround:
+    """Opens an empty vault on a pair of database and store that another process can open."""
+    return grounds(request, request.param, tmp_path, threads)
 
 
-async def test_a_killed_sweep_erases_what_is_due_once_and_nothing_else(ground: Ground):
+async def test_a_killed_sweep_erases_what_is_due_once_and_nothing_else(open_ground: OpenGround):
     """Two are due each time; one is held and one young, which every sweep meets."""
-    await set_retention(ground.house, kept(period="P30D"))
-    young, held = await recorded(ground.house, "young"), await recorded(ground.house, "held")
-    await place(ground.house, calls=["held"])
-    await ground.house.vault.jobs.retention_sweep()
     ended = datetime(2020, 1, 1, tzinfo=UTC)
 
-    async def prepare(_: Ground, number: int) -> Callable[[], Awaitable[None]]:
+    async def set_up(house: House) -> None:
+        await set_retention(house, kept(period="P30D"))
+        await house.vault.jobs.retention_sweep()
+
+    async def prepare(ground: Ground, number: int) -> Callable[[], Awaitable[None]]:
         due = [await recorded(ground.house, f"due-{number}-{n}") for n in range(2)]
+        young = await recorded(ground.house, f"young-{number}")
+        held = await recorded(ground.house, f"held-{number}")
+        await place(ground.house, calls=[f"held-{number}"])
         for recording_id in (*due, held):
             await ground.house.set(recording_id, call_ended_at=ended)
         await ground.house.vault.jobs.apply_policies()
@@ -88,13 +85,13 @@ async def test_a_killed_sweep_erases_what_is_due_once_and_nothing_else(ground: G
 
         return check
 
-    await kill(ground, "a retention sweep", "sweep", prepare)
+    await kill(open_ground, "a retention sweep", "sweep", prepare, set_up=set_up)
 
 
-async def test_a_killed_erasure_by_number_is_done_once_and_its_receipt_is_true(ground: Ground):
+async def test_a_killed_erasure_by_number_is_done_once_and_its_receipt_is_true(open_ground: OpenGround):
     """Two recordings and a request for each kill; the receipt's numbers are those of the store."""
 
-    async def prepare(_: Ground, number: int) -> Callable[[], Awaitable[None]]:
+    async def prepare(ground: Ground, number: int) -> Callable[[], Awaitable[None]]:
         caller = f"+3361200{number:04}"
         ground.marks = [caller[1:].encode()]
         mine = [await recorded(ground.house, f"call-{number}-{n}", caller=caller) for n in range(2)]
@@ -115,14 +112,14 @@ async def test_a_killed_erasure_by_number_is_done_once_and_its_receipt_is_true(g
 
         return check
 
-    await kill(ground, "an erasure by number", "requests", prepare)
+    await kill(open_ground, "an erasure by number", "requests", prepare)
 
 
 @pytest.mark.parametrize("seconds", [1.0, LONGER_THAN_A_PART])
-async def test_a_killed_package_is_made_once_and_whole(ground: Ground, seconds: float):
+async def test_a_killed_package_is_made_once_and_whole(open_ground: OpenGround, seconds: float):
     """The half of a package that a kill leaves is deleted a day later; its receipt says what was provided."""
 
-    async def prepare(_: Ground, number: int) -> Callable[[], Awaitable[None]]:
+    async def prepare(ground: Ground, number: int) -> Callable[[], Awaitable[None]]:
         caller = f"+3361200{number:04}"
         ground.marks = [caller[1:].encode(), stereo()[44:108], b"consultations.json"]
         mine = [
@@ -147,14 +144,16 @@ async def test_a_killed_package_is_made_once_and_whole(ground: Ground, seconds: 
         return check
 
     few = 2 if seconds == LONGER_THAN_A_PART else 6
-    await kill(ground, f"a package of {seconds:.0f} s", "requests", prepare, small=few)
+    await kill(open_ground, f"a package of {seconds:.0f} s", "requests", prepare, small=few)
 
 
-async def test_a_killed_closure_exports_each_recording_once(ground: Ground, monkeypatch: pytest.MonkeyPatch):
+async def test_a_killed_closure_exports_each_recording_once(
+    open_ground: OpenGround, monkeypatch: pytest.MonkeyPatch
+):
     """An account with three recordings for each kill, exported in two parts; then all of it is erased, and its keys."""
     monkeypatch.setattr(package_files, "MAX_PART_RECORDINGS", MOST)
 
-    async def prepare(_: Ground, number: int) -> Callable[[], Awaitable[None]]:
+    async def prepare(ground: Ground, number: int) -> Callable[[], Awaitable[None]]:
         caller, home = f"+3361300{number:04}", await with_account(ground.house, f"closing-{number}")
         ground.house = home
         ground.marks = [caller[1:].encode(), stereo()[44:108], b"recording.vcon.json"]
@@ -184,14 +183,16 @@ async def test_a_killed_closure_exports_each_recording_once(ground: Ground, monk
 
         return check
 
-    await kill(ground, "a closure with an export", "close account", prepare)
+    await kill(open_ground, "a closure with an export", "close account", prepare)
 
 
-async def test_an_approved_erasure_is_done_once_wherever_its_process_dies(ground: Ground):
+async def test_an_approved_erasure_is_done_once_wherever_its_process_dies(open_ground: OpenGround):
     """Before the approval it still waits; after it, it is carried out by the next process, and never twice."""
-    await rule(ground.house, "recording_erasure")
 
-    async def prepare(_: Ground, number: int) -> Callable[[], Awaitable[None]]:
+    async def set_up(house: House) -> None:
+        await rule(house, "recording_erasure")
+
+    async def prepare(ground: Ground, number: int) -> Callable[[], Awaitable[None]]:
         recording_id = await recorded(ground.house, f"call-{number}")
         asked = await ask_to_erase(ground.house, recording_id)
 
@@ -208,4 +209,4 @@ async def test_an_approved_erasure_is_done_once_wherever_its_process_dies(ground
 
         return check
 
-    await kill(ground, "an approval", "approve", prepare)
+    await kill(open_ground, "an approval", "approve", prepare, set_up=set_up)
