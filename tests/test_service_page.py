@@ -62,7 +62,7 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "FindPerson", "FindSpeaker", "FirstManifest", "Journal", "LinkTokenVerifier", "ListenerNames", "NoteActivity",
         "JournaledDatabase", "MakePackage", "MakeReceipt", "NameInformed", "ObjectionList", "OpenCallback",
         "OpenedConnections",
-        "OpenLogKey", "PackageAbout", "PackageAudio", "PackageContents", "PackageFiles", "PeopleKeys", "ProveRootKey",
+        "OpenLogKey", "PackageAbout", "PackageAudio", "PackageContents", "PackageFiles", "PeopleKeys", "PlaceHold", "ProveRootKey",
         "Publication", "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RequestObjects",
         "RestoreAccounts", "RestoreLog",
         "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries",

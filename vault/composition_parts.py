@@ -42,6 +42,7 @@ from vault.services.requests.find_person import FindPerson
 from vault.services.requests.sealed_requests import SealedRequests
 from vault.services.requests.speakers import FindSpeaker
 from vault.services.retention.compute_terms import ComputeTerms
+from vault.services.retention.place_hold import PlaceHold
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache
 from vault.services.shared.people_keys import PeopleKeys
@@ -129,20 +130,19 @@ class Parts:
     allowance: Allowance
     compute_terms: ComputeTerms
     ask_approval: AskApproval
+    place_hold: PlaceHold
     people_keys: PeopleKeys
     opened_connections: OpenedConnections
 
 
 def build_parts(adapters: Adapters) -> Parts:
     """Build the shared parts, each from the parts before it."""
-    ring, clock = adapters.ring, adapters.clock
-    journal = Journal(objects=adapters.objects, signer=adapters.signer)
+    ring, clock, objects = adapters.ring, adapters.clock, adapters.objects
+    journal = Journal(objects=objects, signer=adapters.signer)
     database = JournaledDatabase(inner=adapters.database, journal=journal)
     data_keys = AccountDataKeys(database=database, ring=ring)
-    published_log = PublishedLog(database=database, objects=adapters.objects, signer=adapters.signer)
-    publication = traced(Publication)(
-        database=database, objects=adapters.objects, published_log=published_log, clock=clock
-    )
+    log = PublishedLog(database=database, objects=objects, signer=adapters.signer)
+    publication = traced(Publication)(database=database, objects=objects, published_log=log, clock=clock)
     admission = _admission(adapters, database, data_keys)
     chain = EvidenceChain(database=database, ring=ring)
     store_facts = _store_facts(adapters, database, admission, chain)
@@ -152,9 +152,9 @@ def build_parts(adapters: Adapters) -> Parts:
         database=database,
         data_keys=data_keys,
         connection_cache=ConnectionCache(database=database, ring=ring, data_keys=data_keys),
-        published_log=published_log,
+        published_log=log,
         publication=publication,
-        anchor=_anchor(adapters, database, published_log, publication),
+        anchor=_anchor(adapters, database, log, publication),
         admission=admission,
         chain=chain,
         restriction=RestrictRecording(database=database, chain=chain, clock=clock),
@@ -170,6 +170,7 @@ def build_parts(adapters: Adapters) -> Parts:
         allowance=Allowance(database=database),
         compute_terms=ComputeTerms(database=database, ring=ring, admission=admission),
         ask_approval=AskApproval(database=database, data_keys=data_keys, clock=clock),
+        place_hold=PlaceHold(database=database, admission=admission, data_keys=data_keys, clock=clock),
         people_keys=people_keys,
         opened_connections=OpenedConnections(data_keys=people_keys),
     )

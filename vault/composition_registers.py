@@ -58,7 +58,7 @@ def build_authority_requests(adapters: Adapters, parts: Parts) -> AuthorityReque
     entries: SealedEntries[AuthorityRequest] = SealedEntries(
         database=parts.database, ring=adapters.ring, register="authority_request"
     )
-    return traced(AuthorityRequests)(entries=entries, clock=adapters.clock)
+    return traced(AuthorityRequests)(entries=entries, place_hold=parts.place_hold, clock=adapters.clock)
 
 
 def places_of(settings: Settings) -> Sequence[Place]:

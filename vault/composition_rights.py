@@ -40,9 +40,7 @@ def build_rights(adapters: Adapters, parts: Parts) -> Rights:
     """Build the services."""
     database, data_keys = parts.database, parts.data_keys
     return {
-        "holds": traced(Holds)(
-            database=database, admission=parts.admission, data_keys=data_keys, clock=adapters.clock
-        ),
+        "holds": traced(Holds)(database=database, data_keys=data_keys, place_hold=parts.place_hold),
         "hold_releases": traced(HoldReleases)(database=database, asking=parts.ask_approval),
         "retention": traced(RetentionSettings)(
             database=database, data_keys=data_keys, objects=adapters.objects

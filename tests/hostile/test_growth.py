@@ -86,7 +86,7 @@ NOT_FOREIGN = {
     "vault.web.http.languages:texts_of": _PACKAGED,
     "vault.web.http.translations:catalogue": _PACKAGED,
     "vault.web.http.translations:keys_of": _PACKAGED,
-    "vault.services.retention.holds:_texts": _SEALED,
+    "vault.services.retention.place_hold:texts_of_hold": _SEALED,
     "vault.services.retention.object_locks:_want_releases": _OWN_ROWS,
     "vault.services.retention.retention_clock:_check": _OWN_ROWS,
     "vault.cli.drill:_check_all": "replies of the operator's own vault",

@@ -12,7 +12,8 @@ from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.retention.hold import Hold
 from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import Match, RetentionClass, RetentionPolicy
-from vault.services.retention.holds import HoldRequest, HoldView
+from vault.services.retention.holds import HoldView
+from vault.services.retention.place_hold import HoldRequest
 
 #: The key that asks and the key that approves.
 FIRST, SECOND = "key_first", "key_second"

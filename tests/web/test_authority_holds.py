@@ -120,7 +120,7 @@ def test_without_room_for_a_hold_nothing_changes(tenant: Tenant, monkeypatch: py
     """The change is refused as a whole."""
     entry = request(tenant, **PRESERVATION)
     before = read(tenant, entry)
-    monkeypatch.setattr("vault.services.retention.holds.MAX_HOLDS", 1)
+    monkeypatch.setattr("vault.services.retention.place_hold.MAX_HOLDS", 1)
     refused = patch(tenant, entry, numbers=[A, B], reviewer="Ada Byron")
     assert (refused.status_code, refused.json()["reasons"]) == (409, ["too_many_holds"])
     assert read(tenant, entry) == before

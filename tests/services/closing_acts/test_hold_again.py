@@ -9,7 +9,8 @@ from tests.services.closing_acts.test_closing import store_without_acts
 from tests.support.parties import ME
 from tests.support.service_house import House
 from vault.errors import Unavailable
-from vault.services.retention.holds import HoldRequest, HoldView
+from vault.services.retention.holds import HoldView
+from vault.services.retention.place_hold import HoldRequest
 
 WANTED = HoldRequest(
     name="Acme v. Doe", reason="claim 7", calls=["call-1"], ends_at=datetime(2026, 9, 1, tzinfo=UTC)

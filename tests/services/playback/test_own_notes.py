@@ -14,7 +14,7 @@ from vault.domain.playback.note import MAX_NOTES, Note, NoteContent
 from vault.domain.recordings.recording import State
 from vault.errors import Busy, Held, Invalid, NotFound, RecordingErased, Refused
 from vault.services.lifecycle.restore_states import restore_tombstone
-from vault.services.retention.holds import HoldRequest
+from vault.services.retention.place_hold import HoldRequest
 
 ME, OTHER = "per_1", "key_2"
 WORDS = "asks for a refund"

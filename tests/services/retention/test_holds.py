@@ -23,7 +23,7 @@ from vault.domain.approvals.approval import ApprovalState
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, State
 from vault.errors import Held, Invalid, NotFound, Refused
-from vault.services.retention.holds import HoldRequest
+from vault.services.retention.place_hold import HoldRequest
 
 
 async def _erase(house: House, recording_id: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, cast
 
@@ -32,6 +32,8 @@ class Change(Generic[T]):
 
     content: T
     event: EventType
+    #: Writes more in the same transaction, under the account's exclusive lock.
+    also: Callable[[Transaction], object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,8 @@ class SealedEntries(Generic[T]):
             sealed = seal(key.key, context, data)
 
             def put(tx: Transaction) -> SealedEntry | None:
-                tx.lock_account(account_id, exclusive=before is None and self.most is not None)
+                is_counted = before is None and self.most is not None
+                tx.lock_account(account_id, exclusive=is_counted or change.also is not None)
                 if before is None:
                     self._check_room(tx, account_id)
                 now = tx.now()
@@ -146,14 +149,13 @@ class SealedEntries(Generic[T]):
                 )
                 if not (tx.registers.add(row) if before is None else tx.registers.replace(row)):
                     return None
-                tx.events.append(
-                    AccessEvent(
-                        type=change.event, at=now, account_id=account_id, actor=actor, result=entry_id
-                    )
-                )
+                if change.also is not None:
+                    change.also(tx)
+                event = AccessEvent(type=change.event, at=now, account_id=account_id, actor=actor)
+                tx.events.append(replace(event, result=entry_id))
                 return row
 
-            return await self.database.write(put)
+            return await self.database.write(put, urgent=change.also is not None)
 
         written = await retry_if_rotated(self.ring, account_id, write)
         return None if written is None else _entry(written, change.content)

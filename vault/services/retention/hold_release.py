@@ -11,7 +11,7 @@ from vault.domain.retention.hold import Hold
 from vault.domain.retention.policy import DEFAULT_WAITING
 from vault.errors import Refused, Tampered
 from vault.services.approvals.ask import AskApproval, Question
-from vault.services.retention.holds import event_of_hold, existing_hold
+from vault.services.retention.place_hold import event_of_hold, existing_hold
 from vault.services.retention.previews import keep_preview, require_preview
 from vault.services.shared.approval_gate import Approved, pass_gate
 

@@ -19,7 +19,6 @@ from vault.web.http.auth import TheVault
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated_pairs
-from vault.web.routes.registers import change_with_hold, enter_with_hold
 from vault.web.schemas.authority_requests import (
     AuthorityRequestIn,
     AuthorityRequestPatchIn,
@@ -85,7 +84,9 @@ async def enter_authority_request(request: Request, vault: TheVault, allowed: Gu
     async def enter() -> str:
         sent = {name: value for name, value in _body(values).items() if value or value == 0}
         body = checked(AuthorityRequestIn, sent | {"received_at": moment_text(form.text("received_at"))})
-        entered = await enter_with_hold(vault, allowed.account.id, body.request(), actor=allowed.actor)
+        entered = await vault.authority_requests.enter(
+            allowed.account.id, body.request(), actor=allowed.actor
+        )
         return f"{allowed.path}{AUTHORITIES}/{entered.id}?done=register_changed"
 
     async def again(mistake: Mistake) -> Response:
@@ -116,7 +117,9 @@ async def answer_authority_request(
         body = checked(
             AuthorityRequestPatchIn, {name: one for name, one in sent.items() if name not in _FIXED}
         )
-        await change_with_hold(vault, allowed.account.id, authority_request, body.merged, actor=allowed.actor)
+        await vault.authority_requests.change(
+            allowed.account.id, authority_request, body.merged, actor=allowed.actor
+        )
         return f"{allowed.path}{AUTHORITIES}/{authority_request}?done=register_changed"
 
     async def again(mistake: Mistake) -> Response:

@@ -1,15 +1,10 @@
 """An account's registers: record of processing, recipients, disclosures, requests of authorities."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from vault.domain.registers.entries import AuthorityRequest, Entry
-from vault.errors import Busy, Invalid
 from vault.services.registers.disclosures import DisclosureFilter
-from vault.services.retention.holds import HoldRequest
-from vault.services.service import Vault
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.conditions import version_in
@@ -22,8 +17,6 @@ from vault.web.schemas.authority_requests import (
     AuthorityRequestsOut,
     ReportQuery,
     TransparencyReportOut,
-    further_hold_of,
-    hold_of,
 )
 from vault.web.schemas.processing_record import ProcessingRecordOut, ProfileIn
 from vault.web.schemas.recipients import (
@@ -142,7 +135,7 @@ async def post_authority_request(
 
     async def produce() -> AuthorityRequestOut:
         return AuthorityRequestOut.of(
-            await enter_with_hold(vault, allowed.account.id, body.request(), actor=allowed.actor)
+            await vault.authority_requests.enter(allowed.account.id, body.request(), actor=allowed.actor)
         )
 
     return await answer_once(request, allowed.caller, produce)
@@ -189,63 +182,10 @@ async def patch_authority_request(
 
     Numbers added to one of the kind `preservation` get a further hold; those taken out stay held.
     """
-    changed = await change_with_hold(
-        vault, allowed.account.id, authority_request, body.merged, actor=allowed.actor
+    changed = await vault.authority_requests.change(
+        allowed.account.id, authority_request, body.merged, actor=allowed.actor
     )
     return AuthorityRequestOut.of(changed)
-
-
-async def enter_with_hold(
-    vault: Vault, account_id: str, request: AuthorityRequest, *, actor: str
-) -> Entry[AuthorityRequest]:
-    """Enter a request of an authority; for ``preservation`` place its hold. Raises Invalid, naming the field."""
-    await vault.authority_requests.check(request)
-    if request.kind == "preservation":
-        # First, so that nothing is erased once the request is in the register.
-        wanted = hold_of(request, request.numbers)
-        request = request.with_hold(await _place(vault, account_id, wanted, request, actor=actor))
-    return await vault.authority_requests.enter(account_id, request, actor=actor)
-
-
-async def change_with_hold(
-    vault: Vault,
-    account_id: str,
-    entry_id: str,
-    merge: Callable[[AuthorityRequest], AuthorityRequest],
-    *,
-    actor: str,
-) -> Entry[AuthorityRequest]:
-    """Change a request of an authority, and hold what the change adds to one for ``preservation``.
-
-    Raises NotFound, Invalid, naming the field, Refused if no further hold can be placed, Busy if a change at the same
-    time adds other numbers. Then the request is not changed.
-    """
-    before = (await vault.authority_requests.get(account_id, entry_id)).content
-    after = merge(before)
-    wanted = further_hold_of(before, after)
-    hold_id = None if wanted is None else await _place(vault, account_id, wanted, after, actor=actor)
-
-    def merge_with_hold(current: AuthorityRequest) -> AuthorityRequest:
-        changed = merge(current)
-        if further_hold_of(current, changed) not in {None, wanted}:
-            raise Busy("Another request changed this entry. Send the request again.", retry_after=1)
-        return changed if hold_id is None else changed.with_hold(hold_id)
-
-    return await vault.authority_requests.change(account_id, entry_id, merge_with_hold, actor=actor)
-
-
-async def _place(
-    vault: Vault, account_id: str, wanted: HoldRequest, request: AuthorityRequest, *, actor: str
-) -> str:
-    """Place a hold of a request and return its id. Raises Invalid, naming a field of the request's body."""
-    try:
-        return (await vault.holds.place(account_id, wanted, actor=actor)).hold.id
-    except Invalid as error:
-        head, _, place = (error.field or "").rpartition(".")
-        if head != "covers.numbers":
-            raise
-        wrong = request.numbers.index(wanted.numbers[int(place)])
-        raise Invalid(str(error), field=f"numbers.{wrong}") from error
 
 
 async def _record(request: Request, vault: TheVault, allowed: Access) -> Response:

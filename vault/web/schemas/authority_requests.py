@@ -1,13 +1,11 @@
 """JSON schemas of requests of authorities, and of the export of their counts."""
 
 from dataclasses import asdict, replace
-from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from vault.domain.registers import entries as nouns
-from vault.domain.registers.checks import check_authority_request
 from vault.domain.registers.entries import (
     AuthorityAccess,
     AuthorityDecision,
@@ -16,17 +14,12 @@ from vault.domain.registers.entries import (
     Entry,
 )
 from vault.domain.registers.transparency import CountryCounts, TransparencyReport
-from vault.domain.retention.hold import MAX_COVERED
-from vault.errors import Invalid
-from vault.services.retention.holds import HoldRequest
 from vault.web.schemas.base import Body, MomentIn, MomentOut, Text, Words
 from vault.web.schemas.recipients import Country
 
 _Numbers = Annotated[list[Annotated[Text, Field(max_length=64)]], Field(max_length=1000)]
 _Ids = Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=10_000)]
 _Leaves = Annotated[list[Annotated[int, Field(ge=0, le=2**62, strict=True)]], Field(max_length=10_000)]
-#: After which a preservation without a day of its own is reviewed, as under 18 U.S.C. 2703(f).
-_PRESERVATION: Final = timedelta(days=90)
 _Count = Annotated[int, Field(ge=0, le=2**31, strict=True)]
 
 
@@ -82,43 +75,6 @@ class AuthorityRequestIn(_AuthorityRequestFields):
     def request(self) -> nouns.AuthorityRequest:
         """Convert to the register's content."""
         return nouns.AuthorityRequest(**{"access": self.access} | self.sent())
-
-
-def hold_of(request: nouns.AuthorityRequest, numbers: tuple[str, ...]) -> HoldRequest:
-    """Return the hold on some numbers of a request for preservation. Raises Invalid, naming a field of its body."""
-    check_authority_request(request)
-    if len(numbers) > MAX_COVERED:
-        text = f"A hold has at most {MAX_COVERED} numbers. Enter several requests."
-        raise Invalid(text, field="numbers")
-    if request.period_from is not None and request.period_from == request.period_to:
-        raise Invalid("period_to must be after period_from.", field="period_to")
-    return HoldRequest(
-        name=request.authority,
-        reason=request.instrument.strip() or request.kind,
-        numbers=numbers,
-        from_=request.period_from,
-        to=request.period_to,
-        ends_at=request.due_at or request.received_at + _PRESERVATION,
-    )
-
-
-def further_hold_of(before: nouns.AuthorityRequest, after: nouns.AuthorityRequest) -> HoldRequest | None:
-    """Return the hold that a changed request for preservation needs besides those it has; None if it needs none.
-
-    It is on the added numbers, or on all numbers if the time of their calls begins earlier or ends later. What a change
-    takes out stays held: a hold ends by its release alone. Raises Invalid, naming a field of the body.
-    """
-    if after.kind != "preservation":
-        return None
-    had = frozenset[str]() if _is_longer(before, after) else frozenset(before.numbers)
-    added = tuple(number for number in after.numbers if number not in had)
-    return hold_of(after, added) if added else None
-
-
-def _is_longer(before: nouns.AuthorityRequest, after: nouns.AuthorityRequest) -> bool:
-    start, end = before.period_from, before.period_to
-    earlier = start is not None and (after.period_from is None or after.period_from < start)
-    return earlier or (end is not None and (after.period_to is None or after.period_to > end))
 
 
 class AuthorityRequestPatchIn(_AuthorityRequestFields):

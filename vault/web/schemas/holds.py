@@ -6,7 +6,8 @@ from pydantic import BaseModel, Field
 
 from vault.domain.retention.hold import MAX_COVERED
 from vault.services.retention.hold_release import ReleasePreview
-from vault.services.retention.holds import HoldRequest, HoldView
+from vault.services.retention.holds import HoldView
+from vault.services.retention.place_hold import HoldRequest
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Ref, Text
 
 _Id = Annotated[str, Field(min_length=1, max_length=64)]
