@@ -61,12 +61,10 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "ExportAccount", "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain", "FetchProviderDocuments",
         "FindPerson", "FindSpeaker", "FirstManifest", "Journal", "LinkTokenVerifier", "ListenerNames", "NoteActivity",
         "JournaledDatabase", "MakePackage", "MakeReceipt", "NameInformed", "ObjectionList", "OpenCallback",
-        "OpenedConnections",
-        "OpenLogKey", "PackageAbout", "PackageAudio", "PackageContents", "PackageFiles", "PeopleKeys", "PlaceHold", "ProveRootKey",
-        "Publication", "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RequestObjects",
-        "RestoreAccounts", "RestoreLog",
-        "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries",
-        "SealPackage", "SealedRequests", "SignedLinks", "StoreCallFacts", "ZipStream", "_Page",
-            "_Rendition",
+        "OpenedConnections", "OpenLogKey", "PackageAbout", "PackageAudio", "PackageContents", "PackageFiles",
+        "PeopleKeys", "PlaceHold", "ProveRootKey", "Publication", "PublishedLog", "RateLimiter", "ReadBack",
+        "ReadReceipt", "RecordConsent", "RequestObjects", "RestoreAccounts", "RestoreLog", "RestoreRecordings",
+        "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries", "SealPackage",
+        "SealedRequests", "SignedLinks", "StoreCallFacts", "ZipStream", "_Page", "_Rendition",
     }  # fmt: skip
     assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared

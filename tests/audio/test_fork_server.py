@@ -4,6 +4,8 @@ import asyncio
 import os
 import resource
 import signal
+import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,8 +17,9 @@ from tests.servers.required import go_without
 from tests.support.plaintext import Sink, Source
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.fork_server import ForkServer
+from vault.audio.fork_server_protocol import ANSWER, Answer
 from vault.audio.limits import Limits
-from vault.errors import Unavailable
+from vault.errors import DescriberCrashed, Unavailable
 
 
 async def test_children_are_forked_by_one_fork_server():
@@ -168,3 +171,51 @@ async def test_a_fork_server_that_hangs_does_not_hold_up_the_end():
         while not has_ended(child):
             await asyncio.sleep(0.01)
     assert not psutil.pid_exists(server)
+
+
+#: A fork server that answers the bytes of its first argument, and stays.
+ANSWERS = """
+import socket, sys
+control = socket.socket(fileno=int(sys.argv[2]))
+control.sendall(bytes.fromhex(sys.argv[1]))
+control.recv(1)
+control.recv(1)
+"""
+READY = ANSWER.pack(Answer.READY, 0, 0)
+
+
+def answering(monkeypatch, data):
+    """Let fork servers be processes that answer these bytes."""
+    command = (sys.executable, "-c", ANSWERS, data.hex())
+    monkeypatch.setattr("vault.audio.fork_server._COMMAND", command)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ANSWER.pack(Answer.ENDED, 7, 0),
+        ANSWER.pack(Answer.FORKED, 7, 0),
+        ANSWER.pack(9, 7, 0),
+        ANSWER.pack(Answer.READY, 0, 0),
+    ],
+    ids=["an unknown process ended", "forked without an order", "no kind", "ready again"],
+)
+async def test_a_fork_server_with_a_wrong_answer_is_killed(monkeypatch, answer):
+    """What waits for it is told, and its end raises nothing."""
+    answering(monkeypatch, READY + answer)
+    server = await ForkServer.start(Limits())
+    async with asyncio.timeout(30):
+        while server.usable:
+            await asyncio.sleep(0.01)
+        here, there = socket.socketpair()
+        with here, there, pytest.raises(DescriberCrashed):
+            await server.fork(there)
+        await server.close()
+    assert not psutil.pid_exists(server._process.pid)
+
+
+async def test_a_fork_server_that_is_not_ready_does_not_start(monkeypatch):
+    """Its first answer says something else."""
+    answering(monkeypatch, ANSWER.pack(Answer.FORKED, 7, 0))
+    with pytest.raises(DescriberCrashed, match="is wrong"):
+        await ForkServer.start(Limits())

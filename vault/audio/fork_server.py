@@ -8,7 +8,7 @@ from collections import deque
 from typing import Self
 
 from vault.audio.children import Clock, open_streams, python_command, start_confined
-from vault.audio.fork_server_orders import ANSWER, ORDER, Answer, Order
+from vault.audio.fork_server_protocol import ANSWER, ORDER, Answer, Order
 from vault.audio.limits import Limits
 from vault.errors import DescriberCrashed
 
@@ -68,7 +68,7 @@ class ForkServer:
             with child_end:
                 reader, writer = await open_streams(parent_end)
                 process = await start_confined(_COMMAND, child_end, limits)
-            await Clock(limits.start).wait(reader.readexactly(ANSWER.size))
+            await Clock(limits.start).wait(_wait_ready(reader))
         except BaseException as error:
             control.close()
             if writer is not None:
@@ -132,6 +132,9 @@ class ForkServer:
                 self._handle_answer(Answer(kind), pid, status)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
+        except (ValueError, LookupError):
+            # An unknown kind or process, or an answer to no order.
+            self.kill()
         finally:
             for process in self._running.values():
                 process.end(-signal.SIGKILL)
@@ -144,6 +147,8 @@ class ForkServer:
         if kind is Answer.ENDED:
             self._running.pop(pid).end(status)
             return
+        if kind is Answer.READY:
+            raise ValueError(kind)
         pending = self._pending_forks.popleft()
         if kind is Answer.FAILED:
             if not pending.done():
@@ -155,6 +160,12 @@ class ForkServer:
             process.kill()
         else:
             pending.set_result(process)
+
+
+async def _wait_ready(reader: asyncio.StreamReader) -> None:
+    kind, _, _ = ANSWER.unpack(await reader.readexactly(ANSWER.size))
+    if kind != Answer.READY:
+        raise DescriberCrashed("The first answer of the describer's fork server is wrong.")
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
