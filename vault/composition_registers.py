@@ -50,7 +50,7 @@ def build_processing_records(settings: Settings, adapters: Adapters, parts: Part
 
 def build_recipients(adapters: Adapters, parts: Parts) -> Recipients:
     """Build the register of recipients."""
-    return traced(Recipients)(entries=build_recipient_entries(adapters, parts))
+    return traced(Recipients)(entries=build_recipient_entries(adapters, parts), clock=adapters.clock)
 
 
 def build_authority_requests(adapters: Adapters, parts: Parts) -> AuthorityRequests:

@@ -84,6 +84,8 @@ def test_a_recipient_is_entered_changed_and_ended(tenant: Tenant):
     ended = tenant.http.post(f"{path}/end", json={"until": "2026-02-01"})
     assert ended.json()["until"] == "2026-02-01"
     assert tenant.http.post(f"{path}/end", json={"until": "2026-02-01"}).json() == ended.json()
+    # A day later, the call without a day is still the same call.
+    assert tenant.http.post(f"{path}/end", json={}).json() == ended.json()
     assert tenant.http.post(f"{path}/end", json={"until": "2026-02-02"}).status_code == 409
     assert tenant.http.patch(path, json={"name": "other"}).status_code == 409
     assert record(tenant)["recipients"] == []

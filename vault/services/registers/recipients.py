@@ -7,6 +7,7 @@ from datetime import date, datetime
 from vault.domain.registers.checks import check_chain, check_recipient
 from vault.domain.registers.entries import Entry, Recipient
 from vault.errors import Refused
+from vault.ports.clock import Clock
 from vault.services.registers.sealed_entries import Change, SealedEntries
 
 
@@ -15,6 +16,7 @@ class Recipients:
     """Enter, change, end and list recipients."""
 
     entries: SealedEntries[Recipient]
+    clock: Clock
 
     async def enter(self, account_id: str, recipient: Recipient, *, actor: str) -> Entry[Recipient]:
         """Enter a recipient. Raises Invalid, naming the field."""
@@ -40,16 +42,20 @@ class Recipients:
 
         return await self.entries.change(account_id, entry_id, change, actor=actor)
 
-    async def end(self, account_id: str, entry_id: str, until: date, *, actor: str) -> Entry[Recipient]:
-        """Set the last day of a recipient; a repeated call with the same day changes nothing.
+    async def end(
+        self, account_id: str, entry_id: str, until: date | None, *, actor: str
+    ) -> Entry[Recipient]:
+        """Set the last day of a recipient, by default today.
+
+        A repeated call with the same day, or without one, changes nothing.
 
         Raises NotFound, Invalid for a day before the first one, Refused if it has ended on another day.
         """
 
         def end(before: Recipient) -> Change[Recipient]:
-            if before.until not in {None, until}:
+            if before.until is not None and until not in {None, before.until}:
                 raise Refused("This recipient has ended already.", reasons=("ended",))
-            after = replace(before, until=until)
+            after = replace(before, until=before.until or until or self.clock().date())
             check_recipient(after)
             return Change(content=after, event="recipient.ended")
 

@@ -115,8 +115,7 @@ async def end_recipient(request: Request, vault: TheVault, allowed: Guarding, re
     async def end() -> str:
         require_name(form, allowed.account.ref)
         body = checked(EndIn, {"until": form.text("until") or None})
-        until = body.until or request.app.state.clock().date()
-        await vault.recipients.end(allowed.account.id, recipient, until, actor=allowed.actor)
+        await vault.recipients.end(allowed.account.id, recipient, body.until, actor=allowed.actor)
         return f"{allowed.path}{RECIPIENTS}/{recipient}?done=register_changed"
 
     async def again(mistake: Mistake) -> Response:

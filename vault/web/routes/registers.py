@@ -105,12 +105,11 @@ async def patch_recipient(
 
 @router.post(_RECIPIENT + "/end")
 async def post_recipient_end(
-    request: Request, vault: TheVault, allowed: Guarding, recipient: EntryId, body: EndIn
+    vault: TheVault, allowed: Guarding, recipient: EntryId, body: EndIn
 ) -> RecipientOut:
     """Set the last day of a recipient. The entry stays."""
-    until = body.until or request.app.state.clock().date()
     return RecipientOut.of(
-        await vault.recipients.end(allowed.account.id, recipient, until, actor=allowed.actor)
+        await vault.recipients.end(allowed.account.id, recipient, body.until, actor=allowed.actor)
     )
 
 
