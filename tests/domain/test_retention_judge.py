@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vault.domain.retention.hold import Covers, HeldCandidate, Hold, covering
+from vault.domain.retention.hold import HeldCandidate, Hold, RecordingSelection, covering
 from vault.domain.retention.judge import Outcome, Wish, judge
 from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import (
@@ -22,7 +22,11 @@ NOW = datetime(2027, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 PASSED, AHEAD = NOW - DAY, NOW + DAY
 HOLD = Hold(
-    id="hold_1", account_id="acct_1", covers=Covers(everything=True), placed_at=PASSED, placed_by="key_1"
+    id="hold_1",
+    account_id="acct_1",
+    covers=RecordingSelection(everything=True),
+    placed_at=PASSED,
+    placed_by="key_1",
 )
 TERMS = RetentionTerms(version=1, class_name="sales")
 _DUE = replace(TERMS, act_at=PASSED)
@@ -186,21 +190,21 @@ _CANDIDATE = HeldCandidate(recording_id="rec_1", call_ref="call-1", at=NOW, term
 @pytest.mark.parametrize(
     ("covers", "covered"),
     [
-        (Covers(recordings=frozenset({"rec_1"})), True),
-        (Covers(recordings=frozenset({"rec_2"})), False),
-        (Covers(calls=frozenset({"call-1"})), True),
-        (Covers(terms=frozenset({b"n2"})), True),
-        (Covers(terms=frozenset({b"n3"})), False),
-        (Covers(terms=frozenset({b"n2"}), from_=AHEAD), False),
-        (Covers(terms=frozenset({b"n2"}), from_=NOW, to=AHEAD), True),
-        (Covers(everything=True), True),
-        (Covers(everything=True, to=NOW), False),
+        (RecordingSelection(recordings=frozenset({"rec_1"})), True),
+        (RecordingSelection(recordings=frozenset({"rec_2"})), False),
+        (RecordingSelection(calls=frozenset({"call-1"})), True),
+        (RecordingSelection(terms=frozenset({b"n2"})), True),
+        (RecordingSelection(terms=frozenset({b"n3"})), False),
+        (RecordingSelection(terms=frozenset({b"n2"}), from_=AHEAD), False),
+        (RecordingSelection(terms=frozenset({b"n2"}), from_=NOW, to=AHEAD), True),
+        (RecordingSelection(everything=True), True),
+        (RecordingSelection(everything=True, to=NOW), False),
         # A time does not take away what is named.
-        (Covers(recordings=frozenset({"rec_1"}), to=NOW), True),
-        (Covers(), False),
+        (RecordingSelection(recordings=frozenset({"rec_1"}), to=NOW), True),
+        (RecordingSelection(), False),
     ],
 )
-def test_what_a_hold_covers(covers: Covers, covered: bool) -> None:
+def test_what_a_hold_covers(covers: RecordingSelection, covered: bool) -> None:
     """What a hold covers."""
     assert bool(covering([replace(HOLD, covers=covers)], _CANDIDATE, NOW)) is covered
 

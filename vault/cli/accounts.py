@@ -81,7 +81,7 @@ async def _follow(settings: Settings, shown: dict[str, Any]) -> dict[str, Any]:
                 idle = idle + 1 if shown == before else 0
     if shown["state"] == "executing":
         typer.echo(
-            f"{shown['recordings']} recordings stay for now: because of holds, minima, an export in the making, or a "
+            f"{shown['recordings']} recordings stay for now: because of holds, minima, an unfinished export, or a "
             "provider that does not answer. Run the command again later."
         )
     return shown

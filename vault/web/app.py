@@ -8,8 +8,8 @@ from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 
 from vault.ports.clock import Clock
-from vault.web.console.rate import begun_sign_ins, wrong_sign_ins
 from vault.web.console.routers import ROUTERS as CONSOLE
+from vault.web.console.sign_in_limits import begun_sign_ins, wrong_sign_ins
 from vault.web.contract import document, reference_page
 from vault.web.contract.descriptions import PROBLEM
 from vault.web.http import html, problems

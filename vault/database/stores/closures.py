@@ -22,7 +22,7 @@ _BEGUN = [str(state) for state in (RequestState.EXECUTING, RequestState.FULFILLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftRecording:
+class RemainingRecording:
     """A recording of an account that is not erased."""
 
     id: str
@@ -83,7 +83,7 @@ class ClosureRows:
         classes: Collection[str],
         after: tuple[datetime, str] | None,
         limit: int,
-    ) -> Sequence[LeftRecording]:
+    ) -> Sequence[RemainingRecording]:
         """Return recordings to erase, those after the cursor (received_at, id); guards may still keep them.
 
         Left out are those that a legal minimum keeps now, or one of ``classes``, by the policies of this ``stamp``.
@@ -98,7 +98,9 @@ class ClosureRows:
         if after is not None:
             query = query.where(tuple_(r.received_at, r.id) > after)
         rows = self._db.execute(query.order_by(r.received_at, r.id).limit(limit))
-        return [LeftRecording(id=row.id, call_ref=row.call_ref, received_at=row.received_at) for row in rows]
+        return [
+            RemainingRecording(id=row.id, call_ref=row.call_ref, received_at=row.received_at) for row in rows
+        ]
 
     def calls_without_recordings(self, account_id: str, *, after: str, limit: int) -> Sequence[str]:
         """Return calls that have facts, and no recording that is not erased, those after ``after``."""

@@ -12,7 +12,7 @@ from vault.database.sql.dialect import insert_for
 from vault.database.stores.holds import named_by
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.retention.contact_end import ContactEnd
-from vault.domain.retention.hold import Covers
+from vault.domain.retention.hold import RecordingSelection
 
 _COLUMNS = ContactEnd.__slots__
 #: States in which nothing is left that a period could end for.
@@ -35,12 +35,14 @@ class ContactEndRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
-    def count(self, account_id: str, named: Covers) -> int:
+    def count(self, account_id: str, named: RecordingSelection) -> int:
         """Return how many recordings a contact has that are not erased, refused or failed."""
         query = select(func.count()).select_from(recordings).where(_of_contact(account_id, named))
         return int(self._db.execute(query).scalar_one())
 
-    def page(self, account_id: str, named: Covers, *, after: str, limit: int) -> Sequence[NamedRecording]:
+    def page(
+        self, account_id: str, named: RecordingSelection, *, after: str, limit: int
+    ) -> Sequence[NamedRecording]:
         """Return these recordings, ordered by id."""
         r = recordings.c
         query = select(r.id, r.call_ref).where(_of_contact(account_id, named), r.id > after)
@@ -68,5 +70,5 @@ class ContactEndRows:
         self._db.execute(delete(contact_ends).where(contact_ends.c.recording_id == recording_id))
 
 
-def _of_contact(account_id: str, named: Covers) -> ColumnElement[bool]:
+def _of_contact(account_id: str, named: RecordingSelection) -> ColumnElement[bool]:
     return named_by(account_id, named) & recordings.c.state.not_in(_LEFT)

@@ -29,7 +29,7 @@ from vault.database.stores.call_facts import refs_of_terms
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of, terms_of
 from vault.database.stores.retention_rows import hold_of, restore_hold, row_of_hold
 from vault.domain.recordings.recording import Recording, State
-from vault.domain.retention.hold import Covers, HeldCandidate, Hold, covering
+from vault.domain.retention.hold import HeldCandidate, Hold, RecordingSelection, covering
 from vault.domain.stored.retention_json import StoredHold
 
 # Every erasure runs it.
@@ -173,7 +173,7 @@ def covered_by(hold: Hold) -> ColumnElement[bool]:
     return named_by(hold.account_id, hold.covers) & (recordings.c.state == str(State.AVAILABLE))
 
 
-def named_by(account_id: str, named: Covers) -> ColumnElement[bool]:
+def named_by(account_id: str, named: RecordingSelection) -> ColumnElement[bool]:
     """Return the condition for recordings of an account in any state that ``named`` names."""
     r, t = recordings.c, recording_terms.c
     at = func.coalesce(r.call_started_at, r.received_at)

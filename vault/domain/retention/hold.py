@@ -15,8 +15,8 @@ MAX_COVERED: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Covers:
-    """The scope of a hold: each recording, call and number that it names, or every recording of a time."""
+class RecordingSelection:
+    """What a hold covers: each recording, call and number that it names, or every recording of a time."""
 
     recordings: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()
@@ -34,7 +34,7 @@ class Hold:
 
     id: str
     account_id: str
-    covers: Covers
+    covers: RecordingSelection
     placed_at: datetime
     placed_by: str
     #: When it should be reviewed. It does not end then.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from vault.domain.calls.call import Direction
-from vault.domain.retention.hold import Covers, Hold
+from vault.domain.retention.hold import Hold, RecordingSelection
 from vault.domain.retention.object_lock import LOCK_SETTINGS
 from vault.domain.retention.period import Period, parse_period
 from vault.domain.retention.policy import (
@@ -115,7 +115,7 @@ def decode_version_fields(fields: Fields) -> RetentionPolicy:
     return policy
 
 
-def encode_covers(covers: Covers) -> dict[str, Any]:
+def encode_covers(covers: RecordingSelection) -> dict[str, Any]:
     """Encode what a hold covers."""
     return {
         "recordings": sorted(covers.recordings),
@@ -127,14 +127,14 @@ def encode_covers(covers: Covers) -> dict[str, Any]:
     }
 
 
-def decode_covers(data: Mapping[str, Any]) -> Covers:
+def decode_covers(data: Mapping[str, Any]) -> RecordingSelection:
     """Decode what a hold covers. Raises Tampered."""
     fields = Fields(data, "What a hold covers")
     try:
         terms = frozenset(base64.b64decode(term, validate=True) for term in fields.texts("terms"))
     except (binascii.Error, ValueError):
         raise Tampered("What a hold covers has terms that are not base64.") from None
-    covers = Covers(
+    covers = RecordingSelection(
         recordings=frozenset(fields.texts("recordings")),
         calls=frozenset(fields.texts("calls")),
         terms=terms,

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.closures import LeftRecording
+from vault.database.stores.closures import RemainingRecording
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.requests.request import Request
@@ -31,9 +31,9 @@ _PAGES: Final = 10
 class _Pass:
     """The place of a pass, in memory: another process begins a new one."""
 
-    recordings: tuple[datetime, str] | None = None
+    last_recording: tuple[datetime, str] | None = None
     #: The last call; None while the pass is at the recordings.
-    calls: str | None = None
+    last_call: str | None = None
     has_erased: bool = False
     is_over: bool = False
 
@@ -63,22 +63,22 @@ class EraseAccount:
 
     async def _page(self, request: Request, current: _Pass) -> None:
         """Erase what may be erased of the next page. If that fails, the page comes again."""
-        if (after := current.calls) is None:
-            page, free = await self.database.read(lambda tx: _recordings(tx, request, current.recordings))
+        if (after := current.last_call) is None:
+            page, free = await self.database.read(lambda tx: _recordings(tx, request, current.last_recording))
             for one in free:
                 current.has_erased |= await self._erase(request, one)
             if len(page) < _PAGE_SIZE:
-                current.calls = ""
+                current.last_call = ""
             else:
-                current.recordings = (page[-1].received_at, page[-1].id)
+                current.last_recording = (page[-1].received_at, page[-1].id)
             return
         calls, forgettable = await self.database.read(lambda tx: _calls(tx, request.account_id, after))
         for call_ref in forgettable:
             current.has_erased |= await self._forget(request, call_ref)
         current.is_over = len(calls) < _PAGE_SIZE
-        current.calls = calls[-1] if calls else after
+        current.last_call = calls[-1] if calls else after
 
-    async def _erase(self, request: Request, one: LeftRecording) -> bool:
+    async def _erase(self, request: Request, one: RemainingRecording) -> bool:
         """Erase a recording and, with the last one of a call, its facts; False if it must be kept for now."""
         account_id, ruling = request.account_id, ruling_of(request)
 
@@ -124,7 +124,7 @@ class EraseAccount:
 
 def _recordings(
     tx: Transaction, request: Request, after: tuple[datetime, str] | None
-) -> tuple[Sequence[LeftRecording], Sequence[LeftRecording]]:
+) -> tuple[Sequence[RemainingRecording], Sequence[RemainingRecording]]:
     """Return the next recordings that the policy does not keep, and those of them that no hold covers."""
     account_id, now = request.account_id, checked_now(tx)
     try:

@@ -10,7 +10,7 @@ from vault.database.interface import Database
 from vault.domain.recordings.recording import Recording
 from vault.domain.requests.closure import EXPORT
 from vault.domain.requests.request import Request
-from vault.services.requests.package_files import Making, PackageFiles
+from vault.services.requests.package_files import PackageFiles, PackagePart
 from vault.services.requests.seal_package import SealPackage
 from vault.services.requests.sealed_requests import personal_of, ruling_of
 
@@ -35,12 +35,10 @@ class ExportAccount:
         """
         if personal_of(request).channel != EXPORT or await self._is_over(request):
             return False
-        making = await self.seal.next_part(request, is_last_try=True)
-        if making is None:
+        part = await self.seal.next_part(request, is_last_try=True)
+        if part is None:
             return False
-        await self.seal(
-            making, self._content(making), lambda: _exported(making) if making.is_last_part else request
-        )
+        await self.seal(part, self._content(part), lambda: _exported(part) if part.is_last_part else request)
         return True
 
     async def _is_over(self, request: Request) -> bool:
@@ -54,21 +52,21 @@ class ExportAccount:
         # Earlier releases did not note how many parts there are.
         return ruling.packaged is None or not left
 
-    async def _content(self, making: Making) -> AsyncGenerator[bytes, None]:
+    async def _content(self, part: PackagePart) -> AsyncGenerator[bytes, None]:
         """Yield the ZIP file of a part."""
-        async for recording in self._recordings(making):
-            if making.is_full:
-                making.is_last_part = False
+        async for recording in self._recordings(part):
+            if part.is_full:
+                part.is_last_part = False
                 break
-            async for block in self.files(making, recording.id, is_whole=True):
+            async for block in self.files(part, recording.id, is_whole=True):
                 yield block
-            making.through = (recording.received_at, recording.id)
-        yield making.add_request()
-        yield making.archive.finish()
+            part.through = (recording.received_at, recording.id)
+        yield part.add_request()
+        yield part.archive.finish()
 
-    async def _recordings(self, making: Making) -> AsyncIterator[Recording]:
+    async def _recordings(self, part: PackagePart) -> AsyncIterator[Recording]:
         """Yield the available recordings after those of the former parts."""
-        account_id, after = making.request.account_id, making.through
+        account_id, after = part.request.account_id, part.through
         while True:
             page = await self.database.read(
                 lambda tx, after=after: tx.retention.available(account_id, after=after, limit=_PAGE)  # type: ignore[misc]
@@ -80,9 +78,9 @@ class ExportAccount:
             after = (page[-1].received_at, page[-1].id)
 
 
-def _exported(making: Making) -> Request:
+def _exported(part: PackagePart) -> Request:
     """Return the closure with the note that its export is made."""
-    request = making.request
-    ruling = replace(ruling_of(request), reason=EXPORT, packaged=making.packaged)
+    request = part.request
+    ruling = replace(ruling_of(request), reason=EXPORT, packaged=part.packaged)
     ruled = replace(personal_of(request), ruling=ruling)
     return replace(request, personal=ruled, revision=request.revision + 1)

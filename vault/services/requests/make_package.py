@@ -14,7 +14,7 @@ from vault.domain.requests.decision import effect_of
 from vault.domain.requests.package import index_html
 from vault.domain.requests.request import Request, Verdict
 from vault.services.requests.package_contents import PackageContents
-from vault.services.requests.package_files import Making, PackageFiles
+from vault.services.requests.package_files import PackageFiles, PackagePart
 from vault.services.requests.seal_package import SealPackage
 from vault.services.requests.sealed_requests import personal_of, ruling_of
 
@@ -45,40 +45,40 @@ class MakePackage:
             effect_of(request.kind, ruling.verdict_on(name)) == "provide"
             for name in (*ruling.recordings, *ruling.calls)
         )
-        making = await self.seal.next_part(request, is_last_try=tries >= _TRIES) if is_wanted else None
-        if making is None:
+        part = await self.seal.next_part(request, is_last_try=tries >= _TRIES) if is_wanted else None
+        if part is None:
             return request
-        noted = await self.seal(making, self._blocks(making, own_terms), lambda: _noted(making))
-        return noted if making.is_last_part else None
+        noted = await self.seal(part, self._blocks(part, own_terms), lambda: _noted(part))
+        return noted if part.is_last_part else None
 
-    async def _blocks(self, making: Making, own_terms: frozenset[bytes]) -> AsyncGenerator[bytes, None]:
+    async def _blocks(self, part: PackagePart, own_terms: frozenset[bytes]) -> AsyncGenerator[bytes, None]:
         """Yield the ZIP file."""
-        request, account_id = making.request, making.request.account_id
-        for recording_id, verdict in _still_to_give(making):
-            if making.is_full:
-                making.is_last_part = False
+        request, account_id = part.request, part.request.account_id
+        for recording_id, verdict in _still_to_give(part):
+            if part.is_full:
+                part.is_last_part = False
                 break
             is_whole = verdict.code == "provided_whole"
-            async for block in self.files(making, recording_id, is_whole=is_whole):
+            async for block in self.files(part, recording_id, is_whole=is_whole):
                 yield block
             consultations = await self.contents.consultations(account_id, recording_id)
             text = json.dumps(consultations, indent=2)
-            making.size += len(text)
-            yield making.add_text(f"recordings/{recording_id}/consultations.json", text)
-            making.through = (ruling_of(request).at, recording_id)
+            part.size += len(text)
+            yield part.add_text(f"recordings/{recording_id}/consultations.json", text)
+            part.through = (ruling_of(request).at, recording_id)
         about = await self.files.about.processing(account_id)
-        if making.is_last_part:
-            yield making.add_text("about.json", about.text)
+        if part.is_last_part:
+            yield part.add_text("about.json", about.text)
             calls = await self.files.about.calls(request)
-            yield making.add_text("calls.json", json.dumps(calls, indent=2))
+            yield part.add_text("calls.json", json.dumps(calls, indent=2))
             async for request_id, receipt in self.contents.earlier_receipts(account_id, own_terms):
-                yield making.add_text(f"receipts/{request_id}.json", receipt)
-        yield making.add_request(await self._recipients(account_id))
+                yield part.add_text(f"receipts/{request_id}.json", receipt)
+        yield part.add_request(await self._recipients(account_id))
         page = index_html(
-            request, making.names, making.left_out, making.echoes, made_at=making.at, about=about.sections
+            request, part.names, part.left_out, part.echoes, made_at=part.at, about=about.sections
         )
-        yield making.archive.add_text("index.html", page)
-        yield making.archive.finish()
+        yield part.archive.add_text("index.html", page)
+        yield part.archive.finish()
 
     async def _recipients(self, account_id: str) -> Sequence[str]:
         return await self.database.read(
@@ -86,24 +86,24 @@ class MakePackage:
         )
 
 
-def _still_to_give(making: Making) -> Iterator[tuple[str, Verdict]]:
+def _still_to_give(part: PackagePart) -> Iterator[tuple[str, Verdict]]:
     """Yield the recordings to provide that are in no part yet, and the verdict on each."""
-    ruling = ruling_of(making.request)
+    ruling = ruling_of(part.request)
     names = ruling.recordings
-    if making.through is not None and making.through[1] in names:
-        names = names[names.index(making.through[1]) + 1 :]
+    if part.through is not None and part.through[1] in names:
+        names = names[names.index(part.through[1]) + 1 :]
     for name in names:
         verdict = ruling.verdict_on(name)
-        if effect_of(making.request.kind, verdict) == "provide":
+        if effect_of(part.request.kind, verdict) == "provide":
             yield name, verdict
 
 
-def _noted(making: Making) -> Request:
+def _noted(part: PackagePart) -> Request:
     """Return the request with ``not_provided`` on what is left out, its echoes, and its package once that is made."""
-    request, ruling = making.request, ruling_of(making.request)
-    verdicts = {**ruling.verdicts, **dict.fromkeys(making.left_out, Verdict(code="not_provided"))}
-    packaged = making.packaged if making.is_last_part else ruling.packaged
-    echoes = tuple(dict.fromkeys([*ruling.echoes, *making.echoes]))
+    request, ruling = part.request, ruling_of(part.request)
+    verdicts = {**ruling.verdicts, **dict.fromkeys(part.left_out, Verdict(code="not_provided"))}
+    packaged = part.packaged if part.is_last_part else ruling.packaged
+    echoes = tuple(dict.fromkeys([*ruling.echoes, *part.echoes]))
     noted = replace(ruling, verdicts=verdicts, packaged=packaged, echoes=echoes)
     if noted == ruling:
         return request

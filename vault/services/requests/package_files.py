@@ -33,16 +33,16 @@ _WITHOUT_AUDIO: Final = frozenset({State.REFUSED, State.FAILED, *GONE})
 
 
 @dataclass(slots=True, kw_only=True)
-class Making:
-    """The state of a package, or of a part of one, while it is written."""
+class PackagePart:
+    """A part of a package while it is written; most packages have one."""
 
     request: Request
     at: datetime
     #: The same by the clock that packages expire by.
     checked_at: datetime
     is_last_try: bool
-    #: Its number, from 1.
-    part: int = 1
+    #: From 1.
+    number: int = 1
     is_last_part: bool = True
     #: The last recording that is in this part or a former one: when it was received, or the person's request decided.
     through: tuple[datetime, str] | None = None
@@ -63,12 +63,12 @@ class Making:
     @property
     def id(self) -> str:
         """Return the id of the part."""
-        return part_id(self.request.id, self.part)
+        return part_id(self.request.id, self.number)
 
     @property
     def packaged(self) -> Packaged:
         """Return the package whose last part this is."""
-        return Packaged(at=self.checked_at, parts=self.part)
+        return Packaged(at=self.checked_at, parts=self.number)
 
     @property
     def is_full(self) -> bool:
@@ -78,7 +78,7 @@ class Making:
     def add_request(self, recipients: Sequence[str] = ()) -> bytes:
         """Return the bytes of the file that says what the request and this part are."""
         content = request_json(self.request, recipients, self.left_out, self.echoes, made_at=self.at)
-        content |= {"part": self.part, "is_last_part": self.is_last_part}
+        content |= {"part": self.number, "is_last_part": self.is_last_part}
         return self.add_text("request.json", json.dumps(content, indent=2))
 
     def add_text(self, name: str, text: str) -> bytes:
@@ -104,50 +104,50 @@ class PackageFiles:
     about: PackageAbout
     signer: Signer
 
-    async def __call__(self, making: Making, recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
+    async def __call__(self, part: PackagePart, recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
         """Yield the files of one recording. What cannot be read may leave its audio incomplete, which is noted."""
-        making.recordings += 1
+        part.recordings += 1
         try:
-            async for block in self._files(making, recording_id, is_whole=is_whole):
-                making.size += len(block)
+            async for block in self._files(part, recording_id, is_whole=is_whole):
+                part.size += len(block)
                 yield block
         except (Undecodable, DescriberCrashed, Tampered, NotFound) as error:
-            making.leave_out(recording_id, error)
+            part.leave_out(recording_id, error)
 
-    async def _files(self, making: Making, recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
-        request, archive = making.request, making.archive
+    async def _files(self, part: PackagePart, recording_id: str, *, is_whole: bool) -> AsyncIterator[bytes]:
+        request, archive = part.request, part.archive
         spoken = await self.speaker(request.account_id, recording_id, personal_of(request))
         if spoken is None:
             row = await self.database.read(lambda tx: tx.recordings.get(request.account_id, recording_id))
             if row is not None and row.state not in _WITHOUT_AUDIO:
-                making.left_out[recording_id] = "not_available"
+                part.left_out[recording_id] = "not_available"
             return
         if spoken.channel is None and not is_whole:
-            making.left_out[recording_id] = "no_channel_alone"
+            part.left_out[recording_id] = "no_channel_alone"
             return
         recording, digest = spoken.opened.recording, hashlib.sha512()
         folder = f"recordings/{recording_id}"
         name = f"{folder}/audio{extension(recording.container) if is_whole else '.wav'}"
         blocks = self.audio.blocks(
-            spoken, is_whole=is_whole, on_echo=lambda: making.echoes.append(recording_id)
+            spoken, is_whole=is_whole, on_echo=lambda: part.echoes.append(recording_id)
         )
         # Nothing is begun for a recording of which nothing can be read.
         first = await anext(blocks, b"")
-        making.names.append(name)
+        part.names.append(name)
         async for block in archive.add(name, _hashed(first, blocks, digest)):
             yield block
         evidence = await self.contents.evidence(spoken)
         vcon = _vcon(
-            spoken, name, digest.digest(), given_answers(evidence), is_whole=is_whole, at=making.at,
+            spoken, name, digest.digest(), given_answers(evidence), is_whole=is_whole, at=part.at,
             host=self.signer.name,
         )  # fmt: skip
-        yield making.add_text(f"{folder}/recording.vcon.json", json.dumps(vcon, indent=2))
+        yield part.add_text(f"{folder}/recording.vcon.json", json.dumps(vcon, indent=2))
         async for what, text in self.contents.of_recording(spoken, evidence):
-            yield making.add_text(f"{folder}/{what}", text)
+            yield part.add_text(f"{folder}/{what}", text)
         # The account itself, which gets the export of a closure, reads this in the vault.
         kept = None if request.kind == "closure" else await self.about.kept(request.account_id, recording_id)
         if kept is not None:
-            yield making.add_text(f"{folder}/retention.json", kept)
+            yield part.add_text(f"{folder}/retention.json", kept)
 
 
 async def _hashed(

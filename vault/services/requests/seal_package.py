@@ -18,7 +18,7 @@ from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, package_key
 from vault.sealing.wrapping import wrap
 from vault.services.ingest.seal_stream import seal_stream
-from vault.services.requests.package_files import Making
+from vault.services.requests.package_files import PackagePart
 from vault.services.requests.sealed_requests import append_event, ruling_of, sealed_row
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.retry_on_rotation import retry_if_rotated
@@ -34,7 +34,7 @@ class SealPackage:
     objects: ObjectStore
     threads: Threads
 
-    async def next_part(self, request: Request, *, is_last_try: bool) -> Making | None:
+    async def next_part(self, request: Request, *, is_last_try: bool) -> PackagePart | None:
         """Return the part of the request's package to be made next; None if all are made.
 
         Parts that the database lost before they expired are made again, of what is not erased by then.
@@ -49,17 +49,17 @@ class SealPackage:
         if parts and through is None:
             # An earlier release made it, as one part.
             return None
-        return Making(
+        return PackagePart(
             request=request,
             at=at,
             checked_at=checked_at,
             is_last_try=is_last_try,
-            part=len(parts) + 1,
+            number=len(parts) + 1,
             through=through,
         )
 
     async def __call__(
-        self, making: Making, content: AsyncGenerator[bytes, None], changed_by: Callable[[], Request]
+        self, part: PackagePart, content: AsyncGenerator[bytes, None], changed_by: Callable[[], Request]
     ) -> Request:
         """Seal a part and write its row, with the request as it is changed by then; return that.
 
@@ -67,13 +67,13 @@ class SealPackage:
         if another node made this part, and what ``content`` raises; then there is no such part of this node, and
         ``Packages.delete_expired`` deletes the object that may be left.
         """
-        request, account_id = making.request, making.request.account_id
-        key = package_key(making.id, secrets.token_bytes(KEY_BYTES))
+        request, account_id = part.request, part.request.account_id
+        key = package_key(part.id, secrets.token_bytes(KEY_BYTES))
         async with aclosing(content) as blocks:
             sealed = await seal_stream(
                 blocks,
                 key=key,
-                context=bound.of_package(account_id, making.id),
+                context=bound.of_package(account_id, part.id),
                 objects=self.objects,
                 location=f"{PREFIX}{account_id}/{request.id}/{new_id('att')}",
                 threads=self.threads,
@@ -83,15 +83,15 @@ class SealPackage:
         await retry_if_rotated(
             self.ring,
             account_id,
-            lambda current: self._write(current, making, changed, key.secret, sealed.sealed),
+            lambda current: self._write(current, part, changed, key.secret, sealed.sealed),
         )
         return changed
 
     async def _write(
-        self, current: AccountKey, making: Making, changed: Request, secret: bytes, sealed: SealedObject
+        self, current: AccountKey, part: PackagePart, changed: Request, secret: bytes, sealed: SealedObject
     ) -> None:
-        request, account_id = making.request, making.request.account_id
-        wrapped = wrap(current.key, secret, bound.of_package_key(account_id, making.id))
+        request, account_id = part.request, part.request.account_id
+        wrapped = wrap(current.key, secret, bound.of_package_key(account_id, part.id))
         row = None if changed == request else sealed_row(current, changed)
 
         def write(tx: Transaction) -> None:
@@ -101,22 +101,22 @@ class SealPackage:
             expires_at = checked_now(tx) + LIFE
             tx.packages.add(
                 Package(
-                    request_id=making.id,
+                    request_id=part.id,
                     account_id=account_id,
                     wrapped_key=wrapped,
                     key_version=current.version,
                     location=sealed.location,
                     header=sealed.header,
                     size=sealed.size,
-                    made_at=making.at,
+                    made_at=part.at,
                     expires_at=expires_at,
                     part_of=request.id,
-                    part=making.part,
-                    through_at=making.through[0] if making.through else None,
-                    through_id=making.through[1] if making.through else None,
+                    part=part.number,
+                    through_at=part.through[0] if part.through else None,
+                    through_id=part.through[1] if part.through else None,
                 )
             )
             tx.packages.expire_together(account_id, request.id, expires_at)
-            append_event(tx, request, "export.made", actor="worker", at=making.at)
+            append_event(tx, request, "export.made", actor="worker", at=part.at)
 
         await self.database.write(write)

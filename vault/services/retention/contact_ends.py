@@ -12,7 +12,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.retention.contact_end import ContactEnd
-from vault.domain.retention.hold import MAX_COVERED, Covers
+from vault.domain.retention.hold import MAX_COVERED, RecordingSelection
 from vault.errors import Invalid, Refused
 from vault.ports.clock import Clock
 from vault.rfc3339 import write_rfc3339
@@ -76,15 +76,17 @@ class ContactEnds:
         named = await self._named(account_id, numbers, calls)
         return await self._write(account_id, named, ended_at=None, actor=actor)
 
-    async def _named(self, account_id: str, numbers: Sequence[str], calls: Sequence[str]) -> Covers:
+    async def _named(
+        self, account_id: str, numbers: Sequence[str], calls: Sequence[str]
+    ) -> RecordingSelection:
         if not 0 < len(numbers) + len(calls) <= MAX_COVERED:
             text = f"Name the contact by numbers or calls, at most {MAX_COVERED} together."
             raise Invalid(text, field="numbers")
         terms = await self.admission.terms_of_numbers(account_id, numbers)
-        return Covers(calls=frozenset(calls), terms=terms)
+        return RecordingSelection(calls=frozenset(calls), terms=terms)
 
     async def _write(
-        self, account_id: str, named: Covers, *, ended_at: datetime | None, actor: str
+        self, account_id: str, named: RecordingSelection, *, ended_at: datetime | None, actor: str
     ) -> ContactChange:
         recordings = await self.database.read(lambda tx: tx.contact_ends.count(account_id, named))
         if recordings > MAX_RECORDINGS:
@@ -106,7 +108,13 @@ class ContactEnds:
 
 
 def _write_page(
-    tx: Transaction, account_id: str, named: Covers, after: str, *, ended_at: datetime | None, actor: str
+    tx: Transaction,
+    account_id: str,
+    named: RecordingSelection,
+    after: str,
+    *,
+    ended_at: datetime | None,
+    actor: str,
 ) -> tuple[int, str]:
     """Write the end of the next recordings after ``after``; return how many changed, and the last id if more follow."""
     tx.lock_account(account_id, exclusive=True)

@@ -12,7 +12,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import State
-from vault.domain.retention.hold import MAX_COVERED, Covers, Hold
+from vault.domain.retention.hold import MAX_COVERED, Hold, RecordingSelection
 from vault.domain.stored.retention_json import StoredHold
 from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
@@ -92,7 +92,7 @@ class PlaceHold:
         _check(wanted)
         text = {"name": wanted.name, "reason": wanted.reason, "numbers": list(wanted.numbers)}
         sealed = await self.data_keys.seal_words(account_id, "hold", json.dumps(text))
-        covers = Covers(
+        covers = RecordingSelection(
             recordings=frozenset(wanted.recordings),
             calls=frozenset(wanted.calls),
             terms=await self._terms(account_id, wanted.numbers),

@@ -15,8 +15,8 @@ from vault.web.console.access import set_console_cookie
 from vault.web.console.forms import see_other
 from vault.web.console.last_provider import remember_provider
 from vault.web.console.layout import message_page
-from vault.web.console.rate import check_rate, count_begun, count_failure
 from vault.web.console.route import console_router, error_page
+from vault.web.console.sign_in_limits import check_rate, count_begun, count_failure
 from vault.web.console.worded import WordedInvalid, words_of_error
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
