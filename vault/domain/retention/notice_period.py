@@ -1,7 +1,8 @@
 """The period that a notice tells its callers, read from the sentence that a person wrote: ``six months``, ``90 jours``.
 
 Only a number, or a word for one up to twelve, before a unit is read, in the languages below. What cannot be read
-limits nothing: a notice has a field of its own, ``retention``, for such sentences.
+limits nothing. A notice has a field of its own, ``retention``, for such sentences; of a text that has none, only the
+sentences about keeping or deleting are read, so that opening hours (``seven days a week``) erase nothing.
 """
 
 import re
@@ -51,11 +52,39 @@ _PHRASE: Final = re.compile(
 )
 
 
-def notice_period(sentence: str) -> Period | None:
-    """Return the first period that the sentence names; None if it names none that can be read."""
-    found = _PHRASE.search(sentence)
-    if found is None:
-        return None
-    word, unit = found[1].lower(), _UNITS[found[2].lower()]
-    number = int(word) if word.isdigit() else _NUMBERS[word]
-    return Period(unit.months * number, unit.days * number) if number else None
+#: Beginnings of words about keeping and deleting.
+_KEEPING: Final = re.compile(
+    r"\b(?:"
+    "keep|kept|stored|storage|retain|retention|delet|eras|"
+    "conserv|gard|effac|supprim|"
+    "aufbewahr|bewahr|gespeichert|speicher|gelöscht|lösch|"
+    "guard|manten|almacen|borr|elimin|suprim|"
+    "cancell|apag|armazen|"
+    "bewaar|bewaren|opgesla|verwijder|gewist"
+    ")",
+    re.IGNORECASE,
+)
+_SENTENCE_END: Final = re.compile(r"[.!?;\n]+(?:\s|$)")
+
+
+def notice_period(retention: str, text: str) -> Period | None:
+    """Return the period that a notice tells: the first one of its field, or else the only one of its text.
+
+    Of the text, sentences about keeping or deleting count. None if there is none that can be read, or several.
+    """
+    if retention:
+        return next(iter(_periods(retention)), None)
+    about = [one for one in _SENTENCE_END.split(text) if _KEEPING.search(one)]
+    found = {period for sentence in about for period in _periods(sentence)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _periods(sentence: str) -> list[Period]:
+    """Return the periods that a sentence names, in its order."""
+    found = []
+    for word, unit_word in _PHRASE.findall(sentence):
+        unit = _UNITS[unit_word.lower()]
+        number = int(word) if word.isdigit() else _NUMBERS[word.lower()]
+        if number:
+            found.append(Period(unit.months * number, unit.days * number))
+    return found

@@ -48,7 +48,7 @@ class ComputeTerms:
     async def notice_periods(self, account_id: str) -> Mapping[str, Period]:
         """Return the periods that the account's notices tell, by notice, where they can be read."""
         notices = await self.database.read(lambda tx: tx.notices.of_account(account_id))
-        periods = {notice.id: notice_period(notice.retention or notice.text) for notice in notices}
+        periods = {notice.id: notice_period(notice.retention, notice.text) for notice in notices}
         return {notice_id: period for notice_id, period in periods.items() if period is not None}
 
     async def facts(
