@@ -184,7 +184,9 @@ def test_the_base_of_a_period_is_the_best_known_moment(times: CallTimes, base: s
     assert terms.base == base
 
 
-_CANDIDATE = HeldCandidate(recording_id="rec_1", call_ref="call-1", at=NOW, terms=frozenset({b"n1", b"n2"}))
+_CANDIDATE = HeldCandidate(
+    recording_id="rec_1", call_ref="call-1", starts=[NOW], terms=frozenset({b"n1", b"n2"})
+)
 
 
 @pytest.mark.parametrize(

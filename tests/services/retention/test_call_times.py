@@ -96,3 +96,55 @@ async def test_its_period_counts_from_the_call(either: House, recording: str):
     act_at = await either.database.read(lambda tx: tx.connection.execute(query).scalar_one())
     assert act_at is not None
     assert timedelta() <= act_at - ENDED.replace(year=2027) <= timedelta(days=1)
+
+
+EDGE = JANUARY["to"]
+
+
+async def _start(house: House, **times: datetime) -> None:
+    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", caller=NUMBER, **times))
+
+
+async def _uploaded(house: House) -> str:
+    body = blocks_of(wav(tones(1.0)))
+    row, _ = await house.vault.uploads.store(house.account.id, "call-1", "rec-1", body, **ME)
+    await house.settle(row.id)
+    return row.id
+
+
+@pytest.mark.parametrize("first", ["call", "recording"])
+async def test_a_call_that_began_before_its_recording_is_held(either: House, first: str):
+    """A platform reports the start of the recording, after the held time; the call's own lies in it."""
+    if first == "call":
+        await _start(either, started_at=EDGE - timedelta(seconds=30))
+    recording_id = await _uploaded(either)
+    await either.set(recording_id, call_started_at=EDGE + timedelta(seconds=10))
+    hold = await place(either, numbers=[NUMBER], **JANUARY)
+    if first == "recording":
+        # After the hold was answered.
+        await _start(either, started_at=EDGE - timedelta(seconds=30))
+    else:
+        assert hold.bound == 1
+    assert (await either.vault.holds.read(either.account.id, hold.hold.id)).bound == 1
+    with pytest.raises(Held):
+        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+    with pytest.raises(Held):
+        await either.vault.calls.erase(either.account.id, "call-1", **ME)
+
+
+async def test_a_call_of_which_only_the_end_is_known_is_held(either: House):
+    """It lies in the held time; the receipt does not."""
+    await _start(either, ended_at=EDGE - timedelta(days=3))
+    recording_id = await _uploaded(either)
+    hold = await place(either, everything=True, **JANUARY)
+    assert hold.bound == 1
+    with pytest.raises(Held):
+        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+
+
+async def test_a_call_outside_of_the_time_is_not_held(either: House):
+    """Each of its times lies behind it; its receipt does not count beside a start."""
+    await _start(either, started_at=EDGE, ended_at=EDGE + timedelta(minutes=3))
+    recording_id = await _uploaded(either)
+    assert (await place(either, numbers=[NUMBER], **JANUARY)).bound == 0
+    await either.vault.recordings.erase(either.account.id, recording_id, **ME)

@@ -1,8 +1,9 @@
 """Holds, and the erasures that wait for their end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -19,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Connection as DbConnection
 
-from vault.database.schema.calls import call_terms
+from vault.database.schema.calls import call_facts, call_terms
 from vault.database.schema.core import micros, recording_terms, recordings
 from vault.database.schema.retention import holds, pending_erasures
 from vault.database.sql.compiled_statements import CompiledSelect
@@ -106,16 +107,28 @@ class HoldRows:
         if not found:
             return []
         terms = terms_of(self._db, recording) if any(hold.covers.terms for hold in found) else frozenset()
-        return covering(found, _candidate(recording, terms), now)
+        starts = _starts(recording)
+        if any(hold.covers.from_ or hold.covers.to for hold in found):
+            f = call_facts.c
+            mine = (f.account_id == recording.account_id) & (f.call_ref == recording.call_ref)
+            reported = select(f.started_at).where(mine, f.started_at.is_not(None))
+            starts += self._db.execute(reported).scalars().all()
+        candidate = HeldCandidate(
+            recording_id=recording.id, call_ref=recording.call_ref, starts=starts, terms=terms
+        )
+        return covering(found, candidate, now)
 
-    def covering_call(self, account_id: str, call_ref: str, at: datetime, now: datetime) -> list[Hold]:
+    def covering_call(
+        self, account_id: str, call_ref: str, starts: Collection[datetime], now: datetime
+    ) -> list[Hold]:
         """Return the holds in effect that cover a call, also one without recordings."""
         found = self.in_effect(account_id, now)
         if not found:
             return []
         mine = (call_terms.c.account_id == account_id) & (call_terms.c.call_ref == call_ref)
         terms = frozenset(self._db.execute(select(call_terms.c.term).where(mine)).scalars())
-        return covering(found, HeldCandidate(recording_id="", call_ref=call_ref, at=at, terms=terms), now)
+        candidate = HeldCandidate(recording_id="", call_ref=call_ref, starts=starts, terms=terms)
+        return covering(found, candidate, now)
 
     def count_covered(self, hold: Hold) -> int:
         """Return how many available recordings a hold covers."""
@@ -170,28 +183,48 @@ class PendingErasureRows:
 
 def covered_by(hold: Hold) -> ColumnElement[bool]:
     """Return the condition for available recordings that a hold covers, as ``domain.retention.hold.covers`` says."""
-    return named_by(hold.account_id, hold.covers) & (recordings.c.state == str(State.AVAILABLE))
+    r, f, named = recordings.c, call_facts.c, hold.covers
+    began = [_in_time(named, func.coalesce(r.call_started_at, r.received_at))]
+    if named.from_ is not None or named.to is not None:
+        reported = (f.account_id == r.account_id) & (f.call_ref == r.call_ref)
+        began += [
+            r.call_started_at.is_(None) & _in_time(named, r.call_ended_at),
+            select(f.id).where(reported, _in_time(named, f.started_at)).exists(),
+        ]
+    return _named(hold.account_id, named, or_(*began)) & (r.state == str(State.AVAILABLE))
 
 
 def named_by(account_id: str, named: RecordingSelection) -> ColumnElement[bool]:
-    """Return the condition for recordings of an account in any state that ``named`` names."""
+    """Return the condition for recordings of an account in any state that ``named`` names.
+
+    A time is compared with the start of the recording's call, or else its receipt.
+    """
+    start = func.coalesce(recordings.c.call_started_at, recordings.c.received_at)
+    return _named(account_id, named, _in_time(named, start))
+
+
+def _named(account_id: str, named: RecordingSelection, began: ColumnElement[bool]) -> ColumnElement[bool]:
     r, t = recordings.c, recording_terms.c
-    at = func.coalesce(r.call_started_at, r.received_at)
     among: list[ColumnElement[bool]] = [true()] if named.everything else []
     if named.terms and not named.everything:
         having = (t.account_id == account_id) & t.term.in_(named.terms)
         calls = refs_of_terms(account_id, list(named.terms))
         among = [r.id.in_(select(t.recording_id).where(having)) | r.call_ref.in_(calls)]
-    timed = and_(
-        or_(false(), *among),
-        true() if named.from_ is None else at >= named.from_,
-        true() if named.to is None else at < named.to,
-    )
+    timed = and_(or_(false(), *among), began)
     return and_(
         r.account_id == account_id, or_(r.id.in_(named.recordings), r.call_ref.in_(named.calls), timed)
     )
 
 
-def _candidate(recording: Recording, terms: frozenset[bytes]) -> HeldCandidate:
-    at = recording.call_started_at or recording.received_at
-    return HeldCandidate(recording_id=recording.id, call_ref=recording.call_ref, at=at, terms=terms)
+def _in_time(named: RecordingSelection, at: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a time is within the limits; null is not, where there are any."""
+    return and_(
+        true() if named.from_ is None else at >= named.from_, true() if named.to is None else at < named.to
+    )
+
+
+def _starts(recording: Recording) -> list[datetime]:
+    """Return when the call of a recording may have begun, as its row says."""
+    if recording.call_started_at is not None:
+        return [recording.call_started_at]
+    return [at for at in (recording.call_ended_at, recording.received_at) if at is not None]

@@ -4,7 +4,7 @@ A hold names what it covers; no row is marked for it. Whether it covers a record
 something would erase the recording, under the account's lock, so a call of a held number is held from the gate on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ class RecordingSelection:
     calls: frozenset[str] = frozenset()
     #: Keyed hashes of the numbers, in every spelling.
     terms: frozenset[bytes] = frozenset()
-    #: Limit ``terms`` and ``everything`` to calls that began at or after the one and before the other.
+    #: Limit ``terms`` and ``everything`` to calls that may have begun at or after the one and before the other.
     from_: datetime | None = None
     to: datetime | None = None
     everything: bool = False
@@ -55,8 +55,8 @@ class HeldCandidate:
 
     recording_id: str
     call_ref: str
-    #: Start of the call, or else the receipt.
-    at: datetime
+    #: Every time at which its call may have begun: each start reported, or else the end and the receipt.
+    starts: Collection[datetime]
     terms: AbstractSet[bytes] = frozenset()
 
 
@@ -67,8 +67,10 @@ def covers(hold: Hold, candidate: HeldCandidate) -> bool:
         return True
     if not (covered.everything or covered.terms & candidate.terms):
         return False
-    after = covered.from_ is None or candidate.at >= covered.from_
-    return after and (covered.to is None or candidate.at < covered.to)
+    return any(
+        (covered.from_ is None or start >= covered.from_) and (covered.to is None or start < covered.to)
+        for start in candidate.starts
+    )
 
 
 def covering(holds: Iterable[Hold], candidate: HeldCandidate, now: datetime) -> list[Hold]:

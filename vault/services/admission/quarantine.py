@@ -1,5 +1,6 @@
 """Quarantine: a recording is sealed and cannot be played until an admin releases or refuses it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +10,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
-from vault.errors import NotFound, Refused
+from vault.errors import Held, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
@@ -71,7 +72,7 @@ class Quarantine:
     async def refuse(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> None:
         """Refuse a recording in quarantine permanently: its keys are deleted when this returns.
 
-        Raises NotFound, Refused if it is not in quarantine.
+        Raises NotFound, Refused if it is not in quarantine, Held while a hold covers it.
 
         If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
         """
@@ -98,12 +99,15 @@ class Quarantine:
             raise _not_quarantined()
 
     async def expire(self) -> None:
-        """Refuse recordings whose quarantine has expired.
+        """Refuse recordings whose quarantine has expired, but for those that a hold covers: they wait for its end.
 
         Each is refused in its own transaction, so an account's lock is held for one recording at a time.
         """
-        for recording in await self.database.read(lambda tx: tx.queue.quarantines_over(checked_now(tx))):
-            await self.database.write(partial(_refuse, recording=recording, ground=_EXPIRED, actor=WORKER))
+        for recording in await self.database.read(_expired):
+            with suppress(Held):
+                await self.database.write(
+                    partial(_refuse, recording=recording, ground=_EXPIRED, actor=WORKER)
+                )
 
 
 async def quarantined(
@@ -122,6 +126,11 @@ async def quarantined(
     return await open_recording(ring, recording, keys)
 
 
+def _expired(tx: Transaction) -> list[Recording]:
+    now = checked_now(tx)
+    return [one for one in tx.queue.quarantines_over(now) if not tx.holds.covering(one, now)]
+
+
 def _not_quarantined() -> Refused:
     return Refused("The recording is not in quarantine.", reasons=("not_quarantined",))
 
@@ -135,11 +144,16 @@ def _refuse(
     event_id: str | None = None,
     detail: bytes | None = None,
 ) -> bool:
-    """Refuse a recording if it is still in quarantine, which the call's lock guarantees until the commit."""
+    """Refuse a recording if it is still in quarantine, which the call's lock guarantees until the commit.
+
+    Raises Held while a hold covers it.
+    """
     tx.lock_account(recording.account_id)
     tx.lock_call(recording.account_id, recording.call_ref)
     now = tx.recordings.get(recording.account_id, recording.id)
     if now is None or now.state is not State.QUARANTINED:
         return False
+    if held := tx.holds.covering(now, checked_now(tx)):
+        raise Held([hold.id for hold in held])
     refuse(tx, now, (ground,), actor=actor, event_id=event_id, sealed_detail=detail)
     return True

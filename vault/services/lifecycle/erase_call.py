@@ -23,7 +23,7 @@ def forbid_held(
     """Raise Held if a hold covers the call, whether it has recordings or facts alone. The caller holds both locks."""
     now, starts_of_facts = checked_now(tx), [row.started_at or row.at for row in facts]
     starts = [*starts_of_facts, *(row.call_started_at or row.received_at for row in recordings)]
-    if held := tx.holds.covering_call(account_id, call_ref, min(starts, default=now), now):
+    if held := tx.holds.covering_call(account_id, call_ref, starts or [now], now):
         raise Held([hold.id for hold in held])
 
 
