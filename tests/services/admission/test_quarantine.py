@@ -23,13 +23,11 @@ from tests.support.parties import (
     set_policy,
     tell,
 )
-from tests.support.retention import place
-from tests.support.retention import release as release_hold
 from tests.support.service_house import AUDIO, LONG_AGO, House
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
-from vault.errors import Held, NotFound, Refused
+from vault.errors import NotFound, Refused
 
 
 async def release(house: House, recording_id: str):
@@ -293,33 +291,3 @@ async def test_two_releases_at_once_are_one(house: House):
     )
     assert sorted(type(one).__name__ for one in both) == ["Decision", "Refused"]
     assert await kinds(house, recording_id) == ["gate", "release", "gate"]
-
-
-async def test_what_a_hold_covers_stays_in_quarantine(either: House):
-    """Neither the end of the quarantine nor an admin refuses it, until the hold has ended."""
-    await set_policy(either)
-    recording_id = await kept_apart(either)
-    hold = (await place(either, calls=["call-1"])).hold
-    await either.set(recording_id, quarantined_until=LONG_AGO)
-    await either.vault.quarantine.expire()
-    with pytest.raises(Held) as held:
-        await refuse(either, recording_id)
-    assert held.value.holds == (hold.id,)
-    assert await either.state(recording_id) is State.QUARANTINED
-    await release_hold(either, hold.id, at_once=True)
-    await either.vault.quarantine.expire()
-    assert (await either.state(recording_id), await grounds(either, recording_id)) == (
-        State.REFUSED,
-        ["quarantine_expired"],
-    )
-
-
-async def test_a_held_quarantine_does_not_stop_the_others(either: House):
-    """One that is held was over first."""
-    await set_policy(either)
-    held, free = await kept_apart(either), await kept_apart(either, "rec-2", call_ref="call-2")
-    await place(either, calls=["call-1"])
-    for recording_id in (held, free):
-        await either.set(recording_id, quarantined_until=LONG_AGO)
-    await either.vault.quarantine.expire()
-    assert [await either.state(one) for one in (held, free)] == [State.QUARANTINED, State.REFUSED]

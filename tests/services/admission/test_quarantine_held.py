@@ -1,0 +1,39 @@
+"""Recordings in quarantine under a hold: nothing refuses them until it has ended."""
+
+import pytest
+
+from tests.support.parties import ME, grounds, kept_apart, set_policy
+from tests.support.retention import place, release
+from tests.support.service_house import LONG_AGO, House
+from vault.domain.recordings.recording import State
+from vault.errors import Held
+
+
+async def test_what_a_hold_covers_stays_in_quarantine(either: House):
+    """Neither the end of the quarantine nor an admin refuses it, until the hold has ended."""
+    await set_policy(either)
+    recording_id = await kept_apart(either)
+    hold = (await place(either, calls=["call-1"])).hold
+    await either.set(recording_id, quarantined_until=LONG_AGO)
+    await either.vault.quarantine.expire()
+    with pytest.raises(Held) as held:
+        await either.vault.quarantine.refuse(either.account.id, recording_id, reason="nobody asked", **ME)
+    assert held.value.holds == (hold.id,)
+    assert await either.state(recording_id) is State.QUARANTINED
+    await release(either, hold.id, at_once=True)
+    await either.vault.quarantine.expire()
+    assert (await either.state(recording_id), await grounds(either, recording_id)) == (
+        State.REFUSED,
+        ["quarantine_expired"],
+    )
+
+
+async def test_a_held_quarantine_does_not_stop_the_others(either: House):
+    """One that is held was over first."""
+    await set_policy(either)
+    held, free = await kept_apart(either), await kept_apart(either, "rec-2", call_ref="call-2")
+    await place(either, calls=["call-1"])
+    for recording_id in (held, free):
+        await either.set(recording_id, quarantined_until=LONG_AGO)
+    await either.vault.quarantine.expire()
+    assert [await either.state(one) for one in (held, free)] == [State.QUARANTINED, State.REFUSED]
