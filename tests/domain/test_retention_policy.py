@@ -11,6 +11,7 @@ from vault.domain.retention.policy import (
     Match,
     RetentionClass,
     RetentionPolicy,
+    Winner,
     conflicts,
     in_force,
     shortens,
@@ -83,6 +84,36 @@ def test_a_first_policy_and_a_lost_minimum_shorten() -> None:
     assert shortens(_policy(_LEGAL), _policy(replace(_LEGAL, minimum=parse_period("P4Y"))))
     assert shortens(_policy(replace(_BASE, at_end="review")), _policy(_BASE))
     assert shortens(_policy(_BASE), replace(_policy(_BASE), time_zone="Europe/Paris"))
+
+
+def test_a_reason_that_is_dropped_and_a_shorter_wait_shorten() -> None:
+    """Without the reason what notices promised applies again; with a shorter wait a released hold ends earlier."""
+    reasoned, slow = (
+        replace(_policy(_BASE), told_reason="A dispute"),
+        replace(_policy(_BASE), waiting=30 * _DAY),
+    )
+    assert shortens(reasoned, _policy(_BASE))
+    assert not shortens(reasoned, replace(reasoned, told_reason="Another dispute"))
+    assert not shortens(_policy(_BASE), reasoned)
+    assert shortens(slow, _policy(_BASE))
+    assert not shortens(_policy(_BASE), slow)
+    assert shortens(RetentionPolicy(waiting=30 * _DAY), RetentionPolicy())
+
+
+@pytest.mark.parametrize(
+    ("applies", "change"), [("maximum", {"minimum": "P40D"}), ("minimum", {"maximum": "P30D"})]
+)
+def test_a_longer_limit_of_a_decided_pair_shortens(applies: Winner, change: dict[str, str]) -> None:
+    """The decision may drop the minimum that grew, or no longer drop the maximum that did."""
+    decision = ConflictDecision(minimum_of="a", maximum_of="a", applies=applies, reason="Counsel")
+    kept = replace(
+        _BASE, minimum=parse_period("P1M"), minimum_ground="business", maximum=parse_period("P28D")
+    )
+    longer = replace(kept, **{name: parse_period(period) for name, period in change.items()})
+    before, after = (replace(_policy(one), decisions=(decision,)) for one in (kept, longer))
+    assert shortens(before, after)
+    # A longer period alone can drop nothing.
+    assert not shortens(before, replace(before, classes=(replace(kept, period=parse_period("P2Y")),)))
 
 
 def _version(number: int, changed: datetime, wait: timedelta) -> RetentionPolicy:

@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy import select
 
 from tests.support.corpus import tones, wav
+from tests.support.parties import let_in
 from tests.support.retention import kept, place, set_retention
 from tests.support.service_house import House, blocks_of
 from vault.database.schema.core import recordings
 from vault.domain.calls.call import CallFacts
 from vault.domain.requests.request import Identity, Period, PersonalData
-from vault.errors import Held
+from vault.errors import Held, Refused
 from vault.services.requests.new_request import NewRequest
 
 NUMBER = "+12025550184"
@@ -148,3 +149,21 @@ async def test_a_call_outside_of_the_time_is_not_held(either: House):
     recording_id = await _uploaded(either)
     assert (await place(either, numbers=[NUMBER], **JANUARY)).bound == 0
     await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+
+
+async def test_an_end_before_the_start_ends_no_minimum(either: House):
+    """Platforms send such an end where they do not know it: it is passed over, and the recording's length counts."""
+    now = datetime.now(UTC)
+    recording_id = await let_in(
+        either, started_at=(now - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    )
+    ended_at = datetime(2001, 1, 1, tzinfo=UTC)
+    await either.vault.calls.start(either.account.id, CallFacts(call_ref="call-1", ended_at=ended_at))
+    minimum = kept(period="P7Y", minimum="P5Y", minimum_ground="legal_obligation", statute="MiFID II 16(7)")
+    await set_retention(either, minimum)
+    await either.vault.jobs.apply_policies()
+    shown = await either.vault.show_retention(either.account.id, recording_id)
+    assert shown.terms.base == "start_and_length"
+    with pytest.raises(Refused) as refused:
+        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+    assert refused.value.reasons == ("minimum_legal",)

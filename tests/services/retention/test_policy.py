@@ -175,14 +175,32 @@ async def test_a_late_fact_lets_the_terms_be_computed_again(either: House):
     assert after.terms.base_at == ended
 
 
-async def test_case_14_what_callers_were_told_is_kept_to_unless_a_reason_is_given(either: House):
-    """The preview counts those calls, and they leave when the notice said; a reason lets the policy apply."""
-    draft = await either.vault.notices.draft(either.account.id, wish(text=TEXT), **ME)
-    notice = await either.vault.notices.publish(either.account.id, draft.id, **ME)
+async def _announce(house: House) -> None:
+    """Let the parties of call-1 hear a notice that promises six months."""
+    draft = await house.vault.notices.draft(house.account.id, wish(text=TEXT), **ME)
+    notice = await house.vault.notices.publish(house.account.id, draft.id, **ME)
     told = ConsentRequest(
         party="caller", answer="announced", method="announcement", at=datetime.now(UTC), notice=notice.id
     )
-    await either.vault.consent.report(either.account.id, "call-1", told, **ME)
+    await house.vault.consent.report(house.account.id, "call-1", told, **ME)
+
+
+async def test_a_notice_that_is_reported_after_the_gate_limits_its_recording(either: House):
+    """Its terms are computed again: the row was computed without the notice."""
+    recording_id = await let_in(either)
+    await set_retention(either, kept(period="P10Y"))
+    await either.vault.jobs.apply_policies()
+    await _announce(either)
+    assert await either.vault.jobs.apply_policies() == 1
+    marks = await either.database.read(lambda tx: tx.retention.marks(recording_id))
+    assert marks is not None
+    assert marks.act_at is not None
+    assert marks.act_at - datetime.now(UTC) < timedelta(days=200)
+
+
+async def test_case_14_what_callers_were_told_is_kept_to_unless_a_reason_is_given(either: House):
+    """The preview counts those calls, and they leave when the notice said; a reason lets the policy apply."""
+    await _announce(either)
     recording_id = await let_in(either)
     other = await let_in(either, "rec-2", call_ref="call-2")
     preview = await either.vault.preview_retention(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection as DbConnection
@@ -90,6 +90,11 @@ class RetentionPolicies:
     def newest(self) -> RetentionPolicy:
         """Return the last version that was set."""
         return self.waiting[-1] if self.waiting else self.current
+
+    @property
+    def longest_wait(self) -> timedelta:
+        """Return the longest waiting time of them: a shorter one counts from when it is in force."""
+        return max(policy.waiting for policy in (self.current, *self.waiting))
 
 
 class RetentionRows:

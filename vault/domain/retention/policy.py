@@ -159,18 +159,29 @@ def all_conflicts(policy: RetentionPolicy) -> list[Conflict]:
 def shortens(before: RetentionPolicy, after: RetentionPolicy) -> bool:
     """Return whether a change can erase any recording earlier than before; true wherever that is not certain.
 
-    It is certain for the same classes in the same order whose periods, minima and maxima only grow.
+    It is certain for the same classes in the same order whose periods, minima and maxima only grow. Where a decision
+    drops a minimum or a maximum, a longer one may be the one that is dropped.
     """
+    if after.waiting < before.waiting:
+        # A released hold would end earlier, and so would the wait of the next change.
+        return True
     kept = [(known.name, known.match, known.starts) for known in before.classes]
     if not before.classes:
         return bool(after.classes)
     if not after.classes:
         return any(known.minimum is not None for known in before.classes)
-    if [(known.name, known.match, known.starts) for known in after.classes] != kept:
-        return True
-    if before.time_zone != after.time_zone or before.decisions != after.decisions:
-        return True
-    return any(map(_class_shortens, before.classes, after.classes))
+    changed = (
+        [(known.name, known.match, known.starts) for known in after.classes] != kept
+        or before.time_zone != after.time_zone
+        or before.decisions != after.decisions
+        or (before.decisions and _limits(before) != _limits(after))
+        or (before.told_reason is not None and after.told_reason is None)
+    )
+    return bool(changed) or any(map(_class_shortens, before.classes, after.classes))
+
+
+def _limits(policy: RetentionPolicy) -> list[tuple[Period | None, Period | None]]:
+    return [(kept.minimum, kept.maximum) for kept in policy.classes]
 
 
 def _class_shortens(before: RetentionClass, after: RetentionClass) -> bool:

@@ -101,6 +101,9 @@ class RecordConsent:
             return None
         tx.consents.add(row)
         tx.events.append(_event(event, row.account_id))
+        if event.notice is not None and any(one.state is State.AVAILABLE for one in through):
+            # The notice may promise a shorter period than its recordings were computed with.
+            tx.retention.call_changed(row.account_id, row.call_ref)
         now_known = replace(known, events=(*known.events, event), consent_rows=known.consent_rows + 1)
         for recording in through:
             append(

@@ -68,7 +68,7 @@ def terms_of_marks(marks: RetentionMarks | None, policies: RetentionPolicies) ->
     if marks is None:
         return RetentionTerms(version=policies.current.version)
     classes = _classes(policies)
-    known = next((kept for kept in classes if kept.name == marks.retention_class), None)
+    ends_by = {kept.at_end for kept in classes if kept.name == marks.retention_class}
     ends = ((marks.legal_until, "legal_obligation"), (marks.minimum_until, "business"))
     return RetentionTerms(
         version=policies.current.version,
@@ -76,8 +76,8 @@ def terms_of_marks(marks: RetentionMarks | None, policies: RetentionPolicies) ->
         act_at=marks.act_at,
         minimum_until=marks.minimum_until,
         legal_until=marks.legal_until,
-        # A class that is gone erases nothing by itself.
-        at_end="review" if known is None else known.at_end,
+        # A class that is gone erases nothing by itself, nor does one of which a policy that counts says review.
+        at_end="erase" if ends_by == {"erase"} else "review",
         bounds=tuple(
             Bound(
                 kind="minimum", class_name=kept.name, period=str(kept.minimum), until=until,

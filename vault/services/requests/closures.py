@@ -116,7 +116,7 @@ class Closures:
 
 def _waiting(tx: Transaction, account_id: str) -> timedelta:
     try:
-        return tx.retention.policies(account_id, tx.now()).newest.waiting
+        return tx.retention.policies(account_id, tx.now()).longest_wait
     except Tampered:
         return DEFAULT_WAITING
 

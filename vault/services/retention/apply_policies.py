@@ -97,7 +97,7 @@ def _write(
     return sum(
         tx.retention.mark(
             found.recording.id,
-            found.terms(opened),
+            found.marks(opened),
             stamp=policies.stamp,
             before=stamps[found.recording.id],
             lock=policies.current.object_lock != "off",

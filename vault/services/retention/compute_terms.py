@@ -36,6 +36,17 @@ class RetentionFacts:
         """Return its terms under policies of which each keeps what it keeps."""
         return retention_terms_under(policies, self.call, self.times, self.notice_periods)
 
+    def marks(self, policies: Sequence[RetentionPolicy]) -> RetentionTerms:
+        """Return what its row says of it: its terms, under the policy in force and those that wait.
+
+        A row has the class of the policy in force alone. Where that erases and one that waits lets a person decide,
+        maybe by a class of another name, it is not due until the wait is over and its row is computed again.
+        """
+        terms = self.terms(policies)
+        if terms.at_end == "review" and self.terms(policies[:1]).at_end == "erase":
+            return replace(terms, act_at=None)
+        return terms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputeTerms:
@@ -99,13 +110,18 @@ class ComputeTerms:
 
 
 def times_of(recording: Recording, call_ends: Sequence[datetime]) -> CallTimes:
-    """Return the times that a period counts from: the latest end counts, unless it is long after the receipt."""
-    possible = recording.received_at + timedelta(seconds=MAX_DURATION)
+    """Return the times that a period counts from.
+
+    The latest end counts, unless it is before the start, or long after the receipt: platforms report such for a call
+    whose end they do not know.
+    """
+    latest = recording.received_at + timedelta(seconds=MAX_DURATION)
     started, length = recording.call_started_at, recording.duration
+    ends = [end for end in call_ends if (started is None or started <= end) and end <= latest]
     return CallTimes(
         received_at=recording.received_at,
         started_at=started,
-        ended_at=max((end for end in call_ends if end <= possible), default=None),
+        ended_at=max(ends, default=None),
         played_until=None if started is None or length is None else started + timedelta(seconds=length),
     )
 

@@ -157,7 +157,7 @@ def _grace(tx: Transaction, account_id: str) -> timedelta:
         policies = tx.retention.policies(account_id, tx.now())
     except Tampered:
         return DEFAULT_WAITING
-    return policies.newest.waiting
+    return policies.longest_wait
 
 
 def _leaving(tx: Transaction, hold: Hold, free_at: datetime, after: str) -> list[_Leaving]:
