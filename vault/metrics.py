@@ -108,6 +108,11 @@ RECOVERY: Final = Gauge(
 RETENTION_ERASED: Final = Counter(
     "callvault_retention_erased", "Recordings that the retention sweep erased.", registry=REGISTRY
 )
+RETENTION_UNREADABLE: Final = Counter(
+    "callvault_retention_unreadable",
+    "Recordings whose retention could not be computed, at each try.",
+    registry=REGISTRY,
+)
 REQUEST_CALLBACKS: Final = Counter(
     "callvault_request_callbacks",
     "Tries to tell an account of a change of a request, by how they ended.",

@@ -152,16 +152,15 @@ class RetentionRows:
         query = query.where(recordings.c.account_id == account_id, text(IS_AVAILABLE))
         return int(self._db.execute(query).scalar_one())
 
-    def stale(self, account_id: str, stamp: int, *, limit: int) -> Sequence[tuple[Recording, int]]:
-        """Return available recordings computed from older policies, or not yet, and their stamps."""
-        r = recordings.c
-        query = (
-            select(*RECORDING_COLUMNS, r.policy_version)
-            .where(r.account_id == account_id, r.policy_version < stamp, text(IS_AVAILABLE))
-            .order_by(r.policy_version, r.id)
-            .limit(limit)
-        )
-        return [(recording_from(row), row["policy_version"]) for row in self._db.execute(query).mappings()]
+    def stale(
+        self, account_id: str, stamp: int, *, after: tuple[int, str] | None, limit: int
+    ) -> Sequence[tuple[Recording, int]]:
+        """Return available recordings computed from older policies, or not yet, and their stamps.
+
+        ``after``: the stamp and id of the last one of the page before.
+        """
+        rows = self._db.execute(stale_query(account_id, stamp, after, limit)).mappings()
+        return [(recording_from(row), row["policy_version"]) for row in rows]
 
     def mark(
         self, recording_id: str, terms: RetentionTerms, *, stamp: int, before: int, lock: bool = False
@@ -254,6 +253,16 @@ def available_query(account_id: str, after: tuple[datetime, str] | None, limit: 
     if after is not None:
         query = query.where(tuple_(r.received_at, r.id) > after)
     return query.order_by(r.received_at, r.id).limit(limit)
+
+
+def stale_query(account_id: str, stamp: int, after: tuple[int, str] | None, limit: int) -> Any:
+    """Return the query for a page of recordings that policies of another stamp were applied to."""
+    r = recordings.c
+    query = select(*RECORDING_COLUMNS, r.policy_version)
+    query = query.where(r.account_id == account_id, r.policy_version < stamp, text(IS_AVAILABLE))
+    if after is not None:
+        query = query.where(tuple_(r.policy_version, r.id) > after)
+    return query.order_by(r.policy_version, r.id).limit(limit)
 
 
 def due_query(now: datetime, *, after: tuple[datetime, str] | None, limit: int) -> Any:

@@ -43,9 +43,13 @@ def forbid_early_erasure(tx: Transaction, recording: Recording, transition: Tran
 def judge_now(tx: Transaction, recording: Recording, wish: Wish | None, now: datetime) -> Judgement:
     """Judge a recording by what this transaction sees. The caller holds the account's lock.
 
-    A policy that cannot be read, or terms that another version of it computed, keep the recording.
+    A hold or a policy that cannot be read, or terms that another version of it computed, keep the recording.
     """
-    holds = tx.holds.covering(recording, now)
+    try:
+        holds = tx.holds.covering(recording, now)
+    except Tampered:
+        _LOG.error("retention.hold_unreadable", account_id=recording.account_id)
+        return _not_computed()
     try:
         policies = tx.retention.policies(recording.account_id, now)
     except Tampered:

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from vault import metrics
 from vault.database.interface import Database
 from vault.database.stores.retention import RetentionPolicies
 from vault.database.transaction import Transaction
-from vault.domain.retention.period import Period
 from vault.domain.retention.policy import RetentionPolicy
-from vault.errors import Tampered
+from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.services.retention.compute_terms import ComputeTerms, RetentionFacts
 from vault.services.retention.retention_policy import open_policies
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -33,53 +33,71 @@ class ApplyPolicies:
     compute: ComputeTerms
 
     async def __call__(self) -> int:
-        """Compute every such row; return how many. Raises Unavailable. A policy that cannot be read is skipped."""
+        """Compute every such row; return how many. Raises Unavailable.
+
+        An account whose policy or key cannot be used is passed over, as is a recording whose facts cannot be read:
+        nothing of them is erased, and the next call tries again.
+        """
         number = 0
         for account_id in await self.database.read(lambda tx: tx.retention.accounts()):
             try:
                 number += await self.of_account(account_id)
-            except Tampered:
+            except (Tampered, NotFound):
                 _LOG.error("retention.policy_unreadable", account_id=account_id)
+            except OwnKeyUnusable:
+                _LOG.error("retention.key_unusable", account_id=account_id)
         return number
 
     async def of_account(self, account_id: str) -> int:
-        """Compute the rows of one account. Raises Tampered, Unavailable."""
+        """Compute the rows of one account. Raises NotFound, Tampered, Unavailable."""
         # Asked first: opening policies and notices of every account each minute would cost more than all else.
         if not await self.database.read(lambda tx: _any_stale(tx, account_id)):
             return 0
-        number, notice_periods = 0, await self.compute.notice_periods(account_id)
+        number, notice_periods, unreadable = 0, await self.compute.notice_periods(account_id), list[str]()
+        after: tuple[int, str] | None = None
         while True:
             policies = await self.database.read(lambda tx: tx.retention.policies(account_id, tx.now()))
+            stale = await self.database.read(
+                lambda tx, stamp=policies.stamp, after=after: tx.retention.stale(  # type: ignore[misc]
+                    account_id, stamp, after=after, limit=BATCH_SIZE
+                )
+            )
             opened = await open_policies(self.data_keys, account_id, policies)
-            computed, read = await self._batch(account_id, policies, opened, notice_periods)
-            number += computed
-            # What another change overtook is read again; without progress the next call goes on.
-            if read < BATCH_SIZE or not computed:
-                return number
+            facts = await self.compute.facts([recording for recording, _ in stale], opened, notice_periods)
+            unreadable += facts.unreadable
+            if facts.found:
+                write = partial(
+                    _write,
+                    account_id=account_id,
+                    policies=policies,
+                    opened=opened,
+                    facts=facts.found,
+                    stamps={recording.id: stamp for recording, stamp in stale},
+                )
+                number += await self.database.write(write)
+            # What another change overtook is left for the next call, like what is unreadable.
+            if len(stale) < BATCH_SIZE:
+                break
+            after = (stale[-1][1], stale[-1][0].id)
+        _report(account_id, unreadable)
+        return number
 
-    async def _batch(
-        self,
-        account_id: str,
-        policies: RetentionPolicies,
-        opened: Sequence[RetentionPolicy],
-        notice_periods: Mapping[str, Period],
-    ) -> tuple[int, int]:
-        stale = await self.database.read(
-            lambda tx: tx.retention.stale(account_id, policies.stamp, limit=BATCH_SIZE)
+
+def _report(account_id: str, unreadable: Sequence[str]) -> None:
+    """Log the first of the recordings that could not be computed, and count all of them."""
+    if unreadable:
+        metrics.RETENTION_UNREADABLE.inc(len(unreadable))
+        _LOG.error(
+            "retention.recording_unreadable",
+            account_id=account_id,
+            recording_id=unreadable[0],
+            count=len(unreadable),
         )
-        stamps = {recording.id: stamp for recording, stamp in stale}
-        facts = await self.compute.facts([recording for recording, _ in stale], opened, notice_periods)
-        if not facts:
-            return 0, len(stale)
-        write = partial(
-            _write, account_id=account_id, policies=policies, opened=opened, facts=facts, stamps=stamps
-        )
-        return await self.database.write(write), len(stale)
 
 
 def _any_stale(tx: Transaction, account_id: str) -> bool:
     stamp = tx.retention.policies(account_id, tx.now()).stamp
-    return bool(tx.retention.stale(account_id, stamp, limit=1))
+    return bool(tx.retention.stale(account_id, stamp, after=None, limit=1))
 
 
 def _write(

@@ -5,7 +5,7 @@ call needs none of them, and then no recording is opened.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from vault.database.interface import Database
@@ -17,7 +17,7 @@ from vault.domain.retention.notice_period import notice_period
 from vault.domain.retention.period import Period
 from vault.domain.retention.policy import CallTraits, RetentionPolicy
 from vault.domain.retention.terms import CallTimes, RetentionTerms, retention_terms_under
-from vault.errors import NotFound
+from vault.errors import NotFound, Tampered
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
 from vault.services.shared.encrypted_fields import open_recording
@@ -48,6 +48,14 @@ class RetentionFacts:
         return terms
 
 
+@dataclass(slots=True, kw_only=True)
+class ComputedFacts:
+    """What the policies ask of recordings; and the recordings of which that cannot be read, which are kept."""
+
+    found: list[RetentionFacts] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputeTerms:
     """Read what the policies ask of recordings."""
@@ -67,7 +75,7 @@ class ComputeTerms:
         recordings: Sequence[Recording],
         policies: Sequence[RetentionPolicy],
         notice_periods: Mapping[str, Period],
-    ) -> list[RetentionFacts]:
+    ) -> ComputedFacts:
         """Return what the policies ask of recordings of one account, but for erased ones. Raises Unavailable."""
         ends, contacts = await self.database.read(
             lambda tx: (_ends(tx, recordings), _contacts(tx, recordings, policies))
@@ -75,13 +83,16 @@ class ComputeTerms:
         opens = bool(notice_periods) or any(
             kept.match.fields for policy in policies for kept in policy.classes
         )
-        found = []
+        computed = ComputedFacts()
         for recording, call_ends in zip(recordings, ends, strict=True):
             try:
                 call, periods = await self._opened(recording, notice_periods) if opens else (CallTraits(), ())
             except NotFound:
                 continue  # It was erased meanwhile.
-            found.append(
+            except Tampered:
+                computed.unreadable.append(recording.id)
+                continue
+            computed.found.append(
                 RetentionFacts(
                     recording=recording,
                     times=replace(times_of(recording, call_ends), contact=contacts.get(recording.id)),
@@ -89,7 +100,7 @@ class ComputeTerms:
                     notice_periods=periods,
                 )
             )
-        return found
+        return computed
 
     async def _opened(
         self, recording: Recording, notice_periods: Mapping[str, Period]

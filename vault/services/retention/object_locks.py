@@ -59,9 +59,13 @@ class ReconcileLocks:
     async def _want_holds(self, now: datetime) -> None:
         """Make recordings due that a hold covers, also those that passed the gate after it was placed."""
         for account_id in await self.database.read(lambda tx: tx.object_locks.accounts_held(now)):
-            holds = await self.database.read(
-                lambda tx, account_id=account_id: tx.holds.in_effect(account_id, now)  # type: ignore[misc]
-            )
+            try:
+                holds = await self.database.read(
+                    lambda tx, account_id=account_id: tx.holds.in_effect(account_id, now)  # type: ignore[misc]
+                )
+            except Tampered:
+                _LOG.error("retention.hold_unreadable", account_id=account_id)
+                continue
             for hold in holds:
                 while await self.database.write(
                     lambda tx, hold=hold: tx.object_locks.want_hold(hold, limit=_BATCH_SIZE)  # type: ignore[misc]
@@ -112,14 +116,18 @@ class ReconcileLocks:
 
 
 def _wanted(tx: Transaction, row: LockedRow) -> ObjectLock | None:
-    """Return the lock that the policy and the holds want now; None if the policy cannot be read."""
+    """Return the lock that the policy and the holds want now; None if one of them cannot be read."""
     account_id, now = row.recording.account_id, tx.now()
     try:
         mode = tx.retention.policies(account_id, now).current.object_lock
     except Tampered:
         _LOG.error("retention.policy_unreadable", account_id=account_id)
         return None
-    hold = row.recording.state is State.AVAILABLE and bool(tx.holds.covering(row.recording, now))
+    try:
+        hold = row.recording.state is State.AVAILABLE and bool(tx.holds.covering(row.recording, now))
+    except Tampered:
+        _LOG.error("retention.hold_unreadable", account_id=account_id)
+        return None
     if mode == "off" or row.legal_until is None or row.legal_until <= now:
         return ObjectLock(hold=hold)
     return ObjectLock(mode=mode, until=row.legal_until, hold=hold)

@@ -70,7 +70,7 @@ class PreviewPolicy:
                 lambda tx, after=after: tx.retention.available(account_id, after=after, limit=_BATCH_SIZE)  # type: ignore[misc]
             )
             held, now = await self.database.read(lambda tx, batch=batch: _held(tx, batch))  # type: ignore[misc]
-            for found in await self.compute.facts(batch, [wanted], notice_periods):
+            for found in (await self.compute.facts(batch, [wanted], notice_periods)).found:
                 outcome = _outcome(found, wanted, now, held=found.recording.id in held)
                 preview.add(outcome, found.recording.id, found.times.base[1])
             if len(batch) < _BATCH_SIZE:

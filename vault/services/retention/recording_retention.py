@@ -14,7 +14,7 @@ from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import Hold
 from vault.domain.retention.judge import Judgement, Wish, judge
 from vault.domain.retention.terms import RetentionTerms
-from vault.errors import NotFound, RecordingErased
+from vault.errors import NotFound, RecordingErased, Tampered
 from vault.services.retention.compute_terms import ComputeTerms
 from vault.services.retention.retention_policy import open_policies
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -53,7 +53,10 @@ class ShowRetention:
         return replace(found, leaves=leaves)
 
     async def __call__(self, account_id: str, recording_id: str) -> RecordingRetention:
-        """Return it without leaves. Raises NotFound, RecordingErased, Tampered for a policy that cannot be read."""
+        """Return it without leaves.
+
+        Raises NotFound, RecordingErased, Tampered for a policy, or facts of its call, that cannot be read.
+        """
         policies = await self.database.read(lambda tx: tx.retention.policies(account_id, tx.now()))
         opened = await open_policies(self.data_keys, account_id, policies)
         notice_periods = await self.compute.notice_periods(account_id)
@@ -61,9 +64,11 @@ class ShowRetention:
             lambda tx: _read(tx, account_id, recording_id)
         )
         facts = await self.compute.facts([recording], opened, notice_periods)
-        if not facts:
+        if facts.unreadable:
+            raise Tampered("The facts of the recording's call cannot be read.")
+        if not facts.found:
             raise RecordingErased("The recording was erased.")
-        terms = facts[0].terms(opened)
+        terms = facts.found[0].terms(opened)
         wish: Wish | None = None
         if pending is not None:
             wish = "withdrawal" if pending.cause == "withdrawal" else "request"

@@ -263,15 +263,22 @@ def _write_run(
     )
     if capped:
         _LOG.warning("retention.capped", account_id=account_id)
-        ask_in(
-            tx,
-            Approval(
-                id=new_id("appr"),
-                account_id=account_id,
-                kind="retention_cap",
-                subject="",
-                asked_by="worker",
-                asked_at=now,
-                approve_by=now + time_to_approve("retention_cap"),
-            ),
-        )
+        _ask_to_lift(tx, account_id, now)
+
+
+def _ask_to_lift(tx: Transaction, account_id: str, now: datetime) -> None:
+    """Ask for the approval that lifts the cap, unless the account has as many approvals as may wait."""
+    asked = Approval(
+        id=new_id("appr"),
+        account_id=account_id,
+        kind="retention_cap",
+        subject="",
+        asked_by="worker",
+        asked_at=now,
+        approve_by=now + time_to_approve("retention_cap"),
+    )
+    try:
+        ask_in(tx, asked)
+    except Refused:
+        # The next run asks again; until then each erases its cap.
+        _LOG.warning("retention.cap_not_asked", account_id=account_id)
