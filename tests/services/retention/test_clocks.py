@@ -5,17 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import literal
+from sqlalchemy import literal, update
 
 from tests.services.retention.test_sweep_due import old_recording, ready
-from tests.support.parties import ME, kept_apart, let_in, set_policy
+from tests.support.parties import ME, kept_apart, let_in, set_policy, tell
 from tests.support.retention import kept, place, release, set_retention
 from tests.support.service_house import House
 from vault.database.schema.core import Moment
+from vault.database.schema.retention import holds
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.request import RequestState
 from vault.errors import Busy, Held, Refused
-from vault.services.retention.retention_clock import PAUSED
+from vault.services.retention.retention_clock import HOLDS_CHECKED, PAUSED
 from vault.services.retention.sweep_due import SweepReport
 from vault.services.shared.clock_skew import LAST_SWEEP
 
@@ -116,6 +118,53 @@ async def test_a_long_pause_without_a_witness_needs_a_person(either: House):
     await either.database.write(lambda tx: tx.metadata.replace({LAST_SWEEP: past}))
     assert (await _swept(either)).paused
     assert not (await _swept(either, store=timedelta())).paused
+
+
+async def _paused_while_a_hold_ended(house: House, *, checked: bool) -> None:
+    """Let the last run be three days ago, and the grace of all released holds have ended a day later."""
+    ago = {days: datetime.now(UTC) - timedelta(days=days) for days in (2, 3)}
+    stamp = ago[3].isoformat().replace("+00:00", "Z").encode()
+    stamps = {LAST_SWEEP: stamp} | ({HOLDS_CHECKED: stamp} if checked else {})
+
+    def write(tx: Transaction) -> None:
+        tx.metadata.replace(stamps, drop=[HOLDS_CHECKED])
+        tx.connection.execute(update(holds).values(released_at=ago[3], free_at=ago[2]))
+
+    await house.database.write(write)
+
+
+@pytest.mark.parametrize("checked", [True, False], ids=["this release", "runs of earlier releases"])
+async def test_a_hold_that_ended_in_a_pause_keeps_nothing_after_it(either: House, checked: bool):
+    """To resume is no run: the next run frees what holds kept that have ended since the last one."""
+    recording_id = await old_recording(either)
+    hold = (await place(either, calls=["call-1"])).hold
+    await ready(either)
+    assert not (await _swept(either)).erased
+    await release(either, hold.id)
+    await _paused_while_a_hold_ended(either, checked=checked)
+    assert (await _swept(either)).paused
+    await either.vault.jobs.retention_sweep.clock.resume(actor="operator")
+    assert (await _swept(either)).erased[either.account.id] == 1
+    assert await either.state(recording_id) in GONE
+
+
+async def test_a_withdrawal_in_a_pause_restricts_and_waits(either: House):
+    """The end of a hold is not believed until a run, so the erasure waits; the person is not refused."""
+    await set_policy(either, withdrawal="erase")
+    recording_id = await let_in(either)
+    hold = (await place(either, calls=["call-1"])).hold
+    await ready(either, kept(period="P10Y"))
+    await release(either, hold.id)
+    await _paused_while_a_hold_ended(either, checked=True)
+    just_now = datetime.now(UTC) - timedelta(hours=1)
+    end = update(holds).values(free_at=just_now)
+    await either.database.write(lambda tx: tx.connection.execute(end) and None)
+    await tell(either, "withdrawn")
+    row = await either.row(recording_id)
+    assert (row.state, row.restricted) == (State.AVAILABLE, True)
+    await either.vault.jobs.retention_sweep.clock.resume(actor="operator")
+    assert (await _swept(either)).pending == 1
+    assert await either.state(recording_id) in GONE
 
 
 async def _refused(house: House, recording_id: str, error: type[Exception], **wanted: Any) -> None:

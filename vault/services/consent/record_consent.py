@@ -32,6 +32,7 @@ from vault.services.lifecycle.await_erasure import await_erasure
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
 from vault.services.lifecycle.guards import judge_now
 from vault.services.lifecycle.in_flight import refuse_in_flight
+from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
@@ -161,7 +162,7 @@ def _withdraw(tx: Transaction, recording: Recording, event: ConsentEvent) -> Non
     """
     account_id = recording.account_id
     erases = tx.policies.current(account_id).withdrawal == "erase"
-    if erases and judge_now(tx, recording, "withdrawal", tx.now()).outcome == "due":
+    if erases and judge_now(tx, recording, "withdrawal", checked_now(tx)).outcome == "due":
         lifecycle.erase(
             tx, account_id, recording.id, actor=event.told_by, at=event.heard_at, result=event.answer,
             wish="withdrawal",

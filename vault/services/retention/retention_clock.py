@@ -5,7 +5,7 @@ clock, the database's and the object store's, and pauses where time jumped since
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from vault.database.interface import Database
@@ -20,16 +20,23 @@ from vault.structured_log import Log
 _LOG = Log(__name__)
 #: In the vault's metadata: why the sweep is paused.
 PAUSED: Final = "retention_paused"
+#: In the vault's metadata: until when runs have freed recordings whose holds ended. Only a run writes it, so a pause
+#: that a person ends forgets no hold.
+HOLDS_CHECKED: Final = "retention_holds_checked"
+_BEGINNING: Final = datetime.fromtimestamp(0, UTC)
 #: Max difference between the object store's clock and the others.
 _TOLERANCE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedTime:
-    """The time that the clocks agree on, and when the sweep ran last; None before its first run."""
+    """The time that the clocks agree on."""
 
     now: datetime
+    #: When the sweep ran last, or was resumed; None before its first run.
     last_run: datetime | None
+    #: Until when earlier runs have freed recordings whose holds ended.
+    holds_checked: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +65,8 @@ class RetentionClock:
 
     async def ran(self, at: datetime) -> None:
         """Keep the time of a run."""
-        await self.database.write(lambda tx: tx.metadata.replace({LAST_SWEEP: write_rfc3339(at).encode()}))
+        stamp = write_rfc3339(at).encode()
+        await self.database.write(lambda tx: tx.metadata.replace({LAST_SWEEP: stamp, HOLDS_CHECKED: stamp}))
 
 
 def _check(tx: Transaction, node: datetime, witness: datetime | None) -> CheckedTime | None:
@@ -81,7 +89,15 @@ def _check(tx: Transaction, node: datetime, witness: datetime | None) -> Checked
         # The object store's clock agrees again.
         tx.metadata.replace({}, drop=[PAUSED])
         tx.events.append(AccessEvent(type="retention.resumed", at=now, account_id=None, actor="worker"))
-    return CheckedTime(now=now if witness is None else min(now, witness), last_run=last_run)
+    now = now if witness is None else min(now, witness)
+    return CheckedTime(now=now, last_run=last_run, holds_checked=_holds_checked(tx, now))
+
+
+def _holds_checked(tx: Transaction, now: datetime) -> datetime:
+    """Return until when; the beginning where no run has said so, or one whose clock was ahead."""
+    kept = tx.metadata.get(HOLDS_CHECKED)
+    checked = _BEGINNING if kept is None else parse_rfc3339(kept.decode())
+    return checked if checked <= now else _BEGINNING
 
 
 def _jumped(now: datetime, last_run: datetime | None, witness: datetime | None) -> bool:

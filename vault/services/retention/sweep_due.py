@@ -77,8 +77,8 @@ class RetentionSweep:
             return SweepReport(paused=True)
         report = SweepReport(first=checked.last_run is None)
         if checked.last_run is not None:
-            # Holds that have ended since, with a margin for runs that failed.
-            await self._look_again(checked.last_run - timedelta(days=1), checked.now)
+            # Holds that have ended since a run looked, with a margin for clocks that differ.
+            await self._look_again(checked.holds_checked - timedelta(days=1), checked.now)
             await self._pending(checked.now, report)
             await self._due(checked.now, report)
         await self._count(checked.now, report)
