@@ -7,6 +7,7 @@ import pytest
 
 from tests.services.requests.closures import closing, work
 from tests.services.requests.people import PERSON, ago, call, hurry, recorded
+from tests.support.parties import let_in
 from tests.support.retention import age_policies, kept, place, set_retention
 from tests.support.service_house import House
 from vault.domain.recordings.recording import State
@@ -84,3 +85,19 @@ async def test_a_page_that_fails_comes_again(house: House, monkeypatch: pytest.M
     assert await close.erase(request)
     assert await work(house) is RequestState.FULFILLED
     assert {await house.state(one) for one in recording_ids} == {State.ERASED}
+
+
+@pytest.mark.parametrize("wait", [False, True], ids=["begun", "begins within the grace"])
+async def test_a_release_preview_counts_what_the_closure_erases(either: House, wait: bool):
+    """The end of the hold lets the closure go on, though no period of the recording has ended."""
+    recording_id = await let_in(either)
+    hold = (await place(either, everything=True)).hold
+    other = await place(either, calls=["call-2"])
+    await closing(either, wait=wait)
+    await work(either, rounds=2)
+    assert await either.state(recording_id) is State.AVAILABLE
+    preview = await either.vault.hold_releases.preview(either.account.id, hold.id)
+    assert (preview.erased, preview.recording_ids) == (1, (recording_id,))
+    # It covers nothing.
+    empty = await either.vault.hold_releases.preview(either.account.id, other.hold.id)
+    assert (empty.erased, empty.still_held) == (0, 0)

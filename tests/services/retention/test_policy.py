@@ -198,6 +198,21 @@ async def test_a_notice_that_is_reported_after_the_gate_limits_its_recording(eit
     assert marks.act_at - datetime.now(UTC) < timedelta(days=200)
 
 
+async def test_a_preview_counts_what_a_notice_lets_leave_now(either: House):
+    """The call is older than the six months of its notice: the first run erases it, whatever the policy's period."""
+    await _announce(either)
+    recording_id = await let_in(either)
+    ended = datetime.now(UTC) - timedelta(days=400)
+    await either.set(recording_id, call_ended_at=ended)
+    preview = await either.vault.preview_retention(
+        either.account.id, RetentionPolicy(classes=(kept(period="P10Y"),))
+    )
+    assert {name: number for name, number in preview.counts.items() if number} == {
+        "due_now": 1, "told_otherwise": 1,
+    }  # fmt: skip
+    assert (preview.recording_ids, preview.oldest, preview.newest) == ([recording_id], ended, ended)
+
+
 async def test_case_14_what_callers_were_told_is_kept_to_unless_a_reason_is_given(either: House):
     """The preview counts those calls, and they leave when the notice said; a reason lets the policy apply."""
     await _announce(either)
@@ -206,7 +221,7 @@ async def test_case_14_what_callers_were_told_is_kept_to_unless_a_reason_is_give
     preview = await either.vault.preview_retention(
         either.account.id, RetentionPolicy(classes=(kept(period="P1Y"),))
     )
-    assert preview.counts["told_otherwise"] == 1
+    assert (preview.counts["told_otherwise"], preview.counts["later"]) == (1, 2)
 
     async def months_kept(name: str) -> int:
         await either.vault.jobs.apply_policies()

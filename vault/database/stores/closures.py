@@ -68,6 +68,12 @@ class ClosureRows:
         query = select(_P.id).where(_P.account_id == account_id, _CLOSURES, _P.state.in_(_BEGUN)).limit(1)
         return self._db.execute(query).first() is not None
 
+    def begins_by(self, account_id: str, by: datetime) -> bool:
+        """Return whether the account is closed or being closed, or will be by then."""
+        waits = _WAITING & (_P.due_at <= by)
+        query = select(_P.id).where(_P.account_id == account_id, _CLOSURES, _P.state.in_(_BEGUN) | waits)
+        return self._db.execute(query.limit(1)).first() is not None
+
     def left(self, account_id: str) -> bool:
         """Return whether the account has a recording that is not erased."""
         r = recordings.c

@@ -135,13 +135,20 @@ class HoldRows:
         query = select(func.count()).select_from(recordings).where(covered_by(hold))
         return int(self._db.execute(query).scalar_one())
 
-    def would_leave(self, hold: Hold, by: datetime, *, after: str, limit: int) -> Sequence[Recording]:
-        """Return available recordings that a hold covers, and that are due by ``by`` or whose erasure waits."""
+    def would_leave(
+        self, hold: Hold, by: datetime, *, closing: bool, after: str, limit: int
+    ) -> Sequence[Recording]:
+        """Return available recordings that a hold covers, and that are due by ``by`` or whose erasure waits.
+
+        ``closing``: all that it covers, because the account is closed by then.
+        """
         r = recordings.c
         waits = (
             select(pending_erasures.c.recording_id).where(pending_erasures.c.recording_id == r.id).exists()
         )
-        query = select(*RECORDING_COLUMNS).where(covered_by(hold), or_(r.act_at <= by, waits), r.id > after)
+        query = select(*RECORDING_COLUMNS).where(covered_by(hold), r.id > after)
+        if not closing:
+            query = query.where(or_(r.act_at <= by, waits))
         return [recording_of(row) for row in self._db.execute(query.order_by(r.id).limit(limit))]
 
 

@@ -23,9 +23,10 @@ _UNCAPPED = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePreview:
-    """What the sweep erases after the release of a hold."""
+    """What the sweep, or the closure of the account, erases after the release of a hold."""
 
-    #: Recordings that nothing else keeps after the grace, of them those whose erasure a person asked for.
+    #: Recordings that no hold keeps after the grace and that are due, or whose account is being closed; of them those
+    #: whose erasure a person asked for.
     erased: int
     pending: int
     #: Recordings that another hold keeps.
@@ -121,7 +122,7 @@ class HoldReleases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Leaving:
-    """A recording that is due, or whose erasure waits."""
+    """A recording that is due, whose erasure waits, or whose account is being closed."""
 
     recording_id: str
     #: Whether another hold keeps it.
@@ -161,7 +162,8 @@ def _grace(tx: Transaction, account_id: str) -> timedelta:
 
 
 def _leaving(tx: Transaction, hold: Hold, free_at: datetime, after: str) -> list[_Leaving]:
-    found = tx.holds.would_leave(hold, free_at, after=after, limit=_BATCH_SIZE)
+    closing = tx.closures.begins_by(hold.account_id, free_at)
+    found = tx.holds.would_leave(hold, free_at, closing=closing, after=after, limit=_BATCH_SIZE)
     alone = all(other.id == hold.id for other in tx.holds.in_effect(hold.account_id, free_at))
     waiting = tx.pending_erasures.among([recording.id for recording in found])
     return [

@@ -18,11 +18,14 @@ from vault.services.retention.compute_terms import ComputeTerms, RetentionFacts
 from vault.services.retention.previews import keep_preview
 from vault.services.retention.retention_policy import preview_subject
 
-#: What happens to a recording. ``undated``: never due; ``later``: due after 30 days.
+#: What happens to a recording. ``undated``: never due; ``later``: due after 30 days. ``told_otherwise`` is counted
+#: beside one of the others.
 PreviewOutcome = Literal[
     "due_now", "due_30d", "later", "undated", "held", "below_minimum", "conflict", "told_otherwise", "review"
 ]
 OUTCOMES: Final[tuple[PreviewOutcome, ...]] = get_args(PreviewOutcome)
+#: Where nothing happens, whatever a notice promised.
+_UNDECIDED: Final = frozenset({"held", "conflict", "undated"})
 _SOON: Final = timedelta(days=30)
 _BATCH_SIZE, _NAMED = 200, 20
 
@@ -71,8 +74,8 @@ class PreviewPolicy:
             )
             held, now = await self.database.read(lambda tx, batch=batch: _held(tx, batch))  # type: ignore[misc]
             for found in (await self.compute.facts(batch, [wanted], notice_periods)).found:
-                outcome = _outcome(found, wanted, now, held=found.recording.id in held)
-                preview.add(outcome, found.recording.id, found.times.base[1])
+                for outcome in _outcomes(found, wanted, now, held=found.recording.id in held):
+                    preview.add(outcome, found.recording.id, found.times.base[1])
             if len(batch) < _BATCH_SIZE:
                 break
             after = (batch[-1].received_at, batch[-1].id)
@@ -92,7 +95,10 @@ def _held(tx: Transaction, batch: Sequence[Recording]) -> tuple[set[str], dateti
     return {recording.id for recording in batch if tx.holds.covering(recording, now)}, now
 
 
-def _outcome(found: RetentionFacts, wanted: RetentionPolicy, now: datetime, *, held: bool) -> PreviewOutcome:
+def _outcomes(
+    found: RetentionFacts, wanted: RetentionPolicy, now: datetime, *, held: bool
+) -> Sequence[PreviewOutcome]:
+    """Return what happens to a recording, and ``told_otherwise`` too where a notice lets it happen earlier."""
     terms = found.terms([wanted])
     without_notices = replace(found, notice_periods=()).terms([wanted]) if found.notice_periods else terms
     due = judge(terms, [], "retention", now).outcome == "due"
@@ -101,10 +107,11 @@ def _outcome(found: RetentionFacts, wanted: RetentionPolicy, now: datetime, *, h
         (held, "held"),
         (terms.conflict, "conflict"),
         (terms.act_at is None, "undated"),
-        (terms.act_at != without_notices.act_at, "told_otherwise"),
         (due and terms.at_end == "review", "review"),
         (due, "due_now"),
         (waits, "below_minimum"),
         (not is_after(terms.act_at, now + _SOON), "due_30d"),
     )
-    return next((outcome for applies, outcome in order if applies), "later")
+    outcome: PreviewOutcome = next((outcome for applies, outcome in order if applies), "later")
+    told = outcome not in _UNDECIDED and terms.act_at != without_notices.act_at
+    return (outcome, "told_otherwise") if told else (outcome,)

@@ -26,7 +26,7 @@ class PolicyPreviewOut(BaseModel):
     #: Due but for a minimum.
     below_minimum: int
     conflict: int
-    #: Kept shorter than the policy says, because a notice told the caller so.
+    #: Of all of these, those kept shorter than the policy says, because a notice told the caller so.
     told_otherwise: int
     #: Restricted by the first run, for a person to decide.
     review: int
