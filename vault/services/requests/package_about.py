@@ -100,14 +100,14 @@ class PackageAbout:
 
     async def _call(self, request: Request, call_ref: str) -> dict[str, Any]:
         call = await self.speaker.admission.load_call(request.account_id, call_ref)
-        side = await self.speaker.side(request.account_id, call.claims, personal_of(request))
+        own = await self.speaker.own_side(request.account_id, call.claims, personal_of(request))
         moments = {name: getattr(call.facts, name) for name in ("started_at", "answered_at", "ended_at")}
         return {
             "direction": call.facts.direction,
             **{name: None if at is None else write_rfc3339(at) for name, at in moments.items()},
-            "you": side,
-            "your_number": getattr(call.facts, side) if side else None,
-            "consent": [_told(event) for event in call.events if event.party == side],
+            "you": own.side,
+            "your_number": own.numbers.get(own.side) if own.side else None,
+            "consent": [_told(event) for event in call.events if event.party == own.side],
         }
 
 

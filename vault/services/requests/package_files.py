@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from vault.database.interface import Database
+from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.media import content_type, extension
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.package import (
@@ -180,10 +181,17 @@ def _vcon(
         duration=recording.duration,
         only=only,
     )
+    # A later report may name somebody else on the person's side.
+    other = spoken.facts if only is None else CallFacts(call_ref=recording.call_ref)
+    facts = replace(
+        spoken.facts,
+        caller=spoken.own_numbers.get("caller", other.caller),
+        callee=spoken.own_numbers.get("callee", other.callee),
+    )
     started_at = spoken.facts.started_at or recording.received_at
     return write_vcon(
         recording.id,
-        spoken.facts,
+        facts,
         recording.voices,
         audio,
         started_at=started_at,

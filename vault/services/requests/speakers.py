@@ -1,14 +1,14 @@
 """Tell on which channel of a recording a person is, by the numbers and agents of its call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.calls.call import CallFacts, Voice
+from vault.domain.calls.call import CallFacts
 from vault.domain.consent.call_claims import CallClaims
 from vault.domain.recordings.recording import Recording, State
-from vault.domain.requests.package import channel_of, side_of
+from vault.domain.requests.package import Side, channel_of, own_numbers, side_of
 from vault.domain.requests.request import PersonalData, Request, Ruling
 from vault.errors import Invalid, Refused
 from vault.ports.keys import KeyRing
@@ -27,7 +27,19 @@ class Spoken:
 
     opened: OpenedRecording
     facts: CallFacts
+    #: The person's number on each side of the call that has one.
+    own_numbers: Mapping[Side, str]
     channel: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSide:
+    """Where a person is on a call."""
+
+    #: None unless the person was certainly alone on one of the sides.
+    side: Side | None
+    #: The person's number on each side that has one.
+    numbers: Mapping[Side, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,20 +63,26 @@ class FindSpeaker:
             return None
         opened = await open_recording(self.ring, recording, keys)
         known = await self.admission.load_call(account_id, recording.call_ref, opened.details().facts)
-        side = self._side(known.claims, personal, regions)
-        return Spoken(opened=opened, facts=known.facts, channel=channel_of(recording, side))
+        own = self._own_side(known.claims, personal, regions)
+        channel = channel_of(recording, own.side)
+        return Spoken(opened=opened, facts=known.facts, own_numbers=own.numbers, channel=channel)
 
-    async def side(self, account_id: str, claims: CallClaims, personal: PersonalData) -> Voice | None:
-        """Return the side of a call on which the person was; None unless it is certainly one of them."""
-        return self._side(claims, personal, await self.database.read(lambda tx: home_regions(tx, account_id)))
+    async def own_side(self, account_id: str, claims: CallClaims, personal: PersonalData) -> OwnSide:
+        """Return where the person was on a call, by all that was ever reported of it."""
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        return self._own_side(claims, personal, regions)
 
-    def _side(self, claims: CallClaims, personal: PersonalData, regions: Sequence[str]) -> Voice | None:
+    def _own_side(self, claims: CallClaims, personal: PersonalData, regions: Sequence[str]) -> OwnSide:
         normal = replace(
             claims,
             callers=frozenset(self._e164(number, regions) for number in claims.callers),
             callees=frozenset(self._e164(number, regions) for number in claims.callees),
+            agents=frozenset(agent.casefold() for agent in claims.agents),
         )
-        return side_of(_folded(normal), personal.numbers, [agent.casefold() for agent in personal.agents])
+        agents = [agent.casefold() for agent in personal.agents]
+        return OwnSide(
+            side=side_of(normal, personal.numbers, agents), numbers=own_numbers(normal, personal.numbers)
+        )
 
     async def check(self, request: Request, personal: PersonalData, ruling: Ruling) -> None:
         """Raise Refused ``review_needed`` if a channel of the person is to be provided that nobody can cut out."""
@@ -86,7 +104,3 @@ class FindSpeaker:
             return self.numbers.e164(written, regions)
         except Invalid:
             return written
-
-
-def _folded(claims: CallClaims) -> CallClaims:
-    return replace(claims, agents=frozenset(agent.casefold() for agent in claims.agents))
