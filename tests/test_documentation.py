@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import get_args
 from urllib.parse import urlsplit
 
 import click
@@ -20,13 +19,6 @@ import typer
 import yaml
 
 from vault.cli.main import app
-from vault.domain.audit_log.access_event import EventType
-from vault.domain.registers import entries
-from vault.domain.registers.processing_record import PeriodCode
-from vault.domain.requests import request
-from vault.domain.requests.decision import GROUNDS, Code
-from vault.domain.requests.package import LeftOut
-from vault.domain.retention import object_lock, policy
 from vault.settings import _KNOWN, DEFAULT_PUBLIC_URL, read_settings
 from vault.version import VERSION
 
@@ -55,18 +47,6 @@ PROVIDER = re.compile(r'"provider": "(?!platform)\w+"')
 ALLOWED_HOSTS = re.compile(
     r"api\.aircall\.io|truststore\.pki\.rds\.amazonaws\.com|127\.0\.0\.1|([\w-]+\.)*example(\.com)?|(www\.)?(github\.com|rfc-editor\.org|standardwebhooks\.com)"
 )
-
-#: By page: the types whose values a reader of it must know.
-VALUES: dict[str, tuple[object, ...]] = {
-    "registers.md": (
-        entries.AuthorityAccess, entries.AuthorityDecision, entries.AuthorityRequestKind, entries.AuthorityScope,
-        entries.ContractStatus, entries.LegalBasis, entries.RecipientRole, entries.Safeguard, PeriodCode,
-    ),
-    "requests.md": (
-        Code, LeftOut, request.PauseReason, request.PersonKind, request.Regime, request.VerificationMethod,
-    ),
-    "retention.md": (policy.AtEnd, policy.MinimumGround, policy.PeriodStart, object_lock.LockSetting),
-}  # fmt: skip
 
 
 def name_of(page: Path) -> str:
@@ -160,34 +140,6 @@ def test_the_settings_are_those_there_are() -> None:
         assert f"`{default}`" in table[name]
     for page in PAGES:
         assert set(re.findall(r"\bVAULT_[A-Z_]+[A-Z]", page.read_text())) <= _KNOWN, page.name
-
-
-@pytest.mark.parametrize("page", VALUES)
-def test_a_page_names_every_value_of_its_fields(page: str) -> None:
-    """A value that is added to the code is added to the page, so nobody has to look it up elsewhere."""
-    text = (ROOT / "docs" / page).read_text()
-    values = [value for one in VALUES[page] for value in get_args(one)]
-    assert [value for value in values if f"`{value}`" not in text] == []
-
-
-def test_each_refusal_has_the_article_that_the_receipt_names() -> None:
-    """The table of refusals of a request and the receipts name the same provisions."""
-    lines = (ROOT / "docs" / "requests.md").read_text().splitlines()
-    table = [line for line in lines if line.startswith("| `") and "art. " in line]
-    for code, ground in GROUNDS.items():
-        article = ground.removeprefix("GDPR ")
-        assert any(f"`{code}`" in line and f"{article})" in line for line in table), code
-
-
-def test_the_types_of_events_are_those_there_are() -> None:
-    """The table has each type once; one that begins with a full stop continues the name before it."""
-    named = []
-    for cell in re.findall(
-        r"^\| (`.*?) \|", (ROOT / "docs" / "listen-and-audit.md").read_text(), re.MULTILINE
-    ):
-        for name in re.findall(r"`([^`]+)`", cell):
-            named.append(named[-1].split(".")[0] + name if name.startswith(".") else name)
-    assert sorted(named) == sorted(get_args(EventType))
 
 
 def commands() -> set[str]:

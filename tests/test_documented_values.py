@@ -1,0 +1,82 @@
+"""What a reader would have to look up in the code stands on the pages: values of fields, articles, types of events."""
+
+import re
+from enum import EnumType
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from vault.domain.accounts import account, roles
+from vault.domain.approvals.approval import ApprovalState
+from vault.domain.approvals.rule import Verb
+from vault.domain.audit_log.access_event import EventType
+from vault.domain.consent import consent_event, requirements
+from vault.domain.notices import audio, notice
+from vault.domain.playback import link, link_key
+from vault.domain.recordings.recording import State
+from vault.domain.registers import entries
+from vault.domain.registers.processing_record import PeriodCode
+from vault.domain.requests import request
+from vault.domain.requests.decision import GROUNDS, Code
+from vault.domain.requests.package import LeftOut
+from vault.domain.retention import judge, object_lock, policy
+
+DOCS = Path(__file__).parents[1] / "docs"
+#: By page: the types whose values a reader of it must know.
+VALUES: dict[str, tuple[object, ...]] = {
+    "api-keys.md": (account.Scope,),
+    "approvals.md": (ApprovalState, Verb),
+    "consent.md": (
+        consent_event.Answer, consent_event.Method, consent_event.MissingEvidence, consent_event.Mode,
+        consent_event.Party, consent_event.Withdrawal, requirements.Position,
+    ),
+    "erase-a-recording.md": (judge.Ground,),
+    "find-recordings.md": (State,),
+    "notices.md": (audio.Beep, audio.Encoding, notice.NoticeMode, notice.NoticeStatus),
+    "registers.md": (
+        entries.AuthorityAccess, entries.AuthorityDecision, entries.AuthorityRequestKind, entries.AuthorityScope,
+        entries.ContractStatus, entries.LegalBasis, entries.RecipientRole, entries.Safeguard, PeriodCode,
+    ),
+    "requests.md": (
+        Code, LeftOut, request.PauseReason, request.PersonKind, request.Regime, request.RequestState,
+        request.VerificationMethod,
+    ),
+    "retention.md": (policy.AtEnd, policy.MinimumGround, policy.PeriodStart, policy.Winner, object_lock.LockSetting),
+    "share-a-recording.md": (link.Kind, link.Purpose),
+    "sign-in.md": (roles.AccountRole,),
+    "signed-links.md": (link_key.Algorithm,),
+}  # fmt: skip
+
+
+def values_of(known: object) -> list[str]:
+    """Return the values of a Literal or of an enumeration."""
+    return [str(value) for value in (known if isinstance(known, EnumType) else get_args(known))]
+
+
+@pytest.mark.parametrize("page", VALUES)
+def test_a_page_names_every_value_of_its_fields(page: str) -> None:
+    """A value that is added to the code is added to the page, so nobody has to look it up elsewhere."""
+    text = (DOCS / page).read_text()
+    values = [value for known in VALUES[page] for value in values_of(known)]
+    assert len(values) > 1
+    assert [value for value in values if f"`{value}`" not in text] == []
+
+
+def test_each_refusal_has_the_article_that_the_receipt_names() -> None:
+    """The table of refusals of a request and the receipts name the same provisions."""
+    lines = (DOCS / "requests.md").read_text().splitlines()
+    table = [line for line in lines if line.startswith("| `") and "art. " in line]
+    for code, ground in GROUNDS.items():
+        article = ground.removeprefix("GDPR ")
+        assert any(f"`{code}`" in line and f"{article})" in line for line in table), code
+
+
+def test_the_types_of_events_are_those_there_are() -> None:
+    """The table has each type once; one that begins with a full stop continues the name before it."""
+    named = list[str]()
+    text = (DOCS / "listen-and-audit.md").read_text()
+    for cell in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE):
+        for name in re.findall(r"`([^`]+)`", cell):
+            named.append(named[-1].split(".")[0] + name if name.startswith(".") else name)
+    assert sorted(named) == sorted(get_args(EventType))
