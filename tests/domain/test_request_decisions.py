@@ -81,19 +81,38 @@ def test_a_request_ends_as_its_decisions_say(codes: set[str], state: RequestStat
     assert outcome_of("erasure", codes) is state
 
 
-def test_case_34_nothing_is_erased_that_may_be_of_another_holder():
-    """Unverified, or with a gap in which the number may have had another holder."""
-    review, waiting = RequestState.REVIEW, RequestState.AWAITING_IDENTITY
-    with pytest.raises(Refused) as gap:
-        check_certainty("erasure", review, ruling("no_match", rec_1="erased"), is_one_holder=False)
-    assert gap.value.reasons == ("period_needed",)
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("erasure", "erased"),
+        ("objection", "erased"),
+        ("post_mortem", "erased"),
+        ("access", "provided"),
+        ("portability", "provided_whole"),
+        ("post_mortem", "provided"),
+    ],
+)
+def test_case_34_what_may_be_anothers_is_not_erased_or_given(kind: Kind, code: str):
+    """Whatever kind of request it is, and also where only one recording is decided so."""
+    review = RequestState.REVIEW
+    for decided in (ruling(code), ruling("no_match", rec_1=code)):
+        with pytest.raises(Refused) as gap:
+            check_certainty(kind, review, decided, is_one_holder=False)
+        assert gap.value.reasons == ("period_needed",)
+        check_certainty(kind, review, decided, is_one_holder=True)
+    check_certainty(kind, review, ruling("not_yours"), is_one_holder=False)
+
+
+def test_nothing_is_erased_or_provided_for_somebody_unverified():
+    """A refusal needs no verification."""
+    waiting = RequestState.AWAITING_IDENTITY
     with pytest.raises(Refused) as unknown:
         check_certainty("erasure", waiting, ruling("erased"), is_one_holder=True)
     assert unknown.value.reasons == ("not_verified",)
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as unknown:
         check_certainty("access", waiting, ruling("provided"), is_one_holder=True)
+    assert unknown.value.reasons == ("not_verified",)
     check_certainty("erasure", waiting, ruling("not_verified"), is_one_holder=False)
-    check_certainty("erasure", review, ruling("erased"), is_one_holder=True)
 
 
 def test_a_gap_is_longer_than_45_days():

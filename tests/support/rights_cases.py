@@ -221,7 +221,7 @@ CASES = {
         "a gap is pointed out, and nothing of another holder is erased",
         DATABASES | PURE,
         (f"{_REQUESTS}/test_search.py", "test_case_34_a_gap_is_pointed_out_and_nothing_is_erased"),
-        ("domain/test_request_decisions.py", "test_case_34_nothing_is_erased_that_may_be_of_another_holder"),
+        ("domain/test_request_decisions.py", "test_case_34_what_may_be_anothers_is_not_erased_or_given"),
         (f"{_REQUESTS}/test_search.py", "test_a_spelling_that_can_be_somebody_elses_is_shown_apart"),
     ),
     35: (

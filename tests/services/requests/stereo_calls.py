@@ -5,6 +5,7 @@ import io
 import wave
 import zipfile
 from array import array
+from datetime import datetime
 
 from tests.services.requests.people import ACTOR, call
 from tests.support.service_house import House
@@ -25,9 +26,11 @@ def stereo(seconds: float = 1.0) -> bytes:
     return out.getvalue()
 
 
-async def stereo_call(house: House, ref: str, *, caller: str, callee: str, seconds: float = 1.0) -> str:
+async def stereo_call(
+    house: House, ref: str, *, caller: str, callee: str, seconds: float = 1.0, at: datetime | None = None
+) -> str:
     """Let a call be recorded with a channel for each party; return the recording's id."""
-    await call(house, ref, caller=caller, callee=callee)
+    await call(house, ref, caller=caller, callee=callee, at=at)
     url = f"https://media.example/{ref}.wav"
     # A long one takes longer to make than a step of the event loop may take.
     body = await asyncio.to_thread(stereo, seconds)

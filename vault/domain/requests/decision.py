@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Final, Literal, get_args
 
-from vault.domain.requests.request import ERASING, Kind, RequestState, Ruling, Verdict
+from vault.domain.requests.request import Kind, RequestState, Ruling, Verdict
 from vault.errors import Invalid, Refused
 
 #: What is done to a recording or a call.
@@ -94,15 +94,17 @@ def check_ruling(kind: Kind, ruling: Ruling) -> None:
 def check_certainty(kind: Kind, state: RequestState, ruling: Ruling, *, is_one_holder: bool) -> None:
     """Raise Refused for a decision that could give away, or destroy, the data of somebody else.
 
-    ``is_one_holder``: whether nobody else held the numbers in the time that the search covers.
+    ``is_one_holder``: whether nobody else held the numbers in the time of the calls that are decided on.
     """
     effects = {effect_of(kind, verdict) for verdict in (ruling.default, *ruling.verdicts.values())}
-    if state is RequestState.AWAITING_IDENTITY and effects & {"erase", "provide"}:
+    if not effects & {"erase", "provide"}:
+        return
+    if state is RequestState.AWAITING_IDENTITY:
         raise Refused("Record who verified the person first: POST verification.", reasons=("not_verified",))
-    if kind in ERASING and "erase" in effects and not is_one_holder:
+    if not is_one_holder:
         text = (
             "Between two of the calls found lie more than 45 days, so the number may have had another holder: send "
-            "period, or confirm with whole_time that it was this person's for the whole time."
+            "a period without such a time, or confirm with whole_time that it was this person's for the whole time."
         )
         raise Refused(text, reasons=("period_needed",))
 

@@ -25,8 +25,6 @@ IdentityType = Literal["number", "agent"]
 #: How the account verified the person. The closed set keeps words about a person out of it.
 VerificationMethod = Literal["known_contact", "callback", "login", "document_seen", "representative", "other"]
 PauseReason = Literal["clarification", "identity", "fee"]
-#: Kinds whose decision may erase.
-ERASING: Final[frozenset[Kind]] = frozenset({"erasure", "post_mortem"})
 #: Kinds that mean nothing without the person's own words.
 _NEEDS_WISH: Final[frozenset[Kind]] = frozenset({"rectification", "post_mortem"})
 

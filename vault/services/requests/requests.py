@@ -52,7 +52,7 @@ class RulingRequest:
     default: Verdict
     verdicts: Mapping[str, Verdict]
     reason: str | None
-    #: In place of the request's own; and whether the person held the numbers in the gaps between the calls too.
+    #: In place of the request's own; and whether the person held the numbers in the gaps between its calls too.
     period: Period | None
     whole_time: bool
     #: When recipients were informed of it, by their id in the register.
@@ -243,7 +243,7 @@ class Requests:
             by=actor,
         )
         check_ruling(request.kind, ruling)
-        certain = personal.period is not None or wanted.whole_time or not found.summary.gaps
+        certain = wanted.whole_time or not found.summary.gaps
         check_certainty(request.kind, request.state, ruling, is_one_holder=certain)
         await self.speaker.check(request, personal, ruling)
         decided, gate = replace(personal, ruling=ruling), decision_gate(request, ruling, approved)

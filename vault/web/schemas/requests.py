@@ -144,7 +144,8 @@ class DecisionIn(VerdictOnIn):
     reason: Words | None = None
     #: In place of the period of the request.
     period: PeriodIn | None = None
-    #: Whether the numbers were this person's for the whole time, also in gaps of more than 45 days without calls.
+    #: Whether the numbers were this person's for the whole time, also in gaps of more than 45 days without calls. While
+    #: the period has such a gap, what erases or provides is a 409 `period_needed` without it.
     whole_time: Flag = False
     #: When you informed recipients of it, by their id in the register of recipients (GDPR art. 19). The receipt names
     #: them.
