@@ -3,22 +3,39 @@
 Sources: GDPR article 12(3) and Regulation (EEC, Euratom) No 1182/71 article 3(2)(c): a period in months ends with the
 day of the same number, or with the last day of a shorter month. UK GDPR article 12A: the period begins at the latest of
 receipt, identity and fee, and the days spent waiting for the person do not count. CCPA regulations § 7021: 45 calendar
-days from receipt whatever verification takes, a confirmation within 10 business days. A day is a day in UTC, and no
-deadline moves to a working day: it is then never later than the law's.
+days from receipt whatever verification takes, a confirmation within 10 business days.
+
+A day is a day where the law applies, and a law that applies in several time zones has the earliest of their ends: the
+vault does not know where the account and the person are. No deadline moves to a working day. It is then never later
+than the law's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from vault.domain.requests.request import Extension, Pause, PersonalData, Regime
+from vault.domain.requests.request import Extension, PersonalData, Regime
 from vault.domain.retention.period import add_months
 from vault.errors import Invalid, Refused
 from vault.rfc3339 import write_rfc3339
 
 #: The day from which a request under the regime is possible.
 FIRST_DAY: Final = {"gdpr": date(2018, 5, 25), "uk": date(2018, 5, 25), "ccpa": date(2020, 1, 1)}
+#: Where the regime applies, a zone for each of its different clocks. GDPR: the EEA with the outermost regions of TFEU
+#: article 349, from Martinique to Réunion. Those between count too: the last day can begin in one and not in the next.
+ZONES: Final[Mapping[str, tuple[ZoneInfo, ...]]] = {
+    regime: tuple(ZoneInfo(name) for name in names)
+    for regime, names in {
+        "gdpr": (
+            "America/Martinique", "America/Cayenne", "Atlantic/Azores", "Atlantic/Reykjavik", "Europe/Lisbon",
+            "Europe/Paris", "Europe/Athens", "Indian/Mayotte", "Indian/Reunion",
+        ),
+        "uk": ("Europe/London",),
+        "ccpa": ("America/Los_Angeles",),
+    }.items()
+}  # fmt: skip
 _CCPA_DAYS: Final = 45
 _EXTENSION_MONTHS: Final = 2
 _CONFIRMATION_DAYS: Final = 10
@@ -40,7 +57,7 @@ def check_received(regime: Regime, received_at: datetime, *, now: datetime) -> N
     if received_at > now:
         raise Invalid("received_at must not be in the future.", field="received_at")
     first = FIRST_DAY.get(regime)
-    if first is not None and received_at.date() < first:
+    if first is not None and all(_day_of(received_at, zone) < first for zone in ZONES[regime]):
         text = f"received_at is before the regime {regime} applied ({first}): send the regime none."
         raise Invalid(text, field="received_at")
 
@@ -48,7 +65,7 @@ def check_received(regime: Regime, received_at: datetime, *, now: datetime) -> N
 def deadline(regime: Regime, received_at: datetime, personal: PersonalData, *, now: datetime) -> Deadline:
     """Return the deadline of a request with its pauses and its extension; a running pause counts until ``now``."""
     first = first_deadline(regime, received_at, personal, now=now)
-    confirm = _business_days_after(received_at, _CONFIRMATION_DAYS) if regime == "ccpa" else None
+    confirm = _confirm_by(received_at) if regime == "ccpa" else None
     extension = personal.extension
     return Deadline(due_at=first if extension is None else extension.until, confirm_by=confirm)
 
@@ -56,16 +73,10 @@ def deadline(regime: Regime, received_at: datetime, personal: PersonalData, *, n
 def first_deadline(
     regime: Regime, received_at: datetime, personal: PersonalData, *, now: datetime
 ) -> datetime | None:
-    """Return the deadline without an extension: the end of a day in UTC."""
+    """Return the deadline without an extension: the earliest end of its last day in the zones of the regime."""
     if regime == "none":
         return None
-    if regime == "ccpa":
-        return _end_of(received_at.astimezone(UTC).date() + timedelta(days=_CCPA_DAYS))
-    if regime == "gdpr":
-        return _end_of(add_months(received_at.astimezone(UTC).date(), 1))
-    verified = personal.verification
-    begin = received_at if verified is None else max(received_at, verified.at)
-    return _end_of(add_months(begin.astimezone(UTC).date(), 1) + _paused(personal.pauses, begin, now))
+    return min(_end_of(_last_day(regime, received_at, personal, now, zone), zone) for zone in ZONES[regime])
 
 
 def check_extension(
@@ -82,34 +93,73 @@ def check_extension(
     if extension.told_at >= first:
         text = f"The person was told after the first deadline, {write_rfc3339(first)}: it cannot be extended."
         raise Refused(text, reasons=("too_late",))
-    if regime == "ccpa":
-        latest = first + timedelta(days=_CCPA_DAYS)
-    else:
-        last_day = (first - timedelta(days=1)).date()
-        latest = _end_of(add_months(last_day, _EXTENSION_MONTHS))
+    latest = min(
+        _end_of(_extended(regime, _last_day(regime, received_at, personal, now, zone)), zone)
+        for zone in ZONES[regime]
+    )
     if not first < extension.until <= latest:
         text = f"until must be after {write_rfc3339(first)} and not after {write_rfc3339(latest)}."
         raise Invalid(text, field="until")
 
 
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
+def _last_day(
+    regime: Regime, received_at: datetime, personal: PersonalData, now: datetime, zone: tzinfo
+) -> date:
+    """Return the day in a zone with whose end the first deadline passes there."""
+    if regime == "ccpa":
+        return _day_of(received_at, zone) + timedelta(days=_CCPA_DAYS)
+    if regime == "uk":
+        return _last_day_uk(received_at, personal, now, zone)
+    return add_months(_day_of(received_at, zone), 1)
 
 
-def _paused(pauses: Sequence[Pause], begin: datetime, now: datetime) -> timedelta:
-    """Return the pauses after ``begin``, rounded up to days; time in two pauses counts once."""
+def _last_day_uk(received_at: datetime, personal: PersonalData, now: datetime, zone: tzinfo) -> date:
+    """Return the last day with the pauses after the begin of the period, rounded up to days.
+
+    Time in two pauses counts once. A pause that began after the deadline, as the pauses before it had moved it, does
+    not move it.
+    """
+    verified = personal.verification
+    begin = received_at if verified is None else max(received_at, verified.at)
+    last = first = add_months(_day_of(begin, zone), 1)
     total, counted = timedelta(), begin
-    for pause in sorted(pauses, key=lambda one: one.since):
-        since, until = max(pause.since, counted), pause.until or now
+    for pause in sorted(personal.pauses, key=lambda one: one.since):
+        if pause.since >= _end_of(last, zone):
+            break
+        since, until = max(pause.since, counted), personal.end_of(pause) or now
         if until > since:
             total += until - since
             counted = until
-    return timedelta(days=-(-total // timedelta(days=1)))
+            last = first + timedelta(days=-(-total // timedelta(days=1)))
+    return last
 
 
-def _business_days_after(received_at: datetime, days: int) -> datetime:
-    day = received_at.astimezone(UTC).date()
+def _extended(regime: Regime, last_day: date) -> date:
+    if regime == "ccpa":
+        return last_day + timedelta(days=_CCPA_DAYS)
+    return add_months(last_day, _EXTENSION_MONTHS)
+
+
+def _confirm_by(received_at: datetime) -> datetime:
+    """Return the earliest end of the tenth business day in the zones of the CCPA."""
+    return min(_end_of(_business_days_after(_day_of(received_at, zone)), zone) for zone in ZONES["ccpa"])
+
+
+def _business_days_after(day: date) -> date:
+    days = _CONFIRMATION_DAYS
     while days:
         day += timedelta(days=1)
         days -= day.weekday() < _SATURDAY
-    return _end_of(day)
+    return day
+
+
+def _day_of(at: datetime, zone: tzinfo) -> date:
+    return at.astimezone(zone).date()
+
+
+def _end_of(day: date, zone: tzinfo) -> datetime:
+    """Return the midnight in the zone with which the day ends, in UTC.
+
+    Where the clock goes back at midnight, it is the first one; where it goes forward, the moment of the change.
+    """
+    return datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=zone).astimezone(UTC)

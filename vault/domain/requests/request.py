@@ -191,6 +191,19 @@ class PersonalData:
     ruling: Ruling | None = None
 
     @property
+    def waiting(self) -> Pause | None:
+        """Return the pause that lasts; None while the account does not wait for the person."""
+        last = self.pauses[-1] if self.pauses else None
+        return last if last is not None and self.end_of(last) is None else None
+
+    def end_of(self, pause: Pause) -> datetime | None:
+        """Return when a pause ended, None while it lasts. One for the person's identity ends with the verification."""
+        if pause.reason != "identity" or self.verification is None:
+            return pause.until
+        verified = max(pause.since, self.verification.at)
+        return verified if pause.until is None else min(pause.until, verified)
+
+    @property
     def numbers(self) -> tuple[str, ...]:
         """Return the person's numbers in E.164, without duplicates."""
         return tuple(dict.fromkeys(one.number for one in self.identities if one.number is not None))

@@ -8,13 +8,13 @@ from vault.database.interface import Database
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import EventType
-from vault.domain.requests.deadline import Deadline, check_extension, deadline
+from vault.domain.requests.clock import extended, paused, resumed, verified
+from vault.domain.requests.deadline import Deadline, deadline
 from vault.domain.requests.decision import check_certainty, check_ruling
 from vault.domain.requests.request import (
     OPEN,
     TRANSITIONS,
     Extension,
-    Pause,
     PauseReason,
     Period,
     PersonalData,
@@ -157,14 +157,19 @@ class Requests:
     async def verify(
         self, account_id: str, request_id: str, method: VerificationMethod, at: datetime, *, actor: str
     ) -> RequestView:
-        """Record that the account verified who asks. Raises NotFound, Invalid, Refused ``closed``."""
+        """Record that the account verified who asks; the same again changes nothing.
+
+        Raises NotFound, Invalid, Refused ``closed``, or ``verified`` for a later time than the known one.
+        """
         request = await self._open_request(account_id, request_id)
         verification = Verification(method=method, at=at, by=actor)
         check_verification(verification, request.received_at, now=self.clock(), field="at")
         return await self._verified(request, verification)
 
     async def _verified(self, request: Request, verification: Verification) -> RequestView:
-        personal = replace(personal_of(request), verification=verification)
+        personal = verified(personal_of(request), verification)
+        if personal == request.personal:
+            return await self._view(request)
         state = RequestState.REVIEW if request.state is RequestState.AWAITING_IDENTITY else request.state
         return await self._change(request, personal, "request.verified", state=state, actor=verification.by)
 
@@ -173,20 +178,13 @@ class Requests:
     ) -> RequestView:
         """Record that the account waits for the person from now on. Raises NotFound, Refused."""
         request = await self._open_request(account_id, request_id)
-        personal = personal_of(request)
-        if personal.pauses and personal.pauses[-1].until is None:
-            raise Refused("The request is paused already.", reasons=("paused",))
-        personal = replace(personal, pauses=(*personal.pauses, Pause(reason=reason, since=self.clock())))
+        personal = paused(request, personal_of(request), reason, now=self.clock())
         return await self._change(request, personal, "request.paused", actor=actor)
 
     async def resume(self, account_id: str, request_id: str, *, actor: str) -> RequestView:
         """Record that the person has answered. Raises NotFound, Refused."""
         request = await self._open_request(account_id, request_id)
-        personal = personal_of(request)
-        if not personal.pauses or personal.pauses[-1].until is not None:
-            raise Refused("The request is not paused.", reasons=("not_paused",))
-        *before, last = personal.pauses
-        personal = replace(personal, pauses=(*before, replace(last, until=self.clock())))
+        personal = resumed(personal_of(request), now=self.clock())
         return await self._change(request, personal, "request.resumed", actor=actor)
 
     async def extend(
@@ -194,13 +192,7 @@ class Requests:
     ) -> RequestView:
         """Extend the deadline, once. Raises NotFound, Invalid, Refused ``too_late`` or ``extended``."""
         request = await self._open_request(account_id, request_id)
-        personal = personal_of(request)
-        if personal.extension is not None:
-            raise Refused(
-                "The deadline was extended already: it can be extended once.", reasons=("extended",)
-            )
-        check_extension(request.regime, request.received_at, personal, extension, now=self.clock())
-        personal = replace(personal, extension=extension)
+        personal = extended(request, personal_of(request), extension, now=self.clock())
         return await self._change(request, personal, "request.extended", actor=actor)
 
     async def withdraw(self, account_id: str, request_id: str, *, actor: str) -> RequestView:

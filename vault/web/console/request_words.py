@@ -165,8 +165,7 @@ def by_due(cards: Sequence[Card]) -> list[Card]:
 
 def is_paused(request: Request) -> bool:
     """Return whether the account waits for the person."""
-    personal = request.personal
-    return personal is not None and bool(personal.pauses) and personal.pauses[-1].until is None
+    return request.personal is not None and request.personal.waiting is not None
 
 
 def codes_of(kind: Kind) -> list[tuple[str, str]]:

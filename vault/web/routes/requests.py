@@ -68,7 +68,10 @@ async def get_request(vault: TheVault, allowed: Auditing, request_id: RequestId)
 async def post_request_verification(
     vault: TheVault, allowed: Guarding, request_id: RequestId, body: VerificationIn
 ) -> RequestOut:
-    """Record that you verified who asks. Erasures and packages need it."""
+    """Record that you verified who asks. Erasures and packages need it.
+
+    The same again changes nothing; an earlier time corrects it, and a later one is a 409 `verified`.
+    """
     view = await vault.requests.verify(
         allowed.account.id, request_id, body.method, body.at, actor=allowed.actor
     )
@@ -79,7 +82,10 @@ async def post_request_verification(
 async def post_request_pause(
     vault: TheVault, allowed: Guarding, request_id: RequestId, body: PauseIn
 ) -> RequestOut:
-    """Record that you wait for the person. Only under the regime uk does it move the deadline."""
+    """Record that you wait for the person. Only under the regime uk does it move the deadline.
+
+    A pause for the identity ends with the verification. Under the regime uk, one after the deadline is a 409 `overdue`.
+    """
     return RequestOut.of(
         await vault.requests.pause(allowed.account.id, request_id, body.reason, actor=allowed.actor)
     )

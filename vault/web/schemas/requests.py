@@ -208,6 +208,7 @@ class RequestOut(BaseModel):
     state: RequestState
     received_at: MomentOut
     created_at: MomentOut
+    #: The earliest end of the last day in the time zones where the regime applies; later by an extension.
     due_at: MomentOut | None = None
     #: When the person must have been told that the request arrived (CCPA).
     confirm_by: MomentOut | None = None
@@ -230,13 +231,12 @@ class RequestOut(BaseModel):
         """Show a request."""
         request, personal = view.request, view.request.personal
         same = ("id", "kind", "regime", "state", "received_at", "created_at", "closed_at", "repeat_of")
-        paused = personal is not None and bool(personal.pauses) and personal.pauses[-1].until is None
         return cls(
             **{name: getattr(request, name) for name in same},
             due_at=view.deadline.due_at,
             confirm_by=view.deadline.confirm_by,
             reference=None if personal is None else personal.reference,
-            paused=paused,
+            paused=personal is not None and personal.waiting is not None,
             found=_found(view),
             echoes=[] if personal is None or personal.ruling is None else list(personal.ruling.echoes),
             not_searchable=list(NOT_SEARCHABLE),
