@@ -13,7 +13,7 @@ from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
-from vault.domain.requests.request import Request, RequestState
+from vault.domain.requests.request import RETENTION, Request, RequestState
 from vault.errors import Busy
 
 _PLAIN = (
@@ -76,7 +76,10 @@ class RequestRows:
         account_changed(self._db, request.account_id)
 
     def change(self, row: RequestRow) -> None:
-        """Replace a request whose revision is still the one before. Raises Busy, KeyRetired."""
+        """Replace a request whose revision is still the one before. Raises Busy, KeyRetired.
+
+        Once it is closed, its content is forgotten when its retention ends.
+        """
         request = row.request
         if row.key_version is not None:
             refuse_retired(self._db, request.account_id, row.key_version)
@@ -85,6 +88,7 @@ class RequestRows:
             "sealed_personal": row.sealed_personal,
             "key_version": row.key_version,
             "stored_under": None,
+            "forget_at": None if request.closed_at is None else request.closed_at + RETENTION,
         }
         if self._db.execute(update(person_requests).where(mine).values(values)).rowcount != 1:
             raise Busy("Another client changes this request; retry.", retry_after=1)
@@ -166,7 +170,7 @@ class RequestRows:
         )
         return self._db.execute(query).scalar_one()
 
-    def close(self, row: RequestRow, receipt: SealedReceipt, *, forget_at: datetime) -> None:
+    def close(self, row: RequestRow, receipt: SealedReceipt) -> None:
         """Close a request with its receipt. Raises Busy, KeyRetired."""
         self.change(row)
         mine = person_requests.c.id == row.request.id
@@ -175,7 +179,6 @@ class RequestRows:
             "receipt_key_version": receipt.key_version,
             "receipt_event": receipt.event_id,
             "receipt_log_size": receipt.log_size,
-            "forget_at": forget_at,
         }
         self._db.execute(update(person_requests).where(mine).values(values))
 

@@ -6,7 +6,7 @@ key. It stores no document of a person.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, get_args
 
@@ -25,6 +25,8 @@ IdentityType = Literal["number", "agent"]
 #: How the account verified the person. The closed set keeps words about a person out of it.
 VerificationMethod = Literal["known_contact", "callback", "login", "document_seen", "representative", "other"]
 PauseReason = Literal["clarification", "identity", "fee"]
+#: How long a closed request keeps its content: above the two years of the CCPA regulations, § 7101.
+RETENTION: Final = timedelta(days=3 * 365 + 1)
 #: Kinds that mean nothing without the person's own words.
 _NEEDS_WISH: Final[frozenset[Kind]] = frozenset({"rectification", "post_mortem"})
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
 
-from vault.domain.requests.request import KINDS, Regime, Request, RequestState
+from vault.domain.requests.request import KINDS, RETENTION, Regime, Request, RequestState
 from vault.domain.stored.json_reader import Fields
 from vault.errors import Tampered
 
@@ -94,6 +94,10 @@ def decode_request_fields(fields: Fields, account_id: str) -> StoredRequest:
         personal=None,
         **moments,
     )
+    withdrawn_at = request.closed_at if request.state is RequestState.WITHDRAWN else None
+    if withdrawn_at is not None and forget_at is None and blobs["sealed_personal"] is not None:
+        # Objects of earlier releases do not say when the content of a withdrawn request is forgotten.
+        forget_at = withdrawn_at + RETENTION
     stored = StoredRequest(
         request=request,
         receipt_event=optional("receipt_event", fields.text),

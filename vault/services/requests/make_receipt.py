@@ -5,7 +5,7 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from vault.database.interface import Database
@@ -36,8 +36,6 @@ from vault.tlog.note import Signer
 from vault.tlog.receipt_file import write_canonical
 from vault.version import VERSION
 
-#: How long a closed request keeps its content: above the two years of the CCPA regulations, § 7101.
-RETENTION: Final = timedelta(days=3 * 365 + 1)
 _SALT_BYTES: Final = 32
 #: Events of a recording per read, from the newest back to its erasure.
 _EVENTS: Final = 50
@@ -175,7 +173,7 @@ class MakeReceipt:
             receipt = SealedReceipt(
                 message=message, key_version=key.version, event_id=made.id, log_size=tx.tree.head().size
             )
-            tx.requests.close(sealed_row(key, closed), receipt, forget_at=at + RETENTION)
+            tx.requests.close(sealed_row(key, closed), receipt)
             tx.events.append(made)
             append_event(tx, closed, "request.closed", actor="worker", at=at)
 
