@@ -1,6 +1,8 @@
 """What a reader would have to look up in the code stands on the pages: values of fields, articles, types of events."""
 
+import ast
 import re
+from collections.abc import Iterator
 from enum import EnumType
 from pathlib import Path
 from typing import get_args
@@ -22,7 +24,10 @@ from vault.domain.requests.decision import GROUNDS, Code
 from vault.domain.requests.package import LeftOut
 from vault.domain.retention import judge, object_lock, policy
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+#: Codes of refusals that no request over REST gets: of commands, of the console, and of what a restore writes.
+NOT_OVER_REST = {"already_set", "approval_needed", "id_taken", "name_taken", "no_move", "not_done"}
 #: By page: the types whose values a reader of it must know.
 VALUES: dict[str, tuple[object, ...]] = {
     "api-keys.md": (account.Scope,),
@@ -80,3 +85,22 @@ def test_the_types_of_events_are_those_there_are() -> None:
         for name in re.findall(r"`([^`]+)`", cell):
             named.append(named[-1].split(".")[0] + name if name.startswith(".") else name)
     assert sorted(named) == sorted(get_args(EventType))
+
+
+def refusals() -> Iterator[str]:
+    """Yield the code of every refusal in the code."""
+    for path in sorted((ROOT / "vault").rglob("*.py")):
+        text = path.read_text()
+        if "reasons=(" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.keyword) and node.arg == "reasons" and isinstance(node.value, ast.Tuple):
+                yield from (str(one.value) for one in node.value.elts if isinstance(one, ast.Constant))
+
+
+def test_each_code_of_a_refusal_is_explained() -> None:
+    """A program that gets a code finds it on the page of errors."""
+    text, codes = (DOCS / "errors.md").read_text(), set(refusals())
+    assert len(codes) > 50
+    assert codes >= NOT_OVER_REST
+    assert [code for code in sorted(codes - NOT_OVER_REST) if f"`{code}`" not in text] == []
