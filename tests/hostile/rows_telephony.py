@@ -159,7 +159,10 @@ def _moments(written: str) -> None:
 
 def _numbers(written: str) -> None:
     plans = NumberPlans()
-    _every(partial(read, written) for read in (normalize, from_digits, plans.e164, plans.place))
+    _every(
+        partial(read, written)
+        for read in (normalize, from_digits, plans.e164, plans.place, plans.has_extension)
+    )
 
 
 class _Http:

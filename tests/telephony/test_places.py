@@ -179,6 +179,36 @@ def test_a_national_number_is_read_in_the_regions(written: str, regions: tuple[s
     assert number in NUMBERS.readings(written, regions)
 
 
+@pytest.mark.parametrize(
+    ("written", "is_extended"),
+    [
+        *(
+            (f"+33123456789{mark}", True)
+            for mark in (";ext=12", ";isub=12", "x12", " ext 12", ",12", "#12", ";12")
+        ),
+        ("33123456789x12", True),
+        ("01 23 45 67 89 x12", True),
+        ("(202) 555-0100 extn. 5", True),
+        ("sip:%2B33123456789%3Bext%3D12@pbx.example;user=phone", True),
+        ('"Robin" <tel:+33-1-23-45-67-89;EXT=1>', True),
+        ("0123456789;phone-context=+33;ext=3", True),
+        ("0123456789;phone-context=+33", False),
+        ("+33123456789", False),
+        ("06 12 34 56 78", False),
+        ("+33 (0)1 23 45 67 89", False),
+        ("+49 30 1234-56", False),
+        ("+1202555CALL", False),
+        ("sip:+33123456789:word12@pbx.example;user=phone", False),
+        ("sip:alice,12@pbx.example", False),
+        ("anonymous", False),
+        ("", False),
+    ],
+)
+def test_an_extension_is_seen(written: str, is_extended: bool):
+    """However it is written; other parameters and words are none."""
+    assert NUMBERS.has_extension(written) is is_extended
+
+
 @pytest.mark.parametrize("written", [" 12025550100", "\t33612345678"])
 def test_a_blank_for_a_plus_says_how_to_encode_it(written: str):
     """A plus in a query that was not encoded arrives as a blank."""

@@ -16,6 +16,12 @@ class Numbers(Protocol):
     def readings(self, written: str, regions: Sequence[str] = ()) -> frozenset[str]:
         """Return every E.164 number that a spelling can mean; empty if it is not a number."""
 
+    def has_extension(self, written: str) -> bool:
+        """Return whether a spelling names one of several lines behind a number, such as ``+33123456789;ext=12``.
+
+        The other methods read the number alone.
+        """
+
     def spellings(self, number: str) -> Sequence[str]:
         """Return an E.164 number's spellings without a plus: bare, with 00, and national."""
 

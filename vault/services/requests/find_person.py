@@ -73,7 +73,8 @@ class FindPerson:
     async def normalize(self, account_id: str, identities: Sequence[Identity]) -> tuple[Identity, ...]:
         """Return the identities with their numbers in E.164.
 
-        Raises Invalid for a number that is none, and for a national spelling that can mean several numbers.
+        Raises Invalid for a number that is none, for one with an extension, and for a national spelling that can mean
+        several numbers.
         """
         home = await self.database.read(lambda tx: home_regions(tx, account_id))
         return tuple(
@@ -89,6 +90,13 @@ class FindPerson:
             number = self.numbers.e164(identity.value, regions)
         except Invalid as error:
             raise Invalid(str(error), field=f"{place}.value") from None
+        if self.numbers.has_extension(identity.value):
+            # Calls are found by the number alone, so those of everybody behind it would be taken for this person's.
+            text = (
+                "Extensions cannot be searched: send the number without its extension, if all calls of the number are "
+                "this person's."
+            )
+            raise Invalid(text, field=f"{place}.value")
         if identity.region is None and len(self.numbers.readings(identity.value, regions)) > 1:
             # One of them may be the number of somebody else.
             text = f"{place}.region must name the country of this number: it can mean several numbers."

@@ -100,6 +100,9 @@ class FindSpeaker:
             raise Refused(text, reasons=("review_needed",))
 
     def _e164(self, written: str, regions: Sequence[str]) -> str:
+        if self.numbers.has_extension(written):
+            # Behind the number are several people.
+            return written
         try:
             return self.numbers.e164(written, regions)
         except Invalid:

@@ -16,7 +16,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from vault.errors import Invalid
-from vault.telephony.parsing.number_readings import best_reading, is_unlikely, readings
+from vault.telephony.parsing.number_readings import best_reading, has_extension, is_unlikely, readings
 from vault.telephony.parsing.phone_number import normalize
 
 _AREA_CODES = Path(__file__).with_name("area_codes.toml")
@@ -58,6 +58,10 @@ class NumberPlans:
     def readings(self, written: str, regions: Sequence[str] = ()) -> frozenset[str]:
         """Return every E.164 number that a spelling can mean; national spellings are parsed in each region."""
         return _readings(written, tuple(regions))
+
+    def has_extension(self, written: str) -> bool:
+        """Return whether a spelling has an extension, such as ``;ext=12`` or ``x12``."""
+        return has_extension(written)
 
     def spellings(self, number: str) -> tuple[str, ...]:
         """Return an E.164 number's spellings without a plus: bare digits, with 00, and its national formats."""

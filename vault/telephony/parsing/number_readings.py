@@ -16,6 +16,8 @@ from vault.telephony.parsing.phone_number import COUNTRY_AND_NUMBER, clean
 _SCHEME = re.compile(r"(?:sips?|tel|callto):", re.IGNORECASE)
 #: Any other prefix, such as Twilio's ``whatsapp:`` and ``client:``, counts in front of a plus alone.
 _PREFIX = re.compile(r"[a-z][a-z0-9.-]{0,20}:(?=[+\uff0b])", re.IGNORECASE)
+#: An extension, or an ISDN subaddress, as RFC 3966 writes them (section 3).
+_EXTENDED = re.compile(r";(?:ext|isub)=", re.IGNORECASE)
 _CONTEXT = re.compile(r";phone-context=(\+[0-9]{1,15})", re.IGNORECASE)
 #: A number begins with a plus, a bracket or a digit of any script; ``client:alice2025550100`` is not a number.
 _NUMBER = re.compile(r"[+\uff0b(\[]|\d")
@@ -73,22 +75,44 @@ def is_unlikely(text: str, number: str, regions: Sequence[str]) -> bool:
     return len(digits) < _UNAMBIGUOUS or not phonenumbers.is_valid_number(parsed)
 
 
+def has_extension(written: str) -> bool:
+    """Return whether a spelling names one of several lines behind a number: ``;ext=12``, ``x12``, ``,12``."""
+    address = _address(written)
+    if _EXTENDED.search(address):
+        return True
+    try:
+        # The extension is taken off before the country matters.
+        return bool(phonenumbers.parse(_user(address, end="[@?]"), "US").extension)
+    except phonenumbers.NumberParseException:
+        return False
+
+
 def subscriber(written: str) -> str:
     """Extract the number from an address: the user part of a SIP URI, without parameters."""
+    address = _address(written)
+    context, text = _CONTEXT.search(address), _user(address, end="[@;?]")
+    return f"{context[1]}{text}" if context is not None and not text.startswith("+") else text
+
+
+def _address(written: str) -> str:
+    """Return an address in clear, without a name in front of it."""
     text = clean(written)
     for _ in range(2):
         # Some platforms percent-encode an address twice.
         text = unquote(text)
     if (opens := text.find("<")) >= 0:
         text = text[opens + 1 :].partition(">")[0]
-    context = _CONTEXT.search(text)
+    return text
+
+
+def _user(text: str, *, end: str) -> str:
+    """Return the user part of an address, up to what the expression ``end`` matches."""
     scheme = _SCHEME.match(text.lstrip()) or _PREFIX.match(text.lstrip())
     if scheme is not None:
         text = text.lstrip()[scheme.end() :].removeprefix("//")
-    text = re.split(r"[@;?]", text, maxsplit=1)[0]
+    text = re.split(end, text, maxsplit=1)[0]
     # A SIP URI may contain a password after its user.
-    text = text.partition(":")[0].strip() if scheme is not None else text.strip()
-    return f"{context[1]}{text}" if context is not None and not text.startswith("+") else text
+    return text.partition(":")[0].strip() if scheme is not None else text.strip()
 
 
 def _parsed(text: str, regions: Sequence[str]) -> Iterator[PhoneNumber]:
