@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args
 
 from vault.domain.calls.call import Direction, Voice
 from vault.domain.consent.call_claims import CallClaims
-from vault.domain.recordings.recording import Recording
+from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.recordings.wav_header import HEADER_BYTES, SAMPLE_BYTES, wav_header
 from vault.domain.requests.request import Packaged, Request
 from vault.errors import DescriberCrashed
@@ -30,11 +30,14 @@ PREFIX: Final = "packages/"
 CONSULTATIONS: Final = frozenset(
     {"playback.open", "download.grant", "waveform.read", "evidence.read", "key.exported"}
 )
-#: Why a recording is not in the package, or not completely: it is in quarantine or in flight, nobody can cut the
-#: person's voice out of it, it cannot be decoded or decrypted, or the object store has lost it.
-LeftOut = Literal["not_available", "no_channel_alone", "not_readable", "missing"]
+#: Why a recording is not in the package, or not completely: it is in quarantine or in flight; recording it was refused
+#: or failed; it was erased after the decision; nobody can cut the person's voice out of it; it cannot be decoded or
+#: decrypted; or the object store has lost it.
+LeftOut = Literal["not_available", "not_stored", "erased", "no_channel_alone", "not_readable", "missing"]
 _WORDS: Final[Mapping[LeftOut, str]] = {
     "not_available": "is not released, so it is not available to anybody",
+    "not_stored": "was not stored: recording it was refused, or failed",
+    "erased": "was erased",
     "no_channel_alone": "has no channel with your voice alone",
     "not_readable": "cannot be read, or not to its end",
     "missing": "was lost",
@@ -60,6 +63,13 @@ def is_wanting(packaged: Packaged | None, parts: int, now: datetime) -> bool:
     A restore of the database from the object store alone brings no package back. ``parts``: how many there are.
     """
     return packaged is None or (parts < packaged.parts and now < packaged.at + LIFE)
+
+
+def why_without_audio(state: State | None) -> LeftOut:
+    """Return why there is no audio of a recording that is not available; None: there is no such recording any more."""
+    if state in {State.REFUSED, State.FAILED}:
+        return "not_stored"
+    return "erased" if state is None or state in GONE else "not_available"
 
 
 def side_of(claims: CallClaims, numbers: Collection[str], agents: Collection[str]) -> Side | None:

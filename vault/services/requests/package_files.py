@@ -5,18 +5,18 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from vault.database.interface import Database
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.media import content_type, extension
-from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.package import (
     MAX_PART_BYTES,
     MAX_PART_RECORDINGS,
     LeftOut,
     part_id,
     request_json,
+    why_without_audio,
 )
 from vault.domain.requests.request import Packaged, Request
 from vault.domain.requests.vcon import ExportedAudio, GivenAnswer, given_answers, write_vcon
@@ -28,9 +28,6 @@ from vault.services.requests.sealed_requests import personal_of
 from vault.services.requests.speakers import FindSpeaker, Spoken
 from vault.services.requests.zip_stream import ZipStream
 from vault.tlog.note import Signer
-
-#: States of recordings of which there is no audio that could be provided.
-_WITHOUT_AUDIO: Final = frozenset({State.REFUSED, State.FAILED, *GONE})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,8 +117,7 @@ class PackageFiles:
         spoken = await self.speaker(request.account_id, recording_id, personal_of(request))
         if spoken is None:
             row = await self.database.read(lambda tx: tx.recordings.get(request.account_id, recording_id))
-            if row is not None and row.state not in _WITHOUT_AUDIO:
-                part.left_out[recording_id] = "not_available"
+            part.left_out[recording_id] = why_without_audio(None if row is None else row.state)
             return
         if spoken.channel is None and not is_whole:
             part.left_out[recording_id] = "no_channel_alone"
