@@ -59,39 +59,30 @@ class Packages:
     ) -> tuple[int, AsyncIterator[bytes]]:
         """Return the size of a part of the package and its bytes.
 
+        It counts, and is on record, once its first bytes are read: what is unavailable uses up none of the downloads.
         Raises NotFound if there is none or it has expired, Refused ``downloaded`` after MAX_DOWNLOADS, Unavailable.
         """
+        name = part_id(request_id, part)
+        package = await self.database.read(lambda tx: _current(tx, account_id, name))
+        if package.downloads >= MAX_DOWNLOADS:
+            raise _used_up()
+        blocks = (await self._open(package)).blocks()
+        first = await anext(blocks, b"")
+        await self.database.write(lambda tx: _count(tx, package, actor=actor))
+        return package.size, _from(first, blocks)
 
-        def count(tx: Transaction) -> Package:
-            package = tx.packages.get(account_id, part_id(request_id, part))
-            if package is None or package.expires_at <= checked_now(tx):
-                raise NotFound(_NONE)
-            if not tx.packages.count_download(package, most=MAX_DOWNLOADS):
-                text = f"The package was downloaded {MAX_DOWNLOADS} times, the maximum: enter a new request."
-                raise Refused(text, reasons=("downloaded",))
-            tx.events.append(
-                AccessEvent(
-                    type="export.read",
-                    at=tx.now(),
-                    account_id=account_id,
-                    actor=actor,
-                    result=package.request_id,
-                )
-            )
-            return package
-
-        package = await self.database.write(count)
+    async def _open(self, package: Package) -> SealedAudio:
+        account_id, name = package.account_id, package.request_id
         key = await self.ring.version(account_id, package.key_version)
-        name = package.request_id
         secret = unwrap(key.key, package.wrapped_key, bound.of_package_key(account_id, name))
-        sealed = SealedObject(location=package.location, header=package.header, size=package.size)
         opener = Opener(
             package_key(name, secret),
             package.header,
             plaintext_length=package.size,
             context=bound.of_package(account_id, name),
         )
-        return package.size, SealedAudio(self.objects, opener, sealed).blocks()
+        sealed = SealedObject(location=package.location, header=package.header, size=package.size)
+        return SealedAudio(self.objects, opener, sealed)
 
     async def delete_expired(self) -> None:
         """Delete expired packages, and objects that a crash left without a row."""
@@ -107,6 +98,44 @@ class Packages:
             if not named and stored.modified < before:
                 with suppress(ObjectLocked):
                     await self.objects.delete(stored.key)
+
+
+def _current(tx: Transaction, account_id: str, name: str) -> Package:
+    """Return a part of a package that can be downloaded. Raises NotFound."""
+    package = tx.packages.get(account_id, name)
+    if package is None or package.expires_at <= checked_now(tx):
+        raise NotFound(_NONE)
+    return package
+
+
+def _count(tx: Transaction, package: Package, *, actor: str) -> None:
+    """Count a download of a package that was read before, and append its event. Raises NotFound, Refused."""
+    if _current(tx, package.account_id, package.request_id).location != package.location:
+        # It was deleted meanwhile, and made again.
+        raise NotFound(_NONE)
+    if not tx.packages.count_download(package, most=MAX_DOWNLOADS):
+        raise _used_up()
+    tx.events.append(
+        AccessEvent(
+            type="export.read",
+            at=tx.now(),
+            account_id=package.account_id,
+            actor=actor,
+            result=package.request_id,
+        )
+    )
+
+
+def _used_up() -> Refused:
+    text = f"The package was downloaded {MAX_DOWNLOADS} times, the maximum: enter a new request."
+    return Refused(text, reasons=("downloaded",))
+
+
+async def _from(first: bytes, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield a block that was read before, and those after it."""
+    yield first
+    async for block in blocks:
+        yield block
 
 
 async def delete_package(database: Database, objects: ObjectStore, package: Package, *, actor: str) -> None:
