@@ -8,14 +8,14 @@ import pytest
 
 from tests.fakes.objects import FakeLocks
 from tests.services.backup.test_fsck import checked
-from tests.support.parties import let_in
+from tests.support.parties import PARTIES, let_in
 from tests.support.restoring import write_all
 from tests.support.retention import kept, place, release, set_retention
 from tests.support.service_house import House
 from vault.database.stores.object_locks import LockedRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
-from vault.domain.retention.object_lock import LockSetting
+from vault.domain.retention.object_lock import LockSetting, ObjectLock
 from vault.errors import Refused, StartRefused
 from vault.services.lifecycle import lifecycle
 from vault.services.retention.check_object_lock import check_object_lock
@@ -174,6 +174,43 @@ async def test_a_legal_hold_of_ours_does_not_outlive_its_hold(either: House, loc
     await release(either, hold.hold.id, at_once=True)
     await either.vault.recordings.erase(either.account.id, recording_id, actor="key_test")
     assert await either.settle(recording_id) is State.ERASED
+    assert either.audio_objects() == []
+
+
+async def _forget_lock(house: House, recording_id: str) -> None:
+    """Let the row know nothing of its lock, as after a restore."""
+    await house.set(recording_id, object_hold=0, lock_state="none")
+
+
+async def test_a_legal_hold_that_a_restored_row_does_not_know_comes_off(either: House, locks: FakeLocks):
+    """A hold that has ended covered the recording, by a number of its call: the legal hold is the vault's."""
+    recording_id = await let_in(either)
+    hold = await place(either, numbers=[PARTIES["from"]])
+    await either.vault.jobs.reconcile_locks()
+    assert [lock.hold for lock in locks.kept.values()] == [True]
+    await release(either, hold.hold.id, at_once=True)
+    await _forget_lock(either, recording_id)
+    await either.vault.recordings.erase(either.account.id, recording_id, actor="key_test")
+    assert await either.settle(recording_id) is State.ERASED
+    assert either.audio_objects() == []
+
+
+async def test_a_legal_hold_of_somebody_else_stays(either: House, locks: FakeLocks):
+    """No hold has ever covered the recording, so its erasure ends and the object store keeps the object."""
+    recording_id = await let_in(either)
+    await place(either, calls=["another"])
+    for key in either.audio_objects():
+        await locks.set(key, ObjectLock(hold=True))
+    await either.vault.recordings.erase(either.account.id, recording_id, actor="key_test")
+    assert await either.settle(recording_id) is State.ERASED
+    assert len(either.audio_objects()) == 1
+    await either.set(recording_id, object_locked_until=datetime.now(UTC) - timedelta(seconds=1))
+    assert await either.vault.jobs.remove_locked() == 0
+    # Once a hold of everything is known to have ended, as after a longer restore, it is taken for the vault's.
+    hold = await place(either, everything=True)
+    await release(either, hold.hold.id, at_once=True)
+    await either.set(recording_id, object_locked_until=datetime.now(UTC) - timedelta(seconds=1))
+    assert await either.vault.jobs.remove_locked() == 1
     assert either.audio_objects() == []
 
 

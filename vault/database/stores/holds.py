@@ -30,7 +30,7 @@ from vault.database.stores.call_facts import refs_of_terms
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of, terms_of
 from vault.database.stores.retention_rows import hold_of, restore_hold, row_of_hold
 from vault.domain.recordings.recording import Recording, State
-from vault.domain.retention.hold import HeldCandidate, Hold, RecordingSelection, covering
+from vault.domain.retention.hold import HeldCandidate, Hold, RecordingSelection, covering, covers
 from vault.domain.stored.retention_json import StoredHold
 
 # Every erasure runs it.
@@ -104,8 +104,17 @@ class HoldRows:
     def covering(self, recording: Recording, now: datetime) -> list[Hold]:
         """Return the holds in effect that cover a recording."""
         found = self.in_effect(recording.account_id, now)
-        if not found:
-            return []
+        return covering(found, self._candidate(recording, found), now) if found else []
+
+    def has_covered(self, recording: Recording) -> bool:
+        """Return whether any hold covers a recording, also one that has ended."""
+        query = select(holds).where(holds.c.account_id == recording.account_id)
+        found = [hold_of(row).hold for row in self._db.execute(query).mappings()]
+        candidate = self._candidate(recording, found)
+        return any(covers(hold, candidate) for hold in found)
+
+    def _candidate(self, recording: Recording, found: Sequence[Hold]) -> HeldCandidate:
+        """Return what these holds compare of a recording."""
         terms = terms_of(self._db, recording) if any(hold.covers.terms for hold in found) else frozenset()
         starts = _starts(recording)
         if any(hold.covers.from_ or hold.covers.to for hold in found):
@@ -113,10 +122,9 @@ class HoldRows:
             mine = (f.account_id == recording.account_id) & (f.call_ref == recording.call_ref)
             reported = select(f.started_at).where(mine, f.started_at.is_not(None))
             starts += self._db.execute(reported).scalars().all()
-        candidate = HeldCandidate(
+        return HeldCandidate(
             recording_id=recording.id, call_ref=recording.call_ref, starts=starts, terms=terms
         )
-        return covering(found, candidate, now)
 
     def covering_call(
         self, account_id: str, call_ref: str, starts: Collection[datetime], now: datetime

@@ -9,7 +9,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import GONE, Recording
-from vault.errors import Invalid, NotFound, RecordingErased
+from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, settled
 from vault.services.shared.encrypted_fields import OpenedRecording
@@ -39,7 +39,8 @@ class RestrictRecording:
         Setting the current value changes nothing. ``request_id``: the request of a person that it is restricted for;
         such a restriction is lifted only after the person was told, at ``told_at`` (GDPR article 18(3)).
 
-        Raises NotFound, RecordingErased, and Invalid without ``told_at`` where it is needed.
+        Raises NotFound, RecordingErased, Refused while an erasure of it waits, and Invalid without ``told_at`` where it
+        is needed.
         """
         if told_at is not None and told_at > self.clock():
             raise Invalid("told_at must not be in the future: tell the person first.", field="told_at")
@@ -73,6 +74,8 @@ class RestrictRecording:
         recording = existing(tx, account_id, recording_id)
         if settled(tx, account_id, recording.call_ref, opened) is None:
             return False
+        if recording.restricted and not restricted:
+            _forbid_pending(tx, recording_id)
         _note_request(tx, recording_id, restricted=restricted, request_id=request_id, told_at=told_at)
         if recording.restricted == restricted:
             if restricted:
@@ -91,6 +94,13 @@ class RestrictRecording:
             )
         )
         return True
+
+
+def _forbid_pending(tx: Transaction, recording_id: str) -> None:
+    """Raise Refused if a person asked for the erasure of a recording, and it waits: until then nobody may hear it."""
+    if tx.pending_erasures.get(recording_id) is not None:
+        text = "Its erasure was asked for and waits for the end of a hold or a minimum. Until then it stays restricted."
+        raise Refused(text, reasons=("pending_erasure",))
 
 
 def _note_request(

@@ -143,8 +143,9 @@ class Recordings:
     ) -> None:
         """Restrict a recording or lift its restriction. Open playback sessions get no more audio of a restricted one.
 
-        Setting the current value changes nothing. Raises NotFound, RecordingErased, and Invalid if the restriction
-        was asked for by a person, and no ``told_at`` says when the person was told that it is lifted.
+        Setting the current value changes nothing. Raises NotFound, RecordingErased, Refused if its erasure waits, and
+        Invalid if the restriction was asked for by a person, and no ``told_at`` says when the person was told that it
+        is lifted.
         """
         await self.restriction(
             account_id, recording_id, restricted=restricted, reason=reason, actor=actor, told_at=told_at

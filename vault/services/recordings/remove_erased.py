@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
@@ -11,7 +12,7 @@ from vault.errors import LeaseLost, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
 from vault.services.lifecycle import lifecycle
-from vault.services.recordings.remove_locked import delete_unlocked
+from vault.services.recordings.remove_locked import delete_unlocked, is_our_hold
 from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
@@ -57,13 +58,14 @@ class RemoveErased:
         # The manifest holds a wrapped key, so it is deleted first, with unfinished uploads of it from a crash.
         manifest = location_of(recording.account_id, recording.id)
         prefix = objects_of(recording.account_id, recording.id)
-        now, row = await self.database.read(lambda tx: (tx.now(), tx.object_locks.get(recording.id)))
+        now = await self.database.read(lambda tx: tx.now())
         await self.objects.delete(manifest)
         for begun in (manifest, prefix):
             await self.objects.abort_uploads(begun, before=now)
         # A versioned bucket keeps an object behind a delete marker, but does not list it.
         keys = {stored.key async for stored in self.objects.list(prefix)} | set(recording.locations)
-        our_hold = row is not None and (row.object_hold or row.state in {"wanted", "unknown"})
+        # Asked while the row has its search terms: a hold may name a number.
+        our_hold = partial(is_our_hold, self.database, recording.id)
         locked_until = await delete_unlocked(self.objects, sorted(keys), now=now, our_hold=our_hold)
         if not await self.database.scrub():
             await self.database.write(

@@ -185,7 +185,8 @@ async def delete_restriction(
 ) -> RecordingOut:
     """Lift the restriction of a recording. It can be played again.
 
-    If a person asked for the restriction, they must be told before it is lifted, and `told_at` is required.
+    If a person asked for the restriction, they must be told before it is lifted, and `told_at` is required. 409
+    `pending_erasure`: the erasure of the recording was asked for, and waits for the end of a hold or a minimum.
     """
     await vault.recordings.restrict(
         allowed.account.id,
