@@ -23,7 +23,8 @@ from vault.services.audit_log.access_log import EventFilter
 from vault.services.key_rotation.reencrypt import reseal
 from vault.services.key_rotation.rotate_account_key import RotationProgress
 from vault.services.playback.link_request import LinkRequest
-from vault.services.requests.requests import NewRequest, RulingRequest
+from vault.services.requests.new_request import NewRequest
+from vault.services.requests.ruling_request import RulingRequest
 
 LINK = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=5)
 RECIPIENT = Recipient(

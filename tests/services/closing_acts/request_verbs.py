@@ -7,7 +7,7 @@ from tests.support.service_house import House
 from vault.domain.requests.request import Identity, PersonalData, RequestState, Verdict, Verification
 from vault.errors import NotFound
 from vault.services.requests.new_request import NewRequest
-from vault.services.requests.requests import RulingRequest
+from vault.services.requests.ruling_request import RulingRequest
 
 
 async def asked(house: House, name: str) -> str:

@@ -20,7 +20,8 @@ from vault.domain.requests.request import (
     Verification,
 )
 from vault.services.requests.new_request import NewRequest
-from vault.services.requests.requests import RequestView, RulingRequest
+from vault.services.requests.requests import RequestView
+from vault.services.requests.ruling_request import RulingRequest
 
 PERSON = "+33612345678"
 OTHER = "+442079460123"

@@ -94,6 +94,19 @@ def test_an_erasure_from_the_letter_to_the_receipt(house: House, tenant: Tenant)
     assert tenant.types().count("request.decided") == 1
 
 
+def test_a_decision_is_checked_in_its_period(house: House, tenant: Tenant):
+    """What it does is counted as it will be done, not by all that is found."""
+    for number in range(3):
+        call = {"direction": "inbound", "from": NUMBER, "to": "+33123456789"}
+        call |= {"started_at": f"2026-01-1{number}T09:28:00Z"}
+        assert tenant.http.put(tenant.url(f"/calls/call-{number}"), json=call).status_code < 300
+    client = sign_in(house, tenant.name)
+    page = entered(client, tenant)
+    for sent, calls in (({}, 3), ({"from": "2026-01-11T00:00"}, 2)):
+        shown = client.post(f"{page}/decision/check", data={"code": "erased"} | sent)
+        assert f"recordings <b>0</b>, calls <b>{calls}</b>" in shown.text
+
+
 def test_the_clock_is_paused_extended_and_the_request_withdrawn(house: House, tenant: Tenant):
     """Each with what is wrong beside its field; a withdrawal needs the name."""
     client = sign_in(house, tenant.name)

@@ -22,7 +22,7 @@ _GRANTS: Final[Mapping[Code, Effect]] = {
     "provided_whole": "provide",
     "noted": "note",
 }
-#: Where the recording is kept nevertheless, it is restricted if the person asked for its erasure, so that only the
+#: Where the recording is kept nevertheless, it is restricted for the kinds that an erasure can grant, so that only the
 #: duty uses it.
 _KEPT: Final[frozenset[Code]] = frozenset({"pending_hold", "kept_legal_obligation", "kept_claims"})
 # ``not_provided``: the worker could not put a recording into the package, which tells the reason.

@@ -1,10 +1,11 @@
 """Requests of people: receive one, find the person's data, record identity and pauses, and decide."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault.database.interface import Database
+from vault.database.stores.person_search import MAX_FOUND
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import EventType
@@ -20,18 +21,17 @@ from vault.domain.requests.request import (
     PersonalData,
     Request,
     RequestState,
-    Ruling,
-    Verdict,
     Verification,
     VerificationMethod,
 )
-from vault.errors import Refused
+from vault.errors import Refused, TooLarge
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
 from vault.services.requests.decision_gate import decision_gate
 from vault.services.requests.find_person import FindPerson, FoundPerson, PersonTerms
 from vault.services.requests.name_informed import NameInformed
 from vault.services.requests.new_request import NewRequest, check_new, check_verification, is_same, received
+from vault.services.requests.ruling_request import RulingRequest
 from vault.services.requests.sealed_requests import (
     SealedRequests,
     append_event,
@@ -46,26 +46,15 @@ from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RulingRequest:
-    """A client's decision on a request."""
-
-    default: Verdict
-    verdicts: Mapping[str, Verdict]
-    reason: str | None
-    #: In place of the request's own; and whether the person held the numbers in the gaps between its calls too.
-    period: Period | None
-    whole_time: bool
-    #: When recipients were informed of it, by their id in the register.
-    informed: Mapping[str, datetime] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestView:
-    """A request with its deadline as of now, and what is found of the person now: None once it is closed."""
+    """A request with its deadline as of now, and what is found of the person now."""
 
     request: Request
     deadline: Deadline
+    #: None once it is closed, and if too much is found.
     found: FoundPerson | None
+    #: Whether more is found than one decision can be on.
+    too_many: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +72,7 @@ class Requests:
         """Store a request, and search for the person. Return it, and whether it is new.
 
         While a request is open, a repeated call with its reference returns it. Raises Invalid, Refused
-        ``reference_in_use`` if the open request with this reference is another one, TooLarge, Unavailable.
+        ``reference_in_use`` if the open request with this reference is another one, Unavailable.
         """
         now = self.clock()
         check_new(new, now=now)
@@ -132,9 +121,12 @@ class Requests:
 
         return await retry_if_rotated(self.sealed.ring, account_id, work)
 
-    async def read(self, account_id: str, request_id: str) -> RequestView:
-        """Return a request, with what is found of the person now while it is open. Raises NotFound."""
-        return await self._view(await self.sealed.read(account_id, request_id))
+    async def read(self, account_id: str, request_id: str, *, period: Period | None = None) -> RequestView:
+        """Return a request, with what is found of the person now while it is open. Raises NotFound.
+
+        ``period``: as a decision would have it, in place of the request's own.
+        """
+        return await self._view(await self.sealed.read(account_id, request_id), period)
 
     async def page(
         self,
@@ -214,8 +206,8 @@ class Requests:
         """Decide on everything that is found now. Once this returns, that is durable, and the worker carries it out.
 
         If the object of this closing act is not known to be stored, a repeated call stores it and raises nothing.
-        Raises NotFound, Invalid, ApprovalNeeded, and Refused if it might concern another person: ``not_verified``,
-        ``period_needed`` and ``review_needed``.
+        Raises NotFound, Invalid, ApprovalNeeded, Refused ``too_many_found``, and if it might concern another person
+        ``not_verified``, ``period_needed`` and ``review_needed``.
         """
         repeated = await self._repeated(account_id, request_id, wanted)
         if repeated is not None:
@@ -223,17 +215,12 @@ class Requests:
         request = await self._open_request(account_id, request_id)
         own = personal_of(request)
         personal = replace(own, period=wanted.period or own.period)
-        found = (await self.find(account_id, personal)).decided_by(wanted.verdicts)
-        ruling = Ruling(
-            default=wanted.default,
-            verdicts=wanted.verdicts,
-            recordings=tuple(one.id for one in found.recordings),
-            calls=tuple(one.call_ref for one in found.calls),
-            reason=wanted.reason,
-            informed=await self.name_informed(request, wanted.informed, now=self.clock()),
-            at=self.clock(),
-            by=actor,
-        )
+        found = await self._found(account_id, personal)
+        if found is None:
+            text = f"More than {MAX_FOUND} recordings or calls are found: send a shorter period."
+            raise Refused(text, reasons=("too_many_found",))
+        informed = await self.name_informed(request, wanted.informed, now=self.clock())
+        ruling = wanted.ruling(found, informed, at=self.clock(), by=actor)
         check_ruling(request.kind, ruling)
         certain = wanted.whole_time or not found.summary.gaps
         check_certainty(request.kind, request.state, ruling, is_one_holder=certain)
@@ -250,13 +237,7 @@ class Requests:
         ):
             return None
         known = await self.sealed.read(account_id, request_id)
-        ruling = ruling_of(known)
-        same = (ruling.default, ruling.verdicts, ruling.reason) == (
-            wanted.default,
-            wanted.verdicts,
-            wanted.reason,
-        )
-        return await self._view(known) if same else None
+        return await self._view(known) if wanted.is_repeated_by(ruling_of(known)) else None
 
     async def _open_request(self, account_id: str, request_id: str) -> Request:
         request = await self.sealed.read(account_id, request_id)
@@ -281,10 +262,21 @@ class Requests:
         changed = replace(request, personal=personal, state=state or request.state, due_at=due)
         return await self._view(await self.sealed.change(changed, event, actor=actor, at=now, gate=gate))
 
-    async def _view(self, request: Request) -> RequestView:
+    async def _view(self, request: Request, period: Period | None = None) -> RequestView:
         is_open = request.state in OPEN and request.personal is not None and request.kind != "closure"
-        found = await self.find(request.account_id, personal_of(request)) if is_open else None
-        return RequestView(request=request, deadline=self._deadline(request), found=found)
+        found = None
+        if is_open:
+            own = personal_of(request)
+            found = await self._found(request.account_id, replace(own, period=period or own.period))
+        due = self._deadline(request)
+        return RequestView(request=request, deadline=due, found=found, too_many=is_open and found is None)
+
+    async def _found(self, account_id: str, personal: PersonalData) -> FoundPerson | None:
+        """Return what is found of a person; None if it is too much for one decision."""
+        try:
+            return await self.find(account_id, personal)
+        except TooLarge:
+            return None
 
     def _deadline(self, request: Request) -> Deadline:
         if request.personal is None or request.closed_at is not None or request.kind == "closure":

@@ -108,12 +108,12 @@ async def check_decision(
 ) -> Response:
     """Show what the decision of the form does, in numbers. Nothing changes."""
     form = await read_form(request)
-    view = await vault.requests.read(allowed.account.id, request_id)
     allowed.require("audit:read")
     try:
         if not form.text("code"):
             raise WordedInvalid(gettext("Choose what is done with everything that is found."), field="code")
-        return _check(request, allowed, view, checked(DecisionIn, decision_body(form)))
+        body = checked(DecisionIn, decision_body(form))
+        return _check(request, allowed, await _found_by(vault, allowed, request_id, body), body)
     except MISTAKES as error:
         values = form.values() | {"form": "decision"}
         mistake = Mistake.of(error)
@@ -139,7 +139,7 @@ async def decide_request(
         return await done_or_asked(vault, allowed, decide, subject=request_id, arguments=sent)
 
     async def again(mistake: Mistake) -> Response:
-        view = await vault.requests.read(allowed.account.id, request_id)
+        view = await _found_by(vault, allowed, request_id, body)
         return _check(request, allowed, view, body, mistake)
 
     return await run_or_show(request, allowed, form, act=ask, show=again, reads="audit:read")
@@ -168,9 +168,16 @@ def _checked_before(form: Form) -> DecisionIn:
         raise WordedInvalid(gettext("The form has no decision. Check it again."), field="decision") from error
 
 
+async def _found_by(vault: Vault, allowed: Console, request_id: str, body: DecisionIn) -> RequestView:
+    """Return the request with what the decision is on: what is found in its period."""
+    return await vault.requests.read(allowed.account.id, request_id, period=body.ruling().period)
+
+
 def _check(
     request: Request, allowed: Console, view: RequestView, body: DecisionIn, mistake: Mistake | None = None
 ) -> Response:
+    if view.too_many:
+        raise WordedInvalid(gettext("Too much is found for one decision: give a shorter time."), field="from")
     if view.found is None:
         raise WordedInvalid(gettext("The request is closed already."), field="decision")
     ruling = body.ruling()

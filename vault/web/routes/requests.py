@@ -118,6 +118,7 @@ async def post_request_decision(
 ) -> Response:
     """Decide on everything that is found. The decision is durable; it is carried out within seconds.
 
+    Above 10,000 recordings or calls it is a 409 `too_many_found`: send a `period` that has fewer.
     Where the account's rule wants a second person for it, nothing is decided yet, and the response is the approval.
     """
 

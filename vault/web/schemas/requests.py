@@ -22,7 +22,8 @@ from vault.domain.requests.request import (
     VerificationMethod,
 )
 from vault.services.requests.new_request import NewRequest
-from vault.services.requests.requests import RequestView, RulingRequest
+from vault.services.requests.requests import RequestView
+from vault.services.requests.ruling_request import RulingRequest
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Ref, Text
 
 
@@ -218,8 +219,10 @@ class RequestOut(BaseModel):
     #: Null once the retention of the request itself has ended.
     reference: str | None = None
     paused: bool = False
-    #: Null in lists, and once the request is closed.
+    #: Null in lists, once the request is closed, and if too much is found.
     found: FoundOut | None = None
+    #: Whether more than 10,000 recordings or calls are found: then a decision needs a `period` that has fewer.
+    too_many_found: bool = False
     #: Recordings of which the package has the person's channel, with an echo of the other party: listen to them before
     #: you hand it over.
     echoes: list[str]
@@ -238,6 +241,7 @@ class RequestOut(BaseModel):
             reference=None if personal is None else personal.reference,
             paused=personal is not None and personal.waiting is not None,
             found=_found(view),
+            too_many_found=view.too_many,
             echoes=[] if personal is None or personal.ruling is None else list(personal.ruling.echoes),
             not_searchable=list(NOT_SEARCHABLE),
         )
