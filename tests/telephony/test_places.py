@@ -228,7 +228,14 @@ def test_an_e164_number_has_the_spellings_that_were_stored_as_written():
     "written",
     [
         *("", "+", "+1", "+1202555010", "+120255501001", "+12125550", "+49 1", "+999123456789"),
-        *("2025550100", "anonymous", "sip:alice@example.com", "client:alice", "client:alice2025550100"),
+        *(
+            "2025550100",
+            "(202) 555-0100 x5",
+            "anonymous",
+            "sip:alice@example.com",
+            "client:alice",
+            "client:alice2025550100",
+        ),
         *("+12025550100\n+1", "+\uff11\uff12\uff10\uff12", "+1" * 5000),
     ],
 )

@@ -55,7 +55,7 @@ def _is_doubtful(text: str, number: PhoneNumber, regions: Sequence[str]) -> bool
 
     2025550100 is a number of Washington without its country code, and by its length also one of Egypt with it.
     """
-    digits = _BETWEEN.sub("", text)
+    digits = _BETWEEN.sub("", text).partition("x")[0]
     if _e164(number) != f"+{digits}":
         return False
     at_home = [parsed for region in regions if (parsed := _parse(text, region)) is not None]
