@@ -52,11 +52,3 @@ def each_version(
             yield f"{version['Key']}@{version['VersionId']}", body
         for marker in page.get("DeleteMarkers", []):
             yield f"{marker['Key']}@{marker['VersionId']} deleted", b""
-
-
-def delete_bucket(client: Any, bucket: str) -> None:
-    """Delete a bucket with every version in it."""
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        for version in page.get("Versions", []) + page.get("DeleteMarkers", []):
-            client.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
-    client.delete_bucket(Bucket=bucket)

@@ -71,7 +71,7 @@ async def test_a_killed_sweep_erases_what_is_due_once_and_nothing_else(open_grou
         held = await recorded(ground.house, f"held-{number}")
         await place(ground.house, calls=[f"held-{number}"])
         for recording_id in (*due, held):
-            await ground.house.set(recording_id, call_ended_at=ended)
+            await ground.house.set(recording_id, call_started_at=ended, call_ended_at=ended)
         await ground.house.vault.jobs.apply_policies()
 
         async def check() -> None:
