@@ -140,6 +140,7 @@ async def test_recordings_get_the_times_of_their_calls(tmp_path: Path):
                 "key_version) SELECT ?, account_id, ?, ?, 0, ?, ?, x'00', 1 FROM recordings LIMIT 1",
                 (f"fact_{number}", ref, f"d{number}", started, ended),
             )
+        connection.execute("DROP TABLE person_package_recordings")
         connection.execute("UPDATE alembic_version SET version_num = '0040'")
     migrate_sqlite(path)
     with closing(sqlite3.connect(path)) as connection:

@@ -63,6 +63,14 @@ person_restrictions = Table(
     Column("request_id", String, nullable=False),
 )
 
+# Which recordings are in a package of a person, or in a part: when one is erased, the package is deleted.
+person_package_recordings = Table(
+    "person_package_recordings",
+    metadata,
+    Column("request_id", String, primary_key=True),
+    Column("recording_id", String, primary_key=True, index=True),
+)
+
 # Answers to requests for access, and parts of exports of accounts: a sealed object each, under a key of its own.
 person_packages = Table(
     "person_packages",

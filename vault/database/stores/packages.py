@@ -3,14 +3,24 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
-from vault.database.schema.requests import person_packages, person_request_terms
+from vault.database.schema.core import recordings
+from vault.database.schema.requests import (
+    person_package_recordings,
+    person_packages,
+    person_request_terms,
+)
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.current_key_check import refuse_retired
+from vault.domain.recordings.recording import GONE
 from vault.errors import Busy
+
+#: Recordings per statement.
+_BATCH_SIZE: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +52,16 @@ class Package:
         return None if self.through_at is None else (self.through_at, self.through_id or "")
 
 
+def _with_recording() -> Select[Any]:
+    c, m = person_packages.c, person_package_recordings.c
+    one = person_packages.alias().c
+    named = select(one.part_of).join(person_package_recordings, m.request_id == one.request_id)
+    return select(person_packages).where(c.part_of.in_(named.where(m.recording_id == bindparam("id"))))
+
+
+_WITH_RECORDING: Final = _with_recording()
+
+
 class PackageRows:
     """Packages as rows. Deleting the row deletes the key."""
 
@@ -49,12 +69,31 @@ class PackageRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
-    def add(self, package: Package) -> None:
-        """Insert a package. Raises KeyRetired, and Busy if another node made the same part."""
+    def add(self, package: Package, recording_ids: Sequence[str] = ()) -> None:
+        """Insert a package with these recordings. Raises KeyRetired, and Busy if another node made the same part."""
         refuse_retired(self._db, package.account_id, package.key_version)
         values = {name: getattr(package, name) for name in Package.__slots__}
         if not insert_new(self._db, person_packages, values):
             raise Busy("Another node made this package.", retry_after=1)
+        m = person_package_recordings.c
+        # A package of this id that a restore deleted.
+        self._db.execute(delete(person_package_recordings).where(m.request_id == package.request_id))
+        contained = [{"request_id": package.request_id, "recording_id": one} for one in recording_ids]
+        for start in range(0, len(contained), _BATCH_SIZE):
+            self._db.execute(insert(person_package_recordings), contained[start : start + _BATCH_SIZE])
+
+    def has_gone(self, request_id: str) -> bool:
+        """Return whether a recording of this package, or part, is erased."""
+        m, r = person_package_recordings.c, recordings.c
+        query = select(r.id).join(person_package_recordings, m.recording_id == r.id)
+        gone = [str(state) for state in GONE]
+        return (
+            self._db.execute(query.where(m.request_id == request_id, r.state.in_(gone))).first() is not None
+        )
+
+    def with_recording(self, recording_id: str) -> Sequence[Package]:
+        """Return every part of the packages of persons that have a recording in one of their parts."""
+        return [Package(**row) for row in self._db.execute(_WITH_RECORDING, {"id": recording_id}).mappings()]
 
     def get(self, account_id: str, request_id: str) -> Package | None:
         """Return a package by the id of its part."""
@@ -104,6 +143,8 @@ class PackageRows:
 
     def delete(self, request_id: str) -> bool:
         """Delete a package, and with it its key; False if it was deleted before."""
+        m = person_package_recordings.c
+        self._db.execute(delete(person_package_recordings).where(m.request_id == request_id))
         mine = delete(person_packages).where(person_packages.c.request_id == request_id)
         return self._db.execute(mine).rowcount == 1
 

@@ -12,6 +12,7 @@ from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
 from vault.database.sql.dialect import database_now, insert_new
 from vault.database.stores.evidence import EvidenceRow, evidence_values
 from vault.database.stores.object_checks import note_object_checks
+from vault.database.stores.packages import PackageRows
 from vault.database.stores.recording_notes import forget_notes
 from vault.database.stores.recording_states import columns_set_by
 from vault.database.stores.recordings import MANIFEST_CHANGED, reasons_json
@@ -93,7 +94,14 @@ class RestoredRecordings:
         if self._is_newer(recording, state):
             values = {"reasons": reasons_json(recording.reasons), "attempts": 0}
             self._shred(_RESTORED[recording.state], recording.id, values)
+            if recording.state in GONE:
+                self._delete_packages(recording.id)
         return True
+
+    def _delete_packages(self, recording_id: str) -> None:
+        rows = PackageRows(self._db)
+        for package in rows.with_recording(recording_id):
+            rows.delete(package.request_id)
 
     def refuse(self, recording_id: str, code: str) -> None:
         """Refuse and shred a row that has not passed the gate, or that failed and was sent again."""

@@ -35,14 +35,18 @@ def erase_recordings(
     actor: str,
     at: datetime,
     wish: Wish = "deletion",
+    keep_packages: bool = False,
 ) -> bool:
     """Erase those recordings of a call that are not; return whether there were any. The caller holds both locks.
 
+    ``keep_packages``: see ``lifecycle.erase``.
     Raises Held, and Refused before the end of a minimum that stops this ``wish``.
     """
     left = [recording for recording in recordings if recording.state not in GONE]
     for recording in left:
-        lifecycle.erase(tx, account_id, recording.id, actor=actor, at=at, wish=wish)
+        lifecycle.erase(
+            tx, account_id, recording.id, actor=actor, at=at, wish=wish, keep_packages=keep_packages
+        )
     return bool(left)
 
 

@@ -36,6 +36,7 @@ from vault.domain.retention.judge import Wish
 from vault.domain.stored.evidence import Entry
 from vault.errors import NotFound, RecordingErased
 from vault.services.lifecycle.audio_columns import CallTimeColumns, DescribedAudio, StoredAudio
+from vault.services.lifecycle.delete_packages import delete_packages_with
 from vault.services.lifecycle.evidence_chain import append, append_first
 from vault.services.lifecycle.guards import GUARDS
 from vault.services.shared.encrypted_fields import OpenedRecording
@@ -176,17 +177,26 @@ def erase(
     at: datetime,
     result: str | None = None,
     wish: Wish = "deletion",
+    keep_packages: bool = False,
 ) -> Recording:
     """Delete a recording's keys; a worker deletes the rest. The caller holds the account's and the call's lock.
 
+    The packages of persons that have it are deleted too, unless ``keep_packages``: an answer to a person that is made
+    outlives what ends by time and with the account, until it expires.
     Raises NotFound, RecordingErased, Held, Refused before the end of a minimum.
     """
-    return _erase(tx, account_id, recording_id, Cause(actor=actor, at=at, result=result, wish=wish))
+    cause = Cause(actor=actor, at=at, result=result, wish=wish)
+    erased = _erase(tx, account_id, recording_id, cause)
+    if not keep_packages:
+        delete_packages_with(tx, recording_id, actor=actor, at=at)
+    return erased
 
 
 def reapply_erasure(tx: Transaction, recording: Recording) -> Recording:
     """Erase a recording whose erasure the log already has. Raises NotFound, RecordingErased."""
-    return _erase(tx, recording.account_id, recording.id, None)
+    erased = _erase(tx, recording.account_id, recording.id, None)
+    delete_packages_with(tx, recording.id, actor=WORKER, at=None)
+    return erased
 
 
 def finish_erasure(tx: Transaction, lease: Lease, *, locked_until: datetime | None = None) -> Recording:

@@ -90,7 +90,7 @@ class EraseAccount:
                 return False
             _forbid_held(tx, account_id, one.call_ref)
             if not erase_recordings(
-                tx, account_id, [recording], actor=ruling.by, at=tx.now(), wish="request"
+                tx, account_id, [recording], actor=ruling.by, at=tx.now(), wish="request", keep_packages=True
             ):
                 return False
             tx.sources.request_deletion(one.id)

@@ -164,6 +164,8 @@ class ExecuteRequests:
         for one in found.recordings:
             if effect_of(request.kind, ruling.verdict_on(one.id)) == "erase":
                 by_call.setdefault(one.call_ref, []).append(one.id)
+        # Before the erasures, which delete the rows of packages alone.
+        await self._delete_packages(request, found)
         for call_ref, recording_ids in by_call.items():
             try:
                 await self._erase_of_call(request, call_ref, recording_ids)
@@ -171,7 +173,6 @@ class ExecuteRequests:
                 # Perhaps only some of the call's recordings are kept.
                 for each in [[one] for one in recording_ids] or [[]]:
                     request = await self._erase_or_keep(request, call_ref, each)
-        await self._delete_packages(request, found)
         if by_call:
             # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
             await self.database.scrub()
@@ -192,6 +193,8 @@ class ExecuteRequests:
         for package in await self.database.read(
             lambda tx: tx.packages.of_person(request.account_id, found.own_terms)
         ):
+            if request.id in {package.request_id, package.part_of}:
+                continue
             await delete_package(self.database, self.objects, package, actor=ruling.by)
 
     async def _erase_of_call(self, request: Request, call_ref: str, recording_ids: Sequence[str]) -> None:

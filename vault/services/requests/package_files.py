@@ -47,6 +47,8 @@ class PackagePart:
     #: Recordings in this part, and bytes of their files.
     recordings: int = 0
     size: int = 0
+    #: Recordings of which it has files; empty in the export of a closure, which outlives their erasure.
+    given: list[str] = field(default_factory=list)
     archive: ZipStream = field(init=False)
     names: list[str] = field(default_factory=list)
     #: Recordings that are not in it, or not completely, with the reason.
@@ -131,6 +133,8 @@ class PackageFiles:
         # Nothing is begun for a recording of which nothing can be read.
         first = await anext(blocks, b"")
         part.names.append(name)
+        if request.kind != "closure":
+            part.given.append(recording_id)
         async for block in archive.add(name, _hashed(first, blocks, digest)):
             yield block
         evidence = await self.contents.evidence(spoken)

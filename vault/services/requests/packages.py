@@ -23,6 +23,7 @@ from vault.ports.objects import ObjectStore
 from vault.sealing.keys import package_key
 from vault.sealing.opener import Opener
 from vault.sealing.wrapping import unwrap
+from vault.services.lifecycle.delete_packages import delete_package_row
 from vault.services.shared.clock_skew import checked_now, earlier
 from vault.services.shared.encrypted_reader import SealedAudio
 
@@ -143,19 +144,6 @@ async def delete_package(database: Database, objects: ObjectStore, package: Pack
 
     An object that the store keeps under a lock cannot be opened any more, and ``delete_expired`` deletes it after that.
     """
-
-    def delete(tx: Transaction) -> None:
-        if tx.packages.delete(package.request_id):
-            tx.events.append(
-                AccessEvent(
-                    type="export.deleted",
-                    at=tx.now(),
-                    account_id=package.account_id,
-                    actor=actor,
-                    result=package.request_id,
-                )
-            )
-
-    await database.write(delete)
+    await database.write(lambda tx: delete_package_row(tx, package, actor=actor))
     with suppress(ObjectLocked):
         await objects.delete(package.location)

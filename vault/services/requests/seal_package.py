@@ -13,6 +13,7 @@ from vault.domain.recordings.recording import SealedObject
 from vault.domain.requests.package import LIFE, MAX_BYTES, PREFIX, is_wanting
 from vault.domain.requests.request import Request
 from vault.domain.stored import encryption_context as bound
+from vault.errors import Busy
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.keys import KEY_BYTES, package_key
@@ -64,8 +65,8 @@ class SealPackage:
         """Seal a part and write its row, with the request as it is changed by then; return that.
 
         All parts of a request expire together, LIFE after the newest one was made. Raises TooLarge, Unavailable, Busy
-        if another node made this part, and what ``content`` raises; then there is no such part of this node, and
-        ``Packages.delete_expired`` deletes the object that may be left.
+        if another node made this part or a recording of the package was erased meanwhile, and what ``content`` raises;
+        then there is no such part of this node, and ``Packages.delete_expired`` deletes the object that may be left.
         """
         request, account_id = part.request, part.request.account_id
         key = package_key(part.id, secrets.token_bytes(KEY_BYTES))
@@ -95,7 +96,10 @@ class SealPackage:
         row = None if changed == request else sealed_row(current, changed)
 
         def write(tx: Transaction) -> None:
-            tx.lock_account(account_id)
+            # Exclusive: an erasure has committed, or finds this part.
+            tx.lock_account(account_id, exclusive=True)
+            if len(tx.packages.parts(account_id, request.id)) != part.number - 1:
+                raise Busy("Parts of this package were made or deleted meanwhile.", retry_after=1)
             if row is not None:
                 tx.requests.change(row)
             expires_at = checked_now(tx) + LIFE
@@ -114,8 +118,11 @@ class SealPackage:
                     part=part.number,
                     through_at=part.through[0] if part.through else None,
                     through_id=part.through[1] if part.through else None,
-                )
+                ),
+                part.given,
             )
+            if tx.packages.has_gone(part.id):
+                raise Busy("A recording of this part was erased meanwhile.", retry_after=1)
             tx.packages.expire_together(account_id, request.id, expires_at)
             append_event(tx, request, "export.made", actor="worker", at=part.at)
 

@@ -217,8 +217,9 @@ def _erase_pending(pending: PendingErasure, now: datetime, tx: Transaction) -> b
 def _erase(tx: Transaction, recording: Recording, wish: Wish, now: datetime) -> bool:
     try:
         lifecycle.erase(
-            tx, recording.account_id, recording.id, actor="worker", at=now, result=wish, wish=wish
-        )
+            tx, recording.account_id, recording.id, actor="worker", at=now, result=wish, wish=wish,
+            keep_packages=wish == "retention",
+        )  # fmt: skip
     except (NotFound, LeaseLost, Refused):
         return False  # Another path was faster, or the guards see more than this one did.
     return True
