@@ -51,7 +51,7 @@ def build_execute_requests(settings: Settings, adapters: Adapters, parts: Parts)
             database=parts.database,
             sealed=parts.sealed_requests,
             export=ExportAccount(database=parts.database, files=files, seal=seal),
-            erase=EraseAccount(database=parts.database),
+            erase=EraseAccount(database=parts.database, admission=parts.admission),
             begin_rotation=BeginRotation(database=parts.database, ring=adapters.ring),
             receipts=receipts,
         ),

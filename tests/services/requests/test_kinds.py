@@ -214,3 +214,17 @@ async def test_the_content_of_a_request_is_deleted_after_three_years(either: Hou
         await either.vault.receipts.read(either.account.id, view.request.id)
     again = await ask(either)
     assert again.request.repeat_of is None
+
+
+async def test_a_recording_restricted_before_is_restricted_for_the_person_too(either: House):
+    """By the account itself: nobody lifts that without informing the person."""
+    recording_id = await recorded(either, "call-1")
+    restrict, names = either.vault.recordings.restrict, (either.account.id, recording_id)
+    await restrict(*names, restricted=True, reason="own", actor=ACTOR)
+    view = await ask(either, asks("restriction"))
+    await decide(either, view.request.id, "restricted")
+    assert await carried_out(either, view.request.id) is RequestState.FULFILLED
+    with pytest.raises(Invalid):
+        await restrict(*names, restricted=False, reason=None, actor=ACTOR)
+    await restrict(*names, restricted=False, reason=None, actor=ACTOR, told_at=ago(minutes=1))
+    assert not (await either.row(recording_id)).restricted

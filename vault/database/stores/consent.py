@@ -107,6 +107,12 @@ class ConsentRows:
         rows = _EVENTS_OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
         return [ConsentRow(**row) for row in rows]
 
+    def calls(self, account_id: str, *, after: str, limit: int) -> Sequence[str]:
+        """Return the calls of an account that have events, ordered by their names."""
+        c = consent_events.c
+        query = select(c.call_ref).where(c.account_id == account_id, c.call_ref > after).distinct()
+        return self._db.execute(query.order_by(c.call_ref).limit(limit)).scalars().all()
+
     def forget(self, account_id: str, event_ids: Sequence[str]) -> None:
         """Delete events of a call, all of whose recordings are erased; never a refusal, which must outlive them."""
         c = consent_events.c

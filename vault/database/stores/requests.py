@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, delete, func, or_, select, update
@@ -20,6 +20,8 @@ _PLAIN = (
     "id", "account_id", "kind", "regime", "state", "received_at", "created_at", "due_at", "closed_at", "repeat_of",
     "revision",
 )  # fmt: skip
+#: Recordings named in one statement.
+_BATCH_SIZE: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +229,14 @@ class RequestRows:
         """Return the request of a person for which a recording is restricted; None if there is none."""
         c = person_restrictions.c
         return self._db.execute(select(c.request_id).where(c.recording_id == recording_id)).scalar()
+
+    def restricted_among(self, recording_ids: Sequence[str]) -> set[str]:
+        """Return those of the recordings that are restricted for a request of a person."""
+        c, found = person_restrictions.c, set[str]()
+        for start in range(0, len(recording_ids), _BATCH_SIZE):
+            batch = recording_ids[start : start + _BATCH_SIZE]
+            found.update(self._db.execute(select(c.recording_id).where(c.recording_id.in_(batch))).scalars())
+        return found
 
     def note_restriction(self, recording_id: str, request_id: str) -> None:
         """Note that a recording is restricted for a request; the first request stays."""

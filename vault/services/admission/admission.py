@@ -21,6 +21,7 @@ from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, disti
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
 from vault.domain.legal_rules.rule import Demand, Rule, RuleBook, strictest
 from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.closing_acts import is_no
 from vault.domain.stored.consent_json import decode_event
 from vault.errors import Invalid
 from vault.ports.keys import KeyRing
@@ -228,6 +229,14 @@ class Admission:
             return shipped if own is None else own.apply(shipped)
 
         return strictest([rule(place) for place in dict.fromkeys(item.place for item in places)])
+
+    async def forgettable_answers(self, account_id: str, call_ref: str) -> list[str]:
+        """Return the ids of a call's consent events that go with its facts. Raises Unavailable.
+
+        A refusal is none of them: it must also apply to recordings of the call that arrive later.
+        """
+        rows = await self.database.read(lambda tx: tx.consents.of_call(account_id, call_ref))
+        return [event.id for event in await self._events(rows) if not is_no(f"_{event.answer}")]
 
     async def _events(self, rows: Sequence[ConsentRow]) -> tuple[ConsentEvent, ...]:
         events = []

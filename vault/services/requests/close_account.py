@@ -100,6 +100,7 @@ class CloseAccount:
         if own:
             await self.receipts.close_account(request, [one.version for one in own])
             return True
+        await self.erase.forget_answers(account_id)
         own_key = (await ring.version(account_id, before)).own_key
         await self.begin_rotation(
             account_id,

@@ -18,6 +18,7 @@ from vault.domain.requests.request import Request
 from vault.domain.retention.period import end_of, parse_zone
 from vault.domain.retention.policy import RetentionPolicy
 from vault.errors import Held, Refused, Tampered
+from vault.services.admission.admission import Admission
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
 from vault.services.requests.sealed_requests import ruling_of
 from vault.services.shared.clock_skew import checked_now
@@ -43,6 +44,7 @@ class EraseAccount:
     """Erase the recordings of an account, and the facts of its calls."""
 
     database: Database
+    admission: Admission
     #: By the id of the closure.
     _passes: dict[str, _Pass] = field(default_factory=dict)
 
@@ -60,6 +62,19 @@ class EraseAccount:
                 # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
                 await self.database.scrub()
         return current.has_erased or not current.is_over
+
+    async def forget_answers(self, account_id: str) -> None:
+        """Delete all consent events but refusals, also of calls whose facts were erased before."""
+        after = ""
+        while page := await self.database.read(
+            lambda tx, after=after: tx.consents.calls(account_id, after=after, limit=_PAGE_SIZE)  # type: ignore[misc]
+        ):
+            after = page[-1]
+            for call_ref in page:
+                if answers := await self.admission.forgettable_answers(account_id, call_ref):
+                    await self.database.write(
+                        lambda tx, answers=answers: tx.consents.forget(account_id, answers)  # type: ignore[misc]
+                    )
 
     async def _page(self, request: Request, current: _Pass) -> None:
         """Erase what may be erased of the next page. If that fails, the page comes again."""
@@ -81,6 +96,7 @@ class EraseAccount:
     async def _erase(self, request: Request, one: RemainingRecording) -> bool:
         """Erase a recording and, with the last one of a call, its facts; False if it must be kept for now."""
         account_id, ruling = request.account_id, ruling_of(request)
+        forgettable = await self.admission.forgettable_answers(account_id, one.call_ref)
 
         def erase(tx: Transaction) -> bool:
             tx.lock_account(account_id)
@@ -96,6 +112,7 @@ class EraseAccount:
             tx.sources.request_deletion(one.id)
             if all(other.state in GONE for other in tx.recordings.of_call(account_id, one.call_ref)):
                 forget_facts(tx, account_id, one.call_ref, actor=ruling.by, at=tx.now())
+                tx.consents.forget(account_id, forgettable)
             return True
 
         try:
@@ -106,6 +123,7 @@ class EraseAccount:
     async def _forget(self, request: Request, call_ref: str) -> bool:
         """Delete the facts of a call without recordings; False if it must be kept for now."""
         account_id, ruling = request.account_id, ruling_of(request)
+        forgettable = await self.admission.forgettable_answers(account_id, call_ref)
 
         def forget(tx: Transaction) -> bool:
             tx.lock_account(account_id)
@@ -114,6 +132,7 @@ class EraseAccount:
                 return False
             _forbid_held(tx, account_id, call_ref)
             forget_facts(tx, account_id, call_ref, actor=ruling.by, at=tx.now())
+            tx.consents.forget(account_id, forgettable)
             return True
 
         try:

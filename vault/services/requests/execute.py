@@ -8,13 +8,11 @@ from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.signals import Work
-from vault.database.stores.person_search import FoundRecording
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE
 from vault.domain.requests.decision import effect_of
 from vault.domain.requests.request import Request, Ruling, Verdict
-from vault.domain.stored.closing_acts import is_no
 from vault.errors import RecordingErased, Refused, VaultError
 from vault.ports.objects import ObjectStore
 from vault.services.admission.admission import Admission
@@ -200,9 +198,7 @@ class ExecuteRequests:
     async def _erase_of_call(self, request: Request, call_ref: str, recording_ids: Sequence[str]) -> None:
         """Erase recordings of one call in one transaction, and its facts if no recording is left."""
         account_id, ruling = request.account_id, ruling_of(request)
-        known = await self.admission.load_call(account_id, call_ref)
-        # A refusal must also apply to recordings of the call that arrive later.
-        forgettable = [event.id for event in known.events if not is_no(f"_{event.answer}")]
+        forgettable = await self.admission.forgettable_answers(account_id, call_ref)
 
         def erase(tx: Transaction) -> None:
             tx.lock_account(account_id)
@@ -247,7 +243,14 @@ class ExecuteRequests:
 
     async def _restrict(self, request: Request, found: FoundPerson) -> bool:
         ruling = ruling_of(request)
-        to_restrict = [one for one in found.recordings if _is_to_restrict(request, one)]
+        wanted = [
+            one
+            for one in found.recordings
+            if effect_of(request.kind, ruling.verdict_on(one.id)) == "restrict"
+        ]
+        # Also one that is restricted already: from now on that is lifted only after the person was informed.
+        noted = await self.database.read(lambda tx: tx.requests.restricted_among([one.id for one in wanted]))
+        to_restrict = [one for one in wanted if not one.restricted or one.id not in noted]
         for one in to_restrict:
             with suppress(RecordingErased):
                 await self.restriction(
@@ -289,8 +292,3 @@ def _add_once(tx: Transaction, opened: OpenedRecording, content: Mapping[str, An
     entries = [open_entry(opened, row).content for row in tx.evidence.of_recording(recording.id)]
     if all(entry.get("request") != content["request"] for entry in entries):
         append(tx, opened, "rectification", content, at=tx.now())
-
-
-def _is_to_restrict(request: Request, found: FoundRecording) -> bool:
-    ruling = ruling_of(request)
-    return not found.restricted and effect_of(request.kind, ruling.verdict_on(found.id)) == "restrict"
