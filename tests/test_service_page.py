@@ -55,16 +55,16 @@ def test_a_service_is_a_frozen_dataclass_that_is_awaited() -> None:
 
 def test_the_whole_service_stands_on_one_page() -> None:
     """What can be awaited is a field of Vault or Jobs, or one of the parts that services share."""
-    shared = {"AccountDataKeys", "AccountLimiter", "Admission", "AdmitRecording", "Allowance", "Anchor", "Announce",
-        "AskApproval", "AskProvider", "Attempt", "BeginRotation", "CallStart", "CloseAccount", "CompareAccount",
-        "CompareLog", "CompareObjects", "CompareRecording", "EraseAccount", "EventScan", "ExecuteApproval",
-        "ExportAccount", "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain", "FetchProviderDocuments",
-        "FindPerson", "FindSpeaker", "FirstManifest", "Journal", "LinkTokenVerifier", "ListenerNames", "NoteActivity",
-        "JournaledDatabase", "MakePackage", "MakeReceipt", "NameInformed", "ObjectionList", "OpenCallback",
-        "OpenedConnections", "OpenLogKey", "PackageAbout", "PackageAudio", "PackageContents", "PackageFiles",
-        "PeopleKeys", "PlaceHold", "ProveRootKey", "Publication", "PublishedLog", "RateLimiter", "ReadBack",
-        "ReadReceipt", "RecordConsent", "RequestObjects", "RestoreAccounts", "RestoreLog", "RestoreRecordings",
-        "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries", "SealPackage",
-        "SealedRequests", "SignedLinks", "StoreCallFacts", "ZipStream", "_Page", "_Rendition",
+    shared = {"AccountDataKeys", "AccountLimiter", "AddStatement", "Admission", "AdmitRecording", "Allowance", "Anchor",
+        "Announce", "AskApproval", "AskProvider", "Attempt", "BeginRotation", "CallStart", "CloseAccount",
+        "CompareAccount", "CompareLog", "CompareObjects", "CompareRecording", "EraseAccount", "EventScan",
+        "ExecuteApproval", "ExportAccount", "ConnectionCache", "ComputeTerms", "DescribeAudio", "EvidenceChain",
+        "FetchProviderDocuments", "FindPerson", "FindSpeaker", "FirstManifest", "Journal", "LinkTokenVerifier",
+        "ListenerNames", "NoteActivity", "JournaledDatabase", "MakePackage", "MakeReceipt", "NameInformed",
+        "ObjectionList", "OpenCallback", "OpenedConnections", "OpenLogKey", "PackageAbout", "PackageAudio",
+        "PackageContents", "PackageFiles", "PeopleKeys", "PlaceHold", "ProveRootKey", "Publication", "PublishedLog",
+        "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RequestObjects", "RestoreAccounts", "RestoreLog",
+        "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio", "SealedEntries",
+        "SealPackage", "SealedRequests", "SignedLinks", "StoreCallFacts", "ZipStream", "_Page", "_Rendition",
     }  # fmt: skip
     assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared

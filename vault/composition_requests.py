@@ -3,6 +3,7 @@
 from vault.composition_parts import Adapters, Parts, build_recipient_entries
 from vault.composition_registers import build_processing_records, page_texts
 from vault.composition_rights import build_read_receipt, build_show_retention
+from vault.services.requests.add_statement import AddStatement
 from vault.services.requests.close_account import CloseAccount
 from vault.services.requests.erase_account import EraseAccount
 from vault.services.requests.execute import ExecuteRequests
@@ -41,7 +42,7 @@ def build_execute_requests(settings: Settings, adapters: Adapters, parts: Parts)
         sealed=parts.sealed_requests,
         find=parts.find_person,
         admission=parts.admission,
-        chain=parts.chain,
+        add_statement=AddStatement(database=parts.database, sealed=parts.sealed_requests, chain=parts.chain),
         restriction=parts.restriction,
         objection_list=parts.objection_list,
         objects=adapters.objects,

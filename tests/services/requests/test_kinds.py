@@ -144,11 +144,31 @@ async def test_a_rectification_adds_the_persons_words_once(house: House):
     (row,) = await house.database.read(lambda tx: tx.requests.executing(tx.now(), limit=9))
     request = await job.sealed.open(row)
     found = await job.find(house.account.id, request.personal)
-    await job._add_statement(request, found)
+    assert await job.add_statement(request, found) == request
     assert await carried_out(house, view.request.id) is RequestState.FULFILLED
     read = await house.vault.consent.read_evidence(house.account.id, recording_id, actor=ACTOR)
     added = [entry.content for entry in read.chain if entry.content["kind"] == "rectification"]
     assert [entry["statement"] for entry in added] == ["I said the fifth of May, not the fourth."]
+
+
+async def test_a_rectification_waits_for_what_is_in_flight(either: House):
+    """The statement is added once it is stored; what is refused has no content to correct, and the receipt says so."""
+    await call(either, "call-1")
+    recording_id = (await either.announce("rec-1", call_ref="call-1")).recording_id
+    await call(either, "call-2")
+    refused = (
+        await either.announce("rec-2", url="https://media.example/2.wav", call_ref="call-2")
+    ).recording_id
+    view = await ask(either, asks("rectification", wish="The fifth of May."))
+    await decide(either, view.request.id, "noted")
+    assert await carried_out(either, view.request.id, rounds=3) is RequestState.EXECUTING
+    await tell(either, "declined", call="call-2")
+    await either.settle(recording_id)
+    assert await carried_out(either, view.request.id) is RequestState.FULFILLED
+    read = await either.vault.consent.read_evidence(either.account.id, recording_id, actor=ACTOR)
+    assert [one.content["kind"] for one in read.chain].count("rectification") == 1
+    shown = verify_receipt(await receipt(either, view.request.id)).statement["recordings"]
+    assert {one["id"]: one["outcome"] for one in shown} == {recording_id: "noted", refused: "no_match"}
 
 
 async def test_a_directive_after_death_erases_for_a_verified_heir(house: House):

@@ -152,6 +152,12 @@ class RequestRows:
         )
         return [row_of(row) for row in rows]
 
+    def is_executing(self, account_id: str, kinds: Collection[str]) -> bool:
+        """Return whether a decided request of one of these kinds is not carried out yet."""
+        p = person_requests.c
+        query = select(p.id).where(_EXECUTING, p.account_id == account_id, p.kind.in_(kinds)).limit(1)
+        return self._db.execute(query).first() is not None
+
     def next_try(self) -> datetime | None:
         """Return when the next of the requests is tried that can only wait."""
         query = select(func.min(person_requests.c.next_try_at, type_=person_requests.c.next_try_at.type))

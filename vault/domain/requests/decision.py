@@ -40,6 +40,8 @@ GRANTING: Final[Mapping[Kind, frozenset[Code]]] = {
     "post_mortem": _PROVIDED | {"erased", "restricted", "noted"},
     "closure": frozenset({"erased"}),
 }
+#: Kinds whose answer can be a package.
+PROVIDING: Final[frozenset[Kind]] = frozenset(kind for kind, codes in GRANTING.items() if codes & _PROVIDED)
 #: The provision that each refusal rests on, for the words of an answer; GDPR unless the regime says otherwise.
 GROUNDS: Final[Mapping[Code, str]] = {
     "pending_hold": "GDPR art. 17(3)(e)",

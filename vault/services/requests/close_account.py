@@ -5,11 +5,13 @@ whose period begins with the end of the account is kept for that period.
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from vault.database.interface import Database
 from vault.database.stores.links import LinkFilter
 from vault.database.transaction import Transaction
+from vault.domain.requests.decision import PROVIDING
 from vault.domain.requests.request import Request, RequestState, Ruling, Verdict
 from vault.ports.keys import AccountKey
 from vault.services.lifecycle.set_switch import set_switch
@@ -24,10 +26,13 @@ from vault.services.requests.sealed_requests import (
     sealed_row,
 )
 from vault.services.shared.begin_rotation import BeginRotation
+from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.services.shared.revoke_links import revoke_links
 
 _WORKER: Final = "worker"
+#: How long a closure waits for the packages of requests that were decided: some can never be made.
+PACKAGES_WAIT: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,8 @@ class CloseAccount:
         # Nothing is erased before the export is there, also if a restore has lost it.
         if await self.export(request):
             return True
+        if await self.database.read(lambda tx: _packages_come(tx, request)):
+            return False
         if await self.erase(request):
             return True
         left, calls = await self.database.read(
@@ -110,3 +117,9 @@ class CloseAccount:
             also=lambda tx: tx.month_keys.delete_unused(account_id),
         )
         return True
+
+
+def _packages_come(tx: Transaction, closure: Request) -> bool:
+    """Return whether a decided request of the account may still get its package: until then nothing is erased."""
+    waits = checked_now(tx) < ruling_of(closure).at + PACKAGES_WAIT
+    return waits and tx.requests.is_executing(closure.account_id, PROVIDING)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from vault.database.interface import Database
 from vault.database.signals import Work
@@ -19,8 +19,8 @@ from vault.services.admission.admission import Admission
 from vault.services.consent.enter_objection import ObjectionList
 from vault.services.lifecycle.await_erasure import await_erasure
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
-from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, open_entry
 from vault.services.lifecycle.restrict_recording import RestrictRecording
+from vault.services.requests.add_statement import AddStatement
 from vault.services.requests.close_account import CloseAccount
 from vault.services.requests.find_person import FindPerson, FoundPerson
 from vault.services.requests.make_package import MakePackage
@@ -28,7 +28,6 @@ from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.packages import delete_package
 from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
 from vault.services.shared.clock_skew import checked_now
-from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -57,7 +56,7 @@ class ExecuteRequests:
     sealed: SealedRequests
     find: FindPerson
     admission: Admission
-    chain: EvidenceChain
+    add_statement: AddStatement
     restriction: RestrictRecording
     objection_list: ObjectionList
     make_package: MakePackage
@@ -129,7 +128,10 @@ class ExecuteRequests:
         request = await self._note(request, found)
         if await self._erase(request, found) or await self._restrict(request, found):
             return True
-        await self._add_statement(request, found)
+        stated = await self.add_statement(request, found)
+        if stated is None:
+            return False
+        request = stated
         if request.kind == "objection" and effect_of(request.kind, ruling.default) != "nothing":
             await self._object(request)
         answered = await self.make_package(request, found.own_terms, tries=tries)
@@ -263,32 +265,9 @@ class ExecuteRequests:
                 )
         return bool(to_restrict)
 
-    async def _add_statement(self, request: Request, found: FoundPerson) -> None:
-        """Add the person's statement to the evidence of recordings, which are not edited: once to each."""
-        ruling = ruling_of(request)
-        content = {"by": ruling.by, "request": request.id, "statement": personal_of(request).wish}
-        for one in found.recordings:
-            if effect_of(request.kind, ruling.verdict_on(one.id)) != "note" or one.state not in SETTLED:
-                continue
-            opened = (await self.chain.of_call(request.account_id, one.call_ref)).get(one.id)
-            if opened is not None:
-                await self.database.write(lambda tx, opened=opened: _add_once(tx, opened, content))  # type: ignore[misc]
-
     async def _object(self, request: Request) -> None:
         ruling = ruling_of(request)
         for number in personal_of(request).numbers:
             await self.objection_list.enter(
                 request.account_id, number, reason=f"request {request.id}", actor=ruling.by
             )
-
-
-def _add_once(tx: Transaction, opened: OpenedRecording, content: Mapping[str, Any]) -> None:
-    recording = opened.recording
-    tx.lock_account(recording.account_id)
-    tx.lock_call(recording.account_id, recording.call_ref)
-    current = tx.recordings.get(recording.account_id, recording.id)
-    if current is None or current.state not in SETTLED:
-        return
-    entries = [open_entry(opened, row).content for row in tx.evidence.of_recording(recording.id)]
-    if all(entry.get("request") != content["request"] for entry in entries):
-        append(tx, opened, "rectification", content, at=tx.now())

@@ -1,0 +1,65 @@
+"""Add a person's statement to the evidence of recordings, which are not edited: once to each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.recordings.recording import GONE, State
+from vault.domain.requests.decision import effect_of
+from vault.domain.requests.request import Request, Verdict
+from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, open_entry
+from vault.services.requests.find_person import FoundPerson
+from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
+from vault.services.shared.encrypted_fields import OpenedRecording
+
+#: States in which a recording has no content, and gets none.
+_EMPTY: Final = frozenset({State.REFUSED, State.FAILED, *GONE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddStatement:
+    """Carry out the decision ``noted``."""
+
+    database: Database
+    sealed: SealedRequests
+    chain: EvidenceChain
+
+    async def __call__(self, request: Request, found: FoundPerson) -> Request | None:
+        """Add the statement to every recording with this decision; return the request, or None while one is in flight.
+
+        What was refused or failed has nothing to correct: the request says ``no_match`` of it then.
+        """
+        ruling, nothing, is_waiting = ruling_of(request), list[str](), False
+        content = {"by": ruling.by, "request": request.id, "statement": personal_of(request).wish}
+        for one in found.recordings:
+            if effect_of(request.kind, ruling.verdict_on(one.id)) != "note":
+                continue
+            if one.state in _EMPTY:
+                nothing.append(one.id)
+                continue
+            opened = (await self.chain.of_call(request.account_id, one.call_ref)).get(one.id)
+            if one.state not in SETTLED or opened is None:
+                is_waiting = True
+                continue
+            await self.database.write(lambda tx, opened=opened: _add_once(tx, opened, content))  # type: ignore[misc]
+        if is_waiting:
+            return None
+        if not nothing:
+            return request
+        verdicts = {**ruling.verdicts, **dict.fromkeys(nothing, Verdict(code="no_match"))}
+        noted = replace(personal_of(request), ruling=replace(ruling, verdicts=verdicts))
+        return await self.sealed.change(replace(request, personal=noted), None, actor=ruling.by, at=ruling.at)
+
+
+def _add_once(tx: Transaction, opened: OpenedRecording, content: Mapping[str, Any]) -> None:
+    recording = opened.recording
+    tx.lock_account(recording.account_id)
+    tx.lock_call(recording.account_id, recording.call_ref)
+    current = tx.recordings.get(recording.account_id, recording.id)
+    if current is None or current.state not in SETTLED:
+        return
+    entries = [open_entry(opened, row).content for row in tx.evidence.of_recording(recording.id)]
+    if all(entry.get("request") != content["request"] for entry in entries):
+        append(tx, opened, "rectification", content, at=tx.now())
