@@ -122,3 +122,16 @@ async def test_an_object_of_an_earlier_release_does_not_keep_it(either: House):
         fields = read_object(write_object(encode_requests([one])), "An account")
         (decoded,) = decode_requests(fields, either.account.id)
         assert decoded == replace(one, forget_at=forget_at)
+
+
+async def test_what_a_node_of_an_earlier_release_withdraws_is_forgotten_too(either: House):
+    """It notes no time at which the content is forgotten: then the time of its end counts."""
+    request_id = await withdrawn(either)
+    mine = update(person_requests).where(person_requests.c.id == request_id)
+    for days, has_content in ((-1, True), (1, False)):
+        closed_at = ago(days=RETENTION.days + days)
+        await either.database.write(
+            lambda tx, at=closed_at: tx.connection.execute(mine.values(forget_at=None, closed_at=at)) and None
+        )
+        await either.vault.jobs.execute_requests.forget()
+        assert (await row(either, request_id))[2] is has_content

@@ -10,6 +10,8 @@ from tests.support import corpus
 from tests.support.console import form_of, sign_in
 from tests.support.tenant import PATIENCE, Tenant
 from tests.support.web_house import AUDIO, House
+from vault.database.stores import person_search
+from vault.services.requests import find_person
 
 NUMBER = "+33612345678"
 MARKUP = "<script>alert(1)</script>"
@@ -94,17 +96,48 @@ def test_an_erasure_from_the_letter_to_the_receipt(house: House, tenant: Tenant)
     assert tenant.types().count("request.decided") == 1
 
 
-def test_a_decision_is_checked_in_its_period(house: House, tenant: Tenant):
-    """What it does is counted as it will be done, not by all that is found."""
+def tell_three(tenant: Tenant) -> None:
+    """Say that NUMBER called on 10, 11 and 12 January."""
     for number in range(3):
         call = {"direction": "inbound", "from": NUMBER, "to": "+33123456789"}
         call |= {"started_at": f"2026-01-1{number}T09:28:00Z"}
         assert tenant.http.put(tenant.url(f"/calls/call-{number}"), json=call).status_code < 300
+
+
+def test_a_decision_is_checked_in_its_period(house: House, tenant: Tenant):
+    """What it does is counted as it will be done, not by all that is found."""
+    tell_three(tenant)
     client = sign_in(house, tenant.name)
     page = entered(client, tenant)
     for sent, calls in (({}, 3), ({"from": "2026-01-11T00:00"}, 2)):
         shown = client.post(f"{page}/decision/check", data={"code": "erased"} | sent)
         assert f"recordings <b>0</b>, calls <b>{calls}</b>" in shown.text
+
+
+def test_where_too_much_is_found_a_part_of_the_time_is_decided_on(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+):
+    """The page says so, and its form is there; REST says so too."""
+    for module in (find_person, person_search):
+        monkeypatch.setattr(module, "MAX_FOUND", 2)
+    tell_three(tenant)
+    client = sign_in(house, tenant.name)
+    page = entered(client, tenant)
+    text = client.get(page).text
+    assert "Too much is found for one decision" in text
+    assert "The request cannot be opened again" in text
+    at = {"nonce": "v", "method": "login", "at": "2026-02-02T11:00"}
+    assert client.post(f"{page}/verification", data=at).status_code == 303
+    url = tenant.url(f"/requests/{page.rpartition('/')[2]}")
+    assert tenant.http.get(url).json()["too_many_found"] is True
+    refused = tenant.http.post(f"{url}/decision", json={"code": "erased"})
+    assert (refused.status_code, refused.json()["reasons"]) == (409, ["too_many_found"])
+    whole = client.post(f"{page}/decision/check", data={"code": "erased"})
+    assert (whole.status_code, 'id="wrong-decision-from"' in whole.text) == (422, True)
+    part = client.post(f"{page}/decision/check", data={"code": "erased", "from": "2026-01-11T00:00"})
+    form = form_of(part, f"{page}/decision") | {"name": tenant.name}
+    assert client.post(f"{page}/decision", data=form).headers["location"].endswith("request_decided")
+    wait_for(client, page, "Download the receipt")
 
 
 def test_the_clock_is_paused_extended_and_the_request_withdrawn(house: House, tenant: Tenant):

@@ -211,7 +211,9 @@ class RequestRows:
     def forget(self, now: datetime, *, limit: int) -> int:
         """Delete what is sealed in requests whose own retention has ended, and their terms; return how many."""
         p = person_requests.c
-        due = select(p.id, p.account_id).where(p.forget_at <= now).limit(limit)
+        # A node of an earlier release notes no time for a request that is withdrawn.
+        unnoted = p.forget_at.is_(None) & p.sealed_personal.is_not(None) & (p.closed_at <= now - RETENTION)
+        due = select(p.id, p.account_id).where(or_(p.forget_at <= now, unnoted)).limit(limit)
         rows = self._db.execute(due).all()
         ids = [row.id for row in rows]
         empty = dict.fromkeys(

@@ -1,6 +1,7 @@
 """What moves the clock of a request: the verification, pauses and the extension, and when each is refused.
 
-Nothing moves a deadline that has passed: a later verification than the first one, and a pause that begins after it.
+Where a deadline has passed, a later verification than the first one, and a pause, do not move it. The first
+verification does under the regime uk, because the period begins with it.
 """
 
 from dataclasses import replace
