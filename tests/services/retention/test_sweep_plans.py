@@ -1,4 +1,4 @@
-"""What the sweep and the preview read is a search of an index, on both databases."""
+"""What the sweep, the preview and the application of policies read is a search of an index, on both databases."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.service_house import House
-from vault.database.stores.retention import available_query, due_counts_query, due_query
+from vault.database.stores.retention import available_query, due_counts_query, due_query, stale_query
 
 _AFTER, _LATER = ((datetime(year, 1, 1, tzinfo=UTC), f"rec_{year}") for year in (2020, 2021))
 
@@ -18,8 +18,10 @@ _AFTER, _LATER = ((datetime(year, 1, 1, tzinfo=UTC), f"rec_{year}") for year in 
         (due_counts_query(datetime.now(UTC)), "ix_recordings_act"),
         (available_query("acct_1", None, 200), "ix_recordings_page"),
         (available_query("acct_1", _AFTER, 200), "ix_recordings_page"),
+        (stale_query("acct_1", 2, None, 200), "ix_recordings_policy_version"),
+        (stale_query("acct_1", 2, (0, "rec_2"), 200), "ix_recordings_policy_version"),
     ],
-    ids=["due", "due counts", "first available", "available"],
+    ids=["due", "due counts", "first available", "available", "first stale", "stale"],
 )
 async def test_a_batch_is_a_search_of_its_index(either: House, query: Any, index: str):
     """What a run or a preview reads is a search of an index, and no batch is sorted."""
@@ -48,8 +50,9 @@ async def test_a_batch_is_a_search_of_its_index(either: House, query: Any, index
     [
         [available_query("acct_1", after, 200) for after in (_AFTER, _LATER)],
         [due_query(datetime.now(UTC), after=after, limit=200) for after in (_AFTER, _LATER)],
+        [stale_query("acct_1", 2, after, 200) for after in ((0, "rec_1"), (1, "rec_2"))],
     ],
-    ids=["available", "due"],
+    ids=["available", "due", "stale"],
 )
 def test_every_page_is_the_same_statement(pages: list[Any]):
     """Each other statement would stay in memory, compiled: 50 MiB over a hundred thousand recordings."""
