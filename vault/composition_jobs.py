@@ -33,6 +33,7 @@ from vault.services.recordings.remove_locked import RemoveLocked
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.requests.send_callbacks import SendCallbacks
 from vault.services.retention.apply_policies import ApplyPolicies
+from vault.services.retention.erase_pending_calls import ErasePendingCalls
 from vault.services.retention.object_locks import ReconcileLocks
 from vault.services.retention.retention_clock import RetentionClock
 from vault.services.retention.sweep_due import RetentionSweep
@@ -224,7 +225,8 @@ def _restore_unnamed(adapters: Adapters, parts: Parts) -> RestoreUnnamed:
 
 def _retention_sweep(adapters: Adapters, parts: Parts) -> RetentionSweep:
     clock = RetentionClock(database=parts.database, objects=adapters.objects, clock=adapters.clock)
-    return traced(RetentionSweep)(database=parts.database, clock=clock)
+    calls = ErasePendingCalls(database=parts.database, admission=parts.admission)
+    return traced(RetentionSweep)(database=parts.database, clock=clock, erase_pending_calls=calls)
 
 
 def _fsck(adapters: Adapters, parts: Parts) -> Fsck:

@@ -141,6 +141,7 @@ async def test_recordings_get_the_times_of_their_calls(tmp_path: Path):
                 (f"fact_{number}", ref, f"d{number}", started, ended),
             )
         connection.execute("DROP TABLE person_package_recordings")
+        connection.execute("DROP TABLE pending_call_erasures")
         connection.execute("UPDATE alembic_version SET version_num = '0040'")
     migrate_sqlite(path)
     with closing(sqlite3.connect(path)) as connection:

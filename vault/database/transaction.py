@@ -39,6 +39,7 @@ from vault.database.stores.object_locks import ObjectLockRows
 from vault.database.stores.object_store import StoreRows
 from vault.database.stores.overview import OverviewRows
 from vault.database.stores.packages import PackageRows
+from vault.database.stores.pending_calls import PendingCallRows
 from vault.database.stores.person_search import PersonSearch
 from vault.database.stores.person_sessions import PersonSessionRows
 from vault.database.stores.previews import PreviewRows
@@ -62,6 +63,7 @@ class _Rights:
     def __init__(self, connection: Connection) -> None:
         self.holds = HoldRows(connection)
         self.pending_erasures = PendingErasureRows(connection)
+        self.pending_calls = PendingCallRows(connection)
         self.contact_ends = ContactEndRows(connection)
         self.retention = RetentionRows(connection)
         self.previews = PreviewRows(connection)

@@ -240,6 +240,9 @@ VERBS: Final[dict[str, Verb]] = {
         close=_withdraw_for_good,
         closed=_waits,
     ),
+    "erasure of a call that waits": Verb(
+        kind="call.pending_erasure", prepare=_call, close=requests.await_call, closed=requests.call_waits
+    ),
     "end of a contact taken back": Verb(
         kind="recording.contact_end_withdrawn",
         prepare=_ended_contact,

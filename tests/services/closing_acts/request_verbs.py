@@ -1,11 +1,13 @@
-"""The verb of requests of people that closes something: the decision on one."""
+"""The verbs of requests of people that close something: the decision on one, and the erasure of a call that waits."""
 
 from datetime import UTC, datetime, timedelta
 
 from tests.support.parties import ME
 from tests.support.service_house import House
+from vault.database.transaction import Transaction
 from vault.domain.requests.request import Identity, PersonalData, RequestState, Verdict, Verification
 from vault.errors import NotFound
+from vault.services.lifecycle.await_erasure import await_call_erasure
 from vault.services.requests.new_request import NewRequest
 from vault.services.requests.ruling_request import RulingRequest
 
@@ -42,3 +44,19 @@ async def is_decided(house: House, request_id: str) -> bool:
     except NotFound:
         return False
     return view.request.state is RequestState.EXECUTING
+
+
+async def await_call(house: House, call: str) -> None:
+    """Let the erasure of the call wait, as a worker does that finds a hold on it."""
+
+    def wait(tx: Transaction) -> None:
+        tx.lock_account_and_call(house.account.id, call)
+        await_call_erasure(tx, house.account.id, call, actor=ME["actor"], at=tx.now())
+
+    await house.vault.jobs.execute_requests.database.write(wait)
+
+
+async def call_waits(house: House, call: str) -> bool:
+    """Return whether the erasure of the call waits."""
+    waiting = await house.database.read(lambda tx: tx.pending_calls.page(after=("", ""), limit=10))
+    return call in {one.call_ref for one in waiting}

@@ -41,7 +41,7 @@ async def anchored(house: House, *, at: datetime | None) -> None:
 async def test_an_object_goes_once_something_else_says_the_act(house: House):
     """The published log, for an objection the account's object too, for the end of a recording its tombstone.
 
-    A no and a call's erasure lie for good.
+    A no and the erasure of a call, also one that waits, lie for good.
     """
     things = await prepared(house)
     for name, verb in VERBS.items():
@@ -82,7 +82,7 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
     await kept_up(house)
     assert acts_in(house) == {}
     kept = [kind for kinds in acts_in(house, "closed/").values() for kind in kinds]
-    assert sorted(kept) == ["call.erased", *["consent.told"] * 3]
+    assert sorted(kept) == ["call.erased", "call.pending_erasure", *["consent.told"] * 3]
     before = puts(house)
     assert not await keeper(house).any_due()
     assert not await keeper(house)()

@@ -46,6 +46,16 @@ pending_erasures = Table(
     Column("actor", String, nullable=False),
 )
 
+# Erasures of the facts of calls that a person asked for and that a hold stops; a row goes with them.
+pending_call_erasures = Table(
+    "pending_call_erasures",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("call_ref", String, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("actor", String, nullable=False),
+)
+
 # When the contact that a recording belongs to ended; a row goes with its recording.
 contact_ends = Table(
     "contact_ends",

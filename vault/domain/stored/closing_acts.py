@@ -85,6 +85,7 @@ CLOSING: Final[Mapping[EventType, Closing]] = {
     ),
     "recording.restricted": Closing(content="none", until="leaf", subject=_recording),
     "call.erased": Closing(content="call", until="always", subject=_given),
+    "call.pending_erasure": Closing(content="call", until="always", subject=_given),
     "link.revoked": Closing(content="none", until="leaf", subject=lambda e: e.link_id),
     "link.cut": Closing(content="link_cut", until="account_object", subject=_result),
     "link_key.deleted": Closing(content="none", until="account_object", subject=_given),

@@ -26,6 +26,7 @@ from vault.services.lifecycle.lifecycle import reapply_erasure
 from vault.services.lifecycle.restore_states import (
     destroy_key,
     restore_contact_end,
+    restore_pending_call,
     restore_pending_erasure,
     restore_tombstone,
 )
@@ -131,6 +132,14 @@ def _forget_call(tx: Transaction, act: Act) -> None:
     tx.call_facts.forget_call(account_id, call.call_ref)
 
 
+def _await_call_erasure(tx: Transaction, act: Act) -> None:
+    call, account_id = act.content, act.event.account_id
+    assert isinstance(call, ErasedCall) and account_id is not None  # noqa: S101, PT018 - see above
+    tx.lock_call(account_id, call.call_ref)
+    if tx.call_facts.of_call(account_id, call.call_ref):
+        restore_pending_call(tx, account_id, call.call_ref, actor=act.event.actor, at=act.event.at)
+
+
 def _revoke_link(tx: Transaction, act: Act) -> None:
     tx.links.revoke(act.event.link_id or "", act.event.at)
 
@@ -226,6 +235,7 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "recording.refused": _refuse_one,
     "recording.restricted": _restrict,
     "call.erased": _forget_call,
+    "call.pending_erasure": _await_call_erasure,
     "link.revoked": _revoke_link,
     "link.cut": _cut_links,
     "link_key.deleted": _delete_link_key,

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from vault.database.stores.holds import PendingErasure
+from vault.database.stores.pending_calls import PendingCall
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import Recording
@@ -29,4 +30,18 @@ def await_erasure(tx: Transaction, recording: Recording, *, cause: Wish, actor: 
             recording_id=recording.id,
             result=cause,
         )
+    )
+
+
+def await_call_erasure(tx: Transaction, account_id: str, call_ref: str, *, actor: str, at: datetime) -> None:
+    """Note that the facts of a call are erased when no hold covers it and no recording of it is left.
+
+    The caller holds the account's and the call's lock. A repetition changes nothing.
+    """
+    pending = PendingCall(account_id=account_id, call_ref=call_ref, since=at, actor=actor)
+    if not tx.pending_calls.add(pending):
+        tx.closing.recall(account_id, "call.pending_erasure", call_ref)
+        return
+    tx.events.append(
+        AccessEvent(type="call.pending_erasure", at=at, account_id=account_id, actor=actor, subject=call_ref)
     )

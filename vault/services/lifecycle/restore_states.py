@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from vault.database.stores.holds import PendingErasure
+from vault.database.stores.pending_calls import PendingCall
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.restore_recordings import RestoredRecordings
 from vault.database.transaction import Transaction
@@ -43,6 +44,13 @@ def restore_pending_erasure(
             recording_id=recording.id, account_id=recording.account_id, since=at, cause=cause, actor=actor
         )
     )
+
+
+def restore_pending_call(
+    tx: Transaction, account_id: str, call_ref: str, *, actor: str, at: datetime
+) -> None:
+    """Record an erasure of a call's facts that is pending by a closing act."""
+    tx.pending_calls.add(PendingCall(account_id=account_id, call_ref=call_ref, since=at, actor=actor))
 
 
 def restore_contact_end(

@@ -17,7 +17,7 @@ from vault.errors import RecordingErased, Refused, VaultError
 from vault.ports.objects import ObjectStore
 from vault.services.admission.admission import Admission
 from vault.services.consent.enter_objection import ObjectionList
-from vault.services.lifecycle.await_erasure import await_erasure
+from vault.services.lifecycle.await_erasure import await_call_erasure, await_erasure
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.requests.add_statement import AddStatement
@@ -237,6 +237,7 @@ class ExecuteRequests:
             for one in tx.recordings.of_call(account_id, call_ref):
                 if one.id in recording_ids and one.state not in GONE:
                     await_erasure(tx, one, cause="request", actor=ruling.by, at=tx.now())
+            await_call_erasure(tx, account_id, call_ref, actor=ruling.by, at=tx.now())
 
         if code == "pending_hold":
             await self.database.write(wait)

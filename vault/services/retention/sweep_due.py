@@ -26,6 +26,7 @@ from vault.rfc3339 import write_rfc3339
 from vault.services.approvals.ask import ask_in
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.guards import judge_now
+from vault.services.retention.erase_pending_calls import ErasePendingCalls
 from vault.services.retention.retention_clock import RetentionClock
 from vault.services.shared.gather_all import gathered
 from vault.structured_log import Log
@@ -69,6 +70,7 @@ class RetentionSweep:
 
     database: Database
     clock: RetentionClock
+    erase_pending_calls: ErasePendingCalls
 
     async def __call__(self) -> SweepReport:
         """Run once. Raises Unavailable; what was erased stays erased, and the next run goes on."""
@@ -80,6 +82,7 @@ class RetentionSweep:
             # Holds that have ended since a run looked, with a margin for clocks that differ.
             await self._look_again(checked.holds_checked - timedelta(days=1), checked.now)
             await self._pending(checked.now, report)
+            await self.erase_pending_calls()
             await self._due(checked.now, report)
         await self._count(checked.now, report)
         await self.clock.ran(checked.now)
@@ -211,7 +214,12 @@ def _erase_pending(pending: PendingErasure, now: datetime, tx: Transaction) -> b
     wish: Wish = "withdrawal" if pending.cause == "withdrawal" else "request"
     if judge_now(tx, recording, wish, now).outcome != "due":
         return False
-    return _erase(tx, recording, wish, now)
+    if not _erase(tx, recording, wish, now):
+        return False
+    if wish == "request" or tx.pending_calls.has(pending.account_id, recording.call_ref):
+        # As where nothing stopped it; the first cause may have been a withdrawal.
+        tx.sources.request_deletion(recording.id)
+    return True
 
 
 def _erase(tx: Transaction, recording: Recording, wish: Wish, now: datetime) -> bool:

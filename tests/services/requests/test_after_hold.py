@@ -1,0 +1,112 @@
+"""What a hold has kept of a person's erasure is erased completely when it has ended."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.services.requests.people import OTHER, ask, call, carried_out, decide, recorded
+from tests.support.parties import set_policy, tell
+from tests.support.restoring import backed_up, house_over, settle_journal, write_all
+from tests.support.retention import place, release
+from tests.support.service_house import House
+from vault.domain.recordings.recording import State
+from vault.domain.requests.request import RequestState
+from vault.thread_pools import Threads
+
+
+async def sweep(house: House) -> None:
+    """Run the sweep; the first run of all erases nothing."""
+    for _ in range(2):
+        await house.vault.jobs.retention_sweep()
+
+
+async def facts(house: House, ref: str = "call-1") -> bool:
+    """Return whether facts of a call are stored."""
+    return bool(await house.database.read(lambda tx: tx.call_facts.of_call(house.account.id, ref)))
+
+
+async def erased_under(house: House, **covers: object) -> str:
+    """Carry out an erasure while a hold covers something; return the hold."""
+    held = await place(house, **covers)
+    view = await ask(house)
+    await decide(house, view.request.id)
+    assert await carried_out(house, view.request.id) is RequestState.DENIED
+    await sweep(house)
+    assert await facts(house)
+    return held.hold.id
+
+
+async def test_the_providers_copy_and_the_facts_go_with_the_recording(either: House):
+    """Not the recording alone."""
+    recording_id = await recorded(either, "call-1")
+    await tell(either, "accepted", call="call-1")
+    await either.set(recording_id, source_ref="RE1", source_policy="keep")
+    hold = await erased_under(either, recordings=[recording_id])
+    await release(either, hold, at_once=True)
+    await sweep(either)
+    assert await either.state(recording_id) in {State.ERASING, State.ERASED}
+    assert (await either.row(recording_id)).source_policy == "always"
+    assert not await facts(either)
+    assert not await either.database.read(lambda tx: tx.consents.of_call(either.account.id, "call-1"))
+
+
+async def test_a_withdrawal_before_the_request_changes_nothing(either: House):
+    """The erasure waits for the first cause, and the provider's copy is asked for nevertheless."""
+    await set_policy(either, withdrawal="erase", missing_evidence="accept", reason="not the subject")
+    recording_id = await recorded(either, "call-1")
+    await either.set(recording_id, source_ref="RE1", source_policy="keep")
+    other = await place(either, recordings=[recording_id])
+    await tell(either, "withdrawn", call="call-1")
+    hold = await erased_under(either, calls=["call-1"])
+    for one in (hold, other.hold.id):
+        await release(either, one, at_once=True)
+    await sweep(either)
+    assert (await either.row(recording_id)).source_policy == "always"
+    assert not await facts(either)
+
+
+async def test_a_call_without_a_recording_loses_its_facts(either: House):
+    """When the last hold on it has ended."""
+    await call(either, "call-1")
+    other = await place(either, calls=["call-1"])
+    hold = await erased_under(either, numbers=[OTHER])
+    await release(either, hold, at_once=True)
+    await sweep(either)
+    assert await facts(either)
+    await release(either, other.hold.id, at_once=True)
+    await sweep(either)
+    assert not await facts(either)
+    assert not await either.database.read(lambda tx: tx.pending_calls.page(after=("", ""), limit=10))
+
+
+async def test_facts_stay_while_a_recording_of_the_call_is_left(either: House):
+    """It came later, and nobody asked to erase it."""
+    await call(either, "call-1")
+    hold = await erased_under(either, calls=["call-1"])
+    later = (await either.announce("rec-1", call_ref="call-1")).recording_id
+    await either.settle(later)
+    await release(either, hold, at_once=True)
+    await sweep(either)
+    assert await either.state(later) is State.AVAILABLE
+    assert await facts(either)
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["in the journal", "settled"])
+async def test_an_old_backup_erases_the_call_too(
+    either: House, request: pytest.FixtureRequest, tmp_path: Path, threads: Threads, settled: bool
+):
+    """It is from before the request."""
+    await call(either, "call-1")
+    await sweep(either)
+    await write_all(either)
+    async with backed_up(either, request, tmp_path, threads) as (later, old):
+        hold = await erased_under(later, calls=["call-1"])
+        if settled:
+            await settle_journal(later)
+        async with house_over(later, old, threads) as late:
+            await late.vault.jobs.restore(actor="operator")
+            await sweep(late)
+            assert await facts(late)
+            await release(late, hold, at_once=True)
+            await sweep(late)
+            assert not await facts(late)
