@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.objects import FakeLocks
 from tests.support.parties import ME, let_in, set_policy, tell
 from tests.support.restoring import backed_up, copied, empty_house, house_over, settle_journal, write_all
-from tests.support.retention import place, release
+from tests.support.retention import end_grace, place, release
 from tests.support.rotation import finish, rotate
 from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase
@@ -86,3 +87,23 @@ async def test_what_the_log_says_was_erased_stays_so_under_a_restored_hold(
             await late.vault.jobs.restore(actor="operator")
             assert await late.state(recording_id) in GONE
             assert await late.keys_gone(recording_id)
+
+
+async def test_a_legal_hold_does_not_outlive_the_loss_of_the_database(
+    house: House, tmp_path: Path, threads: Threads
+):
+    """The restored row does not know that the vault has set it, the hold that has ended does."""
+    house.objects.locks = locks = FakeLocks(house.objects)
+    recording_id = await let_in(house)
+    hold = (await place(house, calls=["call-1"])).hold
+    await house.vault.jobs.reconcile_locks()
+    assert [lock.hold for lock in locks.kept.values()] == [True]
+    await release(house, hold.id, at_once=True)
+    await settle_journal(house)
+    async with empty_house(house, tmp_path, threads) as new:
+        await new.vault.jobs.restore(actor="operator")
+        await end_grace(new, hold.id)
+        await new.vault.jobs.reconcile_locks()
+        await new.vault.recordings.erase(house.account.id, recording_id, **ME)
+        assert await new.settle(recording_id) is State.ERASED
+        assert new.audio_objects() == []
