@@ -1,5 +1,7 @@
 """What is erased on an order is in no package of a person any more; what is erased by time stays until it expires."""
 
+import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -24,9 +26,11 @@ from tests.support.parties import set_policy, tell
 from tests.support.restoring import backed_up, house_over, settle_journal, write_all
 from tests.support.retention import kept, place, release, set_retention
 from tests.support.service_house import House
+from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.requests.request import RequestState, Verdict
 from vault.errors import NotFound
+from vault.services.lifecycle import lifecycle
 from vault.services.requests import package_files
 from vault.services.requests.package_contents import PackageContents
 from vault.thread_pools import Threads
@@ -172,6 +176,30 @@ async def test_a_recording_erased_while_its_package_is_made_is_not_in_it(
     monkeypatch.setattr(PackageContents, "consultations", late)
     await carried_out(either, view.request.id)
     assert await audio_in(either, view.request.id) == {other}
+
+
+async def test_a_part_waits_for_an_erasure_that_is_not_committed(either: House):
+    """Else each would miss the other: the erasure no row of the part, the part no erased recording."""
+    recording_id = await both(either)
+    view = await ask(either, asks("access"))
+    await decide(either, view.request.id, "provided")
+    begun, go = threading.Event(), threading.Event()
+
+    def erase(tx: Transaction) -> None:
+        tx.lock_account_and_call(either.account.id, "call-1")
+        lifecycle.erase(tx, either.account.id, recording_id, actor=ACTOR, at=tx.now())
+        begun.set()
+        go.wait(30)
+
+    erasing = asyncio.create_task(either.database.write(erase))
+    await asyncio.to_thread(begun.wait, 30)
+    making = asyncio.create_task(either.vault.jobs.execute_requests())
+    # Enough for a part that does not wait.
+    await asyncio.wait({making}, timeout=1)
+    go.set()
+    await asyncio.gather(erasing, making)
+    await carried_out(either, view.request.id)
+    assert await audio_in(either, view.request.id) == set()
 
 
 async def test_a_package_of_several_parts_begins_again(either: House, monkeypatch: pytest.MonkeyPatch):
