@@ -8,6 +8,7 @@ from vault.services.requests.close_account import CloseAccount
 from vault.services.requests.erase_account import EraseAccount
 from vault.services.requests.execute import ExecuteRequests
 from vault.services.requests.export_account import ExportAccount
+from vault.services.requests.legal_minimum import LegalMinimum
 from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.package_about import PackageAbout
@@ -46,6 +47,7 @@ def build_execute_requests(settings: Settings, adapters: Adapters, parts: Parts)
         restriction=parts.restriction,
         objection_list=parts.objection_list,
         objects=adapters.objects,
+        legal_minimum=LegalMinimum(retention=build_show_retention(parts)),
         make_package=MakePackage(database=parts.database, contents=contents, files=files, seal=seal),
         receipts=receipts,
         close_account=CloseAccount(

@@ -24,6 +24,7 @@ from vault.database.schema.requests import person_requests
 from vault.domain.recordings.recording import State
 from vault.domain.requests.request import RequestState, Verdict
 from vault.errors import Invalid, NotFound, Refused
+from vault.rfc3339 import write_rfc3339
 from vault.tlog.receipt_file import verify_receipt
 
 
@@ -44,6 +45,25 @@ async def test_case_11_a_legal_minimum_keeps_and_restricts(pair: House):
     assert shown[kept]["statute"] == "MiFID II art. 16(7)"
     assert shown[kept]["until"] == "2031-05-04T00:00:00.000Z"
     assert shown[gone]["outcome"] == "erased"
+
+
+async def test_a_legal_minimum_of_the_policy_is_named_with_statute_and_end(either: House):
+    """The account decided to erase; its own policy forbids it, which the worker finds, recording by recording."""
+    law = {"minimum": "P5Y", "minimum_ground": "legal_obligation", "statute": "MiFID II art. 16(7)"}
+    await set_retention(either, kept_class(**law))
+    kept = [await recorded(either, "call-1"), await recorded(either, "call-2", at=ago(days=2))]
+    await either.vault.jobs.apply_policies()
+    view = await ask(either)
+    await decide(either, view.request.id)
+    assert await carried_out(either, view.request.id) is RequestState.DENIED
+    shown = verify_receipt(await receipt(either, view.request.id)).statement["recordings"]
+    ends = [(await either.vault.show_retention(either.account.id, one)).terms.legal_until for one in kept]
+    assert ends[0] != ends[1]
+    assert {one["id"]: (one["outcome"], one["statute"], one["until"]) for one in shown} == {
+        one: ("kept_legal_obligation", "MiFID II art. 16(7)", write_rfc3339(end))
+        for one, end in zip(kept, ends, strict=True)
+        if end is not None
+    }
 
 
 async def test_a_hold_keeps_what_was_to_be_erased(house: House):

@@ -23,6 +23,7 @@ from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.requests.add_statement import AddStatement
 from vault.services.requests.close_account import CloseAccount
 from vault.services.requests.find_person import FindPerson, FoundPerson
+from vault.services.requests.legal_minimum import LegalMinimum
 from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.packages import delete_package
@@ -59,6 +60,7 @@ class ExecuteRequests:
     add_statement: AddStatement
     restriction: RestrictRecording
     objection_list: ObjectionList
+    legal_minimum: LegalMinimum
     make_package: MakePackage
     receipts: MakeReceipt
     close_account: CloseAccount
@@ -242,6 +244,8 @@ class ExecuteRequests:
         if code == "pending_hold":
             await self.database.write(wait)
         kept = dict.fromkeys(recording_ids or [call_ref], Verdict(code=code))
+        if code == "kept_legal_obligation":
+            kept = {one: await self.legal_minimum(account_id, one) for one in recording_ids}
         return await self._save(request, replace(ruling, verdicts={**ruling.verdicts, **kept}))
 
     async def _restrict(self, request: Request, found: FoundPerson) -> bool:
