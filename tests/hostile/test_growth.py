@@ -89,6 +89,7 @@ NOT_FOREIGN = {
     "vault.services.retention.place_hold:texts_of_hold": _SEALED,
     "vault.services.retention.object_locks:_want_releases": _OWN_ROWS,
     "vault.services.retention.retention_clock:_check": _OWN_ROWS,
+    "vault.services.retention.retention_clock:_holds_checked": _OWN_ROWS,
     "vault.cli.drill:_check_all": "replies of the operator's own vault",
     "vault.keyservice.openbao:unwrap": "one field of a reply; the reply has a row",
     "vault.telephony.twilio_api.events:_recording_ref": _CHECKED,

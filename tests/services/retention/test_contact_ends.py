@@ -154,6 +154,15 @@ async def test_a_number_that_is_none_is_named_by_its_place(house: House):
     assert (refused.value.field, "34" in str(refused.value)) == ("numbers.1", False)
 
 
+async def test_the_number_of_a_switchboard_is_not_taken_for_an_extension(house: House):
+    """The contact of everybody behind it would end."""
+    with pytest.raises(Invalid, match="Extensions") as refused:
+        await house.vault.contact_ends.end(
+            house.account.id, numbers=[SPELLED, f"{SPELLED};ext=12"], calls=(), ended_at=ENDED, actor="key_x"
+        )
+    assert refused.value.field == "numbers.1"
+
+
 async def test_a_number_that_many_share_is_refused(house: House, monkeypatch: pytest.MonkeyPatch):
     """Above the limit nothing is written."""
     for number in range(3):

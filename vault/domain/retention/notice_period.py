@@ -64,7 +64,7 @@ _KEEPING: Final = re.compile(
     ")",
     re.IGNORECASE,
 )
-_SENTENCE_END: Final = re.compile(r"[.!?;\n]+(?:\s|$)")
+_SENTENCE_END: Final = re.compile(r"[.!?;\n](?:\s|$)")
 
 
 def notice_period(retention: str, text: str) -> Period | None:

@@ -15,6 +15,7 @@ from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import MAX_COVERED, RecordingSelection
 from vault.errors import Invalid, Refused
 from vault.ports.clock import Clock
+from vault.ports.numbers import Numbers
 from vault.rfc3339 import write_rfc3339
 from vault.services.admission.admission import Admission
 
@@ -40,6 +41,7 @@ class ContactEnds:
 
     database: Database
     admission: Admission
+    numbers: Numbers
     clock: Clock
 
     async def end(
@@ -82,6 +84,11 @@ class ContactEnds:
         if not 0 < len(numbers) + len(calls) <= MAX_COVERED:
             text = f"Name the contact by numbers or calls, at most {MAX_COVERED} together."
             raise Invalid(text, field="numbers")
+        for place, number in enumerate(numbers):
+            if self.numbers.has_extension(number):
+                # Calls are found by the number alone: the contact of everybody behind it would end.
+                text = "Extensions cannot be searched: name the contact by calls."
+                raise Invalid(text, field=f"numbers.{place}")
         terms = await self.admission.terms_of_numbers(account_id, numbers)
         return RecordingSelection(calls=frozenset(calls), terms=terms)
 

@@ -16,6 +16,9 @@ from vault.telephony.parsing.phone_number import COUNTRY_AND_NUMBER, clean
 _SCHEME = re.compile(r"(?:sips?|tel|callto):", re.IGNORECASE)
 #: Any other prefix, such as Twilio's ``whatsapp:`` and ``client:``, counts in front of a plus alone.
 _PREFIX = re.compile(r"[a-z][a-z0-9.-]{0,20}:(?=[+\uff0b])", re.IGNORECASE)
+#: What ends the user part of an address, and the number in it.
+_USER_END = re.compile("[@?]")
+_NUMBER_END = re.compile("[@;?]")
 #: An extension, or an ISDN subaddress, as RFC 3966 writes them (section 3).
 _EXTENDED = re.compile(r";(?:ext|isub)=", re.IGNORECASE)
 _CONTEXT = re.compile(r";phone-context=(\+[0-9]{1,15})", re.IGNORECASE)
@@ -82,7 +85,7 @@ def has_extension(written: str) -> bool:
         return True
     try:
         # The extension is taken off before the country matters.
-        return bool(phonenumbers.parse(_user(address, end="[@?]"), "US").extension)
+        return bool(phonenumbers.parse(_user(address, _USER_END), "US").extension)
     except phonenumbers.NumberParseException:
         return False
 
@@ -90,7 +93,7 @@ def has_extension(written: str) -> bool:
 def subscriber(written: str) -> str:
     """Extract the number from an address: the user part of a SIP URI, without parameters."""
     address = _address(written)
-    context, text = _CONTEXT.search(address), _user(address, end="[@;?]")
+    context, text = _CONTEXT.search(address), _user(address, _NUMBER_END)
     return f"{context[1]}{text}" if context is not None and not text.startswith("+") else text
 
 
@@ -105,12 +108,12 @@ def _address(written: str) -> str:
     return text
 
 
-def _user(text: str, *, end: str) -> str:
-    """Return the user part of an address, up to what the expression ``end`` matches."""
+def _user(text: str, end: re.Pattern[str]) -> str:
+    """Return the user part of an address, up to the first match of ``end``."""
     scheme = _SCHEME.match(text.lstrip()) or _PREFIX.match(text.lstrip())
     if scheme is not None:
         text = text.lstrip()[scheme.end() :].removeprefix("//")
-    text = re.split(end, text, maxsplit=1)[0]
+    text = end.split(text, maxsplit=1)[0]
     # A SIP URI may contain a password after its user.
     return text.partition(":")[0].strip() if scheme is not None else text.strip()
 
