@@ -108,13 +108,15 @@ async def check_decision(
 ) -> Response:
     """Show what the decision of the form does, in numbers. Nothing changes."""
     form = await read_form(request)
-    allowed.require("audit:read")
     try:
         if not form.text("code"):
             raise WordedInvalid(gettext("Choose what is done with everything that is found."), field="code")
         body = checked(DecisionIn, decision_body(form))
-        return _check(request, allowed, await _found_by(vault, allowed, request_id, body), body)
+        view = await _found_by(vault, allowed, request_id, body)
+        allowed.require("audit:read")
+        return _check(request, allowed, view, body)
     except MISTAKES as error:
+        allowed.require("audit:read")
         values = form.values() | {"form": "decision"}
         mistake = Mistake.of(error)
         return await request_page(request, vault, allowed, request_id, values=values, mistake=mistake)
