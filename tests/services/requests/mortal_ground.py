@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -163,15 +163,14 @@ async def kill(
         await set_up(ground.house)
         # The first work of a vault takes more calls than later work.
         edges = [await _live(ground, job, prepare, number) for number in range(2)][-1]
-    tried = count(f"kills at edges of {what}", small=min(small, edges), full=edges)
-    places = [number * edges // tried for number in range(1, tried + 1)]
-    died = 0
-    for first in range(0, tried, _KILLS):
+        tried = count(f"kills at edges of {what}", small=min(small, edges), full=edges)
+        places = [number * edges // tried for number in range(1, tried + 1)]
+        died = await _killed(ground, job, prepare, places[:_KILLS])
+    for first in range(_KILLS, tried, _KILLS):
         async with open_ground() as ground:
             await set_up(ground.house)
             await _live(ground, job, prepare, 0)
-            for number, at in enumerate(places[first : first + _KILLS], start=1):
-                died += await _killed(ground, job, prepare, number, at)
+            died += await _killed(ground, job, prepare, places[first : first + _KILLS])
     # The work differs by a poll or two from time to time, so the last edges may lie behind its end.
     assert died >= tried - max(1, tried // 10), f"{died} of {tried} were killed"
     print(f"{died} killed at {edges} edges of {what}")
@@ -186,16 +185,18 @@ async def _live(ground: Ground, job: str, prepare: Prepare, number: int) -> int:
     return edges
 
 
-async def _killed(ground: Ground, job: str, prepare: Prepare, number: int, at: int) -> bool:
-    """Kill the process at an edge, check what the next one makes of it, and return whether it died."""
-    check = await prepare(ground, number)
-    died = await ground.run(job, at) is None
-    try:
-        assert await ground.in_clear() == []
-        await check()
-    except AssertionError as error:
-        error.add_note(f"edge {at}")
-        raise
+async def _killed(ground: Ground, job: str, prepare: Prepare, places: Sequence[int]) -> int:
+    """Kill the process at edges, check each time what the next one makes of it, and return how often it died."""
+    died = 0
+    for number, at in enumerate(places, start=2):
+        check = await prepare(ground, number)
+        died += await ground.run(job, at) is None
+        try:
+            assert await ground.in_clear() == []
+            await check()
+        except AssertionError as error:
+            error.add_note(f"edge {at}")
+            raise
     return died
 
 
