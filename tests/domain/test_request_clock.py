@@ -55,7 +55,7 @@ def refusal(error: pytest.ExceptionInfo[Refused]) -> tuple[str, ...]:
 
 
 def test_only_an_earlier_verification_replaces_the_known_one():
-    """The same one again changes nothing, whoever sends it; a later one would begin the period again."""
+    """The same one again changes nothing, also from another key; a later one would begin the period again."""
     first = Verification(method="login", at=RECEIVED + HOUR, by="key_a")
     known = verified(NEW, first)
     assert known.verification == first

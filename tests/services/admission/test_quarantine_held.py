@@ -1,10 +1,11 @@
 """Recordings in quarantine under a hold: nothing refuses them until it has ended."""
 
 import pytest
+from sqlalchemy import text
 
 from tests.support.parties import ME, grounds, kept_apart, set_policy
 from tests.support.retention import place, release
-from tests.support.service_house import LONG_AGO, House
+from tests.support.service_house import LONG_AGO, House, with_account
 from vault.domain.recordings.recording import State
 from vault.errors import Held
 
@@ -37,3 +38,18 @@ async def test_a_held_quarantine_does_not_stop_the_others(either: House):
         await either.set(recording_id, quarantined_until=LONG_AGO)
     await either.vault.quarantine.expire()
     assert [await either.state(one) for one in (held, free)] == [State.QUARANTINED, State.REFUSED]
+
+
+async def test_a_hold_that_cannot_be_read_keeps_its_account_alone(either: House):
+    """What it covers is not known; the quarantine of another account ends."""
+    other = await with_account(either, "beta")
+    for house in (either, other):
+        await set_policy(house)
+    held, free = await kept_apart(either), await kept_apart(other, "rec-b")
+    await place(either, calls=["another"])
+    broken = text("UPDATE holds SET covers = '{\"v\": 2}'")
+    await either.database.write(lambda tx: tx.connection.execute(broken) and None)
+    for recording_id in (held, free):
+        await either.set(recording_id, quarantined_until=LONG_AGO)
+    await either.vault.quarantine.expire()
+    assert [await either.state(held), await other.state(free)] == [State.QUARANTINED, State.REFUSED]

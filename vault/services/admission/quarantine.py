@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from vault.database.interface import Database
@@ -10,18 +11,21 @@ from vault.domain.admission.decision import Decision
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
-from vault.errors import Held, NotFound, Refused
+from vault.errors import Held, NotFound, Refused, Tampered
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.gate import decide_again
 from vault.services.lifecycle.evidence_chain import append
+from vault.services.lifecycle.guards import forbid_while_held
 from vault.services.lifecycle.lifecycle import WORKER, refuse
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
+from vault.structured_log import Log
 
+_LOG = Log(__name__)
 #: The admin's reason is in the sealed detail of the event, and is deleted when the recording is erased.
 _BY_ADMIN = Reason(code="refused_by_admin", text="An admin refused it.")
 _EXPIRED = Reason(
@@ -101,10 +105,12 @@ class Quarantine:
     async def expire(self) -> None:
         """Refuse recordings whose quarantine has expired, but for those that a hold covers: they wait for its end.
 
+        A hold that cannot be read keeps those of its account.
+
         Each is refused in its own transaction, so an account's lock is held for one recording at a time.
         """
         for recording in await self.database.read(_expired):
-            with suppress(Held):
+            with suppress(Held, Tampered):
                 await self.database.write(
                     partial(_refuse, recording=recording, ground=_EXPIRED, actor=WORKER)
                 )
@@ -128,7 +134,15 @@ async def quarantined(
 
 def _expired(tx: Transaction) -> list[Recording]:
     now = checked_now(tx)
-    return [one for one in tx.queue.quarantines_over(now) if not tx.holds.covering(one, now)]
+    return [one for one in tx.queue.quarantines_over(now) if not _may_be_held(tx, one, now)]
+
+
+def _may_be_held(tx: Transaction, recording: Recording, now: datetime) -> bool:
+    try:
+        return bool(tx.holds.covering(recording, now))
+    except Tampered:
+        _LOG.error("retention.hold_unreadable", account_id=recording.account_id)
+        return True
 
 
 def _not_quarantined() -> Refused:
@@ -153,7 +167,6 @@ def _refuse(
     now = tx.recordings.get(recording.account_id, recording.id)
     if now is None or now.state is not State.QUARANTINED:
         return False
-    if held := tx.holds.covering(now, checked_now(tx)):
-        raise Held([hold.id for hold in held])
+    forbid_while_held(tx, now)
     refuse(tx, now, (ground,), actor=actor, event_id=event_id, sealed_detail=detail)
     return True

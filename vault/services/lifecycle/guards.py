@@ -40,6 +40,12 @@ def forbid_early_erasure(tx: Transaction, recording: Recording, transition: Tran
     raise Refused(f"It must be kept. {first.text}", reasons=(first.code,))
 
 
+def forbid_while_held(tx: Transaction, recording: Recording) -> None:
+    """Raise Held if a hold covers the recording, Tampered if a hold cannot be read."""
+    if held := tx.holds.covering(recording, checked_now(tx)):
+        raise Held([hold.id for hold in held])
+
+
 def judge_now(tx: Transaction, recording: Recording, wish: Wish | None, now: datetime) -> Judgement:
     """Judge a recording by what this transaction sees. The caller holds the account's lock.
 

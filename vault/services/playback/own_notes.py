@@ -13,11 +13,11 @@ from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
 from vault.domain.playback.note import MAX_NOTES, Note, NoteContent, SealedNote, checked_content
 from vault.domain.recordings.recording import Recording, RecordingKeys
-from vault.errors import Busy, Held, NotFound, Refused
+from vault.errors import Busy, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
+from vault.services.lifecycle.guards import forbid_while_held
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 from vault.services.shared.sealed_notes import NO_RECORDING, open_note, recording_with_notes, seal_note
 
@@ -84,7 +84,8 @@ class OwnNotes:
 
         def put(tx: Transaction) -> None:
             _lock(tx, opened.recording)
-            _forbid_held(tx, opened.recording)
+            # A note is a part of what a hold keeps.
+            forbid_while_held(tx, opened.recording)
             if not tx.recording_notes.replace(before, after):
                 raise Busy("Another request changed this note. Send the request again.", retry_after=1)
             tx.events.append(event)
@@ -100,7 +101,8 @@ class OwnNotes:
 
         def delete(tx: Transaction) -> None:
             _lock(tx, opened.recording)
-            _forbid_held(tx, opened.recording)
+            # A note is a part of what a hold keeps.
+            forbid_while_held(tx, opened.recording)
             if not tx.recording_notes.delete(row.id):
                 raise NotFound(_NO_NOTE)
             tx.events.append(event)
@@ -152,9 +154,3 @@ def _lock(tx: Transaction, recording: Recording) -> None:
     if recording_with_notes(tx, recording.account_id, recording.id).restricted:
         text = "The recording is restricted, so notes on it cannot be made or changed until that is lifted."
         raise Refused(text, reasons=("restricted",))
-
-
-def _forbid_held(tx: Transaction, recording: Recording) -> None:
-    """Raise Held if a hold covers the recording: a note is a part of what it keeps."""
-    if held := tx.holds.covering(recording, checked_now(tx)):
-        raise Held([hold.id for hold in held])
