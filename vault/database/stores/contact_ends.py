@@ -10,13 +10,13 @@ from vault.database.schema.core import recordings
 from vault.database.schema.retention import contact_ends
 from vault.database.sql.dialect import insert_for
 from vault.database.stores.holds import named_by
-from vault.domain.recordings.recording import GONE, State
+from vault.domain.recordings.recording import EMPTY
 from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import RecordingSelection
 
 _COLUMNS = ContactEnd.__slots__
 #: States in which nothing is left that a period could end for.
-_LEFT = [str(state) for state in (State.REFUSED, State.FAILED, *sorted(GONE))]
+_LEFT = [str(state) for state in sorted(EMPTY)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

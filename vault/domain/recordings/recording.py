@@ -27,6 +27,8 @@ class State(StrEnum):
 
 #: Shredded: irreversible.
 GONE = (State.ERASING, State.ERASED)
+#: In which a recording has no content, and gets none.
+EMPTY = frozenset({State.REFUSED, State.FAILED, *GONE})
 #: States that turning the switch off refuses.
 IN_FLIGHT = (State.RECEIVED, State.TRANSFERRING, State.STORED, State.RETRY_WAIT, State.QUARANTINED)
 

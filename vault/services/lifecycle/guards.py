@@ -9,7 +9,7 @@ from typing import Final
 
 from vault.database.stores.retention import RetentionMarks, RetentionPolicies
 from vault.database.transaction import Transaction
-from vault.domain.recordings.recording import GONE, Recording, State
+from vault.domain.recordings.recording import EMPTY, Recording, State
 from vault.domain.recordings.transitions import ERASE, Transition
 from vault.domain.retention.judge import Judgement, Reason, Wish, judge
 from vault.domain.retention.policy import RetentionClass
@@ -19,14 +19,12 @@ from vault.services.shared.clock_skew import checked_now
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: States in which nothing is left that a hold or a minimum could keep.
-_EMPTY = frozenset({State.REFUSED, State.FAILED, *GONE})
 _UNKNOWN = "The retention of this recording is being computed. Retry in a minute."
 
 
 def forbid_early_erasure(tx: Transaction, recording: Recording, transition: Transition, wish: Wish) -> None:
     """Raise Held or Refused unless holds and minima permit an erasure that ``wish`` asks for."""
-    if transition is not ERASE or recording.state in _EMPTY:
+    if transition is not ERASE or recording.state in EMPTY:
         # Only what never became available is refused or fails, and neither holds nor minima bind that.
         return
     judgement = judge_now(tx, recording, wish, checked_now(tx))

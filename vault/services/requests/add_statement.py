@@ -2,20 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.recordings.recording import GONE, State
+from vault.domain.recordings.recording import EMPTY
 from vault.domain.requests.decision import effect_of
 from vault.domain.requests.request import Request, Verdict
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, open_entry
 from vault.services.requests.find_person import FoundPerson
 from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
 from vault.services.shared.encrypted_fields import OpenedRecording
-
-#: States in which a recording has no content, and gets none.
-_EMPTY: Final = frozenset({State.REFUSED, State.FAILED, *GONE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +33,7 @@ class AddStatement:
         for one in found.recordings:
             if effect_of(request.kind, ruling.verdict_on(one.id)) != "note":
                 continue
-            if one.state in _EMPTY:
+            if one.state in EMPTY:
                 nothing.append(one.id)
                 continue
             opened = (await self.chain.of_call(request.account_id, one.call_ref)).get(one.id)
