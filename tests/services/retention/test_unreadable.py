@@ -10,8 +10,10 @@ from tests.services.retention.test_sweep_due import old_recording, ready
 from tests.support.parties import ME, set_policy
 from tests.support.retention import FIRST, age_policies, kept, place, set_retention
 from tests.support.rotation import finish
-from tests.support.service_house import House, with_account
+from tests.support.service_house import LONG_AGO, House, with_account
 from vault import metrics
+from vault.database.stores.pending_calls import PendingCall
+from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.retention.policy import Match
 from vault.errors import Busy
@@ -107,3 +109,22 @@ async def test_a_hold_that_cannot_be_read_keeps_its_account_alone(either: House)
     assert [await either.state(kept_id), await other.state(leaving) in GONE] == [State.AVAILABLE, True]
     with pytest.raises(Busy):
         await either.vault.recordings.erase(either.account.id, kept_id, **ME)
+
+
+async def test_a_call_that_waits_under_a_hold_that_cannot_be_read_stops_no_other(either: House):
+    """Its facts stay, and the other account's recording leaves in the same run."""
+    other = await with_account(either, "beta")
+    await set_policy(other)
+    leaving = await old_recording(other, "rec-b")
+    await ready(other)
+    await either.vault.calls.start(either.account.id, CallFacts(call_ref="call-1", caller="+12025550184"))
+    pending = PendingCall(account_id=either.account.id, call_ref="call-1", since=LONG_AGO, actor=FIRST)
+    await either.database.write(lambda tx: tx.pending_calls.add(pending))
+    await place(either, calls=["another"])
+    broken = text("UPDATE holds SET covers = '{\"v\": 2}'")
+    await either.database.write(lambda tx: tx.connection.execute(broken) and None)
+    report = await either.vault.jobs.retention_sweep()
+    assert dict(report.erased) == {other.account.id: 1}
+    assert await other.state(leaving) in GONE
+    facts = await either.database.read(lambda tx: tx.call_facts.of_call(either.account.id, "call-1"))
+    assert len(facts) == 1

@@ -7,7 +7,7 @@ from vault.database.interface import Database
 from vault.database.stores.pending_calls import PendingCall
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE
-from vault.errors import Held, Unavailable
+from vault.errors import Held, NotFound, Tampered, Unavailable
 from vault.services.admission.admission import Admission
 from vault.services.lifecycle.erase_call import forbid_held, forget_facts
 from vault.structured_log import Log
@@ -24,7 +24,7 @@ class ErasePendingCalls:
     admission: Admission
 
     async def __call__(self) -> None:
-        """Erase what nothing keeps any more. An account whose key cannot be used now does not stop the others."""
+        """Erase what nothing keeps any more. An account whose key or hold cannot be used does not stop the others."""
         after = ("", "")
         while batch := await self.database.read(
             lambda tx, after=after: tx.pending_calls.page(after=after, limit=_BATCH_SIZE)  # type: ignore[misc]
@@ -33,7 +33,7 @@ class ErasePendingCalls:
             for pending in batch:
                 try:
                     await self._erase(pending)
-                except Unavailable:
+                except (NotFound, Tampered, Unavailable):
                     _LOG.warning("retention.call_put_off", account_id=pending.account_id)
 
     async def _erase(self, pending: PendingCall) -> None:
