@@ -9,8 +9,8 @@ from vault.database.stores.person_search import MAX_FOUND
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import EventType
-from vault.domain.requests.clock import extended, paused, resumed, verified
 from vault.domain.requests.deadline import Deadline, deadline
+from vault.domain.requests.deadline_changes import extended, paused, resumed, verified
 from vault.domain.requests.decision import check_certainty, check_ruling
 from vault.domain.requests.request import (
     OPEN,
