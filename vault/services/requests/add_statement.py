@@ -36,8 +36,10 @@ class AddStatement:
             if one.state in EMPTY:
                 nothing.append(one.id)
                 continue
-            opened = (await self.chain.of_call(request.account_id, one.call_ref)).get(one.id)
-            if one.state not in SETTLED or opened is None:
+            opened = None
+            if one.state in SETTLED:
+                opened = (await self.chain.of_call(request.account_id, one.call_ref)).get(one.id)
+            if opened is None:
                 is_waiting = True
                 continue
             await self.database.write(lambda tx, opened=opened: _add_once(tx, opened, content))  # type: ignore[misc]
