@@ -167,3 +167,11 @@ async def test_an_end_before_the_start_ends_no_minimum(either: House):
     with pytest.raises(Refused) as refused:
         await either.vault.recordings.erase(either.account.id, recording_id, **ME)
     assert refused.value.reasons == ("minimum_legal",)
+
+
+async def test_a_call_without_a_recording_of_which_only_the_end_is_known_is_held(either: House):
+    """As one with a recording: its facts stay."""
+    await _start(either, ended_at=EDGE - timedelta(days=3))
+    await place(either, everything=True, **JANUARY)
+    with pytest.raises(Held):
+        await either.vault.calls.erase(either.account.id, "call-1", **ME)

@@ -30,7 +30,14 @@ from vault.database.stores.call_facts import refs_of_terms
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of, terms_of
 from vault.database.stores.retention_rows import hold_of, restore_hold, row_of_hold
 from vault.domain.recordings.recording import Recording, State
-from vault.domain.retention.hold import HeldCandidate, Hold, RecordingSelection, covering, covers
+from vault.domain.retention.hold import (
+    HeldCandidate,
+    Hold,
+    RecordingSelection,
+    covering,
+    covers,
+    possible_starts,
+)
 from vault.domain.stored.retention_json import StoredHold
 
 # Every erasure runs it.
@@ -101,9 +108,11 @@ class HoldRows:
         query = select(holds.c.account_id).where(holds.c.free_at > first, holds.c.free_at <= last).distinct()
         return self._db.execute(query).scalars().all()
 
-    def covering(self, recording: Recording, now: datetime) -> list[Hold]:
-        """Return the holds in effect that cover a recording."""
-        found = self.in_effect(recording.account_id, now)
+    def covering(
+        self, recording: Recording, now: datetime, *, among: Sequence[Hold] | None = None
+    ) -> list[Hold]:
+        """Return the holds in effect that cover a recording; ``among``: the account's, where they were read before."""
+        found = self.in_effect(recording.account_id, now) if among is None else among
         return covering(found, self._candidate(recording, found), now) if found else []
 
     def has_covered(self, recording: Recording) -> bool:
@@ -116,7 +125,9 @@ class HoldRows:
     def _candidate(self, recording: Recording, found: Sequence[Hold]) -> HeldCandidate:
         """Return what these holds compare of a recording."""
         terms = terms_of(self._db, recording) if any(hold.covers.terms for hold in found) else frozenset()
-        starts = _starts(recording)
+        starts = possible_starts(
+            recording.call_started_at, ended_at=recording.call_ended_at, received_at=recording.received_at
+        )
         if any(hold.covers.from_ or hold.covers.to for hold in found):
             f = call_facts.c
             mine = (f.account_id == recording.account_id) & (f.call_ref == recording.call_ref)
@@ -236,10 +247,3 @@ def _in_time(named: RecordingSelection, at: ColumnElement[Any]) -> ColumnElement
     return and_(
         true() if named.from_ is None else at >= named.from_, true() if named.to is None else at < named.to
     )
-
-
-def _starts(recording: Recording) -> list[datetime]:
-    """Return when the call of a recording may have begun, as its row says."""
-    if recording.call_started_at is not None:
-        return [recording.call_started_at]
-    return [at for at in (recording.call_ended_at, recording.received_at) if at is not None]

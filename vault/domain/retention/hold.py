@@ -27,6 +27,11 @@ class RecordingSelection:
     to: datetime | None = None
     everything: bool = False
 
+    @property
+    def has_everything(self) -> bool:
+        """Return whether it is every recording, of any time."""
+        return self.everything and self.from_ is None and self.to is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
@@ -58,6 +63,15 @@ class HeldCandidate:
     #: Every time at which its call may have begun: each start reported, or else the end and the receipt.
     starts: Collection[datetime]
     terms: AbstractSet[bytes] = frozenset()
+
+
+def possible_starts(
+    started_at: datetime | None, *, ended_at: datetime | None, received_at: datetime
+) -> list[datetime]:
+    """Return when a call may have begun: at its start, or else at its end or when the vault heard of it."""
+    if started_at is not None:
+        return [started_at]
+    return [received_at] if ended_at is None else [ended_at, received_at]
 
 
 def covers(hold: Hold, candidate: HeldCandidate) -> bool:

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import chain
 
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import GONE, Recording
+from vault.domain.retention.hold import possible_starts
 from vault.domain.retention.judge import Wish
 from vault.errors import Held
 from vault.services.lifecycle import lifecycle
@@ -21,9 +23,15 @@ def forbid_held(
     recordings: Collection[Recording],
 ) -> None:
     """Raise Held if a hold covers the call, whether it has recordings or facts alone. The caller holds both locks."""
-    now, starts_of_facts = checked_now(tx), [row.started_at or row.at for row in facts]
-    starts = [*starts_of_facts, *(row.call_started_at or row.received_at for row in recordings)]
-    if held := tx.holds.covering_call(account_id, call_ref, starts or [now], now):
+    now = checked_now(tx)
+    starts = [
+        *(possible_starts(one.started_at, ended_at=one.ended_at, received_at=one.at) for one in facts),
+        *(
+            possible_starts(one.call_started_at, ended_at=one.call_ended_at, received_at=one.received_at)
+            for one in recordings
+        ),
+    ]
+    if held := tx.holds.covering_call(account_id, call_ref, list(chain(*starts)) or [now], now):
         raise Held([hold.id for hold in held])
 
 

@@ -9,8 +9,7 @@ from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.requests.closure import EXPORT, REFERENCE
 from vault.domain.requests.request import PersonalData, Request, RequestState, Verification
-from vault.domain.retention.policy import DEFAULT_WAITING
-from vault.errors import NotFound, Refused, Tampered
+from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
 from vault.services.requests.sealed_requests import (
@@ -19,6 +18,7 @@ from vault.services.requests.sealed_requests import (
     personal_of,
     sealed_row,
 )
+from vault.services.retention.hold_release import waiting_time
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
@@ -86,7 +86,7 @@ class Closures:
                 recordings=tx.closures.count_left(account_id),
                 holds=len(tx.holds.in_effect(account_id, tx.now())),
                 calls=len(tx.closures.calls_without_recordings(account_id, after="", limit=_CALLS_COUNTED)),
-                waiting=_waiting(tx, account_id),
+                waiting=waiting_time(tx, account_id),
             )
 
         return await self.database.read(read)
@@ -114,13 +114,6 @@ class Closures:
         return await self.sealed.change(changed, "account.closure_withdrawn", actor=actor, at=now)
 
 
-def _waiting(tx: Transaction, account_id: str) -> timedelta:
-    try:
-        return tx.retention.policies(account_id, tx.now()).longest_wait
-    except Tampered:
-        return DEFAULT_WAITING
-
-
 def _insert(
     tx: Transaction,
     key: AccountKey,
@@ -144,7 +137,7 @@ def _insert(
         state=RequestState.REVIEW,
         received_at=now,
         created_at=now,
-        due_at=now + _waiting(tx, account_id),
+        due_at=now + waiting_time(tx, account_id),
         closed_at=None,
         repeat_of=None,
         revision=1,

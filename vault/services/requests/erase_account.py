@@ -15,6 +15,7 @@ from vault.database.stores.closures import RemainingRecording
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.requests.request import Request
+from vault.domain.retention.hold import Hold
 from vault.domain.retention.period import end_of, parse_zone
 from vault.domain.retention.policy import RetentionPolicy
 from vault.errors import Held, Refused, Tampered
@@ -150,8 +151,8 @@ def _recordings(
         policies = tx.retention.policies(account_id, now)
     except Tampered:
         return [], []  # A policy that cannot be read erases nothing.
-    holds = [one.covers for one in tx.holds.in_effect(account_id, now)]
-    if any(one.everything and one.from_ is None and one.to is None for one in holds):
+    holds = tx.holds.in_effect(account_id, now)
+    if any(hold.covers.has_everything for hold in holds):
         return [], []
     closed_at = ruling_of(request).at
     if _classes_after(policies.waiting, closed_at, now):
@@ -160,12 +161,14 @@ def _recordings(
     page = tx.closures.to_erase(
         account_id, stamp=policies.stamp, now=now, classes=classes, after=after, limit=_PAGE_SIZE
     )
-    return page, [one for one in page if not (holds and _is_covered(tx, account_id, one.id, now))]
+    return page, [one for one in page if not (holds and _is_covered(tx, account_id, one.id, holds, now))]
 
 
-def _is_covered(tx: Transaction, account_id: str, recording_id: str, now: datetime) -> bool:
+def _is_covered(
+    tx: Transaction, account_id: str, recording_id: str, holds: Sequence[Hold], now: datetime
+) -> bool:
     recording = tx.recordings.get(account_id, recording_id)
-    return recording is None or bool(tx.holds.covering(recording, now))
+    return recording is None or bool(tx.holds.covering(recording, now, among=holds))
 
 
 def _calls(tx: Transaction, account_id: str, after: str) -> tuple[Sequence[str], Sequence[str]]:

@@ -49,7 +49,7 @@ class HoldReleases:
         Raises NotFound, Refused if it is released already.
         """
         hold = await self.database.read(lambda tx: _held(tx, account_id, hold_id))
-        free_at = await self.database.read(lambda tx: tx.now() + _grace(tx, account_id))
+        free_at = await self.database.read(lambda tx: tx.now() + waiting_time(tx, account_id))
         erased, pending, still_held, after, named = 0, 0, 0, "", list[str]()
         while True:
             batch = await self.database.read(
@@ -147,29 +147,29 @@ def _release(tx: Transaction, account_id: str, hold_id: str, now: datetime, acto
         existing_hold(tx, account_id, hold_id).hold,
         released_at=now,
         released_by=actor,
-        free_at=now + _grace(tx, account_id),
+        free_at=now + waiting_time(tx, account_id),
     )
     tx.holds.release(hold)
     tx.events.append(event_of_hold("hold.released", hold, now, actor))
 
 
-def _grace(tx: Transaction, account_id: str) -> timedelta:
+def waiting_time(tx: Transaction, account_id: str) -> timedelta:
+    """Return the grace of a released hold and the wait of a closure: the longest of the policies that count."""
     try:
-        policies = tx.retention.policies(account_id, tx.now())
+        return tx.retention.policies(account_id, tx.now()).longest_wait
     except Tampered:
         return DEFAULT_WAITING
-    return policies.longest_wait
 
 
 def _leaving(tx: Transaction, hold: Hold, free_at: datetime, after: str) -> list[_Leaving]:
     closing = tx.closures.begins_by(hold.account_id, free_at)
     found = tx.holds.would_leave(hold, free_at, closing=closing, after=after, limit=_BATCH_SIZE)
-    alone = all(other.id == hold.id for other in tx.holds.in_effect(hold.account_id, free_at))
+    others = [one for one in tx.holds.in_effect(hold.account_id, free_at) if one.id != hold.id]
     waiting = tx.pending_erasures.among([recording.id for recording in found])
     return [
         _Leaving(
             recording_id=recording.id,
-            is_held=not alone and any(other.id != hold.id for other in tx.holds.covering(recording, free_at)),
+            is_held=bool(tx.holds.covering(recording, free_at, among=others)),
             waits=recording.id in waiting,
         )
         for recording in found

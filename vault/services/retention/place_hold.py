@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -148,8 +148,10 @@ def _is_like(known: Hold, wanted: Hold) -> bool:
     return (known.covers, known.placed_by, known.ends_at) == clear
 
 
-def _stored_again(tx: Transaction, account_id: str, same: Container[str]) -> StoredHold | None:
+def _stored_again(tx: Transaction, account_id: str, same: set[str]) -> StoredHold | None:
     """Return the hold if this is the same request again, after a first one whose object could not be stored."""
+    if not same:
+        return None
     tx.lock_account(account_id, exclusive=True)
     for hold in tx.holds.in_effect(account_id, tx.now()):
         if hold.id in same and tx.closing.recall(account_id, "hold.placed", hold.id):

@@ -90,9 +90,8 @@ class PreviewPolicy:
 
 def _held(tx: Transaction, batch: Sequence[Recording]) -> tuple[set[str], datetime]:
     now = tx.now()
-    if not batch or not tx.holds.in_effect(batch[0].account_id, now):
-        return set(), now
-    return {recording.id for recording in batch if tx.holds.covering(recording, now)}, now
+    holds = tx.holds.in_effect(batch[0].account_id, now) if batch else []
+    return {one.id for one in batch if tx.holds.covering(one, now, among=holds)}, now
 
 
 def _outcomes(
