@@ -4,7 +4,7 @@ import pytest
 
 from vault.domain.calls.call import Direction
 from vault.domain.consent.call_claims import CallClaims
-from vault.domain.requests.package import own_numbers, side_of
+from vault.domain.requests.own_side import own_numbers, side_of
 
 PERSON, MOBILE, OTHER, LINE = "+33612345678", "+33655555555", "+442079460123", "+33123456789"
 INBOUND: frozenset[Direction] = frozenset({"inbound"})

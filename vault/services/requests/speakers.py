@@ -8,7 +8,7 @@ from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.call_claims import CallClaims
 from vault.domain.recordings.recording import Recording, State
-from vault.domain.requests.package import Side, channel_of, own_numbers, side_of
+from vault.domain.requests.own_side import Side, channel_of, own_numbers, side_of
 from vault.domain.requests.request import PersonalData, Request, Ruling
 from vault.errors import Invalid, Refused
 from vault.ports.keys import KeyRing
