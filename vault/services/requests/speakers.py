@@ -7,7 +7,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.call_claims import CallClaims
-from vault.domain.recordings.recording import Recording, State
+from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.requests.own_side import Side, channel_of, own_numbers, side_of
 from vault.domain.requests.request import PersonalData, Request, Ruling
 from vault.errors import Invalid, Refused
@@ -54,11 +54,11 @@ class FindSpeaker:
     async def __call__(self, account_id: str, recording_id: str, personal: PersonalData) -> Spoken | None:
         """Return the recording; None if it is not available. Raises Tampered, Unavailable."""
 
-        def read(tx: Transaction) -> tuple[Recording | None, Sequence[str]]:
-            return tx.recordings.get(account_id, recording_id), home_regions(tx, account_id)
+        def read(tx: Transaction) -> tuple[Recording | None, RecordingKeys | None, Sequence[str]]:
+            recording = tx.recordings.get(account_id, recording_id)
+            return recording, tx.recordings.keys(recording_id), home_regions(tx, account_id)
 
-        recording, regions = await self.database.read(read)
-        keys = await self.database.read(lambda tx: tx.recordings.keys(recording_id))
+        recording, keys, regions = await self.database.read(read)
         if recording is None or keys is None or recording.state is not State.AVAILABLE:
             return None
         opened = await open_recording(self.ring, recording, keys)
