@@ -1,6 +1,6 @@
 """Erase what is stored of a call: its recordings, as ``lifecycle.erase`` does, and its facts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import chain
 
@@ -8,11 +8,30 @@ from vault.database.stores.call_facts import CallFactRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import GONE, Recording
-from vault.domain.retention.hold import possible_starts
+from vault.domain.retention.hold import Hold, possible_starts
 from vault.domain.retention.judge import Wish
 from vault.errors import Held
 from vault.services.lifecycle import lifecycle
 from vault.services.shared.clock_skew import checked_now
+
+
+def holds_on_call(
+    tx: Transaction,
+    account_id: str,
+    call_ref: str,
+    facts: Collection[CallFactRow],
+    recordings: Collection[Recording],
+) -> Sequence[Hold]:
+    """Return the holds that cover a call, whether it has recordings or facts alone."""
+    now = checked_now(tx)
+    starts = [
+        *(possible_starts(one.started_at, ended_at=one.ended_at, received_at=one.at) for one in facts),
+        *(
+            possible_starts(one.call_started_at, ended_at=one.call_ended_at, received_at=one.received_at)
+            for one in recordings
+        ),
+    ]
+    return tx.holds.covering_call(account_id, call_ref, list(chain(*starts)) or [now], now)
 
 
 def forbid_held(
@@ -22,16 +41,8 @@ def forbid_held(
     facts: Collection[CallFactRow],
     recordings: Collection[Recording],
 ) -> None:
-    """Raise Held if a hold covers the call, whether it has recordings or facts alone. The caller holds both locks."""
-    now = checked_now(tx)
-    starts = [
-        *(possible_starts(one.started_at, ended_at=one.ended_at, received_at=one.at) for one in facts),
-        *(
-            possible_starts(one.call_started_at, ended_at=one.call_ended_at, received_at=one.received_at)
-            for one in recordings
-        ),
-    ]
-    if held := tx.holds.covering_call(account_id, call_ref, list(chain(*starts)) or [now], now):
+    """Raise Held if a hold covers the call. The caller holds the account's and the call's lock."""
+    if held := holds_on_call(tx, account_id, call_ref, facts, recordings):
         raise Held([hold.id for hold in held])
 
 

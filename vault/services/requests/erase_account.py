@@ -18,9 +18,9 @@ from vault.domain.requests.request import Request
 from vault.domain.retention.hold import Hold
 from vault.domain.retention.period import end_of, parse_zone
 from vault.domain.retention.policy import RetentionPolicy
-from vault.errors import Held, Refused, Tampered
+from vault.errors import Refused, Tampered
 from vault.services.admission.admission import Admission
-from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
+from vault.services.lifecycle.erase_call import erase_recordings, forget_facts, holds_on_call
 from vault.services.requests.sealed_requests import ruling_of
 from vault.services.shared.clock_skew import checked_now
 
@@ -100,13 +100,11 @@ class EraseAccount:
         forgettable = await self.admission.forgettable_answers(account_id, one.call_ref)
 
         def erase(tx: Transaction) -> bool:
-            tx.lock_account(account_id)
-            tx.lock_call(account_id, one.call_ref)
+            tx.lock_account_and_call(account_id, one.call_ref)
             recording = tx.recordings.get(account_id, one.id)
             if recording is None or _is_kept_after(tx, recording, ruling.at):
                 return False
-            _forbid_held(tx, account_id, one.call_ref)
-            if not erase_recordings(
+            if _is_held(tx, account_id, one.call_ref) or not erase_recordings(
                 tx, account_id, [recording], actor=ruling.by, at=tx.now(), wish="request", keep_packages=True
             ):
                 return False
@@ -127,19 +125,16 @@ class EraseAccount:
         forgettable = await self.admission.forgettable_answers(account_id, call_ref)
 
         def forget(tx: Transaction) -> bool:
-            tx.lock_account(account_id)
-            tx.lock_call(account_id, call_ref)
+            tx.lock_account_and_call(account_id, call_ref)
             if any(one.state not in GONE for one in tx.recordings.of_call(account_id, call_ref)):
                 return False
-            _forbid_held(tx, account_id, call_ref)
+            if _is_held(tx, account_id, call_ref):
+                return False
             forget_facts(tx, account_id, call_ref, actor=ruling.by, at=tx.now())
             tx.consents.forget(account_id, forgettable)
             return True
 
-        try:
-            return await self.database.write(forget)
-        except Refused:
-            return False
+        return await self.database.write(forget)
 
 
 def _recordings(
@@ -180,17 +175,12 @@ def _calls(tx: Transaction, account_id: str, after: str) -> tuple[Sequence[str],
 
 
 def _is_held(tx: Transaction, account_id: str, call_ref: str) -> bool:
-    try:
-        _forbid_held(tx, account_id, call_ref)
-    except Held:
-        return True
-    return False
-
-
-def _forbid_held(tx: Transaction, account_id: str, call_ref: str) -> None:
-    """Raise Held if a hold covers the call, by any of its facts: then its recordings stay too."""
-    recordings = tx.recordings.of_call(account_id, call_ref)
-    forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
+    """Return whether a hold covers the call, by any of its facts: then its recordings stay too."""
+    facts, recordings = (
+        tx.call_facts.of_call(account_id, call_ref),
+        tx.recordings.of_call(account_id, call_ref),
+    )
+    return bool(holds_on_call(tx, account_id, call_ref, facts, recordings))
 
 
 def _is_kept_after(tx: Transaction, recording: Recording, closed_at: datetime) -> bool:

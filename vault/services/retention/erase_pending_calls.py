@@ -7,9 +7,9 @@ from vault.database.interface import Database
 from vault.database.stores.pending_calls import PendingCall
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE
-from vault.errors import Held, NotFound, Tampered, Unavailable
+from vault.errors import NotFound, Tampered, Unavailable
 from vault.services.admission.admission import Admission
-from vault.services.lifecycle.erase_call import forbid_held, forget_facts
+from vault.services.lifecycle.erase_call import forget_facts, holds_on_call
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -59,8 +59,4 @@ def _is_kept(tx: Transaction, pending: PendingCall) -> bool:
     if any(one.state not in GONE for one in recordings):
         return True
     facts = tx.call_facts.of_call(pending.account_id, pending.call_ref)
-    try:
-        forbid_held(tx, pending.account_id, pending.call_ref, facts, recordings)
-    except Held:
-        return True
-    return False
+    return bool(holds_on_call(tx, pending.account_id, pending.call_ref, facts, recordings))
