@@ -84,6 +84,23 @@ async def test_a_hold_keeps_what_was_to_be_erased(house: House):
     assert await house.state(kept) is State.ERASING
 
 
+async def test_what_is_kept_is_saved_once_for_all_recordings(either: House):
+    """A request can have 10,000 recordings: a save for each of them would write it 10,000 times."""
+    revisions = []
+    for number, recordings in enumerate((1, 4)):
+        person = f"+1415555019{number}"
+        kept = [await recorded(either, f"call-{number}-{one}", caller=person) for one in range(recordings)]
+        await place(either, recordings=kept)
+        view = await ask(either, asks(reference=f"ticket {number}", numbers=((person, None),)))
+        await decide(either, view.request.id)
+        assert await carried_out(either, view.request.id) is RequestState.DENIED
+        assert all([(await either.row(one)).restricted for one in kept])
+        revisions.append(
+            (await either.vault.requests.read(either.account.id, view.request.id)).request.revision
+        )
+    assert revisions[0] == revisions[1]
+
+
 async def test_a_hold_on_one_recording_of_a_call_keeps_that_one_alone(house: House):
     """The other one is erased, and the call's facts stay as long as one recording is left."""
     kept = await recorded(house, "call-1")

@@ -168,24 +168,31 @@ class ExecuteRequests:
                 by_call.setdefault(one.call_ref, []).append(one.id)
         # Before the erasures, which delete the rows of packages alone.
         await self._delete_packages(request, found)
+        kept: dict[str, Verdict] = {}
         for call_ref, recording_ids in by_call.items():
             try:
                 await self._erase_of_call(request, call_ref, recording_ids)
             except Refused:
                 # Perhaps only some of the call's recordings are kept.
                 for each in [[one] for one in recording_ids] or [[]]:
-                    request = await self._erase_or_keep(request, call_ref, each)
+                    kept |= await self._erase_or_keep(request, call_ref, each)
+        if kept:
+            # Once for all: a request of 10,000 recordings is some megabytes.
+            await self._save(request, replace(ruling, verdicts={**ruling.verdicts, **kept}))
         if by_call:
             # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
             await self.database.scrub()
         return bool(by_call)
 
-    async def _erase_or_keep(self, request: Request, call_ref: str, recording_ids: Sequence[str]) -> Request:
+    async def _erase_or_keep(
+        self, request: Request, call_ref: str, recording_ids: Sequence[str]
+    ) -> Mapping[str, Verdict]:
+        """Erase, or return the verdicts on what guards keep."""
         try:
             await self._erase_of_call(request, call_ref, recording_ids)
         except Refused as error:
             return await self._keep(request, call_ref, recording_ids, error)
-        return request
+        return {}
 
     async def _delete_packages(self, request: Request, found: FoundPerson) -> None:
         """Delete the packages that an earlier request of the person got: an erasure finds them too."""
@@ -223,8 +230,8 @@ class ExecuteRequests:
 
     async def _keep(
         self, request: Request, call_ref: str, recording_ids: Sequence[str], error: Refused
-    ) -> Request:
-        """Note that guards forbid to erase these recordings now: then they are restricted.
+    ) -> Mapping[str, Verdict]:
+        """Return why guards forbid to erase these recordings now: then they are restricted.
 
         What a hold keeps is erased when nothing stops that any more, without another decision.
         """
@@ -243,10 +250,9 @@ class ExecuteRequests:
 
         if code == "pending_hold":
             await self.database.write(wait)
-        kept = dict.fromkeys(recording_ids or [call_ref], Verdict(code=code))
         if code == "kept_legal_obligation":
-            kept = {one: await self.legal_minimum(account_id, one) for one in recording_ids}
-        return await self._save(request, replace(ruling, verdicts={**ruling.verdicts, **kept}))
+            return {one: await self.legal_minimum(account_id, one) for one in recording_ids}
+        return dict.fromkeys(recording_ids or [call_ref], Verdict(code=code))
 
     async def _restrict(self, request: Request, found: FoundPerson) -> bool:
         ruling = ruling_of(request)
