@@ -181,8 +181,7 @@ def _add(
     opened: Mapping[str, OpenedRecording],
 ) -> StoredFacts | None:
     """Add the row, index the call and extend evidence; None if a recording of the call is not in ``opened``."""
-    tx.lock_account(row.account_id)
-    tx.lock_call(row.account_id, row.call_ref)
+    tx.lock_account_and_call(row.account_id, row.call_ref)
     through = settled(tx, row.account_id, row.call_ref, opened)
     if through is None:
         return None

@@ -65,8 +65,7 @@ class Quarantine:
         self, tx: Transaction, *, opened: OpenedRecording, known: CallContext, reason: str, actor: str
     ) -> Decision | None:
         recording = opened.recording
-        tx.lock_account(recording.account_id)
-        tx.lock_call(recording.account_id, recording.call_ref)
+        tx.lock_account_and_call(recording.account_id, recording.call_ref)
         now = tx.recordings.get(recording.account_id, recording.id)
         if now != recording or not self.admission.unchanged(tx, recording.account_id, known):
             return None
@@ -162,8 +161,7 @@ def _refuse(
 
     Raises Held while a hold covers it.
     """
-    tx.lock_account(recording.account_id)
-    tx.lock_call(recording.account_id, recording.call_ref)
+    tx.lock_account_and_call(recording.account_id, recording.call_ref)
     now = tx.recordings.get(recording.account_id, recording.id)
     if now is None or now.state is not State.QUARANTINED:
         return False

@@ -95,8 +95,7 @@ class RecordConsent:
         known: CallContext,
         opened: Mapping[str, OpenedRecording],
     ) -> Decision | None:
-        tx.lock_account(row.account_id)
-        tx.lock_call(row.account_id, row.call_ref)
+        tx.lock_account_and_call(row.account_id, row.call_ref)
         through = settled(tx, row.account_id, row.call_ref, opened)
         if through is None or not self.admission.unchanged(tx, row.account_id, known):
             return None

@@ -106,8 +106,7 @@ class Calls:
         """
 
         def erase(tx: Transaction) -> Sequence[Recording] | None:
-            tx.lock_account(account_id)
-            tx.lock_call(account_id, call_ref)
+            tx.lock_account_and_call(account_id, call_ref)
             recordings = tx.recordings.of_call(account_id, call_ref)
             facts = tx.call_facts.of_call(account_id, call_ref)
             if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):

@@ -77,8 +77,7 @@ class RemoveErased:
 
 def _tombstone(tx: Transaction, lease: Lease, locked_until: datetime | None) -> None:
     # Under the call's lock: of two recordings erased concurrently, the later one sees the other and deletes the facts.
-    tx.lock_account(lease.recording.account_id)
-    tx.lock_call(lease.recording.account_id, lease.recording.call_ref)
+    tx.lock_account_and_call(lease.recording.account_id, lease.recording.call_ref)
     recording = lifecycle.finish_erasure(tx, lease, locked_until=locked_until)
     tx.recordings.forget_terms(recording.id)
     others = tx.recordings.of_call(recording.account_id, recording.call_ref)

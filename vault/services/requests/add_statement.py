@@ -54,8 +54,7 @@ class AddStatement:
 
 def _add_once(tx: Transaction, opened: OpenedRecording, content: Mapping[str, Any]) -> None:
     recording = opened.recording
-    tx.lock_account(recording.account_id)
-    tx.lock_call(recording.account_id, recording.call_ref)
+    tx.lock_account_and_call(recording.account_id, recording.call_ref)
     current = tx.recordings.get(recording.account_id, recording.id)
     if current is None or current.state not in SETTLED:
         return

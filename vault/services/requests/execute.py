@@ -212,8 +212,7 @@ class ExecuteRequests:
         forgettable = await self.admission.forgettable_answers(account_id, call_ref)
 
         def erase(tx: Transaction) -> None:
-            tx.lock_account(account_id)
-            tx.lock_call(account_id, call_ref)
+            tx.lock_account_and_call(account_id, call_ref)
             now = tx.now()
             recordings = tx.recordings.of_call(account_id, call_ref)
             mine = [one for one in recordings if one.id in recording_ids]
@@ -241,8 +240,7 @@ class ExecuteRequests:
         ruling, account_id = ruling_of(request), request.account_id
 
         def wait(tx: Transaction) -> None:
-            tx.lock_account(account_id)
-            tx.lock_call(account_id, call_ref)
+            tx.lock_account_and_call(account_id, call_ref)
             for one in tx.recordings.of_call(account_id, call_ref):
                 if one.id in recording_ids and one.state not in GONE:
                     await_erasure(tx, one, cause="request", actor=ruling.by, at=tx.now())
