@@ -68,7 +68,7 @@ async def test_case_32_consultations_have_dates_and_no_listener(pair: House):
     recording_id = await stereo_call(pair, "call-1", caller=PERSON, callee=OTHER)
     wanted = LinkRequest(
         listener="Ada Lovelace", kind="player", life=timedelta(minutes=15), sessions=5,
-        purpose="training", purpose_text="Lesson of Ada",
+        purpose="training", purpose_text="Lesson of Lovelace",
     )  # fmt: skip
     link, _ = await pair.vault.links.create(pair.account.id, recording_id, wanted, actor=ACTOR)
     opened = AccessEvent(
@@ -87,7 +87,7 @@ async def test_case_32_consultations_have_dates_and_no_listener(pair: House):
         (recording_id, "download.grant", None),
     ]
     assert all(set(one) == {"recording", "at", "what", "purpose"} for one in told)
-    assert not any(b"Ada" in files.read(name) for name in files.namelist())
+    assert not any(b"Lovelace" in files.read(name) for name in files.namelist())
     assert json.loads(files.read("request.json"))["recipients"] == ["platform"]
 
 

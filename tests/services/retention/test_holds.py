@@ -238,7 +238,7 @@ async def test_texts_of_a_hold_are_sealed_and_shown(house: House):
     ]
     stored = await house.database.read(lambda tx: tx.holds.get(house.account.id, hold.hold.id))
     assert stored is not None
-    for word in ("Doe", "preservation", "4155550123"):
+    for word in ("Acme v. Doe", "preservation", "4155550123"):
         assert word not in stored.sealed_text
         assert word not in repr(stored)
 

@@ -103,7 +103,7 @@ async def test_texts_of_a_policy_are_sealed(house: House):
     agent = kept("robin", period="P1Y", match=Match(agent="robin@acme.example"))
     await set_retention(house, agent, told_reason="A dispute with Doe")
     (stored,) = await house.database.read(lambda tx: tx.retention.history(house.account.id))
-    for word in ("Quality", "robin@", "Doe"):
+    for word in ("Quality", "robin@", "A dispute with Doe"):
         assert word not in repr(stored)
     assert (await house.vault.retention.read(house.account.id)).current.classes == (agent,)
 
