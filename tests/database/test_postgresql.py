@@ -171,6 +171,9 @@ async def test_a_server_that_returns_is_used_again(postgresql: PostgresqlDatabas
 async def test_the_switch_does_not_queue_behind_a_flood(postgresql: PostgresqlDatabase):
     """With every ordinary connection held, an urgent write goes through, and the others wait and succeed."""
     release = threading.Event()
+    # The connections are made before: nobody waits for them while the others are held.
+    now = postgresql.write(lambda tx: tx.now(), urgent=True)
+    await asyncio.gather(now, *(postgresql.write(lambda tx: tx.now()) for _ in range(30)))
     holding = [asyncio.ensure_future(postgresql.write(lambda _tx: release.wait(4))) for _ in range(12)]
     waiting = [
         asyncio.ensure_future(postgresql.write(lambda tx, n=n: tx.metadata.put({f"fact {n}": b"x"})))
@@ -204,6 +207,7 @@ async def test_nodes_skip_what_another_is_claiming(
 ):
     """A claim does not wait for a row that another node has locked: it takes the next one, or nothing."""
     await open_account(postgresql)
+    assert await other_node.claim(TO_TRANSFER, lease=LEASE, likely=True) is None  # It is connected now.
     for number in range(2):
         await postgresql.announce(announcement(f"ref-{number}"))
     locked, release = threading.Event(), threading.Event()
@@ -246,6 +250,7 @@ async def test_the_switch_waits_for_gates_and_not_for_other_accounts(
     """An exclusive lock waits for the shared ones of its account alone."""
     for account_id in ("acct_a", "acct_b"):
         await open_account(postgresql, account_id)
+    await other_node.write(lambda tx: tx.now(), urgent=True)  # It is connected now.
     entered, release = threading.Event(), threading.Event()
 
     def gate(tx):

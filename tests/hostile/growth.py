@@ -26,8 +26,6 @@ _CLEARLY_LINEAR = 2.4
 _NOTICED = 0.0005
 #: How often a short measurement that failed is made again: under load, a whole one can be noise.
 _TRIES = 4
-#: Seconds of a call beside which noise is small.
-_SURE = 0.02
 _MIN_ROUNDS, _MAX_ROUNDS = 2, 8
 
 
@@ -99,6 +97,6 @@ def grows_too_fast(run: Callable[[int], Callable[[], object]], limit: int) -> fl
         calls = _calls(run, limit)
         for _ in range(_TRIES):
             found = growth(calls)
-            if found.ratio <= MAX_GROWTH or found.seconds > _SURE:
+            if found.ratio <= MAX_GROWTH:
                 break
     return found.ratio if found.ratio > MAX_GROWTH else None

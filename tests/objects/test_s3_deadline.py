@@ -46,6 +46,9 @@ def store() -> Iterator[Store]:
 def calls(store: Store) -> Iterator[S3Calls]:
     """Calls with a short deadline and a breaker whose clock a test moves."""
     threads = Threads("test", 4)
+    together = threading.Barrier(4)
+    # Their start counts against no deadline.
+    list(threads.executor.map(lambda _: together.wait(), range(4)))
     calls = S3Calls(None, "bucket", threads, attempts=2, pause=0.001, deadline=0.5)  # type: ignore[arg-type]
     calls.breaker.now = lambda: 0.0
     yield calls

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> "Iterator[PostgresqlServer]":
-    """A PostgreSQL server that lives as long as the session."""
+    """A PostgreSQL server that lives as long as the session.
+
+    Without autovacuum: some tests count transactions, and its own would be among them.
+    """
     from tests.servers.postgresql import postgresql_running
 
-    with postgresql_running() as server:
+    with postgresql_running("autovacuum=off") as server:
         yield server
 
 

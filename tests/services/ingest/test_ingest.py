@@ -47,6 +47,7 @@ async def test_a_provider_that_stays_away_is_given_up_after_its_attempts(house: 
     for attempt in range(1, MAX_ATTEMPTS):
         before = datetime.now(UTC)
         await house.vault.jobs.ingest()
+        after = datetime.now(UTC)
         row = await house.row(recording_id)
         assert (row.state, row.attempts, row.reasons[0].code) == (State.RETRY_WAIT, attempt, "fetch_failed")
         (until,) = await house.database.read(
@@ -54,11 +55,13 @@ async def test_a_provider_that_stays_away_is_given_up_after_its_attempts(house: 
                 recordings.select().with_only_columns(recordings.c.not_before)
             ).one()
         )
-        pauses.append(until - before)
-        assert not await house.vault.jobs.ingest()
+        assert until > before
+        pauses.append(until - after)
+        # A machine may take as long as the first pause.
+        assert until < datetime.now(UTC) + timedelta(minutes=1) or not await house.vault.jobs.ingest()
         await house.hurry(recording_id)
-    assert timedelta(0) < pauses[0] <= timedelta(seconds=3)
-    assert timedelta(hours=1) <= max(pauses) <= timedelta(hours=2, seconds=9)
+    assert pauses[0] <= timedelta(seconds=2)
+    assert timedelta(minutes=59) <= max(pauses) <= timedelta(hours=2)
     await house.vault.jobs.ingest()
     assert await house.state(recording_id) is State.FAILED
     assert await house.keys_gone(recording_id)

@@ -147,8 +147,12 @@ async def test_opens_that_wait_for_the_tree_hold_up_nobody_else(
             ]
             while len(postgresql._opens._waiting) + sum(batches) < 40:
                 await asyncio.sleep(0.01)
-            for number in range(20):
-                await house.vault.calls.start(house.account.id, CallFacts(call_ref=f"call-{number}"))
+            await asyncio.gather(
+                *(
+                    house.vault.calls.start(house.account.id, CallFacts(call_ref=f"call-{number}"))
+                    for number in range(20)
+                )
+            )
             assert not any(task.done() for task in opens)
             assert len(postgresql._pool._threads["tree"]._threads) == 1
         assert len({one.session.id for one in await asyncio.gather(*opens)}) == 40
