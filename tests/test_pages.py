@@ -88,7 +88,7 @@ def shell(script: str, running: Running) -> str:
         start_new_session=True,
     ) as reader:
         try:
-            printed, complained = reader.communicate(timeout=60)
+            printed, complained = reader.communicate(timeout=300)
         finally:
             # What the page started in the background ends with it, also when the page failed.
             with suppress(ProcessLookupError):

@@ -6,6 +6,7 @@ import time
 from tests.failover import aftermath
 from tests.failover.figures import Table
 from tests.failover.load import Load
+from tests.failover.requests import PATIENCE
 from tests.failover.world import World, world
 from tests.servers.ports import free_ports
 from tests.servers.postgresql_pair import wait_for
@@ -71,7 +72,7 @@ def _kill(around: World, *, lag: float, quiet: bool, seconds: float, after: floa
     around.pair.fail_over(seconds=_UNTIL_PROMOTED)
     book.mark("promoted")
     watch = _Watch(around)
-    _after(around, load, quiet=quiet, seconds=after)
+    _after(around, load, watch, quiet=quiet, seconds=after)
     book.mark("looked")
     watch.stop()
     _figures(around, watch)
@@ -87,10 +88,13 @@ def _kill(around: World, *, lag: float, quiet: bool, seconds: float, after: floa
     aftermath.compare_manifests(around.table, around.door, around.stage.accounts[2], book, kept)
 
 
-def _after(around: World, load: Load, *, quiet: bool, seconds: float) -> None:
+def _after(around: World, load: Load, watch: "_Watch", *, quiet: bool, seconds: float) -> None:
     """Let the load go on; on a quiet vault somebody reads, and then one thing of each kind is done."""
     begun = time.monotonic()
-    while time.monotonic() < begun + seconds:
+    # On a slow machine the node is connected again, or in recovery mode, only later.
+    while time.monotonic() < begun + seconds or (
+        not watch.is_decided and time.monotonic() < begun + PATIENCE
+    ):
         if quiet:
             load.audit(around.door)
             load.read(around.door)
@@ -133,6 +137,8 @@ class _Watch:
 
     def __init__(self, around: World) -> None:
         self.seen = False
+        #: Also after it answered that it is ready: it is connected to the new primary then.
+        self.is_decided = False
         self.seconds = 0.0
         self._around = around
         self._stop = threading.Event()
@@ -146,8 +152,10 @@ class _Watch:
     def _run(self) -> None:
         promoted = self._around.book.moments["promoted"]
         while not self._stop.is_set() and not self.seen:
-            if self._around.door.send("GET", "/readyz", patience=5).is_recovery:
+            answer = self._around.door.send("GET", "/readyz", patience=5)
+            if answer.is_recovery:
                 self.seen, self.seconds = True, time.monotonic() - promoted
+            self.is_decided |= self.seen or answer.status == 200
             self._stop.wait(0.05)
 
 

@@ -32,6 +32,8 @@ def drilled(
         said = []
         assert running.stdout is not None
         for line in running.stdout:
+            if line.startswith("{"):
+                continue  # A line of the log: both streams come as one.
             said.append(line)
             if line.startswith("now"):
                 break

@@ -30,6 +30,7 @@ SELECT a.usename, a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
  WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()
    AND (l.classid::bigint << 32 | l.objid::bigint) = %s
 """
+_BACKEND = "SELECT pid FROM pg_stat_activity WHERE pid = %s"
 _AT_REST = "SELECT state FROM pg_stat_activity WHERE pid = %s AND state <> 'active'"
 #: Moving the head takes long enough to be caught at it.
 _SLOWLY = (
@@ -135,7 +136,7 @@ async def test_a_paused_sequencer_forks_nothing(folder: Path, postgresql_url: st
             await _until(lambda: not waiting())
             # It was stopped before its commit, and its connection is gone: what it did is rolled back, and it does
             # not know yet.
-            assert not look.execute("SELECT pid FROM pg_stat_activity WHERE pid = %s", (backend,)).fetchall()
+            await _until(lambda backend=backend: not look.execute(_BACKEND, (backend,)).fetchall())
             os.kill(running[user].pid, signal.SIGCONT)
             # Now it is alone, so that what it still believes shows in what it does.
             other = next(one for one in _USERS if one != user)

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.faults.server import vault_process
-from tests.support.audio_listener import Hearing, covered, hear, open_link, take_seat, until_stalled
+from tests.support.audio_listener import (
+    Hearing,
+    covered,
+    hear,
+    open_link,
+    take_seat,
+    until_ended,
+    until_stalled,
+)
 from tests.support.counts import count
 from tests.support.raw_client import Client
 from tests.support.telephone_audio import wav
@@ -35,7 +43,7 @@ def test_a_stream_goes_on_when_the_switch_goes_off(folder: Path) -> None:
             assert client.put(f"off-{place}", body[:844], 844).status == 409
             _heard_to_its_end(hearing, body)
             _heard_to_its_end(hear(client, take_seat(client, recording_id)), body)
-            events = until_stalled(client, recording_id, seat)
+            events = until_ended(client, recording_id, seat)
             assert covered(events)(0, len(body))
             assert events[-1]["end"] == len(body)
             print(f"off after {at_off} bytes, and {len(body) - at_off} more came")
@@ -68,7 +76,7 @@ def test_a_stream_that_is_restricted_leaves_one_line_in_the_log(folder: Path) ->
         assert client.rest("PUT", restriction, {"reason": "asked for"}).status == 200
         assert hearing.broken_off
         hearing.close()
-        until_stalled(client, recording_id, seat)
+        until_ended(client, recording_id, seat)
     lines = [json.loads(line) for line in server.logged()[before:].splitlines()]
     assert [one["level"] for one in lines if one["level"] != "info"] == []
     assert [one["error"] for one in lines if one["event"] == "web.stream_ended"] == ["NotFound"]
@@ -89,7 +97,7 @@ def _erased_midway(client: Client, recording_id: str, body: bytes, place: int) -
     assert heard == body[: len(heard)]
     assert len(heard) - at_erasure <= _WINDOW
     assert covered(granted)(0, len(heard))
-    later = until_stalled(client, recording_id, seat)[len(granted) :]
+    later = until_ended(client, recording_id, seat)[len(granted) :]
     assert [one["type"] for one in later] == ["playback.end"]
     again = hear(client, seat, part="bytes=0-0")
     again.read_on()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.server import MortalVault, vault_process
-from tests.support.audio_listener import Seat, covered, hear, take_seat, until_stalled
+from tests.support.audio_listener import Seat, covered, hear, take_seat, until_ended, until_stalled
 from tests.support.counts import count
 from tests.support.raw_client import Client
 from tests.support.telephone_audio import wav
@@ -77,7 +77,7 @@ def _stopped(  # noqa: PLR0917 - what is heard, where, and how it ends
     print(f"{stop.__name__[1:]} after {at_stop} bytes, and {len(heard) - at_stop} more: ", end="")
     assert len(heard) - at_stop <= _WINDOW
     _within_the_window(granted, len(heard))
-    _nothing_but_its_end(until_stalled(client, recording_id, seat), granted, len(heard))
+    _nothing_but_its_end(until_ended(client, recording_id, seat), granted, len(heard))
     again = hear(client, seat)
     again.read_on()
     assert (again.status, b"Open the link again" in again.body) == (404, True)

@@ -19,7 +19,7 @@ from tests.servers.media import Exchange
 from tests.servers.media_thread import MediaThread
 from tests.servers.processes import process
 from tests.support.counts import count
-from tests.support.raw_client import Client
+from tests.support.raw_client import PATIENCE, Client
 from tests.support.slow_media import flow, slices
 from tests.support.telephone_audio import wav
 
@@ -69,13 +69,15 @@ def _pause(  # noqa: PLR0917 - two servers, two clients, and where they meet
     database: str,
     number: int,
 ) -> None:
-    body, begun = wav(_SIZE, number), Event()
+    body, begun, paused = wav(_SIZE, number), Event(), Event()
     served = 0
 
     def blocks(own: int) -> Iterator[bytes]:
         for position, block in enumerate(slices(body, 64 * 1024)):
             if own == 1 and position == 20:
                 begun.set()
+                # The rest comes when the worker stands still, however late that is.
+                assert paused.wait(PATIENCE)
             yield block
 
     async def script(exchange: Exchange) -> None:
@@ -88,6 +90,7 @@ def _pause(  # noqa: PLR0917 - two servers, two clients, and where they meet
     recording_id = client.announce(f"call-{number}", url).json["recording"]
     assert begun.wait(30)
     os.kill(first.pid, signal.SIGSTOP)
+    paused.set()
     # Its ninety seconds pass: the database's clock is the one that counts, so the lease is set back there.
     assert _set_back(database, recording_id) == 1
     with process([sys.executable, "-m", "vault", "worker"], second.log, **second.environment):

@@ -53,8 +53,8 @@ class Prometheus:
         return named | {one["alertname"] for one in fired}
 
     def wait_for_scrapes(self) -> None:
-        """Wait until every target was scraped twice: an increase shows only in a series that was there before."""
-        query = "min(count_over_time(up[1h]))"
+        """Wait until every target answered two scrapes: an increase shows only in a series that was there before."""
+        query = "min(sum_over_time(up[1h]))"
         deadline = time.monotonic() + PATIENCE
         while True:
             asked = httpx.get(f"{self.url}/api/v1/query", params={"query": query}, timeout=10).json()

@@ -9,7 +9,7 @@ from tests.infra.conftest import enforced
 from tests.infra.moto_stacks import Deployed
 from tests.infra.tasks import Task
 from tests.servers.ports import free_ports
-from tests.servers.processes import answers, wait_until
+from tests.servers.processes import is_ready, wait_until
 from tests.support.tenant import Tenant, tone
 
 AUDIO = tone(2.0)
@@ -34,7 +34,7 @@ def test_the_tasks_of_the_stacks_vault_a_call(stacks: Deployed, postgresql_url: 
     left = stacks.client("secretsmanager").get_secret_value(SecretId=stacks.outputs["FirstKeySecret"])
     headers = {"Authorization": f"Bearer {left['SecretString']}"}
     with enforced(stacks), server.start(log, "--port", str(port)) as serving, worker.start(log):
-        wait_until(lambda: answers(f"{url}/readyz"), serving, log, 90)
+        wait_until(lambda: is_ready(f"{url}/readyz"), serving, log, 90)
         with httpx.Client(base_url=url, headers=headers, timeout=30) as admin:
             tenant = Tenant.open(admin)
             recording = tenant.uploaded(AUDIO)

@@ -1,13 +1,16 @@
 """What KMS says, in the vault's words: a server that answers with one error after the other."""
 
+import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from tests.servers.key_faults import hangs, key_proxy
+from tests.support.raw_client import PATIENCE
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.keyservice import aws_kms
 from vault.keyservice.aws_kms import AwsKmsKey, connect
@@ -111,4 +114,7 @@ async def test_a_kms_that_hangs_is_unavailable_in_time(
         for error in await ask(f"http://{proxy.host}"):
             assert isinstance(error, Unavailable)
             assert str(error) == "The key service does not answer."
+        deadline = time.monotonic() + PATIENCE
+        while len(proxy.bodies) < 4 and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)  # The proxy may read a request after the client has given up.
         assert len(proxy.bodies) == 4

@@ -1,6 +1,7 @@
 """Free TCP ports on loopback."""
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from itertools import cycle
@@ -11,6 +12,9 @@ from typing import Final
 _LOWEST: Final = 11_000
 #: Where the kernel begins to give ports to outgoing connections and to sockets that ask for any, if it does not say.
 _EPHEMERAL: Final = 32_768
+#: The name of a worker of pytest-xdist, such as gw3, which its child processes have too; and the shares of the ports.
+_WORKER: Final = "PYTEST_XDIST_WORKER"
+_SHARES: Final = 16
 _RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -35,6 +39,9 @@ def _candidates(process: int) -> Iterator[int]:
     except OSError:
         end = _EPHEMERAL
     ports = range(_LOWEST, end) or range(_LOWEST, _EPHEMERAL)
+    if number := re.search(r"\d+", os.environ.get(_WORKER, "")):
+        # Workers of one run have ports of their own: none takes one that another chose and has not bound yet.
+        ports = ports[int(number[0]) % _SHARES :: _SHARES]
     # 7919 is a prime number: processes that start one after the other are far from each other.
     begin = process * 7919 % len(ports)
     return cycle([*ports[begin:], *ports[:begin]])

@@ -50,6 +50,15 @@ def wait_until(ready: Callable[[], bool], running: Running, log: Path, seconds: 
         time.sleep(0.05)
 
 
+def is_ready(url: str) -> bool:
+    """Say whether it answers with 2xx there."""
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - a loopback URL that the tests made
+            return True
+    except OSError:  # HTTPError is one.
+        return False
+
+
 def answers(url: str) -> bool:
     """Say whether something speaks HTTP there, whatever it says."""
     try:

@@ -90,8 +90,9 @@ class VaultProcess:
         """Ask the server to end, look what it logged, and return its exit status."""
         assert self.running is not None
         running, self.running = self.running, None
-        self._stack.close()
+        running.terminate()
         status = running.wait(PATIENCE)
+        self._stack.close()
         assert_clean(self.log)
         return status
 

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.raw_client import Answer, Client, ask
+from tests.support.raw_client import PATIENCE, Answer, Client, ask
+
+#: Looks at the log, 0.4 seconds apart, that must be equal before a stream counts as stalled.
+_EQUAL_LOOKS = 4
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -135,9 +138,19 @@ def events_of(client: Client, recording_id: str, seat: Seat) -> list[dict]:
 
 
 def until_stalled(client: Client, recording_id: str, seat: Seat) -> list[dict]:
-    """Return the events of a session once there come no more: nobody reads, or all was sent."""
-    before, now = [], events_of(client, recording_id, seat)
-    while now != before:
+    """Return the events of a session whose listener does not read on, once there come no more."""
+    looks = [events_of(client, recording_id, seat)]
+    # One pause can be a slow commit.
+    while len(looks) < _EQUAL_LOOKS or any(one != looks[-1] for one in looks[-_EQUAL_LOOKS:]):
         time.sleep(0.4)
-        before, now = now, events_of(client, recording_id, seat)
-    return now
+        looks.append(events_of(client, recording_id, seat))
+    return looks[-1]
+
+
+def until_ended(client: Client, recording_id: str, seat: Seat) -> list[dict]:
+    """Return the events of a session once its stream has ended, which is its last event."""
+    deadline = time.monotonic() + PATIENCE
+    while not (events := events_of(client, recording_id, seat)) or events[-1]["type"] != "playback.end":
+        assert time.monotonic() < deadline, events
+        time.sleep(0.1)
+    return events
