@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -77,7 +78,7 @@ def long_recording() -> bytes:
     return out.getvalue()
 
 
-def until(what: Callable[[], bool], seconds: float = 20.0) -> float:
+def until(what: Callable[[], bool], seconds: float = 60.0) -> float:
     """Wait for something and return how many seconds it took."""
     begun = time.monotonic()
     while not what():
@@ -103,7 +104,8 @@ def test_a_worker_lets_servers_of_its_machine_go_first(nodes: Nodes):
 
 def test_a_stopped_worker_gives_its_recording_to_another(nodes: Nodes, host: MediaThread):
     """SIGTERM in the middle of a transfer: another worker asks the platform long before the lease ends; no loss."""
-    tenant, audio = nodes.tenant(nodes.one), tone(30.0)
+    # The first answer takes minutes, so that it does not end by itself. One that stands still is given up.
+    tenant, audio = nodes.tenant(nodes.one), tone(200.0)
     slow, asked = flow(len(audio), slices(audio, 4000), pause=0.2), []
 
     async def script(exchange: Exchange) -> None:
@@ -118,7 +120,7 @@ def test_a_stopped_worker_gives_its_recording_to_another(nodes: Nodes, host: Med
     assert len(asked) == 1, "the second worker waits: the first one has the lease"
     first.terminate()
     # Usually after some tenths of a second; the lease would end after 90.
-    took = until(lambda: len(asked) == 2, 20.0)
+    took = until(lambda: len(asked) == 2)
     assert tenant.wait(recording)["bytes"] == len(audio)
     print(f"taken over after {took:.2f} s")
     assert first.ended() == 0
@@ -128,17 +130,19 @@ def test_a_stopped_worker_gives_its_recording_to_another(nodes: Nodes, host: Med
 
 def test_a_stopping_server_says_so_and_finishes_what_it_has(nodes: Nodes):
     """For the drain it answers, while /readyz says 503; then a stream that was begun comes to its end."""
-    (node,) = nodes.fleet.start("serve --no-worker", VAULT_DRAIN_SECONDS="4")
+    (node,) = nodes.fleet.start("serve --no-worker", VAULT_DRAIN_SECONDS="120", VAULT_STOP_SECONDS="60")
     tenant, audio = nodes.tenant(node), long_recording()
     recording = tenant.uploaded(audio)
     with tenant.http.stream("GET", tenant.url(f"/recordings/{recording}/audio")) as stream:
         blocks = stream.iter_bytes(1024 * 1024)
         received = next(blocks)
         node.terminate()
-        until(lambda: node.ready().status_code == 503, 3.0)
+        until(lambda: node.ready().status_code == 503)
         told = node.ready().json()
         assert (told["reasons"], told["detail"]) == (["stopping"], "This node is shutting down.")
         assert tenant.http.get(tenant.url("/recordings")).status_code == 200, "it still answers"
+        # A second signal ends the drain, which would last too long; the next test waits for the end of one.
+        node.terminate()
         until(lambda: not answers(node))
         for block in blocks:
             received += block
@@ -149,8 +153,8 @@ def test_a_stopping_server_says_so_and_finishes_what_it_has(nodes: Nodes):
 
 
 def test_a_reader_that_is_too_slow_is_cut_and_the_log_says_where(nodes: Nodes):
-    """After its time the connection ends before its length, and an end event says what was sent."""
-    (node,) = nodes.fleet.start("serve --no-worker", VAULT_STOP_SECONDS="1")
+    """After the drain and its time the connection ends before its length, and an end event says what was sent."""
+    (node,) = nodes.fleet.start("serve --no-worker", VAULT_DRAIN_SECONDS="1", VAULT_STOP_SECONDS="1")
     tenant, audio = nodes.tenant(node), long_recording()
     recording = tenant.uploaded(audio)
     connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=30)
@@ -158,20 +162,21 @@ def test_a_reader_that_is_too_slow_is_cut_and_the_log_says_where(nodes: Nodes):
     connection.request("GET", tenant.url(f"/recordings/{recording}/audio"), headers=headers)
     with closing(connection), connection.getresponse() as response:
         assert len(response.read(1000)) == 1000
-        begun = time.monotonic()
+        begun = datetime.now(UTC)
         node.terminate()
         assert node.ended() == 0
-        took = time.monotonic() - begun
         with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
             response.read()
-    print(f"cut after {took:.1f} s")
-    assert 1.0 < took < 9.0
     other = nodes.by(tenant, nodes.one)
     until(lambda: "download.end" in other.types(recording))
     events = other.events(recording)
     granted = max(event["end"] for event in events if event["type"] == "download.grant")
     (ended,) = [event for event in events if event["type"] == "download.end"]
     assert 1000 <= ended["end"] <= granted < len(audio)
+    # By the event, because the process takes its time to exit. Without the setting it would be eleven seconds.
+    took = (datetime.fromisoformat(ended["at"]) - begun).total_seconds()
+    print(f"cut after {took:.1f} s")
+    assert 1.9 < took < 11.0
 
 
 def test_what_one_node_changes_the_other_one_knows(nodes: Nodes, host: MediaThread):
