@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.journeys.player import CALL, CONVERSATION, Listener, mono, name_voices
+from tests.journeys.player import CALL, CONVERSATION, FIRST, SECOND, Listener, dual, mono, name_voices
 from tests.servers.media_thread import MediaThread, media_thread
 from tests.servers.vault_process import VaultProcess, vault_process
 from tests.support.chromium import chromium, new_page
@@ -86,6 +86,16 @@ def conversation(house: House, caller: Tenant) -> str:
     """Thirty seconds of an incoming call on two channels, the customer's first."""
     assert house.admin.put(caller.url("/calls/conversation"), json=CALL).status_code == 200
     recording = caller.uploaded(CONVERSATION, call="conversation", ref="conversation")
+    name_voices(house, recording, "caller", "callee")
+    return recording
+
+
+@pytest.fixture(scope="session")
+def duet(house: House, caller: Tenant) -> str:
+    """Ten minutes: the second alone for two, then both. No busy machine reaches the end of either by playing."""
+    assert house.admin.put(caller.url("/calls/duet"), json=CALL).status_code == 200
+    audio = dual((0, SECOND, 120), (FIRST, SECOND, 480))
+    recording = caller.uploaded(audio, call="duet", ref="duet")
     name_voices(house, recording, "caller", "callee")
     return recording
 

@@ -106,6 +106,12 @@ TIME_SOUNDS = """() => {
 }"""
 
 
+#: Keeps the position at the end of each seek.
+NOTE_LANDINGS = """(audio => {
+  window.landings = [];
+  audio.addEventListener("seeked", () => window.landings.push(audio.currentTime));
+})(document.querySelector("audio"))"""
+
 #: The speakers can be told apart: the waveform is there, which the page asks for besides.
 LOADED = "!document.querySelector('#skip').disabled"
 
@@ -173,6 +179,16 @@ class Listener:
     def waited(self) -> list[float]:
         """Return the milliseconds from each click to its sound."""
         return [float(one) for one in self.page.evaluate("Object.values(window.sounds)")]
+
+    def note_landings(self) -> None:
+        """From now on, keep where each seek leads: what plays has gone on when a test asks."""
+        self.page.evaluate(NOTE_LANDINGS)
+
+    @property
+    def landed(self) -> float:
+        """Return where the last seek has led, in seconds."""
+        until(self.page, "window.landings.length > 0 && !document.querySelector('audio').seeking")
+        return float(self.page.evaluate("window.landings.at(-1)"))
 
     def settle(self) -> None:
         """Wait until the element is where it was told to be."""

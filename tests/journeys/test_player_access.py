@@ -31,6 +31,7 @@ def test_axe_finds_nothing(listener: Listener, house: House, caller: Tenant, con
     page.goto(url)
     accessible(page, "link")
     listener.button("Listen").click()
+    page.wait_for_url("**/s/sess_*")
     until(page, LOADED)
     accessible(page, "player")
     for key in ("a", "ArrowRight", "b", "+", "s", "m"):
@@ -61,6 +62,7 @@ def test_a_screen_reader_hears_the_language(
     page, texts = context.new_page(), texts_of(language)
     page.goto(caller.link(conversation)["url"])
     page.get_by_role("button", name=texts["link"]["listen"]).click()
+    page.wait_for_url("**/s/sess_*")
     until(page, LOADED)
     assert fits(page)
     for name in ("back", "play", "forward", "previous", "next", "mute", "skip", "repeat_from", "zoom_in"):

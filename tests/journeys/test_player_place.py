@@ -46,14 +46,12 @@ def test_an_address_leads_to_a_moment(listener: Listener, caller: Tenant, alone:
     listener.unharmed()
 
 
-def test_a_tab_that_begins_to_play_pauses_the_other(
-    listener: Listener, caller: Tenant, alone: str, conversation: str
-):
+def test_a_tab_that_begins_to_play_pauses_the_other(listener: Listener, caller: Tenant, duet: str):
     """Two tabs of one session take turns; a tab of another session plays on."""
     page = listener.page
-    listener.open(caller, conversation)
+    listener.open(caller, duet)
     third = Listener(page.context.new_page())
-    third.open(caller, alone)
+    third.open(caller, duet)
     second = Listener(page.context.new_page())
     second.page.goto(listener.address)
     until(second.page, READY)
@@ -71,10 +69,10 @@ def test_a_tab_that_begins_to_play_pauses_the_other(
     second.unharmed()
 
 
-def test_a_retry_does_not_play_over_another_tab(listener: Listener, caller: Tenant, conversation: str):
+def test_a_retry_does_not_play_over_another_tab(listener: Listener, caller: Tenant, duet: str):
     """Audio that fails, and comes again after the other tab began, stays paused where it was."""
     page = listener.page
-    listener.open(caller, conversation)
+    listener.open(caller, duet)
     second = Listener(page.context.new_page())
     second.page.goto(listener.address)
     until(second.page, READY)
