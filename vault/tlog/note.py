@@ -130,9 +130,9 @@ def sign_note(text: str, signers: Sequence[Signer]) -> bytes:
     return (text + "\n" + "".join(signer.sign(text).write() for signer in signers)).encode()
 
 
-def open_note(data: bytes, verifiers: Sequence[Verifier]) -> Note:
-    """Return the note if at least one known key signed it; raise Tampered otherwise."""
-    text, signatures = _split(read_text(data, "note", limit=MAX_NOTE_BYTES))
+def open_note(data: bytes, verifiers: Sequence[Verifier], *, limit: int = MAX_NOTE_BYTES) -> Note:
+    """Return the note if at least one known key signed it; raise Tampered otherwise, also above ``limit`` bytes."""
+    text, signatures = _split(read_text(data, "note", limit=limit))
     known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
     if len(known) != len(set(verifiers)):
         raise ValueError("Two known keys have the same name and key id.")

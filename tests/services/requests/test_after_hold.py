@@ -110,3 +110,20 @@ async def test_an_old_backup_erases_the_call_too(
             await release(late, hold, at_once=True)
             await sweep(late)
             assert not await facts(late)
+
+
+@pytest.mark.parametrize("covers", [{"calls": ["call-1"]}, {"numbers": [OTHER]}], ids=["call", "number"])
+async def test_the_facts_of_a_call_stay_under_a_hold_on_a_recording_that_is_being_erased(
+    either: House, covers: dict[str, list[str]]
+):
+    """The hold was placed between the erasure and the work of the worker, which may wait for the object store."""
+    recording_id = await recorded(either, "call-1")
+    await either.vault.recordings.erase(either.account.id, recording_id, actor="key_1")
+    hold = (await place(either, **covers)).hold
+    await either.vault.jobs.remove_erased()
+    await sweep(either)
+    assert await either.state(recording_id) is State.ERASED
+    assert await facts(either)
+    await release(either, hold.id, at_once=True)
+    await sweep(either)
+    assert not await facts(either)

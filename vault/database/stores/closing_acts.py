@@ -17,6 +17,7 @@ from vault.database.stores.closing_content import CONTENTS, told_no
 from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
 from vault.domain.stored.closing_acts import (
     CLOSING,
+    MAX_ACT_BYTES,
     MAX_WEIGHT,
     Act,
     closing_of,
@@ -26,6 +27,7 @@ from vault.domain.stored.closing_acts import (
 )
 from vault.domain.stored.closing_content import ConsentRefusal
 from vault.domain.stored.tombstone import FINAL
+from vault.errors import TooLarge
 
 _C = closing_acts.c
 #: Max ids in one statement.
@@ -57,7 +59,12 @@ class ClosingRows:
             raise ValueError(f"An event {event.type} must have the id of the subject that it closes.")
         content = CONTENTS[closing.content](self._db, event)
         act = self._assigned(Act(event=event, leaf=event.body, content=content, batch=event.id))
-        if insert_new(self._db, closing_acts, self._row(act, name)):
+        row = self._row(act, name)
+        if len(row["act"]) > MAX_ACT_BYTES:
+            # Before the commit: a restore would not read its object.
+            text = f"This change has {len(row['act'])} bytes of ids, references and texts, of at most {MAX_ACT_BYTES}: "
+            raise TooLarge(f"{text}name fewer, or send a shorter period.")
+        if insert_new(self._db, closing_acts, row):
             self._pending[event.id] = act
         if event.type == "key.destroyed":
             # Permanent objects were sealed under that key. Their content has been re-encrypted: store them again.

@@ -34,8 +34,13 @@ from vault.errors import Tampered
 PREFIX: Final = "closing/"
 #: For acts whose content is neither in the log nor in an account's object: stored permanently.
 KEPT_PREFIX: Final = "closed/"
-#: Maximum weight of one object, so that it is below the limit of a note: an act of weight 1 has up to a kilobyte.
+#: Maximum weight of one object, so that acts do not make it large together: one of weight 1 has up to a kilobyte.
 MAX_WEIGHT: Final = 200
+#: Maximum bytes of one act. The largest is a decision on 10,000 recordings and 10,000 calls, whose refs have up to 200
+#: characters of 12 bytes in JSON, in base64: 33 MB. A hold of 500 numbers has up to 2 MB.
+MAX_ACT_BYTES: Final = 40 * 1024 * 1024
+#: Maximum bytes of an object: its largest act, light ones beside it, and the signature.
+MAX_OBJECT_BYTES: Final = MAX_ACT_BYTES + 1024 * 1024
 _HEAVY: Final = 8
 #: The account part of a key, for acts without an account.
 VAULT: Final = "vault"

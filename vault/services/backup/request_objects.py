@@ -23,12 +23,14 @@ from vault.domain.stored.request_object import (
 from vault.domain.stored.request_rows import StoredRequest
 from vault.errors import NotFound, Tampered
 from vault.ports.keys import AccountKey, KeyRing
-from vault.ports.objects import ObjectStore
+from vault.ports.objects import ObjectStore, StoredObject
 from vault.sealing.message import open_message, seal
 from vault.services.shared.gather_all import gathered
 
 #: Objects written or read side by side.
 _BATCH_SIZE: Final = 32
+#: Maximum bytes of an object: of the largest decision, with its receipt, both sealed twice.
+_MAX_BYTES: Final = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +74,19 @@ class RequestObjects:
 
         The account and its keys are restored already. Raises Unavailable.
         """
-        findings, batch = list[str](), list[str]()
+        findings, batch = list[str](), list[StoredObject]()
         known = await self.database.read(lambda tx: tx.restored.complete_requests(account_id))
         async for stored in self.objects.list(prefix_of(account_id)):
             place = parse_location(stored.key)
             if place is not None and place[1] not in known:
-                batch.append(stored.key)
+                batch.append(stored)
             if len(batch) == _BATCH_SIZE:
                 findings += await self._restore(account_id, batch)
                 batch = []
         return findings + await self._restore(account_id, batch)
 
-    async def _restore(self, account_id: str, keys: Sequence[str]) -> list[str]:
-        found = await gathered([self._read(key) for key in keys])
+    async def _restore(self, account_id: str, batch: Sequence[StoredObject]) -> list[str]:
+        found = await gathered([self._read(stored) for stored in batch])
         usable = [one for one in found if not isinstance(one, str)]
         under = {stored.request.id: version for stored, version in usable}
         await self.database.write(
@@ -92,15 +94,18 @@ class RequestObjects:
         )
         return [one for one in found if isinstance(one, str)]
 
-    async def _read(self, key: str) -> tuple[StoredRequest, int] | str:
+    async def _read(self, stored: StoredObject) -> tuple[StoredRequest, int] | str:
         """Return a request and the oldest key version in its object, or a finding."""
         try:
-            return await self._open(key)
+            return await self._open(stored.key, stored.size)
         except (NotFound, Tampered) as error:
-            return f"{key}: {error}"
+            return f"{stored.key}: {error}"
 
-    async def _open(self, key: str) -> tuple[StoredRequest, int]:
-        envelope = decode_request_envelope(await self.objects.get(key))
+    async def _open(self, key: str, size: int) -> tuple[StoredRequest, int]:
+        # Not ``get``: a decision on thousands of recordings has some megabytes.
+        if size > _MAX_BYTES:
+            raise Tampered("It is too large for the object of a request.")
+        envelope = decode_request_envelope(await self.objects.read(key, 0, size))
         if location_of(envelope.account_id, envelope.request_id) != key:
             raise Tampered("Its content does not match its key.")
         account_key = await self.ring.version(envelope.account_id, envelope.key_version)

@@ -8,7 +8,7 @@ permanently below ``closed/``.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -18,6 +18,7 @@ from vault.database.transaction import Transaction
 from vault.domain.stored.closing_acts import (
     CLOSING,
     KEPT_PREFIX,
+    MAX_OBJECT_BYTES,
     PREFIX,
     Act,
     decode_acts,
@@ -30,7 +31,7 @@ from vault.ports.objects import ObjectStore
 from vault.services.closing_acts.effects import reapply
 from vault.services.shared.gather_all import gathered
 from vault.structured_log import Log
-from vault.tlog.note import MAX_NOTE_BYTES, Signer, open_note, sign_note
+from vault.tlog.note import Signer, open_note, sign_note
 
 T = TypeVar("T")
 _LOG = Log(__name__)
@@ -45,6 +46,8 @@ GRACE: Final = timedelta(seconds=5)
 #: Objects that the worker puts concurrently, and per step.
 _CONCURRENCY, _BATCH_SIZE = 8, 50
 _READ_CONCURRENCY: Final = 16
+#: Bytes of an object that is read with others; a larger one is read alone, so that memory is bounded.
+_SMALL: Final = 256 * 1024
 #: How long this process assumes that an object it put still exists.
 _CACHE_TTL: Final = timedelta(minutes=10)
 #: Maximum cached keys of objects that this process put; for others, the worker lists the object store.
@@ -93,24 +96,24 @@ class Journal:
         restore needs these. ``among`` limits the permanent ones, which are otherwise listed all. Invalid objects are
         skipped with a line in ``findings`` and in the log. Raises Unavailable.
         """
-        places = dict[str, str]()
+        places, sizes = dict[str, str](), dict[str, int]()
         for prefix in [PREFIX, *(_kept_prefixes(among) if kept else ())]:
             async for stored in self.objects.list(prefix):
                 place = parse_location(stored.key)
                 if place is None:
                     _ignore(stored.key, "The key is not that of a closing act.", findings)
-                elif stored.size > MAX_NOTE_BYTES:
+                elif stored.size > MAX_OBJECT_BYTES:
                     _ignore(stored.key, "The object is too large for a closing act.", findings)
                 else:
-                    places[stored.key] = place[1]
+                    places[stored.key], sizes[stored.key] = place[1], stored.size
         places |= {key: key.rpartition("/")[2] for key in (among.keys if kept and among else ())}
         # After the listing: an act with an object in it is committed.
         unknown = await database.read(lambda tx: tx.closing.unknown(set(places.values())))
         wanted = [location for location, first in places.items() if kept or first in unknown]
         acts = list[Act]()
-        for start in range(0, len(wanted), _READ_CONCURRENCY):
-            batch = wanted[start : start + _READ_CONCURRENCY]
-            for found in await gathered([self._read(location, findings) for location in batch]):
+        for batch in _batches(wanted, sizes):
+            reads = [self._read(location, sizes.get(location), findings) for location in batch]
+            for found in await gathered(reads):
                 acts.extend(found)
         ids = await database.read(lambda tx: tx.closing.unknown({act.event.id for act in acts}))
         if kept:
@@ -134,9 +137,14 @@ class Journal:
         if len(self.put_here) > _MAX_CACHED:
             self.put_here.pop(next(iter(self.put_here)), None)
 
-    async def _read(self, location: str, findings: list[str] | None) -> Sequence[Act]:
+    async def _read(self, location: str, size: int | None, findings: list[str] | None) -> Sequence[Act]:
+        """Return the acts of an object; ``size`` is None for a permanent one, which is small."""
         try:
-            note = open_note(await self.objects.get(location), [self.signer.verifier])
+            if size is None or size <= _SMALL:
+                data = await self.objects.get(location)
+            else:
+                data = await self.objects.read(location, 0, size)
+            note = open_note(data, [self.signer.verifier], limit=MAX_OBJECT_BYTES)
             return decode_acts(note.text, location)
         except NotFound:
             return ()  # Settled since the listing.
@@ -204,6 +212,15 @@ class KeepJournal:
 
 def _kept_prefixes(among: PermanentActs | None) -> list[str]:
     return [KEPT_PREFIX] if among is None else [f"{KEPT_PREFIX}{account}/" for account in among.accounts]
+
+
+def _batches(locations: Sequence[str], sizes: Mapping[str, int]) -> Iterator[Sequence[str]]:
+    """Yield the locations in batches that are read concurrently: small objects together, each large one alone."""
+    small = [location for location in locations if sizes.get(location, 0) <= _SMALL]
+    for start in range(0, len(small), _READ_CONCURRENCY):
+        yield small[start : start + _READ_CONCURRENCY]
+    for location in set(locations).difference(small):
+        yield [location]
 
 
 def _by_location(acts: Iterable[Act]) -> dict[str, list[Act]]:

@@ -12,6 +12,8 @@ from vault.errors import LeaseLost, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.ingest.store_attempt import objects_of
 from vault.services.lifecycle import lifecycle
+from vault.services.lifecycle.await_erasure import await_call_erasure
+from vault.services.lifecycle.erase_call import holds_on_call
 from vault.services.recordings.remove_locked import delete_unlocked, is_our_hold
 from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import claim, hold_row
@@ -79,7 +81,14 @@ def _tombstone(tx: Transaction, lease: Lease, locked_until: datetime | None) -> 
     # Under the call's lock: of two recordings erased concurrently, the later one sees the other and deletes the facts.
     tx.lock_account_and_call(lease.recording.account_id, lease.recording.call_ref)
     recording = lifecycle.finish_erasure(tx, lease, locked_until=locked_until)
+    account_id, call_ref = recording.account_id, recording.call_ref
     tx.recordings.forget_terms(recording.id)
-    others = tx.recordings.of_call(recording.account_id, recording.call_ref)
-    if all(other.state is State.ERASED for other in others):
-        tx.call_facts.forget_call(recording.account_id, recording.call_ref)
+    others = tx.recordings.of_call(account_id, call_ref)
+    facts = tx.call_facts.of_call(account_id, call_ref)
+    if not facts or any(other.state is not State.ERASED for other in others):
+        return
+    if holds_on_call(tx, account_id, call_ref, facts, others):
+        # The hold was placed while the objects of the recording were deleted.
+        await_call_erasure(tx, account_id, call_ref, actor="worker", at=tx.now())
+    else:
+        tx.call_facts.forget_call(account_id, call_ref)
