@@ -90,7 +90,11 @@ def build_show_retention(parts: Parts) -> ShowRetention:
 def build_read_receipt(adapters: Adapters, parts: Parts) -> ReadReceipt:
     """Build what reads receipts: for their service, and for the packages that contain them."""
     return ReadReceipt(
-        database=parts.database, ring=adapters.ring, anchor=parts.anchor, signer=adapters.signer
+        database=parts.database,
+        ring=adapters.ring,
+        anchor=parts.anchor,
+        signer=adapters.signer,
+        threads=adapters.threads,
     )
 
 

@@ -15,9 +15,9 @@ from vault.rfc3339 import write_rfc3339
 #: The only fields of a log line. Ids are the vault's own random ones.
 FIELDS: Final = frozenset(
     {
-        "account_id", "recording_id", "connection_id", "link_id", "session_id", "key_id", "state", "attempt",
-        "attempts", "reason", "error", "provider", "count", "bytes", "seconds", "host", "port", "database",
-        "objects", "status", "route", "method", "size", "table", "object_kind",
+        "account_id", "recording_id", "connection_id", "link_id", "session_id", "key_id", "request_id", "state",
+        "attempt", "attempts", "reason", "error", "provider", "count", "bytes", "seconds", "host", "port",
+        "database", "objects", "status", "route", "method", "size", "table", "object_kind",
     }
 )  # fmt: skip
 

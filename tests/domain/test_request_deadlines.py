@@ -192,3 +192,7 @@ def test_a_request_is_not_older_than_its_regime_nor_from_the_future():
     with pytest.raises(Invalid, match="future"):
         check_received("none", LATER, now=JANUARY)
     check_received("none", datetime(2010, 1, 1, tzinfo=UTC), now=LATER)
+    for regime in ZONES:
+        # What platforms send for no time; it cannot be converted to most zones.
+        with pytest.raises(Invalid, match="send the regime none"):
+            check_received(regime, datetime(1, 1, 1, tzinfo=UTC), now=LATER)

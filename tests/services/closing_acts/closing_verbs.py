@@ -252,6 +252,12 @@ VERBS: Final[dict[str, Verb]] = {
     "decision": Verb(
         kind="request.decided", prepare=requests.asked, close=requests.decide, closed=requests.is_decided
     ),
+    "closure taken back": Verb(
+        kind="account.closure_withdrawn",
+        prepare=requests.asked_closure,
+        close=requests.take_closure_back,
+        closed=requests.closure_is_withdrawn,
+    ),
     "retention": Verb(kind="retention.changed", prepare=_nothing, close=_retain, closed=_is_retained),
     "sign-in": Verb(kind="sign_in.deleted", **people.SIGN_IN),
     "role": Verb(kind="role.revoked", **people.ROLE),

@@ -1,4 +1,4 @@
-"""The verbs of requests of people that close something: the decision on one, and the erasure of a call that waits."""
+"""The verbs of requests that close something: decisions, closures taken back, and erasures of calls that wait."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -44,6 +44,28 @@ async def is_decided(house: House, request_id: str) -> bool:
     except NotFound:
         return False
     return view.request.state is RequestState.EXECUTING
+
+
+async def asked_closure(house: House, _: str) -> str:
+    """Ask for the closure of the account; return its id."""
+    closure, _is_new = await house.vault.closures.ask(
+        house.account.id, reason="The contract has ended.", export=False, **ME
+    )
+    return closure.id
+
+
+async def take_closure_back(house: House, _: str) -> None:
+    """Take it back."""
+    await house.vault.closures.take_back(house.account.id, **ME)
+
+
+async def closure_is_withdrawn(house: House, closure_id: str) -> bool:
+    """Return whether it is taken back."""
+    try:
+        closure = await house.vault.closures.read(house.account.id)
+    except NotFound:
+        return False
+    return (closure.id, closure.state) == (closure_id, RequestState.WITHDRAWN)
 
 
 async def await_call(house: House, call: str) -> None:

@@ -67,6 +67,7 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
     links = ["link.cut", "link.cut", "link.revoked", "link.revoked", "link_key.deleted"]
     approved = ["approval.executed", "approval.executed", "approval_rule.tightened"]
     assert left == [
+        "account.closure_withdrawn",
         *approved,
         *["hold.placed"] * 5,
         *["hold.released"] * 2,

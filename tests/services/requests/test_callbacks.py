@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.services.requests.people import ACTOR, PERSON, ask, asks, carried_out, decide, recorded
+from tests.services.requests.people import ACTOR, PERSON, ago, ask, asks, carried_out, decide, recorded
 from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.calls.provider_api import RestReply, RestRequest
-from vault.domain.requests.callback import MAX_TRIES, wait_after
+from vault.domain.requests.callback import MAX_TRIES, RequestDelivery, wait_after
 from vault.domain.requests.request import RequestState
 from vault.errors import FetchFailed, Invalid, NotFound
 from vault.metrics import REQUEST_CALLBACKS
@@ -102,6 +102,23 @@ async def test_what_does_not_arrive_is_tried_again_with_the_same_id(either: Hous
     await tell(either, deaf, rounds=MAX_TRIES + 3)
     assert len(deaf.sent) == MAX_TRIES
     assert [wait_after(tries).total_seconds() for tries in (0, 1, 2, 14)] == [5, 15, 45, 21600]
+
+
+async def test_a_receiver_that_hangs_holds_up_no_other_account(either: House):
+    """Sixty deliveries of one account, the longest waiting: another account's is in the first batch all the same."""
+    other, _ = await either.vault.accounts.open("other", name=None, locale=None, actor=ACTOR)
+    for account_id, name, number in ((either.account.id, "evt_a", 60), (other.id, "evt_b", 1)):
+        await either.vault.callbacks.set(account_id, URL, actor=ACTOR)
+        for n in range(number):
+            delivery = RequestDelivery(
+                id=f"{name}{n:02}", account_id=account_id, type="request.received", request_id="req_1",
+                kind="access", state="review", at=ago(minutes=1),
+            )  # fmt: skip
+            await either.database.write(lambda tx, delivery=delivery: tx.callbacks.enqueue(delivery))
+    receiver = Recorder(GOOD)
+    await tell(either, receiver)
+    assert [one.headers["webhook-id"] for one in receiver.sent].count("evt_b00") == 1
+    assert len(receiver.sent) < 20
 
 
 async def test_a_callback_is_sealed_replaced_and_deleted(house: House):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,7 @@ from tests.services.requests.people import (
 from tests.services.requests.proving import KEY, closed, is_refused
 from tests.support.pairs import keys_in
 from tests.support.service_house import SIGNER, House
+from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import State
 from vault.domain.registers.entries import Recipient
@@ -32,8 +34,9 @@ from vault.domain.requests.request import RequestState
 from vault.errors import Invalid, NotFound, Tampered
 from vault.objects.s3 import S3Store
 from vault.rfc3339 import write_rfc3339
+from vault.services.requests import read_receipt
 from vault.tlog.note import Signer
-from vault.tlog.receipt_file import verify_receipt
+from vault.tlog.receipt_file import ProvenLeaf, verify_receipt
 
 AT = ago(minutes=5)
 HOSTER = Recipient(
@@ -45,6 +48,28 @@ HOSTER = Recipient(
     country="IE",
     since=date(2026, 1, 1),
 )
+
+
+async def test_the_leaves_of_a_large_receipt_are_proven_in_batches(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    """One read for each batch, so that a receipt of 10,000 recordings keeps no reader for half a minute."""
+    file = await closed(house)
+    monkeypatch.setattr(read_receipt, "_BATCH_SIZE", 2)
+    view = (
+        await house.vault.requests.page(house.account.id, state=None, due_before=None, before=None, limit=1)
+    )[0]
+    reads, prove = [], read_receipt._prove
+
+    def counted(tx: Transaction, account_id: str, indexes: Sequence[int]) -> list[ProvenLeaf]:
+        reads.append(len(indexes))
+        return prove(tx, account_id, indexes)
+
+    monkeypatch.setattr(read_receipt, "_prove", counted)
+    again = await house.vault.receipts.read(house.account.id, view.request.id)
+    assert verify_receipt(again).leaves == verify_receipt(file).leaves == sum(reads)
+    assert len(reads) > 1
+    assert max(reads) == 2
 
 
 async def test_a_receipt_without_a_leaf_or_of_another_log_is_refused(house: House):

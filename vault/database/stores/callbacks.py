@@ -70,11 +70,15 @@ class CallbackRows:
         self._db.execute(insert(request_deliveries).values(**values, next_try_at=delivery.at))
         wake(self._db, Work.SEND_CALLBACKS)
 
-    def due(self, now: datetime, *, limit: int) -> Sequence[RequestDelivery]:
-        """Return deliveries that are to be tried now, those that waited longest first."""
+    def due(self, now: datetime, *, limit: int, of_account: int) -> Sequence[RequestDelivery]:
+        """Return deliveries that are due, the longest waiting first; of one account ``of_account`` at most."""
         d = request_deliveries.c
-        query = select(*_COLUMNS).where(d.next_try_at <= now).order_by(d.next_try_at, d.id).limit(limit)
-        return [RequestDelivery(**row) for row in self._db.execute(query).mappings()]
+        place = func.row_number().over(partition_by=d.account_id, order_by=(d.next_try_at, d.id))
+        ranked = select(*_COLUMNS, d.next_try_at, place.label("place")).where(d.next_try_at <= now).subquery()
+        found = ranked.c
+        query = select(*(found[column.name] for column in _COLUMNS)).where(found.place <= of_account)
+        rows = self._db.execute(query.order_by(found.next_try_at, found.id).limit(limit)).mappings()
+        return [RequestDelivery(**row) for row in rows]
 
     def try_again(self, delivery_id: str, at: datetime, *, tries: int) -> None:
         """Note when a delivery is tried again, and how often it was tried."""

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text, tuple_
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
 from vault.database.schema.requests import person_requests
-from vault.database.stores.requests import RequestRow, row_of
+from vault.database.stores.requests import COLUMNS, RequestRow, row_of
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.request import RequestState
 
@@ -39,7 +39,7 @@ class ClosureRows:
 
     def newest(self, account_id: str) -> RequestRow | None:
         """Return the newest closure of an account, in any state."""
-        query = select(person_requests).where(_P.account_id == account_id, _CLOSURES)
+        query = select(*COLUMNS).where(_P.account_id == account_id, _CLOSURES)
         row = self._db.execute(query.order_by(_P.created_at.desc(), _P.id.desc()).limit(1)).first()
         return None if row is None else row_of(row)
 
@@ -49,7 +49,7 @@ class ClosureRows:
         ``checked``: the time by which their waiting time is over; ``now``: by which a try is due that failed before.
         """
         may_try = _P.next_try_at.is_(None) | (_P.next_try_at <= now)
-        query = select(person_requests).where(_WAITING, _P.due_at <= checked, may_try)
+        query = select(*COLUMNS).where(_WAITING, _P.due_at <= checked, may_try)
         ordered = query.order_by(_P.next_try_at.asc().nulls_first(), _P.due_at, _P.id)
         return [row_of(row) for row in self._db.execute(ordered.limit(limit))]
 

@@ -20,6 +20,8 @@ _PLAIN = (
     "id", "account_id", "kind", "regime", "state", "received_at", "created_at", "due_at", "closed_at", "repeat_of",
     "revision",
 )  # fmt: skip
+#: What a row of requests is read from: not its receipt, which can be some megabytes.
+COLUMNS: Final = [person_requests.c[name] for name in (*_PLAIN, "sealed_personal", "key_version", "tries")]
 #: Recordings named in one statement.
 _BATCH_SIZE: Final = 500
 
@@ -101,15 +103,13 @@ class RequestRows:
     def get(self, account_id: str, request_id: str) -> RequestRow | None:
         """Return a request of this account."""
         p = person_requests.c
-        row = self._db.execute(
-            select(person_requests).where(p.id == request_id, p.account_id == account_id)
-        ).first()
+        row = self._db.execute(select(*COLUMNS).where(p.id == request_id, p.account_id == account_id)).first()
         return None if row is None else row_of(row)
 
     def of_reference(self, account_id: str, term: bytes) -> RequestRow | None:
         """Return the newest request with this reference."""
         p = person_requests.c
-        query = select(person_requests).where(p.account_id == account_id, p.reference_term == term)
+        query = select(*COLUMNS).where(p.account_id == account_id, p.reference_term == term)
         row = self._db.execute(query.order_by(p.created_at.desc(), p.id.desc()).limit(1)).first()
         return None if row is None else row_of(row)
 
@@ -131,7 +131,7 @@ class RequestRows:
     ) -> Sequence[RequestRow]:
         """Return an account's requests, newest first, those before the cursor (created_at, id)."""
         p = person_requests.c
-        query = select(person_requests).where(p.account_id == account_id)
+        query = select(*COLUMNS).where(p.account_id == account_id)
         if state is not None:
             query = query.where(p.state == str(state))
         if due_before is not None:
@@ -146,7 +146,7 @@ class RequestRows:
         """Return requests whose decision is to be tried now, of all accounts, those that waited longest first."""
         p = person_requests.c
         due = or_(p.next_try_at.is_(None), p.next_try_at <= now)
-        query = select(person_requests).where(_EXECUTING, due)
+        query = select(*COLUMNS).where(_EXECUTING, due)
         rows = self._db.execute(
             query.order_by(p.next_try_at.asc().nulls_first(), p.due_at, p.id).limit(limit)
         )

@@ -57,7 +57,11 @@ def check_received(regime: Regime, received_at: datetime, *, now: datetime) -> N
     if received_at > now:
         raise Invalid("received_at must not be in the future.", field="received_at")
     first = FIRST_DAY.get(regime)
-    if first is not None and all(_day_of(received_at, zone) < first for zone in ZONES[regime]):
+    # A day that is earlier everywhere is not converted to zones: the first days of the calendar cannot be.
+    if first is not None and (
+        received_at.date() < first - timedelta(days=1)
+        or all(_day_of(received_at, zone) < first for zone in ZONES[regime])
+    ):
         text = f"received_at is before the regime {regime} applied ({first}): send the regime none."
         raise Invalid(text, field="received_at")
 

@@ -103,6 +103,8 @@ CLOSING: Final[Mapping[EventType, Closing]] = {
     "recording.contact_end_withdrawn": Closing(content="none", until="leaf", subject=_recording),
     "recording.pending_erasure": Closing(content="none", until="leaf", subject=_recording),
     "request.decided": Closing(content="request", until="account_object", subject=_result),
+    # Without it, an account whose closure was taken back would be erased.
+    "account.closure_withdrawn": Closing(content="request", until="account_object", subject=_result),
     "console.ended": Closing(content="none", until="leaf", subject=lambda e: e.session_id),
     "approval.vetoed": Closing(content="none", until="leaf", subject=_result),
     "approval.executed": Closing(content="none", until="leaf", subject=_result),
@@ -125,7 +127,7 @@ CLOSES_NOTHING: Final[frozenset[EventType]] = frozenset(
         "key.created", "key.exported", "key.rotated", "key.rewrapped",
         "vault.restored", "log.database_went_back", "store.went_back",
         "callback.changed", "callback.deleted",
-        "account.closure_asked", "account.closure_withdrawn", "account.closed",
+        "account.closure_asked", "account.closed",
         "account.opened", "account.changed", "connection.changed", "policy.changed",
         "objection.ended", "evidence.read", "recording.paused",
         "request.received", "request.verified", "request.paused", "request.resumed", "request.extended",

@@ -186,7 +186,7 @@ def _change_retention(tx: Transaction, act: Act) -> None:
         tx.retention.restore(account_id, [policy])
 
 
-def _decide_request(tx: Transaction, act: Act) -> None:
+def _restore_request(tx: Transaction, act: Act) -> None:
     stored, account_id = act.content, act.event.account_id
     assert isinstance(stored, StoredRequest) and account_id is not None  # noqa: S101, PT018 - see above
     if _has_account(tx, account_id):
@@ -247,7 +247,8 @@ EFFECTS: Final[Mapping[EventType, Callable[[Transaction, Act], None]]] = {
     "retention.changed": _change_retention,
     "recording.pending_erasure": _await_erasure,
     "recording.contact_end_withdrawn": _continue_contact,
-    "request.decided": _decide_request,
+    "request.decided": _restore_request,
+    "account.closure_withdrawn": _restore_request,
     "console.ended": _end_access,
     "approval.vetoed": _end_approval,
     "approval.executed": _end_approval,

@@ -105,6 +105,9 @@ class Closures:
         """
         known = await self.read(account_id)
         if known.state is RequestState.WITHDRAWN:
+            await self.database.write(
+                lambda tx: tx.closing.recall(account_id, "account.closure_withdrawn", known.id)
+            )
             return known
         if known.state is not RequestState.REVIEW:
             text = "The waiting time is over, and the account is being closed: that cannot be taken back."

@@ -13,10 +13,11 @@ from vault.ports.keys import KeyRing
 from vault.sealing.message import open_message
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.checkpoints import prove_leaves
+from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 from vault.tlog.receipt_file import ProvenLeaf, write_receipt
 
-#: Events in one read, in search of the receipt's.
+#: Events in one read, in search of the receipt's, and leaves proven in one read: that takes up to 0.2 seconds.
 _BATCH_SIZE = 200
 
 
@@ -28,6 +29,7 @@ class ReadReceipt:
     ring: KeyRing
     anchor: Anchor
     signer: Signer
+    threads: Threads
 
     async def __call__(self, account_id: str, request_id: str) -> bytes:
         """Return the receipt file of a request.
@@ -40,13 +42,20 @@ class ReadReceipt:
             raise NotFound("This request has no receipt: it is not closed yet, or its retention has ended.")
         key = await self.ring.version(account_id, receipt.key_version)
         text = open_message(key.key, receipt.message, context=bound.of_receipt(account_id, request_id))
-        indexes = {
-            leaf["index"] for recording in json.loads(text)["recordings"] for leaf in recording["leaves"]
-        }
-        indexes.add(await self.database.read(lambda tx: _index_of(tx, account_id, receipt)))
-        await self.anchor.covering(max(indexes) + 1)
-        leaves = await self.database.read(lambda tx: _prove(tx, account_id, sorted(indexes)))
-        return write_receipt(text, leaves, self.signer.verifier)
+        # A receipt of 10,000 recordings has some megabytes.
+        named = await self.threads.run(_indexes_in, text)
+        indexes = sorted({*named, await self.database.read(lambda tx: _index_of(tx, account_id, receipt))})
+        await self.anchor.covering(indexes[-1] + 1)
+        leaves: list[ProvenLeaf] = []
+        for start in range(0, len(indexes), _BATCH_SIZE):
+            batch = indexes[start : start + _BATCH_SIZE]
+            leaves += await self.database.read(lambda tx, batch=batch: _prove(tx, account_id, batch))  # type: ignore[misc]
+        return await self.threads.run(write_receipt, text, leaves, self.signer.verifier)
+
+
+def _indexes_in(text: bytes) -> set[int]:
+    """Return the indexes of the leaves that a statement names."""
+    return {leaf["index"] for recording in json.loads(text)["recordings"] for leaf in recording["leaves"]}
 
 
 def _index_of(tx: Transaction, account_id: str, receipt: SealedReceipt) -> int:

@@ -24,7 +24,7 @@ from vault.domain.requests.request import (
     Verification,
     VerificationMethod,
 )
-from vault.errors import Refused, TooLarge
+from vault.errors import Refused, Tampered, TooLarge
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
 from vault.services.requests.decision_gate import decision_gate
@@ -43,6 +43,9 @@ from vault.services.requests.speakers import FindSpeaker
 from vault.services.shared.approval_gate import Approved
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +146,16 @@ class Requests:
                 account_id, state=state, due_before=due_before, before=before, limit=limit
             )
         )
-        opened = [await self.sealed.open(row) for row in rows]
+        opened = [await self._shown(row) for row in rows]
         return [RequestView(request=one, deadline=self._deadline(one), found=None) for one in opened]
+
+    async def _shown(self, row: RequestRow) -> Request:
+        """Open a request; without its content if that is damaged: it must not hide the others of a list."""
+        try:
+            return await self.sealed.open(row)
+        except Tampered:
+            _LOG.error("request.unreadable", account_id=row.request.account_id, request_id=row.request.id)
+            return row.request
 
     async def verify(
         self, account_id: str, request_id: str, method: VerificationMethod, at: datetime, *, actor: str

@@ -23,6 +23,8 @@ from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _BATCH_SIZE: Final = 20
+#: Deliveries of one account in a batch. It lasts as long as its slowest receiver, so one that hangs must not fill it.
+_OF_ACCOUNT: Final = 5
 _SUCCESS: Final = range(200, 300)
 _OWN_FAILURE: Final = "The vault could not send it. It tries again."
 
@@ -38,11 +40,13 @@ class SendCallbacks:
 
     async def any_due(self) -> bool:
         """Return whether a delivery is due."""
-        return bool(await self.database.read(lambda tx: tx.callbacks.due(tx.now(), limit=1)))
+        return bool(await self.database.read(lambda tx: tx.callbacks.due(tx.now(), limit=1, of_account=1)))
 
     async def __call__(self) -> bool:
         """Try some deliveries, the longest waiting first; False if none is due."""
-        due = await self.database.read(lambda tx: tx.callbacks.due(tx.now(), limit=_BATCH_SIZE))
+        due = await self.database.read(
+            lambda tx: tx.callbacks.due(tx.now(), limit=_BATCH_SIZE, of_account=_OF_ACCOUNT)
+        )
         # Together, so that an account whose receiver hangs does not hold up the others.
         async with asyncio.TaskGroup() as tries:
             for delivery in due:
