@@ -111,6 +111,16 @@ async def test_case_34_a_gap_is_pointed_out_and_nothing_is_erased(either: House)
     assert [one.call_ref for one in decided.found.calls] == ["call-2"]
 
 
+async def test_references_that_differ_in_case_are_two_requests(either: House):
+    """The ids of some systems do; a repeated call finds each of them, also once the other one is there."""
+    upper = asks(reference="500Aa", received_at=ago(days=1))
+    lower = asks(reference="500aa", received_at=upper.received_at, numbers=((OTHER, None),))
+    made = [await ask(either, new) for new in (upper, lower)]
+    again = [await ask(either, new) for new in (upper, lower)]
+    assert [view.request.id for view in again] == [view.request.id for view in made]
+    assert made[0].request.id != made[1].request.id
+
+
 async def test_case_37_the_same_request_twice_is_one(either: House):
     """While it is open; then it is a new one, marked as a repeat. Another content is another request."""
     new = asks(received_at=ago(days=1))

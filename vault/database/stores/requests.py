@@ -13,7 +13,7 @@ from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
-from vault.domain.requests.request import RETENTION, Request, RequestState
+from vault.domain.requests.request import OPEN, RETENTION, Request, RequestState
 from vault.errors import Busy
 
 _PLAIN = (
@@ -22,6 +22,8 @@ _PLAIN = (
 )  # fmt: skip
 #: What a row of requests is read from: not its receipt, which can be some megabytes.
 COLUMNS: Final = [person_requests.c[name] for name in (*_PLAIN, "sealed_personal", "key_version", "tries")]
+#: Open requests that are read to find one by its reference.
+_SAME_TERM: Final = 50
 #: Recordings named in one statement.
 _BATCH_SIZE: Final = 500
 
@@ -106,12 +108,13 @@ class RequestRows:
         row = self._db.execute(select(*COLUMNS).where(p.id == request_id, p.account_id == account_id)).first()
         return None if row is None else row_of(row)
 
-    def of_reference(self, account_id: str, term: bytes) -> RequestRow | None:
-        """Return the newest request with this reference."""
+    def of_reference(self, account_id: str, term: bytes) -> Sequence[RequestRow]:
+        """Return the newest open requests with this term of a reference; those that differ in case share it."""
         p = person_requests.c
-        query = select(*COLUMNS).where(p.account_id == account_id, p.reference_term == term)
-        row = self._db.execute(query.order_by(p.created_at.desc(), p.id.desc()).limit(1)).first()
-        return None if row is None else row_of(row)
+        is_open = p.state.in_([str(state) for state in OPEN])
+        query = select(*COLUMNS).where(p.account_id == account_id, p.reference_term == term, is_open)
+        newest = query.order_by(p.created_at.desc(), p.id.desc()).limit(_SAME_TERM)
+        return [row_of(row) for row in self._db.execute(newest)]
 
     def earlier(self, account_id: str, kind: str, terms: Sequence[bytes]) -> str | None:
         """Return the id of the newest request of this kind for one of these identities."""

@@ -24,7 +24,7 @@ from vault.domain.requests.request import (
     Verification,
     VerificationMethod,
 )
-from vault.errors import Refused, Tampered, TooLarge
+from vault.errors import Refused, TooLarge
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
 from vault.services.requests.decision_gate import decision_gate
@@ -43,9 +43,6 @@ from vault.services.requests.speakers import FindSpeaker
 from vault.services.shared.approval_gate import Approved
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated
-from vault.structured_log import Log
-
-_LOG = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +84,7 @@ class Requests:
         terms = await self.find.terms(account_id, new.personal)
         while True:
             known = await self.database.read(lambda tx: tx.requests.of_reference(account_id, reference))
-            if known is not None and known.request.state in OPEN:
-                opened = await self.sealed.open(known)
+            if (opened := await self._of_reference(known, new.personal.reference)) is not None:
                 if not is_same(opened, new):
                     text = f"The open request {opened.id} has this reference and other content."
                     raise Refused(text, reasons=("reference_in_use",))
@@ -100,18 +96,29 @@ class Requests:
             if inserted is not None:
                 return await self._view(inserted), True
 
+    async def _of_reference(self, rows: Sequence[RequestRow], reference: str) -> Request | None:
+        """Return the request with this reference: upper and lower case are two, as in the ids of some systems."""
+        opened = [await self.sealed.shown(row) for row in rows]
+        return next((one for one in opened if one.personal and one.personal.reference == reference), None)
+
     async def _insert(
-        self, request: Request, known: RequestRow | None, reference: bytes, terms: PersonTerms, *, actor: str
+        self,
+        request: Request,
+        known: Sequence[RequestRow],
+        reference: bytes,
+        terms: PersonTerms,
+        *,
+        actor: str,
     ) -> Request | None:
-        """Insert the request; None if another one has taken its reference since ``known`` was read."""
+        """Insert the request; None if another one has taken its reference since ``known`` were read."""
         # With a spelling that can mean several numbers, the request of somebody else would be taken for this person's.
         account_id, own = request.account_id, sorted(terms.own)
 
         async def work(key: AccountKey) -> Request | None:
             def insert(tx: Transaction) -> Request | None:
                 tx.lock_account(account_id, exclusive=True)
-                newest = tx.requests.of_reference(account_id, reference)
-                if (newest and newest.request.id) != (known and known.request.id):
+                now_open = tx.requests.of_reference(account_id, reference)
+                if {row.request.id for row in now_open} != {row.request.id for row in known}:
                     return None
                 earlier = tx.requests.earlier(account_id, request.kind, own)
                 inserted = replace(request, repeat_of=earlier)
@@ -146,16 +153,8 @@ class Requests:
                 account_id, state=state, due_before=due_before, before=before, limit=limit
             )
         )
-        opened = [await self._shown(row) for row in rows]
+        opened = [await self.sealed.shown(row) for row in rows]
         return [RequestView(request=one, deadline=self._deadline(one), found=None) for one in opened]
-
-    async def _shown(self, row: RequestRow) -> Request:
-        """Open a request; without its content if that is damaged: it must not hide the others of a list."""
-        try:
-            return await self.sealed.open(row)
-        except Tampered:
-            _LOG.error("request.unreadable", account_id=row.request.account_id, request_id=row.request.id)
-            return row.request
 
     async def verify(
         self, account_id: str, request_id: str, method: VerificationMethod, at: datetime, *, actor: str

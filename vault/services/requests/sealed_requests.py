@@ -12,10 +12,13 @@ from vault.domain.requests.callback import RequestDelivery
 from vault.domain.requests.request import PersonalData, Request, Ruling
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.request_json import decode_personal_data, encode_personal_data
-from vault.errors import NotFound
+from vault.errors import NotFound, Tampered
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import open_message, seal
 from vault.services.shared.retry_on_rotation import retry_if_rotated
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,14 @@ class SealedRequests:
             request,
             personal=decode_personal_data(open_message(key.key, row.sealed_personal, context=context)),
         )
+
+    async def shown(self, row: RequestRow) -> Request:
+        """Open a request of a list; without its content if that is damaged: it must not hide the others."""
+        try:
+            return await self.open(row)
+        except Tampered:
+            _LOG.error("request.unreadable", account_id=row.request.account_id, request_id=row.request.id)
+            return row.request
 
     async def change(
         self,
