@@ -21,6 +21,9 @@ from vault.database.schema.core import metadata
 from vault.database.sql.postgresql_url import engine_url
 from vault.errors import StartRefused, Unavailable
 
+#: In microseconds since 1970: a time at which a call can have been.
+IN_2001 = 10**15
+
 
 def differences(url) -> list:
     """Return what autogenerate would still change."""
@@ -132,13 +135,14 @@ async def test_recordings_get_the_times_of_their_calls(tmp_path: Path):
         )
         connection.execute("UPDATE recordings SET state = 'available', policy_version = 7")
         connection.execute(
-            "UPDATE recordings SET call_started_at = 5, call_ended_at = 6 WHERE call_ref = 'has'"
+            "UPDATE recordings SET call_started_at = ? + 5, call_ended_at = ? + 6 WHERE call_ref = 'has'",
+            (IN_2001, IN_2001),
         )
         for number, ref, started, ended in ((1, "lacks", 20, 40), (2, "lacks", 10, 30), (3, "has", 1, 9)):
             connection.execute(
                 "INSERT INTO call_facts (id, account_id, call_ref, delivery, at, started_at, ended_at, sealed_facts, "
                 "key_version) SELECT ?, account_id, ?, ?, 0, ?, ?, x'00', 1 FROM recordings LIMIT 1",
-                (f"fact_{number}", ref, f"d{number}", started, ended),
+                (f"fact_{number}", ref, f"d{number}", IN_2001 + started, IN_2001 + ended),
             )
         connection.execute("DROP TABLE person_package_recordings")
         connection.execute("DROP TABLE pending_call_erasures")
@@ -149,7 +153,34 @@ async def test_recordings_get_the_times_of_their_calls(tmp_path: Path):
             "SELECT call_ref, call_started_at, call_ended_at, manifest_due, policy_version FROM recordings ORDER BY 1"
         )
         assert rows.fetchall() == [
-            ("has", 5, 6, 0, 7),
-            ("lacks", 10, 40, 1, -2),
+            ("has", IN_2001 + 5, IN_2001 + 6, 0, 7),
+            ("lacks", IN_2001 + 10, IN_2001 + 40, 1, -2),
             ("without", None, None, 0, 7),
         ]
+
+
+async def test_recordings_with_an_impossible_time_are_computed_again(tmp_path: Path):
+    """The terms that an earlier release computed from it count no more; those of the others do."""
+    path = tmp_path / "vault.db"
+    database = SqliteDatabase(path)
+    await open_account(database)
+    times = {
+        "usual": (IN_2001, None),
+        "zero": (0, None),
+        "far": (None, 4_133_980_800_000_000),
+        "none": (None, None),
+    }
+    for ref in times:
+        await database.announce(announcement(ref, call_ref=ref))
+    database.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for ref, (started, ended) in times.items():
+            connection.execute(
+                "UPDATE recordings SET call_started_at = ?, call_ended_at = ?, policy_version = 7 WHERE call_ref = ?",
+                (started, ended, ref),
+            )
+        connection.execute("UPDATE alembic_version SET version_num = '0044'")
+    migrate_sqlite(path)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT call_ref, policy_version FROM recordings")
+        assert dict(rows.fetchall()) == {"usual": 7, "zero": -1, "far": -1, "none": 7}

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.faults
 
 CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01-01T00:00:00Z"}
 
+CONSENT = {"party": "caller", "event": "announced", "method": "announcement"}
+
 
 def chunks(size: int) -> Iterator[bytes]:
     """Yield ``size`` bytes without saying how many there will be."""
@@ -98,6 +100,10 @@ def test_a_recording_over_the_limit_is_413(house: House, tenant: Tenant):
         ("PUT /calls/c", CALL | {"started_at": "2026-01-01T00:00:00"}, "started_at"),
         ("PUT /calls/c", CALL | {"started_at": "0001-01-01T00:00:00+14:00"}, "started_at"),
         ("PUT /calls/c", CALL | {"ended_at": "9999-12-31T23:59:59-14:00"}, "ended_at"),
+        ("PUT /calls/c", CALL | {"started_at": "0001-01-01T00:00:00Z"}, "started_at"),
+        ("PUT /calls/c", CALL | {"started_at": "1970-01-01T00:00:00Z"}, "started_at"),
+        ("PUT /calls/c", CALL | {"ended_at": "9999-12-31T23:59:59Z"}, "ended_at"),
+        ("POST /calls/c/consent", CONSENT | {"at": "0001-01-01T00:00:00Z"}, "at"),
         ("PUT /calls/c", CALL | {"direction": "up"}, "direction"),
         ("PUT /calls/c", CALL | {"more": 1}, "more"),
         ("POST /recordings/{recording}/links", {}, "listener"),

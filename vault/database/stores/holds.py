@@ -23,6 +23,7 @@ from sqlalchemy import Connection as DbConnection
 from vault.database.schema.calls import call_facts, call_terms
 from vault.database.schema.core import micros, recording_terms, recordings
 from vault.database.schema.retention import holds, pending_erasures
+from vault.database.sql.call_times import plausible_at
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
@@ -210,11 +211,12 @@ class PendingErasureRows:
 def covered_by(hold: Hold) -> ColumnElement[bool]:
     """Return the condition for available recordings that a hold covers, as ``domain.retention.hold.covers`` says."""
     r, f, named = recordings.c, call_facts.c, hold.covers
-    began = [_in_time(named, func.coalesce(r.call_started_at, r.received_at))]
+    started, ended = plausible_at(r.call_started_at), plausible_at(r.call_ended_at)
+    began = [_in_time(named, func.coalesce(started, r.received_at))]
     if named.from_ is not None or named.to is not None:
         reported = (f.account_id == r.account_id) & (f.call_ref == r.call_ref)
         began += [
-            r.call_started_at.is_(None) & _in_time(named, r.call_ended_at),
+            started.is_(None) & _in_time(named, ended),
             select(f.id).where(reported, _in_time(named, f.started_at)).exists(),
         ]
     return _named(hold.account_id, named, or_(*began)) & (r.state == str(State.AVAILABLE))
@@ -225,7 +227,7 @@ def named_by(account_id: str, named: RecordingSelection) -> ColumnElement[bool]:
 
     A time is compared with the start of the recording's call, or else its receipt.
     """
-    start = func.coalesce(recordings.c.call_started_at, recordings.c.received_at)
+    start = func.coalesce(plausible_at(recordings.c.call_started_at), recordings.c.received_at)
     return _named(account_id, named, _in_time(named, start))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection as DbConnection
 from vault.database.schema.calls import call_facts, call_terms
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import links, recording_terms, recordings
+from vault.database.sql.call_times import plausible_at
 from vault.database.stores.call_facts import refs_of_terms
 from vault.database.stores.recordings import matching_recordings
 from vault.domain.recordings.recording import GONE, State
@@ -52,7 +53,7 @@ class PersonSearch:
     def recordings(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[FoundRecording]:
         """Return up to MAX_FOUND + 1 recordings in every state but erased that have one of these terms."""
         r = recordings.c
-        at = func.coalesce(r.call_started_at, r.received_at, type_=r.received_at.type)
+        at = func.coalesce(plausible_at(r.call_started_at), r.received_at, type_=r.received_at.type)
         query = select(r.id, r.call_ref, r.state, r.restricted, at.label("at")).where(
             r.id.in_(matching_recordings(account_id, terms)),
             r.state.not_in([str(state) for state in GONE]),
@@ -69,7 +70,7 @@ class PersonSearch:
     def calls(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[FoundCall]:
         """Return up to MAX_FOUND + 1 calls with one of these terms and without a recording that is not erased."""
         f, r = call_facts.c, recordings.c
-        at = func.min(func.coalesce(f.started_at, f.at), type_=f.at.type)
+        at = func.min(func.coalesce(plausible_at(f.started_at), f.at), type_=f.at.type)
         kept = (
             select(r.id)
             .where(

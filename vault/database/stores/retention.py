@@ -15,6 +15,7 @@ from vault.database.sql.dialect import insert_for
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_from, recording_of
 from vault.database.stores.retention_rows import policy_of, restore_policies, row_of_policy
+from vault.domain.calls.plausible_time import plausible
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.policy import NO_POLICY, UNREADABLE, RetentionPolicy, in_force, stamp_of
 from vault.domain.retention.terms import RetentionTerms
@@ -193,7 +194,7 @@ class RetentionRows:
         r = recordings.c
         mine = (r.account_id == account_id) & (r.call_ref == call_ref)
         for column, at in ((r.call_started_at, started_at), (r.call_ended_at, ended_at)):
-            if at is not None:
+            if plausible(at) is not None:
                 self._db.execute(update(recordings).where(mine, column.is_(None)).values({column: at}))
 
     def due(self, now: datetime, *, after: tuple[datetime, str] | None, limit: int) -> list[Nominee]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vault.domain.calls.call import CallFacts, Direction
+from vault.domain.calls.plausible_time import is_plausible
 from vault.domain.consent.consent_event import Party
 
 #: Maximum number of facts stored per call. Later ones are refused, and the call's recordings are quarantined:
@@ -34,11 +35,14 @@ class CallClaims:
 
     @classmethod
     def of(cls, pieces: Iterable[CallFacts]) -> "CallClaims":
-        """Collect the values of all parts; their order does not matter."""
+        """Collect the values of all parts; their order does not matter. Times of no call are left out."""
         pieces = list(pieces)
 
         def values(name: str) -> frozenset[object]:
             return frozenset(value for piece in pieces if (value := getattr(piece, name)) is not None)
+
+        def moments(name: str) -> frozenset[datetime]:
+            return frozenset(filter(is_plausible, values(name)))  # type: ignore[arg-type]
 
         return cls(
             directions=values("direction"),  # type: ignore[arg-type]
@@ -47,9 +51,9 @@ class CallClaims:
             caller_places=values("caller_place"),  # type: ignore[arg-type]
             callee_places=values("callee_place"),  # type: ignore[arg-type]
             agents=values("agent"),  # type: ignore[arg-type]
-            starts=values("started_at"),  # type: ignore[arg-type]
-            answers=values("answered_at"),  # type: ignore[arg-type]
-            ends=values("ended_at"),  # type: ignore[arg-type]
+            starts=moments("started_at"),
+            answers=moments("answered_at"),
+            ends=moments("ended_at"),
         )
 
     @property

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from vault.domain.calls.plausible_time import plausible
+
 #: Max recordings, calls and numbers that one hold names.
 MAX_COVERED: Final = 500
 
@@ -69,9 +71,10 @@ def possible_starts(
     started_at: datetime | None, *, ended_at: datetime | None, received_at: datetime
 ) -> list[datetime]:
     """Return when a call may have begun: at its start, or else at its end or when the vault heard of it."""
-    if started_at is not None:
-        return [started_at]
-    return [received_at] if ended_at is None else [ended_at, received_at]
+    start, end = plausible(started_at), plausible(ended_at)
+    if start is not None:
+        return [start]
+    return [received_at] if end is None else [end, received_at]
 
 
 def covers(hold: Hold, candidate: HeldCandidate) -> bool:

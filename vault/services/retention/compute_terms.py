@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.calls.plausible_time import is_plausible, plausible
 from vault.domain.recordings.media import MAX_DURATION
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.contact_end import ContactEnd
@@ -86,20 +87,15 @@ class ComputeTerms:
         computed = ComputedFacts()
         for recording, call_ends in zip(recordings, ends, strict=True):
             try:
+                times = _times(recording, call_ends, contacts.get(recording.id))
                 call, periods = await self._opened(recording, notice_periods) if opens else (CallTraits(), ())
             except NotFound:
                 continue  # It was erased meanwhile.
-            except Tampered:
+            except (Tampered, ValueError, OverflowError):
                 computed.unreadable.append(recording.id)
                 continue
-            computed.found.append(
-                RetentionFacts(
-                    recording=recording,
-                    times=replace(times_of(recording, call_ends), contact=contacts.get(recording.id)),
-                    call=call,
-                    notice_periods=periods,
-                )
-            )
+            found = RetentionFacts(recording=recording, times=times, call=call, notice_periods=periods)
+            computed.found.append(found)
         return computed
 
     async def _opened(
@@ -120,15 +116,26 @@ class ComputeTerms:
         return traits, tuple(notice_periods[notice] for notice in sorted(heard & set(notice_periods)))
 
 
+def _times(recording: Recording, call_ends: Sequence[datetime], contact: ContactEnd | None) -> CallTimes:
+    """Return the times of a recording. Raises Tampered for one from which a period would leave the calendar."""
+    vaults_own = [recording.received_at]
+    if contact is not None:
+        vaults_own += [contact.told_at, contact.ended_at or contact.told_at]
+    if not all(map(is_plausible, vaults_own)):
+        raise Tampered("A time that the vault itself wrote is none.")
+    return replace(times_of(recording, call_ends), contact=contact)
+
+
 def times_of(recording: Recording, call_ends: Sequence[datetime]) -> CallTimes:
     """Return the times that a period counts from.
 
     The latest end counts, unless it is before the start, or long after the receipt: platforms report such for a call
-    whose end they do not know.
+    whose end they do not know. A time at which no call can have been is one that is not known.
     """
     latest = recording.received_at + timedelta(seconds=MAX_DURATION)
-    started, length = recording.call_started_at, recording.duration
-    ends = [end for end in call_ends if (started is None or started <= end) and end <= latest]
+    started, length = plausible(recording.call_started_at), recording.duration
+    known = [end for end in call_ends if plausible(end) is not None]
+    ends = [end for end in known if (started is None or started <= end) and end <= latest]
     return CallTimes(
         received_at=recording.received_at,
         started_at=started,

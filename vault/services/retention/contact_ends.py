@@ -11,6 +11,7 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.plausible_time import YEARS, is_plausible
 from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import MAX_COVERED, RecordingSelection
 from vault.errors import Invalid, Refused
@@ -23,8 +24,6 @@ from vault.services.admission.admission import Admission
 MAX_RECORDINGS: Final = 2000
 _BATCH_SIZE: Final = 200
 _MICROSECOND: Final = datetime.resolution
-#: An end before that is a mistake: no call is so old.
-_OLDEST_YEAR: Final = 1970
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +60,9 @@ class ContactEnds:
         """
         if ended_at > self.clock():
             raise Invalid("ended_at must not be in the future: say it when it has ended.", field="ended_at")
-        if ended_at.year < _OLDEST_YEAR:
-            raise Invalid(f"ended_at must not be before {_OLDEST_YEAR}.", field="ended_at")
+        if not is_plausible(ended_at):
+            # No call is so old.
+            raise Invalid(f"ended_at must not be before {YEARS[0]}.", field="ended_at")
         named = await self._named(account_id, numbers, calls)
         return await self._write(
             account_id, replace(named, to=ended_at + _MICROSECOND), ended_at=ended_at, actor=actor

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from vault.database.stores.call_facts import CallFactRow
 from vault.domain.calls.call import CallFacts, fold
+from vault.domain.calls.plausible_time import plausible
 from vault.domain.calls.webhook import Delivery
 from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
@@ -98,8 +99,8 @@ def join_facts(call_ref: str, pieces: Sequence[CallFacts]) -> CallFacts:
     The call lasts from the earliest start to the latest end, as in decisions, because the announcement of a
     recording often carries the recording's own times.
     """
-    starts = [piece.started_at for piece in pieces if piece.started_at is not None]
-    ends = [piece.ended_at for piece in pieces if piece.ended_at is not None]
+    starts = [start for piece in pieces if (start := plausible(piece.started_at)) is not None]
+    ends = [end for piece in pieces if (end := plausible(piece.ended_at)) is not None]
     joined = fold([CallFacts(call_ref=call_ref), *pieces])
     return replace(joined, started_at=min(starts, default=None), ended_at=max(ends, default=None))
 

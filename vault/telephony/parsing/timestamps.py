@@ -3,11 +3,9 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+from vault.domain.calls.plausible_time import YEARS
 from vault.errors import Invalid
 from vault.rfc3339 import parse_rfc3339
-
-#: Plausible years of a call; a zero or a timestamp in the wrong unit is outside.
-YEARS = range(2000, 2101)
 
 
 def from_rfc3339(text: str, *, field: str) -> datetime:

@@ -1,12 +1,13 @@
 """JSON schemas of call start, consent and evidence."""
 
 import base64
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from vault.domain.admission.decision import Decision
+from vault.domain.calls.plausible_time import YEARS, is_plausible
 from vault.domain.consent import consent_event as nouns
 from vault.domain.reason import Reason
 from vault.domain.retention.judge import Ground
@@ -15,9 +16,22 @@ from vault.services.admission.call_start import CallAnswer
 from vault.services.consent.consent_records import ConsentRequest, EvidenceView
 from vault.web.schemas.base import Body, MomentIn, MomentOut, Text
 
+
+def _plausible(value: datetime) -> datetime:
+    if not is_plausible(value):
+        text = (
+            f"must be a time of the call, in the years {YEARS[0]} to {YEARS[-1]}; "
+            "if the start is not known, send the current time, and leave out an end that is not known"
+        )
+        raise ValueError(text)
+    return value
+
+
 #: ISO 3166-1 (``FR``) or ISO 3166-2 (``US-WA``).
 Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
+#: A time of a call. Webhooks refuse other years too.
+CallMomentIn = Annotated[MomentIn, AfterValidator(_plausible)]
 Seconds = Annotated[float, Field(ge=0, le=43_200)]
 Party = Literal["caller", "callee", "agent"]
 
@@ -29,8 +43,8 @@ class CallIn(Body):
     direction: Literal["inbound", "outbound"]
     caller: Annotated[Text, Field(alias="from")]
     callee: Annotated[Text, Field(alias="to")]
-    started_at: MomentIn
-    ended_at: MomentIn | None = None
+    started_at: CallMomentIn
+    ended_at: CallMomentIn | None = None
     agent: Text | None = None
     #: The caller's place. Default: derived from the number's prefix.
     caller_place: Annotated[Place | None, Field(alias="from_place")] = None
@@ -142,7 +156,7 @@ class ConsentIn(Body):
     party: Party
     event: nouns.Answer
     method: nouns.Method
-    at: MomentIn
+    at: CallMomentIn
     #: The id of the notice version that was played.
     notice: Annotated[str, Field(max_length=64)] | None = None
     #: Start of the notice relative to the start of the recording, in seconds.

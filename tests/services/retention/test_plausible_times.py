@@ -1,0 +1,116 @@
+"""Times at which no call can have been, such as an empty date of .NET: they count as times that are not known."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.services.retention.test_sweep_due import old_recording
+from tests.support.parties import ME, let_in, set_policy
+from tests.support.retention import kept, place, set_retention
+from tests.support.service_house import House, with_account
+from vault import metrics
+from vault.domain.calls.call import CallFacts
+from vault.domain.recordings.recording import GONE, State
+from vault.domain.requests.request import Identity, Period, PersonalData
+from vault.errors import Held, Refused, Tampered
+from vault.services.requests.new_request import NewRequest
+
+NUMBER = "+12025550184"
+EMPTY = datetime(1, 1, 1, tzinfo=UTC)
+ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+FAR = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+LEGAL = kept(period="P7Y", minimum="P5Y", minimum_ground="legal_obligation", statute="MiFID II 16(7)")
+
+
+async def _swept(house: House) -> None:
+    await house.vault.jobs.apply_policies()
+    for _ in range(2):
+        await house.vault.jobs.retention_sweep()
+
+
+@pytest.mark.parametrize("at", [EMPTY, ZERO, FAR])
+@pytest.mark.parametrize("column", ["call_started_at", "call_ended_at"])
+async def test_a_minimum_counts_from_the_receipt(either: House, column: str, at: datetime):
+    """A row that has such a time keeps its recording until the minimum is over."""
+    recording_id = await let_in(either)
+    await either.set(recording_id, **{"call_ended_at": None} | {column: at})
+    await set_retention(either, LEGAL)
+    await _swept(either)
+    assert await either.state(recording_id) is State.AVAILABLE
+    shown = await either.vault.show_retention(either.account.id, recording_id)
+    row = await either.row(recording_id)
+    assert shown.terms.base_at is not None
+    assert abs(shown.terms.base_at - row.received_at) < timedelta(days=1)
+    with pytest.raises(Refused) as refused:
+        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+    assert refused.value.reasons == ("minimum_legal",)
+
+
+@pytest.mark.parametrize("at", [EMPTY, FAR])
+async def test_facts_of_a_call_with_such_times_change_none_of_its_recordings(either: House, at: datetime):
+    """Of earlier releases: the recording comes through the gate, its row gets none of the times, and it is kept."""
+    facts = CallFacts(call_ref="call-1", caller=NUMBER, started_at=at, answered_at=at, ended_at=at)
+    await either.vault.calls.start(either.account.id, facts)
+    recording_id = await let_in(either)
+    await either.vault.calls.start(either.account.id, facts)
+    row = await either.row(recording_id)
+    assert at not in {row.call_started_at, row.call_ended_at}
+    await set_retention(either, LEGAL)
+    await _swept(either)
+    assert await either.state(recording_id) is State.AVAILABLE
+
+
+async def test_one_recording_stops_the_retention_of_no_account(either: House):
+    """Its own account is computed too, and what of the other account is due leaves."""
+    houses = [either, await with_account(either, "beta")]
+    for house in houses:
+        await set_policy(house)
+        await set_retention(house, kept(period="P30D"))
+    order = await either.database.read(lambda tx: tx.retention.accounts())
+    first, second = sorted(houses, key=lambda house: order.index(house.account.id))
+    mine, theirs = await let_in(first), await old_recording(second, "rec-2")
+    await first.set(mine, call_started_at=FAR, call_ended_at=None)
+    assert await either.vault.jobs.apply_policies() == 2
+    for _ in range(2):
+        await either.vault.jobs.retention_sweep()
+    assert [await first.state(mine), await second.state(theirs) in GONE] == [State.AVAILABLE, True]
+    assert (await first.vault.show_retention(first.account.id, mine)).terms.base == "receipt"
+
+
+async def test_a_damaged_receipt_is_unreadable(either: House):
+    """No period can be added to it: the recording is kept and counted, and the others are computed."""
+    await set_retention(either, kept(period="P30D"))
+    damaged, other = await let_in(either), await let_in(either, "rec-2", call_ref="call-2")
+    await either.set(damaged, received_at=FAR)
+    before = metrics.RETENTION_UNREADABLE._value.get()
+    assert await either.vault.jobs.apply_policies() == 1
+    assert metrics.RETENTION_UNREADABLE._value.get() == before + 1
+    marks = await either.database.read(lambda tx: tx.retention.marks(other))
+    assert marks is not None
+    assert marks.act_at is not None
+    with pytest.raises(Tampered):
+        await either.vault.show_retention(either.account.id, damaged)
+
+
+@pytest.mark.parametrize("at", [EMPTY, FAR])
+async def test_a_hold_and_a_request_compare_the_receipt(either: House, at: datetime):
+    """As for a call whose start nobody reported."""
+    recording_id = await let_in(either, **{"from": NUMBER})
+    await either.set(recording_id, call_started_at=at, call_ended_at=at)
+    now = datetime.now(UTC)
+    times = {"from_": now - timedelta(days=1), "to": now + timedelta(days=1)}
+    before = {"from_": now - timedelta(days=9000), "to": times["from_"]}
+    assert (await place(either, everything=True, **before)).bound == 0
+    assert (await place(either, everything=True, **times)).bound == 1
+    with pytest.raises(Held):
+        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+    asked = NewRequest(
+        kind="access", regime="gdpr", received_at=now - timedelta(hours=1),
+        personal=PersonalData(
+            reference="1", identities=(Identity(type="number", value=NUMBER),),
+            period=Period(since=times["from_"], until=times["to"]),
+        ),
+    )  # fmt: skip
+    view, _ = await either.vault.requests.receive(either.account.id, asked, **ME)
+    assert view.found is not None
+    assert [one.id for one in view.found.recordings] == [recording_id]

@@ -1,0 +1,13 @@
+"""Reported times of calls in conditions."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, case
+
+from vault.domain.calls.plausible_time import BEYOND, FIRST
+
+
+def plausible_at(at: ColumnElement[Any]) -> ColumnElement[datetime]:
+    """Return a column of times of calls, null where no call can have been then, as ``plausible`` does."""
+    return case(((at >= FIRST) & (at < BEYOND), at))
