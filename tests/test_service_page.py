@@ -66,6 +66,6 @@ def test_the_whole_service_stands_on_one_page() -> None:
         "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RequestObjects", "RestoreAccounts",
         "RestoreLog", "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio",
         "SealedEntries", "SealPackage", "SealedRequests", "SignedLinks", "StoreCallFacts", "ZipStream", "_Page",
-        "_Rendition", "LegalMinimum",
+        "_Rendition", "LegalMinimum", "EraseDecided",
     }  # fmt: skip
     assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared

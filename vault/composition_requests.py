@@ -6,6 +6,7 @@ from vault.composition_rights import build_read_receipt, build_show_retention
 from vault.services.requests.add_statement import AddStatement
 from vault.services.requests.close_account import CloseAccount
 from vault.services.requests.erase_account import EraseAccount
+from vault.services.requests.erase_decided import EraseDecided
 from vault.services.requests.execute import ExecuteRequests
 from vault.services.requests.export_account import ExportAccount
 from vault.services.requests.legal_minimum import LegalMinimum
@@ -42,12 +43,10 @@ def build_execute_requests(settings: Settings, adapters: Adapters, parts: Parts)
         database=parts.database,
         sealed=parts.sealed_requests,
         find=parts.find_person,
-        admission=parts.admission,
+        erase=_erase_decided(adapters, parts),
         add_statement=AddStatement(database=parts.database, sealed=parts.sealed_requests, chain=parts.chain),
         restriction=parts.restriction,
         objection_list=parts.objection_list,
-        objects=adapters.objects,
-        legal_minimum=LegalMinimum(retention=build_show_retention(parts)),
         make_package=MakePackage(database=parts.database, contents=contents, files=files, seal=seal),
         receipts=receipts,
         close_account=CloseAccount(
@@ -58,6 +57,16 @@ def build_execute_requests(settings: Settings, adapters: Adapters, parts: Parts)
             begin_rotation=BeginRotation(database=parts.database, ring=adapters.ring),
             receipts=receipts,
         ),
+    )
+
+
+def _erase_decided(adapters: Adapters, parts: Parts) -> EraseDecided:
+    return EraseDecided(
+        database=parts.database,
+        sealed=parts.sealed_requests,
+        admission=parts.admission,
+        legal_minimum=LegalMinimum(retention=build_show_retention(parts)),
+        objects=adapters.objects,
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from tests.support.service_house import House
 from vault.database.schema.requests import person_requests
 from vault.domain.calls.call import CallFacts
+from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.requests.request import (
     Identity,
     Kind,
@@ -26,6 +27,16 @@ from vault.services.requests.ruling_request import RulingRequest
 PERSON = "+33612345678"
 OTHER = "+442079460123"
 ACTOR = "key_privacy"
+#: Ten digits that a platform sent without their country: of Washington, and by their length also of Egypt.
+AMBIGUOUS = "2025550100"
+EGYPTIAN = "+2025550100"
+AMERICAN = "+12025550100"
+
+
+async def at_home(house: House, place: str) -> None:
+    """Let the account's numbers be of a place, and let in what lacks evidence."""
+    policy = ConsentPolicy(missing_evidence="accept", reason="not the subject", home_place=place)
+    await house.vault.consent_policy.set(house.account.id, policy, if_version=None, actor=ACTOR)
 
 
 def ago(**time: float) -> datetime:

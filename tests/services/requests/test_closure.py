@@ -34,6 +34,7 @@ from vault.domain.retention.policy import Match, RetentionClass
 from vault.errors import NotFound, Refused, Unavailable
 from vault.services.playback.link_request import LinkRequest
 from vault.services.requests import erase_account, export_account, package_files, seal_package
+from vault.services.requests.progress import Progress
 from vault.tlog.receipt_file import verify_receipt
 
 
@@ -267,6 +268,6 @@ async def test_what_is_kept_is_written_at_no_try(either: House, by: str):
     (row,) = await either.database.read(lambda tx: tx.requests.executing(tx.now(), limit=9))
     request = await either.vault.closures.read(either.account.id)
     erase = either.vault.jobs.execute_requests.close_account.erase
-    assert not await replace(erase, database=ReadOnly(either.database))(request)
+    assert await replace(erase, database=ReadOnly(either.database))(request) is Progress.NONE
     assert row.request.id == request.id
     assert {await either.state(one) for one in recording_ids} == {State.AVAILABLE}

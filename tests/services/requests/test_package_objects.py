@@ -17,6 +17,7 @@ from vault.domain.requests.package import PREFIX
 from vault.domain.requests.request import RequestState
 from vault.domain.retention.object_lock import ObjectLock
 from vault.errors import NotFound
+from vault.services.requests.progress import Progress
 
 _ORPHAN = f"{PREFIX}acct_1/req_1/att_1"
 
@@ -34,7 +35,7 @@ async def test_two_nodes_at_the_same_moment_make_a_package_once(
     if kind == "closure":
         request_id = await closing(either, export=True)
         closure = await either.vault.closures.read(either.account.id)
-        assert await either.vault.jobs.execute_requests.close_account(closure)
+        assert await either.vault.jobs.execute_requests.close_account(closure) is Progress.DONE
     else:
         request_id = (await ask(either, asks("access"))).request.id
         await decide(either, request_id, "provided")

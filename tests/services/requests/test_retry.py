@@ -45,7 +45,7 @@ async def test_the_wait_doubles_and_progress_ends_it(house: House, monkeypatch: 
         raise Unavailable("The key service does not answer.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(job.find), "__call__", down)
+        patch.setattr(type(job.find), "terms", down)
         for tries, seconds in enumerate([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300], start=1):
             before, wait = await house.database.read(lambda tx: tx.now()), timedelta(seconds=seconds)
             assert not await job()

@@ -6,18 +6,21 @@ import pytest
 
 from tests.services.requests.people import (
     ACTOR,
+    AMBIGUOUS,
+    AMERICAN,
+    EGYPTIAN,
     OTHER,
     PERSON,
     ago,
     ask,
     asks,
+    at_home,
     call,
     carried_out,
     decide,
     recorded,
 )
 from tests.support.service_house import House
-from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import State
 from vault.domain.requests.request import Period, RequestState, Verdict
 from vault.errors import Invalid, Refused
@@ -168,15 +171,9 @@ async def test_pauses_follow_each_other(house: House):
     assert verified.request.state is RequestState.REVIEW
 
 
-#: Ten digits that a platform sent without their country: of Washington, and by their length also of Egypt.
-AMBIGUOUS = "2025550100"
-EGYPTIAN = "+2025550100"
-AMERICAN = "+12025550100"
-
-
 async def test_a_spelling_that_can_be_somebody_elses_is_shown_apart(either: House):
     """It counts in nothing, it is in no decision, and an erasure leaves its recording, its facts and its terms."""
-    await _at_home(either, "US-WA")
+    await at_home(either, "US-WA")
     theirs, their_call = await recorded(either, "call-1", caller=AMBIGUOUS), "call-2"
     await call(either, their_call, caller=AMBIGUOUS)
     mine = await recorded(either, "call-3", caller=EGYPTIAN)
@@ -196,7 +193,7 @@ async def test_a_spelling_that_can_be_somebody_elses_is_shown_apart(either: Hous
 
 async def test_a_possible_call_is_decided_on_by_name(house: House):
     """A person who looked at it names it in the verdicts; the others stay out."""
-    await _at_home(house, "US-WA")
+    await at_home(house, "US-WA")
     named, other = [await recorded(house, f"call-{n}", caller=AMBIGUOUS) for n in (1, 2)]
     view = await ask(house, asks(numbers=((EGYPTIAN, None),)))
     await decide(house, view.request.id, verdicts={named: Verdict(code="erased")})
@@ -206,7 +203,7 @@ async def test_a_possible_call_is_decided_on_by_name(house: House):
 
 async def test_the_likely_reading_of_a_national_spelling_is_certain(house: House):
     """An account in Washington has Washington's numbers, and an account in France those of France."""
-    await _at_home(house, "US-WA")
+    await at_home(house, "US-WA")
     mine = await recorded(house, "call-1", caller=AMBIGUOUS)
     assert await found_ids(house, (AMERICAN, None)) == [mine]
 
@@ -216,8 +213,3 @@ async def test_a_request_is_no_repeat_of_somebody_elses(house: House):
     first = await ask(house, asks(numbers=((EGYPTIAN, None),)))
     second = await ask(house, asks(reference="ticket 2", numbers=((AMERICAN, None),)))
     assert (first.request.repeat_of, second.request.repeat_of) == (None, None)
-
-
-async def _at_home(house: House, place: str) -> None:
-    policy = ConsentPolicy(missing_evidence="accept", reason="not the subject", home_place=place)
-    await house.vault.consent_policy.set(house.account.id, policy, if_version=None, actor=ACTOR)

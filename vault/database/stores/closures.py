@@ -68,6 +68,11 @@ class ClosureRows:
         query = select(_P.id).where(_P.account_id == account_id, _CLOSURES, _P.state.in_(_BEGUN)).limit(1)
         return self._db.execute(query).first() is not None
 
+    def executing_among(self, closure_ids: Collection[str]) -> set[str]:
+        """Return those of the closures that have begun and not ended."""
+        query = select(_P.id).where(_P.id.in_(closure_ids), _P.state == str(RequestState.EXECUTING))
+        return set(self._db.execute(query).scalars())
+
     def begins_by(self, account_id: str, by: datetime) -> bool:
         """Return whether the account is closed or being closed, or will be by then."""
         waits = _WAITING & (_P.due_at <= by)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, MappingResult, func, select
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.calls import call_facts, call_terms
@@ -33,6 +33,7 @@ class FoundRecording:
     restricted: bool
     #: The start of its call, or its receipt where that is not known.
     at: datetime
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,23 @@ class FoundCall:
 
     call_ref: str
     at: datetime
+
+
+_R, _F = recordings.c, call_facts.c
+_IS_LEFT = _R.state.not_in([str(state) for state in GONE])
+_RECORDED_AT = func.coalesce(plausible_at(_R.call_started_at), _R.received_at, type_=_R.received_at.type)
+_RECORDINGS = select(
+    _R.id, _R.call_ref, _R.state, _R.restricted, _RECORDED_AT.label("at"), _R.received_at.label("received_at")
+)
+_CALLED_AT = func.min(func.coalesce(plausible_at(_F.started_at), _F.at), type_=_F.at.type)
+#: Calls with facts and without a recording that is not erased.
+_CALLS = (
+    select(_F.call_ref, _CALLED_AT.label("at"))
+    .where(
+        ~select(_R.id).where(_R.account_id == _F.account_id, _R.call_ref == _F.call_ref, _IS_LEFT).exists()
+    )
+    .group_by(_F.call_ref)
+)
 
 
 class PersonSearch:
@@ -53,39 +71,45 @@ class PersonSearch:
     def recordings(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[FoundRecording]:
         """Return up to MAX_FOUND + 1 recordings in every state but erased that have one of these terms."""
         r = recordings.c
-        at = func.coalesce(plausible_at(r.call_started_at), r.received_at, type_=r.received_at.type)
-        query = select(r.id, r.call_ref, r.state, r.restricted, at.label("at")).where(
-            r.id.in_(matching_recordings(account_id, terms)),
-            r.state.not_in([str(state) for state in GONE]),
-            *_within(at, period),
+        query = _RECORDINGS.where(
+            r.id.in_(matching_recordings(account_id, terms)), _IS_LEFT, *_within(_RECORDED_AT, period)
         )
-        rows = self._db.execute(query.order_by(at, r.received_at, r.id).limit(MAX_FOUND + 1))
-        return [
-            FoundRecording(
-                id=row.id, call_ref=row.call_ref, state=State(row.state), restricted=row.restricted, at=row.at
-            )
-            for row in rows
-        ]
+        rows = self._db.execute(query.order_by(_RECORDED_AT, r.received_at, r.id).limit(MAX_FOUND + 1))
+        return _recordings(rows.mappings())
 
     def calls(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[FoundCall]:
         """Return up to MAX_FOUND + 1 calls with one of these terms and without a recording that is not erased."""
-        f, r = call_facts.c, recordings.c
-        at = func.min(func.coalesce(plausible_at(f.started_at), f.at), type_=f.at.type)
-        kept = (
-            select(r.id)
-            .where(
-                r.account_id == f.account_id,
-                r.call_ref == f.call_ref,
-                r.state.not_in([str(state) for state in GONE]),
-            )
-            .exists()
-        )
-        query = select(f.call_ref, at.label("at")).where(
-            f.account_id == account_id, f.call_ref.in_(refs_of_terms(account_id, terms)), ~kept
-        )
-        query = query.group_by(f.call_ref).having(*_within(at, period)).order_by(at, f.call_ref)
+        f = call_facts.c
+        query = _CALLS.where(f.account_id == account_id, f.call_ref.in_(refs_of_terms(account_id, terms)))
+        query = query.having(*_within(_CALLED_AT, period)).order_by(_CALLED_AT, f.call_ref)
         rows = self._db.execute(query.limit(MAX_FOUND + 1))
         return [FoundCall(call_ref=row.call_ref, at=row.at) for row in rows]
+
+    def calls_of(self, account_id: str, recording_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the call of each of these recordings that exists, in any state, by its id."""
+        r, found = recordings.c, dict[str, str]()
+        for start in range(0, len(recording_ids), _BATCH_SIZE):
+            batch = recording_ids[start : start + _BATCH_SIZE]
+            query = select(r.id, r.call_ref).where(r.account_id == account_id, r.id.in_(batch))
+            found.update((row.id, row.call_ref) for row in self._db.execute(query))
+        return found
+
+    def left_of_calls(
+        self, account_id: str, call_refs: Collection[str]
+    ) -> tuple[Sequence[FoundRecording], Sequence[FoundCall]]:
+        """Return what is not erased of these calls, oldest first: recordings, and calls with facts alone."""
+        r, f, refs = recordings.c, call_facts.c, sorted(call_refs)
+        left, calls = list[FoundRecording](), list[FoundCall]()
+        for start in range(0, len(refs), _BATCH_SIZE):
+            batch = refs[start : start + _BATCH_SIZE]
+            query = _RECORDINGS.where(r.account_id == account_id, r.call_ref.in_(batch), _IS_LEFT)
+            left += _recordings(self._db.execute(query).mappings())
+            facts = _CALLS.where(f.account_id == account_id, f.call_ref.in_(batch))
+            calls += [FoundCall(call_ref=row.call_ref, at=row.at) for row in self._db.execute(facts)]
+        return (
+            sorted(left, key=lambda one: (one.at, one.received_at, one.id)),
+            sorted(calls, key=lambda one: (one.at, one.call_ref)),
+        )
 
     def count_consents(self, account_id: str, call_refs: Sequence[str]) -> int:
         """Return the number of consent events of these calls."""
@@ -120,6 +144,10 @@ class PersonSearch:
             for row in self._db.execute(by_call.union(by_recording)):
                 found[row.call_ref].add(row.term)
         return {ref: frozenset(terms) for ref, terms in found.items()}
+
+
+def _recordings(rows: MappingResult) -> list[FoundRecording]:
+    return [FoundRecording(**{**row, "state": State(row["state"])}) for row in rows]
 
 
 def _within(at: ColumnElement[datetime], period: Period) -> list[ColumnElement[bool]]:

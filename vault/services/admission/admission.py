@@ -23,7 +23,7 @@ from vault.domain.legal_rules.rule import Demand, Rule, RuleBook, strictest
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.closing_acts import is_no
 from vault.domain.stored.consent_json import decode_event
-from vault.errors import Invalid
+from vault.errors import Invalid, NotFound, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message
@@ -31,7 +31,9 @@ from vault.services.admission.call_context import CallContext, DecisionState, ca
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import join_facts, open_facts, search_term
+from vault.structured_log import Log
 
+_LOG = Log(__name__)
 #: Consent events decrypted before the event loop gets control again.
 _EVENT_BATCH = 100
 
@@ -230,13 +232,27 @@ class Admission:
 
         return strictest([rule(place) for place in dict.fromkeys(item.place for item in places)])
 
-    async def forgettable_answers(self, account_id: str, call_ref: str) -> list[str]:
+    async def forgettable_answers(
+        self, account_id: str, call_ref: str, *, with_unreadable: bool = False
+    ) -> list[str]:
         """Return the ids of a call's consent events that go with its facts. Raises Unavailable.
 
-        A refusal is none of them: it must also apply to recordings of the call that arrive later.
+        A refusal is none of them: it must also apply to recordings of the call that arrive later. Nor is one that
+        cannot be read, which may be a refusal, unless ``with_unreadable``.
         """
         rows = await self.database.read(lambda tx: tx.consents.of_call(account_id, call_ref))
-        return [event.id for event in await self._events(rows) if not is_no(f"_{event.answer}")]
+        forgettable, unreadable = list[str](), list[str]()
+        for number, row in enumerate(rows, start=1):
+            try:
+                if not is_no(f"_{(await self._event(row)).answer}"):
+                    forgettable.append(row.id)
+            except (NotFound, Tampered):
+                unreadable.append(row.id)
+            if number % _EVENT_BATCH == 0:
+                await asyncio.sleep(0)
+        if unreadable:
+            _LOG.warning("consent.unreadable", account_id=account_id, count=len(unreadable))
+        return [*forgettable, *unreadable] if with_unreadable else forgettable
 
     async def _events(self, rows: Sequence[ConsentRow]) -> tuple[ConsentEvent, ...]:
         events = []

@@ -75,3 +75,17 @@ def forget_facts(tx: Transaction, account_id: str, call_ref: str, *, actor: str,
     tx.events.append(
         AccessEvent(type="call.erased", at=at, account_id=account_id, actor=actor, subject=call_ref)
     )
+
+
+def forget_if_erased(
+    tx: Transaction, account_id: str, call_ref: str, answers: Sequence[str], *, actor: str, at: datetime
+) -> bool:
+    """Delete the facts of a call and these consent events, by id; False while a recording of it is not erased.
+
+    The caller holds the account's and the call's lock.
+    """
+    if any(one.state not in GONE for one in tx.recordings.of_call(account_id, call_ref)):
+        return False
+    forget_facts(tx, account_id, call_ref, actor=actor, at=at)
+    tx.consents.forget(account_id, answers)
+    return True

@@ -40,6 +40,17 @@ class EvidenceChain:
             if keys is not None
         }
 
+    async def of_recording(self, account_id: str, recording_id: str) -> OpenedRecording | None:
+        """Return a settled recording with its unwrapped key; None if it is not settled. Raises NotFound, Tampered."""
+
+        def read(tx: Transaction) -> tuple[Recording | None, RecordingKeys | None]:
+            return tx.recordings.get(account_id, recording_id), tx.recordings.keys(recording_id)
+
+        recording, keys = await self.database.read(read)
+        if recording is None or keys is None or recording.state not in SETTLED:
+            return None
+        return await open_recording(self.ring, recording, keys)
+
 
 def settled(
     tx: Transaction, account_id: str, call_ref: str, opened: Mapping[str, OpenedRecording]

@@ -11,7 +11,7 @@ from vault.database.stores.retention import RetentionMarks, RetentionPolicies
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import EMPTY, Recording, State
 from vault.domain.recordings.transitions import ERASE, Transition
-from vault.domain.retention.judge import Judgement, Reason, Wish, judge
+from vault.domain.retention.judge import PERSONS, Judgement, Reason, Wish, judge
 from vault.domain.retention.policy import RetentionClass
 from vault.domain.retention.terms import Bound, RetentionTerms
 from vault.errors import Busy, Held, Refused, Tampered
@@ -64,7 +64,7 @@ def judge_now(tx: Transaction, recording: Recording, wish: Wish | None, now: dat
         return judge(RetentionTerms(version=policies.current.version), holds, wish, now)
     marks = tx.retention.marks(recording.id)
     if marks is None or marks.policy_version != policies.stamp:
-        depends = wish is None or wish == "retention" or (wish != "ground" and _has_minimum(policies))
+        depends = wish is None or wish == "retention" or (wish != "ground" and _may_stop(policies, wish))
         if not holds and depends:
             return _not_computed()
         marks = None
@@ -102,8 +102,12 @@ def _classes(policies: RetentionPolicies) -> list[RetentionClass]:
     return [kept for policy in (*reversed(policies.waiting), policies.current) for kept in policy.classes]
 
 
-def _has_minimum(policies: RetentionPolicies) -> bool:
-    return any(kept.minimum is not None for kept in _classes(policies))
+def _may_stop(policies: RetentionPolicies, wish: Wish) -> bool:
+    """Return whether a minimum of these policies can stop a wish: a business minimum does not stop a person."""
+    return any(
+        kept.minimum is not None and (wish not in PERSONS or kept.minimum_ground == "legal_obligation")
+        for kept in _classes(policies)
+    )
 
 
 def _not_computed() -> Judgement:

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import EMPTY
-from vault.domain.requests.decision import effect_of
 from vault.domain.requests.request import Request, Verdict
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, open_entry
-from vault.services.requests.find_person import FoundPerson
+from vault.services.requests.decided import Decided
+from vault.services.requests.progress import Part
 from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
 from vault.services.shared.encrypted_fields import OpenedRecording
 
@@ -23,33 +24,31 @@ class AddStatement:
     sealed: SealedRequests
     chain: EvidenceChain
 
-    async def __call__(self, request: Request, found: FoundPerson) -> Request | None:
-        """Add the statement to every recording with this decision; return the request, or None while one is in flight.
+    async def __call__(self, request: Request, decided: Decided) -> tuple[Request, Part]:
+        """Add the statement to every recording with this decision; return the request, and whether one is in flight.
 
         What was refused or failed has nothing to correct: the request says ``no_match`` of it then.
         """
-        ruling, nothing, is_waiting = ruling_of(request), list[str](), False
+        ruling, nothing, part = ruling_of(request), list[str](), Part()
         content = {"by": ruling.by, "request": request.id, "statement": personal_of(request).wish}
-        for one in found.recordings:
-            if effect_of(request.kind, ruling.verdict_on(one.id)) != "note":
-                continue
+        for one in decided.with_effect(request.kind, "note"):
             if one.state in EMPTY:
                 nothing.append(one.id)
                 continue
             opened = None
-            if one.state in SETTLED:
-                opened = (await self.chain.of_call(request.account_id, one.call_ref)).get(one.id)
-            if opened is None:
-                is_waiting = True
-                continue
-            await self.database.write(lambda tx, opened=opened: _add_once(tx, opened, content))  # type: ignore[misc]
-        if is_waiting:
-            return None
+            with part.each(request.account_id, one.id):
+                if one.state in SETTLED:
+                    opened = await self.chain.of_recording(request.account_id, one.id)
+                if opened is None:
+                    part.waits = True
+                    continue
+                await self.database.write(partial(_add_once, opened=opened, content=content))
         if not nothing:
-            return request
+            return request, part
         verdicts = {**ruling.verdicts, **dict.fromkeys(nothing, Verdict(code="no_match"))}
         noted = replace(personal_of(request), ruling=replace(ruling, verdicts=verdicts))
-        return await self.sealed.change(replace(request, personal=noted), None, actor=ruling.by, at=ruling.at)
+        changed = replace(request, personal=noted)
+        return await self.sealed.change(changed, None, actor=ruling.by, at=ruling.at), part
 
 
 def _add_once(tx: Transaction, opened: OpenedRecording, content: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from vault.services.lifecycle.set_switch import set_switch
 from vault.services.requests.erase_account import EraseAccount
 from vault.services.requests.export_account import ExportAccount
 from vault.services.requests.make_receipt import MakeReceipt
+from vault.services.requests.progress import Progress
 from vault.services.requests.sealed_requests import (
     SealedRequests,
     append_event,
@@ -46,26 +47,29 @@ class CloseAccount:
     begin_rotation: BeginRotation
     receipts: MakeReceipt
 
-    async def __call__(self, request: Request) -> bool:
-        """Begin a closure, or do its next part; return whether anything was done."""
+    async def __call__(self, request: Request) -> Progress:
+        """Begin a closure, or do its next part."""
         if request.state is RequestState.REVIEW:
-            return await self._begin(request)
+            await self._begin(request)
+            return Progress.DONE
         # Nothing is erased before the export is there, also if a restore has lost it.
         if await self.export(request):
-            return True
+            return Progress.DONE
         if await self.database.read(lambda tx: _packages_come(tx, request)):
-            return False
-        if await self.erase(request):
-            return True
+            return Progress.NONE
+        progress = await self.erase(request)
+        if progress is not Progress.NONE:
+            return progress
         left, calls = await self.database.read(
             lambda tx: (
                 tx.closures.left(request.account_id),
                 tx.closures.calls_without_recordings(request.account_id, after="", limit=1),
             )
         )
-        return not (left or calls) and await self._end(request)
+        ended = not (left or calls) and await self._end(request)
+        return Progress.DONE if ended else Progress.NONE
 
-    async def _begin(self, known: Request) -> bool:
+    async def _begin(self, known: Request) -> None:
         personal, now = personal_of(known), await self.database.read(lambda tx: tx.now())
         by = _WORKER if personal.verification is None else personal.verification.by
         ruling = Ruling(default=Verdict(code="erased"), at=now, by=by)
@@ -89,7 +93,6 @@ class CloseAccount:
             await self.database.write(write)
 
         await retry_if_rotated(self.sealed.ring, known.account_id, work)
-        return True
 
     async def _end(self, request: Request) -> bool:
         """Destroy the key version that everything was encrypted under, then close the closure; False if it must wait.

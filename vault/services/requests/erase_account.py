@@ -13,14 +13,15 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.stores.closures import RemainingRecording
 from vault.database.transaction import Transaction
-from vault.domain.recordings.recording import GONE, Recording, State
+from vault.domain.recordings.recording import Recording, State
 from vault.domain.requests.request import Request
 from vault.domain.retention.hold import Hold
 from vault.domain.retention.period import end_of, parse_zone
 from vault.domain.retention.policy import RetentionPolicy
 from vault.errors import Refused, Tampered
 from vault.services.admission.admission import Admission
-from vault.services.lifecycle.erase_call import erase_recordings, forget_facts, holds_on_call
+from vault.services.lifecycle.erase_call import erase_recordings, forget_if_erased, holds_on_call
+from vault.services.requests.progress import Progress
 from vault.services.requests.sealed_requests import ruling_of
 from vault.services.shared.clock_skew import checked_now
 
@@ -49,8 +50,9 @@ class EraseAccount:
     #: By the id of the closure.
     _passes: dict[str, _Pass] = field(default_factory=dict)
 
-    async def __call__(self, request: Request) -> bool:
-        """Do the next step of a pass; return False at the end of one that erased nothing."""
+    async def __call__(self, request: Request) -> Progress:
+        """Do the next step of a pass; return NONE at the end of one that erased nothing."""
+        await self._forget_ended()
         current = self._passes.setdefault(request.id, _Pass())
         try:
             for _ in range(_PAGES):
@@ -62,17 +64,30 @@ class EraseAccount:
             if current.has_erased:
                 # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
                 await self.database.scrub()
-        return current.has_erased or not current.is_over
+        if current.has_erased:
+            return Progress.DONE
+        return Progress.NONE if current.is_over else Progress.MORE
+
+    async def _forget_ended(self) -> None:
+        """Forget the passes of closures that another node has ended."""
+        if ids := list(self._passes):
+            executing = await self.database.read(lambda tx: tx.closures.executing_among(ids))
+            for ended in set(ids) - executing:
+                self._passes.pop(ended, None)
 
     async def forget_answers(self, account_id: str) -> None:
-        """Delete all consent events but refusals, also of calls whose facts were erased before."""
+        """Delete all consent events but refusals, also of calls whose facts were erased before.
+
+        Those that cannot be read too: the key's rotation, with which the closure ends, would wait for them.
+        """
         after = ""
         while page := await self.database.read(
             lambda tx, after=after: tx.consents.calls(account_id, after=after, limit=_PAGE_SIZE)  # type: ignore[misc]
         ):
             after = page[-1]
             for call_ref in page:
-                if answers := await self.admission.forgettable_answers(account_id, call_ref):
+                answers = await self.admission.forgettable_answers(account_id, call_ref, with_unreadable=True)
+                if answers:
                     await self.database.write(
                         lambda tx, answers=answers: tx.consents.forget(account_id, answers)  # type: ignore[misc]
                     )
@@ -109,9 +124,7 @@ class EraseAccount:
             ):
                 return False
             tx.sources.request_deletion(one.id)
-            if all(other.state in GONE for other in tx.recordings.of_call(account_id, one.call_ref)):
-                forget_facts(tx, account_id, one.call_ref, actor=ruling.by, at=tx.now())
-                tx.consents.forget(account_id, forgettable)
+            forget_if_erased(tx, account_id, one.call_ref, forgettable, actor=ruling.by, at=tx.now())
             return True
 
         try:
@@ -126,13 +139,9 @@ class EraseAccount:
 
         def forget(tx: Transaction) -> bool:
             tx.lock_account_and_call(account_id, call_ref)
-            if any(one.state not in GONE for one in tx.recordings.of_call(account_id, call_ref)):
-                return False
             if _is_held(tx, account_id, call_ref):
                 return False
-            forget_facts(tx, account_id, call_ref, actor=ruling.by, at=tx.now())
-            tx.consents.forget(account_id, forgettable)
-            return True
+            return forget_if_erased(tx, account_id, call_ref, forgettable, actor=ruling.by, at=tx.now())
 
         return await self.database.write(forget)
 

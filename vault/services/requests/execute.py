@@ -1,7 +1,5 @@
 """Carry out the decisions on requests. The state of the rows is the progress: a crash only causes a repetition."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -10,23 +8,19 @@ from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
-from vault.domain.recordings.recording import GONE
 from vault.domain.requests.decision import effect_of
-from vault.domain.requests.request import Request, Ruling, Verdict
-from vault.errors import RecordingErased, Refused, VaultError
-from vault.ports.objects import ObjectStore
-from vault.services.admission.admission import Admission
+from vault.domain.requests.request import Request
+from vault.errors import VaultError
 from vault.services.consent.enter_objection import ObjectionList
-from vault.services.lifecycle.await_erasure import await_call_erasure, await_erasure
-from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.requests.add_statement import AddStatement
 from vault.services.requests.close_account import CloseAccount
-from vault.services.requests.find_person import FindPerson, FoundPerson
-from vault.services.requests.legal_minimum import LegalMinimum
+from vault.services.requests.decided import Decided, read_decided
+from vault.services.requests.erase_decided import EraseDecided
+from vault.services.requests.find_person import FindPerson
 from vault.services.requests.make_package import MakePackage
 from vault.services.requests.make_receipt import MakeReceipt
-from vault.services.requests.packages import delete_package
+from vault.services.requests.progress import Part, Progress
 from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
 from vault.services.shared.clock_skew import checked_now
 from vault.structured_log import Log
@@ -42,11 +36,6 @@ _FIRST_WAIT, _MAX_WAIT = timedelta(seconds=1), timedelta(minutes=5)
 _MAX_DOUBLINGS: Final = 9
 #: Requests whose content is deleted per step.
 _FORGET_BATCH_SIZE: Final = 500
-#: The verdict where a guard forbids an erasure, by the guard's reason.
-_KEPT_BY_GUARD: Final[Mapping[str, str]] = {
-    "held": "pending_hold",
-    "minimum_legal": "kept_legal_obligation",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +45,13 @@ class ExecuteRequests:
     database: Database
     sealed: SealedRequests
     find: FindPerson
-    admission: Admission
+    erase: EraseDecided
     add_statement: AddStatement
     restriction: RestrictRecording
     objection_list: ObjectionList
-    legal_minimum: LegalMinimum
     make_package: MakePackage
     receipts: MakeReceipt
     close_account: CloseAccount
-    objects: ObjectStore
 
     async def any_due(self) -> bool:
         """Return whether a decision is to be tried now. If all can only wait, the first is polled when it is due."""
@@ -100,19 +87,20 @@ class ExecuteRequests:
             pass
 
     async def _try(self, row: RequestRow) -> bool:
-        """Work on one request; what is unavailable for it does not stop the others."""
+        """Work on one request, and return whether it goes on now; what is unavailable does not stop the others."""
         tries = row.tries + 1
         wait = min(_FIRST_WAIT * 2 ** min(row.tries, _MAX_DOUBLINGS), _MAX_WAIT)
         try:
             # Noted before: a request whose try ends the process is not the first one again.
             await self._try_again(row, wait, tries=tries)
             progress = await self._work_on(await self.sealed.open(row), tries=tries)
-            if progress:
-                await self._try_again(row, None, tries=0)
+            if progress is not Progress.NONE:
+                tries = 0 if progress is Progress.DONE else row.tries
+                await self._try_again(row, None, tries=tries)
         except VaultError as error:
             _LOG.warning("request.put_off", account_id=row.request.account_id, reason=type(error).__name__)
             return False
-        return progress
+        return progress is not Progress.NONE
 
     async def _try_again(self, row: RequestRow, wait: timedelta | None, *, tries: int) -> None:
         def note(tx: Transaction) -> None:
@@ -121,158 +109,57 @@ class ExecuteRequests:
 
         await self.database.write(note)
 
-    async def _work_on(self, request: Request, *, tries: int) -> bool:
-        """Do the next part; return whether anything was done."""
+    async def _work_on(self, request: Request, *, tries: int) -> Progress:
+        """Do the next part of a request."""
         if request.kind == "closure":
             return await self.close_account(request)
-        ruling = ruling_of(request)
-        found = (await self.find(request.account_id, personal_of(request))).decided_by(ruling.verdicts)
-        request = await self._note(request, found)
-        if await self._erase(request, found) or await self._restrict(request, found):
-            return True
-        stated = await self.add_statement(request, found)
-        if stated is None:
-            return False
-        request = stated
-        if request.kind == "objection" and effect_of(request.kind, ruling.default) != "nothing":
+        decided = await self.database.read(lambda tx: read_decided(tx, request))
+        own_terms = (await self.find.terms(request.account_id, personal_of(request))).own
+        request = await self._note(request, decided)
+        erased = await self.erase(request, decided, own_terms)
+        restricted = await self._restrict(request, decided)
+        if erased.is_done or restricted.is_done:
+            return Progress.DONE
+        request, stated = await self.add_statement(request, decided)
+        if request.kind == "objection" and effect_of(request.kind, decided.ruling.default) != "nothing":
             await self._object(request)
-        answered = await self.make_package(request, found.own_terms, tries=tries)
-        return answered is None or await self.receipts.close_if_done(answered)
+        answered = await self.make_package(request, own_terms, tries=tries)
+        if answered is None:
+            return Progress.DONE
+        waits = erased.waits or restricted.waits or stated.waits
+        closed = not waits and await self.receipts.close_if_done(answered)
+        return Progress.DONE if closed else Progress.NONE
 
-    async def _note(self, request: Request, found: FoundPerson) -> Request:
-        """Write down, before anything is erased, what a receipt cannot read afterwards."""
-        ruling = ruling_of(request)
-        recordings = dict.fromkeys([*ruling.recordings, *(one.id for one in found.recordings)])
-        calls = dict.fromkeys([*ruling.calls, *(one.call_ref for one in found.calls)])
-        traces = dict(ruling.traces)
-        for one in found.recordings:
-            if effect_of(request.kind, ruling.verdict_on(one.id)) == "erase" and one.id not in traces:
+    async def _note(self, request: Request, decided: Decided) -> Request:
+        """Write down, before anything is erased, what came late, and what a receipt cannot read afterwards."""
+        traces = dict(decided.ruling.traces)
+        for one in decided.with_effect(request.kind, "erase"):
+            if one.id not in traces:
                 traces[one.id] = await self.receipts.trace(request.account_id, one.id)
-        noted = replace(ruling, recordings=tuple(recordings), calls=tuple(calls), traces=traces)
-        return request if noted == ruling else await self._save(request, noted)
+        noted = replace(decided.ruling, traces=traces)
+        if noted == ruling_of(request):
+            return request
+        changed = replace(request, personal=replace(personal_of(request), ruling=noted))
+        return await self.sealed.change(changed, None, actor=noted.by, at=noted.at)
 
-    async def _save(self, request: Request, ruling: Ruling) -> Request:
-        changed = replace(request, personal=replace(personal_of(request), ruling=ruling))
-        return await self.sealed.change(changed, None, actor=ruling.by, at=ruling.at)
-
-    async def _erase(self, request: Request, found: FoundPerson) -> bool:
-        """Erase call by call; return whether anything was done."""
-        ruling = ruling_of(request)
-        by_call: dict[str, list[str]] = {
-            one.call_ref: []
-            for one in found.calls
-            if effect_of(request.kind, ruling.verdict_on(one.call_ref)) == "erase"
-        }
-        for one in found.recordings:
-            if effect_of(request.kind, ruling.verdict_on(one.id)) == "erase":
-                by_call.setdefault(one.call_ref, []).append(one.id)
-        # Before the erasures, which delete the rows of packages alone.
-        await self._delete_packages(request, found)
-        kept: dict[str, Verdict] = {}
-        for call_ref, recording_ids in by_call.items():
-            try:
-                await self._erase_of_call(request, call_ref, recording_ids)
-            except Refused:
-                # Perhaps only some of the call's recordings are kept.
-                for each in [[one] for one in recording_ids] or [[]]:
-                    kept |= await self._erase_or_keep(request, call_ref, each)
-        if kept:
-            # Once for all: a request of 10,000 recordings is some megabytes.
-            await self._save(request, replace(ruling, verdicts={**ruling.verdicts, **kept}))
-        if by_call:
-            # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
-            await self.database.scrub()
-        return bool(by_call)
-
-    async def _erase_or_keep(
-        self, request: Request, call_ref: str, recording_ids: Sequence[str]
-    ) -> Mapping[str, Verdict]:
-        """Erase, or return the verdicts on what guards keep."""
-        try:
-            await self._erase_of_call(request, call_ref, recording_ids)
-        except Refused as error:
-            return await self._keep(request, call_ref, recording_ids, error)
-        return {}
-
-    async def _delete_packages(self, request: Request, found: FoundPerson) -> None:
-        """Delete the packages that an earlier request of the person got: an erasure finds them too."""
-        ruling = ruling_of(request)
-        if effect_of(request.kind, ruling.default) != "erase":
-            return
-        for package in await self.database.read(
-            lambda tx: tx.packages.of_person(request.account_id, found.own_terms)
-        ):
-            if request.id in {package.request_id, package.part_of}:
-                continue
-            await delete_package(self.database, self.objects, package, actor=ruling.by)
-
-    async def _erase_of_call(self, request: Request, call_ref: str, recording_ids: Sequence[str]) -> None:
-        """Erase recordings of one call in one transaction, and its facts if no recording is left."""
-        account_id, ruling = request.account_id, ruling_of(request)
-        forgettable = await self.admission.forgettable_answers(account_id, call_ref)
-
-        def erase(tx: Transaction) -> None:
-            tx.lock_account_and_call(account_id, call_ref)
-            now = tx.now()
-            recordings = tx.recordings.of_call(account_id, call_ref)
-            mine = [one for one in recordings if one.id in recording_ids]
-            forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
-            erase_recordings(tx, account_id, mine, actor=ruling.by, at=now, wish="request")
-            for one in mine:
-                tx.sources.request_deletion(one.id)
-                tx.closing.recall(account_id, "recording.erasing", one.id)
-            if all(one.state in GONE for one in tx.recordings.of_call(account_id, call_ref)):
-                forget_facts(tx, account_id, call_ref, actor=ruling.by, at=now)
-                tx.consents.forget(account_id, forgettable)
-
-        await self.database.write(erase)
-
-    async def _keep(
-        self, request: Request, call_ref: str, recording_ids: Sequence[str], error: Refused
-    ) -> Mapping[str, Verdict]:
-        """Return why guards forbid to erase these recordings now: then they are restricted.
-
-        What a hold keeps is erased when nothing stops that any more, without another decision.
-        """
-        code = next((_KEPT_BY_GUARD[reason] for reason in error.reasons if reason in _KEPT_BY_GUARD), None)
-        if code is None:
-            raise error
-        ruling, account_id = ruling_of(request), request.account_id
-
-        def wait(tx: Transaction) -> None:
-            tx.lock_account_and_call(account_id, call_ref)
-            for one in tx.recordings.of_call(account_id, call_ref):
-                if one.id in recording_ids and one.state not in GONE:
-                    await_erasure(tx, one, cause="request", actor=ruling.by, at=tx.now())
-            await_call_erasure(tx, account_id, call_ref, actor=ruling.by, at=tx.now())
-
-        if code == "pending_hold":
-            await self.database.write(wait)
-        if code == "kept_legal_obligation":
-            return {one: await self.legal_minimum(account_id, one) for one in recording_ids}
-        return dict.fromkeys(recording_ids or [call_ref], Verdict(code=code))
-
-    async def _restrict(self, request: Request, found: FoundPerson) -> bool:
-        ruling = ruling_of(request)
-        wanted = [
-            one
-            for one in found.recordings
-            if effect_of(request.kind, ruling.verdict_on(one.id)) == "restrict"
-        ]
+    async def _restrict(self, request: Request, decided: Decided) -> Part:
+        part, wanted = Part(), decided.with_effect(request.kind, "restrict")
         # Also one that is restricted already: from now on that is lifted only after the person was informed.
         noted = await self.database.read(lambda tx: tx.requests.restricted_among([one.id for one in wanted]))
-        to_restrict = [one for one in wanted if not one.restricted or one.id not in noted]
-        for one in to_restrict:
-            with suppress(RecordingErased):
+        for one in wanted:
+            if one.restricted and one.id in noted:
+                continue
+            with part.each(request.account_id, one.id):
                 await self.restriction(
                     request.account_id,
                     one.id,
                     restricted=True,
                     reason=f"request {request.id}",
-                    actor=ruling.by,
+                    actor=decided.ruling.by,
                     request_id=request.id,
                 )
-        return bool(to_restrict)
+                part.is_done = True
+        return part
 
     async def _object(self, request: Request) -> None:
         ruling = ruling_of(request)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from vault.domain.requests.request import Verdict
+from vault.errors import Tampered
 from vault.services.requests.package_about import Kept
 
 
@@ -14,11 +15,15 @@ class LegalMinimum:
     retention: Callable[[str, str], Awaitable[Kept]]
 
     async def __call__(self, account_id: str, recording_id: str) -> Verdict:
-        """Return the verdict on a recording that a legal minimum keeps. Raises NotFound, RecordingErased, Tampered.
+        """Return the verdict on a recording that a legal minimum keeps. Raises NotFound, RecordingErased.
 
-        Of several minima the one counts that ends last; without a statute and an end if the policy has none any more.
+        Of several minima the one counts that ends last; without a statute and an end if the policy has none any more,
+        or the facts of the call cannot be read.
         """
-        terms = (await self.retention(account_id, recording_id)).terms
+        try:
+            terms = (await self.retention(account_id, recording_id)).terms
+        except Tampered:
+            return Verdict(code="kept_legal_obligation")
         statutes = [
             bound.statute
             for bound in terms.bounds

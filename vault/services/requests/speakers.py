@@ -10,7 +10,7 @@ from vault.domain.consent.call_claims import CallClaims
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.requests.own_side import Side, channel_of, own_numbers, side_of
 from vault.domain.requests.request import PersonalData, Request, Ruling
-from vault.errors import Invalid, Refused
+from vault.errors import Invalid, NotFound, Refused, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
 from vault.services.admission.admission import Admission
@@ -86,18 +86,26 @@ class FindSpeaker:
 
     async def check(self, request: Request, personal: PersonalData, ruling: Ruling) -> None:
         """Raise Refused ``review_needed`` if a channel of the person is to be provided that nobody can cut out."""
-        uncut = []
-        for recording_id in ruling.recordings:
-            if ruling.verdict_on(recording_id).code == "provided":
-                spoken = await self(request.account_id, recording_id, personal)
-                if spoken is not None and spoken.channel is None:
-                    uncut.append(recording_id)
+        uncut = [
+            recording_id
+            for recording_id in ruling.recordings
+            if ruling.verdict_on(recording_id).code == "provided"
+            and await self._is_uncut(request.account_id, recording_id, personal)
+        ]
         if uncut:
             text = (
-                f"{len(uncut)} recordings have no channel with this person alone. Decide on each in verdicts, with "
-                f"provided_whole or a refusal: {', '.join(uncut[:_MAX_NAMED])}."
+                f"{len(uncut)} recordings have no channel with this person alone, or cannot be read. Decide on each in "
+                f"verdicts, with provided_whole or a refusal: {', '.join(uncut[:_MAX_NAMED])}."
             )
             raise Refused(text, reasons=("review_needed",))
+
+    async def _is_uncut(self, account_id: str, recording_id: str, personal: PersonalData) -> bool:
+        """Return whether a recording is available and no channel of the person can be cut out, or it is damaged."""
+        try:
+            spoken = await self(account_id, recording_id, personal)
+        except (NotFound, Tampered):
+            return True
+        return spoken is not None and spoken.channel is None
 
     def _e164(self, written: str, regions: Sequence[str]) -> str:
         if self.numbers.has_extension(written):
