@@ -116,9 +116,11 @@ async def test_a_legal_minimum_that_is_known_needs_no_facts(either: House):
 async def test_the_others_are_restricted_and_corrected(
     either: House, kind: str, caplog: pytest.LogCaptureFixture
 ):
-    """Both need the key of a recording; the damaged one is done once it is repaired."""
+    """Both need the key of that recording alone, not of its call's; the damaged one is done once it is repaired."""
     caplog.set_level(logging.WARNING)
-    ids = [await recorded(either, f"call-{number}", at=ago(hours=9 - number)) for number in range(3)]
+    ids = [await recorded(either, f"call-{number}", at=ago(hours=9 - number)) for number in range(2)]
+    ids.append((await either.announce("rec-same", call_ref="call-0")).recording_id)
+    await either.settle(ids[2])
     repair = await damaged(either, ids[0], "wrapped_key")
     view = await ask(either, asks(kind, wish="My name is Kim."))
     await decide(either, view.request.id, "restricted" if kind == "restriction" else "noted")

@@ -1,6 +1,5 @@
 """Restrict a recording, so that it is kept but cannot be played, or lift its restriction."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,7 +10,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
-from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, settled
+from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 
@@ -45,8 +44,7 @@ class RestrictRecording:
         if told_at is not None and told_at > self.clock():
             raise Invalid("told_at must not be in the future: tell the person first.", field="told_at")
         while True:
-            recording = await self.database.read(lambda tx: existing(tx, account_id, recording_id))
-            opened = await self.chain.of_call(account_id, recording.call_ref)
+            opened = await self.chain.of_recording(account_id, recording_id)
             change = partial(
                 self._change, account_id=account_id, recording_id=recording_id, restricted=restricted,
                 opened=opened, entry={"by": actor, "restricted": restricted, "reason": reason}, actor=actor,
@@ -62,7 +60,7 @@ class RestrictRecording:
         account_id: str,
         recording_id: str,
         restricted: bool,
-        opened: Mapping[str, OpenedRecording],
+        opened: OpenedRecording | None,
         entry: dict[str, object],
         actor: str,
         request_id: str | None,
@@ -72,7 +70,7 @@ class RestrictRecording:
         tx.lock_call(account_id, existing(tx, account_id, recording_id).call_ref)
         # Read again under the lock, so that no erasure can run concurrently.
         recording = existing(tx, account_id, recording_id)
-        if settled(tx, account_id, recording.call_ref, opened) is None:
+        if recording.state in SETTLED and opened is None:
             return False
         if recording.restricted and not restricted:
             _forbid_pending(tx, recording_id)
@@ -82,8 +80,8 @@ class RestrictRecording:
                 tx.closing.recall(account_id, "recording.restricted", recording_id)
             return True
         tx.recordings.restrict(recording_id, restricted=restricted)
-        if recording.state in SETTLED:
-            append(tx, opened[recording_id], "restriction", entry, at=self.clock())
+        if recording.state in SETTLED and opened is not None:
+            append(tx, opened, "restriction", entry, at=self.clock())
         tx.events.append(
             AccessEvent(
                 type="recording.restricted" if restricted else "recording.unrestricted",
