@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser]
 def test_a_listener_presses_the_button_and_hears_the_call(page: Page, tenant: Tenant):
     """The inert page, one press, the player: time advances, a seek reaches the end, nothing is blocked."""
     errors = complaints(page)
-    recording = tenant.uploaded(tone(8.0))
+    recording = tenant.uploaded(tone(60.0))
     page.goto(tenant.link(recording, sessions=1)["url"])
     assert "logged" in page.inner_text("main")
     assert "playback.open" not in tenant.types(recording)
@@ -22,8 +22,8 @@ def test_a_listener_presses_the_button_and_hears_the_call(page: Page, tenant: Te
     audio = "document.querySelector('audio')"
     page.get_by_role("button", name="Play").click()
     until(page, f"{audio}.currentTime > 0.3")
-    assert page.evaluate(f"{audio}.duration") == pytest.approx(8.0, abs=0.1)
-    page.evaluate(f"{audio}.currentTime = 7.5")
+    assert page.evaluate(f"{audio}.duration") == pytest.approx(60.0, abs=0.1)
+    page.evaluate(f"{audio}.currentTime = 59.5")
     until(page, f"{audio}.ended")
     assert page.evaluate(f"{audio}.error") is None
     assert (violations, page.evaluate("window.violations"), errors) == ([], [], [])

@@ -145,9 +145,10 @@ def test_a_format_is_played_sought_and_ended(
     assert tab.run("document.querySelector('#total').textContent") == f"0:{SECONDS}"
     play(tab)
     tab.run(NOTE_LANDINGS)
-    tab.drag("#seek", 0.6, 0.6)
-    until(tab, f"landings.length > 0 && !{AUDIO}.seeking && {AUDIO}.currentTime > {0.6 * SECONDS + 0.3}")
-    assert tab.run("landings[0]") == pytest.approx(0.6 * SECONDS, abs=2)
+    # Far enough from the end that it is not reached before the key is pressed.
+    tab.drag("#seek", 0.3, 0.3)
+    until(tab, f"landings.length > 0 && !{AUDIO}.seeking && {AUDIO}.currentTime > {0.3 * SECONDS + 0.3}")
+    assert tab.run("landings[0]") == pytest.approx(0.3 * SECONDS, abs=2)
     tab.press("End")
     ends_well(tab)
 
