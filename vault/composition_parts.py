@@ -23,6 +23,7 @@ from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.admission.call_start import CallStart
+from vault.services.admission.certain_numbers import CertainNumbers
 from vault.services.approvals.ask import AskApproval
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.publication import Publication
@@ -177,9 +178,10 @@ def build_parts(adapters: Adapters) -> Parts:
 
 
 def _find_person(adapters: Adapters, database: Database, admission: Admission) -> FindPerson:
-    return FindPerson(
+    certain_numbers = CertainNumbers(
         database=database, admission=admission, numbers=adapters.numbers, threads=adapters.threads
     )
+    return FindPerson(database=database, admission=admission, certain_numbers=certain_numbers)
 
 
 def _admission(adapters: Adapters, database: Database, data_keys: AccountDataKeys) -> Admission:

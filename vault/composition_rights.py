@@ -47,7 +47,7 @@ def build_rights(adapters: Adapters, parts: Parts) -> Rights:
         ),
         "preview_retention": traced(PreviewPolicy)(database=database, compute=parts.compute_terms),
         "contact_ends": traced(ContactEnds)(
-            database=database, admission=parts.admission, numbers=adapters.numbers, clock=adapters.clock
+            database=database, certain_numbers=parts.find_person.certain_numbers, clock=adapters.clock
         ),
         "show_retention": build_show_retention(parts),
         "requests": _requests(adapters, parts),

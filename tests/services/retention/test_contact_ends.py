@@ -1,12 +1,14 @@
 """The end of a contact, said by the controller: its period begins, ends after a wait, and can be taken back."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text, update
 
-from tests.support.parties import ME, let_in
+from tests.support.parties import ME, let_in, set_policy
 from tests.support.restoring import backed_up, empty_house, house_over, settle_journal, write_all
 from tests.support.retention import kept, set_retention
 from tests.support.service_house import House
@@ -161,6 +163,77 @@ async def test_the_number_of_a_switchboard_is_not_taken_for_an_extension(house: 
             house.account.id, numbers=[SPELLED, f"{SPELLED};ext=12"], calls=(), ended_at=ENDED, actor="key_x"
         )
     assert refused.value.field == "numbers.1"
+
+
+#: Ten digits without their country: of Washington, and by their length also of Egypt.
+AMBIGUOUS = "2025550100"
+EGYPTIAN = "+2025550100"
+AMERICAN = "+12025550100"
+
+
+async def _washington(house: House) -> dict[str, str]:
+    """Return recordings of an account in Washington, by the number that was reported."""
+    await set_policy(house, missing_evidence="accept", reason="not the subject", home_place="US-WA")
+    numbers = (AMBIGUOUS, EGYPTIAN, AMERICAN)
+    return {
+        number: await let_in(house, f"rec-{n}", call_ref=f"call-{n}", **{"from": number})
+        for n, number in enumerate(numbers)
+    }
+
+
+async def _of_numbers(house: House, *numbers: str, **more: Any) -> contact_ends.ContactChange:
+    ended_at = datetime.now(UTC)
+    more = {"numbers": numbers, "calls": (), "ended_at": ended_at, "actor": "key_x"} | more
+    return await house.vault.contact_ends.end(house.account.id, **more)
+
+
+async def _ended(house: House, recordings: Mapping[str, str]) -> set[str]:
+    """Return the reported numbers of the recordings whose contact has ended."""
+    known = await house.database.read(lambda tx: tx.contact_ends.of_recordings([*recordings.values()]))
+    return {number for number, one in recordings.items() if one in known and known[one].ended_at}
+
+
+@pytest.mark.parametrize(
+    ("number", "reached", "possible"),
+    [(EGYPTIAN, {EGYPTIAN}, 1), (AMERICAN, {AMERICAN, AMBIGUOUS}, 0)],
+)
+async def test_the_end_of_a_contact_reaches_nobody_else(
+    either: House, number: str, reached: set[str], possible: int
+):
+    """A call whose number can be that of somebody else too is counted; naming the call reaches it."""
+    recordings = await _washington(either)
+    change = await _of_numbers(either, number)
+    assert await _ended(either, recordings) == reached
+    assert change == contact_ends.ContactChange(
+        recordings=len(reached), changed=len(reached), possible=possible
+    )
+    change = await _of_numbers(either, number, calls=["call-0"])
+    assert await _ended(either, recordings) == reached | {AMBIGUOUS}
+    assert (change.changed, change.possible) == (len(reached | {AMBIGUOUS}), 0)
+
+
+async def test_a_withdrawal_reaches_what_is_possibly_of_the_contact(either: House):
+    """Earlier releases wrote an end there, by which the recording would leave early."""
+    recordings = await _washington(either)
+    await _of_numbers(either, calls=["call-0", "call-1", "call-2"])
+    change = await either.vault.contact_ends.withdraw(
+        either.account.id, numbers=[EGYPTIAN], calls=(), actor="key_x"
+    )
+    assert await _ended(either, recordings) == {AMERICAN}
+    assert change == contact_ends.ContactChange(recordings=2, changed=2)
+
+
+async def test_a_spelling_that_can_mean_several_numbers_is_refused(either: House):
+    """Its sentence says how to write the number, and nothing is written."""
+    recordings = await _washington(either)
+    with pytest.raises(Invalid, match="with a plus and its country") as refused:
+        await _of_numbers(either, AMERICAN, AMBIGUOUS)
+    assert (refused.value.field, AMBIGUOUS in str(refused.value)) == ("numbers.1", False)
+    with pytest.raises(Invalid, match="with a plus and its country"):
+        await either.vault.contact_ends.withdraw(
+            either.account.id, numbers=[AMBIGUOUS], calls=(), actor="key_x"
+        )
+    assert await _ended(either, recordings) == set()
 
 
 async def test_a_number_that_many_share_is_refused(house: House, monkeypatch: pytest.MonkeyPatch):

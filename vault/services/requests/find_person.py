@@ -6,7 +6,9 @@ number of somebody else too, the call is listed apart, as possible, and a decisi
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import Final
 
 from vault.database.interface import Database
 from vault.database.stores.person_search import MAX_FOUND, FoundCall, FoundRecording
@@ -14,29 +16,41 @@ from vault.database.transaction import Transaction
 from vault.domain.requests.found import FoundSummary, by_year, gaps_between
 from vault.domain.requests.request import Identity, Period, PersonalData
 from vault.errors import Invalid, TooLarge
-from vault.ports.numbers import Numbers
 from vault.services.admission.admission import Admission
-from vault.services.admission.call_rows import home_regions
+from vault.services.admission.certain_numbers import CertainNumbers, NumberTerms
 from vault.services.shared.encrypted_fields import search_term
-from vault.thread_pools import Threads
+
+_ON_EXTENSION: Final = "send the number without its extension, if all calls of the number are this person's."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonTerms:
     """The keyed hashes that find a person."""
 
-    #: Of calls and recordings, in every spelling.
-    calls: tuple[bytes, ...]
-    #: Those that are this person's alone: numbers with their country, and names of agents.
-    own: frozenset[bytes]
-    #: Those of ``own`` that are names of agents.
+    numbers: NumberTerms
+    #: Of names of agents, which are this person's alone.
     agents: frozenset[bytes]
-    #: The other numbers that a spelling of the person's can mean.
-    others: frozenset[bytes]
-    #: Of the numbers' objections.
-    objections: tuple[bytes, ...]
     #: Of links.
     listeners: tuple[bytes, ...]
+
+    @property
+    def calls(self) -> tuple[bytes, ...]:
+        """Return those of calls and recordings, in every spelling."""
+        return (*self.numbers.calls, *sorted(self.agents))
+
+    @property
+    def own(self) -> frozenset[bytes]:
+        """Return those that are this person's alone: numbers with their country, and names of agents."""
+        return self.numbers.own | self.agents
+
+    @property
+    def objections(self) -> tuple[bytes, ...]:
+        """Return those of the numbers' objections."""
+        return self.numbers.numbers
+
+    def are_certain(self, known: AbstractSet[bytes]) -> bool:
+        """Return whether a call with the terms ``known`` is the person's, however the spellings in it are read."""
+        return bool(known & self.agents) or self.numbers.are_certain(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +81,7 @@ class FindPerson:
 
     database: Database
     admission: Admission
-    numbers: Numbers
-    threads: Threads
+    certain_numbers: CertainNumbers
 
     async def normalize(self, account_id: str, identities: Sequence[Identity]) -> tuple[Identity, ...]:
         """Return the identities with their numbers in E.164.
@@ -76,7 +89,7 @@ class FindPerson:
         Raises Invalid for a number that is none, for one with an extension, and for a national spelling that can mean
         several numbers.
         """
-        home = await self.database.read(lambda tx: home_regions(tx, account_id))
+        home = await self.certain_numbers.home_regions(account_id)
         return tuple(
             self._normalized(identity, home, f"identities.{place}")
             for place, identity in enumerate(identities)
@@ -86,19 +99,10 @@ class FindPerson:
         if identity.type == "agent":
             return identity
         regions = [identity.region] if identity.region else home
-        try:
-            number = self.numbers.e164(identity.value, regions)
-        except Invalid as error:
-            raise Invalid(str(error), field=f"{place}.value") from None
-        if self.numbers.has_extension(identity.value):
-            # Calls are found by the number alone, so those of everybody behind it would be taken for this person's.
-            text = (
-                "Extensions cannot be searched: send the number without its extension, if all calls of the number are "
-                "this person's."
-            )
-            raise Invalid(text, field=f"{place}.value")
-        if identity.region is None and len(self.numbers.readings(identity.value, regions)) > 1:
-            # One of them may be the number of somebody else.
+        number = self.certain_numbers.read(
+            identity.value, regions, field=f"{place}.value", on_extension=_ON_EXTENSION
+        )
+        if identity.region is None and self.certain_numbers.is_ambiguous(identity.value, regions):
             text = f"{place}.region must name the country of this number: it can mean several numbers."
             raise Invalid(text, field=f"{place}.region")
         return replace(identity, number=number)
@@ -106,28 +110,13 @@ class FindPerson:
     async def terms(self, account_id: str, personal: PersonalData) -> PersonTerms:
         """Return the keyed hashes of a person's identities. Raises NotFound, Unavailable."""
         key = await self.admission.index_key(account_id)
-        # Rows of earlier releases have only the hash of the number as it was written.
-        spellings = {spelled for number in personal.numbers for spelled in self.numbers.spellings(number)}
-        written = {one.value.strip() for one in personal.identities if one.type == "number"}
-        numbers = sorted({*personal.numbers, *spellings, *written})
-        # With 00 it names its country as with a plus.
-        complete = [*personal.numbers, *(f"00{number[1:]}" for number in personal.numbers)]
-        home = await self.database.read(lambda tx: home_regions(tx, account_id))
-        others = await self.threads.run(self._others, key, personal.numbers, home)
+        written = [one.value for one in personal.identities if one.type == "number"]
         agents = frozenset(search_term(key, "agent", agent) for agent in personal.agents)
         return PersonTerms(
-            calls=(*(search_term(key, "number", number) for number in numbers), *sorted(agents)),
-            own=agents.union(search_term(key, "number", number) for number in complete),
+            numbers=await self.certain_numbers.terms(account_id, personal.numbers, written),
             agents=agents,
-            others=others,
-            objections=tuple(search_term(key, "number", number) for number in personal.numbers),
             listeners=tuple(search_term(key, "listener", agent) for agent in personal.agents),
         )
-
-    def _others(self, key: bytes, numbers: Sequence[str], home: Sequence[str]) -> frozenset[bytes]:
-        # The plan that a spelling was read by is not on record: a party's place, or the account's at that time.
-        found = {other for number in numbers for other in self.numbers.confusable(number, home)}
-        return frozenset(search_term(key, "number", other) for other in found - {*numbers})
 
     async def __call__(self, account_id: str, personal: PersonalData) -> FoundPerson:
         """Return what is found. Raises TooLarge for more than MAX_FOUND recordings or calls, Unavailable."""
@@ -145,7 +134,7 @@ def _find(tx: Transaction, account_id: str, terms: PersonTerms, period: Period) 
     calls = tx.person_search.calls(account_id, terms.calls, period)
     refs = {*(found.call_ref for found in recordings), *(found.call_ref for found in calls)}
     known = tx.person_search.terms_of_calls(account_id, refs)
-    certain = sorted(ref for ref in refs if _is_certain(known.get(ref, frozenset()), terms))
+    certain = sorted(ref for ref in refs if terms.are_certain(known.get(ref, frozenset())))
     mine = frozenset(certain)
     own_recordings = [found for found in recordings if found.call_ref in mine]
     own_calls = [found for found in calls if found.call_ref in mine]
@@ -166,12 +155,3 @@ def _find(tx: Transaction, account_id: str, terms: PersonTerms, period: Period) 
         ),
         own_terms=terms.own,
     )
-
-
-def _is_certain(known: frozenset[bytes], terms: PersonTerms) -> bool:
-    """Return whether a call with these terms is the person's, however the spellings in it are read.
-
-    A spelling without its country has the terms of every number that it can mean. One that only an earlier release
-    indexed has none of them.
-    """
-    return bool(known & terms.agents) or (bool(known & terms.own) and not known & terms.others)

@@ -32,8 +32,11 @@ class ContactEndOut(BaseModel):
     recordings: int
     #: Of how many of them this changed the end.
     changed: int
+    #: Recordings whose number, as it was reported, can be that of somebody else too. They were not changed: name their
+    #: calls to change them.
+    possible: int
 
     @classmethod
     def of(cls, change: ContactChange) -> "ContactEndOut":
         """Show it."""
-        return cls(recordings=change.recordings, changed=change.changed)
+        return cls(recordings=change.recordings, changed=change.changed, possible=change.possible)

@@ -1,0 +1,91 @@
+"""Find what is certainly about a person's numbers, and not about those of somebody else.
+
+Platforms report numbers in national spellings, and one of those can mean the numbers of several people: ``2025550100``
+is one of Washington, and without a plus one of Egypt.
+"""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from vault.database.interface import Database
+from vault.errors import Invalid
+from vault.ports.numbers import Numbers
+from vault.services.admission.admission import Admission
+from vault.services.admission.call_rows import home_regions
+from vault.services.shared.encrypted_fields import search_term
+from vault.thread_pools import Threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberTerms:
+    """The keyed hashes of a person's numbers."""
+
+    #: Of calls and recordings, in every spelling.
+    calls: tuple[bytes, ...]
+    #: Those that are this person's alone: numbers with their country.
+    own: frozenset[bytes]
+    #: The other numbers that a spelling of the person's can mean.
+    others: frozenset[bytes]
+    #: Of the numbers in E.164 alone.
+    numbers: tuple[bytes, ...]
+
+    def are_certain(self, known: AbstractSet[bytes]) -> bool:
+        """Return whether a call with the terms ``known`` is of these numbers, however the spellings in it are read.
+
+        A spelling without its country has the terms of every number that it can mean. One that only an earlier release
+        indexed has none of them.
+        """
+        return bool(known & self.own) and not known & self.others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertainNumbers:
+    """Read the numbers that somebody names a person by, and hash them."""
+
+    database: Database
+    admission: Admission
+    numbers: Numbers
+    threads: Threads
+
+    async def home_regions(self, account_id: str) -> Sequence[str]:
+        """Return the countries by whose numbering plans the account's national spellings are read."""
+        return await self.database.read(lambda tx: home_regions(tx, account_id))
+
+    def read(self, written: str, regions: Sequence[str], *, field: str, on_extension: str) -> str:
+        """Return the number in E.164, in the first of the regions in which it is one.
+
+        Raises Invalid, naming ``field``, for what is no number, and for one with an extension: calls are found by the
+        number alone, so those of everybody behind it would be taken for this person's.
+        """
+        try:
+            number = self.numbers.e164(written, regions)
+        except Invalid as error:
+            raise Invalid(str(error), field=field) from None
+        if self.numbers.has_extension(written):
+            raise Invalid(f"Extensions cannot be searched: {on_extension}", field=field)
+        return number
+
+    def is_ambiguous(self, written: str, regions: Sequence[str]) -> bool:
+        """Return whether it can mean several numbers: one of them may be the number of somebody else."""
+        return len(self.numbers.readings(written, regions)) > 1
+
+    async def terms(self, account_id: str, numbers: Sequence[str], written: Sequence[str]) -> NumberTerms:
+        """Return the keyed hashes of numbers in E.164, which somebody wrote as ``written``. Raises NotFound."""
+        key = await self.admission.index_key(account_id)
+        # Rows of earlier releases have only the hash of the number as it was written.
+        spellings = {spelled for number in numbers for spelled in self.numbers.spellings(number)}
+        every = sorted({*numbers, *spellings, *(one.strip() for one in written)})
+        # With 00 it names its country as with a plus.
+        complete = [*numbers, *(f"00{number[1:]}" for number in numbers)]
+        home = await self.home_regions(account_id)
+        # The plan that a spelling was read by is not on record: a party's place, or the account's at that time.
+        others = set[str]()
+        for number in numbers:
+            others |= await self.threads.run(self.numbers.confusable, number, home)
+        return NumberTerms(
+            calls=tuple(search_term(key, "number", number) for number in every),
+            own=frozenset(search_term(key, "number", number) for number in complete),
+            others=frozenset(search_term(key, "number", other) for other in others - {*numbers}),
+            numbers=tuple(search_term(key, "number", number) for number in numbers),
+        )
