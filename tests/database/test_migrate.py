@@ -121,6 +121,25 @@ def test_every_account_object_is_due_after_the_names_changed(tmp_path: Path):
     connection.close()
 
 
+def test_restrictions_keep_their_requests(tmp_path: Path):
+    """A recording that one request restricts can be restricted for others too."""
+    path = tmp_path / "vault.db"
+    with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as made:
+        config = _config()
+        config.attributes["connection"] = made
+        command.upgrade(config, "0045")
+        made.exec_driver_sql(
+            "INSERT INTO person_restrictions (recording_id, request_id) VALUES ('rec_1', 'req_1')"
+        )
+    migrate_sqlite(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "INSERT INTO person_restrictions (recording_id, request_id) VALUES ('rec_1', 'req_2')"
+        )
+        rows = connection.execute("SELECT * FROM person_restrictions ORDER BY request_id").fetchall()
+        assert rows == [("rec_1", "req_1"), ("rec_1", "req_2")]
+
+
 async def test_recordings_get_the_times_of_their_calls(tmp_path: Path):
     """Of the earliest and the latest that their facts have; a recording with its own keeps it."""
     path = tmp_path / "vault.db"

@@ -55,12 +55,12 @@ person_request_terms = Table(
     Index("ix_person_request_terms_request", "request_id"),
 )
 
-# Recordings that are restricted because a person asked for it: before the restriction is lifted, the person is told.
+# Recordings that are restricted because persons asked for it: before the restriction is lifted, each is informed.
 person_restrictions = Table(
     "person_restrictions",
     metadata,
     Column("recording_id", String, primary_key=True),
-    Column("request_id", String, nullable=False),
+    Column("request_id", String, primary_key=True, index=True),
 )
 
 # Which recordings are in a package of a person, or in a part: when one is erased, the package is deleted.

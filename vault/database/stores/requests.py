@@ -24,8 +24,6 @@ _PLAIN = (
 COLUMNS: Final = [person_requests.c[name] for name in (*_PLAIN, "sealed_personal", "key_version", "tries")]
 #: Open requests that are read to find one by its reference.
 _SAME_TERM: Final = 50
-#: Recordings named in one statement.
-_BATCH_SIZE: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,25 +234,23 @@ class RequestRows:
             account_changed(self._db, account_id)
         return len(ids)
 
-    def restricts(self, recording_id: str) -> str | None:
-        """Return the request of a person for which a recording is restricted; None if there is none."""
+    def restricts(self, recording_id: str) -> Sequence[str]:
+        """Return the requests of persons for which a recording is restricted, ordered by id."""
         c = person_restrictions.c
-        return self._db.execute(select(c.request_id).where(c.recording_id == recording_id)).scalar()
+        mine = select(c.request_id).where(c.recording_id == recording_id)
+        return self._db.execute(mine.order_by(c.request_id)).scalars().all()
 
-    def restricted_among(self, recording_ids: Sequence[str]) -> set[str]:
-        """Return those of the recordings that are restricted for a request of a person."""
-        c, found = person_restrictions.c, set[str]()
-        for start in range(0, len(recording_ids), _BATCH_SIZE):
-            batch = recording_ids[start : start + _BATCH_SIZE]
-            found.update(self._db.execute(select(c.recording_id).where(c.recording_id.in_(batch))).scalars())
-        return found
+    def restricted_for(self, request_id: str) -> set[str]:
+        """Return the recordings that are restricted for a request of a person, perhaps for others too."""
+        c = person_restrictions.c
+        return set(self._db.execute(select(c.recording_id).where(c.request_id == request_id)).scalars())
 
     def note_restriction(self, recording_id: str, request_id: str) -> None:
-        """Note that a recording is restricted for a request; the first request stays."""
+        """Note that a recording is restricted for a request, besides others."""
         insert_new(self._db, person_restrictions, {"recording_id": recording_id, "request_id": request_id})
 
     def end_restriction(self, recording_id: str) -> None:
-        """Forget for which request a recording was restricted."""
+        """Forget for which requests a recording was restricted."""
         p, c = person_requests.c, person_restrictions.c
         asked = select(p.id, p.account_id).join(person_restrictions, c.request_id == p.id)
         for row in self._db.execute(asked.where(c.recording_id == recording_id)).all():

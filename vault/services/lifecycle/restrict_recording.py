@@ -1,12 +1,13 @@
 """Restrict a recording, so that it is kept but cannot be played, or lift its restriction."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
@@ -32,14 +33,16 @@ class RestrictRecording:
         actor: str,
         request_id: str | None = None,
         told_at: datetime | None = None,
+        informed: Collection[str] = (),
     ) -> None:
         """Restrict a recording or lift its restriction. Open playback sessions get no more audio of a restricted one.
 
         Setting the current value changes nothing. ``request_id``: the request of a person that it is restricted for;
         such a restriction is lifted only after the person was told, at ``told_at`` (GDPR article 18(3)).
+        ``informed``: the requests whose persons were informed; needed if there are several.
 
-        Raises NotFound, RecordingErased, Refused while an erasure of it waits, and Invalid without ``told_at`` where it
-        is needed.
+        Raises NotFound, RecordingErased, Refused while an erasure of it waits, and Invalid without ``told_at`` and
+        ``informed`` where they are needed.
         """
         if told_at is not None and told_at > self.clock():
             raise Invalid("told_at must not be in the future: tell the person first.", field="told_at")
@@ -48,7 +51,7 @@ class RestrictRecording:
             change = partial(
                 self._change, account_id=account_id, recording_id=recording_id, restricted=restricted,
                 opened=opened, entry={"by": actor, "restricted": restricted, "reason": reason}, actor=actor,
-                request_id=request_id, told_at=told_at,
+                request_id=request_id, told_at=told_at, informed=informed,
             )  # fmt: skip
             if await self.database.write(change):
                 return
@@ -65,6 +68,7 @@ class RestrictRecording:
         actor: str,
         request_id: str | None,
         told_at: datetime | None,
+        informed: Collection[str],
     ) -> bool:
         tx.lock_account(account_id)
         tx.lock_call(account_id, existing(tx, account_id, recording_id).call_ref)
@@ -74,7 +78,10 @@ class RestrictRecording:
             return False
         if recording.restricted and not restricted:
             _forbid_pending(tx, recording_id)
-        _note_request(tx, recording_id, restricted=restricted, request_id=request_id, told_at=told_at)
+        if restricted and request_id is not None:
+            tx.requests.note_restriction(recording_id, request_id)
+        if not restricted:
+            _end_requests(tx, recording_id, told_at, informed)
         if recording.restricted == restricted:
             if restricted:
                 tx.closing.recall(account_id, "recording.restricted", recording_id)
@@ -82,14 +89,9 @@ class RestrictRecording:
         tx.recordings.restrict(recording_id, restricted=restricted)
         if recording.state in SETTLED and opened is not None:
             append(tx, opened, "restriction", entry, at=self.clock())
+        kind: EventType = "recording.restricted" if restricted else "recording.unrestricted"
         tx.events.append(
-            AccessEvent(
-                type="recording.restricted" if restricted else "recording.unrestricted",
-                at=tx.now(),
-                account_id=account_id,
-                actor=actor,
-                recording_id=recording_id,
-            )
+            AccessEvent(type=kind, at=tx.now(), account_id=account_id, actor=actor, recording_id=recording_id)
         )
         return True
 
@@ -101,20 +103,22 @@ def _forbid_pending(tx: Transaction, recording_id: str) -> None:
         raise Refused(text, reasons=("pending_erasure",))
 
 
-def _note_request(
-    tx: Transaction, recording_id: str, *, restricted: bool, request_id: str | None, told_at: datetime | None
+def _end_requests(
+    tx: Transaction, recording_id: str, told_at: datetime | None, informed: Collection[str]
 ) -> None:
-    """Note for which request a recording is restricted; raise Invalid if the person must be told before it is not."""
-    if restricted:
-        if request_id is not None:
-            tx.requests.note_restriction(recording_id, request_id)
-        return
+    """Forget for which requests a recording is restricted. Raises Invalid while a person of one was not informed."""
     wanted = tx.requests.restricts(recording_id)
-    if wanted is None:
+    if not wanted:
         return
     if told_at is None:
-        text = f"told_at must say when the person was told: the recording is restricted for the request {wanted}."
+        which = f"request {wanted[0]}" if len(wanted) == 1 else f"requests {', '.join(wanted)}"
+        text = f"told_at must say when each person was informed: the recording is restricted for the {which}."
         raise Invalid(text, field="told_at")
+    # Without names, the only person was informed. Of several, the caller may know one alone.
+    left = [one for one in wanted if one not in informed] if informed or len(wanted) > 1 else []
+    if left:
+        text = f"requests must name each request whose person was informed: {', '.join(left)} too."
+        raise Invalid(text, field="requests")
     tx.requests.end_restriction(recording_id)
 
 

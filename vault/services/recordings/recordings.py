@@ -140,15 +140,22 @@ class Recordings:
         reason: str | None,
         actor: str,
         told_at: datetime | None = None,
+        informed: Collection[str] = (),
     ) -> None:
         """Restrict a recording or lift its restriction. Open playback sessions get no more audio of a restricted one.
 
         Setting the current value changes nothing. Raises NotFound, RecordingErased, Refused if its erasure waits, and
-        Invalid if the restriction was asked for by a person, and no ``told_at`` says when the person was told that it
-        is lifted.
+        Invalid if the restriction was asked for by persons, and ``told_at`` and ``informed`` do not say when they were
+        informed that it is lifted: see ``RestrictRecording``.
         """
         await self.restriction(
-            account_id, recording_id, restricted=restricted, reason=reason, actor=actor, told_at=told_at
+            account_id,
+            recording_id,
+            restricted=restricted,
+            reason=reason,
+            actor=actor,
+            told_at=told_at,
+            informed=informed,
         )
 
     async def erase(

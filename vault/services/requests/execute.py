@@ -145,7 +145,7 @@ class ExecuteRequests:
     async def _restrict(self, request: Request, decided: Decided) -> Part:
         part, wanted = Part(), decided.with_effect(request.kind, "restrict")
         # Also one that is restricted already: from now on that is lifted only after the person was informed.
-        noted = await self.database.read(lambda tx: tx.requests.restricted_among([one.id for one in wanted]))
+        noted = await self.database.read(lambda tx: tx.requests.restricted_for(request.id))
         for one in wanted:
             if one.restricted and one.id in noted:
                 continue

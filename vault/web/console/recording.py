@@ -99,6 +99,7 @@ async def post_restriction(
             reason=body.reason if restricted else None,
             actor=allowed.actor,
             told_at=day_of(form.values(), "told_at"),
+            informed=form.lines("requests"),
         )
         return "restricted" if restricted else "unrestricted"
 

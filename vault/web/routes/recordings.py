@@ -185,7 +185,8 @@ async def delete_restriction(
 ) -> RecordingOut:
     """Lift the restriction of a recording. It can be played again.
 
-    If a person asked for the restriction, they must be told before it is lifted, and `told_at` is required. 409
+    If persons asked for the restriction, each must be informed before it is lifted, and `told_at` is required, with
+    `requests` if they asked in several requests: the 422 names those that are left out. 409
     `pending_erasure`: the erasure of the recording was asked for, and waits for the end of a hold or a minimum.
     """
     await vault.recordings.restrict(
@@ -195,6 +196,7 @@ async def delete_restriction(
         reason=None,
         actor=allowed.actor,
         told_at=asked.told_at,
+        informed=asked.requests,
     )
     return await show(vault, allowed, recording)
 

@@ -200,9 +200,12 @@ class ErasureQuery(Body):
 
 
 class LiftingQuery(Body):
-    """When a person who had asked for a restriction was told that it is lifted."""
+    """When the persons who had asked for a restriction were informed that it is lifted."""
 
     told_at: MomentIn | None = None
+    requests: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=200)] = Field(
+        default_factory=list
+    )
 
 
 class RestrictionIn(Body):
