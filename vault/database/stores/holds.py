@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Text,
     and_,
     bindparam,
+    cast,
     delete,
     false,
     func,
@@ -103,6 +105,13 @@ class HoldRows:
         return [
             hold_of(row).hold for row in _IN_EFFECT.rows(self._db, account_id=account_id, now=micros(now))
         ]
+
+    def extent(self, account_id: str, now: datetime) -> tuple[int, int]:
+        """Return how many holds bind at ``now``, and the characters of JSON that say what they cover."""
+        mine = (holds.c.account_id == account_id) & or_(holds.c.free_at.is_(None), holds.c.free_at > now)
+        covers = func.coalesce(func.sum(func.length(cast(holds.c.covers, Text))), 0)
+        count, characters = self._db.execute(select(func.count(), covers).where(mine)).one()
+        return int(count), int(characters)
 
     def ended_between(self, first: datetime, last: datetime) -> Sequence[str]:
         """Return the accounts of holds that ended in this time."""

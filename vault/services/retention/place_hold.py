@@ -19,8 +19,10 @@ from vault.ports.clock import Clock
 from vault.services.admission.admission import Admission
 from vault.services.shared.account_data_keys import AccountDataKeys
 
-#: Max holds of an account in effect at a time: each erasure reads them.
+#: Max holds of an account in effect at a time, and characters of JSON that say what they cover: each erasure reads
+#: them. A number has up to some 540, for the spellings that find it, so all holds have at least 5,000 numbers together.
 MAX_HOLDS: Final = 1000
+MAX_CHARACTERS: Final = 3_000_000
 #: Texts opened before the event loop gets control again.
 _OPEN_BATCH: Final = 50
 
@@ -55,13 +57,9 @@ class PreparedHold:
         tx.lock_account(account_id, exclusive=True)
         now = tx.now()
         _check_recordings(tx, account_id, self.recordings)
-        if len(tx.holds.in_effect(account_id, now)) >= MAX_HOLDS:
-            text = (
-                f"The account has {MAX_HOLDS} holds, the maximum. Release one, or place one that covers more."
-            )
-            raise Refused(text, reasons=("too_many_holds",))
         placed = replace(self.stored, hold=replace(self.stored.hold, placed_at=now))
         tx.holds.add(placed)
+        _check_extent(*tx.holds.extent(account_id, now))
         tx.events.append(event_of_hold("hold.placed", placed.hold, now, actor))
         return placed
 
@@ -180,6 +178,19 @@ def _check(wanted: HoldRequest) -> None:
         )
     if wanted.from_ is not None and wanted.to is not None and wanted.from_ >= wanted.to:
         raise Invalid("covers.to must be after covers.from.", field="covers.to")
+
+
+def _check_extent(holds: int, characters: int) -> None:
+    """Raise Refused if these are more than an account may have in effect, the new one included."""
+    if holds > MAX_HOLDS:
+        text = f"The account has {MAX_HOLDS} holds, the maximum. Release one, or place one that covers more."
+        raise Refused(text, reasons=("too_many_holds",))
+    if characters > MAX_CHARACTERS:
+        text = (
+            "The holds of the account name too many numbers, calls and recordings. Release one, or place one of all "
+            "calls of a time."
+        )
+        raise Refused(text, reasons=("too_many_numbers",))
 
 
 def _check_recordings(tx: Transaction, account_id: str, recording_ids: Sequence[str]) -> None:
