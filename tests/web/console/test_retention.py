@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 from tests.support.console import OWN, form_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
+from vault.web.console import retention
 
 MARKUP = "<script>alert(1)</script>"
 POLICY = {
@@ -53,6 +56,26 @@ def test_a_policy_is_previewed_and_set_once(house: House, tenant: Tenant):
     page = client.get(path)
     assert "6 months" in page.text
     assert MARKUP not in page.text
+
+
+def test_versions_come_in_pages(house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch):
+    """REST has the oldest first, the console the newest; each version is on one page."""
+    monkeypatch.setattr(retention, "_PAGE", 2)
+    for zone in ("Europe/Paris", "Asia/Tokyo", "Europe/Rome"):
+        body = {"classes": [], "time_zone": zone}
+        assert tenant.http.put(tenant.url("/retention-policy"), json=body).status_code == 200
+    history = tenant.url("/retention-policy/history")
+    pages, cursor = [], "0"
+    while cursor is not None:
+        page = tenant.http.get(history, params={"cursor": cursor, "limit": 2}).json()
+        pages.append([one["version"] for one in page["items"]])
+        cursor = page["next_cursor"]
+    assert pages == [[1, 2], [3]]
+    client, path = sign_in(house, tenant.name), f"{base(tenant)}/retention"
+    shown = [client.get(path, params=params).text for params in ({}, {"cursor": "2"}, {"cursor": "x"})]
+    versions = [re.findall(r'<th scope="row">(\d+)</th>', text) for text in shown]
+    assert versions == [["3", "2"], ["1"], ["3", "2"]]
+    assert ["?cursor=2" in text for text in shown] == [True, False, True]
 
 
 def test_a_policy_without_its_preview_or_of_an_old_page_is_refused(house: House, tenant: Tenant):

@@ -8,13 +8,13 @@ from typing import Any, Final
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, func, insert, select, text, tuple_, update
 
-from vault.database.schema.core import IS_AVAILABLE, IS_DATED, recordings
+from vault.database.schema.core import IS_AVAILABLE, IS_DATED, micros, recordings
 from vault.database.schema.retention import retention_policies, retention_runs
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_for
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_from, recording_of
-from vault.database.stores.retention_rows import policy_of, restore_policies, row_of_policy
+from vault.database.stores.retention_rows import not_replaced, policy_of, restore_policies, row_of_policy
 from vault.domain.calls.plausible_time import plausible
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.policy import NO_POLICY, UNREADABLE, RetentionPolicy, in_force, stamp_of
@@ -22,11 +22,7 @@ from vault.domain.retention.terms import RetentionTerms
 from vault.errors import Tampered
 
 # Every erasure runs these.
-_HISTORY = CompiledSelect(
-    select(retention_policies)
-    .where(retention_policies.c.account_id == bindparam("account_id"))
-    .order_by(retention_policies.c.version)
-)
+_NOT_REPLACED = CompiledSelect(not_replaced())
 _MARKS = CompiledSelect(
     select(
         recordings.c.retention_class, recordings.c.policy_version, recordings.c.act_at,
@@ -105,13 +101,16 @@ class RetentionRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
-    def history(self, account_id: str) -> list[RetentionPolicy]:
-        """Return every version, oldest first. Raises Tampered."""
-        return [policy_of(row) for row in _HISTORY.rows(self._db, account_id=account_id)]
+    def history(self, account_id: str, *, after: int, limit: int) -> list[RetentionPolicy]:
+        """Return the versions after one, oldest first. Raises Tampered."""
+        p = retention_policies.c
+        query = select(retention_policies).where(p.account_id == account_id, p.version > after)
+        return [policy_of(row) for row in self._db.execute(query.order_by(p.version).limit(limit)).mappings()]
 
     def policies(self, account_id: str, now: datetime) -> RetentionPolicies:
         """Return what holds at ``now``. Raises Tampered."""
-        current, waiting = in_force(self.history(account_id), now)
+        rows = _NOT_REPLACED.rows(self._db, account_id=account_id, now=micros(now))
+        current, waiting = in_force([policy_of(row) for row in rows], now)
         return RetentionPolicies(current=current, waiting=waiting)
 
     def warning(self, account_id: str, now: datetime) -> str | None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import select, update
+from sqlalchemy import Select, bindparam, func, select, update
 
+from vault.database.schema.core import Moment
 from vault.database.schema.retention import holds, retention_policies
 from vault.database.sql.dialect import database_now, insert_new
 from vault.domain.retention.hold import Hold
@@ -56,6 +57,36 @@ def policy_of(row: Any) -> RetentionPolicy:
         by=row["changed_by"],
         effective_at=row["effective_at"],
     )
+
+
+def not_replaced() -> Select[Any]:
+    """Return the query for the version in force and all later ones, as ``in_force`` finds it among all versions.
+
+    It reads from the newest version back to the one in force: a policy that is set every day has hundreds before it.
+    """
+    p, known, following = (
+        retention_policies,
+        retention_policies.alias("known"),
+        retention_policies.alias("following"),
+    )
+    replaced_at = (
+        select(following.c.changed_at)
+        .where(following.c.account_id == known.c.account_id, following.c.version > known.c.version)
+        .order_by(following.c.version)
+        .limit(1)
+        .scalar_subquery()
+    )
+    until = func.coalesce(replaced_at, bindparam("now", type_=Moment()), type_=Moment())
+    current = (
+        select(known.c.version)
+        .where(known.c.account_id == bindparam("account_id"), known.c.effective_at <= until)
+        .order_by(known.c.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    mine = p.c.account_id == bindparam("account_id")
+    # Without one in force, every version waits.
+    return select(p).where(mine, p.c.version >= func.coalesce(current, 0)).order_by(p.c.version)
 
 
 def restore_hold(db: DbConnection, stored: StoredHold) -> None:

@@ -84,7 +84,7 @@ def _leaves(tx: Transaction, account_id: str, found: RecordingRetention) -> dict
     now, version = tx.now(), found.terms.version
     events: list[tuple[EventType, str, datetime]] = [
         ("retention.changed", f"v{version}", policy.changed_at)
-        for policy in tx.retention.history(account_id)
+        for policy in tx.retention.history(account_id, after=version - 1, limit=1)
         if policy.version == version and policy.changed_at is not None
     ]
     holding = {reason.source for reason in found.judgement.reasons if reason.code == "held"}

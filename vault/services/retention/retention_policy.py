@@ -4,10 +4,12 @@ A change that can erase anything earlier carries the digest of its preview and w
 once. Nothing is erased by time until a policy was set.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from vault.database.interface import Database
 from vault.database.stores.retention import RetentionPolicies
@@ -29,6 +31,8 @@ from vault.services.retention.previews import require_preview
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.approval_gate import Approved, pass_gate
 
+#: Each erasure reads those that wait, and each further change begins the wait again.
+MAX_WAITING_VERSIONS: Final = 20
 _Change = Callable[[str | None], Awaitable[str | None]]
 
 
@@ -68,10 +72,17 @@ class RetentionSettings:
 
         return await self.database.read(read)
 
-    async def history(self, account_id: str) -> Sequence[RetentionPolicy]:
-        """Return every version that was set, oldest first."""
-        history = await self.database.read(lambda tx: tx.retention.history(account_id))
-        return [await self._opened(account_id, policy) for policy in history]
+    async def history(self, account_id: str, *, after: int, limit: int) -> Sequence[RetentionPolicy]:
+        """Return the versions that were set after version ``after``, oldest first."""
+        history = await self.database.read(
+            lambda tx: tx.retention.history(account_id, after=after, limit=limit)
+        )
+        opened = []
+        for policy in history:
+            opened.append(await self._opened(account_id, policy))
+            # One may have a hundred texts to open.
+            await asyncio.sleep(0)
+        return opened
 
     async def set(
         self,
@@ -88,7 +99,7 @@ class RetentionSettings:
         From then on nothing is erased that the new policy keeps. What it keeps shorter waits. Setting it to its newest
         version changes nothing. Raises Invalid, ApprovalNeeded, Conflicting for a minimum above a maximum without a
         decision, Refused if it is no longer at ``if_version``, without a recent preview of the same change if it
-        shortens anything, or if it locks objects in a store that cannot.
+        shortens anything, above MAX_WAITING_VERSIONS, or if it locks objects in a store that cannot.
         """
         check(wanted)
         if wanted.object_lock != "off":
@@ -162,6 +173,8 @@ def _write(
             reasons=("changed",),
         )
     shorter = any(shortens(before, wanted) for before in (opened.current, *opened.waiting))
+    if shorter:
+        _check_waiting(opened)
     if shorter and approved is None:
         require_preview(tx, account_id, preview_subject(wanted, newest), digest)
     if shorter or approved is not None:
@@ -178,6 +191,15 @@ def _write(
             type="retention.changed", at=now, account_id=account_id, actor=actor, result=f"v{version}"
         )
     )
+
+
+def _check_waiting(opened: RetentionView) -> None:
+    if len(opened.waiting) >= MAX_WAITING_VERSIONS:
+        text = (
+            f"{MAX_WAITING_VERSIONS} changes of the policy wait already, the maximum. Change it again when the newest "
+            "of them is in force. A policy that shortens none of them can be set now."
+        )
+        raise Refused(text, reasons=("too_many_waiting",))
 
 
 def _recall(account_id: str, version: int, tx: Transaction) -> None:

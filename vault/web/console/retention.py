@@ -44,14 +44,20 @@ _OUTCOMES: Final[Mapping[str, Callable[[int], str]]] = {
         "kept shorter, as a notice told", "kept shorter, as a notice told", number
     ),
 }
+#: Versions on a page.
+_PAGE: Final = 50
 #: More classes than the policy has, for new ones.
 _SPARE: Final = 1
 
 
 @router.get("/retention")
 async def show_retention(request: Request, vault: TheVault, allowed: Auditing) -> Response:
-    """Show the policy in force, the one that waits, and all versions."""
+    """Show the policy in force, the one that waits, and a page of the versions."""
     account_id = allowed.account.id
+    view = await vault.retention.read(account_id)
+    before = whole_number(request.query_params.get("cursor", ""), digits=9) or view.newest.version + 1
+    after = max(0, before - 1 - _PAGE)
+    history = await vault.retention.history(account_id, after=after, limit=_PAGE)
     return console_page(
         request,
         allowed,
@@ -60,9 +66,10 @@ async def show_retention(request: Request, vault: TheVault, allowed: Auditing) -
         heading=gettext("Retention"),
         tabs=TABS,
         tab="/retention",
-        view=await vault.retention.read(account_id),
+        view=view,
         warning=(await vault.retention.warnings([account_id]))[account_id],
-        history=list(reversed(await vault.retention.history(account_id))),
+        history=[policy for policy in reversed(history) if policy.version < before],
+        following=after + 1 if after else None,
         period_words=period_words,
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
 from vault.services.retention.retention_policy import RetentionView
 from vault.web.http.auth import Access, TheVault, access
@@ -14,6 +14,7 @@ from vault.web.schemas.contact_ends import ContactCallsIn, ContactEndIn, Contact
 from vault.web.schemas.recording_retention import PolicyPreviewOut, RetentionOut
 from vault.web.schemas.retention import (
     RetentionHistoryOut,
+    RetentionHistoryQuery,
     RetentionPolicyIn,
     RetentionPolicyOut,
     RetentionVersionOut,
@@ -66,10 +67,14 @@ async def put_retention_policy(
 
 
 @router.get("/retention-policy/history")
-async def get_retention_history(vault: TheVault, allowed: Auditing) -> RetentionHistoryOut:
-    """List all versions of the retention policy, oldest first."""
-    history = await vault.retention.history(allowed.account.id)
-    return RetentionHistoryOut(items=[RetentionVersionOut.of(policy) for policy in history])
+async def get_retention_history(
+    vault: TheVault, allowed: Auditing, asked: Annotated[RetentionHistoryQuery, Query()]
+) -> RetentionHistoryOut:
+    """List the versions of the retention policy, oldest first."""
+    history = await vault.retention.history(allowed.account.id, after=asked.cursor, limit=asked.limit)
+    following = str(history[-1].version) if len(history) == asked.limit else None
+    items = [RetentionVersionOut.of(policy) for policy in history]
+    return RetentionHistoryOut(items=items, next_cursor=following)
 
 
 @router.post("/retention-policy/preview")

@@ -216,10 +216,18 @@ class RetentionPolicyOut(RetentionVersionOut):
         return cls(**dict(shown), waiting=waiting, warning=warning)
 
 
+class RetentionHistoryQuery(Body):
+    """A page of versions. The cursor is the ``next_cursor`` of the previous page."""
+
+    cursor: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
 class RetentionHistoryOut(BaseModel):
-    """Every version that was set, oldest first."""
+    """A page of the versions that were set, oldest first."""
 
     items: list[RetentionVersionOut]
+    next_cursor: str | None = None
 
 
 def _period(text: str | None, field: str) -> Period | None:
