@@ -51,5 +51,5 @@ def sign_in_at_provider(page: Page, address: str, login: str) -> None:
     page.locator("input[name=login]").fill(login)
     page.locator("input[name=password]").fill("anything")
     page.locator("button[type=submit]").click()
-    # The provider asks whether the vault may know who it is.
-    page.locator("button[type=submit]").click()
+    # The provider asks whether the vault may know who it is. Its page is another one: the form before has a button too.
+    page.locator("form:has(input[name=prompt][value=consent]) button[type=submit]").click()
