@@ -261,6 +261,16 @@ async def test_what_was_recorded_before_the_connection_is_not_collected(house: H
     assert (row is not None) is asked_for
 
 
+async def test_a_list_is_compared_from_the_first_day_of_the_calendar(house: House):
+    """An admin who wants everything may write it; nothing is subtracted from it."""
+    connection = await connect(house, collect_from=datetime(1, 1, 1, tzinfo=UTC))
+    house.rest.answer("GET", f"{API}/list", RestReply(status=200, body=b'{"url": "", "refs": []}'))
+    before = datetime.now(UTC)
+    while await house.vault.jobs.reconcile():
+        pass
+    assert await until(house, connection) >= before
+
+
 async def test_a_list_that_fails_is_compared_again(house: House):
     """The provider does not answer: nothing is taken for compared, and the next comparison reaches as far back."""
     connection = await connect(house)

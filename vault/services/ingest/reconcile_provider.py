@@ -47,9 +47,12 @@ class ReconcileProvider:
         if claimed is None:
             return False
         connection, until = claimed
-        now = self.clock()
+        now, since = self.clock(), connection.collect_from
+        if until > since:
+            # Not before: an admin may have written the first day of the calendar for everything.
+            since = max(until - OVERLAP, since)
         try:
-            missed = await self._compare(connection, max(until - OVERLAP, connection.collect_from), now)
+            missed = await self._compare(connection, since, now)
         except (FetchFailed, NotFound) as error:
             # NotFound: the connection was deleted in the meantime.
             _LOG.warning("reconcile.failed", connection_id=connection.id, reason=str(error))
