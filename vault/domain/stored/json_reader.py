@@ -113,7 +113,11 @@ class Fields:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of strings."""
-        wrapped = [Fields({"text": value}, f"{self._what}, {name},") for value in self.values(name)]
+        values = self.values(name)
+        # Holds have thousands of terms, and ASCII has no surrogates.
+        if all(isinstance(value, str) and value.isascii() for value in values):
+            return tuple(values)
+        wrapped = [Fields({"text": value}, f"{self._what}, {name},") for value in values]
         return tuple(fields.text("text") for fields in wrapped)
 
     def values(self, name: str) -> list[Any]:

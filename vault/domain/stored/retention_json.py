@@ -131,7 +131,7 @@ def decode_covers(data: Mapping[str, Any]) -> RecordingSelection:
     """Decode what a hold covers. Raises Tampered."""
     fields = Fields(data, "What a hold covers")
     try:
-        terms = frozenset(base64.b64decode(term, validate=True) for term in fields.texts("terms"))
+        terms = frozenset(binascii.a2b_base64(term, strict_mode=True) for term in fields.texts("terms"))
     except (binascii.Error, ValueError):
         raise Tampered("What a hold covers has terms that are not base64.") from None
     covers = RecordingSelection(
