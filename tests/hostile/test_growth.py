@@ -79,7 +79,7 @@ NOT_FOREIGN = {
     "vault.services.approvals.ask:open": _SEALED,
     "vault.services.requests.open_callback:__call__": _SEALED,
     "vault.domain.requests.callback:headers_of": "a secret that the vault made",
-    "vault.services.requests.read_receipt:__call__": _SEALED,
+    "vault.services.requests.read_receipt:_indexes_in": _SEALED,
     "vault.services.shared.clock_skew:checked_now": _OWN_ROWS,
     "vault.telephony.parsing.number_readings:is_unlikely": "a number in E.164, as the readings of a number return it",
     "vault.web.console.quarantine:get_result": _SEALED,

@@ -117,7 +117,7 @@ def _end_requests(
     # Without names, the only person was informed. Of several, the caller may know one alone.
     left = [one for one in wanted if one not in informed] if informed or len(wanted) > 1 else []
     if left:
-        text = f"requests must name each request whose person was informed: {', '.join(left)} too."
+        text = f"requests must name each request whose person was informed, and lacks {', '.join(left)}."
         raise Invalid(text, field="requests")
     tx.requests.end_restriction(recording_id)
 
