@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import binascii
 import datetime as dt
 import email.utils
 import importlib
@@ -40,6 +41,7 @@ PARSERS: tuple[Any, ...] = (
     urllib.parse.urlsplit, urllib.parse.urlparse, urllib.parse.parse_qs, urllib.parse.parse_qsl,
     urllib.parse.unquote, urllib.parse.unquote_plus, urllib.parse.unquote_to_bytes,
     base64.b64decode, base64.urlsafe_b64decode, base64.standard_b64decode, base64.b32decode, base64.b16decode,
+    binascii.a2b_base64,
     bytes.fromhex, ipaddress.ip_address, ipaddress.ip_interface, ipaddress.ip_network,
     dt.datetime.fromisoformat, dt.datetime.strptime, dt.date.fromisoformat, parse_rfc3339,
     email.utils.parsedate_to_datetime, phonenumbers.parse, av.open,
