@@ -13,11 +13,13 @@ from tests.servers.postgresql import name_of
 #: A statement's further lines begin with a tab. An empty one is a ping.
 _LINE = re.compile(r"^\S+ \S+ \S+ \[(\d+)\] LOG:  (?:statement|execute [^:]*):(.*(?:\n\t.*)*)$", re.MULTILINE)
 _MARK = "SELECT 'the end of what is counted'"
+#: Signals go by a session of their own, several together where they come fast: when, depends on the machine.
+_SIGNAL = "SELECT pg_notify("
 
 
 @dataclass
 class Asked:
-    """The statements of one stretch of time, without BEGIN, COMMIT and ROLLBACK, and the number of transactions."""
+    """The statements of one stretch of time, without BEGIN, COMMIT, ROLLBACK and signals, and the number of transactions."""
 
     statements: list[str] = field(default_factory=list)
     transactions: int = 0
@@ -32,7 +34,7 @@ class Asked:
             elif word in {"COMMIT", "ROLLBACK"}:
                 open_in.discard(process)
                 self.transactions += 1
-            elif text.strip() != _MARK:
+            elif text.strip() != _MARK and not text.strip().startswith(_SIGNAL):
                 self.statements.append(text.strip())
                 # Alone, a statement is a transaction.
                 self.transactions += process not in open_in
