@@ -12,6 +12,7 @@ from tests.support.service_house import AUDIO, House, another_node
 from vault.domain.playback.link import LOG_ENTRIES_PER_SECOND, LOG_ENTRY_BURST, log_entries_allowed
 from vault.errors import TooMany
 from vault.services.playback.audio_stream import PlayableAudio
+from vault.services.playback.log_allowance import Allowance
 from vault.thread_pools import Threads
 
 
@@ -69,6 +70,16 @@ async def test_a_session_gets_its_entries_and_no_more(
     # The session is older than nothing, so some comes back immediately.
     monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_PER_SECOND", 1_000_000)
     assert await ask(other, played, 60) == 60
+
+
+async def test_a_request_that_joins_an_open_is_not_refused(either: House):
+    """A player asks for parts together: one opens the session, whose portion comes while another one waits."""
+    session, _, _ = await opened(either, await recording_of(either))
+    allowance = Allowance(database=either.database)
+    joining = asyncio.ensure_future(allowance.use(session.id))
+    await asyncio.sleep(0)
+    allowance.begin(session.id, allowance.portion())
+    await joining
 
 
 async def test_an_answer_that_runs_goes_on(house: House, monkeypatch: pytest.MonkeyPatch):

@@ -32,7 +32,9 @@ class Allowance:
     async def use(self, session_id: str) -> None:
         """Use one entry before anything is sent. Raises TooMany, NotFound for an unknown session."""
         while self._left.get(session_id, 0) <= 0:
-            if not await self._refill(session_id):
+            taken = await self._refill(session_id)
+            # The open that this request joined may have brought its portion meanwhile: then nothing was taken.
+            if not taken and self._left.get(session_id, 0) <= 0:
                 raise TooMany(
                     "This session requested too many ranges. Wait, and request larger ranges.",
                     retry_after=_RETRY_AFTER,
