@@ -41,7 +41,8 @@ def _candidates(process: int) -> Iterator[int]:
     ports = range(_LOWEST, end) or range(_LOWEST, _EPHEMERAL)
     if number := re.search(r"\d+", os.environ.get(_WORKER, "")):
         # Workers of one run have ports of their own: none takes one that another chose and has not bound yet.
-        ports = ports[int(number[0]) % _SHARES :: _SHARES]
+        size, share = len(ports) // _SHARES, int(number[0]) % _SHARES
+        ports = ports[share * size : (share + 1) * size]
     # 7919 is a prime number: processes that start one after the other are far from each other.
     begin = process * 7919 % len(ports)
     return cycle([*ports[begin:], *ports[:begin]])
