@@ -19,7 +19,7 @@ _SIGNAL = "SELECT pg_notify("
 
 @dataclass
 class Asked:
-    """The statements of one stretch of time, without BEGIN, COMMIT, ROLLBACK and signals, and the number of transactions."""
+    """The statements of a stretch of time, without BEGIN, COMMIT and signals, and the number of transactions."""
 
     statements: list[str] = field(default_factory=list)
     transactions: int = 0
