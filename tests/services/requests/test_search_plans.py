@@ -49,6 +49,14 @@ async def test_a_search_by_number_reads_no_table_whole(either: House, search: st
         assert "term" in plan
 
 
+async def test_the_calls_of_decided_recordings_are_found_by_id(either: House):
+    """Each step of a decided request reads them: not by their account, which is the whole archive."""
+    account_id = either.account.id
+    (plan,) = await either.database.write(lambda tx: _plans(tx, "calls_of", account_id, ["rec_1", "rec_2"]))
+    assert "ix_recordings_page" not in plan
+    assert "account_id=" not in plan
+
+
 async def test_the_recordings_of_a_call_are_found_by_the_call(house: House):
     """Every erasure reads them: not by their account, which is the whole archive."""
 
