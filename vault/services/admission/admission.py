@@ -6,7 +6,7 @@ was, the caller starts again.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -242,28 +242,28 @@ class Admission:
         """
         rows = await self.database.read(lambda tx: tx.consents.of_call(account_id, call_ref))
         forgettable, unreadable = list[str](), list[str]()
-        for number, row in enumerate(rows, start=1):
+        async for row in _paced(rows):
             try:
                 if not is_no(f"_{(await self._event(row)).answer}"):
                     forgettable.append(row.id)
             except (NotFound, Tampered):
                 unreadable.append(row.id)
-            if number % _EVENT_BATCH == 0:
-                await asyncio.sleep(0)
         if unreadable:
             _LOG.warning("consent.unreadable", account_id=account_id, count=len(unreadable))
         return [*forgettable, *unreadable] if with_unreadable else forgettable
 
     async def _events(self, rows: Sequence[ConsentRow]) -> tuple[ConsentEvent, ...]:
-        events = []
-        for number, row in enumerate(rows, start=1):
-            events.append(await self._event(row))
-            if number % _EVENT_BATCH == 0:
-                # Decrypting the max number of events takes 0.2 seconds, so let other tasks run in between.
-                await asyncio.sleep(0)
-        return tuple(events)
+        return tuple([await self._event(row) async for row in _paced(rows)])
 
     async def _event(self, row: ConsentRow) -> ConsentEvent:
         key = await self.ring.version(row.account_id, row.key_version)
         context = bound.of_consent_event(row.account_id, row.id)
         return decode_event(open_message(key.key, row.sealed_event, context=context))
+
+
+async def _paced(rows: Sequence[ConsentRow]) -> AsyncIterator[ConsentRow]:
+    """Yield rows to decrypt. All events of a call take up to 0.2 seconds, so other tasks run in between."""
+    for number, row in enumerate(rows, start=1):
+        yield row
+        if number % _EVENT_BATCH == 0:
+            await asyncio.sleep(0)
