@@ -1,7 +1,8 @@
 """The command ``verify-receipt``: verify the receipt of a request offline, without the vault and without a secret."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,20 +28,38 @@ def verify_receipt_file(
     statement = found.statement
     typer.echo(f"request      {statement['request']}, {statement['kind']}, {statement['outcome']}")
     typer.echo(f"answered     {statement['answered_at']}")
-    for recording in statement["recordings"]:
-        typer.echo(f"recording    {recording['id']}, {recording['outcome']}")
-    for code, count in statement["calls"].items():
-        typer.echo(f"calls        {count}, {code}")
-    # Receipts of earlier releases do not have it.
-    for informed in statement.get("recipients_informed", ()):
-        typer.echo(f"informed     {informed['name']}, {informed['at']}")
+    for line in _of_closure(statement) if statement["kind"] == "closure" else _of_person(statement):
+        typer.echo(line)
     if number is not None:
+        if "subject" not in statement:
+            raise VaultError(
+                "The receipt of a closure is about an account and about no number: leave out --number."
+            )
         _check_number(statement["subject"], number)
         typer.echo("number       the receipt is about it")
     typer.echo(f"signed by    {found.verifier.write()}" + ("" if key else "  (named by the receipt itself)"))
     typer.echo(f"The statement, {found.leaves} leaves, their proofs and the signature are right.")
     if key is None:
         typer.echo("Compare the key with one from a trusted source, or pass that one as --key.", err=True)
+
+
+def _of_person(statement: Mapping[str, Any]) -> Iterator[str]:
+    """Write what was done about the request of a person."""
+    for recording in statement["recordings"]:
+        yield f"recording    {recording['id']}, {recording['outcome']}"
+    for code, count in statement["calls"].items():
+        yield f"calls        {count}, {code}"
+    # Receipts of earlier releases do not have it.
+    for informed in statement.get("recipients_informed", ()):
+        yield f"informed     {informed['name']}, {informed['at']}"
+
+
+def _of_closure(statement: Mapping[str, Any]) -> Iterator[str]:
+    """Write what was done at the end of an account: such a receipt counts, and names no recording."""
+    yield f"recordings   {statement['recordings_erased']} erased, {statement['recordings_left']} left"
+    yield f"calls        {statement['calls_left']} left"
+    yield f"export       {'made' if statement['exported'] else 'none'}"
+    yield f"keys         destroyed: {', '.join(map(str, statement['key_versions_destroyed'])) or 'none'}"
 
 
 def _check_number(subject: dict[str, object], number: str) -> None:

@@ -44,6 +44,11 @@ class Receipt:
     #: The number of leaves that the statement rests on.
     leaves: int
 
+    @property
+    def recordings(self) -> int:
+        """The number of recordings that the statement is about: that of a closure counts them and names none."""
+        return int(self.statement.get("recordings_erased", len(self.statement["recordings"])))
+
 
 def write_canonical(value: object) -> bytes:
     """Encode canonical JSON, of which the digest of a statement is taken."""

@@ -124,7 +124,7 @@ def _verify(fields: dict[str, bytes], key: str) -> str:
             kind=statement["kind"],
             outcome=statement["outcome"],
             at=statement["answered_at"],
-            recordings=len(statement["recordings"]),
+            recordings=receipt.recordings,
             leaves=receipt.leaves,
         )
     try:
