@@ -23,7 +23,6 @@ pytestmark = pytest.mark.faults
         ({"method": "key"}, 0, 422, "method"),
         ({"method": "smoke signals"}, 0, 422, "method"),
         ({"event": "accepted", "method": "announcement"}, 0, 422, "method"),
-        ({"event": "declined", "method": "tone"}, 0, 422, "method"),
         ({"party": "passer-by"}, 0, 422, "party"),
         ({"notice": "ntc_" + "0" * 32}, 0, 422, "notice"),
         ({"length": -1}, 0, 422, "length"),
@@ -54,6 +53,22 @@ def test_what_is_told_after_the_end_is_not_kept(careful: Tenant):
     late = tell(careful, "announced", over + timedelta(seconds=61), method="announcement")
     assert (late.status_code, late.json()["reasons"]) == (409, ["after_the_call"])
     assert tell(careful, "announced", over + timedelta(seconds=59), method="announcement").status_code == 201
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"event": "declined", "method": "tone"},
+        {"event": "withdrawn", "method": "form", "notice": "ntc_" + "0" * 32},
+        {"event": "declined", "method": "key", "length": 0},
+    ],
+)
+def test_a_no_that_cannot_be_is_a_no(careful: Tenant, said: dict[str, Any]):
+    """Nothing that is wrong with a report makes a call audible."""
+    began = begin(careful)
+    event = dict(said)
+    answer = tell(careful, event.pop("event"), began + timedelta(days=1), **event)
+    assert (answer.status_code, answer.json()["decision"]["verdict"]) == (201, "refuse"), answer.text
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,10 @@ FUTURE, AFTER, BEFORE = ("in_the_future",), ("after_the_call",), ("before_the_ca
         ("accepted", "key", -61, BEFORE),
         ("accepted", "key", END + 61, AFTER),
         ("accepted", "speech", END + 61, AFTER),
-        ("declined", "key", END + 61, AFTER),
-        ("declined", "speech", -61, BEFORE),
+        # A no is stored whatever the clocks say: the call may go on after its first leg has ended.
+        ("declined", "key", END + 61, None),
+        ("declined", "speech", -61, None),
+        ("declined", "key", NOW + 120, None),
         # A contract or a letter is not bound to the call, and a party may withdraw when it likes.
         ("announced", "form", -86_400, None),
         ("accepted", "form", END + 900, None),
@@ -45,11 +47,10 @@ FUTURE, AFTER, BEFORE = ("in_the_future",), ("after_the_call",), ("before_the_ca
         ("withdrawn", "form", END + 900, None),
         ("withdrawn", "speech", END + 900, None),
         ("withdrawn", "key", END + 900, None),
-        # But nothing happens later than it is told of.
+        # But nothing that permits a recording happens later than it is told of.
         ("announced", "announcement", NOW + 120, FUTURE),
         ("accepted", "form", NOW + 120, FUTURE),
-        ("withdrawn", "form", NOW + 120, FUTURE),
-        ("withdrawn", "form", NOW + 30, None),
+        ("withdrawn", "form", NOW + 120, None),
     ],
 )
 @pytest.mark.parametrize("said_by", ["the call's events", "the announcement"])
@@ -90,8 +91,9 @@ async def test_of_a_call_of_which_nothing_is_known_anything_may_be_told(house: H
     [
         ("announced", {"announcement", "tone", "form", "speech"}),
         ("accepted", {"key", "speech", "form"}),
-        ("declined", {"key", "speech", "form"}),
-        ("withdrawn", {"key", "speech", "form"}),
+        # A no is stored by whatever method it is reported.
+        ("declined", {"announcement", "tone", "key", "speech", "form"}),
+        ("withdrawn", {"announcement", "tone", "key", "speech", "form"}),
     ],
 )
 async def test_an_answer_comes_in_a_way_that_says_it(house: House, answer, methods):
@@ -113,6 +115,8 @@ async def test_a_notice_that_was_told_is_one_that_was_published(house: House):
         with pytest.raises(Invalid) as caught:
             await tell(house, "announced", notice=notice_id)
         assert caught.value.field == "notice"
+        # A no needs no notice.
+        await tell(house, "declined", notice=notice_id, call="call-2")
     await house.vault.notices.set_audio(house.account.id, draft.id, tone(1.0), PromptRequest(), **ME)
     notice = await house.vault.notices.publish(house.account.id, draft.id, **ME)
     await house.vault.notices.retire(house.account.id, notice.id, **ME)

@@ -71,6 +71,13 @@ async def test_a_thousand_noes_still_stand(house: House):
     """One more is refused, and nothing of the call is recorded before it and after."""
     await fill(house, "declined")
     with pytest.raises(Refused, match="objections"):
-        await tell(house, "withdrawn", method="form")
+        await tell(house, "declined", method="form")
     await tell(house, "announced")
     assert (await house.announce("rec-1")).status == "refused"
+
+
+async def test_the_noes_of_one_party_leave_room_for_those_of_another(house: House):
+    """The caller declined as often as a call stores it: the callee's no is stored, and so is a withdrawal."""
+    await fill(house, "declined")
+    await tell(house, "declined", party="callee")
+    await tell(house, "withdrawn")

@@ -8,6 +8,8 @@ from vault.domain.legal_rules.rule import RuleOverride
 
 Party = Literal["caller", "callee", "agent"]
 Answer = Literal["announced", "accepted", "declined", "withdrawn"]
+#: The answers that forbid a recording.
+NO: frozenset[Answer] = frozenset({"declined", "withdrawn"})
 Method = Literal["announcement", "key", "speech", "form", "tone"]
 #: How consent is requested, from the mildest to the strictest.
 Mode = Literal["none", "tone", "announce", "opt_out_key", "opt_in_key"]

@@ -4,24 +4,28 @@ The request after the notice is the evidence that the notice was played to its e
 stored then, and not when the notice was sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
 from vault.database.interface import Database
+from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.admission.call_flow import Addresses, after_notice, after_yes, opening
-from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record
+from vault.domain.calls.call import CallFacts
+from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
-from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Party
+from vault.domain.consent.consent_event import Answer, ConsentEvent, Keys, Method, Party
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice
 from vault.errors import FetchFailed, Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
-from vault.services.admission.call_start import CallAnswer, CallStart
+from vault.services.admission.call_start import CallStart
 from vault.services.consent.enter_objection import ObjectionList
+from vault.services.consent.handed_notice import HandedNotice
 from vault.services.consent.record_consent import RecordConsent
 from vault.services.shared.authenticate_webhook import prove
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
@@ -46,11 +50,19 @@ class CallDocuments:
     public_url: str
 
     async def build(
-        self, stage: Stage, provider_name: str, connection_id: str, delivery: Delivery, *, running: bool
+        self,
+        stage: Stage,
+        provider_name: str,
+        connection_id: str,
+        delivery: Delivery,
+        *,
+        running: bool,
+        handed: str | None = None,
     ) -> Document:
         """Return the document. Raises NotAuthentic, NotFound, Invalid, Refused, Unavailable.
 
-        ``running`` means that the notice was played inside the recording.
+        ``running`` means that the notice was played inside the recording. ``handed`` is what the address of this
+        request says of the notice that was played.
         """
         provider, opened = await prove(
             self.providers, self.connection_cache, provider_name, connection_id, delivery
@@ -58,15 +70,35 @@ class CallDocuments:
         documents = provider.call_documents
         if documents is None:
             raise NotFound("This provider does not use call documents.")
+        request = await self._request(opened.connection, documents.step(delivery), handed)
+        refuses = stage != "call" and request.refuses
+        if refuses:
+            # Before all that may fail: a no is stored, whatever became of notice, call and connection.
+            await self._refuse(request)
         if opened.connection.next_url is None:
             text = "Set next_url on the connection: the URL where the platform continues the call."
             raise Refused(text, reasons=("no_next_url",))
-        step = documents.step(delivery)
-        call_flow = await self._call_flow(stage, opened, step, running=running)
+        if refuses:
+            return documents.document((Redirect(url=opened.connection.next_url),))
+        call_flow = await self._call_flow(stage, request, running=running)
         for instruction in call_flow:
             if isinstance(instruction, Record):
-                await self._begin(provider, opened, step, instruction)
+                await self._begin(provider, opened, request.step, instruction)
         return documents.document(call_flow)
+
+    async def _request(self, connection: Connection, step: CallStep, handed: str | None) -> "_Request":
+        account_id, call_ref = connection.account_id, step.facts.call_ref
+        index_key = await self.call_start.admission.index_key(account_id)
+        told = None if handed is None else HandedNotice.read(handed, index_key, connection.id, call_ref)
+
+        def read(tx: Transaction) -> tuple[Keys, Notice | None]:
+            notice = None if told is None else tx.notices.get(account_id, told.notice_id)
+            return tx.policies.current(account_id).keys, notice
+
+        keys, notice = await self.database.read(read)
+        return _Request(
+            connection=connection, step=step, index_key=index_key, keys=keys, told=told, notice=notice
+        )
 
     async def _begin(
         self, provider: Provider, opened: OpenedConnection, step: CallStep, record: Record
@@ -87,51 +119,50 @@ class CallDocuments:
         if status // 100 != 2:  # noqa: PLR2004 - the class of success
             _LOG.warning("steer.not_recorded", connection_id=opened.connection.id, status=status)
 
-    async def _call_flow(
-        self, stage: Stage, opened: OpenedConnection, step: CallStep, *, running: bool
-    ) -> CallFlow:
-        connection, facts = opened.connection, step.facts
-        answer = await self.call_start(connection.account_id, facts)
+    async def _refuse(self, request: "_Request") -> None:
+        """Store the no of whoever pressed the key, and the objection if the key means that too."""
+        account_id, facts = request.connection.account_id, request.step.facts
+        known = await self.call_start.admission.load_call(account_id, facts.call_ref, facts)
+        parties = _parties(known.claims.outside)
+        await self._record(request, "declined", parties)
+        if request.objects:
+            await self._object(request.connection, parties, known.facts)
+        # The call has its no. That it may have the max number of facts does not matter any more.
+        with suppress(Refused):
+            await self.call_start(account_id, facts)
+
+    async def _call_flow(self, stage: Stage, request: "_Request", *, running: bool) -> CallFlow:
+        account_id, facts, key = request.connection.account_id, request.step.facts, request.step.key
+        answer = await self.call_start(account_id, facts)
         if stage == "call" and answer.facts.started_at is None:
             # Set only if no start is known: a later start would hide earlier changes of the recording switch.
             begun = replace(facts, started_at=self.clock())
-            answer = await self.call_start(connection.account_id, begun)
-        request = _DocumentRequest(connection=connection, call_ref=facts.call_ref, answer=answer)
-        to, prompt = self._addresses(connection), self._prompt(request.notice)
+            answer = await self.call_start(account_id, begun)
+        notice = next((notice for party, notice in answer.notices if party != "agent"), None)
+        to, prompt = self._addresses(request, notice), self._prompt(notice)
         if stage == "call":
             return opening(answer.decision, prompt, to)
-        if step.key is None:
+        parties = _parties(answer.outside)
+        if key is None:
             # No key press interrupted the notice.
-            await self._record(request, "announced")
-        consent = None if step.key is None else await self._answered(request, step.key)
-        if consent == "accepted":
+            await self._record(request, "announced", parties)
+        elif request.accepts:
+            await self._record(request, "accepted", parties)
             return after_yes(answer.decision, prompt, to)
-        decision = replace(answer.decision, verdict="refuse") if consent == "declined" else answer.decision
-        return after_notice(decision, prompt, to, running=running)
+        return after_notice(answer.decision, prompt, to, running=running)
 
-    async def _answered(self, request: "_DocumentRequest", key: str) -> Answer | None:
-        """Store the answer that the key means; None for a key without a meaning."""
-        account_id = request.connection.account_id
-        keys = (await self.database.read(lambda tx: tx.policies.current(account_id))).keys
-        if key == keys.accept:
-            await self._record(request, "accepted")
-            return "accepted"
-        if key not in {keys.decline, keys.object}:
-            return None
-        await self._record(request, "declined")
-        if key == keys.object:
-            await self._object(request)
-        return "declined"
-
-    async def _record(self, request: "_DocumentRequest", answer: Answer) -> None:
+    async def _record(self, request: "_Request", answer: Answer, parties: Sequence[Party]) -> None:
         notice, now = request.notice, self.clock()
-        if notice is None:
+        if notice is None and answer != "declined":
+            # Nobody knows what was played, so it proves nothing. A no needs no proof.
+            _LOG.warning("steer.unknown_notice", connection_id=request.connection.id)
             return
         played = answer == "announced"
-        seconds = notice.audio_seconds if played else None
+        seconds = notice.audio_seconds if played and notice is not None else None
         length = None if seconds is None else timedelta(seconds=seconds)
-        method: Method = ("tone" if notice.mode == "tone" else "announcement") if played else "key"
-        for party in request.parties:
+        tone = notice is not None and notice.mode == "tone"
+        method: Method = ("tone" if tone else "announcement") if played else "key"
+        for party in parties:
             event = ConsentEvent(
                 id=new_id("told"),
                 party=party,
@@ -140,17 +171,16 @@ class CallDocuments:
                 # The start of the notice: it has just ended.
                 at=now - (length or timedelta(0)),
                 heard_at=now,
-                notice=notice.as_evidence,
+                notice=None if notice is None else notice.as_evidence,
                 length=length,
                 told_by=request.connection.id,
             )
-            await self.record_consent(request.connection.account_id, request.call_ref, event)
+            await self.record_consent(request.connection.account_id, request.step.facts.call_ref, event)
 
-    async def _object(self, request: "_DocumentRequest") -> None:
+    async def _object(self, connection: Connection, parties: Sequence[Party], facts: CallFacts) -> None:
         """Enter an objection for the outside party's number, if there is a number and only one outside party."""
-        facts, connection = request.answer.facts, request.connection
-        number = facts.caller if request.parties == ("caller",) else facts.callee
-        if number is None or len(request.parties) > 1:
+        number = facts.caller if parties == ("caller",) else facts.callee
+        if number is None or len(parties) > 1:
             # One of two numbers is the account's own, which must not get an objection.
             return
         try:
@@ -160,13 +190,16 @@ class CallDocuments:
         except Invalid:
             return
 
-    def _addresses(self, connection: Connection) -> Addresses:
+    def _addresses(self, request: "_Request", notice: Notice | None) -> Addresses:
+        """Return the next addresses. Those after a notice name it, with the keys that count now."""
+        connection = request.connection
         webhook = f"{self.public_url}/webhooks/{connection.provider}/{connection.id}"
+        named = "" if notice is None else f"notice={request.name(notice)}"
         return Addresses(
             status=webhook,
-            heard=f"{webhook}/heard",
-            heard_inside=f"{webhook}/heard?running=1",
-            key=f"{webhook}/key",
+            heard=f"{webhook}/heard{named and '?'}{named}",
+            heard_inside=f"{webhook}/heard?running=1{named and '&'}{named}",
+            key=f"{webhook}/key{named and '?'}{named}",
             next=connection.next_url or "",
         )
 
@@ -177,24 +210,47 @@ class CallDocuments:
         return Play(text=notice.text, language=notice.language, audio_url=url)
 
 
+def _parties(outside: Collection[Party]) -> tuple[Party, ...]:
+    """Return the parties outside the account, whom an event is of.
+
+    Where the direction of the call is not reported (TeXML never does), these are caller and callee, so events are
+    stored for both: one of them is the party who heard the notice and pressed the key.
+    """
+    return tuple(sorted(outside))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _DocumentRequest:
-    """One request of the platform for a document, with the vault's answer for its call."""
+class _Request:
+    """One request of the platform for a document."""
 
     connection: Connection
-    call_ref: str
-    answer: CallAnswer
+    step: CallStep
+    index_key: bytes
+    #: The keys of the current policy.
+    keys: Keys
+    #: What was handed out to the party; None where the address of the request does not prove it.
+    told: HandedNotice | None
+    notice: Notice | None
 
     @property
-    def parties(self) -> tuple[Party, ...]:
-        """Return the parties outside the account.
-
-        Where the direction of the call is not reported (TeXML never does), these are caller and callee, so events
-        are stored for both: one of them is the party who heard the notice and pressed the key.
-        """
-        return tuple(sorted(self.answer.outside))
+    def refuses(self) -> bool:
+        """Return whether the key means no by what the party was told, or by the policy of now."""
+        every = [self.keys, *([] if self.told is None else [self.told.keys])]
+        return self.step.key is not None and any(
+            self.step.key in {keys.decline, keys.object} for keys in every
+        )
 
     @property
-    def notice(self) -> Notice | None:
-        """Return the notice for the outside party."""
-        return next((notice for party, notice in self.answer.notices if party != "agent"), None)
+    def objects(self) -> bool:
+        """Return whether the key means an objection, too."""
+        return self.step.key == (self.keys if self.told is None else self.told.keys).object
+
+    @property
+    def accepts(self) -> bool:
+        """Return whether the key means yes. Only what the party was told makes it that."""
+        return self.told is not None and self.step.key == self.told.keys.accept
+
+    def name(self, notice: Notice) -> str:
+        """Return the name of a notice that is handed out now, for an address of this call."""
+        handed = HandedNotice(notice_id=notice.id, keys=self.keys)
+        return handed.write(self.index_key, self.connection.id, self.step.facts.call_ref)

@@ -9,7 +9,7 @@ from vault.database.stores.evidence import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Party
+from vault.domain.consent.consent_event import NO, Answer, ConsentEvent, Method, Party
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice
 from vault.domain.recordings.recording import Recording, RecordingKeys
@@ -21,12 +21,10 @@ from vault.services.consent.record_consent import RecordConsent
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import open_recording
 
-#: The methods that are possible for each answer.
+#: The methods that are possible for what permits a recording. A no is stored by whatever method it is reported.
 _METHODS: dict[Answer, frozenset[Method]] = {
     "announced": frozenset({"announcement", "tone", "form", "speech"}),
     "accepted": frozenset({"key", "speech", "form"}),
-    "declined": frozenset({"key", "speech", "form"}),
-    "withdrawn": frozenset({"key", "speech", "form"}),
 }
 
 _Row = tuple[Recording | None, RecordingKeys | None, Sequence[EvidenceRow]]
@@ -75,12 +73,13 @@ class ConsentRecords:
     ) -> tuple[ConsentEvent, Decision]:
         """Store one consent event. Events keep the order in which the vault received them; the strictest one counts.
 
-        Return the event and the current decision on the call. Raises Invalid, Refused, Unavailable.
+        Return the event and the current decision on the call. Raises Unavailable, and Invalid or Refused for what
+        permits a recording and cannot be: a no is stored as it is reported.
         """
-        if request.method not in _METHODS[request.answer]:
+        if request.answer in _METHODS and request.method not in _METHODS[request.answer]:
             methods = ", ".join(sorted(_METHODS[request.answer]))
             raise Invalid(f"method must be one of {methods} for the event {request.answer}.", field="method")
-        notice = None if request.notice is None else await self._notice(account_id, request.notice)
+        notice = None if request.notice is None else await self._notice(account_id, request)
         length = request.length
         if length is None and notice is not None and notice.audio_seconds is not None:
             length = timedelta(seconds=notice.audio_seconds)
@@ -98,11 +97,13 @@ class ConsentRecords:
         )
         return event, await self.record_consent(account_id, call_ref, event)
 
-    async def _notice(self, account_id: str, notice_id: str) -> Notice:
-        found = await self.database.read(lambda tx: tx.notices.get(account_id, notice_id))
-        if found is None or found.status == "draft":
-            raise Invalid("notice must be the id of a published or retired notice.", field="notice")
-        return found
+    async def _notice(self, account_id: str, request: ConsentRequest) -> Notice | None:
+        found = await self.database.read(lambda tx: tx.notices.get(account_id, request.notice or ""))
+        if found is not None and found.status != "draft":
+            return found
+        if request.answer in NO:
+            return None
+        raise Invalid("notice must be the id of a published or retired notice.", field="notice")
 
     async def read_evidence(self, account_id: str, recording_id: str, *, actor: str) -> EvidenceView:
         """Open the evidence of a recording. It contains personal data, so each read is an access event.

@@ -15,7 +15,7 @@ from vault.database.stores.consent import ConsentRow
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.consent.consent_event import ConsentEvent
+from vault.domain.consent.consent_event import NO, ConsentEvent
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored import encryption_context as bound
@@ -38,7 +38,6 @@ from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 #: Max clock skew between a platform and the vault.
 TOLERANCE = timedelta(seconds=60)
-_NO = frozenset({"declined", "withdrawn"})
 #: Max consent events of one call; events that say no and all other events are counted separately.
 MAX_EVENTS = 1000
 #: Methods that are possible only during the call.
@@ -109,7 +108,7 @@ class RecordConsent:
             append(
                 tx, opened[recording.id], "consent", {"event": encode_event_fields(event)}, at=event.heard_at
             )
-        if event.answer in _NO:
+        if event.answer in NO:
             _refuse(tx, row, event)
             for recording in through:
                 if recording.state is State.AVAILABLE:
@@ -122,11 +121,16 @@ class RecordConsent:
 
 
 def refuse_impossible(event: ConsentEvent, known: CallContext) -> None:
-    """Raise Refused for an event whose time contradicts the clock or the call's known times."""
+    """Raise Refused for an event whose time contradicts the clock or the call's known times.
+
+    A no is never impossible: clocks differ, and a call goes on after its first leg has ended.
+    """
+    if event.answer in NO:
+        return
     claims = known.claims
     if event.at > event.heard_at + TOLERANCE:
         raise Refused("at must not be in the future.", reasons=("in_the_future",))
-    if event.method not in _DURING or event.answer == "withdrawn":
+    if event.method not in _DURING:
         return
     if claims.ends and event.at > max(claims.ends) + TOLERANCE:
         raise Refused("at must not be after the end of the call.", reasons=("after_the_call",))
@@ -136,7 +140,12 @@ def refuse_impossible(event: ConsentEvent, known: CallContext) -> None:
 
 def _check_event_count(event: ConsentEvent, known: CallContext) -> None:
     """Raise Refused if the call has the max number of events. A no has its own limit, so others cannot exhaust it."""
-    alike = sum((other.answer in _NO) == (event.answer in _NO) for other in known.events)
+    if event.answer in NO and all(
+        (other.party, other.answer) != (event.party, event.answer) for other in known.events
+    ):
+        # What others said must not stand for this party's no.
+        return
+    alike = sum((other.answer in NO) == (event.answer in NO) for other in known.events)
     if alike >= MAX_EVENTS:
         text = (
             f"This call already has {MAX_EVENTS} consent events of this kind, the maximum, so this one is not stored. "

@@ -64,9 +64,11 @@ async def post_call_step(
     Stages: ``call`` is the start, ``heard`` means that the notice was played to its end, ``key`` that a key was
     pressed.
     """
-    delivery, running = await _delivery(request), request.query_params.get("running") == "1"
+    delivery, query = await _delivery(request), request.query_params
     begun = time.perf_counter()
-    document = await vault.call_documents.build(stage, provider, connection, delivery, running=running)
+    document = await vault.call_documents.build(
+        stage, provider, connection, delivery, running=query.get("running") == "1", handed=query.get("notice")
+    )
     metrics.ACKS.labels(provider).observe(time.perf_counter() - begun)
     return Response(document.body, media_type=document.media_type)
 

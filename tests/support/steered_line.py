@@ -1,0 +1,109 @@
+"""A call that a platform steers by the vault's documents, asked for in the process of the test."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.support.parties import ME
+from tests.support.service_house import House
+from vault.domain.calls.call_document import Document
+from vault.domain.calls.webhook import Delivery
+from vault.domain.notices.notice import Notice, NoticeMode, NoticeRequest
+from vault.services.accounts.connections import ConnectionRequest
+from vault.services.consent.call_documents import Stage
+from vault.simulator.call import SimulatedCall, call_that_ended
+from vault.simulator.instructions import Follow, Wait
+from vault.simulator.registry import STEERED
+from vault.simulator.steered_provider import Asking, SteeredProvider
+from vault.telephony.registry import PROVIDERS
+
+NEXT = "https://application.example/next"
+#: How each platform asks at each door.
+ASKING: Mapping[Stage, Asking] = {"call": "start", "heard": "next", "key": "key"}
+
+
+def with_platforms(house: House) -> House:
+    """Return the house with the adapters of all platforms."""
+    platforms = {platform.name: platform for platform in PROVIDERS}
+    vault = house.vault
+    return replace(
+        house,
+        vault=replace(
+            vault,
+            connections=replace(vault.connections, providers={**vault.connections.providers, **platforms}),
+            call_documents=replace(vault.call_documents, providers=platforms),
+        ),
+    )
+
+
+async def publish(
+    house: House, words: str = "to train our staff", mode: NoticeMode = "opt_out_key"
+) -> Notice:
+    """Publish a notice for callers."""
+    wish = NoticeRequest(
+        language="en", audience="caller", mode=mode, controller="Acme Limited", purposes=words,
+        refusal="press 9", full_notice="acme.example/privacy",
+    )  # fmt: skip
+    draft = await house.vault.notices.draft(house.account.id, wish, **ME)
+    return await house.vault.notices.publish(house.account.id, draft.id, **ME)
+
+
+class SteeredLine:
+    """A connection of one platform, and one call on it."""
+
+    def __init__(self, house: House, name: str = "twilio") -> None:
+        """Take a house with the adapters of all platforms."""
+        self.house = house
+        self.provider: SteeredProvider = STEERED[name]("https://platform.example")
+        self.call: SimulatedCall = self.new_call()
+        self.connection_id = ""
+        #: Where each document leads, as it says.
+        self.addresses: dict[Stage, str] = {}
+
+    def new_call(self) -> SimulatedCall:
+        """Return another call of this line."""
+        now = datetime.now(UTC)
+        return call_that_ended(now, ref=self.provider.new_call_ref(), direction="inbound")
+
+    async def connect(self, next_url: str | None = NEXT) -> None:
+        """Make or change the connection."""
+        wish = ConnectionRequest(
+            provider=self.provider.name, credentials=dict(self.provider.credentials), next_url=next_url
+        )
+        found, _, _ = await self.house.vault.connections.set(
+            self.house.account.id, self.provider.name, wish, **ME
+        )
+        self.connection_id = found.id
+
+    @property
+    def webhook(self) -> str:
+        """Return the connection's address."""
+        public_url = self.house.vault.call_documents.public_url
+        return f"{public_url}/webhooks/{self.provider.name}/{self.connection_id}"
+
+    async def ask(self, stage: Stage, key: str | None = None, *, url: str | None = None) -> list[Any]:
+        """Ask for a document at the address that the one before it said, and return its instructions."""
+        url = url or self.addresses.get(stage) or f"{self.webhook}/{stage}"
+        payload = {"next": "ncco"} if stage == "heard" else None
+        asked = self.provider.asks(self.call, url, ASKING[stage], key=key, payload=payload)
+        said: dict[str, Any] = dict(re.findall(r"[?&](notice|running)=([^&]*)", url))
+        delivery = Delivery(
+            method="POST", url=url, headers={name.lower(): value for name, value in asked.headers.items()},
+            body=asked.body, received_at=datetime.now(UTC),
+        )  # fmt: skip
+        document: Document = await self.house.vault.call_documents.build(
+            stage, self.provider.name, self.connection_id, delivery,
+            running=said.get("running") == "1", handed=said.get("notice"),
+        )  # fmt: skip
+        instructions = list(self.provider.read(document.body, self.call))
+        for step in instructions:
+            match step:
+                case Wait(_, answer_url):
+                    self.addresses["key"] = answer_url
+                case Follow(follows) if follows != NEXT:
+                    self.addresses["heard"] = follows
+                case _:
+                    pass
+        return instructions
