@@ -1,6 +1,6 @@
 """Roles: bundles of scopes, which a sign-in connection gives to people."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -98,8 +98,3 @@ def decode_limits(values: Iterable[Mapping[str, Iterable[str]]]) -> tuple[Limit,
 def scopes_of(roles: Iterable[Role]) -> frozenset[Scope]:
     """Return the scopes of all these roles; none for no role."""
     return frozenset(scope for role in roles for scope in SCOPES_OF_ROLE[role])
-
-
-def scopes_beyond(roles: Iterable[Role], allows: Callable[[Scope], bool]) -> list[Scope]:
-    """Return, in order, the scopes of these roles that who grants them does not have."""
-    return sorted(scope for scope in scopes_of(roles) if not allows(scope))

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.accounts.roles import Role
+from vault.domain.accounts.account import Scope
+from vault.domain.accounts.roles import Role, scopes_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.sign_in.connection import PersonRow, account_of
 from vault.errors import NotFound
@@ -77,6 +78,11 @@ class Members:
             )
 
         await self.database.write(remove)
+
+    async def given_scopes(self, account_id: str) -> frozenset[Scope]:
+        """Return every scope that the account's sign-in connections give: a person readmitted may get any of them."""
+        roles = await self.database.read(lambda tx: tx.sign_in.roles(account_id))
+        return scopes_of(one.role for one in roles.values())
 
     async def readmit(self, account_id: str, person_id: str, *, actor: str) -> None:
         """Let a removed person sign in again; a repeated call changes nothing. Raises NotFound."""

@@ -5,12 +5,14 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 
+from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.playback.link_key import LinkKey, write_public_key
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.account_keys import PATH, keys_page
 from vault.web.console.connections import SECTION, tabs_of
 from vault.web.console.forms import Form, checked, read_form, require_name
+from vault.web.console.granting import require_grantable
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
@@ -53,6 +55,7 @@ async def set_link_key(request: Request, vault: TheVault, allowed: Registering) 
 
     async def register() -> str:
         body = checked(LinkKeyIn, _body(form))
+        require_grantable(scopes_beyond("link_key", allowed.allows))
         await vault.link_keys.set(allowed.account.id, form.text("title"), body.wanted(), actor=allowed.actor)
         return f"{allowed.path}{PATH}?done=link_key_registered"
 

@@ -6,13 +6,14 @@ from typing import Annotated, Final
 from fastapi import Depends, Path, Request, Response
 
 from vault.domain.accounts.account import SCOPES
+from vault.domain.audit_log.grantors import scopes_beyond
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, made_once, read_form, require_name
+from vault.web.console.granting import require_grantable
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
 from vault.web.console.route import console_router
-from vault.web.console.worded import WordedForbidden
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable
@@ -64,6 +65,8 @@ async def readmit_member(request: Request, vault: TheVault, allowed: Granting, m
     """Let a removed person sign in again."""
 
     async def readmit() -> str:
+        given = await vault.members.given_scopes(allowed.account.id)
+        require_grantable(scopes_beyond("readmission", allowed.allows, given))
         await vault.members.readmit(allowed.account.id, member, actor=allowed.actor)
         return "member_readmitted"
 
@@ -83,10 +86,7 @@ async def make_key(request: Request, vault: TheVault, allowed: Granting) -> Resp
 
     async def make() -> str:
         body = checked(KeyIn, {"name": form.text("title"), "scopes": form.many("scopes")})
-        if beyond := sorted(scope for scope in body.scopes if not allowed.allows(scope)):
-            raise WordedForbidden(
-                gettext("You cannot grant scopes that you do not have: %(scopes)s.", scopes=", ".join(beyond))
-            )
+        require_grantable(scopes_beyond("api_key", allowed.allows, body.scopes))
         _, text = await vault.api_keys.issue(
             name=body.name, scopes=body.scopes, account_id=allowed.account.id, actor=allowed.actor
         )

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 
-from vault.domain.accounts.roles import ROLES, SCOPES_OF_ROLE, scopes_beyond
+from vault.domain.accounts.roles import ROLES, SCOPES_OF_ROLE, scopes_of
+from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, SignInConnection
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
@@ -51,7 +52,7 @@ async def set_sign_in_connection(request: Request, vault: TheVault, allowed: Gra
 
     async def connect() -> str:
         body = checked(SignInConnectionIn, _body(form))
-        if beyond := scopes_beyond((one.role for one in body.roles), allowed.allows):
+        if beyond := scopes_beyond("role", allowed.allows, scopes_of(one.role for one in body.roles)):
             raise WordedForbidden(
                 gettext(
                     "You cannot grant roles with scopes that you do not have: %(scopes)s.",

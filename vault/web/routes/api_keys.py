@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
+from vault.domain.audit_log.grantors import scopes_beyond
 from vault.errors import Forbidden, NotFound
 from vault.web.contract.descriptions import IDEMPOTENT, scope
 from vault.web.http.auth import TheCaller, TheVault, require_scope
@@ -18,8 +19,7 @@ _SCOPE = scope("keys:write")
 async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: KeyIn) -> Response:
     """Create an API key. It gets no scope that the calling key lacks."""
     require_scope(caller, "keys:write")
-    beyond = sorted(scope for scope in body.scopes if not caller.key.allows(scope))
-    if beyond:
+    if beyond := scopes_beyond("api_key", caller.key.allows, body.scopes):
         raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)[:200]}.")
     account_id = caller.key.account_id
     if body.account is not None:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
+from vault.domain.audit_log.grantors import scopes_beyond
+from vault.errors import Forbidden
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
@@ -41,8 +43,11 @@ async def list_link_keys(vault: TheVault, allowed: Auditing) -> LinkKeysOut:
 async def put_link_key(vault: TheVault, allowed: Registering, name: Name, body: LinkKeyIn) -> LinkKeyOut:
     """Register a public key: from now on links that its private key has signed open the account's recordings.
 
-    With the same public key it changes the limits. 409: the name has another key, or the account has five.
+    With the same public key it changes the limits. The calling key also needs the scope `links:write`, which is what
+    such links give. 409: the name has another key, or the account has five.
     """
+    if beyond := scopes_beyond("link_key", allowed.allows):
+        raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)}.")
     return LinkKeyOut.of(
         await vault.link_keys.set(allowed.account.id, name, body.wanted(), actor=allowed.actor)
     )

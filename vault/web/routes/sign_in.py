@@ -5,7 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from vault.domain.accounts.roles import scopes_beyond
+from vault.domain.accounts.roles import scopes_of
+from vault.domain.audit_log.grantors import scopes_beyond
 from vault.errors import Forbidden
 from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
@@ -50,7 +51,7 @@ async def put_sign_in_connection(
     of those who had it. The secret is never returned. Where the account's rule wants a second person for a change that
     gives a role or names another provider, nothing has changed yet, and the response is 202 with the approval.
     """
-    if beyond := scopes_beyond((mapping.role for mapping in body.roles), allowed.allows):
+    if beyond := scopes_beyond("role", allowed.allows, scopes_of(mapping.role for mapping in body.roles)):
         raise Forbidden(
             f"This key cannot grant roles with scopes that it does not have: {', '.join(beyond)}."
         )
@@ -125,7 +126,13 @@ async def post_removal(
 async def post_readmission(
     vault: TheVault, allowed: Granting, member: Annotated[str, Path(max_length=64)]
 ) -> None:
-    """Let a removed person sign in again, with the roles that the provider's claim gives."""
+    """Let a removed person sign in again, with the roles that the provider's claim gives.
+
+    The calling key needs every scope that the account's sign-in connections give.
+    """
+    given = await vault.members.given_scopes(allowed.account.id)
+    if beyond := scopes_beyond("readmission", allowed.allows, given):
+        raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)}.")
     await vault.members.readmit(allowed.account.id, member, actor=allowed.actor)
 
 
