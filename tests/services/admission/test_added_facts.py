@@ -85,7 +85,7 @@ class Around:
             ),
             policies=SimpleNamespace(current=lambda _account: self.policy),
             objections=SimpleNamespace(
-                of_terms=lambda _account, terms: [row] if set(terms) & set(objecting) else []
+                of_call=lambda _account, _call, terms: [row] if set(terms) & set(objecting) else []
             ),
         )
         return ADMISSION.decide(

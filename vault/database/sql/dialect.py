@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, literal, literal_column, text, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    literal,
+    literal_column,
+    text,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -59,6 +68,13 @@ def insert_new(connection: Connection, table: Table, *rows: dict[str, Any]) -> i
     """
     insert = _insert_new(table, on_postgresql=is_postgresql(connection))
     return len(connection.execute(insert, list(rows)).all())
+
+
+def insert_selected(connection: Connection, table: Table, rows: Select[*tuple[Any, ...]]) -> None:
+    """Insert the rows that a query with a condition returns, those whose unique keys do not exist yet."""
+    insert = _insert(table, on_postgresql=is_postgresql(connection))
+    names = [column.name for column in rows.selected_columns]
+    connection.execute(insert.from_select(names, rows).on_conflict_do_nothing())
 
 
 def _insert(table: Table, *, on_postgresql: bool) -> postgresql.Insert | sqlite.Insert:

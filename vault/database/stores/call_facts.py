@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Integer, Select, bindparam, delete, func, literal_column, select, union_all
+from sqlalchemy import Integer, Select, bindparam, delete, func, literal, literal_column, select, union_all
 
 from vault.database.schema.calls import call_facts, call_terms
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
-from vault.database.sql.dialect import insert_new
+from vault.database.sql.dialect import insert_new, insert_selected
 from vault.database.stores.current_key_check import refuse_retired
 
 # Every call that starts inserts a row and reads the call's rows; every received recording reads them too.
@@ -117,6 +117,13 @@ class CallRows:
         rows = [{"account_id": account_id, "call_ref": call_ref, "term": term} for term in set(terms)]
         if rows:
             insert_new(self._db, call_terms, *rows)
+
+    def index_recording(self, account_id: str, call_ref: str, recording_id: str) -> None:
+        """Insert the terms of a call as those of its recording."""
+        c, same = call_terms.c, {"account_id": account_id, "recording_id": recording_id}
+        values = [literal(value).label(name) for name, value in same.items()]
+        stored = select(*values, c.term).where(c.account_id == account_id, c.call_ref == call_ref)
+        insert_selected(self._db, recording_terms, stored)
 
     def find(self, account_id: str, terms: Sequence[bytes], after: str | None, limit: int) -> Sequence[str]:
         """Return the refs of calls that have, or whose recordings have, one of these terms, in order."""

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, insert, select, update
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import bindparam, delete, insert, select, update
 
+from vault.database.schema.calls import call_terms
 from vault.database.schema.consent import (
     consent_events,
     consent_policies,
@@ -133,6 +134,11 @@ class ObjectionRows:
         query, named = objections_query(terms)
         return objections_of(query.rows(self._db, account_id=account_id, **named))
 
+    def of_call(self, account_id: str, call_ref: str, terms: Sequence[bytes] = ()) -> Sequence[ObjectionRow]:
+        """Return the objections of a call's numbers, and of these, also ended ones, oldest first."""
+        query, named = objections_query(terms, of_call=True)
+        return objections_of(query.rows(self._db, account_id=account_id, call_ref=call_ref, **named))
+
     def add(self, row: ObjectionRow) -> None:
         """Insert an objection. Raises KeyRetired."""
         refuse_retired(self._db, row.account_id, row.key_version)
@@ -228,9 +234,14 @@ class PolicyRows:
         account_changed(self._db, account_id)
 
 
-def objections_query(terms: Sequence[bytes]) -> tuple[CompiledSelect, Mapping[str, bytes]]:
-    """Return the query for the objections of these numbers, and its parameters except ``account_id``."""
-    return _objections_of(len(terms)), {f"term_{place}": term for place, term in enumerate(terms)}
+def objections_query(
+    terms: Sequence[bytes], *, of_call: bool = False
+) -> tuple[CompiledSelect, Mapping[str, bytes]]:
+    """Return the query for the objections of these numbers, and its parameters except ``account_id``.
+
+    With ``of_call`` also for those of the numbers of the call ``call_ref``.
+    """
+    return _objections_of(len(terms), of_call), {f"term_{place}": term for place, term in enumerate(terms)}
 
 
 def objections_of(rows: Sequence[Mapping[str, Any]]) -> Sequence[ObjectionRow]:
@@ -239,11 +250,17 @@ def objections_of(rows: Sequence[Mapping[str, Any]]) -> Sequence[ObjectionRow]:
 
 
 @cache
-def _objections_of(count: int) -> CompiledSelect:
+def _objections_of(count: int, of_call: bool) -> CompiledSelect:  # noqa: FBT001 - the key of a cache
     """Return the query for ``count`` numbers; a call has at most four: two numbers in two spellings each."""
-    o = objections.c
-    terms = [bindparam(f"term_{place}", type_=o.term.type) for place in range(count)]
-    query = select(objections).where(o.account_id == bindparam("account_id"), o.term.in_(terms))
+    o, c = objections.c, call_terms.c
+    account_id: BindParameter[str] = bindparam("account_id")
+    given = [bindparam(f"term_{place}", type_=o.term.type) for place in range(count)]
+    wanted: ColumnElement[bool] = o.term.in_(given)
+    if of_call:
+        # One set of both, because an index is used for each of its terms.
+        stored = select(c.term).where(c.account_id == account_id, c.call_ref == bindparam("call_ref"))
+        wanted = o.term.in_(stored.union_all(*(select(term) for term in given)) if given else stored)
+    query = select(objections).where(o.account_id == account_id, wanted)
     return CompiledSelect(query.order_by(o.since, o.id))
 
 

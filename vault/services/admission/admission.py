@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from vault.database.interface import Database
 from vault.database.stores.call_state import GateState
-from vault.database.stores.consent import ConsentRow
+from vault.database.stores.consent import ConsentRow, ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import AdmissionInput, Decision, Place, decide
 from vault.domain.calls.call import CallFacts
@@ -67,19 +67,22 @@ class Admission:
         ``fresh`` holds the facts of rows that the caller has just written, by id; these are not decrypted.
         ``numbers`` are the terms of all numbers in the facts, if they are known already.
         """
-        statements = [*own, *await open_facts(self.ring, rows.facts, fresh)]
+        stored = await open_facts(self.ring, rows.facts, fresh)
+        statements = [*own, *stored]
         claims = CallClaims.of(statements)
         index_key = await self.index_key(account_id)
+        # To parse a number takes longer than all the queries of a decision. So it is parsed once, when its fact is
+        # stored, and what one more fact costs does not grow with the facts before it.
+        unstored = [facts for facts in dict.fromkeys(own) if facts not in stored]
         return CallContext(
             facts=join_facts(call_ref, statements),
             claims=claims,
             statements=distinct(statements),
             events=await self._events(rows.consents),
-            # Parsing a number takes longer than all the queries of a decision, so it is not done under a lock.
-            numbers=tuple(
-                self._number_terms(index_key, claims, rows.regions) if numbers is None else numbers
+            numbers=tuple(self._terms_of(index_key, unstored, rows.regions) if numbers is None else numbers),
+            agents=tuple(
+                search_term(index_key, "agent", one.agent) for one in unstored if one.agent is not None
             ),
-            agents=tuple(search_term(index_key, "agent", agent) for agent in sorted(claims.agents)),
             hints={party: self._hints(claims, party) for party in SIDES},
             fact_ids=tuple(row.id for row in rows.facts),
             consent_rows=len(rows.consents),
@@ -96,9 +99,8 @@ class Admission:
     ) -> tuple[list[bytes], list[bytes]]:
         """Return the terms of numbers, by the numbering plans of these countries, and those of agents."""
         index_key = await self.index_key(account_id)
-        claims = CallClaims.of([facts])
-        agents = [search_term(index_key, "agent", agent) for agent in claims.agents]
-        return self._number_terms(index_key, claims, regions), agents
+        agents = [] if facts.agent is None else [search_term(index_key, "agent", facts.agent)]
+        return self._number_terms(index_key, facts, regions), agents
 
     async def terms_of_number(self, account_id: str, written: str) -> tuple[bytes, ...]:
         """Return the keyed hashes that find a number. Raises Invalid if ``written`` is not a phone number.
@@ -132,13 +134,17 @@ class Admission:
         found = sorted({written.strip(), *numbers, *spellings})
         return tuple(search_term(index_key, "number", number) for number in found)
 
-    def _number_terms(self, index_key: bytes, claims: CallClaims, regions: Sequence[str]) -> list[bytes]:
+    def _terms_of(self, index_key: bytes, pieces: Sequence[CallFacts], regions: Sequence[str]) -> list[bytes]:
+        return sorted({term for facts in pieces for term in self._number_terms(index_key, facts, regions)})
+
+    def _number_terms(self, index_key: bytes, facts: CallFacts, regions: Sequence[str]) -> list[bytes]:
+        """Return the terms of the numbers in one statement, as its own places and the account's regions read them."""
         # A party's place also tells the numbering plan of its number.
-        reported = regions_of("", sorted(claims.caller_places | claims.callee_places))
-        plans = tuple(dict.fromkeys([*regions, *reported]))
-        found = set(claims.numbers)
-        for number in claims.numbers:
-            found |= self.numbers.readings(number, plans)
+        plans = tuple(dict.fromkeys([*regions, *regions_of("", [facts.caller_place, facts.callee_place])]))
+        found = set[str]()
+        for number in (facts.caller, facts.callee):
+            if number is not None:
+                found |= {number, *self.numbers.readings(number, plans)}
         return [search_term(index_key, "number", number) for number in sorted(found)]
 
     def _hints(self, claims: CallClaims, party: Party) -> frozenset[str | None]:
@@ -178,7 +184,7 @@ class Admission:
             switch=switch,
             policy=tx.policies.current(account_id) if seen is None else seen.policy,
             history=tx.accounts.switch_history(account_id) if needs_history else (),
-            objections=tuple(row.objection for row in tx.objections.of_terms(account_id, known.numbers)),
+            objections=tuple(row.objection for row in _objections(tx, account_id, known)),
         )
         return self.decide_by(
             state,
@@ -259,6 +265,12 @@ class Admission:
         key = await self.ring.version(row.account_id, row.key_version)
         context = bound.of_consent_event(row.account_id, row.id)
         return decode_event(open_message(key.key, row.sealed_event, context=context))
+
+
+def _objections(tx: Transaction, account_id: str, known: CallContext) -> Sequence[ObjectionRow]:
+    if not known.claims.numbers:
+        return ()
+    return tx.objections.of_call(account_id, known.facts.call_ref, known.numbers)
 
 
 async def _paced(rows: Sequence[ConsentRow]) -> AsyncIterator[ConsentRow]:

@@ -27,9 +27,9 @@ class CallContext:
     statements: tuple[CallFacts, ...]
     #: In the order in which the vault received them.
     events: tuple[ConsentEvent, ...]
-    #: Keyed hashes of its numbers in every possible E.164 form: for objections, and to find its recordings.
+    #: Keyed hashes of numbers that are not stored with the call, such as those that only a recording of it has.
     numbers: tuple[bytes, ...]
-    #: Keyed hashes of its agents.
+    #: The same of agents.
     agents: tuple[bytes, ...]
     #: Places that the prefixes of a party's numbers indicate; None for a prefix that indicates none.
     hints: Mapping[Party, frozenset[str | None]]
@@ -38,7 +38,7 @@ class CallContext:
 
     @property
     def terms(self) -> list[bytes]:
-        """Return all keyed hashes that find the call's recordings."""
+        """Return the keyed hashes that find the call's recordings, beside those that are stored with the call."""
         return [*self.numbers, *self.agents]
 
 

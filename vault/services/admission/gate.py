@@ -48,6 +48,8 @@ def gate(
     evidence = _evidence(opened, known, decision, first=True)
     times = times_to_note(recording, known.claims)
     passed = pass_gate(tx, lease, decision, evidence, audio=audio, stored=stored, times=times, seen=seen)
+    if known.claims.numbers or known.claims.agents:
+        tx.call_facts.index_recording(recording.account_id, recording.call_ref, recording.id)
     tx.recordings.index(recording.account_id, recording.id, known.terms)
     return passed
 

@@ -25,9 +25,10 @@ async def load_and_decide(
     account_id = recording.account_id
     rows, state = await _load(database, recording)
     known = await admission.open(account_id, recording.call_ref, rows, own)
-    if known.numbers:
-        query, terms = objections_query(known.numbers)
-        found = objections_of(await database.fetch(query, account_id=account_id, **terms))
+    if known.claims.numbers:
+        query, terms = objections_query(known.numbers, of_call=True)
+        named = {"account_id": account_id, "call_ref": recording.call_ref, **terms}
+        found = objections_of(await database.fetch(query, **named))
         state = replace(state, objections=tuple(row.objection for row in found))
     decision = admission.decide_by(
         state, known, received_at=recording.received_at, epoch_at_receipt=recording.epoch

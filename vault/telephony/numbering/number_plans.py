@@ -109,7 +109,7 @@ def _confusable(number: str, regions: tuple[str, ...]) -> frozenset[str]:
 _readings = lru_cache(maxsize=1024)(readings)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4096)
 def _read(written: str) -> tuple[str, PhoneNumber | None]:
     """Return a number in E.164 and its parsed form; if it cannot be parsed, the input and None.
 
