@@ -19,6 +19,7 @@ from vault.ports.telephony import Credentials, Provider
 from vault.sealing.message import seal
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache
+from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -133,7 +134,7 @@ class Connections:
         found, activity = await self.database.read(
             lambda tx: (tx.connections.of_account(account_id), tx.connections.activity(account_id))
         )
-        return [await self._view(connection, activity) for connection in found]
+        return [await self._view(connection, activity) async for connection in paced(found)]
 
     async def read(self, account_id: str, name: str) -> ConnectionView:
         """Return one connection. Raises NotFound."""

@@ -12,6 +12,7 @@ from vault.domain.accounts.account import Switch, SwitchChange
 from vault.errors import NotFound, Refused, Unavailable
 from vault.services.lifecycle.set_switch import set_switch
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.paced import paced
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -69,5 +70,5 @@ class SwitchSettings:
             replace(
                 change, reason=await self.data_keys.open_words(account_id, "switch-reason", change.reason)
             )
-            for change in history
+            async for change in paced(history)
         ]

@@ -6,7 +6,7 @@ was, the caller starts again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,11 +31,10 @@ from vault.services.admission.call_context import CallContext, DecisionState, ca
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import join_facts, open_facts, search_term
+from vault.services.shared.paced import paced
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: Consent events decrypted before the event loop gets control again.
-_EVENT_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +247,7 @@ class Admission:
         """
         rows = await self.database.read(lambda tx: tx.consents.of_call(account_id, call_ref))
         forgettable, unreadable = list[str](), list[str]()
-        async for row in _paced(rows):
+        async for row in paced(rows):
             try:
                 if not is_no(f"_{(await self._event(row)).answer}"):
                     forgettable.append(row.id)
@@ -259,7 +258,7 @@ class Admission:
         return [*forgettable, *unreadable] if with_unreadable else forgettable
 
     async def _events(self, rows: Sequence[ConsentRow]) -> tuple[ConsentEvent, ...]:
-        return tuple([await self._event(row) async for row in _paced(rows)])
+        return tuple([await self._event(row) async for row in paced(rows)])
 
     async def _event(self, row: ConsentRow) -> ConsentEvent:
         key = await self.ring.version(row.account_id, row.key_version)
@@ -271,11 +270,3 @@ def _objections(tx: Transaction, account_id: str, known: CallContext) -> Sequenc
     if not known.claims.numbers:
         return ()
     return tx.objections.of_call(account_id, known.facts.call_ref, known.numbers)
-
-
-async def _paced(rows: Sequence[ConsentRow]) -> AsyncIterator[ConsentRow]:
-    """Yield rows to decrypt. All events of a call take up to 0.2 seconds, so other tasks run in between."""
-    for number, row in enumerate(rows, start=1):
-        yield row
-        if number % _EVENT_BATCH == 0:
-            await asyncio.sleep(0)

@@ -23,9 +23,8 @@ from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.event_scan import EventScan, ListenerNames, is_in_period
+from vault.services.shared.paced import paced
 
-#: Events decrypted before control returns to the event loop.
-_DECRYPT_BATCH_SIZE = 50
 #: Events per read of a recording's history.
 _HISTORY_BATCH_SIZE = 1000
 
@@ -102,11 +101,10 @@ class AccessLog:
         return await self._opened_page(found, scan.next_start)
 
     async def _opened_page(self, found: Sequence[LoggedEvent], next_start: int | None) -> EventPage:
-        items = []
-        for number, logged in enumerate(found):
-            if number % _DECRYPT_BATCH_SIZE == 0:
-                await asyncio.sleep(0)
-            items.append((logged, self._shown(await self.data_keys.open_detail(logged.event))))
+        items = [
+            (logged, self._shown(await self.data_keys.open_detail(logged.event)))
+            async for logged in paced(found)
+        ]
         return EventPage(items=items, next_start=next_start)
 
     def _shown(self, detail: Mapping[str, str]) -> Mapping[str, str]:
@@ -133,10 +131,7 @@ class AccessLog:
         while True:
             start = found[-1].index + 1 if found else 0
             page = await self._page(account_id, recording_id, start)
-            for number, logged in enumerate(page):
-                if number % _DECRYPT_BATCH_SIZE == 0:
-                    await asyncio.sleep(0)
-                found.append(await self._opened(logged))
+            found += [await self._opened(logged) async for logged in paced(page)]
             if len(page) < _HISTORY_BATCH_SIZE:
                 return found
 
@@ -163,9 +158,8 @@ class AccessLog:
         except NotFound:
             return {}  # The account key that sealed them was destroyed.
         first = Evidence(canonical=opened.details().evidence)
-        return {
-            entry.digest: entry for entry in [first, *(open_entry(opened, each) for each in row.evidence)]
-        }
+        later = [open_entry(opened, each) async for each in paced(row.evidence)]
+        return {entry.digest: entry for entry in (first, *later)}
 
 
 async def _matches(event: AccessEvent, wanted: EventFilter, listeners: ListenerNames) -> bool:

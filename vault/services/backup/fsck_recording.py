@@ -16,6 +16,7 @@ from vault.sealing.size import object_size
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.encrypted_reader import SealedAudio
+from vault.services.shared.paced import paced
 from vault.services.shared.sealed_waveform import with_waveform
 
 
@@ -92,7 +93,7 @@ class CompareRecording:
             part = "waveform"
             replace(opened, keys=await with_waveform(self.objects, recording, keys)).waveform()
             part = "chain of evidence"
-            for row in chain:
+            async for row in paced(chain):
                 open_entry(opened, row)
             for purpose, sealed in _objects_of(recording):
                 part = purpose

@@ -37,6 +37,7 @@ from vault.services.lifecycle.restore_states import restore_available, restore_t
 from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.gather_all import gathered
 from vault.services.shared.iter_recordings import available_recordings
+from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import current_month_key
 
 #: Recordings decrypted concurrently and written in one transaction.
@@ -188,7 +189,7 @@ class RestoreRecordings:
         recording = manifest.recording
         opened = await open_recording(self.ring, recording, manifest.keys)
         calls = decode_call_fields(Evidence(canonical=opened.details().evidence).content)
-        for position, (digest, sealed) in enumerate(manifest.chain, 1):
+        async for position, (digest, sealed) in paced(enumerate(manifest.chain, 1)):
             row = EvidenceRow(
                 account_id=recording.account_id, recording_id=recording.id, position=position, digest=digest,
                 sealed_entry=sealed,

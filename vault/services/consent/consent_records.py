@@ -20,6 +20,7 @@ from vault.ports.keys import KeyRing
 from vault.services.consent.record_consent import RecordConsent
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.paced import paced
 
 #: The methods that are possible for what permits a recording. A no is stored by whatever method it is reported.
 _METHODS: dict[Answer, frozenset[Method]] = {
@@ -137,6 +138,6 @@ class ConsentRecords:
             raise Refused(f"A recording that is {recording.state} has no evidence.", reasons=("no_evidence",))
         opened = await open_recording(self.ring, recording, keys)
         sealed = Evidence(canonical=opened.details().evidence)
-        chain = tuple(open_entry(opened, row) for row in rows)
+        chain = tuple([open_entry(opened, row) async for row in paced(rows)])
         check_chain(keys.evidence, (sealed, *chain))
         return EvidenceView(recording_id=recording_id, sealed=sealed, chain=chain)

@@ -9,6 +9,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Objection
 from vault.errors import NotFound
 from vault.services.consent.enter_objection import ObjectionList, active_objection
+from vault.services.shared.paced import paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class Objections:
                 number=await self.objection_list.number_of(row),
                 objection=await self.objection_list.opened(row),
             )
-            for row in rows
+            async for row in paced(rows)
         ]
 
     async def history(self, account_id: str, written: str) -> Sequence[ObjectionView]:
@@ -77,5 +78,5 @@ class Objections:
         rows = await self.database.read(lambda tx: tx.objections.of_terms(account_id, [term]))
         return [
             ObjectionView(id=row.id, number=number, objection=await self.objection_list.opened(row))
-            for row in rows
+            async for row in paced(rows)
         ]

@@ -14,6 +14,7 @@ from vault.domain.legal_rules.rule import RuleBook, RuleOverride
 from vault.errors import Busy, Invalid, Refused
 from vault.ports.clock import Clock
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.paced import paced
 
 _KEYS = frozenset("0123456789*#")
 _MAX_QUARANTINE_DAYS = 365
@@ -78,7 +79,8 @@ class Policies:
             text for text in _reasons(before) if text is not None and text.startswith(SEALED_WORDS)
         ]
         known = {
-            await self.data_keys.open_words(account_id, "policy-reason", text): text for text in before_sealed
+            await self.data_keys.open_words(account_id, "policy-reason", text): text
+            async for text in paced(before_sealed)
         }
 
         async def seal(reason: str | None) -> str | None:
@@ -94,7 +96,7 @@ class Policies:
     async def history(self, account_id: str) -> Sequence[ConsentPolicy]:
         """Return every version that was set, oldest first."""
         history = await self.database.read(lambda tx: tx.policies.history(account_id))
-        return [await open_policy(self.data_keys, account_id, policy) for policy in history]
+        return [await open_policy(self.data_keys, account_id, policy) async for policy in paced(history)]
 
 
 def _write(

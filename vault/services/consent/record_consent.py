@@ -34,6 +34,7 @@ from vault.services.lifecycle.guards import judge_now
 from vault.services.lifecycle.in_flight import refuse_in_flight
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording
+from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 #: Max clock skew between a platform and the vault.
@@ -76,7 +77,7 @@ class RecordConsent:
         while True:
             opened = await self.chain.of_call(account_id, call_ref)
             # The facts in a recording's announcement, above all its numbers, are stored nowhere else.
-            own = [recording.details().facts for recording in opened.values()]
+            own = [recording.details().facts async for recording in paced(opened.values())]
             known = await self.admission.load_call(account_id, call_ref, *own)
             refuse_impossible(event, known)
             _check_event_count(event, known)

@@ -14,6 +14,7 @@ from vault.domain.stored.evidence import Entry, Evidence, chained, decode_eviden
 from vault.ports.keys import KeyRing
 from vault.sealing.message import open_message, seal
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
+from vault.services.shared.paced import paced
 
 #: States of recordings that have passed the gate and whose evidence still grows.
 SETTLED = frozenset({State.QUARANTINED, State.AVAILABLE})
@@ -36,7 +37,7 @@ class EvidenceChain:
         found = await self.database.read(read)
         return {
             recording.id: await open_recording(self.ring, recording, keys)
-            for recording, keys in found
+            async for recording, keys in paced(found)
             if keys is not None
         }
 

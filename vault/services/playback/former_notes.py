@@ -18,6 +18,7 @@ from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.paced import paced
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.sealed_notes import NO_RECORDING, open_note, recording_with_notes
 
@@ -71,13 +72,13 @@ class FormerNotes:
             LeftNote(
                 note=open_note(opened, one.note), author=one.note.author, name=names.get(one.note.author)
             )
-            for one in found
+            async for one in paced(found)
         ]
 
     async def _names(self, found: Sequence[FormerNote]) -> Mapping[str, str]:
         """Return the names of authors."""
         names: dict[str, str] = {}
-        for one in found:
+        async for one in paced(found):
             if one.note.author in names:
                 continue
             if one.key_name is not None:

@@ -14,6 +14,7 @@ from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.paced import paced
 from vault.services.shared.revoke_links import cut_links
 
 #: Cuts in a list: of the last day, more are hardly of use to a person.
@@ -88,7 +89,7 @@ class LinkCuts:
                 key=name,
                 listener=await self.data_keys.open_words(account_id, "link-cut", cut.sealed_listener),
             )
-            for cut, name in await self.database.read(find)
+            async for cut, name in paced(await self.database.read(find))
         ]
 
     async def _value(self, account_id: str, wanted: CutRequest) -> str:

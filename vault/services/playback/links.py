@@ -29,6 +29,7 @@ from vault.services.playback.link_request import LinkRequest, require_playable
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_listener, search_term
 from vault.services.shared.may_hear import require_may_hear
+from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.services.shared.revoke_links import cut_links, revocation, revoke_links
 
@@ -122,7 +123,10 @@ class Links:
                 raise NotFound("There is no such recording.")
             return tx.links.of_recording(account_id, recording_id)
 
-        return [(link, await open_listener(self.ring, link)) for link in await self.database.read(find)]
+        return [
+            (link, await open_listener(self.ring, link))
+            async for link in paced(await self.database.read(find))
+        ]
 
     async def page(
         self,
@@ -152,7 +156,7 @@ class Links:
         found = await self.database.read(
             lambda tx: tx.links.page(account_id, wanted, before=before, limit=limit)
         )
-        return [(link, await open_listener(self.ring, link)) for link in found]
+        return [(link, await open_listener(self.ring, link)) async for link in paced(found)]
 
     async def sessions(self, account_id: str, link_ids: Sequence[str]) -> Mapping[str, Sequence[Session]]:
         """Return the sessions that links opened, by link, the newest first; pass at most some hundred links."""

@@ -36,6 +36,7 @@ from vault.services.shared.encrypted_fields import (
     open_listener,
     open_recording,
 )
+from vault.services.shared.paced import paced
 from vault.services.shared.sealed_waveform import with_waveform
 
 _Rows = tuple[Link, RecordingKeys, Sequence[CallFactRow], Sequence[EvidenceRow]]
@@ -101,7 +102,7 @@ class Player:
     ) -> tuple[ReceivedNotice, ...]:
         account_id = opened.recording.account_id
         evidence = [Evidence(canonical=opened.details().evidence)]
-        evidence += [open_entry(opened, row) for row in entries]
+        evidence += [open_entry(opened, row) async for row in paced(entries)]
         # A dict removes duplicates and keeps the order.
         announced = {
             (event["party"], event["notice"]["id"]): event["notice"] for event in _announced(evidence)

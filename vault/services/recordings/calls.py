@@ -17,6 +17,7 @@ from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, f
 from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.missing_recordings import calls_without_recording
+from vault.services.shared.paced import paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class Calls:
         if not (rows.facts or rows.consents or recordings):
             raise _not_found()
         opened = await self.chain.of_call(account_id, call_ref)
-        own = [recording.details().facts for recording in opened.values()]
+        own = [recording.details().facts async for recording in paced(opened.values())]
         known = await self.admission.open(account_id, call_ref, rows, *own)
         decision = await self.database.read(
             lambda tx: self.admission.decide(tx, account_id, known, received_at=self.clock())
@@ -75,7 +76,7 @@ class Calls:
         refs = await self.database.read(
             lambda tx: tx.call_facts.find(account_id, terms, after=after, limit=limit)
         )
-        return [(await self.admission.load_call(account_id, ref)).facts for ref in refs]
+        return [(await self.admission.load_call(account_id, ref)).facts async for ref in paced(refs)]
 
     async def without_recording(self, account_id: str, *, limit: int) -> Sequence[CallView]:
         """Return the calls of the last days that ended at least an hour ago and have no recording, the last one first.
@@ -86,7 +87,7 @@ class Calls:
         now = self.clock()
         refs = await self.database.read(lambda tx: calls_without_recording(tx, account_id, now))
         found = list[CallView]()
-        for ref in refs[:limit]:
+        async for ref in paced(refs[:limit]):
             known = await self.admission.load_call(account_id, ref)
             decision = await self.database.read(
                 lambda tx, known=known: self.admission.decide(tx, account_id, known, received_at=now)  # type: ignore[misc]

@@ -29,6 +29,7 @@ from vault.services.shared.encrypted_fields import (
     open_recording,
     search_term,
 )
+from vault.services.shared.paced import paced
 
 _Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow]]
 
@@ -119,7 +120,7 @@ class Recordings:
         def find(tx: Transaction) -> list[_Row]:
             return [_row(tx, r) for r in tx.recordings.page(account_id, wanted, before=before, limit=limit)]
 
-        return [await self._view(*row) for row in await self.database.read(find)]
+        return [await self._view(*row) async for row in paced(await self.database.read(find))]
 
     async def _view(
         self, recording: Recording, keys: RecordingKeys | None, rows: Sequence[CallFactRow]

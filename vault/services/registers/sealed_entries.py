@@ -1,6 +1,5 @@
 """Seal, write and open the entries of registers: one row each, under the account key."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,14 +15,13 @@ from vault.domain.stored.register_json import decode_entry, encode_entry
 from vault.errors import Busy, Invalid, NotFound, Refused
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import open_message, seal
+from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 #: Max tries of a change that conflicts with concurrent changes.
 _ATTEMPTS = 16
 #: Entries per read when a whole register is read.
 _BATCH_SIZE = 200
-#: Entries decrypted before control returns to the event loop.
-_DECRYPT_BATCH_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +94,7 @@ class SealedEntries(Generic[T]):
         rows = await self.database.read(
             lambda tx: tx.registers.page(account_id, self.register, before=before, limit=limit)
         )
-        found = []
-        for number, row in enumerate(rows):
-            if number % _DECRYPT_BATCH_SIZE == 0:
-                await asyncio.sleep(0)
-            found.append(await self.open(row))
-        return found
+        return [await self.open(row) async for row in paced(rows)]
 
     async def every(self, account_id: str) -> list[Entry[T]]:
         """Return all entries, newest first. Raises Tampered."""

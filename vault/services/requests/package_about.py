@@ -24,6 +24,7 @@ from vault.rfc3339 import write_rfc3339
 from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.requests.sealed_requests import personal_of, ruling_of
 from vault.services.requests.speakers import FindSpeaker
+from vault.services.shared.paced import paced
 
 
 class Kept(Protocol):
@@ -93,7 +94,7 @@ class PackageAbout:
     async def calls(self, request: Request) -> Sequence[dict[str, Any]]:
         """Return what is known of the calls without a recording that are to be provided, without the other party."""
         ruling, found = ruling_of(request), list[dict[str, Any]]()
-        for call_ref in ruling.calls:
+        async for call_ref in paced(ruling.calls):
             if effect_of(request.kind, ruling.verdict_on(call_ref)) == "provide":
                 found.append(await self._call(request, call_ref))
         return found

@@ -16,6 +16,7 @@ from vault.rfc3339 import write_rfc3339
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.requests.read_receipt import ReadReceipt
 from vault.services.requests.speakers import Spoken
+from vault.services.shared.paced import paced
 from vault.services.shared.sealed_notes import open_note
 
 #: Events of a recording per read.
@@ -104,7 +105,7 @@ class PackageContents:
         rows = await self.database.read(lambda tx: tx.evidence.of_recording(opened.recording.id))
         entries = [
             Evidence(canonical=opened.details().evidence),
-            *(open_entry(opened, row) for row in rows),
+            *[open_entry(opened, row) async for row in paced(rows)],
         ]
         side: Voice | None = None if spoken.channel is None else opened.recording.voices[spoken.channel]
         return [evidence_json(entry.content, entry.digest, side) for entry in entries]

@@ -22,6 +22,7 @@ from vault.errors import NotFound, Tampered
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
 from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.paced import paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ class ComputeTerms:
             kept.match.fields for policy in policies for kept in policy.classes
         )
         computed = ComputedFacts()
-        for recording, call_ends in zip(recordings, ends, strict=True):
+        async for recording, call_ends in paced(zip(recordings, ends, strict=True)):
             try:
                 times = _times(recording, call_ends, contacts.get(recording.id))
                 call, periods = await self._opened(recording, notice_periods) if opens else (CallTraits(), ())

@@ -12,6 +12,7 @@ from vault.domain.retention.hold import Hold
 from vault.domain.stored.retention_json import StoredHold
 from vault.services.retention.place_hold import HoldRequest, PlaceHold, existing_hold, texts_of_hold
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.paced import paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Holds:
     async def page(self, account_id: str, *, after: str | None, limit: int) -> Sequence[HoldView]:
         """Return holds, also released ones, ordered by id."""
         found = await self.database.read(lambda tx: tx.holds.page(account_id, after=after, limit=limit))
-        return [await self._view(stored) for stored in found]
+        return [await self._view(stored) async for stored in paced(found)]
 
     async def _view(self, stored: StoredHold, *, count: bool = False) -> HoldView:
         bound = await self.database.read(lambda tx: tx.holds.count_covered(stored.hold)) if count else None

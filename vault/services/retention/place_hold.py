@@ -1,6 +1,5 @@
 """Place a hold, alone or in a transaction that writes more."""
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,13 +17,12 @@ from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.services.admission.admission import Admission
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.paced import paced
 
 #: Max holds of an account in effect at a time, and characters of JSON that say what they cover: each erasure reads
 #: them. A number has up to some 540, for the spellings that find it, so all holds have at least 5,000 numbers together.
 MAX_HOLDS: Final = 1000
 MAX_CHARACTERS: Final = 3_000_000
-#: Texts opened before the event loop gets control again.
-_OPEN_BATCH: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +123,9 @@ class PlaceHold:
             return [existing_hold(tx, one.account_id, one.id) for one in known if _is_like(one, wanted)]
 
         same = set[str]()
-        for number, stored in enumerate(await self.database.read(read), start=1):
+        async for stored in paced(await self.database.read(read)):
             if await texts_of_hold(self.data_keys, stored) == prepared.text:
                 same.add(stored.hold.id)
-            if number % _OPEN_BATCH == 0:
-                await asyncio.sleep(0)
         return same
 
 

@@ -30,6 +30,7 @@ from vault.services.retention.check_policy import check
 from vault.services.retention.previews import require_preview
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.approval_gate import Approved, pass_gate
+from vault.services.shared.paced import paced
 
 #: Each erasure reads those that wait, and each further change begins the wait again.
 MAX_WAITING_VERSIONS: Final = 20
@@ -60,7 +61,7 @@ class RetentionSettings:
     async def read(self, account_id: str) -> RetentionView:
         """Return the policy in force and those that wait. Raises Tampered."""
         found = await self.database.read(lambda tx: tx.retention.policies(account_id, tx.now()))
-        waiting = [await self._opened(account_id, policy) for policy in found.waiting]
+        waiting = [await self._opened(account_id, policy) async for policy in paced(found.waiting)]
         return RetentionView(current=await self._opened(account_id, found.current), waiting=tuple(waiting))
 
     async def warnings(self, account_ids: Sequence[str]) -> Mapping[str, str | None]:
@@ -142,7 +143,7 @@ async def open_policies(
     """Return the policy in force and those that wait, with their texts opened. Raises NotFound, Tampered."""
     return [
         await _with_words(policy, lambda text: data_keys.open_words(account_id, "retention", text))
-        for policy in (policies.current, *policies.waiting)
+        async for policy in paced((policies.current, *policies.waiting))
     ]
 
 

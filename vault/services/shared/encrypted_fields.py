@@ -20,6 +20,7 @@ from vault.sealing.keys import NamedKey, recording_key
 from vault.sealing.message import open_message
 from vault.sealing.opener import Opener
 from vault.sealing.wrapping import unwrap, wrap
+from vault.services.shared.paced import paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ async def open_facts(
 ) -> list[CallFacts]:
     """Decrypt the facts in ``rows``, in their order; rows whose id is in ``known`` are taken from there."""
     opened = []
-    for row in rows:
+    async for row in paced(rows):
         if known is not None and row.id in known:
             opened.append(known[row.id])
             continue

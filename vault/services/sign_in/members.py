@@ -11,6 +11,7 @@ from vault.domain.accounts.roles import Role, scopes_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.sign_in.connection import PersonRow, account_of
 from vault.errors import NotFound
+from vault.services.shared.paced import paced
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.session_ends import log_ends
 
@@ -47,7 +48,7 @@ class Members:
             return rows, {key: one.role for key, one in tx.sign_in.roles(account_id).items()}, names
 
         rows, roles, names = await self.database.read(read)
-        return [await self._member(row, roles, names) for row in rows]
+        return [await self._member(row, roles, names) async for row in paced(rows)]
 
     async def remove(self, account_id: str, person_id: str, *, actor: str) -> None:
         """Remove a person: their sessions end, and they cannot sign in again. A repeated call changes nothing.
