@@ -5,6 +5,7 @@
     │   └── RecordingErased existed, and was erased on purpose
     ├── Invalid             the request is malformed; names the field
     ├── Refused             a rule forbids it; carries the reasons
+    │   ├── AccountClosed   nothing more is stored for a closed account
     │   ├── Conflicting     two rules contradict each other, and a person must decide
     │   ├── Held            a hold forbids an erasure; carries the holds
     │   ├── ApprovalNeeded  a second person must approve it; carries what it would do
@@ -28,16 +29,14 @@
     │   └── KeyRetired      sealed under a version of the account's key that is no longer current
     └── StartRefused        starting would endanger data; the operator must decide
 
-Verification raises one of these; it never returns False. ``web/http/problems.py`` has the only mapping
-to HTTP status codes.
+Verification raises one of these; it never returns False. Only ``web/http/problems.py`` maps them to HTTP statuses.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
-#: The dependency that did not answer, or ``workflows`` for one of the vault's own limits. It is a metric label
-#: that alerts may use, so a value never changes.
+#: The dependency that did not answer, or ``workflows`` for a limit of the vault. Alerts use it: a value never changes.
 Cause = Literal["database", "objects", "keyservice", "audio", "workflows"]
 
 
@@ -69,6 +68,14 @@ class Refused(VaultError):
         """Store the message and the code of every rule that forbids it."""
         super().__init__(message, field=field)
         self.reasons = tuple(reasons)
+
+
+class AccountClosed(Refused):
+    """The account is closed, or being closed: nothing more is stored for it."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("The account is closed: nothing more is stored.", reasons=("account_closed",))
 
 
 class Conflicting(Refused):

@@ -18,6 +18,7 @@ from vault.database.sql.dialect import call_lock_key, lock_key
 from vault.database.sql.hot_text import HotText
 from vault.database.stores.accounts import AccountRows
 from vault.database.stores.call_facts import CallFactRow, CallRows
+from vault.database.stores.closures import ClosureRows
 from vault.database.stores.consent import ConsentRows, ObjectionRows, PolicyRows
 from vault.domain.accounts.account import Switch
 from vault.domain.consent.consent_event import ConsentPolicy
@@ -52,6 +53,8 @@ class AddedFact:
     is_settled: bool
     #: The announced recording was erased.
     is_erased: bool
+    #: The account is closed, or being closed.
+    is_closed: bool
     #: Facts of the call before this one, and its consent events.
     facts: int
     consents: int
@@ -89,6 +92,8 @@ WITH state AS (
                    AND r.state IN ('quarantined', 'available')) AS settled,
            EXISTS (SELECT 1 FROM recordings r WHERE r.account_id = a.id AND r.connection_id = :connection_id
                    AND r.recording_ref = :recording_ref AND r.state IN ('erasing', 'erased')) AS erased,
+           NOT a.enabled AND EXISTS (SELECT 1 FROM person_requests q WHERE q.account_id = a.id AND q.kind = 'closure'
+                   AND q.state IN ('executing', 'fulfilled')) AS closed,
            EXISTS (SELECT 1 FROM objections o WHERE o.account_id = a.id AND o.term = ANY(:terms)) AS objected,
            EXISTS (SELECT 1 FROM notices n WHERE n.account_id = a.id AND n.status = 'published') AS notices,
            a.locale, a.enabled, a.epoch, a.changed_at, a.changed_by,
@@ -100,7 +105,7 @@ WITH state AS (
     INSERT INTO call_facts
         (id, account_id, call_ref, delivery, at, started_at, ended_at, sealed_facts, key_version, month_key)
     SELECT :id, :account_id, :call_ref, :delivery, :at, :started_at, :ended_at, :sealed_facts, :key_version, :month_key
-      FROM state WHERE NOT (retired OR settled OR erased OR duplicate) AND facts < :max_facts
+      FROM state WHERE NOT (retired OR settled OR erased OR duplicate OR closed) AND facts < :max_facts
     ON CONFLICT DO NOTHING RETURNING id
 ), indexed AS (
     INSERT INTO call_terms (account_id, call_ref, term)
@@ -153,7 +158,7 @@ def added_fact(results: Sequence[Sequence[Sequence[Any]]]) -> AddedFact:
     if not results[1]:
         raise NotFound("There is no such account.")
     (
-        added, retired, facts, consents, duplicate, settled, erased, objected, has_notices,
+        added, retired, facts, consents, duplicate, settled, erased, closed, objected, has_notices,
         locale, enabled, epoch, changed_at, changed_by, policy, version, policy_changed_at, policy_changed_by,
     ) = results[1][0]  # fmt: skip
     return AddedFact(
@@ -162,6 +167,7 @@ def added_fact(results: Sequence[Sequence[Sequence[Any]]]) -> AddedFact:
         is_retired=retired,
         is_settled=settled,
         is_erased=erased,
+        is_closed=closed,
         facts=facts,
         consents=consents,
         is_objected=objected,
@@ -190,7 +196,12 @@ def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
         named = {"connection_id": new.source[0], "recording_ref": new.source[1]}
         found = _BY_REF.first(connection, account_id=row.account_id, **named)
         erased = found is not None and found["state"] in {"erasing", "erased"}
-    added = not (retired or settled or erased or duplicate) and facts < new.max_facts and rows.add(row)
+    switch = AccountRows(connection).switch(row.account_id)
+    # A closed account is switched off, so all others need no further read.
+    closed = not switch.enabled and ClosureRows(connection).has_begun(row.account_id)
+    added = (
+        not (retired or settled or erased or duplicate or closed) and facts < new.max_facts and rows.add(row)
+    )
     if added:
         rows.index(row.account_id, row.call_ref, new.terms)
     published = _PUBLISHED.first(connection, account_id=row.account_id, status="published")
@@ -200,11 +211,12 @@ def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
         is_retired=retired,
         is_settled=settled,
         is_erased=erased,
+        is_closed=closed,
         facts=facts,
         consents=len(ConsentRows(connection).of_call(row.account_id, row.call_ref)),
         is_objected=bool(ObjectionRows(connection).of_terms(row.account_id, new.terms)),
         has_notices=published is not None,
-        switch=AccountRows(connection).switch(row.account_id),
+        switch=switch,
         policy=PolicyRows(connection).current(row.account_id),
         locale=account.locale,
     )

@@ -20,7 +20,7 @@ from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.deflated import deflate
 from vault.domain.stored.sealed_records import encode_facts, encode_facts_fields
-from vault.errors import KeyRetired, Refused
+from vault.errors import AccountClosed, KeyRetired, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
@@ -71,7 +71,9 @@ class StoreCallFacts:
     async def __call__(
         self, account_id: str, facts: CallFacts, *, delivery: str, source: tuple[str, str] | None = None
     ) -> StoredFacts:
-        """Store the facts once per ``delivery``. Raises Refused if the call has the max number of facts.
+        """Store the facts once per ``delivery``.
+
+        Raises AccountClosed, and Refused if the call has the max number of facts.
 
         ``source`` is the connection and the reference of the recording whose announcement has the facts: if it was
         erased, nothing is stored.
@@ -94,6 +96,8 @@ class StoreCallFacts:
         seen = self._note_regions(account_id, result)
         if result.is_retired:
             raise KeyRetired
+        if result.is_closed:
+            raise AccountClosed
         if not (result.added or result.is_duplicate or result.is_erased):
             if result.is_settled:
                 numbers, agents = await self.admission.terms_in(account_id, facts, seen)
@@ -182,6 +186,8 @@ def _add(
 ) -> StoredFacts | None:
     """Add the row, index the call and extend evidence; None if a recording of the call is not in ``opened``."""
     tx.lock_account_and_call(row.account_id, row.call_ref)
+    if tx.closures.has_begun(row.account_id):
+        raise AccountClosed
     through = settled(tx, row.account_id, row.call_ref, opened)
     if through is None:
         return None

@@ -1,7 +1,7 @@
 """Call start: store the reported facts, and decide whether and how the call may be recorded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
 from vault.database.stores.notices import OF_STATUS, notice_of
@@ -11,11 +11,16 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import Mode, Party
 from vault.domain.ids import ID_BYTES
 from vault.domain.notices.notice import Notice, choose
+from vault.domain.reason import Reason
+from vault.errors import AccountClosed
 from vault.ports.clock import Clock
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
+from vault.services.admission.call_rows import CallRows
 from vault.services.shared.encrypted_fields import search_term, statement_id
+
+_CLOSED = Reason(code="account_closed", text="The account is closed.", source="closure")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,22 +48,45 @@ class CallStart:
     clock: Clock
 
     async def __call__(self, account_id: str, facts: CallFacts) -> CallAnswer:
-        """Store the facts and return the answer. A repeated request adds nothing. Raises Unavailable."""
+        """Store the facts and return the answer. A repeated request adds nothing. Raises Unavailable.
+
+        For a closed account nothing is stored, and the call is not to be recorded.
+        """
         index_key = await self.admission.index_key(account_id)
-        stored = await self.store_facts(account_id, facts, delivery=statement_id(index_key, facts))
+        try:
+            stored = await self.store_facts(account_id, facts, delivery=statement_id(index_key, facts))
+        except AccountClosed:
+            return await self._closed(account_id, index_key, facts)
         own = {} if stored.row_id is None else {stored.row_id: facts}
         known = await self.admission.open(
             account_id, facts.call_ref, stored.rows, fresh=own, numbers=stored.numbers
         )
 
         decision, published, locale = await self._decide(account_id, known, stored)
-        # A call has no row of its own: its id is a keyed hash of the platform's name for it.
-        call_id = f"call_{search_term(index_key, 'call id', facts.call_ref)[:ID_BYTES].hex()}"
         languages = [tag for tag in (known.facts.language, locale) if tag is not None]
         outside = known.claims.outside
         notices = _notices(decision, outside, published, languages)
         return CallAnswer(
-            call_id=call_id, decision=decision, facts=known.facts, outside=outside, notices=notices
+            call_id=_call_id(index_key, facts),
+            decision=decision,
+            facts=known.facts,
+            outside=outside,
+            notices=notices,
+        )
+
+    async def _closed(self, account_id: str, index_key: bytes, facts: CallFacts) -> CallAnswer:
+        """Return the answer for a call of a closed account, by what was reported just now alone."""
+        nothing = CallRows(facts=(), consents=())
+        known = await self.admission.open(account_id, facts.call_ref, nothing, facts)
+        decision = await self.database.read(
+            lambda tx: self.admission.decide(tx, account_id, known, received_at=self.clock())
+        )
+        return CallAnswer(
+            call_id=_call_id(index_key, facts),
+            decision=replace(decision, verdict="refuse", grounds=(_CLOSED, *decision.grounds)),
+            facts=facts,
+            outside=known.claims.outside,
+            notices=(),
         )
 
     async def _decide(
@@ -83,6 +111,11 @@ class CallStart:
             )
 
         return await self.database.read(read)
+
+
+def _call_id(index_key: bytes, facts: CallFacts) -> str:
+    """Return the id of a call. It has no row of its own: its id is a keyed hash of the platform's name for it."""
+    return f"call_{search_term(index_key, 'call id', facts.call_ref)[:ID_BYTES].hex()}"
 
 
 def _notices(

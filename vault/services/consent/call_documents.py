@@ -20,7 +20,7 @@ from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.consent_event import Answer, ConsentEvent, Keys, Method, Party
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice
-from vault.errors import FetchFailed, Invalid, NotFound, Refused
+from vault.errors import AccountClosed, FetchFailed, Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
 from vault.services.admission.call_start import CallStart
@@ -125,7 +125,7 @@ class CallDocuments:
         known = await self.call_start.admission.load_call(account_id, facts.call_ref, facts)
         parties = _parties(known.claims.outside)
         await self._record(request, "declined", parties)
-        if request.objects:
+        if request.objects and not await self.database.read(lambda tx: tx.closures.has_begun(account_id)):
             await self._object(request.connection, parties, known.facts)
         # The call has its no. That it may have the max number of facts does not matter any more.
         with suppress(Refused):
@@ -175,7 +175,9 @@ class CallDocuments:
                 length=length,
                 told_by=request.connection.id,
             )
-            await self.record_consent(request.connection.account_id, request.step.facts.call_ref, event)
+            # The document of a closed account lets the call go on, without a recording.
+            with suppress(AccountClosed):
+                await self.record_consent(request.connection.account_id, request.step.facts.call_ref, event)
 
     async def _object(self, connection: Connection, parties: Sequence[Party], facts: CallFacts) -> None:
         """Enter an objection for the outside party's number, if there is a number and only one outside party."""

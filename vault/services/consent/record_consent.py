@@ -17,10 +17,10 @@ from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import NO, ConsentEvent
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import Recording, State
+from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.consent_json import encode_event, encode_event_fields
-from vault.errors import Refused
+from vault.errors import AccountClosed, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
@@ -58,7 +58,7 @@ class RecordConsent:
     async def __call__(self, account_id: str, call_ref: str, event: ConsentEvent) -> Decision:
         """Store the event and return the current decision on the call.
 
-        Raises Refused for an event in the future or outside the known time of the call.
+        Raises AccountClosed, and Refused for an event in the future or outside the known time of the call.
         """
         return await retry_if_rotated(
             self.ring, account_id, lambda key: self._keep(key, account_id, call_ref, event)
@@ -96,6 +96,7 @@ class RecordConsent:
         opened: Mapping[str, OpenedRecording],
     ) -> Decision | None:
         tx.lock_account_and_call(row.account_id, row.call_ref)
+        _forbid_closed(tx, row, event)
         through = settled(tx, row.account_id, row.call_ref, opened)
         if through is None or not self.admission.unchanged(tx, row.account_id, known):
             return None
@@ -119,6 +120,16 @@ class RecordConsent:
                 if recording.state is State.QUARANTINED:
                     decide_again(tx, self.admission, opened[recording.id], now_known, actor=event.told_by)
         return self.admission.decide(tx, row.account_id, now_known, received_at=event.heard_at)
+
+
+def _forbid_closed(tx: Transaction, row: ConsentRow, event: ConsentEvent) -> None:
+    """Raise AccountClosed where nothing more is stored: a no still is, for a recording that is kept meanwhile."""
+    if not tx.closures.has_begun(row.account_id):
+        return
+    if event.answer not in NO or all(
+        one.state in GONE for one in tx.recordings.of_call(row.account_id, row.call_ref)
+    ):
+        raise AccountClosed
 
 
 def refuse_impossible(event: ConsentEvent, known: CallContext) -> None:

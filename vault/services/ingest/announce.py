@@ -1,6 +1,5 @@
 """Insert the row of a recording that a provider announced by webhook, or that was found in the provider's list."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,13 +16,13 @@ from vault.domain.ids import new_id
 from vault.domain.recordings.recording import Arrival, State, origin_of
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_announcement
-from vault.errors import Refused
+from vault.errors import AccountClosed, Refused
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
-from vault.services.admission.call_rows import read_call_rows
+from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.shared.encrypted_fields import statement_id
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 
@@ -51,7 +50,7 @@ class Announce:
         received_at: datetime,
         arrival: Arrival = "webhook",
     ) -> Announced:
-        """Return the row of the announcement, new or existing. Raises Unavailable."""
+        """Return the row of the announcement, new or existing. Raises Unavailable, AccountClosed."""
         account_id = connection.account_id
         stored = await self._store_facts(connection, facts, announcement.recording_ref)
         own = {} if stored.row_id is None else {stored.row_id: facts}
@@ -95,11 +94,20 @@ class Announce:
         if distinct([facts]):
             delivery = statement_id(await self.admission.index_key(account_id), facts)
             source = (connection.id, recording_ref)
-            with suppress(Refused):
-                # Else the recording's own row holds these facts: those of a call with max facts are quarantined.
+            try:
                 return await self.store_facts(account_id, facts, delivery=delivery, source=source)
-        rows = await self.database.read(lambda tx: read_call_rows(tx, account_id, facts.call_ref))
-        return StoredFacts(row_id=None, rows=rows)
+            except AccountClosed:
+                raise
+            except Refused:
+                # The recording's own row holds these facts: those of a call with max facts are quarantined.
+                pass
+
+        def read(tx: Transaction) -> CallRows:
+            if tx.closures.has_begun(account_id):
+                raise AccountClosed
+            return read_call_rows(tx, account_id, facts.call_ref)
+
+        return StoredFacts(row_id=None, rows=await self.database.read(read))
 
 
 def _new(

@@ -11,7 +11,7 @@ from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
-from vault.errors import Invalid, NotAuthentic, Refused, TooMany
+from vault.errors import AccountClosed, Invalid, NotAuthentic, Refused, TooMany
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider
 from vault.services.admission.admission import Admission
@@ -86,7 +86,11 @@ class Webhooks:
             self.limiter.take_request(account_id)
             self.limiter.check_queue(account_id)
         async with self.gate.turn(account_id):
-            return await self._process(opened, content, delivery)
+            try:
+                return await self._process(opened, content, delivery)
+            except AccountClosed:
+                # Nothing is stored, and the platform need not send it again.
+                return Receipt(status="refused" if content.announcement is not None else "ignored")
 
     async def _process(
         self, opened: OpenedConnection, content: WebhookContent, delivery: Delivery

@@ -9,7 +9,7 @@ from vault.database.interface import Database
 from vault.domain.accounts.account import Connection
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import Listed, ListedPage
-from vault.errors import FetchFailed, NotFound
+from vault.errors import AccountClosed, FetchFailed, NotFound
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
 from vault.services.ingest.announce import Announce
@@ -93,13 +93,16 @@ class ReconcileProvider:
         if ended is not None and not connection.collect_from <= ended <= now - MIN_AGE:
             # A provider that lists whole days returns more than the requested period.
             return 0
-        announced = await self.announce(
-            connection,
-            facts=listed.facts,
-            announcement=listed.announcement,
-            received_at=now,
-            arrival="reconcile",
-        )
+        try:
+            announced = await self.announce(
+                connection,
+                facts=listed.facts,
+                announcement=listed.announcement,
+                received_at=now,
+                arrival="reconcile",
+            )
+        except AccountClosed:
+            return 0
         if not announced.created:
             return 0
         event = AccessEvent(

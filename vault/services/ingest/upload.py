@@ -27,7 +27,7 @@ from vault.domain.recordings.recording import (
     State,
     origin_of,
 )
-from vault.errors import Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
+from vault.errors import AccountClosed, Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
@@ -74,8 +74,8 @@ class Uploads:
     ) -> tuple[Recording, bool]:
         """Return the recording and whether it is new; a retry with the same bytes is not an error.
 
-        Raises Refused (while the switch is off, before a byte is read), Busy, RecordingErased, TooLarge,
-        Unavailable, and what ``blocks`` raises.
+        Raises Refused (while the switch is off, before a byte is read), AccountClosed, Busy, RecordingErased,
+        TooLarge, Unavailable, and what ``blocks`` raises.
         """
         new = replace(await self._new(account_id, call_ref, recording_ref), voices=tuple(voices))
         claimed = None
@@ -170,6 +170,8 @@ class Uploads:
         Return None if facts of the call were added after ``call`` was read.
         """
         tx.lock_account(new.account_id)
+        if tx.closures.has_begun(new.account_id):
+            raise AccountClosed
         if not self.admission.unchanged(tx, new.account_id, call):
             return None
         known = _row(tx, new, actor)

@@ -24,6 +24,7 @@ STATUS: Mapping[type[errors.VaultError], int] = {
     errors.Refused: 409,
     errors.Busy: 409,
     errors.Held: 409,
+    errors.AccountClosed: 409,
     errors.Conflicting: 409,
     errors.ApprovalNeeded: 409,
     errors.EffectChanged: 409,
