@@ -15,6 +15,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
 from vault.services.admission.admission import Admission
+from vault.services.admission.call_context import places_of
 from vault.services.admission.call_rows import CallRows
 from vault.telephony.numbering.number_plans import NumberPlans
 
@@ -154,11 +155,19 @@ arounds = st.builds(
 
 
 def answered(said: Sequence[CallFacts], added: CallFacts) -> CallFacts:
-    """Return what is added to questions that were answered before: the first answer is no contradiction."""
+    """Return what is added to questions that were answered before: the first answer is no contradiction.
+
+    Where a number is used is a question of its own for each number: the first place that is said with it answers that.
+    """
     known = {
         one.name for one in fields(CallFacts) if any(getattr(piece, one.name) is not None for piece in said)
     }
-    return replace(added, **{one.name: None for one in fields(CallFacts) if one.name not in known})
+    kept = replace(added, **{one.name: None for one in fields(CallFacts) if one.name not in known})
+    for side in ("caller", "callee"):
+        same = [piece for piece in said if getattr(piece, side) == getattr(kept, side) is not None]
+        if same and all(getattr(piece, f"{side}_place") is None for piece in same):
+            kept = replace(kept, **{f"{side}_place": None})
+    return kept
 
 
 @settings(deadline=None, max_examples=120)
@@ -187,3 +196,36 @@ def test_nothing_that_is_added_cancels_an_objection_that_stands(
     said = [*said, CallFacts(call_ref="call-1", callee=NUMBERS[0])]
     for statements_now in (said, [*said, *added]):
         assert "objection" in {reason.code for reason in around.decide(statements_now).grounds}
+
+
+BASE = {"call_ref": "call-1", "direction": "inbound", "callee": "+15125550100", "callee_place": "US-TX"}
+CALIFORNIAN = CallFacts(caller="+14155550187", **BASE)  # type: ignore[arg-type]
+TEXAN = CallFacts(caller="+15125550111", caller_place="US-TX", **BASE)  # type: ignore[arg-type]
+
+
+def places_of_caller(*said: CallFacts) -> set[tuple[str | None, str]]:
+    """Return where the caller is taken to be."""
+    known = result_of(ADMISSION.open("acct", "call-1", CallRows(facts=(), consents=()), *said))
+    return {(one.place, one.known_by) for one in places_of(known, ConsentPolicy()) if one.party == "caller"}
+
+
+def test_a_place_that_is_said_of_one_number_leaves_the_prefix_of_another():
+    """After a transfer the party has another number; its place tells nothing of where the first one is."""
+    both = {("US-CA", "prefix"), ("US-TX", "said")}
+    assert places_of_caller(CALIFORNIAN) == {("US-CA", "prefix")}
+    assert places_of_caller(CALIFORNIAN, TEXAN) == places_of_caller(TEXAN, CALIFORNIAN) == both
+    # A place that comes without a number is of none of them.
+    alone = replace(TEXAN, caller=None)
+    assert places_of_caller(CALIFORNIAN, alone) == places_of_caller(alone, CALIFORNIAN) == both
+
+
+def test_the_place_of_a_number_itself_counts_instead_of_its_prefix():
+    """Whichever report says it, and however often the number comes without it."""
+    moved = replace(CALIFORNIAN, caller_place="US-TX")
+    assert places_of_caller(CALIFORNIAN, moved, CALIFORNIAN) == {("US-TX", "said")}
+
+
+def test_a_number_without_a_prefix_is_in_an_unknown_place():
+    """Beside the place that was said of another number of the party."""
+    hidden = replace(CALIFORNIAN, caller="anonymous")
+    assert places_of_caller(hidden, TEXAN) == {(None, "nothing"), ("US-TX", "said")}

@@ -28,6 +28,9 @@ class CallClaims:
     callees: frozenset[str] = frozenset()
     caller_places: frozenset[str] = frozenset()
     callee_places: frozenset[str] = frozenset()
+    #: Numbers with which a statement says the place too: their prefixes tell nothing that is not known.
+    placed_callers: frozenset[str] = frozenset()
+    placed_callees: frozenset[str] = frozenset()
     agents: frozenset[str] = frozenset()
     starts: frozenset[datetime] = frozenset()
     answers: frozenset[datetime] = frozenset()
@@ -41,6 +44,9 @@ class CallClaims:
         def values(name: str) -> frozenset[object]:
             return frozenset(value for piece in pieces if (value := getattr(piece, name)) is not None)
 
+        def placed(number: str, place: str) -> frozenset[object]:
+            return frozenset(getattr(piece, number) for piece in pieces if getattr(piece, place) is not None)
+
         def moments(name: str) -> frozenset[datetime]:
             return frozenset(filter(is_plausible, values(name)))  # type: ignore[arg-type]
 
@@ -50,6 +56,8 @@ class CallClaims:
             callees=values("callee"),  # type: ignore[arg-type]
             caller_places=values("caller_place"),  # type: ignore[arg-type]
             callee_places=values("callee_place"),  # type: ignore[arg-type]
+            placed_callers=placed("caller", "caller_place"),  # type: ignore[arg-type]
+            placed_callees=placed("callee", "callee_place"),  # type: ignore[arg-type]
             agents=values("agent"),  # type: ignore[arg-type]
             starts=moments("started_at"),
             answers=moments("answered_at"),
@@ -74,6 +82,14 @@ class CallClaims:
     def numbers_of(self, party: Party) -> frozenset[str]:
         """Return the reported numbers of one party."""
         return self.callers if party == "caller" else self.callees
+
+    def unplaced_numbers_of(self, party: Party) -> frozenset[str]:
+        """Return the reported numbers of one party with none of which a place was said.
+
+        A place is that of the number beside it. The party may have had another one before a transfer, in another place.
+        """
+        placed = self.placed_callers if party == "caller" else self.placed_callees
+        return self.numbers_of(party) - placed
 
     def places_of(self, party: Party) -> frozenset[str]:
         """Return the reported places of one party."""

@@ -147,9 +147,7 @@ class Admission:
         return [search_term(index_key, "number", number) for number in sorted(found)]
 
     def _hints(self, claims: CallClaims, party: Party) -> frozenset[str | None]:
-        if claims.places_of(party):
-            return frozenset()
-        return frozenset(self.numbers.place(number) for number in claims.numbers_of(party))
+        return frozenset(self.numbers.place(number) for number in claims.unplaced_numbers_of(party))
 
     async def index_key(self, account_id: str) -> bytes:
         """Return the key that hashes an account's numbers. Raises NotFound."""

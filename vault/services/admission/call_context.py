@@ -31,7 +31,8 @@ class CallContext:
     numbers: tuple[bytes, ...]
     #: The same of agents.
     agents: tuple[bytes, ...]
-    #: Places that the prefixes of a party's numbers indicate; None for a prefix that indicates none.
+    #: Places that the prefixes of a party's numbers indicate whose own place was not said; None for a prefix that
+    #: indicates none.
     hints: Mapping[Party, frozenset[str | None]]
     fact_ids: tuple[str, ...]
     consent_rows: int
@@ -94,11 +95,10 @@ def places_of(known: CallContext, policy: ConsentPolicy) -> tuple[Place, ...]:
 
 
 def _places_of(known: CallContext, party: Party, home: str | None) -> list[Place]:
-    reported = known.claims.places_of(party)
-    if reported:
-        return [Place(party=party, place=place, known_by="said") for place in sorted(reported)]
-    hints = known.hints[party]
-    places = [Place(party=party, place=hint, known_by="prefix") for hint in sorted(filter(None, hints))]
-    if not hints or None in hints:
+    reported, hints = known.claims.places_of(party), known.hints[party]
+    places = [Place(party=party, place=place, known_by="said") for place in sorted(reported)]
+    found = sorted(hint for hint in hints if hint is not None and hint not in reported)
+    places += [Place(party=party, place=hint, known_by="prefix") for hint in found]
+    if None in hints or not places:
         places.append(Place(party=party, place=home, known_by="nothing" if home is None else "account"))
     return places
