@@ -15,7 +15,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
 from vault.services.admission.admission import Admission
-from vault.services.admission.call_context import places_of
+from vault.services.admission.call_context import CallContext, places_of
 from vault.services.admission.call_rows import CallRows
 from vault.telephony.numbering.number_plans import NumberPlans
 
@@ -56,6 +56,12 @@ def result_of(coroutine: Coroutine[Any, Any, Any]) -> Any:
     raise AssertionError("It waits for something.")
 
 
+def opened(*said: CallFacts) -> CallContext:
+    """Return a call of which this was said."""
+    context: CallContext = result_of(ADMISSION.open("acct", "call-1", CallRows(facts=(), consents=()), *said))
+    return context
+
+
 @dataclass(frozen=True)
 class Around:
     """What a decision stands on beside the facts of the call."""
@@ -70,13 +76,9 @@ class Around:
 
     def decide(self, statements: Sequence[CallFacts]) -> Decision:
         """Decide on a call of which this was said."""
-        known = result_of(ADMISSION.open("acct", "call-1", CallRows(facts=(), consents=()), *statements))
-        objecting = result_of(
-            ADMISSION.open(
-                "acct", "call-1", CallRows(facts=(), consents=()),
-                *(CallFacts(call_ref="call-1", caller=number) for number in self.objecting),
-            )
-        ).numbers  # fmt: skip
+        known = opened(*statements)
+        named = [CallFacts(call_ref="call-1", caller=number) for number in self.objecting]
+        objecting = opened(*named).numbers
         last = self.history[-1]
         switch = Switch(enabled=last.enabled, epoch=last.epoch, changed_at=last.at, changed_by=last.by)
         row = SimpleNamespace(objection=self.objection)
@@ -184,6 +186,17 @@ def test_adding_a_fact_never_makes_it_more_permissive(
     assert around.decide([*reversed(said), *said]).verdict == before.verdict
 
 
+@settings(deadline=None, max_examples=300)
+@given(policies, st.lists(statements, min_size=1, max_size=3), statements)
+def test_adding_a_fact_takes_no_place_away(policy: ConsentPolicy, said: list[CallFacts], added: CallFacts):
+    """Each rule that counted still counts."""
+    before, after = (
+        {(one.party, one.place) for one in places_of(opened(*pieces), policy)}
+        for pieces in (said, [*said, answered(said, added)])
+    )
+    assert before <= after
+
+
 @settings(deadline=None, max_examples=50)
 @given(arounds, st.lists(statements, max_size=3), st.lists(statements, max_size=3))
 def test_nothing_that_is_added_cancels_an_objection_that_stands(
@@ -205,8 +218,8 @@ TEXAN = CallFacts(caller="+15125550111", caller_place="US-TX", **BASE)  # type: 
 
 def places_of_caller(*said: CallFacts) -> set[tuple[str | None, str]]:
     """Return where the caller is taken to be."""
-    known = result_of(ADMISSION.open("acct", "call-1", CallRows(facts=(), consents=()), *said))
-    return {(one.place, one.known_by) for one in places_of(known, ConsentPolicy()) if one.party == "caller"}
+    places = places_of(opened(*said), ConsentPolicy())
+    return {(one.place, one.known_by) for one in places if one.party == "caller"}
 
 
 def test_a_place_that_is_said_of_one_number_leaves_the_prefix_of_another():
