@@ -37,6 +37,7 @@ PROOFS: dict[str, str] = {
     # Databases.
     "database/test_claims.py": "queues of 100,000 rows",
     "database/test_disk_full.py": "a full file system",
+    "database/test_history_guard.py": "schemas that are dropped and made again",
     "database/test_kill.py": "kills processes in the middle of writes",
     "database/test_kill_tree.py": "kills processes in the middle of writes",
     "database/test_connection_check.py": "PostgreSQL servers that are started again",

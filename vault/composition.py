@@ -17,6 +17,7 @@ from vault.composition_services import build_vault
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.interface import Database
 from vault.database.wrapped_keys import WrappedKeyRows
+from vault.domain.progress import MARK
 from vault.errors import StartRefused
 from vault.hardening import harden_process
 from vault.keyservice.breaker import Breaker
@@ -45,14 +46,14 @@ _SEALERS = 4
 _THREADS = {"keys": 4, "own_keys": 16, "objects": 32, "sealing": _SEALERS, "prompts": 1}
 
 
-def migrate(settings: Settings) -> None:
-    """Migrate the database to this release's schema."""
+def migrate(settings: Settings, *, restoring: bool = False) -> None:
+    """Migrate the database to this release's schema. With ``restoring``, a new one has the mark of a restore."""
     if settings.sqlite_path is None:
         from vault.database.engines.migrate import migrate_postgresql
 
-        migrate_postgresql(settings.database_url)
+        migrate_postgresql(settings.database_url, restoring=restoring)
     else:
-        SqliteDatabase(settings.sqlite_path).close()
+        SqliteDatabase(settings.sqlite_path, restoring=restoring).close()
 
 
 @asynccontextmanager
@@ -68,7 +69,7 @@ async def assemble(
     async with AsyncExitStack() as stack:
         if settings.tracing_url is not None:
             stack.callback(tracing.set_up(settings.tracing_url))
-        database = _database(settings, stack, guarded=not restoring)
+        database = _database(settings, stack, restoring=restoring)
         threads = _threads(stack)
         objects = await _store(settings, threads["objects"])
         await _begin(database, objects, restoring=restoring)
@@ -120,6 +121,9 @@ async def _begin(database: Database, objects: ObjectStore, *, restoring: bool) -
         # Another node may have just initialized this vault on the same database.
         if await is_new(database):
             raise
+    else:
+        # A restore that found no vault here has left its mark.
+        await database.write(lambda tx: tx.metadata.replace({}, drop=[MARK]))
 
 
 async def _signer(
@@ -195,10 +199,10 @@ async def _stop(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _database(settings: Settings, stack: AsyncExitStack, *, guarded: bool) -> Database:
+def _database(settings: Settings, stack: AsyncExitStack, *, restoring: bool) -> Database:
     """Open the database, which is closed with the vault. Only a restore skips the connection checks."""
     if settings.sqlite_path is not None:
-        sqlite = tracing.traced_database(SqliteDatabase, "sqlite")(settings.sqlite_path)
+        sqlite = tracing.traced_database(SqliteDatabase, "sqlite")(settings.sqlite_path, restoring=restoring)
         return _closed_with(stack, sqlite, sqlite.close)
     from vault.database.engines.migrate import check_postgresql
     from vault.database.engines.postgresql import PostgresqlDatabase
@@ -207,7 +211,7 @@ def _database(settings: Settings, stack: AsyncExitStack, *, guarded: bool) -> Da
     postgresql = tracing.traced_database(PostgresqlDatabase, "postgresql")(
         settings.database_url, pool=settings.database_pool
     )
-    return _closed_with(stack, postgresql if guarded else postgresql.unguarded, postgresql.close)
+    return _closed_with(stack, postgresql.unguarded if restoring else postgresql, postgresql.close)
 
 
 def _closed_with(stack: AsyncExitStack, database: Database, close: Callable[[], None]) -> Database:

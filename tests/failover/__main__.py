@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from tests.failover import (
+    exchanges,
     rounds_bucket,
+    rounds_exchange,
     rounds_failover,
     rounds_primaries,
     rounds_settings,
@@ -95,6 +97,13 @@ _ROUNDS: dict[str, tuple[str, Callable[[argparse.Namespace], Iterator[Table]]]] 
         "the objects of --ago seconds ago are put back",
         lambda a: iter([rounds_bucket.put_back(ago=a.ago)]),
     ),
+    **{
+        f"exchange-{way}": (
+            f"the database is exchanged while nodes run: {one.words}",
+            lambda _, way=way: iter([rounds_exchange.exchanged(way)]),
+        )
+        for way, one in exchanges.WAYS.items()
+    },
     "settings": ("settings and poolers that break durability", lambda _: rounds_settings.every()),
 }
 

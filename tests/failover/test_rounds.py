@@ -8,7 +8,9 @@ import os
 import pytest
 
 from tests.failover import (
+    exchanges,
     rounds_bucket,
+    rounds_exchange,
     rounds_failover,
     rounds_primaries,
     rounds_settings,
@@ -33,6 +35,8 @@ _LAGS = [
     (40.0, False),
     (40.0, True),
 ]
+#: The ways to exchange a database; the first ones were not noticed once.
+_FIRST = ["new-database", "clean", "renamed", "schema", "template", "new-server"]
 _FILES = [
     (2.0, True, True),
     *[(ago, kill, acts) for ago in (0.5, 10.0, 60.0) for kill in (True, False) for acts in (True, False)],
@@ -63,6 +67,13 @@ def test_an_older_file_is_put_back() -> None:
     """It is seen at start, unless what it lacks was neither shown nor closed nor older than two seconds."""
     for ago, kill, acts in _FILES[: count("rounds, SQLite file put back", small=1, full=len(_FILES))]:
         hold(rounds_sqlite.put_back(ago=ago, kill=kill, acts=acts, seconds=3, subjects=6))
+
+
+def test_the_database_is_exchanged() -> None:
+    """No node serves, accepts or denies anything from it, and what was closed is closed after the restore."""
+    ways = sorted(exchanges.WAYS, key=_FIRST.index)
+    for way in ways[: count("rounds, database exchanged", small=2, full=len(ways))]:
+        hold(rounds_exchange.exchanged(way))
 
 
 @_FULL

@@ -181,6 +181,23 @@ class PostgresqlPair:
 
 
 @contextmanager
+def lone_postgresql() -> Iterator[PairedServer]:
+    """Run one server with an empty database ``vault``, whose databases a test may exchange."""
+    top = Path(tempfile.mkdtemp(prefix="lone", dir=memory_folder()))
+    top.chmod(0o755)
+    binaries, user = _binaries(top)
+    server = PairedServer(binaries=binaries, folder=top / "data", user=user, port=free_ports(1)[0])
+    try:
+        create_cluster(server)
+        server.start()
+        server.ask("CREATE DATABASE vault")
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(top, ignore_errors=True)
+
+
+@contextmanager
 def postgresql_pair(*, synchronous: bool = False, delay: float = 0.0) -> Iterator[PostgresqlPair]:
     """Run a pair with an empty, migrated database ``vault``. Set ``relay.delay`` later for other lags."""
     top = Path(tempfile.mkdtemp(prefix="pair", dir=memory_folder()))

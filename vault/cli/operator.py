@@ -31,7 +31,7 @@ async def operating(settings: Settings, *, restoring: bool = False) -> AsyncIter
     if settings.sqlite_path is None:
         from vault import composition
 
-        await asyncio.to_thread(composition.migrate, settings)
+        await asyncio.to_thread(partial(composition.migrate, settings, restoring=restoring))
     else:
         try:
             await ask(settings.control_socket, "hello", {})

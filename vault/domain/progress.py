@@ -9,6 +9,8 @@ ProgressCallback = Callable[[str, int, int], Awaitable[None]]
 
 #: The vault fact that exists from the start of a restore to its end. While it exists, no request is served.
 MARK = "restoring"
+#: Its value until the restore has compared the two logs: it is written together with the schema of a new database.
+NEW_MARK = b"new"
 #: The vault fact that exists while the manifests that no lost event names must still be compared: the time from which
 #: the database may lack changes, and the last compared account. Requests are served meanwhile.
 UNNAMED = "restoring-unnamed"

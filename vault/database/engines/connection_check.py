@@ -17,6 +17,8 @@ from vault.structured_log import Log
 _LOG = Log(__name__)
 #: Seconds between a failed check and the next one.
 _CHECK_INTERVAL = 1.0
+#: Seconds for which a connection that was confirmed is not confirmed again.
+_CONFIRMED_SECONDS = 0.05
 
 
 class ConnectionNotChecked(Exception):
@@ -45,6 +47,8 @@ class ConnectionCheck:
         self._being_checked: Identity | None = None
         self._checking: asyncio.Task[None] | None = None
         self._failed: tuple[Identity, Unavailable, float] | None = None
+        #: Size of the log that this process has seen at least; in the accepted history it never falls.
+        self._size = 0
 
     @property
     def history_check(self) -> Callable[[], Awaitable[None]] | None:
@@ -78,6 +82,24 @@ class ConnectionCheck:
             retry_after=1,
             cause="database",
         )
+
+    def guard_of(self, connection: VaultConnection) -> tuple[int, int] | None:
+        """Return what a guard of this connection must find: the log's table and least size; None if none is due."""
+        if self._history_check is None or time.monotonic() - connection.confirmed_at < _CONFIRMED_SECONDS:
+            return None
+        return connection.identity.log_table or 0, self._size
+
+    def confirm(self, connection: VaultConnection, size: int, *, sent_at: float) -> None:
+        """Note that a guard sent at that time found the accepted history, with a log of this size."""
+        with self._lock:
+            connection.confirmed_at = sent_at
+            if self._accepted is not None and self._accepted[0] == connection.identity:
+                self._size = max(self._size, size)
+
+    def doubt(self) -> None:
+        """Check again before anything runs: a guard has found another database."""
+        with self._lock:
+            self._accepted = None
 
     def was_refused(self, identity: Identity) -> bool:
         """Return whether the last check of this identity failed: its connections must be closed."""
@@ -124,4 +146,4 @@ class ConnectionCheck:
                 if failure is not None:
                     self._failed = (unchecked.identity, failure, self._clock() + _CHECK_INTERVAL)
                 elif self._history_check is check:
-                    self._accepted = (unchecked.identity, unchecked.serial)
+                    self._accepted, self._size = (unchecked.identity, unchecked.serial), 0

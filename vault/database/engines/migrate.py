@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from vault.database.engines.postgresql_connection import connect
 from vault.database.sql.postgresql_url import described_host
+from vault.domain.progress import MARK, NEW_MARK
 from vault.errors import DatabaseUnfit, StartRefused, Unavailable, VaultError
 
 _SCRIPTS = Path(__file__).parents[1] / "migrations"
@@ -37,8 +38,10 @@ _REFUSALS = (
 )  # fmt: skip
 
 
-def migrate_sqlite(path: Path) -> None:
+def migrate_sqlite(path: Path, *, restoring: bool = False) -> None:
     """Create or upgrade the SQLite file in one transaction; the caller must hold its lock.
+
+    With ``restoring`` a new schema gets the mark of a restore: until that has ended, no request is served.
 
     The driver would commit before each CREATE TABLE, so this sends BEGIN and COMMIT itself.
     """
@@ -51,18 +54,21 @@ def migrate_sqlite(path: Path) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         try:
-            _upgrade(connection)
+            _upgrade(connection, restoring=restoring)
             connection.exec_driver_sql("COMMIT")
         except BaseException:
             connection.exec_driver_sql("ROLLBACK")
             raise
 
 
-def migrate_postgresql(url: str) -> None:
-    """Create or upgrade the PostgreSQL schema, one node at a time. Raises Unavailable, StartRefused."""
+def migrate_postgresql(url: str, *, restoring: bool = False) -> None:
+    """Create or upgrade the PostgreSQL schema, one node at a time; ``restoring`` as for SQLite.
+
+    Raises Unavailable, StartRefused.
+    """
     with _postgresql(url) as connection, connection.begin():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        _upgrade(connection)
+        _upgrade(connection, restoring=restoring)
 
 
 def check_postgresql(url: str) -> None:
@@ -181,7 +187,7 @@ def _revisions() -> dict[str, str]:
     return {script.revision: getattr(script.module, "serves", script.revision) for script in scripts}
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, *, restoring: bool) -> None:
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in _revisions():
         _check_newer(connection, current)
@@ -189,6 +195,10 @@ def _upgrade(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    if current is None and restoring:
+        # In the transaction of the schema: running nodes never see this database without it.
+        mark = {"name": MARK, "value": NEW_MARK}
+        connection.execute(text("INSERT INTO vault_metadata (name, value) VALUES (:name, :value)"), mark)
     # The whole chain: a release that one revision excludes is not served by the next.
     oldest = {"name": _OLDEST, "value": max(_revisions().values()).encode()}
     stored = connection.execute(text("SELECT value FROM vault_metadata WHERE name = :name"), oldest).scalar()

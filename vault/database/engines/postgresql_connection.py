@@ -47,7 +47,8 @@ SELECT was.value,
        current_setting('fsync'), current_setting('full_page_writes'), current_setting('lock_timeout'),
        current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout'),
        current_setting('default_transaction_read_only'), pg_is_in_recovery(), pg_backend_pid(),
-       pg_postmaster_start_time(), {system_identifier}, {timeline}
+       pg_postmaster_start_time(), {system_identifier}, {timeline},
+       (SELECT oid::bigint FROM pg_database WHERE datname = current_database()), to_regclass('tree_head')::oid::bigint
 FROM was
 """
 _SYSTEM_IDENTIFIER = "(SELECT system_identifier FROM pg_control_system())"
@@ -67,13 +68,21 @@ _warned: set[str] = set()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The identity of a server's history. A server that was promoted, restored or restarted has another one."""
+    """The identity of a database's history.
+
+    A server that was promoted, restored or restarted has another one, and so has another database on the same server,
+    whatever its name and content, and the same database after its tables were made again.
+    """
 
     #: None if the service does not report it.
     system_identifier: int | None
     #: Hexadecimal; None in recovery, and if the service does not report it.
     timeline: str | None
     started_at: datetime
+    #: The numbers that the server gave the database and the table of the log's head; no copy has both.
+    database: int
+    #: None before the schema exists.
+    log_table: int | None
 
 
 class VaultConnection(psycopg.Connection[Any]):
@@ -88,6 +97,10 @@ class VaultConnection(psycopg.Connection[Any]):
     answered_at: float = 0.0
     #: Whether a commit returned without waiting for the synchronous standby.
     commit_is_unknown: bool = False
+    #: When it was last confirmed that its database is the one that was checked, on time.monotonic().
+    confirmed_at: float = float("-inf")
+    #: Whether the session has the statement for that (``history_guard``).
+    has_guard: bool = False
 
     def answers(self, seconds: float) -> bool:
         """Return whether the server answers an empty query in time. If not, the connection must be closed."""
@@ -176,7 +189,7 @@ def _inspect(connection: VaultConnection, *, timeouts: bool) -> None:
     """Read the server's settings and state. Raises DatabaseUnfit if the vault cannot work with them."""
     (
         synchronous_commit, _, fsync, full_page_writes, lock, statement, idle, read_only, in_recovery, process,
-        started_at, system_identifier, timeline,
+        started_at, system_identifier, timeline, database, log_table,
     ) = _state(connection)  # fmt: skip
     if process != connection.info.backend_pid or (timeouts and {lock, statement, idle} != {_TIMEOUT}):
         raise DatabaseUnfit.behind_pooler()
@@ -193,7 +206,11 @@ def _inspect(connection: VaultConnection, *, timeouts: bool) -> None:
     if timeline is None and _first("timeline"):
         _LOG.warning("database.timeline_unknown", reason="the service does not say its timeline")
     connection.identity = Identity(
-        system_identifier=system_identifier, timeline=timeline, started_at=started_at
+        system_identifier=system_identifier,
+        timeline=timeline,
+        started_at=started_at,
+        database=database,
+        log_table=log_table,
     )
     connection.serial = next(_serials)
 

@@ -16,6 +16,7 @@ import psycopg
 
 from vault.database.engines import postgresql_job
 from vault.database.engines.connection_check import ConnectionCheck, ConnectionNotChecked, OutOfDate
+from vault.database.engines.history_guard import Guard, HistoryChanged
 from vault.database.engines.postgresql_job import (
     ATTEMPTS,
     IDLE_SECONDS,
@@ -75,9 +76,13 @@ class HotConnections:
             for last in (False, True):
                 connection = await self._reader(ends_at, guarded=guarded)
                 try:
-                    return (await self._finish(connection, [step], ends_at))[0]
+                    return (await self._finish(connection, [step], ends_at, guarded=guarded))[0]
                 except _DeadlinePassed as error:
                     raise Unavailable(NOTHING_DONE, cause="database") from error
+                except HistoryChanged as error:
+                    self._doubt(connection)
+                    if last:
+                        raise Unavailable(NOTHING_DONE, cause="database") from error
                 except psycopg.Error as error:
                     stale = self._end_stale(connection, error)
                     if last or not (stale or connection.closed):
@@ -97,9 +102,12 @@ class HotConnections:
             for attempt in range(1, ATTEMPTS + 1):
                 connection = await self._writer(ends_at, guarded=guarded)
                 try:
-                    return await self._finish(connection, steps, ends_at)
+                    return await self._finish(connection, steps, ends_at, guarded=guarded)
                 except _DeadlinePassed as error:
                     raise Unavailable(UNKNOWN, cause="database") from error
+                except HistoryChanged:
+                    self._doubt(connection)
+                    continue
                 except NotSent:
                     self._faults.distrust()
                     continue
@@ -135,13 +143,20 @@ class HotConnections:
             connection.close()
         return stale
 
+    def _doubt(self, connection: PipelinedConnection) -> None:
+        """Check the history again before anything runs, on new connections."""
+        self._gate.doubt()
+        self._faults.distrust()
+        connection.close()
+
     async def _finish(
-        self, connection: PipelinedConnection, steps: Sequence[Step], ends_at: float
+        self, connection: PipelinedConnection, steps: Sequence[Step], ends_at: float, *, guarded: bool
     ) -> list[Rows]:
         """Send the steps and wait for their rows. A writer returns to its pool when the server has answered."""
         writes = connection in self._busy
         try:
-            future = connection.submit(steps)
+            guard = Guard.due_on(connection.driver, self._gate) if guarded else None
+            future = connection.submit(steps, guard)
         except BaseException:
             if writes:
                 self._put_back(connection)

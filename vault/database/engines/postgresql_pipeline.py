@@ -18,6 +18,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
+from vault.database.engines.history_guard import GUARD, Guard, HistoryChanged, has_changed
 from vault.database.engines.postgresql_connection import VaultConnection, connect
 from vault.database.sql.hot_text import HotText, decoder_of
 from vault.thread_pools import DaemonThreads
@@ -38,10 +39,11 @@ class NotSent(psycopg.OperationalError):
 class _Call:
     """The statements sent up to one synchronisation point, and their results so far."""
 
-    __slots__ = ("error", "expected", "future", "rows")
+    __slots__ = ("error", "expected", "future", "guard", "rows")
 
-    def __init__(self, future: "asyncio.Future[list[Rows]]") -> None:
+    def __init__(self, future: "asyncio.Future[list[Rows]]", guard: Guard | None) -> None:
         self.future = future
+        self.guard = guard
         #: The statement of each result that is still to come, and whether it is the result of its PREPARE.
         self.expected: deque[tuple[HotText, bool]] = deque()
         self.rows: list[Rows] = []
@@ -73,15 +75,18 @@ class PipelinedConnection:
         """Return the number of calls that wait for their results."""
         return len(self._calls)
 
-    def submit(self, steps: Sequence[Step]) -> "asyncio.Future[list[Rows]]":
+    def submit(self, steps: Sequence[Step], guard: Guard | None = None) -> "asyncio.Future[list[Rows]]":
         """Send the statements as one transaction; the future has the rows of each, after the commit.
 
-        Without statements it is a ping. Raises NotSent, and psycopg.DataError for a value that cannot be stored; the
-        future raises psycopg.Error if a statement failed, and psycopg.OperationalError if the connection ended, with
-        an unknown outcome.
+        With ``guard``, the future raises HistoryChanged, and nothing is done, if the database is another one. Without
+        statements it is a ping. Raises NotSent, and psycopg.DataError for a value that cannot be stored; the future
+        raises psycopg.Error if a statement failed, and psycopg.OperationalError if the connection ended, with an
+        unknown outcome.
         """
+        if guard is not None:
+            steps = [(GUARD, guard.values), *steps]
         parameters = [text.encode(values) for text, values in steps]
-        call = _Call(self._loop.create_future())
+        call = _Call(self._loop.create_future(), guard)
         try:
             # Finds out that an idle connection was closed, before anything is sent.
             self._pg.consume_input()
@@ -148,7 +153,11 @@ class PipelinedConnection:
             return
         text, is_prepare = call.expected.popleft()
         if status == _ROWS:
-            call.rows.append(self._read(text, result))
+            rows = self._read(text, result)
+            if text is not GUARD:
+                call.rows.append(rows)
+            elif call.guard is not None:
+                call.guard.confirm(rows[0][0])
         elif status == _DONE:
             if not is_prepare:
                 call.rows.append([])
@@ -156,7 +165,8 @@ class PipelinedConnection:
             if is_prepare:
                 self._prepared.discard(text.prepared)
             if status == ExecStatus.FATAL_ERROR and call.error is None:
-                call.error = error_from_result(result)
+                error = error_from_result(result)
+                call.error = HistoryChanged(str(error)) if text is GUARD and has_changed(error) else error
 
     def _read(self, text: HotText, result: PGresult) -> Rows:
         decoders = self._decoders.get(text.prepared)

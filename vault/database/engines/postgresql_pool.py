@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from vault.database.engines.connection_check import ConnectionCheck, ConnectionNotChecked, OutOfDate
+from vault.database.engines.history_guard import begin_confirmed
 from vault.database.engines.postgresql_connection import VaultConnection, connect
 from vault.database.engines.postgresql_hot import HotConnections
 from vault.database.engines.postgresql_job import (
@@ -216,17 +217,32 @@ class PostgresqlPool:
                 job.use(driver)
                 self._require_alive(driver)
                 self.gate.check(driver, guarded=job.guarded)
+                self._begin(job, driver)
             except OutOfDate:
                 connection.invalidate()
                 connection.close()
             except BaseException as error:
-                job.leave()
-                if isinstance(error, ConnectionNotChecked) and self.gate.was_refused(error.identity):
+                driver = _driver(connection)
+                job.leave(died=driver.broken)
+                if driver.broken or (
+                    isinstance(error, ConnectionNotChecked) and self.gate.was_refused(error.identity)
+                ):
                     connection.invalidate()
                 connection.close()
                 raise
             else:
                 return connection
+
+    def _begin(self, job: Job, driver: VaultConnection) -> None:
+        """Begin with a guard if one is due. Raises OutOfDate if the database is another one, and psycopg.Error."""
+        if not job.guarded:
+            return
+        try:
+            begin_confirmed(driver, self.gate)
+        except OutOfDate:
+            self.gate.doubt()
+            self.faults.distrust()
+            raise
 
     def _require_alive(self, driver: VaultConnection) -> None:
         """Ping a connection that was idle for some time or has a message. Raises OutOfDate if it is dead."""

@@ -52,8 +52,8 @@ _PRAGMAS = (
 class SqliteDatabase:
     """One SQLite file, locked by this process."""
 
-    def __init__(self, path: Path, *, log_limit: int = _WAL_LIMIT) -> None:
-        """Lock, create or migrate, and open the file.
+    def __init__(self, path: Path, *, log_limit: int = _WAL_LIMIT, restoring: bool = False) -> None:
+        """Lock, create or migrate, and open the file. With ``restoring``, a new one has the mark of a restore.
 
         Raises StartRefused if another process has locked it, or if it cannot be opened.
         """
@@ -63,7 +63,7 @@ class SqliteDatabase:
             opened.callback(os.close, _lock(path))
             try:
                 _create_private(path)
-                migrate_sqlite(path)
+                migrate_sqlite(path, restoring=restoring)
                 self._engine = _engine(path)
                 opened.callback(self._engine.dispose)
                 self._reading = _engine(path, read_only=True)

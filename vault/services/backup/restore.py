@@ -20,7 +20,7 @@ from vault.database.interface import Database
 from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.progress import MARK, ProgressCallback, Report, no_progress
+from vault.domain.progress import MARK, NEW_MARK, ProgressCallback, Report, no_progress
 from vault.domain.recordings.recording import Recording
 from vault.domain.stored.account_object_name import ObjectName, by_account
 from vault.domain.stored.closing_acts import Act
@@ -156,9 +156,9 @@ class Restore:
 def _mark(tx: Transaction, divergence: Divergence) -> bytes:
     """Store the divergence at the start of the restore; return that of the first attempt."""
     mark = tx.metadata.get(MARK)
-    if mark is None:
+    if mark is None or mark == NEW_MARK:
         mark = f"{divergence.fork} {divergence.size} {divergence.fork + divergence.lost.leaves}".encode()
-        tx.metadata.put({MARK: mark})
+        tx.metadata.replace({MARK: mark})
     return mark
 
 

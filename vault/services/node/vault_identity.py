@@ -2,6 +2,7 @@
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
+from vault.domain.progress import MARK, NEW_MARK
 from vault.domain.stored.vault_object import LOCATION, VaultObject, decode_vault, encode_vault
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
 from vault.ports.objects import ObjectStore
@@ -47,7 +48,7 @@ async def write_vault_object(database: Database, objects: ObjectStore) -> None:
 
 
 async def take_vault_over(database: Database, objects: ObjectStore) -> None:
-    """Make a new database belong to the vault whose object is in the object store.
+    """Make a new database belong to the vault whose object is in the object store, with the mark of a restore.
 
     The root key is not checked here: the startup check that follows does that. Raises StartRefused if there is
     no valid vault object, Unavailable.
@@ -65,7 +66,13 @@ async def take_vault_over(database: Database, objects: ObjectStore) -> None:
         "log_name": known.log_name.encode(),
         "log_key": known.log_key,
     }
-    await database.write(lambda tx: tx.metadata.put(facts))
+
+    def take(tx: Transaction) -> None:
+        # The schema may be older than this command.
+        tx.metadata.replace({MARK: NEW_MARK})
+        tx.metadata.put(facts)
+
+    await database.write(take)
 
 
 def _known(tx: Transaction) -> VaultObject:

@@ -1,0 +1,144 @@
+"""The ways to exchange a database under running nodes."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.failover.closed_things import Askers, ClosedThings
+from tests.failover.figures import Table
+from tests.servers.fleet import Fleet
+from tests.servers.postgresql_pair import PairedServer, create_cluster, wait_for
+
+#: Timeout in seconds of a program of PostgreSQL.
+_PATIENCE = 60.0
+_CONNECTED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'vault'"
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """What one round has."""
+
+    server: PairedServer
+    fleet: Fleet
+    things: ClosedThings
+    askers: Askers
+    table: Table
+
+    @property
+    def backup(self) -> Path:
+        """Return the file of the backup, which the user of the server may read."""
+        return self.server.folder.parent / "old.dump"
+
+    def program(self, name: str, *arguments: str) -> bytes:
+        """Run one of PostgreSQL's programs as the user of the server; return what it wrote."""
+        place = ["-h", "127.0.0.1", "-p", str(self.server.port), "-U", "postgres"]
+        done = subprocess.run(
+            [str(self.server.binaries / name), *place, *arguments],
+            user=self.server.user,
+            cwd=self.server.folder,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def fence(self) -> None:
+        """End all connections to the database, and let no new one in."""
+        self.server.ask("ALTER DATABASE vault WITH ALLOW_CONNECTIONS false")
+        self.server.ask(_CONNECTED)
+        wait_for(lambda: not self.server.ask("SELECT count(*) FROM pg_stat_activity WHERE datname = 'vault'"))
+
+
+def _dump(around: Exchange) -> None:
+    around.backup.write_bytes(around.program("pg_dump", "-Fc", "vault"))
+
+
+def _template(around: Exchange) -> None:
+    around.fence()
+    around.server.ask("CREATE DATABASE copied TEMPLATE vault")
+    around.server.ask("ALTER DATABASE vault WITH ALLOW_CONNECTIONS true")
+    wait_for(lambda: all(node.ready().status_code == 200 for node in around.fleet.nodes))
+
+
+def _new_server(around: Exchange) -> None:
+    around.server.kill()
+    shutil.rmtree(around.server.folder)
+    create_cluster(around.server)
+    around.server.start()
+    around.server.ask("CREATE DATABASE vault")
+
+
+def _new_database(around: Exchange) -> None:
+    around.fence()
+    around.server.ask("DROP DATABASE vault")
+    around.server.ask("CREATE DATABASE vault")
+
+
+def _renamed(around: Exchange) -> None:
+    around.server.ask("CREATE DATABASE restored")
+    around.program("pg_restore", "-d", "restored", str(around.backup))
+    _rename(around, "restored")
+
+
+def _rename(around: Exchange, name: str) -> None:
+    around.fence()
+    around.server.ask("ALTER DATABASE vault RENAME TO set_aside")
+    around.server.ask(f"ALTER DATABASE {name} RENAME TO vault")
+
+
+def _copied(around: Exchange) -> None:
+    _rename(around, "copied")
+
+
+def _dropped_schema(around: Exchange) -> None:
+    _repeat(lambda: around.server.ask("DROP SCHEMA public CASCADE", "vault"))
+    around.server.ask("CREATE SCHEMA public", "vault")
+
+
+def _cleaned(around: Exchange) -> None:
+    _repeat(lambda: around.program("pg_restore", "--clean", "--if-exists", "-d", "vault", str(around.backup)))
+
+
+def _repeat(deed: Callable[[], object]) -> None:
+    """Do something as often as an operator would: transactions of the nodes are in its way."""
+    for last in (False, False, False, False, True):
+        try:
+            deed()
+        except (psycopg.errors.DeadlockDetected, AssertionError):
+            if last:
+                raise
+        else:
+            return
+
+
+def _nothing(_around: Exchange) -> None:
+    """Take no backup: the bucket alone is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a database is exchanged: what is kept before anything is closed, and what is put in its place later."""
+
+    words: str
+    put: Callable[[Exchange], None]
+    keep: Callable[[Exchange], None] = _nothing
+
+    @property
+    def from_nothing(self) -> bool:
+        """Say whether the database is empty after it, so that API keys must be made again."""
+        return self.keep is _nothing
+
+
+WAYS: Mapping[str, Way] = {
+    "new-server": Way(words="a new server on the same port", put=_new_server),
+    "new-database": Way(words="a new database on the same server", put=_new_database),
+    "renamed": Way(words="an old backup, renamed into place", put=_renamed, keep=_dump),
+    "template": Way(words="an old copy by template, renamed into place", put=_copied, keep=_template),
+    "schema": Way(words="the schema dropped", put=_dropped_schema),
+    "clean": Way(words="pg_restore --clean of an old backup into the live database", put=_cleaned, keep=_dump),
+}  # fmt: skip
