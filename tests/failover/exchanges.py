@@ -96,17 +96,21 @@ def _copied(around: Exchange) -> None:
 
 
 def _dropped_schema(around: Exchange) -> None:
-    _repeat(lambda: around.server.ask("DROP SCHEMA public CASCADE", "vault"))
+    _repeat(around, lambda: around.server.ask("DROP SCHEMA public CASCADE", "vault"))
     around.server.ask("CREATE SCHEMA public", "vault")
 
 
 def _cleaned(around: Exchange) -> None:
-    _repeat(lambda: around.program("pg_restore", "--clean", "--if-exists", "-d", "vault", str(around.backup)))
+    _repeat(
+        around,
+        lambda: around.program("pg_restore", "--clean", "--if-exists", "-d", "vault", str(around.backup)),
+    )
 
 
-def _repeat(deed: Callable[[], object]) -> None:
-    """Do something as often as an operator would: transactions of the nodes are in its way."""
-    for last in (False, False, False, False, True):
+def _repeat(around: Exchange, deed: Callable[[], object]) -> None:
+    """Do something as often as an operator would: transactions of the nodes are in its way, and are ended."""
+    for last in (*[False] * 19, True):
+        around.server.ask(_CONNECTED)
         try:
             deed()
         except (psycopg.errors.DeadlockDetected, AssertionError):

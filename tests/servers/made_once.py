@@ -23,10 +23,10 @@ def _cache(module: ModuleType, name: str) -> None:
     setattr(module, name, cache(getattr(module, name)))
 
 
-def _migrated(path: Path) -> None:
+def _migrated(path: Path, *, restoring: bool = False) -> None:
     """Bring a file to the schema: an empty one by what migrations made of another."""
-    if path.stat().st_size:
-        _migrate(path)
+    if path.stat().st_size or restoring:
+        _migrate(path, restoring=restoring)
     else:
         path.write_bytes(_schema())
 
@@ -39,8 +39,8 @@ def _schema() -> bytes:
         return path.read_bytes()
 
 
-def _migrate(path: Path) -> None:
+def _migrate(path: Path, *, restoring: bool = False) -> None:
     # Not at the top: it imports SQLAlchemy and Alembic, which most tests of pure code do without.
     from vault.database.engines.migrate import migrate_sqlite  # noqa: PLC0415 - see above
 
-    migrate_sqlite(path)
+    migrate_sqlite(path, restoring=restoring)

@@ -25,7 +25,16 @@ AT: Final = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 #: Results of events of a recording.
 RESULTS: Final[Mapping[str, tuple[str | None, ...]]] = {
     "recording.available": ("evidence_complete", "no_notice_needed", "accepted_without_evidence", "released"),
-    "recording.restricted": (None, "review", "withdrawn", "manifest_missing"),
+    "recording.restricted": (
+        None,
+        "review",
+        "withdrawn",
+        "manifest_missing",
+        "switched_off",
+        "objection",
+        "declined",
+        "erased",
+    ),
     "recording.erasing": (None, "retention", "request", "withdrawal"),
     "recording.pending_erasure": ("request", "withdrawal"),
     "source.deleted": ("again_later", "deleted", "gone"),

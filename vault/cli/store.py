@@ -24,6 +24,7 @@ _COUNTS = {
     "tombstones": "tombstones of refused, failed and erased recordings",
     "erased": "recordings erased again",
     "refused": "recordings refused again",
+    "entered": "recordings restricted that became available without the last changes",
     "acts": "closing acts of the journal replayed",
     "leaves": "entries of the access log restored",
     "own": "entries of the database's own log appended after them",

@@ -34,6 +34,7 @@ from vault.services.audit_log.own_history import account_object_names
 from vault.services.audit_log.published_tiles import PublishedLog, StoredLog
 from vault.services.backup.request_objects import RequestObjects
 from vault.services.backup.restore_accounts import RestoreAccounts
+from vault.services.backup.restore_entered import close_entered
 from vault.services.backup.restore_log import Divergence, RestoreLog
 from vault.services.backup.restore_replay import replay
 from vault.services.backup.restore_report import name_what_is_lost
@@ -146,6 +147,7 @@ class Restore:
                 lambda tx, act=act: self.journal.apply(tx, act, logged=act.event.id in divergence.ids)  # type: ignore[misc]
             )
         report.add("acts", len(acts))
+        await close_entered(self.database, divergence.own.available, acts, report, actor=actor)
         return [] if divergence.named else await recordings.without_manifest(ids, divergence, report)
 
     def _published(self, tx: Transaction, anchored: StoredLog) -> None:

@@ -13,7 +13,7 @@ from vault.domain.audit_log.replay import Replay
 from vault.domain.calls.call import CallFacts
 from vault.domain.ids import new_id
 from vault.domain.progress import ProgressCallback, Report
-from vault.domain.recordings.recording import Recording, State
+from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.deflated import deflate
 from vault.domain.stored.evidence import Evidence, decode_call_fields
@@ -33,7 +33,7 @@ from vault.services.backup.restore_log import Divergence
 from vault.services.backup.restore_replay import restrict
 from vault.services.backup.restore_scope import Scope
 from vault.services.lifecycle.evidence_chain import open_entry
-from vault.services.lifecycle.restore_states import restore_available, restore_tombstone
+from vault.services.lifecycle.restore_states import close_successor, restore_available, restore_tombstone
 from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.gather_all import gathered
 from vault.services.shared.iter_recordings import available_recordings
@@ -70,7 +70,7 @@ class RestoreRecordings:
         done = 0
         async for keys in _batches(self._tombstone_keys(scope)):
             for recordings in await gathered([self.open_tombstones(key, report) for key in keys]):
-                await self.database.write(partial(put_tombstones, recordings))
+                report.findings += await self.database.write(partial(put_tombstones, recordings))
                 done += len(recordings)
             await progress("tombstones", done, 0)
         report.add("tombstones", done)
@@ -172,7 +172,7 @@ class RestoreRecordings:
             if recording.id in replay.erased:
                 # The state ERASING makes the worker delete its remains.
                 erasing = replace(recording, state=State.ERASING)
-                await self.database.write(lambda tx: restore_tombstone(tx, erasing))
+                report.findings += await self.database.write(partial(put_tombstones, [erasing]))
                 report.add("erased")
                 return None
             if recording.id in replay.refused:
@@ -216,10 +216,20 @@ def _named(key: str, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def put_tombstones(recordings: Sequence[Recording], tx: Transaction) -> None:
-    """Write the rows of tombstones."""
+def put_tombstones(recordings: Sequence[Recording], tx: Transaction) -> list[str]:
+    """Write the rows of tombstones; return a finding for each recording that was sent again meanwhile."""
+    findings = []
     for recording in recordings:
-        restore_tombstone(tx, recording)
+        if restore_tombstone(tx, recording):
+            continue
+        successor = close_successor(tx, recording)
+        if successor is not None:
+            done = "erased" if recording.state in GONE else "refused"
+            findings.append(
+                f"{successor.id}: it has the name {recording.recording_ref} of {recording.id}, which was {done}, and "
+                "came in while the database did not know that. It is closed now too."
+            )
+    return findings
 
 
 def put_manifests(

@@ -81,7 +81,7 @@ class RestoreUnnamed:
         async for stored in self.objects.list(prefix_of_tombstones(account_id)):
             if stored.modified >= since:
                 batch = await self.recordings.open_tombstones(stored.key, report)
-                await self.database.write(partial(_put_tombstones, account_id, batch))
+                report.findings += await self.database.write(partial(_put_tombstones, account_id, batch))
 
     async def _manifests(
         self, account_id: str, since: datetime, report: Report, progress: ProgressCallback, *, actor: str
@@ -212,9 +212,9 @@ def _is_older(stored: RecordingKeys, own: RecordingKeys) -> bool:
     return stored.key_version < own.key_version
 
 
-def _put_tombstones(account_id: str, batch: Sequence[Recording], tx: Transaction) -> None:
+def _put_tombstones(account_id: str, batch: Sequence[Recording], tx: Transaction) -> list[str]:
     tx.lock_account(account_id, exclusive=True)
-    put_tombstones(batch, tx)
+    return put_tombstones(batch, tx)
 
 
 def _restrict(account_id: str, recording_id: str, actor: str, tx: Transaction) -> bool:

@@ -7,10 +7,11 @@ from vault.database.stores.pending_calls import PendingCall
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.restore_recordings import RestoredRecordings
 from vault.database.transaction import Transaction
-from vault.domain.recordings.recording import Recording
+from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.stored.manifest import Manifest
 from vault.services.lifecycle.in_flight import SWITCHED_OFF
+from vault.services.lifecycle.lifecycle import reapply_erasure
 
 
 def restore_available(tx: Transaction, manifest: Manifest, *, keep: bool = False) -> bool:
@@ -25,9 +26,30 @@ def restore_tombstone(tx: Transaction, recording: Recording, *, due: bool = Fals
     """Insert a refused, failed or erased recording, or shred the existing row.
 
     ``due``: the object store has no tombstone of it, so one must be written. False if another recording has its
-    reference.
+    reference: see ``close_successor``.
     """
     return RestoredRecordings(tx.connection).tombstone(recording, due=due)
+
+
+def close_successor(tx: Transaction, recording: Recording) -> Recording | None:
+    """Close the row that has the reference of a tombstone; return it, None if there is none or it is closed already.
+
+    It is the same recording, announced or sent again while the database did not know that it was erased or refused. An
+    erased one is erased. A refused one is refused in flight, and restricted if it is available, as is a recording of
+    another call, which only has the same name.
+    """
+    row = tx.recordings.by_ref(recording.account_id, recording.connection_id, recording.recording_ref)
+    if row is None or row.id == recording.id or row.state in GONE or recording.state is State.FAILED:
+        return None
+    if recording.state in GONE and row.call_ref == recording.call_ref:
+        reapply_erasure(tx, row)
+    else:
+        restore_refusal(tx, row.id, "refused_before")
+        if row.restricted or row.state is State.REFUSED:
+            return None
+        tx.recordings.restrict(row.id, restricted=True)
+        tx.queue.rewrite_manifest(row.id)
+    return row
 
 
 def restore_refusal(tx: Transaction, recording_id: str, code: str) -> None:
