@@ -26,6 +26,7 @@ from bench.sizes import Sizes
 from bench.stage import ACCOUNT, put_recording, settings_of
 from vault.composition import assemble
 from vault.domain.progress import ProgressCallback, Report, no_progress
+from vault.domain.start_mode import StartMode
 from vault.domain.stored.manifest import location_of
 from vault.errors import Unavailable
 from vault.objects.directory import DirectoryStore
@@ -106,7 +107,7 @@ async def _restore_and_sweep(folder: Path, size: int) -> None:
 
 
 async def _restore(settings: Settings, size: int) -> None:
-    async with assemble(settings, restoring=True, describing=False) as vault:
+    async with assemble(settings, mode=StartMode.RESTORE, describing=False) as vault:
         with _counted() as whole, _counted() as closed:
             begun = perf_counter()
 

@@ -7,6 +7,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from vault import tracing
 from vault.audio.describer import SubprocessDescriber
@@ -14,10 +15,12 @@ from vault.audio.prompt import SubprocessPromptMaker
 from vault.circuit_breaker import CircuitBreaker
 from vault.composition_parts import Adapters
 from vault.composition_services import build_vault
+from vault.database.engines.read_only import ReadOnlyDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.interface import Database
 from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.progress import MARK
+from vault.domain.start_mode import StartMode
 from vault.errors import StartRefused
 from vault.hardening import harden_process
 from vault.keyservice.breaker import Breaker
@@ -25,7 +28,8 @@ from vault.keyservice.key_ring import SLACK, AccountKeyRing
 from vault.keyservice.location import open_own_keys, open_root_key
 from vault.keyservice.two_root_keys import TwoRootKeys
 from vault.objects.location import breaker_of, open_store
-from vault.objects.owner import claim, refuse_owned
+from vault.objects.owner import claim, refuse_owned, require_owner
+from vault.objects.read_only import ReadOnlyStore
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
 from vault.services.node.readiness_probe import Part
@@ -41,40 +45,53 @@ from vault.telephony.registry import PROVIDERS
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
 
+if TYPE_CHECKING:
+    from vault.database.engines.migration_plan import MigrationPlan
+
+T = TypeVar("T")
 #: Threads for encryption. On one core, the cipher is already faster than any disk.
 _SEALERS = 4
 _THREADS = {"keys": 4, "own_keys": 16, "objects": 32, "sealing": _SEALERS, "prompts": 1}
 
 
-def migrate(settings: Settings, *, restoring: bool = False) -> None:
-    """Migrate the database to this release's schema. With ``restoring``, a new one has the mark of a restore."""
+def migrate(settings: Settings) -> None:
+    """Migrate the database to this release's schema."""
     if settings.sqlite_path is None:
         from vault.database.engines.migrate import migrate_postgresql
 
-        migrate_postgresql(settings.database_url, restoring=restoring)
+        migrate_postgresql(settings.database_url)
     else:
-        SqliteDatabase(settings.sqlite_path, restoring=restoring).close()
+        SqliteDatabase(settings.sqlite_path).close()
+
+
+def migration_plan(settings: Settings) -> "MigrationPlan":
+    """Return what ``migrate`` would do, and change nothing. Raises StartRefused, Unavailable."""
+    from vault.database.engines.migration_plan import plan_postgresql, plan_sqlite
+
+    if settings.sqlite_path is None:
+        return plan_postgresql(settings.database_url)
+    return plan_sqlite(settings.sqlite_path)
 
 
 @asynccontextmanager
 async def assemble(
-    settings: Settings, *, restoring: bool = False, describing: bool = True
+    settings: Settings, *, mode: StartMode = StartMode.SERVE, describing: bool = True
 ) -> AsyncIterator[Vault]:
     """Build a vault, check its root key and its object store prefix, and close it on exit.
 
-    With ``restoring``, a new database takes over the identity of the vault in the object store. Without ``describing``,
-    describers start on first use. Raises StartRefused before anything is sealed, and Unavailable.
+    What may be changed says ``mode``. Without ``describing``, describers start on first use. Raises StartRefused before
+    anything is sealed, and Unavailable.
     """
     harden_process()
     async with AsyncExitStack() as stack:
-        if settings.tracing_url is not None:
-            stack.callback(tracing.set_up(settings.tracing_url))
-        database = _database(settings, stack, restoring=restoring)
+        _trace(settings, stack)
+        database = _database(settings, stack, mode)
         threads = _threads(stack)
-        objects = await _store(settings, threads["objects"])
-        await _begin(database, objects, restoring=restoring)
-        current, previous = await _root_keys(settings, database, threads["keys"], stack)
-        vault_id = await ProveRootKey(database=database, root_key=current, previous=previous)()
+        objects, breakers = await _store(settings, database, threads["objects"], mode)
+        await _begin(database, objects, mode)
+        current, previous = await _root_keys(settings, database, threads["keys"], stack, mode)
+        proof = ProveRootKey(database=database, root_key=current, previous=previous, read_only=mode.reads)
+        vault_id = await proof()
         root_key, http = _both(current, previous), GuardedHttp(allow=settings.media_allow)
         adapters = Adapters(
             database=database,
@@ -83,14 +100,14 @@ async def assemble(
             root_key=root_key,
             current_root_key=current,
             previous_root_key=previous,
-            signer=await _signer(settings, database, objects, root_key, vault_id),
+            signer=await _signer(settings, database, objects, root_key, vault_id, mode=mode),
             threads=threads["sealing"],
             describer=await _describer(settings, stack, started=describing),
             prompt_maker=SubprocessPromptMaker(threads["prompts"]),
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
             providers={provider.name: provider for provider in PROVIDERS},
-            breakers=_breakers(objects),
+            breakers=breakers,
         )
         vault = build_vault(settings, adapters)
         # Before the threads of the object store end.
@@ -99,20 +116,25 @@ async def assemble(
         yield vault
 
 
+def _trace(settings: Settings, stack: AsyncExitStack) -> None:
+    if settings.tracing_url is not None:
+        stack.callback(tracing.set_up(settings.tracing_url))
+
+
 def _freeze() -> None:
     """Exclude all current objects from garbage collection: they live as long as the process."""
     gc.collect()
     gc.freeze()
 
 
-async def _begin(database: Database, objects: ObjectStore, *, restoring: bool) -> None:
+async def _begin(database: Database, objects: ObjectStore, mode: StartMode) -> None:
     """Check the owner of the object store prefix before a new database gets an id, which never changes.
 
     Raises StartRefused.
     """
     if not await is_new(database):
         return
-    if restoring:
+    if mode is StartMode.RESTORE:
         await take_vault_over(database, objects)
         return
     try:
@@ -127,35 +149,50 @@ async def _begin(database: Database, objects: ObjectStore, *, restoring: bool) -
 
 
 async def _signer(
-    settings: Settings, database: Database, objects: ObjectStore, root_key: RootKey, vault_id: str
+    settings: Settings,
+    database: Database,
+    objects: ObjectStore,
+    root_key: RootKey,
+    vault_id: str,
+    *,
+    mode: StartMode,
 ) -> Signer:
     """Claim the prefix, open the log key, and check that log and object locks are right. Raises StartRefused."""
-    await claim(objects, vault_id)
+    await (require_owner if mode.reads else claim)(objects, vault_id)
     opened = OpenLogKey(database=database, root_key=root_key, public_url=settings.public_url)
     signer = await opened(vault_id)
-    await compare_with_store(database, objects, signer)
+    if not mode.reads:
+        await compare_with_store(database, objects, signer)
     await check_object_lock(database, objects)
     return signer
 
 
-def _breakers(objects: ObjectStore) -> dict[Part, CircuitBreaker]:
-    breaker = breaker_of(objects)
-    return {} if breaker is None else {"objects": breaker}
-
-
-async def _store(settings: Settings, threads: Threads) -> ObjectStore:
-    return await open_store(settings.objects_url, threads, plain_http=settings.plain_http_allow)
+async def _store(
+    settings: Settings, database: Database, threads: Threads, mode: StartMode
+) -> tuple[ObjectStore, dict[Part, CircuitBreaker]]:
+    """Open the object store; its breaker comes with it. Raises StartRefused."""
+    if mode.needs_vault and await is_new(database):
+        raise StartRefused(
+            "There is no vault in this database, so nothing was changed. Correct VAULT_DATABASE_URL or VAULT_DATA_DIR; "
+            "`callvault serve` makes a new vault."
+        )
+    store = await open_store(
+        settings.objects_url, threads, plain_http=settings.plain_http_allow, create=not mode.needs_vault
+    )
+    breaker = breaker_of(store)
+    breakers: dict[Part, CircuitBreaker] = {} if breaker is None else {"objects": breaker}
+    return (ReadOnlyStore(store) if mode.reads else store), breakers
 
 
 async def _root_keys(
-    settings: Settings, database: Database, threads: Threads, stack: AsyncExitStack
+    settings: Settings, database: Database, threads: Threads, stack: AsyncExitStack, mode: StartMode
 ) -> tuple[Breaker, Breaker | None]:
     """Open the root key, and the previous root key if one is set. Raises StartRefused."""
     previous, plain_http = None, settings.plain_http_allow
     if settings.previous_root_key_url is not None:
         previous = open_root_key(settings.previous_root_key_url, threads, plain_http=plain_http)
         stack.push_async_callback(previous.close)
-    may_make = await may_make_root_key(database, previous)
+    may_make = not mode.reads and await may_make_root_key(database, previous)
     current = open_root_key(settings.root_key_url, threads, create=may_make, plain_http=plain_http)
     stack.push_async_callback(current.close)
     return current, previous
@@ -199,19 +236,27 @@ async def _stop(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _database(settings: Settings, stack: AsyncExitStack, *, restoring: bool) -> Database:
+def _database(settings: Settings, stack: AsyncExitStack, mode: StartMode) -> Database:
     """Open the database, which is closed with the vault. Only a restore skips the connection checks."""
     if settings.sqlite_path is not None:
-        sqlite = tracing.traced_database(SqliteDatabase, "sqlite")(settings.sqlite_path, restoring=restoring)
+        sqlite = _kind(SqliteDatabase, "sqlite", mode)(settings.sqlite_path, mode=mode)
         return _closed_with(stack, sqlite, sqlite.close)
-    from vault.database.engines.migrate import check_postgresql
+    from vault.database.engines.migrate import check_postgresql, create_postgresql
     from vault.database.engines.postgresql import PostgresqlDatabase
 
-    check_postgresql(settings.database_url)
-    postgresql = tracing.traced_database(PostgresqlDatabase, "postgresql")(
+    restoring = mode is StartMode.RESTORE
+    (create_postgresql if restoring else check_postgresql)(settings.database_url)
+    postgresql = _kind(PostgresqlDatabase, "postgresql", mode)(
         settings.database_url, pool=settings.database_pool
     )
     return _closed_with(stack, postgresql.unguarded if restoring else postgresql, postgresql.close)
+
+
+def _kind(kind: type[T], system: str, mode: StartMode) -> type[T]:
+    """Return the database class for a mode, with spans while tracing is on."""
+    if mode.reads:
+        kind = cast("type[T]", type(f"ReadOnly{kind.__name__}", (ReadOnlyDatabase, kind), {}))
+    return tracing.traced_database(kind, system)
 
 
 def _closed_with(stack: AsyncExitStack, database: Database, close: Callable[[], None]) -> Database:

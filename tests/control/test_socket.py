@@ -91,7 +91,7 @@ async def test_one_who_leaves_ends_its_command_alone(place: Path):
 
 
 @pytest.mark.parametrize(
-    "command", ["keys.create", "export-key", "sweep", "log.head", "log.entries", "rotate"]
+    "command", ["keys.create", "export-key", "sweep", "log.head", "log.entries", "rotate.begin"]
 )
 async def test_an_old_database_is_left_as_it_is(command: str):
     """Whatever would write to it, or show it as if it were up to date, says how to bring it there."""

@@ -15,7 +15,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from tests.support.database_rows import announcement, open_account
-from vault.database.engines.migrate import _config, check_postgresql, migrate_postgresql, migrate_sqlite
+from vault.database.engines.migrate import (
+    alembic_config,
+    check_postgresql,
+    migrate_postgresql,
+    migrate_sqlite,
+)
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import metadata
 from vault.database.sql.postgresql_url import engine_url
@@ -107,7 +112,7 @@ def test_every_account_object_is_due_after_the_names_changed(tmp_path: Path):
     """An object under the name of an earlier release is written again under a name with its history."""
     path = tmp_path / "vault.db"
     with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as made:
-        config = _config()
+        config = alembic_config()
         config.attributes["connection"] = made
         command.upgrade(config, "0007")
         made.exec_driver_sql(
@@ -125,7 +130,7 @@ def test_restrictions_keep_their_requests(tmp_path: Path):
     """A recording that one request restricts can be restricted for others too."""
     path = tmp_path / "vault.db"
     with create_engine(f"sqlite:///{path}", poolclass=NullPool).begin() as made:
-        config = _config()
+        config = alembic_config()
         config.attributes["connection"] = made
         command.upgrade(config, "0045")
         made.exec_driver_sql(

@@ -56,7 +56,7 @@ class NextRelease:
 
 def _forget() -> None:
     migrate._head.cache_clear()
-    migrate._revisions.cache_clear()
+    migrate.revisions.cache_clear()
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_release_that_one_revision_excludes_stays_excluded(postgresql_url: str
         migrate_postgresql(postgresql_url)
     with psycopg.connect(postgresql_url) as connection:
         row = connection.execute("SELECT value FROM vault_metadata WHERE name = 'oldest_schema_served'")
-        assert row.fetchone() == (max(migrate._revisions().values()).encode(),)
+        assert row.fetchone() == (max(migrate.revisions().values()).encode(),)
 
 
 def test_a_revision_never_changes_once_it_landed():

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from tests.database.occupied import occupied
 from tests.support.database_rows import event, logged, raising
 from tests.support.rfc6962 import mth
-from vault.database.engines.migrate import _config, migrate_postgresql
+from vault.database.engines.migrate import alembic_config, migrate_postgresql
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.log_tree.sequencer_postgresql import advance
@@ -100,7 +100,7 @@ def at_the_first_schema(url: str, older) -> None:
     """Make a database as the first release left it, with its events."""
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
-        config = _config()
+        config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         insert = text(

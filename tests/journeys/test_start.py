@@ -176,14 +176,16 @@ def test_a_file_in_the_place_of_the_data_directory_is_a_sentence(tmp_path: Path,
     """It says that it is one."""
     (tmp_path / "file").touch()
     settings = {"VAULT_DATA_DIR": f"{tmp_path}/file{below}"}
-    refused = VaultProcess(tmp_path).command("sweep", **settings)
+    refused = VaultProcess(tmp_path).command("keys", "create", "--name", "n", "--scopes", "*", **settings)
     assert "should be a directory" in refused.stderr
     assert refused.returncode == 2
 
 
 def test_a_media_host_without_port_names_the_variable(tmp_path: Path):
     """And the entry."""
-    refused = VaultProcess(tmp_path).command("sweep", VAULT_MEDIA_ALLOW="a:1,127.0.0.1")
+    refused = VaultProcess(tmp_path).command(
+        "keys", "create", "--name", "n", "--scopes", "*", VAULT_MEDIA_ALLOW="a:1,127.0.0.1"
+    )
     assert "VAULT_MEDIA_ALLOW" in refused.stderr
     assert "'127.0.0.1'" in refused.stderr
     assert refused.returncode == 2

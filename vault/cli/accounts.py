@@ -71,7 +71,7 @@ def _ask(settings: Settings, shown: dict[str, Any], reason: str, *, export: bool
 async def _follow(settings: Settings, shown: dict[str, Any]) -> dict[str, Any]:
     """Show the progress until the closure ends, or nothing has changed for a minute."""
     total, idle = shown["recordings"], 0
-    async with operating(settings) as operator:
+    async with operating(settings, "accounts.closure") as operator:
         with typer.progressbar(length=max(total, 1), file=sys.stderr, label="erased") as bar:
             while shown["state"] == "executing" and idle < _MAX_IDLE:
                 before = shown

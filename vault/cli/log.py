@@ -46,7 +46,7 @@ def export_log(
 
 
 async def _export(settings: Settings, file: BinaryIO) -> None:
-    async with operating(settings) as operator:
+    async with operating(settings, "log.head", "log.entries") as operator:
         head = await operator("log.head", {})
         file.write(head["text"].encode())
         with _progress() as progress:
@@ -55,6 +55,11 @@ async def _export(settings: Settings, file: BinaryIO) -> None:
                 file.write((await operator("log.entries", {"start": start, "end": end})).encode())
                 progress(end, head["size"])
         file.flush()
+    # A server of an older release does not say it.
+    if head.get("later"):
+        typer.echo(
+            f"{head['later']} newer entries are not anchored yet: start a worker, and export again.", err=True
+        )
 
 
 def verify(

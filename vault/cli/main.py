@@ -15,6 +15,7 @@ from vault.cli.accounts import accounts
 from vault.cli.approvals import approvals
 from vault.cli.drill import drill
 from vault.cli.log import log, verify
+from vault.cli.migrate import migrate
 from vault.cli.operator import operate
 from vault.cli.receipt import verify_receipt_file
 from vault.cli.requests import requests
@@ -41,6 +42,7 @@ app.add_typer(rules, name="rules")
 app.add_typer(drill, name="drill")
 app.add_typer(retention, name="retention")
 app.command()(simulate)
+app.command()(migrate)
 
 #: With port 0 the system chooses one.
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
@@ -160,15 +162,6 @@ def run_worker(
     _keep_large_blocks()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(work_until_stopped(settings, host=health_host, port=health_port))
-
-
-@app.command()
-def migrate() -> None:
-    """Migrate the database to the schema of this release."""
-    from vault import composition
-
-    composition.migrate(_settings())
-    typer.echo("The database has the schema of this release.")
 
 
 @keys.command("create")

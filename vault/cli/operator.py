@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
+from vault.control.commands import start_mode_of
 from vault.control.socket import ask, perform
 from vault.domain.progress import ProgressCallback, no_progress
 from vault.errors import Unavailable
@@ -22,17 +23,13 @@ class Operator(Protocol):
 
 
 @asynccontextmanager
-async def operating(settings: Settings, *, restoring: bool = False) -> AsyncIterator[Operator]:
-    """Yield an operator whose commands all run in the same server, or all in this process.
+async def operating(settings: Settings, *commands: str) -> AsyncIterator[Operator]:
+    """Yield an operator for these commands, which all run in the same server, or all in this process.
 
-    With ``restoring`` a new database is initialized as that of the vault in the object store. Raises the errors of
-    assembling a vault.
+    What they may change is in the table of commands. Raises the errors of assembling a vault.
     """
-    if settings.sqlite_path is None:
-        from vault import composition
-
-        await asyncio.to_thread(partial(composition.migrate, settings, restoring=restoring))
-    else:
+    mode = start_mode_of(*commands)
+    if settings.sqlite_path is not None:
         try:
             await ask(settings.control_socket, "hello", {})
         except Unavailable:
@@ -42,7 +39,7 @@ async def operating(settings: Settings, *, restoring: bool = False) -> AsyncIter
             return
     from vault import composition
 
-    async with composition.assemble(settings, restoring=restoring, describing=False) as vault:
+    async with composition.assemble(settings, mode=mode, describing=False) as vault:
         yield partial(perform, vault)
 
 
@@ -50,7 +47,7 @@ def operate(settings: Settings, command: str, arguments: Mapping[str, Any]) -> A
     """Run one command and return its result."""
 
     async def run() -> Any:
-        async with operating(settings) as operator:
+        async with operating(settings, command) as operator:
             return await operator(command, arguments)
 
     return asyncio.run(run())

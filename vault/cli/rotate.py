@@ -43,7 +43,7 @@ def rotate(
 
 async def _rotate(settings: Settings, account: str) -> str:
     arguments = {"account": account}
-    async with operating(settings) as operator:
+    async with operating(settings, "rotate.begin", "rotate.step") as operator:
         progress = await operator("rotate.begin", arguments)
         _print(
             f"Version {progress['version']} encrypts new data. Data under version {progress['leaving']} is "

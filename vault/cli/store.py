@@ -60,7 +60,7 @@ def restore() -> None:
     API keys and playback links are not in the object store. An old database keeps its own, except those revoked since;
     an empty one has none: create keys with `callvault keys create`.
     """
-    report = _run("restore", {}, restoring=True)
+    report = _run("restore", {})
     for name, words in _COUNTS.items():
         if name in report["counts"]:
             typer.echo(f"{report['counts'][name]:>10}  {words}")
@@ -113,7 +113,7 @@ async def _fsck(
 ) -> dict[str, Any]:
     """Ask for one part after the other; with ``resume``, the sum so far is in that file."""
     checked = _read_place(resume)
-    async with operating(settings) as operator:
+    async with operating(settings, "fsck") as operator:
         while checked["place"].get("stage") != "done":
             part = await operator("fsck", {**options, "place": checked["place"]}, progress)
             for name in ("recordings", "opened", "objects", "findings"):
@@ -156,25 +156,18 @@ def rewrite_store() -> None:
     )
 
 
-def _run(command: str, arguments: Mapping[str, Any], *, restoring: bool = False) -> dict[str, Any]:
+def _run(command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
     with _bar() as progress:
-        result: dict[str, Any] = asyncio.run(
-            _ask(settings, command, arguments, progress, restoring=restoring)
-        )
+        result: dict[str, Any] = asyncio.run(_ask(settings, command, arguments, progress))
     return result
 
 
 async def _ask(
-    settings: Settings,
-    command: str,
-    arguments: Mapping[str, Any],
-    progress: ProgressCallback,
-    *,
-    restoring: bool,
+    settings: Settings, command: str, arguments: Mapping[str, Any], progress: ProgressCallback
 ) -> Any:
-    async with operating(settings, restoring=restoring) as operator:
+    async with operating(settings, command) as operator:
         return await operator(command, arguments, progress)
 
 

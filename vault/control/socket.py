@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vault.control.account_commands import perform_accounts
 from vault.control.approval_commands import perform_approvals
+from vault.control.commands import start_mode_of
 from vault.control.request_commands import perform_requests
 from vault.control.retention_commands import perform_retention
 from vault.control.rotation_commands import perform_rotation
@@ -144,6 +145,7 @@ async def perform(
 
     In recovery mode every command except restore, fsck and hello raises Unavailable.
     """
+    start_mode_of(command)
     if command == "restore":
         return asdict(await vault.jobs.restore(actor=OPERATOR, progress=progress))
     if command == "fsck":
@@ -175,7 +177,7 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
         )
     if command == "log.head":
         size, head = await vault.log_proofs.export_head()
-        return {"size": size, "text": head.decode()}
+        return {"size": size, "text": head.decode(), "later": await vault.log_proofs.entries_after(size)}
     if command != "log.entries":
         raise NotFound(f"There is no command {command!r}.")
     return (await vault.log_proofs.export_entries(arguments["start"], arguments["end"])).decode()

@@ -67,10 +67,19 @@ def parse_location(url: str, *, plain_http: Sequence[str] = ()) -> DirectoryLoca
     raise StartRefused("The URL of the object store has an unknown scheme. " + _EXAMPLE)
 
 
-async def open_store(url: str, threads: Threads, *, plain_http: Sequence[str] = ()) -> ObjectStore:
-    """Open the store that the URL names; it works in ``threads``. Raises StartRefused, Unavailable."""
+async def open_store(
+    url: str, threads: Threads, *, plain_http: Sequence[str] = (), create: bool = True
+) -> ObjectStore:
+    """Open the store that the URL names; it works in ``threads``. Raises StartRefused, Unavailable.
+
+    Without ``create`` a directory must exist.
+    """
     location = parse_location(url, plain_http=plain_http)
     if isinstance(location, DirectoryLocation):
+        if not create and not location.path.is_dir():
+            raise StartRefused(
+                f"There is no object store at {location.path}, so nothing was changed. Correct VAULT_OBJECTS_URL."
+            )
         return DirectoryStore(location.path, threads)
     from vault.objects.s3 import S3Store
     from vault.objects.s3_client import connect

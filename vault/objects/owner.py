@@ -37,6 +37,20 @@ async def claim(store: ObjectStore, vault_id: str) -> None:
         raise _foreign(owner, f"not to this one ({vault_id})")
 
 
+async def require_owner(store: ObjectStore, vault_id: str) -> None:
+    """Compare the marker, and write nothing. Raises StartRefused for a missing one or another vault's, Unavailable."""
+    try:
+        await store.get(OWNER)
+    except NotFound as error:
+        raise StartRefused(
+            f"The object store has no marker {OWNER}, so it is not that of this vault. Correct VAULT_OBJECTS_URL; if "
+            "the marker was deleted, the next start of `callvault serve` writes it again."
+        ) from error
+    owner = await _owner(store)
+    if owner != vault_id:
+        raise _foreign(owner, f"not to this one ({vault_id})")
+
+
 async def refuse_owned(store: ObjectStore) -> None:
     """Raise StartRefused if the prefix has the marker of any vault: for a caller whose database is new."""
     try:

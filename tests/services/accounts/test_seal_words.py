@@ -14,7 +14,7 @@ from tests.services.admission.test_quarantine import refuse
 from tests.support.parties import ME, kept_apart, set_policy
 from tests.support.restoring import write_all
 from tests.support.service_house import LONG_AGO, House
-from vault.database.engines.migrate import _config, migrate_sqlite
+from vault.database.engines.migrate import alembic_config, migrate_sqlite
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import connections, switch_changes
@@ -110,7 +110,7 @@ def set_back(path: Path, revision: str) -> None:
     )
     with engine.connect() as connection:
         connection.exec_driver_sql("DELETE FROM month_keys")  # No older schema can hold them.
-        config = _config()
+        config = alembic_config()
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
 

@@ -79,7 +79,7 @@ async def test_the_command_keeps_the_place(tmp_path: Path, monkeypatch: pytest.M
         return {"recordings": 2, "opened": 1, "objects": 3, "findings": [stage], "place": {"stage": stage}}
 
     @asynccontextmanager
-    async def operating(_settings: Any) -> AsyncIterator[Any]:
+    async def operating(_settings: Any, _command: str) -> AsyncIterator[Any]:
         yield answer
 
     monkeypatch.setattr(store, "operating", operating)

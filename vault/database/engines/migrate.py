@@ -61,19 +61,57 @@ def migrate_sqlite(path: Path, *, restoring: bool = False) -> None:
             raise
 
 
+def check_sqlite(path: Path) -> None:
+    """Raise StartRefused unless this release serves the schema of the file; the caller must hold its lock."""
+    with sqlite_connection(path) as connection:
+        _compare(connection, MigrationContext.configure(connection).get_current_revision())
+
+
+@contextmanager
+def sqlite_connection(path: Path) -> Iterator[Connection]:
+    """Open an existing file to read its schema. Raises StartRefused for a missing file."""
+    require_file(path)
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path), poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+def require_file(path: Path) -> None:
+    """Raise StartRefused for a missing file."""
+    if not path.exists():
+        raise StartRefused(
+            f"There is no database at {path}, so nothing was changed. Correct VAULT_DATA_DIR or VAULT_DATABASE_URL; "
+            "`callvault serve` makes a new vault."
+        )
+
+
 def migrate_postgresql(url: str, *, restoring: bool = False) -> None:
     """Create or upgrade the PostgreSQL schema, one node at a time; ``restoring`` as for SQLite.
 
     Raises Unavailable, StartRefused.
     """
-    with _postgresql(url) as connection, connection.begin():
+    with postgresql_connection(url) as connection, connection.begin():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         _upgrade(connection, restoring=restoring)
 
 
+def create_postgresql(url: str) -> None:
+    """Create the schema, with the mark of a restore, in an empty database.
+
+    Raises StartRefused for an existing schema that this release does not serve, Unavailable.
+    """
+    with postgresql_connection(url) as connection, connection.begin():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is None:
+            _upgrade(connection, restoring=True)
+        else:
+            _compare(connection, current)
+
+
 def check_postgresql(url: str) -> None:
     """Raise StartRefused unless this release serves the schema; Unavailable if the server does not answer."""
-    with _postgresql(url) as connection:
+    with postgresql_connection(url) as connection:
         _compare(connection, MigrationContext.configure(connection).get_current_revision())
 
 
@@ -85,30 +123,34 @@ def check_schema(connection: Connection) -> None:
 def _compare(connection: Connection, current: str | None) -> None:
     if current == _head():
         return
-    if current is not None and current not in _revisions():
-        _check_newer(connection, current)
+    if current is not None and current not in revisions():
+        check_newer(connection, current)
         return
     raise StartRefused(
-        f"The database is at schema {current or 'none'}, and this release needs {_head()}: "
-        "run `callvault migrate` once, then start again."
+        f"The database is at schema {current or 'none'}, and this release needs {_head()}: run `callvault migrate` "
+        "once, then start again. `callvault migrate --plan` shows first what it changes and which nodes it stops."
     )
 
 
-def _check_newer(connection: Connection, current: str) -> None:
+def check_newer(connection: Connection, current: str) -> None:
     """Raise StartRefused unless the newer release that made the schema lets this one keep running on it."""
-    oldest = connection.execute(
-        text("SELECT value FROM vault_metadata WHERE name = :name"), {"name": _OLDEST}
-    ).scalar()
-    head = _head()
-    if oldest is None or head is None or bytes(oldest).decode() > head:
+    oldest, head = oldest_served(connection), _head()
+    if oldest is None or head is None or oldest > head:
         raise StartRefused(
             f"The database is at schema {current}, which this release does not know: it was used by a newer "
             "release. Start that release, or restore an older backup."
         )
 
 
+def oldest_served(connection: Connection) -> str | None:
+    """Return the oldest schema whose release may run on this database; None if no release stored it."""
+    query = text("SELECT value FROM vault_metadata WHERE name = :name")
+    stored = connection.execute(query, {"name": _OLDEST}).scalar()
+    return None if stored is None else bytes(stored).decode()
+
+
 @contextmanager
-def _postgresql(url: str) -> Iterator[Connection]:
+def postgresql_connection(url: str) -> Iterator[Connection]:
     """Connect without timeouts, because a migration may take long. Raises StartRefused, Unavailable."""
     host = described_host(url)
     engine = create_engine("postgresql+psycopg://", poolclass=NullPool)
@@ -169,7 +211,8 @@ def _no_connection(error: OperationalError, host: str) -> VaultError:
     return Unavailable(f"The database at {host} does not answer: {reason}", cause="database")
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
+    """Return the configuration that names the revisions."""
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     return config
@@ -177,22 +220,22 @@ def _config() -> Config:
 
 @cache
 def _head() -> str | None:
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 @cache
-def _revisions() -> dict[str, str]:
+def revisions() -> dict[str, str]:
     """Return each revision with the oldest schema whose release keeps working on it; by default none but its own."""
-    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    scripts = ScriptDirectory.from_config(alembic_config()).walk_revisions()
     return {script.revision: getattr(script.module, "serves", script.revision) for script in scripts}
 
 
 def _upgrade(connection: Connection, *, restoring: bool) -> None:
     current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in _revisions():
-        _check_newer(connection, current)
+    if current is not None and current not in revisions():
+        check_newer(connection, current)
         return
-    config = _config()
+    config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     if current is None and restoring:
@@ -200,7 +243,7 @@ def _upgrade(connection: Connection, *, restoring: bool) -> None:
         mark = {"name": MARK, "value": NEW_MARK}
         connection.execute(text("INSERT INTO vault_metadata (name, value) VALUES (:name, :value)"), mark)
     # The whole chain: a release that one revision excludes is not served by the next.
-    oldest = {"name": _OLDEST, "value": max(_revisions().values()).encode()}
+    oldest = {"name": _OLDEST, "value": max(revisions().values()).encode()}
     stored = connection.execute(text("SELECT value FROM vault_metadata WHERE name = :name"), oldest).scalar()
     if stored is None or bytes(stored) != oldest["value"]:
         connection.execute(text("DELETE FROM vault_metadata WHERE name = :name"), oldest)

@@ -14,11 +14,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from vault.database.engines.migrate import check_schema, migrate_sqlite
+from vault.database.engines.migrate import check_schema, check_sqlite, migrate_sqlite, require_file
 from vault.database.engines.sqlite_readers import Readers
 from vault.database.engines.sqlite_wal import WalCheckpointer
 from vault.database.engines.sqlite_writer import Writer
@@ -34,6 +34,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
 from vault.domain.recordings.recording import Lease, State
+from vault.domain.start_mode import StartMode
 from vault.errors import StartRefused
 from vault.thread_pools import Threads
 
@@ -52,18 +53,17 @@ _PRAGMAS = (
 class SqliteDatabase:
     """One SQLite file, locked by this process."""
 
-    def __init__(self, path: Path, *, log_limit: int = _WAL_LIMIT, restoring: bool = False) -> None:
-        """Lock, create or migrate, and open the file. With ``restoring``, a new one has the mark of a restore.
+    def __init__(self, path: Path, *, log_limit: int = _WAL_LIMIT, mode: StartMode = StartMode.SERVE) -> None:
+        """Lock the file and open it. Only SERVE migrates an existing one, and only some modes create one.
 
-        Raises StartRefused if another process has locked it, or if it cannot be opened.
+        Raises StartRefused if another process has locked it, if it cannot be opened, or for another schema.
         """
         self.path = path
         self._closed = False
         with ExitStack() as opened:
-            opened.callback(os.close, _lock(path))
+            opened.callback(os.close, _lock(path, mode))
             try:
-                _create_private(path)
-                migrate_sqlite(path, restoring=restoring)
+                _prepare_file(path, mode)
                 self._engine = _engine(path)
                 opened.callback(self._engine.dispose)
                 self._reading = _engine(path, read_only=True)
@@ -73,8 +73,7 @@ class SqliteDatabase:
                 ]
                 self._writer_connection = opened.enter_context(self._engine.connect())
                 driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
-                # The lock shows that the process that held them is gone.
-                Transaction(self._writer_connection).lease_holders.end_all()
+                _end_leases(self._writer_connection, mode)
                 sequencer = SqliteSequencer(driver)
             except (DBAPIError, sqlite3.Error, OSError) as error:
                 raise StartRefused(
@@ -165,8 +164,16 @@ class SqliteDatabase:
         self._opened.close()
 
 
-def _lock(path: Path) -> int:
+def _end_leases(connection: Connection, mode: StartMode) -> None:
+    """End the leases: the lock shows that the process that held them is gone."""
+    if mode is not StartMode.READ:
+        Transaction(connection).lease_holders.end_all()
+
+
+def _lock(path: Path, mode: StartMode) -> int:
     """Lock the lock file until the returned descriptor is closed. Raises StartRefused."""
+    if not mode.makes_schema:
+        require_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -191,6 +198,19 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
         raise StartRefused(f"The file system of {path} has no locks. Use a local disk.") from error
     return descriptor
+
+
+def _prepare_file(path: Path, mode: StartMode) -> None:
+    """Create the file if it is missing; migrate it where the mode does that, else compare its schema.
+
+    Raises StartRefused.
+    """
+    _create_private(path)
+    is_empty = not path.stat().st_size
+    if mode is StartMode.SERVE or (is_empty and mode.makes_schema):
+        migrate_sqlite(path, restoring=mode is StartMode.RESTORE)
+    else:
+        check_sqlite(path)
 
 
 def _create_private(path: Path) -> None:

@@ -35,6 +35,8 @@ class ProveRootKey:
     root_key: RootKey
     #: During a rotation of the root key: the key that is being replaced.
     previous: RootKey | None = None
+    #: Only check: a proof of the next root key is not stored.
+    read_only: bool = False
 
     async def __call__(self) -> str:
         """Return the vault's id. Raises StartRefused for another root key, Unavailable."""
@@ -66,6 +68,8 @@ class ProveRootKey:
         """Store a proof of the next root key; once it is stored, refuse any other next root key."""
         stored = await self.database.read(lambda tx: tx.metadata.get(NEXT_PROOF))
         if stored is None:
+            if self.read_only:
+                return
             proof = await _reply(self.root_key.wrap(_KNOWN_TEXT, proof_context(vault_id)))
             try:
                 await self.database.write(lambda tx: tx.metadata.put({NEXT_PROOF: proof}))
