@@ -10,7 +10,7 @@ from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.access_log import tree_head, unsettled_sessions
 from vault.database.schema.core import links, sessions
-from vault.database.sql.dialect import database_now, insert_new
+from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.recordings import matching_recordings
 from vault.domain.playback.link import Link, Session, log_entries_allowed
@@ -37,6 +37,10 @@ class LinkFilter:
     #: Made at or after the first, and before the second.
     made_from: datetime | None = None
     made_to: datetime | None = None
+    #: Only links that are not revoked, and that can be opened or have a session that is not over.
+    may_play: bool = False
+    #: Only links that do not play a restricted recording.
+    but_for_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +193,12 @@ class LinkRows:
         return self._db.execute(mine).rowcount == 1
 
 
+def may_play() -> ColumnElement[bool]:
+    """Match links that are not revoked, and can be opened or have a session that is not over."""
+    runs = select(sessions.c.id).where(sessions.c.link_id == links.c.id, sessions.c.ends_at > DatabaseNow())
+    return links.c.revoked_at.is_(None) & ((links.c.expires_at > DatabaseNow()) | runs.exists())
+
+
 def _wanted(account_id: str, wanted: LinkFilter) -> ColumnElement[bool]:
     condition: ColumnElement[bool] = links.c.account_id == account_id
     if wanted.recording_id is not None:
@@ -199,6 +209,10 @@ def _wanted(account_id: str, wanted: LinkFilter) -> ColumnElement[bool]:
         condition &= links.c.recording_id.in_(matching_recordings(account_id, wanted.terms))
     if wanted.open_at is not None:
         condition &= links.c.revoked_at.is_(None) & (links.c.expires_at > wanted.open_at)
+    if wanted.may_play:
+        condition &= may_play()
+    if wanted.but_for_restricted:
+        condition &= links.c.purpose.is_(None) | (links.c.purpose != "legal_claims")
     if wanted.made_from is not None:
         condition &= links.c.created_at >= wanted.made_from
     if wanted.made_to is not None:

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.console import console_sessions
-from vault.database.schema.core import links, sessions
+from vault.database.schema.core import links
 from vault.database.schema.sign_in import people
-from vault.database.sql.dialect import DatabaseNow
+from vault.database.stores.links import may_play
 from vault.database.stores.sign_in import SignInRows
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.domain.accounts.roles import encode_limits, grants_of
@@ -86,7 +86,7 @@ class PersonSessionRows:
             mine &= _L.account_id == account_id
         if person_id is not None:
             mine &= _L.created_by == person_id
-        mine &= (_L.sessions == 1) & _may_play()
+        mine &= (_L.sessions == 1) & may_play()
         columns = (_L.id, _L.account_id, _L.recording_id, _P.id.label("person_id"), _P.role_ids)
         rows = self._db.execute(
             select(*columns, _L.created_at, _L.expires_at).join(people, _P.id == _L.created_by).where(mine)
@@ -116,7 +116,7 @@ class PersonSessionRows:
     def _heard(self, wanted: ColumnElement[bool]) -> Sequence[HeardLink]:
         columns = (_L.id, _L.account_id, _L.recording_id)
         # The first condition is implied; the partial index needs it.
-        query = select(*columns).where(_L.console_session_id.is_not(None), wanted, _may_play())
+        query = select(*columns).where(_L.console_session_id.is_not(None), wanted, may_play())
         return [HeardLink(**row._mapping) for row in self._db.execute(query.order_by(_L.id))]  # noqa: SLF001 - SQLAlchemy's public name
 
     def _end(self, wanted: ColumnElement[bool], at: datetime) -> Sequence[EndedSession]:
@@ -125,9 +125,3 @@ class PersonSessionRows:
         return [
             EndedSession(id=row.id, person_id=row.person_id) for row in sorted(rows, key=lambda row: row.id)
         ]
-
-
-def _may_play() -> ColumnElement[bool]:
-    """Match links that are not revoked, and can be opened or have a session that is not over."""
-    runs = select(sessions.c.id).where(sessions.c.link_id == _L.id, sessions.c.ends_at > DatabaseNow())
-    return _L.revoked_at.is_(None) & ((_L.expires_at > DatabaseNow()) | runs.exists())

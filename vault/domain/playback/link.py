@@ -138,20 +138,21 @@ def link_state(
     """Return a link's state for a client at ``address``, if ``sessions`` were opened with it.
 
     What lasts is said before what may change: a listener who comes from another network learns first that the link
-    has expired.
+    has expired. A restriction comes before, because it is why the link was revoked.
     """
     if recording.state is not State.AVAILABLE and not (
         recording.state in PLAYABLE and link.plays_quarantined
     ):
         return "erased"
+    if recording.restricted and not link.plays_restricted:
+        # That ended the link for good too, but says more to who holds it.
+        return "restricted"
     if link.revoked_at is not None:
         return "revoked"
     if link.is_expired(now):
         return "expired"
     if sessions >= link.sessions:
         return "used"
-    if recording.restricted:
-        return "restricted"
     return "open" if link.permits_address(address) else "elsewhere"
 
 

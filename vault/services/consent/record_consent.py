@@ -34,6 +34,7 @@ from vault.services.lifecycle.guards import judge_now
 from vault.services.lifecycle.in_flight import refuse_in_flight
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording
+from vault.services.shared.end_listening import restrict
 from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
@@ -190,17 +191,7 @@ def _withdraw(tx: Transaction, recording: Recording, event: ConsentEvent) -> Non
         return
     if erases:
         await_erasure(tx, recording, cause="withdrawal", actor=event.told_by, at=event.heard_at)
-    tx.recordings.restrict(recording.id, restricted=True)
-    tx.events.append(
-        AccessEvent(
-            type="recording.restricted",
-            at=event.heard_at,
-            account_id=account_id,
-            actor=event.told_by,
-            recording_id=recording.id,
-            result=event.answer,
-        )
-    )
+    restrict(tx, recording, at=event.heard_at, actor=event.told_by, result=event.answer)
 
 
 def _event(event: ConsentEvent, account_id: str) -> AccessEvent:

@@ -7,12 +7,13 @@ from functools import partial
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append
 from vault.services.shared.encrypted_fields import OpenedRecording
+from vault.services.shared.end_listening import restrict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +87,27 @@ class RestrictRecording:
             if restricted:
                 tx.closing.recall(account_id, "recording.restricted", recording_id)
             return True
-        tx.recordings.restrict(recording_id, restricted=restricted)
         if recording.state in SETTLED and opened is not None:
             append(tx, opened, "restriction", entry, at=self.clock())
-        kind: EventType = "recording.restricted" if restricted else "recording.unrestricted"
-        tx.events.append(
-            AccessEvent(type=kind, at=tx.now(), account_id=account_id, actor=actor, recording_id=recording_id)
-        )
+        if restricted:
+            restrict(tx, recording, at=tx.now(), actor=actor)
+        else:
+            _lift(tx, recording, actor)
         return True
+
+
+def _lift(tx: Transaction, recording: Recording, actor: str) -> None:
+    """Lift the restriction, with its event. Links that it ended stay so: who may hear again gets a new one."""
+    tx.recordings.restrict(recording.id, restricted=False)
+    tx.events.append(
+        AccessEvent(
+            type="recording.unrestricted",
+            at=tx.now(),
+            account_id=recording.account_id,
+            actor=actor,
+            recording_id=recording.id,
+        )
+    )
 
 
 def _forbid_pending(tx: Transaction, recording_id: str) -> None:

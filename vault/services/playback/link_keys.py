@@ -28,6 +28,8 @@ from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
 from vault.services.playback.verify_link_token import LinkTokenVerifier
+from vault.services.shared.end_listening import require_open
+from vault.services.shared.revoke_links import delete_link_key
 
 #: How long a challenge can be signed.
 CHALLENGE_LIFE: Final = timedelta(minutes=10)
@@ -114,18 +116,7 @@ class LinkKeys:
             if key is None and tx.closing.recall(account_id, "link_key.deleted", name):
                 return
             key = _existing(tx, account_id, name)
-            now = tx.now()
-            tx.link_keys.delete(key.id, now)
-            tx.events.append(
-                AccessEvent(
-                    type="link_key.deleted",
-                    at=now,
-                    account_id=account_id,
-                    actor=actor,
-                    result=key.id,
-                    subject=name,
-                )
-            )
+            delete_link_key(tx, key, at=tx.now(), actor=actor)
 
         await self.database.write(delete, urgent=True)
 
@@ -171,6 +162,7 @@ class LinkKeys:
 def _put(tx: Transaction, wanted: LinkKey, actor: str) -> LinkKey:
     """Write the key. One with the same public key keeps its id."""
     tx.lock_account(wanted.account_id, exclusive=True)
+    require_open(tx, wanted.account_id)
     known, now = tx.link_keys.find(wanted.account_id, wanted.name), tx.now()
     if known is None:
         if len(tx.link_keys.of_account(wanted.account_id)) >= MAX_KEYS:

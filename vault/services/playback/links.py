@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from vault.database.interface import Database
 from vault.database.stores.links import LinkFilter
@@ -17,7 +17,6 @@ from vault.domain.playback.link import (
     Session,
     check_networks,
 )
-from vault.domain.playback.link_key import LinkCut
 from vault.domain.playback.own_token import TokenKey
 from vault.domain.stored import encryption_context as bound
 from vault.errors import Invalid, NotFound
@@ -28,10 +27,11 @@ from vault.services.admission.admission import Admission
 from vault.services.playback.link_request import LinkRequest, require_playable
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_listener, search_term
+from vault.services.shared.end_listening import Listening, end_listening, require_open
 from vault.services.shared.may_hear import require_may_hear
 from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_if_rotated
-from vault.services.shared.revoke_links import cut_links, revocation, revoke_links
+from vault.services.shared.revoke_links import revocation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,13 @@ class Links:
 
         def insert(tx: Transaction) -> Link:
             tx.lock_account(account_id)
-            recording = require_playable(tx.recordings.get(account_id, recording_id), request)
+            require_open(tx, account_id)
+            found = tx.recordings.get(account_id, recording_id)
+            if found is not None:
+                # What ends all listening to the recording holds it too, and revokes what was minted before.
+                tx.lock_call(account_id, found.call_ref)
+                found = tx.recordings.get(account_id, recording_id)
+            recording = require_playable(found, request)
             if request.console_session_id is not None:
                 require_may_hear(tx, recording, request.console_session_id, link.created_at)
             # By the database's clock, which all nodes share.
@@ -194,15 +200,10 @@ class Links:
         Return how many links were revoked. Raises NotFound for an unknown recording.
         """
         term = await listener_term(self.admission, account_id, listener)
-        wanted, now = LinkFilter(recording_id=recording_id, listener=term), self.clock()
-        cut = LinkCut(
-            id=new_id("cut"),
-            account_id=account_id,
-            target="recording" if recording_id is not None else "account" if term is None else "listener",
-            value=recording_id or ("" if term is None else term.hex()),
-            minted_before=now,
-            created_at=now,
-            created_by=actor,
+        now = self.clock()
+        what = Listening(
+            recording_ids=None if recording_id is None else [recording_id],
+            listener=term,
             sealed_listener=await self.data_keys.seal_words(account_id, "link-cut", listener),
         )
 
@@ -212,11 +213,7 @@ class Links:
                 raise NotFound("There is no such recording.")
             # An earlier attempt may have revoked some of them, so recall every such act of the account.
             tx.closing.recall(account_id, "link.revoked")
-            revoked = revoke_links(tx, account_id, wanted, at=now, actor=actor)
-            if (recording_id is None or term is None) and tx.link_keys.of_account(account_id):
-                cut_at = tx.now()
-                cut_links(tx, replace(cut, minted_before=cut_at, created_at=cut_at))
-            return revoked
+            return end_listening(tx, account_id, what, at=now, actor=actor, ahead=timedelta())
 
         return await self.database.write(revoke)
 

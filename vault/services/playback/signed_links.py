@@ -29,6 +29,7 @@ from vault.sealing.message import seal
 from vault.services.playback.verify_link_token import LinkTokenVerifier
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.end_listening import require_open
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
@@ -90,6 +91,10 @@ class SignedLinks:
 
         def insert(tx: Transaction) -> None:
             tx.lock_account(account_id)
+            require_open(tx, account_id)
+            # What ends all listening to the recording holds the call's lock too, and cuts what was minted before.
+            found = _checked(tx.link_keys.signed(asked), permission, term, event.at)
+            tx.lock_call(account_id, found.recording.call_ref)
             found = _checked(tx.link_keys.signed(asked), permission, term, event.at)
             link = replace(found.link, sealed_listener=sealed, key_version=key.version)
             if found.is_stored or link.is_expired(max(found.now, event.at)):

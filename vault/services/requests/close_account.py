@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.links import LinkFilter
 from vault.database.transaction import Transaction
 from vault.domain.requests.decision import PROVIDING
 from vault.domain.requests.request import Request, RequestState, Ruling, Verdict
@@ -28,8 +27,9 @@ from vault.services.requests.sealed_requests import (
 )
 from vault.services.shared.begin_rotation import BeginRotation
 from vault.services.shared.clock_skew import checked_now
+from vault.services.shared.end_listening import Listening, end_listening
 from vault.services.shared.retry_on_rotation import retry_if_rotated
-from vault.services.shared.revoke_links import revoke_links
+from vault.services.shared.revoke_links import delete_link_key
 
 _WORKER: Final = "worker"
 #: How long a closure waits for the packages of requests that were decided: some can never be made.
@@ -87,7 +87,9 @@ class CloseAccount:
                 tx.lock_account(known.account_id, exclusive=True)
                 tx.requests.change(sealed)
                 set_switch(tx, known.account_id, enabled=False, reason=None, at=now, actor=by)
-                revoke_links(tx, known.account_id, LinkFilter(), at=now, actor=by)
+                end_listening(tx, known.account_id, Listening(), at=now, actor=by, reason="account_closed")
+                for one in tx.link_keys.of_account(known.account_id):
+                    delete_link_key(tx, one, at=now, actor=by)
                 append_event(tx, begun, "account.closed", actor=by, at=now)
 
             await self.database.write(write)

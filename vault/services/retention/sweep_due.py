@@ -28,6 +28,7 @@ from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.guards import judge_now
 from vault.services.retention.erase_pending_calls import ErasePendingCalls
 from vault.services.retention.retention_clock import RetentionClock
+from vault.services.shared.end_listening import restrict
 from vault.services.shared.gather_all import gathered
 from vault.structured_log import Log
 
@@ -235,18 +236,17 @@ def _erase(tx: Transaction, recording: Recording, wish: Wish, now: datetime) -> 
 
 def _review(tx: Transaction, recording: Recording, now: datetime) -> None:
     tx.retention.never_due(recording.id)
-    tx.recordings.restrict(recording.id, restricted=True)
-    for kind in ("retention.due", "recording.restricted"):
-        tx.events.append(
-            AccessEvent(
-                type=kind,
-                at=now,
-                account_id=recording.account_id,
-                actor="worker",
-                recording_id=recording.id,
-                result="review",
-            )
+    tx.events.append(
+        AccessEvent(
+            type="retention.due",
+            at=now,
+            account_id=recording.account_id,
+            actor="worker",
+            recording_id=recording.id,
+            result="review",
         )
+    )
+    restrict(tx, recording, at=now, actor="worker", result="review")
 
 
 def _locked(tx: Transaction, account_id: str, recording_id: str, call_ref: str) -> Recording | None:

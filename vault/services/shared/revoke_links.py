@@ -8,7 +8,7 @@ from vault.database.transaction import Transaction
 from vault.domain.accounts.roles import grants_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Link
-from vault.domain.playback.link_key import LinkCut
+from vault.domain.playback.link_key import LinkCut, LinkKey
 from vault.services.shared.may_hear import may_hear
 
 
@@ -27,11 +27,19 @@ def revocation(
     )
 
 
-def revoke_links(tx: Transaction, account_id: str, wanted: LinkFilter, *, at: datetime, actor: str) -> int:
+def revoke_links(
+    tx: Transaction,
+    account_id: str,
+    wanted: LinkFilter,
+    *,
+    at: datetime,
+    actor: str,
+    reason: str | None = None,
+) -> int:
     """Revoke the links of an account that a filter matches; return how many."""
     revoked = tx.links.revoke_all(account_id, wanted, at)
     for link in revoked:
-        tx.events.append(revocation(account_id, link, at=at, actor=actor))
+        tx.events.append(revocation(account_id, link, at=at, actor=actor, reason=reason))
     return len(revoked)
 
 
@@ -46,6 +54,21 @@ def cut_links(tx: Transaction, cut: LinkCut) -> None:
             actor=cut.created_by,
             result=cut.id,
             recording_id=cut.value if cut.target == "recording" else None,
+        )
+    )
+
+
+def delete_link_key(tx: Transaction, key: LinkKey, *, at: datetime, actor: str) -> None:
+    """Delete a key that signs links, and revoke what it signed. The caller holds the account's exclusive lock."""
+    tx.link_keys.delete(key.id, at)
+    tx.events.append(
+        AccessEvent(
+            type="link_key.deleted",
+            at=at,
+            account_id=key.account_id,
+            actor=actor,
+            result=key.id,
+            subject=key.name,
         )
     )
 
