@@ -170,7 +170,12 @@ def build_gated(adapters: Adapters, parts: Parts) -> tuple[Gated, SettleApproval
         sign_in_connections=sign_in,
     )
     execute = ExecuteApproval(database=parts.database, ask=parts.ask_approval, acts=acting.acts())
-    approvals = traced(Approvals)(database=parts.database, asking=parts.ask_approval, execute=execute)
+    approvals = traced(Approvals)(
+        database=parts.database,
+        asking=parts.ask_approval,
+        execute=execute,
+        identify_people=parts.identify_people,
+    )
     gated: Gated = {
         **rights,
         "recordings": recordings,

@@ -46,6 +46,7 @@ from vault.services.retention.compute_terms import ComputeTerms
 from vault.services.retention.place_hold import PlaceHold
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache
+from vault.services.shared.identify_people import IdentifyPeople
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.telephony.numbering.number_plans import NumberPlans
@@ -134,6 +135,7 @@ class Parts:
     place_hold: PlaceHold
     people_keys: PeopleKeys
     opened_connections: OpenedConnections
+    identify_people: IdentifyPeople
 
 
 def build_parts(adapters: Adapters) -> Parts:
@@ -174,6 +176,7 @@ def build_parts(adapters: Adapters) -> Parts:
         place_hold=PlaceHold(database=database, admission=admission, data_keys=data_keys, clock=clock),
         people_keys=people_keys,
         opened_connections=OpenedConnections(data_keys=people_keys),
+        identify_people=IdentifyPeople(database=database, data_keys=people_keys),
     )
 
 

@@ -44,9 +44,12 @@ def build_people(settings: Settings, adapters: Adapters, parts: Parts) -> People
             data_keys=keys,
             opened=opened,
             provider=AskProvider(documents=documents, clock=adapters.clock, public_url=settings.public_url),
+            identify_people=parts.identify_people,
             clock=adapters.clock,
         ),
-        "members": traced(Members)(database=parts.database, opened=opened),
+        "members": traced(Members)(
+            database=parts.database, opened=opened, identify_people=parts.identify_people
+        ),
         "former_notes": traced(FormerNotes)(
             database=parts.database, ring=adapters.ring, data_keys=keys, clock=adapters.clock
         ),

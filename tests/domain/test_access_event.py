@@ -51,7 +51,7 @@ def test_every_field_changes_the_body():
         "id": "evt_2", "type": "playback.end", "at": EVENT.at + timedelta(microseconds=1),
         "account_id": None, "actor": "worker", "recording_id": "rec_2", "link_id": None, "session_id": None,
         "first": 1, "end": 2, "result": "ok", "evidence": "00" * 32, "permission": "00" * 32,
-        "sealed_detail": None,
+        "identity": "idn_1", "sealed_detail": None,
     }  # fmt: skip
     assert set(changed) == set(AccessEvent.__slots__) - {"subject"}
     bodies = {replace(EVENT, **{name: value}).body for name, value in changed.items()}

@@ -9,7 +9,7 @@ from tests.support.parties import let_in, set_policy
 from tests.support.retention import state_of_approval
 from tests.support.service_house import LONG_AGO, House
 from vault.database.transaction import Transaction
-from vault.domain.approvals.actor import Actor, is_independent
+from vault.domain.approvals.actor import Actor, Name, is_independent, may_be_one
 from vault.domain.approvals.approval import ApprovalState
 from vault.domain.recordings.recording import GONE
 from vault.domain.sign_in.connection import PersonRow, RoleMapping, SealedConnection
@@ -130,5 +130,41 @@ async def test_a_role_lost_before_the_execution_stops_it(either: House):
 )
 def test_two_actors_are_two_people(asks: tuple, approves: tuple, independent: bool):  # type: ignore[type-arg]
     """Never where one hand could hold both."""
-    first, second = (Actor(kind=kind, id=name, made_by=made_by) for kind, name, made_by in (asks, approves))
+    first, second = (
+        Actor(
+            name=Name(kind=kind, id=name, connection="idp_1"),
+            made_by=tuple(Name(kind="key", id=one) for one in made_by),
+        )
+        for kind, name, made_by in (asks, approves)
+    )
     assert is_independent(first, second) is independent
+
+
+@pytest.mark.parametrize(
+    ("connections", "identities", "one"),
+    [
+        (("idp_1", "idp_2"), ("idn_a", "idn_a"), True),
+        (("idp_1", "idp_2"), ("idn_a", "idn_b"), False),
+        (("idp_1", "idp_2"), ("idn_a", None), True),
+        (("idp_1", "idp_2"), (None, None), True),
+        (("idp_1", "idp_1"), (None, "idn_b"), False),
+        ((None, None), (None, None), True),
+    ],
+)
+def test_people_are_told_apart_by_their_identities(
+    connections: tuple[str | None, str | None], identities: tuple[str | None, str | None], one: bool
+):
+    """Where an identity is not known, only the provider of one connection tells two people apart."""
+    first, second = (
+        Name(kind="person", id=f"per_{which}", connection=connection, identity=identity)
+        for which, connection, identity in zip("ab", connections, identities, strict=True)
+    )
+    key = Name(kind="key", id="k")
+    assert may_be_one(first, second) is one
+    for asks, approves in (
+        (Actor(name=first), Actor(name=second)),
+        (Actor(name=first), Actor(name=key, made_by=(second,))),
+        (Actor(name=key, made_by=(first,)), Actor(name=second)),
+        (Actor(name=key, made_by=(first,)), Actor(name=replace(key, id="l"), made_by=(second,))),
+    ):
+        assert is_independent(asks, approves) is not one

@@ -40,12 +40,12 @@ async def connect(
     return tuple(one.id for one in made.settings.roles)
 
 
-async def member(house: House, name: str, *role_ids: str) -> None:
+async def member(house: House, name: str, *role_ids: str, identity: str | None = None) -> None:
     """Let somebody have signed in."""
     now = datetime.now(UTC)
     person = PersonRow(
         id=f"per_{name}", account_id=house.account.id, connection_id=None, sealed_profile=None, role_ids=role_ids,
-        first_at=now, last_at=now, removed_at=None,
+        first_at=now, last_at=now, removed_at=None, identity=identity,
     )  # fmt: skip
     await house.database.write(lambda tx: tx.people.put(person))
 
@@ -130,6 +130,24 @@ async def test_a_removed_operator_stays_removed(house: House, tmp_path: Path, th
         assert await new.vault.members.opened.person_id(again, "left") == left
         (member,) = await new.vault.members.page(OPERATORS, before=None, limit=9)
         assert (member.row.id, member.row.removed_at is None) == (left, False)
+
+
+async def test_a_removal_outlives_its_connection(house: House, tmp_path: Path, threads: Threads):
+    """From the object store alone: the human is removed, whatever connection to the provider is made afterwards."""
+    keys, account = house.vault.members.identify_people.data_keys, house.account.id
+    identity = keys.identity(account, SETTINGS.issuer, "left")
+    await connect(house, "main", WIDE)
+    await member(house, "left", identity=identity)
+    await house.vault.members.remove(account, "per_left", **ME)
+    await house.vault.sign_in_connections.delete(account, "main", **ME)
+    await write_all(house)
+    async with empty_house(house, tmp_path, threads) as new:
+        await new.vault.jobs.restore(actor="operator")
+        (row,) = await new.database.read(lambda tx: tx.people.same(account, identity))
+        assert (row.id, row.removed_at is None) == ("per_left", False)
+        assert (
+            new.vault.members.identify_people.data_keys.identity(account, SETTINGS.issuer, "left") == identity
+        )
 
 
 async def operators_connection(house: House, *, id_: str | None = None) -> SignInConnection:

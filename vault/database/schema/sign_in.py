@@ -42,7 +42,10 @@ people = Table(
     Column("first_at", Moment, nullable=False),
     Column("last_at", Moment, nullable=False),
     Column("removed_at", Moment),
+    # A keyed hash of issuer and subject, the same in every connection; NULL until the next sign-in after an upgrade.
+    Column("identity", String),
     Index("ix_people_page", "account_id", "first_at", "id"),
+    Index("ix_people_identity", "account_id", "identity"),
 )
 
 # Also the logout tokens that were taken, so that none is taken twice.

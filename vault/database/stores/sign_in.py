@@ -140,21 +140,41 @@ class PersonRows:
         row = self._db.execute(query).mappings().first()
         return None if row is None else _person(row)
 
+    def same(self, account_id: str, identity: str) -> Sequence[PersonRow]:
+        """Return the people of an account who are this human, by whatever connection."""
+        query = select(people).where(_P.account_id == account_id, _P.identity == identity).order_by(_P.id)
+        return [_person(row) for row in self._db.execute(query).mappings()]
+
+    def without_identity(self, account_id: str, *, after: str, limit: int) -> Sequence[PersonRow]:
+        """Return people of an earlier release whose identity can be computed, those whose id is above ``after``."""
+        mine = (_P.account_id == account_id) & _P.identity.is_(None) & _P.sealed_profile.is_not(None)
+        query = select(people).where(mine, _P.id > after).order_by(_P.id).limit(limit)
+        return [_person(row) for row in self._db.execute(query).mappings()]
+
+    def identify(self, person_id: str, identity: str) -> None:
+        """Note the identity of a person who has none."""
+        unknown = (_P.id == person_id) & _P.identity.is_(None)
+        self._db.execute(update(people).where(unknown).values(identity=identity))
+
     def put(self, person: PersonRow) -> None:
         """Insert a person, or write what a later sign-in says; ``first_at`` and ``removed_at`` stay."""
         values = {name: getattr(person, name) for name in PersonRow.__slots__}
         values["role_ids"] = list(person.role_ids)
         if insert_new(self._db, people, values):
             return
-        changed = {name: values[name] for name in ("connection_id", "sealed_profile", "role_ids", "last_at")}
+        said = ("connection_id", "sealed_profile", "role_ids", "last_at", "identity")
+        changed = {name: values[name] for name in said}
         self._db.execute(update(people).where(_P.id == person.id).values(changed))
 
-    def remove(self, account_id: str, person_id: str, at: datetime) -> None:
+    def remove(self, account_id: str, person_id: str, at: datetime, *, identity: str | None = None) -> None:
         """Remove a person, also one that this database does not know yet, so that the person cannot sign in."""
         unknown = {
             "id": person_id, "account_id": account_id, "role_ids": [], "first_at": at, "last_at": at, "removed_at": at,
+            "identity": identity,
         }  # fmt: skip
         if not insert_new(self._db, people, unknown):
+            if identity is not None:
+                self.identify(person_id, identity)
             mine = (_P.id == person_id) & (_P.account_id == account_id) & _P.removed_at.is_(None)
             self._db.execute(update(people).where(mine).values(removed_at=at, role_ids=[]))
 

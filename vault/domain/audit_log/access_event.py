@@ -67,6 +67,8 @@ class AccessEvent:
     evidence: str | None = None
     #: SHA-256, in hexadecimal, of the token that a customer's key has signed and that let the listener in.
     permission: str | None = None
+    #: A keyed hash of the human whom a removal means, so that it holds in every connection.
+    identity: str | None = None
     #: Listener and IP address, sealed under the account key.
     sealed_detail: bytes | None = None
     #: The id of the row, call or connection concerned, where the leaf does not contain it. Not part of the body.
@@ -90,6 +92,7 @@ class AccessEvent:
             "result": self.result,
             "evidence": self.evidence,
             "permission": self.permission,
+            "identity": self.identity,
             "detail": hashlib.sha256(self.sealed_detail).hexdigest() if self.sealed_detail else None,
         }
         present = {name: value for name, value in values.items() if value is not None}
@@ -113,6 +116,7 @@ def parse_event(body: bytes, sealed_detail: bytes | None = None) -> AccessEvent:
         result=values.get("result"),
         evidence=values.get("evidence"),
         permission=values.get("permission"),
+        identity=values.get("identity"),
         sealed_detail=sealed_detail,
     )
 

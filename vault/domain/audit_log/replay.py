@@ -73,8 +73,9 @@ class Replay:
     deleted_callbacks: set[str] = field(default_factory=set)
     #: Approvals that were vetoed, expired or executed: the state, and when.
     ended_approvals: dict[str, tuple[str, datetime]] = field(default_factory=dict)
-    #: Lost access of people by event type and id: the account, and when. A member who was readmitted is not there.
-    lost_access: dict[tuple[str, str], tuple[str, datetime]] = field(default_factory=dict)
+    #: Lost access of people by event type and id: the account, when, and the identity of who was removed. Who was
+    #: readmitted is not there.
+    lost_access: dict[tuple[str, str], tuple[str, datetime, str | None]] = field(default_factory=dict)
     #: By account.
     switch: dict[str, list[LoggedChange]] = field(default_factory=dict)
     #: By account: the last change of the account object's content.
@@ -107,7 +108,7 @@ class Replay:
             self.ended_approvals.setdefault(event["result"], (kind.removeprefix("approval."), at))
         elif kind in _LOST_ACCESS:
             lost = event["session"] if kind == "console.ended" else event["result"]
-            self.lost_access[kind, lost] = (str(event.get("account") or ""), at)
+            self.lost_access[kind, lost] = (str(event.get("account") or ""), at, event.get("identity"))
         elif kind == "member.readmitted":
             self.lost_access.pop(("member.removed", event["result"]), None)
         elif kind == "policy.changed":

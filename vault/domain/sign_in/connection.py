@@ -92,6 +92,9 @@ class PersonRow:
     first_at: datetime
     last_at: datetime
     removed_at: datetime | None
+    #: A keyed hash of issuer and subject, the same in every connection of the account; None for a person of an earlier
+    #: release until it is asked for (vault/domain/sign_in/identity.py).
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

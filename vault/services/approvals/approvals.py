@@ -22,10 +22,12 @@ from vault.domain.approvals.approval import (
 from vault.domain.approvals.rule import VERBS, Verb
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
+from vault.domain.sign_in.connection import OPERATORS
 from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, Refused
 from vault.services.approvals.ask import AskApproval, Question
 from vault.services.approvals.execute import ExecuteApproval
 from vault.services.shared.approval_gate import actor_of, event_of, require_authority
+from vault.services.shared.identify_people import IdentifyPeople
 
 #: Closing acts of each act, whose object a repeated decision stores.
 _CLOSED_BY: Mapping[Verb, EventType] = {
@@ -55,6 +57,7 @@ class Approvals:
     database: Database
     asking: AskApproval
     execute: ExecuteApproval
+    identify_people: IdentifyPeople
 
     async def ask(
         self,
@@ -110,8 +113,13 @@ class Approvals:
 
         The same decision by the same actor again changes nothing. Raises NotFound, Unavailable, Invalid without a
         digest, and Refused for another digest, without the scopes, after its time, if it is decided, and for an actor
-        who may be the requester: a key that either made, or that the same one made. The requester may veto.
+        who may be the requester: the same human by another connection, a key that either made, or that the same one
+        made. The requester may veto.
         """
+        if decision == "approve":
+            # People of an earlier release have no identity yet.
+            await self.identify_people(account_id)
+            await self.identify_people(OPERATORS)
 
         def decide(tx: Transaction) -> Approval:
             tx.lock_account(account_id, exclusive=True)

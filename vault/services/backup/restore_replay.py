@@ -16,7 +16,7 @@ from vault.services.lifecycle.restore_states import (
     restore_pending_erasure,
     restore_refusal,
 )
-from vault.services.shared.end_access import end_access
+from vault.services.shared.end_access import LostAccess, end_access
 
 #: Changes per transaction.
 _BATCH_SIZE = 32
@@ -41,7 +41,7 @@ async def replay(
         *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
         *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
         *(partial(_delete_link_key, id_, at) for id_, at in replay.deleted_link_keys.items()),
-        *(partial(_end_access, *which, *when) for which, when in replay.lost_access.items()),
+        *(partial(_end_access, which, lost) for which, lost in replay.lost_access.items()),
         *(partial(_end_approval, id_, *ended) for id_, ended in replay.ended_approvals.items()),
     ]
     for start in range(0, len(changes), _BATCH_SIZE):
@@ -107,8 +107,9 @@ def _delete_link_key(key_id: str, at: datetime, tx: Transaction) -> None:
     tx.link_keys.delete(key_id, at)
 
 
-def _end_access(kind: str, id_: str, account_id: str, at: datetime, tx: Transaction) -> None:
-    end_access(tx, kind, id_, account_id or None, at)
+def _end_access(which: tuple[str, str], lost: tuple[str, datetime, str | None], tx: Transaction) -> None:
+    (kind, id_), (account_id, at, identity) = which, lost
+    end_access(tx, LostAccess(kind=kind, id=id_, account_id=account_id or None, at=at, identity=identity))
 
 
 def _end_approval(approval_id: str, state: str, at: datetime, tx: Transaction) -> None:

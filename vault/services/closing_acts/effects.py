@@ -31,7 +31,7 @@ from vault.services.lifecycle.restore_states import (
     restore_pending_erasure,
     restore_tombstone,
 )
-from vault.services.shared.end_access import end_access
+from vault.services.shared.end_access import LostAccess, end_access
 
 
 def reapply(tx: Transaction, act: Act) -> None:
@@ -229,7 +229,12 @@ def _tighten_rule(tx: Transaction, act: Act) -> None:
 def _end_access(tx: Transaction, act: Act) -> None:
     event = act.event
     ended = event.session_id if event.type == "console.ended" else event.result
-    end_access(tx, event.type, ended or "", event.account_id, event.at)
+    end_access(
+        tx,
+        LostAccess(
+            kind=event.type, id=ended or "", account_id=event.account_id, at=event.at, identity=event.identity
+        ),
+    )
 
 
 #: The effect of each closing event type (vault/domain/stored/closing_acts.py).

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Scope
 from vault.domain.accounts.roles import grants_of
-from vault.domain.approvals.actor import SYSTEM, Actor
+from vault.domain.approvals.actor import SYSTEM, Actor, Name
 from vault.domain.approvals.approval import Approval, ApprovalState, ended
 from vault.domain.approvals.rule import ALWAYS, SCOPES, Verb
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.sign_in.connection import OPERATORS, PersonRow
+from vault.domain.sign_in.identity import identity_in
 from vault.errors import ApprovalNeeded, EffectChanged, Refused
 
 #: What the ids of people begin with.
@@ -86,13 +87,28 @@ def require_authority(tx: Transaction, approval: Approval, name: str) -> None:
 def actor_of(tx: Transaction, name: str, account_id: str) -> Actor:
     """Return an actor of the access log with the creator of its key."""
     if name in SYSTEM:
-        return Actor(kind="system", id=name)
+        return Actor(name=Name(kind="system", id=name))
     makers = list[str]()
     maker = _maker_of(tx, name, account_id)
     while maker is not None and maker not in {*SYSTEM, *makers} and len(makers) < _MAX_MAKERS:
         makers.append(maker)
         maker = _maker_of(tx, maker, account_id)
-    return Actor(kind="person" if name.startswith(_PERSON) else "key", id=name, made_by=tuple(makers))
+    return Actor(
+        name=_name(tx, name, account_id), made_by=tuple(_name(tx, one, account_id) for one in makers)
+    )
+
+
+def _name(tx: Transaction, name: str, account_id: str) -> Name:
+    """Return a key or a person with the identity that the person has in this account, an operator too."""
+    if not name.startswith(_PERSON):
+        return Name(kind="key", id=name)
+    person = _person(tx, account_id, name)
+    if person is None:
+        return Name(kind="person", id=name)
+    identity = person.identity
+    if identity is not None and person.account_id == OPERATORS:
+        identity = identity_in(identity, account_id)
+    return Name(kind="person", id=name, connection=person.connection_id, identity=identity)
 
 
 def _maker_of(tx: Transaction, name: str, account_id: str) -> str | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from vault.database.stores.clear_texts import Words
 from vault.domain.sign_in.connection import OPERATORS
+from vault.domain.sign_in.identity import new_identity
 from vault.domain.stored import encryption_context as bound
 from vault.sealing.keys import NamedKey
 from vault.sealing.message import open_message, seal
@@ -15,6 +16,7 @@ from vault.services.shared.account_data_keys import AccountDataKeys, read_words,
 
 _SEALING: Final = b"callvault sign-in of operators, sealing\x01"
 _INDEX: Final = b"callvault sign-in of operators, index\x01"
+_IDENTITY: Final = b"callvault people, identity\x01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,10 @@ class PeopleKeys(AccountDataKeys):
         if account_id == OPERATORS:
             return self._derived(_INDEX)
         return await AccountDataKeys.index_key(self, account_id)
+
+    def identity(self, account_id: str, issuer: str, subject: str) -> str:
+        """Return the keyed hash of a human, by a key that all connections, accounts and operators share."""
+        return new_identity(self._derived(_IDENTITY), account_id, issuer, subject)
 
     async def seal_detail(self, account_id: str, event_id: str, detail: Mapping[str, str]) -> bytes | None:  # type: ignore[override]
         """Seal the personal data of an access event; None for operators, whose events belong to no account."""

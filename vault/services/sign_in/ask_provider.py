@@ -15,6 +15,7 @@ from vault.domain.sign_in.id_token import (
     check_id_token,
     check_logout_token,
 )
+from vault.domain.sign_in.identity import stable_subject
 from vault.domain.sign_in.provider_metadata import ProviderMetadata
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.domain.strict_json import read_object
@@ -51,6 +52,8 @@ class Identified:
 
     subject: str
     name: str
+    #: Issuer and subject as every client of the provider sees them.
+    stable_subject: tuple[str, str]
     #: The provider's own session, for a logout that it sends later.
     session: str | None
     #: The ids of the connection's mappings that fit.
@@ -101,6 +104,8 @@ class AskProvider:
         return Identified(
             subject=checked.subject,
             name=display_name(claims, checked.subject),
+            # Of the ID token alone: it is signed.
+            stable_subject=stable_subject(issuer, checked.subject, checked.claims),
             session=checked.session,
             role_ids=tuple(mapping.id for mapping in connection.settings.roles if mapping.value in values),
         )

@@ -8,9 +8,10 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Scope
 from vault.domain.accounts.roles import Role, scopes_of
-from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.sign_in.connection import PersonRow, account_of
 from vault.errors import NotFound
+from vault.services.shared.identify_people import IdentifyPeople
 from vault.services.shared.paced import paced
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.session_ends import log_ends
@@ -36,6 +37,7 @@ class Members:
 
     database: Database
     opened: OpenedConnections
+    identify_people: IdentifyPeople
 
     async def page(
         self, account_id: str, *, before: tuple[datetime, str] | None, limit: int
@@ -51,32 +53,20 @@ class Members:
         return [await self._member(row, roles, names) async for row in paced(rows)]
 
     async def remove(self, account_id: str, person_id: str, *, actor: str) -> None:
-        """Remove a person: their sessions end, and they cannot sign in again. A repeated call changes nothing.
+        """Remove a person, by whatever connection: their sessions end, and they cannot sign in again.
 
-        Raises NotFound, also for another account's person.
+        A repeated call changes nothing. Raises NotFound, also for another account's person.
         """
+        await self.identify_people(account_id)
 
         def remove(tx: Transaction) -> None:
-            tx.lock_account(account_id)
-            person = tx.people.get(account_id, person_id)
-            if person is None:
-                raise NotFound("There is no such member.")
-            if person.removed_at is not None:
-                tx.closing.recall(account_of(account_id), "member.removed", person_id)
-                return
-            now = tx.now()
-            tx.people.remove(account_id, person_id, now)
-            ended = tx.person_sessions.end(person_id, now)
-            log_ends(tx, account_id, ended, actor=actor, at=now, reason="removed")
-            tx.events.append(
-                AccessEvent(
-                    type="member.removed",
-                    at=now,
-                    account_id=account_of(account_id),
-                    actor=actor,
-                    result=person_id,
-                )
-            )
+            # Exclusive: the same human may be signing in by another connection.
+            tx.lock_account(account_id, exclusive=True)
+            for person in _same(tx, account_id, person_id):
+                if person.removed_at is not None:
+                    tx.closing.recall(account_of(account_id), "member.removed", person.id)
+                else:
+                    _remove(tx, person, actor)
 
         await self.database.write(remove)
 
@@ -86,25 +76,18 @@ class Members:
         return scopes_of(one.role for one in roles.values())
 
     async def readmit(self, account_id: str, person_id: str, *, actor: str) -> None:
-        """Let a removed person sign in again; a repeated call changes nothing. Raises NotFound."""
+        """Let a removed person sign in again, by whatever connection. Raises NotFound.
+
+        A repeated call changes nothing.
+        """
+        await self.identify_people(account_id)
 
         def readmit(tx: Transaction) -> None:
-            tx.lock_account(account_id)
-            person = tx.people.get(account_id, person_id)
-            if person is None:
-                raise NotFound("There is no such member.")
-            if person.removed_at is None:
-                return
-            tx.people.readmit(person_id)
-            tx.events.append(
-                AccessEvent(
-                    type="member.readmitted",
-                    at=tx.now(),
-                    account_id=account_of(account_id),
-                    actor=actor,
-                    result=person_id,
-                )
-            )
+            tx.lock_account(account_id, exclusive=True)
+            for person in _same(tx, account_id, person_id):
+                if person.removed_at is not None:
+                    tx.people.readmit(person.id)
+                    tx.events.append(_event(tx, person, "member.readmitted", actor))
 
         await self.database.write(readmit)
 
@@ -119,3 +102,30 @@ class Members:
             connection=names.get(row.connection_id or ""),
             roles=tuple(sorted(held)),
         )
+
+
+def _same(tx: Transaction, account_id: str, person_id: str) -> Sequence[PersonRow]:
+    """Return a person of the account, and the same human by other connections. Raises NotFound."""
+    person = tx.people.get(account_id, person_id)
+    if person is None:
+        raise NotFound("There is no such member.")
+    return [person] if person.identity is None else tx.people.same(account_id, person.identity)
+
+
+def _remove(tx: Transaction, person: PersonRow, actor: str) -> None:
+    now = tx.now()
+    tx.people.remove(person.account_id, person.id, now)
+    ended = tx.person_sessions.end(person.id, now)
+    log_ends(tx, person.account_id, ended, actor=actor, at=now, reason="removed")
+    tx.events.append(_event(tx, person, "member.removed", actor))
+
+
+def _event(tx: Transaction, person: PersonRow, kind: EventType, actor: str) -> AccessEvent:
+    return AccessEvent(
+        type=kind,
+        at=tx.now(),
+        account_id=account_of(person.account_id),
+        actor=actor,
+        result=person.id,
+        identity=person.identity,
+    )

@@ -19,6 +19,7 @@ from vault.domain.sign_in.connection import PersonRow, Profile, SignInConnection
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import NotFound
 from vault.ports.clock import Clock
+from vault.services.shared.identify_people import IdentifyPeople
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.ask_provider import AskProvider, Identified, ProviderAnswer
@@ -54,6 +55,7 @@ class SignIn:
     data_keys: PeopleKeys
     opened: OpenedConnections
     provider: AskProvider
+    identify_people: IdentifyPeople
     clock: Clock
 
     async def begin(self, connection_id: str, *, return_path: str | None) -> Begun:
@@ -131,6 +133,7 @@ class SignIn:
         self, connection: SignInConnection, found: Identified, detail: Mapping[str, str], return_path: str
     ) -> SignedInAtProvider:
         account_id, now, secret = connection.account_id, self.clock(), Token.new()
+        await self.identify_people(account_id)
         person = await self._person(connection, found, now)
         session = ConsoleSession(
             id=new_id("cons"),
@@ -171,6 +174,7 @@ class SignIn:
             first_at=now,
             last_at=now,
             removed_at=None,
+            identity=self.data_keys.identity(connection.account_id, *found.stable_subject),
         )
 
     async def _connection(self, connection_id: str) -> SignInConnection:
@@ -191,8 +195,9 @@ def _insert(
     tx.lock_account(account_id)
     if tx.sign_in.get(person.connection_id or "") is None:
         raise SignInRefused("state")  # The connection was deleted meanwhile.
-    known = tx.people.get(account_id, person.id)
-    if known is not None and known.removed_at is not None:
+    same = (tx.people.get(account_id, person.id), *tx.people.same(account_id, person.identity or ""))
+    if any(one is not None and one.removed_at is not None for one in same):
+        # Removed is the human, whatever connection he comes by.
         raise SignInRefused("removed")
     tx.people.put(person)
     roles = tx.sign_in.roles(account_id)
