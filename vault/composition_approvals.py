@@ -17,6 +17,7 @@ from vault.services.requests.closures import Closures
 from vault.services.requests.requests import Requests
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.retention_policy import RetentionSettings
+from vault.services.shared.actor_names import ActorNames
 from vault.services.shared.approval_gate import Approved
 from vault.services.shared.begin_rotation import BeginRotation
 from vault.services.sign_in.sign_in_connections import SignInConnections
@@ -175,6 +176,7 @@ def build_gated(adapters: Adapters, parts: Parts) -> tuple[Gated, SettleApproval
         asking=parts.ask_approval,
         execute=execute,
         identify_people=parts.identify_people,
+        actor_names=ActorNames(database=parts.database, data_keys=parts.people_keys),
     )
     gated: Gated = {
         **rights,

@@ -102,9 +102,12 @@ class Held(Refused):
 
 
 class ApprovalNeeded(Refused):
-    """The account's rule wants a second person's approval. ``effect``: what the act would do, as numbers."""
+    """The account's rule wants a second person's approval.
 
-    def __init__(self, verb: str, effect: Mapping[str, int]) -> None:
+    ``effect``: what the act would do, as numbers; ``effect_digest``: the digest of what it would do that to.
+    """
+
+    def __init__(self, verb: str, effect: Mapping[str, int], effect_digest: str) -> None:
         """Store the act and its effect."""
         super().__init__(
             "The account's rule wants a second person to approve this. Ask for it through the REST API.",
@@ -112,15 +115,17 @@ class ApprovalNeeded(Refused):
         )
         self.verb = verb
         self.effect = dict(effect)
+        self.effect_digest = effect_digest
 
 
 class EffectChanged(Refused):
     """What was approved would do something else now, so it is asked again. ``effect``: what it would do."""
 
-    def __init__(self, effect: Mapping[str, int]) -> None:
+    def __init__(self, effect: Mapping[str, int], effect_digest: str) -> None:
         """Store the new effect."""
         super().__init__("What this does has changed since it was approved.", reasons=("effect_changed",))
         self.effect = dict(effect)
+        self.effect_digest = effect_digest
 
 
 class Busy(Refused):

@@ -24,6 +24,8 @@ approvals = Table(
     Column("outcome", String),
     # Numbers by name; NULL: none.
     Column("effect", JSON(none_as_null=True)),
+    # Of the ids of what the act is done to; NULL in rows of earlier releases.
+    Column("effect_digest", String),
     # SHA-256 of what is approved, which has a random salt.
     Column("digest", String),
     Column("decided_digest", String),

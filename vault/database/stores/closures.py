@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import ColumnElement, func, select, text, tuple_
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import func, select, text, tuple_
 
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
@@ -115,18 +115,14 @@ class ClosureRows:
 
     def calls_without_recordings(self, account_id: str, *, after: str, limit: int) -> Sequence[str]:
         """Return calls that have facts, and no recording that is not erased, those after ``after``."""
-        f, r = call_facts.c, recordings.c
-        kept = select(r.id).where(
-            r.account_id == f.account_id,
-            r.call_ref == f.call_ref,
-            r.state.not_in([str(state) for state in GONE]),
-        )
-        query = (
-            select(f.call_ref)
-            .where(f.account_id == account_id, f.call_ref > after, ~kept.exists())
-            .distinct()
-        )
+        f = call_facts.c
+        query = select(f.call_ref).where(_has_no_recording(account_id), f.call_ref > after).distinct()
         return list(self._db.execute(query.order_by(f.call_ref).limit(limit)).scalars())
+
+    def count_calls_without_recordings(self, account_id: str) -> int:
+        """Return the number of calls that have facts, and no recording that is not erased."""
+        query = select(func.count(call_facts.c.call_ref.distinct())).where(_has_no_recording(account_id))
+        return int(self._db.execute(query).scalar_one())
 
     def count_left(self, account_id: str) -> int:
         """Return the number of recordings that are not erased."""
@@ -140,3 +136,13 @@ class ClosureRows:
         query = select(func.count()).select_from(recordings)
         erased = query.where(r.account_id == account_id, text(IS_NOT_AVAILABLE), r.state == str(State.ERASED))
         return int(self._db.execute(erased).scalar_one())
+
+
+def _has_no_recording(account_id: str) -> ColumnElement[bool]:
+    f, r = call_facts.c, recordings.c
+    kept = select(r.id).where(
+        r.account_id == f.account_id,
+        r.call_ref == f.call_ref,
+        r.state.not_in([str(state) for state in GONE]),
+    )
+    return (f.account_id == account_id) & ~kept.exists()

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -43,6 +43,8 @@ from vault.domain.retention.hold import (
 )
 from vault.domain.stored.retention_json import StoredHold
 
+#: Ids in one query.
+_BATCH_SIZE: Final = 500
 # Every erasure runs it.
 _IN_EFFECT = CompiledSelect(
     select(holds).where(
@@ -164,6 +166,30 @@ class HoldRows:
         query = select(func.count()).select_from(recordings).where(covered_by(hold))
         return int(self._db.execute(query).scalar_one())
 
+    def covered_ids(self, hold: Hold, *, limit: int) -> Sequence[str]:
+        """Return the ids of available recordings that a hold covers, in their order."""
+        query = select(recordings.c.id).where(covered_by(hold)).order_by(recordings.c.id).limit(limit)
+        return self._db.execute(query).scalars().all()
+
+    def newest_covered(self, hold: Hold) -> str | None:
+        """Return the id of the available recording that a hold covers and that arrived last."""
+        r = recordings.c
+        newest = select(r.id).where(covered_by(hold)).order_by(r.received_at.desc(), r.id.desc()).limit(1)
+        return self._db.execute(newest).scalar()
+
+    def kept(self, account_id: str, recording_ids: Sequence[str], now: datetime) -> set[str]:
+        """Return those of the recordings, in any state, that a hold in effect keeps from being erased."""
+        r, kept = recordings.c, set[str]()
+        found = self.in_effect(account_id, now)
+        for start in range(0, len(recording_ids), _BATCH_SIZE):
+            batch = recording_ids[start : start + _BATCH_SIZE]
+            for hold in found:
+                if batch := [one for one in batch if one not in kept]:
+                    kept |= set(
+                        self._db.execute(select(r.id).where(r.id.in_(batch), bound_by(hold))).scalars()
+                    )
+        return kept
+
     def would_leave(
         self, hold: Hold, by: datetime, *, closing: bool, after: str, limit: int
     ) -> Sequence[Recording]:
@@ -219,6 +245,11 @@ class PendingErasureRows:
 
 def covered_by(hold: Hold) -> ColumnElement[bool]:
     """Return the condition for available recordings that a hold covers, as ``domain.retention.hold.covers`` says."""
+    return bound_by(hold) & (recordings.c.state == str(State.AVAILABLE))
+
+
+def bound_by(hold: Hold) -> ColumnElement[bool]:
+    """Return the condition for recordings in any state that a hold covers."""
     r, f, named = recordings.c, call_facts.c, hold.covers
     started, ended = plausible_at(r.call_started_at), plausible_at(r.call_ended_at)
     began = [_in_time(named, func.coalesce(started, r.received_at))]
@@ -228,7 +259,7 @@ def covered_by(hold: Hold) -> ColumnElement[bool]:
             started.is_(None) & _in_time(named, ended),
             select(f.id).where(reported, _in_time(named, f.started_at)).exists(),
         ]
-    return _named(hold.account_id, named, or_(*began)) & (r.state == str(State.AVAILABLE))
+    return _named(hold.account_id, named, or_(*began))
 
 
 def named_by(account_id: str, named: RecordingSelection) -> ColumnElement[bool]:

@@ -92,6 +92,11 @@ class LinkRows:
         live = (links.c.id == link_id) & links.c.revoked_at.is_(None)
         self._db.execute(update(links).where(live).values(revoked_at=at))
 
+    def count(self, account_id: str, wanted: LinkFilter) -> int:
+        """Return how many links of an account match."""
+        query = select(func.count()).select_from(links).where(_wanted(account_id, wanted))
+        return int(self._db.execute(query).scalar_one())
+
     def page(
         self, account_id: str, wanted: LinkFilter, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[Link]:

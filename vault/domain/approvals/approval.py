@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -64,6 +64,9 @@ class Approval:
     approve_by: datetime
     #: What the act would do, as numbers that are counted again before it is done.
     effect: Mapping[str, int] = field(default_factory=dict)
+    #: SHA-256 of the sorted ids of what the act is done to, in hexadecimal: the numbers may be equal where those are
+    #: others. None in approvals of earlier releases, where the numbers are compared.
+    effect_digest: str | None = None
     #: SHA-256 of ``document``, in hexadecimal.
     digest: str = ""
     state: ApprovalState = ApprovalState.PENDING
@@ -103,7 +106,7 @@ def time_to_approve(verb: Verb) -> timedelta:
 
 def document(approval: Approval, text: ApprovalText) -> bytes:
     """Return the bytes that are approved: canonical JSON, with sorted names, without spaces, in ASCII."""
-    values = {
+    values: dict[str, Any] = {
         "v": 1,
         "id": approval.id,
         "account": approval.account_id,
@@ -117,6 +120,8 @@ def document(approval: Approval, text: ApprovalText) -> bytes:
         "approve_by": write_rfc3339(approval.approve_by, "microseconds"),
         "salt": text.salt,
     }
+    if approval.effect_digest is not None:
+        values["effect_digest"] = approval.effect_digest
     return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -174,14 +179,27 @@ def veto(approval: Approval, *, by: str, now: datetime) -> Approval:
     )
 
 
+def digest_of(things: Iterable[str]) -> str:
+    """Return the digest of what an act is done to, in any order."""
+    return hashlib.sha256(json.dumps(sorted(things)).encode()).hexdigest()
+
+
+def is_same_effect(approval: Approval, effect: Mapping[str, int], effect_digest: str) -> bool:
+    """Return whether an act would do what was approved; what is not bound by ids is bound by its numbers."""
+    if approval.effect_digest is None:
+        return dict(approval.effect) == dict(effect)
+    return hmac.compare_digest(approval.effect_digest, effect_digest)
+
+
 def asked_again(
-    approval: Approval, text: ApprovalText, effect: Mapping[str, int], *, now: datetime
+    approval: Approval, text: ApprovalText, effect: Mapping[str, int], effect_digest: str, *, now: datetime
 ) -> Approval:
     """Return it pending again with another effect, and so another digest."""
     again = replace(
         approval,
         state=ApprovalState.PENDING,
         effect=dict(effect),
+        effect_digest=effect_digest,
         approve_by=now + time_to_approve(approval.kind),
         decided_by=None,
         decided_at=None,

@@ -24,8 +24,9 @@ from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
 from vault.domain.sign_in.connection import OPERATORS
 from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, Refused
-from vault.services.approvals.ask import AskApproval, Question
+from vault.services.approvals.ask import AskApproval, CountedEffect, Question
 from vault.services.approvals.execute import ExecuteApproval
+from vault.services.shared.actor_names import ActorNames
 from vault.services.shared.approval_gate import actor_of, event_of, require_authority
 from vault.services.shared.identify_people import IdentifyPeople
 
@@ -48,6 +49,8 @@ class ApprovalView:
     approval: Approval
     text: ApprovalText
     document: str
+    #: The name of who asked: of an API key, or of a person; None if it is not known.
+    asked_by_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Approvals:
     asking: AskApproval
     execute: ExecuteApproval
     identify_people: IdentifyPeople
+    actor_names: ActorNames
 
     async def ask(
         self,
@@ -72,7 +76,11 @@ class Approvals:
         """Store an act that the rule did not let pass, and return what waits. Raises Refused if too many wait."""
         verb = next(known for known in VERBS if known == needed.verb)
         question = Question(verb=verb, subject=subject, arguments=arguments, reason=reason)
-        return await self.asking(account_id, question, effect=lambda _: needed.effect, actor=actor)
+
+        def effect(_: Transaction) -> CountedEffect:
+            return needed.effect, needed.effect_digest
+
+        return await self.asking(account_id, question, effect=effect, actor=actor)
 
     async def page(
         self,
@@ -104,7 +112,12 @@ class Approvals:
         approval = await self.database.read(read)
         text = await self.asking.open(approval)
         require_true(approval, text)
-        return ApprovalView(approval=approval, text=text, document=document(approval, text).decode())
+        return ApprovalView(
+            approval=approval,
+            text=text,
+            document=document(approval, text).decode(),
+            asked_by_name=await self.actor_names(account_id, approval.asked_by),
+        )
 
     async def decide(
         self, account_id: str, approval_id: str, decision: Decision, *, digest: str | None, actor: str

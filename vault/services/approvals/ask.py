@@ -23,6 +23,8 @@ from vault.services.shared.encrypted_fields import search_term
 
 #: Approvals of an account that can wait at a time.
 MAX_WAITING: Final = 500
+#: What an act would do, as numbers, and the digest of what it would do that to.
+CountedEffect = tuple[Mapping[str, int], str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +52,14 @@ class AskApproval:
         account_id: str,
         question: Question,
         *,
-        effect: Callable[[Transaction], Mapping[str, int]],
+        effect: Callable[[Transaction], CountedEffect],
         actor: str,
         event: Callable[[datetime], AccessEvent] | None = None,
     ) -> Approval:
         """Store a question and return it; the same question again returns the one that waits.
 
-        ``effect`` counts what the act would do, and may raise; ``event`` makes another event of a new question.
+        ``effect`` counts what the act would do, with its digest, and may raise; ``event`` makes another event of a new
+        question.
         Raises Refused above MAX_WAITING.
         """
         text = ApprovalText(arguments=question.arguments, reason=question.reason, salt=secrets.token_hex(16))
@@ -96,19 +99,19 @@ class AskApproval:
 
 def ask_in(tx: Transaction, wanted: Approval) -> Approval:
     """Store a question of the worker, which has no texts; return the one that waits if there is one."""
-    return _ask(tx, wanted, ApprovalText(), lambda _: {}, None)
+    return _ask(tx, wanted, ApprovalText(), lambda _: (wanted.effect, None), None)
 
 
 def _ask(
     tx: Transaction,
     wanted: Approval,
     text: ApprovalText,
-    effect: Callable[[Transaction], Mapping[str, int]],
+    effect: Callable[[Transaction], CountedEffect],
     event: Callable[[datetime], AccessEvent] | None,
 ) -> Approval:
     account_id, now = wanted.account_id, tx.now()
     tx.lock_account(account_id, exclusive=True)
-    counted = effect(tx)
+    counted, effect_digest = effect(tx)
     known = tx.approvals.waiting(account_id, wanted.kind, subject=wanted.subject, term=wanted.term, now=now)
     if known is not None:
         return known
@@ -116,7 +119,10 @@ def _ask(
         full = f"{MAX_WAITING} approvals of the account wait, the maximum. Approve or veto some."
         raise Refused(full, reasons=("too_many_approvals",))
     life = wanted.approve_by - wanted.asked_at
-    asked = with_digest(replace(wanted, effect=counted, asked_at=now, approve_by=now + life), text)
+    asked = with_digest(
+        replace(wanted, effect=counted, effect_digest=effect_digest, asked_at=now, approve_by=now + life),
+        text,
+    )
     tx.approvals.add(asked)
     tx.events.append(event_of(asked, "approval.requested", tx, actor=asked.asked_by))
     if event is not None:

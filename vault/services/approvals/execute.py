@@ -43,10 +43,13 @@ class ExecuteApproval:
         except Busy:
             raise
         except EffectChanged as changed:
-            effect = changed.effect
+            effect, digest = changed.effect, changed.effect_digest
             await self.database.write(
                 lambda tx: _write(
-                    tx, approval, asked_again(approval, text, effect, now=tx.now()), "approval.requested"
+                    tx,
+                    approval,
+                    asked_again(approval, text, effect, digest, now=tx.now()),
+                    "approval.requested",
                 )
             )
         except _HOPELESS as error:

@@ -113,10 +113,11 @@ class Calls:
             if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
                 return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
             forbid_held(tx, account_id, call_ref, facts, recordings)
-            left = sum(recording.state not in GONE for recording in recordings)
+            left = [recording.id for recording in recordings if recording.state not in GONE]
             erased = erase_recordings(tx, account_id, recordings, actor=actor, at=self.clock())
             if facts or erased or approved is not None:
-                pass_gate(tx, account_id, "call_erasure", approved, {"recordings": left})
+                effect = {"recordings": len(left)}
+                pass_gate(tx, account_id, "call_erasure", approved, effect, things=left)
                 forget_facts(tx, account_id, call_ref, actor=actor, at=self.clock())
             tx.closing.recall(account_id, "call.erased", call_ref)
             for recording in recordings:

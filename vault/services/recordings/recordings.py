@@ -192,7 +192,7 @@ class Recordings:
             )
             # Last, so that only what could be erased is asked for; an error undoes the erasure.
             verb: Verb = "recording_erasure" if ground is None else "erasure_within_minimum"
-            pass_gate(tx, account_id, verb, approved, {"recordings": 1})
+            pass_gate(tx, account_id, verb, approved, {"recordings": 1}, things=[recording_id])
             return erased
 
         return await self.database.write(begin)

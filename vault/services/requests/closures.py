@@ -1,10 +1,11 @@
 """Ask for the closure of an account, cancel it while it waits, show it. The job ``ExecuteRequests`` carries it out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
 
 from vault.database.interface import Database
+from vault.database.stores.links import LinkFilter
 from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.requests.closure import EXPORT, REFERENCE
@@ -22,8 +23,6 @@ from vault.services.retention.hold_release import waiting_time
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
-_CALLS_COUNTED: Final = 1000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosurePreview:
@@ -33,8 +32,11 @@ class ClosurePreview:
     recordings: int
     #: Holds in force, whatever they cover.
     holds: int
-    #: Calls with facts and without a recording; counted to 1000.
+    #: Calls with facts and without a recording.
     calls: int
+    #: Links that can still be opened, and keys that sign links.
+    links: int
+    link_keys: int
     #: How long it can be taken back.
     waiting: timedelta
 
@@ -63,9 +65,12 @@ class Closures:
             verification=Verification(method="login", at=self.clock(), by=actor),
         )
 
+        # For the second person; counted here, where nobody waits for it.
+        ends = await self.database.read(lambda tx: _ends(tx, account_id))
+
         async def work(key: AccountKey) -> Request | None:
             return await self.database.write(
-                lambda tx: _insert(tx, key, account_id, wanted, actor=actor, approved=approved)
+                lambda tx: _insert(tx, key, account_id, wanted, ends, actor=actor, approved=approved)
             )
 
         made = await retry_if_rotated(self.sealed.ring, account_id, work)
@@ -82,12 +87,7 @@ class Closures:
         """Return what the closure would erase. Changes nothing."""
 
         def read(tx: Transaction) -> ClosurePreview:
-            return ClosurePreview(
-                recordings=tx.closures.count_left(account_id),
-                holds=len(tx.holds.in_effect(account_id, tx.now())),
-                calls=len(tx.closures.calls_without_recordings(account_id, after="", limit=_CALLS_COUNTED)),
-                waiting=waiting_time(tx, account_id),
-            )
+            return ClosurePreview(**_ends(tx, account_id), waiting=waiting_time(tx, account_id))
 
         return await self.database.read(read)
 
@@ -122,6 +122,7 @@ def _insert(
     key: AccountKey,
     account_id: str,
     wanted: PersonalData,
+    ends: Mapping[str, int],
     *,
     actor: str,
     approved: Approved | None,
@@ -146,8 +147,23 @@ def _insert(
         revision=1,
         personal=wanted,
     )
-    pass_gate(tx, account_id, "account_closure", approved, {"export": int(wanted.channel == EXPORT)})
+    export = int(wanted.channel == EXPORT)
+    effect = {**ends, "export": export}
+    # Whatever the account has on its last day is erased, so an approval binds the export alone.
+    pass_gate(tx, account_id, "account_closure", approved, effect, things=[f"export {export}"])
     row = sealed_row(key, request)
     tx.requests.insert(row, reference_term=None, terms=(), key_version=key.version)
     append_event(tx, request, "account.closure_asked", actor=actor, at=now)
     return request
+
+
+def _ends(tx: Transaction, account_id: str) -> Mapping[str, int]:
+    """Return what a closure would end if it began now."""
+    now = tx.now()
+    return {
+        "recordings": tx.closures.count_left(account_id),
+        "calls": tx.closures.count_calls_without_recordings(account_id),
+        "links": tx.links.count(account_id, LinkFilter(open_at=now)),
+        "link_keys": len(tx.link_keys.of_account(account_id)),
+        "holds": len(tx.holds.in_effect(account_id, now)),
+    }

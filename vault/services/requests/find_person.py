@@ -67,6 +67,8 @@ class FoundPerson:
     summary: FoundSummary
     #: The keyed hashes that are this person's alone.
     own_terms: frozenset[bytes]
+    #: The ids of those of all these recordings that a hold keeps from being erased.
+    held: frozenset[str] = frozenset()
 
     def decided_by(self, verdicts: Mapping[str, object]) -> "FoundPerson":
         """Add the possible recordings and calls that a decision names by id or ``call_ref``."""
@@ -154,4 +156,5 @@ def _find(tx: Transaction, account_id: str, terms: PersonTerms, period: Period) 
             gaps=gaps_between(moments),
         ),
         own_terms=terms.own,
+        held=frozenset(tx.holds.kept(account_id, [found.id for found in recordings], tx.now())),
     )

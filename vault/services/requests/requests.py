@@ -132,11 +132,13 @@ class Requests:
         return await retry_if_rotated(self.sealed.ring, account_id, work)
 
     async def read(self, account_id: str, request_id: str, *, period: Period | None = None) -> RequestView:
-        """Return a request, with what is found of the person now while it is open. Raises NotFound.
-
-        ``period``: as a decision would have it, in place of the request's own.
-        """
+        """Return a request, with what is found now, in this ``period``, while it is open. Raises NotFound."""
         return await self._view(await self.sealed.read(account_id, request_id), period)
+
+    async def reference(self, account_id: str, request_id: str) -> str | None:
+        """Return the account's reference of a request; None once that is forgotten. Raises NotFound."""
+        personal = (await self.sealed.read(account_id, request_id)).personal
+        return None if personal is None else personal.reference
 
     async def page(
         self,

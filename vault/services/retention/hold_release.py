@@ -1,16 +1,16 @@
 """The release of a hold, which is a deletion: with a preview, a second person's approval, and after a grace."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.approvals.approval import Approval
+from vault.domain.approvals.approval import Approval, digest_of
 from vault.domain.retention.hold import Hold
 from vault.domain.retention.policy import DEFAULT_WAITING
 from vault.errors import Refused, Tampered
-from vault.services.approvals.ask import AskApproval, Question
+from vault.services.approvals.ask import AskApproval, CountedEffect, Question
 from vault.services.retention.place_hold import event_of_hold, existing_hold
 from vault.services.retention.previews import keep_preview, require_preview
 from vault.services.shared.approval_gate import Approved, pass_gate
@@ -19,6 +19,8 @@ from vault.services.shared.approval_gate import Approved, pass_gate
 _NAMED, _BATCH_SIZE = 20, 500
 #: How long the retention sweep may exceed its cap once that is approved.
 _UNCAPPED = timedelta(days=1)
+#: Ids that an approval of a release binds one by one: more would keep others waiting while they are read.
+_MAX_COUNTED_IDS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +84,11 @@ class HoldReleases:
         hold = (await self.database.read(lambda tx: existing_hold(tx, account_id, hold_id))).hold
         question = Question(verb="hold_release", subject=hold_id, arguments={"hold": hold_id}, reason=reason)
 
-        def effect(tx: Transaction) -> Mapping[str, int]:
+        def effect(tx: Transaction) -> CountedEffect:
             held = _held(tx, account_id, hold_id)
             require_preview(tx, account_id, hold_id, digest)
-            return _effect(tx, held)
+            count, things = _bound(tx, held)
+            return count, digest_of(things)
 
         return await self.asking(
             account_id,
@@ -104,7 +107,8 @@ class HoldReleases:
         def release(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
             hold = _held(tx, account_id, hold_id)
-            pass_gate(tx, account_id, "hold_release", approved, _effect(tx, hold))
+            count, things = _bound(tx, hold)
+            pass_gate(tx, account_id, "hold_release", approved, count, things=things)
             _release(tx, account_id, hold_id, tx.now(), approved.approval.decided_by or "")
 
         await self.database.write(release)
@@ -138,8 +142,13 @@ def _held(tx: Transaction, account_id: str, hold_id: str) -> Hold:
     return hold
 
 
-def _effect(tx: Transaction, hold: Hold) -> Mapping[str, int]:
-    return {"bound": tx.holds.count_covered(hold)}
+def _bound(tx: Transaction, hold: Hold) -> tuple[Mapping[str, int], Sequence[str]]:
+    """Return how many recordings a hold covers, and their ids: above _MAX_COUNTED_IDS the number and the newest."""
+    ids = tx.holds.covered_ids(hold, limit=_MAX_COUNTED_IDS + 1)
+    if len(ids) <= _MAX_COUNTED_IDS:
+        return {"bound": len(ids)}, ids
+    count = tx.holds.count_covered(hold)
+    return {"bound": count}, [str(count), tx.holds.newest_covered(hold) or ""]
 
 
 def _release(tx: Transaction, account_id: str, hold_id: str, now: datetime, actor: str) -> None:

@@ -5,14 +5,14 @@ act is done exactly once, also after a crash.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Scope
 from vault.domain.accounts.roles import grants_of
 from vault.domain.approvals.actor import SYSTEM, Actor, Name
-from vault.domain.approvals.approval import Approval, ApprovalState, ended
+from vault.domain.approvals.approval import Approval, ApprovalState, digest_of, ended, is_same_effect
 from vault.domain.approvals.rule import ALWAYS, SCOPES, Verb
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.sign_in.connection import OPERATORS, PersonRow
@@ -33,16 +33,24 @@ class Approved:
 
 
 def pass_gate(
-    tx: Transaction, account_id: str, verb: Verb, approved: Approved | None, effect: Mapping[str, int]
+    tx: Transaction,
+    account_id: str,
+    verb: Verb,
+    approved: Approved | None,
+    effect: Mapping[str, int],
+    *,
+    things: Iterable[str] | None = None,
 ) -> None:
     """Let an act pass, or raise. The caller holds the account's lock; ``effect`` is what the act would do now.
 
+    ``things``: the ids of what it would be done to, and what else an approval must bind; without them the numbers.
     Raises ApprovalNeeded if the rule wants an approval and there is none. With one: Refused if it is not approved (any
     more), or if who asked or approved may not do so any more; EffectChanged if it was approved with another effect.
     """
+    bound = [f"{name} {number}" for name, number in effect.items()] if things is None else things
     if approved is None:
         if tx.approval_rules.get(account_id).gates(verb):
-            raise ApprovalNeeded(verb, effect)
+            raise ApprovalNeeded(verb, effect, digest_of(bound))
         return
     given, now = approved.approval, tx.now()
     stored = tx.approvals.get(account_id, given.id)
@@ -54,8 +62,9 @@ def pass_gate(
         if not may(tx, name, account_id, SCOPES[verb]):
             text = "Who asked for it or approved it may not do so any more."
             raise Refused(text, reasons=("not_allowed_any_more",))
-    if stored.decided_digest is not None and dict(stored.effect) != dict(effect):
-        raise EffectChanged(effect)
+    effect_digest = digest_of(bound)
+    if stored.decided_digest is not None and not is_same_effect(stored, effect, effect_digest):
+        raise EffectChanged(effect, effect_digest)
     if not tx.approvals.change(ended(stored, ApprovalState.EXECUTED, now=now), was=stored):
         raise Refused("It was executed already.", reasons=("not_approved",))
     tx.events.append(event_of(stored, "approval.executed", tx, actor=stored.asked_by))

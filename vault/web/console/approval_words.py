@@ -33,12 +33,21 @@ STATE_WORDS: Final[dict[ApprovalState, str]] = translatable(
         ApprovalState.EXPIRED: "expired",
     }
 )
+#: Acts that erase the recordings that they count.
+_ERASES: Final[frozenset[Verb]] = frozenset(
+    {"recording_erasure", "erasure_within_minimum", "call_erasure", "request_erasure", "account_closure"}
+)
 #: What an approval counts, in the form for its number. Numbers of versions are no counts.
 _EFFECTS: Final[Mapping[str, Callable[[int], str]]] = {
     "recordings": lambda number: ngettext("recording", "recordings", number),
     "bound": lambda number: ngettext(
         "recording that the hold covers", "recordings that the hold covers", number
     ),
+    "erased": lambda number: ngettext("recording erased", "recordings erased", number),
+    "held": lambda number: ngettext("recording kept by a hold", "recordings kept by a hold", number),
+    "links": lambda number: ngettext("link that ends", "links that end", number),
+    "link_keys": lambda number: ngettext("link key", "link keys", number),
+    "holds": lambda number: ngettext("hold in force", "holds in force", number),
     "calls": lambda number: ngettext("call", "calls", number),
     "export": lambda number: ngettext("export", "exports", number),
     "granted": lambda number: ngettext("role given", "roles given", number),
@@ -57,9 +66,29 @@ OUTCOME_WORDS: Final[dict[str, str]] = translatable(
 )
 
 
-def effect_words(effect: Mapping[str, int]) -> list[tuple[int, str]]:
+def effect_words(approval: Approval) -> list[tuple[int, str]]:
     """Return what an approval counts: each number with its words in the language of the page."""
-    return [(number, _EFFECTS[name](number)) for name, number in effect.items() if name in _EFFECTS]
+    effect = dict(approval.effect)
+    words = dict(_EFFECTS)
+    if approval.kind in _ERASES:
+        words["recordings"] = _EFFECTS["erased"]
+        effect["recordings"] = effect.get("recordings", 0) - effect.get("held", 0)
+    shown = [(number, words[name](number)) for name, number in effect.items() if name in words]
+    # A closure ends many kinds of things, and an account does not have all of them.
+    return [one for one in shown if one[0]] if approval.kind == "account_closure" else shown
+
+
+def concerns(account_path: str, approval: Approval) -> str | None:
+    """Return the page of what an approval is about; None if there is none of its own."""
+    pages: dict[Verb, str] = {
+        "recording_erasure": "recordings",
+        "erasure_within_minimum": "recordings",
+        "request_erasure": "requests",
+        "request_export": "requests",
+        "hold_release": "holds",
+    }
+    section = pages.get(approval.kind)
+    return None if section is None else f"{account_path}/{section}/{approval.subject}"
 
 
 def not_done(decided: Approval) -> WordedRefused:

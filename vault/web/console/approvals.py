@@ -1,7 +1,8 @@
 """Approvals: what waits for a second person, what was decided, and the rule of the account."""
 
 import json
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 
@@ -9,7 +10,14 @@ from vault.domain.approvals.approval import ApprovalState, Decision
 from vault.domain.approvals.rule import CHOSEN, SCOPES, WITHOUT_RULE
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
-from vault.web.console.approval_words import OUTCOME_WORDS, STATE_WORDS, VERB_WORDS, effect_words, not_done
+from vault.web.console.approval_words import (
+    OUTCOME_WORDS,
+    STATE_WORDS,
+    VERB_WORDS,
+    concerns,
+    effect_words,
+    not_done,
+)
 from vault.web.console.forms import checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
@@ -18,6 +26,7 @@ from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated, translated_pairs
+from vault.web.routes.gated import reference_of
 from vault.web.schemas.approvals import ApprovalRuleIn, DecisionOnIn
 
 router = console_router()
@@ -142,13 +151,23 @@ async def _page(
         heading=translated(VERB_WORDS[approval.kind]),
         tabs=(),
         one=approval,
-        reason=view.text.reason,
+        reason=view.text.reason or _stated_reason(view.text.arguments),
+        asked_by_name=view.asked_by_name,
+        reference=await reference_of(vault, approval),
+        concerns=concerns(allowed.path, approval),
         document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
         states=STATE_WORDS,
-        shown=effect_words(approval.effect),
+        shown=effect_words(approval),
         outcomes=OUTCOME_WORDS,
         badge=STATE_BADGES[approval.state],
         needs=SCOPES[approval.kind],
         is_own=approval.asked_by == allowed.actor,
         mistake=mistake,
     )
+
+
+def _stated_reason(arguments: Mapping[str, Any]) -> str | None:
+    """Return the reason that the act itself was given: of a closure, or of a decision on a request."""
+    decision = arguments.get("decision")
+    reason = (decision if isinstance(decision, dict) else arguments).get("reason")
+    return reason if isinstance(reason, str) else None

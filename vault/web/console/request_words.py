@@ -92,6 +92,7 @@ EFFECT_WORDS: Final[Mapping[Effect, str]] = translatable(
         "nothing": "left as they are",
     }
 )
+_HELD: Final = translatable("kept by a hold, and erased after it")
 #: Data that no search finds, as ``domain/requests/found.py`` names it.
 NOT_FOUND_WORDS: Final[Mapping[str, str]] = translatable(
     {
@@ -184,13 +185,16 @@ def effects(
     Raises Invalid for an unknown code.
     """
     decided = found.decided_by(verdicts)
-    recordings = Counter(effect_of(kind, verdicts.get(one.id, default)) for one in decided.recordings)
+    done = {one.id: effect_of(kind, verdicts.get(one.id, default)) for one in decided.recordings}
+    held = {name for name, effect in done.items() if effect == "erase" and name in found.held}
+    recordings = Counter(effect for name, effect in done.items() if name not in held)
     calls = Counter(effect_of(kind, verdicts.get(one.call_ref, default)) for one in decided.calls)
-    return [
+    shown = [
         (translated(words), recordings[effect], calls[effect], effect == "erase")
         for effect, words in EFFECT_WORDS.items()
         if recordings[effect] or calls[effect]
     ]
+    return [*shown, (translated(_HELD), len(held), 0, False)] if held else shown
 
 
 def words_of(code: str) -> str:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import next_cursor, read_cursor
-from vault.web.routes.gated import ApprovalReason, done_or_asked
+from vault.web.routes.gated import ApprovalReason, done_or_asked, reference_of
 from vault.web.schemas.approvals import (
     ApprovalDetailOut,
     ApprovalOut,
@@ -42,7 +42,8 @@ async def list_approvals(
 async def get_approval(vault: TheVault, allowed: Auditing, approval: ApprovalId) -> ApprovalDetailOut:
     """Show an approval with its arguments, its reason, and the bytes whose digest is approved."""
     view = await vault.approvals.read(allowed.account.id, approval)
-    return ApprovalDetailOut.view(view, allowed.account.ref)
+    reference = await reference_of(vault, view.approval)
+    return ApprovalDetailOut.view(view, allowed.account.ref, reference)
 
 
 @router.post("/approvals/{approval}")

@@ -6,7 +6,8 @@ from urllib.parse import unquote
 
 from fastapi import Header, Response
 
-from vault.errors import ApprovalNeeded, Invalid
+from vault.domain.approvals.approval import Approval
+from vault.errors import ApprovalNeeded, Invalid, NotFound
 from vault.services.service import Vault
 from vault.web.http.auth import Access
 from vault.web.http.idempotency import answer_json
@@ -66,3 +67,13 @@ def reason_words(reason: str | None) -> str | None:
         text = f"Approval-Reason must be printable text of at most {_MAX_REASON} characters, with percent-encoding."
         raise Invalid(text, field="Approval-Reason")
     return words
+
+
+async def reference_of(vault: Vault, approval: Approval) -> str | None:
+    """Return the account's reference of the request on which an approved act decides."""
+    if approval.kind not in {"request_erasure", "request_export"}:
+        return None
+    try:
+        return await vault.requests.reference(approval.account_id, approval.subject)
+    except NotFound:
+        return None

@@ -51,8 +51,11 @@ class ApprovalOut(BaseModel):
     subject: str
     #: `executed` is done; `expired` says in `outcome` why it was not.
     state: ApprovalState
-    #: What the act does, as numbers that are counted again before it is done.
+    #: What the act does, as numbers that are counted again before it is done: of a closure also what ends with it.
     effect: dict[str, int]
+    #: SHA-256 of the ids of what the act is done to. An approval holds for these alone: where they are others when it
+    #: is carried out, it is asked again. Null where it was asked by an earlier release.
+    effect_digest: str | None = None
     #: SHA-256 of what is approved, in hexadecimal: of `document` where one approval is read.
     digest: str
     asked_by: str
@@ -81,16 +84,22 @@ class ApprovalDetailOut(ApprovalOut):
     #: What was sent to the REST interface.
     arguments: dict[str, Any]
     reason: str | None = None
+    #: The name of the API key or the person who asked; null where it is not known.
+    asked_by_name: str | None = None
+    #: Your reference of the request that is decided on, where the act decides on one.
+    reference: str | None = None
     #: The bytes whose SHA-256 is the digest: canonical JSON of all that is approved.
     document: str
 
     @classmethod
-    def view(cls, view: ApprovalView, account: str) -> "ApprovalDetailOut":
-        """Show an approval with its texts."""
+    def view(cls, view: ApprovalView, account: str, reference: str | None) -> "ApprovalDetailOut":
+        """Show an approval with its texts; ``reference`` is that of the request that is decided on."""
         return cls(
             **_fields(view.approval, account),
             arguments=dict(view.text.arguments),
             reason=view.text.reason,
+            asked_by_name=view.asked_by_name,
+            reference=reference,
             document=view.document,
         )
 
@@ -134,7 +143,7 @@ class ApprovalRuleOut(BaseModel):
 def _fields(approval: Approval, account: str) -> dict[str, Any]:
     names = (
         "id", "kind", "subject", "state", "digest", "asked_by", "asked_at", "approve_by", "decided_by", "decided_at",
-        "execute_by", "ended_at", "outcome",
+        "execute_by", "ended_at", "outcome", "effect_digest",
     )  # fmt: skip
     address = f"/v1/accounts/{account}/approvals/{approval.id}"
     return {name: getattr(approval, name) for name in names} | {

@@ -188,6 +188,8 @@ class FoundOut(BaseModel):
     #: Recordings by state: those in quarantine and in flight are found too.
     by_state: Mapping[str, int]
     recordings: list[str]
+    #: Those of `recordings` that a hold keeps: an erasure waits for its end.
+    held: list[str]
     #: `call_ref` of calls without a recording.
     calls: list[str]
     consent_events: int
@@ -273,6 +275,7 @@ def _found(view: RequestView) -> FoundOut | None:
         by_year={str(year): count for year, count in summary.by_year.items()},
         by_state=summary.by_state,
         recordings=[one.id for one in found.recordings],
+        held=[one.id for one in found.recordings if one.id in found.held],
         calls=[one.call_ref for one in found.calls],
         consent_events=summary.consent_events,
         objections=summary.objections,
