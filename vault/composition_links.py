@@ -48,6 +48,7 @@ def build_links(settings: Settings, adapters: Adapters, parts: Parts) -> LinkSer
             clock=clock,
             data_keys=parts.data_keys,
             allowance=parts.allowance,
+            addresses=parts.session_addresses,
             verifier=verifier,
             signed=SignedLinks(
                 database=database,

@@ -38,6 +38,7 @@ from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.node.readiness_probe import Part
 from vault.services.playback.log_allowance import Allowance
+from vault.services.playback.session_addresses import SessionAddresses
 from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.requests.find_person import FindPerson
 from vault.services.requests.sealed_requests import SealedRequests
@@ -130,6 +131,7 @@ class Parts:
     announce: Announce
     attempt: Attempt
     allowance: Allowance
+    session_addresses: SessionAddresses
     compute_terms: ComputeTerms
     ask_approval: AskApproval
     place_hold: PlaceHold
@@ -171,6 +173,7 @@ def build_parts(adapters: Adapters) -> Parts:
         announce=traced(Announce)(database=database, ring=ring, admission=admission, store_facts=store_facts),
         attempt=_attempt(adapters, database),
         allowance=Allowance(database=database),
+        session_addresses=SessionAddresses(),
         compute_terms=ComputeTerms(database=database, ring=ring, admission=admission),
         ask_approval=AskApproval(database=database, data_keys=data_keys, clock=clock),
         place_hold=PlaceHold(database=database, admission=admission, data_keys=data_keys, clock=clock),

@@ -184,6 +184,8 @@ def _audio(adapters: Adapters, parts: Parts) -> AudioStreams:
         objects=adapters.objects,
         clock=adapters.clock,
         allowance=parts.allowance,
+        addresses=parts.session_addresses,
+        data_keys=parts.data_keys,
     )
 
 

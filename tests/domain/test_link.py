@@ -87,7 +87,7 @@ def test_a_session_stands_by_its_time_its_recording_and_its_link(changed, expect
     )  # fmt: skip
     fine = {"ends_at": NOW + timedelta(hours=1), "state": State.AVAILABLE, "restricted": False}
     row = SimpleNamespace(**(fine | changed))
-    assert session_state(row, link, row, now=NOW) == expected
+    assert session_state(row, link, row, address=None, now=NOW) == expected
 
 
 @given(st.integers(0, 2**33), st.integers(0, 2**28))

@@ -11,7 +11,8 @@ import signal
 from pathlib import Path
 
 from vault.cli.main import main
-from vault.services.playback.audio_stream import AudioStreams, PlayableAudio
+from vault.services.playback.audio_stream import AudioStreams
+from vault.services.playback.playable_audio import PlayableAudio
 
 #: The file, in the data directory.
 FILE = "die-at-grant"

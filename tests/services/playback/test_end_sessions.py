@@ -12,8 +12,8 @@ from vault.database.stores.access_events import EventRows
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
 from vault.services.audit_log.access_log import EventFilter
-from vault.services.playback.audio_stream import PlayableAudio
 from vault.services.playback.link_request import LinkRequest
+from vault.services.playback.playable_audio import PlayableAudio
 
 
 async def opened(house: House, recording: str) -> tuple[Session, PlayableAudio, PlayableAudio]:

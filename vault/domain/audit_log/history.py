@@ -58,6 +58,7 @@ _WHY = {
     "released": "an admin released it",
     "again_later": "the deletion will be retried",
     "gone": "it no longer existed",
+    "elsewhere": "the address is in no network of the link",
 }
 #: Event types that are merged into parts.
 _PARTS = frozenset({"playback.grant", "playback.end", "download.grant", "download.end"})

@@ -23,8 +23,9 @@ Purpose = Literal[
     "other",
 ]
 #: State of a session: ``open``, or why it no longer plays.
-SessionState = Literal["open", "ended", "erased", "restricted", "revoked"]
-#: State of a link: ``open``, or why it opens no further session. ``elsewhere``: not from the client's network.
+SessionState = Literal["open", "ended", "erased", "restricted", "revoked", "elsewhere"]
+#: State of a link: ``open``, or why it opens no further session. ``elsewhere``, as of a session: not from the client's
+#: network.
 LinkState = Literal["open", "erased", "restricted", "revoked", "expired", "used", "elsewhere"]
 
 #: States in which a recording is played; in quarantine only by links for the check of its consent.
@@ -122,14 +123,18 @@ def log_entries_allowed(age: timedelta) -> int:
     return LOG_ENTRY_BURST + int(LOG_ENTRIES_PER_SECOND * max(0.0, age.total_seconds()))
 
 
-def session_state(session: Session, link: Link, recording: Recording, *, now: datetime) -> SessionState:
-    """Return a session's state. An ended session stays ``ended``, whatever happens later."""
+def session_state(
+    session: Session, link: Link, recording: Recording, *, address: str | None, now: datetime
+) -> SessionState:
+    """Return a session's state for a client at ``address``. An ended one stays ``ended``, whatever happens later."""
     if session.ends_at <= now:
         return "ended"
     if not link.plays(recording):
         # Out of AVAILABLE a recording only goes to ERASING; out of QUARANTINED also to REFUSED, without its keys.
         return "restricted" if recording.state in PLAYABLE and recording.restricted else "erased"
-    return "open" if link.revoked_at is None else "revoked"
+    if link.revoked_at is not None:
+        return "revoked"
+    return "open" if link.permits_address(address) else "elsewhere"
 
 
 def link_state(

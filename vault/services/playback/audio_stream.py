@@ -20,13 +20,16 @@ from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import new_id
 from vault.domain.playback.link import Link, Session, windows
 from vault.domain.recordings.media import content_type, extension, plays_in_browsers
-from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
+from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.errors import NotFound, RecordingMissing, Tampered, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.playback.audio_alarm import record_alarm
 from vault.services.playback.log_allowance import Allowance
+from vault.services.playback.playable_audio import Client, PlayableAudio, etag
+from vault.services.playback.session_addresses import SessionAddresses
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.encrypted_reader import SealedAudio
 from vault.structured_log import Log
@@ -41,23 +44,6 @@ _CLOSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlayableAudio:
-    """The audio for one listener, ready to be read."""
-
-    source: SealedAudio
-    content_type: str
-    #: The file name of a download.
-    file_name: str
-    size: int
-    #: Seconds; None if unknown.
-    duration: float | None
-    #: The object's own id; each ingest attempt has another one.
-    etag: str
-    #: The template of every grant; each gets its own id, time and range.
-    event: AccessEvent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AudioStreams:
     """Find the playable audio of a recording, and stream it."""
 
@@ -66,18 +52,25 @@ class AudioStreams:
     objects: ObjectStore
     clock: Clock
     allowance: Allowance
+    addresses: SessionAddresses
+    data_keys: AccountDataKeys
     #: End events being written. A cancelled response does not wait for its own.
     _ends: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     async def for_session(
-        self, session: Session, recording: Recording, keys: RecordingKeys | None = None
+        self,
+        session: Session,
+        recording: Recording,
+        keys: RecordingKeys | None = None,
+        *,
+        client: Client | None = None,
     ) -> PlayableAudio:
         """Return the audio that a session plays; ``keys`` need not be read then.
 
         Raises NotFound, Unavailable, Tampered.
         """
         event = self._by_session(session, "playback.grant")
-        return await self._resolve(recording, event, keys, played=True)
+        return replace(await self._resolve(recording, event, keys, played=True), client=client)
 
     async def for_preview(self, link: Link, recording: Recording) -> PlayableAudio:
         """Return the audio of a media link, for its headers only. Raises as ``for_session`` does."""
@@ -92,12 +85,15 @@ class AudioStreams:
         )
         return await self._resolve(recording, event, played=True)
 
-    async def for_session_download(self, found: FoundSession) -> PlayableAudio:
+    async def for_session_download(
+        self, found: FoundSession, *, client: Client | None = None
+    ) -> PlayableAudio:
         """Return the audio that a session downloads, if its link allows it. Raises as ``for_session`` does."""
         if not found.link.download:
             raise NotFound("This link does not allow downloads.")
         event = self._by_session(found.session, "download.grant")
-        return await self._resolve(found.recording, event, found.keys, played=False)
+        sound = await self._resolve(found.recording, event, found.keys, played=False)
+        return replace(sound, client=client)
 
     async def for_download(self, account_id: str, recording_id: str, *, actor: str) -> PlayableAudio:
         """Return the audio that an API key downloads. Raises NotFound, Unavailable, Tampered."""
@@ -151,7 +147,7 @@ class AudioStreams:
             + extension("wav" if sealed is recording.rendition else recording.container),
             size=sealed.size,
             duration=recording.duration,
-            etag=_etag(sealed),
+            etag=etag(sealed),
             event=event,
         )
 
@@ -268,9 +264,20 @@ class AudioStreams:
 
     async def _grant(self, audio: PlayableAudio, window: tuple[int, int]) -> None:
         event = replace(audio.event, id=new_id("evt"), at=self.clock(), first=window[0], end=window[1])
-        if not await self.database.grant(Grant(event=event, session_id=event.session_id)):
+        session_id, client = event.session_id, audio.client
+        if session_id and client and self.addresses.is_new(session_id, client.address):
+            event = await self._with_client(event, client)
+        if not await self.database.grant(Grant(event=event, session_id=session_id)):
             raise _ended()
+        if session_id and client:
+            self.addresses.note(session_id, client.address)
         metrics.GRANTS.labels(event.type.removesuffix(".grant")).inc()
+
+    async def _with_client(self, event: AccessEvent, client: Client) -> AccessEvent:
+        """Return a grant that says from where: another address than before."""
+        detail = {"address": client.address or "", "user_agent": client.agent[:200]}
+        sealed = await self.data_keys.seal_detail(event.account_id or "", event.id, detail)
+        return replace(event, sealed_detail=sealed)
 
     async def _record_end(self, audio: PlayableAudio, sent: int) -> None:
         """Record the number of bytes sent; if it cannot be written, the grants are the upper bound."""
@@ -283,16 +290,11 @@ class AudioStreams:
             _LOG.warning("stream.end_not_written", recording_id=event.recording_id)
 
 
-def _etag(sealed: SealedObject) -> str:
-    return sealed.location.rsplit("/", 1)[-1].partition(".")[0]
-
-
 def _ended() -> NotFound:
     return NotFound("This session has ended. Open the link again.")
 
 
 async def _nothing() -> AsyncIterator[bytes]:
     """Yield no blocks, for an empty range."""
-    blocks: tuple[bytes, ...] = ()
-    for block in blocks:
+    for block in tuple[bytes]():
         yield block

@@ -28,6 +28,7 @@ from vault.domain.recordings.recording import Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
 from vault.services.playback.log_allowance import Allowance
+from vault.services.playback.session_addresses import SessionAddresses
 from vault.services.playback.signed_links import SignedLink, SignedLinks
 from vault.services.playback.verify_link_token import LinkTokenVerifier
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -49,6 +50,7 @@ class OpenLinks:
     clock: Clock
     data_keys: AccountDataKeys
     allowance: Allowance
+    addresses: SessionAddresses
     verifier: LinkTokenVerifier
     signed: SignedLinks
 
@@ -97,6 +99,7 @@ class OpenLinks:
             raise NotFound(NO_LINK)
         if opened.id == session_id:
             self.allowance.begin(session_id, portion)
+            self.addresses.note(session_id, address)
         return OpenedLink(session=opened, secret=secret)
 
     async def _find(self, token: str) -> FoundLink:
@@ -134,25 +137,52 @@ class OpenLinks:
             sealed_detail=await self.data_keys.seal_detail(link.account_id, event_id, detail),
         )
 
-    async def find(self, session_id: str, secret: str) -> FoundSession:
-        """Authenticate a session by the id in its path and the secret in its cookie.
+    async def find(
+        self, session_id: str, secret: str, *, address: str | None = None, agent: str = ""
+    ) -> FoundSession:
+        """Authenticate a session by the id in its path and the secret in its cookie, for a client at ``address``.
 
-        Return the session, its link and its recording. Raises NotFound, the same for every reason.
+        Return the session, its link and its recording. Raises NotFound, the same for every reason; one from outside the
+        link's networks is logged.
         """
-        found, status = await _authenticated(self.database, session_id, secret, self.clock())
+        found, status = await _authenticated(self.database, session_id, secret, self.clock(), address)
+        if status == "elsewhere":
+            await self._log_denial(found, {"address": address or "", "user_agent": agent[:200]})
         if status != "open":
             raise NotFound("This session has ended. Open the link again.")
         return found
 
-    async def state(self, session_id: str, secret: str) -> tuple[Session, SessionState]:
+    async def _log_denial(self, found: FoundSession, detail: Mapping[str, str]) -> None:
+        session, event_id = found.session, new_id("evt")
+        if not self.addresses.is_denial_to_log(session.id, detail["address"]):
+            return
+        event = AccessEvent(
+            type="playback.denied",
+            id=event_id,
+            at=self.clock(),
+            account_id=session.account_id,
+            actor=session.id,
+            recording_id=session.recording_id,
+            link_id=session.link_id,
+            session_id=session.id,
+            result="elsewhere",
+            sealed_detail=await self.data_keys.seal_detail(session.account_id, event_id, detail),
+        )
+        await self.database.append_soon(event)
+
+    async def state(
+        self, session_id: str, secret: str, *, address: str | None = None
+    ) -> tuple[Session, SessionState]:
         """Return a session and its status to the holder of its cookie; nobody else learns why it ended.
 
         Raises NotFound without the right secret.
         """
-        found, status = await _authenticated(self.database, session_id, secret, self.clock())
+        found, status = await _authenticated(self.database, session_id, secret, self.clock(), address)
         return found.session, status
 
-    async def resume(self, token: str, held: Mapping[str, str]) -> tuple[Session, SessionState] | None:
+    async def resume(
+        self, token: str, held: Mapping[str, str], *, address: str | None = None
+    ) -> tuple[Session, SessionState] | None:
         """Find a link's session that a browser already holds, so that a page reload does not open another.
 
         Return one of the link's sessions and its status, preferably an open one.
@@ -169,7 +199,7 @@ class OpenLinks:
         link = found_link(await self.database.fetch(LINK, token_hash=digest))
         for session_id, secret in held.items() if link is not None else ():
             try:
-                known, status = await _authenticated(self.database, session_id, secret, self.clock())
+                known, status = await _authenticated(self.database, session_id, secret, self.clock(), address)
             except NotFound:
                 continue
             if link is not None and known.link.id == link.link.id:
@@ -222,7 +252,7 @@ class OpenLinks:
 
 
 async def _authenticated(
-    database: Database, session_id: str, secret: str, now: datetime
+    database: Database, session_id: str, secret: str, now: datetime, address: str | None
 ) -> tuple[FoundSession, SessionState]:
     """Check the secret; return the session and its status. Raises NotFound."""
     found = found_session(await database.fetch(SESSION, id=session_id))
@@ -231,7 +261,8 @@ async def _authenticated(
     if found is None or not same:
         raise NotFound("This session is not valid. Open the link again.")
     # As in ``clock_skew``: it ends as soon as either clock says so.
-    return found, session_state(found.session, found.link, found.recording, now=max(now, found.now))
+    now = max(now, found.now)
+    return found, session_state(found.session, found.link, found.recording, address=address, now=now)
 
 
 def _check(found: FoundLink, now: datetime, address: str | None) -> None:

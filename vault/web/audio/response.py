@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
-from vault.services.playback.audio_stream import PlayableAudio
+from vault.services.playback.playable_audio import PlayableAudio
 from vault.web.audio.range_header import parse_range
 from vault.web.http.conditions import unmet
 

@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import Request
 
 from vault.web.http.address_limit import AddressLimit
-from vault.web.http.client_address import client_address
+from vault.web.http.client_address import limited_address
 
 #: Max sign-ins at a provider that one address begins within a minute. Each leaves a row for ten minutes, and needs no
 #: secret; an office behind one address begins its day with some hundred.
@@ -26,21 +26,21 @@ def begun_sign_ins(limit: int = MAX_BEGUN) -> AddressLimit:
 
 def check_rate(request: Request) -> None:
     """Raise TooMany while the client's address has reached the limit of failed sign-ins."""
-    address = client_address(request)
+    address = limited_address(request)
     if address is not None:
         _failures(request).check(address, request.app.state.clock())
 
 
 def count_failure(request: Request) -> None:
     """Count a failed sign-in of the client's address."""
-    address = client_address(request)
+    address = limited_address(request)
     if address is not None:
         _failures(request).count(address, request.app.state.clock())
 
 
 def count_begun(request: Request) -> None:
     """Count a sign-in that begins. Raises TooMany, without counting, once the limit is reached."""
-    address, begun = client_address(request), request.app.state.begun_sign_ins
+    address, begun = limited_address(request), request.app.state.begun_sign_ins
     if address is not None:
         begun.check(address, request.app.state.clock())
         begun.count(address, request.app.state.clock())

@@ -19,7 +19,7 @@ from vault.errors import TooMany, VaultError
 from vault.ports.clock import Clock
 from vault.services.service import Vault
 from vault.web.http.address_limit import AddressLimit
-from vault.web.http.client_address import client_address
+from vault.web.http.client_address import limited_address
 from vault.web.http.html import not_valid, refusal
 from vault.web.http.languages import language_of
 
@@ -54,8 +54,7 @@ class LinkRateLimit:
         if scope["type"] != "http" or not scope["path"].startswith(_LINKS):
             await self._app(scope, receive, send)
             return
-        # Clients without an address cannot be told apart, so they are not counted.
-        address = client_address(Request(scope))
+        address = limited_address(Request(scope))
         try:
             if address is not None:
                 self._table.check(address, self._clock())

@@ -16,7 +16,7 @@ from vault.web.http.cookies import cookies_from, own_name
 from vault.web.http.html import listener_page, message, not_valid, refusal
 from vault.web.http.languages import clock_length, language_of
 from vault.web.player.forms import field_in, is_from_another_site
-from vault.web.player.sessions import to_player
+from vault.web.player.sessions import client_of, to_player
 
 router = APIRouter(tags=["playback"])
 #: Max session cookies checked per request.
@@ -51,7 +51,7 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
             session, recording = await vault.open_links.open_media(
                 token, address=address, agent=_agent(request)
             )
-            sound = await vault.audio.for_session(session, recording)
+            sound = await vault.audio.for_session(session, recording, client=client_of(request))
     except NotFound:
         return not_valid(language)
     return await answer(request, sound, vault.audio.stream)
@@ -110,7 +110,7 @@ async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Sessi
     # Browsers send the newest last.
     cookies = list(cookies_from(request, prefix).items())[-_MAX_SESSIONS_CHECKED:]
     newest = {name.removeprefix("__Host-"): secret for name, secret in cookies}
-    return await vault.open_links.resume(token, newest)
+    return await vault.open_links.resume(token, newest, address=client_address(request))
 
 
 def _agent(request: Request) -> str:

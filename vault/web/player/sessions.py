@@ -7,10 +7,12 @@ from fastapi import APIRouter, Path, Request, Response
 from vault.database.stores.hot_reads import FoundSession
 from vault.errors import NotFound, VaultError
 from vault.services.playback.open_links import OpenedLink
+from vault.services.playback.playable_audio import Client
 from vault.services.service import Vault
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO, AUDIO_REQUEST, SESSION, pages
 from vault.web.http.auth import TheVault
+from vault.web.http.client_address import client_address
 from vault.web.http.cookies import own_name, read_cookie, set_own_cookie
 from vault.web.http.html import message, not_valid, refusal
 from vault.web.http.languages import language_of, texts_of
@@ -60,7 +62,9 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
     The path with an extension serves the same audio, for browsers that need one in the URL.
     """
     found = await find_session(request, vault, session)
-    sound = await vault.audio.for_session(found.session, found.recording, found.keys)
+    sound = await vault.audio.for_session(
+        found.session, found.recording, found.keys, client=client_of(request)
+    )
     return await answer(request, sound, vault.audio.stream)
 
 
@@ -68,7 +72,8 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
 @router.get("/download", response_class=Response, responses=AUDIO, openapi_extra=SESSION | AUDIO_REQUEST)
 async def get_session_download(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Serve the original as a file, if the link allows downloads. The access is logged as a download."""
-    sound = await vault.audio.for_session_download(await find_session(request, vault, session))
+    found = await find_session(request, vault, session)
+    sound = await vault.audio.for_session_download(found, client=client_of(request))
     return await answer(request, sound, vault.audio.stream, filename=sound.file_name)
 
 
@@ -88,7 +93,9 @@ async def get_session_state(request: Request, vault: TheVault, session: SessionI
 
     The player polls this while it is open.
     """
-    found, state = await vault.open_links.state(session, secret_of(request, session))
+    found, state = await vault.open_links.state(
+        session, secret_of(request, session), address=client_address(request)
+    )
     closed = texts_of(language_of(request))["closed"]
     return SessionOut.of(found, state, closed, now=request.app.state.clock())
 
@@ -97,7 +104,9 @@ async def closed(request: Request, vault: Vault, session_id: str) -> Response:
     """Return the page of a session that is over: the holder of its cookie learns why, nobody else."""
     language = language_of(request)
     try:
-        _, state = await vault.open_links.state(session_id, secret_of(request, session_id))
+        _, state = await vault.open_links.state(
+            session_id, secret_of(request, session_id), address=client_address(request)
+        )
     except VaultError as error:
         return refusal(error, language)
     return not_valid(language) if state == "open" else message(f"closed.{state}", language, status=404)
@@ -118,5 +127,13 @@ def secret_of(request: Request, session_id: str) -> str:
 
 
 async def find_session(request: Request, vault: Vault, session_id: str) -> FoundSession:
-    """Return the open session of the request's cookie. Raises NotFound."""
-    return await vault.open_links.find(session_id, secret_of(request, session_id))
+    """Return the open session of the request's cookie, within the link's networks. Raises NotFound."""
+    client = client_of(request)
+    return await vault.open_links.find(
+        session_id, secret_of(request, session_id), address=client.address, agent=client.agent
+    )
+
+
+def client_of(request: Request) -> Client:
+    """Return who asks: the client's address, and what it says of its browser."""
+    return Client(address=client_address(request), agent=request.headers.get("user-agent", ""))

@@ -1,0 +1,39 @@
+"""The audio for one listener, and who asks for it."""
+
+from dataclasses import dataclass
+
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import SealedObject
+from vault.services.shared.encrypted_reader import SealedAudio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Who asks for the audio of a session: with the first grant from another address than before, the log says it."""
+
+    address: str | None
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayableAudio:
+    """The audio for one listener, ready to be read."""
+
+    source: SealedAudio
+    content_type: str
+    #: The file name of a download.
+    file_name: str
+    size: int
+    #: Seconds; None if unknown.
+    duration: float | None
+    #: The object's own id; each ingest attempt has another one.
+    etag: str
+    #: The template of every grant; each gets its own id, time and range.
+    event: AccessEvent
+    #: The client's address and browser.
+    client: Client | None = None
+
+
+def etag(sealed: SealedObject) -> str:
+    """Return the id of a stored object."""
+    return sealed.location.rsplit("/", 1)[-1].partition(".")[0]
