@@ -148,8 +148,7 @@ def build_parts(adapters: Adapters) -> Parts:
     data_keys = AccountDataKeys(database=database, ring=ring)
     log = PublishedLog(database=database, objects=objects, signer=adapters.signer)
     publication = traced(Publication)(database=database, objects=objects, published_log=log, clock=clock)
-    admission = _admission(adapters, database, data_keys)
-    chain = EvidenceChain(database=database, ring=ring)
+    admission, chain = _admission(adapters, database, data_keys), EvidenceChain(database=database, ring=ring)
     store_facts = _store_facts(adapters, database, admission, chain)
     people_keys = PeopleKeys(database=database, ring=ring, secret=adapters.signer.secret)
     return Parts(

@@ -102,10 +102,7 @@ class Held(Refused):
 
 
 class ApprovalNeeded(Refused):
-    """The account's rule wants a second person's approval.
-
-    ``effect``: what the act would do, as numbers; ``effect_digest``: the digest of what it would do that to.
-    """
+    """The account's rule wants an approval of what would be done: ``effect`` in numbers, and the digest of the ids."""
 
     def __init__(self, verb: str, effect: Mapping[str, int], effect_digest: str) -> None:
         """Store the act and its effect."""
@@ -114,8 +111,7 @@ class ApprovalNeeded(Refused):
             reasons=("approval_needed",),
         )
         self.verb = verb
-        self.effect = dict(effect)
-        self.effect_digest = effect_digest
+        self.effect, self.effect_digest = dict(effect), effect_digest
 
 
 class EffectChanged(Refused):
@@ -124,8 +120,7 @@ class EffectChanged(Refused):
     def __init__(self, effect: Mapping[str, int], effect_digest: str) -> None:
         """Store the new effect."""
         super().__init__("What this does has changed since it was approved.", reasons=("effect_changed",))
-        self.effect = dict(effect)
-        self.effect_digest = effect_digest
+        self.effect, self.effect_digest = dict(effect), effect_digest
 
 
 class Busy(Refused):

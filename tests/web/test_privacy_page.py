@@ -1,5 +1,7 @@
 """The privacy page for callers over HTTP: public once it is published, in three languages, cached."""
 
+import base64
+
 import httpx
 import pytest
 
@@ -49,6 +51,33 @@ def test_the_privacy_page_is_public_once_it_is_published(house: House, tenant: T
     assert page_of(house, f"{url}/nl").status_code == 404
     assert put(tenant, published=False).status_code == 200
     assert page_of(house, url).status_code == 404
+
+
+def test_nobody_is_said_to_receive_nothing(house: House, tenant: Tenant):
+    """Without an entry, and with recipients that the page does not name, it says so, in each language."""
+    sent = put(tenant, published=True).json()
+    assert sent["page_lacks"] == ["recipient/connection/main", "recipients"]
+    for language, words in (("en", "Not stated here"), ("de", "nicht angegeben"), ("fr", "Non indiqué ici")):
+        assert words in page_of(house, f"{sent['page_url']}/{language}").text
+    quiet = recipient(tenant, name="Quiet Ltd", public=False, covers=["connection/main"])
+    assert "Not stated here" in page_of(house, f"{sent['page_url']}/en").text
+    recipient(tenant)
+    shown = page_of(house, f"{sent['page_url']}/en").text
+    assert "Hosting Inc" in shown
+    assert "There are others who are not named here" in shown
+    assert record(tenant)["page_lacks"] == [f"unnamed/{quiet['id']}"]
+
+
+def test_a_platform_without_a_recipient_is_one_of_the_others(house: House, tenant: Tenant):
+    """The account receives recordings from it, so it is known that somebody receives data."""
+    recipient(tenant, covers=["connection/main"])
+    url = put(tenant, published=True).json()["page_url"]
+    assert "others who are not named" not in page_of(house, f"{url}/en").text
+    secret = "whsec_" + base64.b64encode(bytes(32)).decode()
+    said = {"provider": "platform", "credentials": {"secret": secret}}
+    assert tenant.http.put(tenant.url("/connections/more"), json=said).status_code == 200
+    assert "others who are not named" in page_of(house, f"{url}/en").text
+    assert "recipient/connection/more" in record(tenant)["page_lacks"]
 
 
 def test_the_privacy_page_is_cached_and_validated(house: House, tenant: Tenant):

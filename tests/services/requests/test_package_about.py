@@ -62,7 +62,8 @@ async def test_a_person_is_told_purposes_recipients_by_name_periods_and_rights(e
         ("Former SARL", "2021-01-01"),
     }
     assert [(one["class"], one["period"]) for one in about["kept"]] == [("quality", "P6M")]
-    assert (about["supervisory_authority"], about["not_entered"]) == ("CNIL", ["persons"])
+    # Nobody is entered who runs the platform of the calls.
+    assert (about["supervisory_authority"], about["not_entered"]) == ("CNIL", ["persons", "recipients"])
     page = files.read("index.html").decode()
     for words in (
         "Acme &lt;Ltd&gt;",
@@ -87,7 +88,10 @@ async def test_what_nobody_entered_is_named_and_nothing_is_made_up(house: House)
     files = await package(house, request_id)
     about = json.loads(files.read("about.json"))
     assert (about["controller"], about["purposes"], about["recipients"], about["kept"]) == (None, [], [], [])
-    assert about["not_entered"] == ["controller", "purposes", "persons", "data"]
+    assert about["not_entered"] == ["controller", "purposes", "persons", "data", "recipients"]
+    page = files.read("index.html").decode()
+    assert "Not stated here" in page
+    assert "Nobody but us" not in page
     assert "No fixed period is set" in files.read("index.html").decode()
 
 

@@ -40,7 +40,7 @@ def answer_json(
         "supervisory_authority": content.authority or None,
         "source": _SOURCE,
         "automated_decisions": _NO_AUTOMATED_DECISION,
-        "not_entered": [code for code in record.missing if "/" not in code],
+        "not_entered": _not_entered(record),
     }
 
 
@@ -60,10 +60,27 @@ def answer_sections(
         (words["purposes"], [_in_words(one, texts) for one in content.purposes]),
         (words["data"], content.data),
         (words["period"], _periods(record, texts)),
-        (words["recipients"], [_named(one.content) for one in recipients] or [words["no_recipients"]]),
+        (words["recipients"], _recipients(record, recipients, texts)),
         (words["rights"], [*texts.rights, *requests_to, *complaint]),
     ]
     return [(heading, lines) for heading, lines in sections if lines]
+
+
+def _not_entered(record: ProcessingRecord) -> Sequence[str]:
+    entered = [code for code in record.missing if "/" not in code]
+    is_open = any(code.startswith("recipient") for code in record.answer_lacks)
+    return [*entered, "recipients"] if is_open else entered
+
+
+def _recipients(
+    record: ProcessingRecord, recipients: Sequence[Entry[Recipient]], texts: PageTexts
+) -> Sequence[str]:
+    """Return who receives the data; where somebody may be missing, that too."""
+    if not recipients:
+        return [texts.texts["no_recipients"]]
+    named = [_named(one.content) for one in recipients]
+    is_open = any(code.startswith("recipient/") for code in record.answer_lacks)
+    return [*named, texts.texts["more_recipients"]] if is_open else named
 
 
 def _contact(one: Contact | None) -> dict[str, str] | None:

@@ -16,6 +16,7 @@ _TEXTS = frozenset(
         "title", "controller", "joint_controllers", "representative", "officer", "purposes", "data", "persons",
         "period", "kept_until_erased", "recipients", "no_recipients", "rights", "withdraw", "requests_to", "complaint",
         "complaint_to", "languages", "kept_by_kind", "at_least",
+        "more_recipients",
     }
 )  # fmt: skip
 _BASES = frozenset(get_args(LegalBasis))
@@ -68,6 +69,8 @@ class PrivacyPage:
     persons: tuple[str, ...]
     data: tuple[str, ...]
     recipients: tuple[PublicRecipient, ...]
+    #: Whether there are, or may be, recipients that it does not name.
+    has_more_recipients: bool
     requests_to: str
     authority: str
     #: How long recordings are kept, each period once, the shortest first; and those that only have a minimum.
@@ -86,8 +89,13 @@ def make_page(
     profile: ProcessingProfile,
     recipients: Sequence[Recipient],
     classes: Sequence[RetentionClass],
+    *,
+    unnamed_parts: Collection[str] = (),
 ) -> PrivacyPage | None:
-    """Return the page of a profile; None unless it is published."""
+    """Return the page of a profile; None unless it is published.
+
+    ``unnamed_parts``: what somebody outside runs, of whom no recipient is entered.
+    """
     if not profile.published or profile.controller is None:
         return None
     shown = [each for each in recipients if each.public]
@@ -106,6 +114,7 @@ def make_page(
         recipients=tuple(
             PublicRecipient(name=each.name, purpose=each.purpose, country=each.country) for each in shown
         ),
+        has_more_recipients=len(shown) < len(recipients) or bool(unnamed_parts),
         requests_to=profile.requests_to,
         authority=profile.authority,
         kept=_in_order({min(end, key=_length) for end in ends if end}),

@@ -21,6 +21,8 @@ EEA = frozenset(
 )  # fmt: skip
 #: What a record says of the time limit for erasure (art. 30(1)(f)): no policy erases anything by time; the classes of
 #: the policy in force do; or the policy cannot be read, and so nothing is erased.
+#: What an answer to a request for access says (art. 15(1)), of what a record lacks.
+_ANSWERED = frozenset({"controller", "purposes", "data"})
 PeriodCode = Literal["kept_until_erased", "by_class", "unreadable"]
 
 
@@ -109,14 +111,45 @@ class ProcessingRecord:
             "persons": bool(content.persons),
             "data": bool(content.data),
         }
-        covered = {part for entry in self.recipients for part in entry.content.covers}
-        outside = [str(place.part) for place in self.settings.places if not place.is_local]
-        outside += [f"connection/{connection.name}" for connection in self.settings.connections]
         return [
             *(code for code, present in found.items() if not present),
-            *(f"recipient/{part}" for part in outside if part not in covered),
+            *(f"recipient/{part}" for part in self._unnamed_parts),
             *(f"safeguard/{entry.id}" for entry in self.transfers if entry.content.safeguard is None),
         ]
+
+    @property
+    def _unnamed_parts(self) -> Sequence[str]:
+        settings = self.settings
+        outside = parts_outside(settings.places, settings.connections)
+        return unnamed_parts(outside, [entry.content for entry in self.recipients])
+
+    @property
+    def answer_lacks(self) -> Sequence[str]:
+        """Return codes of what an answer to a request for access must say and cannot: as ``missing`` has them.
+
+        ``recipients``: none is entered, which does not mean that there is none.
+        """
+        lacks = [code for code in self.missing if code in _ANSWERED or code.startswith("recipient/")]
+        return lacks if self.recipients else [*lacks, "recipients"]
+
+    @property
+    def page_lacks(self) -> Sequence[str]:
+        """Return codes of what the page for callers does not say of recipients; ``unnamed/<id>``: one it leaves out."""
+        lacks = [f"recipient/{part}" for part in self._unnamed_parts]
+        lacks += [f"unnamed/{entry.id}" for entry in self.recipients if not entry.content.public]
+        return lacks if self.recipients else [*lacks, "recipients"]
+
+
+def parts_outside(places: Sequence[Place], connections: Sequence[Connection]) -> Sequence[str]:
+    """Return what somebody outside runs: parts of the vault, and telephony platforms."""
+    outside = [str(place.part) for place in places if not place.is_local]
+    return [*outside, *(f"connection/{connection.name}" for connection in connections)]
+
+
+def unnamed_parts(outside: Sequence[str], recipients: Sequence[Recipient]) -> Sequence[str]:
+    """Return the parts outside of whose holders no recipient is entered."""
+    covered = {part for recipient in recipients for part in recipient.covers}
+    return [part for part in outside if part not in covered]
 
 
 def in_force(entries: Sequence[Entry[Recipient]], day: date) -> Sequence[Entry[Recipient]]:

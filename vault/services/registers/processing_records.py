@@ -6,13 +6,19 @@ from typing import cast
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.accounts.account import Account
+from vault.domain.accounts.account import Account, Connection
 from vault.domain.notices.language import base_language
 from vault.domain.registers.checks import check_profile
 from vault.domain.registers.entries import Entry, ProcessingProfile, Recipient, SealedEntry
 from vault.domain.registers.places import Place
 from vault.domain.registers.privacy_page import PageTexts, PrivacyPage, make_page
-from vault.domain.registers.processing_record import LiveSettings, ProcessingRecord, in_force
+from vault.domain.registers.processing_record import (
+    LiveSettings,
+    ProcessingRecord,
+    in_force,
+    parts_outside,
+    unnamed_parts,
+)
 from vault.domain.retention.policy import RetentionClass
 from vault.errors import NotFound, Refused, Tampered
 from vault.ports.clock import Clock
@@ -64,11 +70,12 @@ class ProcessingRecords:
 
         Raises NotFound for a page that does not exist or is not published, and for an unknown language.
         """
-        row, account, kept = await self.database.read(lambda tx: _page_row(tx, page_id))
+        row, account, kept, connections = await self.database.read(lambda tx: _page_row(tx, page_id))
         entry = await self.entries.open(row)
         recipients = in_force(await self.recipients.every(account.id), self.clock().date())
         shown = [each.content for each in recipients]
-        page = make_page(row.id, account.locale, entry.content, shown, kept or ())
+        unnamed = unnamed_parts(parts_outside(self.places, connections), shown)
+        page = make_page(row.id, account.locale, entry.content, shown, kept or (), unnamed_parts=unnamed)
         texts = self.page_texts.get(language or base_language(account.locale))
         if texts is None and language is None:
             texts = self.page_texts[_FALLBACK]
@@ -107,9 +114,11 @@ def _classes(tx: Transaction, account_id: str) -> Sequence[RetentionClass] | Non
         return None
 
 
-def _page_row(tx: Transaction, page_id: str) -> tuple[SealedEntry, Account, Sequence[RetentionClass] | None]:
+def _page_row(
+    tx: Transaction, page_id: str
+) -> tuple[SealedEntry, Account, Sequence[RetentionClass] | None, Sequence[Connection]]:
     row = tx.registers.by_id(page_id)
     if row is None or row.register != "processing_record":
         raise NotFound("There is no such page.")
     account = cast("Account", tx.accounts.find(row.account_id))
-    return row, account, _classes(tx, account.id)
+    return row, account, _classes(tx, account.id), tx.connections.of_account(account.id)

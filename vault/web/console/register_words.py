@@ -120,6 +120,7 @@ _MISSING: Final[Mapping[str, str]] = translatable(
         "purposes": "the purposes",
         "persons": "the categories of persons",
         "data": "the categories of data",
+        "recipients": "who receives the data",
     }
 )
 
@@ -137,6 +138,8 @@ def missing_words(code: str, names: Mapping[str, str]) -> str:
     kind, _, what = code.partition("/")
     if kind == "recipient":
         return gettext("a recipient for: %(part)s", part=part_words(what))
+    if kind == "unnamed":
+        return gettext("%(name)s, whom you do not name on the page", name=names.get(what, what))
     if kind == "safeguard":
         return gettext("the safeguard of the transfer to %(name)s", name=names.get(what, what))
     return translated(_MISSING.get(code, code))

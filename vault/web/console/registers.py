@@ -1,11 +1,12 @@
 """The record of processing: as it is generated now, to read and to print, and the form of its typed part."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
 
+from vault.domain.registers.processing_record import ProcessingRecord
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import checked, read_form
@@ -57,6 +58,7 @@ async def show_record(request: Request, vault: TheVault, allowed: Auditing) -> R
         tab=RECORD,
         record=shown,
         missing=[missing_words(code, names) for code in shown.missing],
+        page_lacks=page_lacks(record),
         classes=record.settings.retention or (),
         bases=BASES,
         roles=ROLES,
@@ -74,7 +76,8 @@ async def show_record_form(request: Request, vault: TheVault, allowed: Auditing)
     """Show the form of the typed part."""
     record = await vault.processing_records.read(allowed.account)
     revision = 0 if record.profile is None else record.profile.revision
-    return _form(request, allowed, values_of(record.content) | {"revision": str(revision)})
+    lacks = page_lacks(record)
+    return _form(request, allowed, values_of(record.content) | {"revision": str(revision)}, lacks)
 
 
 @router.post(f"{RECORD}/record")
@@ -89,7 +92,8 @@ async def set_record(request: Request, vault: TheVault, allowed: Guarding) -> Re
         return f"{allowed.path}{RECORD}?done=record_set"
 
     async def again(mistake: Mistake) -> Response:
-        return _form(request, allowed, values, mistake)
+        lacks = page_lacks(await vault.processing_records.read(allowed.account))
+        return _form(request, allowed, values, lacks, mistake)
 
     return await run_or_show(request, allowed, form, act=change, show=again, reads="audit:read")
 
@@ -99,8 +103,18 @@ async def _set(vault: Vault, allowed: Console, values: Mapping[str, str], revisi
     await vault.processing_records.set(allowed.account.id, profile, if_revision=revision, actor=allowed.actor)
 
 
+def page_lacks(record: ProcessingRecord) -> Sequence[str]:
+    """Return what the page for callers does not say of recipients, in words."""
+    names = {entry.id: entry.content.name for entry in record.recipients}
+    return [missing_words(code, names) for code in record.page_lacks]
+
+
 def _form(
-    request: Request, allowed: Console, values: Mapping[str, str], mistake: Mistake | None = None
+    request: Request,
+    allowed: Console,
+    values: Mapping[str, str],
+    lacks: Sequence[str],
+    mistake: Mistake | None = None,
 ) -> Response:
     if mistake is not None and mistake.field in CONTACTS:
         # What is wrong with a contact as a whole is at its name.
@@ -115,6 +129,7 @@ def _form(
         tab=RECORD,
         rows=rows_to_show(values),
         bases=translated_pairs(BASES.items()),
+        page_lacks=lacks,
         values=values,
         mistake=mistake,
     )

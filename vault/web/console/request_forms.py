@@ -1,7 +1,7 @@
 """What is done with a request of a person: identity, pauses, an extension, the decision, and its withdrawal."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Request, Response
@@ -15,13 +15,15 @@ from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
-from vault.web.console.request_words import effects
+from vault.web.console.register_words import missing_words
+from vault.web.console.request_words import effects, provides
 from vault.web.console.requests import SECTION, TABS, Guarding, period_of, request_page
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import moment_text
 from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext
+from vault.web.routes.requests import answer_lacks
 from vault.web.schemas.requests import DecisionIn, ExtensionIn, PauseIn, VerificationIn
 
 router = console_router("/console/accounts/{account}/requests/{request_id}")
@@ -114,7 +116,7 @@ async def check_decision(
         body = checked(DecisionIn, decision_body(form))
         view = await _found_by(vault, allowed, request_id, body)
         allowed.require("audit:read")
-        return _check(request, allowed, view, body)
+        return _check(request, allowed, view, body, await _lacks(vault, allowed, view))
     except MISTAKES as error:
         allowed.require("audit:read")
         values = form.values() | {"form": "decision"}
@@ -142,7 +144,7 @@ async def decide_request(
 
     async def again(mistake: Mistake) -> Response:
         view = await _found_by(vault, allowed, request_id, body)
-        return _check(request, allowed, view, body, mistake)
+        return _check(request, allowed, view, body, await _lacks(vault, allowed, view), mistake)
 
     return await run_or_show(request, allowed, form, act=ask, show=again, reads="audit:read")
 
@@ -175,8 +177,19 @@ async def _found_by(vault: Vault, allowed: Console, request_id: str, body: Decis
     return await vault.requests.read(allowed.account.id, request_id, period=body.ruling().period)
 
 
-def _check(
-    request: Request, allowed: Console, view: RequestView, body: DecisionIn, mistake: Mistake | None = None
+async def _lacks(vault: Vault, allowed: Console, view: RequestView) -> Sequence[str]:
+    """Return what a package would not say about the processing, in words."""
+    lacks = await answer_lacks(vault, allowed.account, view) or ()
+    return [missing_words(code, {}) for code in lacks]
+
+
+def _check(  # noqa: PLR0917 - what the page of a decision needs
+    request: Request,
+    allowed: Console,
+    view: RequestView,
+    body: DecisionIn,
+    lacks: Sequence[str],
+    mistake: Mistake | None = None,
 ) -> Response:
     if view.too_many:
         raise WordedInvalid(gettext("Too much is found for one decision: give a shorter time."), field="from")
@@ -195,6 +208,7 @@ def _check(
         one=view.request,
         effects=shown,
         destroys=any(destroys for *_, destroys in shown),
+        lacks=lacks if provides(view.request.kind, ruling) else (),
         possible=len(view.found.possible_recordings) + len(view.found.possible_calls),
         body=body,
         text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),

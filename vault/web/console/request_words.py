@@ -10,6 +10,7 @@ from vault.domain.requests.decision import CODES, GRANTING, Code, Effect, effect
 from vault.domain.requests.request import Kind, Request, RequestState, Verdict
 from vault.services.requests.find_person import FoundPerson
 from vault.services.requests.requests import RequestView
+from vault.services.requests.ruling_request import RulingRequest
 from vault.web.console.words import days_left
 from vault.web.http.translations import translatable, translated, translated_pairs
 
@@ -195,6 +196,12 @@ def effects(
         if recordings[effect] or calls[effect]
     ]
     return [*shown, (translated(_HELD), len(held), 0, False)] if held else shown
+
+
+def provides(kind: Kind, ruling: RulingRequest) -> bool:
+    """Return whether a decision puts anything into a package."""
+    verdicts = (ruling.default, *ruling.verdicts.values())
+    return any(effect_of(kind, verdict) == "provide" for verdict in verdicts)
 
 
 def words_of(code: str) -> str:

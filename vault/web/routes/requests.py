@@ -1,12 +1,17 @@
 """Requests of people about their data, and the receipts that they are answered with."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from vault.domain.accounts.account import Account
+from vault.domain.requests.decision import PROVIDING
 from vault.domain.requests.package import part_id
 from vault.domain.requests.request import Extension
+from vault.services.requests.requests import RequestView
+from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import next_cursor, read_cursor
@@ -58,10 +63,18 @@ async def list_requests(
     return RequestsOut(items=[RequestOut.of(view) for view in views], next_cursor=following)
 
 
+async def answer_lacks(vault: Vault, account: Account, view: RequestView) -> Sequence[str] | None:
+    """Return what the package for an open request cannot say; None for a request that none can answer."""
+    if view.found is None or view.request.kind not in PROVIDING:
+        return None
+    return (await vault.processing_records.read(account)).answer_lacks
+
+
 @router.get("/{request_id}")
 async def get_request(vault: TheVault, allowed: Auditing, request_id: RequestId) -> RequestOut:
     """Show a request. While it is open, it shows what is found of the person now."""
-    return RequestOut.of(await vault.requests.read(allowed.account.id, request_id))
+    view = await vault.requests.read(allowed.account.id, request_id)
+    return RequestOut.of(view, await answer_lacks(vault, allowed.account, view))
 
 
 @router.post("/{request_id}/verification")

@@ -174,6 +174,9 @@ class ProcessingRecordOut(BaseModel):
     revision: int
     #: What art. 30 requires and nobody has entered; empty if the record is complete.
     missing: list[str]
+    #: What the privacy page does not say of recipients: look at it before you publish the page. `recipients`: none is
+    #: entered; `recipient/<part>`: none for this part; `unnamed/<id>`: a recipient whose `public` is false.
+    page_lacks: list[str]
     #: The privacy page for callers; null until it is published.
     page_url: str | None
     controller: ContactOut | None
@@ -223,6 +226,7 @@ class ProcessingRecordOut(BaseModel):
             at=record.at,
             revision=0 if profile is None else profile.revision,
             missing=list(record.missing),
+            page_lacks=list(record.page_lacks),
             page_url=f"{public_url}/privacy/{profile.id}" if profile is not None and published else None,
             categories=list(record.categories),
             recipients=[RecipientOut.of(entry) for entry in record.recipients],

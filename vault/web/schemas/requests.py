@@ -1,6 +1,6 @@
 """JSON schemas of requests of people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -230,9 +230,12 @@ class RequestOut(BaseModel):
     echoes: list[str]
     #: Where data about the person may be that no search finds.
     not_searchable: list[str]
+    #: Of an open request that a package can answer, where one is read: what the package cannot say of the processing,
+    #: because you have not entered it. `controller`, `purposes`, `data`, `recipients`, `recipient/<part>`.
+    answer_lacks: list[str] | None = None
 
     @classmethod
-    def of(cls, view: RequestView) -> "RequestOut":
+    def of(cls, view: RequestView, answer_lacks: Sequence[str] | None = None) -> "RequestOut":
         """Show a request."""
         request, personal = view.request, view.request.personal
         same = ("id", "kind", "regime", "state", "received_at", "created_at", "closed_at", "repeat_of")
@@ -246,6 +249,7 @@ class RequestOut(BaseModel):
             too_many_found=view.too_many,
             echoes=[] if personal is None or personal.ruling is None else list(personal.ruling.echoes),
             not_searchable=list(NOT_SEARCHABLE),
+            answer_lacks=None if answer_lacks is None else list(answer_lacks),
         )
 
 
