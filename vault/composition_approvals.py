@@ -76,7 +76,8 @@ class Acting:
         approval = approved.approval
         await self.recordings.erase(
             approval.account_id,
-            arguments["recording"],
+            # The worker asks without arguments.
+            arguments.get("recording", approval.subject),
             ground=arguments.get("ground"),
             actor=approval.asked_by,
             approved=approved,

@@ -147,7 +147,7 @@ async def test_an_upload_is_told_what_refused_it(house: House, against, code):
 
 @pytest.mark.parametrize("answer", ["declined", "withdrawn"])
 async def test_a_no_restricts_what_is_there(house: House, answer):
-    """It is kept, and nobody hears it; the evidence says why. An admin may lift that."""
+    """It is kept, and nobody hears it; the evidence says why. An admin may lift that after a new consent."""
     await set_policy(house)
     recording_id = await let_in(house)
     assert await house.heard(recording_id) == AUDIO
@@ -159,11 +159,16 @@ async def test_a_no_restricts_what_is_there(house: House, answer):
     assert (await evidence(house, recording_id)).chain[-1].content["event"]["answer"] == answer
     assert await results(house, recording_id, "recording.restricted") == [answer]
     assert await results(house, recording_id, "recording.erasing") == []
-    await house.vault.recordings.restrict(
-        house.account.id, recording_id, restricted=False, reason="a mistake", **ME
-    )
+    lift = {"restricted": False, "reason": "a mistake", **ME}
+    with pytest.raises(Refused) as caught:
+        await house.vault.recordings.restrict(house.account.id, recording_id, **lift)
+    assert caught.value.reasons == ("party_refused",)
+    await tell(house, "accepted", method="form")
+    with pytest.raises(NotFound):
+        await house.heard(recording_id)
+    await house.vault.recordings.restrict(house.account.id, recording_id, **lift)
     assert await house.heard(recording_id) == AUDIO
-    assert await kinds(house, recording_id) == ["gate", "consent", "restriction"]
+    assert await kinds(house, recording_id) == ["gate", "consent", "consent", "restriction"]
 
 
 @pytest.mark.parametrize("answer", ["declined", "withdrawn"])

@@ -55,7 +55,8 @@ person_request_terms = Table(
     Index("ix_person_request_terms_request", "request_id"),
 )
 
-# Recordings that are restricted because persons asked for it: before the restriction is lifted, each is informed.
+# Why recordings are restricted. ``request_id`` is the request of a person, who is informed before the restriction is
+# lifted, or one of CAUSES (vault/domain/recordings/restriction.py). Earlier releases noted requests alone.
 person_restrictions = Table(
     "person_restrictions",
     metadata,

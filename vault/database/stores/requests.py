@@ -235,7 +235,7 @@ class RequestRows:
         return len(ids)
 
     def restricts(self, recording_id: str) -> Sequence[str]:
-        """Return the requests of persons for which a recording is restricted, ordered by id."""
+        """Return why a recording is restricted: ids of requests of persons, and other causes, ordered."""
         c = person_restrictions.c
         mine = select(c.request_id).where(c.recording_id == recording_id)
         return self._db.execute(mine.order_by(c.request_id)).scalars().all()
@@ -245,12 +245,12 @@ class RequestRows:
         c = person_restrictions.c
         return set(self._db.execute(select(c.recording_id).where(c.request_id == request_id)).scalars())
 
-    def note_restriction(self, recording_id: str, request_id: str) -> None:
-        """Note that a recording is restricted for a request, besides others."""
-        insert_new(self._db, person_restrictions, {"recording_id": recording_id, "request_id": request_id})
+    def note_restriction(self, recording_id: str, cause: str) -> None:
+        """Note that a recording is restricted for a request, or for another cause, besides others."""
+        insert_new(self._db, person_restrictions, {"recording_id": recording_id, "request_id": cause})
 
     def end_restriction(self, recording_id: str) -> None:
-        """Forget for which requests a recording was restricted."""
+        """Forget why a recording was restricted."""
         p, c = person_requests.c, person_restrictions.c
         asked = select(p.id, p.account_id).join(person_restrictions, c.request_id == p.id)
         for row in self._db.execute(asked.where(c.recording_id == recording_id)).all():

@@ -7,6 +7,7 @@ from typing import Literal
 from vault.domain.legal_rules.rule import RuleOverride
 
 Party = Literal["caller", "callee", "agent"]
+PARTIES: tuple[Party, ...] = ("caller", "callee", "agent")
 Answer = Literal["announced", "accepted", "declined", "withdrawn"]
 #: The answers that forbid a recording.
 NO: frozenset[Answer] = frozenset({"declined", "withdrawn"})

@@ -11,6 +11,7 @@ from typing import Literal
 
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import MODES, ConsentEvent, ConsentPolicy, Mode, Party
+from vault.domain.consent.taken_back import ACTIVE
 from vault.domain.legal_rules.rule import CONSENTS, Consent, Demand
 from vault.domain.reason import Reason
 
@@ -27,8 +28,6 @@ _LEVEL_OF: dict[Mode, Consent] = {
     "opt_out_key": "notice",
     "opt_in_key": "opt_in",
 }
-#: Methods that require an action of the party.
-_ACTIVE = frozenset({"key", "speech", "form"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +97,7 @@ def _missing_of_party(
     announced = [event for event in events if event.answer == "announced"]
     tones = [event for event in announced if event.method == "tone"]
     notices = announced if need.tone_accepted else [event for event in announced if event.method != "tone"]
-    accepted = [event for event in events if event.answer == "accepted" and event.method in _ACTIVE]
+    accepted = [event for event in events if event.answer == "accepted" and event.method in ACTIVE]
     if need.level == "opt_in" and not accepted:
         return [
             _reason("consent_missing", f"The {party} did not consent explicitly, which is required here.")

@@ -20,17 +20,14 @@ from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
 from vault.domain.legal_rules.rule import Demand, Rule, RuleBook, strictest
-from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.closing_acts import is_no
-from vault.domain.stored.consent_json import decode_event
 from vault.errors import Invalid, NotFound, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
-from vault.sealing.message import open_message
 from vault.services.admission.call_context import CallContext, DecisionState, call_span, places_of
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.encrypted_fields import join_facts, open_facts, search_term
+from vault.services.shared.encrypted_fields import join_facts, open_consent, open_facts, search_term
 from vault.services.shared.paced import paced
 from vault.structured_log import Log
 
@@ -259,9 +256,7 @@ class Admission:
         return tuple([await self._event(row) async for row in paced(rows)])
 
     async def _event(self, row: ConsentRow) -> ConsentEvent:
-        key = await self.ring.version(row.account_id, row.key_version)
-        context = bound.of_consent_event(row.account_id, row.id)
-        return decode_event(open_message(key.key, row.sealed_event, context=context))
+        return await open_consent(self.ring, row)
 
 
 def _objections(tx: Transaction, account_id: str, known: CallContext) -> Sequence[ObjectionRow]:

@@ -99,7 +99,7 @@ class AskApproval:
 
 def ask_in(tx: Transaction, wanted: Approval) -> Approval:
     """Store a question of the worker, which has no texts; return the one that waits if there is one."""
-    return _ask(tx, wanted, ApprovalText(), lambda _: (wanted.effect, None), None)
+    return _ask(tx, wanted, ApprovalText(), lambda _: (wanted.effect, wanted.effect_digest), None)
 
 
 def _ask(

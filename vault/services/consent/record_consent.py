@@ -15,7 +15,7 @@ from vault.database.stores.consent import ConsentRow
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.consent.consent_event import NO, ConsentEvent
+from vault.domain.consent.consent_event import NO, ConsentEvent, Party
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.stored import encryption_context as bound
@@ -27,6 +27,7 @@ from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.gate import decide_again
+from vault.services.approvals.ask_erasure import ask_to_erase, waiting_erasures
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.await_erasure import await_erasure
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
@@ -85,7 +86,15 @@ class RecordConsent:
             store = partial(self._store, row=row, event=event, known=known, opened=opened)
             decision = await self.database.write(store)
             if decision is not None:
+                if event.answer in NO:
+                    await self._ask_to_erase(account_id, call_ref)
                 return decision
+
+    async def _ask_to_erase(self, account_id: str, call_ref: str) -> None:
+        """Ask for the approval of erasures that wait for one. The retention sweep asks too, after a crash here."""
+        waiting = await self.database.read(lambda tx: waiting_erasures(tx, account_id, call_ref))
+        for pending in waiting:
+            await self.database.write(lambda tx, pending=pending: ask_to_erase(tx, pending))  # type: ignore[misc]
 
     def _store(
         self,
@@ -115,7 +124,7 @@ class RecordConsent:
             _refuse(tx, row, event)
             for recording in through:
                 if recording.state is State.AVAILABLE:
-                    _withdraw(tx, recording, event)
+                    _withdraw(tx, recording, event, known.claims.outside)
         else:
             for recording in through:
                 if recording.state is State.QUARANTINED:
@@ -176,14 +185,17 @@ def _refuse(tx: Transaction, row: ConsentRow, event: ConsentEvent) -> None:
     )
 
 
-def _withdraw(tx: Transaction, recording: Recording, event: ConsentEvent) -> None:
+def _withdraw(tx: Transaction, recording: Recording, event: ConsentEvent, outside: frozenset[Party]) -> None:
     """Erase or restrict an available recording, as the account's policy requires.
 
-    What a hold or a legal minimum keeps is restricted immediately, and erased when the last of them ends.
+    What a hold or a legal minimum keeps is restricted immediately, and erased when the last of them ends. So is what a
+    second person must approve. The no of the account's own side restricts.
     """
     account_id = recording.account_id
-    erases = tx.policies.current(account_id).withdrawal == "erase"
-    if erases and judge_now(tx, recording, "withdrawal", checked_now(tx)).outcome == "due":
+    tx.requests.note_restriction(recording.id, event.party)
+    erases = tx.policies.current(account_id).withdrawal == "erase" and event.party in outside
+    free = not tx.approval_rules.get(account_id).gates("recording_erasure")
+    if erases and free and judge_now(tx, recording, "withdrawal", checked_now(tx)).outcome == "due":
         lifecycle.erase(
             tx, account_id, recording.id, actor=event.told_by, at=event.heard_at, result=event.answer,
             wish="withdrawal",

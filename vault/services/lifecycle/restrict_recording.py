@@ -1,19 +1,24 @@
 """Restrict a recording, so that it is kept but cannot be played, or lift its restriction."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from vault.database.interface import Database
+from vault.database.stores.consent import ConsentRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.consent.consent_event import Party
+from vault.domain.consent.taken_back import parties_against
 from vault.domain.recordings.recording import GONE, Recording
+from vault.domain.recordings.restriction import requests_of
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append
-from vault.services.shared.encrypted_fields import OpenedRecording
+from vault.services.shared.encrypted_fields import OpenedRecording, open_consent
 from vault.services.shared.end_listening import restrict
+from vault.services.shared.paced import paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,22 +45,36 @@ class RestrictRecording:
 
         Setting the current value changes nothing. ``request_id``: the request of a person that it is restricted for;
         such a restriction is lifted only after the person was told, at ``told_at`` (GDPR article 18(3)).
-        ``informed``: the requests whose persons were informed; needed if there are several.
+        ``informed``: the requests whose persons were informed; needed if there are several. The no of a party is taken
+        back by a new consent of that party alone.
 
-        Raises NotFound, RecordingErased, Refused while an erasure of it waits, and Invalid without ``told_at`` and
-        ``informed`` where they are needed.
+        Raises NotFound, RecordingErased, Refused while an erasure of it waits or the no of a party stands, and Invalid
+        without ``told_at`` and ``informed`` where they are needed.
         """
         if told_at is not None and told_at > self.clock():
             raise Invalid("told_at must not be in the future: tell the person first.", field="told_at")
         while True:
             opened = await self.chain.of_recording(account_id, recording_id)
+            said = None if restricted else await self._said(account_id, recording_id)
             change = partial(
                 self._change, account_id=account_id, recording_id=recording_id, restricted=restricted,
                 opened=opened, entry={"by": actor, "restricted": restricted, "reason": reason}, actor=actor,
-                request_id=request_id, told_at=told_at, informed=informed,
+                request_id=request_id, told_at=told_at, informed=informed, said=said,
             )  # fmt: skip
             if await self.database.write(change):
                 return
+
+    async def parties_against(self, account_id: str, recording_id: str) -> tuple[Party, ...]:
+        """Return the parties of a recording's call whose no stands. Raises NotFound, RecordingErased, Tampered."""
+        return (await self._said(account_id, recording_id)).against
+
+    async def _said(self, account_id: str, recording_id: str) -> "_Said":
+        """Read what the parties said: every no counts, also where the restriction is of a release before causes."""
+        rows = await self.database.read(
+            lambda tx: _consents(tx, account_id, existing(tx, account_id, recording_id))
+        )
+        events = [await open_consent(self.chain.ring, row) async for row in paced(rows)]
+        return _Said(events=frozenset(row.id for row in rows), against=parties_against(events))
 
     def _change(
         self,
@@ -70,6 +89,7 @@ class RestrictRecording:
         request_id: str | None,
         told_at: datetime | None,
         informed: Collection[str],
+        said: "_Said | None",
     ) -> bool:
         tx.lock_account(account_id)
         tx.lock_call(account_id, existing(tx, account_id, recording_id).call_ref)
@@ -77,12 +97,12 @@ class RestrictRecording:
         recording = existing(tx, account_id, recording_id)
         if recording.state in SETTLED and opened is None:
             return False
-        if recording.restricted and not restricted:
-            _forbid_pending(tx, recording_id)
-        if restricted and request_id is not None:
-            tx.requests.note_restriction(recording_id, request_id)
-        if not restricted:
-            _end_requests(tx, recording_id, told_at, informed)
+        if restricted:
+            tx.requests.note_restriction(recording_id, request_id or "admin")
+        elif said is None or not said.is_all(tx, recording):
+            return False
+        else:
+            _end_causes(tx, recording, said, told_at, informed)
         if recording.restricted == restricted:
             if restricted:
                 tx.closing.recall(account_id, "recording.restricted", recording_id)
@@ -110,19 +130,50 @@ def _lift(tx: Transaction, recording: Recording, actor: str) -> None:
     )
 
 
+def _consents(tx: Transaction, account_id: str, recording: Recording) -> Sequence[ConsentRow]:
+    return tx.consents.of_call(account_id, recording.call_ref)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """The consent events of a call that were read, and the parties whose no stands by them."""
+
+    events: frozenset[str]
+    against: tuple[Party, ...]
+
+    def is_all(self, tx: Transaction, recording: Recording) -> bool:
+        """Return whether the call has no other events. The caller holds its lock."""
+        return self.events == {row.id for row in _consents(tx, recording.account_id, recording)}
+
+
+def _forbid_parties(against: Sequence[Party]) -> None:
+    """Raise Refused while a party's no stands."""
+    if against:
+        who = " and ".join(against)
+        text = (
+            f"The {who} said no, so the recording stays restricted. Report a new consent of the {who} (accepted, given "
+            "after the no), or erase the recording."
+        )
+        raise Refused(text, reasons=("party_refused",))
+
+
 def _forbid_pending(tx: Transaction, recording_id: str) -> None:
     """Raise Refused if a person asked for the erasure of a recording, and it waits: until then nobody may hear it."""
     if tx.pending_erasures.get(recording_id) is not None:
-        text = "Its erasure was asked for and waits for the end of a hold or a minimum. Until then it stays restricted."
+        text = "Its erasure waits for a hold, a minimum or an approval. Until then it stays restricted."
         raise Refused(text, reasons=("pending_erasure",))
 
 
-def _end_requests(
-    tx: Transaction, recording_id: str, told_at: datetime | None, informed: Collection[str]
+def _end_causes(
+    tx: Transaction, recording: Recording, said: _Said, told_at: datetime | None, informed: Collection[str]
 ) -> None:
-    """Forget for which requests a recording is restricted. Raises Invalid while a person of one was not informed."""
-    wanted = tx.requests.restricts(recording_id)
+    """Forget why a recording is restricted. Raises Refused, or Invalid, while a cause of it stands."""
+    if recording.restricted:
+        _forbid_pending(tx, recording.id)
+        _forbid_parties(said.against)
+    wanted = requests_of(tx.requests.restricts(recording.id))
     if not wanted:
+        tx.requests.end_restriction(recording.id)
         return
     if told_at is None:
         which = f"request {wanted[0]}" if len(wanted) == 1 else f"requests {', '.join(wanted)}"
@@ -133,7 +184,7 @@ def _end_requests(
     if left:
         text = f"requests must name each request whose person was informed, and lacks {', '.join(left)}."
         raise Invalid(text, field="requests")
-    tx.requests.end_restriction(recording_id)
+    tx.requests.end_restriction(recording.id)
 
 
 def existing(tx: Transaction, account_id: str, recording_id: str) -> Recording:

@@ -14,6 +14,7 @@ from vault.database.transaction import Transaction
 from vault.domain.approvals.rule import Verb
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts
+from vault.domain.consent.consent_event import PARTIES
 from vault.domain.recordings.recording import GONE, Recording, RecordingFilter, RecordingKeys, State
 from vault.domain.retention.judge import Ground, Wish
 from vault.errors import NotFound
@@ -31,7 +32,7 @@ from vault.services.shared.encrypted_fields import (
 )
 from vault.services.shared.paced import paced
 
-_Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow]]
+_Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,9 @@ class RecordingView:
 
     recording: Recording
     facts: CallFacts
+    #: Why it is restricted: requests of persons, and ``domain.recordings.restriction.CAUSES``. Empty where it is not,
+    #: or where a release before causes or a restore restricted it.
+    restricted_by: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +66,13 @@ class Recordings:
         found = await self.database.read(find)
         if found is None:
             raise NotFound("There is no such recording.")
-        return await self._view(*found)
+        view = await self._view(*found)
+        if not view.recording.restricted or view.recording.state in GONE:
+            return view
+        # By what the parties said: it may be restricted by a release that noted no causes, and a no may be taken back.
+        parties = await self.restriction.parties_against(account_id, recording_id)
+        others = [cause for cause in view.restricted_by if cause not in PARTIES]
+        return replace(view, restricted_by=[*parties, *others])
 
     async def agents_of(self, account_id: str, recording_id: str, agents: Collection[str]) -> frozenset[str]:
         """Return which of these agents, keyed hashes in hexadecimal, a recording has; none if there is no recording."""
@@ -123,14 +133,20 @@ class Recordings:
         return [await self._view(*row) async for row in paced(await self.database.read(find))]
 
     async def _view(
-        self, recording: Recording, keys: RecordingKeys | None, rows: Sequence[CallFactRow]
+        self,
+        recording: Recording,
+        keys: RecordingKeys | None,
+        rows: Sequence[CallFactRow],
+        causes: Sequence[str],
     ) -> RecordingView:
         if recording.state in {State.ERASING, State.ERASED}:
             return RecordingView(recording=recording, facts=CallFacts(call_ref=recording.call_ref))
         facts = await open_facts(self.ring, rows)
         if keys is not None and keys.details is not None:
             facts.insert(0, (await open_recording(self.ring, recording, keys)).details().facts)
-        return RecordingView(recording=recording, facts=join_facts(recording.call_ref, facts))
+        return RecordingView(
+            recording=recording, facts=join_facts(recording.call_ref, facts), restricted_by=causes
+        )
 
     async def restrict(
         self,
@@ -186,9 +202,9 @@ class Recordings:
                 tx.lock_call(account_id, known.call_ref)
                 if known.state in GONE and tx.closing.recall(account_id, "recording.erasing", recording_id):
                     return known
-            wish: Wish = "deletion" if ground is None else "ground"
+            wish, result = _wish(tx, recording_id, ground)
             erased = lifecycle.erase(
-                tx, account_id, recording_id, actor=actor, at=at, result=ground, wish=wish
+                tx, account_id, recording_id, actor=actor, at=at, result=result, wish=wish
             )
             # Last, so that only what could be erased is asked for; an error undoes the erasure.
             verb: Verb = "recording_erasure" if ground is None else "erasure_within_minimum"
@@ -198,6 +214,17 @@ class Recordings:
         return await self.database.write(begin)
 
 
+def _wish(tx: Transaction, recording_id: str, ground: Ground | None) -> tuple[Wish, str | None]:
+    """Return who wants an erasure, and the result of its event: a party whose withdrawal waits for it wants it too."""
+    if ground is not None:
+        return "ground", ground
+    pending = tx.pending_erasures.get(recording_id)
+    if pending is not None and pending.cause == "withdrawal":
+        return "withdrawal", "withdrawal"
+    return "deletion", None
+
+
 def _row(tx: Transaction, recording: Recording) -> _Row:
     keys = tx.recordings.keys(recording.id)
-    return recording, keys, tx.call_facts.of_call(recording.account_id, recording.call_ref)
+    causes = tx.requests.restricts(recording.id) if recording.restricted else ()
+    return recording, keys, tx.call_facts.of_call(recording.account_id, recording.call_ref), causes

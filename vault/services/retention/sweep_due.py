@@ -24,6 +24,7 @@ from vault.domain.retention.judge import Wish
 from vault.errors import LeaseLost, NotFound, Refused, Unavailable
 from vault.rfc3339 import write_rfc3339
 from vault.services.approvals.ask import ask_in
+from vault.services.approvals.ask_erasure import ask_to_erase, waits_for_approval
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.guards import judge_now
 from vault.services.retention.erase_pending_calls import ErasePendingCalls
@@ -121,6 +122,8 @@ class RetentionSweep:
         ):
             after = batch[-1].recording_id
             for pending in batch:
+                if await self.database.read(lambda tx, one=pending: waits_for_approval(tx, one)):  # type: ignore[misc]
+                    await self.database.write(lambda tx, one=pending: ask_to_erase(tx, one))  # type: ignore[misc]
                 report.pending += await self.database.write(partial(_erase_pending, pending, now))
 
     async def _due(self, now: datetime, report: SweepReport) -> None:
@@ -212,6 +215,8 @@ def _erase_pending(pending: PendingErasure, now: datetime, tx: Transaction) -> b
     if recording is None or recording.state in GONE:
         tx.pending_erasures.remove(pending.recording_id)
         return False
+    if waits_for_approval(tx, pending):
+        return False
     wish: Wish = "withdrawal" if pending.cause == "withdrawal" else "request"
     if judge_now(tx, recording, wish, now).outcome != "due":
         return False
@@ -236,6 +241,7 @@ def _erase(tx: Transaction, recording: Recording, wish: Wish, now: datetime) -> 
 
 def _review(tx: Transaction, recording: Recording, now: datetime) -> None:
     tx.retention.never_due(recording.id)
+    tx.requests.note_restriction(recording.id, "review")
     tx.events.append(
         AccessEvent(
             type="retention.due",

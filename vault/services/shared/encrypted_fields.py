@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.consent import ConsentRow
 from vault.domain.calls.call import CallFacts, fold
 from vault.domain.calls.plausible_time import plausible
 from vault.domain.calls.webhook import Delivery
+from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.consent_json import decode_event
 from vault.domain.stored.details import Details, decode_details
 from vault.domain.stored.sealed_records import decode_facts, encode_facts
 from vault.ports.keys import KeyRing, SealingKey
@@ -104,6 +107,13 @@ def join_facts(call_ref: str, pieces: Sequence[CallFacts]) -> CallFacts:
     ends = [end for piece in pieces if (end := plausible(piece.ended_at)) is not None]
     joined = fold([CallFacts(call_ref=call_ref), *pieces])
     return replace(joined, started_at=min(starts, default=None), ended_at=max(ends, default=None))
+
+
+async def open_consent(ring: KeyRing, row: ConsentRow) -> ConsentEvent:
+    """Open a consent event. Raises NotFound, Tampered, Unavailable."""
+    key = await ring.version(row.account_id, row.key_version)
+    context = bound.of_consent_event(row.account_id, row.id)
+    return decode_event(open_message(key.key, row.sealed_event, context=context))
 
 
 def statement_id(index_key: bytes, facts: CallFacts) -> str:

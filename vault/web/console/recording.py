@@ -17,7 +17,7 @@ from vault.web.console.forms import Form, checked, read_form, require_name
 from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
-from vault.web.console.recording_views import recording_row
+from vault.web.console.recording_views import RESTRICTION_CAUSES, recording_row
 from vault.web.console.recordings import day_of
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
@@ -195,6 +195,7 @@ async def recording_page(
         section="Recordings",
         view=view,
         row=recording_row(view),
+        causes=RESTRICTION_CAUSES,
         is_gone=view.recording.state in GONE,
         links=await vault.links.list(allowed.account.id, recording),
         purposes=PURPOSES,

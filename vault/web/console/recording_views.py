@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Final, Literal
 
 from vault.domain.recordings.recording import State
+from vault.domain.recordings.restriction import Cause
 from vault.services.recordings.recordings import RecordingView
 from vault.web.console.words import RECORDING_STATES
 from vault.web.http.languages import clock_length
-from vault.web.http.translations import gettext, ngettext, translated
+from vault.web.http.translations import gettext, ngettext, translatable, translated
 
 Tone = Literal["good", "bad", "warn", "calm"]
 #: How a state is coloured; those that pass by themselves are calm.
@@ -19,6 +20,17 @@ _TONES: Final[dict[State, Tone]] = {
     State.REFUSED: "bad",
     State.FAILED: "bad",
 }
+#: Why a recording is restricted, other than for the request of a person.
+RESTRICTION_CAUSES: Final[dict[Cause, str]] = translatable(
+    {
+        "caller": "the caller said no",
+        "callee": "the called party said no",
+        "agent": "the agent said no",
+        "admin": "somebody restricted it",
+        "review": "its retention class asks for a review",
+        "restore": "a restore did not find its manifest",
+    }
+)
 #: The choices of the filter by state, in words.
 STATE_CHOICES: Final = [(str(state), words) for state, words in RECORDING_STATES.items()]
 _DIRECTIONS: Final = {"inbound": "in", "outbound": "out", None: ""}

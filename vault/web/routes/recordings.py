@@ -187,7 +187,8 @@ async def delete_restriction(
 
     If persons asked for the restriction, each must be informed before it is lifted, and `told_at` is required, with
     `requests` if they asked in several requests: the 422 names those that are left out. 409
-    `pending_erasure`: the erasure of the recording was asked for, and waits for the end of a hold or a minimum.
+    `pending_erasure`: the erasure of the recording was asked for, and waits for the end of a hold or a minimum, or for
+    an approval. 409 `party_refused`: a party of the call said no, and has not consented again since.
     """
     await vault.recordings.restrict(
         allowed.account.id,

@@ -57,6 +57,9 @@ class RecordingOut(BaseModel):
     reasons: list[ReasonOut]
     flags: FlagsOut
     #: Null for a key without `recordings:read`.
+    #: Why it is restricted: `caller`, `callee` or `agent` for a party that said no, the id of a request of a person,
+    #: `admin`, `review` (a retention class) or `restore`. Empty if an earlier release restricted it.
+    restricted_by: list[str] = []
     call: CallFactsOut | None = None
     kind: Literal["call", "voicemail"]
     #: The party on each channel; empty if the platform did not report it.
@@ -102,6 +105,7 @@ class RecordingOut(BaseModel):
             voices=list(recording.voices),
             source=SourceOut(policy=recording.source_policy, deleted_at=recording.source_deleted_at),
             flags=FlagsOut(damaged=recording.damaged, restricted=recording.restricted),
+            restricted_by=list(view.restricted_by),
             call=CallFactsOut(**{name: getattr(facts, name) for name in type(facts).__slots__})
             if with_call
             else None,
