@@ -48,6 +48,11 @@ LINKS_REFUSED: Final = Counter(
     ("reason",),
     registry=REGISTRY,
 )
+DENIALS_NOT_LOGGED: Final = Counter(
+    "callvault_denials_not_logged",
+    "Refusals to open a link that were not logged, because the link has as many in the log as it may.",
+    registry=REGISTRY,
+)
 REFUSED: Final = Counter(
     "callvault_recordings_refused",
     "Recordings refused permanently, by reason.",

@@ -57,7 +57,9 @@ STANDINGS = [
     ({}, "open"),
     ({"revoked_at": NOW}, "revoked"),
     ({"restricted": True}, "restricted"),
-    ({"restricted": True, "purpose": "legal_claims"}, "open"),
+    # The right to play it is given when the link is made; the purpose says why somebody listens, no more.
+    ({"restricted": True, "purpose": "legal_claims"}, "restricted"),
+    ({"restricted": True, "purpose": "legal_claims", "plays_restricted": True}, "open"),
     ({"state": State.ERASING}, "erased"),
     ({"state": State.ERASED}, "erased"),
     # Quarantine: played to who decides about the consent alone.
@@ -79,11 +81,12 @@ STANDINGS = [
 @pytest.mark.parametrize(("changed", "expected"), STANDINGS)
 def test_a_session_stands_by_its_time_its_recording_and_its_link(changed, expected):
     """One word, and the strongest reason."""
-    wanted = {"revoked_at": None, "purpose": None} | changed
+    own = {"revoked_at": None, "purpose": None, "plays_restricted": False}
+    wanted = own | {name: value for name, value in changed.items() if name in own}
     link = Link(
         id="link_1", account_id="acct_1", recording_id="rec_1", kind="player", created_by="key_1", created_at=NOW,
         expires_at=NOW, sessions=1, networks=(), download=False, listener_term=b"", sealed_listener=b"",
-        key_version=1, revoked_at=wanted["revoked_at"], purpose=wanted["purpose"],
+        key_version=1, **wanted,
     )  # fmt: skip
     fine = {"ends_at": NOW + timedelta(hours=1), "state": State.AVAILABLE, "restricted": False}
     row = SimpleNamespace(**(fine | changed))

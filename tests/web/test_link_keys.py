@@ -1,11 +1,16 @@
 """Keys by which customers sign links: who may register one, and what is refused."""
 
+import time
+
+import httpx
 import pytest
+from sqlalchemy import update
 
 from tests.support.link_keys import register
 from tests.support.link_minter import Minter, base64url
-from tests.support.tenant import Tenant
-from tests.support.web_house import House
+from tests.support.tenant import Tenant, open_link
+from tests.support.web_house import AUDIO, House
+from vault.database.schema.link_keys import link_keys
 
 pytestmark = pytest.mark.faults
 
@@ -54,3 +59,46 @@ def test_a_key_is_registered_by_its_owner_alone(tenant: Tenant):
     assert full.status_code == 409
     assert len(tenant.http.get(tenant.url("/link-keys")).json()["items"]) == 5
     assert tenant.types().count("link_key.registered") == 5
+
+
+def test_a_public_key_has_one_name(house: House, tenant: Tenant):
+    """A second name is 409 and says the first; in another account it is free, and after a deletion again."""
+    minter, other = Minter(), Tenant.open(house.admin)
+    register(tenant, minter, "crm")
+
+    def again(account: Tenant, name: str) -> httpx.Response:
+        challenge = account.http.post(account.url("/link-key-challenges")).json()["challenge"]
+        return account.http.put(account.url(f"/link-keys/{name}"), json=minter.registration(challenge))
+
+    refused = again(tenant, "backup")
+    assert (refused.status_code, refused.json()["reasons"]) == (409, ["known_public_key"])
+    assert " crm." in refused.json()["detail"]
+    assert again(tenant, "crm").status_code == 200
+    assert again(other, "crm").status_code == 200
+    assert tenant.http.delete(tenant.url("/link-keys/crm")).is_success
+    assert again(tenant, "backup").status_code == 200
+
+
+def test_a_deletion_ends_what_the_private_key_signs(house: House, tenant: Tenant):
+    """Also under another name, which an earlier release took; a cut of one is a cut of both."""
+    minter, twin, recording = Minter(), Minter(), tenant.uploaded(AUDIO)
+    register(tenant, minter, "crm")
+    register(tenant, twin, "net")
+    rows = house.call(house.vault.database.read, lambda tx: tx.link_keys.of_account(tenant.id))
+    same = update(link_keys).where(link_keys.c.id == twin.key_id).values(public_key=rows[0].public_key)
+    house.call(house.vault.database.write, lambda tx: tx.connection.execute(same) and None)
+    twin.private = minter.private
+
+    def opens(**claims: object) -> int:
+        return open_link(house.client(), f"/p/{twin.token(recording, **claims)}", nonce="n").status_code
+
+    assert opens() == 303
+    long_ago = int(time.time()) - 5
+    assert opens(iat=long_ago) == 303
+    assert tenant.http.post(tenant.url("/link-cuts"), json={"key": "crm"}).status_code == 201
+    assert opens(iat=long_ago) == 404
+    assert opens(iat=int(time.time()) + 30) == 303
+    assert tenant.http.delete(tenant.url("/link-keys/crm")).is_success
+    assert opens(iat=int(time.time()) + 30) == 404
+    assert tenant.http.get(tenant.url("/link-keys")).json()["items"] == []
+    assert tenant.types().count("link_key.deleted") == 2

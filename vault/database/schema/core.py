@@ -202,8 +202,7 @@ recordings = Table(
     Column("erased_at", Moment),
     # ``Recording.origin``; NULL for most rows.
     Column("origin", String),
-    # What the retention policy says of it (vault/domain/retention): its class, the stamp of the policies that say so,
-    # when it is due, and when its minima end. A stamp other than the account's means: not computed yet.
+    # By the retention policy: class, stamp of the policies (not the account's: not computed yet), due, ends of minima.
     Column("retention_class", String),
     Column("policy_version", Integer, nullable=False, server_default=text("0")),
     Column("act_at", Moment),
@@ -263,6 +262,8 @@ links = Table(
     Column("key_version", Integer, nullable=False),
     Column("purpose", String),
     Column("console_session_id", String),
+    Column("plays_restricted", Boolean),
+    Column("denials", Integer),
     Index("ix_links_account", "account_id", "created_at", "id"),
 )
 
@@ -277,7 +278,6 @@ sessions = Table(
     Column("nonce_hash", LargeBinary, nullable=False),
     Column("opened_at", Moment, nullable=False),
     Column("ends_at", Moment, nullable=False),
-    # Log entries that nodes have taken from its allowance, used or not.
     Column("log_entries", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("link_id", "nonce_hash"),
 )

@@ -142,7 +142,9 @@ def found_session(rows: Sequence[Mapping[str, Any]]) -> FoundSession | None:
 def link_from(row: Mapping[str, Any]) -> Link:
     """Read the columns LINK_COLUMNS."""
     link = {name: row[f"link_{name}_"] for name in Link.__slots__}
-    return Link(**link | {"networks": tuple(link["networks"])})
+    # Links of earlier releases have no right to play what is restricted.
+    link |= {"networks": tuple(link["networks"]), "plays_restricted": bool(link["plays_restricted"])}
+    return Link(**link)
 
 
 def found_recording(row: Mapping[str, Any]) -> FoundRecording:

@@ -48,7 +48,7 @@ STILL_VALID = """
         AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = {actor} AND k.revoked_at IS NOT NULL) OR EXISTS (
        SELECT 1 FROM sessions s JOIN links l ON l.id = s.link_id
         WHERE s.id = {session} AND s.recording_id = r.id AND s.ends_at > {now} AND l.revoked_at IS NULL
-          AND (r.state = 'available' AND (NOT r.restricted OR l.purpose = 'legal_claims')
+          AND (r.state = 'available' AND (NOT r.restricted OR l.plays_restricted)
                OR r.state = 'quarantined' AND NOT r.restricted AND l.purpose = 'consent_check' AND l.kind = 'player')))
 """
 # If the clocks of the node and PostgreSQL differ, a session ends by the clock that is ahead.

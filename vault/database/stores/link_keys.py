@@ -1,5 +1,6 @@
 """Customers' keys that sign links, and cuts of links."""
 
+import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -52,15 +53,27 @@ class LinkKeyRows:
             self._db.execute(update(link_keys).where(_K.id == key.id).values(row))
         account_changed(self._db, key.account_id)
 
+    def same(self, key: LinkKey) -> Sequence[LinkKey]:
+        """Return the account's keys with the public key of this one: earlier releases took it under several names."""
+        return [
+            one
+            for one in self.of_account(key.account_id)
+            if one.algorithm == key.algorithm and hmac.compare_digest(one.public_key, key.public_key)
+        ]
+
     def delete(self, key_id: str, at: datetime) -> None:
-        """Delete a key, and revoke what it signed: open sessions end at their next window. Can be repeated."""
+        """Delete a key, and revoke what it signed: open sessions end at their next window. Can be repeated.
+
+        So are keys of other names with the same public key, from before: whoever has the private key signs for all.
+        """
         key = self.by_id(key_id)
         if key is None:
             return
-        live = (_K.id == key_id) & _K.deleted_at.is_(None)
+        ids = {key_id, *(one.id for one in self.same(key) if one.created_at <= at)}
+        live = _K.id.in_(ids) & _K.deleted_at.is_(None)
         self._db.execute(update(link_keys).where(live).values(deleted_at=at))
         account_changed(self._db, key.account_id)
-        self._revoke(key.account_id, links.c.created_by == key_id, at)
+        self._revoke(key.account_id, links.c.created_by.in_(ids), at)
 
     def cut(self, cut: LinkCut) -> None:
         """Insert a cut, and revoke what it covers among links that were used. Repeating changes nothing.

@@ -168,6 +168,16 @@ class LinkRows:
         self._db.execute(mine.values(log_entries=row.log_entries + taken))
         return taken
 
+    def denials(self, link_id: str) -> int:
+        """Return how many refusals to open a link are in the log."""
+        query = select(links.c.denials).where(links.c.id == link_id)
+        return self._db.execute(query).scalar() or 0
+
+    def count_denial(self, link_id: str) -> None:
+        """Count a refusal to open a link that is written to the log."""
+        mine = update(links).where(links.c.id == link_id)
+        self._db.execute(mine.values(denials=func.coalesce(links.c.denials, 0) + 1))
+
     def count_sessions(self, link_id: str) -> int:
         """Return how many sessions a link has opened."""
         count = select(func.count()).select_from(sessions).where(sessions.c.link_id == link_id)
@@ -217,7 +227,7 @@ def _wanted(account_id: str, wanted: LinkFilter) -> ColumnElement[bool]:
     if wanted.may_play:
         condition &= may_play()
     if wanted.but_for_restricted:
-        condition &= links.c.purpose.is_(None) | (links.c.purpose != "legal_claims")
+        condition &= links.c.plays_restricted.is_not(True)
     if wanted.made_from is not None:
         condition &= links.c.created_at >= wanted.made_from
     if wanted.made_to is not None:
@@ -227,7 +237,8 @@ def _wanted(account_id: str, wanted: LinkFilter) -> ColumnElement[bool]:
 
 def _link(row: Row[Any]) -> Link:
     values = {name: getattr(row, name) for name in Link.__slots__}
-    values["networks"] = tuple(row.networks)
+    # Links of earlier releases have no such right.
+    values |= {"networks": tuple(row.networks), "plays_restricted": bool(row.plays_restricted)}
     return Link(**values)
 
 

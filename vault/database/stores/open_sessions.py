@@ -21,15 +21,15 @@ from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.hot_reads import LINK, found_link
 from vault.database.stores.links import LinkRows
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.playback.link import Link, Session
+from vault.domain.playback.link import Link, Session, denials_allowed
 from vault.errors import NotFound, VaultError
 
 NO_LINK: Final = "This link is not valid. Ask for a new one."
 _LOCK: Final = "SELECT id FROM links WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 # After the locks, in a statement of its own: so the counts have what was committed by those for whom it waited.
 _STATE: Final = """
-SELECT l.revoked_at, l.sessions,
-       coalesce(r.state = 'available' AND (NOT r.restricted OR l.purpose = 'legal_claims')
+SELECT l.revoked_at, l.sessions, coalesce(l.denials, 0),
+       coalesce(r.state = 'available' AND (NOT r.restricted OR l.plays_restricted)
                 OR r.state = 'quarantined' AND NOT r.restricted AND l.purpose = 'consent_check'
                    AND l.kind = 'player', false) AS plays,
        (SELECT count(*) FROM sessions s WHERE s.link_id = n.link_id), e.id, e.opened_at, e.ends_at,
@@ -39,6 +39,10 @@ SELECT l.revoked_at, l.sessions,
   LEFT JOIN recordings r ON r.id = l.recording_id AND r.account_id = l.account_id
   LEFT JOIN sessions e ON e.link_id = n.link_id AND e.nonce_hash = n.nonce_hash
  ORDER BY n.place
+"""
+_DENY: Final = """
+UPDATE links l SET denials = coalesce(l.denials, 0) + n.denials FROM unnest(%s::text[], %s::int[]) AS n(id, denials)
+ WHERE l.id = n.id
 """
 _SESSION: Final = (
     "id", "account_id", "recording_id", "link_id", "secret_hash", "nonce_hash", "opened_at", "ends_at",
@@ -98,6 +102,13 @@ class NewSession:
         """Return whether the address is permitted and the link has not expired, by the clock that is ahead."""
         return self.permitted and not self.link.is_expired(max(now, self.event.at))
 
+    def is_logged(self, denials: int, now: datetime) -> bool:
+        """Return whether a refusal is logged after so many: a dead link must not fill the log."""
+        if denials < denials_allowed(max(now, self.event.at) - self.link.created_at):
+            return True
+        metrics.DENIALS_NOT_LOGGED.inc()
+        return False
+
     def denied(self, result: str) -> AccessEvent:
         """Return the event of a refusal: ``used_up``, or ``not_valid``."""
         return replace(self.event, type="playback.denied", session_id=None, result=result)
@@ -111,7 +122,7 @@ def open_one(connection: Connection, new: NewSession) -> Session | None:
         raise NotFound(NO_LINK)
     now = database_now(connection)
     if not new.is_allowed(now):
-        events.append(new.denied("not_valid"))
+        _deny(connection, events, new, "not_valid", now)
         return None
     opened = LinkRows(connection).open_session(
         new.session(now),
@@ -120,11 +131,19 @@ def open_one(connection: Connection, new: NewSession) -> Session | None:
         log_entries=new.log_entries,
     )
     if opened is None:
-        events.append(new.denied("used_up"))
+        _deny(connection, events, new, "used_up", now)
     elif opened.id == new.session_id:
         # A resumed session already has its event.
         events.append(new.event)
     return opened
+
+
+def _deny(connection: Connection, events: EventRows, new: NewSession, result: str, now: datetime) -> None:
+    """Log a refusal on SQLite, within the link's allowance."""
+    rows = LinkRows(connection)
+    if new.is_logged(rows.denials(new.link.id), now):
+        rows.count_denial(new.link.id)
+        events.append(new.denied(result))
 
 
 def open_group(connection: Connection, batch: Sequence[NewSession]) -> list[Session | VaultError | None]:
@@ -150,15 +169,16 @@ class _Group:
     resumed: dict[str, bytes] = field(default_factory=dict)
     events: list[AccessEvent] = field(default_factory=list)
     _counts: Counter[str] = field(default_factory=Counter)
+    _denials: Counter[str] = field(default_factory=Counter)
     _by_nonce: dict[tuple[str, bytes], Session] = field(default_factory=dict)
 
     def open(self, new: NewSession, row: Sequence[Any]) -> Session | VaultError | None:
         """Decide on one request by its row of _STATE and by those before it."""
-        revoked_at, allowed, plays, count, existing, opened_at, ends_at, now = row
+        revoked_at, allowed, denials, plays, count, existing, opened_at, ends_at, now = row
         if allowed is None or revoked_at is not None or not plays:
             return NotFound(NO_LINK)
         if not new.is_allowed(moment(now)):
-            self.events.append(new.denied("not_valid"))
+            self._deny(new, "not_valid", denials, moment(now))
             return None
         slot = (new.link.id, new.nonce_hash)
         if existing is not None:
@@ -168,13 +188,19 @@ class _Group:
             self.resumed[before.id] = new.secret_hash
             return before
         if count + self._counts[new.link.id] >= allowed:
-            self.events.append(new.denied("used_up"))
+            self._deny(new, "used_up", denials, moment(now))
             return None
         self._counts[new.link.id] += 1
         session = self._by_nonce[slot] = new.session(moment(now))
         self.opened.append((new, session))
         self.events.append(new.event)
         return session
+
+    def _deny(self, new: NewSession, result: str, denials: int, now: datetime) -> None:
+        """Log a refusal within the link's allowance, of which those before it in the batch are a part."""
+        if new.is_logged(denials + self._denials[new.link.id], now):
+            self._denials[new.link.id] += 1
+            self.events.append(new.denied(result))
 
     def write(self, cursor: Any) -> None:
         """Insert the sessions and events, and set the secrets of the sessions that are resumed."""
@@ -190,6 +216,8 @@ class _Group:
                     *([row[name] for row in events] for name in events[0]),
                 ),
             )
+        if self._denials:
+            cursor.execute(_DENY, (list(self._denials), list(self._denials.values())))
         if self.resumed:
             cursor.execute(_RESUME, (list(self.resumed), list(self.resumed.values())))
         for event in self.events:

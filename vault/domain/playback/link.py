@@ -41,6 +41,10 @@ MIN_SESSION_LIFETIME = timedelta(minutes=5)
 LOG_ENTRY_BURST = 1000
 LOG_ENTRIES_PER_SECOND = 2
 
+#: Rate limit of the refusals to open one link that are in the log: burst, and entries per hour of the link's life.
+DENIAL_BURST = 100
+DENIALS_PER_HOUR = 60
+
 #: The first grant is small (less than twice this), so that the first byte is sent early; the windows double up to the
 #: maximum.
 FIRST_WINDOW = 64 * 1024
@@ -74,11 +78,8 @@ class Link:
     key_version: int
     #: None where its creator gave none.
     purpose: Purpose | None = None
-
-    @property
-    def plays_restricted(self) -> bool:
-        """Return whether it also plays a restricted recording: for legal claims alone (GDPR article 18(2))."""
-        return self.purpose == "legal_claims"
+    #: Whether it also plays a restricted recording (GDPR article 18(2)): a right that its creator had and gave.
+    plays_restricted: bool = False
 
     @property
     def plays_quarantined(self) -> bool:
@@ -121,6 +122,12 @@ def session_length(duration: float | None) -> timedelta:
 def log_entries_allowed(age: timedelta) -> int:
     """Return the maximum number of audio grants and waveform reads for a session of this age."""
     return LOG_ENTRY_BURST + int(LOG_ENTRIES_PER_SECOND * max(0.0, age.total_seconds()))
+
+
+def denials_allowed(age: timedelta) -> int:
+    """Return the maximum number of refusals in the log for a link of this age; a dead link gets no more of them."""
+    life = min(MAX_LIFETIME, max(timedelta(), age))
+    return DENIAL_BURST + int(DENIALS_PER_HOUR * life.total_seconds() / 3600)
 
 
 def session_state(

@@ -127,6 +127,10 @@ def _make(tx: Transaction, wanted: LinkCut, request: CutRequest) -> LinkCut:
         key = tx.link_keys.find(account_id, request.key)
         if key is None:
             raise NotFound("There is no such link key.")
+        # A key of before may have its public key under another name.
+        for other in tx.link_keys.same(key):
+            if other.id != key.id:
+                cut_links(tx, replace(cut, id=new_id("cut"), value=other.id))
         cut = replace(cut, value=key.id)
     cut_links(tx, cut)
     return cut

@@ -75,7 +75,7 @@ class LinkKeys:
     async def set(self, account_id: str, name: str, wanted: LinkKeyRequest, *, actor: str) -> LinkKey:
         """Register a key under a name, or change the limits of the same key.
 
-        Raises Invalid, and Refused if the name has another key or the account has MAX_KEYS.
+        Raises Invalid, and Refused if the name has another key, another name has this one, or the account has MAX_KEYS.
         """
         raw = self._check(account_id, name, wanted)
         key = LinkKey(
@@ -165,6 +165,7 @@ def _put(tx: Transaction, wanted: LinkKey, actor: str) -> LinkKey:
     require_open(tx, wanted.account_id)
     known, now = tx.link_keys.find(wanted.account_id, wanted.name), tx.now()
     if known is None:
+        _refuse_known(tx, wanted)
         if len(tx.link_keys.of_account(wanted.account_id)) >= MAX_KEYS:
             text = f"The account has {MAX_KEYS} link keys, the maximum. Delete one that signs no more."
             raise Refused(text, reasons=("too_many_link_keys",))
@@ -185,6 +186,13 @@ def _put(tx: Transaction, wanted: LinkKey, actor: str) -> LinkKey:
         )
     )
     return key
+
+
+def _refuse_known(tx: Transaction, wanted: LinkKey) -> None:
+    """Raise Refused if another name of the account has this public key: deleting one of the two would end nothing."""
+    if same := tx.link_keys.same(wanted):
+        text = f"This public key is registered already, as {same[0].name}. Change its limits, or delete it first."
+        raise Refused(text, reasons=("known_public_key",))
 
 
 def _existing(tx: Transaction, account_id: str, name: str) -> LinkKey:

@@ -33,6 +33,14 @@ class LinkRequest:
     #: The console session whose holder opens the link immediately; it must be open and allow that.
     console_session_id: str | None = None
 
+    @property
+    def plays_restricted(self) -> bool:
+        """Return whether the link gets the right to play a restricted recording, in whatever state it is now.
+
+        What is restricted may be used for legal claims (GDPR article 18(2)), and the log says for which.
+        """
+        return self.purpose == "legal_claims" and self.may_open_restricted and self.purpose_text is not None
+
 
 def require_playable(recording: Recording | None, request: LinkRequest) -> Recording:
     """Return the recording if it may have such a link.
@@ -44,7 +52,6 @@ def require_playable(recording: Recording | None, request: LinkRequest) -> Recor
     if recording.state in {State.ERASING, State.ERASED}:
         raise RecordingErased("The recording was erased.")
     if recording.state is State.AVAILABLE and recording.restricted and request.purpose == "legal_claims":
-        # What is restricted may be used for legal claims (GDPR article 18(2)), and the log says for which.
         if not request.may_open_restricted:
             text = "A link to a restricted recording needs a key with the scope privacy:write."
             raise Forbidden(text)

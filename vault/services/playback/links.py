@@ -119,6 +119,7 @@ class Links:
             sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), request.listener.encode()),
             key_version=key.version,
             purpose=request.purpose,
+            plays_restricted=request.plays_restricted,
         )
 
     async def list(self, account_id: str, recording_id: str) -> Sequence[tuple[Link, str]]:

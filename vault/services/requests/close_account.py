@@ -88,8 +88,8 @@ class CloseAccount:
                 tx.requests.change(sealed)
                 set_switch(tx, known.account_id, enabled=False, reason=None, at=now, actor=by)
                 end_listening(tx, known.account_id, Listening(), at=now, actor=by, reason="account_closed")
-                for one in tx.link_keys.of_account(known.account_id):
-                    delete_link_key(tx, one, at=now, actor=by)
+                while keys := tx.link_keys.of_account(known.account_id):
+                    delete_link_key(tx, keys[0], at=now, actor=by)
                 append_event(tx, begun, "account.closed", actor=by, at=now)
 
             await self.database.write(write)

@@ -59,18 +59,23 @@ def cut_links(tx: Transaction, cut: LinkCut) -> None:
 
 
 def delete_link_key(tx: Transaction, key: LinkKey, *, at: datetime, actor: str) -> None:
-    """Delete a key that signs links, and revoke what it signed. The caller holds the account's exclusive lock."""
+    """Delete a key that signs links, and revoke what it signed; and those with the same public key, if there are any.
+
+    The caller holds the account's exclusive lock.
+    """
+    same = tx.link_keys.same(key)
     tx.link_keys.delete(key.id, at)
-    tx.events.append(
-        AccessEvent(
-            type="link_key.deleted",
-            at=at,
-            account_id=key.account_id,
-            actor=actor,
-            result=key.id,
-            subject=key.name,
+    for one in same:
+        tx.events.append(
+            AccessEvent(
+                type="link_key.deleted",
+                at=at,
+                account_id=one.account_id,
+                actor=actor,
+                result=one.id,
+                subject=one.name,
+            )
         )
-    )
 
 
 def stop_listening(
