@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import httpx
@@ -217,3 +217,12 @@ def test_an_approval_gives_no_act_that_the_approver_may_not_do(house: House, sce
             seen[may] = _approval(house.client(house.key_for(scene.tenant.name, *has)), scene).status_code
             assert seen[may] == (way.good if may else 403), sorted(has)
     assert len(seen) == 2
+
+
+def test_the_doors_ask_the_table(house: House, scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    """A table that forgets what a key of links gives lets keys:write alone register one, as it was once."""
+    alone = house.client(house.key_for(scene.tenant.name, "keys:write"))
+    assert _link_key(alone, scene).status_code == 403
+    forgetful = replace(GRANTORS["link_key"], always=frozenset())
+    monkeypatch.setitem(GRANTORS, "link_key", forgetful)  # type: ignore[arg-type]
+    assert _link_key(alone, scene).status_code == 200

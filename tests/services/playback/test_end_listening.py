@@ -67,3 +67,14 @@ async def test_nothing_from_before_is_heard_any_more(either: House, act: str):
     assert await of_other.alive(either) == names
     _, token = await either.vault.links.create(either.account.id, recording, link_wish(), **ME)
     assert await once(either, token.text)
+
+
+async def test_a_restriction_leaves_a_link_for_legal_claims(either: House):
+    """Also where customers sign links: the cut of what they signed is none of what plays a restricted recording."""
+    recording = await recording_of(either, "Kim")
+    before = await permitted(either, recording)
+    wish = link_wish(purpose="legal_claims", purpose_text="Acme v. Doe", may_open_restricted=True)
+    _, token = await either.vault.links.create(either.account.id, recording, wish, **ME)
+    await restrict(either, recording)
+    assert await before.alive(either) == set()
+    assert await once(either, token.text)

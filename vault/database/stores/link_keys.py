@@ -75,10 +75,11 @@ class LinkKeyRows:
         account_changed(self._db, key.account_id)
         self._revoke(key.account_id, links.c.created_by.in_(ids), at)
 
-    def cut(self, cut: LinkCut) -> None:
+    def cut(self, cut: LinkCut, *, but_for_restricted: bool = False) -> None:
         """Insert a cut, and revoke what it covers among links that were used. Repeating changes nothing.
 
-        Cuts that refuse nothing any more are deleted. The account's object becomes due.
+        Cuts that refuse nothing any more are deleted. The account's object becomes due. ``but_for_restricted``: links
+        that play a restricted recording stay; a restore that repeats the cut revokes them too, to be sure.
         """
         old = (_C.account_id == cut.account_id) & (_C.minted_before < cut.created_at - _CUT_COUNTS_FOR)
         self._db.execute(delete(link_cuts).where(old))
@@ -86,6 +87,8 @@ class LinkKeyRows:
             return
         account_changed(self._db, cut.account_id)
         covered = self._covered(cut) & (links.c.created_at < cut.minted_before)
+        if but_for_restricted:
+            covered &= links.c.plays_restricted.is_not(True)
         self._revoke(cut.account_id, covered, cut.created_at)
 
     def cuts(self, account_id: str, *, limit: int) -> Sequence[LinkCut]:

@@ -68,22 +68,33 @@ def end_listening(
         )
         revoked += revoke_links(tx, account_id, wanted, at=at, actor=actor, reason=reason)
     if tx.link_keys.of_account(account_id):
-        now = tx.now()
-        for target, value in what.targets():
-            cut_links(
-                tx,
-                LinkCut(
-                    id=new_id("cut"),
-                    account_id=account_id,
-                    target=target,
-                    value=value,
-                    minted_before=now + ahead,
-                    created_at=now,
-                    created_by=actor,
-                    sealed_listener=what.sealed_listener,
-                ),
-            )
+        _cut(tx, account_id, what, actor=actor, but_for_restricted=is_restricted, ahead=ahead)
     return revoked
+
+
+def _cut(
+    tx: Transaction,
+    account_id: str,
+    what: Listening,
+    *,
+    actor: str,
+    but_for_restricted: bool,
+    ahead: timedelta,
+) -> None:
+    """Refuse the links that customers have signed until now."""
+    now = tx.now()
+    for target, value in what.targets():
+        cut = LinkCut(
+            id=new_id("cut"),
+            account_id=account_id,
+            target=target,
+            value=value,
+            minted_before=now + ahead,
+            created_at=now,
+            created_by=actor,
+            sealed_listener=what.sealed_listener,
+        )
+        cut_links(tx, cut, but_for_restricted=but_for_restricted)
 
 
 def restrict(

@@ -43,9 +43,9 @@ def revoke_links(
     return len(revoked)
 
 
-def cut_links(tx: Transaction, cut: LinkCut) -> None:
-    """Refuse links minted before the time of a cut. The caller holds the account's exclusive lock."""
-    tx.link_keys.cut(cut)
+def cut_links(tx: Transaction, cut: LinkCut, *, but_for_restricted: bool = False) -> None:
+    """Refuse links minted before the time of a cut. The caller holds a lock for which minting a link waits."""
+    tx.link_keys.cut(cut, but_for_restricted=but_for_restricted)
     tx.events.append(
         AccessEvent(
             type="link.cut",
