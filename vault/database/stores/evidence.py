@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import batched
 from typing import Any, Final
 
 from sqlalchemy import Connection as DbConnection
@@ -9,11 +10,15 @@ from sqlalchemy import select
 
 from vault.database.schema.consent import evidence_entries
 from vault.database.sql.compiled_statements import CompiledInsert
+from vault.database.sql.dialect import insert_new
 from vault.database.stores.short_form import lengthen, shorten
 from vault.errors import Busy
 
 # Every received recording runs it.
 _ADD_ENTRY: Final = CompiledInsert(evidence_entries)
+#: Recordings in one statement.
+_BATCH: Final = 500
+_TAKEN: Final = "Another request added an entry to this recording's evidence; retry."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +47,31 @@ class EvidenceRows:
         query = select(evidence_entries).where(e.recording_id == recording_id).order_by(e.position)
         return [_evidence(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - public
 
+    def heads(self, recording_ids: Sequence[str]) -> Mapping[str, tuple[int, str]]:
+        """Return position and digest of the last entry of each of these recordings; none for one without any."""
+        e, later = evidence_entries.c, evidence_entries.alias()
+        newer = select(later.c.position).where(
+            later.c.recording_id == e.recording_id, later.c.position > e.position
+        )
+        found: dict[str, tuple[int, str]] = {}
+        for batch in batched(recording_ids, _BATCH, strict=False):
+            mine = e.recording_id.in_(batch) & ~newer.exists()
+            rows = self._db.execute(select(e.recording_id, e.position, e.digest).where(mine))
+            found |= {row.recording_id: (row.position, row.digest) for row in rows}
+        return found
+
+    def add_to_each(self, rows: Sequence[EvidenceRow]) -> None:
+        """Insert an entry of each of many recordings. Raises Busy if a position is taken."""
+        for batch in batched(rows, _BATCH, strict=False):
+            added = insert_new(self._db, evidence_entries, *(evidence_values(row) for row in batch))
+            if added < len(batch):
+                raise Busy(_TAKEN, retry_after=1)
+
     def add(self, *rows: EvidenceRow) -> None:
         """Insert entries. Raises Busy if a position is taken."""
         added = [_ADD_ENTRY.add(self._db, evidence_values(row)) for row in rows]
         if not all(added):
-            raise Busy("Another request added an entry to this recording's evidence; retry.", retry_after=1)
+            raise Busy(_TAKEN, retry_after=1)
 
 
 def evidence_values(row: EvidenceRow) -> dict[str, Any]:

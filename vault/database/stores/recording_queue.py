@@ -223,9 +223,9 @@ class QueueRows:
         written = {**_WRITTEN, "manifest_key_version": key_version}
         self._db.execute(update(recordings).where(mine).values(written))
 
-    def rewrite_manifest(self, recording_id: str) -> None:
-        """Mark the manifest as due, because its content has changed."""
-        wanted = (recordings.c.id == recording_id) & (recordings.c.state == str(State.AVAILABLE))
+    def rewrite_manifest(self, *recording_ids: str) -> None:
+        """Mark manifests as due, because their content has changed."""
+        wanted = recordings.c.id.in_(recording_ids) & (recordings.c.state == str(State.AVAILABLE))
         self._db.execute(update(recordings).where(wanted).values(MANIFEST_CHANGED))
         wake(self._db, Work.MANIFESTS)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, text, union, update
@@ -14,6 +15,7 @@ from vault.database.schema.core import IS_WORK, recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.call_facts import refs_of_terms
+from vault.database.stores.recording_keys import IS_OF_CALL, keys_of, keys_of_call
 from vault.database.stores.short_form import lengthen
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
@@ -48,18 +50,8 @@ _GET = CompiledSelect(
         recordings.c.id == bindparam("id"), recordings.c.account_id == bindparam("account_id")
     )
 )
-_KEYS = CompiledSelect(
-    select(
-        recordings.c.account_id, recordings.c.key_version, recordings.c.month_key, recordings.c.wrapped_key,
-        recordings.c.evidence, recordings.c.sealed_details, recordings.c.sealed_waveform,
-    ).where(recordings.c.id == bindparam("id"))
-)  # fmt: skip
 # Sorted by the caller: with an order SQLite would read the whole account by the index of pages.
-_OF_CALL = CompiledSelect(
-    select(*RECORDING_COLUMNS).where(
-        recordings.c.account_id == bindparam("account_id"), recordings.c.call_ref == bindparam("call_ref")
-    )
-)
+_OF_CALL = CompiledSelect(select(*RECORDING_COLUMNS).where(IS_OF_CALL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,19 +122,11 @@ class RecordingRows:
 
     def keys(self, recording_id: str) -> RecordingKeys | None:
         """Return the recording's keys; None before it is sealed and after it is shredded."""
-        row = _KEYS.first(self._db, id=recording_id)
-        if row is None or row["wrapped_key"] is None:
-            return None
-        if (details := row["sealed_details"]) is not None:
-            details = lengthen(details, row["account_id"], recording_id, "details")
-        return RecordingKeys(
-            key_version=row["key_version"],
-            wrapped_key=row["wrapped_key"],
-            evidence=row["evidence"],
-            details=details,
-            waveform=row["sealed_waveform"],
-            month_key=row["month_key"],
-        )
+        return keys_of(self._db, recording_id)
+
+    def keys_of_call(self, account_id: str, call_ref: str) -> Mapping[str, RecordingKeys | None]:
+        """Return the keys of a call's recordings by id, as ``keys`` does for one."""
+        return keys_of_call(self._db, account_id, call_ref)
 
     def announcement(self, recording_id: str) -> SealedAnnouncement | None:
         """Return the sealed announcement, with the key that sealed it."""
@@ -198,8 +182,12 @@ class RecordingRows:
 
     def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
         """Insert blind-index terms of a recording; existing terms stay."""
-        rows = [{"account_id": account_id, "recording_id": recording_id, "term": term} for term in set(terms)]
-        if rows:
+        self.index_each(account_id, [recording_id], terms)
+
+    def index_each(self, account_id: str, recording_ids: Sequence[str], terms: Sequence[bytes]) -> None:
+        """Insert the same terms of each of these recordings."""
+        both = product(recording_ids, set(terms))
+        if rows := [{"account_id": account_id, "recording_id": one, "term": term} for one, term in both]:
             insert_new(self._db, recording_terms, *rows)
 
     def forget_terms(self, recording_id: str) -> None:

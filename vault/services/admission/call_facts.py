@@ -27,7 +27,7 @@ from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import DecisionState
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
-from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
+from vault.services.lifecycle.evidence_chain import EvidenceChain, append_to_each, settled
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 
@@ -199,7 +199,7 @@ def _add(
         tx.call_facts.index(row.account_id, row.call_ref, terms)
         tx.retention.call_changed(row.account_id, row.call_ref)
         tx.retention.note_call_times(row.account_id, row.call_ref, row.started_at, row.ended_at)
-    for recording in through if new else ():
-        append(tx, opened[recording.id], "facts", {"call": encode_facts_fields(facts)}, at=row.at)
-        tx.recordings.index(row.account_id, recording.id, terms)
+        chains = [opened[recording.id] for recording in through]
+        append_to_each(tx, chains, "facts", {"call": encode_facts_fields(facts)}, at=row.at)
+        tx.recordings.index_each(row.account_id, [recording.id for recording in through], terms)
     return StoredFacts(row_id=row.id if new else None, rows=read_call_rows(tx, row.account_id, row.call_ref))

@@ -30,7 +30,7 @@ from vault.services.admission.gate import decide_again
 from vault.services.approvals.ask_erasure import ask_to_erase, waiting_erasures
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.await_erasure import await_erasure
-from vault.services.lifecycle.evidence_chain import EvidenceChain, append, settled
+from vault.services.lifecycle.evidence_chain import EvidenceChain, append_to_each, settled
 from vault.services.lifecycle.guards import judge_now
 from vault.services.lifecycle.in_flight import refuse_in_flight
 from vault.services.shared.clock_skew import checked_now
@@ -116,10 +116,8 @@ class RecordConsent:
             # The notice may promise a shorter period than its recordings were computed with.
             tx.retention.call_changed(row.account_id, row.call_ref)
         now_known = replace(known, events=(*known.events, event), consent_rows=known.consent_rows + 1)
-        for recording in through:
-            append(
-                tx, opened[recording.id], "consent", {"event": encode_event_fields(event)}, at=event.heard_at
-            )
+        chains, entry = [opened[recording.id] for recording in through], {"event": encode_event_fields(event)}
+        append_to_each(tx, chains, "consent", entry, at=event.heard_at)
         if event.answer in NO:
             _refuse(tx, row, event)
             for recording in through:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import batched
+from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.stores.evidence import EvidenceRow
@@ -16,6 +17,8 @@ from vault.sealing.message import open_message, seal
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 from vault.services.shared.paced import paced
 
+#: Recordings in one statement.
+_BATCH: Final = 500
 #: States of recordings that have passed the gate and whose evidence still grows.
 SETTLED = frozenset({State.QUARANTINED, State.AVAILABLE})
 
@@ -32,7 +35,8 @@ class EvidenceChain:
 
         def read(tx: Transaction) -> list[tuple[Recording, RecordingKeys | None]]:
             found = tx.recordings.of_call(account_id, call_ref)
-            return [(item, tx.recordings.keys(item.id)) for item in found if item.state in SETTLED]
+            keys = tx.recordings.keys_of_call(account_id, call_ref)
+            return [(item, keys.get(item.id)) for item in found if item.state in SETTLED]
 
         found = await self.database.read(read)
         return {
@@ -65,12 +69,27 @@ def append(
     tx: Transaction, opened: OpenedRecording, entry: Entry, content: Mapping[str, Any], *, at: datetime
 ) -> EvidenceRow:
     """Append an entry and return it, the new head. The manifest becomes due for a rewrite."""
-    rows = tx.evidence.of_recording(opened.recording.id)
-    before = rows[-1].digest if rows else opened.keys.evidence
-    row = _sealed(opened, entry, content, before=before, position=len(rows) + 1, at=at)
-    tx.evidence.add(row)
-    tx.queue.rewrite_manifest(opened.recording.id)
-    return row
+    return append_to_each(tx, [opened], entry, content, at=at)[0]
+
+
+def append_to_each(
+    tx: Transaction,
+    opened: Sequence[OpenedRecording],
+    entry: Entry,
+    content: Mapping[str, Any],
+    *,
+    at: datetime,
+) -> Sequence[EvidenceRow]:
+    """Append an entry to each of these recordings, with as many statements as for one."""
+    heads = tx.evidence.heads([one.recording.id for one in opened])
+    rows = []
+    for one in opened:
+        position, before = heads.get(one.recording.id, (0, one.keys.evidence))
+        rows.append(_sealed(one, entry, content, before=before, position=position + 1, at=at))
+    tx.evidence.add_to_each(rows)
+    for batch in batched(opened, _BATCH, strict=False):
+        tx.queue.rewrite_manifest(*(one.recording.id for one in batch))
+    return rows
 
 
 def append_first(
