@@ -201,8 +201,8 @@ async def test_api_keys_are_kept_and_revoked(database: Database):
         )
     )
     assert await database.read(lambda tx: tx.api_keys.find("key_1")) == (key, b"1")
-    assert await database.read(lambda tx: tx.api_keys.page("acct_a")) == [key]
-    assert await database.read(lambda tx: tx.api_keys.page(None)) == [operator, key]
+    assert await database.read(lambda tx: tx.api_keys.page("acct_a", limit=9)) == [key]
+    assert await database.read(lambda tx: tx.api_keys.page(None, limit=9)) == [operator, key]
     for hours in (1, 2):
         at = NOW + timedelta(hours=hours)
         await database.write(lambda tx, at=at: tx.api_keys.revoke("key_1", at))

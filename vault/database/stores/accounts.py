@@ -128,6 +128,17 @@ class AccountRows:
         """Return every change of the switch, oldest first."""
         return [SwitchChange(**row) for row in _SWITCH_HISTORY.rows(self._db, account_id=account_id)]
 
+    def switch_changes(
+        self, account_id: str, *, start: int, limit: int, newest_first: bool = False
+    ) -> Sequence[SwitchChange]:
+        """Return a page of the changes of the switch after the first ``start``; oldest first by default."""
+        order = switch_changes.c.id.desc() if newest_first else switch_changes.c.id
+        query = select(*(switch_changes.c[name] for name in SwitchChange.__slots__))
+        page = (
+            query.where(switch_changes.c.account_id == account_id).order_by(order).offset(start).limit(limit)
+        )
+        return [SwitchChange(**row) for row in self._db.execute(page).mappings()]
+
     def current_key_version(self, account_id: str) -> int:
         """Return the highest version of the account's key. Raises NotFound."""
         query = select(func.max(account_keys.c.version)).where(account_keys.c.account_id == account_id)

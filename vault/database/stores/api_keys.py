@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from vault.database.schema.api_keys import api_keys, kept_answers
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
+from vault.database.sql.keyset import earlier_than, later_than
 from vault.domain.accounts.account import ApiKey
 from vault.errors import Busy
 
@@ -59,11 +60,21 @@ class ApiKeyRows:
         query = select(api_keys.c.created_by).where(api_keys.c.id == key_id)
         return self._db.execute(query).scalar()
 
-    def page(self, account_id: str | None) -> Sequence[ApiKey]:
-        """Return the keys of an account, or all of them, oldest first."""
-        query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
+    def page(
+        self,
+        account_id: str | None,
+        *,
+        after: tuple[datetime, str] | None = None,
+        limit: int,
+        newest_first: bool = False,
+    ) -> Sequence[ApiKey]:
+        """Return a page of an account's keys, or of all keys, oldest first unless ``newest_first``."""
+        order = api_keys.c.created_at, api_keys.c.id
+        beyond = earlier_than if newest_first else later_than
+        query = select(api_keys).where(*beyond(*order, after))
         if account_id is not None:
             query = query.where(api_keys.c.account_id == account_id)
+        query = query.order_by(*(column.desc() if newest_first else column for column in order)).limit(limit)
         return [_api_key(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
     def revoke(self, key_id: str, at: datetime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import connections
@@ -54,6 +54,11 @@ class ConnectionRows:
         """Return an account's connections, ordered by name."""
         query = select(connections).where(connections.c.account_id == account_id)
         return [_connection(row) for row in self._db.execute(query.order_by(connections.c.name))]
+
+    def count(self, account_id: str) -> int:
+        """Return how many connections an account has."""
+        mine = select(func.count()).where(connections.c.account_id == account_id)
+        return self._db.execute(mine).scalar_one()
 
     def activity(self, account_id: str) -> Mapping[str, ConnectionActivity]:
         """Return the last activity of each of an account's connections, by its id."""

@@ -139,6 +139,13 @@ class ObjectionRows:
         query, named = objections_query(terms, of_call=True)
         return objections_of(query.rows(self._db, account_id=account_id, call_ref=call_ref, **named))
 
+    def of_number(self, account_id: str, term: bytes, *, start: int, limit: int) -> Sequence[ObjectionRow]:
+        """Return a page of all objections of a number after the first ``start``, oldest first."""
+        o = objections.c
+        mine = select(objections).where(o.account_id == account_id, o.term == term)
+        rows = self._db.execute(mine.order_by(o.since, o.id).offset(start).limit(limit)).mappings()
+        return [_objection(row) for row in rows]
+
     def add(self, row: ObjectionRow) -> None:
         """Insert an objection. Raises KeyRetired."""
         refuse_retired(self._db, row.account_id, row.key_version)
@@ -214,10 +221,14 @@ class PolicyRows:
         row = _NEWEST_POLICY.first(self._db, account_id=account_id)
         return ConsentPolicy() if row is None else _policy(row)
 
-    def history(self, account_id: str) -> Sequence[ConsentPolicy]:
-        """Return every version, oldest first."""
+    def history(
+        self, account_id: str, *, start: int, limit: int, newest_first: bool = False
+    ) -> Sequence[ConsentPolicy]:
+        """Return a page of the versions after the first ``start``, oldest first unless ``newest_first``."""
         p = consent_policies.c
-        query = select(consent_policies).where(p.account_id == account_id).order_by(p.version)
+        order = p.version.desc() if newest_first else p.version
+        mine = select(consent_policies).where(p.account_id == account_id)
+        query = mine.order_by(order).offset(start).limit(limit)
         return [_policy(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
     def add(self, account_id: str, policy: ConsentPolicy) -> None:

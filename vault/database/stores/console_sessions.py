@@ -13,6 +13,7 @@ from vault.database.schema.console import console_invitations, console_searches,
 from vault.database.schema.core import accounts
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import DatabaseNow
+from vault.database.sql.keyset import earlier_than
 from vault.domain.accounts.account import Account
 from vault.domain.accounts.console_session import MAX_IDLE, ConsoleSession
 from vault.domain.accounts.roles import decode_limits, encode_limits
@@ -115,13 +116,16 @@ class ConsoleSessionRows:
         mine = (_S.id == session_id) & _S.ended_at.is_(None)
         self._db.execute(update(console_sessions).where(mine).values(ended_at=at))
 
-    def open(self, account_id: str | None, now: datetime, *, limit: int) -> Sequence[ConsoleSession]:
-        """Return the open sessions of an account, or those of operators for None, newest first."""
+    def open(
+        self, account_id: str | None, now: datetime, *, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[ConsoleSession]:
+        """Return a page of an account's open sessions, or of those of operators for None, the newest first."""
         mine = _S.account_id.is_(None) if account_id is None else _S.account_id == account_id
         mine &= _S.ended_at.is_(None) & (_S.ends_at > now) & (_S.last_used_at > now - MAX_IDLE)
         alive = select(api_keys.c.id).where(api_keys.c.id == _S.key_id, api_keys.c.revoked_at.is_(None))
         query = select(console_sessions).where(mine, _S.key_id.is_(None) | alive.exists())
-        rows = self._db.execute(query.order_by(_S.created_at.desc(), _S.id).limit(limit)).mappings()
+        query = query.where(*earlier_than(_S.created_at, _S.id, before))
+        rows = self._db.execute(query.order_by(_S.created_at.desc(), _S.id.desc()).limit(limit)).mappings()
         return [_session(row, row["scopes"]) for row in rows]
 
     def forget(self, before: datetime) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection as DbConnection
 from vault.database.schema.core import links
 from vault.database.schema.link_keys import link_cuts, link_keys
 from vault.database.sql.dialect import insert_new
+from vault.database.sql.keyset import earlier_than
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.link_key_rows import link_cut_of, link_key_of, row_of_link_key
 from vault.database.stores.signed_links import FoundSigned, PermissionQuery, found_signed
@@ -91,9 +92,11 @@ class LinkKeyRows:
             covered &= links.c.plays_restricted.is_not(True)
         self._revoke(cut.account_id, covered, cut.created_at)
 
-    def cuts(self, account_id: str, *, limit: int) -> Sequence[LinkCut]:
-        """Return the newest cuts of an account."""
-        query = select(link_cuts).where(_C.account_id == account_id).order_by(_C.created_at.desc(), _C.id)
+    def cuts(self, account_id: str, *, before: tuple[datetime, str] | None, limit: int) -> Sequence[LinkCut]:
+        """Return a page of an account's cuts, the newest first."""
+        earlier = earlier_than(_C.created_at, _C.id, before)
+        query = select(link_cuts).where(_C.account_id == account_id, *earlier)
+        query = query.order_by(_C.created_at.desc(), _C.id.desc())
         return [link_cut_of(row) for row in self._db.execute(query.limit(limit))]
 
     def get_cut(self, cut_id: str) -> LinkCut | None:

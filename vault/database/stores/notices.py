@@ -10,6 +10,7 @@ from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.notices import notices
 from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.keyset import earlier_than
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.domain.notices.notice import Notice, NoticeStatus
@@ -51,6 +52,17 @@ class NoticeRows:
     def by_id(self, notice_id: str) -> Notice | None:
         """Return a notice of any account: its id gives access to the audio of a published one."""
         return self._first(notices.c.id == notice_id)
+
+    def page(
+        self, account_id: str, status: NoticeStatus | None, *, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Notice]:
+        """Return a page of an account's notices, newest first, all or those of one status."""
+        query = select(*_COLUMNS).where(notices.c.account_id == account_id)
+        if status is not None:
+            query = query.where(notices.c.status == status)
+        order = query.where(*earlier_than(notices.c.created_at, notices.c.id, before))
+        order = order.order_by(notices.c.created_at.desc(), notices.c.id.desc())
+        return [_notice(row) for row in self._db.execute(order.limit(limit))]
 
     def of_account(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
         """Return an account's notices, newest first, all or those of one status."""
@@ -115,6 +127,11 @@ class NoticeRows:
         row = self._db.execute(draft.returning(*_COLUMNS)).one()
         account_changed(self._db, notice.account_id)
         return _notice(row), None if before is None else _notice(before)
+
+    def count_published(self, account_id: str) -> int:
+        """Return how many published notices an account has."""
+        mine = (notices.c.account_id == account_id) & (notices.c.status == "published")
+        return self._db.execute(select(func.count()).where(mine)).scalar_one()
 
     def retire(self, account_id: str, notice_id: str, at: datetime) -> bool:
         """Retire a published version. False if there is none."""

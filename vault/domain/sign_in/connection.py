@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from vault.domain.accounts.roles import LIMITED_ROLES, Role
 from vault.domain.urls import is_loopback, split_url
-from vault.errors import Invalid
+from vault.errors import Invalid, Refused
 
 NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 #: Characters of a scope (RFC 6749, section 3.3).
@@ -20,6 +20,9 @@ OPERATORS: Final = "acct_" + "0" * 32
 MAX_ROLES: Final = 200
 #: Maximum agents of one mapping.
 MAX_AGENTS: Final = 200
+
+#: Sign-in connections of one account, or of the operators.
+MAX_CONNECTIONS: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,3 +215,10 @@ def _check_issuer(issuer: str) -> None:
             "Plain http is for a provider on this machine.",
             field="issuer",
         )
+
+
+def require_room(wanted: SealedConnection, known: Sequence[SealedConnection]) -> None:
+    """Raise Refused for a new connection of an account that has the maximum already."""
+    if wanted.revision == 1 and len(known) >= MAX_CONNECTIONS:
+        text = f"There are {MAX_CONNECTIONS} sign-in connections, the maximum. Delete one that nobody uses."
+        raise Refused(text, reasons=("too_many_sign_in_connections",))

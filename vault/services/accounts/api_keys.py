@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.stores.hot_reads import KEY, KEY_AND_ACCOUNT, found_key
@@ -9,6 +10,7 @@ from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SCOPES, Account, ApiKey
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
+from vault.domain.page import PAGE
 from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.check_api_key import PREFIX, require_authentic, split_key
@@ -76,9 +78,21 @@ class ApiKeys:
             return found.key, None
         return found.key, found.account
 
-    async def list(self, account_id: str | None) -> Sequence[ApiKey]:
-        """Return the API keys of one account, or of all accounts for None, including revoked ones."""
-        return await self.database.read(lambda tx: tx.api_keys.page(account_id))
+    async def list(
+        self,
+        account_id: str | None,
+        *,
+        after: tuple[datetime, str] | None = None,
+        limit: int = PAGE,
+        newest_first: bool = False,
+    ) -> Sequence[ApiKey]:
+        """Return a page of the API keys of one account, or of all accounts for None, including revoked ones.
+
+        Oldest first, unless ``newest_first``: those after the item ``after`` in that order.
+        """
+        return await self.database.read(
+            lambda tx: tx.api_keys.page(account_id, after=after, limit=limit, newest_first=newest_first)
+        )
 
     async def revoke(self, key_id: str, *, account_id: str | None, actor: str) -> None:
         """Revoke an API key, and end what is heard in its console sessions; a repeated call changes nothing.

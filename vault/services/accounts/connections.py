@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
@@ -22,6 +23,8 @@ from vault.services.shared.connection_cache import ConnectionCache
 from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
+#: Connections of one account: each is asked for recordings that its webhooks missed.
+MAX_CONNECTIONS: Final = 200
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 
@@ -203,6 +206,9 @@ def _put(tx: Transaction, wanted: Connection, request: ConnectionRequest, event:
             "DELETE that connection first.",
             reasons=("other_provider",),
         )
+    if before is None and tx.connections.count(wanted.account_id) >= MAX_CONNECTIONS:
+        text = f"The account has {MAX_CONNECTIONS} connections, the maximum. Delete one that is not used any more."
+        raise Refused(text, reasons=("too_many_connections",))
     if request.collect_from is None and before is not None:
         connection = tx.connections.put(replace(wanted, collect_from=before.collect_from))
     else:

@@ -17,6 +17,7 @@ from vault.domain.accounts.account import Account, ApiKey
 from vault.domain.accounts.console_session import INVITATION_LIFE, MAX_LENGTH, USE_INTERVAL, ConsoleSession
 from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.domain.ids import Token, new_id
+from vault.domain.page import PAGE
 from vault.domain.sign_in.connection import OPERATORS, decode_profile
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.clock import Clock
@@ -26,8 +27,6 @@ from vault.services.shared.revoke_links import stop_listening, stop_session
 
 #: How long the row of a session is kept after its end.
 _KEPT: Final = timedelta(days=1)
-#: Max sessions in a list.
-_MAX_LISTED: Final = 200
 _NO_SESSION: Final = "This session is over. Sign in again."
 EndReason = Literal["signed_out", "ended"]
 
@@ -122,11 +121,13 @@ class ConsoleSessions:
         text = await self.data_keys.open_words(account_id, "member", sealed)
         return person_id if text is None else decode_profile(text).name
 
-    async def list(self, account_id: str | None) -> Sequence[ConsoleSession]:
-        """Return the newest open sessions of an account, or those of operators for None."""
+    async def list(
+        self, account_id: str | None, *, before: tuple[datetime, str] | None = None, limit: int = PAGE
+    ) -> Sequence[ConsoleSession]:
+        """Return a page of an account's open sessions, or of those of operators for None, the newest first."""
         now = self.clock()
         return await self.database.read(
-            lambda tx: tx.console_sessions.open(account_id, now, limit=_MAX_LISTED)
+            lambda tx: tx.console_sessions.open(account_id, now, before=before, limit=limit)
         )
 
     async def end(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Switch, SwitchChange
+from vault.domain.page import PAGE
 from vault.errors import NotFound, Refused, Unavailable
 from vault.services.lifecycle.set_switch import set_switch
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -63,9 +64,15 @@ class SwitchSettings:
         """Return the current switch."""
         return await self.database.read(lambda tx: tx.accounts.switch(account_id))
 
-    async def history(self, account_id: str) -> Sequence[SwitchChange]:
-        """Return every change, oldest first."""
-        history = await self.database.read(lambda tx: tx.accounts.switch_history(account_id))
+    async def history(
+        self, account_id: str, *, start: int = 0, limit: int = PAGE, newest_first: bool = False
+    ) -> Sequence[SwitchChange]:
+        """Return a page of the changes after the first ``start``, oldest first unless ``newest_first``."""
+        history = await self.database.read(
+            lambda tx: tx.accounts.switch_changes(
+                account_id, start=start, limit=limit, newest_first=newest_first
+            )
+        )
         return [
             replace(
                 change, reason=await self.data_keys.open_words(account_id, "switch-reason", change.reason)

@@ -4,7 +4,8 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.stores.notices import SealedPrompt
@@ -17,6 +18,7 @@ from vault.domain.notices.default_texts import NoticeTexts
 from vault.domain.notices.language import language_tag
 from vault.domain.notices.notice import Notice, NoticeRequest, NoticeStatus, check_complete, text_digest
 from vault.domain.notices.telephone_wav import telephone_wav
+from vault.domain.page import PAGE
 from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, Invalid, NotFound, Refused, Tampered, Undecodable
 from vault.ports.audio import PromptMaker
@@ -27,6 +29,8 @@ from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
+#: Published notices of one account, one for each language, audience and mode.
+MAX_PUBLISHED: Final = 200
 _CRASHED = "The decoder crashed on this file. Convert it, for example to WAV, and send it again."
 
 
@@ -111,6 +115,12 @@ class Notices:
             draft, now = held_draft(tx, account_id, notice_id), tx.now()
             check_complete(draft, self.rule_book)
             published, before = tx.notices.publish(draft, now)
+            if before is None and tx.notices.count_published(account_id) > MAX_PUBLISHED:
+                raise Refused(
+                    f"The account has {MAX_PUBLISHED} published notices, the maximum: each call reads all of them. "
+                    "Retire one that is not played any more.",
+                    reasons=("too_many_notices",),
+                )
             record(tx, "notice.published", published, at=now, actor=actor)
             if before is not None:
                 record(tx, "notice.retired", before, at=now, actor=actor)
@@ -135,12 +145,18 @@ class Notices:
 
         return await self.database.write(retire)
 
-    async def list(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
-        """List an account's notices: drafts, published and retired ones.
-
-        Return all of them, or those of one status, newest first.
-        """
-        return await self.database.read(lambda tx: tx.notices.of_account(account_id, status))
+    async def list(
+        self,
+        account_id: str,
+        status: NoticeStatus | None = None,
+        *,
+        before: tuple[datetime, str] | None = None,
+        limit: int = PAGE,
+    ) -> Sequence[Notice]:
+        """Return a page of an account's notices, newest first: drafts, published and retired ones, or one status."""
+        return await self.database.read(
+            lambda tx: tx.notices.page(account_id, status, before=before, limit=limit)
+        )
 
     async def read(self, account_id: str, notice_id: str) -> Notice:
         """Return one notice. Raises NotFound."""

@@ -7,6 +7,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Objection
+from vault.domain.page import PAGE
 from vault.errors import NotFound
 from vault.services.consent.enter_objection import ObjectionList, active_objection
 from vault.services.shared.paced import paced
@@ -72,10 +73,17 @@ class Objections:
             async for row in paced(rows)
         ]
 
-    async def history(self, account_id: str, written: str) -> Sequence[ObjectionView]:
-        """Return all objections of one number, oldest first. Raises Invalid if ``written`` is not a number."""
+    async def history(
+        self, account_id: str, written: str, *, start: int = 0, limit: int = PAGE
+    ) -> Sequence[ObjectionView]:
+        """Return a page of all objections of one number after the first ``start``, oldest first.
+
+        Raises Invalid if ``written`` is not a number.
+        """
         number, term = await self.objection_list.term(account_id, written)
-        rows = await self.database.read(lambda tx: tx.objections.of_terms(account_id, [term]))
+        rows = await self.database.read(
+            lambda tx: tx.objections.of_number(account_id, term, start=start, limit=limit)
+        )
         return [
             ObjectionView(id=row.id, number=number, objection=await self.objection_list.opened(row))
             async for row in paced(rows)

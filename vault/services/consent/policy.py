@@ -11,6 +11,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.legal_rules.rule import RuleBook, RuleOverride
+from vault.domain.page import PAGE
 from vault.errors import Busy, Invalid, Refused
 from vault.ports.clock import Clock
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -93,9 +94,13 @@ class Policies:
         current = await self.database.read(lambda tx: tx.policies.current(account_id))
         return await open_policy(self.data_keys, account_id, current)
 
-    async def history(self, account_id: str) -> Sequence[ConsentPolicy]:
-        """Return every version that was set, oldest first."""
-        history = await self.database.read(lambda tx: tx.policies.history(account_id))
+    async def history(
+        self, account_id: str, *, start: int = 0, limit: int = PAGE, newest_first: bool = False
+    ) -> Sequence[ConsentPolicy]:
+        """Return a page of the versions that were set, after the first ``start``; oldest first by default."""
+        history = await self.database.read(
+            lambda tx: tx.policies.history(account_id, start=start, limit=limit, newest_first=newest_first)
+        )
         return [await open_policy(self.data_keys, account_id, policy) async for policy in paced(history)]
 
 

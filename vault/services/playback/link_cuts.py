@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
+from vault.domain.page import PAGE
 from vault.domain.playback.link_key import LinkCut, Target
 from vault.domain.playback.signed_token import MAX_AHEAD
 from vault.errors import Invalid, NotFound
@@ -16,9 +16,6 @@ from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.paced import paced
 from vault.services.shared.revoke_links import cut_links
-
-#: Cuts in a list: of the last day, more are hardly of use to a person.
-_LISTED: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +71,13 @@ class LinkCuts:
         made = await self.database.write(make, urgent=True)
         return CutView(cut=made, key=wanted.key, listener=wanted.listener)
 
-    async def list(self, account_id: str) -> Sequence[CutView]:
-        """Return the cuts that still refuse something, newest first."""
+    async def list(
+        self, account_id: str, *, before: tuple[datetime, str] | None = None, limit: int = PAGE
+    ) -> Sequence[CutView]:
+        """Return a page of the cuts that still refuse something, newest first."""
 
         def find(tx: Transaction) -> Sequence[tuple[LinkCut, str | None]]:
-            found = tx.link_keys.cuts(account_id, limit=_LISTED)
+            found = tx.link_keys.cuts(account_id, before=before, limit=limit)
             keys = {cut.value: tx.link_keys.by_id(cut.value) for cut in found if cut.target == "key"}
             names = {value: None if key is None else key.name for value, key in keys.items()}
             return [(cut, names.get(cut.value)) for cut in found]

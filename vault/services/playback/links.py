@@ -9,6 +9,7 @@ from vault.database.stores.links import LinkFilter
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
+from vault.domain.page import PAGE
 from vault.domain.playback.link import (
     MAX_LIFETIME,
     MAX_SESSIONS,
@@ -122,13 +123,21 @@ class Links:
             plays_restricted=request.plays_restricted,
         )
 
-    async def list(self, account_id: str, recording_id: str) -> Sequence[tuple[Link, str]]:
-        """Return a recording's links and the names of their listeners, newest first. Raises NotFound."""
+    async def list(
+        self,
+        account_id: str,
+        recording_id: str,
+        *,
+        before: tuple[datetime, str] | None = None,
+        limit: int = PAGE,
+    ) -> Sequence[tuple[Link, str]]:
+        """Return a page of a recording's links and the names of their listeners, newest first. Raises NotFound."""
+        mine = LinkFilter(recording_id=recording_id)
 
         def find(tx: Transaction) -> Sequence[Link]:
             if tx.recordings.get(account_id, recording_id) is None:
                 raise NotFound("There is no such recording.")
-            return tx.links.of_recording(account_id, recording_id)
+            return tx.links.page(account_id, mine, before=before, limit=limit)
 
         return [
             (link, await open_listener(self.ring, link))

@@ -20,6 +20,7 @@ from vault.domain.sign_in.connection import (
     SignInConnection,
     account_of,
     check_settings,
+    require_room,
     with_ids,
 )
 from vault.errors import Busy, Invalid, NotFound
@@ -195,9 +196,8 @@ class SignInConnections:
         self, row: SealedConnection, granted: Sequence[RoleMapping], revoked: Sequence[RoleMapping]
     ) -> Sequence[AccessEvent]:
         events = [await self._event(row, "sign_in.changed", row.id, {})]
-        for kind, mappings in (("role.granted", granted), ("role.revoked", revoked)):
-            events += [await self._role_event(row, kind, mapping) for mapping in mappings]
-        return events
+        events += [await self._role_event(row, "role.granted", mapping) for mapping in granted]
+        return events + [await self._role_event(row, "role.revoked", mapping) for mapping in revoked]
 
     async def _terms(self, account_id: str, mappings: Sequence[RoleMapping]) -> Mapping[str, bytes]:
         """Return the keyed hashes of the agents' names, by which recordings are found."""
@@ -207,12 +207,11 @@ class SignInConnections:
         index_key = await self.data_keys.index_key(account_id)
         return {name: search_term(index_key, "agent", name) for name in names}
 
-    async def _role_event(self, row: SealedConnection, kind: str, mapping: RoleMapping) -> AccessEvent:
-        given: EventType = "role.granted" if kind == "role.granted" else "role.revoked"
+    async def _role_event(self, row: SealedConnection, kind: EventType, mapping: RoleMapping) -> AccessEvent:
         detail = {"connection": row.name, "value": mapping.value, "role": mapping.role}
         if mapping.agents:
             detail["agents"] = ", ".join(mapping.agents)
-        return await self._event(row, given, mapping.id, detail)
+        return await self._event(row, kind, mapping.id, detail)
 
     async def _event(
         self, row: SealedConnection, kind: EventType, result: str, detail: Mapping[str, str]
@@ -224,8 +223,9 @@ class SignInConnections:
             actor=row.changed_by,
             result=result,
         )
-        shown = detail or {"connection": row.name}
-        sealed = await self.data_keys.seal_detail(row.account_id, event.id, shown)
+        sealed = await self.data_keys.seal_detail(
+            row.account_id, event.id, detail or {"connection": row.name}
+        )
         return replace(event, sealed_detail=sealed)
 
 
@@ -247,6 +247,7 @@ def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
     """Write a change; False if the connection was changed since it was read. Raises as ``pass_gate`` does."""
     account_id, wanted = change.wanted.account_id, change.wanted
     tx.lock_account(account_id, exclusive=True)
+    require_room(wanted, tx.sign_in.of_account(account_id))
     if not tx.sign_in.put(wanted):
         return False
     if approved is not None or _opens(change.before, change.settings, change.granted):

@@ -19,6 +19,7 @@ from vault.web.console.route import console_router
 from vault.web.console.rows import rows_of
 from vault.web.console.words import number_or_typed, whole_number
 from vault.web.http.auth import TheVault
+from vault.web.http.pagination import read_number
 from vault.web.http.translations import gettext, translatable, translated, translated_pairs
 from vault.web.schemas.consent import PolicyIn
 
@@ -32,6 +33,8 @@ TABS: Final = (
     {"name": translatable("Rules by place"), "path": "/consent/rules"},
     {"name": translatable("Objections"), "path": "/consent/objections"},
 )
+#: Versions of the policy per page.
+_VERSIONS: Final = 50
 MODE_WORDS: Final = translatable(
     (
         ("none", "as the law of the place asks"),
@@ -148,6 +151,10 @@ async def _policy(
 ) -> Response:
     policy = await vault.consent_policy.read(allowed.account.id)
     shown = _values(policy) if values is None else values
+    start = read_number(request.query_params.get("cursor") or None)
+    history = await vault.consent_policy.history(
+        allowed.account.id, start=start, limit=_VERSIONS, newest_first=True
+    )
     places = [(rule.place, f"{translated(rule.name)} ({rule.place})") for rule in await vault.rules.list()]
     return console_page(
         request,
@@ -158,7 +165,8 @@ async def _policy(
         tabs=TABS,
         tab="/consent",
         policy=policy,
-        history=list(reversed(await vault.consent_policy.history(allowed.account.id))),
+        history=history,
+        following=start + _VERSIONS if len(history) == _VERSIONS else None,
         values=shown,
         overrides=len(_places(shown)),
         mistake=_field(mistake),

@@ -19,6 +19,7 @@ from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import moment_text, moment_value, number_or_typed
 from vault.web.http.auth import TheVault
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs
 from vault.web.schemas.link_keys import LinkCutIn, LinkKeyIn
 
@@ -28,6 +29,7 @@ Cutting = Annotated[Console, Depends(console("links:write"))]
 Name = Annotated[str, Path(max_length=64)]
 _CUTS: Final = f"{PATH}/cuts"
 #: What a cut can be of, with words for the form; without a name it cuts all links of the account.
+_CUTS_PAGE: Final = 50
 _TARGETS: Final = translatable(
     (
         ("", "all links of the account"),
@@ -170,6 +172,12 @@ async def _cuts(
     values: Mapping[str, str],
     mistake: Mistake | None = None,
 ) -> Response:
+    before = read_cursor(request.query_params.get("cursor") or None)
+    cuts = (
+        await vault.link_cuts.list(allowed.account.id, before=before, limit=_CUTS_PAGE)
+        if allowed.allows("audit:read")
+        else None
+    )
     return console_page(
         request,
         allowed,
@@ -178,7 +186,8 @@ async def _cuts(
         heading=gettext("Cut links"),
         tabs=tabs_of(allowed),
         tab=_CUTS,
-        cuts=await vault.link_cuts.list(allowed.account.id) if allowed.allows("audit:read") else None,
+        cuts=cuts,
+        following=next_cursor(cuts or (), _CUTS_PAGE, lambda one: (one.cut.created_at, one.cut.id)),
         targets=translated_pairs(_TARGETS),
         values=values,
         mistake=mistake,

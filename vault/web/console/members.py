@@ -159,6 +159,8 @@ async def _keys(
     made: str | None = None,
     mistake: Mistake | None = None,
 ) -> Response:
+    before = read_cursor(request.query_params.get("cursor") or None)
+    keys = await vault.api_keys.list(allowed.account.id, after=before, limit=_PAGE, newest_first=True)
     return console_page(
         request,
         allowed,
@@ -167,7 +169,8 @@ async def _keys(
         heading=gettext("API keys"),
         tabs=TABS,
         tab="/access/keys",
-        keys=list(reversed(await vault.api_keys.list(allowed.account.id))),
+        keys=keys,
+        following=next_cursor(keys, _PAGE, lambda key: (key.created_at, key.id)),
         scopes=[scope for scope in SCOPES if allowed.allows(scope)],
         chosen=set() if form is None else set(form.many("scopes")),
         values={} if form is None else form.values(),

@@ -16,6 +16,7 @@ from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs
 from vault.web.schemas.notices import NoticeIn, PromptQuery
 
@@ -52,12 +53,15 @@ AUDIENCE_WORDS: Final[dict[str, str]] = translatable(
     {"caller": "the caller", "callee": "the called party", "agent": "the agent"}
 )
 STATUS_WORDS: Final = translatable({"draft": "draft", "published": "published", "retired": "retired"})
+_PAGE: Final = 50
 _STATUS: Final = {"draft": "warn", "published": "good", "retired": "quiet"}
 
 
 @router.get("/consent/notices")
 async def show_notices(request: Request, vault: TheVault, allowed: Reading) -> Response:
     """List the notices, newest first."""
+    before = read_cursor(request.query_params.get("cursor") or None)
+    found = await vault.notices.list(allowed.account.id, before=before, limit=_PAGE)
     return console_page(
         request,
         allowed,
@@ -66,7 +70,8 @@ async def show_notices(request: Request, vault: TheVault, allowed: Reading) -> R
         heading=gettext("Notices"),
         tabs=TABS,
         tab="/consent/notices",
-        notices=await vault.notices.list(allowed.account.id),
+        notices=found,
+        following=next_cursor(found, _PAGE, lambda one: (one.created_at, one.id)),
         modes=dict(translated_pairs(MODE_WORDS.items())),
         audiences=dict(translated_pairs(AUDIENCE_WORDS.items())),
         states=dict(translated_pairs(STATUS_WORDS.items())),

@@ -1,7 +1,7 @@
 """The overview: whether the account records, what needs somebody, and what came in the last days."""
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Response
 
@@ -15,11 +15,16 @@ from vault.web.console.overview_views import OUTCOMES, REFUSAL_WORDS, by_time_le
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
 from vault.web.http.conditions import unmet
+from vault.web.http.pagination import read_number
 from vault.web.schemas.settings import SwitchIn
 
 router = console_router()
 Reading = Annotated[Console, Depends(console("recordings:read"))]
 Setting = Annotated[Console, Depends(console("settings:write"))]
+
+
+#: Changes of the switch per page.
+_CHANGES: Final = 50
 
 
 @router.get("")
@@ -85,13 +90,18 @@ async def _page(
     values: dict[str, str] | None = None,
     mistake: Mistake | None = None,
 ) -> Response:
+    start = read_number(request.query_params.get("cursor") or None)
+    history = await vault.recording_switch.history(
+        allowed.account.id, start=start, limit=_CHANGES, newest_first=True
+    )
     return console_page(
         request,
         allowed,
         "overview.html",
         section="Overview",
         switch=await vault.recording_switch.read(allowed.account.id),
-        history=list(reversed(await vault.recording_switch.history(allowed.account.id))),
+        history=history,
+        following=start + _CHANGES if len(history) == _CHANGES else None,
         values=values or {},
         mistake=mistake,
         **await _numbers(vault, allowed),

@@ -22,6 +22,7 @@ from vault.web.console.recordings import day_of
 from vault.web.console.route import console_router
 from vault.web.http.auth import TheVault
 from vault.web.http.languages import clock_length
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import translatable, translated_pairs
 from vault.web.schemas.calls import ErasureQuery, EvidenceOut, RestrictionIn
 from vault.web.schemas.holds import HoldIn
@@ -50,6 +51,8 @@ PURPOSES: dict[Purpose, str] = translatable(
 )
 
 #: Why a recording is erased before a minimum ends.
+#: Links per page.
+_LINKS: Final = 50
 _GROUNDS: Final[Mapping[Ground, str]] = translatable(
     {
         "unlawful_recording": "nobody was allowed to make the recording",
@@ -187,7 +190,9 @@ async def recording_page(
     mistake: Mistake | None = None,
 ) -> Response:
     """Return the page of a recording. Raises NotFound."""
+    before = read_cursor(request.query_params.get("cursor") or None)
     view = await vault.recordings.open_details(allowed.account.id, recording, actor=allowed.actor)
+    links = await vault.links.list(allowed.account.id, recording, before=before, limit=_LINKS)
     return console_page(
         request,
         allowed,
@@ -197,7 +202,8 @@ async def recording_page(
         row=recording_row(view),
         causes=RESTRICTION_CAUSES,
         is_gone=view.recording.state in GONE,
-        links=await vault.links.list(allowed.account.id, recording),
+        links=links,
+        following=next_cursor(links, _LINKS, lambda one: (one[0].created_at, one[0].id)),
         purposes=PURPOSES,
         grounds=translated_pairs(_GROUNDS.items()),
         values={} if form is None else form.values(),

@@ -8,6 +8,8 @@ from vault.errors import Forbidden, NotFound
 from vault.web.contract.descriptions import scope
 from vault.web.http.auth import Access, TheCaller, TheVault, access, require_scope
 from vault.web.http.idempotency import answer_json
+from vault.web.http.pagination import read_number
+from vault.web.schemas.base import PageQuery
 from vault.web.schemas.settings import (
     AccountIn,
     AccountOut,
@@ -78,16 +80,20 @@ async def put_switch(vault: TheVault, allowed: Setting, body: SwitchIn) -> Respo
 
 
 @router.get("/recording-switch/history")
-async def get_switch_history(vault: TheVault, allowed: Reading) -> SwitchHistoryOut:
-    """List every change of the switch, oldest first."""
-    changes = await vault.recording_switch.history(allowed.account.id)
+async def get_switch_history(
+    vault: TheVault, allowed: Reading, asked: Annotated[PageQuery, Query()]
+) -> SwitchHistoryOut:
+    """List the changes of the switch, oldest first."""
+    start = read_number(asked.cursor)
+    changes = await vault.recording_switch.history(allowed.account.id, start=start, limit=asked.limit)
     return SwitchHistoryOut(
+        next_cursor=str(start + asked.limit) if len(changes) == asked.limit else None,
         items=[
             SwitchChangeOut(
                 enabled=change.enabled, epoch=change.epoch, at=change.at, by=change.by, reason=change.reason
             )
             for change in changes
-        ]
+        ],
     )
 
 

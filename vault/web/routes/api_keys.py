@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.errors import Forbidden, NotFound
 from vault.web.contract.descriptions import IDEMPOTENT, scope
 from vault.web.http.auth import TheCaller, TheVault, require_scope
 from vault.web.http.idempotency import answer_once
+from vault.web.http.pagination import next_cursor, read_cursor
+from vault.web.schemas.base import PageQuery
 from vault.web.schemas.settings import KeyIn, KeyMadeOut, KeyOut, KeysOut
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
@@ -38,10 +40,14 @@ async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: K
 
 
 @router.get("", openapi_extra=_SCOPE)
-async def list_keys(vault: TheVault, caller: TheCaller) -> KeysOut:
+async def list_keys(vault: TheVault, caller: TheCaller, asked: Annotated[PageQuery, Query()]) -> KeysOut:
     """List API keys, including revoked ones, oldest first."""
     require_scope(caller, "keys:write")
-    return KeysOut(items=[KeyOut.of(key) for key in await vault.api_keys.list(caller.key.account_id)])
+    found = await vault.api_keys.list(
+        caller.key.account_id, after=read_cursor(asked.cursor), limit=asked.limit
+    )
+    following = next_cursor(found, asked.limit, lambda key: (key.created_at, key.id))
+    return KeysOut(items=[KeyOut.of(key) for key in found], next_cursor=following)
 
 
 @router.delete("/{key}", status_code=204, openapi_extra=_SCOPE)

@@ -9,9 +9,10 @@ from vault.errors import Invalid
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json, answer_once
+from vault.web.http.pagination import read_number
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
-from vault.web.schemas.base import Ref
+from vault.web.schemas.base import PageQuery, Ref
 from vault.web.schemas.call_views import CallsOut, CallsQuery, CallViewOut, ErasedCallOut
 from vault.web.schemas.calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
 
@@ -60,9 +61,15 @@ async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQu
 
 
 @router.get("/{call_ref}")
-async def get_call(vault: TheVault, allowed: Reading, call_ref: Annotated[Ref, Path()]) -> CallViewOut:
-    """Show a call, with or without recordings. It has the call's facts, the current decision and its recordings."""
-    return CallViewOut.of(await vault.calls.read(allowed.account.id, call_ref))
+async def get_call(
+    vault: TheVault, allowed: Reading, call_ref: Annotated[Ref, Path()], asked: Annotated[PageQuery, Query()]
+) -> CallViewOut:
+    """Show a call, with or without recordings. It has the call's facts, the current decision and its recordings.
+
+    `limit` and `cursor` are of the recordings, oldest first.
+    """
+    view = await vault.calls.read(allowed.account.id, call_ref)
+    return CallViewOut.of(view, start=read_number(asked.cursor), limit=asked.limit)
 
 
 @router.delete("/{call_ref}", status_code=202, response_model=ErasedCallOut | ApprovalOut)

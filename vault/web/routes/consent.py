@@ -9,8 +9,9 @@ from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.conditions import version_in
 from vault.web.http.idempotency import answer_json
+from vault.web.http.pagination import read_number
 from vault.web.routes.recordings import show
-from vault.web.schemas.base import Body
+from vault.web.schemas.base import Body, PageQuery
 from vault.web.schemas.calls import DecisionOut, EvidenceOut, VerdictIn
 from vault.web.schemas.consent import (
     ObjectionIn,
@@ -70,11 +71,14 @@ async def patch_policy(
 
 
 @router.get("/consent-policy/history")
-async def get_policy_history(vault: TheVault, allowed: Reading) -> PoliciesOut:
-    """List all versions of the consent policy, oldest first."""
-    return PoliciesOut(
-        items=[PolicyOut.of(policy) for policy in await vault.consent_policy.history(allowed.account.id)]
-    )
+async def get_policy_history(
+    vault: TheVault, allowed: Reading, asked: Annotated[PageQuery, Query()]
+) -> PoliciesOut:
+    """List the versions of the consent policy, oldest first."""
+    start = read_number(asked.cursor)
+    found = await vault.consent_policy.history(allowed.account.id, start=start, limit=asked.limit)
+    following = str(start + asked.limit) if len(found) == asked.limit else None
+    return PoliciesOut(items=[PolicyOut.of(policy) for policy in found], next_cursor=following)
 
 
 @router.get("/objections")
@@ -88,10 +92,14 @@ async def list_objections(
 
 
 @router.get("/objections/{number}")
-async def get_objection(vault: TheVault, allowed: Guarding, number: Number) -> ObjectionsOut:
+async def get_objection(
+    vault: TheVault, allowed: Guarding, number: Number, asked: Annotated[PageQuery, Query()]
+) -> ObjectionsOut:
     """List all objections of a number, including withdrawn ones, oldest first."""
-    found = await vault.objections.history(allowed.account.id, number)
-    return ObjectionsOut(items=[ObjectionOut.of(objection) for objection in found])
+    start = read_number(asked.cursor)
+    found = await vault.objections.history(allowed.account.id, number, start=start, limit=asked.limit)
+    following = str(start + asked.limit) if len(found) == asked.limit else None
+    return ObjectionsOut(items=[ObjectionOut.of(objection) for objection in found], next_cursor=following)
 
 
 @router.put("/objections/{number}", response_model=ObjectionOut, responses={201: {"model": ObjectionOut}})

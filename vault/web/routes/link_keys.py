@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.errors import Forbidden
 from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
+from vault.web.http.pagination import next_cursor, read_cursor
+from vault.web.schemas.base import PageQuery
 from vault.web.schemas.link_keys import (
     ChallengeOut,
     LinkCutIn,
@@ -81,6 +83,12 @@ async def post_link_cut(request: Request, vault: TheVault, allowed: Revoking, bo
 
 
 @router.get("/link-cuts")
-async def list_link_cuts(vault: TheVault, allowed: Auditing) -> LinkCutsOut:
+async def list_link_cuts(
+    vault: TheVault, allowed: Auditing, asked: Annotated[PageQuery, Query()]
+) -> LinkCutsOut:
     """List the cuts that still refuse something, newest first."""
-    return LinkCutsOut(items=[LinkCutOut.of(view) for view in await vault.link_cuts.list(allowed.account.id)])
+    found = await vault.link_cuts.list(
+        allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit
+    )
+    following = next_cursor(found, asked.limit, lambda one: (one.cut.created_at, one.cut.id))
+    return LinkCutsOut(items=[LinkCutOut.of(view) for view in found], next_cursor=following)

@@ -12,6 +12,7 @@ from vault.web.contract.descriptions import IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_once
 from vault.web.http.pagination import next_cursor, read_cursor
+from vault.web.schemas.base import PageQuery
 from vault.web.schemas.link_keys import DoorwayOut
 from vault.web.schemas.recordings import (
     LinkIn,
@@ -66,10 +67,15 @@ async def post_link(
 
 
 @router.get(_LINKS)
-async def list_links(vault: TheVault, allowed: Reading, recording: RecordingId) -> LinksOut:
+async def list_links(
+    vault: TheVault, allowed: Reading, recording: RecordingId, asked: Annotated[PageQuery, Query()]
+) -> LinksOut:
     """List the recording's links, newest first."""
-    found = await vault.links.list(allowed.account.id, recording)
-    return LinksOut(items=[LinkOut.of(link, listener) for link, listener in found])
+    found = await vault.links.list(
+        allowed.account.id, recording, before=read_cursor(asked.cursor), limit=asked.limit
+    )
+    following = next_cursor(found, asked.limit, lambda one: (one[0].created_at, one[0].id))
+    return LinksOut(items=[LinkOut.of(link, listener) for link, listener in found], next_cursor=following)
 
 
 @router.delete(_LINKS + "/{link}", status_code=204)

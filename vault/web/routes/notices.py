@@ -12,6 +12,7 @@ from vault.web.contract.descriptions import AUDIO_BODY, IDEMPOTENT, WAV
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.conditions import unmet
 from vault.web.http.idempotency import answer_once
+from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.schemas.notices import NoticeIn, NoticeOut, NoticesOut, NoticesQuery, PromptQuery
 
 router = APIRouter(tags=["notices"])
@@ -40,8 +41,12 @@ async def list_notices(
     request: Request, vault: TheVault, allowed: Reading, asked: Annotated[NoticesQuery, Query()]
 ) -> NoticesOut:
     """List notices, newest first. The list has drafts, published and retired notices."""
-    found = await vault.notices.list(allowed.account.id, asked.status)
-    return NoticesOut(items=[NoticeOut.of(listed, _public_url(request)) for listed in found])
+    found = await vault.notices.list(
+        allowed.account.id, asked.status, before=read_cursor(asked.cursor), limit=asked.limit
+    )
+    following = next_cursor(found, asked.limit, lambda one: (one.created_at, one.id))
+    items = [NoticeOut.of(listed, _public_url(request)) for listed in found]
+    return NoticesOut(items=items, next_cursor=following)
 
 
 @router.get(_NOTICE)

@@ -14,6 +14,7 @@ from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
+from vault.web.schemas.base import PageQuery
 from vault.web.schemas.sign_in import (
     ConsoleSessionOut,
     ConsoleSessionsOut,
@@ -137,10 +138,16 @@ async def post_readmission(
 
 
 @router.get(_SESSIONS)
-async def list_console_sessions(vault: TheVault, allowed: Granting) -> ConsoleSessionsOut:
+async def list_console_sessions(
+    vault: TheVault, allowed: Granting, asked: Annotated[PageQuery, Query()]
+) -> ConsoleSessionsOut:
     """List the open sessions in the console, the newest first."""
-    found = await vault.console_sessions.list(allowed.account.id)
-    return ConsoleSessionsOut(items=[ConsoleSessionOut.of(session) for session in found])
+    found = await vault.console_sessions.list(
+        allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit
+    )
+    following = next_cursor(found, asked.limit, lambda one: (one.created_at, one.id))
+    items = [ConsoleSessionOut.of(session) for session in found]
+    return ConsoleSessionsOut(items=items, next_cursor=following)
 
 
 @router.delete(_SESSIONS + "/{session}", status_code=204)

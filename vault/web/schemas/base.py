@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool
 
+from vault.domain.page import PAGE
 from vault.rfc3339 import write_rfc3339
 
 
@@ -48,3 +49,11 @@ class Body(BaseModel):
     """A request body or query that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=False)
+
+
+class PageQuery(Body):
+    """A page of a list."""
+
+    #: The ``next_cursor`` of the previous page.
+    cursor: Annotated[str, Field(max_length=300)] | None = None
+    limit: Annotated[int, Field(ge=1, le=PAGE)] = PAGE

@@ -37,16 +37,21 @@ class CallViewOut(BaseModel):
 
     call: CallFactsOut
     decision: DecisionOut
+    #: A page of them, oldest first.
     recordings: list[CallRecordingOut]
+    #: Of the recordings.
+    next_cursor: str | None = None
 
     @classmethod
-    def of(cls, view: CallView) -> "CallViewOut":
-        """Show a call."""
+    def of(cls, view: CallView, *, start: int, limit: int) -> "CallViewOut":
+        """Show a call with ``limit`` of its recordings, after the first ``start``."""
         facts = {name: getattr(view.facts, name) for name in type(view.facts).__slots__}
+        page, left = view.recordings[start : start + limit], view.recordings[start + limit :]
         return cls(
             call=CallFactsOut(**facts),
             decision=DecisionOut.of(view.decision),
-            recordings=[CallRecordingOut.of(recording) for recording in view.recordings],
+            recordings=[CallRecordingOut.of(recording) for recording in page],
+            next_cursor=str(start + limit) if left else None,
         )
 
 

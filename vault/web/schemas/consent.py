@@ -133,7 +133,7 @@ class PolicyOut(BaseModel):
 
 
 class PoliciesOut(BaseModel):
-    """All versions of the consent policy, oldest first."""
+    """A page of the versions of the consent policy, oldest first."""
 
     items: list[PolicyOut]
     next_cursor: str | None = None

@@ -166,3 +166,4 @@ class LinkCutsOut(BaseModel):
     """Cuts that still refuse something, newest first."""
 
     items: list[LinkCutOut]
+    next_cursor: str | None = None

@@ -8,7 +8,7 @@ from vault.domain.consent.consent_event import Party
 from vault.domain.notices import notice as nouns
 from vault.domain.notices.audio import Beep, PromptRequest
 from vault.domain.notices.notice import NoticeMode, NoticeRequest, NoticeStatus
-from vault.web.schemas.base import Body, MomentOut, readable_lines
+from vault.web.schemas.base import Body, MomentOut, PageQuery, readable_lines
 
 #: A required element of the spoken text; empty in an unfinished draft.
 Element = Annotated[str, Field(max_length=500), AfterValidator(readable_lines)]
@@ -78,8 +78,8 @@ class NoticesOut(BaseModel):
     next_cursor: str | None = None
 
 
-class NoticesQuery(Body):
-    """Filters for a list of notices."""
+class NoticesQuery(PageQuery):
+    """A page of a list of notices, and its filter."""
 
     status: NoticeStatus | None = None
 

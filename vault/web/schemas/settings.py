@@ -91,7 +91,7 @@ class SwitchChangeOut(BaseModel):
 
 
 class SwitchHistoryOut(BaseModel):
-    """All changes of the recording switch, oldest first."""
+    """A page of the changes of the recording switch, oldest first."""
 
     items: list[SwitchChangeOut]
     next_cursor: str | None = None
@@ -206,7 +206,7 @@ class KeyOut(BaseModel):
 
 
 class KeysOut(BaseModel):
-    """API keys, oldest first."""
+    """A page of API keys, oldest first."""
 
     items: list[KeyOut]
     next_cursor: str | None = None

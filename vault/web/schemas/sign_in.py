@@ -218,6 +218,7 @@ class ConsoleSessionOut(BaseModel):
 
 
 class ConsoleSessionsOut(BaseModel):
-    """The newest open sessions of an account, at most 200."""
+    """A page of the open sessions of an account, the newest first."""
 
     items: list[ConsoleSessionOut]
+    next_cursor: str | None = None
