@@ -251,7 +251,7 @@ class RecordingMissing(Unavailable):
 class DatabaseUnfit(Unavailable):
     """The database answers, but cannot give the guarantees the vault needs. /readyz shows the message.
 
-    ``kind`` is standby, read_only, fsync or pooler.
+    ``kind`` is standby, read_only, fsync, pooler or replaced.
     """
 
     def __init__(self, kind: str, message: str) -> None:

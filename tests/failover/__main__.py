@@ -12,6 +12,7 @@ from tests.failover import (
     rounds_bucket,
     rounds_exchange,
     rounds_failover,
+    rounds_file,
     rounds_primaries,
     rounds_settings,
     rounds_sqlite,
@@ -103,6 +104,13 @@ _ROUNDS: dict[str, tuple[str, Callable[[argparse.Namespace], Iterator[Table]]]] 
             lambda _, way=way: iter([rounds_exchange.exchanged(way)]),
         )
         for way, one in exchanges.WAYS.items()
+    },
+    **{
+        f"file-{way}": (
+            f"the file is replaced while the server runs: {words}",
+            lambda _, way=way: iter([rounds_file.exchanged_file(way)]),
+        )
+        for way, (words, _) in rounds_file.FILE_WAYS.items()
     },
     "settings": ("settings and poolers that break durability", lambda _: rounds_settings.every()),
 }

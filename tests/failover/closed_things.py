@@ -115,7 +115,12 @@ class Askers:
 
     def open_answers(self, since: float, until: float) -> list[str]:
         """Return what was answered with a yes, or with a no that denies what exists, between two moments."""
-        return self._found(since, until, lambda act: act.acknowledged or act.status in _DENIALS)
+        return self._found(
+            since,
+            until,
+            # A node's readiness may be a second old; how long it says yes is a figure of its own.
+            lambda act: act.kind != "readyz" and (act.acknowledged or act.status in _DENIALS),
+        )
 
     def impossible_answers(self, since: float, until: float) -> list[str]:
         """Return the answers that the vault's own database never gives either, between two moments."""

@@ -2,16 +2,17 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psycopg
 
 from tests.failover.closed_things import Askers, ClosedThings
 from tests.failover.figures import Table
-from tests.servers.fleet import Fleet
 from tests.servers.postgresql_pair import PairedServer, create_cluster, wait_for
+from tests.servers.vault_process import VaultProcess
 
 #: Timeout in seconds of a program of PostgreSQL.
 _PATIENCE = 60.0
@@ -19,14 +20,30 @@ _CONNECTED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datna
 
 
 @dataclass(slots=True, kw_only=True)
-class Exchange:
-    """What one round has."""
+class Around:
+    """What one round has, on either database."""
 
-    server: PairedServer
-    fleet: Fleet
+    nodes: Sequence[VaultProcess]
+    #: Where the objects are.
+    objects: Path
+    clients: Sequence[httpx.Client]
     things: ClosedThings
     askers: Askers
     table: Table
+
+    def take_key(self, key: str) -> None:
+        """Let everybody use another API key."""
+        for door in self.askers.doors:
+            door.key = key
+        for client in self.clients:
+            client.headers["Authorization"] = f"Bearer {key}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange(Around):
+    """What one round on PostgreSQL has."""
+
+    server: PairedServer
 
     @property
     def backup(self) -> Path:
@@ -62,7 +79,7 @@ def _template(around: Exchange) -> None:
     around.fence()
     around.server.ask("CREATE DATABASE copied TEMPLATE vault")
     around.server.ask("ALTER DATABASE vault WITH ALLOW_CONNECTIONS true")
-    wait_for(lambda: all(node.ready().status_code == 200 for node in around.fleet.nodes))
+    wait_for(lambda: all(door.send("GET", "/readyz").status == 200 for door in around.askers.doors))
 
 
 def _new_server(around: Exchange) -> None:

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 
 from tests.failover.closed_things import SETTLED, Askers, ClosedThings
-from tests.failover.exchanges import WAYS, Exchange
+from tests.failover.exchanges import WAYS, Around, Exchange
 from tests.failover.figures import Table
 from tests.failover.requests import Door
 from tests.failover.world import short_folder
-from tests.servers.fleet import Fleet, Node, fleet_of
+from tests.servers.fleet import Fleet, fleet_of
 from tests.servers.media_thread import media_thread
 from tests.servers.postgresql_pair import lone_postgresql
 from tests.support.tenant import Tenant
@@ -38,25 +39,25 @@ def exchanged(name: str) -> Table:
         way.put(around)
         done = time.monotonic()
         table.add("seconds that the exchange takes", done - begun)
-        _wait_fenced(around, done)
+        wait_fenced(around, done)
         time.sleep(1.0)
         with _marked(around) as seen:
-            _restore(around)
+            restore(around)
         if way.from_nothing:
-            _make_key(around)
+            around.take_key(around.nodes[0].create_key())
         table.add("times that the mark of the restore was seen", len(seen), least=1)
         # Until the mark is gone: then the nodes serve again.
         restored = max(seen, default=time.monotonic())
         table.none("served, accepted or denied from the other database", askers.open_answers(done, restored))
         table.none("denied or accepted from a half-made database", askers.impossible_answers(begun, restored))
-        _wait_serving(around)
+        wait_serving(around)
         time.sleep(3.0)
         askers.stop()
-        _look(around)
+        look(around)
         return table
 
 
-def _wait_fenced(around: Exchange, since: float) -> None:
+def wait_fenced(around: Around, since: float) -> None:
     """Wait until no node is ready, and say how long that took."""
     while not around.askers.is_fenced(since) and time.monotonic() < since + _PATIENCE:
         time.sleep(0.05)
@@ -68,9 +69,9 @@ def _wait_fenced(around: Exchange, since: float) -> None:
     table.add("seconds until no node was ready", max(ready, default=since) - since, most=NOTICED, timed=True)
 
 
-def _restore(around: Exchange) -> float:
+def restore(around: Around) -> float:
     """Run ``callvault restore`` while everybody asks; return the moment of its end."""
-    node = around.fleet.nodes[0]
+    node = around.nodes[0]
     done = node.command("restore", patience=300)
     around.table.add("restore: exit status", done.returncode, most=0)
     said = (done.stdout + done.stderr).strip().splitlines()
@@ -100,26 +101,17 @@ def _marked(around: Exchange) -> Iterator[list[float]]:
         thread.join(30)
 
 
-def _make_key(around: Exchange) -> None:
-    key = around.fleet.nodes[0].create_key()
-    around.fleet.key = key
-    for door in around.askers.doors:
-        door.key = key
-    for client in around.fleet.clients:
-        client.headers["Authorization"] = f"Bearer {key}"
-
-
-def _wait_serving(around: Exchange) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    nodes = around.fleet.nodes
-    while (
-        not (ready := all(node.ready().status_code == 200 for node in nodes)) and time.monotonic() < deadline
-    ):
+def wait_serving(around: Around) -> None:
+    """Wait until every node is ready."""
+    deadline, doors = time.monotonic() + _PATIENCE, around.askers.doors
+    while (ready := sum(door.send("GET", "/readyz").status == 200 for door in doors)) < len(doors):
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.1)
-    around.table.add("every node serves again (1 is yes)", ready, least=1)
+    around.table.add("nodes that serve again", ready, len(doors), least=len(doors))
 
 
-def _look(around: Exchange) -> None:
+def look(around: Around) -> None:
     """Count what is open that was closed, and compare the store."""
     things, table, door = around.things, around.table, around.askers.doors[0]
     home, silent = things.home, things.silent
@@ -132,11 +124,11 @@ def _look(around: Exchange) -> None:
     table.add("switched off, and on again", switch, most=0)
     empty = [
         path.name
-        for path in (around.fleet.folder / "objects" / "accounts").glob("*/0000000000*")
+        for path in (around.objects / "accounts").glob("*/0000000000*")
         if re.match("0{20}-", path.name)
     ]
     table.none("account objects of an empty log", empty)
-    checked = around.fleet.nodes[0].command("fsck", "--sample", "20", patience=300)
+    checked = around.nodes[0].command("fsck", "--sample", "20", patience=300)
     table.add("fsck: exit status", checked.returncode, most=0)
     table.remarks.extend(
         f"fsck: {line}" for line in (checked.stdout + checked.stderr).splitlines() if not line.startswith("{")
@@ -167,12 +159,20 @@ def _world(title: str) -> Iterator[Exchange]:
         fleet = stack.enter_context(fleet_of(folder / "f", server.url(), **settings))
         _migrate(fleet)
         nodes = fleet.start("serve --no-worker", "serve --no-worker", "worker")
-        tenants = [_tenant(fleet, nodes[0]) for _ in range(2)]
+        tenants = [tenant_of(fleet.admin(nodes[0])) for _ in range(2)]
         things = ClosedThings.open(tenants[0], tenants[1], media)
         time.sleep(SETTLED)
         doors = [Door(base=node.url, key=fleet.key) for node in nodes[:2]]
         askers = Askers(doors=doors, things=things)
-        yield Exchange(server=server, fleet=fleet, things=things, askers=askers, table=Table(title))
+        yield Exchange(
+            nodes=nodes,
+            objects=fleet.folder / "objects",
+            clients=fleet.clients,
+            things=things,
+            askers=askers,
+            table=Table(title),
+            server=server,
+        )
 
 
 def _migrate(fleet: Fleet) -> None:
@@ -181,8 +181,8 @@ def _migrate(fleet: Fleet) -> None:
     migrate_postgresql(fleet.settings["VAULT_DATABASE_URL"])
 
 
-def _tenant(fleet: Fleet, node: Node) -> Tenant:
-    tenant = Tenant.open(fleet.admin(node))
-    # The public URL of a fleet has no server: each request names its node.
+def tenant_of(client: httpx.Client) -> Tenant:
+    """Open a tenant whose webhooks go to the node that a request names."""
+    tenant = Tenant.open(client)
     tenant.webhook_url = urlsplit(tenant.webhook_url).path
     return tenant

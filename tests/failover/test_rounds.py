@@ -12,6 +12,7 @@ from tests.failover import (
     rounds_bucket,
     rounds_exchange,
     rounds_failover,
+    rounds_file,
     rounds_primaries,
     rounds_settings,
     rounds_sqlite,
@@ -74,6 +75,13 @@ def test_the_database_is_exchanged() -> None:
     ways = sorted(exchanges.WAYS, key=_FIRST.index)
     for way in ways[: count("rounds, database exchanged", small=2, full=len(ways))]:
         hold(rounds_exchange.exchanged(way))
+
+
+def test_the_file_is_replaced() -> None:
+    """As for a database; the server is started again, because it cannot go on with another file."""
+    ways = sorted(rounds_file.FILE_WAYS)
+    for way in ways[: count("rounds, SQLite file replaced", small=1, full=len(ways))]:
+        hold(rounds_file.exchanged_file(way))
 
 
 @_FULL

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from vault.database.engines.migrate import check_schema, check_sqlite, migrate_sqlite, require_file
+from vault.database.engines.sqlite_file import DatabaseFile
 from vault.database.engines.sqlite_readers import Readers
 from vault.database.engines.sqlite_wal import WalCheckpointer
 from vault.database.engines.sqlite_writer import Writer
@@ -64,17 +65,10 @@ class SqliteDatabase:
             opened.callback(os.close, _lock(path, mode))
             try:
                 _prepare_file(path, mode)
-                self._engine = _engine(path)
-                opened.callback(self._engine.dispose)
-                self._reading = _engine(path, read_only=True)
-                opened.callback(self._reading.dispose)
-                self._reading_connections = [
-                    opened.enter_context(self._reading.connect()) for _ in range(_READERS)
-                ]
-                self._writer_connection = opened.enter_context(self._engine.connect())
-                driver: sqlite3.Connection = self._writer_connection.connection.driver_connection  # type: ignore[assignment]
+                driver = self._connect(opened)
                 _end_leases(self._writer_connection, mode)
                 sequencer = SqliteSequencer(driver)
+                self._file = DatabaseFile(path, driver)
             except (DBAPIError, sqlite3.Error, OSError) as error:
                 raise StartRefused(
                     f"{path} could not be opened as a database. Check that it is one, that the disk has free "
@@ -82,15 +76,31 @@ class SqliteDatabase:
                 ) from error
             self._opened = opened.pop_all()
         self.signals = Signals()
-        self._checkpointer = WalCheckpointer(path, limit=log_limit)
+        self._checkpointer = WalCheckpointer(path, limit=log_limit, file=self._file)
         self._writer = Writer(
             self._writer_connection,
             between_groups=lambda: self._checkpointer.keep_short(driver),
             sequencer=sequencer,
+            require=self._file.require_same,
             emit=self.signals.emit,
         )
-        self._readers = Readers(self._reading_connections, emit=self.signals.emit)
+        self._readers = Readers(
+            self._reading_connections, require=self._file.require_same, emit=self.signals.emit
+        )
         self._threads = Threads("sqlite-scrub", 1)
+
+    def _connect(self, opened: ExitStack) -> sqlite3.Connection:
+        """Open the connections, which are closed with ``opened``; return the writer's."""
+        self._engine = _engine(self.path)
+        opened.callback(self._engine.dispose)
+        self._reading = _engine(self.path, read_only=True)
+        opened.callback(self._reading.dispose)
+        self._reading_connections = [opened.enter_context(self._reading.connect()) for _ in range(_READERS)]
+        self._writer_connection = opened.enter_context(self._engine.connect())
+        all_of_them = (self._writer_connection, *self._reading_connections)
+        self._drivers: list[Any] = [one.connection.driver_connection for one in all_of_them]
+        writer: sqlite3.Connection = self._drivers[0]
+        return writer
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in the writer thread; return its result after the commit."""
@@ -161,7 +171,10 @@ class SqliteDatabase:
         self._checkpointer.close()
         self._readers.close()
         self._threads.close()
+        for driver in self._drivers:
+            self._file.leave(driver)
         self._opened.close()
+        self._file.close()
 
 
 def _end_leases(connection: Connection, mode: StartMode) -> None:

@@ -31,13 +31,18 @@ class Readers:
     """A pool of threads that run functions on read-only connections, one connection per thread."""
 
     def __init__(
-        self, connections: Sequence[Connection], *, emit: Callable[[Sequence[Signal]], None] = lambda _: None
+        self,
+        connections: Sequence[Connection],
+        *,
+        require: Callable[[], None] = lambda: None,
+        emit: Callable[[Sequence[Signal]], None] = lambda _: None,
     ) -> None:
         """Take over connections in autocommit mode: this class sends BEGIN and ROLLBACK.
 
-        ``emit`` gets the signals of reads: the time at which what they found will be due.
+        ``require`` raises Unavailable if the file is another one: it is asked before each batch, and before its results
+        are told. ``emit`` gets the signals of reads: the time at which what they found will be due.
         """
-        self._emit = emit
+        self._emit, self._require = emit, require
         self._waiting: deque[Job] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -76,10 +81,12 @@ class Readers:
         driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
         while batch := self._next_batch():
             try:
+                self._require()
                 _read(batch, connection, driver)
-            except sqlite3.Error as error:
+                self._require()
+            except (sqlite3.Error, Unavailable) as error:
                 for job in batch:
-                    job.error = _unavailable(error)
+                    job.error = error if isinstance(error, Unavailable) else _unavailable(error)
             self._emit(take_signals(connection))
             deliver(batch)
         connection.close()

@@ -18,6 +18,8 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+from vault.database.engines.sqlite_file import DatabaseFile
+from vault.errors import DatabaseUnfit
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -32,9 +34,9 @@ _DEFAULT_BUSY_TIMEOUT_MS = 5000
 class WalCheckpointer:
     """Checkpoints that keep one database's WAL near ``limit`` bytes."""
 
-    def __init__(self, path: Path, *, limit: int) -> None:
-        """Start the checkpoint thread."""
-        self._path = path
+    def __init__(self, path: Path, *, limit: int, file: DatabaseFile) -> None:
+        """Start the checkpoint thread. ``file`` is told of each checkpoint, which nothing else may run."""
+        self._path, self._file = path, file
         self._wal = path.with_name(path.name + "-wal")
         self._limit = limit
         self._reset_above = limit
@@ -59,7 +61,7 @@ class WalCheckpointer:
             if self._checkpoint(connection, "TRUNCATE"):
                 self._reset_above = self._limit
             connection.execute(f"PRAGMA busy_timeout={_DEFAULT_BUSY_TIMEOUT_MS}").fetchone()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, DatabaseUnfit) as error:
             _LOG.warning("database.log_not_shortened", error=type(error).__name__)
         finally:
             self._checkpointing.release()
@@ -69,7 +71,7 @@ class WalCheckpointer:
         with self._checkpointing, closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             try:
                 return self._checkpoint(connection, "TRUNCATE")
-            except sqlite3.Error:
+            except (sqlite3.Error, DatabaseUnfit):
                 return False
 
     def close(self) -> None:
@@ -88,13 +90,17 @@ class WalCheckpointer:
             return
         try:
             self._checkpoint(connection, "PASSIVE")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, DatabaseUnfit) as error:
             _LOG.warning("database.checkpoint_failed", error=type(error).__name__)
 
     def _checkpoint(self, connection: sqlite3.Connection, mode: str) -> bool:
-        """Run a checkpoint; return whether it was not blocked. Called with the lock held. Raises sqlite3.Error."""
+        """Run a checkpoint; return whether it was not blocked. Called with the lock held.
+
+        Raises sqlite3.Error, and DatabaseUnfit if the file was replaced.
+        """
         try:
-            busy, _, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+            with self._file.checkpoint():
+                busy, _, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
         finally:
             # Read after the checkpoint: a write during it is checkpointed after the next write.
             self._checkpointed_at = self._written_at()

@@ -23,7 +23,7 @@ from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.signals import Signal, take_signals
 from vault.database.stores.restore_leaves import HEAD_MOVED
 from vault.database.transaction import Transaction
-from vault.errors import Unavailable
+from vault.errors import DatabaseUnfit, Unavailable
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -55,19 +55,22 @@ class Writer:
         *,
         between_groups: Callable[[], None],
         sequencer: SqliteSequencer | None = None,
+        require: Callable[[], None] = lambda: None,
         emit: Callable[[Sequence[Signal]], None] = lambda _: None,
     ) -> None:
         """Take over a connection in autocommit mode: this class sends BEGIN and COMMIT.
 
         ``between_groups`` runs in the thread after the results of each batch are delivered; it must not raise.
-        ``sequencer`` works on the same connection; without one, no function may append events. ``emit`` gets the
-        signals of each committed batch.
+        ``sequencer`` works on the same connection; without one, no function may append events. ``require``
+        raises Unavailable if the file is another one: it is asked before each batch, and before its results are told.
+        ``emit`` gets the signals of each committed batch.
         """
         self._connection = connection
         self._driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
         self._cursor = self._driver.cursor()
         self._between_groups = between_groups
         self._sequencer = sequencer
+        self._require = require
         self._emit = emit
         self._waiting: deque[Job] = deque()
         self._urgent: deque[Job] = deque()
@@ -125,6 +128,7 @@ class Writer:
             return batch
 
     def _commit(self, batch: list[Job]) -> None:
+        self._require()
         self._cursor.execute("BEGIN IMMEDIATE")
         transaction = Transaction(self._connection)
         for job in batch:
@@ -142,17 +146,20 @@ class Writer:
             self._cursor.execute("RELEASE job")
         if self._sequencer is None:
             self._cursor.execute("COMMIT")
+            self._require()
             return
         if self._connection.info.pop(HEAD_MOVED, False):
             self._sequencer.forget_head()
         self._sequencer.sequence()
         self._cursor.execute("COMMIT")
         self._sequencer.committed()
+        self._require()
 
     def _roll_back(self, batch: list[Job], error: BaseException) -> None:
         cause = error.__cause__ or error
         cause = getattr(cause, "orig", None) or cause
-        _LOG.error("database.group_lost", error=type(cause).__name__, count=len(batch))
+        if not isinstance(error, DatabaseUnfit):
+            _LOG.error("database.group_lost", error=type(cause).__name__, count=len(batch))
         if self._driver.in_transaction:
             try:
                 self._cursor.execute("ROLLBACK")
@@ -161,7 +168,11 @@ class Writer:
         if self._sequencer is not None:
             self._sequencer.forget_head()
         for job in batch:
-            job.error = Unavailable("The database could not write; nothing was changed.", cause="database")
+            job.error = (
+                error
+                if isinstance(error, DatabaseUnfit)
+                else Unavailable("The database could not write; nothing was changed.", cause="database")
+            )
 
 
 def is_failure(error: BaseException) -> bool:
