@@ -1,5 +1,6 @@
 """The ways to exchange a database under running nodes."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,13 @@ from tests.servers.vault_process import VaultProcess
 
 #: Timeout in seconds of a program of PostgreSQL.
 _PATIENCE = 60.0
-_CONNECTED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'vault'"
+_PAGE = Path(__file__).parents[2] / "docs" / "restore-a-backup.md"
+#: The page's statements: to fence the database, and to put another one in its place.
+_FENCE, _EXCHANGE = [
+    [statement.strip() for statement in block.split(";") if statement.strip()]
+    for block in re.findall(r"```sql\n(.*?)```", _PAGE.read_text("utf-8"), re.DOTALL)
+]
+_CONNECTED = _FENCE[-1]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,8 +73,8 @@ class Exchange(Around):
 
     def fence(self) -> None:
         """End all connections to the database, and let no new one in."""
-        self.server.ask("ALTER DATABASE vault WITH ALLOW_CONNECTIONS false")
-        self.server.ask(_CONNECTED)
+        for statement in _FENCE:
+            self.server.ask(statement)
         wait_for(lambda: not self.server.ask("SELECT count(*) FROM pg_stat_activity WHERE datname = 'vault'"))
 
 
@@ -98,14 +105,14 @@ def _new_database(around: Exchange) -> None:
 
 def _renamed(around: Exchange) -> None:
     around.server.ask("CREATE DATABASE restored")
-    around.program("pg_restore", "-d", "restored", str(around.backup))
+    around.program("pg_restore", "--exit-on-error", "-d", "restored", str(around.backup))
     _rename(around, "restored")
 
 
 def _rename(around: Exchange, name: str) -> None:
     around.fence()
-    around.server.ask("ALTER DATABASE vault RENAME TO set_aside")
-    around.server.ask(f"ALTER DATABASE {name} RENAME TO vault")
+    for statement in _EXCHANGE:
+        around.server.ask(statement.replace("restored", name))
 
 
 def _copied(around: Exchange) -> None:

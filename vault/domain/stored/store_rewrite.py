@@ -9,7 +9,8 @@ from vault.domain.stored.json_reader import read_object, write_object
 class StoreRewrite:
     """A rewrite in progress. The data to write again is marked in idempotent steps."""
 
-    #: Leaves of the log in the object store, and leaves that it should have according to the database.
+    #: Leaves of the log in the object store, and leaves that it should have according to the database; equal if an
+    #: operator asked for the rewrite.
     found: int
     known: int
     #: Recordings up to this id are marked; None once all of them are.
@@ -21,6 +22,11 @@ class StoreRewrite:
     #: published as usual.
     tiles_size: int = 0
     tiles_done: int = 0
+
+    @property
+    def is_loss(self) -> bool:
+        """Return whether the object store has lost something, and not only an operator asked for the rewrite."""
+        return self.found < self.known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ the loss is logged. Shared by services.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vault import metrics
 from vault.database.interface import Database
@@ -112,11 +112,18 @@ async def record_loss(database: Database, published_log: PublishedLog, *, found:
 
 
 def note_loss(tx: Transaction, *, found: int, known: int, published: int, actor: str) -> bool:
-    """Mark everything to be written again, and log the loss; False if this loss is already known."""
-    pending = rewrite_of(tx)
-    if pending is not None and pending.known >= known and actor == "worker":
+    """Mark everything to be written again, and log the loss; False if this loss is already known.
+
+    If an operator asks for it, nothing is lost: the rewrite says so by having found what is known.
+    """
+    pending, asked = rewrite_of(tx), actor != "worker"
+    if pending is not None and pending.is_loss and pending.known >= known and not asked:
         return False
-    begun = StoreRewrite(found=found, known=known, checkpoints_above=found, tiles_size=published)
+    begun = StoreRewrite(
+        found=known if asked else found, known=known, checkpoints_above=found, tiles_size=published
+    )
+    if asked and pending is not None and pending.is_loss:
+        begun = replace(begun, found=pending.found, known=max(known, pending.known))
     # The store may have old objects again, also of erased recordings.
     scan = encode_scan(ObjectScan(began=None))
     tx.metadata.replace({REWRITE_MARK: encode_rewrite(begun), SCAN: scan}, drop=[_CHECK])

@@ -10,11 +10,13 @@ a missing one.
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.transaction import Transaction
+from vault.domain.progress import MARK
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.account_object import (
     AccountObject,
@@ -62,7 +64,7 @@ class WriteAccountObjects:
         postponed: list[str] = []
         written = 0
         while not written:
-            due = await self.database.read(lambda tx: tx.account_objects.due(_BATCH_SIZE, but=postponed))
+            due = await self.database.read(lambda tx: _due(tx, postponed))
             if not due:
                 break
             for account_id in due:
@@ -181,6 +183,16 @@ def _note_written(tx: Transaction, account_id: str, revision: int, *, again: boo
 def _log_state(tx: Transaction) -> LogState:
     head = tx.tree.head()
     return LogState(size=head.size, root=head.root)
+
+
+def _due(tx: Transaction, postponed: Sequence[str]) -> Sequence[str]:
+    """Return accounts whose object is due; none during a restore, whose log is not joined yet.
+
+    Such an object would name a log that its content is not from, and a later restore would prefer an older one.
+    """
+    if tx.metadata.get(MARK) is not None:
+        return ()
+    return tx.account_objects.due(_BATCH_SIZE, but=postponed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

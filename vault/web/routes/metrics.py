@@ -165,7 +165,7 @@ def _of_the_store(tx: Transaction) -> list[Metric]:
         GaugeMetricFamily(
             "callvault_store_behind",
             "1 while the object store lacks objects that it once had.",
-            value=float(rewrite_of(tx) is not None),
+            value=float((rewrite := rewrite_of(tx)) is not None and rewrite.is_loss),
         ),
         GaugeMetricFamily(
             "callvault_objects_due",
