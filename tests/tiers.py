@@ -75,6 +75,7 @@ PROOFS: dict[str, str] = {
     "services/backup/test_fsck.py": "a whole vault for each damage",
     "services/backup/test_fsck_log.py": "a whole vault for each damage",
     "services/ingest/test_idle_uploads.py": "uploads that wait",
+    "services/consent/test_refusal_proofs.py": "random sequences on both databases, and each fault of before put back",
     "services/admission/test_impossible_consent.py": "every impossible report of consent",
     "services/closing_acts/test_journal.py": "closing acts and their objects",
     "services/closing_acts/test_journal_settled.py": "restores in between",

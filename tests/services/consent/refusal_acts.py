@@ -1,0 +1,264 @@
+"""What can happen to an account and its calls, each act with what its acknowledgement means."""
+
+import contextlib
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import update
+
+from tests.services.consent.refusal_machine import Acts, Machine
+from tests.services.consent.refusal_oracle import (
+    Call,
+    Violation,
+    check_monotony,
+    decision_on,
+)
+from tests.support.parties import ME, ago, set_policy, tell, through_the_gate
+from tests.support.service_house import URL, House, another_node, blocks_of, with_account
+from tests.support.steered_line import publish, with_platforms
+from vault.database.schema.requests import person_requests
+from vault.domain.approvals.rule import ApprovalRule
+from vault.domain.calls.call import CallFacts
+from vault.domain.consent.consent_event import NO, Answer, Party
+from vault.errors import AccountClosed, Refused, VaultError
+from vault.services.playback.link_request import LinkRequest
+from vault.simulator.call import CUSTOMER, LINE
+from vault.thread_pools import Threads
+
+#: Numbers as they are reported, with what they mean: prefixes of several places, and one of none.
+NUMBERS: Final = {
+    CUSTOMER: CUSTOMER, "+1 (415) 555-0187": CUSTOMER, "+12145550188": "+12145550188",
+    "+33 6 12 34 56 78": "+33612345678", "+33612345678": "+33612345678", "+18005550199": "+18005550199",
+}  # fmt: skip
+_PARTIES: Final[tuple[Party, ...]] = ("caller", "callee", "agent")
+_AUDIO: Final = b"RIFF" + bytes(400)
+
+
+async def _fact(m: Machine) -> None:
+    call = m.call()
+    written, number = m.chance.choice(list(NUMBERS.items()))
+    more: dict[str, Any] = m.chance.choice(
+        [
+            {"caller": written}, {"callee": written}, {"caller": "+12145550188", "caller_place": "US-TX"},
+            {"ended_at": ago(m.chance.randrange(90, 900))}, {"started_at": ago(m.chance.randrange(900, 1800))},
+            {"started_at": ago(-m.chance.randrange(90, 900))},
+        ]
+    )  # fmt: skip
+    before = await decision_on(m.house, call) if m.oracle.closed is None else None
+    if "caller_place" in more:
+        number = more["caller"]
+    if {"caller", "callee"} & set(more):
+        # Before: it may be stored though the answer is lost.
+        call.numbers.add(number)
+    await m.house.vault.calls.start(m.house.account.id, CallFacts(call_ref=call.ref, **more))
+    check_monotony(before, await decision_on(m.house, call))
+
+
+async def _document(m: Machine) -> None:
+    line = m.steer(call := m.call())
+    await line.ask("call")
+    named = re.findall("notice=(ntc_[0-9a-f]+)", " ".join(line.addresses.values()))
+    call.played |= set(named)
+
+
+async def _heard(m: Machine) -> None:
+    line = m.steer(call := m.call())
+    await line.ask("heard")
+    await _compare_evidence(m, call)
+
+
+async def _yes(m: Machine) -> None:
+    line = m.steer(call := m.call())
+    await line.ask("key", "1")
+    await _compare_evidence(m, call)
+
+
+async def _compare_evidence(m: Machine, call: Call) -> None:
+    admission = m.house.vault.call_documents.call_start.admission
+    known = await admission.load_call(m.house.account.id, call.ref)
+    m.oracle.check_evidence(call, list(known.events))
+
+
+async def _no_by_key(m: Machine) -> None:
+    line = m.steer(call := m.call())
+    try:
+        await line.ask("key", "9")
+    except Refused as error:
+        if "no_next_url" not in error.reasons:
+            raise Violation(f"a no by key was refused: {error.reasons}") from error
+    if m.oracle.closed is None:
+        await m.oracle.said_no(m.house, call, "caller")
+
+
+async def _consent(m: Machine) -> None:
+    call, party = m.call(), m.chance.choice(_PARTIES)
+    answers: list[Answer] = ["announced", "accepted", "accepted", "declined", "withdrawn"]
+    answer = m.chance.choice(answers)
+    m.did[-1] += f" {party} {answer}"
+    at = datetime.now(UTC) + timedelta(
+        seconds=m.chance.choice([0, 0, 0, -3600, 3600] if answer in NO else [0])
+    )
+    try:
+        await tell(m.house, answer, party=party, method="form", at=at, call=call.ref)
+    except AccountClosed:
+        return
+    except Refused as error:
+        if answer in NO:
+            raise Violation(f"a no was refused: {error.reasons}") from error
+        raise
+    if answer in NO:
+        await m.oracle.said_no(m.house, call, party)
+    elif answer == "accepted":
+        call.against.discard(party)
+
+
+async def _record(m: Machine) -> None:
+    call = m.call()
+    m.names += 1
+    name = f"{call.ref}-{m.names}"
+    if m.chance.random() < 0.5:
+        answer = await m.house.announce(name, call_ref=call.ref, url=f"{URL}?{name}")
+        recording_id = answer.recording_id
+    else:
+        stored, _ = await m.house.vault.uploads.store(
+            m.house.account.id, call.ref, name, blocks_of(_AUDIO), **ME
+        )
+        recording_id = stored.id
+    if recording_id is not None:
+        call.recordings.append(recording_id)
+        await through_the_gate(m.house, recording_id)
+
+
+async def _publish(m: Machine) -> None:
+    await publish(m.house, f"reason {m.names}", m.chance.choice(["announce", "opt_out_key", "opt_in_key"]))
+    m.names += 1
+
+
+async def _retire(m: Machine) -> None:
+    for notice in await m.house.vault.notices.list(m.house.account.id, "published"):
+        await m.house.vault.notices.retire(m.house.account.id, notice.id, **ME)
+
+
+async def _policy(m: Machine) -> None:
+    withdrawal = m.chance.choice(["restrict", "erase"])
+    accepts = m.chance.random() < 0.6
+    more: dict[str, Any] = {"missing_evidence": "accept", "reason": "a test"} if accepts else {}
+    mode = m.chance.choice(["none", "announce", "opt_out_key", "opt_in_key"])
+    # Before: it may hold though the answer is lost.
+    m.erases |= withdrawal == "erase"
+    await set_policy(m.house, mode=mode, withdrawal=withdrawal, **more)
+    m.erases = withdrawal == "erase"
+
+
+async def _rule(m: Machine) -> None:
+    rule = ApprovalRule(
+        enabled=True, verbs=frozenset({"recording_erasure"}), version=1, changed_at=ago(1), changed_by="me"
+    )
+    await m.house.database.write(lambda tx: tx.approval_rules.set(m.house.account.id, rule))
+    m.rule = True
+
+
+async def _locale(m: Machine) -> None:
+    locale = m.chance.choice(["en", "en-US", "fr-FR", "de-DE"])
+    await m.house.vault.accounts.open(m.house.account.ref, name=None, locale=locale, **ME)
+
+
+async def _object(m: Machine) -> None:
+    number = m.chance.choice(list(NUMBERS.values()))
+    await m.house.vault.objections.enter(m.house.account.id, number, reason=None, **ME)
+    await m.oracle.entered(m.house, number)
+
+
+async def _end_objection(m: Machine) -> None:
+    for number in sorted(m.oracle.objected):
+        m.oracle.objected.discard(number)
+        await m.house.vault.objections.end(m.house.account.id, number, **ME)
+
+
+async def _restrict(m: Machine) -> None:
+    if chosen := await m.recording():
+        await m.house.vault.recordings.restrict(
+            m.house.account.id, chosen[1], restricted=True, reason=None, **ME
+        )
+        m.oracle.restricted.add(chosen[1])
+
+
+async def _lift(m: Machine) -> None:
+    for recording_id in sorted(one.id for one in m.rows.values() if one.restricted):
+        m.oracle.restricted.discard(recording_id)
+        await m.house.vault.recordings.restrict(
+            m.house.account.id, recording_id, restricted=False, reason=None, **ME
+        )
+
+
+async def _link(m: Machine) -> None:
+    if chosen := await m.recording():
+        wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
+        await m.house.vault.links.create(m.house.account.id, chosen[1], wish, **ME)
+
+
+async def _erase_call(m: Machine) -> None:
+    call = m.call()
+    # Its facts may be gone though the answer is lost: then its numbers are not known any more.
+    call.numbers.clear()
+    await m.house.vault.calls.erase(m.house.account.id, call.ref, **ME)
+
+
+async def _reconnect(m: Machine) -> None:
+    account_id, name = m.house.account.id, m.line.provider.name
+    await m.house.vault.connections.delete(account_id, name, **ME)
+    m.line.house = m.house
+    await m.line.connect()
+
+
+async def _restart(m: Machine) -> None:
+    m.house = with_platforms(another_node(m.house, m.folder, m.threads))
+
+
+async def _fail(m: Machine) -> None:
+    m.fails = m.chance.choice(["before", "after"])
+
+
+async def _close(m: Machine) -> None:
+    account_id = m.house.account.id
+    made, _ = await m.house.vault.closures.ask(account_id, reason="The end.", export=False, actor="key_test")
+    past = update(person_requests).where(person_requests.c.id == made.id).values(due_at=ago(60))
+    await m.house.database.write(lambda tx: tx.connection.execute(past) and None)
+    await m.house.vault.jobs.execute_requests()
+    if await m.house.database.read(lambda tx: tx.closures.has_begun(account_id)):
+        await m.oracle.close(m.house)
+
+
+_WEIGHTS: Final = {
+    "fact": 5, "document": 5, "heard": 4, "no_by_key": 3, "consent": 6, "record": 6, "publish": 3, "policy": 4,
+    "lift": 4, "rule": 1, "close": 1, "erase_call": 1, "locale": 1,
+}  # fmt: skip
+_ACTS: Final = (
+    _fact, _document, _heard, _yes, _no_by_key, _consent, _record, _publish, _retire, _policy, _rule, _locale,
+    _object, _end_objection, _restrict, _lift, _link, _erase_call, _reconnect, _restart, _fail, _close,
+)  # fmt: skip
+ACTS: Final[Acts] = {
+    name: (one, _WEIGHTS.get(name, 2)) for one in _ACTS for name in [one.__name__.strip("_")]
+}
+
+
+async def play(house: House, seed: int, folder: Path, threads: Threads, *, steps: int = 25) -> None:
+    """Open an account with two calls, and do the acts of a seed. Raises Violation."""
+    own = with_platforms(await with_account(house, f"account-{seed}"))
+    made = Machine(own, seed, folder, threads, ACTS)
+    await made.line.connect()
+    await _policy(made)
+    for _ in range(2):
+        call = made.line.new_call()
+        made.oracle.calls[call.ref] = Call(ref=call.ref, numbers={CUSTOMER, LINE})
+        made.addresses[call.ref] = {}
+        facts = CallFacts(call_ref=call.ref, direction="inbound", caller=CUSTOMER, callee=LINE)
+        await own.vault.calls.start(own.account.id, facts)
+    # Most have something to hear: after a first no nothing more of a call becomes available.
+    for _ in range(made.chance.randrange(4)):
+        with contextlib.suppress(VaultError):
+            await _record(made)
+    made.rows = await made.oracle.check(own, {})
+    await made.run(steps)

@@ -1,0 +1,117 @@
+"""Faults that this vault once had, each put back by itself: the random acts must find it again."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from vault.database.stores.closures import ClosureRows
+from vault.domain.admission.decision import Place
+from vault.services.admission import call_context
+from vault.services.admission.admission import Admission
+from vault.services.consent import record_consent
+from vault.services.consent.call_documents import CallDocuments
+from vault.services.lifecycle import lifecycle, restrict_recording
+from vault.services.lifecycle.guards import judge_now
+from vault.services.shared.clock_skew import checked_now
+from vault.services.shared.end_listening import restrict
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+
+
+def a_no_needs_a_notice(patch: pytest.MonkeyPatch) -> None:
+    """A key that refuses is dropped where no notice fits at that moment."""
+
+    async def refuse(self: Any, request: Any) -> None:
+        answer = await self.call_start(request.connection.account_id, request.step.facts)
+        notice = next((one for party, one in answer.notices if party != "agent"), None)
+        if notice is not None:
+            await self._record(replace(request, notice=notice), "declined", tuple(sorted(answer.outside)))
+
+    patch.setattr(CallDocuments, "_refuse", refuse)
+
+
+def a_no_must_be_possible(patch: pytest.MonkeyPatch) -> None:
+    """A no is refused where its time contradicts the clock or the call."""
+    check = record_consent.refuse_impossible
+
+    def refuse_impossible(event: Any, known: Any) -> None:
+        check(replace(event, answer="announced"), known)
+
+    patch.setattr(record_consent, "refuse_impossible", refuse_impossible)
+
+
+def a_place_silences_prefixes(patch: pytest.MonkeyPatch) -> None:
+    """A party's place counts for all of its numbers, whichever it was reported with."""
+    hints = Admission._hints
+
+    def old_hints(self: Admission, claims: Any, party: Any) -> frozenset[str | None]:
+        return frozenset() if claims.places_of(party) else hints(self, claims, party)
+
+    def old_places(known: Any, party: Any, home: str | None) -> list[Place]:
+        if reported := known.claims.places_of(party):
+            return [Place(party=party, place=place, known_by="said") for place in sorted(reported)]
+        return places(known, party, home)
+
+    places = call_context._places_of
+    patch.setattr(Admission, "_hints", old_hints)
+    patch.setattr(call_context, "_places_of", old_places)
+
+
+def one_act_undoes_a_no(patch: pytest.MonkeyPatch) -> None:
+    """Lifting a restriction asks no party."""
+    patch.setattr(restrict_recording, "parties_against", lambda _: ())
+
+
+def a_report_erases(patch: pytest.MonkeyPatch) -> None:
+    """A withdrawal erases though the rule wants a second person, and by whichever party."""
+
+    def withdraw(tx: Any, recording: Any, event: Any, _: Any) -> None:
+        account_id = recording.account_id
+        erases = tx.policies.current(account_id).withdrawal == "erase"
+        if erases and judge_now(tx, recording, "withdrawal", checked_now(tx)).outcome == "due":
+            lifecycle.erase(
+                tx, account_id, recording.id, actor=event.told_by, at=event.heard_at, result=event.answer,
+                wish="withdrawal",
+            )  # fmt: skip
+            return
+        restrict(tx, recording, at=event.heard_at, actor=event.told_by, result=event.answer)
+
+    patch.setattr(record_consent, "_withdraw", withdraw)
+
+
+def evidence_is_of_what_is_published(patch: pytest.MonkeyPatch) -> None:
+    """The evidence names the notice of the moment at which the platform comes back."""
+    made = CallDocuments._request
+
+    async def request(self: Any, connection: Any, step: Any, handed: str | None) -> Any:
+        asked = await made(self, connection, step, handed)
+        answer = await self.call_start(connection.account_id, step.facts)
+        return replace(asked, notice=next((one for party, one in answer.notices if party != "agent"), None))
+
+    patch.setattr(CallDocuments, "_request", request)
+
+
+def a_closed_account_collects(patch: pytest.MonkeyPatch) -> None:
+    """What would be stored does not ask whether the account is closed."""
+    has_begun = ClosureRows.has_begun
+
+    def blind(self: ClosureRows, account_id: str) -> bool:
+        caller = sys._getframe(1).f_code.co_filename
+        return "tests" in caller and has_begun(self, account_id)
+
+    patch.setattr(ClosureRows, "has_begun", blind)
+
+
+#: The most sequences in which each must be found, with room for other seeds.
+MUTANTS: Final[Mapping[Mutant, int]] = {
+    a_no_needs_a_notice: 60,
+    a_no_must_be_possible: 60,
+    a_place_silences_prefixes: 250,
+    one_act_undoes_a_no: 120,
+    a_report_erases: 200,
+    evidence_is_of_what_is_published: 120,
+    a_closed_account_collects: 120,
+}
