@@ -12,6 +12,7 @@ from vault.composition_registers import (
     build_processing_records,
     build_recipients,
 )
+from vault.fair_gate import FairGate
 from vault.objects.owner import OWNER
 from vault.services.accounts.accounts import Accounts
 from vault.services.accounts.connections import Connections
@@ -38,7 +39,6 @@ from vault.services.registers.disclosures import Disclosures
 from vault.services.service import Vault
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.connection_activity import NoteActivity
-from vault.services.shared.fair_gate import FairGate
 from vault.settings import Settings
 from vault.tracing import traced
 

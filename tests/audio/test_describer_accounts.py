@@ -106,3 +106,18 @@ async def test_a_child_that_does_not_start_is_no_fault_of_the_file():
         await describer.describe(Source(PCM), Sink(), account_id="acc_a")
         with pytest.raises(Unavailable):
             await describer.describe(Source(PCM), Sink(), account_id="acc_b")
+
+
+@pytest.mark.parametrize("size", [1, 2])
+async def test_hours_of_audio_of_one_account_delay_no_other(size):
+    """Six jobs of one account that do not end: one of another account ends first, and then the six go on."""
+    gate = asyncio.Event()
+    async with SubprocessDescriber(size=size) as describer:
+        sources = [Source(PCM, gate=gate) for _ in range(6)]
+        jobs = asyncio.gather(*(describer.describe(one, Sink(), account_id="acc_long") for one in sources))
+        await asyncio.gather(*(source.reading.wait() for source in sources[:size]))
+        await describer.describe(Source(PCM), Sink(), account_id="acc_short")
+        assert sum(source.reading.is_set() for source in sources) == size
+        assert not jobs.done()
+        gate.set()
+        assert len(await jobs) == len(sources)

@@ -4,7 +4,8 @@ A child never works for two accounts: one compromised by a recording could store
 account's rendition. So each account gets a new one, forked by a fork server that has imported the decoders and reads
 no recording (``fork_server_process.py``): starting Python and importing them takes 0.2 s of CPU time. A child is also
 replaced after a number of jobs, and immediately after its own error, a cancelled job, or a failure of the source or
-sink. Jobs get a child in the order of arrival. The children die with the parent.
+sink. Accounts get a child in turn. One account uses all of them but one more, which is started only for an account
+that uses none: hours of audio of one account delay no other. The children die with the parent.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from vault.audio.limits import Limits
 from vault.audio.reasons import Reason
 from vault.domain.recordings.media import Description
 from vault.errors import DescriberCrashed, Undecodable
+from vault.fair_gate import FairGate
 from vault.ports.audio import AudioSource, RenditionSink
 
 
@@ -39,7 +41,7 @@ class SubprocessDescriber:
         self.jobs_per_child = jobs_per_child
         self.limits = limits or Limits()
         self.command = tuple(command)
-        self._slots = asyncio.Semaphore(size)
+        self._gate = FairGate(size + 1, last_for_others=True)
         self._idle: deque[Child] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -88,7 +90,7 @@ class SubprocessDescriber:
 
         When this returns, every byte of the source has been read.
         """
-        async with self._slots:
+        async with self._gate.turn(account_id):
             child = await self._take(account_id)
             child.jobs += 1
             try:

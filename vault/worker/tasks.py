@@ -97,9 +97,11 @@ def polling_tasks(vault: Vault, workers: int, describers: int = 1) -> list[Polli
 def _claiming(vault: Vault, workers: int, describers: int) -> list[PollingTask]:
     """Return the tasks that claim rows."""
     jobs = vault.jobs
+    # One poller more, for an account that none of the others works for.
+    jobs.ingest.last.places, jobs.describe.last.places = workers + 1, describers + 1
     return [
-        PollingTask(work="ingest", step=jobs.ingest, concurrency=workers, claims=True),
-        PollingTask(work="describe", step=jobs.describe, concurrency=describers, claims=True),
+        PollingTask(work="ingest", step=jobs.ingest, concurrency=workers + 1, claims=True),
+        PollingTask(work="describe", step=jobs.describe, concurrency=describers + 1, claims=True),
         PollingTask(work="remove_erased", step=jobs.remove_erased, claims=True),
         PollingTask(work="delete_at_source", step=jobs.provider_requests.delete_copy, claims=True),
         PollingTask(work="reconcile", step=jobs.reconcile, claims=True),

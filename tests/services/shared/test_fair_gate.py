@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.errors import Unavailable
-from vault.services.shared.fair_gate import FairGate
+from vault.fair_gate import FairGate
 
 
 class Crowd:
@@ -102,3 +102,24 @@ def test_callers_that_go_away_take_no_place_with_them(cancelled: set[int], round
         assert crowd.most <= 2
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [1, 2])
+async def test_the_last_place_is_for_an_account_that_holds_none(size: int):
+    """An account uses every place but the last; another one is done before any of its turns ends."""
+    crowd, long, short = Crowd(FairGate(size + 1, last_for_others=True)), asyncio.Event(), asyncio.Event()
+    tasks = [asyncio.create_task(crowd.come("long", long)) for _ in range(6)]
+    await settle()
+    assert crowd.inside == size
+    others = [asyncio.create_task(crowd.come(name, short)) for name in ("short", "short", "third")]
+    await settle()
+    assert crowd.order == ["long"] * size + ["short"]
+    short.set()
+    await asyncio.gather(*others)
+    assert crowd.order == ["long"] * size + ["short", "short", "third"]
+    assert not any(task.done() for task in tasks)
+    long.set()
+    await asyncio.gather(*tasks)
+    assert (crowd.inside, crowd.most) == (0, size + 1)
+    async with crowd.gate.turn("a"):
+        pass

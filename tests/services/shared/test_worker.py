@@ -59,9 +59,12 @@ async def test_the_loop_ends_when_it_is_told_to(house: House):
 
 
 async def test_workers_and_describers_are_as_many_as_the_settings_say(house: House):
-    """As many fetches as workers, and as many decoding processes as describers, for fetched and stored recordings."""
+    """As many fetches as workers, and as many decoding processes as describers, for fetched and stored recordings.
+
+    One more of each is for an account that none of the others works for.
+    """
     tasks = {task.work: task.concurrency for task in polling_tasks(house.vault, workers=7, describers=3)}
-    assert (tasks["ingest"], tasks["describe"]) == (7, 3)
+    assert (tasks["ingest"], tasks["describe"]) == (8, 4)
     settings = read_settings({"VAULT_DESCRIBERS": "3"})
     async with AsyncExitStack() as stack:
         assert (await _describer(settings, stack, started=False)).size == 3

@@ -8,6 +8,7 @@ from vault.errors import LeaseLost, Unavailable
 from vault.ports.keys import KeyRing
 from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.last_place import LastPlace
 from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import ClaimHint, claim, hold_row
 from vault.structured_log import Log
@@ -22,15 +23,17 @@ class Describe:
     database: Database
     ring: KeyRing
     admit: AdmitRecording
+    last: LastPlace = field(default_factory=LastPlace)
     _hint: ClaimHint = field(default_factory=ClaimHint)
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due, or if a part of the vault is down."""
-        lease = await claim(self.database, State.STORED, hint=self._hint)
+        lease = await claim(self.database, State.STORED, hint=self._hint, last=self.last)
         if lease is None:
             return False
         try:
-            return await self._through_the_gate(lease)
+            with self.last.taken(lease.recording.account_id):
+                return await self._through_the_gate(lease)
         except LeaseLost:
             _LOG.info("describe.lease_lost", recording_id=lease.recording.id)
         return True

@@ -28,6 +28,7 @@ from vault.services.ingest.store_attempt import Attempt, SealedRecording
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import key_that_sealed
+from vault.services.shared.last_place import LastPlace
 from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import ClaimHint, claim, hold_row
 from vault.structured_log import Log
@@ -59,16 +60,18 @@ class Ingest:
     clock: Clock
     #: Bytes from which a recording is stored before it is described; after a crash, smaller ones are fetched again.
     store_from: int = 16 * 1024 * 1024
+    last: LastPlace = field(default_factory=LastPlace)
     _hint: ClaimHint = field(default_factory=ClaimHint)
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due, or if a part of the vault is down."""
-        lease = await claim(self.database, *_TO_TRANSFER, hint=self._hint)
+        lease = await claim(self.database, *_TO_TRANSFER, hint=self._hint, last=self.last)
         if lease is None:
             return False
         recording_id = lease.recording.id
         try:
-            return await self._process(lease)
+            with self.last.taken(lease.recording.account_id):
+                return await self._process(lease)
         except LeaseLost:
             _LOG.info("ingest.lease_lost", recording_id=recording_id)
         return True

@@ -12,6 +12,7 @@ from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.errors import AccountClosed, Invalid, NotAuthentic, Refused, TooMany
+from vault.fair_gate import FairGate
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider
 from vault.services.admission.admission import Admission
@@ -22,7 +23,6 @@ from vault.services.shared.authenticate_webhook import prove
 from vault.services.shared.connection_activity import NoteActivity
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import content_id
-from vault.services.shared.fair_gate import FairGate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

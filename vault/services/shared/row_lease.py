@@ -10,6 +10,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import LEASE, RENEWAL, Lease, State
 from vault.errors import VaultError
+from vault.services.shared.last_place import PAUSE, LastPlace
 from vault.services.shared.lease import hold_lease
 
 T = TypeVar("T")
@@ -24,13 +25,25 @@ class ClaimHint:
     likely: bool = False
 
 
-async def claim(database: Database, *states: State, hint: ClaimHint | None = None) -> Lease | None:
-    """Claim the row that has waited longest in one of the states. Raises Unavailable."""
-    hint = hint or ClaimHint()
+async def claim(
+    database: Database, *states: State, hint: ClaimHint | None = None, last: LastPlace | None = None
+) -> Lease | None:
+    """Claim the row that has waited longest in one of the states. Raises Unavailable.
+
+    With ``last``, a claim for the last place of a job puts a row back whose account has another place.
+    """
+    hint, last = hint or ClaimHint(), last or LastPlace()
+    if last.rests:
+        return None
     lease = await database.claim(states, lease=LEASE, likely=hint.likely)
     hint.likely = lease is not None
-    if lease is not None:
-        tracing.link(lease.recording.traceparent)
+    if lease is None:
+        return None
+    if not last.is_for(lease.recording.account_id):
+        held = lease
+        await database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + PAUSE, counts=False))
+        return None
+    tracing.link(lease.recording.traceparent)
     return lease
 
 
