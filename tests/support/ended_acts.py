@@ -11,6 +11,7 @@ from sqlalchemy import update
 from tests.support.console import OWN
 from tests.support.ended_rights import Scene
 from tests.support.tenant import PATIENCE, moment
+from tests.support.web_house import AUDIO
 from vault.database.schema.approvals import approvals
 from vault.database.schema.requests import person_requests
 
@@ -112,7 +113,11 @@ def _closed(scene: Scene) -> None:
     over = update(person_requests).where(person_requests.c.kind == "closure")
     _change(scene, over.values(due_at=datetime.now(UTC) - timedelta(days=1)))
     deadline = datetime.now(UTC) + timedelta(seconds=2 * PATIENCE)
-    while _sent(scene, "GET", "/closure").json()["state"] == "review":
+    # It has begun, and has erased the calls whose erasure would be approved.
+    while any(
+        scene.tenant.http.get(scene.tenant.url(f"/calls/waits-{n}")).is_success
+        for n in range(len(scene.nodes))
+    ):
         assert datetime.now(UTC) < deadline
 
 
@@ -124,6 +129,12 @@ def _expired(scene: Scene) -> None:
 def _vetoed(scene: Scene) -> None:
     for one in scene.ids["approvals"].split():
         _sent(scene, "POST", f"/approvals/{one}", {"decision": "veto"})
+
+
+def _more_to_erase(scene: Scene) -> None:
+    """Upload a recording to each call whose erasure waits."""
+    for number in range(len(scene.nodes)):
+        assert scene.tenant.put(AUDIO, call=f"waits-{number}", ref=f"late-{number}").status_code == 201
 
 
 def _signed_out(scene: Scene) -> None:
@@ -177,7 +188,7 @@ ACTS: Final[Mapping[str, Act]] = {
         _send("DELETE", "/recordings/{recording}"), ALL - PAGES - APPROVAL, (ASKED, PAGES | APPROVAL)
     ),
     "the account is closed": _ended(
-        _closed, _PLAYED | LISTENS, (HELD, KEY), (ASKED, PAGES | APPROVAL), (COPY, PACKAGE)
+        _closed, _PLAYED | LISTENS | APPROVAL, (HELD, KEY), (ASKED, PAGES), (COPY, PACKAGE)
     ),
     "a member is removed": _ended(_send("POST", "/members/{person}/removal"), PERSON, (OTHER, ALL - PERSON)),
     "a sign-in connection is deleted": _ended(
@@ -209,6 +220,7 @@ ACTS: Final[Mapping[str, Act]] = {
     ),
     "an approval is vetoed": _ended(_vetoed, APPROVAL, (OTHER, ALL - APPROVAL)),
     "an approval expires": _ended(_expired, APPROVAL, (OTHER, ALL - APPROVAL)),
+    "what was shown for approval has changed": _ended(_more_to_erase, APPROVAL, (OTHER, ALL - APPROVAL)),
     "the key that asked is revoked": _ended(_revoke_key("asker"), APPROVAL, (OTHER, ALL - APPROVAL)),
     "the key that would approve is revoked": _ended(
         _revoke_key("approver"), APPROVAL, (OTHER, ALL - APPROVAL)

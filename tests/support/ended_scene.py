@@ -53,6 +53,11 @@ def _console(scene: Scene) -> None:
     _listens(scene, "console session", cookies)
 
 
+def _leads_to_player(answer: httpx.Response) -> bool:
+    """Return whether somebody listens; who is not signed in is led to the page of that."""
+    return answer.status_code == 303 and answer.headers["location"].startswith("/s/")
+
+
 def _listens(scene: Scene, permission: str, cookies: dict[str, str]) -> None:
     """Add the doors of a session of the console: a page, a new listening, and one that was begun before."""
     base = f"/console/accounts/{scene.tenant.name}/recordings/{scene.recording}"
@@ -65,7 +70,7 @@ def _listens(scene: Scene, permission: str, cookies: dict[str, str]) -> None:
             return client.post(f"{base}/listening", data=form)
 
     scene.add(permission, page=lambda node: get(node, base, cookies=cookies))
-    scene.add(f"{permission}, listens", listen=lambda node: listen(node).status_code == 303)
+    scene.add(f"{permission}, listens", listen=lambda node: _leads_to_player(listen(node)))
     answer = listen(scene.nodes[0])
     assert answer.status_code == 303, answer.text
     path, own = answer.headers["location"], dict(answer.cookies)

@@ -129,9 +129,13 @@ def _checked(found: FoundSigned | None, permission: Permission, term: bytes, now
         raise BadToken("recording")
     if found.token_hash is not None and not hmac.compare_digest(found.token_hash, permission.digest):
         raise BadToken("reused")
+    link = _link(permission, found, term)
+    if found.link is not None:
+        # The key's networks may be narrower than when it was first used.
+        link = replace(found.link, networks=link.networks)
     return SignedLink(
         key=found.key,
-        link=found.link or _link(permission, found, term),
+        link=link,
         is_stored=found.link is not None,
         recording=known.recording,
         keys=known.keys,
