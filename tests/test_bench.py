@@ -5,9 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from bench.listening import seek
+from bench.sizes import QUICK
+from vault.domain.playback.link import LOG_ENTRY_BURST
 
 #: One run is enough for all of them, also where the tests are spread over processes.
 pytestmark = [pytest.mark.xdist_group("bench"), pytest.mark.timeout(600)]
@@ -148,3 +153,9 @@ def test_what_listeners_received_was_granted(printed):
     ((granted, received),) = re.findall(r"granted in the access log: (\d+), received by .*: (\d+)", printed)
     assert int(granted) >= int(received) > 0
     assert re.findall(r"memory of the server in round (\d), MiB: \d+ before", printed) == ["1", "2"]
+
+
+def test_seeks_are_not_refused(tmp_path: Path):
+    """One session asks for more ranges than any listener may: the limit is raised for the server of the bench."""
+    sizes = replace(QUICK, rounds=1, seeks=LOG_ENTRY_BURST, large=QUICK.small)
+    seek(sizes, tmp_path)

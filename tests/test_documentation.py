@@ -249,3 +249,16 @@ def test_the_picture_can_be_read_by_light_and_by_dark() -> None:
     """The picture is XML with a title and no script, and has colours for both."""
     picture = (ROOT / "docs" / "path-of-a-recording.svg").read_text()
     assert [s in picture for s in ("<title ", "prefers-color-scheme: dark", "<script")] == [True, True, False]
+
+
+def test_nobody_is_told_to_install_a_name_that_anybody_may_register() -> None:
+    """The package is not on PyPI: ``pip install callvault`` would install whatever somebody puts there."""
+    files = [
+        *PAGES,
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "vault").rglob("*.py"),
+        ROOT / "Makefile",
+        ROOT / "Dockerfile",
+    ]
+    told = re.compile(r"pip install[^\n`]*[\s'\"]callvault\b(?!\.)")
+    assert [str(file) for file in files if told.search(file.read_text())] == []

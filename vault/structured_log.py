@@ -17,7 +17,7 @@ FIELDS: Final = frozenset(
     {
         "account_id", "recording_id", "connection_id", "link_id", "session_id", "key_id", "request_id", "state",
         "attempt", "attempts", "reason", "error", "provider", "count", "bytes", "seconds", "host", "port",
-        "database", "objects", "status", "route", "method", "size", "table", "object_kind",
+        "database", "objects", "status", "sqlstate", "route", "method", "size", "table", "object_kind",
     }
 )  # fmt: skip
 

@@ -54,7 +54,7 @@ def set_up(url: str) -> Callable[[], None]:
     except ImportError as error:
         raise StartRefused(
             "VAULT_TRACING_URL is set, but the OpenTelemetry packages are not installed. "
-            "`pip install 'callvault[otel]'`, or unset it."
+            "Run `pip install '.[otel]'` in a copy of the repository, or unset it."
         ) from error
 
     provider = TracerProvider(resource=Resource.create({"service.name": "callvault"}), shutdown_on_exit=False)

@@ -55,6 +55,20 @@ def test_a_shell_completes_commands(tmp_path: Path, shell: str):
     assert "revoke" not in done.stdout
 
 
+def test_a_shell_completes_providers():
+    """Those that begin with what was typed."""
+    typed = {"_CALLVAULT_COMPLETE": "complete_bash", "COMP_WORDS": "callvault simulate tw", "COMP_CWORD": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from vault.cli.main import main; main()"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **typed},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.split() == ["twilio"]
+
+
 def test_a_demo_is_reached_from_outside(tmp_path: Path):
     """With --host 0.0.0.0, as in a container: by each address of this machine, and its link by loopback."""
     server, log = VaultProcess(tmp_path), tmp_path / "demo.log"

@@ -1,5 +1,6 @@
 """The log on the command line: exported beside a running server or without one, and verified with nothing."""
 
+import re
 from pathlib import Path
 
 import httpx
@@ -83,6 +84,14 @@ def test_a_stopped_vault_exports_and_the_first_bad_entry_is_named(stopped: Vault
         assert found.returncode == 1
         assert found.stdout == ""
         assert found.stderr.startswith(f"callvault: {words}"), found.stderr
+
+
+@pytest.mark.parametrize("place", ["nowhere/log", "."])
+def test_an_export_that_cannot_be_written_is_one_sentence(server: VaultProcess, tmp_path: Path, place: str):
+    """A folder that is missing, and one in the place of the file."""
+    refused = server.command("log", "export", "--output", str(tmp_path / place))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert re.fullmatch(r"callvault: \S+ could not be written: .+\.\n", refused.stderr)
 
 
 def test_a_file_or_key_that_is_none_is_one_sentence(server: VaultProcess, tmp_path: Path):

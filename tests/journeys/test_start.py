@@ -80,8 +80,18 @@ def test_a_loopback_url_with_another_port_is_told_of(
 ):
     """In one line; a name that a proxy answers to is none of it."""
     with caplog.at_level("WARNING"):
-        _warn_of_other_port(url.format(port=9000), 9000)
+        _warn_of_other_port(read_settings({"VAULT_PUBLIC_URL": url.format(port=9000)}), 9000)
     assert [record.getMessage() for record in caplog.records] == ["serve.other_port"] * warned
+
+
+def test_a_proxy_may_listen_on_another_port(caplog: pytest.LogCaptureFixture):
+    """Where one is named, a loopback URL is its own, so nothing is told of."""
+    settings = read_settings(
+        {"VAULT_PUBLIC_URL": "http://127.0.0.1:1", "VAULT_TRUSTED_PROXIES": "127.0.0.1/32"}
+    )
+    with caplog.at_level("WARNING"):
+        _warn_of_other_port(settings, 9000)
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("path", ["/vault", "//x", "/a/b/"])

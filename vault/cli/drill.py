@@ -133,12 +133,16 @@ class Drill:
 
     async def _serving_again(self) -> float:
         """Wait until a write succeeds, and return the seconds. Raises Unavailable."""
-        begun, reported = time.monotonic(), False
+        begun, reported, waited = time.monotonic(), False, False
         while time.monotonic() < begun + self._seconds:
             answered = await self._write()
             if answered.status == _OK:
                 return time.monotonic() - begun
-            if "recovery" in answered.json_object.get("reasons", []) and not reported:
+            if "recovery" not in answered.json_object.get("reasons", []):
+                if not waited:
+                    waited = True
+                    _say("waiting", f"the vault does not write yet: {answered.detail}")
+            elif not reported:
                 reported = True
                 _say(
                     "recovery",
@@ -177,11 +181,8 @@ def _print_state(when: str, state: "ServerState") -> None:
     for standby in state.standbys:
         lag = "unknown" if standby.behind is None else f"{standby.behind} bytes"
         _say("standby", f"{standby.name}: {standby.state}, {standby.sync_state}, {lag} behind")
-    if not any(standby.sync_state in {"sync", "quorum"} for standby in state.standbys):
-        _say(
-            "!",
-            "no standby is synchronous: writes acknowledged just before a failover may be lost",
-        )
+    if (warning := _warning_of_standbys(state)) is not None:
+        _say("!", warning)
     for name in ("fsync", "full_page_writes"):
         if getattr(state, name) != "on":
             _say("!", f"{name} is {getattr(state, name)}: a power cut can destroy the database")
@@ -190,6 +191,23 @@ def _print_state(when: str, state: "ServerState") -> None:
             "!",
             f"synchronous_commit is {state.synchronous_commit} for this role; the vault sets it to on for itself",
         )
+
+
+def _warning_of_standbys(state: "ServerState") -> str | None:
+    """Return what an operator must know of the standbys; None if one of them is synchronous."""
+    if not state.may_read_standbys:
+        return (
+            f"the role {state.role} may not read the state of standbys, so nothing is known of them: as a superuser "
+            f'run GRANT pg_monitor TO "{state.role}", and drill again'
+        )
+    if any(standby.sync_state in {"sync", "quorum"} for standby in state.standbys):
+        return None
+    if state.synchronous_standby_names:
+        return (
+            f"synchronous_standby_names is {state.synchronous_standby_names}, and no standby fulfils it: writes wait "
+            "until one does"
+        )
+    return "no standby is synchronous: writes acknowledged just before a failover may be lost"
 
 
 def _say(what: str, words: str) -> None:

@@ -15,7 +15,7 @@ import typer
 
 from vault import structured_log
 from vault.cli.operator import operating
-from vault.errors import Unavailable, VaultError
+from vault.errors import Invalid, Unavailable, VaultError
 from vault.settings import Settings, read_settings
 from vault.tlog.log_file import MAX_LINE_BYTES, read_head, verify_log
 from vault.tlog.note import Verifier, parse_verifier
@@ -41,8 +41,11 @@ def export_log(
     if output is None:
         asyncio.run(_export(settings, sys.stdout.buffer))
         return
-    with output.open("wb") as file:
-        asyncio.run(_export(settings, file))
+    try:
+        with output.open("wb") as file:
+            asyncio.run(_export(settings, file))
+    except OSError as error:
+        raise Invalid(f"{output} could not be written: {error.strerror}.", field="output") from error
 
 
 async def _export(settings: Settings, file: BinaryIO) -> None:

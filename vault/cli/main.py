@@ -88,7 +88,7 @@ def serve(
         check_address(host, health_port, options="--health-port or --host")
     if inherited is None:
         check_address(host, port, options="--port or --host")
-        _warn_of_other_port(settings.public_url, port)
+        _warn_of_other_port(settings, port)
     if processes > 1:
         _serve_with_processes(settings, host, port, count=processes, worker=worker, health_port=health_port)
     else:
@@ -133,9 +133,12 @@ def _serve(
         runner.run(serve_app(app, server, listening=listening, health=health_port))
 
 
-def _warn_of_other_port(public_url: str, port: int) -> None:
-    """Warn if links point to another port: VAULT_PUBLIC_URL is a loopback address, so there is no proxy."""
+def _warn_of_other_port(settings: Settings, port: int) -> None:
+    """Warn if links point to another port of this machine, unless a proxy listens there."""
+    public_url = settings.public_url
     parts = split_url(public_url)
+    if settings.trusted_proxies:
+        return
     if port and is_loopback(parts.hostname) and (parts.port or {"https": 443}.get(parts.scheme, 80)) != port:
         structured_log.Log(__name__).warning(
             "serve.other_port",

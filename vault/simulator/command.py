@@ -11,7 +11,9 @@ from vault.simulator.registry import SIMULATED
 from vault.simulator.simulate import LISTEN, run_simulations
 from vault.simulator.simulation import Way
 
-Provider = Annotated[str, typer.Argument(help=f"One of {', '.join(SIMULATED)}.")]
+Provider = Annotated[
+    str, typer.Argument(help=f"One of {', '.join(SIMULATED)}.", autocompletion=lambda: sorted(SIMULATED))
+]
 Vault = Annotated[str, typer.Option(help="URL of the vault.")]
 Key = Annotated[str, typer.Option(help="An API key with all scopes: `callvault keys create`.")]
 Account = Annotated[str, typer.Option(help="Account id; created if it does not exist.")]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from vault.errors import Unavailable, VaultError
 from vault.simulator.exchange import Webhook
 
 _SECONDS = 30.0
+_NO_ANSWER = "The vault does not respond. Is it running at the URL given with --vault?"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -91,7 +93,12 @@ def _send(method: str, url: str, body: bytes | None, headers: Mapping[str, str])
     except urllib.error.HTTPError as error:
         with error:
             return VaultAnswer(error.code, error.read(), error.headers.get_content_type())
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ssl.SSLCertVerificationError):
+            raise Unavailable(
+                f"The certificate of the vault is not trusted: {error.reason.verify_message}. If a private CA issued "
+                "it, set SSL_CERT_FILE to the file of that CA's certificate."
+            ) from error
+        raise Unavailable(_NO_ANSWER) from error
     except (OSError, ValueError) as error:
-        raise Unavailable(
-            "The vault does not respond. Is it running at the URL given with --vault?"
-        ) from error
+        raise Unavailable(_NO_ANSWER) from error

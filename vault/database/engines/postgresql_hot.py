@@ -36,6 +36,7 @@ from vault.database.engines.postgresql_pipeline import (
     Step,
     open_pipelined,
 )
+from vault.database.sql.postgresql_url import described_host
 from vault.errors import DatabaseUnfit, Unavailable
 from vault.jitter import RANDOM
 from vault.structured_log import Log
@@ -86,7 +87,7 @@ class HotConnections:
                 except psycopg.Error as error:
                     stale = self._end_stale(connection, error)
                     if last or not (stale or connection.closed):
-                        raise failure_of(error, unknown=False) from error
+                        raise failure_of(error, unknown=False, host=described_host(self._url)) from error
                     self._faults.distrust()
             raise AssertionError  # Not reached: the last attempt returns or raises.
         finally:
@@ -116,7 +117,8 @@ class HotConnections:
                 except psycopg.Error as error:
                     # The server answered an error, so the transaction was rolled back; else nobody knows.
                     if not (self._end_stale(connection, error) or is_retryable(error)):
-                        raise failure_of(error, unknown=connection.closed) from error
+                        host = described_host(self._url)
+                        raise failure_of(error, unknown=connection.closed, host=host) from error
                 await asyncio.sleep(RANDOM.uniform(0, 0.01 * 2**attempt))
             raise Unavailable("The database is too busy; retry later.", retry_after=1, cause="database")
         finally:
@@ -284,7 +286,7 @@ class HotConnections:
             _LOG.error("database.unfit", reason=error.kind)
             raise
         except psycopg.Error as error:
-            raise failure_of(error, unknown=False) from error
+            raise failure_of(error, unknown=False, host=described_host(self._url)) from error
         except TimeoutError as error:
             raise Unavailable(NOTHING_DONE, cause="database") from error
 

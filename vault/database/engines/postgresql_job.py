@@ -182,9 +182,17 @@ def is_retryable(cause: BaseException | None) -> bool:
     return getattr(cause, "sqlstate", None) in _RETRYABLE_CODES
 
 
-def failure_of(cause: BaseException | None, *, unknown: bool) -> BaseException:
-    """Return the caller's error for an error of the database; ``unknown``: it may have been committed."""
+def failure_of(cause: BaseException | None, *, unknown: bool, host: str) -> BaseException:
+    """Return the caller's error for an error of the database; ``unknown``: it may have been committed.
+
+    The log has class, SQLSTATE and ``host``, never the message: it can contain values.
+    """
     if isinstance(cause, psycopg.DataError):
         return Invalid("The request has a value that the database cannot store.")
-    _LOG.error("database.failed", error=type(cause).__name__)
+    _LOG.error("database.failed", error=type(cause).__name__, sqlstate=_sqlstate(cause), host=host)
     return Unavailable(UNKNOWN if unknown else "The database did not answer in time.", cause="database")
+
+
+def _sqlstate(cause: BaseException | None) -> str:
+    """Return PostgreSQL's code; "none" for an error of the connection, which has none."""
+    return getattr(cause, "sqlstate", None) or "none"

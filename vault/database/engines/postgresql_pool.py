@@ -41,7 +41,7 @@ from vault.database.engines.postgresql_job import (
 from vault.database.engines.postgresql_signals import PostgresqlSignals
 from vault.database.signals import take_signals
 from vault.database.sql.lease_tokens import set_holder
-from vault.database.sql.postgresql_url import connection_parameters
+from vault.database.sql.postgresql_url import connection_parameters, described_host
 from vault.errors import DatabaseUnfit, Unavailable
 from vault.jitter import RANDOM
 from vault.structured_log import Log
@@ -64,7 +64,7 @@ class PostgresqlPool:
         self.gate = ConnectionCheck()
         self.faults = Faults()
         self.signals = PostgresqlSignals(url)
-        self._url, self._sizes = url, sizes
+        self._url, self._sizes, self._host = url, sizes, described_host(url)
         #: The current job of a thread, for connections that it opens.
         self._local = threading.local()
         #: Threads per lane, each with a connection.
@@ -182,7 +182,7 @@ class PostgresqlPool:
                     continue
                 if not is_retryable(cause):
                     unknown = job.phase is Phase.COMMITTING and not job.snapshot
-                    raise failure_of(cause, unknown=unknown) from error
+                    raise failure_of(cause, unknown=unknown, host=self._host) from error
                 time.sleep(RANDOM.uniform(0, 0.01 * 2**attempt))
         raise Unavailable("The database is too busy; retry later.", retry_after=1, cause="database")
 

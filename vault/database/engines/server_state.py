@@ -11,7 +11,8 @@ from vault.errors import Unavailable
 _SERVER = """
 SELECT coalesce(host(inet_server_addr()) || ':' || inet_server_port(), 'the local socket'),
        pg_postmaster_start_time(), current_setting('synchronous_commit'), current_setting('fsync'),
-       current_setting('full_page_writes'), current_setting('synchronous_standby_names')
+       current_setting('full_page_writes'), current_setting('synchronous_standby_names'),
+       current_user, pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
 """
 #: Correct immediately after a promotion; ``pg_control_checkpoint`` returns the old timeline until a checkpoint.
 _TIMELINE = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
@@ -46,6 +47,9 @@ class ServerState:
     fsync: str
     full_page_writes: str
     synchronous_standby_names: str
+    role: str
+    #: Whether the role may read the state of standbys. Without it, their fields are None.
+    may_read_standbys: bool
     standbys: Sequence[Standby]
 
     @property
@@ -68,7 +72,7 @@ def read_server_state(url: str) -> ServerState:
             "No host in VAULT_DATABASE_URL answers as a primary that accepts writes.", cause="database"
         ) from error
     assert server is not None  # noqa: S101 - a SELECT without FROM has one row
-    address, started_at, synchronous_commit, fsync, full_page_writes, names = server
+    address, started_at, synchronous_commit, fsync, full_page_writes, names, role, may_read = server
     return ServerState(
         address=address,
         started_at=started_at,
@@ -77,6 +81,8 @@ def read_server_state(url: str) -> ServerState:
         fsync=fsync,
         full_page_writes=full_page_writes,
         synchronous_standby_names=names,
+        role=role,
+        may_read_standbys=may_read,
         standbys=[
             Standby(name=name, state=state, sync_state=sync, behind=None if behind is None else int(behind))
             for name, state, sync, behind in standbys
