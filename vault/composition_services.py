@@ -217,7 +217,12 @@ def _log_proofs(adapters: Adapters, parts: Parts) -> LogProofs:
 
 def _readiness(adapters: Adapters, parts: Parts) -> ReadinessProbe:
     return traced(ReadinessProbe)(
-        database=parts.database, objects=adapters.objects, root_key=adapters.root_key, owner_marker=OWNER
+        database=parts.database,
+        objects=adapters.objects,
+        root_key=adapters.root_key,
+        owner_marker=OWNER,
+        clock=adapters.clock,
+        database_has_clock=postgresql_of(adapters.database) is not None,
     )
 
 

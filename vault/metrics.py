@@ -110,6 +110,14 @@ RECOVERY: Final = Gauge(
     "1 while the database is behind the object store and nothing is served.",
     registry=REGISTRY,
 )
+DISK_FREE: Final = Gauge(
+    "callvault_disk_free_bytes", "Free bytes of the disk that has the SQLite database.", registry=REGISTRY
+)
+CLOCK_OFFSET: Final = Gauge(
+    "callvault_clock_offset_seconds",
+    "How far the clock of the node is ahead of the nearest clock that it can compare with.",
+    registry=REGISTRY,
+)
 RETENTION_ERASED: Final = Counter(
     "callvault_retention_erased", "Recordings that the retention sweep erased.", registry=REGISTRY
 )

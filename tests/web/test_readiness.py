@@ -38,7 +38,7 @@ async def test_a_node_whose_parts_answer_is_ready(parts: Parts):
     """Nothing is named, and a balancer that asks all the time does not pass its question on each time."""
     ready = Readiness(parts)
     assert [await ready.troubles() for _ in range(50)] == [{}] * 50
-    assert parts.asked == ["database", "objects", "root_key"]
+    assert parts.asked == ["database", "objects", "root_key", "clock"]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,7 @@ async def test_a_node_whose_parts_answer_is_ready(parts: Parts):
         ("root_key", Unavailable("alias/x"), "The root key cannot be used."),
         ("root_key", Tampered("other key"), "The root key cannot be used."),
         ("root_key", OSError("disk"), "The root key cannot be used."),
+        ("clock", Unavailable("600 s"), "The clock of this node is wrong by more than 2 minutes."),
     ],
 )
 async def test_a_part_in_trouble_is_named_without_its_own_words(parts: Parts, part, error, words):

@@ -7,6 +7,7 @@ Freed bytes are overwritten, because a shredded key must not remain in the file.
 
 import fcntl
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from vault import metrics
 from vault.database.engines.migrate import check_schema, check_sqlite, migrate_sqlite, require_file
 from vault.database.engines.sqlite_file import DatabaseFile
 from vault.database.engines.sqlite_readers import Readers
@@ -36,13 +38,16 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
 from vault.domain.recordings.recording import Lease, State
 from vault.domain.start_mode import StartMode
-from vault.errors import StartRefused
+from vault.errors import DatabaseUnfit, StartRefused, Unavailable
 from vault.thread_pools import Threads
 
 T = TypeVar("T")
 _READERS = 4
 #: Size of the WAL in bytes above which it is reset.
 _WAL_LIMIT = 32 * 1024 * 1024
+#: Free bytes of the disk below which the database counts as unable to write.
+MIN_FREE = 16 * 1024 * 1024
+_NO_SPACE = "The database cannot write: its disk is full or has an error."
 _PRAGMAS = (
     "synchronous=FULL",
     "wal_autocheckpoint=0",
@@ -155,8 +160,18 @@ class SqliteDatabase:
         await self.write(lambda tx: tx.events.append(event))
 
     async def check(self) -> None:
-        """Check the file's schema version. Raises StartRefused."""
+        """Check the file's schema version, and that its disk takes writes. Raises StartRefused, Unavailable."""
         await self._readers.read(lambda tx: check_schema(tx.connection))
+        free = shutil.disk_usage(self.path.parent).free
+        metrics.DISK_FREE.set(free)
+        if free < MIN_FREE:
+            raise DatabaseUnfit("disk", _NO_SPACE)
+        if self._writer.disk_failed:
+            try:
+                await self.write(_rewrite_header, urgent=True)
+            except Unavailable as error:
+                raise DatabaseUnfit("disk", _NO_SPACE) from error
+            self._writer.disk_failed = False
 
     async def scrub(self) -> bool:
         """Checkpoint and truncate the WAL; freed bytes in the database file are overwritten with zeros."""
@@ -175,6 +190,12 @@ class SqliteDatabase:
             self._file.leave(driver)
         self._opened.close()
         self._file.close()
+
+
+def _rewrite_header(tx: Transaction) -> None:
+    """Write a page without a change of its content, which shows whether the disk takes it."""
+    version = tx.connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    tx.connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
 
 
 def _end_leases(connection: Connection, mode: StartMode) -> None:

@@ -40,6 +40,10 @@ _FAILURES = frozenset(
     }
 )  # fmt: skip
 _PRIMARY_CODE = 0xFF
+#: Those that say that the disk takes no bytes.
+_DISK_FAILURES = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+)
 
 
 class _BatchLost(Exception):
@@ -65,6 +69,8 @@ class Writer:
         raises Unavailable if the file is another one: it is asked before each batch, and before its results are told.
         ``emit`` gets the signals of each committed batch.
         """
+        #: Whether the disk has refused a batch. Who made sure that it writes again sets it to False.
+        self.disk_failed = False
         self._connection = connection
         self._driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
         self._cursor = self._driver.cursor()
@@ -158,6 +164,7 @@ class Writer:
     def _roll_back(self, batch: list[Job], error: BaseException) -> None:
         cause = error.__cause__ or error
         cause = getattr(cause, "orig", None) or cause
+        self.disk_failed |= (_code_of(cause) or 0) & _PRIMARY_CODE in _DISK_FAILURES
         if not isinstance(error, DatabaseUnfit):
             _LOG.error("database.group_lost", error=type(cause).__name__, count=len(batch))
         if self._driver.in_transaction:

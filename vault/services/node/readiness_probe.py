@@ -1,15 +1,21 @@
-"""Cheap readiness checks of the database, the object store and the root key."""
+"""Cheap readiness checks of the database, the object store, the root key and the clock."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
+from vault import metrics
 from vault.database.interface import Database
-from vault.errors import Tampered
+from vault.errors import Tampered, Unavailable, VaultError
+from vault.ports.clock import Clock
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
 from vault.services.node.root_key_proof import kept_proof, proof_context
 
-Part = Literal["database", "objects", "root_key"]
+Part = Literal["database", "objects", "root_key", "clock"]
+#: Webhooks are refused from 5 minutes on, and S3 refuses requests from 15 minutes on.
+MAX_CLOCK_OFFSET = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +27,12 @@ class ReadinessProbe:
     root_key: RootKey
     #: Key of the object that names the vault to which the object store belongs.
     owner_marker: str
+    clock: Clock
+    #: Whether the database has a clock of its own, which all nodes share. SQLite has that of this machine.
+    database_has_clock: bool
 
     async def check(self, part: Part) -> None:
-        """Check the database's schema, the size of the object store's marker, or that the root key opens its proof.
+        """Check the database's schema, the object store's marker, that the root key opens its proof, or the clock.
 
         Raises StartRefused for a foreign schema, NotFound if the store has no marker, Tampered for another
         root key, Unavailable.
@@ -32,8 +41,30 @@ class ReadinessProbe:
             await self.database.check()
         elif part == "objects":
             await self.objects.size(self.owner_marker)
-        else:
+        elif part == "root_key":
             await self._check_root_key()
+        else:
+            await self._check_clock()
+
+    async def _check_clock(self) -> None:
+        """Compare the node's clock with those of others. It is right if one of them agrees: another may be wrong."""
+        offsets = [self.clock() - other for other in await self._other_clocks()]
+        if not offsets:
+            return
+        nearest = min(offsets, key=abs)
+        metrics.CLOCK_OFFSET.set(nearest.total_seconds())
+        if abs(nearest) > MAX_CLOCK_OFFSET:
+            raise Unavailable("The clock of the node is wrong.")
+
+    async def _other_clocks(self) -> list[datetime]:
+        """Return the times of database and object store, as far as they have and tell one."""
+        found = list[datetime]()
+        if self.database_has_clock:
+            with suppress(VaultError):
+                found.append(await self.database.read(lambda tx: tx.now()))
+        with suppress(VaultError):
+            found += filter(None, [await self.objects.clock()])
+        return found
 
     async def _check_root_key(self) -> None:
         stored = await self.database.read(kept_proof)

@@ -17,12 +17,13 @@ _LOG = Log(__name__)
 #: Timeout of a check, in seconds.
 DEADLINE = 2.0
 #: Cache TTL of a successful check, in seconds; a failure is cached for the shortest of them.
-_CACHE_TTL: dict[Part, float] = {"database": 1.0, "objects": 5.0, "root_key": 30.0}
+_CACHE_TTL: dict[Part, float] = {"database": 1.0, "objects": 5.0, "root_key": 30.0, "clock": 30.0}
 #: Reported for a failed part; without its address, name or own error message.
 _FAILURE: dict[Part, str] = {
     "database": "The database does not answer.",
     "objects": "The object store does not answer, or is not this vault's.",
     "root_key": "The root key cannot be used.",
+    "clock": "The clock of this node is wrong by more than 2 minutes.",
 }
 _FOREIGN_SCHEMA = "The database has the schema of another release."
 _STOPPING = "This node is shutting down."

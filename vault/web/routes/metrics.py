@@ -21,7 +21,7 @@ from vault.web.http.auth import TheVault
 from vault.web.http.readiness import Readiness
 
 router = APIRouter(tags=["operation"])
-_PARTS = ("database", "objects", "root_key", "stopping")
+_PARTS = ("database", "objects", "root_key", "clock", "stopping")
 
 
 class _Snapshot:
