@@ -30,6 +30,12 @@ NAME = "vault.example.com"
 #: No client waits longer for an answer.
 LIMIT = 10.0
 CLIENTS = 4
+FACTS = {
+    "direction": "inbound",
+    "from": "+12025550187",
+    "to": "+12025550100",
+    "started_at": "2026-08-14T06:12:52Z",
+}
 
 
 @dataclass
@@ -105,7 +111,7 @@ class Load:
     def _ask(self, http: httpx.Client, number: int) -> str:
         try:
             if number % 2:
-                facts = {"direction": "inbound", "from": "+12025550187", "started_at": "2026-08-14T06:12:52Z"}
+                facts = FACTS
                 answer = http.put(f"/v1/accounts/{self.account}/calls/call-{number}", json=facts)
             else:
                 answer = http.get(f"/v1/accounts/{self.account}")

@@ -179,3 +179,11 @@ def test_metrics_stay_inside(nginx: Front):
     """They are not forwarded; health is."""
     with nginx.client() as client:
         assert (client.get("/metrics").status_code, client.get("/healthz").status_code) == (404, 200)
+
+
+def test_the_example_is_for_one_server_and_never_gives_it_up():
+    """With its default nginx answers 502 for ten seconds after a restart, and it does not notice a node that hangs."""
+    assert re.findall(r"^ *server (127.*);$", CONFIG.read_text(), re.MULTILINE) == [
+        "127.0.0.1:8000 max_fails=0"
+    ]
+    assert "infra/haproxy.cfg" in CONFIG.read_text()
