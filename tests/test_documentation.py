@@ -40,8 +40,9 @@ REST = re.compile(
 ABSOLUTE = re.compile(r"(?<![\w.$}~/:-])/(?!v1/|webhooks/|p/|s/)[a-z]+/[\w./-]+")
 ALLOWED_PATHS = (
     "/var/lib/vault", "/dev/null",
-    # Those of the units for systemd and of nginx.
-    "/var/lib/callvault", "/opt/callvault", "/etc/callvault", "/etc/systemd/system", "/etc/nginx", "/usr/sbin/nologin",
+    # Those of the units for systemd, of nginx and of haproxy.
+    "/var/lib/callvault", "/opt/callvault", "/etc/callvault", "/etc/systemd/system", "/etc/nginx", "/etc/haproxy",
+    "/usr/sbin/nologin",
 )  # fmt: skip
 PROVIDER = re.compile(r'"provider": "(?!platform)\w+"')
 ALLOWED_HOSTS = re.compile(

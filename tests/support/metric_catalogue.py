@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (process|database) \|([^|]*)\|", re.MULTILINE)
 FUNCTIONS = {
-    "absent", "histogram_quantile", "increase", "max", "min", "min_over_time", "rate", "sum",
+    "abs", "absent", "histogram_quantile", "increase", "max", "min", "min_over_time", "rate", "sum",
 }  # fmt: skip
 TOKEN = re.compile(
     r"\s*(?:(?P<name>[a-zA-Z_:]\w*)|(?P<number>\d+(?:\.\d+)?)|(?P<text>\"[^\"]*\")|(?P<range>\[\d+[smhd]\])"
