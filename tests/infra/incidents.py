@@ -66,3 +66,40 @@ RETENTION = [
         fires=(70, 115),
     ),
 ]
+
+#: Of nodes, and of their answers.
+NODES = [
+    Incident(
+        alert="CallvaultClockWrong",
+        series={'callvault_clock_offset_seconds{instance="a"}': level(-600, 10, good=0.2, after=0.1)},
+        quiet=(1, 6.5, 13),
+        fires=(8, 11),
+        labels={"instance": "a"},
+    ),
+    Incident(
+        alert="CallvaultDiskFull",
+        series={'callvault_disk_free_bytes{instance="a"}': level(5e8, 10, good=2e9, after=2e9)},
+        quiet=(1, 6.5, 13),
+        fires=(8, 11),
+        labels={"instance": "a"},
+    ),
+    Incident(
+        alert="CallvaultUnavailable",
+        name="one minute of 503s",
+        quiet=(2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15),
+        series={
+            "callvault_unavailable_total": grows(50, 1),
+            "callvault_http_responses_total": "0+100x600",
+        },
+    ),
+    Incident(
+        alert="CallvaultUnavailable",
+        name="that ends after ten minutes",
+        quiet=(14, 16, 18),
+        fires=(11,),
+        series={
+            "callvault_unavailable_total": grows(50, 10),
+            "callvault_http_responses_total": "0+100x600",
+        },
+    ),
+]

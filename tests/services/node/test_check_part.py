@@ -1,9 +1,9 @@
 """What readiness asks: each part, for what only a part that does its work can answer."""
 
 import resource
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from unittest.mock import AsyncMock
 
 import pytest
 from sqlalchemy import text
@@ -35,6 +35,20 @@ async def parts_of(database: Database) -> tuple[ReadinessProbe, FakeObjects, Fak
         database_has_clock=isinstance(database, PostgresqlDatabase),
     )
     return probe, objects, root_key
+
+
+def shows(time: Callable[[], datetime]) -> Callable[[], Awaitable[datetime]]:
+    """Return a clock of the object store that shows this time."""
+
+    async def clock() -> datetime:
+        return time()
+
+    return clock
+
+
+def down() -> datetime:
+    """Tell no time."""
+    raise Unavailable("down")
 
 
 async def test_a_vault_that_has_started_is_well(database: Database):
@@ -87,7 +101,7 @@ async def test_a_clock_that_is_off_is_trouble(database: Database, minutes: int):
         assert round(metrics.CLOCK_OFFSET.collect()[0].samples[0].value / 60) == minutes
     else:
         await wrong.check("clock")
-    objects.clock = AsyncMock(return_value=datetime.now(UTC))  # type: ignore[method-assign]
+    objects.clock = shows(lambda: datetime.now(UTC))  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
         await wrong.check("clock")
 
@@ -95,13 +109,13 @@ async def test_a_clock_that_is_off_is_trouble(database: Database, minutes: int):
 async def test_a_node_is_right_if_one_clock_agrees(database: Database):
     """The clock of the object store may be the wrong one; one that does not answer says nothing."""
     probe, objects, _ = await parts_of(database)
-    objects.clock = AsyncMock(return_value=datetime.now(UTC) - timedelta(hours=1))  # type: ignore[method-assign]
+    objects.clock = shows(lambda: datetime.now(UTC) - timedelta(hours=1))  # type: ignore[method-assign]
     if isinstance(database, PostgresqlDatabase):
         await probe.check("clock")
     else:
         with pytest.raises(Unavailable):
             await probe.check("clock")
-    objects.clock = AsyncMock(side_effect=Unavailable("down"))  # type: ignore[method-assign]
+    objects.clock = shows(down)  # type: ignore[method-assign]
     await probe.check("clock")
 
 

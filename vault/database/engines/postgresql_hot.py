@@ -58,7 +58,7 @@ class HotConnections:
 
     def __init__(self, url: str, gate: ConnectionCheck, faults: Faults, sizes: PoolSizes) -> None:
         """Connect lazily, from the event loop that is running now."""
-        self._url, self._gate, self._faults = url, gate, faults
+        self._url, self._gate, self._faults, self._host = url, gate, faults, described_host(url)
         self._max_readers = sizes.hot_read
         self._loop = asyncio.get_running_loop()
         self._threads = DaemonThreads("postgresql-connect", 2)
@@ -87,7 +87,7 @@ class HotConnections:
                 except psycopg.Error as error:
                     stale = self._end_stale(connection, error)
                     if last or not (stale or connection.closed):
-                        raise failure_of(error, unknown=False, host=described_host(self._url)) from error
+                        raise failure_of(error, unknown=False, host=self._host) from error
                     self._faults.distrust()
             raise AssertionError  # Not reached: the last attempt returns or raises.
         finally:
@@ -117,8 +117,7 @@ class HotConnections:
                 except psycopg.Error as error:
                     # The server answered an error, so the transaction was rolled back; else nobody knows.
                     if not (self._end_stale(connection, error) or is_retryable(error)):
-                        host = described_host(self._url)
-                        raise failure_of(error, unknown=connection.closed, host=host) from error
+                        raise failure_of(error, unknown=connection.closed, host=self._host) from error
                 await asyncio.sleep(RANDOM.uniform(0, 0.01 * 2**attempt))
             raise Unavailable("The database is too busy; retry later.", retry_after=1, cause="database")
         finally:
@@ -286,7 +285,7 @@ class HotConnections:
             _LOG.error("database.unfit", reason=error.kind)
             raise
         except psycopg.Error as error:
-            raise failure_of(error, unknown=False, host=described_host(self._url)) from error
+            raise failure_of(error, unknown=False, host=self._host) from error
         except TimeoutError as error:
             raise Unavailable(NOTHING_DONE, cause="database") from error
 
