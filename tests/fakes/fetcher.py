@@ -79,6 +79,10 @@ class FakeFetcher:
         """Put media under a URL, or replace it."""
         self.media[url] = media
 
+    def check(self, request: MediaRequest) -> None:
+        """Raise FetchFailed for a request that ``fetch`` never sends."""
+        self._admit(request)
+
     @asynccontextmanager
     async def fetch(self, request: MediaRequest) -> AsyncIterator[FakeMedia]:
         """Open the URL. Raises FetchFailed for a host that may not be reached, and where told to."""

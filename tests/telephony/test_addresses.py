@@ -3,7 +3,7 @@
 import httpcore
 import pytest
 
-from tests.servers.media import MediaServer, answer
+from tests.servers.media import MediaServer
 from tests.telephony.dialing import Diversion, ScriptedResolver
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
@@ -218,19 +218,6 @@ async def test_a_rebinding_name_is_resolved_once_and_dialled_as_checked() -> Non
                 pytest.fail("It was opened.")
         assert resolver.asked == ["media.example"]
         assert dialer.dialled == ["93.184.216.34"]
-
-
-async def test_a_redirect_to_metadata_is_not_followed() -> None:
-    """The listed host answers 302; nothing else is dialled, and the URL is not asked again."""
-    async with MediaServer() as server:
-        url = server.on("/a", answer(status=302, headers={"Location": "http://169.254.169.254/latest"}))
-        dialer = Diversion(server.port)
-        fetcher = MediaFetcher(GuardedHttp(allow=[server.authority], dialer=dialer))
-        with pytest.raises(FetchFailed, match="302") as failed:
-            async with fetcher.fetch(MediaRequest(url=url, headers={}, hosts=("*",))):
-                pytest.fail("It was opened.")
-        assert failed.value.final
-        assert dialer.dialled == ["127.0.0.1"]
 
 
 async def test_the_next_address_is_dialled_when_one_refuses() -> None:

@@ -57,6 +57,20 @@ class Provider(ABC):
         """
         return False
 
+    @property
+    def is_own_software(self) -> bool:
+        """Return whether the customer's own software sends the webhooks. Default: False, a provider does.
+
+        Then a recording's name is unique in its call only, where a provider's is unique in the account, and a URL that
+        can never be fetched is refused, where a provider would not read the answer.
+        """
+        return False
+
+    @property
+    def event_types(self) -> Sequence[str]:
+        """Return the types of events that it understands, to be named to the sender of another. Default: none."""
+        return ()
+
     def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
         """Return the request for the media's current URL. Default: None, URLs do not expire."""
         return None
@@ -150,8 +164,13 @@ class Fetched(Protocol):
 class Fetcher(Protocol):
     """Fetches media, only from permitted hosts."""
 
+    def check(self, request: MediaRequest) -> None:
+        """Raise FetchFailed, without the URL in its message, for a request that ``fetch`` never sends."""
+
     def fetch(self, request: MediaRequest) -> AbstractAsyncContextManager[Fetched]:
-        """Open the URL. Raises FetchFailed: ``final`` for a forbidden host, a private address, a redirect, 410.
+        """Open the URL, and follow a few redirects, each checked as the URL, without credentials to another host.
+
+        Raises FetchFailed: ``final`` for a forbidden host, a private address, 410.
 
         401, 403 and 404 are not final: platforms announce media before all their servers have it. Read ``blocks`` at
         most once, and close it with ``aclosing`` before the context ends.

@@ -1,7 +1,8 @@
 """The HTTP client under downloads and REST calls; it connects only to the hosts a request allows (SSRF protection).
 
 URLs are parsed strictly (``url``), hosts must be on the request's list, connections go to public addresses that were
-checked (``checked_network``, ``address_policy``), redirects are not followed, and every step has a timeout.
+checked (``checked_network``, ``address_policy``), a redirect is checked as the URL before it, and every step has a
+timeout.
 No error contains the URL. Each request has its own connection.
 """
 
@@ -11,14 +12,16 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from urllib.parse import urljoin
 
 import certifi
 import httpcore
 
 from vault.errors import FetchFailed, StartRefused
+from vault.telephony.http.address_policy import check_address
 from vault.telephony.http.checked_network import CheckedNetwork, Resolver, resolve
 from vault.telephony.http.limits import Limits
-from vault.telephony.http.url import MediaUrl, host_matches, parse_authority, parse_media_url
+from vault.telephony.http.url import MediaUrl, host_matches, is_address, parse_authority, parse_media_url
 
 if importlib.util.find_spec("sniffio") is None:
     # httpcore tries to import it for every lock of every request, which searches the whole path: 4 ms of CPU for a
@@ -41,6 +44,16 @@ def trust() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
+
+
+#: What is wrong with a host's certificate, by OpenSSL's code.
+_CERTIFICATES = {
+    10: "The host's TLS certificate has expired.",
+    18: "The host's TLS certificate is signed by itself, and not by an authority that the vault trusts.",
+    19: "The host's TLS certificate is not signed by an authority that the vault trusts.",
+    20: "The host's TLS certificate is not signed by an authority that the vault trusts.",
+    62: "The host's TLS certificate is for another name.",
+}
 
 
 class GuardedHttp:
@@ -72,13 +85,12 @@ class GuardedHttp:
 
     @asynccontextmanager
     async def open(
-        self, method: str, address: str, headers: Mapping[str, str], hosts: tuple[str, ...], body: bytes = b""
+        self, method: str, url: MediaUrl, headers: Mapping[str, str], body: bytes = b""
     ) -> AsyncIterator[httpcore.Response]:
-        """Send a request and yield the response after its headers, with the body still unread.
+        """Send a request to a URL that was admitted, and yield the response with the body still unread.
 
-        Raises FetchFailed, final for a URL, host or address that is not allowed.
+        Raises FetchFailed, final for an address that is not allowed.
         """
-        url = self.admit(address, hosts)
         lines = _headers(headers, url, body)
         pool = httpcore.AsyncConnectionPool(
             ssl_context=self.ssl_context,
@@ -94,9 +106,9 @@ class GuardedHttp:
                 await response.aclose()
 
     def admit(self, address: str, hosts: tuple[str, ...]) -> MediaUrl:
-        """Parse the URL and check that the request or the operator allows its host, scheme and port.
+        """Parse the URL and check that the request or the operator allows its host, scheme, port and address.
 
-        Raises FetchFailed, final.
+        The addresses of a name are checked when it is resolved. Raises FetchFailed, final.
         """
         try:
             url = parse_media_url(address)
@@ -108,7 +120,20 @@ class GuardedHttp:
             raise FetchFailed(f"The URL must use https and port {self.limits.https_port}.", final=True)
         if not host_matches(url.host, hosts):
             raise FetchFailed("The host is not one of the provider's.", final=True)
+        if is_address(url.host):
+            check_address(url.host)
         return url
+
+    def follow(self, url: MediaUrl, location: str, hosts: tuple[str, ...]) -> MediaUrl:
+        """Return the URL of a redirect from ``url``, checked as the first one. Raises FetchFailed, final.
+
+        Only a trusted host may redirect to a trusted one, or any public host could send the vault to those.
+        """
+        target = self.admit(urljoin(url.text, location), hosts)
+        is_trusted = (target.host, target.port) in self.trusted
+        if is_trusted and (url.host, url.port) not in self.trusted:
+            raise FetchFailed("The host redirected to one of VAULT_MEDIA_ALLOW.", final=True)
+        return target
 
     async def _send(
         self,
@@ -143,9 +168,21 @@ class GuardedHttp:
         except TimeoutError:
             raise FetchFailed("The host did not respond in time.", host_down=True) from None
         except NETWORK_ERRORS as error:
-            # Only the class name: messages of libraries contain addresses and host names.
-            reason = f"The request to the host failed ({type(error).__name__})."
-            raise FetchFailed(reason, host_down=not _is_answer(error)) from None
+            raise FetchFailed(_why(error), host_down=not _is_answer(error)) from None
+
+
+def _why(error: BaseException | None) -> str:
+    """Return why a request failed, without the library's words, which contain addresses and host names."""
+    name, cause = type(error).__name__, error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _CERTIFICATES.get(cause.verify_code, "The host's TLS certificate is not valid.")
+        if isinstance(cause, ssl.SSLError):
+            return "The TLS handshake with the host failed."
+        if isinstance(cause, ConnectionRefusedError):
+            return "The host refused the connection."
+        cause = cause.__cause__ or cause.__context__
+    return f"The request to the host failed ({name})."
 
 
 def _is_answer(error: Exception) -> bool:

@@ -24,6 +24,12 @@ OK = 200
 WORTH_RETRYING = frozenset({401, 403, 404, 408, 425, 429})
 
 
+#: Statuses that name another URL (RFC 9110, section 15.4), and how many are followed for one download.
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS = 5
+Fields = list[tuple[bytes, bytes]]
+
+
 class MediaFetcher:
     """The Fetcher port."""
 
@@ -32,19 +38,37 @@ class MediaFetcher:
         self._http = http
         self._limits = http.limits
 
+    def check(self, request: MediaRequest) -> None:
+        """Raise FetchFailed, without the URL in its message, for a request that ``fetch`` never sends."""
+        self._http.admit(request.url, request.hosts)
+
     @asynccontextmanager
     async def fetch(self, request: MediaRequest) -> AsyncIterator["HttpMedia"]:
         """Request the URL and check the response's status and headers. Raises FetchFailed, as the port specifies."""
-        async with self._http.open("GET", request.url, request.headers, request.hosts) as response:
-            yield HttpMedia(response, self._check_head(response), self._limits)
+        url, headers = self._http.admit(request.url, request.hosts), request.headers
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._http.open("GET", url, headers) as response:
+                fields = self._fields(response)
+                if response.status not in REDIRECTS:
+                    yield HttpMedia(response, self._check_head(response.status, fields), self._limits)
+                    return
+                target = self._http.follow(url, _location(fields), request.hosts)
+            if target.origin != url.origin:
+                # For good: what comes back to the first host was not asked for by the platform.
+                headers = {}
+            url = target
+        raise FetchFailed(f"The host redirected more than {MAX_REDIRECTS} times.", final=True)
 
-    def _check_head(self, response: httpcore.Response) -> int | None:
-        """Return the Content-Length. Raises FetchFailed unless the response is a complete, unencoded 200."""
+    def _fields(self, response: httpcore.Response) -> Fields:
+        """Return the headers. Raises FetchFailed if there are too many."""
         fields = [(name.lower(), value) for name, value in response.headers]
         size = sum(len(name) + len(value) for name, value in fields)
         if len(fields) > self._limits.max_head_fields or size > self._limits.max_head_bytes:
             raise FetchFailed("The response headers are too large.", final=True)
-        status = response.status
+        return fields
+
+    def _check_head(self, status: int, fields: Fields) -> int | None:
+        """Return the Content-Length. Raises FetchFailed unless the response is a complete, unencoded 200."""
         if status != OK:
             lasting = status < OK or (300 <= status < 500 and status not in WORTH_RETRYING)  # noqa: PLR2004 - classes of RFC 9110, section 15
             raise FetchFailed(f"The host answered {status}.", final=lasting, host_down=status >= 500)  # noqa: PLR2004 - see above
@@ -57,6 +81,14 @@ class MediaFetcher:
         if lengths[0] > self._limits.max_bytes:
             raise FetchFailed(f"The media has more than {self._limits.max_bytes} bytes.", final=True)
         return lengths[0]
+
+
+def _location(fields: Fields) -> str:
+    """Return where a redirect leads. Raises FetchFailed."""
+    places = [value for name, value in fields if name == b"location"]
+    if len(places) != 1:
+        raise FetchFailed("The host redirected without one Location.", final=True)
+    return places[0].decode("latin-1")
 
 
 class HttpMedia:

@@ -38,7 +38,8 @@ class ProviderRest:
             raise FetchFailed("The provider did not respond in time.", host_down=True) from None
 
     async def _send(self, request: RestRequest) -> RestReply:
-        opened = self._http.open(request.method, request.url, request.headers, request.hosts, request.body)
+        url = self._http.admit(request.url, request.hosts)
+        opened = self._http.open(request.method, url, request.headers, request.body)
         async with opened as response:
             # A bytearray: appending to bytes copies them each time, and a block may be one byte.
             body = bytearray()

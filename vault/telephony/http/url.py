@@ -34,6 +34,16 @@ class MediaUrl:
     target: str
 
     @property
+    def origin(self) -> tuple[str, str, int]:
+        """Return what credentials are bound to."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def text(self) -> str:
+        """Return the URL."""
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    @property
     def authority(self) -> str:
         """Return the value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -75,6 +85,11 @@ def host_matches(host: str, patterns: tuple[str, ...]) -> bool:
         pattern in ("*", host) or (pattern.startswith("*.") and host.endswith(pattern[1:]))
         for pattern in patterns
     )
+
+
+def is_address(host: str) -> bool:
+    """Tell whether a parsed host is an IP address."""
+    return ":" in host or NUMBER.fullmatch(host.rpartition(".")[2]) is not None
 
 
 def _host(host: str) -> str:
