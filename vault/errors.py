@@ -136,8 +136,17 @@ class Forbidden(VaultError):
     """The API key is valid, but lacks the required scope."""
 
 
+class NotPlayable(NotFound):
+    """A recording cannot be played. ``reasons`` says why: ``restricted``, its state, or ``unknown``."""
+
+    def __init__(self, reason: str) -> None:
+        """Store the reason."""
+        super().__init__("There is no playable recording with this id.")
+        self.reasons = (reason,)
+
+
 class NotAuthentic(VaultError):
-    """A signature, key or token is not valid. The message does not say why.
+    """A signature, key or token is not valid. The message says nothing that depends on a secret.
 
     ``failed`` names the failed check, for the operator's log only: headers, clock, body or signature.
     """

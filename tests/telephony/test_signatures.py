@@ -15,6 +15,7 @@ pytestmark = pytest.mark.faults
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
+UNRELATED = "whsec_" + base64.b64encode(bytes(range(2, 34))).decode()
 BODY = b'{"type":"call.started"}'
 ID = "msg_2Kc3"
 #: A moment that never changes: tests are named after what is signed at it.
@@ -26,9 +27,13 @@ def signed(body: bytes = BODY, *, secret: str = SECRET, at: datetime = NOW) -> d
 
 
 def refused(headers: dict[str, str], *, body: bytes = BODY, secrets=(SECRET,), at: datetime = NOW) -> None:
-    with pytest.raises(NotAuthentic) as error:
-        verify(secrets, headers=headers, body=body, received_at=at)
-    assert str(error.value) == "The delivery is not signed with this connection's secret."
+    """Assert that it is refused, in words that are the same with any secret and with none."""
+    said = set()
+    for known in (secrets, (), (UNRELATED,)):
+        with pytest.raises(NotAuthentic) as error:
+            verify(known, headers=headers, body=body, received_at=at)
+        said.add(str(error.value))
+    assert len(said) == 1
 
 
 def test_what_we_sign_the_published_library_accepts() -> None:
@@ -239,3 +244,22 @@ def test_verifying_raises_nothing_else(headers: dict[str, str], body: bytes, sec
     """Whatever comes, it is NotAuthentic."""
     with pytest.raises(NotAuthentic):
         verify(secrets, headers=headers, body=body, received_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"webhook-id": "a" * 257}, "webhook-id must have 1 to 256 characters"),
+        ({"webhook-id": ""}, "webhook-id must have"),
+        ({"webhook-timestamp": str(int(NOW.timestamp()) - 310)}, "310 seconds behind the vault's clock"),
+        ({"webhook-timestamp": str(int(NOW.timestamp()) + 310)}, "310 seconds ahead of the vault's clock"),
+        ({"webhook-timestamp": str(int(NOW.timestamp() * 1000))}, "looks like milliseconds"),
+        ({"webhook-timestamp": NOW.isoformat()}, "seconds since 1970"),
+        ({"webhook-signature": "v1,AAAA"}, "not signed with this connection's secret"),
+    ],
+)
+def test_what_is_wrong_besides_the_signature_is_said(headers: dict[str, str], said: str) -> None:
+    """A clock that is off is not reported as a wrong secret, with a right signature and with a wrong one."""
+    with pytest.raises(NotAuthentic, match=said):
+        verify([SECRET], headers=signed() | headers, body=BODY, received_at=NOW)
+    refused(signed() | headers)

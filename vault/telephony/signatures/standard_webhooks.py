@@ -26,6 +26,7 @@ SECRET_BYTES = range(24, 65)
 MAX_SIGNATURES = 16
 
 PREFIX = "whsec_"
+_ID = "webhook-id must have 1 to 256 characters: printable ASCII without space and dot."
 _HOW = (
     "The secret must be whsec_ followed by 24 to 64 random bytes in base64: whsec_$(openssl rand -base64 32)."
 )
@@ -34,7 +35,7 @@ DUMMY_KEY = b"\x00" * 32
 
 #: Printable ASCII without the space and the dot; a dot would make the end of the id ambiguous.
 ID = re.compile(r"[!-\-/-~]{1,256}")
-TIMESTAMP = re.compile(r"[1-9][0-9]{0,11}")
+TIMESTAMP = re.compile(r"[1-9][0-9]{0,15}")
 SIGNATURE = re.compile(r"(v[0-9][0-9a-z]{0,7}),([A-Za-z0-9+/]{1,512}={0,2})")
 
 
@@ -59,10 +60,7 @@ def sign(secret: str, *, delivery_id: str, sent_at: datetime, body: bytes) -> di
     Raises Invalid for an invalid secret or id.
     """
     if ID.fullmatch(delivery_id) is None:
-        raise Invalid(
-            "webhook-id must have 1 to 256 characters: printable ASCII without space and dot.",
-            field="webhook-id",
-        )
+        raise Invalid(_ID, field="webhook-id")
     timestamp = str(int(sent_at.timestamp()))
     return {
         "webhook-id": delivery_id,
@@ -79,10 +77,9 @@ def verify(secrets: Sequence[str], *, headers: Mapping[str, str], body: bytes, r
     """
     delivery_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
-    if ID.fullmatch(delivery_id) is None or TIMESTAMP.fullmatch(timestamp) is None:
-        raise _not_authentic("headers")
-    if abs(int(timestamp) - received_at.timestamp()) > TOLERANCE:
-        raise _not_authentic("clock")
+    if ID.fullmatch(delivery_id) is None:
+        raise _not_authentic("headers", _ID)
+    check_clock(timestamp, received_at, header="webhook-timestamp")
     given = _signatures(headers.get("webhook-signature", ""))
     proven = False
     for key in [_key(secret) for secret in secrets] or [DUMMY_KEY]:
@@ -92,6 +89,25 @@ def verify(secrets: Sequence[str], *, headers: Mapping[str, str], body: bytes, r
             proven |= hmac.compare_digest(expected, candidate)
     if not (proven and secrets):
         raise _not_authentic()
+
+
+def check_clock(timestamp: str, received_at: datetime, *, header: str) -> None:
+    """Raise NotAuthentic, which says so, unless a delivery was signed within TOLERANCE seconds.
+
+    It looks at the timestamp alone, before any secret, so what it says tells nothing about a secret.
+    """
+    if TIMESTAMP.fullmatch(timestamp) is None:
+        text = f"{header} must be the time in seconds since 1970, as digits."
+        raise NotAuthentic(text, failed="headers")
+    ahead = int(timestamp) - received_at.timestamp()
+    if abs(ahead) <= TOLERANCE:
+        return
+    if len(timestamp) > len(str(int(received_at.timestamp()))):
+        text = f"{header} must be in seconds since 1970: this one looks like milliseconds."
+    else:
+        off = f"{abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} the vault's clock"
+        text = f"{header} is {off}, and at most {TOLERANCE} are accepted: check the sender's clock."
+    raise NotAuthentic(text, failed="clock")
 
 
 def _signature(key: bytes, delivery_id: str, timestamp: str, body: bytes) -> bytes:
@@ -120,6 +136,8 @@ def _key(secret: str) -> bytes:
         raise _not_authentic() from None
 
 
-def _not_authentic(failed: str = "signature") -> NotAuthentic:
-    """Build the one error of this module; its message does not reveal which check failed."""
-    return NotAuthentic("The delivery is not signed with this connection's secret.", failed=failed)
+def _not_authentic(
+    failed: str = "signature", text: str = "The delivery is not signed with this connection's secret."
+) -> NotAuthentic:
+    """Build an error; its message tells nothing that depends on the secret."""
+    return NotAuthentic(text, failed=failed)
