@@ -33,6 +33,7 @@ from vault.services.closing_acts.journaled_database import JournaledDatabase
 from vault.services.consent.enter_objection import ObjectionList
 from vault.services.consent.record_consent import RecordConsent
 from vault.services.ingest.announce import Announce
+from vault.services.ingest.announce_again import AnnounceAgain
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.lifecycle.restrict_recording import RestrictRecording
@@ -129,6 +130,7 @@ class Parts:
     find_speaker: FindSpeaker
     sealed_requests: SealedRequests
     announce: Announce
+    announce_again: AnnounceAgain
     attempt: Attempt
     allowance: Allowance
     session_addresses: SessionAddresses
@@ -150,6 +152,7 @@ def build_parts(adapters: Adapters) -> Parts:
     publication = traced(Publication)(database=database, objects=objects, published_log=log, clock=clock)
     admission, chain = _admission(adapters, database, data_keys), EvidenceChain(database=database, ring=ring)
     store_facts = _store_facts(adapters, database, admission, chain)
+    announce_again = traced(AnnounceAgain)(database=database, ring=ring, admission=admission)
     people_keys = PeopleKeys(database=database, ring=ring, secret=adapters.signer.secret)
     return Parts(
         journal=journal,
@@ -169,7 +172,15 @@ def build_parts(adapters: Adapters) -> Parts:
         find_person=_find_person(adapters, database, admission),
         find_speaker=_find_speaker(adapters, database, admission),
         sealed_requests=SealedRequests(database=database, ring=ring),
-        announce=traced(Announce)(database=database, ring=ring, admission=admission, store_facts=store_facts),
+        announce=traced(Announce)(
+            database=database,
+            ring=ring,
+            admission=admission,
+            store_facts=store_facts,
+            providers=adapters.providers,
+            announce_again=announce_again,
+        ),
+        announce_again=announce_again,
         attempt=_attempt(adapters, database),
         allowance=Allowance(database=database),
         session_addresses=SessionAddresses(),

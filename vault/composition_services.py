@@ -30,6 +30,7 @@ from vault.services.consent.objections import Objections
 from vault.services.consent.policy import Policies
 from vault.services.consent.show_rules import Rules
 from vault.services.ingest.receive_webhook import Webhooks
+from vault.services.ingest.retry_recording import RetryRecording
 from vault.services.ingest.upload import Uploads
 from vault.services.node.outages import Outages
 from vault.services.node.readiness_probe import ReadinessProbe
@@ -65,6 +66,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
         call_documents=_call_documents(settings, adapters, parts),
         webhooks=_webhooks(adapters, parts, limiter),
         uploads=_uploads(adapters, parts),
+        retry_recording=_retry_recording(adapters, parts),
         **gated,
         quarantine=_quarantine(adapters, parts),
         **build_links(settings, adapters, parts),
@@ -153,7 +155,19 @@ def _webhooks(adapters: Adapters, parts: Parts, limiter: AccountLimiter) -> Webh
         store_facts=parts.store_facts,
         limiter=limiter,
         gate=FairGate(_WEBHOOKS_AT_ONCE),
+        fetcher=adapters.fetcher,
         activity=NoteActivity(database=parts.database, clock=adapters.clock),
+    )
+
+
+def _retry_recording(adapters: Adapters, parts: Parts) -> RetryRecording:
+    return RetryRecording(
+        database=parts.database,
+        clock=adapters.clock,
+        providers=adapters.providers,
+        connection_cache=parts.connection_cache,
+        fetcher=adapters.fetcher,
+        announce_again=parts.announce_again,
     )
 
 

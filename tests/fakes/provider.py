@@ -45,6 +45,11 @@ class FakeProvider(Platform):
             else RestRequest(method="DELETE", url=f"{API}/{source_ref}", headers={})
         )
 
+    @property
+    def is_own_software(self) -> bool:
+        """Return False: it is a provider."""
+        return False
+
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:
         """Pause the recording of a call."""
         return RestRequest(method="POST", url=f"{API}/{call_ref}/pause", headers={})

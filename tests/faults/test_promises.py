@@ -35,7 +35,7 @@ def whole() -> Iterator[MortalVault]:
             assert client.rest("DELETE", f"{client.home}/recordings/{gone}").status == 202
             client.wait_for(gone, "erased")
             client.switch(enabled=False)
-            assert client.announce("late", "http://127.0.0.1:1/a.wav").json["status"] == "refused"
+            assert client.announce("late", "https://media.example/a.wav").json["status"] == "refused"
             client.switch(enabled=True)
             note = ask(client.base, "GET", "/v1/access-log/checkpoint").body
             (server.folder / "checkpoint").write_bytes(note)

@@ -16,8 +16,8 @@ from tests.support.sender import API_BASE, Payload, Sender
 from tests.support.tenant import PATIENCE, WITHOUT_EVIDENCE
 from vault.simulator.exchange import Webhook
 
-#: A host that no provider has, at an address that nobody may fetch from: such a recording fails immediately.
-NOWHERE = "https://127.0.0.1/nothing.wav"
+#: A name that no provider has, of an address that nobody may fetch from: such a recording fails immediately.
+NOWHERE = "https://localhost/nothing.wav"
 
 
 @dataclass
@@ -85,18 +85,38 @@ class Attacked:
         assert len(self.recordings()) == before + 1
 
     def fails(self, media: str) -> str:
-        """Announce a recording at ``media``, wait until it has failed, and return why."""
-        answered = self.deliver(self.signed(media))
+        """Announce a recording at ``media`` that can never be fetched, and return why.
+
+        The customer's own software is told at once; a provider's recording fails.
+        """
+        if self.sender.name == "platform":
+            answered = self.deliver(self.signed(media))
+            if answered.status_code == 422:
+                assert media not in answered.text
+                return str(answered.json()["detail"]).partition("can never be fetched: ")[2]
+            reason = self._reason(answered, "failed")
+        else:
+            reason = self._reason(self.deliver(self.signed(media)), "failed")
+        assert media not in reason
+        return reason
+
+    def arrives(self, media: str) -> None:
+        """Announce a recording at ``media``, and wait until it is available."""
+        self._ends(self.deliver(self.signed(media)), "available")
+
+    def _reason(self, answered: httpx.Response, state: str) -> str:
+        (reason,) = self._ends(answered, state)["reasons"]
+        assert reason["code"] == "fetch_failed"
+        return str(reason["text"])
+
+    def _ends(self, answered: httpx.Response, state: str) -> dict[str, Any]:
         assert answered.status_code == 202, answered.text
         where = f"/v1/accounts/{self.account}/recordings/{answered.json()['recording']}"
         deadline = time.monotonic() + PATIENCE
-        while (found := self.admin.get(where).json())["state"] != "failed":
+        while (found := self.admin.get(where).json())["state"] != state:
             assert time.monotonic() < deadline, f"It stays {found['state']}: {found['reasons']}"
             time.sleep(0.03)
-        (reason,) = found["reasons"]
-        assert reason["code"] == "fetch_failed"
-        assert media not in reason["text"]
-        return str(reason["text"])
+        return dict(found)
 
 
 @dataclass

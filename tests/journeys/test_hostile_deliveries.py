@@ -280,14 +280,15 @@ def test_a_private_address_behind_the_providers_name_is_not_asked(attacked: Atta
 
 @pytest.mark.parametrize("status", [301, 302, 307])
 @pytest.mark.parametrize("provider", NAMES)
-def test_a_redirect_is_not_followed(attacked: Attacked, media: MediaThread, bird: Canary, status: int):
-    """The trusted host points elsewhere, or at itself: the recording fails, and neither is asked."""
+def test_a_redirect_is_checked_as_the_url(attacked: Attacked, media: MediaThread, bird: Canary, status: int):
+    """The trusted host points elsewhere, which nobody asks, or at itself, which is followed."""
     good = f"/{attacked.account}/good.wav"
     inside = media.serve(good, tone(0.2))
-    for name, target in (("out", f"http://127.0.0.1:{bird.port}/a.wav"), ("in", inside)):
-        script = answer(status=status, headers={"Location": target})
-        path = f"/{attacked.account}/{name}.wav"
-        assert attacked.fails(media.on(path, script)) == f"The host answered {status}."
-        assert media.asked_for(path) + media.asked_for(f"{path}?RequestedChannels=2") == 1
+    path = f"/{attacked.account}/out.wav"
+    away = answer(status=status, headers={"Location": f"http://127.0.0.1:{bird.port}/a.wav"})
+    assert attacked.fails(media.on(path, away)) == "The URL must use https and port 443."
+    assert media.asked_for(path) + media.asked_for(f"{path}?RequestedChannels=2") == 1
     assert bird.connections == 0
-    assert media.asked_for(good) == 0
+    here = media.on(f"/{attacked.account}/in.wav", answer(status=status, headers={"Location": inside}))
+    attacked.arrives(here)
+    assert media.asked_for(good) == 1

@@ -39,6 +39,7 @@ from vault.services.ingest.idle_uploads import SettleIdleUploads
 from vault.services.ingest.provider_requests import ProviderRequests
 from vault.services.ingest.receive_webhook import Webhooks
 from vault.services.ingest.reconcile_provider import ReconcileProvider
+from vault.services.ingest.retry_recording import RetryRecording
 from vault.services.ingest.upload import Uploads
 from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
@@ -191,6 +192,8 @@ class Vault:
     webhooks: Webhooks
     #: Receive recordings that a client uploads.
     uploads: Uploads
+    #: Fetch a recording again that has not arrived.
+    retry_recording: RetryRecording
     #: Read, list, restrict and erase recordings.
     recordings: Recordings
     #: Place and show holds, under which no path erases anything.

@@ -27,6 +27,17 @@ from vault.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactSource:
+    """The recording whose announcement brought a fact: once that is erased, nothing is added."""
+
+    connection_id: str
+    #: Keys that the recording may have.
+    recording_refs: tuple[str, ...]
+    #: Its call; None if a key is of one recording, whatever call is reported with it.
+    call_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewFact:
     """A fact to add."""
 
@@ -35,8 +46,7 @@ class NewFact:
     terms: Sequence[bytes]
     #: A call with so many facts gets no further one.
     max_facts: int
-    #: Connection and reference of the recording whose announcement brought it: once that is erased, nothing is added.
-    source: tuple[str, str] | None = None
+    source: FactSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +85,12 @@ _FACT: Final = CallFactRow.__slots__
 _WRITER: Final = RowWriter([call_facts.c[name] for name in _FACT])
 _KINDS: Final = {
     **dict.fromkeys(
-        ("id", "account_id", "call_ref", "delivery", "connection_id", "recording_ref", "month_key"), "text"
+        ("id", "account_id", "call_ref", "delivery", "connection_id", "source_call_ref", "month_key"), "text"
     ),
     **dict.fromkeys(("at", "started_at", "ended_at", "key_version", "max_facts"), "bigint"),
     "sealed_facts": "bytea",
     "terms": "bytea[]",
+    "recording_refs": "text[]",
 }
 _ADD: Final = HotText(
     """
@@ -91,7 +102,8 @@ WITH state AS (
            EXISTS (SELECT 1 FROM recordings r WHERE r.account_id = a.id AND r.call_ref = :call_ref
                    AND r.state IN ('quarantined', 'available')) AS settled,
            EXISTS (SELECT 1 FROM recordings r WHERE r.account_id = a.id AND r.connection_id = :connection_id
-                   AND r.recording_ref = :recording_ref AND r.state IN ('erasing', 'erased')) AS erased,
+                   AND r.recording_ref = ANY(:recording_refs) AND r.state IN ('erasing', 'erased')
+                   AND r.call_ref = coalesce(:source_call_ref, r.call_ref)) AS erased,
            NOT a.enabled AND EXISTS (SELECT 1 FROM person_requests q WHERE q.account_id = a.id AND q.kind = 'closure'
                    AND q.state IN ('executing', 'fulfilled')) AS closed,
            EXISTS (SELECT 1 FROM objections o WHERE o.account_id = a.id AND o.term = ANY(:terms)) AS objected,
@@ -126,7 +138,7 @@ _STATES: Final = CompiledSelect(
     )
 )
 _BY_REF: Final = CompiledSelect(
-    select(recordings.c.state).where(
+    select(recordings.c.state, recordings.c.call_ref).where(
         recordings.c.account_id == bindparam("account_id"),
         recordings.c.connection_id == bindparam("connection_id"),
         recordings.c.recording_ref == bindparam("recording_ref"),
@@ -143,9 +155,10 @@ def add_fact_steps(new: NewFact) -> list[tuple[HotText, Mapping[str, Any]]]:
     """Return the statements for PostgreSQL: the locks of account and call, then the insert and the state."""
     row = new.row
     values = _WRITER.written({name: getattr(row, name) for name in _FACT})
-    connection_id, recording_ref = new.source or (None, None)
+    source = new.source or FactSource(connection_id="", recording_refs=())
     values |= {"terms": new.terms, "max_facts": new.max_facts}
-    values |= {"connection_id": connection_id, "recording_ref": recording_ref}
+    values |= {"connection_id": source.connection_id, "recording_refs": list(source.recording_refs)}
+    values |= {"source_call_ref": source.call_ref}
     locks = {
         "account_lock": lock_key(row.account_id),
         "call_lock": call_lock_key(row.account_id, row.call_ref),
@@ -191,11 +204,7 @@ def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
     duplicate = _DUPLICATE.first(connection, account_id=row.account_id, delivery=row.delivery) is not None
     settled = any(one["state"] in {"quarantined", "available"} for one in _STATES.rows(connection, **of_call))
     retired = AccountRows(connection).current_key_version(row.account_id) != row.key_version
-    erased = False
-    if new.source is not None:
-        named = {"connection_id": new.source[0], "recording_ref": new.source[1]}
-        found = _BY_REF.first(connection, account_id=row.account_id, **named)
-        erased = found is not None and found["state"] in {"erasing", "erased"}
+    erased = new.source is not None and _is_erased(connection, row.account_id, new.source)
     switch = AccountRows(connection).switch(row.account_id)
     # A closed account is switched off, so all others need no further read.
     closed = not switch.enabled and ClosureRows(connection).has_begun(row.account_id)
@@ -220,3 +229,12 @@ def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
         policy=PolicyRows(connection).current(row.account_id),
         locale=account.locale,
     )
+
+
+def _is_erased(connection: Connection, account_id: str, source: FactSource) -> bool:
+    for ref in source.recording_refs:
+        named = {"connection_id": source.connection_id, "recording_ref": ref}
+        row = _BY_REF.first(connection, account_id=account_id, **named)
+        if row is not None and source.call_ref in {None, row["call_ref"]}:
+            return row["state"] in {"erasing", "erased"}
+    return False

@@ -70,8 +70,12 @@ class Announced:
 
     recording_id: str
     state: State
-    #: False for a duplicate announcement.
+    #: The call of the row.
+    call_ref: str
+    #: False if the row was there before.
     created: bool
+    #: The row that was there before has this announcement now, in the place of an older one.
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,17 +100,17 @@ def announce_one(connection: Connection, new: NewRecording) -> Announced:
         raise KeyRetired
     state = _state(new, enabled=enabled)
     if cursor.execute(_INSERT, row_of(new, enabled=enabled, epoch=epoch)).rowcount:
-        created = Announced(recording_id=new.id, state=state, created=True)
+        created = Announced(recording_id=new.id, state=state, call_ref=new.call_ref, created=True)
         for signal in announcement_signals([new], [created]):
             wake(connection, signal.work, signal.number)
         return created
     known = cursor.execute(
-        "SELECT id, state FROM recordings WHERE account_id = ? AND connection_id = ? AND recording_ref = ?",
+        "SELECT id, state, call_ref FROM recordings WHERE account_id = ? AND connection_id = ? AND recording_ref = ?",
         reference(new),
     ).fetchone()
     if known is None:
         raise id_taken()
-    return Announced(recording_id=known[0], state=State(known[1]), created=False)
+    return Announced(recording_id=known[0], state=State(known[1]), call_ref=known[2], created=False)
 
 
 def grant_one(connection: Connection, grant: Grant) -> bool:

@@ -64,7 +64,7 @@ _INSERT: Final = HotText(
 )
 # A separate statement, so that it sees the commits of other batches, for which the insert waited.
 _KNOWN: Final = HotText(
-    f"SELECT a.id IS NOT NULL, {_NEWEST}, r.id, r.state "  # noqa: S608 - our own text
+    f"SELECT a.id IS NOT NULL, {_NEWEST}, r.id, r.state, r.call_ref "  # noqa: S608 - our own text
     "FROM unnest(:account_id, :connection_id, :recording_ref) WITH ORDINALITY "
     "AS n(account_id, connection_id, recording_ref, place) "
     "LEFT JOIN accounts a ON a.id = n.account_id "
@@ -140,15 +140,18 @@ def announced(batch: Sequence[NewRecording], results: Sequence[Rows]) -> list[An
     _, inserted, known = results
     created = {recording_id: State(state) for recording_id, state in inserted}
     answers: list[Announced | VaultError] = []
-    for new, (has_account, newest, recording_id, state) in zip(batch, known, strict=True):
+    for new, (has_account, newest, recording_id, state, call_ref) in zip(batch, known, strict=True):
         if not has_account:
             answers.append(NotFound("There is no such account."))
         elif new.key_version != newest:
             answers.append(KeyRetired())
         elif (own := created.pop(new.id, None)) is not None:
-            answers.append(Announced(recording_id=new.id, state=own, created=True))
+            answers.append(Announced(recording_id=new.id, state=own, call_ref=new.call_ref, created=True))
         elif recording_id is not None:
-            answers.append(Announced(recording_id=recording_id, state=State(state), created=False))
+            known_as = Announced(
+                recording_id=recording_id, state=State(state), call_ref=call_ref, created=False
+            )
+            answers.append(known_as)
         else:
             answers.append(id_taken())
     return answers

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
     type_coerce,
     update,
-)
+)  # fmt: skip
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import IS_NOT_AVAILABLE, IS_WORK, MICROSECOND, Moment, micros, recordings
@@ -37,9 +37,12 @@ from vault.database.stores.object_checks import note_object_checks
 from vault.database.stores.recordings import (
     MANIFEST_CHANGED,
     RECORDING_COLUMNS,
+    reasons_json,
     recording_of,
     sealed_announcement,
 )
+from vault.domain.reason import Reason
+from vault.domain.recordings.newer_url import NEWER_URL
 from vault.domain.recordings.recording import Lease, Recording, SealedAnnouncement, State
 from vault.domain.recordings.transitions import CLAIM
 from vault.errors import LeaseLost
@@ -104,16 +107,20 @@ class QueueRows:
         return self._db.execute(query, values).first() is not None
 
     def claim_upload(self, recording_id: str, *, lease: timedelta) -> Lease | None:
-        """Claim an upload's row for the client that sends it; None while another client holds the lease."""
+        """Claim a row for the client that sends its audio; None while another one, or a worker, holds the lease.
+
+        If it was announced, its URL is fetched unless the client sends all of it (``NEWER_URL``).
+        """
         r, now = recordings.c, sql_now(self._db)
         free = or_(r.lease_until.is_(None), r.lease_until < now)
-        query = select(r.id, r.state).where(
-            r.id == recording_id, r.state.in_(CLAIM.sources), r.sealed_announcement.is_(None), free
-        )
+        announced = r.sealed_announcement.is_not(None).label("announced")
+        query = select(r.id, r.state, announced).where(r.id == recording_id, r.state.in_(CLAIM.sources), free)
         if is_postgresql(self._db):
             query = query.with_for_update(skip_locked=True)
         row = self._db.execute(query).first()
-        return None if row is None else self._take(row.id, State(row.state), lease)
+        if row is None:
+            return None
+        return self._take(row.id, State(row.state), lease, *([NEWER_URL] if row.announced else []))
 
     def any_idle_upload(self) -> bool:
         """Return whether ``claim_idle_upload`` would find a row now."""
@@ -181,6 +188,13 @@ class QueueRows:
         woken = self._db.execute(update(recordings).where(waiting).values(values)).rowcount
         wake(self._db, Work.INGEST, woken, after=WAKE_SPREAD)
         return woken
+
+    def hurry(self, account_id: str, recording_id: str) -> None:
+        """Let a recording that waits for its next attempt be fetched now."""
+        r = recordings.c
+        waiting = and_(r.id == recording_id, r.account_id == account_id, r.state == str(State.RETRY_WAIT))
+        self._db.execute(update(recordings).where(waiting).values(not_before=sql_now(self._db)))
+        wake(self._db, Work.INGEST)
 
     def quarantines_over(self, now: datetime) -> Sequence[Recording]:
         """Return recordings whose quarantine has ended by ``now``."""
@@ -254,8 +268,9 @@ class QueueRows:
     def _idle_upload(self) -> ColumnElement[bool]:
         r, now = recordings.c, sql_now(self._db)
         free = or_(r.lease_until < now, and_(r.lease_until.is_(None), r.not_before <= now))
-        # The empty connection stands for a direct upload.
-        return and_(text(IS_NOT_AVAILABLE), r.connection_id == "", r.state.in_(CLAIM.sources), free)
+        # What has no announcement waits for a client, also where a webhook had announced it before it failed.
+        waits = and_(r.state.in_(CLAIM.sources), r.sealed_announcement.is_(None))
+        return and_(text(IS_NOT_AVAILABLE), waits, free)
 
     def _first(self, wanted: ColumnElement[bool]) -> Row[Any, Any] | None:
         r = recordings.c
@@ -264,7 +279,7 @@ class QueueRows:
             query = query.with_for_update(skip_locked=True)
         return self._db.execute(query).first()
 
-    def _take(self, recording_id: str, state: State, lease: timedelta) -> Lease:
+    def _take(self, recording_id: str, state: State, lease: timedelta, *reasons: Reason) -> Lease:
         token = new_token(self._db)
         to = CLAIM.target if state in CLAIM.sources else state
         taken = (
@@ -273,6 +288,7 @@ class QueueRows:
             .values(
                 state=str(to), lease_token=token, lease_until=sql_now(self._db, lease),
                 attempts=recordings.c.attempts + 1,
+                **({"reasons": reasons_json(reasons)} if reasons else {}),
             )
             .returning(*RECORDING_COLUMNS)
         )  # fmt: skip

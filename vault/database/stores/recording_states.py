@@ -16,6 +16,7 @@ from vault.database.schema.consent import evidence_entries
 from vault.database.schema.core import IS_NOT_AVAILABLE, access_events, accounts, recordings
 from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.compiled_statements import CompiledUpdate
+from vault.database.sql.dialect import sql_now
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.object_checks import note_object_checks
 from vault.database.stores.recording_notes import forget_notes
@@ -28,9 +29,10 @@ from vault.database.stores.recordings import (
     recording_of,
 )
 from vault.database.stores.short_form import shorten
+from vault.domain.calls.call import Voice
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import Recording, SealedObject, State
-from vault.domain.recordings.transitions import REFUSE, RESEND, Transition
+from vault.domain.recordings.recording import Recording, SealedAnnouncement, SealedObject, State
+from vault.domain.recordings.transitions import REFUSE, START_OVER, Transition
 from vault.domain.stored.encryption_context import Purpose
 from vault.errors import Busy, LeaseLost
 
@@ -50,7 +52,7 @@ _NEXT_WORK: Mapping[State, Work] = {
 #: States in which the provider's copy may be due for deletion.
 _COPY_GOES = frozenset({State.AVAILABLE, State.REFUSED, State.ERASING})
 _OBJECTS: Final[tuple[Purpose, ...]] = ("audio", "rendition")
-#: Columns that stay when a failed upload is sent again.
+#: Columns that stay when a failed recording starts over.
 _UNCHANGED = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
 
 
@@ -120,17 +122,59 @@ class RecordingStates:
         row = self._db.execute(query.with_for_update()).first()
         return None if row is None else recording_of(row)
 
-    def resend(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
-        """Reset a failed upload to received, keeping its id. Raises Busy if another client did so first."""
-        fresh = new_row(new, state=RESEND.target, reasons=(), epoch=epoch)
+    def start_over(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
+        """Reset a failed recording to received, keeping its id. Raises Busy if another did so first, KeyRetired."""
+        if new.sealed_announcement is not None:
+            refuse_retired(self._db, new.account_id, new.key_version)
+        fresh = new_row(new, state=START_OVER.target, reasons=(), epoch=epoch)
         # All data of the failed attempt is cleared. A restriction applies to the new audio too.
         empty = {column.name: None for column in recordings.c if column.nullable}
         changed = {name: value for name, value in (empty | fresh).items() if name not in _UNCHANGED}
-        failed = and_(recordings.c.id == recording_id, recordings.c.state.in_(RESEND.sources))
+        failed = and_(recordings.c.id == recording_id, recordings.c.state.in_(START_OVER.sources))
         query = update(recordings).where(failed).values(changed).returning(*RECORDING_COLUMNS)
         row = self._db.execute(query).first()
         if row is None:
             raise Busy("Another upload of this recording is in progress; retry later.", retry_after=1)
+        if new.sealed_announcement is not None:
+            wake(self._db, Work.INGEST)
+        return recording_of(row)
+
+    def replace_announcement(
+        self,
+        recording: Recording,
+        older: bytes | None,
+        newer: SealedAnnouncement,
+        *,
+        voices: Sequence[Voice],
+        reasons: Sequence[Reason],
+    ) -> Recording | None:
+        """Replace the announcement of a row that is still in this state and still has the ``older`` one, else None.
+
+        What nobody is fetching is due immediately, and its attempts count anew. Raises KeyRetired.
+        """
+        refuse_retired(self._db, recording.account_id, newer.key_version)
+        r = recordings.c
+        changed: dict[str, Any] = {
+            "sealed_announcement": newer.message,
+            "announcement_key_version": newer.key_version,
+            "announcement_month_key": newer.month_key,
+            "voices": list(voices),
+            "reasons": reasons_json(reasons),
+        }
+        if recording.state is State.RETRY_WAIT:
+            # Not 0: the attempts before may have left objects.
+            changed |= {"attempts": 1, "not_before": sql_now(self._db)}
+        same = and_(
+            r.id == recording.id,
+            r.state == str(recording.state),
+            r.sealed_announcement.is_not_distinct_from(older),
+        )
+        row = self._db.execute(
+            update(recordings).where(same).values(changed).returning(*RECORDING_COLUMNS)
+        ).first()
+        if row is None:
+            return None
+        wake(self._db, Work.INGEST)
         return recording_of(row)
 
     def refuse_in_flight(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, bindparam, exists, literal, or_, select
+from sqlalchemy import Select, and_, bindparam, case, exists, literal, or_, select
 
 from vault.database.schema.core import links, micros, recordings
 from vault.database.schema.link_keys import link_cuts, link_keys
@@ -20,6 +20,8 @@ from vault.database.stores.hot_reads import (
 from vault.domain.playback.link import Link
 from vault.domain.playback.link_key import LinkKey
 from vault.domain.playback.signed_token import Permission
+from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording_name import keys_of
 
 _KEY: Final = [link_keys.c[name].label(f"key_{name}_") for name in LinkKey.__slots__]
 _C = link_cuts.c
@@ -56,14 +58,19 @@ def _query(*recording: Any) -> Select[Any]:
     )
 
 
+#: Which of two recordings that have the same references a permission means.
+_RANKS: Final = {State.AVAILABLE: 0, State.QUARANTINED: 1}
+_BY_RANK: Final = case(
+    {str(state): rank for state, rank in _RANKS.items()}, value=recordings.c.state, else_=len(_RANKS)
+)
 #: The recording by ``recording_id``.
 SIGNED: Final = CompiledSelect(_query(recordings.c.id == bindparam("recording_id")))
-#: The recording by the platform's ``call_ref`` and ``recording_ref``.
+#: The recording by the platform's ids of its call and of itself, an available one first.
 SIGNED_BY_REF: Final = CompiledSelect(
     _query(
         recordings.c.call_ref == bindparam("call_ref"),
-        recordings.c.recording_ref == bindparam("recording_ref"),
-    )
+        recordings.c.recording_ref.in_([bindparam("recording_ref"), bindparam("recording_ref_in_call")]),
+    ).order_by(_BY_RANK)
 )
 #: A key by ``key_id``.
 LINK_KEY: Final = CompiledSelect(select(*_KEY).where(link_keys.c.id == bindparam("key_id")))
@@ -88,7 +95,10 @@ class PermissionQuery:
         }
         if permission.recording_id is not None:
             return cls(select=SIGNED, values=values | {"recording_id": permission.recording_id})
-        refs = {"call_ref": permission.call_ref, "recording_ref": permission.recording_ref}
+        # A permission has its id or both references.
+        call_ref, name = permission.call_ref or "", permission.recording_ref or ""
+        refs = dict(zip(("recording_ref", "recording_ref_in_call"), keys_of(name, call_ref), strict=True))
+        refs["call_ref"] = call_ref
         return cls(select=SIGNED_BY_REF, values=values | refs)
 
 
@@ -106,8 +116,12 @@ class FoundSigned:
 
 
 def found_signed(rows: Sequence[Mapping[str, Any]]) -> FoundSigned | None:
-    """Read the row of SIGNED or SIGNED_BY_REF; None also where two recordings have the references."""
-    if len(rows) != 1:
+    """Read the row of SIGNED or SIGNED_BY_REF.
+
+    Of two recordings that have the references, from two connections, it is the one that can be played; None if both
+    can, or neither.
+    """
+    if not rows or (len(rows) > 1 and _rank(rows[0]) == _rank(rows[1])):
         return None
     row = rows[0]
     return FoundSigned(
@@ -117,6 +131,10 @@ def found_signed(rows: Sequence[Mapping[str, Any]]) -> FoundSigned | None:
         recording=found_recording(row),
         is_cut=bool(row["is_cut"]),
     )
+
+
+def _rank(row: Mapping[str, Any]) -> int:
+    return _RANKS.get(found_recording(row).recording.state, len(_RANKS))
 
 
 def found_link_key(rows: Sequence[Mapping[str, Any]]) -> LinkKey | None:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
+from vault.domain.recordings.recording_name import name_of
 
 
 class State(StrEnum):
@@ -55,6 +56,13 @@ def backoff_before(attempt: int, jitter: float, *, longest: timedelta = MAX_BACK
     return full * (0.5 + jitter / 2)
 
 
+def longest_wait(attempts: int) -> timedelta:
+    """Return how long the attempts that are left after ``attempts`` wait at most, without their own time."""
+    return sum(
+        (backoff_before(attempt, 1.0) for attempt in range(max(attempts, 0) + 1, MAX_ATTEMPTS)), timedelta()
+    )
+
+
 #: How a recording arrived; reconcile: in the provider's list, without a webhook.
 Arrival = Literal["webhook", "upload", "reconcile"]
 
@@ -86,6 +94,7 @@ class Recording:
     account_id: str
     #: None for a direct upload.
     connection_id: str | None
+    #: The key of its name (vault/domain/recordings/recording_name.py).
     recording_ref: str
     call_ref: str
     state: State
@@ -120,6 +129,13 @@ class Recording:
     erased_at: datetime | None
     #: How it arrived, and the W3C trace context of the span that announced it if it was traced.
     origin: str | None = None
+    #: When it is due for its next attempt, in a state in which it waits for one.
+    not_before: datetime | None = field(default=None, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Return its source's name of it, unique in its call."""
+        return name_of(self.recording_ref)
 
     @property
     def locations(self) -> list[str]:

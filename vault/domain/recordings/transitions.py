@@ -58,8 +58,8 @@ FAIL: Final = Transition(
     sources=_from(State.TRANSFERRING, State.RETRY_WAIT, State.STORED), target=State.FAILED,
     event="recording.failed", shreds=True, manifest_due=True,
 )  # fmt: skip
-#: The client of a failed upload sends it again.
-RESEND: Final = Transition(
+#: A failed recording is uploaded or announced again.
+START_OVER: Final = Transition(
     sources=_from(State.FAILED), target=State.RECEIVED, event="recording.sent_again", manifest_due=False
 )
 #: Deletes the keys now; a worker deletes the objects, whose names the row keeps until then.
@@ -72,7 +72,7 @@ FINISH_ERASURE: Final = Transition(
     sources=_from(State.ERASING), target=State.ERASED, event="recording.erased", manifest_due=True
 )
 TRANSITIONS: Final = (
-    CLAIM, STORE, RETRY, ADMIT, QUARANTINE, REFUSE, FAIL, RESEND, ERASE, FINISH_ERASURE,
+    CLAIM, STORE, RETRY, ADMIT, QUARANTINE, REFUSE, FAIL, START_OVER, ERASE, FINISH_ERASURE,
 )  # fmt: skip
 
 # A restore follows the object store and its log, which have the events.

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.add_fact import AddedFact, NewFact
+from vault.database.stores.add_fact import AddedFact, FactSource, NewFact
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
@@ -69,14 +69,13 @@ class StoreCallFacts:
     _regions: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
 
     async def __call__(
-        self, account_id: str, facts: CallFacts, *, delivery: str, source: tuple[str, str] | None = None
+        self, account_id: str, facts: CallFacts, *, delivery: str, source: FactSource | None = None
     ) -> StoredFacts:
         """Store the facts once per ``delivery``.
 
         Raises AccountClosed, and Refused if the call has the max number of facts.
 
-        ``source`` is the connection and the reference of the recording whose announcement has the facts: if it was
-        erased, nothing is stored.
+        ``source`` is the recording whose announcement has the facts: if it was erased, nothing is stored.
         """
         at = self.clock()
         return await retry_with_month_key(
@@ -86,7 +85,7 @@ class StoreCallFacts:
             lambda key: self._keep(self._row(key, account_id, facts, delivery, at), facts, source),
         )
 
-    async def _keep(self, row: CallFactRow, facts: CallFacts, source: tuple[str, str] | None) -> StoredFacts:
+    async def _keep(self, row: CallFactRow, facts: CallFacts, source: FactSource | None) -> StoredFacts:
         account_id = row.account_id
         if (regions := self._regions.get(account_id)) is None:
             regions = await self.database.read(lambda tx: home_regions(tx, account_id))

@@ -1,10 +1,12 @@
 """Insert the row of a recording that a provider announced by webhook, or that was found in the provider's list."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault import metrics, tracing
 from vault.database.interface import Database
+from vault.database.stores.add_fact import FactSource
 from vault.database.stores.hot_statements import Announced
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
@@ -14,15 +16,18 @@ from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.call_claims import distinct
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import Arrival, State, origin_of
+from vault.domain.recordings.recording_name import key_in_call, keys_of
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_announcement
 from vault.errors import AccountClosed, Refused
 from vault.ports.keys import KeyRing, SealingKey
+from vault.ports.telephony import Provider
 from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.call_rows import CallRows, read_call_rows
+from vault.services.ingest.announce_again import AnnounceAgain
 from vault.services.shared.encrypted_fields import statement_id
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 
@@ -32,14 +37,17 @@ class Announce:
     """Insert the row of an announced recording, with its URL and call facts sealed.
 
     The facts known so far decide whether the recording is refused immediately; the gate decides again. A repeated
-    announcement changes nothing, unless it contains new facts of the call. Its facts are also stored as facts of
-    the call: they count for the call's other recordings, even if this recording is refused.
+    announcement changes nothing, unless it has new facts of the call, or a URL that is still needed
+    (``AnnounceAgain``). Its facts are also stored as facts of the call: they count for the call's other recordings,
+    even if this recording is refused.
     """
 
     database: Database
     ring: KeyRing
     admission: Admission
     store_facts: StoreCallFacts
+    providers: Mapping[str, Provider]
+    announce_again: AnnounceAgain
 
     async def __call__(
         self,
@@ -52,23 +60,41 @@ class Announce:
     ) -> Announced:
         """Return the row of the announcement, new or existing. Raises Unavailable, AccountClosed."""
         account_id = connection.account_id
-        stored = await self._store_facts(connection, facts, announcement.recording_ref)
+        in_call = self.providers[connection.provider].is_own_software
+        source = _source(connection, facts, announcement, in_call=in_call)
+        stored = await self._store_facts(account_id, facts, source)
         own = {} if stored.row_id is None else {stored.row_id: facts}
         known = await self.admission.open(
             account_id, facts.call_ref, stored.rows, facts, fresh=own, numbers=stored.numbers
         )
         decision = await self._decide(account_id, stored, known, received_at)
-        new = _new(connection, facts, announcement, received_at, decision)
-        new = replace(new, origin=origin_of(arrival, tracing.traceparent()))
+        new = replace(
+            new_recording(connection, facts, announcement, received_at),
+            grounds=() if decision.record else decision.grounds,
+            origin=origin_of(arrival, tracing.traceparent()),
+        )
+        announced = await self._insert(new, announcement, facts)
+        if in_call and announced.call_ref != new.call_ref:
+            in_its_call = replace(new, recording_ref=key_in_call(new.recording_ref, new.call_ref))
+            announced = await self._insert(in_its_call, announcement, facts)
+        if announced.created:
+            return _counted(announced, decision)
+        if arrival == "reconcile":
+            # A provider's list has a recording for hours after it failed here.
+            return announced
+        return await self.announce_again(
+            account_id, announced.recording_id, new, announcement, facts, actor=connection.id
+        )
 
+    async def _insert(self, new: NewRecording, announcement: Announcement, facts: CallFacts) -> Announced:
         async def announce(key: SealingKey) -> Announced:
-            context = bound.of_announcement(account_id, new.id)
+            context = bound.of_announcement(new.account_id, new.id)
             sealed = seal(key.key, context, encode_announcement(announcement, facts))
             return await self.database.announce(
                 replace(new, sealed_announcement=sealed, key_version=key.version, month_key=key.month_key)
             )
 
-        return _counted(await retry_with_month_key(self.ring, account_id, received_at, announce), decision)
+        return await retry_with_month_key(self.ring, new.account_id, new.received_at, announce)
 
     async def _decide(
         self, account_id: str, stored: StoredFacts, known: CallContext, received_at: datetime
@@ -85,15 +111,13 @@ class Announce:
 
         return await self.database.read(admit)
 
-    async def _store_facts(self, connection: Connection, facts: CallFacts, recording_ref: str) -> StoredFacts:
+    async def _store_facts(self, account_id: str, facts: CallFacts, source: FactSource) -> StoredFacts:
         """Store the call facts, unless the same facts are stored already; return all rows of the call.
 
         If the recording was erased, a repeated announcement stores nothing.
         """
-        account_id = connection.account_id
         if distinct([facts]):
             delivery = statement_id(await self.admission.index_key(account_id), facts)
-            source = (connection.id, recording_ref)
             try:
                 return await self.store_facts(account_id, facts, delivery=delivery, source=source)
             except AccountClosed:
@@ -110,14 +134,21 @@ class Announce:
         return StoredFacts(row_id=None, rows=await self.database.read(read))
 
 
-def _new(
-    connection: Connection,
-    facts: CallFacts,
-    announcement: Announcement,
-    received_at: datetime,
-    decision: Decision,
+def _source(
+    connection: Connection, facts: CallFacts, announcement: Announcement, *, in_call: bool
+) -> FactSource:
+    name = announcement.recording_ref
+    if not in_call:
+        return FactSource(connection_id=connection.id, recording_refs=(name,))
+    return FactSource(
+        connection_id=connection.id, recording_refs=keys_of(name, facts.call_ref), call_ref=facts.call_ref
+    )
+
+
+def new_recording(
+    connection: Connection, facts: CallFacts, announcement: Announcement, received_at: datetime
 ) -> NewRecording:
-    """Return the new row without its sealed announcement."""
+    """Return the new row of an announcement, without its sealed part."""
     return NewRecording(
         id=new_id("rec"),
         account_id=connection.account_id,
@@ -133,7 +164,6 @@ def _new(
         voices=announcement.voices,
         source_ref=announcement.source_ref,
         source_policy=connection.source_policy,
-        grounds=() if decision.record else decision.grounds,
     )
 
 

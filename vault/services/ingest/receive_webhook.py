@@ -6,18 +6,20 @@ from typing import Literal
 
 from vault.database.interface import Database
 from vault.database.stores.consent import Pause
+from vault.database.stores.hot_statements import Announced
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
 from vault.domain.calls.webhook import Delivery
-from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording import GONE, State
 from vault.errors import AccountClosed, Invalid, NotAuthentic, Refused, TooMany
 from vault.fair_gate import FairGate
 from vault.ports.clock import Clock
-from vault.ports.telephony import Provider
+from vault.ports.telephony import Fetcher, Provider
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.ingest.announce import Announce
+from vault.services.ingest.check_media_url import check_media_url
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.authenticate_webhook import prove
 from vault.services.shared.connection_activity import NoteActivity
@@ -29,8 +31,10 @@ from vault.services.shared.encrypted_fields import content_id
 class Receipt:
     """The result of a delivery. The response is a 2xx for every status, so that the platform stops retrying."""
 
-    status: Literal["accepted", "duplicate", "refused", "noted", "ignored"]
+    status: Literal["accepted", "duplicate", "refused", "erased", "noted", "ignored"]
     recording_id: str | None = None
+    #: A sentence for the sender's developer.
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ class Webhooks:
     limiter: AccountLimiter
     #: Limits how many webhooks are processed concurrently, so that call starts and listeners find free threads.
     gate: FairGate
+    fetcher: Fetcher
     activity: NoteActivity
 
     async def receive(self, provider_name: str, connection_id: str, delivery: Delivery) -> Receipt:
@@ -80,7 +85,10 @@ class Webhooks:
         )
         content = provider.understand(delivery)
         if content is None:
-            return Receipt(status="ignored")
+            types = ", ".join(provider.event_types)
+            return Receipt(
+                status="ignored", detail=f"The vault reads events of these types: {types}." if types else None
+            )
         account_id = opened.connection.account_id
         if content.announcement is not None and provider.resends_refused:
             self.limiter.take_request(account_id)
@@ -96,8 +104,16 @@ class Webhooks:
         self, opened: OpenedConnection, content: WebhookContent, delivery: Delivery
     ) -> Receipt:
         if content.announcement is not None:
+            self._check_url(opened, content.announcement, delivery)
             return await self._announce(opened.connection, content.facts, content.announcement, delivery)
         return await self._store_facts(opened.connection, content, delivery)
+
+    def _check_url(self, opened: OpenedConnection, announcement: Announcement, delivery: Delivery) -> None:
+        """Raise Invalid for a URL that can never be fetched, if the customer's own software reads the answer."""
+        provider = self.providers[opened.connection.provider]
+        if provider.is_own_software:
+            access = opened.access(delivery.received_at)
+            check_media_url(self.fetcher, provider, announcement, access, field="data.recording_url")
 
     async def _announce(
         self, connection: Connection, facts: CallFacts, announcement: Announcement, delivery: Delivery
@@ -105,10 +121,7 @@ class Webhooks:
         announced = await self.announce(
             connection, facts=facts, announcement=announcement, received_at=delivery.received_at
         )
-        if announced.state is State.REFUSED:
-            return Receipt(status="refused", recording_id=announced.recording_id)
-        status: Literal["accepted", "duplicate"] = "accepted" if announced.created else "duplicate"
-        return Receipt(status=status, recording_id=announced.recording_id)
+        return Receipt(status=_status(announced), recording_id=announced.recording_id)
 
     async def _store_facts(
         self, connection: Connection, content: WebhookContent, delivery: Delivery
@@ -136,6 +149,14 @@ class Webhooks:
                 tx.pauses.want(pause)
 
         await self.database.write(want)
+
+
+def _status(announced: Announced) -> Literal["accepted", "duplicate", "refused", "erased"]:
+    if announced.state is State.REFUSED:
+        return "refused"
+    if announced.state in GONE:
+        return "erased"
+    return "accepted" if announced.created or announced.renewed else "duplicate"
 
 
 def _code(error: NotAuthentic | Invalid | Refused | TooMany) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 
 from vault import tracing
 from vault.database.interface import Database
+from vault.database.stores.recording_names import add_voices, named_recordings
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
@@ -20,6 +21,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts, Voice
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import (
+    GONE,
     LEASE,
     UPLOAD_IDLE_TIMEOUT,
     Lease,
@@ -27,6 +29,7 @@ from vault.domain.recordings.recording import (
     State,
     origin_of,
 )
+from vault.domain.recordings.recording_name import key_in_call
 from vault.errors import AccountClosed, Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
@@ -34,15 +37,16 @@ from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext, times_to_note
 from vault.services.ingest.seal_stream import gather
 from vault.services.ingest.store_attempt import Attempt
-from vault.services.lifecycle.lifecycle import refuse, resend, retry
+from vault.services.lifecycle.lifecycle import refuse, retry
+from vault.services.lifecycle.start_over import start_over
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.row_lease import hold_row
 
 #: Retry-After in seconds while another client sends the same recording.
 _RETRY_AFTER = 5
-_OTHER_CALL = (
-    "A recording of this name belongs to another call. Names of recordings must be unique in the account: "
-    "begin them with the name of the call, such as call-7-1."
+_AMBIGUOUS = (
+    "Two connections announced a recording of this name in this call, so the name does not say which one is sent. "
+    "Name the upload otherwise, or retry one of them by its id."
 )
 _ARRIVED_STATES = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})
 
@@ -88,7 +92,7 @@ class Uploads:
             reasons = known.reasons or decision.grounds
             raise Refused(reasons[0].text, reasons=[reason.code for reason in reasons])
         if known.state in _ARRIVED_STATES:
-            return await self._compare(known, blocks, actor), False
+            return await self._compare(known, blocks, new.voices, actor), False
         if lease is None:
             raise Busy("Another request is sending this recording.", retry_after=_RETRY_AFTER)
         try:
@@ -139,8 +143,13 @@ class Uploads:
         except VaultError:
             return  # The lease expires.
 
-    async def _compare(self, known: Recording, blocks: AsyncIterator[bytes], actor: str) -> Recording:
-        """Hash the body and compare it with the stored recording; other bytes are Refused, with an access event."""
+    async def _compare(
+        self, known: Recording, blocks: AsyncIterator[bytes], voices: Sequence[Voice], actor: str
+    ) -> Recording:
+        """Hash the body and compare it with the stored recording; other bytes are Refused, with an access event.
+
+        Voices are added to a recording that has none; others are Refused.
+        """
         digest = hashlib.sha256()
         async for block in gather(blocks):
             digest.update(block)
@@ -149,7 +158,9 @@ class Uploads:
             raise NotFound("There is no such recording.")
         opened = await open_recording(self.ring, known, keys)
         if hmac.compare_digest(digest.digest(), opened.details().sha256):
-            return known
+            if not voices or tuple(voices) == known.voices:
+                return known
+            return await self.database.write(partial(_with_voices, known=known, voices=voices))
         event = AccessEvent(
             type="recording.conflict",
             at=self.clock(),
@@ -190,22 +201,44 @@ class Uploads:
 
 
 def _row(tx: Transaction, new: NewRecording, actor: str) -> Recording:
-    """Return the row of this name: inserted if there is none, restarted if it failed.
+    """Return the row of this name in this call: inserted if there is none, started over if it failed.
 
     Raises RecordingErased, Refused, Busy.
     """
-    known = tx.recordings.by_ref(new.account_id, None, new.recording_ref)
+    known = _named(tx, new)
     if known is None:
+        key = new.recording_ref
+        if tx.recordings.by_ref(new.account_id, None, key) is not None:
+            # A recording of another call.
+            key = key_in_call(key, new.call_ref)
         switch = tx.accounts.switch(new.account_id)
-        tx.recordings.insert_upload(new, state=State.RECEIVED, reasons=(), epoch=switch.epoch)
+        named = replace(new, recording_ref=key)
+        tx.recordings.insert_upload(named, state=State.RECEIVED, reasons=(), epoch=switch.epoch)
         known = tx.recordings.get(new.account_id, new.id)
         if known is None:
             raise NotFound("There is no such recording.")
-    if known.call_ref != new.call_ref:
-        # In every state: another call must not reopen the name of a refused or erased recording.
-        raise Refused(_OTHER_CALL, reasons=("other_call",))
-    if known.state in {State.ERASING, State.ERASED}:
+    if known.state in GONE:
         raise RecordingErased("The recording was erased.")
     if known.state is State.FAILED:
-        return resend(tx, known, new, actor=actor)
+        return start_over(tx, known, new, actor=actor)
     return known
+
+
+def _named(tx: Transaction, new: NewRecording) -> Recording | None:
+    """Return the recording of this name in this call: that of an upload, or the one that a connection announced."""
+    named = named_recordings(tx.connection, new.account_id, new.call_ref, new.recording_ref)
+    own = [one for one in named if one.connection_id is None] or named
+    if len(own) > 1:
+        raise Refused(_AMBIGUOUS, reasons=("ambiguous_name",))
+    return own[0] if own else None
+
+
+def _with_voices(tx: Transaction, *, known: Recording, voices: Sequence[Voice]) -> Recording:
+    """Add the voices to a recording that has none."""
+    tx.lock_account(known.account_id)
+    if not add_voices(tx.connection, known.id, voices):
+        now = tx.recordings.get(known.account_id, known.id)
+        if now is None or now.voices != tuple(voices):
+            raise Refused("The recording has other voices already.", reasons=("other_voices",))
+    tx.queue.rewrite_manifest(known.id)
+    return replace(known, voices=tuple(voices))

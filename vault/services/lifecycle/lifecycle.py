@@ -13,12 +13,12 @@ from vault import metrics
 from vault.database.stores.call_state import GateState
 from vault.database.stores.evidence import EvidenceRow
 from vault.database.stores.recording_states import RecordingStates
-from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
+from vault.domain.recordings.newer_url import has_newer_url
 from vault.domain.recordings.recording import GONE, LEASE, Lease, Recording, State
 from vault.domain.recordings.transitions import (
     ADMIT,
@@ -27,7 +27,6 @@ from vault.domain.recordings.transitions import (
     FINISH_ERASURE,
     QUARANTINE,
     REFUSE,
-    RESEND,
     RETRY,
     STORE,
     Transition,
@@ -39,6 +38,7 @@ from vault.services.lifecycle.audio_columns import CallTimeColumns, DescribedAud
 from vault.services.lifecycle.delete_packages import delete_packages_with
 from vault.services.lifecycle.evidence_chain import append, append_first
 from vault.services.lifecycle.guards import GUARDS
+from vault.services.lifecycle.untried_url import has_untried_url
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 WORKER: Final = "worker"
@@ -78,7 +78,11 @@ class PassedGate:
 
 def store(tx: Transaction, lease: Lease, audio: StoredAudio, *, after: timedelta = timedelta()) -> Recording:
     """Record the stored audio; the gate follows in ``after``, under the account's lock. Raises KeyRetired."""
-    return _change(tx, STORE, lease, {**audio, "not_before": tx.now() + after})
+    values: dict[str, object] = {**audio, "not_before": tx.now() + after}
+    if has_newer_url(lease.recording) and not has_untried_url(tx, lease):
+        # The audio is that of the newer announcement: if it cannot be decoded, there is no other to be tried.
+        values["reasons"] = ()
+    return _change(tx, STORE, lease, values)
 
 
 def retry(
@@ -89,7 +93,12 @@ def retry(
     reason: Reason | None = None,
     attempts: int | None = None,
 ) -> Recording:
-    """Return the recording to the queue, for another attempt in ``after``; ``attempts``: how many count."""
+    """Return the recording to the queue, for another attempt in ``after``; ``attempts``: how many count.
+
+    Where it was announced again during this attempt, the next one follows immediately, and this one does not count.
+    """
+    if has_untried_url(tx, lease):
+        return _change(tx, RETRY, lease, {"not_before": tx.now(), "attempts": 1})
     values: dict[str, object] = {"not_before": tx.now() + after}
     values |= {} if reason is None else {"reasons": (reason,)}
     values |= {} if attempts is None else {"attempts": attempts}
@@ -153,19 +162,10 @@ def refuse(
 
 
 def fail(tx: Transaction, lease: Lease, reason: Reason) -> Recording:
-    """End a recording that no attempt can store."""
+    """End a recording that no attempt can store, unless it was announced again: then the newer URL is fetched."""
+    if has_untried_url(tx, lease):
+        return retry(tx, lease, after=timedelta())
     return _change(tx, FAIL, lease, {"reasons": (reason,)}, Cause(actor=WORKER, result=reason.code))
-
-
-def resend(tx: Transaction, failed: Recording, new: NewRecording, *, actor: str) -> Recording:
-    """Begin a failed upload again: it counts as received now, under the current epoch of the switch.
-
-    The caller holds the account's lock. Raises Busy if another client did so first.
-    """
-    cause = Cause(actor=actor, result=failed.reasons[0].code if failed.reasons else None)
-    append_event(tx, RESEND, account_id=failed.account_id, recording_id=failed.id, cause=cause)
-    epoch = tx.accounts.switch(new.account_id).epoch
-    return RecordingStates(tx.connection).resend(failed.id, new, epoch=epoch)
 
 
 def erase(

@@ -12,7 +12,7 @@ from vault.web.http.idempotency import answer_json, answer_once
 from vault.web.http.pagination import read_number
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
-from vault.web.schemas.base import PageQuery, Ref
+from vault.web.schemas.base import NewRef, PageQuery, Ref
 from vault.web.schemas.call_views import CallsOut, CallsQuery, CallViewOut, ErasedCallOut
 from vault.web.schemas.calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
 
@@ -24,7 +24,7 @@ Erasing = Annotated[Access, Depends(access("privacy:write"))]
 
 @router.put("/{call_ref}")
 async def put_call(
-    request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: CallIn
+    request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[NewRef, Path()], body: CallIn
 ) -> CallOut:
     """Report a call, best at its start. The response says whether and how to record it, and why."""
     same = (
@@ -95,7 +95,11 @@ async def delete_call(
 
 @router.post("/{call_ref}/consent", status_code=201, response_model=ConsentOut, openapi_extra=IDEMPOTENT)
 async def post_consent(
-    request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[Ref, Path()], body: ConsentIn
+    request: Request,
+    vault: TheVault,
+    allowed: Ingesting,
+    call_ref: Annotated[NewRef, Path()],
+    body: ConsentIn,
 ) -> Response:
     """Report a consent event of a call's party: an announcement or an answer. Of all events the strictest applies."""
 

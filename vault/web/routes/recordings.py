@@ -15,14 +15,15 @@ from vault.errors import Refused, TooLarge, TooMany
 from vault.services.service import Vault
 from vault.web.audio.check_upload_body import WrongMediaType, audio_of, check_media_type
 from vault.web.audio.response import answer
-from vault.web.contract.descriptions import AUDIO, AUDIO_BODY, AUDIO_REQUEST
+from vault.web.contract.descriptions import AUDIO, AUDIO_BODY, AUDIO_REQUEST, IDEMPOTENT
 from vault.web.http.auth import Access, TheVault, access
-from vault.web.http.idempotency import answer_json
+from vault.web.http.idempotency import answer_json, answer_once
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.routes.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
-from vault.web.schemas.base import Ref
+from vault.web.schemas.base import NewRef
 from vault.web.schemas.calls import ErasureQuery, LiftingQuery, RestrictionIn
+from vault.web.schemas.fetches import RetryIn
 from vault.web.schemas.recordings import (
     RecordingOut,
     RecordingsOut,
@@ -53,8 +54,8 @@ async def put_recording(
     vault: TheVault,
     allowed: Ingesting,
     *,
-    call_ref: Annotated[Ref, Path()],
-    recording_ref: Annotated[Ref, Path()],
+    call_ref: Annotated[NewRef, Path()],
+    recording_ref: Annotated[NewRef, Path()],
     voices: Annotated[list[Voice], Query(max_length=MAX_VOICES, default_factory=list)],
 ) -> Response:
     """Upload a recording as the raw body.
@@ -163,6 +164,31 @@ async def delete_recording(
         arguments={"recording": recording, **({} if asked.ground is None else {"ground": asked.ground})},
         reason=approval_reason,
     )
+
+
+@router.post(
+    "/recordings/{recording}/retry", status_code=202, response_model=RecordingOut, openapi_extra=IDEMPOTENT
+)
+async def post_retry(
+    request: Request,
+    vault: TheVault,
+    allowed: Ingesting,
+    recording: RecordingId,
+    body: RetryIn | None = None,
+) -> Response:
+    """Fetch a recording now that a webhook announced and that has not arrived.
+
+    What failed starts over under its id, with `recording_url`: the vault deletes the URL of what failed. What waits for
+    its next attempt is fetched now, from `recording_url` or from its own URL. 409: it is stored already, was refused or
+    erased, or was uploaded. 422: the URL can never be fetched, or it is needed and missing.
+    """
+
+    async def produce() -> RecordingOut:
+        url = None if body is None else body.recording_url
+        await vault.retry_recording(allowed.account.id, recording, url=url, actor=allowed.actor)
+        return await show(vault, allowed, recording)
+
+    return await answer_once(request, allowed.caller, produce, status=202)
 
 
 @router.put("/recordings/{recording}/restriction")

@@ -41,8 +41,9 @@ async def post_webhook(
     receipt = await vault.webhooks.receive(provider, connection, delivery)
     # The signature was valid, so the provider name is a known one.
     metrics.ACKS.labels(provider).observe(time.perf_counter() - begun)
-    body = {"status": receipt.status} | ({"recording": receipt.recording_id} if receipt.recording_id else {})
-    return JSONResponse(body, status_code=_STATUS.get(receipt.status, 200))
+    body = {"status": receipt.status, "recording": receipt.recording_id, "detail": receipt.detail}
+    told = {name: value for name, value in body.items() if value}
+    return JSONResponse(told, status_code=_STATUS.get(receipt.status, 200))
 
 
 @router.get("/{provider}/{connection}/{stage}", response_class=Response, include_in_schema=False)

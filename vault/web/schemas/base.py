@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool
 
+from vault.domain.calls.platform_name import is_name
 from vault.domain.page import PAGE
 from vault.rfc3339 import write_rfc3339
 
@@ -19,6 +20,12 @@ def _utc(value: datetime) -> datetime:
 def _printable(value: str) -> str:
     if not value.isprintable():
         raise ValueError("must not contain control characters")
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not is_name(value):
+        raise ValueError("must have another character than spaces")
     return value
 
 
@@ -43,6 +50,8 @@ Words = Annotated[str, Field(max_length=1000), AfterValidator(readable_lines)]
 Flag = StrictBool
 #: The platform's id of a call or a recording.
 Ref = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+#: The same where it makes one. Older ones may consist of spaces.
+NewRef = Annotated[Ref, AfterValidator(_not_blank)]
 
 
 class Body(BaseModel):

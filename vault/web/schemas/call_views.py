@@ -26,7 +26,7 @@ class CallRecordingOut(BaseModel):
         """Show a recording in short."""
         return cls(
             id=recording.id,
-            recording_ref=recording.recording_ref,
+            recording_ref=recording.name,
             state=str(recording.state),
             received_at=recording.received_at,
         )

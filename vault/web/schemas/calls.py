@@ -2,9 +2,9 @@
 
 import base64
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.plausible_time import YEARS, is_plausible
@@ -52,6 +52,12 @@ class CallIn(Body):
     callee_place: Annotated[Place | None, Field(alias="to_place")] = None
     #: The language for the external party.
     language: Tag | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.ended_at is not None and self.ended_at < self.started_at:
+            raise ValueError("ended_at must not be before started_at")
+        return self
 
 
 class ReasonOut(BaseModel):

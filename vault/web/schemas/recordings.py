@@ -11,6 +11,7 @@ from vault.domain.recordings.recording import State
 from vault.services.recordings.recordings import RecordingView
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
 from vault.web.schemas.calls import ReasonOut
+from vault.web.schemas.fetches import FetchOut
 
 
 class CallFactsOut(BaseModel):
@@ -70,6 +71,8 @@ class RecordingOut(BaseModel):
     #: When a recording in quarantine is refused unless it is released before.
     quarantined_until: MomentOut | None = None
     erased_at: MomentOut | None = None
+    #: The attempts to fetch it; null unless it is announced and has not arrived.
+    fetch: FetchOut | None = None
     #: Seconds, counted from decoded samples.
     duration: float | None = None
     channels: int | None = None
@@ -86,7 +89,6 @@ class RecordingOut(BaseModel):
         recording, facts = view.recording, view.facts
         same = (
             "id",
-            "recording_ref",
             "received_at",
             "available_at",
             "quarantined_until",
@@ -99,11 +101,13 @@ class RecordingOut(BaseModel):
         )
         return cls(
             **{name: getattr(recording, name) for name in same},
+            recording_ref=recording.name,
             state=str(recording.state),
             reasons=[ReasonOut.of(reason) for reason in recording.reasons],
             kind=recording.kind,
             voices=list(recording.voices),
             source=SourceOut(policy=recording.source_policy, deleted_at=recording.source_deleted_at),
+            fetch=FetchOut.of(recording),
             flags=FlagsOut(damaged=recording.damaged, restricted=recording.restricted),
             restricted_by=list(view.restricted_by),
             call=CallFactsOut(**{name: getattr(facts, name) for name in type(facts).__slots__})
@@ -280,5 +284,7 @@ class LinksOut(BaseModel):
 class ReceiptOut(BaseModel):
     """The result of a webhook."""
 
-    status: Literal["accepted", "duplicate", "refused", "noted", "ignored"]
+    status: Literal["accepted", "duplicate", "refused", "erased", "noted", "ignored"]
     recording: str | None = None
+    #: Why the event was ignored.
+    detail: str | None = None

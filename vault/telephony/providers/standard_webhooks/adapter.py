@@ -24,6 +24,7 @@ from vault.domain.calls.call import (
     Voice,
     WebhookContent,
 )
+from vault.domain.calls.platform_name import MAX_NAME, is_name
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid
@@ -33,9 +34,6 @@ from vault.telephony.parsing.phone_number import clean, normalize
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.parsing.timestamps import from_rfc3339
 from vault.telephony.signatures.standard_webhooks import secret_bytes, verify
-
-#: Maximum characters of the platform's id of a call or a recording.
-MAX_REF = 200
 
 EVENTS = ("call.started", "call.ended", "recording.completed")
 DIRECTIONS: Mapping[str, Direction] = {"inbound": "inbound", "outbound": "outbound"}
@@ -88,6 +86,16 @@ class Platform(Provider):
         """Return True: the specification asks senders to retry for days."""
         return True
 
+    @property
+    def is_own_software(self) -> bool:
+        """Return True."""
+        return True
+
+    @property
+    def event_types(self) -> Sequence[str]:
+        """Return the three types."""
+        return EVENTS
+
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:  # noqa: ARG002 - the port's signature; the URL needs no credentials
         """Build a request without credentials to any public https host.
 
@@ -112,7 +120,8 @@ class Platform(Provider):
             ),
             "recording_url": (
                 "An https URL on port 443 of a public address, fetched once without credentials; it should "
-                "stay valid for a day. Private hosts must be in the operator's VAULT_MEDIA_ALLOW."
+                "stay valid for a day. A few redirects are followed, to such URLs. Private hosts must be in the "
+                "operator's VAULT_MEDIA_ALLOW."
             ),
             "example": {
                 "type": "recording.completed",
@@ -158,8 +167,7 @@ def _announcement(data: Mapping[str, object]) -> Announcement:
         parse_media_url(url)
     except ValueError:
         raise Invalid(
-            f"data.recording_url must be an http or https URL of at most {MAX_URL} ASCII characters, "
-            "without userinfo.",
+            f"data.recording_url must be an https URL of at most {MAX_URL} ASCII characters, without userinfo.",
             field="data.recording_url",
         ) from None
     return Announcement(recording_ref=recording_ref, url=url, voices=_voices(data))
@@ -181,8 +189,9 @@ def _voices(data: Mapping[str, object]) -> tuple[Voice, ...]:
 def _ref(data: Mapping[str, object], key: str) -> str:
     """Return a required id unchanged: it is a key of rows. Raises Invalid."""
     ref = _text(data, key)
-    if ref is None or not 1 <= len(ref) <= MAX_REF or not ref.isprintable():
-        raise Invalid(f"data.{key} must have 1 to {MAX_REF} characters, all printable.", field=f"data.{key}")
+    if ref is None or not is_name(ref):
+        text = f"data.{key} must have 1 to {MAX_NAME} characters, all printable and not only spaces."
+        raise Invalid(text, field=f"data.{key}")
     return ref
 
 
