@@ -59,7 +59,7 @@ def test_an_objection_counts_in_every_spelling(objected: Tenant, written: str):
 def test_a_later_webhook_does_not_cancel_an_objection(objected: Tenant, written: str):
     """The number may have been said by the webhook of another recording, which was refused for it."""
     ref = f"hook-{SPELLINGS.index(written)}"
-    url = "http://127.0.0.1:1/gone.wav"
+    url = "https://media.example/gone.wav"
     first = objected.announce(url, call=ref, ref=f"{ref}-1", from_=OBJECTS, to=OTHER)
     assert first.json()["status"] == "refused", first.text
     second = objected.announce(url, call=ref, ref=f"{ref}-2", from_=written, to=OTHER)

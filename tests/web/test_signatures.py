@@ -174,4 +174,5 @@ def test_strange_names_of_people_do_not_stop_an_event(house: House, stranger: ht
         answer = stranger.post(tenant.webhook_url, content=body, headers=headers_of(tenant, body))
         assert (answer.status_code, answer.json()["status"]) == (200, "noted"), answer.text
     answer = tenant.hook("call.transferred", call_ref="c")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ignored"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
+    assert "call.started, call.ended, recording.completed" in answer.json()["detail"]

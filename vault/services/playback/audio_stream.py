@@ -27,6 +27,7 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.playback.audio_alarm import record_alarm
 from vault.services.playback.log_allowance import Allowance
+from vault.services.playback.not_playable import not_playable
 from vault.services.playback.playable_audio import Client, PlayableAudio, etag
 from vault.services.playback.session_addresses import SessionAddresses
 from vault.services.shared.account_data_keys import AccountDataKeys
@@ -100,7 +101,7 @@ class AudioStreams:
         rows = await self.database.fetch(RECORDING, id=recording_id, account_id=account_id)
         found = found_recording(rows[0]) if rows else None
         if found is None or not found.is_playable:
-            raise NotFound("There is no playable recording with this id.")
+            raise not_playable(None if found is None else found.recording)
         event = AccessEvent(
             id="",
             type="download.grant",

@@ -29,6 +29,7 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.playback.log_allowance import Allowance
+from vault.services.playback.not_playable import not_playable
 from vault.services.shared.encrypted_fields import (
     OpenedRecording,
     join_facts,
@@ -136,7 +137,7 @@ class Player:
         def take(tx: Transaction) -> tuple[Recording, RecordingKeys]:
             recording, keys = tx.recordings.get(account_id, recording_id), tx.recordings.keys(recording_id)
             if recording is None or keys is None or not _is_playable(tx, recording, session_id):
-                raise NotFound("There is no playable recording with this id.")
+                raise not_playable(recording if session_id is None else None)
             tx.events.append(event)
             return recording, keys
 

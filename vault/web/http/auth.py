@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from vault.domain.accounts.account import Account, ApiKey, Scope
 from vault.errors import Forbidden, NotAuthentic, NotFound
 from vault.services.service import Vault
+from vault.web.http.query_parameters import refuse_unknown_parameters
 
 _BEARER = HTTPBearer(
     scheme_name="ApiKey",
@@ -106,6 +107,7 @@ class access:  # noqa: N801 - used like a function
             raise NotFound("There is no such account.")
         caller = Caller(key, bearer)
         require_scope(caller, self.scope)
+        refuse_unknown_parameters(request)
         if self.limited:
             vault_of(request).limits.limiter.take_request(found.id)
         return Access(found, caller)

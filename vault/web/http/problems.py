@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from vault import errors, metrics
 from vault.structured_log import Log
+from vault.web.http.field_messages import field_message
 from vault.web.http.methods import Methods
 
 _LOG = Log(__name__)
@@ -67,8 +68,10 @@ _TITLES = {
     503: "Unavailable",
 }
 _PATH_NOT_FOUND = (
-    "Not found. All paths are in openapi.yaml; a name in a path must not contain a slash, not even as %2F."
+    "Not found. All paths are in openapi.yaml and at /reference; the console is at /console. "
+    "A slash within a name in a path is written %2F."
 )
+_NOT_JSON = "Send the body as JSON, with the header Content-Type: application/json."
 #: Max wrong fields named in ``detail``.
 _MAX_NAMED_FIELDS = 5
 #: Detail of every internal error: it reveals nothing to an attacker.
@@ -115,7 +118,7 @@ def of_error(error: errors.VaultError) -> Response:
 def _details(error: errors.VaultError) -> dict[str, object]:
     """Return what a program reads of an error besides its status."""
     more: dict[str, object] = {"field": error.field}
-    if isinstance(error, (errors.Refused, errors.RecordingMissing)):
+    if isinstance(error, (errors.Refused, errors.RecordingMissing, errors.NotPlayable)):
         more["reasons"] = list(error.reasons) or None
     if isinstance(error, errors.Held):
         more["holds"] = list(error.holds)
@@ -131,8 +134,12 @@ def install(app: FastAPI, methods: Methods) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this alone
         return _of_http(error, methods.allowed(request.scope))
 
+    async def of_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this alone
+        return _not_json(request, error) or _not_valid(error)
+
     app.add_exception_handler(errors.VaultError, _handler(of_error))
-    app.add_exception_handler(RequestValidationError, _handler(_not_valid))
+    app.add_exception_handler(RequestValidationError, of_validation)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(ClientDisconnect, _handler(_client_disconnected))
     app.add_exception_handler(Exception, _handler(_unexpected))
@@ -143,6 +150,17 @@ def _handler(answer: Callable[[Any], Response]) -> Callable[[Request, Exception]
         return answer(error)
 
     return handle
+
+
+def _not_json(request: Request, error: RequestValidationError) -> Response | None:
+    """Return a 415 for a body that was not read as JSON, because its type does not say so; else None."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    if is_json or not isinstance(error.body, bytes | str) or not error.body:
+        return None
+    if all(tuple(item["loc"]) != ("body",) for item in error.errors()):
+        return None
+    return problem(415, _NOT_JSON)
 
 
 def _not_valid(error: RequestValidationError) -> Response:
@@ -157,16 +175,8 @@ def _field_error(item: Mapping[str, Any]) -> dict[str, str]:
     """Return a wrong field and the reason, without its value."""
     if item["type"] == "json_invalid":
         # The location is a character offset, not a field.
-        return {
-            "field": "",
-            "message": f"invalid JSON at character {item['loc'][-1]}: {item['ctx']['error']}",
-        }
-    if item["type"] == "extra_forbidden":
-        return {"field": _field(item), "message": "unknown field"}
-    message = str(item["msg"]).removesuffix(".")
-    if item["type"] == "timezone_aware":
-        message += ": add Z or an offset, as in 2026-01-31T00:00:00Z"
-    return {"field": _field(item), "message": message}
+        return {"field": "", "message": f"invalid JSON at character {item['loc'][-1]}"}
+    return {"field": _field(item), "message": field_message(item)}
 
 
 def _field(item: Mapping[str, Any]) -> str:

@@ -12,6 +12,8 @@ from starlette.convertors import StringConvertor
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from vault.web.http.name_slashes import with_slashes
+
 #: The method, the number of slashes in the path, and its first segment.
 _Shape = tuple[str, int, str]
 
@@ -41,7 +43,7 @@ class RouteIndex(BaseRoute):
             if (match := route.path_regex.match(path)) is not None:
                 return Match.FULL, {
                     "endpoint": route.endpoint,
-                    "path_params": match.groupdict(),
+                    "path_params": with_slashes(match.groupdict()),
                     "route": route,
                 }
         return Match.NONE, {}

@@ -18,6 +18,7 @@ from vault.domain.notices.audio import MAX_UPLOAD
 from vault.errors import NotFound, VaultError
 from vault.structured_log import Log
 from vault.web.http.cookies import set_aside
+from vault.web.http.name_slashes import MARK, mark_slashes
 from vault.web.http.problems import problem
 from vault.web.middleware.console_guard import is_console
 
@@ -72,6 +73,8 @@ class RequestLimits:
             await self._app(scope, receive, send)
             return
         set_aside(scope)
+        refused = _refusal(scope)
+        mark_slashes(scope)
         started = False
 
         async def send_guarded(message: Message) -> None:
@@ -85,7 +88,8 @@ class RequestLimits:
                     headers.setdefault(name, value)
             await send(message)
 
-        if (refused := _refusal(scope)) is not None:
+        refused = refused or _too_large(scope)
+        if refused is not None:
             await refused(scope, receive, send_guarded)
             return
         try:
@@ -141,6 +145,13 @@ def _refusal(scope: Scope) -> Response | None:
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         # No name contains NUL, and PostgreSQL accepts it in no text.
         return problem(400, "The path and the query must not contain a NUL character.")
+    if MARK in scope["path"]:
+        return problem(400, "The path must not contain control characters.")
+    return None
+
+
+def _too_large(scope: Scope) -> Response | None:
+    """Return the error response for a body that declares to be too large; None if it is accepted."""
     limit = _limit(scope)
     if limit is not None and _declared(scope) > limit:
         return problem(413, f"The body must have at most {limit} bytes.", headers={"Connection": "close"})
