@@ -141,6 +141,11 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     said = {"listener": mark("POST", "/link-cuts", "listener")}
     cut = tenant.http.post(tenant.url("/link-cuts"), json=said)
     assert (cut.status_code, cut.json()["listener"]) == (201, said["listener"])
+    announced = tenant.announce("https://nowhere.invalid/a", call="later", ref="later").json()["recording"]
+    url = f"https://nowhere.invalid/{mark('POST', f'{at}/retry', 'recording_url')}"
+    tenant.http.post(
+        tenant.url(f"/recordings/{announced}/retry"), json={"recording_url": url}
+    ).raise_for_status()
     restriction = {"reason": mark("PUT", f"{at}/restriction", "reason")}
     tenant.http.put(tenant.url(f"/recordings/{kept}/restriction"), json=restriction).raise_for_status()
     return kept, refused

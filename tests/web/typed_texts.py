@@ -37,6 +37,7 @@ SEALED = {
     ("PUT", "/recordings/{recording}/restriction", "reason"),
     ("POST", "/recordings/{recording}/refusal", "reason"),
     ("POST", "/recordings/{recording}/release", "reason"),
+    ("POST", "/recordings/{recording}/retry", "recording_url"),
     ("POST", "/recordings/{recording}/links", "listener"),
     ("POST", "/recordings/{recording}/links", "purpose_text"),
     ("POST", "/recordings/{recording}/notes", "text"),
