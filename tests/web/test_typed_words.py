@@ -141,7 +141,9 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     said = {"listener": mark("POST", "/link-cuts", "listener")}
     cut = tenant.http.post(tenant.url("/link-cuts"), json=said)
     assert (cut.status_code, cut.json()["listener"]) == (201, said["listener"])
-    announced = tenant.announce("https://nowhere.invalid/a", call="later", ref="later").json()["recording"]
+    began = moment(datetime.now(UTC))
+    hook = tenant.announce("https://nowhere.invalid/a", call="later", ref="later", started_at=began)
+    announced = hook.json()["recording"]
     url = f"https://nowhere.invalid/{mark('POST', f'{at}/retry', 'recording_url')}"
     tenant.http.post(
         tenant.url(f"/recordings/{announced}/retry"), json={"recording_url": url}
