@@ -27,8 +27,7 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.playback.audio_alarm import record_alarm
 from vault.services.playback.log_allowance import Allowance
-from vault.services.playback.not_playable import not_playable
-from vault.services.playback.playable_audio import Client, PlayableAudio, etag
+from vault.services.playback.playable_audio import Client, PlayableAudio, etag, not_playable
 from vault.services.playback.session_addresses import SessionAddresses
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.recordings.recording import SealedObject
+from vault.domain.recordings.recording import Recording, SealedObject, State
+from vault.errors import NotPlayable
 from vault.services.shared.encrypted_reader import SealedAudio
 
 
@@ -37,3 +38,10 @@ class PlayableAudio:
 def etag(sealed: SealedObject) -> str:
     """Return the id of a stored object."""
     return sealed.location.rsplit("/", 1)[-1].partition(".")[0]
+
+
+def not_playable(recording: Recording | None) -> NotPlayable:
+    """Return the error for the holder of an API key: ``restricted``, or the state, as where a link is refused."""
+    if recording is None or (recording.state is State.AVAILABLE and not recording.restricted):
+        return NotPlayable("unknown")
+    return NotPlayable("restricted" if recording.restricted else str(recording.state))
