@@ -89,7 +89,7 @@ async def test_case_41_a_closed_account_ends_in_order(pair: House):
     with pytest.raises(NotFound):
         await pair.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
     later = await pair.announce("later", call_ref="later")
-    assert await pair.state(later.recording_id) is State.REFUSED
+    assert (later.status, later.recording_id) == ("refused", None)
     assert await pair.vault.calls.find(pair.account.id, PERSON, after=None, limit=9) != []
 
     _, blocks = await pair.vault.packages.download(pair.account.id, closure, actor=ACTOR)
