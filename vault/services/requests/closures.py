@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from vault.database.interface import Database
 from vault.database.stores.links import LinkFilter
@@ -39,6 +39,20 @@ class ClosurePreview:
     link_keys: int
     #: How long it can be taken back.
     waiting: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureStanding:
+    """A closure that waits, is carried out, or is done."""
+
+    state: RequestState
+    #: When the waiting time is over.
+    closes_at: datetime | None
+
+    @property
+    def has_begun(self) -> bool:
+        """Return whether it cannot be taken back any more: recording stays off."""
+        return self.state is not RequestState.REVIEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +104,13 @@ class Closures:
             return ClosurePreview(**_ends(tx, account_id), waiting=waiting_time(tx, account_id))
 
         return await self.database.read(read)
+
+    async def standing(self, account_id: str) -> ClosureStanding | None:
+        """Return how the account's closure stands, for every page; None without one, or if it was taken back."""
+        row = await self.database.read(lambda tx: tx.closures.newest(account_id))
+        if row is None or row.request.state is RequestState.WITHDRAWN:
+            return None
+        return ClosureStanding(state=row.request.state, closes_at=row.request.due_at)
 
     async def read(self, account_id: str) -> Request:
         """Return the newest closure of the account. Raises NotFound, Tampered, Unavailable."""

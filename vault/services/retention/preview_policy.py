@@ -40,6 +40,8 @@ class PolicyPreview:
     newest: datetime | None = None
     recording_ids: list[str] = field(default_factory=list)
     digest: str = ""
+    #: How long what it keeps shorter waits: by the policy in force or by this one, whichever is longer.
+    waiting: timedelta = timedelta()
 
     def add(self, outcome: PreviewOutcome, recording_id: str, base_at: datetime) -> None:
         """Count a recording."""
@@ -79,9 +81,9 @@ class PreviewPolicy:
             if len(batch) < _BATCH_SIZE:
                 break
             after = (batch[-1].received_at, batch[-1].id)
-        version = await self.database.read(
-            lambda tx: tx.retention.policies(account_id, tx.now()).newest.version
-        )
+        policies = await self.database.read(lambda tx: tx.retention.policies(account_id, tx.now()))
+        version = policies.newest.version
+        preview.waiting = max(policies.current.waiting, wanted.waiting)
         shown = {"counts": {name: preview.counts[name] for name in OUTCOMES}, "version": version}
         subject = preview_subject(wanted, version)
         preview.digest = await self.database.write(lambda tx: keep_preview(tx, account_id, subject, shown))

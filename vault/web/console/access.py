@@ -3,7 +3,7 @@
 The same rules as for API keys in ``vault/web/http/auth.py``: another account's id is 404, a missing scope 403.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Path, Request, Response
@@ -12,6 +12,7 @@ from vault.domain.accounts.account import Account, Scope
 from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.ids import Token
 from vault.errors import NotAuthentic, NotFound
+from vault.services.requests.closures import ClosureStanding
 from vault.web.console.worded import WordedForbidden
 from vault.web.http.auth import vault_of
 from vault.web.http.cookies import CONSOLE, delete_own_cookie, own_name, read_cookie, set_own_cookie
@@ -39,6 +40,8 @@ class Console:
     limited_scope: Scope | None = None
     #: Those of the session's agents that the recording in the path has; None at a door without a recording.
     recording_agents: frozenset[str] | None = None
+    #: Of the account; None unless it is closing or closed.
+    closure: ClosureStanding | None = None
 
     @property
     def session(self) -> ConsoleSession:
@@ -110,7 +113,8 @@ class console:  # noqa: N801 - used like a function
         session, found = await vault_of(request).console_sessions.find(secret, account)
         if found is None:
             raise NotFound("There is no such page.")
-        allowed = Console(found, SignedInPerson(session, secret))
+        closure = await vault_of(request).closures.standing(found.id)
+        allowed = Console(found, SignedInPerson(session, secret), closure=closure)
         if self.of_agents and session.limits:
             allowed = await self._limited(request, allowed)
         # The page of an error has the navigation too.
@@ -130,7 +134,7 @@ class console:  # noqa: N801 - used like a function
             wanted = session.agents_for(self.scope)
             if wanted and not wanted & agents:
                 raise NotFound("There is no such page.")
-        return Console(allowed.account, allowed.person, limited_scope=self.scope, recording_agents=agents)
+        return replace(allowed, limited_scope=self.scope, recording_agents=agents)
 
 
 def console_secret(request: Request) -> str:

@@ -1,10 +1,12 @@
 """What the pages of approvals print: words of acts, states, effects and outcomes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from vault.domain.approvals.approval import Approval, ApprovalState
-from vault.domain.approvals.rule import Verb
+from vault.domain.approvals.rule import ALWAYS, SCOPES, VERBS, Verb
+from vault.services.service import Vault
+from vault.web.console.access import Console
 from vault.web.console.worded import WordedRefused
 from vault.web.http.translations import gettext, ngettext, translatable, translated
 
@@ -76,6 +78,19 @@ def effect_words(approval: Approval) -> list[tuple[int, str]]:
     shown = [(number, words[name](number)) for name, number in effect.items() if name in words]
     # A closure ends many kinds of things, and an account does not have all of them.
     return [one for one in shown if one[0]] if approval.kind == "account_closure" else shown
+
+
+async def waiting_for(vault: Vault, allowed: Console) -> Sequence[Approval]:
+    """Return what waits for the decision of who is signed in: neither what they may not decide nor what they asked."""
+    kinds = [
+        verb
+        for verb in VERBS
+        if allowed.allows(SCOPES[verb]) and (verb in ALWAYS or allowed.allows("approvals:write"))
+    ]
+    if not kinds:
+        return ()
+    found = await vault.approvals.page(allowed.account.id, state=ApprovalState.PENDING, kinds=kinds)
+    return [one for one in found if one.asked_by != allowed.actor]
 
 
 def concerns(account_path: str, approval: Approval) -> str | None:

@@ -1,7 +1,7 @@
 """Approvals: what waits for a second person, what was decided, and the rule of the account."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
@@ -23,6 +23,7 @@ from vault.web.console.gated import done_or_asked
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
 from vault.web.http.auth import TheVault
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated, translated_pairs
@@ -95,15 +96,21 @@ async def set_approval_rule(request: Request, vault: TheVault, allowed: Setting)
         await vault.approval_rules.set(
             allowed.account.id, enabled=body.enabled, verbs=body.verbs, actor=allowed.actor
         )
-        return f"{allowed.path}/approvals?done=rule_set"
+        done = "rule_set" if body.enabled else "rule_off"
+        return f"{allowed.path}/approvals?done={done}"
 
     async def ask() -> str:
         require_name(form, allowed.account.ref)
         sent = _rule(form.text("enabled"), form.many("verbs"))
+        if sent["verbs"] and not sent["enabled"] and form.text("stays_off") != "on":
+            text = gettext(
+                "The rule is off, so none of these acts needs a second person. Switch it on, or leave it off."
+            )
+            raise WordedInvalid(text, field="enabled")
         return await done_or_asked(vault, allowed, change, subject="", arguments=sent)
 
     async def again(mistake: Mistake) -> Response:
-        return await _list(request, vault, allowed, mistake)
+        return await _list(request, vault, allowed, mistake, form.many("verbs"))
 
     return await run_or_show(request, allowed, form, act=ask, show=again, reads="audit:read")
 
@@ -112,7 +119,14 @@ def _rule(enabled: str, verbs: list[str]) -> dict[str, object]:
     return {"enabled": enabled == "on", "verbs": sorted(set(verbs))}
 
 
-async def _list(request: Request, vault: Vault, allowed: Console, mistake: Mistake | None = None) -> Response:
+async def _list(
+    request: Request,
+    vault: Vault,
+    allowed: Console,
+    mistake: Mistake | None = None,
+    sent: Collection[str] | None = None,
+) -> Response:
+    """Render the list; ``sent``: the acts that were chosen in a form that is wrong."""
     account_id = allowed.account.id
     before = read_cursor(request.query_params.get("cursor") or None)
     found = await vault.approvals.page(account_id, state=None, before=before, limit=_PAGE)
@@ -127,7 +141,9 @@ async def _list(request: Request, vault: Vault, allowed: Console, mistake: Mista
         waiting=await vault.approvals.page(account_id, state=ApprovalState.PENDING, limit=_PAGE),
         others=[one for one in found if one.state is not ApprovalState.PENDING],
         following=following,
-        rule=await vault.approval_rules.read(account_id),
+        rule=(rule := await vault.approval_rules.read(account_id)),
+        ticked=rule.verbs if sent is None else sent,
+        is_left_off=mistake is not None and mistake.field == "enabled",
         chosen=translated_pairs((verb, VERB_WORDS[verb]) for verb in CHOSEN),
         always=[translated(VERB_WORDS[verb]) for verb in sorted(WITHOUT_RULE)],
         words=VERB_WORDS,

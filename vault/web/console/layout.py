@@ -47,6 +47,8 @@ SECTIONS: Final[Sequence[Section]] = (
     Section(name=translatable("Access"), path="/access", scope="keys:write"),
     Section(name=translatable("Log"), path="/log", scope="audit:read"),
 )
+#: Where who may see no overview begins, if it is in their navigation: an auditor reads the log.
+_FIRST: Final = ("/log",)
 #: What a page says after a form was carried out, by the value of ``done`` in its address.
 DONE: Final = translatable(
     {
@@ -65,6 +67,7 @@ DONE: Final = translatable(
         "vetoed": "It is vetoed: nothing is done.",
         "asked": "Another person must approve this. Until then nothing is done.",
         "rule_set": "The rule of approvals is set.",
+        "rule_off": "The rule of approvals is saved, and it is off: no act needs a second person by it.",
         "sign_in_set": "The sign-in connection is set. Enter the addresses below at the provider.",
         "sign_in_deleted": "The sign-in connection is deleted: nobody signs in by it any more.",
         "session_ended": "The session is ended.",
@@ -97,6 +100,14 @@ DONE: Final = translatable(
 )
 
 
+def landing(session: ConsoleSession) -> str | None:
+    """Return the section with which a session begins, below the account's path; None if it may see none."""
+    shown = [one.path for one in SECTIONS if one.is_shown_to(session)]
+    if "" in shown:
+        return ""
+    return next((path for path in _FIRST if path in shown), next(iter(shown), None))
+
+
 def console_page(
     request: Request,
     allowed: Console,
@@ -118,6 +129,8 @@ def console_page(
         nonce=new_nonce(),
         account=allowed.account,
         base=allowed.path,
+        start="/console" if (start := landing(allowed.session)) is None else allowed.path + start,
+        closure=allowed.closure,
         session=allowed.session,
         sections=[one for one in SECTIONS if one.is_shown_to(allowed.session)],
         section=section,

@@ -8,6 +8,7 @@ from fastapi import Depends, Request, Response
 from vault.database.stores.overview import MOST_REFUSALS
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
+from vault.web.console.approval_words import waiting_for
 from vault.web.console.forms import checked, read_form, require_name
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
@@ -55,6 +56,7 @@ async def _numbers(vault: Vault, allowed: Console) -> dict[str, Any]:
         "today": days[-1],
         "outcomes": list(OUTCOMES),
         "quarantine": by_time_left(numbers.quarantined),
+        "approvals": await waiting_for(vault, allowed),
         "requests": by_time_left(numbers.requests_due) if allowed.allows("audit:read") else None,
         "counted": counted,
         "refusals": REFUSAL_WORDS,

@@ -1,12 +1,14 @@
 """Requests of people: a board by what is to be done next with its clocks, the form of a new one, and each request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
+from vault.domain.approvals.approval import Approval, ApprovalState
+from vault.domain.approvals.rule import Verb
 from vault.domain.requests.found import NOT_SEARCHABLE
 from vault.domain.requests.package import part_id
 from vault.domain.requests.request import OPEN
@@ -56,6 +58,8 @@ TABS: Final = (
     {"name": translatable("Closure of the account"), "path": CLOSURE},
 )
 _PAGE: Final = 50
+#: Acts of a rule that decide on a request.
+DECISIONS: Final[Collection[Verb]] = ("request_erasure", "request_export")
 #: Recordings and calls of a person that the page lists.
 SHOWN: Final = 100
 
@@ -172,6 +176,7 @@ async def request_page(
         is_open=shown.state in OPEN,
         is_paused=is_paused(shown),
         states=STATE_WORDS,
+        approval=await _approval(vault, shown),
         methods=translated_pairs(METHOD_WORDS),
         pauses=translated_pairs(PAUSE_WORDS),
         codes=codes_of(shown.kind),
@@ -183,6 +188,14 @@ async def request_page(
         values={"at": moment_value(now), "told_at": moment_value(now), **(values or {})},
         mistake=mistake,
     )
+
+
+async def _approval(vault: Vault, shown: PersonRequest) -> Approval | None:
+    """Return the decision on a request that waits for a second person."""
+    found = await vault.approvals.page(
+        shown.account_id, state=ApprovalState.PENDING, subject=shown.id, kinds=DECISIONS, limit=1
+    )
+    return next(iter(found), None)
 
 
 async def _parts(vault: Vault, shown: PersonRequest) -> Sequence[int]:

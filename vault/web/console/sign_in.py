@@ -6,10 +6,12 @@ from urllib.parse import unquote
 
 from fastapi import Path, Request, Response
 
+from vault.domain.accounts.account import Account
 from vault.errors import NotAuthentic, NotFound, TooMany
 from vault.services.accounts.console_sessions import SignedIn
 from vault.web.console.access import (
     Person,
+    SignedInPerson,
     console_secret,
     delete_console_cookie,
     path_of,
@@ -17,7 +19,7 @@ from vault.web.console.access import (
 )
 from vault.web.console.forms import read_form, see_other
 from vault.web.console.last_provider import last_provider
-from vault.web.console.layout import message_page
+from vault.web.console.layout import landing, message_page
 from vault.web.console.route import console_router, error_page
 from vault.web.console.sign_in_limits import check_rate, count_failure
 from vault.web.console.worded import words_of_error
@@ -46,10 +48,17 @@ async def get_home(vault: TheVault, person: Person) -> Response:
     if person.session.account_id is not None:
         account = await vault.accounts.find(person.session.account_id)
         # The overview counts everything, also what a limit to some agents does not show.
-        is_limited = bool(person.session.limits) and not person.session.allows("recordings:read")
-        return see_other(path_of(account.ref) + ("/recordings" if is_limited else ""))
-    accounts = await vault.accounts.list(None, after=None, limit=200) if person.session.scopes else []
+        start = landing(person.session)
+        return _without_role(person, account) if start is None else see_other(path_of(account.ref) + start)
+    if not person.session.scopes:
+        return _without_role(person, None)
+    accounts = await vault.accounts.list(None, after=None, limit=200)
     return translated_page("console/accounts.html", accounts=accounts, path_of=path_of)
+
+
+def _without_role(person: SignedInPerson, account: Account | None) -> Response:
+    """Return the page of somebody who is signed in and may see nothing."""
+    return translated_page("console/no_role.html", status=403, account=account, actor=person.session.actor)
 
 
 @router.get("/sign-in")

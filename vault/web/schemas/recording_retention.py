@@ -35,6 +35,8 @@ class PolicyPreviewOut(BaseModel):
     newest: MomentOut | None
     #: The first 20 of ``due_now``.
     recordings: list[str]
+    #: How many days what the policy keeps shorter waits: by the policy in force or by this one, whichever is longer.
+    waiting_days: int
     #: A change that shortens anything carries it in the header Preview-Digest, within 24 hours.
     digest: str
 
@@ -46,6 +48,7 @@ class PolicyPreviewOut(BaseModel):
             oldest=preview.oldest,
             newest=preview.newest,
             recordings=preview.recording_ids,
+            waiting_days=preview.waiting.days,
             digest=preview.digest,
         )
 
