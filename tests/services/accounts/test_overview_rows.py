@@ -1,12 +1,16 @@
 """The numbers of the overview: what they count, by which indexes, and that their cost is bounded."""
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import event, insert
+import pytest
+from sqlalchemy import event, insert, select
 
 from tests.support.service_house import House
 from vault.database.schema.calls import call_facts
+from vault.database.schema.core import recordings
+from vault.database.stores import overview
 from vault.database.stores.overview import LIMIT
 from vault.domain.recordings.recording import State
 from vault.services.accounts.overview import Numbers
@@ -56,8 +60,12 @@ async def test_no_number_reads_a_table_whole(house: House):
         ]
 
     found = await house.database.read(plans)
-    assert len(found) == 8
-    for plan in found:
+    assert len(found) == 17
+    by_day, found = found[:10], found[9:]
+    for plan in by_day:
+        # All of a day, and each state, from an index alone.
+        assert "USING COVERING INDEX ix_recordings_" in plan, plan
+    for plan in (*by_day, *found):
         assert "SCAN recordings" not in plan, plan
         assert "SCAN call_facts" not in plan, plan
     for plan, index in ((found[3], "set_aside"), (found[5], "waiting")):
@@ -65,6 +73,42 @@ async def test_no_number_reads_a_table_whole(house: House):
         assert f"USING COVERING INDEX ix_recordings_{index}" in plan, plan
     assert "ix_call_facts_ended" in found[-1]
     assert "ix_recordings_call" in found[-1]
+
+
+async def test_every_recording_of_a_day_is_counted(either: House, monkeypatch: pytest.MonkeyPatch):
+    """More than a thousand, by state; above the bound the newest, and since when they are counted."""
+    account_id, now = either.account.id, either.vault.overview.clock()
+    made = (await either.announce("rec-0")).recording_id
+    states = {
+        State.AVAILABLE: 1200,
+        State.ERASED: 40,
+        State.RETRY_WAIT: 30,
+        State.REFUSED: 20,
+        State.FAILED: 9,
+    }
+
+    def fill(tx: Any) -> None:
+        row = tx.connection.execute(select(recordings).where(recordings.c.id == made)).mappings().one()
+        rows = [
+            dict(row) | {"id": f"rec_{state}_{n}", "recording_ref": f"{state} {n}", "state": str(state)}
+            for state, count in states.items()
+            for n in range(count)
+        ]
+        for n, one in enumerate(rows):
+            one["received_at"] = now - timedelta(seconds=n)
+        tx.connection.execute(insert(recordings), rows)
+
+    await either.database.write(fill)
+    numbers = await either.vault.overview.numbers(account_id)
+    counts = Counter[State]()
+    for (_, state), count in numbers.by_day.items():
+        counts[state] += count
+    assert counts == states | {State.RECEIVED: 1}
+    assert numbers.counted_since is None
+    monkeypatch.setattr(overview, "MOST_BY_DAY", 500)
+    numbers = await either.vault.overview.numbers(account_id)
+    assert sum(numbers.by_day.values()) == 500
+    assert numbers.counted_since is not None
 
 
 async def test_a_count_stops_at_its_limit(house: House):

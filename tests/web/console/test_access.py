@@ -35,7 +35,9 @@ def test_a_rule_makes_a_second_person_approve(house: House, tenant: Tenant):
     rule = {"nonce": "1", "enabled": "on", "verbs": ["retention_policy"], "name": tenant.name}
     assert client.post(f"{base(tenant)}/approval-rule", data=rule | {"name": "x"}).status_code == 422
     assert client.post(f"{base(tenant)}/approval-rule", data=rule).status_code == 303
-    looser = client.post(f"{base(tenant)}/approval-rule", data=rule | {"nonce": "2", "enabled": ""})
+    looser = client.post(
+        f"{base(tenant)}/approval-rule", data=rule | {"nonce": "2", "enabled": "", "stays_off": "on"}
+    )
     assert looser.headers["location"].endswith("done=asked")
     policy = {
         "version": "0",

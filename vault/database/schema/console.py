@@ -58,6 +58,7 @@ console_searches = Table(
 #: The condition of an index, which queries repeat literally: SQLite uses a partial index for the very same words alone.
 #: These states are few of an archive's recordings, and none of them is on the way of a recording that is kept.
 IS_SET_ASIDE: Final = "state IN ('quarantined', 'failed', 'refused')"
+IS_ERASED: Final = "state = 'erased'"
 SET_ASIDE: Final = frozenset({"quarantined", "failed", "refused"})
 _R = recordings.c
 
@@ -72,6 +73,7 @@ def _newest(name: str, condition: str, *columns: Column[Any]) -> Index:
 _newest("ix_recordings_set_aside", IS_SET_ASIDE, _R.state, _R.received_at, _R.id, _R.quarantined_until)
 _newest("ix_recordings_waiting", IS_WORK, _R.state, _R.received_at, _R.id)
 _newest("ix_recordings_class", "retention_class IS NOT NULL", _R.retention_class, _R.received_at, _R.id)
+_newest("ix_recordings_erased", IS_ERASED, _R.state, _R.received_at, _R.id)
 # With the account, which every query names: SQLite takes the index of which it uses most columns.
 for _by in ("recording_id", "listener_term"):
     Index(

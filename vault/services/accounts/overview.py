@@ -22,8 +22,10 @@ DAYS: Final = 14
 class Numbers:
     """The numbers; a count at the limit of the rows that are read means "or more"."""
 
-    #: The newest recordings by day (days since 1970 in UTC) and state.
+    #: The recordings by day (days since 1970 in UTC) and state.
     by_day: Mapping[tuple[int, State], int]
+    #: Since when they are counted, where the last days have more than MOST_BY_DAY; else None.
+    counted_since: datetime | None
     #: The newest refusals of the last days by the code of their first reason, the most frequent first.
     refusals: Sequence[tuple[str, int]]
     #: In the last days.
@@ -58,8 +60,10 @@ class Overview:
 
         def read(tx: Transaction) -> Numbers:
             rows = tx.overview
+            counted_since = rows.counted_since(account_id, since)
             return Numbers(
-                by_day=rows.by_day(account_id, since),
+                by_day=rows.by_day(account_id, counted_since),
+                counted_since=None if counted_since == since else counted_since,
                 refusals=Counter(rows.refusals(account_id, since)).most_common(),
                 failed=rows.failed(account_id, since),
                 quarantined=rows.quarantined(account_id, now),

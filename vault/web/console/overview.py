@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Response
 
-from vault.database.stores.overview import MOST_REFUSALS
+from vault.database.stores.overview import MOST_BY_DAY, MOST_REFUSALS
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.approval_words import waiting_for
@@ -61,6 +61,7 @@ async def _numbers(vault: Vault, allowed: Console) -> dict[str, Any]:
         "counted": counted,
         "refusals": REFUSAL_WORDS,
         "most_refusals": MOST_REFUSALS,
+        "most_by_day": MOST_BY_DAY,
     }
 
 
