@@ -113,6 +113,8 @@ def test_every_page_of_a_closing_account_says_so(house: House, tenant: Tenant):
         assert "This account is closed on" in reader.get(base + path).text, path
     page = client.get(base).text
     assert f'<a href="{base}/closure">' in page
+    # It is no request of a person.
+    assert "request of people" not in page
     assert "Switch recording off" in page
     assert tenant.http.delete(tenant.url("/closure")).status_code == 200
     assert "This account" not in client.get(base).text
@@ -127,6 +129,7 @@ def test_a_rule_that_stays_off_is_asked_about(house: House, tenant: Tenant):
     assert asked.status_code == 422
     assert "The rule is off, so none of these acts" in asked.text
     assert re.search(r'name="verbs" value="own_key" checked', asked.text)
+    assert 'name="enabled" value="on" checked' not in asked.text
     assert tenant.http.get(tenant.url("/approval-rule")).json()["version"] == 0
     saved = client.post(f"{path}/approval-rule", data=sent | {"nonce": "again", "stays_off": "on"})
     assert saved.headers["location"].endswith("done=rule_off")

@@ -110,9 +110,10 @@ class OverviewRows:
         return self._count(wanted)
 
     def requests_due(self, account_id: str, now: datetime) -> DaysLeft:
-        """Count the open requests of people by the days until they are due."""
+        """Count the open requests of people by the days until they are due; the closure of the account is none."""
         p = person_requests.c
-        earliest = select(p.due_at.label("ends_at")).where(p.account_id == account_id, p.closed_at.is_(None))
+        mine = (p.account_id == account_id) & (p.kind != "closure")
+        earliest = select(p.due_at.label("ends_at")).where(mine, p.closed_at.is_(None))
         return self._days_left(earliest.order_by(p.due_at).limit(LIMIT), now)
 
     def _days_left(self, query: Select[Any], now: datetime) -> DaysLeft:

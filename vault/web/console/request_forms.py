@@ -208,7 +208,7 @@ def _check(  # noqa: PLR0917 - what the page of a decision needs
         one=view.request,
         effects=shown,
         destroys=any(destroys for *_, destroys in shown),
-        lacks=lacks if provides(view.request.kind, ruling) else (),
+        lacks=lacks if shown and provides(view.request.kind, ruling) else (),
         possible=len(view.found.possible_recordings) + len(view.found.possible_calls),
         body=body,
         text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
