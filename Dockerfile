@@ -15,6 +15,9 @@ LABEL org.opencontainers.image.title="callvault" \
 RUN useradd --system --uid 10001 --home-dir /var/lib/vault --create-home vault
 COPY --from=libraries /opt/vault /opt/vault
 COPY vault /opt/callvault/vault
+# What `callvault --version` says: "release" for a release, else the commit.
+ARG BUILD=image
+RUN printf '{"build": "%s"}\n' "$BUILD" > /opt/callvault/vault/build.json
 # The root file system can be read-only: everything that is written lies in the data directory.
 ENV PATH=/opt/vault/bin:$PATH \
     PYTHONPATH=/opt/callvault \

@@ -11,7 +11,7 @@ OLDEST ?= python3.11
 # pytest keeps the modules that it rewrote, and each process reads them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install infra-tools client-tools docs-tools docs pictures run test proofs test-oldest fresh faults soak fuzz bench lint lint-infra format openapi lock clean
+.PHONY: help install infra-tools client-tools docs-tools docs pictures run test proofs test-oldest fresh faults soak fuzz nightly bench lint lint-infra format openapi lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -117,6 +117,9 @@ soak: install ## Load a fleet for half an hour while its processes are killed, a
 
 fuzz: .venv-fuzz/installed ## Fuzz every parser by what it covers, five minutes each: FUZZ="range --seconds 60" for less.
 	.venv-fuzz/bin/python -m tests.fuzz $(FUZZ)
+
+nightly: ## What a scheduler runs each night on a machine with nothing else to do: faults, soak, fuzz, and the whole bench.
+	.ci/nightly
 
 bench: install ## Measure: ratios against baselines in one run, with the raw figures.
 	$(BIN)/python -m bench

@@ -242,8 +242,12 @@ def test_the_release_is_named_where_somebody_reads_it() -> None:
     assert all(dated)
     assert dated[0] is not None
     assert dated[0][1] == VERSION
-    for name in ("infra/compose.yaml", "infra/aws/Dockerfile", "docs/deploy-on-aws.md"):
+    for name in ("infra/aws/Dockerfile", "docs/deploy-on-aws.md"):
         assert set(re.findall(r"callvault:(\d[\w.]*)", (ROOT / name).read_text())) == {VERSION}, name
+    # It builds what is checked out, which is no release.
+    assert re.findall(r"image: (callvault:.*)", (ROOT / "infra" / "compose.yaml").read_text()) == [
+        "callvault:local"
+    ]
 
 
 def test_the_picture_can_be_read_by_light_and_by_dark() -> None:

@@ -51,7 +51,9 @@ def test_a_container_can_do_little(name: str) -> None:
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert {"mem_limit", "cpus", "pids_limit", "logging"} <= set(service)
-    assert re.fullmatch(r"\w+:\d+(\.\d+)+(@sha256:[0-9a-f]{64})?", service["image"])
+    # What is built here is of no release, so it has the name of none.
+    exact = re.fullmatch(r"\w+:\d+(\.\d+)+(@sha256:[0-9a-f]{64})?", service["image"])
+    assert exact or service["image"] == "callvault:local"
     # What a registry gives has its digest; the vault's own image is built on the operator's machine.
     assert service["image"].startswith("callvault:") or "@sha256:" in service["image"]
     assert not {"privileged", "cap_add", "network_mode", "devices"} & set(service)

@@ -23,6 +23,7 @@ from vault.cli.retention import retention
 from vault.cli.rotate import rotate
 from vault.cli.sign_in import sign_in
 from vault.cli.store import backup, fsck, restore, rewrite_store
+from vault.cli.version import build_version
 from vault.domain.accounts.account import SCOPES
 from vault.domain.legal_rules.explain import explain
 from vault.domain.legal_rules.rule_book_loader import UNKNOWN, read_place
@@ -30,7 +31,6 @@ from vault.domain.urls import is_loopback, split_url
 from vault.errors import StartRefused, VaultError
 from vault.settings import DEFAULT_PORT, Settings, read_settings
 from vault.simulator.command import simulate
-from vault.version import VERSION
 
 _ABOUT = "A self-hosted vault for call recordings: encrypted per account, with a recording switch, every access logged."
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -248,7 +248,7 @@ def demo(
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the value alone
     if wanted:
-        typer.echo(f"callvault {VERSION}")
+        typer.echo(f"callvault {build_version()}")
         raise typer.Exit
 
 

@@ -159,7 +159,7 @@ def rewrite_store() -> None:
 def _run(command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
-    with _bar() as progress:
+    with _bar(quiet=False) as progress:
         result: dict[str, Any] = asyncio.run(_ask(settings, command, arguments, progress))
     return result
 
@@ -186,11 +186,23 @@ def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
+def _name_steps() -> ProgressCallback:
+    """Return a progress callback that prints each step once: a restore may take minutes."""
+    named = set[str]()
+
+    async def name(what: str, _done: int, _of: int) -> None:
+        if what not in named:
+            named.add(what)
+            typer.echo(f"... {what}", err=True)
+
+    return name
+
+
 @contextmanager
-def _bar() -> Iterator[ProgressCallback]:
-    """Yield a progress callback with labels, which shows a bar on a terminal and nothing elsewhere."""
+def _bar(*, quiet: bool = True) -> Iterator[ProgressCallback]:
+    """Yield a progress callback with labels, which shows a bar on a terminal; elsewhere a line a step, unless quiet."""
     if not sys.stderr.isatty():
-        yield no_progress
+        yield no_progress if quiet else _name_steps()
         return
     with typer.progressbar(length=1, file=sys.stderr, label="starting", show_eta=False) as bar:
 

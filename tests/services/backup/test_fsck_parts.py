@@ -92,3 +92,11 @@ async def test_the_command_keeps_the_place(tmp_path: Path, monkeypatch: pytest.M
     file.write_text("{}")
     with pytest.raises(Invalid, match="position"):
         await store._fsck(read_settings({}), options, file, no_progress)
+
+
+async def test_a_step_is_named_once_without_a_terminal(capsys: pytest.CaptureFixture[str]):
+    """A restore may take minutes: a log of it shows where it is, and does not grow with the archive."""
+    show = store._name_steps()
+    for what, done in (("log", 1), ("log", 2), ("accounts", 1)):
+        await show(what, done, 2)
+    assert capsys.readouterr().err.splitlines() == ["... log", "... accounts"]
