@@ -17,6 +17,7 @@ from vault.services.backup.rewrite_store import RewriteStore
 from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
 from vault.services.backup.write_due_manifests import WriteDueManifests
 from vault.services.closing_acts.journal import KeepJournal
+from vault.services.consent.index_numbers import IndexNumbers
 from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.describe_audio import DescribeAudio
@@ -57,15 +58,11 @@ def build_jobs(
         log_publisher=_log_publisher(settings, adapters, parts),
         remove_erased=traced(RemoveErased)(database=parts.database, objects=adapters.objects),
         execute_requests=build_execute_requests(settings, adapters, parts),
-        send_callbacks=traced(SendCallbacks)(
-            database=parts.database,
-            open_callback=build_open_callback(parts),
-            rest=adapters.rest,
-            clock=adapters.clock,
-        ),
+        send_callbacks=_send_callbacks(adapters, parts),
         settle_approvals=settle_approvals,
         sweep=_sweep(settings, adapters, parts),
         encrypt_clear_texts=_encrypt_clear_texts(adapters, parts),
+        index_numbers=_index_numbers(adapters, parts),
         rewrap=_rewrap(adapters, parts),
         rewrap_root_key=_rewrap_root_key(adapters, parts),
         write_manifests=traced(WriteDueManifests)(database=parts.database, objects=adapters.objects),
@@ -164,6 +161,21 @@ def _sweep(settings: Settings, adapters: Adapters, parts: Parts) -> Sweep:
 def _encrypt_clear_texts(adapters: Adapters, parts: Parts) -> EncryptClearTexts:
     return traced(EncryptClearTexts)(
         database=parts.database, objects=adapters.objects, data_keys=parts.data_keys
+    )
+
+
+def _send_callbacks(adapters: Adapters, parts: Parts) -> SendCallbacks:
+    return traced(SendCallbacks)(
+        database=parts.database,
+        open_callback=build_open_callback(parts),
+        rest=adapters.rest,
+        clock=adapters.clock,
+    )
+
+
+def _index_numbers(adapters: Adapters, parts: Parts) -> IndexNumbers:
+    return traced(IndexNumbers)(
+        database=parts.database, ring=adapters.ring, objection_list=parts.objection_list
     )
 
 

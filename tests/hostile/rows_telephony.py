@@ -15,6 +15,7 @@ from tests.support.by_provider import credentials_of, payloads_of
 from tests.support.fuzz_targets import _NOW as NOW
 from tests.support.fuzz_targets import PROOF_HEADERS
 from vault.domain.calls.call import Announcement
+from vault.domain.calls.number_reader import read_numbers
 from vault.domain.calls.provider_api import Access, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import VaultError
@@ -161,7 +162,14 @@ def _numbers(written: str) -> None:
     plans = NumberPlans()
     _every(
         partial(read, written)
-        for read in (normalize, from_digits, plans.e164, plans.place, plans.has_extension)
+        for read in (
+            normalize,
+            from_digits,
+            plans.e164,
+            plans.place,
+            plans.has_extension,
+            read_numbers.__wrapped__,
+        )
     )
 
 

@@ -22,7 +22,7 @@ from tests.support.stored_objects import KNOWN
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_objects import Revisions
-from vault.database.stores.consent import ObjectionRow
+from vault.database.stores.objections import ObjectionRow
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import ConsentPolicy, Objection
 from vault.domain.recordings.recording import State

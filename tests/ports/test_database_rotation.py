@@ -20,7 +20,8 @@ from tests.support.database_rows import (
 from vault.database.interface import Database
 from vault.database.stores.accounts import WrappedSecret
 from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.consent import ConsentRow, ObjectionRow
+from vault.database.stores.consent import ConsentRow
+from vault.database.stores.objections import ObjectionRow
 from vault.database.stores.sealed_columns import SealedRow
 from vault.domain.accounts.account import Connection
 from vault.domain.accounts.key_rotation import KeyRotation

@@ -15,6 +15,7 @@ from tests.support.by_provider import credentials_of, payloads_of, proof_headers
 from tests.support.link_minter import Minter
 from vault.audio import containers, riff
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.number_reader import read_numbers
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.calls.webhook import Delivery
 from vault.domain.legal_rules.rule_book_loader import read_place
@@ -228,7 +229,7 @@ def _bundle(data: bytes) -> None:
 
 def _written(data: bytes) -> None:
     """Numbers, places, languages, cursors, URLs and keys, as people and programs write them."""
-    for parse in (normalize, read_place, language_tag, read_cursor, split_key):
+    for parse in (normalize, read_numbers, read_place, language_tag, read_cursor, split_key):
         _quiet(_text(parse), Invalid)(data)
     _quiet(_text(parse_media_url), ValueError)(data)
     for locate in (parse_root_key, parse_store):

@@ -20,7 +20,7 @@ def verify_receipt_file(
     ] = None,
     number: Annotated[
         str | None,
-        typer.Option(help="A telephone number in E.164: also check that the receipt is about it."),
+        typer.Option(help="A telephone number, in any spelling: also check that the receipt is about it."),
     ] = None,
 ) -> None:
     """Verify a receipt: every leaf, the proofs, the signature and the statement. Exits with 1 if one is wrong."""
@@ -65,9 +65,24 @@ def _of_closure(statement: Mapping[str, Any]) -> Iterator[str]:
 def _check_number(subject: dict[str, object], number: str) -> None:
     from vault.domain.requests.receipt import commitment
 
-    salt, commitments = subject["salt"], subject["commitments"]
-    if commitment(bytes.fromhex(str(salt)), number) not in list(commitments):  # type: ignore[call-overload]
+    salt, commitments = bytes.fromhex(str(subject["salt"])), list(subject["commitments"])  # type: ignore[call-overload]
+    if not any(commitment(salt, one) in commitments for one in _numbers_in(number)):
         raise VaultError("The receipt is not about this number.")
+
+
+def _numbers_in(written: str) -> set[str]:
+    """Return every number in E.164 that somebody may mean, in any country: a commitment tells which one it is."""
+    import phonenumbers
+
+    from vault.domain.calls.number_reader import read_numbers
+    from vault.telephony.numbering.number_plans import NumberPlans
+
+    plans = NumberPlans()
+    found = {written, *plans.readings(written, sorted(phonenumbers.SUPPORTED_REGIONS))}
+    for key in read_numbers(written).keys:
+        codes = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+        found |= {key} if key.startswith("+") else {f"+{code}{key}" for code in codes}
+    return found
 
 
 def _read(path: Path) -> bytes:

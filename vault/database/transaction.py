@@ -20,7 +20,7 @@ from vault.database.stores.clear_texts import ClearTextRows
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.closures import ClosureRows
 from vault.database.stores.connections import ConnectionRows
-from vault.database.stores.consent import ConsentRows, ObjectionRows, PauseRows, PolicyRows
+from vault.database.stores.consent import ConsentRows, PauseRows, PolicyRows
 from vault.database.stores.console_sessions import ConsoleSearchRows, ConsoleSessionRows
 from vault.database.stores.contact_ends import ContactEndRows
 from vault.database.stores.due_work import DueWorkRows
@@ -37,6 +37,7 @@ from vault.database.stores.notices import NoticeRows
 from vault.database.stores.object_checks import ObjectCheckRows
 from vault.database.stores.object_locks import ObjectLockRows
 from vault.database.stores.object_store import StoreRows
+from vault.database.stores.objections import ObjectionRows
 from vault.database.stores.overview import OverviewRows
 from vault.database.stores.packages import PackageRows
 from vault.database.stores.pending_calls import PendingCallRows

@@ -29,6 +29,7 @@ from vault.services.closing_acts.check_recovery import RecoveryCheck
 from vault.services.closing_acts.journal import KeepJournal
 from vault.services.consent.call_documents import CallDocuments
 from vault.services.consent.consent_records import ConsentRecords
+from vault.services.consent.index_numbers import IndexNumbers
 from vault.services.consent.notices import Notices
 from vault.services.consent.objections import Objections
 from vault.services.consent.policy import Policies
@@ -120,6 +121,8 @@ class Jobs:
     sweep: Sweep
     #: Seal texts that an older release stored in clear.
     encrypt_clear_texts: EncryptClearTexts
+    #: Write the keyed hashes of numbers that came without.
+    index_numbers: IndexNumbers
     #: Re-encrypt the rows of an account's old key version, then destroy that version.
     rewrap: Rewrap
     #: Rewrap every key under a new root key.

@@ -25,6 +25,8 @@ _EXPIRY_INTERVAL = timedelta(seconds=60)
 _STORE_CHECK_INTERVAL = timedelta(seconds=60)
 #: Between two polls for recordings whose retention is not computed yet, and between two runs of the retention sweep.
 _POLICIES_INTERVAL, RETENTION_INTERVAL = timedelta(seconds=60), timedelta(hours=1)
+#: Between two polls for numbers whose keyed hashes a restore or an older release left out, over all nodes.
+_NUMBERS_INTERVAL = timedelta(seconds=60)
 #: How soon a lock is set after its recording became available; a lock that is unknown is tried again then.
 _LOCKS_INTERVAL = timedelta(minutes=5)
 #: Between two polls for approvals that a crash left, or whose time is over.
@@ -156,6 +158,7 @@ def _at_intervals(vault: Vault) -> list[PollingTask]:
         _singleton(vault, "sweep", jobs.sweep, every=SWEEP_INTERVAL),
         _singleton(vault, "restore_unnamed", jobs.restore.unnamed.resume, every=SWEEP_INTERVAL),
         _singleton(vault, "seal_words", jobs.encrypt_clear_texts, every=SWEEP_INTERVAL),
+        _singleton(vault, "index_numbers", jobs.index_numbers, every=_NUMBERS_INTERVAL),
         _singleton(vault, "forget_requests", jobs.execute_requests.forget, every=SWEEP_INTERVAL),
         _singleton(vault, "expire_packages", vault.packages.delete_expired, every=SWEEP_INTERVAL),
         _singleton(vault, "expire_quarantine", vault.quarantine.expire, every=_EXPIRY_INTERVAL),

@@ -160,10 +160,13 @@ def answered(said: Sequence[CallFacts], added: CallFacts) -> CallFacts:
     """Return what is added to questions that were answered before: the first answer is no contradiction.
 
     Where a number is used is a question of its own for each number: the first place that is said with it answers that.
+    Where a party is has an answer as soon as a number or a place of it is known.
     """
     known = {
         one.name for one in fields(CallFacts) if any(getattr(piece, one.name) is not None for piece in said)
     }
+    for side in ("caller", "callee"):
+        known |= {f"{side}_place"} if side in known else set()
     kept = replace(added, **{one.name: None for one in fields(CallFacts) if one.name not in known})
     for side in ("caller", "callee"):
         same = [piece for piece in said if getattr(piece, side) == getattr(kept, side) is not None]

@@ -1,6 +1,6 @@
 """The tables of consent. Phone numbers are stored in sealed columns and found by keyed hashes."""
 
-from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table, text
 
 from vault.database.schema.core import Moment, metadata
 
@@ -29,7 +29,24 @@ objections = Table(
     Column("reason", String),
     Column("by", String, nullable=False),
     Column("ended_by", String),
+    # The version of the reader that wrote the terms of its number; NULL: its terms are not written yet.
+    Column("reader", Integer),
     Index("ix_objections_term", "account_id", "term"),
+    Index(
+        "ix_objections_unread",
+        "account_id",
+        sqlite_where=text("reader IS NULL"),
+        postgresql_where=text("reader IS NULL"),
+    ),
+)
+
+# Keyed hashes of every spelling of an objection's number; a job writes those of objections that came without.
+objection_terms = Table(
+    "objection_terms",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("term", LargeBinary, primary_key=True),
+    Column("objection_id", String, primary_key=True),
 )
 
 consent_policies = Table(

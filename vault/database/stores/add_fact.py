@@ -19,7 +19,8 @@ from vault.database.sql.hot_text import HotText
 from vault.database.stores.accounts import AccountRows
 from vault.database.stores.call_facts import CallFactRow, CallRows
 from vault.database.stores.closures import ClosureRows
-from vault.database.stores.consent import ConsentRows, ObjectionRows, PolicyRows
+from vault.database.stores.consent import ConsentRows, PolicyRows
+from vault.database.stores.objections import ObjectionRows
 from vault.domain.accounts.account import Switch
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.stored.policy_json import decode_policy
@@ -68,8 +69,10 @@ class AddedFact:
     #: Facts of the call before this one, and its consent events.
     facts: int
     consents: int
-    #: Whether the account has an objection of one of the terms, and a published notice.
+    #: Whether the account has an objection of one of the terms, in whatever spelling, and a published notice.
     is_objected: bool
+    #: Whether the account has any objection in force.
+    has_objections: bool
     has_notices: bool
     switch: Switch
     policy: ConsentPolicy
@@ -106,7 +109,9 @@ WITH state AS (
                    AND r.call_ref = coalesce(:source_call_ref, r.call_ref)) AS erased,
            NOT a.enabled AND EXISTS (SELECT 1 FROM person_requests q WHERE q.account_id = a.id AND q.kind = 'closure'
                    AND q.state IN ('executing', 'fulfilled')) AS closed,
-           EXISTS (SELECT 1 FROM objections o WHERE o.account_id = a.id AND o.term = ANY(:terms)) AS objected,
+           EXISTS (SELECT 1 FROM objections o WHERE o.account_id = a.id AND o.term = ANY(:terms))
+           OR EXISTS (SELECT 1 FROM objection_terms o WHERE o.account_id = a.id AND o.term = ANY(:terms)) AS objected,
+           EXISTS (SELECT 1 FROM objections o WHERE o.account_id = a.id AND o.until IS NULL) AS any_objection,
            EXISTS (SELECT 1 FROM notices n WHERE n.account_id = a.id AND n.status = 'published') AS notices,
            a.locale, a.enabled, a.epoch, a.changed_at, a.changed_by,
            p.policy, p.version, p.changed_at AS policy_changed_at, p.changed_by AS policy_changed_by
@@ -171,7 +176,8 @@ def added_fact(results: Sequence[Sequence[Sequence[Any]]]) -> AddedFact:
     if not results[1]:
         raise NotFound("There is no such account.")
     (
-        added, retired, facts, consents, duplicate, settled, erased, closed, objected, has_notices,
+        added, retired, facts, consents, duplicate, settled, erased, closed, objected, has_objections,
+        has_notices,
         locale, enabled, epoch, changed_at, changed_by, policy, version, policy_changed_at, policy_changed_by,
     ) = results[1][0]  # fmt: skip
     return AddedFact(
@@ -184,6 +190,7 @@ def added_fact(results: Sequence[Sequence[Sequence[Any]]]) -> AddedFact:
         facts=facts,
         consents=consents,
         is_objected=objected,
+        has_objections=has_objections,
         has_notices=has_notices,
         switch=Switch(enabled=enabled, epoch=epoch, changed_at=moment(changed_at), changed_by=changed_by),
         policy=ConsentPolicy()
@@ -195,7 +202,7 @@ def added_fact(results: Sequence[Sequence[Sequence[Any]]]) -> AddedFact:
 
 def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
     """Add the fact on SQLite. Raises NotFound."""
-    row, rows = new.row, CallRows(connection)
+    row, rows, objections = new.row, CallRows(connection), ObjectionRows(connection)
     account = AccountRows(connection).find(row.account_id)
     if account is None:
         raise NotFound("There is no such account.")
@@ -208,9 +215,8 @@ def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
     switch = AccountRows(connection).switch(row.account_id)
     # A closed account is switched off, so all others need no further read.
     closed = not switch.enabled and ClosureRows(connection).has_begun(row.account_id)
-    added = (
-        not (retired or settled or erased or duplicate or closed) and facts < new.max_facts and rows.add(row)
-    )
+    forbidden = retired or settled or erased or duplicate or closed
+    added = not forbidden and facts < new.max_facts and rows.add(row)
     if added:
         rows.index(row.account_id, row.call_ref, new.terms)
     published = _PUBLISHED.first(connection, account_id=row.account_id, status="published")
@@ -223,7 +229,8 @@ def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
         is_closed=closed,
         facts=facts,
         consents=len(ConsentRows(connection).of_call(row.account_id, row.call_ref)),
-        is_objected=bool(ObjectionRows(connection).of_terms(row.account_id, new.terms)),
+        is_objected=objections.any_of(row.account_id, new.terms),
+        has_objections=objections.any_active(row.account_id),
         has_notices=published is not None,
         switch=switch,
         policy=PolicyRows(connection).current(row.account_id),

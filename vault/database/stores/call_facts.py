@@ -68,6 +68,12 @@ class CallRows:
         rows = _OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
         return [CallFactRow(**row) for row in rows]
 
+    def page(self, *, after: str, limit: int) -> Sequence[CallFactRow]:
+        """Return facts of all calls, ordered by id."""
+        c = call_facts.c
+        query = select(call_facts).where(c.id > after).order_by(c.id).limit(limit)
+        return [CallFactRow(**row) for row in self._db.execute(query).mappings()]
+
     def ends_of(self, account_id: str, call_refs: Sequence[str]) -> Mapping[str, Sequence[datetime]]:
         """Return the ends that were reported of each of some hundred calls."""
         c, ends = call_facts.c, dict[str, list[datetime]]()

@@ -3,17 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, insert, select, update
 from sqlalchemy import Connection as DbConnection
+from sqlalchemy import bindparam, delete, insert, select, update
 
-from vault.database.schema.calls import call_terms
 from vault.database.schema.consent import (
     consent_events,
     consent_policies,
-    objections,
     pauses,
 )
 from vault.database.signals import Work, wake
@@ -21,7 +18,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import database_now, insert_new, is_postgresql, sql_now
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
-from vault.domain.consent.consent_event import ConsentPolicy, Objection
+from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.stored.policy_json import decode_policy, encode_policy
 from vault.errors import Busy
 
@@ -54,19 +51,6 @@ class ConsentRow:
     heard_at: datetime
     sealed_event: bytes
     key_version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectionRow:
-    """An objection with its sealed number."""
-
-    id: str
-    account_id: str
-    #: Keyed hash of the number, for search.
-    term: bytes
-    sealed_number: bytes
-    key_version: int
-    objection: Objection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,58 +102,6 @@ class ConsentRows:
         """Delete events of a call, all of whose recordings are erased; never a refusal, which must outlive them."""
         c = consent_events.c
         self._db.execute(delete(consent_events).where(c.account_id == account_id, c.id.in_(event_ids)))
-
-
-class ObjectionRows:
-    """Objections by keyed hash of the number. A caller that changes one holds the account's exclusive lock."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
-
-    def of_terms(self, account_id: str, terms: Sequence[bytes]) -> Sequence[ObjectionRow]:
-        """Return the objections of these numbers, also ended ones, oldest first."""
-        if not terms:
-            return []
-        query, named = objections_query(terms)
-        return objections_of(query.rows(self._db, account_id=account_id, **named))
-
-    def of_call(self, account_id: str, call_ref: str, terms: Sequence[bytes] = ()) -> Sequence[ObjectionRow]:
-        """Return the objections of a call's numbers, and of these, also ended ones, oldest first."""
-        query, named = objections_query(terms, of_call=True)
-        return objections_of(query.rows(self._db, account_id=account_id, call_ref=call_ref, **named))
-
-    def of_number(self, account_id: str, term: bytes, *, start: int, limit: int) -> Sequence[ObjectionRow]:
-        """Return a page of all objections of a number after the first ``start``, oldest first."""
-        o = objections.c
-        mine = select(objections).where(o.account_id == account_id, o.term == term)
-        rows = self._db.execute(mine.order_by(o.since, o.id).offset(start).limit(limit)).mappings()
-        return [_objection(row) for row in rows]
-
-    def add(self, row: ObjectionRow) -> None:
-        """Insert an objection. Raises KeyRetired."""
-        refuse_retired(self._db, row.account_id, row.key_version)
-        self.restore(row)
-
-    def restore(self, row: ObjectionRow) -> None:
-        """Insert an objection of another database, sealed under any version of the account's key."""
-        values = {name: getattr(row, name) for name in ObjectionRow.__slots__ if name != "objection"}
-        values |= {name: getattr(row.objection, name) for name in Objection.__slots__}
-        self._db.execute(insert(objections).values(values))
-        account_changed(self._db, row.account_id)
-
-    def end(self, objection_id: str, *, at: datetime, by: str) -> None:
-        """Mark an objection as withdrawn."""
-        ended = update(objections).where(objections.c.id == objection_id).values(until=at, ended_by=by)
-        for account_id in self._db.execute(ended.returning(objections.c.account_id)).scalars().all():
-            account_changed(self._db, account_id)
-
-    def page(self, account_id: str, *, after: str | None, limit: int) -> Sequence[ObjectionRow]:
-        """Return active objections ordered by id, those greater than ``after``."""
-        o = objections.c
-        query = select(objections).where(o.account_id == account_id, o.until.is_(None), o.id > (after or ""))
-        rows = self._db.execute(query.order_by(o.id).limit(limit))
-        return [_objection(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
 class PauseRows:
@@ -243,42 +175,6 @@ class PolicyRows:
         if not insert_new(self._db, consent_policies, values):
             raise Busy("Another request changed the policy at the same time; retry.", retry_after=1)
         account_changed(self._db, account_id)
-
-
-def objections_query(
-    terms: Sequence[bytes], *, of_call: bool = False
-) -> tuple[CompiledSelect, Mapping[str, bytes]]:
-    """Return the query for the objections of these numbers, and its parameters except ``account_id``.
-
-    With ``of_call`` also for those of the numbers of the call ``call_ref``.
-    """
-    return _objections_of(len(terms), of_call), {f"term_{place}": term for place, term in enumerate(terms)}
-
-
-def objections_of(rows: Sequence[Mapping[str, Any]]) -> Sequence[ObjectionRow]:
-    """Read the rows of that query."""
-    return [_objection(row) for row in rows]
-
-
-@cache
-def _objections_of(count: int, of_call: bool) -> CompiledSelect:  # noqa: FBT001 - the key of a cache
-    """Return the query for ``count`` numbers; a call has at most four: two numbers in two spellings each."""
-    o, c = objections.c, call_terms.c
-    account_id: BindParameter[str] = bindparam("account_id")
-    given = [bindparam(f"term_{place}", type_=o.term.type) for place in range(count)]
-    wanted: ColumnElement[bool] = o.term.in_(given)
-    if of_call:
-        # One set of both, because an index is used for each of its terms.
-        stored = select(c.term).where(c.account_id == account_id, c.call_ref == bindparam("call_ref"))
-        wanted = o.term.in_(stored.union_all(*(select(term) for term in given)) if given else stored)
-    query = select(objections).where(o.account_id == account_id, wanted)
-    return CompiledSelect(query.order_by(o.since, o.id))
-
-
-def _objection(columns: Mapping[Any, Any]) -> ObjectionRow:
-    objection = Objection(**{name: columns[name] for name in Objection.__slots__})
-    same = {name: columns[name] for name in ObjectionRow.__slots__ if name != "objection"}
-    return ObjectionRow(**same, objection=objection)
 
 
 def _policy(columns: Mapping[Any, Any]) -> ConsentPolicy:

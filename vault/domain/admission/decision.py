@@ -25,6 +25,10 @@ _TOO_MANY_FACTS = Reason(
     code="too_many_facts",
     text="More facts of this call were reported than the maximum, and later ones were refused: check its parties.",
 )
+_NUMBERS_UNREADABLE = Reason(
+    code="numbers_unreadable",
+    text="A number of this call cannot be compared with the account's objections: check its parties.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,8 @@ class AdmissionInput:
     released: bool = False
     #: False where facts of the call may have been refused because the maximum was reached.
     facts_complete: bool = True
+    #: False where a number of the call cannot be compared with the objections of the account.
+    numbers_compared: bool = True
     rule_book: str
 
     @property
@@ -106,6 +112,7 @@ def decide(case: AdmissionInput) -> Decision:
     against = [*_switch(case), *_objections(case), *_answers(case)]
     lacking = missing(need, case.events, case.outside, case.span) if case.recorded else []
     unsure = [] if case.facts_complete else [_TOO_MANY_FACTS]
+    unsure += [] if case.numbers_compared else [_NUMBERS_UNREADABLE]
     remarks = [*_places(case), *need.reasons]
     if case.switch.enabled:
         on = Reason(code="switch_on", text="Recording is switched on.", source="recording-switch")

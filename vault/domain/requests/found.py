@@ -15,6 +15,7 @@ NOT_SEARCHABLE: Final = (
     "numbers_that_only_a_platform_knows",
     "parties_of_conferences_and_transfers",
     "extensions_and_sip_addresses",
+    "digits_that_cannot_be_read",
     "words_spoken_in_recordings",
     "numbers_of_earlier_holders",
     "backups_of_the_operator",

@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 
 from vault.database.interface import Database
 from vault.database.stores.call_state import GateState
-from vault.database.stores.consent import ConsentRow, ObjectionRow
+from vault.database.stores.consent import ConsentRow
+from vault.database.stores.objections import ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import AdmissionInput, Decision, Place, decide
 from vault.domain.calls.call import CallFacts
+from vault.domain.calls.number_reader import is_plain, read_numbers
 from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS, SIDES, CallClaims, distinct
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
@@ -26,12 +28,20 @@ from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
 from vault.services.admission.call_context import CallContext, DecisionState, call_span, places_of
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
+from vault.services.admission.number_terms import (
+    possible_terms,
+    terms_of_number,
+    terms_of_text,
+    unreadable_term,
+)
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import join_facts, open_consent, open_facts, search_term
 from vault.services.shared.paced import paced
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
+#: Max numbers of a call that are not in E.164; with more of them nothing tells what it is about.
+MAX_SPELLED = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +77,7 @@ class Admission:
         statements = [*own, *stored]
         claims = CallClaims.of(statements)
         index_key = await self.index_key(account_id)
+        spelled = sorted(number for number in claims.numbers if not is_plain(number))
         # To parse a number takes longer than all the queries of a decision. So it is parsed once, when its fact is
         # stored, and what one more fact costs does not grow with the facts before it.
         unstored = [facts for facts in dict.fromkeys(own) if facts not in stored]
@@ -75,7 +86,12 @@ class Admission:
             claims=claims,
             statements=distinct(statements),
             events=await self._events(rows.consents),
-            numbers=tuple(self._terms_of(index_key, unstored, rows.regions) if numbers is None else numbers),
+            numbers=tuple(
+                self._more_terms(index_key, unstored, spelled, rows.regions) if numbers is None else numbers
+            ),
+            is_spelled=bool(spelled),
+            is_unreadable=len(spelled) > MAX_SPELLED
+            or any(read_numbers(one).is_unreadable for one in spelled),
             agents=tuple(
                 search_term(index_key, "agent", one.agent) for one in unstored if one.agent is not None
             ),
@@ -105,16 +121,17 @@ class Admission:
         included.
         """
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
-        return self._terms_of_number(await self.index_key(account_id), written, regions)
+        return tuple(sorted(self._terms_of_number(await self.index_key(account_id), written, regions)))
 
     async def terms_of_numbers(self, account_id: str, written: Sequence[str]) -> frozenset[bytes]:
-        """Return the keyed hashes that find any of these numbers, as ``terms_of_number`` does for one.
+        """Return the keyed hashes that find any of these numbers, and what nothing can read: it may be one of them.
 
         Reads the account's regions once, however many numbers there are. Raises Invalid for one that is no number, with
         its place in ``numbers``, from 0.
         """
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
-        index_key, terms = await self.index_key(account_id), set[bytes]()
+        index_key = await self.index_key(account_id)
+        terms = {unreadable_term(index_key)} if written else set[bytes]()
         for place, number in enumerate(written):
             try:
                 terms.update(self._terms_of_number(index_key, number, regions))
@@ -124,24 +141,25 @@ class Admission:
             await asyncio.sleep(0)
         return frozenset(terms)
 
-    def _terms_of_number(self, index_key: bytes, written: str, regions: Sequence[str]) -> tuple[bytes, ...]:
+    def _terms_of_number(self, index_key: bytes, written: str, regions: Sequence[str]) -> set[bytes]:
         numbers = {self.numbers.e164(written, regions), *self.numbers.readings(written, regions)}
-        spellings = {spelling for number in numbers for spelling in self.numbers.spellings(number)}
-        found = sorted({written.strip(), *numbers, *spellings})
-        return tuple(search_term(index_key, "number", number) for number in found)
+        found = set[bytes]().union(*(terms_of_number(index_key, self.numbers, number) for number in numbers))
+        return {*found, search_term(index_key, "number", written.strip())}
 
-    def _terms_of(self, index_key: bytes, pieces: Sequence[CallFacts], regions: Sequence[str]) -> list[bytes]:
-        return sorted({term for facts in pieces for term in self._number_terms(index_key, facts, regions)})
+    def _more_terms(
+        self, index_key: bytes, unstored: Sequence[CallFacts], spelled: Sequence[str], regions: Sequence[str]
+    ) -> list[bytes]:
+        """Return the terms of what is not stored, and those that a fact of an earlier release may lack."""
+        terms = possible_terms(index_key, spelled[:MAX_SPELLED])
+        return sorted(terms.union(*(self._number_terms(index_key, facts, regions) for facts in unstored)))
 
     def _number_terms(self, index_key: bytes, facts: CallFacts, regions: Sequence[str]) -> list[bytes]:
         """Return the terms of the numbers in one statement, as its own places and the account's regions read them."""
         # A party's place also tells the numbering plan of its number.
         plans = tuple(dict.fromkeys([*regions, *regions_of("", [facts.caller_place, facts.callee_place])]))
-        found = set[str]()
-        for number in (facts.caller, facts.callee):
-            if number is not None:
-                found |= {number, *self.numbers.readings(number, plans)}
-        return [search_term(index_key, "number", number) for number in sorted(found)]
+        written = [number for number in (facts.caller, facts.callee) if number is not None]
+        found = set[bytes]().union(*(terms_of_text(index_key, self.numbers, one, plans) for one in written))
+        return sorted(found)
 
     def _hints(self, claims: CallClaims, party: Party) -> frozenset[str | None]:
         return frozenset(self.numbers.place(number) for number in claims.unplaced_numbers_of(party))
@@ -179,6 +197,10 @@ class Admission:
             policy=tx.policies.current(account_id) if seen is None else seen.policy,
             history=tx.accounts.switch_history(account_id) if needs_history else (),
             objections=tuple(row.objection for row in _objections(tx, account_id, known)),
+            numbers_compared=not (
+                (known.is_unreadable and tx.objections.any_active(account_id))
+                or (known.is_spelled and tx.objections.any_unread(account_id))
+            ),
         )
         return self.decide_by(
             state,
@@ -218,6 +240,7 @@ class Admission:
                 objections=state.objections,
                 released=released,
                 facts_complete=len(known.fact_ids) < MAX_FACTS,
+                numbers_compared=state.numbers_compared,
                 rule_book=self.rule_book.version,
             )
         )

@@ -29,6 +29,9 @@ class CallContext:
     events: tuple[ConsentEvent, ...]
     #: Keyed hashes of numbers that are not stored with the call, such as those that only a recording of it has.
     numbers: tuple[bytes, ...]
+    #: A number is not in E.164, and one of them is text with a number's digits that nothing can read.
+    is_spelled: bool
+    is_unreadable: bool
     #: The same of agents.
     agents: tuple[bytes, ...]
     #: Places that the prefixes of a party's numbers indicate whose own place was not said; None for a prefix that
@@ -52,6 +55,8 @@ class DecisionState:
     history: Sequence[SwitchChange] = ()
     #: Those of the call's numbers.
     objections: tuple[Objection, ...] = ()
+    #: False where an objection may apply to a number of the call that nobody can compare with it.
+    numbers_compared: bool = True
 
 
 def times_to_note(recording: Recording | NewRecording, claims: CallClaims) -> CallTimeColumns:

@@ -14,6 +14,7 @@ from vault.database.stores.add_fact import AddedFact, FactSource, NewFact
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
+from vault.domain.calls.number_reader import is_plain
 from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.ids import new_id
@@ -106,11 +107,12 @@ class StoreCallFacts:
         if result.added and seen != regions:
             more, _ = await self.admission.terms_in(account_id, facts, seen)
             await self.database.write(lambda tx: tx.call_facts.index(account_id, row.call_ref, more))
-        return await self._stored(row, result, seen, numbers if seen == regions else None)
+        return await self._stored(row, facts, result, seen, numbers if seen == regions else None)
 
     async def _stored(
         self,
         row: CallFactRow,
+        facts: CallFacts,
         result: AddedFact,
         regions: tuple[str, ...],
         numbers: Sequence[bytes] | None,
@@ -120,7 +122,9 @@ class StoreCallFacts:
             rows = await self.database.read(lambda tx: read_call_rows(tx, row.account_id, row.call_ref))
             return StoredFacts(row_id=row_id, rows=rows)
         rows = CallRows(facts=(row,), consents=(), regions=regions)
-        if result.is_objected or numbers is None:
+        # What is spelled in some way is compared with objections by what reads more.
+        is_spelled = any(one is not None and not is_plain(one) for one in (facts.caller, facts.callee))
+        if result.is_objected or numbers is None or (is_spelled and result.has_objections):
             return StoredFacts(row_id=row_id, rows=rows)
         state = DecisionState(switch=result.switch, policy=result.policy)
         return StoredFacts(

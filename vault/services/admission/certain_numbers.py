@@ -13,6 +13,7 @@ from vault.errors import Invalid
 from vault.ports.numbers import Numbers
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_rows import home_regions
+from vault.services.admission.number_terms import terms_of_number, unreadable_term
 from vault.services.shared.encrypted_fields import search_term
 from vault.thread_pools import Threads
 
@@ -21,7 +22,7 @@ from vault.thread_pools import Threads
 class NumberTerms:
     """The keyed hashes of a person's numbers."""
 
-    #: Of calls and recordings, in every spelling.
+    #: Of calls and recordings, in every spelling, and of those whose numbers nothing can read.
     calls: tuple[bytes, ...]
     #: Those that are this person's alone: numbers with their country.
     own: frozenset[bytes]
@@ -73,9 +74,10 @@ class CertainNumbers:
     async def terms(self, account_id: str, numbers: Sequence[str], written: Sequence[str]) -> NumberTerms:
         """Return the keyed hashes of numbers in E.164, which somebody wrote as ``written``. Raises NotFound."""
         key = await self.admission.index_key(account_id)
-        # Rows of earlier releases have only the hash of the number as it was written.
-        spellings = {spelled for number in numbers for spelled in self.numbers.spellings(number)}
-        every = sorted({*numbers, *spellings, *(one.strip() for one in written)})
+        # What nothing can read may be about anybody: a person looks at it.
+        every = {unreadable_term(key), *(search_term(key, "number", one.strip()) for one in written)}
+        for number in numbers:
+            every |= terms_of_number(key, self.numbers, number)
         # With 00 it names its country as with a plus.
         complete = [*numbers, *(f"00{number[1:]}" for number in numbers)]
         home = await self.home_regions(account_id)
@@ -84,7 +86,7 @@ class CertainNumbers:
         for number in numbers:
             others |= await self.threads.run(self.numbers.confusable, number, home)
         return NumberTerms(
-            calls=tuple(search_term(key, "number", number) for number in every),
+            calls=tuple(sorted(every)),
             own=frozenset(search_term(key, "number", number) for number in complete),
             others=frozenset(search_term(key, "number", other) for other in others - {*numbers}),
             numbers=tuple(search_term(key, "number", number) for number in numbers),

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from vault.database.stores.consent import ConsentRow, ObjectionRow
+from vault.database.stores.consent import ConsentRow
+from vault.database.stores.objections import ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.approvals.approval import ApprovalState

@@ -1,10 +1,11 @@
 """Enter objections: phone numbers that must not be recorded, over REST or by a key press in a call."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
-from vault.database.stores.consent import ObjectionRow
+from vault.database.stores.objections import ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import Objection
@@ -17,8 +18,8 @@ from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message, seal
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_rows import home_regions
+from vault.services.admission.number_terms import term_of_e164, terms_of_number
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
@@ -45,19 +46,21 @@ class ObjectionList:
         Once this returns, no recording of the number becomes available. Raises Invalid if ``written`` is not a
         phone number.
         """
-        number, term = await self.term(account_id, written)
+        number, _ = await self.term(account_id, written)
+        terms = await self.terms_of(account_id, number)
         sealed = await self.data_keys.seal_words(account_id, "objection-reason", reason)
         objection = Objection(since=self.clock(), until=None, reason=sealed, by=actor)
         row, new = await retry_if_rotated(
-            self.ring, account_id, lambda key: self._enter(key, account_id, number, term, objection)
+            self.ring, account_id, lambda key: self._enter(key, account_id, number, objection, terms)
         )
         return row, number, new
 
     async def _enter(
-        self, key: AccountKey, account_id: str, number: str, term: bytes, objection: Objection
+        self, key: AccountKey, account_id: str, number: str, objection: Objection, terms: Collection[bytes]
     ) -> tuple[ObjectionRow, bool]:
         objection_id = new_id("obj")
         context = bound.of_objection(account_id, objection_id)
+        term = term_of_e164(await self.admission.index_key(account_id), number)
         row = ObjectionRow(
             id=objection_id,
             account_id=account_id,
@@ -75,6 +78,7 @@ class ObjectionList:
                 return known
             entered = replace(row, objection=replace(objection, since=tx.now()))
             tx.objections.add(entered)
+            tx.objections.index(entered, terms)
             tx.events.append(
                 AccessEvent(
                     type="objection.entered",
@@ -93,7 +97,11 @@ class ObjectionList:
         """Return a number in E.164, and the keyed hash that finds it. Raises Invalid."""
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
         number = self.numbers.e164(written, regions)
-        return number, search_term(await self.admission.index_key(account_id), "number", number)
+        return number, term_of_e164(await self.admission.index_key(account_id), number)
+
+    async def terms_of(self, account_id: str, number: str) -> set[bytes]:
+        """Return the keyed hashes of every spelling of a number in E.164, by which its objection is found."""
+        return terms_of_number(await self.admission.index_key(account_id), self.numbers, number)
 
     async def number_of(self, row: ObjectionRow) -> str | None:
         """Open the number of an objection; None if its key was destroyed. Raises Tampered, Unavailable.

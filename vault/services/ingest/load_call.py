@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from vault.database.interface import Database
 from vault.database.stores.call_state import CALL, found_call
-from vault.database.stores.consent import objections_of, objections_query
+from vault.database.stores.objections import objections_of, objections_query
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
@@ -26,7 +26,7 @@ async def load_and_decide(
     rows, state = await _load(database, recording)
     known = await admission.open(account_id, recording.call_ref, rows, own)
     if known.claims.numbers:
-        query, terms = objections_query(known.numbers, of_call=True)
+        query, terms = objections_query(known.numbers)
         named = {"account_id": account_id, "call_ref": recording.call_ref, **terms}
         found = objections_of(await database.fetch(query, **named))
         state = replace(state, objections=tuple(row.objection for row in found))

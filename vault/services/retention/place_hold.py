@@ -20,9 +20,9 @@ from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.paced import paced
 
 #: Max holds of an account in effect at a time, and characters of JSON that say what they cover: each erasure reads
-#: them. A number has up to some 540, for the spellings that find it, so all holds have at least 5,000 numbers together.
+#: them. A number has up to some 700, for the spellings that find it, so all holds have at least 5,000 numbers together.
 MAX_HOLDS: Final = 1000
-MAX_CHARACTERS: Final = 3_000_000
+MAX_CHARACTERS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,7 @@ NOT_FOUND_WORDS: Final[Mapping[str, str]] = translatable(
         "numbers_that_only_a_platform_knows": "numbers that only a platform knows",
         "parties_of_conferences_and_transfers": "parties of conferences and transfers",
         "extensions_and_sip_addresses": "extensions and SIP addresses",
+        "digits_that_cannot_be_read": "digits that cannot be read as a number",
         "words_spoken_in_recordings": "words spoken in recordings",
         "numbers_of_earlier_holders": "numbers of earlier holders",
         "backups_of_the_operator": "backups of the operator",

@@ -1,0 +1,90 @@
+"""The reader of numbers finds a number in every spelling, and no other one in the spellings of others."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.spellings import EVERY, NUMBER, OTHERS, UNREADABLE
+from vault.domain.calls.number_reader import keys_of, read_numbers
+
+#: What the numbering plan of its country says of NUMBER.
+SPELLINGS = ("33612345678", "0033612345678", "06 12 34 56 78", "0612345678", "612345678")
+KEYS = keys_of(NUMBER, SPELLINGS)
+
+
+def test_a_number_has_a_key_with_its_country_and_one_without() -> None:
+    """Not one for each spelling: what is written is brought to these."""
+    assert {NUMBER, "612345678"} == KEYS
+    # Hungary dials 06 in front of a number, Italy's numbers begin with a zero themselves.
+    assert keys_of("+3612345678", ["3612345678", "0612345678", "12345678"]) == {
+        "+3612345678", "612345678", "12345678"
+    }  # fmt: skip
+    assert keys_of("+390612345678", ["390612345678", "06 1234 5678", "0612345678"]) == {
+        "+390612345678", "612345678"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("written", EVERY)
+def test_a_number_is_found_however_it_is_written(written: str) -> None:
+    """Among names, brackets, prefixes, extensions and other numbers, in any script."""
+    found = read_numbers(written)
+    assert found.keys & KEYS
+    assert not found.is_unreadable
+
+
+@pytest.mark.parametrize("written", OTHERS)
+def test_the_number_of_somebody_else_is_another(written: str) -> None:
+    """What names its country means nobody in another one."""
+    found = read_numbers(written)
+    assert not found.keys & KEYS
+    assert not found.is_unreadable
+
+
+@pytest.mark.parametrize("written", UNREADABLE)
+def test_digits_that_nothing_can_read_are_noticed(written: str) -> None:
+    """They are no number of anybody, and perhaps of everybody."""
+    assert read_numbers(written).is_unreadable
+
+
+PIECES = [
+    "+",
+    "0",
+    "00",
+    "33",
+    "612345678",
+    " ",
+    "(",
+    "x",
+    "/",
+    "Bob",
+    "\u200b",
+    "\uff0b",
+    "\u0666",
+    "%2B",
+    "@",
+    "%25",
+]
+
+
+@given(st.one_of(st.text(max_size=400), st.lists(st.sampled_from(PIECES), max_size=60).map("".join)))
+def test_any_text_has_few_keys_or_is_unreadable(written: str) -> None:
+    """Whatever is written: bounded keys, in one of two forms."""
+    found = read_numbers(written)
+    assert len(found.keys) <= 96
+    for key in found.keys:
+        digits = key.removeprefix("+")
+        assert digits.isascii()
+        assert digits.isdecimal()
+        assert 5 <= len(digits) <= 15
+        assert not digits.startswith("0")
+
+
+WORDS = st.text(
+    st.characters(categories=["L", "Zs", "Po", "Ps", "Pe", "Cf"], exclude_characters="%@"), max_size=20
+)
+
+
+@given(WORDS, WORDS)
+def test_words_around_a_number_do_not_hide_it(before: str, after: str) -> None:
+    """With a plus it is found between any words."""
+    assert NUMBER in read_numbers(f"{before}{NUMBER}{after}").keys

@@ -1,0 +1,169 @@
+"""Objections, found by the keyed hashes of every spelling of their numbers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, bindparam, insert, select, union_all, update
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.calls import call_terms
+from vault.database.schema.consent import objection_terms, objections
+from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.dialect import insert_new
+from vault.database.stores.account_objects import account_changed
+from vault.database.stores.current_key_check import refuse_retired
+from vault.domain.consent.consent_event import Objection
+
+#: The version of the terms of objections: an objection without them was written by an older release, or by a restore.
+READER: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectionRow:
+    """An objection with its sealed number."""
+
+    id: str
+    account_id: str
+    #: Keyed hash of the number, for search.
+    term: bytes
+    sealed_number: bytes
+    key_version: int
+    objection: Objection
+
+
+_ACTIVE: Final = CompiledSelect(
+    select(objections.c.id)
+    .where(objections.c.account_id == bindparam("account_id"), objections.c.until.is_(None))
+    .limit(1)
+)
+_UNREAD: Final = CompiledSelect(
+    select(objections.c.id)
+    .where(objections.c.account_id == bindparam("account_id"), objections.c.reader.is_(None))
+    .limit(1)
+)
+
+
+class ObjectionRows:
+    """Objections by keyed hash of the number. A caller that changes one holds the account's exclusive lock."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def of_terms(self, account_id: str, terms: Sequence[bytes]) -> Sequence[ObjectionRow]:
+        """Return the objections of numbers in E.164 by their terms, also ended ones, oldest first."""
+        o = objections.c
+        query = select(objections).where(o.account_id == account_id, o.term.in_(terms))
+        return objections_of(self._db.execute(query.order_by(o.since, o.id)).mappings().all())
+
+    def of_call(self, account_id: str, call_ref: str, terms: Sequence[bytes] = ()) -> Sequence[ObjectionRow]:
+        """Return the objections of a call's numbers, and of these, in any spelling, also ended ones, oldest first."""
+        query, named = objections_query(terms)
+        return objections_of(query.rows(self._db, account_id=account_id, call_ref=call_ref, **named))
+
+    def of_number(self, account_id: str, term: bytes, *, start: int, limit: int) -> Sequence[ObjectionRow]:
+        """Return a page of all objections of a number after the first ``start``, oldest first."""
+        o = objections.c
+        mine = select(objections).where(o.account_id == account_id, o.term == term)
+        rows = self._db.execute(mine.order_by(o.since, o.id).offset(start).limit(limit)).mappings()
+        return [_objection(row) for row in rows]
+
+    def any_of(self, account_id: str, terms: Sequence[bytes]) -> bool:
+        """Return whether one of these numbers, in any spelling, has an objection, also an ended one."""
+        o, t = objections.c, objection_terms.c
+        query = union_all(
+            select(t.objection_id).where(t.account_id == account_id, t.term.in_(terms)),
+            select(o.id).where(o.account_id == account_id, o.term.in_(terms)),
+        )
+        return bool(terms) and self._db.execute(query.limit(1)).first() is not None
+
+    def any_unread(self, account_id: str) -> bool:
+        """Return whether the terms of an objection of the account are not written yet."""
+        return _UNREAD.first(self._db, account_id=account_id) is not None
+
+    def any_active(self, account_id: str) -> bool:
+        """Return whether the account has an objection in force."""
+        return _ACTIVE.first(self._db, account_id=account_id) is not None
+
+    def unread(self, *, after: str, limit: int) -> Sequence[ObjectionRow]:
+        """Return objections of all accounts whose terms are not written yet, ordered by id."""
+        o = objections.c
+        query = select(objections).where(o.reader.is_(None), o.id > after).order_by(o.id).limit(limit)
+        return [_objection(row) for row in self._db.execute(query).mappings()]
+
+    def index(self, row: ObjectionRow, terms: Collection[bytes]) -> None:
+        """Write the terms of an objection, every spelling of its number."""
+        named = {"account_id": row.account_id, "objection_id": row.id}
+        rows = [{**named, "term": term} for term in sorted({row.term, *terms})]
+        insert_new(self._db, objection_terms, *rows)
+        self._db.execute(update(objections).where(objections.c.id == row.id).values(reader=READER))
+
+    def add(self, row: ObjectionRow) -> None:
+        """Insert an objection. Raises KeyRetired."""
+        refuse_retired(self._db, row.account_id, row.key_version)
+        self.restore(row)
+
+    def restore(self, row: ObjectionRow) -> None:
+        """Insert an objection of another database, sealed under any version of the account's key."""
+        values = {name: getattr(row, name) for name in ObjectionRow.__slots__ if name != "objection"}
+        values |= {name: getattr(row.objection, name) for name in Objection.__slots__}
+        self._db.execute(insert(objections).values(values))
+        account_changed(self._db, row.account_id)
+
+    def end(self, objection_id: str, *, at: datetime, by: str) -> None:
+        """Mark an objection as withdrawn."""
+        ended = update(objections).where(objections.c.id == objection_id).values(until=at, ended_by=by)
+        for account_id in self._db.execute(ended.returning(objections.c.account_id)).scalars().all():
+            account_changed(self._db, account_id)
+
+    def page(self, account_id: str, *, after: str | None, limit: int) -> Sequence[ObjectionRow]:
+        """Return active objections ordered by id, those greater than ``after``."""
+        o = objections.c
+        query = select(objections).where(o.account_id == account_id, o.until.is_(None), o.id > (after or ""))
+        rows = self._db.execute(query.order_by(o.id).limit(limit))
+        return [_objection(row) for row in rows.mappings()]
+
+
+def objections_query(terms: Sequence[bytes]) -> tuple[CompiledSelect, Mapping[str, bytes]]:
+    """Return the query for the objections of a call, and its parameters except ``account_id`` and ``call_ref``.
+
+    Those of the numbers that are stored with the call, and of these ``terms``.
+    """
+    # A few statements serve any count: the last term comes again up to a power of two.
+    padded = [*terms, *(terms[-1] for _ in range(_power_of_two(len(terms)) - len(terms)))]
+    return _objections_of(len(padded)), {f"term_{place}": term for place, term in enumerate(padded)}
+
+
+def objections_of(rows: Sequence[Mapping[Any, Any]]) -> Sequence[ObjectionRow]:
+    """Read the rows of that query."""
+    return [_objection(row) for row in rows]
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << (least - 1).bit_length() if least else 0
+
+
+@cache
+def _objections_of(count: int) -> CompiledSelect:
+    """Return the query for the stored terms of a call, and ``count`` more."""
+    o, c, t = objections.c, call_terms.c, objection_terms.c
+    account_id: BindParameter[str] = bindparam("account_id")
+    given = [bindparam(f"term_{place}", type_=o.term.type) for place in range(count)]
+    stored = select(c.term).where(c.account_id == account_id, c.call_ref == bindparam("call_ref"))
+    # One set of both, because an index is used for each of its terms.
+    wanted = stored.union_all(*(select(term) for term in given)) if given else stored
+    matching = union_all(
+        select(t.objection_id).where(t.account_id == account_id, t.term.in_(wanted)),
+        select(o.id).where(o.account_id == account_id, o.term.in_(wanted)),
+    )
+    query = select(objections).where(o.account_id == account_id, o.id.in_(matching))
+    return CompiledSelect(query.order_by(o.since, o.id))
+
+
+def _objection(columns: Mapping[Any, Any]) -> ObjectionRow:
+    objection = Objection(**{name: columns[name] for name in Objection.__slots__})
+    same = {name: columns[name] for name in ObjectionRow.__slots__ if name != "objection"}
+    return ObjectionRow(**same, objection=objection)
