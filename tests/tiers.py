@@ -25,6 +25,7 @@ PROOFS: dict[str, str] = {
     "test_pages.py": "the commands of all documentation pages",
     "test_site.py": "builds the documentation site",
     "web/test_grantors.py": "a key and a session for each set of scopes",
+    "web/test_growth.py": "some hundred objects of every kind",
     "web/clients": "generators of clients, with Node.js",
     # Audio: each test of these decodes in processes of its own.
     "audio/test_confinement.py": "confined processes",
