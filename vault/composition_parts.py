@@ -130,7 +130,6 @@ class Parts:
     find_speaker: FindSpeaker
     sealed_requests: SealedRequests
     announce: Announce
-    announce_again: AnnounceAgain
     attempt: Attempt
     allowance: Allowance
     session_addresses: SessionAddresses
@@ -152,7 +151,6 @@ def build_parts(adapters: Adapters) -> Parts:
     publication = traced(Publication)(database=database, objects=objects, published_log=log, clock=clock)
     admission, chain = _admission(adapters, database, data_keys), EvidenceChain(database=database, ring=ring)
     store_facts = _store_facts(adapters, database, admission, chain)
-    announce_again = traced(AnnounceAgain)(database=database, ring=ring, admission=admission)
     people_keys = PeopleKeys(database=database, ring=ring, secret=adapters.signer.secret)
     return Parts(
         journal=journal,
@@ -172,15 +170,7 @@ def build_parts(adapters: Adapters) -> Parts:
         find_person=_find_person(adapters, database, admission),
         find_speaker=_find_speaker(adapters, database, admission),
         sealed_requests=SealedRequests(database=database, ring=ring),
-        announce=traced(Announce)(
-            database=database,
-            ring=ring,
-            admission=admission,
-            store_facts=store_facts,
-            providers=adapters.providers,
-            announce_again=announce_again,
-        ),
-        announce_again=announce_again,
+        announce=_announce(adapters, database, admission, store_facts),
         attempt=_attempt(adapters, database),
         allowance=Allowance(database=database),
         session_addresses=SessionAddresses(),
@@ -190,6 +180,20 @@ def build_parts(adapters: Adapters) -> Parts:
         people_keys=people_keys,
         opened_connections=OpenedConnections(data_keys=people_keys),
         identify_people=IdentifyPeople(database=database, data_keys=people_keys),
+    )
+
+
+def _announce(
+    adapters: Adapters, database: Database, admission: Admission, store_facts: StoreCallFacts
+) -> Announce:
+    again = traced(AnnounceAgain)(database=database, ring=adapters.ring, admission=admission)
+    return traced(Announce)(
+        database=database,
+        ring=adapters.ring,
+        admission=admission,
+        store_facts=store_facts,
+        providers=adapters.providers,
+        announce_again=again,
     )
 
 

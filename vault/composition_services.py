@@ -167,7 +167,7 @@ def _retry_recording(adapters: Adapters, parts: Parts) -> RetryRecording:
         providers=adapters.providers,
         connection_cache=parts.connection_cache,
         fetcher=adapters.fetcher,
-        announce_again=parts.announce_again,
+        announce_again=parts.announce.announce_again,
     )
 
 

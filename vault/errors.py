@@ -50,7 +50,9 @@ class VaultError(Exception):
 
 
 class NotFound(VaultError):
-    """The object does not exist, or belongs to another account: a caller cannot distinguish the two."""
+    """The object does not exist, or is another account's, which a caller cannot tell; ``reasons`` may say more."""
+
+    reasons: Sequence[str] = ()
 
 
 class RecordingErased(NotFound):
@@ -136,20 +138,8 @@ class Forbidden(VaultError):
     """The API key is valid, but lacks the required scope."""
 
 
-class NotPlayable(NotFound):
-    """A recording cannot be played. ``reasons`` says why: ``restricted``, its state, or ``unknown``."""
-
-    def __init__(self, reason: str) -> None:
-        """Store the reason."""
-        super().__init__("There is no playable recording with this id.")
-        self.reasons = (reason,)
-
-
 class NotAuthentic(VaultError):
-    """A signature, key or token is not valid. The message says nothing that depends on a secret.
-
-    ``failed`` names the failed check, for the operator's log only: headers, clock, body or signature.
-    """
+    """A signature, key or token is not valid; ``failed`` is for the log: headers, clock, body or signature."""
 
     def __init__(self, message: str, *, failed: str = "signature") -> None:
         """Store the public message and the name of the failed check."""

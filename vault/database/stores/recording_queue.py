@@ -189,13 +189,6 @@ class QueueRows:
         wake(self._db, Work.INGEST, woken, after=WAKE_SPREAD)
         return woken
 
-    def hurry(self, account_id: str, recording_id: str) -> None:
-        """Let a recording that waits for its next attempt be fetched now."""
-        r = recordings.c
-        waiting = and_(r.id == recording_id, r.account_id == account_id, r.state == str(State.RETRY_WAIT))
-        self._db.execute(update(recordings).where(waiting).values(not_before=sql_now(self._db)))
-        wake(self._db, Work.INGEST)
-
     def quarantines_over(self, now: datetime) -> Sequence[Recording]:
         """Return recordings whose quarantine has ended by ``now``."""
         r = recordings.c

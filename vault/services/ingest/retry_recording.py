@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
+from vault.database.stores.recording_names import hurry
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.recordings.recording import GONE, Recording, State
@@ -46,7 +47,7 @@ class RetryRecording:
         self._check(recording, announcement, opened)
         if url is not None or recording.state is State.FAILED:
             await self._announce(recording, opened.connection, announcement, actor)
-        await self.database.write(lambda tx: tx.queue.hurry(account_id, recording_id))
+        await self.database.write(lambda tx: hurry(tx.connection, account_id, recording_id))
 
     async def _read(self, account_id: str, recording_id: str) -> Recording | None:
         return await self.database.read(lambda tx: tx.recordings.get(account_id, recording_id))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import Recording, SealedObject, State
-from vault.errors import NotPlayable
+from vault.errors import NotFound
 from vault.services.shared.encrypted_reader import SealedAudio
 
 
@@ -40,8 +40,9 @@ def etag(sealed: SealedObject) -> str:
     return sealed.location.rsplit("/", 1)[-1].partition(".")[0]
 
 
-def not_playable(recording: Recording | None) -> NotPlayable:
+def not_playable(recording: Recording | None) -> NotFound:
     """Return the error for the holder of an API key: ``restricted``, or the state, as where a link is refused."""
-    if recording is None or (recording.state is State.AVAILABLE and not recording.restricted):
-        return NotPlayable("unknown")
-    return NotPlayable("restricted" if recording.restricted else str(recording.state))
+    error = NotFound("There is no playable recording with this id.")
+    if recording is not None and (recording.restricted or recording.state is not State.AVAILABLE):
+        error.reasons = ("restricted" if recording.restricted else str(recording.state),)
+    return error

@@ -27,8 +27,7 @@ async def prove(
 ) -> tuple[Provider, OpenedConnection]:
     """Return the adapter and the connection of the request. Raises NotAuthentic, NotFound.
 
-    Which check failed is logged, to help with the setup of a platform. The client learns nothing that depends on the
-    secret.
+    Which check failed is logged, for the setup of a platform. The client learns nothing that depends on the secret.
     """
     provider = providers.get(provider_name)
     if provider is None:

@@ -118,7 +118,7 @@ def of_error(error: errors.VaultError) -> Response:
 def _details(error: errors.VaultError) -> dict[str, object]:
     """Return what a program reads of an error besides its status."""
     more: dict[str, object] = {"field": error.field}
-    if isinstance(error, (errors.Refused, errors.RecordingMissing, errors.NotPlayable)):
+    if isinstance(error, (errors.Refused, errors.RecordingMissing, errors.NotFound)):
         more["reasons"] = list(error.reasons) or None
     if isinstance(error, errors.Held):
         more["holds"] = list(error.holds)

@@ -88,8 +88,7 @@ class RequestLimits:
                     headers.setdefault(name, value)
             await send(message)
 
-        refused = refused or _too_large(scope)
-        if refused is not None:
+        if (refused := refused or _too_large(scope)) is not None:
             await refused(scope, receive, send_guarded)
             return
         try:
