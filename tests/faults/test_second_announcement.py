@@ -52,7 +52,7 @@ def server(request: pytest.FixtureRequest, folder: Path, media: MediaThread) -> 
     """A vault on either database, which may be killed."""
     settings = {"VAULT_MEDIA_ALLOW": media.authority}
     if request.param == "postgresql":
-        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("migrated_url")
     made = MortalVault(folder, **settings)
     try:
         yield made
