@@ -19,7 +19,7 @@ from tests.support.database_rows import (
     switch,
 )
 from vault.database.interface import Database
-from vault.database.stores.add_fact import AddedFact, NewFact
+from vault.database.stores.add_fact import AddedFact, FactSource, NewFact
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.stores.open_sessions import NewSession
 from vault.domain.ids import new_id
@@ -161,7 +161,7 @@ async def test_facts_at_once_are_counted_one_after_the_other(database: Database)
 async def test_a_fact_that_may_not_be_added_is_not(database: Database, case: str):
     """And the answer says why."""
     await open_account(database)
-    new = fact(source=("conn_1", "ref-1"))
+    new = fact(source=FactSource(connection_id="conn_1", recording_refs=("ref-1",)))
     expected: dict[str, bool] = {}
     if case == "retired":
         new, expected = fact(key_version=2), {"is_retired": True}
@@ -189,4 +189,5 @@ async def test_an_announcement_of_another_recording_is_no_source(database: Datab
     recording = await available(database)
     await database.announce(announcement("ref-2"))
     await database.write(lambda tx: begin_erasing(tx, "acct_a", recording.id) and None)
-    assert (await database.add_fact(fact(source=("conn_1", "ref-2")))).added
+    other = FactSource(connection_id="conn_1", recording_refs=("ref-2",))
+    assert (await database.add_fact(fact(source=other))).added
