@@ -187,9 +187,6 @@ async def test_an_upload_belongs_to_one_client_at_a_time(database: Database):
     await set_columns(database, row.id, lease_until=NOW)
     assert await database.claim(TO_TRANSFER, lease=LEASE, likely=True) is None
     assert (await take()).recording.attempts == 2
-    await database.announce(announcement("ref"))
-    announced = await database.read(lambda tx: tx.recordings.by_ref("acct_a", "conn_1", "ref"))
-    assert await database.write(lambda tx: tx.queue.claim_upload(announced.id, lease=LEASE)) is None
 
 
 @pytest.mark.parametrize("state", State)
