@@ -71,6 +71,8 @@ class Around:
     history: tuple[SwitchChange, ...]
     objecting: frozenset[str]
     objection: Objection
+    #: Whether the terms of an objection are not written yet, as after an update.
+    unread: bool
     duration: timedelta | None
     described: bool
 
@@ -88,7 +90,8 @@ class Around:
             ),
             policies=SimpleNamespace(current=lambda _account: self.policy),
             objections=SimpleNamespace(
-                of_call=lambda _account, _call, terms: [row] if set(terms) & set(objecting) else []
+                of_call=lambda _account, _call, terms: [row] if set(terms) & set(objecting) else [],
+                any_unread=lambda _account: self.unread,
             ),
         )
         return ADMISSION.decide(
@@ -151,6 +154,7 @@ arounds = st.builds(
     objection=st.builds(
         Objection, since=st.just(at(-500)), until=st.none() | minutes, reason=st.none(), by=st.just("key_1")
     ),
+    unread=st.booleans(),
     duration=st.none() | st.integers(1, 30).map(lambda minute: timedelta(minutes=minute)),
     described=st.booleans(),
 )
