@@ -21,11 +21,19 @@ _ACTS: dict[str, Callable[[Any, str], object]] = {
     "rows whose key is gone": lambda tx, account: RestoredRecordings(tx.connection).fail_without_key(account),
     "erased of a closure": lambda tx, account: tx.closures.erased(account),
 }
+#: Acts that have an index of their own.
+_OWN = {"erased of a closure": "COVERING INDEX ix_recordings_erased (account_id=? AND state=?)"}
 
 
 @pytest.mark.parametrize("act", _ACTS)
 async def test_an_act_on_states_reads_their_index(house: House, act: str):
     """A partial index, which SQLite takes only where the query repeats its condition."""
     plan = await plan_of(house, lambda tx: _ACTS[act](tx, house.account.id))
-    assert "INDEX ix_recordings_not_available (state=?" in plan or "INDEX ix_recordings_due (state=?" in plan
+    index = _OWN.get(act)
+    if index is not None:
+        assert index in plan
+    else:
+        assert (
+            "INDEX ix_recordings_not_available (state=?" in plan or "INDEX ix_recordings_due (state=?" in plan
+        )
     assert "SCAN recordings" not in plan
