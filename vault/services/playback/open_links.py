@@ -80,7 +80,7 @@ class OpenLinks:
         permission = await self.verifier.check(token)
         found = await self._found(token, permission)
         if isinstance(found, SignedLink) and permission is not None and not found.is_stored:
-            await self.signed.admit(permission, token)
+            await self.signed.admit(permission, token, found.recording.call_ref)
         link, portion = found.link, self.allowance.portion()
         detail = {"address": address or "", "user_agent": agent[:200]}
         new = NewSession(

@@ -61,18 +61,22 @@ class SignedLinks:
         except BadToken as error:
             raise self.verifier.refused(error) from None
 
-    async def admit(self, permission: Permission, token: str) -> None:
+    async def admit(self, permission: Permission, token: str, call_ref: str) -> None:
         """Turn a permission into a link when it is first used, with its event.
 
         The event has the digest of the token, and the token itself in its sealed detail. With the customer's public
-        key it proves that the customer's backend, not the vault, let this listener in. Raises NotFound.
+        key it proves that the customer's backend, not the vault, let this listener in.
+
+        ``call_ref``: the recording's call. Raises NotFound.
         """
         account_id = await self.verifier.account_of(permission.key_id)
         await retry_if_rotated(
-            self.ring, account_id, lambda key: self._admit(key, account_id, permission, token)
+            self.ring, account_id, lambda key: self._admit(key, account_id, permission, token, call_ref)
         )
 
-    async def _admit(self, key: AccountKey, account_id: str, permission: Permission, token: str) -> None:
+    async def _admit(
+        self, key: AccountKey, account_id: str, permission: Permission, token: str, call_ref: str
+    ) -> None:
         asked, term = await self._asked(permission)
         event_id, listener = new_id("evt"), permission.listener or ""
         sealed = seal(key.key, bound.of_listener(account_id, permission.link_id), listener.encode())
@@ -90,11 +94,9 @@ class SignedLinks:
         )
 
         def insert(tx: Transaction) -> None:
-            tx.lock_account(account_id)
+            # What ends all listening to the recording holds these locks too, and cuts what was minted before.
+            tx.lock_account_and_call(account_id, call_ref)
             require_open(tx, account_id)
-            # What ends all listening to the recording holds the call's lock too, and cuts what was minted before.
-            found = _checked(tx.link_keys.signed(asked), permission, term, event.at)
-            tx.lock_call(account_id, found.recording.call_ref)
             found = _checked(tx.link_keys.signed(asked), permission, term, event.at)
             link = replace(found.link, sealed_listener=sealed, key_version=key.version)
             if found.is_stored or link.is_expired(max(found.now, event.at)):
