@@ -9,17 +9,20 @@ from pathlib import Path
 import psycopg
 
 from tests.servers.postgresql import name_of
+from vault.database.engines.history_guard import GUARD
 
 #: A statement's further lines begin with a tab. An empty one is a ping.
 _LINE = re.compile(r"^\S+ \S+ \S+ \[(\d+)\] LOG:  (?:statement|execute [^:]*):(.*(?:\n\t.*)*)$", re.MULTILINE)
 _MARK = "SELECT 'the end of what is counted'"
 #: Signals go by a session of their own, several together where they come fast: when, depends on the machine.
 _SIGNAL = "SELECT pg_notify("
+#: A guard goes with the first transaction of a connection in some milliseconds only: how often, depends on the machine.
+_GUARD = (GUARD.text.decode().partition("$")[0], "PREPARE callvault_guard")
 
 
 @dataclass
 class Asked:
-    """The statements of a stretch of time, without BEGIN, COMMIT and signals, and the number of transactions."""
+    """The statements of a stretch of time without BEGIN, COMMIT, signals and guards, and the number of transactions."""
 
     statements: list[str] = field(default_factory=list)
     transactions: int = 0
@@ -34,7 +37,7 @@ class Asked:
             elif word in {"COMMIT", "ROLLBACK"}:
                 open_in.discard(process)
                 self.transactions += 1
-            elif text.strip() != _MARK and not text.strip().startswith(_SIGNAL):
+            elif text.strip() != _MARK and not text.strip().startswith((_SIGNAL, *_GUARD)):
                 self.statements.append(text.strip())
                 # Alone, a statement is a transaction.
                 self.transactions += process not in open_in
