@@ -180,6 +180,9 @@ class _Http:
         self.status = 200
         self._body = body
 
+    def admit(self, url: str, _hosts: object) -> str:
+        return url
+
     @asynccontextmanager
     async def open(self, *_asked: object) -> AsyncIterator["_Http"]:
         yield self

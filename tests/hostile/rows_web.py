@@ -44,6 +44,7 @@ from vault.web.http.address_limit import _table_key
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import read_cookie, set_aside
 from vault.web.http.languages import preferred_language
+from vault.web.http.name_slashes import mark_slashes
 from vault.web.http.pagination import read_cursor
 from vault.web.http.public_url import PublicUrl
 from vault.web.middleware.request_limits import _refusal
@@ -126,6 +127,7 @@ def _link_key(value: str) -> None:
 
 
 def _path(value: str) -> None:
+    mark_slashes({"raw_path": value.encode("latin-1", "replace")})
     for method in ("PUT", "GET"):
         scope = {"type": "http", "method": method, "path": value, "query_string": b"", "headers": []}
         _refusal(scope)
@@ -250,7 +252,9 @@ ROWS = [
     Row(name="range", parse=latin(partial(parse_range, size=1000)), shapes=TEXT | within(b"bytes=", TEXT)),
     Row(name="cursor", parse=text(read_cursor), shapes=TEXT),
     Row(name="api key", parse=latin(split_key), shapes=TEXT | within(b"cv_", TEXT)),
-    Row(name="path", parse=latin(_path), shapes=TEXT | within(b"/v1/accounts/", TEXT)),
+    Row(name="path", parse=latin(_path), shapes=TEXT | within(b"/v1/accounts/", {
+        **TEXT, "escaped slashes": repeated(b"%2f"), "half of an escape": repeated(b"%2"),
+    })),
     Row(name="webhook headers", parse=latin(_headers), shapes={"letters": TEXT["letters"]}),
     Row(name="link form", parse=partial(field_in, name="nonce"), shapes=FORM | TEXT),
     Row(name="form with a file", parse=partial(read_multipart, "multipart/form-data; boundary=B"), shapes=TEXT | {

@@ -9,7 +9,7 @@ from fastapi import Request
 
 _Address = IPv4Address | IPv6Address
 #: What proxies write: ``192.0.2.7:50123``, ``[2001:db8::1]:50123``, ``[2001:db8::1]``.
-_WITH_PORT: Final = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[0-9.]+))(?::[0-9]{1,5})?")
+_WITH_PORT: Final = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<v4>[0-9.]+))(?::[0-9]{1,5})?")
 
 
 def client_address(request: Request) -> str | None:
