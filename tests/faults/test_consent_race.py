@@ -54,7 +54,7 @@ def serving(
     """Serve a vault; on PostgreSQL with worker processes beside it."""
     settings = {"VAULT_MEDIA_ALLOW": media.authority}
     if kind == "postgresql":
-        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("migrated_url")
     with vault_process(folder, **settings) as (server, client), ExitStack() as stack:
         for _ in range(_MORE_WORKERS if kind == "postgresql" else 0):
             command = [sys.executable, "-m", "vault", "worker"]

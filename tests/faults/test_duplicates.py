@@ -26,7 +26,7 @@ def test_one_webhook_many_times_at_once_is_one_recording(
     times = count("deliveries at once", small=200, full=200)
     settings = {"VAULT_MEDIA_ALLOW": media.authority}
     if kind == "postgresql":
-        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("migrated_url")
     audio = wav(100_044, 1)
     url = media.on("/one.wav", answer(audio))
     with vault_process(folder, **settings) as (server, client):

@@ -113,7 +113,7 @@ def arena(folder: Path, kind: str, request: pytest.FixtureRequest) -> Iterator[A
     """Serve a vault; on PostgreSQL two nodes of it."""
     settings = {}
     if kind == "postgresql":
-        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("migrated_url")
     with vault_process(folder, **settings) as (server, client), ExitStack() as stack:
         nodes = [client]
         if kind == "postgresql":

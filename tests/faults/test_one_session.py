@@ -32,7 +32,7 @@ def test_fifty_ranges_at_once_are_one_session(
     rounds = count(f"times fifty ranges at once in one session on {kind}", small=1, full=20)
     settings = {}
     if kind == "postgresql":
-        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("migrated_url")
     chance, body = random.Random(20261125), wav(_SIZE, 17)  # noqa: S311 - the same again
     with vault_process(folder, **settings) as (_, client), ThreadPoolExecutor(_AT_ONCE) as together:
         recording_id = client.put("call-1", body, len(body)).json["id"]

@@ -24,7 +24,7 @@ def test_of_two_opens_at_once_one_succeeds(folder: Path, kind: str, request: pyt
     # Behind a proxy each race has an address of its own, because one that meets many dead links must wait.
     settings = {"VAULT_TRUSTED_PROXIES": "127.0.0.0/8"}
     if kind == "postgresql":
-        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("migrated_url")
     with vault_process(folder, **settings) as (server, client), ThreadPoolExecutor(2) as both:
         look = looking_at(settings.get("VAULT_DATABASE_URL", server.database))
         recording_id = client.put("call-1", wav(844, 1), 844).json["id"]

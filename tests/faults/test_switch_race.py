@@ -38,7 +38,7 @@ def test_nothing_becomes_available_once_off_has_returned(
     cycles = count("off and on cycles", small=6, full=150)
     url, settings = media.on("/a.wav", answer(audio())), {"VAULT_MEDIA_ALLOW": media.authority}
     if kind == "postgresql":
-        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("migrated_url")
     with vault_process(folder, **settings) as (server, client), ExitStack() as stack:
         look, nodes = looking_at(settings.get("VAULT_DATABASE_URL", server.database)), [client]
         if kind == "postgresql":
