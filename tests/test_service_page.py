@@ -55,13 +55,15 @@ def test_a_service_is_a_frozen_dataclass_that_is_awaited() -> None:
 
 def test_the_whole_service_stands_on_one_page() -> None:
     """What can be awaited is a field of Vault or Jobs, or one of the parts that services share."""
-    shared = {"AccountDataKeys", "AccountLimiter", "ActorNames", "AddStatement", "Admission", "AdmitRecording", "Allowance",
+    shared = {"AccountDataKeys", "AccountLimiter", "ActorNames", "AddStatement", "Admission", "AdmitRecording",
+        "Allowance",
         "Anchor", "Announce", "AnnounceAgain", "AskApproval", "AskProvider", "Attempt", "BeginRotation", "CallStart",
         "CertainNumbers", "CloseAccount",
         "CompareAccount", "CompareLog", "CompareObjects", "CompareRecording", "EraseAccount", "ErasePendingCalls",
         "EventScan", "ExecuteApproval", "ExportAccount", "ConnectionCache", "ComputeTerms", "DescribeAudio",
         "EvidenceChain", "FetchProviderDocuments", "FindPerson", "FindSpeaker", "FirstManifest", "IdentifyPeople",
-        "Journal", "LinkTokenVerifier", "ListenerNames", "NoteActivity", "JournaledDatabase", "MakePackage", "MakeReceipt",
+        "Journal", "LinkTokenVerifier", "ListenerNames", "NoteActivity", "JournaledDatabase", "MakePackage",
+        "MakeReceipt",
         "NameInformed", "ObjectionList", "OpenCallback", "OpenedConnections", "OpenLogKey", "PackageAbout",
         "PackageAudio", "PackageContents", "PackageFiles", "PeopleKeys", "PlaceHold", "ProveRootKey", "Publication",
         "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RequestObjects", "RestoreAccounts",
