@@ -199,3 +199,12 @@ def test_a_document_of_blanks_is_no_reason(tenant: Tenant):
     """The hold has the kind as its reason, as without a document."""
     entry = request(tenant, **PRESERVATION | {"instrument": "  "})
     assert tenant.http.get(tenant.url(f"/holds/{entry['hold']}")).json()["reason"] == "preservation"
+
+
+def test_a_recording_says_whether_a_hold_keeps_it(tenant: Tenant):
+    """Read alone and in a list, each for itself."""
+    held, free = uploaded(tenant, A), uploaded(tenant, B)
+    request(tenant, **PRESERVATION)
+    listed = tenant.http.get(tenant.url("/recordings")).json()["items"]
+    assert {one["id"]: one["flags"]["legal_hold"] for one in listed} == {held: True, free: False}
+    assert [tenant.get(one)["flags"]["legal_hold"] for one in (held, free)] == [True, False]

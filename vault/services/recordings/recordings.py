@@ -32,7 +32,7 @@ from vault.services.shared.encrypted_fields import (
 )
 from vault.services.shared.paced import paced
 
-_Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow], Sequence[str]]
+_Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow], Sequence[str], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,8 @@ class RecordingView:
     #: Why it is restricted: requests of persons, and ``domain.recordings.restriction.CAUSES``. Empty where it is not,
     #: or where a release before causes or a restore restricted it.
     restricted_by: Sequence[str] = ()
+    #: Whether a hold keeps it from being erased.
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ class Recordings:
 
         def find(tx: Transaction) -> _Row | None:
             recording = tx.recordings.get(account_id, recording_id)
-            return None if recording is None else _row(tx, recording)
+            return None if recording is None else _rows(tx, account_id, [recording], self.clock())[0]
 
         found = await self.database.read(find)
         if found is None:
@@ -128,7 +130,8 @@ class Recordings:
         wanted = replace(wanted, terms=tuple(terms))
 
         def find(tx: Transaction) -> list[_Row]:
-            return [_row(tx, r) for r in tx.recordings.page(account_id, wanted, before=before, limit=limit)]
+            page = tx.recordings.page(account_id, wanted, before=before, limit=limit)
+            return _rows(tx, account_id, page, self.clock())
 
         return [await self._view(*row) async for row in paced(await self.database.read(find))]
 
@@ -138,15 +141,15 @@ class Recordings:
         keys: RecordingKeys | None,
         rows: Sequence[CallFactRow],
         causes: Sequence[str],
+        held: bool,  # noqa: FBT001 - a column of the row
     ) -> RecordingView:
         if recording.state in {State.ERASING, State.ERASED}:
             return RecordingView(recording=recording, facts=CallFacts(call_ref=recording.call_ref))
         facts = await open_facts(self.ring, rows)
         if keys is not None and keys.details is not None:
             facts.insert(0, (await open_recording(self.ring, recording, keys)).details().facts)
-        return RecordingView(
-            recording=recording, facts=join_facts(recording.call_ref, facts), restricted_by=causes
-        )
+        joined = join_facts(recording.call_ref, facts)
+        return RecordingView(recording=recording, facts=joined, restricted_by=causes, held=held)
 
     async def restrict(
         self,
@@ -224,7 +227,15 @@ def _wish(tx: Transaction, recording_id: str, ground: Ground | None) -> tuple[Wi
     return "deletion", None
 
 
-def _row(tx: Transaction, recording: Recording) -> _Row:
-    keys = tx.recordings.keys(recording.id)
-    causes = tx.requests.restricts(recording.id) if recording.restricted else ()
-    return recording, keys, tx.call_facts.of_call(recording.account_id, recording.call_ref), causes
+def _rows(tx: Transaction, account_id: str, recordings: Sequence[Recording], now: datetime) -> list[_Row]:
+    held = tx.holds.kept(account_id, [recording.id for recording in recordings], now)
+    return [
+        (
+            recording,
+            tx.recordings.keys(recording.id),
+            tx.call_facts.of_call(account_id, recording.call_ref),
+            tx.requests.restricts(recording.id) if recording.restricted else (),
+            recording.id in held,
+        )
+        for recording in recordings
+    ]

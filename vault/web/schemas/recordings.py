@@ -46,7 +46,8 @@ class FlagsOut(BaseModel):
 
     damaged: bool
     restricted: bool
-    legal_hold: bool = False
+    #: Whether a hold keeps it from being erased.
+    legal_hold: bool
 
 
 class RecordingOut(BaseModel):
@@ -57,10 +58,10 @@ class RecordingOut(BaseModel):
     state: str
     reasons: list[ReasonOut]
     flags: FlagsOut
-    #: Null for a key without `recordings:read`.
     #: Why it is restricted: `caller`, `callee` or `agent` for a party that said no, the id of a request of a person,
     #: `admin`, `review` (a retention class) or `restore`. Empty if an earlier release restricted it.
     restricted_by: list[str] = []
+    #: Null for a key without `recordings:read`.
     call: CallFactsOut | None = None
     kind: Literal["call", "voicemail"]
     #: The party on each channel; empty if the platform did not report it.
@@ -108,7 +109,7 @@ class RecordingOut(BaseModel):
             voices=list(recording.voices),
             source=SourceOut(policy=recording.source_policy, deleted_at=recording.source_deleted_at),
             fetch=FetchOut.of(recording),
-            flags=FlagsOut(damaged=recording.damaged, restricted=recording.restricted),
+            flags=FlagsOut(damaged=recording.damaged, restricted=recording.restricted, legal_hold=view.held),
             restricted_by=list(view.restricted_by),
             call=CallFactsOut(**{name: getattr(facts, name) for name in type(facts).__slots__})
             if with_call
