@@ -96,7 +96,7 @@ class NotCommitted(Behind):
 
     async def announce(self, new: NewRecording) -> Announced:
         """Answer immediately."""
-        return Announced(recording_id=new.id, state=State.RECEIVED, created=True)
+        return Announced(recording_id=new.id, state=State.RECEIVED, call_ref=new.call_ref, created=True)
 
 
 class NotGranted(Behind):
