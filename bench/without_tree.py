@@ -169,7 +169,7 @@ class OpenAtOnce:
         """Take every token for a true one."""
         return False
 
-    async def resume(self, _token: str, _held: Mapping[str, str]) -> None:
+    async def resume(self, _token: str, _held: Mapping[str, str], *, address: str | None) -> None:
         """Return no session."""
 
     async def open(self, _token: str, *, nonce: str, address: str | None, agent: str) -> OpenedLink:

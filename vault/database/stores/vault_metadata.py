@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
 from vault.database.schema.core import vault_metadata
-from vault.database.sql.dialect import insert_new
+from vault.database.sql.dialect import insert_for, insert_new
 from vault.errors import Refused
 
 
@@ -32,8 +32,11 @@ class MetadataRows:
 
     def replace(self, values: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
         """Set values, whether they exist or not, and delete the names in ``drop``."""
-        names = [*values, *drop]
-        self._db.execute(delete(vault_metadata).where(vault_metadata.c.name.in_(names)))
-        rows = [{"name": name, "value": value} for name, value in values.items()]
+        if drop:
+            self._db.execute(delete(vault_metadata).where(vault_metadata.c.name.in_(drop)))
+        # Sorted, so that two nodes that set the same names do not wait for each other.
+        rows = [{"name": name, "value": value} for name, value in sorted(values.items())]
         if rows:
-            self._db.execute(insert(vault_metadata), rows)
+            put = insert_for(self._db, vault_metadata)
+            newer = {"value": put.excluded.value}
+            self._db.execute(put.on_conflict_do_update(index_elements=["name"], set_=newer), rows)
