@@ -40,6 +40,8 @@ class Bomb:
     said: str
     #: The recordings of a host that is down wait for it together; one that answers anything is not.
     code: Literal["fetch_failed", "host_down"] = "fetch_failed"
+    #: How often one attempt asks for it.
+    asked: int = 1
 
 
 def _forever(first: bytes, piece: bytes) -> Script:
@@ -114,6 +116,8 @@ BOMBS = {
         script=answer(status=302, headers={"Location": "/redirects-without-end"}),
         state="failed",
         said="redirected more than",
+        # The first time, and five redirects.
+        asked=6,
     ),
 }
 
@@ -148,10 +152,10 @@ def test_hostile_hosts_are_refused_in_little_memory(folder: Path, media: MediaTh
     )
     assert max(growth) < _GROWTH
     assert in_all < _IN_ALL
-    # Nobody was led anywhere, and what failed for good was not asked for again.
+    # What failed for good was not asked for again.
     for name, bomb in BOMBS.items():
         if bomb.state == "failed":
-            assert media.asked_for("/" + name.replace(" ", "-")) == rounds
+            assert media.asked_for("/" + name.replace(" ", "-")) == rounds * bomb.asked
 
 
 def _announce(client: Client, ref: str, url: str) -> str:
