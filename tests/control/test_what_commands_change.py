@@ -33,8 +33,6 @@ _ALL = "SELECT * FROM "
 ARGUMENTS: dict[str, Any] = {
     "hello": {},
     "fsck": {"sample": 9, "rate": 0, "place": {}},
-    "log.head": {},
-    "log.entries": {"start": 0, "end": 1},
     "accounts.closure": {"account": "acme"},
     "requests.list": {"account": "acme", "state": None},
     "sign-in.show": {},

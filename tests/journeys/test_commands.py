@@ -33,8 +33,6 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         headers = {"Authorization": f"Bearer {server.create_key()}"}
         with httpx.Client(base_url=server.url, headers=headers, timeout=30) as client:
             Tenant.open(client).uploaded(tone(0.5))
-        # A running server anchors the log before it exports.
-        assert server.command("log", "export").returncode == 0
         assert server.stop() == 0
     return folder / "data"
 

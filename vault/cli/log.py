@@ -58,11 +58,6 @@ async def _export(settings: Settings, file: BinaryIO) -> None:
                 file.write((await operator("log.entries", {"start": start, "end": end})).encode())
                 progress(end, head["size"])
         file.flush()
-    # A server of an older release does not say it.
-    if head.get("later"):
-        typer.echo(
-            f"{head['later']} newer entries are not anchored yet: start a worker, and export again.", err=True
-        )
 
 
 def verify(

@@ -177,7 +177,7 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
         )
     if command == "log.head":
         size, head = await vault.log_proofs.export_head()
-        return {"size": size, "text": head.decode(), "later": await vault.log_proofs.entries_after(size)}
+        return {"size": size, "text": head.decode()}
     if command != "log.entries":
         raise NotFound(f"There is no command {command!r}.")
     return (await vault.log_proofs.export_entries(arguments["start"], arguments["end"])).decode()

@@ -13,7 +13,6 @@ from vault.database.stores.log_tree import Leaf
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import Recording, RecordingKeys
-from vault.domain.start_mode import ReadOnly
 from vault.errors import Invalid, NotFound, Unavailable
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
@@ -157,24 +156,10 @@ class LogProofs:
         return self._account_parts(account_id, size, head, earlier)
 
     async def export_head(self, *, version: int = 1) -> tuple[int, bytes]:
-        """Return the number of entries in the file, and its head.
-
-        A command that only reads cannot anchor: it exports up to the last anchored checkpoint.
-        """
-        now, last = await self.database.read(lambda tx: (tx.tree.head(), shown(tx)))
-        try:
-            checkpoint = await self.anchor.covering(now.size)
-        except ReadOnly:
-            if last is None:
-                raise Unavailable(
-                    "No entry of the access log is anchored yet. Start a worker, and export again."
-                ) from None
-            checkpoint = last
+        """Return the number of entries in the file, and its head."""
+        now = await self.database.read(lambda tx: tx.tree.head())
+        checkpoint = await self.anchor.covering(now.size)
         return checkpoint.size, write_head(self.signer.verifier, checkpoint.note, version=version)
-
-    async def entries_after(self, size: int) -> int:
-        """Return the number of entries after the first ``size``."""
-        return await self.database.read(lambda tx: tx.tree.head().size) - size
 
     async def export_entries(self, start: int, end: int) -> bytes:
         """Return the lines of the entries [start, end) in full. Raises Unavailable unless all of them are anchored."""
