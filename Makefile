@@ -97,9 +97,9 @@ proofs: install ## Run all other tests: every store and browser, the pages, race
 	$(pip) --quiet --require-hashes -r requirements-test.lock
 	touch $@
 
-test-oldest: .venv-oldest/installed ## Run what is pure, and the cookies, on the oldest Python: OLDEST=python3.11.
+test-oldest: .venv-oldest/installed ## Run what is pure, the cookies, and the file of SQLite, on the oldest Python: OLDEST=python3.11.
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadgroup -p no:cacheprovider -q \
-	  tests/domain tests/sealing tests/tlog tests/web/test_cookies.py tests/test_house.py
+	  tests/domain tests/sealing tests/tlog tests/database/test_sqlite_file.py tests/web/test_cookies.py tests/test_house.py
 
 fresh: ## Run both on empty Debian 13 and testing, as a new user; needs root and debootstrap: FRESH="testing run" for less.
 	tests/fresh/run.sh $(FRESH)

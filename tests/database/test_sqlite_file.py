@@ -5,9 +5,9 @@ By rename and by content; and the file that was put there, and what the old one 
 
 import os
 import shutil
-import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -59,10 +59,18 @@ def _backup(path: Path) -> Path:
     return copy
 
 
+_READ = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+print(connection.execute("SELECT count(*) FROM access_events").fetchone()[0])
+"""
+
+
 def _rows(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        return int(connection.execute("SELECT count(*) FROM access_events").fetchone()[0])
+    """Count the events as the next process does: this one may keep the connections to the old file."""
+    shown = subprocess.run([sys.executable, "-c", _READ, path], capture_output=True, check=True)
+    return int(shown.stdout)
 
 
 @pytest.mark.parametrize("replace", _WAYS)

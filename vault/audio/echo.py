@@ -84,7 +84,7 @@ class EchoDetector:
         by_delay: npt.NDArray[np.float64] = fft.irfft(self._spectra[:, channel])[:_LONGEST]
         by_delay = np.abs(by_delay / self._windows[channel])
         deviation = _BY_MEDIAN * float(np.median(by_delay))
-        return float(by_delay.max()) > max(_DEVIATIONS * deviation, _SHARE)
+        return float(np.max(by_delay)) > max(_DEVIATIONS * deviation, _SHARE)
 
 
 @lru_cache(maxsize=4)

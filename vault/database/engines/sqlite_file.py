@@ -9,8 +9,10 @@ Such a process runs nothing more, and no checkpoint: that would destroy the file
 belongs to the old file, so it is put aside: SQLite would apply it to the new one at the next start.
 """
 
+import ctypes
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -80,8 +82,14 @@ class DatabaseFile:
 
     def leave(self, connection: sqlite3.Connection) -> None:
         """Before a connection is closed: let the last one run no checkpoint on a file that was replaced."""
-        if self.replaced:
+        if not self.replaced:
+            return
+        if sys.version_info >= (3, 12):
             connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+        else:
+            # SQLite keeps a connection open while one of its statements is not finished: this one never is.
+            unfinished = connection.execute("SELECT 1 UNION ALL SELECT 2")
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(unfinished))
 
     def close(self) -> None:
         """Close the descriptor, after all connections."""

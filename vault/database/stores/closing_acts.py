@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.batches import batches
 from vault.database.schema.access_log import checkpoints, event_outbox, publication, tree_head
 from vault.database.schema.closing_acts import closing_acts
 from vault.database.schema.consent import consent_events
@@ -104,8 +105,7 @@ class ClosingRows:
         """Return those events that have no act in this database."""
         ids = list(event_ids)
         known: set[str] = set()
-        for start in range(0, len(ids), _BATCH_SIZE):
-            batch = ids[start : start + _BATCH_SIZE]
+        for batch in batches(ids, _BATCH_SIZE):
             known |= set(self._db.execute(select(_C.event_id).where(_C.event_id.in_(batch))).scalars())
         return set(ids) - known
 
@@ -119,8 +119,8 @@ class ClosingRows:
         undone = {act.event.id for act in acts} & set(waiting.scalars())
         refusals = [(act.event.id, act.content) for act in acts if isinstance(act.content, ConsentRefusal)]
         versions = dict[str, int]()
-        for start in range(0, len(refusals), _BATCH_SIZE):
-            ids = [refusal.id for _, refusal in refusals[start : start + _BATCH_SIZE]]
+        for batch in batches(refusals, _BATCH_SIZE):
+            ids = [refusal.id for _, refusal in batch]
             c = consent_events.c
             found = self._db.execute(select(c.id, c.key_version).where(c.id.in_(ids)))
             versions |= {row.id: row.key_version for row in found}
@@ -220,8 +220,8 @@ class ClosingRows:
                         "settled": True,
                     }
                 )  # fmt: skip
-        for start in range(0, len(rows), _BATCH_SIZE):
-            insert_new(self._db, closing_acts, *rows[start : start + _BATCH_SIZE])
+        for batch in batches(rows, _BATCH_SIZE):
+            insert_new(self._db, closing_acts, *batch)
 
     def _assigned(self, act: Act) -> Act:
         """Return the act, assigned to the current object or, if that is full, to a new one named by its event."""

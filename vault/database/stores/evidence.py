@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import batched
 from typing import Any, Final
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import select
 
+from vault.batches import batches
 from vault.database.schema.consent import evidence_entries
 from vault.database.sql.compiled_statements import CompiledInsert
 from vault.database.sql.dialect import insert_new
@@ -54,7 +54,7 @@ class EvidenceRows:
             later.c.recording_id == e.recording_id, later.c.position > e.position
         )
         found: dict[str, tuple[int, str]] = {}
-        for batch in batched(recording_ids, _BATCH, strict=False):
+        for batch in batches(recording_ids, _BATCH):
             mine = e.recording_id.in_(batch) & ~newer.exists()
             rows = self._db.execute(select(e.recording_id, e.position, e.digest).where(mine))
             found |= {row.recording_id: (row.position, row.digest) for row in rows}
@@ -62,7 +62,7 @@ class EvidenceRows:
 
     def add_to_each(self, rows: Sequence[EvidenceRow]) -> None:
         """Insert an entry of each of many recordings. Raises Busy if a position is taken."""
-        for batch in batched(rows, _BATCH, strict=False):
+        for batch in batches(rows, _BATCH):
             added = insert_new(self._db, evidence_entries, *(evidence_values(row) for row in batch))
             if added < len(batch):
                 raise Busy(_TAKEN, retry_after=1)

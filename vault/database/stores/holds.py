@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Connection as DbConnection
 
+from vault.batches import batches
 from vault.database.schema.calls import call_facts, call_terms
 from vault.database.schema.core import micros, recording_terms, recordings
 from vault.database.schema.retention import holds, pending_erasures
@@ -181,8 +182,7 @@ class HoldRows:
         """Return those of the recordings, in any state, that a hold in effect keeps from being erased."""
         r, kept = recordings.c, set[str]()
         found = self.in_effect(account_id, now)
-        for start in range(0, len(recording_ids), _BATCH_SIZE):
-            batch = recording_ids[start : start + _BATCH_SIZE]
+        for batch in batches(recording_ids, _BATCH_SIZE):
             for hold in found:
                 if batch := [one for one in batch if one not in kept]:
                     kept |= set(

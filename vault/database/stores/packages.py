@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Select, bindparam, delete, insert, select, update
 
+from vault.batches import batches
 from vault.database.schema.core import recordings
 from vault.database.schema.requests import (
     person_package_recordings,
@@ -79,8 +80,8 @@ class PackageRows:
         # A package of this id that a restore deleted.
         self._db.execute(delete(person_package_recordings).where(m.request_id == package.request_id))
         contained = [{"request_id": package.request_id, "recording_id": one} for one in recording_ids]
-        for start in range(0, len(contained), _BATCH_SIZE):
-            self._db.execute(insert(person_package_recordings), contained[start : start + _BATCH_SIZE])
+        for batch in batches(contained, _BATCH_SIZE):
+            self._db.execute(insert(person_package_recordings), batch)
 
     def has_gone(self, request_id: str) -> bool:
         """Return whether a recording of this package, or part, is erased."""

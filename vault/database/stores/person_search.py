@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, MappingResult, func, select
 from sqlalchemy import Connection as DbConnection
 
+from vault.batches import batches
 from vault.database.schema.calls import call_facts, call_terms
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import links, recording_terms, recordings
@@ -88,8 +89,7 @@ class PersonSearch:
     def calls_of(self, account_id: str, recording_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the call of each of these recordings that exists, in any state, by its id."""
         r, found = recordings.c, dict[str, str]()
-        for start in range(0, len(recording_ids), _BATCH_SIZE):
-            batch = recording_ids[start : start + _BATCH_SIZE]
+        for batch in batches(recording_ids, _BATCH_SIZE):
             # Without the account: SQLite would read the index of all that the account has.
             rows = self._db.execute(select(r.id, r.account_id, r.call_ref).where(r.id.in_(batch)))
             found.update((row.id, row.call_ref) for row in rows if row.account_id == account_id)
@@ -101,8 +101,7 @@ class PersonSearch:
         """Return what is not erased of these calls, oldest first: recordings, and calls with facts alone."""
         r, f, refs = recordings.c, call_facts.c, sorted(call_refs)
         left, calls = list[FoundRecording](), list[FoundCall]()
-        for start in range(0, len(refs), _BATCH_SIZE):
-            batch = refs[start : start + _BATCH_SIZE]
+        for batch in batches(refs, _BATCH_SIZE):
             query = _RECORDINGS.where(r.account_id == account_id, r.call_ref.in_(batch), _IS_LEFT)
             left += _recordings(self._db.execute(query).mappings())
             facts = _CALLS.where(f.account_id == account_id, f.call_ref.in_(batch))
@@ -116,8 +115,7 @@ class PersonSearch:
         """Return the number of consent events of these calls."""
         c = consent_events.c
         counted = 0
-        for start in range(0, len(call_refs), _BATCH_SIZE):
-            batch = call_refs[start : start + _BATCH_SIZE]
+        for batch in batches(call_refs, _BATCH_SIZE):
             wanted: ColumnElement[bool] = (c.account_id == account_id) & c.call_ref.in_(batch)
             counted += self._db.execute(
                 select(func.count()).select_from(consent_events).where(wanted)
@@ -134,8 +132,7 @@ class PersonSearch:
         c, r, own = call_terms.c, recordings.c, recording_terms.c
         found: dict[str, set[bytes]] = defaultdict(set)
         refs = sorted(call_refs)
-        for start in range(0, len(refs), _BATCH_SIZE):
-            batch = refs[start : start + _BATCH_SIZE]
+        for batch in batches(refs, _BATCH_SIZE):
             by_call = select(c.call_ref, c.term).where(c.account_id == account_id, c.call_ref.in_(batch))
             by_recording = (
                 select(r.call_ref, own.term)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import RowMapping, Table, select, text, update
 
+from vault.batches import batches
 from vault.database.schema.requests import (
     TO_STORE,
     person_request_terms,
@@ -137,8 +138,8 @@ def _put(db: DbConnection, stored: StoredRequest, under: int | None) -> None:
 
 def _by_request(db: DbConnection, table: Table, column: str, ids: Sequence[str]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = defaultdict(list)
-    for start in range(0, len(ids), _BATCH_SIZE):
-        wanted = table.c.request_id.in_(ids[start : start + _BATCH_SIZE])
+    for batch in batches(ids, _BATCH_SIZE):
+        wanted = table.c.request_id.in_(batch)
         query = select(table.c.request_id, table.c[column]).where(wanted).order_by(table.c[column])
         for request_id, value in db.execute(query):
             found[request_id].append(value)

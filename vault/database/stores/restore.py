@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, case, delete, insert, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.batches import batches
 from vault.database.schema.access_log import checkpoints, publication
 from vault.database.schema.account_keys import account_keys, detail_keys, month_keys
 from vault.database.schema.calls import call_facts
@@ -290,7 +291,7 @@ class RestoredRows:
         self, table: Table, key: list[str], *rows: dict[str, Any], batch_size: int = _BATCH_SIZE
     ) -> None:
         """Upsert rows of the same columns in batches."""
-        for start in range(0, len(rows), batch_size):
-            put = insert_for(self._db, table).values(list(rows[start : start + batch_size]))
+        for batch in batches(rows, batch_size):
+            put = insert_for(self._db, table).values(list(batch))
             new = {name: put.excluded[name] for name in rows[0]}
             self._db.execute(put.on_conflict_do_update(index_elements=key, set_=new))

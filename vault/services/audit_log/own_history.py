@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.stored.account_object_name import (
@@ -30,8 +31,7 @@ async def sort_by_history(database: Database, names: Iterable[ObjectName]) -> So
     known = list(names)
     sizes = sorted({name.size for name in known if name.size is not None})
     roots: dict[int, bytes] = {}
-    for start in range(0, len(sizes), _BATCH_SIZE):
-        batch = sizes[start : start + _BATCH_SIZE]
+    for batch in batches(sizes, _BATCH_SIZE):
         roots |= await database.read(lambda tx, batch=batch: _roots(tx, batch))  # type: ignore[misc]
     return sort_names(known, roots)
 

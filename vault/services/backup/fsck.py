@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Literal
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.progress import ProgressCallback, no_progress
@@ -130,8 +131,7 @@ class Fsck:
         total = place.total or await self.database.read(lambda tx: tx.inventory.count_available())
         of = max(total, sample, 1)
         page = await self.database.read(lambda tx: tx.inventory.available(after=place.after, limit=_PART))
-        for start in range(0, len(page), _CONCURRENCY):
-            batch = list(enumerate(page[start : start + _CONCURRENCY], place.done + start))
+        for batch in batches(list(enumerate(page, place.done)), _CONCURRENCY):
             # True for ``sample`` of all numbers, evenly spread.
             whole = [number * sample // of != (number + 1) * sample // of for number, _ in batch]
             work = [

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, Literal
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.stores.recordings import terms_of
 from vault.database.transaction import Transaction
@@ -53,8 +54,7 @@ async def close_entered(
         if isinstance(act.content, ConsentRefusal)
     }
     ordered = sorted(ids)
-    for start in range(0, len(ordered), _BATCH_SIZE):
-        batch = ordered[start : start + _BATCH_SIZE]
+    for batch in batches(ordered, _BATCH_SIZE):
         for entered in await database.write(partial(_close, batch, declined, actor)):
             report.add("entered")
             report.findings.append(

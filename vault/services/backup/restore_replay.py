@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import ApprovalState
@@ -44,11 +45,12 @@ async def replay(
         *(partial(_end_access, which, lost) for which, lost in replay.lost_access.items()),
         *(partial(_end_approval, id_, *ended) for id_, ended in replay.ended_approvals.items()),
     ]
-    for start in range(0, len(changes), _BATCH_SIZE):
-        batch = changes[start : start + _BATCH_SIZE]
+    done = 0
+    for batch in batches(changes, _BATCH_SIZE):
         results = await database.write(lambda tx, batch=batch: [change(tx) for change in batch])  # type: ignore[misc]
         report.add("erased", sum(result is True for result in results))
-        await progress("log entries", start + len(batch), len(changes))
+        done += len(batch)
+        await progress("log entries", done, len(changes))
 
 
 def _erase(recording_id: str, tx: Transaction) -> bool:

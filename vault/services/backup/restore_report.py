@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.domain.progress import Report
 from vault.services.backup.restore_log import Divergence
@@ -39,8 +40,7 @@ async def name_what_is_lost(database: Database, divergence: Divergence, report: 
 async def _count_gone(database: Database, recording_ids: Sequence[str]) -> int:
     """Return how many of these recordings have no row."""
     gone = 0
-    for start in range(0, len(recording_ids), _BATCH_SIZE):
-        batch = recording_ids[start : start + _BATCH_SIZE]
+    for batch in batches(recording_ids, _BATCH_SIZE):
         existing = await database.read(lambda tx, batch=batch: tx.recordings.existing(batch))  # type: ignore[misc]
         gone += len(batch) - len(existing)
     return gone

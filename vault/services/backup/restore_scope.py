@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
@@ -74,8 +75,7 @@ async def changed_names(database: Database, names: Sequence[ObjectName]) -> list
     groups = by_account(names)
     found: list[ObjectName] = []
     ids = sorted(groups)
-    for start in range(0, len(ids), _BATCH_SIZE):
-        batch = ids[start : start + _BATCH_SIZE]
+    for batch in batches(ids, _BATCH_SIZE):
         size, written = await database.read(lambda tx, batch=batch: _written(tx, batch))  # type: ignore[misc]
         for account_id in batch:
             [first, *others] = groups[account_id]

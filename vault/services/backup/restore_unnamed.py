@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.schema.core import micros, moment
 from vault.database.transaction import Transaction
@@ -109,8 +110,7 @@ class RestoreUnnamed:
         ids = {stored.key: parse_location(stored.key) or "" for stored in listed}
         rows = await self.database.read(lambda tx: tx.inventory.states([*ids.values()]))
         newer = [stored.key for stored in listed if _may_be_newer(stored, rows.get(ids[stored.key]), since)]
-        for start in range(0, len(newer), _CONCURRENCY):
-            keys = newer[start : start + _CONCURRENCY]
+        for keys in batches(newer, _CONCURRENCY):
             opened = await gathered(
                 [self.recordings.open_manifest(key, Replay(), report, listed=False) for key in keys]
             )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, TypeVar
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.stored.closing_acts import (
@@ -190,8 +191,8 @@ class KeepJournal:
             present |= {stored.key async for stored in self.objects.list(PREFIX)}
         # A permanent act is due because it was re-encrypted.
         missing = [acts for location, acts in wanted.items() if acts[0].kept or location not in present]
-        for start in range(0, len(missing), _CONCURRENCY):
-            await self.journal.put([act for acts in missing[start : start + _CONCURRENCY] for act in acts])
+        for batch in batches(missing, _CONCURRENCY):
+            await self.journal.put([act for acts in batch for act in acts])
         for location in (location for location, acts in wanted.items() if acts[0].kept):
             await self.objects.delete_older(location)
         await self.database.write(lambda tx: tx.closing.stored(due))
@@ -217,8 +218,7 @@ def _kept_prefixes(among: PermanentActs | None) -> list[str]:
 def _batches(locations: Sequence[str], sizes: Mapping[str, int]) -> Iterator[Sequence[str]]:
     """Yield the locations in batches that are read concurrently: small objects together, each large one alone."""
     small = [location for location in locations if sizes.get(location, 0) <= _SMALL]
-    for start in range(0, len(small), _READ_CONCURRENCY):
-        yield small[start : start + _READ_CONCURRENCY]
+    yield from batches(small, _READ_CONCURRENCY)
     for location in set(locations).difference(small):
         yield [location]
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
@@ -55,8 +56,7 @@ class RewrapRootKey:
         for _ in range(_TRIES):
             current = await self.database.read(_wrapped)
             new = [name for name, wrapped in current.items() if seen.get(name) != wrapped]
-            for start in range(0, len(new), _CONCURRENCY):
-                names = new[start : start + _CONCURRENCY]
+            for names in batches(new, _CONCURRENCY):
                 moved = await gathered(
                     [self._move(vault_id, name, current[name], self.previous_root_key) for name in names]
                 )

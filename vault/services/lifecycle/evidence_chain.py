@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import batched
 from typing import Any, Final
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.stores.evidence import EvidenceRow
 from vault.database.transaction import Transaction
@@ -87,7 +87,7 @@ def append_to_each(
         position, before = heads.get(one.recording.id, (0, one.keys.evidence))
         rows.append(_sealed(one, entry, content, before=before, position=position + 1, at=at))
     tx.evidence.add_to_each(rows)
-    for batch in batched(opened, _BATCH, strict=False):
+    for batch in batches(opened, _BATCH):
         tx.queue.rewrite_manifest(*(one.recording.id for one in batch))
     return rows
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.stores.requests import SealedReceipt
 from vault.database.transaction import Transaction
@@ -47,8 +48,7 @@ class ReadReceipt:
         indexes = sorted({*named, await self.database.read(lambda tx: _index_of(tx, account_id, receipt))})
         await self.anchor.covering(indexes[-1] + 1)
         leaves: list[ProvenLeaf] = []
-        for start in range(0, len(indexes), _BATCH_SIZE):
-            batch = indexes[start : start + _BATCH_SIZE]
+        for batch in batches(indexes, _BATCH_SIZE):
             leaves += await self.database.read(lambda tx, batch=batch: _prove(tx, account_id, batch))  # type: ignore[misc]
         return await self.threads.run(write_receipt, text, leaves, self.signer.verifier)
 
