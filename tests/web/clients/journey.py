@@ -1,9 +1,12 @@
-"""A generated Python client at work: an account, the switch off and on, an upload, a link, and what it plays.
+"""A generated Python client at work: an account, the switch off and on, a webhook, an upload, a link that plays.
 
 Usage: journey.py URL API_KEY ACCOUNT AUDIO_FILE. Prints what the link played, as SHA-256.
 """
 
+import base64
 import hashlib
+import hmac
+import json
 import sys
 import time
 from datetime import UTC, datetime
@@ -11,8 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 from callvault_client import AuthenticatedClient, Client
-from callvault_client.api.accounts import put_account, put_switch
+from callvault_client.api.accounts import put_account, put_connection, put_switch
 from callvault_client.api.calls import put_call
 from callvault_client.api.consent import patch_policy
 from callvault_client.api.links import post_link
@@ -20,8 +24,12 @@ from callvault_client.api.playback import get_session_audio, open_link
 from callvault_client.api.recordings import get_recording, put_recording
 from callvault_client.models import (
     AccountIn,
+    CallEndedEvent,
+    CallEventData,
     CallIn,
     CallInDirection,
+    ConnectionIn,
+    ConnectionInCredentials,
     LinkIn,
     PolicyPatchIn,
     PolicyPatchInMissingEvidence,
@@ -30,6 +38,7 @@ from callvault_client.models import (
 )
 from callvault_client.models.account_out import AccountOut
 from callvault_client.models.call_out import CallOut
+from callvault_client.models.connection_out import ConnectionOut
 from callvault_client.models.link_made_out import LinkMadeOut
 from callvault_client.models.policy_out import PolicyOut
 from callvault_client.models.problem import Problem
@@ -59,12 +68,36 @@ def main(url: str, key: str, account: str, audio: Path) -> None:
     answer = put_call.sync(account, "call-1", client=admin, body=call)
     assert isinstance(answer, CallOut)
     assert answer.decision.record
+    announce_end(admin, account, "call-1")
     recording = uploaded(admin, account, audio)
     link = post_link.sync(account, recording, client=admin, body=LinkIn(listener="robin"))
     assert isinstance(link, LinkMadeOut)
     played = heard(url, urlsplit(link.url).path.rpartition("/")[2])
     assert played == audio.read_bytes()
     print(hashlib.sha256(played).hexdigest())
+
+
+def announce_end(admin: AuthenticatedClient, account: str, call: str) -> None:
+    """Send a typed event: its signature is over the bytes, so they are made before it and sent as they are."""
+    key = hashlib.sha256(account.encode()).digest()
+    credentials = ConnectionInCredentials.from_dict({"secret": f"whsec_{base64.b64encode(key).decode()}"})
+    connected = put_connection.sync(
+        account, "main", client=admin, body=ConnectionIn(provider="platform", credentials=credentials)
+    )
+    assert isinstance(connected, ConnectionOut)
+    now = datetime.now(UTC)
+    event = CallEndedEvent(type_="call.ended", data=CallEventData(call_ref=call, ended_at=now), timestamp=now)
+    body = json.dumps(event.to_dict()).encode()
+    delivery, at = "msg_1", str(int(now.timestamp()))
+    signed = hmac.digest(key, f"{delivery}.{at}.".encode() + body, "sha256")
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": delivery,
+        "webhook-timestamp": at,
+        "webhook-signature": f"v1,{base64.b64encode(signed).decode()}",
+    }
+    answer = httpx.post(connected.webhook_url, content=body, headers=headers)
+    assert (answer.status_code, answer.json()) == (200, {"status": "noted"}), answer.text
 
 
 def uploaded(admin: AuthenticatedClient, account: str, audio: Path) -> str:

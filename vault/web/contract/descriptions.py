@@ -6,6 +6,7 @@ FastAPI derives the rest from signatures. ``vault/web/contract/document.py`` com
 from typing import Any
 
 from vault.domain.accounts.account import Scope
+from vault.web.schemas.webhook_events import BODY as WEBHOOK_BODY
 
 _BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
@@ -139,16 +140,26 @@ CALL_DOCUMENT: dict[str, Any] = {
     "description": "Instructions in the platform's format: TwiML, TeXML, NCCO or Plivo XML",
     "content": {"application/xml": _TEXT, "application/json": {"schema": {}}},
 }
-WEBHOOK: dict[str, Any] = {
-    "security": [{WEBHOOK_SIGNATURE: []}],
-    "requestBody": {
-        "description": "The platform's webhook, as JSON or as a form.",
-        "content": {
-            "application/json": {"schema": {"type": "object", "additionalProperties": True}},
-            "application/x-www-form-urlencoded": {"schema": {"type": "object", "additionalProperties": True}},
+_ANY_OBJECT: dict[str, Any] = {"type": "object", "additionalProperties": True}
+
+
+def _webhook(json_schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "security": [{WEBHOOK_SIGNATURE: []}],
+        "requestBody": {
+            "description": "The platform's webhook, as JSON or as a form.",
+            "content": {
+                "application/json": {"schema": json_schema},
+                "application/x-www-form-urlencoded": {"schema": _ANY_OBJECT},
+            },
         },
-    },
-}
+    }
+
+
+#: The webhook of any platform: the events of the customer's own software have schemas.
+WEBHOOK: dict[str, Any] = _webhook(WEBHOOK_BODY)
+#: A platform's request for a call document, in its own format.
+CALL_STEP: dict[str, Any] = _webhook(_ANY_OBJECT)
 
 
 def scope(name: Scope) -> dict[str, Any]:

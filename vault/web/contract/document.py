@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from vault.web.contract.descriptions import SESSION_COOKIE, WEBHOOK_SIGNATURE
 from vault.web.contract.examples import EXAMPLES
 from vault.web.contract.field_comments import field_comments, models_of
+from vault.web.schemas import webhook_events
 
 _METHODS = ("get", "put", "post", "patch", "delete")
 _TAGS = {
@@ -149,6 +150,7 @@ def describe(app: FastAPI, routers: Iterable[APIRouter], *, public_url: str) -> 
     document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
     components = document["components"]
     components["securitySchemes"] |= _SECURITY
+    components["schemas"] |= webhook_events.components()
     components["schemas"]["Problem"] = _PROBLEM
     for model, example in EXAMPLES.items():
         components["schemas"][model.__name__]["examples"] = [example]

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from vault import metrics
 from vault.domain.calls.webhook import Delivery
 from vault.services.consent.call_documents import Stage
-from vault.web.contract.descriptions import CALL_DOCUMENT, WEBHOOK
+from vault.web.contract.descriptions import CALL_DOCUMENT, CALL_STEP, WEBHOOK
 from vault.web.http.auth import TheVault
 from vault.web.schemas.recordings import ReceiptOut
 
@@ -51,7 +51,7 @@ async def post_webhook(
     "/{provider}/{connection}/{stage}",
     response_class=Response,
     responses={200: CALL_DOCUMENT},
-    openapi_extra=WEBHOOK,
+    openapi_extra=CALL_STEP,
 )
 async def post_call_step(
     request: Request,

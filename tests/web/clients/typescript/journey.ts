@@ -1,8 +1,8 @@
-// A generated TypeScript client at work: an account, the switch off and on, an upload, a link, and what it plays.
+// A generated TypeScript client at work: an account, the switch off and on, a webhook, an upload, a link that plays.
 // Usage: journey.js URL API_KEY ACCOUNT AUDIO_FILE. Prints what the link played, as SHA-256.
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import createClient from "openapi-fetch";
@@ -12,6 +12,35 @@ const [url, key, account, file] = process.argv.slice(2) as [string, string, stri
 const audio = readFileSync(file);
 const admin = createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${key}` } });
 const bytes = (body: unknown) => body as BodyInit;
+
+/** Send a typed event: its signature is over the bytes, so they are made before it and sent as they are. */
+async function announceEnd(): Promise<void> {
+  const key = createHash("sha256").update(account).digest();
+  const connected = await admin.PUT("/v1/accounts/{account}/connections/{name}", {
+    params: { path: { account, name: "main" } },
+    body: { provider: "platform", credentials: { secret: `whsec_${key.toString("base64")}` } },
+  });
+  assert.ok(connected.data, JSON.stringify(connected.error));
+  const now = new Date();
+  const event: components["schemas"]["CallEndedEvent"] = {
+    type: "call.ended",
+    timestamp: now.toISOString(),
+    data: { call_ref: "call-1", ended_at: now.toISOString() },
+  };
+  const [body, id, at] = [JSON.stringify(event), "msg_1", String(Math.floor(now.getTime() / 1000))];
+  const signature = createHmac("sha256", key).update(`${id}.${at}.${body}`).digest("base64");
+  const answer = await fetch(connected.data.webhook_url, {
+    method: "POST",
+    headers: {
+      "Content-Type": "application/json",
+      "webhook-id": id,
+      "webhook-timestamp": at,
+      "webhook-signature": `v1,${signature}`,
+    },
+    body,
+  });
+  assert.deepEqual([answer.status, await answer.json()], [200, { status: "noted" }]);
+}
 
 /** Upload, and wait until the recording can be played; a bad upload is a problem that names why. */
 async function uploaded(): Promise<string> {
@@ -78,6 +107,7 @@ const call = await admin.PUT("/v1/accounts/{account}/calls/{call_ref}", {
   body: { direction: "inbound", from: "+12025550123", to: "+12025550187", started_at: new Date().toISOString() },
 });
 assert.equal(call.data?.decision.record, true);
+await announceEnd();
 const made = await admin.POST("/v1/accounts/{account}/recordings/{recording}/links", {
   params: { path: { account, recording: await uploaded() } },
   body: { listener: "robin" },
