@@ -4,10 +4,12 @@ import ast
 import re
 from collections.abc import Iterator
 from enum import EnumType
+from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
+import yaml
 
 from vault.domain.accounts import account, roles
 from vault.domain.approvals.approval import ApprovalState
@@ -104,3 +106,46 @@ def test_each_code_of_a_refusal_is_explained() -> None:
     assert len(codes) > 50
     assert codes >= NOT_OVER_REST
     assert [code for code in sorted(codes - NOT_OVER_REST) if f"`{code}`" not in text] == []
+
+
+def fields_in_table(page: str, heading: str) -> dict[str, str]:
+    """Return the second cell of each field in the table below a heading; a cell may name several fields."""
+    part = (DOCS / page).read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]+`) \| ([^|]*)\| ", part, re.MULTILINE)
+    return {
+        name: cell.strip() for cell_of_names, cell in rows for name in re.findall(r"`(\w+)`", cell_of_names)
+    }
+
+
+@cache
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the schemas of the contract."""
+    contract: dict[str, Any] = yaml.load(
+        (ROOT / "openapi" / "openapi.yaml").read_text(), Loader=yaml.CSafeLoader
+    )
+    found: dict[str, dict[str, Any]] = contract["components"]["schemas"]
+    return found
+
+
+def test_the_fields_of_a_call_are_those_of_the_contract() -> None:
+    """The table has each field once, says which ones are required, and the contract says what each one means."""
+    table, call = (
+        fields_in_table("connect-a-platform.md", "Ask at call start (optional)"),
+        schemas()["CallIn"],
+    )
+    assert [*table] == ["direction", "from", "to", "started_at", *(
+        name for name in call["properties"] if name not in call["required"]
+    )]  # fmt: skip
+    assert [name for name, cell in table.items() if cell == "required"] == call["required"]
+    assert [name for name, one in call["properties"].items() if "description" not in one] == []
+
+
+def test_the_fields_of_events_are_those_of_the_contract() -> None:
+    """Of an event alone, of every event, required or not: as the schemas of the events say."""
+    table = fields_in_table("connect-a-platform.md", "Events and their fields")
+    each, recording = schemas()["CallEventData"], schemas()["RecordingEventData"]
+    assert {*table} == {*recording["properties"]}
+    for name, cell in table.items():
+        where = "every event" if name in each["properties"] else "`recording.completed`"
+        assert cell == where + ", required" * (name in recording["required"]), name
+        assert "description" in recording["properties"][name], name

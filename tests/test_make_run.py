@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.servers.required import require
+from vault.domain.playback.own_token import VERSION
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,6 +49,18 @@ def test_it_shows_progress() -> None:
     (install,) = [line for line in recipe() if " install " in line]
     assert "--progress-bar on" in install
     assert not re.search(r"--quiet|-q\b|>", install)
+
+
+def test_the_readme_shows_what_it_prints() -> None:
+    """Each line of the demonstration, in its order, and a link of the form that links have."""
+    shown = re.search(r"`make run` prints:\n\n```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert shown is not None
+    names = [line.strip().split("  ")[0] for line in shown[1].splitlines()]
+    source = (ROOT / "vault" / "cli" / "demo.py").read_text()
+    said = {*re.findall(r"_say\(\s*\"([^\"]+)\"", source)}
+    assert {*names} == said
+    assert names[-1] == "console"
+    assert f"/p/{VERSION}." in shown[1]
 
 
 def test_the_command_that_it_makes_is_the_vaults(tmp_path: Path) -> None:

@@ -152,12 +152,12 @@ def prepare() -> None:
             edges.around(owner, name)
         edges.inside(owner)
         edges.behind_claims(owner)
-    for owner, names in _OBJECT_CALLS:
+    for store, names in _OBJECT_CALLS:
         for name in names:
-            edges.around(owner, name)
+            edges.around(store, name)
     edges.at_each_hop()
-    for owner, name in _WORK:
-        _count(owner, name)
+    for work, name in _WORK:
+        _count(work, name)
 
 
 if __name__ == "__main__":

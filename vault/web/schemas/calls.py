@@ -40,17 +40,23 @@ class CallIn(Body):
     """The platform's facts of a call, at its start or later."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    #: `inbound`: the caller is outside the account; `outbound`: the callee is.
     direction: Literal["inbound", "outbound"]
+    #: The caller's number; an international one is converted to E.164, any other stays as written.
     caller: Annotated[Text, Field(alias="from")]
+    #: The callee's number, as `from`.
     callee: Annotated[Text, Field(alias="to")]
+    #: Start of the call; if it is not known, the current time.
     started_at: CallMomentIn
+    #: End of the call, once it is known; not before `started_at`.
     ended_at: CallMomentIn | None = None
+    #: Who speaks for the account.
     agent: Text | None = None
     #: The caller's place. Default: derived from the number's prefix.
     caller_place: Annotated[Place | None, Field(alias="from_place")] = None
     #: The callee's place. Default: derived from the number's prefix.
     callee_place: Annotated[Place | None, Field(alias="to_place")] = None
-    #: The language for the external party.
+    #: The language of the notice for the external party, such as `fr` or `en-US`.
     language: Tag | None = None
 
     @model_validator(mode="after")
