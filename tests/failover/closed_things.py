@@ -2,15 +2,14 @@
 
 import json
 import secrets
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from tests.failover.account_book import AccountBook, Act
-from tests.failover.requests import Door, Reply
+from tests.failover.requests import Crowd, Door, Reply
 from tests.failover.stage import account_path, call_facts, new_number
 from tests.servers.media_thread import MediaThread
 from tests.support.tenant import Tenant, moment, tone
@@ -65,29 +64,17 @@ class ClosedThings:
 
 
 @dataclass(slots=True, kw_only=True)
-class Askers:
+class Askers(Crowd):
     """A platform that repeats what was closed, and a listener: each at a steady pace, on every node in turn."""
 
-    doors: Sequence[Door]
     things: ClosedThings
     book: AccountBook = field(default_factory=AccountBook)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> "Askers":
         """Begin."""
         deeds = [self.repeat_erased, self.repeat_refused, self.announce_silent, self.listen, self.look]
-        for deed in deeds:
-            thread = threading.Thread(target=self._repeat, args=(deed,), daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self.begin((deed, _PAUSE) for deed in deeds)
         return self
-
-    def stop(self) -> None:
-        """End, when everybody has the answer that he waits for."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(120)
 
     def repeat_erased(self, door: Door) -> None:
         """Announce the erased recording again."""
@@ -155,10 +142,3 @@ class Askers:
         sent = time.monotonic()
         reply: Reply = door.send("POST", tenant.webhook_url, body, headers)
         self.book.note(kind, tenant.name, ref, sent, reply)
-
-    def _repeat(self, deed: Callable[[Door], None]) -> None:
-        turn = 0
-        while not self._stop.is_set():
-            deed(self.doors[turn % len(self.doors)])
-            turn += 1
-            self._stop.wait(_PAUSE)

@@ -1,15 +1,13 @@
 """The load of a round: platforms, listeners, an admin and an auditor, each at a steady pace of his own."""
 
 import secrets
-import threading
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from tests.failover.account_book import AccountBook
-from tests.failover.requests import Door, Reply
+from tests.failover.requests import Crowd, Deed, Door, Reply
 from tests.failover.stage import Stage, account_path, call_facts, new_number
 from tests.support.tenant import tone
 from vault.tlog.proof_file import parse_proof_file
@@ -22,17 +20,13 @@ _SEQUENCED = 0.3
 
 
 @dataclass(slots=True, kw_only=True)
-class Load:
-    """Concurrent clients, until ``stop``. ``doors`` are the nodes; each request takes the next."""
+class Load(Crowd):
+    """The clients of a round, until ``stop``."""
 
-    doors: Sequence[Door]
     stage: Stage
     book: AccountBook
     #: More is slower: every pause is multiplied by it.
     slowness: float = 1.0
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
-    _turn: int = 0
     #: The place of the newest event that an auditor saw.
     _newest: int = 0
     #: Numbers whose objection was not answered with 2xx.
@@ -41,7 +35,7 @@ class Load:
 
     def start(self) -> "Load":
         """Begin."""
-        deeds: list[tuple[Callable[[Door], None], float]] = [
+        deeds: list[tuple[Deed, float]] = [
             (self.start_call, CALLS),
             (self.upload, UPLOADS),
             (self.listen, LISTENING),
@@ -50,19 +44,10 @@ class Load:
             (self.read, LISTENING),
             *((act, ACTS) for act in self.closing()),
         ]
-        for deed, pause in deeds:
-            thread = threading.Thread(target=self._repeat, args=(deed, pause * self.slowness), daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self.begin((deed, pause * self.slowness) for deed, pause in deeds)
         return self
 
-    def stop(self) -> None:
-        """End, when everybody has the answer that he waits for."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(120)
-
-    def closing(self) -> list[Callable[[Door], None]]:
+    def closing(self) -> list[Deed]:
         """Return the deeds that close something."""
         return [
             self.switch_off, self.erase, self.restrict, self.object, self.decline, self.revoke_key, self.revoke_link,
@@ -74,12 +59,6 @@ class Load:
             act(door)
             time.sleep(_SEQUENCED)
             self.audit(door)
-
-    def _repeat(self, deed: Callable[[Door], None], pause: float) -> None:
-        while not self._stop.is_set():
-            self._turn += 1
-            deed(self.doors[self._turn % len(self.doors)])
-            self._stop.wait(pause)
 
     def start_call(self, door: Door) -> None:
         """Announce a call."""

@@ -2,8 +2,9 @@
 
 import http.client
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.raw_client import ask
@@ -73,3 +74,37 @@ class Door:
         except (OSError, http.client.HTTPException):
             return Reply(status=0, headers={}, body=b"", door=self.base)
         return Reply(status=answer.status, headers=answer.headers, body=answer.body, door=self.base)
+
+
+#: What a client does at a node.
+Deed = Callable[[Door], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Crowd:
+    """Concurrent clients, until ``stop``: each repeats its deed at a steady pace, at every node in turn."""
+
+    #: Each request takes the next.
+    doors: Sequence[Door]
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _turn: int = 0
+
+    def begin(self, deeds: Iterable[tuple[Deed, float]]) -> None:
+        """Start a client for each deed with its pause in seconds."""
+        for one in deeds:
+            thread = threading.Thread(target=self._repeat, args=one, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """End, when everybody has the answer that he waits for."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(120)
+
+    def _repeat(self, deed: Deed, pause: float) -> None:
+        while not self._stop.is_set():
+            self._turn += 1
+            deed(self.doors[self._turn % len(self.doors)])
+            self._stop.wait(pause)

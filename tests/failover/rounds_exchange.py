@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -31,30 +31,42 @@ def exchanged(name: str) -> Table:
     way = WAYS[name]
     with _world(way.words) as around:
         way.keep(around)
-        around.things.close()
-        time.sleep(SETTLED)
-        askers, table = around.askers.start(), around.table
-        time.sleep(1.0)
-        begun = time.monotonic()
-        way.put(around)
-        done = time.monotonic()
-        table.add("seconds that the exchange takes", done - begun)
-        wait_fenced(around, done)
-        time.sleep(1.0)
-        with _marked(around) as seen:
-            restore(around)
-        if way.from_nothing:
-            around.take_key(around.nodes[0].create_key())
-        table.add("times that the mark of the restore was seen", len(seen), least=1)
-        # Until the mark is gone: then the nodes serve again.
-        restored = max(seen, default=time.monotonic())
-        table.none("served, accepted or denied from the other database", askers.open_answers(done, restored))
-        table.none("denied or accepted from a half-made database", askers.impossible_answers(begun, restored))
-        wait_serving(around)
-        time.sleep(3.0)
-        askers.stop()
-        look(around)
-        return table
+
+        def restored() -> float:
+            with _marked(around) as seen:
+                restore(around)
+            if way.from_nothing:
+                around.take_key(around.nodes[0].create_key())
+            around.table.add("times that the mark of the restore was seen", len(seen), least=1)
+            # Until the mark is gone: then the nodes serve again.
+            return max(seen, default=time.monotonic())
+
+        play(around, lambda: way.put(around), restored)
+        return around.table
+
+
+def play(around: Around, put: Callable[[], None], restored: Callable[[], float]) -> None:
+    """Close things, put another database in place and restore, while everybody asks; then look at what was closed.
+
+    ``restored`` runs the restore, and returns the moment until which nobody may get an answer.
+    """
+    around.things.close()
+    time.sleep(SETTLED)
+    askers, table = around.askers.start(), around.table
+    time.sleep(1.0)
+    begun = time.monotonic()
+    put()
+    done = time.monotonic()
+    table.add("seconds that the exchange takes", done - begun)
+    wait_fenced(around, done)
+    time.sleep(1.0)
+    until = restored()
+    table.none("served, accepted or denied from the other database", askers.open_answers(done, until))
+    table.none("denied or accepted from a half-made database", askers.impossible_answers(begun, until))
+    wait_serving(around)
+    time.sleep(3.0)
+    askers.stop()
+    look(around)
 
 
 def wait_fenced(around: Around, since: float) -> None:

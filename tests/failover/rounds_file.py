@@ -13,7 +13,7 @@ from tests.failover.closed_things import SETTLED, Askers, ClosedThings
 from tests.failover.exchanges import Around
 from tests.failover.figures import Table
 from tests.failover.requests import Door
-from tests.failover.rounds_exchange import look, restore, tenant_of, wait_fenced, wait_serving
+from tests.failover.rounds_exchange import play, restore, tenant_of
 from tests.failover.world import short_folder
 from tests.servers.media_thread import media_thread
 from tests.servers.vault_process import VaultProcess
@@ -51,32 +51,19 @@ def exchanged_file(name: str) -> Table:
         (server,) = around.nodes
         path, copy = server.data_dir / "vault.db", server.folder / "copy.db"
         copy_database(path, copy, on_progress=lambda _done, _of: None)
-        around.things.close()
-        time.sleep(SETTLED)
-        askers, table = around.askers.start(), around.table
-        time.sleep(1.0)
-        begun = time.monotonic()
-        put(copy, path)
-        done = time.monotonic()
-        wait_fenced(around, done)
-        time.sleep(1.0)
-        server.stop()
-        server.start(door="/healthz")
-        time.sleep(1.0)
-        table.add(
-            "recovery mode after the restart (1 is yes)",
-            askers.doors[0].send("GET", "/readyz").is_recovery,
-            least=1,
-        )
-        restoring = time.monotonic()
-        restore(around)
-        table.none("served, accepted or denied from the other file", askers.open_answers(done, restoring))
-        table.none("denied or accepted from a half-made file", askers.impossible_answers(begun, restoring))
-        wait_serving(around)
-        time.sleep(3.0)
-        askers.stop()
-        look(around)
-        return table
+
+        def restored() -> float:
+            server.stop()
+            server.start(door="/healthz")
+            time.sleep(1.0)
+            recovers = around.askers.doors[0].send("GET", "/readyz").is_recovery
+            around.table.add("recovery mode after the restart (1 is yes)", recovers, least=1)
+            restoring = time.monotonic()
+            restore(around)
+            return restoring
+
+        play(around, lambda: put(copy, path), restored)
+        return around.table
 
 
 @contextmanager
