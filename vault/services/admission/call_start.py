@@ -65,13 +65,14 @@ class CallStart:
         decision, published, locale = await self._decide(account_id, known, stored)
         languages = [tag for tag in (known.facts.language, locale) if tag is not None]
         outside = known.claims.outside
-        notices = _notices(decision, outside, published, languages)
+        chosen = _chosen(decision, outside, published, languages)
+        lacking = [_no_notice(party) for party, notice in chosen if notice is None]
         return CallAnswer(
             call_id=_call_id(index_key, facts),
-            decision=decision,
+            decision=replace(decision, remarks=(*decision.remarks, *lacking)),
             facts=known.facts,
             outside=outside,
-            notices=notices,
+            notices=tuple((party, notice) for party, notice in chosen if notice is not None),
         )
 
     async def _closed(self, account_id: str, index_key: bytes, facts: CallFacts) -> CallAnswer:
@@ -118,14 +119,23 @@ def _call_id(index_key: bytes, facts: CallFacts) -> str:
     return f"call_{search_term(index_key, 'call id', facts.call_ref)[:ID_BYTES].hex()}"
 
 
-def _notices(
+def _chosen(
     decision: Decision, outside: frozenset[Party], published: Sequence[Notice], languages: Sequence[str]
-) -> tuple[tuple[Party, Notice], ...]:
-    """Return which published notice to play to which party; none if the call is not recorded."""
+) -> Sequence[tuple[Party, Notice | None]]:
+    """Return which published notice to play to each party that needs one; nobody does if the call is not recorded."""
     if not decision.record:
         return ()
-    wanted: list[tuple[Party, Mode]] = [(party, decision.mode) for party in sorted(outside)]
+    needed: list[tuple[Party, Mode]] = []
+    if decision.mode != "none":
+        needed += [(party, decision.mode) for party in sorted(outside)]
     if decision.agent_notice:
-        wanted.append(("agent", "announce"))
-    chosen = [(party, choose(published, party, mode, languages)) for party, mode in wanted]
-    return tuple((party, notice) for party, notice in chosen if notice is not None)
+        needed.append(("agent", "announce"))
+    return [(party, choose(published, party, mode, languages)) for party, mode in needed]
+
+
+def _no_notice(party: Party) -> Reason:
+    text = (
+        f"No published notice is for the {party} and this mode: publish a notice, "
+        f"or tell the {party} in another way and report it as a consent event."
+    )
+    return Reason(code="no_notice_published", text=text, source="notices")
