@@ -17,7 +17,7 @@ from vault.domain.approvals.rule import Verb
 from vault.domain.audit_log.access_event import EventType
 from vault.domain.consent import consent_event, requirements
 from vault.domain.notices import audio, notice
-from vault.domain.playback import link, link_key
+from vault.domain.playback import link, link_key, signed_token
 from vault.domain.recordings.recording import State
 from vault.domain.registers import entries
 from vault.domain.registers.processing_record import PeriodCode
@@ -52,7 +52,7 @@ VALUES: dict[str, tuple[object, ...]] = {
     "retention.md": (policy.AtEnd, policy.MinimumGround, policy.PeriodStart, policy.Winner, object_lock.LockSetting),
     "share-a-recording.md": (link.Kind, link.Purpose),
     "sign-in.md": (roles.AccountRole,),
-    "signed-links.md": (link_key.Algorithm,),
+    "signed-links.md": (link_key.Algorithm, signed_token.Reason),
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from vault.composition_parts import Adapters, Parts
 from vault.domain.playback.own_token import TokenKey
+from vault.services.playback.check_link import CheckLink
 from vault.services.playback.doorways import Doorways
 from vault.services.playback.link_cuts import LinkCuts
 from vault.services.playback.link_keys import LinkKeys
@@ -23,6 +24,7 @@ class LinkServices(TypedDict):
     open_links: OpenLinks
     link_keys: LinkKeys
     link_cuts: LinkCuts
+    check_link: CheckLink
     doorways: Doorways
     own_notes: OwnNotes
 
@@ -33,6 +35,9 @@ def build_links(settings: Settings, adapters: Adapters, parts: Parts) -> LinkSer
     token_key = TokenKey.derived_from(adapters.signer.secret)
     verifier = LinkTokenVerifier(
         database=database, token_key=token_key, audience=audience_of(settings.public_url), clock=clock
+    )
+    signed = SignedLinks(
+        database=database, verifier=verifier, ring=adapters.ring, data_keys=parts.data_keys, clock=clock
     )
     return {
         "links": traced(Links)(
@@ -50,14 +55,9 @@ def build_links(settings: Settings, adapters: Adapters, parts: Parts) -> LinkSer
             allowance=parts.allowance,
             addresses=parts.session_addresses,
             verifier=verifier,
-            signed=SignedLinks(
-                database=database,
-                verifier=verifier,
-                ring=adapters.ring,
-                data_keys=parts.data_keys,
-                clock=clock,
-            ),
+            signed=signed,
         ),
+        "check_link": traced(CheckLink)(database=database, clock=clock, verifier=verifier, signed=signed),
         "link_keys": traced(LinkKeys)(database=database, verifier=verifier, token_key=token_key, clock=clock),
         "doorways": traced(Doorways)(database=database, token_key=token_key),
         "own_notes": traced(OwnNotes)(

@@ -54,6 +54,7 @@ FORM_OF: Final[Mapping[str, str]] = {
     "POST /link-key-challenges": "/connections/keys/links",
     "PUT /link-keys/{name}": "/connections/keys/links",
     "DELETE /link-keys/{name}": "/connections/keys/links/{link_key}/deletion",
+    "POST /link-checks": "for the developer of a backend that signs links; it changes nothing",
     "POST /link-cuts": "/connections/keys/cuts",
     "POST /requests": "/requests",
     "POST /requests/{request_id}/verification": "/requests/{request_id}/verification",

@@ -48,6 +48,7 @@ from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.node.outages import Outages
 from vault.services.node.readiness_probe import ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
+from vault.services.playback.check_link import CheckLink
 from vault.services.playback.close_sessions import EndSessions
 from vault.services.playback.doorways import Doorways
 from vault.services.playback.former_notes import FormerNotes
@@ -233,6 +234,8 @@ class Vault:
     link_keys: LinkKeys
     #: Refuse links minted before a time; list such cuts.
     link_cuts: LinkCuts
+    #: Say to an account why a link that it signed is refused.
+    check_link: CheckLink
     #: Make and read the addresses of recordings that open nothing by themselves.
     doorways: Doorways
     #: Open links, and find, check and resume the sessions that they open.

@@ -33,6 +33,8 @@ _JTI: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _RECORDING: Final = re.compile(r"rec_[0-9a-f]{32}")
 _REQUIRED: Final = frozenset({"aud", "iat", "exp", "jti"})
 _CLAIMS: Final = _REQUIRED | {"sub", "ref", "lsn", "n", "knd", "net", "dl"}
+#: In the place of the name of a claim that no token may have: never what the token holds.
+UNKNOWN_CLAIM: Final = "unknown"
 #: Greatest claimed time: the year 9999, the end of what a datetime holds.
 _END_OF_TIME: Final = 253_402_300_799
 
@@ -46,10 +48,11 @@ Reason = Literal[
 class BadToken(ValueError):
     """The token opens nothing. Says why by a code, never by what the token holds."""
 
-    def __init__(self, reason: Reason) -> None:
-        """Refuse for this reason."""
+    def __init__(self, reason: Reason, *, claim: str | None = None) -> None:
+        """Refuse for this reason; ``claim``: the name of the claim that is wrong."""
         super().__init__(reason)
         self.reason: Reason = reason
+        self.claim = claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,15 +136,17 @@ def read_claims(text: SignedText, *, audience: str, now: datetime) -> Permission
     ``audience``: the origin of this vault. A token for a test vault would otherwise open the real one.
     """
     claims = _members(text.payload)
-    if not claims.keys() <= _CLAIMS or not claims.keys() >= _REQUIRED:
-        raise BadToken("claims")
+    if not claims.keys() <= _CLAIMS:
+        raise BadToken("claims", claim=UNKNOWN_CLAIM)
+    for name in sorted(_REQUIRED - claims.keys()):
+        raise BadToken("claims", claim=name)
     if claims["aud"] != audience:
-        raise BadToken("audience")
+        raise BadToken("audience", claim="aud")
     minted_at, expires_at = _times(claims, now)
     recording_id, call_ref, recording_ref = _recording(claims)
     return Permission(
         key_id=text.key_id,
-        jti=_text(claims["jti"], _JTI),
+        jti=_text(claims, "jti", _JTI),
         recording_id=recording_id,
         call_ref=call_ref,
         recording_ref=recording_ref,
@@ -164,7 +169,7 @@ def _times(claims: dict[str, Any], now: datetime) -> tuple[datetime, datetime]:
     minted, expires = claims["iat"], claims["exp"]
     # A bool is an int in Python, and floats and texts are accepted by libraries.
     if type(minted) is not int or type(expires) is not int:
-        raise BadToken("claims")
+        raise BadToken("claims", claim="exp" if type(minted) is int else "iat")
     if not 0 <= minted < expires or expires - minted > MAX_LIFETIME.total_seconds():
         raise BadToken("lifetime")
     if expires > _END_OF_TIME:
@@ -178,18 +183,18 @@ def _times(claims: dict[str, Any], now: datetime) -> tuple[datetime, datetime]:
 def _recording(claims: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
     """Return the recording's id, or the platform's references of call and recording, percent-encoded around a slash."""
     if ("sub" in claims) == ("ref" in claims):
-        raise BadToken("claims")
+        raise BadToken("claims", claim="sub")
     if "sub" in claims:
-        return _text(claims["sub"], _RECORDING), None, None
+        return _text(claims, "sub", _RECORDING), None, None
     ref = claims["ref"]
     if not isinstance(ref, str) or ref.count("/") != 1:
-        raise BadToken("claims")
+        raise BadToken("claims", claim="ref")
     try:
         call_ref, recording_ref = (unquote(part, errors="strict") for part in ref.split("/"))
     except UnicodeDecodeError:
-        raise BadToken("claims") from None
+        raise BadToken("claims", claim="ref") from None
     if not call_ref or not recording_ref or not _is_plain(call_ref + recording_ref):
-        raise BadToken("claims")
+        raise BadToken("claims", claim="ref")
     return None, call_ref, recording_ref
 
 
@@ -198,7 +203,7 @@ def _listener(claims: dict[str, Any]) -> str | None:
         return None
     listener = claims["lsn"]
     if not isinstance(listener, str) or not 1 <= len(listener) <= MAX_LISTENER or not _is_plain(listener):
-        raise BadToken("claims")
+        raise BadToken("claims", claim="lsn")
     return listener
 
 
@@ -207,7 +212,7 @@ def _sessions(claims: dict[str, Any]) -> int | None:
         return None
     sessions = claims["n"]
     if type(sessions) is not int or not 1 <= sessions <= MAX_SESSIONS:
-        raise BadToken("claims")
+        raise BadToken("claims", claim="n")
     return sessions
 
 
@@ -217,7 +222,7 @@ def _kind(claims: dict[str, Any]) -> Kind | None:
     for kind in get_args(Kind):
         if claims["knd"] == kind:
             return kind  # type: ignore[no-any-return]
-    raise BadToken("claims")
+    raise BadToken("claims", claim="knd")
 
 
 def _networks(claims: dict[str, Any]) -> tuple[str, ...]:
@@ -225,26 +230,27 @@ def _networks(claims: dict[str, Any]) -> tuple[str, ...]:
         return ()
     networks = claims["net"]
     if not isinstance(networks, list) or not 1 <= len(networks) <= MAX_NETWORKS:
-        raise BadToken("claims")
+        raise BadToken("claims", claim="net")
     # A number is an address to ``ip_network``.
     if not all(isinstance(network, str) for network in networks):
-        raise BadToken("claims")
+        raise BadToken("claims", claim="net")
     try:
         return tuple(str(ip_network(network)) for network in networks)
     except ValueError:
-        raise BadToken("claims") from None
+        raise BadToken("claims", claim="net") from None
 
 
 def _flag(claims: dict[str, Any]) -> bool:
     download = claims.get("dl", False)
     if not isinstance(download, bool):
-        raise BadToken("claims")
+        raise BadToken("claims", claim="dl")
     return download
 
 
-def _text(value: object, pattern: re.Pattern[str]) -> str:
+def _text(claims: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str:
+    value = claims[name]
     if not isinstance(value, str) or pattern.fullmatch(value) is None:
-        raise BadToken("claims")
+        raise BadToken("claims", claim=name)
     return value
 
 

@@ -54,12 +54,16 @@ class SignedLinks:
 
     async def find(self, permission: Permission) -> SignedLink:
         """Return the link of a permission, which may have expired. Changes nothing. Raises NotFound."""
-        asked, term = await self._asked(permission)
-        found = found_signed(await self.database.fetch(asked.select, **asked.values))
         try:
-            return _checked(found, permission, term, self.clock())
+            return await self.examine(permission)
         except BadToken as error:
             raise self.verifier.refused(error) from None
+
+    async def examine(self, permission: Permission) -> SignedLink:
+        """Return the link of a permission, which may have expired. Raises BadToken, which no listener is told."""
+        asked, term = await self._asked(permission)
+        found = found_signed(await self.database.fetch(asked.select, **asked.values))
+        return _checked(found, permission, term, self.clock())
 
     async def admit(self, permission: Permission, token: str, call_ref: str) -> None:
         """Turn a permission into a link when it is first used, with its event.

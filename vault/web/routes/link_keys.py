@@ -13,6 +13,8 @@ from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.schemas.base import PageQuery
 from vault.web.schemas.link_keys import (
     ChallengeOut,
+    LinkCheckIn,
+    LinkCheckOut,
     LinkCutIn,
     LinkCutOut,
     LinkCutsOut,
@@ -92,3 +94,13 @@ async def list_link_cuts(
     )
     following = next_cursor(found, asked.limit, lambda one: (one.cut.created_at, one.cut.id))
     return LinkCutsOut(items=[LinkCutOut.of(view) for view in found], next_cursor=following)
+
+
+@router.post("/link-checks")
+async def post_link_check(vault: TheVault, allowed: Revoking, body: LinkCheckIn) -> LinkCheckOut:
+    """Say why a signed link is refused. Nothing is opened, stored or used up.
+
+    A listener always gets the same 404; only the account whose key signed the link learns why. A link of another
+    account's key is `unknown_key`, as an invented one is.
+    """
+    return LinkCheckOut.of(await vault.check_link(allowed.account.id, body.link, address=body.address))

@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 
 from vault.domain.playback.link import DEFAULT_SESSIONS
 from vault.domain.playback.link_key import LinkKey, write_public_key
+from vault.domain.playback.why_refused import CheckReason
+from vault.services.playback.check_link import LinkCheck
 from vault.services.playback.link_cuts import CutRequest, CutView
 from vault.services.playback.link_keys import LinkKeyRequest
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text
@@ -160,6 +162,34 @@ class LinkCutOut(BaseModel):
             created_at=cut.created_at,
             created_by=cut.created_by,
         )
+
+
+class LinkCheckIn(Body):
+    """A signed link that is to be checked."""
+
+    #: The address of the link, or its token.
+    link: Annotated[str, Field(min_length=1, max_length=2000)]
+    #: The IP address of a listener; without it the networks of the link are not compared.
+    address: Annotated[str, Field(max_length=45)] | None = None
+
+
+class LinkCheckOut(BaseModel):
+    """Whether a link opens now, and if not, why."""
+
+    opens: bool
+    reason: CheckReason | None = None
+    #: What is wrong and what to do.
+    detail: str
+    #: The claim that is wrong; `unknown` for one that no link has.
+    claim: str | None = None
+    #: As the link says; null where its claims were not read.
+    expires_at: MomentOut | None = None
+
+    @classmethod
+    def of(cls, check: LinkCheck) -> "LinkCheckOut":
+        """Show the result."""
+        same = ("reason", "detail", "claim", "expires_at")
+        return cls(opens=check.reason is None, **{name: getattr(check, name) for name in same})
 
 
 class LinkCutsOut(BaseModel):
