@@ -35,7 +35,7 @@ class Markers:
         number = len(self.used)
         marker = (
             f"+141555501{number % 100:02}"
-            if field in {"from", "to", "covers.numbers[]"}
+            if field.removeprefix("data.") in {"from", "to", "covers.numbers[]"}
             else f"zq{number:03}qzMarker"
         )
         return self.used.setdefault(key, marker)
@@ -142,7 +142,10 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     cut = tenant.http.post(tenant.url("/link-cuts"), json=said)
     assert (cut.status_code, cut.json()["listener"]) == (201, said["listener"])
     began = moment(datetime.now(UTC))
-    hook = tenant.announce("https://nowhere.invalid/a", call="later", ref="later", started_at=began)
+    event = "/webhooks/{provider}/{connection}"
+    words = {name: mark("POST", event, f"data.{name}") for name in ("agent", "from", "to")}
+    place = f"https://nowhere.invalid/{mark('POST', event, 'data.recording_url')}"
+    hook = tenant.announce(place, call="later", ref="later", started_at=began, **words)
     announced = hook.json()["recording"]
     url = f"https://nowhere.invalid/{mark('POST', f'{at}/retry', 'recording_url')}"
     tenant.http.post(

@@ -34,6 +34,10 @@ SEALED = {
     ("PUT", "/calls/{call_ref}", "agent"),
     ("PUT", "/calls/{call_ref}", "from"),
     ("PUT", "/calls/{call_ref}", "to"),
+    *(
+        ("POST", "/webhooks/{provider}/{connection}", f"data.{one}")
+        for one in ("agent", "from", "to", "recording_url")
+    ),
     ("PUT", "/recordings/{recording}/restriction", "reason"),
     ("POST", "/recordings/{recording}/refusal", "reason"),
     ("POST", "/recordings/{recording}/release", "reason"),
@@ -106,6 +110,15 @@ CLEAR = {
         for one in ("home_place", "overrides[].place", "keys.accept", "keys.decline", "keys.object")
     },
     ("POST", "/h/{door}", "link"): "a link, which is not kept",
+    **{
+        (
+            "POST",
+            "/webhooks/{provider}/{connection}",
+            f"data.{one}",
+        ): "a name by which the platform finds a thing again"
+        for one in ("call_ref", "recording_ref")
+    },
+    **{("POST", "/link-checks", one): "is compared, and not kept" for one in ("link", "address")},
     ("POST", "/p/{token}/open", "nonce"): "a random value of the page, of which a hash is kept",
     **{("PUT", "/calls/{call_ref}", one): _CODE for one in ("from_place", "to_place", "language")},
     ("POST", "/calls/{call_ref}/consent", "notice"): _CODE,
