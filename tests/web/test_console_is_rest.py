@@ -40,6 +40,7 @@ FORM_OF: Final[Mapping[str, str]] = {
     "DELETE /objections/{number}": "/consent/objections/end",
     "POST /recordings/{recording}/release": "/quarantine/verdict",
     "POST /recordings/{recording}/refusal": "/quarantine/verdict",
+    "POST /recordings/{recording}/retry": "/recordings/{recording}/retry",
     "PUT /recordings/{recording}/restriction": "/recordings/{recording}/restriction",
     "DELETE /recordings/{recording}/restriction": "/recordings/{recording}/restriction",
     "PUT /calls/{call_ref}/recordings/{recording_ref}": "for a telephony platform",

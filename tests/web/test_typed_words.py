@@ -141,16 +141,13 @@ def record(tenant: Tenant, mark: Markers) -> tuple[str, str]:
     said = {"listener": mark("POST", "/link-cuts", "listener")}
     cut = tenant.http.post(tenant.url("/link-cuts"), json=said)
     assert (cut.status_code, cut.json()["listener"]) == (201, said["listener"])
-    began = moment(datetime.now(UTC))
     event = "/webhooks/{provider}/{connection}"
     words = {name: mark("POST", event, f"data.{name}") for name in ("agent", "from", "to")}
-    place = f"https://nowhere.invalid/{mark('POST', event, 'data.recording_url')}"
-    hook = tenant.announce(place, call="later", ref="later", started_at=began, **words)
-    announced = hook.json()["recording"]
+    words |= {"call": "later", "ref": "later", "started_at": moment(datetime.now(UTC))}
+    url = f"https://nowhere.invalid/{mark('POST', event, 'data.recording_url')}"
+    again = tenant.url(f"/recordings/{tenant.announce(url, **words).json()['recording']}/retry")
     url = f"https://nowhere.invalid/{mark('POST', f'{at}/retry', 'recording_url')}"
-    tenant.http.post(
-        tenant.url(f"/recordings/{announced}/retry"), json={"recording_url": url}
-    ).raise_for_status()
+    tenant.http.post(again, json={"recording_url": url}).raise_for_status()
     restriction = {"reason": mark("PUT", f"{at}/restriction", "reason")}
     tenant.http.put(tenant.url(f"/recordings/{kept}/restriction"), json=restriction).raise_for_status()
     return kept, refused

@@ -53,6 +53,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
     ("POST", "/recordings/{recording}/listening"): ("links:write", {"purpose": "quality"}),
     ("POST", "/recordings/{recording}/links/{link}/revocation"): ("links:write", {}),
     ("POST", "/recordings/{recording}/restriction"): ("privacy:write", {"restricted": "on"}),
+    ("POST", "/recordings/{recording}/retry"): ("ingest", {"recording_url": "https://media.example/1.wav"}),
     ("POST", "/recordings/{recording}/erasure"): ("privacy:write", {"name": "c"}),
     ("POST", "/recordings/{recording}/hold"): ("holds:write", {"hold_name": "h", "hold_reason": "r"}),
     ("GET", "/quarantine"): ("recordings:read", None),

@@ -55,6 +55,7 @@ DONE: Final = translatable(
         "switched_on": "Recording is on again.",
         "restricted": "The recording is restricted: nobody can play it.",
         "unrestricted": "The restriction is lifted.",
+        "retried": "The recording is fetched again now.",
         "erased": "The recording is erased: its keys are destroyed.",
         "held": "The hold is placed: nothing erases the recording until it is released.",
         "link_revoked": "The link is revoked, and its sessions end.",

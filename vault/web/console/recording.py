@@ -25,11 +25,13 @@ from vault.web.http.languages import clock_length
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import translatable, translated_pairs
 from vault.web.schemas.calls import ErasureQuery, EvidenceOut, RestrictionIn
+from vault.web.schemas.fetches import RetryIn
 from vault.web.schemas.holds import HoldIn
 
 router = console_router()
 Reading = Annotated[Console, Depends(console("recordings:read", of_agents=True))]
 Auditing = Annotated[Console, Depends(console("audit:read", of_agents=True))]
+Sending = Annotated[Console, Depends(console("ingest"))]
 Guarding = Annotated[Console, Depends(console("privacy:write"))]
 Holding = Annotated[Console, Depends(console("holds:write"))]
 Revoking = Annotated[Console, Depends(console("links:write", of_agents=True))]
@@ -107,6 +109,21 @@ async def post_restriction(
         return "restricted" if restricted else "unrestricted"
 
     return await _act(request, vault, allowed, recording, restrict)
+
+
+@router.post("/recordings/{recording}/retry")
+async def post_recording_retry(
+    request: Request, vault: TheVault, allowed: Sending, recording: RecordingId
+) -> Response:
+    """Fetch a recording again that a webhook announced and that has not arrived."""
+
+    async def retry(form: Form) -> str:
+        body = checked(RetryIn, {"recording_url": form.text("recording_url") or None})
+        url = body.recording_url
+        await vault.retry_recording(allowed.account.id, recording, url=url, actor=allowed.actor)
+        return "retried"
+
+    return await _act(request, vault, allowed, recording, retry)
 
 
 @router.post("/recordings/{recording}/erasure")

@@ -20,6 +20,8 @@ _TONES: Final[dict[State, Tone]] = {
     State.REFUSED: "bad",
     State.FAILED: "bad",
 }
+#: States of a recording whose audio is not there yet, or will not come by itself.
+_NOT_ARRIVED: Final = frozenset({State.RECEIVED, State.RETRY_WAIT, State.FAILED})
 #: Why a recording is restricted, other than for the request of a person.
 RESTRICTION_CAUSES: Final[dict[Cause, str]] = translatable(
     {
@@ -58,6 +60,8 @@ class RecordingRow:
     quarantined_until: datetime | None
     is_playable: bool
     is_quarantined: bool
+    #: Whether a webhook announced it and it has not arrived.
+    can_be_retried: bool
 
 
 def recording_row(view: RecordingView) -> RecordingRow:
@@ -80,6 +84,7 @@ def recording_row(view: RecordingView) -> RecordingRow:
         quarantined_until=recording.quarantined_until,
         is_playable=recording.state is State.AVAILABLE and not recording.restricted,
         is_quarantined=recording.state is State.QUARANTINED,
+        can_be_retried=recording.connection_id is not None and recording.state in _NOT_ARRIVED,
     )
 
 
