@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.spellings import EVERY, NUMBER, OTHERS, UNREADABLE
-from vault.domain.calls.number_reader import keys_of, read_numbers
+from vault.domain.calls.number_reader import MAX_TEXT, keys_of, read_numbers, shorten
 
 #: What the numbering plan of its country says of NUMBER.
 SPELLINGS = ("33612345678", "0033612345678", "06 12 34 56 78", "0612345678", "612345678")
@@ -20,8 +20,37 @@ def test_a_number_has_a_key_with_its_country_and_one_without() -> None:
         "+3612345678", "612345678", "12345678"
     }  # fmt: skip
     assert keys_of("+390612345678", ["390612345678", "06 1234 5678", "0612345678"]) == {
-        "+390612345678", "612345678"
+        "+390612345678", "+39612345678", "612345678"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reported", "number"),
+    [
+        ("+5215512345678", "+525512345678"),
+        ("0052 1 55 1234 5678", "+525512345678"),
+        ("+5491112345678", "+541112345678"),
+        ("+541112345678", "+5491112345678"),
+        ("+39612345678", "+390612345678"),
+    ],
+)
+def test_the_long_and_the_short_form_of_a_number_are_one(reported: str, number: str) -> None:
+    """A mobile of Mexico with the 1 that was dialled until 2020, one of Argentina with a 9 or without."""
+    assert read_numbers(reported).keys & keys_of(number, [])
+
+
+def test_a_text_that_was_shortened_is_unreadable() -> None:
+    """A number may have stood where the text was cut. Wrong: to believe what is left of it."""
+    name = "Dr. Marie-Antoinette de la Rochefoucauld-Montmorency, Cabinet des Tilleuls, " * 3
+    assert not read_numbers(f"{name[:160]}<sip:+33612345678@gw>").is_unreadable
+    for written in (f"{name}<sip:+33612345678@gw>{name}", f"{name}<sip:+33612345678@gw>"):
+        kept = shorten(written)
+        assert len(kept) == MAX_TEXT
+        assert read_numbers(kept).is_unreadable
+    # The end has the address.
+    assert "+33612345678" in read_numbers(shorten(f"{name}<sip:+33612345678@gw>")).keys
+    # Earlier releases cut at the end, and left no sign.
+    assert read_numbers(name[:MAX_TEXT]).is_unreadable
 
 
 @pytest.mark.parametrize("written", EVERY)

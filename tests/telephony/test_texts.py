@@ -73,7 +73,12 @@ def test_json_at_its_limits_is_read() -> None:
         ("+1202555CALL", "+1202555CALL"),
         ("a\x00b\r\nc", "a b  c"),
         ("\u202e", ""),
-        ("x" * 5000, "x" * 200),
+        ("x" * 5000, "x" * 100 + "\N{HORIZONTAL ELLIPSIS}" + "x" * 99),
+        # A caller chooses the name in front of the number: what is left out is told, and the number stays.
+        (
+            f"{'Bob ' * 5000}<sip:+33612345678@gw>",
+            f"{'Bob ' * 25}\N{HORIZONTAL ELLIPSIS}{('Bob ' * 25 + '<sip:+33612345678@gw>')[-99:]}",
+        ),
     ],
 )
 def test_numbers_become_e164_or_stay_what_they_are(written: str, expected: str) -> None:

@@ -64,10 +64,12 @@ class ObjectionRows:
         query, named = objections_query(terms)
         return objections_of(query.rows(self._db, account_id=account_id, call_ref=call_ref, **named))
 
-    def of_number(self, account_id: str, term: bytes, *, start: int, limit: int) -> Sequence[ObjectionRow]:
-        """Return a page of all objections of a number after the first ``start``, oldest first."""
+    def of_numbers(
+        self, account_id: str, terms: Sequence[bytes], *, start: int, limit: int
+    ) -> Sequence[ObjectionRow]:
+        """Return a page of all objections of these numbers after the first ``start``, oldest first."""
         o = objections.c
-        mine = select(objections).where(o.account_id == account_id, o.term == term)
+        mine = select(objections).where(o.account_id == account_id, o.term.in_(terms))
         rows = self._db.execute(mine.order_by(o.since, o.id).offset(start).limit(limit)).mappings()
         return [_objection(row) for row in rows]
 

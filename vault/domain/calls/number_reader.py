@@ -26,9 +26,11 @@ _SHORTEST_NATIONAL: Final = 5
 _LONG: Final = 10
 #: Digits of a part of several groups, which is less likely to be a number than all of them.
 _SHORTEST_PART: Final = 8
-#: Characters that are read, and keys of one text. What has more is unreadable.
-_MAX_TEXT: Final = 256
+#: Characters of a text, and keys of it. What has more is unreadable.
+MAX_TEXT: Final = 200
 _MAX_KEYS: Final = 96
+#: Where the middle of a longer text was left out, so that digits of a number may be missing.
+_CUT: Final = "\N{HORIZONTAL ELLIPSIS}"
 #: Letters between the digits of an identifier are more than these.
 _MAX_LETTERS: Final = 3
 #: Some platforms percent-encode an address twice.
@@ -41,6 +43,9 @@ _GROUPS: Final = re.compile(r"[0-9]+")
 _PREFIX: Final = re.compile(r"0+|011")
 #: A country code: its first digits say how long it is.
 _COUNTRY: Final = re.compile(r"[17]|(?:2[1-689]|3[578]|42|5[09]|6[7-9]|8[035789]|9[679])[0-9]|[0-9]{2}")
+
+#: Mobile numbers of Mexico (until 2020) and of Argentina can have one digit more behind the country.
+_LONG_FORM: Final = re.compile(r"(52)1([0-9]{10})|(54)9([0-9]{10})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,14 @@ def read_numbers(written: str) -> NumberKeys:
     """Return the keys of every number that a text can mean. Work and keys are bounded, whatever is written."""
     if is_plain(written):
         return NumberKeys(frozenset(_with_country(written[1:])))
-    text = _plain(written[:_MAX_TEXT])
+    text = _plain(written[:MAX_TEXT])
     keys = set[str]()
     for key in _keys(text):
         keys.add(key)
         if len(keys) > _MAX_KEYS:
             return NumberKeys(frozenset(), is_unreadable=True)
-    is_cut = any(character.isdecimal() for character in written[_MAX_TEXT:])
+    # Earlier releases cut a text without a sign.
+    is_cut = _CUT in written or len(written) >= MAX_TEXT
     return NumberKeys(frozenset(keys), is_unreadable=is_cut or (not keys and _looks_like_a_number(text)))
 
 
@@ -71,7 +77,15 @@ def keys_of(number: str, spellings: Iterable[str]) -> frozenset[str]:
     """Return the keys by which an E.164 number is found, given its national spellings."""
     full = number.removeprefix("+")
     national = {"".join(_GROUPS.findall(spelled)) for spelled in spellings} - {full, f"00{full}"}
-    return frozenset({number, *(digits.lstrip("0") for digits in national)})
+    return frozenset({number, *_with_country(full), *(digits.lstrip("0") for digits in national)})
+
+
+def shorten(text: str, most: int = MAX_TEXT) -> str:
+    """Return a text of at most ``most`` characters: of a longer one its two ends, which count as unreadable."""
+    if len(text) <= most:
+        return text
+    begin = most // 2
+    return f"{text[:begin]}{_CUT}{text[begin + 1 - most :]}"
 
 
 def is_plain(written: str) -> bool:
@@ -166,6 +180,8 @@ def _of_digits(digits: str) -> Iterator[str]:
 def _with_country(digits: str) -> Iterator[str]:
     if _SHORTEST <= len(digits) <= _LONGEST and digits[0] != "0":
         yield f"+{digits}"
+    if long_form := _LONG_FORM.fullmatch(digits):
+        yield f"+{''.join(filter(None, long_form.groups()))}"
     country = _COUNTRY.match(digits)
     if country is not None:
         # The zero of a national number behind the country: +33 (0)6. Some national numbers begin with one themselves.

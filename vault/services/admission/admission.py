@@ -30,6 +30,7 @@ from vault.services.admission.call_context import CallContext, DecisionState, ca
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
 from vault.services.admission.number_terms import (
     possible_terms,
+    restrained_number,
     terms_of_number,
     terms_of_text,
     unreadable_term,
@@ -142,7 +143,8 @@ class Admission:
         return frozenset(terms)
 
     def _terms_of_number(self, index_key: bytes, written: str, regions: Sequence[str]) -> set[bytes]:
-        numbers = {self.numbers.e164(written, regions), *self.numbers.readings(written, regions)}
+        number = restrained_number(self.numbers, written, regions)
+        numbers = {number, *self.numbers.readings(written, regions)}
         found = set[bytes]().union(*(terms_of_number(index_key, self.numbers, number) for number in numbers))
         return {*found, search_term(index_key, "number", written.strip())}
 

@@ -4,10 +4,11 @@ There are two kinds. A number that a text certainly names is hashed in E.164. Th
 (``vault/domain/calls/number_reader.py``) are hashed apart, so that what is possible can be told from what is certain.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from vault.domain.calls.number_reader import keys_of, read_numbers
+from vault.domain.calls.number_reader import is_plain, keys_of, read_numbers
+from vault.errors import Invalid
 from vault.ports.numbers import Numbers
 from vault.services.shared.encrypted_fields import search_term
 
@@ -37,14 +38,39 @@ def _possible(index_key: bytes, written: str, certain: set[str]) -> set[bytes]:
     return {search_term(index_key, _POSSIBLE, key) for key in keys}
 
 
+def restrained_number(numbers: Numbers, written: str, regions: Sequence[str]) -> str:
+    """Return the number in E.164 that an objection or a hold names, also one that no numbering plan knows.
+
+    Plans change, and satellites have numbers too: who writes a plus and the digits means that number. Raises Invalid.
+    """
+    try:
+        return numbers.e164(written, regions)
+    except Invalid:
+        if is_plain(written.strip()):
+            return written.strip()
+        raise
+
+
 def terms_of_number(index_key: bytes, numbers: Numbers, number: str) -> set[bytes]:
     """Return the terms of every text that can mean a number in E.164.
 
     Rows of earlier releases have only the hash of the number as it was written, so its usual spellings are included.
     """
     spellings = numbers.spellings(number)
-    certain = {search_term(index_key, _CERTAIN, one) for one in (number, *spellings)}
-    return certain | {search_term(index_key, _POSSIBLE, key) for key in keys_of(number, spellings)}
+    return _every_term(index_key, (number, *spellings), keys_of(number, spellings))
+
+
+def terms_of_reported(index_key: bytes, written: str) -> set[bytes]:
+    """Return the terms of every text that can mean one of the numbers in this one, which a call was reported with."""
+    return _every_term(index_key, (written,), read_numbers(written).keys)
+
+
+def _every_term(index_key: bytes, written: Iterable[str], keys: Collection[str]) -> set[bytes]:
+    """Return the terms of texts, and of keys; those with a country are also terms of certain numbers."""
+    certain = {*written, *(key for key in keys if key.startswith("+"))}
+    return {search_term(index_key, _CERTAIN, one) for one in certain} | {
+        search_term(index_key, _POSSIBLE, key) for key in keys
+    }
 
 
 def term_of_e164(index_key: bytes, number: str) -> bytes:

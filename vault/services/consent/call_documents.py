@@ -14,15 +14,15 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.admission.call_flow import Addresses, after_notice, after_yes, opening
-from vault.domain.calls.call import CallFacts
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.consent_event import Answer, ConsentEvent, Keys, Method, Party
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice
-from vault.errors import AccountClosed, FetchFailed, Invalid, NotFound, Refused
+from vault.errors import AccountClosed, FetchFailed, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
+from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_start import CallStart
 from vault.services.consent.enter_objection import ObjectionList
 from vault.services.consent.handed_notice import HandedNotice
@@ -126,7 +126,7 @@ class CallDocuments:
         parties = _parties(known.claims.outside)
         await self._record(request, "declined", parties)
         if request.objects and not await self.database.read(lambda tx: tx.closures.has_begun(account_id)):
-            await self._object(request.connection, parties, known.facts)
+            await self._object(request.connection, parties, known)
         # The call has its no. That it may have the max number of facts does not matter any more.
         with suppress(Refused):
             await self.call_start(account_id, facts)
@@ -179,18 +179,17 @@ class CallDocuments:
             with suppress(AccountClosed):
                 await self.record_consent(request.connection.account_id, request.step.facts.call_ref, event)
 
-    async def _object(self, connection: Connection, parties: Sequence[Party], facts: CallFacts) -> None:
-        """Enter an objection for the outside party's number, if there is a number and only one outside party."""
-        number = facts.caller if parties == ("caller",) else facts.callee
+    async def _object(self, connection: Connection, parties: Sequence[Party], known: CallContext) -> None:
+        """Enter an objection for what the outside party was reported with, if only one party is outside."""
+        number = known.facts.caller if parties == ("caller",) else known.facts.callee
         if number is None or len(parties) > 1:
             # One of two numbers is the account's own, which must not get an objection.
             return
-        try:
-            await self.objection_list.enter(
-                connection.account_id, number, reason="key press in a call", actor=connection.id
-            )
-        except Invalid:
-            return
+        places = [place for hints in known.hints.values() for place in hints]
+        places += [known.facts.caller_place, known.facts.callee_place]
+        await self.objection_list.enter_reported(
+            connection.account_id, number, places, reason="key press in a call", actor=connection.id
+        )
 
     def _addresses(self, request: "_Request", notice: Notice | None) -> Addresses:
         """Return the next addresses. Those after a notice name it, with the keys that count now."""

@@ -1,24 +1,31 @@
 """Enter objections: phone numbers that must not be recorded, over REST or by a key press in a call."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
 from vault.database.stores.objections import ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.calls.number_reader import is_plain, keys_of, read_numbers
+from vault.domain.calls.regions import regions_of
 from vault.domain.consent.consent_event import Objection
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
-from vault.errors import NotFound
+from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message, seal
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_rows import home_regions
-from vault.services.admission.number_terms import term_of_e164, terms_of_number
+from vault.services.admission.number_terms import (
+    restrained_number,
+    term_of_e164,
+    terms_of_number,
+    terms_of_reported,
+)
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
@@ -46,14 +53,38 @@ class ObjectionList:
         Once this returns, no recording of the number becomes available. Raises Invalid if ``written`` is not a
         phone number.
         """
-        number, _ = await self.term(account_id, written)
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        number = restrained_number(self.numbers, written, regions)
+        row, new = await self._keep(account_id, number, reason=reason, actor=actor)
+        return row, number, new
+
+    async def enter_reported(
+        self, account_id: str, written: str, places: Iterable[str | None], *, reason: str, actor: str
+    ) -> None:
+        """Enter the objection of whoever a platform reported as ``written``, for all that this text can mean.
+
+        ``places`` are those of the call, by whose numbering plans a national number may be read. Text without a number,
+        such as ``anonymous``, would be an objection of everybody: nothing is entered.
+        """
+        home = await self.database.read(lambda tx: home_regions(tx, account_id))
+        regions = tuple(dict.fromkeys([*home, *regions_of("", places)]))
+        meant = set(self.numbers.readings(written, regions))
+        covered = frozenset[str]().union(*(keys_of(one, self.numbers.spellings(one)) for one in meant))
+        if read_numbers(written).keys - covered:
+            # In the words of the platform, too: its next call is reported with them again.
+            meant.add(written)
+        for number in sorted(meant):
+            await self._keep(account_id, number, reason=reason, actor=actor)
+
+    async def _keep(
+        self, account_id: str, number: str, *, reason: str | None, actor: str
+    ) -> tuple[ObjectionRow, bool]:
         terms = await self.terms_of(account_id, number)
         sealed = await self.data_keys.seal_words(account_id, "objection-reason", reason)
         objection = Objection(since=self.clock(), until=None, reason=sealed, by=actor)
-        row, new = await retry_if_rotated(
+        return await retry_if_rotated(
             self.ring, account_id, lambda key: self._enter(key, account_id, number, objection, terms)
         )
-        return row, number, new
 
     async def _enter(
         self, key: AccountKey, account_id: str, number: str, objection: Objection, terms: Collection[bytes]
@@ -93,15 +124,32 @@ class ObjectionList:
         stored = await self.database.write(enter, urgent=True)
         return stored, stored.id == objection_id
 
-    async def term(self, account_id: str, written: str) -> tuple[str, bytes]:
-        """Return a number in E.164, and the keyed hash that finds it. Raises Invalid."""
+    async def named(self, account_id: str, written: str) -> Mapping[str, bytes]:
+        """Return the numbers of objections that somebody names, each with the keyed hash that finds it.
+
+        That is the number in E.164, and the text itself, if an objection was entered by it. Raises Invalid for a text
+        that is neither.
+        """
+        key = await self.admission.index_key(account_id)
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
-        number = self.numbers.e164(written, regions)
-        return number, term_of_e164(await self.admission.index_key(account_id), number)
+        as_written = term_of_e164(key, written)
+        known = await self.database.read(lambda tx: bool(tx.objections.of_terms(account_id, [as_written])))
+        named = {written: as_written} if known else {}
+        try:
+            number = restrained_number(self.numbers, written, regions)
+        except Invalid:
+            if not known:
+                raise
+        else:
+            named[number] = term_of_e164(key, number)
+        return named
 
     async def terms_of(self, account_id: str, number: str) -> set[bytes]:
-        """Return the keyed hashes of every spelling of a number in E.164, by which its objection is found."""
-        return terms_of_number(await self.admission.index_key(account_id), self.numbers, number)
+        """Return the keyed hashes of every spelling of an objection's number, by which it is found."""
+        key = await self.admission.index_key(account_id)
+        if is_plain(number):
+            return terms_of_number(key, self.numbers, number)
+        return terms_of_reported(key, number)
 
     async def number_of(self, row: ObjectionRow) -> str | None:
         """Open the number of an objection; None if its key was destroyed. Raises Tampered, Unavailable.

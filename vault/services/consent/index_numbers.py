@@ -14,7 +14,6 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.transaction import Transaction
-from vault.domain.calls.number_reader import is_plain
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.keys import KeyRing
 from vault.services.admission.number_terms import possible_terms
@@ -87,8 +86,7 @@ class IndexNumbers:
         except (NotFound, Tampered, OwnKeyUnusable):
             # What cannot be opened is in no decision either; a later release may read it.
             return set()
-        written = [one for one in (facts.caller, facts.callee) if one is not None and not is_plain(one)]
-        return possible_terms(index_key, written)
+        return possible_terms(index_key, [one for one in (facts.caller, facts.callee) if one is not None])
 
 
 def _note(tx: Transaction, rows: Sequence[CallFactRow], terms: Mapping[str, set[bytes]], after: str) -> None:

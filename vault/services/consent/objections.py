@@ -18,7 +18,8 @@ class ObjectionView:
     """An objection with its number and reason opened."""
 
     id: str
-    #: In E.164; None if the key that sealed it was destroyed. The objection is in force nevertheless.
+    #: In E.164, or as a platform reported who pressed a key. None if the key that sealed it was destroyed, though
+    #: the objection is in force.
     number: str | None
     objection: Objection
 
@@ -43,21 +44,22 @@ class Objections:
         return ObjectionView(id=row.id, number=number, objection=await self.objection_list.opened(row)), new
 
     async def end(self, account_id: str, written: str, *, actor: str) -> None:
-        """End an objection. Recordings that were refused stay refused.
+        """End the objection of a number, or of a text. Recordings that were refused stay refused.
 
         Raises NotFound if it has none, Invalid if ``written`` is not a number.
         """
-        _, term = await self.objection_list.term(account_id, written)
+        named = await self.objection_list.named(account_id, written)
 
         def end(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
-            known = active_objection(tx, account_id, term)
-            if known is None:
+            found = [active_objection(tx, account_id, term) for term in named.values()]
+            if not any(found):
                 raise NotFound("This number has no objection.")
-            tx.objections.end(known.id, at=tx.now(), by=actor)
-            tx.events.append(
-                AccessEvent(type="objection.ended", at=tx.now(), account_id=account_id, actor=actor)
-            )
+            for known in filter(None, found):
+                tx.objections.end(known.id, at=tx.now(), by=actor)
+                tx.events.append(
+                    AccessEvent(type="objection.ended", at=tx.now(), account_id=account_id, actor=actor)
+                )
 
         await self.database.write(end, urgent=True)
 
@@ -80,11 +82,14 @@ class Objections:
 
         Raises Invalid if ``written`` is not a number.
         """
-        number, term = await self.objection_list.term(account_id, written)
+        named = await self.objection_list.named(account_id, written)
+        of_term = {term: number for number, term in named.items()}
         rows = await self.database.read(
-            lambda tx: tx.objections.of_number(account_id, term, start=start, limit=limit)
+            lambda tx: tx.objections.of_numbers(account_id, list(of_term), start=start, limit=limit)
         )
         return [
-            ObjectionView(id=row.id, number=number, objection=await self.objection_list.opened(row))
+            ObjectionView(
+                id=row.id, number=of_term[row.term], objection=await self.objection_list.opened(row)
+            )
             async for row in paced(rows)
         ]

@@ -65,10 +65,15 @@ class NumberPlans:
 
     def spellings(self, number: str) -> tuple[str, ...]:
         """Return an E.164 number's spellings without a plus: bare digits, with 00, and its national formats."""
-        national = phonenumbers.format_number(phonenumbers.parse(number, None), PhoneNumberFormat.NATIONAL)
+        international = (number[1:], f"00{number[1:]}")
+        try:
+            parsed = phonenumbers.parse(number, None)
+        except phonenumbers.NumberParseException:
+            return international
+        national = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
         digits = "".join(character for character in national if character.isdigit())
-        significant = phonenumbers.national_significant_number(phonenumbers.parse(number, None))
-        return tuple(dict.fromkeys((number[1:], f"00{number[1:]}", national, digits, significant)))
+        significant = phonenumbers.national_significant_number(parsed)
+        return tuple(dict.fromkeys((*international, national, digits, significant)))
 
     def confusable(self, number: str, regions: Sequence[str] = ()) -> frozenset[str]:
         """Return the other numbers that a spelling of an E.164 number can mean, in any country's numbering plan."""

@@ -1,15 +1,14 @@
 """Normalizes providers' telephone numbers to E.164 where they contain a country code.
 
 A caller controls the caller ID. So no caller ID can cause a webhook to be refused: text that is not a number is
-kept, without control characters and truncated.
+kept, without control characters and shortened.
 """
 
 import re
 
 import phonenumbers
 
-#: Maximum characters of text that is not a number: enough for a SIP address.
-MAX_TEXT = 200
+from vault.domain.calls.number_reader import MAX_TEXT, shorten
 
 #: A plus and digits with separators. Letters, extensions and a leading 00 do not match.
 INTERNATIONAL = re.compile(r"(?:tel:)?(\+[0-9][0-9 \u00a0()./\-]{1,40})")
@@ -36,9 +35,12 @@ def normalize(written: str) -> str:
 
 
 def clean(written: str) -> str:
-    """Clean a platform's free text: one line, printable, trimmed, at most MAX_TEXT characters."""
-    printable = "".join(c if c.isprintable() else " " for c in written[: 4 * MAX_TEXT])
-    return printable.strip()[:MAX_TEXT]
+    """Clean a platform's free text: one line, printable, trimmed, at most MAX_TEXT characters.
+
+    What is left out of a longer one is told, so that a number in it does not go unnoticed.
+    """
+    printable = "".join(c if c.isprintable() else " " for c in shorten(written, 4 * MAX_TEXT))
+    return shorten(printable.strip())
 
 
 def from_digits(written: str) -> str:

@@ -150,7 +150,8 @@ class ObjectionOut(BaseModel):
 
     id: str
     number: str | None = Field(
-        description="In E.164. Null if the key that encrypted it was destroyed; the objection still holds."
+        description="In E.164, or as a platform reported who pressed a key. Null if the key that encrypted it was "
+        "destroyed; the objection still holds."
     )
     since: MomentOut
     until: MomentOut | None = None
