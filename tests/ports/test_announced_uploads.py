@@ -5,8 +5,7 @@ import asyncio
 from tests.ports.test_database_queue import TO_TRANSFER
 from tests.support.database_rows import NOW, announcement, open_account, set_columns
 from vault.database.interface import Database
-from vault.domain.recordings.newer_url import NEWER_URL
-from vault.domain.recordings.recording import LEASE, Lease
+from vault.domain.recordings.recording import LEASE, NEWER_URL, Lease
 
 
 async def test_one_client_or_the_worker_has_an_announced_recording(database: Database):

@@ -42,8 +42,7 @@ from vault.database.stores.recordings import (
     sealed_announcement,
 )
 from vault.domain.reason import Reason
-from vault.domain.recordings.newer_url import NEWER_URL
-from vault.domain.recordings.recording import Lease, Recording, SealedAnnouncement, State
+from vault.domain.recordings.recording import NEWER_URL, Lease, Recording, SealedAnnouncement, State
 from vault.domain.recordings.transitions import CLAIM
 from vault.errors import LeaseLost
 

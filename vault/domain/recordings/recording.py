@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
@@ -26,6 +26,11 @@ class State(StrEnum):
     ERASED = "erased"
 
 
+#: Stands among the reasons of a recording whose platform announced a URL that no attempt has fetched yet: if the
+#: attempt that runs fails, that URL is fetched, where the recording would otherwise fail for good.
+NEWER_URL: Final = Reason(
+    code="newer_url", text="The URL that was announced last is not fetched yet; it is fetched next."
+)
 #: Shredded: irreversible.
 GONE = (State.ERASING, State.ERASED)
 #: In which a recording has no content, and gets none.
@@ -136,6 +141,11 @@ class Recording:
     def name(self) -> str:
         """Return its source's name of it, unique in its call."""
         return name_of(self.recording_ref)
+
+    @property
+    def has_newer_url(self) -> bool:
+        """Return whether ``NEWER_URL`` stands among its reasons."""
+        return any(reason.code == NEWER_URL.code for reason in self.reasons)
 
     @property
     def locations(self) -> list[str]:

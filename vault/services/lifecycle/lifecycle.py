@@ -18,7 +18,6 @@ from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.reason import Reason
-from vault.domain.recordings.newer_url import has_newer_url
 from vault.domain.recordings.recording import GONE, LEASE, Lease, Recording, State
 from vault.domain.recordings.transitions import (
     ADMIT,
@@ -79,7 +78,7 @@ class PassedGate:
 def store(tx: Transaction, lease: Lease, audio: StoredAudio, *, after: timedelta = timedelta()) -> Recording:
     """Record the stored audio; the gate follows in ``after``, under the account's lock. Raises KeyRetired."""
     values: dict[str, object] = {**audio, "not_before": tx.now() + after}
-    if has_newer_url(lease.recording) and not has_untried_url(tx, lease):
+    if lease.recording.has_newer_url and not has_untried_url(tx, lease):
         # The audio is that of the newer announcement: if it cannot be decoded, there is no other to be tried.
         values["reasons"] = ()
     return _change(tx, STORE, lease, values)

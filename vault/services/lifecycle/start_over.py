@@ -9,8 +9,7 @@ from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import Voice
-from vault.domain.recordings.newer_url import NEWER_URL
-from vault.domain.recordings.recording import Recording, SealedAnnouncement
+from vault.domain.recordings.recording import NEWER_URL, Recording, SealedAnnouncement
 from vault.domain.recordings.transitions import START_OVER
 from vault.services.lifecycle.lifecycle import Cause, append_event
 

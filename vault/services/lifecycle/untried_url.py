@@ -2,7 +2,6 @@
 
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.transaction import Transaction
-from vault.domain.recordings.newer_url import has_newer_url
 from vault.domain.recordings.recording import Lease, State
 
 
@@ -10,7 +9,7 @@ def has_untried_url(tx: Transaction, lease: Lease) -> bool:
     """Return whether the row was announced since the attempt began; its row is locked then."""
     recording, announcement = lease.recording, lease.announcement
     now = RecordingStates(tx.connection).lock(recording.account_id, recording.id)
-    if now is None or not has_newer_url(now):
+    if now is None or not now.has_newer_url:
         return False
     if recording.state is State.STORED:
         return True
