@@ -1,7 +1,7 @@
 """What the vault's promises rest on in PostgreSQL is looked at with each connection, and said when it is missing."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -11,7 +11,7 @@ from sqlalchemy import text
 from tests.servers.postgresql import PostgresqlServer, name_of
 from tests.servers.postgresql_pair import wait_for
 from vault.database.engines import postgresql_connection
-from vault.database.engines.migrate import check_postgresql, migrate_postgresql
+from vault.database.engines.migrate import check_postgresql, create_postgresql, migrate_postgresql
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.errors import DatabaseUnfit, StartRefused
 
@@ -170,6 +170,37 @@ def test_a_wrong_user_password_or_database_is_named_and_no_password_is(
     assert reason in str(refused.value)
     assert "Correct user, password or database" in str(refused.value)
     assert "wr0ng" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "filled"),
+    [
+        (migrate_postgresql, False),
+        (create_postgresql, False),
+        (migrate_postgresql, True),
+        (create_postgresql, True),
+        (check_postgresql, True),
+    ],
+)
+def test_a_database_that_another_user_made_is_refused(
+    postgresql_server: PostgresqlServer, *, step: Callable[[str], None], filled: bool
+):
+    """As ``createdb`` and a restored dump leave it: its owner is the superuser, and the remedy is one statement."""
+    own = postgresql_server.new_database()
+    if filled:
+        migrate_postgresql(own)
+    url = f"postgresql://guarded@/{name_of(own)}?host={postgresql_server.folder}"
+    with psycopg.connect(postgresql_server.url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE guarded LOGIN")
+    try:
+        with pytest.raises(StartRefused) as refused:
+            step(url)
+    finally:
+        postgresql_server.drop(own)
+        with psycopg.connect(postgresql_server.url(), autocommit=True) as connection:
+            connection.execute("DROP ROLE guarded")
+    assert "permission denied" in str(refused.value)
+    assert "ALTER DATABASE vault OWNER TO vault" in str(refused.value)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from vault.database.engines.postgresql_connection import connect
@@ -36,6 +36,8 @@ _REFUSALS = (
     "password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
     "not permitted to log in", "eer authentication failed", "permission denied for database",
 )  # fmt: skip
+#: SQLSTATE of a statement that this user may not run.
+_NO_PRIVILEGE = "42501"
 
 
 def migrate_sqlite(path: Path, *, restoring: bool = False) -> None:
@@ -166,6 +168,10 @@ def postgresql_connection(url: str) -> Iterator[Connection]:
         raise _refusal(error, host) from error
     except OperationalError as error:
         raise _no_connection(error, host) from error
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _NO_PRIVILEGE:
+            raise
+        raise _no_privilege(error, host) from error
 
 
 def _refusal(error: DatabaseUnfit, host: str) -> VaultError:
@@ -209,6 +215,15 @@ def _no_connection(error: OperationalError, host: str) -> VaultError:
             "VAULT_DATABASE_URL (the password may also come from PGPASSWORD or a password file), or create them."
         )
     return Unavailable(f"The database at {host} does not answer: {reason}", cause="database")
+
+
+def _no_privilege(error: ProgrammingError, host: str) -> StartRefused:
+    """Return the error for a database that was made by another user, which ``createdb`` makes its owner."""
+    reason = str(error.orig).strip().splitlines()[0]
+    return StartRefused(
+        f"The database at {host} does not let this user work in it: {reason}. Make the user of VAULT_DATABASE_URL its "
+        "owner (as a superuser: ALTER DATABASE vault OWNER TO vault), and owner of its tables if it has any."
+    )
 
 
 def alembic_config() -> Config:
