@@ -9,6 +9,8 @@ import pytest
 from tests.journeys.test_commands import kept, stopped  # noqa: F401 - fixtures
 from tests.servers.vault_process import VaultProcess
 from tests.support.tenant import Tenant, open_link, tone
+from vault.cli.log import read_verifier
+from vault.errors import Invalid, Unavailable
 
 RIGHT = "Every hash, the root and the signature are right."
 
@@ -111,3 +113,11 @@ def test_a_file_or_key_that_is_none_is_one_sentence(server: VaultProcess, tmp_pa
         assert (found.returncode, found.stdout) == (1, ""), arguments
         assert found.stderr.startswith("callvault: ")
         assert found.stderr.count("\n") == 1
+
+
+def test_a_key_file_that_is_missing_is_named(tmp_path: Path):
+    """Its path looked like a key that is not valid."""
+    with pytest.raises(Unavailable, match=r"nosuch\.key could not be read"):
+        read_verifier(str(tmp_path / "nosuch.key"))
+    with pytest.raises(Invalid, match="is not a verifier key"):
+        read_verifier("log+abcd+notakey")

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -141,9 +141,13 @@ def _read(path: Path) -> bytes:
 
 def read_verifier(key: str) -> Verifier:
     """Parse the verifier key from the option's value or from the file that it names."""
-    with suppress(OSError, UnicodeDecodeError):
-        key = Path(key).read_text("utf-8")
-    return parse_verifier(key.strip())
+    try:
+        text = Path(key).read_text("utf-8")
+    except (OSError, ValueError) as error:
+        if "+" not in key:
+            raise Unavailable(f"{key} could not be read, and is no verifier key.") from error
+        text = key
+    return parse_verifier(text.strip())
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
     ResponseStreamingError,
+    SSLError,
 )
 from botocore.parsers import ResponseParserError
 
@@ -72,6 +73,11 @@ DEADLINE = 8.0
 #: Seconds to connect, and without a byte sent or received, after which botocore gives up an attempt.
 _CONNECT_TIMEOUT, _SILENCE_TIMEOUT = 3, 10
 _NO_ANSWER = "The object store does not answer, or its answers are not valid."
+_NOT_TRUSTED = (
+    "The certificate of the object store is not trusted. If a private authority issued it, set AWS_CA_BUNDLE to the "
+    "file of its certificate."
+)
+_NO_BUCKET = "The object store has no bucket of this name: create it, or correct VAULT_OBJECTS_URL."
 
 
 class S3Refusal(Exception):
@@ -91,10 +97,9 @@ class S3Refusal(Exception):
         """Return the port's error for this refusal."""
         if self.code in _ABSENT:
             return NotFound("There is no such object.")
+        refused = f"The object store refuses the vault's request ({self.code})."
         return Unavailable(
-            f"The object store refuses the vault's request ({self.code}).",
-            retry_after=30,
-            cause="objects",
+            _NO_BUCKET if self.code == "NoSuchBucket" else refused, retry_after=30, cause="objects"
         )
 
 
@@ -167,7 +172,8 @@ class S3Calls:
                     "The vault cannot send a request to the object store; check its credentials.",
                     cause="objects",
                 ) from error
-        raise Unavailable(_NO_ANSWER, cause="objects") from last
+        message = _NOT_TRUSTED if _is_untrusted(last) else _NO_ANSWER
+        raise Unavailable(message, cause="objects") from last
 
     async def _attempt(self, function: Callable[[], T], seconds: float | None) -> T:
         if seconds is None:
@@ -257,6 +263,10 @@ def compare_checksum(answer: Mapping[str, Any], sent: str) -> None:
 
 def _status(error: ClientError) -> int:
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def _is_untrusted(error: Exception | None) -> bool:
+    return isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def _is_transient(error: ClientError) -> bool:
