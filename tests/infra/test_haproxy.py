@@ -201,6 +201,31 @@ def start(*nodes: Node) -> None:
         node.await_ready()
 
 
+@pytest.mark.parametrize("size", [60_000, 3_000_000])
+def test_no_request_waits_behind_an_upload_that_was_refused(front: Front, size: int):
+    """The answer comes before the upload has been read: the client is told to use another connection for the next."""
+    with front.client() as client:
+        for _ in range(10):
+            answer = client.put("/no/such/path", content=bytes(size))
+            assert answer.status_code in {404, 413}
+            assert answer.headers["connection"] == "close"
+            assert client.get("/healthz").status_code == 200
+
+
+def test_an_upload_in_chunks_that_was_refused_ends_its_connection(front: Front):
+    """Its length is not known in advance."""
+    with front.client() as client:
+        answer = client.put("/no/such/path", content=iter([bytes(1000)] * 200))
+    assert answer.status_code in {404, 413}
+    assert answer.headers["connection"] == "close"
+
+
+def test_connections_last_after_a_small_request_that_was_refused(front: Front):
+    """A refused webhook costs no new TLS handshake."""
+    with front.client() as client:
+        assert "connection" not in client.put("/no/such/path", json=FACTS).headers
+
+
 def test_a_node_that_is_not_ready_keeps_what_it_has():
     """A 503 takes new requests away and cuts none: a rolling restart ends no upload."""
     text = CONFIG.read_text()
