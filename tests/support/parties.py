@@ -158,3 +158,15 @@ def said_of(entry: Evidence) -> str:
 def ago(seconds: float) -> datetime:
     """Return a moment before now; later than now for less than zero."""
     return datetime.now(UTC) - timedelta(seconds=seconds)
+
+
+async def lift(house: House, recording_id: str, **told: Any) -> None:
+    """Lift the restriction of a recording."""
+    await house.vault.recordings.restrict(
+        house.account.id, recording_id, restricted=False, reason=None, **ME, **told
+    )
+
+
+async def causes(house: House, recording_id: str) -> list[str]:
+    """Return why a recording is restricted, as it is shown."""
+    return list((await house.vault.recordings.read(house.account.id, recording_id)).restricted_by)

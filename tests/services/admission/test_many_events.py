@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.parties import announced, tell, through_the_gate
+from tests.support.parties import announced, causes, let_in, lift, set_policy, tell, through_the_gate
 from tests.support.service_house import House
 from vault.database.stores.consent import ConsentRow
-from vault.domain.consent.consent_event import Answer, ConsentEvent
+from vault.domain.consent.consent_event import Answer, ConsentEvent, Party
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import State
 from vault.domain.stored import encryption_context as bound
@@ -18,13 +18,13 @@ from vault.sealing.message import seal
 from vault.services.consent.record_consent import MAX_EVENTS
 
 
-async def fill(house: House, answer: Answer) -> None:
+async def fill(house: House, answer: Answer, *, party: Party = "caller") -> None:
     """Keep as many events of one call as there may be."""
     known = house.vault.consent.record_consent
     key, now = await known.ring.current(house.account.id), known.clock()
 
     def rows() -> list[ConsentRow]:
-        said: dict[str, Any] = {"party": "caller", "answer": answer, "method": "form", "told_by": "me"}
+        said: dict[str, Any] = {"party": party, "answer": answer, "method": "form", "told_by": "me"}
         events = [ConsentEvent(id=new_id("told"), at=now, heard_at=now, **said) for _ in range(MAX_EVENTS)]
         return [
             ConsentRow(
@@ -81,3 +81,18 @@ async def test_the_noes_of_one_party_leave_room_for_those_of_another(house: Hous
     await fill(house, "declined")
     await tell(house, "declined", party="callee")
     await tell(house, "withdrawn")
+
+
+async def test_a_party_that_agreed_again_can_say_no_again(either: House):
+    """However many refusals others have reported. Wrong: only the first no of a party is stored past the max."""
+    await set_policy(either)
+    recording_id = await let_in(either)
+    await fill(either, "declined", party="agent")
+    await tell(either, "accepted", party="agent", method="form")
+    for answer in ("declined", "withdrawn", "declined", "withdrawn"):
+        decision = await tell(either, answer)
+        assert await causes(either, recording_id) == ["caller"]
+        # One reason for each answer of a party, not one for each event.
+        assert len(decision.reasons) < 20
+        await tell(either, "accepted", method="form")
+        await lift(either, recording_id)

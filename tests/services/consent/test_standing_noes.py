@@ -1,20 +1,15 @@
 """A party's no restricts what was recorded, and no act but a new consent of that party lets it be lifted."""
 
+import random
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from tests.support.parties import ME, let_in, set_policy, tell
+from tests.support.parties import ME, causes, let_in, lift, set_policy, tell
 from tests.support.service_house import AUDIO, House
+from vault.domain.calls.call import CallFacts
 from vault.errors import Invalid, NotFound, Refused
-
-
-async def lift(house: House, recording_id: str, **told: Any) -> None:
-    """Lift the restriction of a recording."""
-    await house.vault.recordings.restrict(
-        house.account.id, recording_id, restricted=False, reason=None, **ME, **told
-    )
 
 
 async def restrict(house: House, recording_id: str) -> None:
@@ -22,11 +17,6 @@ async def restrict(house: House, recording_id: str) -> None:
     await house.vault.recordings.restrict(
         house.account.id, recording_id, restricted=True, reason="a complaint", **ME
     )
-
-
-async def causes(house: House, recording_id: str) -> list[str]:
-    """Return why a recording is restricted, as it is shown."""
-    return list((await house.vault.recordings.read(house.account.id, recording_id)).restricted_by)
 
 
 async def refused(house: House, recording_id: str) -> tuple[str, ...]:
@@ -131,3 +121,17 @@ async def test_a_no_that_comes_while_the_restriction_is_lifted_stands(either: Ho
         assert await refused(either, recording_id) == ("party_refused",)
     with pytest.raises(NotFound):
         await either.heard(recording_id)
+
+
+@pytest.mark.parametrize("digits", [8, 9, 10])
+async def test_a_no_counts_whatever_numbers_a_call_was_reported_with(either: House, digits: int):
+    """Texts of the max length with a number in every run. Wrong: a statement with a SELECT for each of their keys."""
+    await set_policy(either)
+    recording_id = await let_in(either)
+    runs = random.Random(digits)  # noqa: S311 - the same texts in every run
+    for _ in range(3):
+        texts = [" ".join(str(runs.randrange(10**digits)) for _ in range(25))[:199] for _ in range(2)]
+        facts = CallFacts(call_ref="call-1", caller=texts[0], callee=texts[1])
+        await either.vault.calls.start(either.account.id, facts)
+    await tell(either, "withdrawn")
+    assert await causes(either, recording_id) == ["caller"]

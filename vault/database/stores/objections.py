@@ -6,7 +6,18 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, bindparam, insert, select, union_all, update
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Select,
+    bindparam,
+    column,
+    insert,
+    select,
+    union_all,
+    update,
+    values,
+)
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.calls import call_terms
@@ -153,10 +164,13 @@ def _objections_of(count: int) -> CompiledSelect:
     """Return the query for the stored terms of a call, and ``count`` more."""
     o, c, t = objections.c, call_terms.c, objection_terms.c
     account_id: BindParameter[str] = bindparam("account_id")
-    given = [bindparam(f"term_{place}", type_=o.term.type) for place in range(count)]
-    stored = select(c.term).where(c.account_id == account_id, c.call_ref == bindparam("call_ref"))
-    # One set of both, because an index is used for each of its terms.
-    wanted = stored.union_all(*(select(term) for term in given)) if given else stored
+    wanted: Select[bytes] | CompoundSelect[bytes]
+    wanted = select(c.term).where(c.account_id == account_id, c.call_ref == bindparam("call_ref"))
+    if count:
+        # One set of both: an index is used for each of its terms. VALUES, because SQLite takes 500 SELECTs at most.
+        rows = [(bindparam(f"term_{place}", type_=o.term.type),) for place in range(count)]
+        given = values(column("term", o.term.type)).data(rows).cte("given")
+        wanted = wanted.union_all(select(given.c.term))
     matching = union_all(
         select(t.objection_id).where(t.account_id == account_id, t.term.in_(wanted)),
         select(o.id).where(o.account_id == account_id, o.term.in_(wanted)),

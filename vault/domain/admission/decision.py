@@ -11,7 +11,7 @@ from typing import Literal
 
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.consent.call_window import CallSpan, first_moment_off
-from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Mode, Objection, Party
+from vault.domain.consent.consent_event import NO, ConsentEvent, ConsentPolicy, Mode, Objection, Party
 from vault.domain.consent.requirements import Need, Position, missing
 from vault.domain.legal_rules.rule import Demand
 from vault.domain.reason import Reason
@@ -170,13 +170,14 @@ def _objections(case: AdmissionInput) -> list[Reason]:
 
 
 def _answers(case: AdmissionInput) -> list[Reason]:
-    """Return a reason for each refusal or withdrawal; no earlier or later answer cancels it."""
-    reasons = []
+    """Return a reason for the first refusal and withdrawal of each party; no earlier or later answer cancels it."""
+    reasons: dict[tuple[Party, str], Reason] = {}
     for event in case.events:
-        if event.answer in {"declined", "withdrawn"}:
+        if event.answer in NO:
             text = f"The {event.party} {event.answer} by {event.method} at {write_rfc3339(event.at)}."
-            reasons.append(Reason(code=event.answer, text=text, source="consent"))
-    return reasons
+            reason = Reason(code=event.answer, text=text, source="consent")
+            reasons.setdefault((event.party, event.answer), reason)
+    return list(reasons.values())
 
 
 def _places(case: AdmissionInput) -> list[Reason]:

@@ -16,6 +16,7 @@ from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import NO, ConsentEvent, Party
+from vault.domain.consent.taken_back import parties_against
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.stored import encryption_context as bound
@@ -160,10 +161,11 @@ def refuse_impossible(event: ConsentEvent, known: CallContext) -> None:
 
 def _check_event_count(event: ConsentEvent, known: CallContext) -> None:
     """Raise Refused if the call has the max number of events. A no has its own limit, so others cannot exhaust it."""
-    if event.answer in NO and all(
-        (other.party, other.answer) != (event.party, event.answer) for other in known.events
+    if event.answer in NO and (
+        event.party not in parties_against(known.events)
+        or all((other.party, other.answer) != (event.party, event.answer) for other in known.events)
     ):
-        # What others said must not stand for this party's no.
+        # What others said must not stand for this party's no, nor what this party has taken back.
         return
     alike = sum((other.answer in NO) == (event.answer in NO) for other in known.events)
     if alike >= MAX_EVENTS:
