@@ -9,7 +9,7 @@ from sqlalchemy import Connection as DbConnection
 from vault.database.schema.core import recordings
 from vault.database.schema.retention import contact_ends
 from vault.database.sql.dialect import insert_for
-from vault.database.stores.holds import named_by
+from vault.database.stores.hold_conditions import named_by
 from vault.domain.recordings.recording import EMPTY
 from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import RecordingSelection

@@ -3,41 +3,35 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+from sqlalchemy import Connection as DbConnection
 from sqlalchemy import (
-    ColumnElement,
     Text,
-    and_,
     bindparam,
     cast,
     delete,
-    false,
     func,
     insert,
     or_,
     select,
-    true,
     update,
 )
-from sqlalchemy import Connection as DbConnection
 
 from vault.batches import batches
 from vault.database.schema.calls import call_facts, call_terms
-from vault.database.schema.core import micros, recording_terms, recordings
+from vault.database.schema.core import micros, recordings
 from vault.database.schema.retention import holds, pending_erasures
-from vault.database.sql.call_times import plausible_at
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
-from vault.database.stores.call_facts import refs_of_terms
+from vault.database.stores.hold_conditions import bound_by, covered_by, joined
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of, terms_of
 from vault.database.stores.retention_rows import hold_of, restore_hold, row_of_hold
-from vault.domain.recordings.recording import Recording, State
+from vault.domain.recordings.recording import Recording
 from vault.domain.retention.hold import (
     HeldCandidate,
     Hold,
-    RecordingSelection,
     covering,
     covers,
     possible_starts,
@@ -181,13 +175,12 @@ class HoldRows:
     def kept(self, account_id: str, recording_ids: Sequence[str], now: datetime) -> set[str]:
         """Return those of the recordings, in any state, that a hold in effect keeps from being erased."""
         r, kept = recordings.c, set[str]()
-        found = self.in_effect(account_id, now)
+        # Each page of recordings reads this, so an account's hundred holds are not a hundred queries.
+        bound = [or_(*map(bound_by, part)) for part in joined(self.in_effect(account_id, now))]
         for batch in batches(recording_ids, _BATCH_SIZE):
-            for hold in found:
+            for condition in bound:
                 if batch := [one for one in batch if one not in kept]:
-                    kept |= set(
-                        self._db.execute(select(r.id).where(r.id.in_(batch), bound_by(hold))).scalars()
-                    )
+                    kept |= set(self._db.execute(select(r.id).where(r.id.in_(batch), condition)).scalars())
         return kept
 
     def would_leave(
@@ -241,51 +234,3 @@ class PendingErasureRows:
         p = pending_erasures.c
         query = select(pending_erasures).where(p.recording_id > after).order_by(p.recording_id).limit(limit)
         return [PendingErasure(**row) for row in self._db.execute(query).mappings()]
-
-
-def covered_by(hold: Hold) -> ColumnElement[bool]:
-    """Return the condition for available recordings that a hold covers, as ``domain.retention.hold.covers`` says."""
-    return bound_by(hold) & (recordings.c.state == str(State.AVAILABLE))
-
-
-def bound_by(hold: Hold) -> ColumnElement[bool]:
-    """Return the condition for recordings in any state that a hold covers."""
-    r, f, named = recordings.c, call_facts.c, hold.covers
-    started, ended = plausible_at(r.call_started_at), plausible_at(r.call_ended_at)
-    began = [_in_time(named, func.coalesce(started, r.received_at))]
-    if named.from_ is not None or named.to is not None:
-        reported = (f.account_id == r.account_id) & (f.call_ref == r.call_ref)
-        began += [
-            started.is_(None) & _in_time(named, ended),
-            select(f.id).where(reported, _in_time(named, f.started_at)).exists(),
-        ]
-    return _named(hold.account_id, named, or_(*began))
-
-
-def named_by(account_id: str, named: RecordingSelection) -> ColumnElement[bool]:
-    """Return the condition for recordings of an account in any state that ``named`` names.
-
-    A time is compared with the start of the recording's call, or else its receipt.
-    """
-    start = func.coalesce(plausible_at(recordings.c.call_started_at), recordings.c.received_at)
-    return _named(account_id, named, _in_time(named, start))
-
-
-def _named(account_id: str, named: RecordingSelection, began: ColumnElement[bool]) -> ColumnElement[bool]:
-    r, t = recordings.c, recording_terms.c
-    among: list[ColumnElement[bool]] = [true()] if named.everything else []
-    if named.terms and not named.everything:
-        having = (t.account_id == account_id) & t.term.in_(named.terms)
-        calls = refs_of_terms(account_id, list(named.terms))
-        among = [r.id.in_(select(t.recording_id).where(having)) | r.call_ref.in_(calls)]
-    timed = and_(or_(false(), *among), began)
-    return and_(
-        r.account_id == account_id, or_(r.id.in_(named.recordings), r.call_ref.in_(named.calls), timed)
-    )
-
-
-def _in_time(named: RecordingSelection, at: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that a time is within the limits; null is not, where there are any."""
-    return and_(
-        true() if named.from_ is None else at >= named.from_, true() if named.to is None else at < named.to
-    )

@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, or_, select, text, update
 from vault.database.schema.core import IS_AVAILABLE, recordings
 from vault.database.schema.object_locks import HAS_LEGAL_HOLD, IS_LOCKED_REMAINDER, LOCK_IS_DUE
 from vault.database.schema.retention import holds
-from vault.database.stores.holds import covered_by
+from vault.database.stores.hold_conditions import covered_by
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_from
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.retention.hold import Hold
