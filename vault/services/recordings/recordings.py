@@ -68,7 +68,7 @@ class Recordings:
         found = await self.database.read(find)
         if found is None:
             raise NotFound("There is no such recording.")
-        view = await self._view(*found)
+        view = await self._view(found, {})
         if not view.recording.restricted or view.recording.state in GONE:
             return view
         # By what the parties said: it may be restricted by a release that noted no causes, and a no may be taken back.
@@ -133,19 +133,17 @@ class Recordings:
             page = tx.recordings.page(account_id, wanted, before=before, limit=limit)
             return _rows(tx, account_id, page, self.clock())
 
-        return [await self._view(*row) async for row in paced(await self.database.read(find))]
+        # Recordings of one call have its facts together: each is decrypted once for a page.
+        opened = dict[str, CallFacts]()
+        return [await self._view(row, opened) async for row in paced(await self.database.read(find))]
 
-    async def _view(
-        self,
-        recording: Recording,
-        keys: RecordingKeys | None,
-        rows: Sequence[CallFactRow],
-        causes: Sequence[str],
-        held: bool,  # noqa: FBT001 - a column of the row
-    ) -> RecordingView:
+    async def _view(self, row: _Row, opened: dict[str, CallFacts]) -> RecordingView:
+        """Decrypt a row; ``opened``: facts of its call by id, to which those are added that are opened here."""
+        recording, keys, rows, causes, held = row
         if recording.state in {State.ERASING, State.ERASED}:
             return RecordingView(recording=recording, facts=CallFacts(call_ref=recording.call_ref))
-        facts = await open_facts(self.ring, rows)
+        facts = await open_facts(self.ring, rows, opened)
+        opened.update((fact.id, one) for fact, one in zip(rows, facts, strict=True))
         if keys is not None and keys.details is not None:
             facts.insert(0, (await open_recording(self.ring, recording, keys)).details().facts)
         joined = join_facts(recording.call_ref, facts)
@@ -229,11 +227,13 @@ def _wish(tx: Transaction, recording_id: str, ground: Ground | None) -> tuple[Wi
 
 def _rows(tx: Transaction, account_id: str, recordings: Sequence[Recording], now: datetime) -> list[_Row]:
     held = tx.holds.kept(account_id, [recording.id for recording in recordings], now)
+    calls = {recording.call_ref for recording in recordings}
+    facts = {call_ref: tx.call_facts.of_call(account_id, call_ref) for call_ref in calls}
     return [
         (
             recording,
             tx.recordings.keys(recording.id),
-            tx.call_facts.of_call(account_id, recording.call_ref),
+            facts[recording.call_ref],
             tx.requests.restricts(recording.id) if recording.restricted else (),
             recording.id in held,
         )
