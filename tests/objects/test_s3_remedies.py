@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.servers.openbao import make_certificate
 from vault.errors import Unavailable
@@ -50,3 +51,9 @@ async def test_a_certificate_of_a_private_authority_is_named(tmp_path: Path, mon
             Unavailable, match=r"certificate of the object store is not trusted.* AWS_CA_BUNDLE"
         ):
             await store.get("owner.json")
+
+
+def test_a_wrong_clock_is_named():
+    """The code of S3 names no clock, and the remedy is not at the store."""
+    error = ClientError({"Error": {"Code": "RequestTimeTooSkewed"}}, "ListObjectsV2")
+    assert "clock is wrong: correct it" in str(s3_client.S3Refusal(error, uncertain=False).translated())

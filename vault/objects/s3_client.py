@@ -77,7 +77,11 @@ _NOT_TRUSTED = (
     "The certificate of the object store is not trusted. If a private authority issued it, set AWS_CA_BUNDLE to the "
     "file of its certificate."
 )
-_NO_BUCKET = "The object store has no bucket of this name: create it, or correct VAULT_OBJECTS_URL."
+#: What to do about a refusal that a retry does not heal, by its code.
+_REMEDIES = {
+    "NoSuchBucket": "The object store has no bucket of this name: create it, or correct VAULT_OBJECTS_URL.",
+    "RequestTimeTooSkewed": "The object store refuses requests of this node, because its clock is wrong: correct it.",
+}
 
 
 class S3Refusal(Exception):
@@ -98,9 +102,7 @@ class S3Refusal(Exception):
         if self.code in _ABSENT:
             return NotFound("There is no such object.")
         refused = f"The object store refuses the vault's request ({self.code})."
-        return Unavailable(
-            _NO_BUCKET if self.code == "NoSuchBucket" else refused, retry_after=30, cause="objects"
-        )
+        return Unavailable(_REMEDIES.get(self.code, refused), retry_after=30, cause="objects")
 
 
 class DamagedInTransit(Exception):
