@@ -29,7 +29,21 @@ def test_the_last_value_said_wins_and_nothing_never_overwrites(said: list[CallFa
     joined = fold(said)
     for one in fields(CallFacts):
         values = [value for piece in said if (value := getattr(piece, one.name)) is not None]
-        assert getattr(joined, one.name) == (values[-1] if values else None)
+        found = getattr(joined, one.name)
+        if one.name in {"caller", "callee"}:
+            # Of a leg that was dialled, only where no number was known before.
+            assert found in ([] if values else [None]) + values
+        else:
+            assert found == (values[-1] if values else None)
+
+
+def test_a_leg_does_not_hide_the_numbers_of_its_call():
+    """A call to the service line, which dialled an agent at home: it is shown as a call to the line."""
+    call = CallFacts(call_ref="call-1", direction="inbound", caller="+12025550100", callee="+12025550199")
+    leg = CallFacts(call_ref="call-1", callee="+14155550187", agent="alice")
+    for pieces in ([call, leg], [leg, call]):
+        assert fold(pieces) == replace(call, agent="alice")
+    assert fold([replace(call, callee=None), leg]).callee == leg.callee
 
 
 @given(st.lists(pieces, min_size=1, max_size=6), st.integers(0, 6))

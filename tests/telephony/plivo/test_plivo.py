@@ -51,6 +51,14 @@ def test_the_record_api_writes_names_in_lower_case() -> None:
     )
 
 
+def test_the_number_that_was_dialled_is_a_fact_of_its_own() -> None:
+    """The call's own numbers stay beside it: each may be that of somebody who objected."""
+    said = heard(changed("hangup", DialBLegTo="14155550187"))
+    assert said is not None
+    assert said.legs == (CallFacts(call_ref=CALL, callee="+14155550187"),)
+    assert said.facts.callee == WHO.callee
+
+
 @pytest.mark.parametrize("name", ["RecordUrl", "RecordingUrl", "record_url", "recording_url"])
 def test_a_url_is_read_under_any_of_its_names(name: str) -> None:
     """Documentation and examples of the vendor disagree about it."""

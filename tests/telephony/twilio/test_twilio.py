@@ -24,6 +24,7 @@ from tests.telephony.twilio.recorded import (
     load,
 )  # fmt: skip
 from vault.domain.calls.call import CallFacts, WebhookContent, fold
+from vault.domain.consent.call_claims import CallClaims
 from vault.errors import Invalid
 
 PARTIES = {"caller": "+12025550100", "callee": "+12025550199"}
@@ -161,6 +162,16 @@ def test_what_cannot_be_meant_is_invalid_and_named(changes: dict[str, str], fiel
         PROVIDER.understand(delivery(load("recording_completed") | changes))
     assert error.value.field == field
     assert not any(value in str(error.value) for value in changes.values() if len(value) > 2)
+
+
+def test_the_number_that_was_dialled_is_a_number_of_the_call() -> None:
+    """The leg of `<Number>` has the only number of the person who is reached; an agent's browser has none."""
+    reached = heard(load("call_child_answered") | {"To": "+14155550187"}).facts
+    assert reached == CallFacts(call_ref=CALL, callee="+14155550187", answered_at=at("18:15:41"))
+    call = CallFacts(call_ref=CALL, direction="inbound", **PARTIES)
+    for pieces in ([call, reached], [reached, call]):
+        assert fold(pieces).callee == PARTIES["callee"]
+        assert CallClaims.of(pieces).callees == {PARTIES["callee"], "+14155550187"}
 
 
 def test_a_field_that_says_two_things_is_refused_and_a_repetition_is_not() -> None:

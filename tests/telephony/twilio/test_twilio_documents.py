@@ -180,9 +180,9 @@ def test_a_request_may_come_by_get() -> None:
 
 
 def test_a_dialled_leg_asks_for_its_call() -> None:
-    """What is played to the called party belongs to the call that dialled."""
-    said = FLOW.step(delivery({**load("voice_url"), "CallSid": "CA" + "11" * 16, "ParentCallSid": CALL}))
-    assert said.facts == CallFacts(call_ref=CALL)
+    """What is played to the called party belongs to the call that dialled, and so does that party's number."""
+    form = {**load("voice_url"), "CallSid": "CA" + "11" * 16, "ParentCallSid": CALL}
+    assert FLOW.step(delivery(form)).facts == CallFacts(call_ref=CALL, callee=form["To"])
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,18 @@ class CallFacts:
     language: str | None = None
 
 
+_SIDES = ("caller", "callee")
+
+
+def _is_leg(piece: CallFacts) -> bool:
+    """Return whether a part names one side alone, as that of a leg does."""
+    return piece.direction is None and (piece.caller is None) != (piece.callee is None)
+
+
 def fold(pieces: Iterable[CallFacts]) -> CallFacts:
     """Merge parts, oldest first: a later value wins, but None never overwrites a value.
+
+    Nor does the number of a leg that the call dialled, which names one side alone, overwrite that of the call.
 
     Raises ValueError without parts, or with parts of different calls.
     """
@@ -53,7 +63,10 @@ def fold(pieces: Iterable[CallFacts]) -> CallFacts:
             continue
         if piece.call_ref != joined.call_ref:
             raise ValueError("The parts belong to different calls.")
-        values = {f.name: v for f in fields(piece) if (v := getattr(piece, f.name)) is not None}
+        names = [f.name for f in fields(piece) if getattr(piece, f.name) is not None]
+        if _is_leg(piece):
+            names = [name for name in names if name not in _SIDES or getattr(joined, name) is None]
+        values = {name: getattr(piece, name) for name in names}
         joined = replace(joined, **values)
     if joined is None:
         raise ValueError("There are no parts to merge.")
@@ -88,5 +101,7 @@ class WebhookContent:
 
     facts: CallFacts
     announcement: Announcement | None = None
+    #: One for each leg that the call dialled: its number is one of the call.
+    legs: tuple[CallFacts, ...] = ()
     #: The sender's id of the delivery, the same for retries; None where it sends none.
     delivery_id: str | None = None

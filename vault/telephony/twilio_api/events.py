@@ -168,16 +168,18 @@ def moment(written: str, *, field: str) -> datetime:
 
 
 def _child_facts(form: Form, refs: re.Pattern[str]) -> CallFacts:
-    """Parse the call facts of a dialled leg: the agent, and the time of the answer.
+    """Parse the call facts of a dialled leg: the number or the agent that was dialled, and the time of the answer.
 
-    Its numbers, start and end are the leg's own and would overwrite the call's.
+    Its caller, start and end are the leg's own and would overwrite the call's.
     """
     ref(form, "CallSid", refs=refs)
-    at = _moment(form, "Timestamp")
+    at, dialled = _moment(form, "Timestamp"), text(form, "To")
+    agent = _client(dialled)
     return CallFacts(
         call_ref=ref(form, "ParentCallSid", refs=refs),
+        callee=_number(dialled) if agent is None else None,
         answered_at=at if text(form, "CallStatus") in ANSWERED else None,
-        agent=_client(text(form, "To")),
+        agent=agent,
     )
 
 

@@ -33,6 +33,8 @@ DURATIONS = (("RecordingDuration", "recording_duration"), ("RecordingDurationMs"
 START = ("RecordingStartMs", "recording_start_ms")
 END = ("RecordingEndMs", "recording_end_ms")
 FROM, TO = ("From", "from", "from_number"), ("To", "to", "to_number")
+#: The number that a ``<Dial>`` called.
+DIALLED = ("DialBLegTo",)
 NUMBER = re.compile(r"(-?)[0-9]{1,15}(?:\.[0-9]{1,9})?")
 
 #: A timestamp parser: takes the text and the field's name.
@@ -50,7 +52,9 @@ def parse_callback(delivery: Delivery, delivery_id: str | None) -> WebhookConten
             return None
         raise Invalid(f"{CALL[0]} is required.", field=CALL[0])
     facts = _facts(form, call_ref) if in_progress else _with_recording_times(form, _facts(form, call_ref))
-    return WebhookContent(facts=facts, announcement=announcement, delivery_id=delivery_id)
+    dialled = _number(_field(form, DIALLED))
+    legs = () if dialled is None else (CallFacts(call_ref=call_ref, callee=dialled),)
+    return WebhookContent(facts=facts, announcement=announcement, delivery_id=delivery_id, legs=legs)
 
 
 def parse_document_request(delivery: Delivery) -> CallStep:
