@@ -50,7 +50,7 @@ LINKS_REFUSED: Final = Counter(
 )
 DENIALS_NOT_LOGGED: Final = Counter(
     "callvault_denials_not_logged",
-    "Refusals to open a link that were not logged, because the link has as many in the log as it may.",
+    "Refusals that were not logged, because their link, key or connection has as many in the log as it may.",
     registry=REGISTRY,
 )
 REFUSED: Final = Counter(

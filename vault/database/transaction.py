@@ -31,6 +31,7 @@ from vault.database.stores.key_rotations import RotationRows
 from vault.database.stores.lease_holders import LeaseHolderRows
 from vault.database.stores.link_keys import LinkKeyRows
 from vault.database.stores.links import LinkRows
+from vault.database.stores.log_allowances import LogAllowanceRows
 from vault.database.stores.log_tree import TreeRows
 from vault.database.stores.month_keys import MonthKeyRows
 from vault.database.stores.notices import NoticeRows
@@ -122,6 +123,7 @@ class Transaction(_People):
         self.link_keys = LinkKeyRows(connection)
         self.closing = ClosingRows(connection)
         self.events = EventRows(connection, self.closing)
+        self.log_allowances = LogAllowanceRows(connection)
         self.tree = TreeRows(connection)
         self.checkpoints = CheckpointRows(connection)
         self.rotations = RotationRows(connection)

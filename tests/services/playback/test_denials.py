@@ -15,8 +15,9 @@ from tests.support.service_house import House, another_node, node_on
 from vault import metrics
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.core import links
-from vault.database.stores import open_sessions
-from vault.domain.playback.link import DENIAL_BURST, MAX_LIFETIME, denials_allowed
+from vault.database.stores import log_allowances, open_sessions
+from vault.domain.audit_log.log_allowance import DENIAL_BURST
+from vault.domain.playback.link import MAX_LIFETIME, denials_allowed
 from vault.errors import NotFound
 from vault.thread_pools import Threads
 
@@ -87,7 +88,8 @@ def test_a_dead_link_gets_no_more_of_them():
 
 async def test_without_an_allowance_each_is_logged(either: House, monkeypatch: pytest.MonkeyPatch):
     """As it was once: what the test above counts is the allowance, and nothing else."""
-    monkeypatch.setattr(open_sessions, "denials_allowed", lambda _: 10**9)
+    for decides in (open_sessions, log_allowances):
+        monkeypatch.setattr(decides, "denials_allowed", lambda _: 10**9)
     recording = await recording_of(either, "Kim")
     wish = link_wish(sessions=1, networks=["192.0.2.0/24"])
     _, token = await either.vault.links.create(either.account.id, recording, wish, actor="key_test")

@@ -33,6 +33,7 @@ from vault.database.stores.recording_queue import locked_row_signal
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.log_allowance import NEEDS_NO_PERMISSION
 from vault.domain.playback.link import Session
 from vault.domain.recordings.recording import Lease, State
 from vault.errors import Unavailable, VaultError
@@ -115,7 +116,10 @@ class PostgresqlRows:
         return bool(await self._hot_read((IS_VALID, validity_values(event))))
 
     async def append_soon(self, event: AccessEvent) -> None:
-        """Write the event with the next batch of grants, or after a short delay."""
+        """Write the event with the next batch of grants, or after a short delay; one that needs no permission alone."""
+        if event.type in NEEDS_NO_PERMISSION:
+            await self.write(lambda tx: tx.events.append(event))
+            return
         await _within_deadline(
             self._grants.add(Grant(event=event, session_id=None, conditional=False), delay=APPEND_DELAY)
         )

@@ -34,6 +34,14 @@ unsettled_sessions = Table(
     Column("log_size", BigInteger, nullable=False),
 )
 
+# Of whom the log has refusals: until when the allowance is used, a minute for each of them. In the past, it is whole.
+log_allowances = Table(
+    "log_allowances",
+    metadata,
+    Column("actor", String, primary_key=True),
+    Column("used_until", Moment, nullable=False),
+)
+
 tree_nodes = Table(
     "tree_nodes",
     metadata,

@@ -12,6 +12,7 @@ from vault.database.schema.core import access_events
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import is_postgresql
 from vault.database.stores.closing_acts import ClosingRows
+from vault.database.stores.log_allowances import LogAllowanceRows
 from vault.domain.audit_log.access_event import AccessEvent, EventType, LoggedEvent, parse_event
 from vault.tlog.hashing import leaf_hash
 
@@ -41,9 +42,15 @@ class EventRows:
         """Work inside the transaction that is open on ``connection``, together with its closing acts."""
         self._db = connection
         self._closing = closing
+        self._allowances = LogAllowanceRows(connection)
 
     def append(self, event: AccessEvent) -> None:
-        """Insert an event in this transaction. An event that closes something also gets a closing act."""
+        """Insert an event in this transaction. An event that closes something also gets a closing act.
+
+        One that needs no permission is counted in place of it, once its actor has used its allowance.
+        """
+        if not self._allowances.take(event):
+            return
         self._closing.note(event)
         self._insert(event_values(event))
         metrics.EVENTS.labels(event.type).inc()

@@ -168,16 +168,6 @@ class LinkRows:
         self._db.execute(mine.values(log_entries=row.log_entries + taken))
         return taken
 
-    def denials(self, link_id: str) -> int:
-        """Return how many refusals to open a link are in the log."""
-        query = select(links.c.denials).where(links.c.id == link_id)
-        return self._db.execute(query).scalar() or 0
-
-    def count_denial(self, link_id: str) -> None:
-        """Count a refusal to open a link that is written to the log."""
-        mine = update(links).where(links.c.id == link_id)
-        self._db.execute(mine.values(denials=func.coalesce(links.c.denials, 0) + 1))
-
     def count_sessions(self, link_id: str) -> int:
         """Return how many sessions a link has opened."""
         count = select(func.count()).select_from(sessions).where(sessions.c.link_id == link_id)

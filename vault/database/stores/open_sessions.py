@@ -103,7 +103,7 @@ class NewSession:
         return self.permitted and not self.link.is_expired(max(now, self.event.at))
 
     def is_logged(self, denials: int, now: datetime) -> bool:
-        """Return whether a refusal is logged after so many: a dead link must not fill the log."""
+        """Return whether a refusal is logged after so many, as ``LogAllowanceRows.take`` decides on all others."""
         if denials < denials_allowed(max(now, self.event.at) - self.link.created_at):
             return True
         metrics.DENIALS_NOT_LOGGED.inc()
@@ -122,7 +122,7 @@ def open_one(connection: Connection, new: NewSession) -> Session | None:
         raise NotFound(NO_LINK)
     now = database_now(connection)
     if not new.is_allowed(now):
-        _deny(connection, events, new, "not_valid", now)
+        events.append(new.denied("not_valid"))
         return None
     opened = LinkRows(connection).open_session(
         new.session(now),
@@ -131,19 +131,11 @@ def open_one(connection: Connection, new: NewSession) -> Session | None:
         log_entries=new.log_entries,
     )
     if opened is None:
-        _deny(connection, events, new, "used_up", now)
+        events.append(new.denied("used_up"))
     elif opened.id == new.session_id:
         # A resumed session already has its event.
         events.append(new.event)
     return opened
-
-
-def _deny(connection: Connection, events: EventRows, new: NewSession, result: str, now: datetime) -> None:
-    """Log a refusal on SQLite, within the link's allowance."""
-    rows = LinkRows(connection)
-    if new.is_logged(rows.denials(new.link.id), now):
-        rows.count_denial(new.link.id)
-        events.append(new.denied(result))
 
 
 def open_group(connection: Connection, batch: Sequence[NewSession]) -> list[Session | VaultError | None]:

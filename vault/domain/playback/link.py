@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal
 
+from vault.domain.audit_log import log_allowance
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import Invalid
 
@@ -40,10 +41,6 @@ MIN_SESSION_LIFETIME = timedelta(minutes=5)
 #: who seeks every two seconds for hours stays below it, however many requests the browser makes per seek.
 LOG_ENTRY_BURST = 1000
 LOG_ENTRIES_PER_SECOND = 2
-
-#: Rate limit of the refusals to open one link that are in the log: burst, and entries per hour of the link's life.
-DENIAL_BURST = 100
-DENIALS_PER_HOUR = 60
 
 #: The first grant is small (less than twice this), so that the first byte is sent early; the windows double up to the
 #: maximum.
@@ -126,8 +123,7 @@ def log_entries_allowed(age: timedelta) -> int:
 
 def denials_allowed(age: timedelta) -> int:
     """Return the maximum number of refusals in the log for a link of this age; a dead link gets no more of them."""
-    life = min(MAX_LIFETIME, max(timedelta(), age))
-    return DENIAL_BURST + int(DENIALS_PER_HOUR * life.total_seconds() / 3600)
+    return log_allowance.denials_allowed(age, MAX_LIFETIME)
 
 
 def session_state(

@@ -66,6 +66,7 @@ class Sweep:
                 removed += await self._check(check, before)
         removed += await self._scan(before, everything=everything)
         await self._answers(before)
+        await self._allowances()
         # The keys of refused or failed recordings were deleted from their rows; this deletes them from the WAL too.
         if not await self.database.scrub():
             _LOG.warning("sweep.database_log_not_emptied")
@@ -150,6 +151,11 @@ class Sweep:
         while await self.database.write(lambda tx: tx.api_keys.forget_answers(before)):
             pass
         await self.database.write(lambda tx: tx.singleton_leases.forget_leases(ANSWER_LEASES, before))
+
+    async def _allowances(self) -> None:
+        """Delete the allowances of the log of which nothing is used any more."""
+        while await self.database.write(lambda tx: tx.log_allowances.forget_whole(tx.now())):
+            pass
 
     async def _wanted(self, account_id: str, recording_id: str, location: str) -> bool:
         if await self.database.read(lambda tx: tx.queue.wants_object(recording_id, location)):
