@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from vault.domain.playback.link import Kind, Link
-from vault.domain.playback.signed_token import BadToken, Permission
+from vault.domain.playback.signed_token import MAX_AHEAD, BadToken, Permission
 from vault.errors import Invalid
 
 Algorithm = Literal["Ed25519", "ES256"]
@@ -91,6 +91,14 @@ class LinkCut:
     created_by: str
     #: The listener, sealed; None for other targets.
     sealed_listener: str | None = field(default=None, repr=False)
+
+
+def minted_until(now: datetime) -> datetime:
+    """Return the time of a cut that names none: later than any ``iat`` that the vault takes now.
+
+    The clock of who signs links may be ahead, and what was minted before must not look like after.
+    """
+    return now + MAX_AHEAD + timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

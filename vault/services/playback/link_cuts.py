@@ -8,7 +8,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.page import PAGE
-from vault.domain.playback.link_key import LinkCut, Target
+from vault.domain.playback.link_key import LinkCut, Target, minted_until
 from vault.domain.playback.signed_token import MAX_AHEAD
 from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
@@ -27,7 +27,7 @@ class CutRequest:
     recording: str | None = None
     listener: str | None = None
     jti: str | None = None
-    #: None: now.
+    #: None: all that was minted until now, by clocks that are ahead too, and every session that is open.
     minted_before: datetime | None = None
 
 
@@ -116,8 +116,9 @@ def _make(tx: Transaction, wanted: LinkCut, request: CutRequest) -> LinkCut:
     account_id = wanted.account_id
     tx.lock_account(account_id, exclusive=True)
     now = tx.now()
-    cut = replace(wanted, minted_before=request.minted_before or now, created_at=now)
-    if cut.minted_before > max(now, wanted.created_at) + MAX_AHEAD:
+    latest = max(now, wanted.created_at)
+    cut = replace(wanted, minted_before=request.minted_before or minted_until(latest), created_at=now)
+    if request.minted_before is not None and request.minted_before > latest + MAX_AHEAD:
         text = "minted_before must not be in the future: it would refuse links that are minted later."
         raise Invalid(text, field="minted_before")
     if cut.target == "recording" and tx.recordings.get(account_id, cut.value) is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.stores.links import LinkFilter
@@ -205,8 +205,8 @@ class Links:
     ) -> int:
         """Revoke every link of a recording, of a listener, or of the account, with one event for each.
 
-        Where customers sign links, one cut refuses those that were signed until now and that nobody has opened yet;
-        a listener of one recording alone cannot be cut, so with both named there is none.
+        Where customers sign links, one cut refuses those that were signed until now, by a clock that is ahead too, and
+        that nobody has opened yet; a listener of one recording alone cannot be cut, so with both named there is none.
         Return how many links were revoked. Raises NotFound for an unknown recording.
         """
         term = await listener_term(self.admission, account_id, listener)
@@ -223,7 +223,7 @@ class Links:
                 raise NotFound("There is no such recording.")
             # An earlier attempt may have revoked some of them, so recall every such act of the account.
             tx.closing.recall(account_id, "link.revoked")
-            return end_listening(tx, account_id, what, at=now, actor=actor, ahead=timedelta())
+            return end_listening(tx, account_id, what, at=now, actor=actor)
 
         return await self.database.write(revoke)
 

@@ -11,14 +11,13 @@ which ends what its holder hears (``revoke_links.py``), and leaves the links tha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from vault.database.stores.links import LinkFilter
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
-from vault.domain.playback.link_key import LinkCut, Target
-from vault.domain.playback.signed_token import MAX_AHEAD
+from vault.domain.playback.link_key import LinkCut, Target, minted_until
 from vault.domain.recordings.recording import Recording
 from vault.errors import Refused
 from vault.services.shared.revoke_links import cut_links, revoke_links
@@ -53,12 +52,10 @@ def end_listening(
     actor: str,
     reason: str | None = None,
     is_restricted: bool = False,
-    ahead: timedelta = MAX_AHEAD,
 ) -> int:
     """End all listening to ``what``; return how many links were revoked. Repeating it changes nothing more.
 
-    ``is_restricted``: it is restricted, so links that were made to play restricted recordings go on. ``ahead``: how far
-    the clock of who signs links may be ahead, so that what was minted before does not look like after. The caller holds
+    ``is_restricted``: it is restricted, so links that were made to play restricted recordings go on. The caller holds
     the account's lock, exclusively or with that of the call: minting a link waits for both.
     """
     revoked = 0
@@ -68,7 +65,7 @@ def end_listening(
         )
         revoked += revoke_links(tx, account_id, wanted, at=at, actor=actor, reason=reason)
     if tx.link_keys.of_account(account_id):
-        _cut(tx, account_id, what, actor=actor, but_for_restricted=is_restricted, ahead=ahead)
+        _cut(tx, account_id, what, actor=actor, but_for_restricted=is_restricted)
     return revoked
 
 
@@ -79,7 +76,6 @@ def _cut(
     *,
     actor: str,
     but_for_restricted: bool,
-    ahead: timedelta,
 ) -> None:
     """Refuse the links that customers have signed until now."""
     now = tx.now()
@@ -89,7 +85,7 @@ def _cut(
             account_id=account_id,
             target=target,
             value=value,
-            minted_before=now + ahead,
+            minted_before=minted_until(now),
             created_at=now,
             created_by=actor,
             sealed_listener=what.sealed_listener,

@@ -73,6 +73,7 @@ async def delete_link_key(vault: TheVault, allowed: Registering, name: Name) -> 
 async def post_link_cut(request: Request, vault: TheVault, allowed: Revoking, body: LinkCutIn) -> Response:
     """Refuse links minted before a time, also signed ones that the vault has not seen yet.
 
+    Without a time it covers every link and session until now, and what is signed with a clock up to a minute ahead.
     Sessions that such links have opened get at most one more window of audio.
     """
 

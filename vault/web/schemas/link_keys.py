@@ -121,7 +121,7 @@ class LinkCutIn(Body):
     listener: Text | None = None
     #: The claim of the same name.
     jti: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")] | None = None
-    #: Links minted before this time open no more; now without this.
+    #: Links minted before this time open no more. Without it: all until now, by clocks a minute ahead too.
     minted_before: MomentIn | None = None
 
     def wanted(self) -> CutRequest:
