@@ -1,5 +1,6 @@
 """The rule of an account: tightening it takes effect immediately, and loosening it needs two."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,16 +8,23 @@ import pytest
 from tests.fakes.own_keys import ARN
 from tests.support.approvals import approve, count, rule
 from tests.support.restoring import copied, house_over
-from tests.support.retention import FIRST, two_keys
+from tests.support.retention import FIRST, SECOND, two_keys
 from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.approvals.approval import Approval, ApprovalState
-from vault.domain.approvals.rule import ApprovalRule, Verb, loosens, tighter
+from vault.domain.approvals.rule import CHOSEN, ApprovalRule, Verb, loosens, tighter
+from vault.domain.sign_in.connection import ProviderSettings, RoleMapping, SignInConnection
 from vault.errors import ApprovalNeeded, Invalid
+from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.thread_pools import Threads
 
 #: A customer-managed key.
 KEY = f"{ARN}mine"
+STAFF = RoleMapping(value="staff", role="privacy")
+SETTINGS = ProviderSettings(
+    issuer="https://idp.example", client_id="c", client_secret=None, scopes=("openid",), claim=("groups",),
+    roles=(STAFF,),
+)  # fmt: skip
 
 
 async def ask_for(house: House, *verbs: str, enabled: bool, actor: str = FIRST) -> Approval:
@@ -53,6 +61,47 @@ async def test_one_tightens_and_two_loosen(either: House):
     assert await count(either, "approval_rule.loosened") == 2
     # Off again: one changes it as before.
     await rule(either, enabled=False)
+
+
+@pytest.mark.parametrize("verb", CHOSEN)
+async def test_any_rule_needs_two_for_who_signs_in(either: House, verb: Verb):
+    """Else one admin with a provider of his own would be both people. What takes roles away is done as before."""
+    account = either.account.id
+
+    async def connect(name: str, **more: object) -> SignInConnection:
+        change = ConnectionChange(settings=replace(SETTINGS, **more), keep_secret=False)  # type: ignore[arg-type]
+        return await either.vault.sign_in_connections.set(account, name, change, actor=FIRST)
+
+    await connect("main")
+    await rule(either, verb)
+    for name, more in (
+        ("evil", {}),
+        ("evil", {"roles": ()}),
+        ("main", {"issuer": "https://other.example"}),
+        ("main", {"claim": ("nickname",)}),
+        ("main", {"roles": (STAFF, RoleMapping(value="boss", role="admin"))}),
+    ):
+        with pytest.raises(ApprovalNeeded) as needed:
+            await connect(name, **more)
+        assert needed.value.verb == "sign_in_connection"
+    assert (await connect("main", roles=())).settings.roles == ()
+
+
+async def test_a_change_that_gives_nothing_hides_nobody(either: House):
+    """Who gave the roles stays known after a change of somebody else that gives none; then one that does."""
+    account = either.account.id
+
+    async def connect(actor: str, **more: object) -> str:
+        change = ConnectionChange(settings=replace(SETTINGS, **more), keep_secret=False)  # type: ignore[arg-type]
+        made = await either.vault.sign_in_connections.set(account, "main", change, actor=actor)
+        stored = await either.vault.sign_in_connections.get(account, "main")
+        assert stored.changed_by == made.changed_by
+        return made.changed_by
+
+    assert await connect(FIRST) == FIRST
+    assert await connect(SECOND, scopes=("openid", "email")) == FIRST
+    assert await connect(SECOND, roles=()) == FIRST
+    assert await connect(SECOND) == SECOND
 
 
 async def test_a_rule_that_was_changed_since_is_loosened_anew(either: House):

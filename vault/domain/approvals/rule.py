@@ -31,6 +31,9 @@ WITHOUT_RULE: Final[frozenset[Verb]] = ALWAYS | {"erasure_within_minimum"}
 CHOSEN: Final[tuple[Verb, ...]] = tuple(
     verb for verb in VERBS if verb not in WITHOUT_RULE and verb != "approval_rule"
 )
+#: Acts that need one while any rule is on, also if it does not name them: loosening the rule would end it, and whoever
+#: alone sets a sign-in connection, with a provider of his own, can be both people.
+IMPLIED: Final[frozenset[Verb]] = frozenset({"approval_rule", "sign_in_connection"})
 #: The scope of each act: who asks needs it, and who approves needs it besides ``approvals:write``.
 SCOPES: Final[Mapping[Verb, Scope]] = {
     "hold_release": "holds:write",
@@ -61,7 +64,12 @@ class ApprovalRule:
 
     def gates(self, verb: Verb) -> bool:
         """Return whether the act needs an approval; for ``approval_rule``: whether loosening the rule does."""
-        return verb in WITHOUT_RULE or (self.enabled and (verb in self.verbs or verb == "approval_rule"))
+        return verb in WITHOUT_RULE or (self.enabled and verb in self.verbs | IMPLIED)
+
+    @property
+    def implied(self) -> frozenset[Verb]:
+        """Return the acts that need an approval now without being named by the rule."""
+        return IMPLIED - self.verbs if self.enabled else frozenset()
 
     @property
     def in_force(self) -> frozenset[Verb]:

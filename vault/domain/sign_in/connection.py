@@ -63,6 +63,7 @@ class SealedConnection:
     revision: int
     sealed_settings: str = field(repr=False)
     changed_at: datetime
+    #: Who last gave a role, or named the provider.
     changed_by: str
 
 
@@ -76,6 +77,7 @@ class SignInConnection:
     revision: int
     settings: ProviderSettings
     changed_at: datetime
+    #: Who last gave a role, or named the provider.
     changed_by: str
 
 
@@ -222,3 +224,15 @@ def require_room(wanted: SealedConnection, known: Sequence[SealedConnection]) ->
     if wanted.revision == 1 and len(known) >= MAX_CONNECTIONS:
         text = f"There are {MAX_CONNECTIONS} sign-in connections, the maximum. Delete one that nobody uses."
         raise Refused(text, reasons=("too_many_sign_in_connections",))
+
+
+def opens_sign_in(
+    before: ProviderSettings | None, after: ProviderSettings, granted: Sequence[RoleMapping]
+) -> bool:
+    """Return whether a change gives a role, or lets another provider, client or claim say who somebody is."""
+    return before is None or bool(granted) or not is_same_client(before, after) or before.claim != after.claim
+
+
+def is_same_client(before: ProviderSettings | None, after: ProviderSettings) -> bool:
+    """Return whether provider and client stay."""
+    return before is not None and (before.issuer, before.client_id) == (after.issuer, after.client_id)

@@ -20,6 +20,8 @@ from vault.domain.sign_in.connection import (
     SignInConnection,
     account_of,
     check_settings,
+    is_same_client,
+    opens_sign_in,
     require_room,
     with_ids,
 )
@@ -165,6 +167,7 @@ class SignInConnections:
             _with_secret(change, before), before, [new_id("role") for _ in change.settings.roles]
         )
         sealed = await self.opened.seal(account_id, settings)
+        opens = approved is not None or opens_sign_in(before, settings, granted)
         wanted = SealedConnection(
             id=(change.id or new_id("idp")) if row is None else row.id,
             account_id=account_id,
@@ -175,7 +178,10 @@ class SignInConnections:
             changed_by=actor,
         )
         written = _Change(
-            wanted=wanted,
+            # A change that gives nothing does not hide who gave the roles: that one does not approve for its people.
+            wanted=wanted if row is None or opens else replace(wanted, changed_by=row.changed_by),
+            actor=actor,
+            opens=opens,
             before=before,
             settings=settings,
             granted=granted,
@@ -184,7 +190,7 @@ class SignInConnections:
             events=await self._events(wanted, granted, revoked),
         )
         done = await self.database.write(lambda tx: _write(tx, written, approved))
-        return _shown(wanted, settings) if done else None
+        return _shown(written.wanted, settings) if done else None
 
     async def _is_other(self, id_: str, row: SealedConnection | None) -> bool:
         """Return whether an id is not that of ``row``; without a row, whether a connection has it."""
@@ -234,6 +240,9 @@ class _Change:
     """A change that is ready to be written. It has no repr: it has a secret."""
 
     wanted: SealedConnection
+    actor: str
+    #: Whether it gives a role, or lets another provider, client or claim say who somebody is.
+    opens: bool
     before: ProviderSettings | None
     settings: ProviderSettings
     granted: Sequence[RoleMapping]
@@ -250,14 +259,14 @@ def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
     require_room(wanted, tx.sign_in.of_account(account_id))
     if not tx.sign_in.put(wanted):
         return False
-    if approved is not None or _opens(change.before, change.settings, change.granted):
+    if change.opens:
         counts = {"granted": len(change.granted), "revoked": len(change.revoked)}
         effect = {"from_revision": wanted.revision - 1, **counts}
         pass_gate(tx, account_id, "sign_in_connection", approved, effect)
     for mapping in change.revoked:
         tx.sign_in.revoke(mapping.id)
     tx.sign_in.grant(wanted, change.granted, change.agents)
-    apply_roles(tx, account_id, at=wanted.changed_at, actor=wanted.changed_by)
+    apply_roles(tx, account_id, at=wanted.changed_at, actor=change.actor)
     for event in change.events:
         tx.events.append(event)
     if change.before is not None and not change.revoked:
@@ -266,19 +275,10 @@ def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
     return True
 
 
-def _opens(before: ProviderSettings | None, after: ProviderSettings, granted: Sequence[RoleMapping]) -> bool:
-    """Return whether a change gives a role, or lets another provider or client say who somebody is."""
-    return bool(granted) or not _is_same_client(before, after)
-
-
-def _is_same_client(before: ProviderSettings | None, after: ProviderSettings) -> bool:
-    return before is not None and (before.issuer, before.client_id) == (after.issuer, after.client_id)
-
-
 def _with_secret(change: ConnectionChange, before: ProviderSettings | None) -> ProviderSettings:
     wanted = change.settings
     # The secret of one provider is never sent to another one, and a key is known to one provider.
-    kept = before if _is_same_client(before, wanted) else None
+    kept = before if is_same_client(before, wanted) else None
     if change.own_key:
         key = None if kept is None else kept.client_key
         return replace(wanted, client_secret=None, client_key=key or new_client_key())

@@ -123,6 +123,8 @@ class ApprovalRuleOut(BaseModel):
 
     enabled: bool
     verbs: list[str]
+    #: Further acts that need an approval while the rule is on.
+    implied: list[str]
     #: Counts the changes; 0: it was never set.
     version: int
     changed_at: MomentOut | None = None
@@ -134,6 +136,7 @@ class ApprovalRuleOut(BaseModel):
         return cls(
             enabled=rule.enabled,
             verbs=sorted(rule.verbs),
+            implied=sorted(rule.implied),
             version=rule.version,
             changed_at=rule.changed_at,
             changed_by=rule.changed_by,
