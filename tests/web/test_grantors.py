@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.support.console import sign_in
-from tests.support.door_bodies import CONNECTION
+from tests.support.door_bodies import CONNECTION, POLICY
 from tests.support.link_minter import Minter
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
@@ -105,6 +105,42 @@ def _link_key_at_the_console(http: httpx.Client, scene: Scene) -> httpx.Response
     return posted(http, scene, "/connections/keys/links", form)
 
 
+def _connection(http: httpx.Client, scene: Scene) -> httpx.Response:
+    return http.put(scene.tenant.url("/connections/other"), json=CONNECTION)
+
+
+def _connection_at_the_console(http: httpx.Client, scene: Scene) -> httpx.Response:
+    secret = str(CONNECTION["credentials"]["secret"])
+    form = {"title": "other", "provider": "platform", "credential.0": "secret", "secret.0": secret}
+    return posted(http, scene, "/connections", form)
+
+
+def _erasing(http: httpx.Client, scene: Scene) -> httpx.Response:
+    """Let a withdrawal erase, which it did not."""
+    _restricting(scene)
+    return http.patch(scene.tenant.url("/consent-policy"), json={"withdrawal": "erase"})
+
+
+def _erasing_at_all(http: httpx.Client, scene: Scene) -> httpx.Response:
+    policy = _restricting(scene)
+    body = {name: policy[name] for name in POLICY}
+    return http.put(scene.tenant.url("/consent-policy"), json=body | {"withdrawal": "erase"})
+
+
+def _erasing_at_the_console(http: httpx.Client, scene: Scene) -> httpx.Response:
+    policy = _restricting(scene)
+    form = {name: str(policy[name]) for name in ("version", "missing_evidence", "mode", "quarantine_days")}
+    form |= {"keys.accept": "1", "keys.decline": "9", "withdrawal": "erase", "name": scene.tenant.name}
+    return posted(http, scene, "/consent", form)
+
+
+def _restricting(scene: Scene) -> dict[str, Any]:
+    """Let a withdrawal restrict again; return the policy."""
+    answer = scene.tenant.http.patch(scene.tenant.url("/consent-policy"), json={"withdrawal": "restrict"})
+    policy: dict[str, Any] = answer.json()
+    return policy
+
+
 def _listening(http: httpx.Client, scene: Scene) -> httpx.Response:
     return posted(http, scene, f"/recordings/{scene.recording}/listening", {"purpose": "quality"})
 
@@ -132,7 +168,8 @@ _ACCOUNT_ROLES: Final = [role for role in ROLES if role != "operator"]
 _READMISSION: Final = f"/members/{NOBODY}/readmission"
 _LINKS: Final[frozenset[Scope]] = frozenset({"links:write"})
 _ADMIN: Final = SCOPES_OF_ROLE["admin"]
-_SETTINGS: Final[frozenset[Scope]] = frozenset({"settings:write"})
+_CONNECTION: Final[frozenset[Scope]] = frozenset({"settings:write", "ingest"})
+_ERASES: Final[frozenset[Scope]] = frozenset({"privacy:write"})
 WAYS: Final = [
     *(way for scope in SCOPES for way in _api_key(scope)),
     *(way for role in _ACCOUNT_ROLES for way in _role(role)),
@@ -147,8 +184,11 @@ WAYS: Final = [
     _link("restricted", "restricted", "privacy:write", purpose="legal_claims", purpose_text="Acme v. Doe"),
     _link("quarantined", "quarantined", "quarantine:listen", purpose="consent_check"),
     Way("link", "listening", _LINKS, _listening, 303, console=True),
-    Way("connection", "webhooks", _SETTINGS, lambda http, s: http.put(
-        s.tenant.url("/connections/other"), json=CONNECTION), 200),
+    Way("connection", "webhooks", _CONNECTION, _connection, 200),
+    Way("connection", "webhooks", _CONNECTION, _connection_at_the_console, 303, console=True),
+    Way("policy", "erases", _ERASES, _erasing, 200),
+    Way("policy", "erases, whole", _ERASES, _erasing_at_all, 200),
+    Way("policy", "erases", _ERASES, _erasing_at_the_console, 303, console=True),
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from vault.domain.audit_log.access_event import EventType
 
 GrantorName = Literal[
     "api_key", "role", "readmission", "link_key", "link", "session", "console_session", "approval", "package",
-    "connection",
+    "connection", "policy",
 ]  # fmt: skip
 #: Whether somebody has a scope.
 Allows = Callable[[Scope], bool]
@@ -72,9 +72,15 @@ GRANTORS: Final[Mapping[GrantorName, Grantor]] = {
     "package": Grantor(
         events=frozenset({"export.made"}), door="privacy:write", always=frozenset({"privacy:write"})
     ),
-    # Whoever has the webhook secret announces recordings: settings:write decides where they come from.
+    # Whoever has the webhook secret reports calls, what their parties answer, and recordings, as ingest does.
     "connection": Grantor(
-        events=frozenset({"connection.changed"}), door="settings:write", always=frozenset({"settings:write"})
+        events=frozenset({"connection.changed"}),
+        door="settings:write",
+        always=frozenset({"settings:write", "ingest"}),
+    ),
+    # With one that erases what a party takes back, whoever reports consent erases.
+    "policy": Grantor(
+        events=frozenset({"policy.changed"}), door="settings:write", chosen=frozenset({"privacy:write"})
     ),
 }
 
@@ -94,7 +100,7 @@ GRANTS_NOTHING: Final[frozenset[EventType]] = frozenset(
         "account.opened", "account.changed", "account.closure_asked", "account.closure_withdrawn", "account.closed",
         "callback.changed", "callback.deleted",
         "connection.deleted", "switch.changed",
-        "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read",
+        "objection.entered", "objection.ended", "consent.told", "evidence.read",
         "recording.paused",
         "request.received", "request.verified", "request.paused", "request.resumed", "request.extended",
         "request.decided", "request.withdrawn", "request.closed", "receipt.made", "export.read", "export.deleted",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from vault.domain.accounts.account import Scope
 from vault.domain.legal_rules.rule import RuleOverride
 
 Party = Literal["caller", "callee", "agent"]
@@ -81,6 +82,11 @@ class ConsentPolicy:
     overrides: tuple[RuleOverride, ...] = ()
     changed_at: datetime | None = None
     changed_by: str | None = None
+
+
+def scopes_given(before: ConsentPolicy, after: ConsentPolicy) -> tuple[Scope, ...]:
+    """Return the scopes of what whoever reports consent can do by a change of policy, and could not: erase."""
+    return ("privacy:write",) if after.withdrawal == "erase" != before.withdrawal else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

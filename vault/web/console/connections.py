@@ -5,10 +5,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request, Response
 
+from vault.domain.audit_log.grantors import scopes_beyond
 from vault.services.accounts.connections import ConnectionView
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name
+from vault.web.console.granting import require_grantable
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.platform_steps import steps_of
@@ -62,6 +64,7 @@ async def set_connection(request: Request, vault: TheVault, allowed: Setting) ->
 
     async def connect() -> str:
         body = checked(ConnectionIn, _body(form))
+        require_grantable(scopes_beyond("connection", allowed.allows))
         name = form.text("title")
         made, _, _ = await vault.connections.set(allowed.account.id, name, body.wanted(), actor=allowed.actor)
         return f"{allowed.path}/connections/{made.name}?done=connected"

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Response
 
-from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.audit_log.grantors import scopes_beyond
+from vault.domain.consent.consent_event import ConsentPolicy, scopes_given
 from vault.domain.legal_rules.explain import clauses
 from vault.domain.legal_rules.rule import Confidence
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, checked, read_form, require_name
+from vault.web.console.granting import require_grantable
 from vault.web.console.layout import console_page
 from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
@@ -100,9 +101,15 @@ async def set_consent(request: Request, vault: TheVault, allowed: Setting) -> Re
         body = checked(PolicyIn, _body(form))
         require_name(form, allowed.account.ref)
         version = whole_number(form.text("version"), digits=9)
+
+        def merged(before: ConsentPolicy) -> ConsentPolicy:
+            after = body.merged(before, author=allowed.actor, at=request.app.state.clock())
+            require_grantable(scopes_beyond("policy", allowed.allows, scopes_given(before, after)))
+            return after
+
         await vault.consent_policy.merge(
             allowed.account.id,
-            partial(body.merged, author=allowed.actor, at=request.app.state.clock()),
+            merged,
             if_version=-1 if version is None else version,
             actor=allowed.actor,
         )

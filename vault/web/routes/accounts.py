@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
+from vault.domain.audit_log.grantors import scopes_beyond
 from vault.errors import Forbidden, NotFound
 from vault.web.contract.descriptions import scope
 from vault.web.http.auth import Access, TheCaller, TheVault, access, require_scope
@@ -101,7 +102,12 @@ async def get_switch_history(
 async def put_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)], body: ConnectionIn
 ) -> ConnectionOut:
-    """Connect the account to a telephony platform. The secrets are never returned."""
+    """Connect the account to a telephony platform. The secrets are never returned.
+
+    The calling key also needs the scope `ingest`, as whoever has the webhook secret reports calls and recordings.
+    """
+    if beyond := scopes_beyond("connection", allowed.allows):
+        raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)}.")
     await vault.connections.set(allowed.account.id, name, body.wanted(), actor=allowed.actor)
     return ConnectionOut.of(await vault.connections.read(allowed.account.id, name))
 

@@ -1,10 +1,12 @@
 """An account's consent policy, objections and quarantine."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
+from vault.domain.audit_log.grantors import scopes_beyond
+from vault.domain.consent.consent_event import ConsentPolicy, scopes_given
+from vault.errors import Forbidden
 from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.conditions import version_in
@@ -54,7 +56,10 @@ async def put_policy(
     body: PolicyIn,
     if_match: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
-    """Replace the consent policy. Every field is required. ``If-Match`` prevents lost updates."""
+    """Replace the consent policy. Every field is required. ``If-Match`` prevents lost updates.
+
+    A change to `withdrawal` `erase` also needs the scope `privacy:write`.
+    """
     return await _merge(request, vault, allowed, body, if_match)
 
 
@@ -66,7 +71,10 @@ async def patch_policy(
     body: PolicyPatchIn,
     if_match: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
-    """Change some fields of the consent policy. Fields that are not sent stay unchanged. All versions are kept."""
+    """Change some fields of the consent policy. Fields that are not sent stay unchanged. All versions are kept.
+
+    A change to `withdrawal` `erase` also needs the scope `privacy:write`.
+    """
     return await _merge(request, vault, allowed, body, if_match)
 
 
@@ -151,7 +159,12 @@ async def post_refusal(
 async def _merge(
     request: Request, vault: Vault, allowed: Access, body: PolicyIn | PolicyPatchIn, if_match: str | None
 ) -> Response:
-    change = partial(body.merged, author=allowed.actor, at=request.app.state.clock())
+    def change(before: ConsentPolicy) -> ConsentPolicy:
+        after = body.merged(before, author=allowed.actor, at=request.app.state.clock())
+        if beyond := scopes_beyond("policy", allowed.allows, scopes_given(before, after)):
+            raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)}.")
+        return after
+
     policy = await vault.consent_policy.merge(
         allowed.account.id, change, if_version=version_in(if_match, "policy"), actor=allowed.actor
     )
