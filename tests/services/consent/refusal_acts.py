@@ -9,12 +9,8 @@ from typing import Any, Final
 from sqlalchemy import update
 
 from tests.services.consent.refusal_machine import Acts, Machine
-from tests.services.consent.refusal_oracle import (
-    Call,
-    Violation,
-    check_monotony,
-    decision_on,
-)
+from tests.services.consent.refusal_numbers import erase, erase_call, fact, hold, object_to, of_recording
+from tests.services.consent.refusal_oracle import Call, Violation
 from tests.support.parties import ME, ago, set_policy, tell, through_the_gate
 from tests.support.service_house import URL, House, another_node, blocks_of, with_account
 from tests.support.steered_line import publish, with_platforms
@@ -27,33 +23,8 @@ from vault.services.playback.link_request import LinkRequest
 from vault.simulator.call import CUSTOMER, LINE
 from vault.thread_pools import Threads
 
-#: Numbers as they are reported, with what they mean: prefixes of several places, and one of none.
-NUMBERS: Final = {
-    CUSTOMER: CUSTOMER, "+1 (415) 555-0187": CUSTOMER, "+12145550188": "+12145550188",
-    "+33 6 12 34 56 78": "+33612345678", "+33612345678": "+33612345678", "+18005550199": "+18005550199",
-}  # fmt: skip
 _PARTIES: Final[tuple[Party, ...]] = ("caller", "callee", "agent")
 _AUDIO: Final = b"RIFF" + bytes(400)
-
-
-async def _fact(m: Machine) -> None:
-    call = m.call()
-    written, number = m.chance.choice(list(NUMBERS.items()))
-    more: dict[str, Any] = m.chance.choice(
-        [
-            {"caller": written}, {"callee": written}, {"caller": "+12145550188", "caller_place": "US-TX"},
-            {"ended_at": ago(m.chance.randrange(90, 900))}, {"started_at": ago(m.chance.randrange(900, 1800))},
-            {"started_at": ago(-m.chance.randrange(90, 900))},
-        ]
-    )  # fmt: skip
-    before = await decision_on(m.house, call) if m.oracle.closed is None else None
-    if "caller_place" in more:
-        number = more["caller"]
-    if {"caller", "callee"} & set(more):
-        # Before: it may be stored though the answer is lost.
-        call.numbers.add(number)
-    await m.house.vault.calls.start(m.house.account.id, CallFacts(call_ref=call.ref, **more))
-    check_monotony(before, await decision_on(m.house, call))
 
 
 async def _document(m: Machine) -> None:
@@ -88,8 +59,7 @@ async def _no_by_key(m: Machine) -> None:
     except Refused as error:
         if "no_next_url" not in error.reasons:
             raise Violation(f"a no by key was refused: {error.reasons}") from error
-    if m.oracle.closed is None:
-        await m.oracle.said_no(m.house, call, "caller")
+    await m.oracle.said_no(m.house, call, "caller")
 
 
 async def _consent(m: Machine) -> None:
@@ -119,8 +89,11 @@ async def _record(m: Machine) -> None:
     m.names += 1
     name = f"{call.ref}-{m.names}"
     if m.chance.random() < 0.5:
-        answer = await m.house.announce(name, call_ref=call.ref, url=f"{URL}?{name}")
+        said, number = of_recording(m)
+        answer = await m.house.announce(name, call_ref=call.ref, url=f"{URL}?{name}", **said)
         recording_id = answer.recording_id
+        if said and recording_id is not None:
+            call.name(number)
     else:
         stored, _ = await m.house.vault.uploads.store(
             m.house.account.id, call.ref, name, blocks_of(_AUDIO), **ME
@@ -165,12 +138,6 @@ async def _locale(m: Machine) -> None:
     await m.house.vault.accounts.open(m.house.account.ref, name=None, locale=locale, **ME)
 
 
-async def _object(m: Machine) -> None:
-    number = m.chance.choice(list(NUMBERS.values()))
-    await m.house.vault.objections.enter(m.house.account.id, number, reason=None, **ME)
-    await m.oracle.entered(m.house, number)
-
-
 async def _end_objection(m: Machine) -> None:
     for number in sorted(m.oracle.objected):
         m.oracle.objected.discard(number)
@@ -197,13 +164,6 @@ async def _link(m: Machine) -> None:
     if chosen := await m.recording():
         wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
         await m.house.vault.links.create(m.house.account.id, chosen[1], wish, **ME)
-
-
-async def _erase_call(m: Machine) -> None:
-    call = m.call()
-    # Its facts may be gone though the answer is lost: then its numbers are not known any more.
-    call.numbers.clear()
-    await m.house.vault.calls.erase(m.house.account.id, call.ref, **ME)
 
 
 async def _reconnect(m: Machine) -> None:
@@ -233,11 +193,11 @@ async def _close(m: Machine) -> None:
 
 _WEIGHTS: Final = {
     "fact": 5, "document": 5, "heard": 4, "no_by_key": 3, "consent": 6, "record": 6, "publish": 3, "policy": 4,
-    "lift": 4, "rule": 1, "close": 1, "erase_call": 1, "locale": 1,
+    "lift": 4, "rule": 1, "close": 1, "erase": 1, "erase_call": 1, "hold": 1, "locale": 1,
 }  # fmt: skip
 _ACTS: Final = (
-    _fact, _document, _heard, _yes, _no_by_key, _consent, _record, _publish, _retire, _policy, _rule, _locale,
-    _object, _end_objection, _restrict, _lift, _link, _erase_call, _reconnect, _restart, _fail, _close,
+    fact, _document, _heard, _yes, _no_by_key, _consent, _record, _publish, _retire, _policy, _rule, _locale,
+    object_to, _end_objection, _restrict, _lift, _link, hold, erase, erase_call, _reconnect, _restart, _fail, _close,
 )  # fmt: skip
 ACTS: Final[Acts] = {
     name: (one, _WEIGHTS.get(name, 2)) for one in _ACTS for name in [one.__name__.strip("_")]
@@ -257,8 +217,11 @@ async def play(house: House, seed: int, folder: Path, threads: Threads, *, steps
         facts = CallFacts(call_ref=call.ref, direction="inbound", caller=CUSTOMER, callee=LINE)
         await own.vault.calls.start(own.account.id, facts)
     # Most have something to hear: after a first no nothing more of a call becomes available.
-    for _ in range(made.chance.randrange(4)):
+    begun = [_record] * made.chance.randrange(4)
+    if made.chance.random() < 0.3:  # Some have an objection before.
+        begun.insert(0, object_to)
+    for act in begun:
         with contextlib.suppress(VaultError):
-            await _record(made)
-    made.rows = await made.oracle.check(own, {})
+            await act(made)
+        made.rows = await made.oracle.check(own, made.rows)
     await made.run(steps)

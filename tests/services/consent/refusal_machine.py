@@ -38,7 +38,7 @@ class Machine:
         self.rows: dict[str, Recording] = {}
         self.addresses: dict[str, dict[Any, str]] = {}
         self.names = 0
-        self.did: list[str] = []
+        self.did: list[str] = ["begin"]
         self.fails: str | None = None
         #: Whether a report of a party outside erases without a second person.
         self.rule, self.erases = False, False

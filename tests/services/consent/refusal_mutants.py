@@ -9,7 +9,8 @@ import pytest
 
 from vault.database.stores.closures import ClosureRows
 from vault.domain.admission.decision import Place
-from vault.services.admission import call_context
+from vault.domain.calls.number_reader import read_numbers
+from vault.services.admission import admission, call_context, number_terms
 from vault.services.admission.admission import Admission
 from vault.services.consent import record_consent
 from vault.services.consent.call_documents import CallDocuments
@@ -105,6 +106,17 @@ def a_closed_account_collects(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ClosureRows, "has_begun", blind)
 
 
+def numbers_are_read_as_written(patch: pytest.MonkeyPatch) -> None:
+    """A number among names, brackets and prefixes, or in a national spelling, is nobody's."""
+    patch.setattr(number_terms, "read_numbers", lambda text: replace(read_numbers(text), keys=frozenset()))
+
+
+def what_nothing_can_read_is_nobodys(patch: pytest.MonkeyPatch) -> None:
+    """Digits without a number in them pass every objection."""
+    for module in (number_terms, admission):
+        patch.setattr(module, "read_numbers", lambda text: replace(read_numbers(text), is_unreadable=False))
+
+
 #: The most sequences in which each must be found, with room for other seeds.
 MUTANTS: Final[Mapping[Mutant, int]] = {
     a_no_needs_a_notice: 60,
@@ -114,4 +126,6 @@ MUTANTS: Final[Mapping[Mutant, int]] = {
     a_report_erases: 200,
     evidence_is_of_what_is_published: 120,
     a_closed_account_collects: 120,
+    numbers_are_read_as_written: 60,
+    what_nothing_can_read_is_nobodys: 60,
 }

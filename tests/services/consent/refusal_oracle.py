@@ -8,7 +8,7 @@ from sqlalchemy import text
 from tests.support.service_house import House
 from vault.domain.admission.decision import Decision
 from vault.domain.consent.consent_event import MODES, ConsentEvent, Party
-from vault.domain.recordings.recording import GONE, Recording, State
+from vault.domain.recordings.recording import EMPTY, GONE, Recording, State
 from vault.errors import NotFound, VaultError
 
 _RANKS = {"allow": 0, "quarantine": 1, "refuse": 2}
@@ -25,6 +25,8 @@ class Call:
     ref: str
     #: Every number that was reported, in E.164.
     numbers: set[str] = field(default_factory=set)
+    #: Whether digits were reported that nothing can read: they may be anybody's.
+    is_unreadable: bool = False
     #: The parties whose no stands.
     against: set[Party] = field(default_factory=set)
     #: Whether anybody ever said no: no recording becomes available after that.
@@ -35,6 +37,22 @@ class Call:
     recordings: list[str] = field(default_factory=list)
     before: set[str] = field(default_factory=set)
 
+    def name(self, number: str | None) -> None:
+        """Note that a number was reported; None for digits that nothing can read."""
+        if number is None:
+            self.is_unreadable = True
+        else:
+            self.numbers.add(number)
+
+    def forget_numbers(self) -> None:
+        """Note that its facts may be gone."""
+        self.numbers.clear()
+        self.is_unreadable = False
+
+    def is_of(self, numbers: set[str]) -> bool:
+        """Return whether it can be a call of one of these numbers."""
+        return bool(numbers) and (self.is_unreadable or bool(self.numbers & numbers))
+
 
 @dataclass(kw_only=True)
 class Oracle:
@@ -42,13 +60,22 @@ class Oracle:
 
     calls: dict[str, Call] = field(default_factory=dict)
     objected: set[str] = field(default_factory=set)
+    #: Numbers whose calls nothing may erase.
+    held: set[str] = field(default_factory=set)
     restricted: set[str] = field(default_factory=set)
     #: Links that were made before a no.
     dead: dict[str, str] = field(default_factory=dict)
     closed: dict[str, int] | None = None
 
     async def said_no(self, house: House, call: Call, party: Party) -> None:
-        """Note that a no was acknowledged, and compare the decision on the call."""
+        """Note that a no was acknowledged, and compare the decision on the call.
+
+        A closed account stores a no only where a hold keeps a recording that it is about.
+        """
+        if self.closed is not None:
+            if all(one.state in GONE for one in await recordings(house, call)):
+                return
+            self.closed["consent_events"] += 1
         call.against.add(party)
         call.ever = True
         call.before = {one.id for one in await recordings(house, call) if one.state is State.AVAILABLE}
@@ -64,6 +91,10 @@ class Oracle:
         self.objected.add(number)
         for call in self.calls.values():
             call.before |= {one.id for one in await recordings(house, call) if one.state is State.AVAILABLE}
+
+    def holds(self, call: Call) -> bool:
+        """Return whether a hold was acknowledged that covers a call."""
+        return call.is_of(self.held)
 
     async def close(self, house: House) -> None:
         """Note that the account is being closed."""
@@ -89,8 +120,10 @@ class Oracle:
             raise Violation(f"hearable, though {sorted(call.against)} said no")
         if call.ever and is_new and one.id not in call.before:
             raise Violation("became available after a no")
-        if call.numbers & self.objected and is_new and one.id not in call.before:
+        if call.is_of(self.objected) and is_new and one.id not in call.before:
             raise Violation("became available after an objection")
+        if self.holds(call) and one.state in GONE and was is not None and was.state not in EMPTY:
+            raise Violation("erased under a hold")
         if one.id in self.restricted and hearable:
             raise Violation("hearable, though an admin restricted it")
         if not hearable:
