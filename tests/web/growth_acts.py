@@ -149,7 +149,7 @@ def _notices(grown: Grown, number: int) -> None:
     wanted = _NOTICE | {"language": f"en-{_PLACES[number]}"}
     notice = grown.act("post_notice", body=wanted)["id"]
     grown.act(
-        "put_notice", body=_NOTICE | {"places": [_PLACES[number]], "purposes": f"p{number}"}, notice=notice
+        "put_notice", body=wanted | {"places": [_PLACES[number]], "purposes": f"p{number}"}, notice=notice
     )
     grown.ids["notice"] = notice
     grown.act("publish_notice", notice=notice)

@@ -47,6 +47,7 @@ MAY_GROW: Final[dict[str, str]] = dict.fromkeys(
      "post_retention_preview", "job execute_requests"), _WHOLE,
 ) | {
     "export_access_log": "a stream",
+    "list_accounts": "an account is closed in each turn, and these are less than a page",
     "list_connections": "an account has at most 200",
     "list_sign_in_connections": "an account has at most 50",
     "list_link_keys": "an account has at most 5",
