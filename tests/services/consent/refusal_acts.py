@@ -13,7 +13,7 @@ from tests.services.consent.refusal_numbers import erase, erase_call, fact, hold
 from tests.services.consent.refusal_oracle import Call, Violation
 from tests.support.parties import ME, ago, set_policy, tell, through_the_gate
 from tests.support.service_house import URL, House, another_node, blocks_of, with_account
-from tests.support.steered_line import publish, with_platforms
+from tests.support.steered_line import SteeredLine, publish, with_platforms
 from vault.database.schema.requests import person_requests
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.calls.call import CallFacts
@@ -30,20 +30,26 @@ _AUDIO: Final = b"RIFF" + bytes(400)
 async def _document(m: Machine) -> None:
     line = m.steer(call := m.call())
     await line.ask("call")
-    named = re.findall("notice=(ntc_[0-9a-f]+)", " ".join(line.addresses.values()))
-    call.played |= set(named)
+    _note_played(line, call)
+
+
+def _note_played(line: SteeredLine, call: Call) -> None:
+    """Note the notices that the platform plays by the document it just got, also one inside the recording."""
+    call.played |= set(re.findall("notice=(ntc_[0-9a-f]+)", " ".join(line.addresses.values())))
 
 
 async def _heard(m: Machine) -> None:
     line = m.steer(call := m.call())
     await line.ask("heard")
     await _compare_evidence(m, call)
+    _note_played(line, call)
 
 
 async def _yes(m: Machine) -> None:
     line = m.steer(call := m.call())
     await line.ask("key", "1")
     await _compare_evidence(m, call)
+    _note_played(line, call)
 
 
 async def _compare_evidence(m: Machine, call: Call) -> None:
