@@ -118,6 +118,7 @@ PROOFS: dict[str, str] = {
     "web/test_contract.py": "schemathesis on every route",
     "web/test_contract_stateful.py": "schemathesis on every route",
     "web/test_dead_links.py": "addresses that wait",
+    "web/test_erased_answers.py": "a vault of its own for each stored answer",
     "web/test_fake_audio.py": "files decoded in confined processes",
     "web/test_foreign_ids.py": "every route with foreign ids",
     "web/test_long_histories.py": "access logs of thousands of events",

@@ -19,9 +19,9 @@ from tests.support.database_rows import (
     set_columns,
 )
 from vault.database.interface import Database
-from vault.database.stores.api_keys import StoredAnswer
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.stores.hot_reads import LINK, found_link
+from vault.database.stores.stored_answers import StoredAnswer
 from vault.domain.accounts.account import ApiKey, Connection
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Busy, NotFound
@@ -170,7 +170,7 @@ async def test_one_answer_is_kept_for_one_idempotency_key(database: Database):
     def request(number: int):
         def act(tx):
             tx.metadata.put({f"effect {number}": b"x"})
-            tx.api_keys.keep_answer(
+            tx.stored_answers.keep(
                 "key_1", b"idem", StoredAnswer(fingerprint=b"f", status=201, body=b"%d" % number), NOW
             )
 
@@ -179,12 +179,12 @@ async def test_one_answer_is_kept_for_one_idempotency_key(database: Database):
     answers = await asyncio.gather(*(request(number) for number in range(10)), return_exceptions=True)
     assert sum(answer is None for answer in answers) == 1
     assert all(answer is None or isinstance(answer, Busy) for answer in answers)
-    kept = await database.read(lambda tx: tx.api_keys.answer("key_1", b"idem"))
+    kept = await database.read(lambda tx: tx.stored_answers.get("key_1", b"idem"))
     assert kept == StoredAnswer(fingerprint=b"f", status=201, body=b"%d" % answers.index(None))
     for number, answer in enumerate(answers):
         effect = await database.read(lambda tx, n=number: tx.metadata.get(f"effect {n}"))
         assert (effect == b"x") == (answer is None)
-    assert await database.read(lambda tx: tx.api_keys.answer("key_2", b"idem")) is None
+    assert await database.read(lambda tx: tx.stored_answers.get("key_2", b"idem")) is None
 
 
 async def test_api_keys_are_kept_and_revoked(database: Database):

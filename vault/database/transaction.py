@@ -55,6 +55,7 @@ from vault.database.stores.restore import RestoredRows
 from vault.database.stores.retention import RetentionRows
 from vault.database.stores.sign_in import PersonRows, SignInRows
 from vault.database.stores.singleton_leases import SingletonLeaseRows
+from vault.database.stores.stored_answers import StoredAnswerRows
 from vault.database.stores.tombstones import TombstoneRows
 from vault.database.stores.vault_metadata import MetadataRows
 
@@ -85,6 +86,7 @@ class _People(_Rights):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self.api_keys = ApiKeyRows(connection)
+        self.stored_answers = StoredAnswerRows(connection)
         self.console_sessions = ConsoleSessionRows(connection)
         self.console_searches = ConsoleSearchRows(connection)
         self.overview = OverviewRows(connection)

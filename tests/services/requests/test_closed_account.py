@@ -13,6 +13,8 @@ from tests.support.parties import ME, set_policy, tell
 from tests.support.retention import place, release
 from tests.support.service_house import House
 from tests.support.steered_line import SteeredLine, publish, with_platforms
+from vault.database.stores.stored_answers import StoredAnswer
+from vault.domain.accounts.answer_subject import AnswerSubject
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.requests.request import RequestState
@@ -129,3 +131,22 @@ async def test_a_closure_that_waits_changes_nothing(either: House):
     assert (await either.vault.calls.start(either.account.id, FACTS)).decision.record
     await tell(either, "announced", call="call-9")
     assert (await stored(either))["call_facts"] == 1
+
+
+async def test_stored_answers_go_with_the_account(either: House):
+    """Those to requests with an Idempotency-Key, also to the operator's key; those of another account stay."""
+    subjects = [AnswerSubject(account_id=account_id) for account_id in (either.account.id, "acct_other")]
+    answer = StoredAnswer(fingerprint=b"f", status=201, body=b"sealed")
+    for key, subject in zip((b"1", b"2"), subjects, strict=True):
+        await either.database.write(
+            lambda tx, key=key, subject=subject: tx.stored_answers.keep(
+                "key_operator", key, answer, tx.now(), subject
+            )
+        )
+    await closing(either)
+    assert await work(either) is RequestState.FULFILLED
+    found = [
+        await either.database.read(lambda tx, key=key: tx.stored_answers.get("key_operator", key))
+        for key in (b"1", b"2")
+    ]
+    assert found == [None, answer]

@@ -1,6 +1,6 @@
 """API keys, and the stored answers to requests with an Idempotency-Key."""
 
-from sqlalchemy import JSON, Column, Integer, LargeBinary, String, Table
+from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table
 
 from vault.database.schema.core import Moment, metadata
 
@@ -27,4 +27,9 @@ kept_answers = Table(
     Column("status", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("kept_at", Moment, nullable=False),
+    # What the answer shows, with which it is erased; NULL in rows of earlier releases.
+    Column("account_id", String),
+    Column("recording_id", String, index=True),
+    Column("call_ref", String),
+    Index(None, "account_id", "call_ref"),
 )

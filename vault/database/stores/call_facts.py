@@ -13,6 +13,7 @@ from vault.database.schema.core import recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
 from vault.database.sql.dialect import insert_new, insert_selected
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.stored_answers import forget_answers_on_call
 
 # Every call that starts inserts a row and reads the call's rows; every received recording reads them too.
 _ADD = CompiledInsert(call_facts)
@@ -113,7 +114,8 @@ class CallRows:
         return facts, len(rows) - len(facts)
 
     def forget_call(self, account_id: str, call_ref: str) -> None:
-        """Delete the rows of a call, and its search terms."""
+        """Delete the rows of a call, its search terms, and the stored answers that show it."""
+        forget_answers_on_call(self._db, account_id, call_ref)
         for table in (call_facts, call_terms):
             wanted = (table.c.account_id == account_id) & (table.c.call_ref == call_ref)
             self._db.execute(delete(table).where(wanted))

@@ -29,9 +29,10 @@ from vault.database.stores.recordings import (
     recording_of,
 )
 from vault.database.stores.short_form import shorten
+from vault.database.stores.stored_answers import forget_answers_on_recording
 from vault.domain.calls.call import Voice
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import Recording, SealedAnnouncement, SealedObject, State
+from vault.domain.recordings.recording import GONE, Recording, SealedAnnouncement, SealedObject, State
 from vault.domain.recordings.transitions import REFUSE, START_OVER, Transition
 from vault.domain.stored.encryption_context import Purpose
 from vault.errors import Busy, LeaseLost
@@ -110,6 +111,8 @@ class RecordingStates:
         if shreds:
             self._forget(recording)
         changed_row = recording_from(row)
+        if changed_row.state in GONE:
+            forget_answers_on_recording(self._db, recording.id)
         has_copy, due = changed_row.source_policy != "keep", values.get("not_before")
         self._wake(transitions[-1], 1, has_copy=has_copy, due=due, leased="lease_token" in values)
         return changed_row

@@ -17,6 +17,7 @@ from vault.database.stores.recording_notes import forget_notes
 from vault.database.stores.recording_states import columns_set_by
 from vault.database.stores.recordings import MANIFEST_CHANGED, reasons_json
 from vault.database.stores.short_form import shorten
+from vault.database.stores.stored_answers import forget_answers_on_recording
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, SealedObject, State
 from vault.domain.recordings.transitions import (
@@ -161,6 +162,7 @@ class RestoredRecordings:
         mine = evidence_entries.c.recording_id == recording_id
         self._db.execute(delete(evidence_entries).where(mine))
         forget_notes(self._db, recording_id)
+        forget_answers_on_recording(self._db, recording_id)
 
     def _replace_chain(self, manifest: Manifest) -> None:
         recording = manifest.recording

@@ -4,13 +4,15 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from vault.database.interface import Database
-from vault.database.stores.api_keys import ANSWER_LEASES, StoredAnswer
+from vault.database.stores.stored_answers import ANSWER_LEASES, StoredAnswer
 from vault.database.transaction import Transaction
+from vault.domain.accounts.answer_subject import AnswerSubject
+from vault.domain.recordings.recording import GONE
 from vault.errors import Busy, Invalid
 from vault.ports.clock import Clock
 from vault.sealing.keys import NamedKey
@@ -29,7 +31,8 @@ class Idempotency:
     A response may contain a secret, such as a link's token or a new API key, so it is sealed under a key derived
     from the client's API key and Idempotency-Key; nobody else can open the stored response. A request in progress
     holds a database lease, so another node cannot process a retry concurrently; after a node's crash the lease
-    expires. The sweep deletes responses after a day; then a retry counts as a new request.
+    expires. The sweep deletes responses after a day, and an erasure those that show what is erased; then a retry counts
+    as a new request.
     """
 
     database: Database
@@ -44,8 +47,11 @@ class Idempotency:
         idempotency_key: str,
         request: bytes,
         answer: Callable[[], Awaitable[tuple[int, bytes]]],
+        subject: AnswerSubject | None = None,
     ) -> tuple[int, bytes]:
         """Return status and body, stored ones or those of ``answer``.
+
+        ``subject``: what the response shows; it is erased together with it.
 
         Raises Invalid if the key was used with another request, Busy while the first request is in progress.
         An error of ``answer`` is raised and not stored.
@@ -58,7 +64,9 @@ class Idempotency:
         secret = hmac.digest(bearer.encode(), b"callvault/kept-answer\0" + idempotency_key.encode(), "sha256")
         sealing_key = NamedKey(name="kept-answer", secret=secret)
         fingerprint = hmac.digest(secret, request, "sha256")
-        current = _IdempotentRequest(key_id=key_id, name=name, key=sealing_key, fingerprint=fingerprint)
+        current = _IdempotentRequest(
+            key_id=key_id, name=name, key=sealing_key, fingerprint=fingerprint, subject=subject
+        )
         # Check this before the database read, after which the first request could end unnoticed.
         if (key_id, name) in self._running:
             raise _busy()
@@ -99,6 +107,7 @@ class _IdempotentRequest:
     key: NamedKey
     #: The keyed hash of the request.
     fingerprint: bytes
+    subject: AnswerSubject | None
 
     @property
     def lease(self) -> str:
@@ -107,7 +116,7 @@ class _IdempotentRequest:
 
     def stored(self, tx: Transaction) -> StoredAnswer | None:
         """Return the stored response, if there is one."""
-        return tx.api_keys.answer(self.key_id, self.name)
+        return tx.stored_answers.get(self.key_id, self.name)
 
     def begin(self, tx: Transaction) -> tuple[StoredAnswer | None, str | None]:
         """Return the response stored meanwhile, or the token of a new lease; neither while the request is running."""
@@ -119,9 +128,13 @@ class _IdempotentRequest:
         return stored, token
 
     def end(self, tx: Transaction, *, token: str, new: StoredAnswer | None, at: datetime) -> None:
-        """Store the response, if any, and release the lease. Raises Busy if another request stored one first."""
-        if new is not None:
-            tx.api_keys.keep_answer(self.key_id, self.name, new, at)
+        """Store the response, if any, and release the lease. Raises Busy if another request stored one first.
+
+        It is not stored if what it shows was erased meanwhile.
+        """
+        subject, is_gone = _with_call(tx, self.subject)
+        if new is not None and not is_gone:
+            tx.stored_answers.keep(self.key_id, self.name, new, at, subject)
         tx.singleton_leases.forget(self.lease, token)
 
     def sealed(self, status: int, body: bytes) -> StoredAnswer:
@@ -134,6 +147,19 @@ class _IdempotentRequest:
             message = "Idempotency-Key was already used with another request; use a new one."
             raise Invalid(message, field="Idempotency-Key")
         return stored.status, open_message(self.key, stored.body, context=_CONTEXT)
+
+
+def _with_call(tx: Transaction, subject: AnswerSubject | None) -> tuple[AnswerSubject | None, bool]:
+    """Return the subject with its recording's call, and whether it is erased. Locks the call, as an erasure."""
+    if subject is None or subject.recording_id is None:
+        return subject, False
+    found = tx.recordings.get(subject.account_id, subject.recording_id)
+    if found is None:
+        return subject, False
+    tx.lock_account_and_call(subject.account_id, found.call_ref)
+    found = tx.recordings.get(subject.account_id, subject.recording_id)
+    is_gone = found is None or found.state in GONE
+    return replace(subject, call_ref=None if found is None else found.call_ref), is_gone
 
 
 def _busy() -> Busy:

@@ -13,8 +13,8 @@ from typing import Final
 
 from vault import metrics
 from vault.database.interface import Database
-from vault.database.stores.api_keys import ANSWER_LEASES
 from vault.database.stores.object_checks import NamedObjects, ObjectCheck
+from vault.database.stores.stored_answers import ANSWER_LEASES
 from vault.database.transaction import Transaction
 from vault.domain.progress import UNNAMED
 from vault.domain.recordings.recording import State
@@ -148,7 +148,7 @@ class Sweep:
 
     async def _answers(self, before: datetime) -> None:
         """Delete old stored responses of idempotent requests, and leases that dead nodes left on such requests."""
-        while await self.database.write(lambda tx: tx.api_keys.forget_answers(before)):
+        while await self.database.write(lambda tx: tx.stored_answers.forget_before(before)):
             pass
         await self.database.write(lambda tx: tx.singleton_leases.forget_leases(ANSWER_LEASES, before))
 

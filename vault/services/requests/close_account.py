@@ -113,6 +113,7 @@ class CloseAccount:
             await self.receipts.close_account(request, [one.version for one in own])
             return True
         await self.erase.forget_answers(account_id)
+        await self.database.write(lambda tx: tx.stored_answers.forget_account(account_id))
         own_key = (await ring.version(account_id, before)).own_key
         await self.begin_rotation(
             account_id,

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from fastapi import Request, Response
 from pydantic import BaseModel
 
-from vault.web.http.auth import Caller, vault_of
+from vault.domain.accounts.answer_subject import AnswerSubject
+from vault.web.http.auth import Access, Caller, vault_of
 
 
 def answer_json(
@@ -24,9 +25,17 @@ def answer_json(
 
 
 async def answer_once(
-    request: Request, caller: Caller, produce: Callable[[], Awaitable[BaseModel]], *, status: int = 201
+    request: Request,
+    allowed: Access | Caller,
+    produce: Callable[[], Awaitable[BaseModel]],
+    *,
+    status: int = 201,
 ) -> Response:
-    """Return the result of ``produce`` as JSON, or the stored response if this idempotency key was used before."""
+    """Return the result of ``produce`` as JSON, or the stored response if this idempotency key was used before.
+
+    The stored one is erased together with the recording or the call in the path, and with the account.
+    """
+    caller = allowed.caller if isinstance(allowed, Access) else allowed
 
     async def answer() -> tuple[int, bytes]:
         return status, _json(await produce(), exclude_none=True)
@@ -37,9 +46,23 @@ async def answer_once(
     else:
         sent = request.method.encode() + b" " + request.url.path.encode() + b"\n" + await request.body()
         status, body = await vault_of(request).idempotency.run(
-            key_id=caller.key.id, bearer=caller.bearer, idempotency_key=key, request=sent, answer=answer
+            key_id=caller.key.id,
+            bearer=caller.bearer,
+            idempotency_key=key,
+            request=sent,
+            answer=answer,
+            subject=_subject(request, allowed),
         )
     return answer_json(body, status=status)
+
+
+def _subject(request: Request, allowed: Access | Caller) -> AnswerSubject | None:
+    if isinstance(allowed, Caller):
+        return None
+    named = request.path_params
+    return AnswerSubject(
+        account_id=allowed.account.id, recording_id=named.get("recording"), call_ref=named.get("call_ref")
+    )
 
 
 def _json(body: BaseModel, *, exclude_none: bool) -> bytes:

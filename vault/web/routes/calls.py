@@ -109,4 +109,4 @@ async def post_consent(
         )
         return ConsentOut(id=event.id, heard_at=event.heard_at, decision=DecisionOut.of(decision))
 
-    return await answer_once(request, allowed.caller, produce)
+    return await answer_once(request, allowed, produce)

@@ -36,7 +36,7 @@ async def post_hold(request: Request, vault: TheVault, allowed: Holding, body: H
     async def produce() -> HoldOut:
         return HoldOut.of(await vault.holds.place(allowed.account.id, body.wanted(), actor=allowed.actor))
 
-    return await answer_once(request, allowed.caller, produce)
+    return await answer_once(request, allowed, produce)
 
 
 @router.get("/holds")

@@ -65,7 +65,7 @@ async def post_key_rotation(request: Request, vault: TheVault, allowed: Rotating
     async def produce() -> KeyRotationOut:
         return KeyRotationOut.of(await vault.key_rotation.begin(allowed.account.id, actor=allowed.actor))
 
-    return await answer_once(request, allowed.caller, produce, status=202)
+    return await answer_once(request, allowed, produce, status=202)
 
 
 @router.get("", response_model_exclude_none=True)

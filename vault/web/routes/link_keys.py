@@ -82,7 +82,7 @@ async def post_link_cut(request: Request, vault: TheVault, allowed: Revoking, bo
             await vault.link_cuts.make(allowed.account.id, body.wanted(), actor=allowed.actor)
         )
 
-    return await answer_once(request, allowed.caller, produce)
+    return await answer_once(request, allowed, produce)
 
 
 @router.get("/link-cuts")

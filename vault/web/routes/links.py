@@ -63,7 +63,7 @@ async def post_link(
         url = f"{request.app.state.hosting.public_url}/p/{token.text}"
         return LinkMadeOut(id=link.id, url=url, expires_at=link.expires_at)
 
-    return await answer_once(request, allowed.caller, produce)
+    return await answer_once(request, allowed, produce)
 
 
 @router.get(_LINKS)

@@ -33,7 +33,7 @@ async def post_notice(request: Request, vault: TheVault, allowed: Setting, body:
         drafted = await vault.notices.draft(allowed.account.id, body.wish(), actor=allowed.actor)
         return NoticeOut.of(drafted, _public_url(request))
 
-    return await answer_once(request, allowed.caller, produce)
+    return await answer_once(request, allowed, produce)
 
 
 @router.get(_NOTICES)
@@ -118,7 +118,7 @@ async def publish_notice(request: Request, vault: TheVault, allowed: Setting, no
         published = await vault.notices.publish(allowed.account.id, notice, actor=allowed.actor)
         return NoticeOut.of(published, _public_url(request))
 
-    return await answer_once(request, allowed.caller, produce, status=200)
+    return await answer_once(request, allowed, produce, status=200)
 
 
 @router.post(_NOTICE + "/retire", response_model=NoticeOut, openapi_extra=IDEMPOTENT)
@@ -129,7 +129,7 @@ async def retire_notice(request: Request, vault: TheVault, allowed: Setting, not
         retired = await vault.notices.retire(allowed.account.id, notice, actor=allowed.actor)
         return NoticeOut.of(retired, _public_url(request))
 
-    return await answer_once(request, allowed.caller, produce, status=200)
+    return await answer_once(request, allowed, produce, status=200)
 
 
 @router.head("/notices/{notice}/prompt.wav", include_in_schema=False)

@@ -47,7 +47,7 @@ async def post_recording_note(
         made = await vault.own_notes.add(allowed.account.id, recording, body.content(), author=allowed.actor)
         return NoteOut.of(made)
 
-    return await answer_once(request, allowed.caller, produce)
+    return await answer_once(request, allowed, produce)
 
 
 @router.patch(_NOTES + "/{note}")

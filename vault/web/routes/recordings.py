@@ -188,7 +188,7 @@ async def post_retry(
         await vault.retry_recording(allowed.account.id, recording, url=url, actor=allowed.actor)
         return await show(vault, allowed, recording)
 
-    return await answer_once(request, allowed.caller, produce, status=202)
+    return await answer_once(request, allowed, produce, status=202)
 
 
 @router.put("/recordings/{recording}/restriction")

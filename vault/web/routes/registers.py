@@ -74,7 +74,7 @@ async def post_recipient(request: Request, vault: TheVault, allowed: Guarding, b
             await vault.recipients.enter(allowed.account.id, body.recipient(), actor=allowed.actor)
         )
 
-    return await answer_once(request, allowed.caller, produce)
+    return await answer_once(request, allowed, produce)
 
 
 @router.get(_RECIPIENTS)
@@ -138,7 +138,7 @@ async def post_authority_request(
             await vault.authority_requests.enter(allowed.account.id, body.request(), actor=allowed.actor)
         )
 
-    return await answer_once(request, allowed.caller, produce)
+    return await answer_once(request, allowed, produce)
 
 
 @router.get(_REQUESTS)
