@@ -112,7 +112,7 @@ async def test_a_recording_is_erased_from_any_state(house: House, step: str):
         await erase(house, recording_id)
     assert await house.settle(recording_id) is State.ERASED
     assert house.lasting_objects() == []
-    assert (await house.announce()).status == "duplicate"
+    assert (await house.announce()).status == "erased"
     assert await house.state(recording_id) is State.ERASED
     assert await house.database.read(lambda tx: tx.call_facts.of_call(house.account.id, "call-1")) == []
 
