@@ -1,18 +1,19 @@
 """A withdrawal that erases, where the account's rule wants a second person for the erasure of a recording."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.support.approvals import approve, rule
 from tests.support.parties import ME, PARTIES, let_in, set_policy, tell
-from tests.support.retention import SECOND, age_approvals, place, release
+from tests.support.retention import FIRST, SECOND, age_approvals, place, release
 from tests.support.service_house import House
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.recordings.recording import GONE, State
 from vault.errors import NotFound, Refused
 from vault.services.approvals import ask
+from vault.services.consent.consent_records import ConsentRequest
 
 
 async def waiting(house: House, state: ApprovalState = ApprovalState.PENDING) -> list[Approval]:
@@ -55,6 +56,20 @@ async def test_it_restricts_immediately_and_erases_after_the_approval(either: Ho
     assert caught.value.reasons == ("pending_erasure",)
     assert (await approve(either, asked)).state is ApprovalState.EXECUTED
     assert await either.state(recording_id) in GONE
+
+
+async def test_who_reported_the_withdrawal_is_not_the_second_person(either: House):
+    """Whether what was reported is true or not: the worker asks in the name of whoever reported it."""
+    await set_policy(either, withdrawal="erase")
+    await rule(either, "recording_erasure")
+    await let_in(either)
+    said = ConsentRequest(party="caller", answer="withdrawn", method="form", at=datetime.now(UTC))
+    await either.vault.consent.report(either.account.id, "call-1", said, actor=SECOND)
+    (asked,) = await waiting(either)
+    with pytest.raises(Refused) as caught:
+        await approve(either, asked, actor=SECOND)
+    assert caught.value.reasons == ("same_key",)
+    assert (await approve(either, asked, actor=FIRST)).state is ApprovalState.EXECUTED
 
 
 async def test_without_the_rule_it_erases_immediately(either: House):

@@ -25,6 +25,7 @@ from vault.domain.ids import new_id
 from vault.domain.sign_in.connection import OPERATORS
 from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, Refused
 from vault.services.approvals.ask import AskApproval, CountedEffect, Question
+from vault.services.approvals.ask_erasure import behind
 from vault.services.approvals.execute import ExecuteApproval
 from vault.services.shared.actor_names import ActorNames
 from vault.services.shared.approval_gate import actor_of, event_of, require_authority
@@ -145,8 +146,11 @@ class Approvals:
                 changed = veto(known, by=actor, now=now)
             else:
                 require_pending(known, now)
-                asks = actor_of(tx, known.asked_by, account_id)
-                if not is_independent(asks, actor_of(tx, actor, account_id)):
+                approves = actor_of(tx, actor, account_id)
+                if not all(
+                    is_independent(actor_of(tx, asker, account_id), approves)
+                    for asker in (known.asked_by, *behind(tx, known))
+                ):
                     raise _same_person()
                 changed = approve(known, by=actor, digest=digest, now=now)
             return _decided(
