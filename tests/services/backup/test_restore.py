@@ -208,7 +208,7 @@ async def test_what_never_passed_the_gate_may_come_again(house: House, tmp_path:
         again = (await new.announce("rec-1", call_ref="call-9")).recording_id
         assert again != quarantined
         assert await new.settle(again, rounds=3) is State.QUARANTINED
-        assert (await new.announce("rec-2")).recording_id == never
+        assert (await new.announce("rec-2", call_ref="call-8")).recording_id == never
         assert await new.settle(never) is State.REFUSED
         # The audio that nothing opens any more goes with the sweep; the other stays.
         await new.sweep()
