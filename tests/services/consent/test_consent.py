@@ -41,7 +41,7 @@ KEPT, IN, NO = State.QUARANTINED, State.AVAILABLE, State.REFUSED
         ("agent announced", KEPT, ["notice_missing"]),
         ("callee announced", KEPT, ["notice_missing"]),
         ("declined", NO, ["declined"]),
-        ("declined, declined", NO, ["declined", "declined"]),
+        ("declined, declined", NO, ["declined"]),
         ("withdrawn", NO, ["withdrawn"]),
         ("announced, withdrawn", NO, ["withdrawn"]),
         ("callee declined", NO, ["declined"]),
