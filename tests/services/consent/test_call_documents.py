@@ -13,7 +13,7 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, Keys
 from vault.errors import Refused
 from vault.simulator.call import SimulatedCall
-from vault.simulator.instructions import Follow, Instruction
+from vault.simulator.instructions import Follow, Instruction, Wait
 from vault.simulator.registry import STEERED
 
 Change = Callable[[SteeredLine], Awaitable[object]]
@@ -269,3 +269,21 @@ async def test_a_forged_notice_permits_nothing_and_refuses_all_the_same(either: 
     assert await answered(line) == []
     assert goes_on(await line.ask("key", "9", url=key))
     assert {(event.answer, event.notice) for event in await answered(line)} == {("declined", None)}
+
+
+@pytest.mark.parametrize("name", sorted(STEERED))
+@pytest.mark.parametrize("wanted", ["announce", "opt_out_key"])
+@pytest.mark.parametrize("said", ["opt_out_key", "opt_in_key"])
+async def test_a_notice_that_speaks_of_a_key_is_followed_by_the_question(
+    house: House, name: str, wanted, said
+):
+    """The policy asks for less than the only notice says. Wrong: "press 9", and nobody collects the 9."""
+    line = await connected(house, name)
+    await set_policy(house, mode=wanted, keys=Keys())
+    await publish(house, mode=said)
+    assert any(isinstance(step, Wait) for step in await line.ask("call"))
+    # After silence Vonage asks for the document of the key, without one.
+    after_silence = await line.ask("heard" if "heard" in line.addresses else "key")
+    if said == "opt_in_key":
+        # Who was told that a key allows it has not agreed by silence.
+        assert goes_on(after_silence)

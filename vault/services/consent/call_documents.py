@@ -14,9 +14,10 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.admission.call_flow import Addresses, after_notice, after_yes, opening
+from vault.domain.admission.decision import Decision
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
-from vault.domain.consent.consent_event import Answer, ConsentEvent, Keys, Method, Party
+from vault.domain.consent.consent_event import MODES, Answer, ConsentEvent, Keys, Method, Party
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import Notice
 from vault.errors import AccountClosed, FetchFailed, NotFound, Refused
@@ -140,16 +141,17 @@ class CallDocuments:
             answer = await self.call_start(account_id, begun)
         notice = next((notice for party, notice in answer.notices if party != "agent"), None)
         to, prompt = self._addresses(request, notice), self._prompt(notice)
+        decision = _as_played(answer.decision, notice if stage == "call" else request.notice)
         if stage == "call":
-            return opening(answer.decision, prompt, to)
+            return opening(decision, prompt, to)
         parties = _parties(answer.outside)
         if key is None:
             # No key press interrupted the notice.
             await self._record(request, "announced", parties)
         elif request.accepts:
             await self._record(request, "accepted", parties)
-            return after_yes(answer.decision, prompt, to)
-        return after_notice(answer.decision, prompt, to, running=running)
+            return after_yes(decision, prompt, to)
+        return after_notice(decision, prompt, to, running=running)
 
     async def _record(self, request: "_Request", answer: Answer, parties: Sequence[Party]) -> None:
         notice, now = request.notice, self.clock()
@@ -209,6 +211,13 @@ class CallDocuments:
             return None
         url = f"{self.public_url}/notices/{notice.id}/prompt.wav" if notice.audible else None
         return Play(text=notice.text, language=notice.language, audio_url=url)
+
+
+def _as_played(decision: Decision, notice: Notice | None) -> Decision:
+    """Return the decision with the mode of the notice, if that is stricter: what it says of a key holds."""
+    if notice is None or MODES.index(notice.mode) <= MODES.index(decision.mode):
+        return decision
+    return replace(decision, mode=notice.mode)
 
 
 def _parties(outside: Collection[Party]) -> tuple[Party, ...]:
