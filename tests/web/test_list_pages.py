@@ -49,6 +49,7 @@ NO_PAGE: dict[tuple[str, str], str] = {
     ("get_link_key", "kinds"): _SET,
     ("get_link_key", "networks"): _SET,
     ("get_approval_rule", "verbs"): _SET,
+    ("get_approval_rule", "implied"): "acts that every rule has",
     ("get_retention_policy", "classes"): _SET,
     ("get_retention_policy", "decisions"): _SET,
     ("get_recipient", "covers"): _SET,
