@@ -13,8 +13,12 @@ from vault.domain.playback.link_key import LinkCut, LinkKey
 _K, _C = link_keys.c, link_cuts.c
 
 
-def add_stored(db: DbConnection, keys: Sequence[LinkKey], cuts: Sequence[LinkCut]) -> list[str]:
+def add_stored(
+    db: DbConnection, keys: Sequence[LinkKey], cuts: Sequence[LinkCut], *, replaces: bool = False
+) -> list[str]:
     """Add keys and cuts of an account's object; what either side has deleted or cut stays so.
+
+    ``replaces``: the object is newer than the database, so what its keys may sign counts.
 
     Returns messages about keys that are left out because another key has their name.
     """
@@ -27,6 +31,8 @@ def add_stored(db: DbConnection, keys: Sequence[LinkKey], cuts: Sequence[LinkCut
             left_out.append(f"the link key {key.name}")
         elif key.deleted_at is not None:
             db.execute(update(link_keys).where(known).values(deleted_at=key.deleted_at))
+        elif replaces:
+            db.execute(update(link_keys).where(known).values(row_of_link_key(key)))
     for cut in cuts:
         insert_new(db, link_cuts, {name: getattr(cut, name) for name in LinkCut.__slots__})
     return left_out

@@ -87,7 +87,7 @@ class RestoredRows:
         self._registers(known)
         restore_requests(self._db, account.id, known.requests, known.keys)
         refused += restore_sign_in(self._db, account.id, known.sign_in, replaces=True)
-        return [*refused, *add_stored(self._db, known.link_keys, known.link_cuts)]
+        return [*refused, *add_stored(self._db, known.link_keys, known.link_cuts, replaces=True)]
 
     def complete_requests(self, account_id: str) -> frozenset[str]:
         """Return the ids of the closed requests of an account that need no restore."""
