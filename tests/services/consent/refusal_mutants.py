@@ -121,11 +121,11 @@ def what_nothing_can_read_is_nobodys(patch: pytest.MonkeyPatch) -> None:
 MUTANTS: Final[Mapping[Mutant, int]] = {
     a_no_needs_a_notice: 60,
     a_no_must_be_possible: 60,
-    a_place_silences_prefixes: 250,
     one_act_undoes_a_no: 120,
-    a_report_erases: 200,
+    numbers_are_read_as_written: 60,
+    a_place_silences_prefixes: 250,
     evidence_is_of_what_is_published: 120,
     a_closed_account_collects: 120,
-    numbers_are_read_as_written: 60,
     what_nothing_can_read_is_nobodys: 60,
+    a_report_erases: 200,
 }
