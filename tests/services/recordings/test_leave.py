@@ -11,9 +11,11 @@ from tests.support.gates import with_gate_database
 from tests.support.restoring import empty_house, write_all
 from tests.support.service_house import AUDIO, House, blocks_of
 from vault.domain.calls.call import CallFacts
-from vault.domain.recordings.recording import RecordingFilter, State
+from vault.domain.consent.consent_event import Party
+from vault.domain.recordings.recording import GONE, RecordingFilter, State
 from vault.domain.stored.manifest import location_of
 from vault.errors import Busy, NotFound, RecordingErased
+from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.thread_pools import Threads
 
 
@@ -115,6 +117,26 @@ async def test_a_recording_is_erased_from_any_state(house: House, step: str):
     assert (await house.announce()).status == "erased"
     assert await house.state(recording_id) is State.ERASED
     assert await house.database.read(lambda tx: tx.call_facts.of_call(house.account.id, "call-1")) == []
+
+
+async def test_what_is_erased_while_it_is_shown_is_shown_as_erased(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    """Its restriction is read after it. Wrong: 410 to who has just restricted it, as if nothing had been done."""
+    recording_id = (await house.announce()).recording_id
+    await house.settle(recording_id)
+    await house.vault.recordings.restrict(
+        house.account.id, recording_id, restricted=True, reason=None, actor="key_test"
+    )
+    said = RestrictRecording.parties_against
+
+    async def erased_first(self: RestrictRecording, account_id: str, known: str) -> tuple[Party, ...]:
+        await erase(house, known)
+        return await said(self, account_id, known)
+
+    monkeypatch.setattr(RestrictRecording, "parties_against", erased_first)
+    view = await house.vault.recordings.read(house.account.id, recording_id)
+    assert view.recording.state in GONE
 
 
 async def test_erasing_during_a_fetch_leaves_nothing(house: House):

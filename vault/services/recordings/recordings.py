@@ -17,7 +17,7 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import PARTIES
 from vault.domain.recordings.recording import GONE, Recording, RecordingFilter, RecordingKeys, State
 from vault.domain.retention.judge import Ground, Wish
-from vault.errors import NotFound
+from vault.errors import NotFound, RecordingErased
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
@@ -72,7 +72,11 @@ class Recordings:
         if not view.recording.restricted or view.recording.state in GONE:
             return view
         # By what the parties said: it may be restricted by a release that noted no causes, and a no may be taken back.
-        parties = await self.restriction.parties_against(account_id, recording_id)
+        try:
+            parties = await self.restriction.parties_against(account_id, recording_id)
+        except RecordingErased:
+            # Since it was read above: nothing restricts it any more.
+            return await self.read(account_id, recording_id)
         others = [cause for cause in view.restricted_by if cause not in PARTIES]
         return replace(view, restricted_by=[*parties, *others])
 
