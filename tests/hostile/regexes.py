@@ -15,9 +15,9 @@ import vault
 _SRE = importlib.import_module("re._parser")
 _CONSTANTS = importlib.import_module("re._constants")
 #: What takes a pattern as its first argument.
-_TAKES_PATTERN = {
+_TAKES_PATTERN = (
     re.compile, re.fullmatch, re.match, re.search, re.sub, re.subn, re.split, re.findall, re.finditer
-}  # fmt: skip
+)  # fmt: skip
 _REPEATS = (_CONSTANTS.MAX_REPEAT, _CONSTANTS.MIN_REPEAT, _CONSTANTS.POSSESSIVE_REPEAT)
 _CATEGORIES = {
     _CONSTANTS.CATEGORY_SPACE: str.isspace,
@@ -47,8 +47,10 @@ def sites() -> Iterator[Site]:
         module = importlib.import_module(found.name)
         tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and node.args and evaluated(node.func, module) in _TAKES_PATTERN:
-                yield Site(f"{found.name}:{node.lineno}", _regex(node, module))
+            if isinstance(node, ast.Call) and node.args:
+                called = evaluated(node.func, module)
+                if any(called is one for one in _TAKES_PATTERN):
+                    yield Site(f"{found.name}:{node.lineno}", _regex(node, module))
 
 
 def evaluated(node: ast.expr, module: Any) -> Any:

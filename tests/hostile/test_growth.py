@@ -107,6 +107,8 @@ NOT_FOREIGN = {
     "vault.domain.playback.link_key:_within": "networks that ip_network has read before, eight at most",
     "vault.services.audit_log.access_log:_shown": _SEALED,
     "vault.services.playback.link_keys:_check_proof": "a proof of at most 100 characters",
+    "vault.services.playback.check_link:_check_address": "an address of at most 45 characters",
+    "vault.services.playback.check_link:_token_of": "a link of at most 2,000 characters",
     "vault.services.playback.verify_link_token:_check_opaque": _OWN_ROWS,
     "vault.services.playback.verify_link_token:audience_of": "a setting, which the operator writes",
     "vault.domain.sign_in.connection:decode_settings": _SEALED,
