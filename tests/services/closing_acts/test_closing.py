@@ -111,10 +111,10 @@ async def test_what_a_crash_left_is_put_by_the_worker(house: House, tmp_path: Pa
         while await keeper(house)():
             pass
         put = [kind for key, kinds in acts_in(house).items() if key not in before for kind in kinds]
-        # Two withdrawals restrict besides, one of them to wait for an erasure, two links went together with a cut, and
-        # what is approved is done in the transaction that says it was executed.
+        # Two withdrawals restrict besides, one of them to wait for an erasure, with a cut of what was signed; two links
+        # went together with a cut, and what is approved is done in the transaction that says it was executed.
         more = ["recording.restricted", "recording.restricted", "consent.told", "link.revoked"]
-        more += ["approval.executed", "hold.released", "link.cut"]
+        more += ["approval.executed", "hold.released", *["link.cut"] * 3]
         assert sorted(put) == sorted([*done, *more])
         assert {parse_location(key)[0] for key in acts_in(house)} == {house.account.id, None}
         assert not await keeper(house).any_due()

@@ -63,17 +63,20 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
     await kept_up(house)
     left = sorted(kind for kinds in acts_in(house).values() for kind in kinds)
     ends = ["recording.erasing", "recording.refused"]
-    # One object has the revoked links and the cut beside them, which the account's object says.
-    links = ["link.cut", "link.cut", "link.revoked", "link.revoked", "link_key.deleted"]
+    # The account's object says the cuts: those beside revoked links, and those of two restrictions, one by a withdrawal.
+    links = [*["link.cut"] * 4, "link.revoked", "link.revoked", "link_key.deleted"]
+    restricted = ["recording.restricted", "recording.restricted"]
     approved = ["approval.executed", "approval.executed", "approval_rule.tightened"]
     assert left == [
         "account.closure_withdrawn",
         *approved,
+        "consent.told",
         *["hold.placed"] * 5,
         *["hold.released"] * 2,
         *links,
         "objection.entered",
         *ends,
+        *restricted,
         "request.decided",
         "retention.changed",
     ]
