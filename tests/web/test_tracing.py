@@ -269,6 +269,6 @@ def test_a_span_says_nothing_that_is_not_foreseen(collector: Collector):
 def test_without_the_packages_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     """Nothing is silently left out."""
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-    with pytest.raises(StartRefused, match=r"pip install 'callvault\[otel\]'"):
+    with pytest.raises(StartRefused, match=r"pip install '\.\[otel\]'"):
         tracing.set_up("http://127.0.0.1:4318/v1/traces")
     assert not tracing.is_on()
