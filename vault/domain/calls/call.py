@@ -11,6 +11,8 @@ Kind = Literal["call", "voicemail"]
 #: The party on a channel. ``all`` is a mix; ``unknown`` where the platform does not report it.
 Voice = Literal["caller", "callee", "all", "unknown"]
 VOICES: tuple[Voice, ...] = get_args(Voice)
+#: The two sides of a call.
+SIDES: tuple[Literal["caller", "callee"], ...] = ("caller", "callee")
 #: Maximum number of channels with a named voice.
 MAX_VOICES = 8
 #: The party from the account's view: its own agent or the customer, where the call's direction is known.
@@ -41,9 +43,6 @@ class CallFacts:
     language: str | None = None
 
 
-_SIDES = ("caller", "callee")
-
-
 def _is_leg(piece: CallFacts) -> bool:
     """Return whether a part names one side alone, as that of a leg does."""
     return piece.direction is None and (piece.caller is None) != (piece.callee is None)
@@ -65,7 +64,7 @@ def fold(pieces: Iterable[CallFacts]) -> CallFacts:
             raise ValueError("The parts belong to different calls.")
         names = [f.name for f in fields(piece) if getattr(piece, f.name) is not None]
         if _is_leg(piece):
-            names = [name for name in names if name not in _SIDES or getattr(joined, name) is None]
+            names = [name for name in names if name not in SIDES or getattr(joined, name) is None]
         values = {name: getattr(piece, name) for name in names}
         joined = replace(joined, **values)
     if joined is None:

@@ -8,15 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain.calls.call import CallFacts, Direction
+from vault.domain.calls.call import SIDES, CallFacts, Direction
 from vault.domain.calls.plausible_time import is_plausible
 from vault.domain.consent.consent_event import Party
 
 #: Maximum number of facts stored per call. Later ones are refused, and the call's recordings are quarantined:
 #: a refused fact might contain a number that must not be recorded.
 MAX_FACTS = 200
-#: The two sides of a call.
-SIDES: tuple[Party, ...] = ("caller", "callee")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

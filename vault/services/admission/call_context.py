@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from vault.database.stores.recordings import NewRecording
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.admission.decision import Place
-from vault.domain.calls.call import CallFacts
-from vault.domain.consent.call_claims import SIDES, CallClaims, outside_parties
+from vault.domain.calls.call import SIDES, CallFacts
+from vault.domain.consent.call_claims import CallClaims, outside_parties
 from vault.domain.consent.call_window import CallSpan
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection, Party
 from vault.domain.recordings.recording import Recording

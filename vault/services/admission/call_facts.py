@@ -29,7 +29,7 @@ from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import DecisionState
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append_to_each, settled
-from vault.services.shared.encrypted_fields import OpenedRecording
+from vault.services.shared.encrypted_fields import OpenedRecording, statement_id
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 
 #: Max accounts whose numbering plans are cached.
@@ -70,20 +70,26 @@ class StoreCallFacts:
     _regions: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
 
     async def __call__(
-        self, account_id: str, facts: CallFacts, *, delivery: str, source: FactSource | None = None
+        self,
+        account_id: str,
+        facts: CallFacts,
+        *,
+        delivery: str | None = None,
+        source: FactSource | None = None,
     ) -> StoredFacts:
-        """Store the facts once per ``delivery``.
+        """Store the facts once per ``delivery``, or once where they come without an id of their own.
 
         Raises AccountClosed, and Refused if the call has the max number of facts.
 
         ``source`` is the recording whose announcement has the facts: if it was erased, nothing is stored.
         """
         at = self.clock()
+        once = delivery or statement_id(await self.admission.index_key(account_id), facts)
         return await retry_with_month_key(
             self.ring,
             account_id,
             at,
-            lambda key: self._keep(self._row(key, account_id, facts, delivery, at), facts, source),
+            lambda key: self._keep(self._row(key, account_id, facts, once, at), facts, source),
         )
 
     async def _keep(self, row: CallFactRow, facts: CallFacts, source: FactSource | None) -> StoredFacts:

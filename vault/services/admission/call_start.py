@@ -18,7 +18,7 @@ from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.call_rows import CallRows
-from vault.services.shared.encrypted_fields import search_term, statement_id
+from vault.services.shared.encrypted_fields import search_term
 
 _CLOSED = Reason(code="account_closed", text="The account is closed.", source="closure")
 
@@ -54,7 +54,7 @@ class CallStart:
         """
         index_key = await self.admission.index_key(account_id)
         try:
-            stored = await self.store_facts(account_id, facts, delivery=statement_id(index_key, facts))
+            stored = await self.store_facts(account_id, facts)
         except AccountClosed:
             return await self._closed(account_id, index_key, facts)
         own = {} if stored.row_id is None else {stored.row_id: facts}

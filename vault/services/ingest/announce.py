@@ -28,7 +28,6 @@ from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.ingest.announce_again import AnnounceAgain
-from vault.services.shared.encrypted_fields import statement_id
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 
 
@@ -117,9 +116,8 @@ class Announce:
         If the recording was erased, a repeated announcement stores nothing.
         """
         if distinct([facts]):
-            delivery = statement_id(await self.admission.index_key(account_id), facts)
             try:
-                return await self.store_facts(account_id, facts, delivery=delivery, source=source)
+                return await self.store_facts(account_id, facts, source=source)
             except AccountClosed:
                 raise
             except Refused:

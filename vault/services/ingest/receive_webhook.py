@@ -24,7 +24,7 @@ from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.authenticate_webhook import prove
 from vault.services.shared.connection_activity import NoteActivity
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
-from vault.services.shared.encrypted_fields import content_id, statement_id
+from vault.services.shared.encrypted_fields import content_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class Webhooks:
     ) -> Receipt:
         for leg in content.legs:
             # Before the recording: one of its parties may have objected.
-            await self._store_leg(opened.connection.account_id, leg)
+            await self.store_facts(opened.connection.account_id, leg)
         if content.announcement is not None:
             self._check_url(opened, content.announcement, delivery)
             return await self._announce(opened.connection, content.facts, content.announcement, delivery)
@@ -140,10 +140,6 @@ class Webhooks:
         if connection.pause_refused and content.facts.ended_at is None:
             await self._pause(connection, content.facts.call_ref, stored)
         return Receipt(status="noted")
-
-    async def _store_leg(self, account_id: str, leg: CallFacts) -> None:
-        index_key = await self.admission.index_key(account_id)
-        await self.store_facts(account_id, leg, delivery=statement_id(index_key, leg))
 
     async def _pause(self, connection: Connection, call_ref: str, stored: StoredFacts) -> None:
         """Queue a pause at the provider, if the call may not be recorded."""
