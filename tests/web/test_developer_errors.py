@@ -62,7 +62,7 @@ def test_json_without_its_type_is_415_with_the_remedy(house: House, tenant: Tena
 
 
 def test_no_word_of_the_validator_reaches_a_developer(house: House, tenant: Tenant):
-    """Every field of every operation with each wrong value, all at once, and every body that is no object."""
+    """Every operation with each wrong value in all of its fields together, and every body that is no object."""
     seen: set[str] = set()
     for method, place, schema in operations(house):
         bodies: list[Any] = [

@@ -65,7 +65,7 @@ async def _dead_link(house: House) -> Attempt:
 
 
 async def _session_elsewhere(house: House) -> Attempt:
-    """Of a session that moved to another network: each process logs some, and begins anew after its restart."""
+    """Of a session that moved to another network: each process logs some, and begins again after its restart."""
     recording = await recording_of(house, "Kim")
     wish = link_wish(sessions=1, networks=["192.0.2.0/24"])
     _, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")

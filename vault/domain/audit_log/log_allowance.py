@@ -1,9 +1,9 @@
 """What somebody without a valid permission can write into the access log, which never ends, and how much of it.
 
 Each type of event says here whether it needs a permission. Of those that need none the log takes an allowance of each
-actor, such as a link, a sign-in connection or an API key: 100 at once, and one more each minute. All are refused, and
-the rest is counted. ``vault/database/stores/access_events.py`` asks before each event, whatever door it comes by. One
-other place writes such an event: ``vault/database/stores/open_sessions.py``, which opens links in batches.
+actor, such as a link, a sign-in connection or an API key: a burst of 100, and one more each minute. All are refused,
+and the rest is counted. ``vault/database/stores/access_events.py`` asks before each event, whatever door it comes by.
+One other place writes such an event: ``vault/database/stores/open_sessions.py``, which opens links in batches.
 """
 
 from datetime import datetime, timedelta
