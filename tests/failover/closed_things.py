@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.failover.account_book import AccountBook, Act
-from tests.failover.requests import Crowd, Door, Reply
+from tests.failover.requests import Door, DoorCrowd, Reply
 from tests.failover.stage import account_path, call_facts, new_number
 from tests.servers.media_thread import MediaThread
 from tests.support.tenant import Tenant, moment, tone
@@ -63,8 +63,8 @@ class ClosedThings:
         self.silent.switch(enabled=False)
 
 
-@dataclass(slots=True, kw_only=True)
-class Askers(Crowd):
+@dataclass(kw_only=True)
+class Askers(DoorCrowd):
     """A platform that repeats what was closed, and a listener: each at a steady pace, on every node in turn."""
 
     things: ClosedThings

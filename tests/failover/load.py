@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.failover.account_book import AccountBook
-from tests.failover.requests import Crowd, Deed, Door, Reply
+from tests.failover.requests import Deed, Door, DoorCrowd, Reply
 from tests.failover.stage import Stage, account_path, call_facts, new_number
 from tests.support.tenant import tone
 from vault.tlog.proof_file import parse_proof_file
@@ -19,8 +19,8 @@ CALLS, UPLOADS, LISTENING, ACTS, AUDITS, WATCH = 0.2, 0.4, 0.4, 0.8, 0.4, 0.1
 _SEQUENCED = 0.3
 
 
-@dataclass(slots=True, kw_only=True)
-class Load(Crowd):
+@dataclass(kw_only=True)
+class Load(DoorCrowd):
     """The clients of a round, until ``stop``."""
 
     stage: Stage

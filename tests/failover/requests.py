@@ -2,11 +2,12 @@
 
 import http.client
 import json
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from tests.support.crowd import Crowd
 from tests.support.raw_client import ask
 
 #: Timeout of a request in seconds. The longest wait that a round provokes is 40 s.
@@ -80,31 +81,20 @@ class Door:
 Deed = Callable[[Door], None]
 
 
-@dataclass(slots=True, kw_only=True)
-class Crowd:
-    """Concurrent clients, until ``stop``: each repeats its deed at a steady pace, at every node in turn."""
+@dataclass(kw_only=True)
+class DoorCrowd(Crowd):
+    """Concurrent clients, each at a steady pace, at every node in turn."""
 
     #: Each request takes the next.
     doors: Sequence[Door]
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
     _turn: int = 0
 
     def begin(self, deeds: Iterable[tuple[Deed, float]]) -> None:
         """Start a client for each deed with its pause in seconds."""
-        for one in deeds:
-            thread = threading.Thread(target=self._repeat, args=one, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        for deed, pause in deeds:
+            self.add(deed.__name__, partial(self._once, deed, pause))
 
-    def stop(self) -> None:
-        """End, when everybody has the answer that he waits for."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(120)
-
-    def _repeat(self, deed: Deed, pause: float) -> None:
-        while not self._stop.is_set():
-            self._turn += 1
-            deed(self.doors[self._turn % len(self.doors)])
-            self._stop.wait(pause)
+    def _once(self, deed: Deed, pause: float) -> float:
+        self._turn += 1
+        deed(self.doors[self._turn % len(self.doors)])
+        return pause

@@ -6,16 +6,17 @@ Each of them behaves as its kind does in the world: it tries again on another no
 import json
 import random
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import ClassVar
 
 import httpx
 
 from tests.soak.ledger import Ledger, Received, Sent
+from tests.support.crowd import Crowd
 from tests.support.tenant import Tenant, moment, open_link
 from vault.telephony.signatures.standard_webhooks import sign
 
@@ -29,7 +30,7 @@ _ERROR = 500
 
 
 @dataclass(kw_only=True)
-class Load:
+class Load(Crowd):
     """All that goes on concurrently, until ``stop``."""
 
     #: Seconds, from and to: before the switch goes off, and until it is on again.
@@ -47,8 +48,6 @@ class Load:
     steady: list[Tenant]
     switched: Tenant
     ledger: Ledger = field(default_factory=Ledger)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
         """Begin."""
@@ -57,23 +56,14 @@ class Load:
         ]  # fmt: skip
         for number, deed in enumerate(work):
             chance = random.Random(number)  # noqa: S311 - the same again
-            thread = threading.Thread(target=self._repeat, args=(deed, chance), name=deed.__name__)
-            thread.start()
-            self._threads.append(thread)
+            self.add(deed.__name__, partial(self._once, deed, chance))
 
-    def stop(self) -> None:
-        """End, when everybody has the answer that he waits for."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(120)
-
-    def _repeat(self, deed: Callable[[random.Random], None], chance: random.Random) -> None:
-        while not self._stop.is_set():
-            try:
-                deed(chance)
-            except (httpx.TransportError, AssertionError, KeyError, ValueError) as error:
-                self.ledger.say(f"{deed.__name__}: {type(error).__name__}")
-            self._stop.wait(_BREATH * chance.uniform(0.5, 1.5))
+    def _once(self, deed: Callable[[random.Random], None], chance: random.Random) -> float:
+        try:
+            deed(chance)
+        except (httpx.TransportError, AssertionError, KeyError, ValueError) as error:
+            self.ledger.say(f"{deed.__name__}: {type(error).__name__}")
+        return _BREATH * chance.uniform(0.5, 1.5)
 
     def client(self, chance: random.Random, *, keyed: bool = True) -> httpx.Client:
         """Return a client of one of the nodes."""
