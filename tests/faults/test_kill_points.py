@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.faults.dying_at import ANSWERED, POINTS, REACHED, WANTED
+from tests.faults.dying_vault import dying_vault
 from tests.faults.inside import files_below
 from tests.faults.promises import check_promises
 from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import MortalVault
-from tests.faults.switch_check import Look, looking_at
+from tests.faults.switch_check import Look
 from tests.servers.media_thread import MediaThread
 from tests.support.counts import count
 from tests.support.raw_client import Answer, Client, ask
@@ -136,23 +137,12 @@ class _House:
 @pytest.fixture
 def house(folder: Path, media: MediaThread, kind: str, request: pytest.FixtureRequest) -> Iterator[_House]:
     """The service on either database. In the end everything that it was told is there, and nothing else."""
-    settings = {"VAULT_MEDIA_ALLOW": media.authority}
-    if kind == "postgresql":
-        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("migrated_url")
-    server = MortalVault(folder, program=("-m", "tests.faults.dying_at"), **settings)
-    client = server.new_client()
-    server.start()
-    look = looking_at(settings.get("VAULT_DATABASE_URL", server.database))
-    made = _House(server=server, client=client, media=media, look=look)
-    try:
-        client.open_account()
+    with dying_vault(folder, media, kind, request, program="tests.faults.dying_at") as (server, client, look):
+        made = _House(server=server, client=client, media=media, look=look)
         yield made
         made.until_none("SELECT id FROM recordings WHERE manifest_due")
         made.until_none("SELECT event_id FROM closing_acts WHERE NOT stored")
         made.notes.append(ask(client.base, "GET", "/v1/access-log/checkpoint").body)
-    finally:
-        if server.running is not None:
-            server.stop()
     assert len(look("SELECT id FROM recordings")) == len(made.told) == len(set(made.told))
     check_promises(server, told=made.told, sounds=[one[-48:] for one in made.bodies], checkpoints=made.notes)
     _nothing_else_lies_there(made)

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.dying_nth import PASSED, REACHED, WANTED
+from tests.faults.dying_vault import dying_vault
 from tests.faults.promises import check_promises
 from tests.faults.running_out import let_everything_run_out
 from tests.faults.server import MortalVault
-from tests.faults.switch_check import Look, looking_at
+from tests.faults.switch_check import Look
 from tests.servers.media import answer
 from tests.servers.media_thread import MediaThread
 from tests.support.counts import count
@@ -160,20 +161,13 @@ _WAYS: dict[str, Callable[[_House, str], tuple[Act, bytes]]] = {
 @pytest.fixture
 def house(folder: Path, media: MediaThread, kind: str, request: pytest.FixtureRequest) -> Iterator[_House]:
     """The service on either database. In the end everything is there once, and every promise holds."""
-    settings = {"VAULT_MEDIA_ALLOW": media.authority}
-    if kind == "postgresql":
-        settings["VAULT_DATABASE_URL"] = request.getfixturevalue("migrated_url")
-    server = MortalVault(folder, program=("-m", "tests.faults.dying_nth"), **settings)
-    client = server.new_client()
-    server.start()
-    look = looking_at(settings.get("VAULT_DATABASE_URL", server.database))
-    made = _House(server=server, client=client, media=media, look=look)
-    try:
-        client.open_account()
+    with dying_vault(folder, media, kind, request, program="tests.faults.dying_nth") as (
+        server,
+        client,
+        look,
+    ):
+        made = _House(server=server, client=client, media=media, look=look)
         yield made
-    finally:
-        if server.running is not None:
-            server.stop()
     assert {row["id"] for row in look("SELECT id FROM recordings")} == set(made.expected)
     check_promises(server, told=made.expected, sounds=[body[-48:] for body in made.expected.values()])
 
