@@ -103,3 +103,6 @@ NODES = [
         },
     ),
 ]
+
+#: What one machine cannot have by itself (a clock apart from its servers, a full disk) is tried as series alone.
+BY_SERIES = {"CallvaultClockWrong", "CallvaultDiskFull"} & {one.alert for one in NODES}
