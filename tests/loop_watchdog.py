@@ -47,6 +47,7 @@ EXCEPTIONS: dict[str, str] = {
     "httpcore/_async/http11.py:_receive_response_headers": "the head of a reply, which has at most 100 KiB",
     "asyncio/subprocess.py:create_subprocess_exec": "a fork: 10 ms for each 400 MiB of a process, a server has 200",
     "vault/simulator/simulate.py:simulate": "the simulator is a program of its own, and serves nobody",
+    "vault/simulator/providers/vonage/provider.py:__init__": "the simulator makes the key of its application once",
     "tests/faults/inside.py:inside": "a start of a vault within a test",
     "tests/audio/odd_corpus.py:made": "a test that makes its corpus",
     "tests/faults/promises.py:check_promises": "a test that opens all that there is",

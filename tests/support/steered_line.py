@@ -1,20 +1,21 @@
 """A call that a platform steers by the vault's documents, asked for in the process of the test."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.support.parties import ME
+from tests.support.parties import ME, set_policy
 from tests.support.service_house import House
 from vault.domain.calls.call_document import Document
 from vault.domain.calls.webhook import Delivery
+from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.notices.notice import Notice, NoticeMode, NoticeRequest
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.consent.call_documents import Stage
 from vault.simulator.call import SimulatedCall, call_that_ended
-from vault.simulator.instructions import Follow, Wait
+from vault.simulator.instructions import Follow, Instruction, Wait
 from vault.simulator.registry import STEERED
 from vault.simulator.steered_provider import Asking, SteeredProvider
 from vault.telephony.registry import PROVIDERS
@@ -39,12 +40,15 @@ def with_platforms(house: House) -> House:
 
 
 async def publish(
-    house: House, words: str = "to train our staff", mode: NoticeMode = "opt_out_key"
+    house: House,
+    words: str = "to train our staff",
+    mode: NoticeMode = "opt_out_key",
+    refusal: str = "press 9",
 ) -> Notice:
-    """Publish a notice for callers."""
+    """Publish a notice for callers; without words for ``refusal`` it names the account's key."""
     wish = NoticeRequest(
         language="en", audience="caller", mode=mode, controller="Acme Limited", purposes=words,
-        refusal="press 9", full_notice="acme.example/privacy",
+        refusal=refusal, full_notice="acme.example/privacy",
     )  # fmt: skip
     draft = await house.vault.notices.draft(house.account.id, wish, **ME)
     return await house.vault.notices.publish(house.account.id, draft.id, **ME)
@@ -107,3 +111,32 @@ class SteeredLine:
                 case _:
                     pass
         return instructions
+
+
+async def answered(line: SteeredLine) -> list[ConsentEvent]:
+    """Return the consent events of the line's call."""
+    admission = line.house.vault.call_documents.call_start.admission
+    return list((await admission.load_call(line.house.account.id, line.call.ref)).events)
+
+
+def goes_on(instructions: Sequence[Instruction]) -> bool:
+    """Say whether the call continues at the account's own application, and nothing else happens."""
+    return [step.url for step in instructions if isinstance(step, Follow)] == [NEXT] and len(
+        instructions
+    ) == 1
+
+
+async def connected(house: House, name: str) -> SteeredLine:
+    """Return a line whose caller is asked for a key."""
+    line = SteeredLine(with_platforms(house), name)
+    await set_policy(house, mode="opt_out_key")
+    await line.connect()
+    return line
+
+
+async def retire_all(line: SteeredLine) -> None:
+    """Retire every notice."""
+    vault, account_id = line.house.vault, line.house.account.id
+    for notice in await vault.notices.list(account_id):
+        if notice.status == "published":
+            await vault.notices.retire(account_id, notice.id, **ME)

@@ -17,7 +17,8 @@ from tests.support.steered_line import SteeredLine, publish, with_platforms
 from vault.database.schema.requests import person_requests
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.calls.call import CallFacts
-from vault.domain.consent.consent_event import NO, Answer, Party
+from vault.domain.consent.consent_event import NO, Answer, Keys, Party
+from vault.domain.notices.notice import NoticeMode
 from vault.errors import AccountClosed, Refused, VaultError
 from vault.services.playback.link_request import LinkRequest
 from vault.simulator.call import CUSTOMER, LINE
@@ -47,9 +48,20 @@ async def _heard(m: Machine) -> None:
 
 async def _yes(m: Machine) -> None:
     line = m.steer(call := m.call())
-    await line.ask("key", "1")
+    await line.ask("key", await _key_said(m, line, "agree, press", "accept"))
     await _compare_evidence(m, call)
     _note_played(line, call)
+
+
+async def _key_said(m: Machine, line: SteeredLine, words: str, answer: str) -> str:
+    """Return the key that the notice names after these words; without a notice that of the policy."""
+    asked = re.search("notice=(ntc_[0-9a-f]+)", line.addresses.get("key", ""))
+    if asked is not None:
+        heard = await m.house.vault.notices.read(m.house.account.id, asked[1])
+        if said := re.search(f"{words} (.)", heard.text):
+            return said[1]
+    policy = await m.house.database.read(lambda tx: tx.policies.current(m.house.account.id))
+    return str(getattr(policy.keys, answer))
 
 
 async def _compare_evidence(m: Machine, call: Call) -> None:
@@ -61,7 +73,7 @@ async def _compare_evidence(m: Machine, call: Call) -> None:
 async def _no_by_key(m: Machine) -> None:
     line = m.steer(call := m.call())
     try:
-        await line.ask("key", "9")
+        await line.ask("key", await _key_said(m, line, "recorded, press", "decline"))
     except Refused as error:
         if "no_next_url" not in error.reasons:
             raise Violation(f"a no by key was refused: {error.reasons}") from error
@@ -111,7 +123,8 @@ async def _record(m: Machine) -> None:
 
 
 async def _publish(m: Machine) -> None:
-    await publish(m.house, f"reason {m.names}", m.chance.choice(["announce", "opt_out_key", "opt_in_key"]))
+    mode: NoticeMode = m.chance.choice(["announce", "opt_out_key", "opt_in_key"])
+    await publish(m.house, f"reason {m.names}", mode, refusal="" if mode != "announce" else "say so")
     m.names += 1
 
 
@@ -125,6 +138,7 @@ async def _policy(m: Machine) -> None:
     accepts = m.chance.random() < 0.6
     more: dict[str, Any] = {"missing_evidence": "accept", "reason": "a test"} if accepts else {}
     mode = m.chance.choice(["none", "announce", "opt_out_key", "opt_in_key"])
+    more["keys"] = m.chance.choice([Keys(), Keys(decline="7"), Keys(accept="9", decline="1")])
     # Before: it may hold though the answer is lost.
     m.erases |= withdrawal == "erase"
     await set_policy(m.house, mode=mode, withdrawal=withdrawal, **more)
@@ -198,7 +212,7 @@ async def _close(m: Machine) -> None:
 
 
 _WEIGHTS: Final = {
-    "fact": 5, "document": 5, "heard": 4, "no_by_key": 3, "consent": 6, "record": 6, "publish": 3, "policy": 4,
+    "fact": 5, "document": 5, "heard": 4, "no_by_key": 4, "consent": 6, "record": 6, "publish": 3, "policy": 4,
     "lift": 4, "rule": 1, "close": 1, "erase": 1, "erase_call": 1, "hold": 1, "locale": 1,
 }  # fmt: skip
 _ACTS: Final = (

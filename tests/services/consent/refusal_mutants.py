@@ -12,8 +12,9 @@ from vault.domain.admission.decision import Place
 from vault.domain.calls.number_reader import read_numbers
 from vault.services.admission import admission, call_context, number_terms
 from vault.services.admission.admission import Admission
-from vault.services.consent import record_consent
+from vault.services.consent import call_documents, record_consent
 from vault.services.consent.call_documents import CallDocuments
+from vault.services.consent.handed_notice import HandedNotice
 from vault.services.lifecycle import lifecycle, restrict_recording
 from vault.services.lifecycle.guards import judge_now
 from vault.services.shared.clock_skew import checked_now
@@ -95,6 +96,16 @@ def evidence_is_of_what_is_published(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CallDocuments, "_request", request)
 
 
+def a_key_means_what_the_policy_says(patch: pytest.MonkeyPatch) -> None:
+    """The keys of the moment count, whatever the text says that the party heard."""
+
+    def name(self: Any, notice: Any) -> str:
+        handed = HandedNotice(notice_id=notice.id, keys=self.keys)
+        return handed.write(self.index_key, self.connection.id, self.step.facts.call_ref)
+
+    patch.setattr(call_documents._Request, "name", name)
+
+
 def a_closed_account_collects(patch: pytest.MonkeyPatch) -> None:
     """What would be stored does not ask whether the account is closed."""
     has_begun = ClosureRows.has_begun
@@ -128,4 +139,5 @@ MUTANTS: Final[Mapping[Mutant, int]] = {
     a_closed_account_collects: 120,
     what_nothing_can_read_is_nobodys: 60,
     a_report_erases: 200,
+    a_key_means_what_the_policy_says: 400,
 }

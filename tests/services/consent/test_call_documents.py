@@ -1,19 +1,17 @@
 """Documents of all platforms: a key that refuses is a no whatever came before, and evidence is of what was played."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
 from tests.support.parties import ME, ago, set_policy
 from tests.support.service_house import House
-from tests.support.steered_line import NEXT, SteeredLine, publish, with_platforms
+from tests.support.steered_line import SteeredLine, answered, connected, goes_on, publish, retire_all
 from vault.domain.calls.call import CallFacts
-from vault.domain.consent.consent_event import ConsentEvent, Keys
+from vault.domain.consent.consent_event import Keys
 from vault.errors import Refused
-from vault.simulator.call import SimulatedCall
-from vault.simulator.instructions import Follow, Instruction, Wait
+from vault.simulator.instructions import Wait
 from vault.simulator.registry import STEERED
 
 Change = Callable[[SteeredLine], Awaitable[object]]
@@ -21,14 +19,6 @@ Change = Callable[[SteeredLine], Awaitable[object]]
 
 async def nothing(line: SteeredLine) -> None:
     """Change nothing."""
-
-
-async def retire(line: SteeredLine) -> None:
-    """Retire every notice."""
-    vault, account_id = line.house.vault, line.house.account.id
-    for notice in await vault.notices.list(account_id):
-        if notice.status == "published":
-            await vault.notices.retire(account_id, notice.id, **ME)
 
 
 async def ask_nothing(line: SteeredLine) -> None:
@@ -72,7 +62,7 @@ async def tell_all_facts(line: SteeredLine) -> None:
 
 CHANGES: dict[str, Change] = {
     "nothing": nothing,
-    "notice retired": retire,
+    "notice retired": retire_all,
     "policy asks nothing": ask_nothing,
     "other keys": ask_for_other_keys,
     "switched off and on": switch_off,
@@ -89,27 +79,6 @@ CASES = [
     for change in CHANGES
     if name == "twilio" or change in {"notice retired", "first leg ended"}
 ]
-
-
-async def answered(line: SteeredLine) -> list[ConsentEvent]:
-    """Return the consent events of the line's call."""
-    admission = line.house.vault.call_documents.call_start.admission
-    return list((await admission.load_call(line.house.account.id, line.call.ref)).events)
-
-
-def goes_on(instructions: Sequence[Instruction]) -> bool:
-    """Say whether the call continues at the account's own application, and nothing else happens."""
-    return [step.url for step in instructions if isinstance(step, Follow)] == [NEXT] and len(
-        instructions
-    ) == 1
-
-
-async def connected(house: House, name: str) -> SteeredLine:
-    """Return a line whose caller is asked for a key."""
-    line = SteeredLine(with_platforms(house), name)
-    await set_policy(house, mode="opt_out_key")
-    await line.connect()
-    return line
 
 
 @pytest.mark.parametrize(("name", "change"), CASES)
@@ -138,84 +107,6 @@ async def test_a_no_is_stored_where_nobody_knows_how_the_call_continues(either: 
         await line.ask("key", "9")
     assert caught.value.reasons == ("no_next_url",)
     assert [event.answer for event in await answered(line)] == ["declined"]
-
-
-async def test_a_key_that_objects_does_so_without_a_notice(either: House):
-    """The number is objected to, by the key that the party was told."""
-    line = await connected(either, "twilio")
-    await set_policy(either, mode="opt_out_key", keys=Keys(object="#"))
-    await publish(either)
-    await line.ask("call")
-    await retire(line)
-    await ask_nothing(line)
-    assert goes_on(await line.ask("key", "#"))
-    assert len(await either.vault.objections.list(either.account.id, after=None, limit=9)) == 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedCall(SimulatedCall):
-    """A call of which the platform says who calls in its own words."""
-
-    words: str
-
-    @property
-    def caller(self) -> str:
-        """Return what the platform reports."""
-        return self.words
-
-
-def report(line: SteeredLine, words: str) -> None:
-    """Let the line have a new call from ``words``."""
-    call = line.new_call()
-    line.addresses.clear()
-    known = {field.name: getattr(call, field.name) for field in fields(call)}
-    line.call = ReportedCall(**known, words=words)
-
-
-@pytest.mark.parametrize(
-    ("words", "again"),
-    [
-        ("(512) 555-0144", "+15125550144"),
-        ("5125550145", "512 555 0145"),
-        ("+15125550155,+15125550166", "+15125550166"),
-        ("+15125550167 / +15125550168", "+15125550167"),
-        ("+5215512345678", "+525512345678"),
-        ("+99912345678", "+999 12345678"),
-        ("Bob <+15125550169>", "+15125550169"),
-        ("+15125550111234", "+15125550111234"),
-    ],
-)
-async def test_a_key_that_objects_counts_however_the_caller_is_reported(
-    either: House, words: str, again: str
-):
-    """Their next call is not recorded, in the same words or in others. It can be ended by the words that are listed."""
-    line, account_id = await connected(either, "twilio"), either.account.id
-    await set_policy(either, mode="opt_out_key", keys=Keys(object="#"))
-    await publish(either)
-    report(line, words)
-    await line.ask("call")
-    assert goes_on(await line.ask("key", "#"))
-    for next_words in (words, again):
-        report(line, next_words)
-        assert goes_on(await line.ask("call")), next_words
-    while entered := await either.vault.objections.list(account_id, after=None, limit=9):
-        assert entered[0].number is not None
-        await either.vault.objections.end(account_id, entered[0].number, **ME)
-    report(line, words)
-    assert not goes_on(await line.ask("call"))
-
-
-@pytest.mark.parametrize("words", ["anonymous", "Unknown 123"])
-async def test_a_key_that_objects_without_a_number_is_a_no_of_its_call_alone(either: House, words: str):
-    """Wrong: an objection of everybody who calls without a number."""
-    line = await connected(either, "twilio")
-    await set_policy(either, mode="opt_out_key", keys=Keys(object="#"))
-    await publish(either)
-    report(line, words)
-    await line.ask("call")
-    assert goes_on(await line.ask("key", "#"))
-    assert [event.answer for event in await answered(line)] == ["declined"]
-    assert not await either.vault.objections.list(either.account.id, after=None, limit=9)
 
 
 @pytest.mark.parametrize("name", sorted(STEERED))

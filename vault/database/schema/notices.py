@@ -19,6 +19,8 @@ notices = Table(
     Column("full_notice", String, nullable=False),
     Column("retention", String, nullable=False),
     Column("text", String, nullable=False),
+    # The telephone keys that the text names; NULL where an earlier release wrote it.
+    Column("keys", JSON(none_as_null=True)),
     Column("text_sha256", String, nullable=False),
     Column("audio_sha256", String),
     Column("audio_seconds", Float),

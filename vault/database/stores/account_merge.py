@@ -17,12 +17,12 @@ from vault.database.stores.approval_rule_rows import restore_rule
 from vault.database.stores.callback_backup import add_lost_callback
 from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
+from vault.database.stores.notice_rows import row_of
 from vault.database.stores.request_backup import restore_requests
 from vault.database.stores.retention_rows import restore_hold, restore_policies
 from vault.database.stores.sign_in_backup import restore_sign_in
 from vault.domain.accounts.account import Connection
 from vault.domain.consent.consent_event import Objection
-from vault.domain.notices.notice import Notice
 from vault.domain.recordings.recording import IN_FLIGHT
 from vault.domain.registers.entries import SealedEntry
 from vault.domain.stored.account_object import AccountObject, StoredPrompt
@@ -58,8 +58,7 @@ def add_lost(
             refused += _unless_exists(db, connections, connection.id, f"the connection {connection.name}")
     for notice in known.notices:
         prompt = prompts.get(notice.id)
-        row = {name: getattr(notice, name) for name in Notice.__slots__} | {"places": list(notice.places)}
-        row |= {
+        row = row_of(notice) | {
             "sealed_audio": prompt.message if prompt else None,
             "key_version": prompt.key_version if prompt else None,
         }

@@ -20,6 +20,7 @@ from vault.database.sql.dialect import database_now, is_postgresql
 from vault.database.stores.approval_rule_rows import rule_of
 from vault.database.stores.callback_backup import read_callback
 from vault.database.stores.link_key_rows import stored_link_cuts, stored_link_keys
+from vault.database.stores.notice_rows import NOTICE_COLUMNS, notice_of
 from vault.database.stores.request_backup import read_requests, request_stored, requests_to_store
 from vault.database.stores.retention_rows import hold_of, policy_of
 from vault.database.stores.sign_in_backup import stored_sign_in
@@ -192,10 +193,8 @@ class AccountObjectRows:
         return tuple(SwitchChange(**{name: row[name] for name in SwitchChange.__slots__}) for row in rows)
 
     def _notices(self, account_id: str) -> tuple[Notice, ...]:
-        columns = [notices.c[name] for name in Notice.__slots__]
-        query = select(*columns).where(notices.c.account_id == account_id).order_by(notices.c.id)
-        rows = [row._mapping for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
-        return tuple(Notice(**{**row, "places": tuple(row["places"])}) for row in rows)
+        query = select(*NOTICE_COLUMNS).where(notices.c.account_id == account_id).order_by(notices.c.id)
+        return tuple(notice_of(row) for row in self._db.execute(query).mappings())
 
     def _registers(self, account_id: str) -> tuple[SealedEntry, ...]:
         columns = [register_entries.c[name] for name in SealedEntry.__slots__]

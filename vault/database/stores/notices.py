@@ -1,11 +1,11 @@
 """Notices: drafts, which may change, and published versions, which never change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.notices import notices
@@ -13,13 +13,12 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.keyset import earlier_than
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.notice_rows import NOTICE_COLUMNS, notice_of, row_of
 from vault.domain.notices.notice import Notice, NoticeStatus
 
-#: All columns except the audio, which few callers need.
-_COLUMNS = [notices.c[name] for name in Notice.__slots__]
 #: An account's notices of one status, newest first. Every call that starts runs this.
 OF_STATUS = CompiledSelect(
-    select(*_COLUMNS)
+    select(*NOTICE_COLUMNS)
     .where(notices.c.account_id == bindparam("account_id"), notices.c.status == bindparam("status"))
     .order_by(notices.c.created_at.desc(), notices.c.id)
 )
@@ -42,7 +41,7 @@ class NoticeRows:
 
     def insert(self, notice: Notice) -> None:
         """Insert a draft."""
-        self._db.execute(insert(notices).values(_values(notice)))
+        self._db.execute(insert(notices).values(row_of(notice)))
         account_changed(self._db, notice.account_id)
 
     def get(self, account_id: str, notice_id: str) -> Notice | None:
@@ -57,25 +56,25 @@ class NoticeRows:
         self, account_id: str, status: NoticeStatus | None, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[Notice]:
         """Return a page of an account's notices, newest first, all or those of one status."""
-        query = select(*_COLUMNS).where(notices.c.account_id == account_id)
+        query = select(*NOTICE_COLUMNS).where(notices.c.account_id == account_id)
         if status is not None:
             query = query.where(notices.c.status == status)
         order = query.where(*earlier_than(notices.c.created_at, notices.c.id, before))
         order = order.order_by(notices.c.created_at.desc(), notices.c.id.desc())
-        return [_notice(row) for row in self._db.execute(order.limit(limit))]
+        return [notice_of(row) for row in self._db.execute(order.limit(limit)).mappings()]
 
     def of_account(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
         """Return an account's notices, newest first, all or those of one status."""
         if status is not None:
             found = OF_STATUS.rows(self._db, account_id=account_id, status=status)
             return [notice_of(row) for row in found]
-        every = select(*_COLUMNS).where(notices.c.account_id == account_id)
+        every = select(*NOTICE_COLUMNS).where(notices.c.account_id == account_id)
         rows = self._db.execute(every.order_by(notices.c.created_at.desc(), notices.c.id))
-        return [_notice(row) for row in rows]
+        return [notice_of(row) for row in rows.mappings()]
 
     def replace_draft(self, notice: Notice) -> bool:
         """Replace a draft; its audio stays if ``notice`` has a digest. False if there is no such draft."""
-        values = _values(notice)
+        values = row_of(notice)
         if notice.audio_sha256 is None:
             values |= {"sealed_audio": None, "key_version": None}
         return self._changed(notice.account_id, notice.id, values)
@@ -120,13 +119,14 @@ class NoticeRows:
         """
         same = _same_kind(notice)
         live = update(notices).where(same, notices.c.status == "published")
-        before = self._db.execute(live.values(status="retired", retired_at=at).returning(*_COLUMNS)).first()
+        retired = live.values(status="retired", retired_at=at).returning(*NOTICE_COLUMNS)
+        before = self._db.execute(retired).mappings().first()
         newest = self._db.execute(select(func.max(notices.c.version)).where(same)).scalar() or 0
         values = {"status": "published", "version": newest + 1, "published_at": at}
         draft = update(notices).where(_draft(notice.account_id, notice.id)).values(values)
-        row = self._db.execute(draft.returning(*_COLUMNS)).one()
+        row = self._db.execute(draft.returning(*NOTICE_COLUMNS)).mappings().one()
         account_changed(self._db, notice.account_id)
-        return _notice(row), None if before is None else _notice(before)
+        return notice_of(row), None if before is None else notice_of(before)
 
     def count_published(self, account_id: str) -> int:
         """Return how many published notices an account has."""
@@ -142,8 +142,8 @@ class NoticeRows:
         return self._db.execute(statement.returning(notices.c.id)).first() is not None
 
     def _first(self, wanted: ColumnElement[bool]) -> Notice | None:
-        row = self._db.execute(select(*_COLUMNS).where(wanted)).first()
-        return None if row is None else _notice(row)
+        row = self._db.execute(select(*NOTICE_COLUMNS).where(wanted)).mappings().first()
+        return None if row is None else notice_of(row)
 
     def _changed(
         self, account_id: str, notice_id: str, values: dict[str, Any], *more: ColumnElement[bool]
@@ -165,17 +165,3 @@ def _same_kind(notice: Notice) -> ColumnElement[bool]:
     for name in ("language", "audience", "mode"):
         kind &= notices.c[name] == getattr(notice, name)
     return kind
-
-
-def _values(notice: Notice) -> dict[str, Any]:
-    values = {name: getattr(notice, name) for name in Notice.__slots__}
-    return values | {"places": list(notice.places)}
-
-
-def _notice(row: Row[Any]) -> Notice:
-    return notice_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
-
-
-def notice_of(columns: Mapping[Any, Any]) -> Notice:
-    """Convert the columns of a row by name to a Notice."""
-    return Notice(**{**columns, "places": tuple(columns["places"])})

@@ -28,13 +28,13 @@ from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.link_key_rows import add_stored
 from vault.database.stores.month_keys import row_of_month_key
+from vault.database.stores.notice_rows import row_of
 from vault.database.stores.request_backup import complete_requests, restore_requests
 from vault.database.stores.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.stores.retention_rows import restore_hold, restore_policies
 from vault.database.stores.sign_in_backup import restore_sign_in
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import Objection
-from vault.domain.notices.notice import Notice
 from vault.domain.registers.entries import SealedEntry
 from vault.domain.stored.account_object import AccountObject, StoredPrompt
 from vault.domain.stored.policy_json import encode_policy
@@ -274,8 +274,7 @@ class RestoredRows:
         # By version, so that a newly published version does not conflict with the published one before.
         for notice in sorted(known.notices, key=lambda notice: notice.version or 0):
             prompt = prompts.get(notice.id)
-            row = {name: getattr(notice, name) for name in Notice.__slots__}
-            row |= {"places": list(notice.places), "sealed_audio": None, "key_version": None}
+            row = row_of(notice) | {"sealed_audio": None, "key_version": None}
             if prompt is not None:
                 row |= {"sealed_audio": prompt.message, "key_version": prompt.key_version}
             rows.append(row)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from vault.domain.consent.consent_event import MODES, Mode, NoticeVersion, Party
+from vault.domain.consent.consent_event import MODES, Keys, Mode, NoticeVersion, Party
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.notices.language import base_language
 from vault.errors import Invalid
@@ -33,6 +33,8 @@ ELEMENTS = {
 }
 #: Placeholders in the default texts.
 PLACEHOLDER = re.compile(r"\{(controller|purposes|refusal|full_notice|retention|accept|decline|kept)\}")
+#: Modes that ask for a key press.
+KEY_MODES: frozenset[Mode] = frozenset({"opt_out_key", "opt_in_key"})
 #: The language used where no wanted one has a notice.
 _FALLBACK_LANGUAGE = "en"
 
@@ -76,6 +78,9 @@ class Notice:
     full_notice: str
     retention: str
     text: str
+    #: The account's telephone keys when the text was written: what a party hears of keys means these, whatever the
+    #: account's policy says later. None where an earlier release wrote it.
+    keys: Keys | None = None
     #: SHA-256 of the text in UTF-8, in hexadecimal.
     text_sha256: str
     #: SHA-256 of the served PCM16 audio, in hexadecimal; None where the platform speaks the text.

@@ -1,12 +1,13 @@
 """JSON of an account's entities in its object: the switch, connections, objections, notices."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from vault.domain.accounts.account import Connection, Switch, SwitchChange
 from vault.domain.consent.consent_event import Objection, Party
 from vault.domain.notices.notice import Notice, NoticeMode, NoticeStatus
 from vault.domain.stored.json_reader import Fields
+from vault.domain.stored.policy_json import decode_keys_fields
 
 #: An account's id is left out of these: the enclosing object has it.
 _CONNECTION = tuple(name for name in Connection.__slots__ if name != "account_id")
@@ -79,8 +80,9 @@ def decode_objection_fields(fields: Fields) -> StoredObjection:
 
 
 def encode_notice_fields(notice: Notice) -> dict[str, Any]:
-    """Return a notice as a JSON object."""
-    return {name: getattr(notice, name) for name in _NOTICE}
+    """Return a notice as a JSON object; what an earlier release wrote has no keys."""
+    values = {name: getattr(notice, name) for name in _NOTICE if name != "keys"}
+    return values if notice.keys is None else values | {"keys": asdict(notice.keys)}
 
 
 def decode_notice_fields(fields: Fields, account_id: str) -> Notice:
@@ -98,6 +100,7 @@ def decode_notice_fields(fields: Fields, account_id: str) -> Notice:
         audience=fields.one_of("audience", get_args(Party)),
         mode=fields.one_of("mode", get_args(NoticeMode)),
         places=fields.texts("places"),
+        keys=fields.optional(lambda name: decode_keys_fields(fields.inner(name)), "keys"),
         audio_sha256=fields.maybe_text("audio_sha256"),
         audio_seconds=fields.maybe_number("audio_seconds"),
         status=fields.one_of("status", get_args(NoticeStatus)),

@@ -33,7 +33,7 @@ def decode_policy(data: Mapping[str, Any], *, version: int, at: datetime, by: st
         mode=fields.one_of("mode", get_args(Mode)),
         home_place=fields.maybe_text("home_place"),
         quarantine_days=fields.integer("quarantine_days"),
-        keys=_decode_keys_fields(fields.inner("keys")),
+        keys=decode_keys_fields(fields.inner("keys")),
         overrides=tuple(_decode_override_fields(item) for item in fields.items("overrides")),
         changed_at=at,
         changed_by=by,
@@ -42,7 +42,8 @@ def decode_policy(data: Mapping[str, Any], *, version: int, at: datetime, by: st
     return policy
 
 
-def _decode_keys_fields(fields: Fields) -> Keys:
+def decode_keys_fields(fields: Fields) -> Keys:
+    """Decode telephone keys. Raises Tampered."""
     keys = Keys(
         accept=fields.text("accept"), decline=fields.text("decline"), object=fields.maybe_text("object")
     )

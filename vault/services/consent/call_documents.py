@@ -92,13 +92,23 @@ class CallDocuments:
         index_key = await self.call_start.admission.index_key(account_id)
         told = None if handed is None else HandedNotice.read(handed, index_key, connection.id, call_ref)
 
-        def read(tx: Transaction) -> tuple[Keys, Notice | None]:
-            notice = None if told is None else tx.notices.get(account_id, told.notice_id)
-            return tx.policies.current(account_id).keys, notice
+        def read(tx: Transaction) -> tuple[Keys, Notice | None, Sequence[Notice]]:
+            keys = tx.policies.current(account_id).keys
+            if told is None:
+                # Nobody knows what was played: it may be any notice.
+                return keys, None, tx.notices.of_account(account_id, "published") if step.key else ()
+            return keys, tx.notices.get(account_id, told.notice_id), ()
 
-        keys, notice = await self.database.read(read)
+        keys, notice, published = await self.database.read(read)
+        meant = [told.keys] if told is not None else [keys, *(one.keys for one in published if one.keys)]
         return _Request(
-            connection=connection, step=step, index_key=index_key, keys=keys, told=told, notice=notice
+            connection=connection,
+            step=step,
+            index_key=index_key,
+            keys=keys,
+            told=told,
+            notice=notice,
+            meant=meant,
         )
 
     async def _begin(
@@ -194,7 +204,7 @@ class CallDocuments:
         )
 
     def _addresses(self, request: "_Request", notice: Notice | None) -> Addresses:
-        """Return the next addresses. Those after a notice name it, with the keys that count now."""
+        """Return the next addresses. Those after a notice name it, with the keys that its text names."""
         connection = request.connection
         webhook = f"{self.public_url}/webhooks/{connection.provider}/{connection.id}"
         named = "" if notice is None else f"notice={request.name(notice)}"
@@ -241,19 +251,20 @@ class _Request:
     #: What was handed out to the party; None where the address of the request does not prove it.
     told: HandedNotice | None
     notice: Notice | None
+    #: The keys that the party may have been told.
+    meant: Sequence[Keys]
 
     @property
     def refuses(self) -> bool:
-        """Return whether the key means no by what the party was told, or by the policy of now."""
-        every = [self.keys, *([] if self.told is None else [self.told.keys])]
+        """Return whether the key means no by what the party may have been told, or by the policy of now."""
         return self.step.key is not None and any(
-            self.step.key in {keys.decline, keys.object} for keys in every
+            self.step.key in {keys.decline, keys.object} for keys in (self.keys, *self.meant)
         )
 
     @property
     def objects(self) -> bool:
         """Return whether the key means an objection, too."""
-        return self.step.key == (self.keys if self.told is None else self.told.keys).object
+        return self.step.key is not None and any(self.step.key == keys.object for keys in self.meant)
 
     @property
     def accepts(self) -> bool:
@@ -262,5 +273,5 @@ class _Request:
 
     def name(self, notice: Notice) -> str:
         """Return the name of a notice that is handed out now, for an address of this call."""
-        handed = HandedNotice(notice_id=notice.id, keys=self.keys)
+        handed = HandedNotice(notice_id=notice.id, keys=notice.keys or self.keys)
         return handed.write(self.index_key, self.connection.id, self.step.facts.call_ref)

@@ -19,7 +19,7 @@ _KEYS: Final = {letter: key for key, letter in _LETTERS.items()}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandedNotice:
-    """A notice that was handed out for one call, and the keys that the policy gave to its answers then."""
+    """A notice that was handed out for one call, and the keys that its text names."""
 
     notice_id: str
     keys: Keys

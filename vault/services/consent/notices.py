@@ -10,13 +10,21 @@ from typing import Any, Final
 from vault.database.interface import Database
 from vault.database.stores.notices import SealedPrompt
 from vault.database.transaction import Transaction
+from vault.domain.consent.consent_event import Keys
 from vault.domain.ids import new_id
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.legal_rules.rule_book_loader import read_place
 from vault.domain.notices.audio import Encoding, PromptRequest
 from vault.domain.notices.default_texts import NoticeTexts
 from vault.domain.notices.language import language_tag
-from vault.domain.notices.notice import Notice, NoticeRequest, NoticeStatus, check_complete, text_digest
+from vault.domain.notices.notice import (
+    KEY_MODES,
+    Notice,
+    NoticeRequest,
+    NoticeStatus,
+    check_complete,
+    text_digest,
+)
 from vault.domain.notices.telephone_wav import telephone_wav
 from vault.domain.page import PAGE
 from vault.domain.stored import encryption_context as bound
@@ -49,12 +57,11 @@ class Notices:
         request, notice_id = _spelled(request), new_id("ntc")
 
         def insert(tx: Transaction) -> Notice:
-            content, now = self._with_text(tx, account_id, request), tx.now()
+            now = tx.now()
             notice = Notice(
                 id=notice_id,
                 account_id=account_id,
-                **_fields(content),
-                text_sha256=text_digest(content.text),
+                **self._written(tx, account_id, request),
                 audio_sha256=None,
                 audio_seconds=None,
                 status="draft",
@@ -71,14 +78,13 @@ class Notices:
         return await self.database.write(insert)
 
     async def change(self, account_id: str, notice_id: str, request: NoticeRequest, *, actor: str) -> Notice:
-        """Replace a draft. A new text, language or mode removes its audio. Raises NotFound, Refused, Invalid."""
+        """Replace a draft. What is heard otherwise loses its audio. Raises NotFound, Refused, Invalid."""
         request = _spelled(request)
 
         def change(tx: Transaction) -> Notice:
             before = held_draft(tx, account_id, notice_id)
-            content = self._with_text(tx, account_id, request)
-            after = replace(before, **_fields(content), text_sha256=text_digest(content.text))
-            if (after.text, after.language, after.mode) != (before.text, before.language, before.mode):
+            after = replace(before, **self._written(tx, account_id, request))
+            if _heard(after) != _heard(before):
                 after = replace(after, audio_sha256=None, audio_seconds=None)
             if after != before:
                 tx.notices.replace_draft(after)
@@ -97,23 +103,26 @@ class Notices:
 
         await self.database.write(delete)
 
-    def _with_text(self, tx: Transaction, account_id: str, request: NoticeRequest) -> NoticeRequest:
-        """Return the request with a text; a default text names the keys of the account's consent policy."""
-        return (
-            request if request.text else self.notice_texts.fill(request, tx.policies.current(account_id).keys)
-        )
+    def _written(self, tx: Transaction, account_id: str, request: NoticeRequest) -> dict[str, Any]:
+        """Return the content of a draft; a default text names the keys of the account's consent policy."""
+        keys = tx.policies.current(account_id).keys
+        content = request if request.text else self.notice_texts.fill(request, keys)
+        values = {field.name: getattr(content, field.name) for field in fields(NoticeRequest)}
+        return values | {"text_sha256": text_digest(content.text), "keys": keys}
 
     async def publish(self, account_id: str, notice_id: str, *, actor: str) -> Notice:
         """Publish a draft: from now on it is played to parties, and it never changes.
 
         Return the published version; the previous one is retired.
 
-        Raises Invalid, naming the missing element; NotFound; Refused if the notice is not a draft.
+        Raises Invalid, naming the missing element; NotFound; Refused if the notice is not a draft, or was written
+        for other keys than the account has now.
         """
 
         def publish(tx: Transaction) -> Notice:
             draft, now = held_draft(tx, account_id, notice_id), tx.now()
             check_complete(draft, self.rule_book)
+            _check_keys(draft, tx.policies.current(account_id).keys)
             published, before = tx.notices.publish(draft, now)
             if before is None and tx.notices.count_published(account_id) > MAX_PUBLISHED:
                 raise Refused(
@@ -252,8 +261,19 @@ def _spelled(request: NoticeRequest) -> NoticeRequest:
     return replace(request, language=language_tag(request.language), places=places)
 
 
-def _fields(request: NoticeRequest) -> dict[str, Any]:
-    return {field.name: getattr(request, field.name) for field in fields(request)}
+def _heard(notice: Notice) -> tuple[object, ...]:
+    """Return what the audio of a notice says; the keys count where it asks for one."""
+    return notice.text, notice.language, notice.mode, notice.keys if notice.mode in KEY_MODES else None
+
+
+def _check_keys(draft: Notice, keys: Keys) -> None:
+    """Raise Refused for a draft that asks for a key, if its text was written for other keys than the account's."""
+    if draft.mode in KEY_MODES and draft.keys not in {None, keys}:
+        raise Refused(
+            "The account's keys were changed after this draft was written, and its text may name the keys of before. "
+            "Save the draft again with the text for the new keys.",
+            reasons=("other_keys",),
+        )
 
 
 def _digest(pcm: bytes) -> str:

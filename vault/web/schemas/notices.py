@@ -1,5 +1,6 @@
 """JSON schemas of notices."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -9,6 +10,7 @@ from vault.domain.notices import notice as nouns
 from vault.domain.notices.audio import Beep, PromptRequest
 from vault.domain.notices.notice import NoticeMode, NoticeRequest, NoticeStatus
 from vault.web.schemas.base import Body, MomentOut, PageQuery, readable_lines
+from vault.web.schemas.consent import AnswerKeysOut
 
 #: A required element of the spoken text; empty in an unfinished draft.
 Element = Annotated[str, Field(max_length=500), AfterValidator(readable_lines)]
@@ -50,6 +52,8 @@ class NoticeOut(BaseModel):
     full_notice: str
     retention: str
     text: str
+    #: The account's telephone keys when the text was written; what parties press means these.
+    keys: AnswerKeysOut | None = None
     text_sha256: str
     #: SHA-256 of the audio in PCM16, as served.
     audio_sha256: str | None = None
@@ -68,7 +72,8 @@ class NoticeOut(BaseModel):
         """Show a notice."""
         same = {name: getattr(notice, name) for name in cls.model_fields if name != "audio_url"}
         url = f"{public_url}/notices/{notice.id}/prompt.wav" if notice.audible else None
-        return cls(**same | {"places": list(notice.places)}, audio_url=url)
+        keys = None if notice.keys is None else AnswerKeysOut(**asdict(notice.keys))
+        return cls(**same | {"places": list(notice.places), "keys": keys}, audio_url=url)
 
 
 class NoticesOut(BaseModel):

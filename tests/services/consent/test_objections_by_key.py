@@ -1,0 +1,89 @@
+"""A key that objects: the number is not recorded again, whatever the platform reports it as, and whenever."""
+
+from dataclasses import dataclass, fields
+
+import pytest
+
+from tests.support.parties import ME, set_policy
+from tests.support.service_house import House
+from tests.support.steered_line import SteeredLine, answered, connected, goes_on, publish, retire_all
+from vault.domain.consent.consent_event import Keys
+from vault.simulator.call import SimulatedCall
+
+
+async def test_a_key_that_objects_does_so_without_a_notice(either: House):
+    """The number is objected to, by the key that the party was told."""
+    line = await connected(either, "twilio")
+    await set_policy(either, mode="opt_out_key", keys=Keys(object="#"))
+    await publish(either)
+    await line.ask("call")
+    await retire_all(line)
+    await set_policy(either, mode="none", missing_evidence="accept", reason="a test")
+    assert goes_on(await line.ask("key", "#"))
+    assert len(await either.vault.objections.list(either.account.id, after=None, limit=9)) == 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedCall(SimulatedCall):
+    """A call of which the platform says who calls in its own words."""
+
+    words: str
+
+    @property
+    def caller(self) -> str:
+        """Return what the platform reports."""
+        return self.words
+
+
+def report(line: SteeredLine, words: str) -> None:
+    """Let the line have a new call from ``words``."""
+    call = line.new_call()
+    line.addresses.clear()
+    known = {field.name: getattr(call, field.name) for field in fields(call)}
+    line.call = ReportedCall(**known, words=words)
+
+
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        ("(512) 555-0144", "+15125550144"),
+        ("5125550145", "512 555 0145"),
+        ("+15125550155,+15125550166", "+15125550166"),
+        ("+15125550167 / +15125550168", "+15125550167"),
+        ("+5215512345678", "+525512345678"),
+        ("+99912345678", "+999 12345678"),
+        ("Bob <+15125550169>", "+15125550169"),
+        ("+15125550111234", "+15125550111234"),
+    ],
+)
+async def test_a_key_that_objects_counts_however_the_caller_is_reported(
+    either: House, words: str, again: str
+):
+    """Their next call is not recorded, in the same words or in others. It can be ended by the words that are listed."""
+    line, account_id = await connected(either, "twilio"), either.account.id
+    await set_policy(either, mode="opt_out_key", keys=Keys(object="#"))
+    await publish(either)
+    report(line, words)
+    await line.ask("call")
+    assert goes_on(await line.ask("key", "#"))
+    for next_words in (words, again):
+        report(line, next_words)
+        assert goes_on(await line.ask("call")), next_words
+    while entered := await either.vault.objections.list(account_id, after=None, limit=9):
+        assert entered[0].number is not None
+        await either.vault.objections.end(account_id, entered[0].number, **ME)
+    report(line, words)
+    assert not goes_on(await line.ask("call"))
+
+
+@pytest.mark.parametrize("words", ["anonymous", "Unknown 123"])
+async def test_a_key_that_objects_without_a_number_is_a_no_of_its_call_alone(either: House, words: str):
+    """Wrong: an objection of everybody who calls without a number."""
+    line = await connected(either, "twilio")
+    await set_policy(either, mode="opt_out_key", keys=Keys(object="#"))
+    await publish(either)
+    report(line, words)
+    await line.ask("call")
+    assert goes_on(await line.ask("key", "#"))
+    assert [event.answer for event in await answered(line)] == ["declined"]
+    assert not await either.vault.objections.list(either.account.id, after=None, limit=9)
