@@ -39,7 +39,7 @@ class Bomb:
     state: Literal["retry_wait", "failed"]
     said: str
     #: The recordings of a host that is down wait for it together; one that answers anything is not.
-    code: Literal["fetch_failed", "host_down"] = "fetch_failed"
+    code: Literal["fetch_failed", "host_down", "media_too_slow"] = "fetch_failed"
     #: How often one attempt asks for it.
     asked: int = 1
 
@@ -87,6 +87,7 @@ BOMBS = {
         script=drip(head(200, {"Content-Length": "1000000"}), b"a", pause=1.0),
         state="retry_wait",
         said="too slowly",
+        code="media_too_slow",
     ),
     "ten megabytes of head": Bomb(
         script=raw(head(200, {"X": "y" * 10_000_000}), _SOUND),

@@ -187,9 +187,9 @@ async def test_dripping_chunk_extensions_are_no_progress(server: MediaServer) ->
 
 
 async def test_a_body_in_good_pace_still_has_an_end(server: MediaServer) -> None:
-    """The total counts where every window is kept."""
+    """The rate of the whole counts where every window is kept."""
     script = drip(head(200, {"Content-Length": "1000"}), b"a", pause=0.01)
-    assert "slowly" in await fails(server, script, final=False, total=0.2, total_rate=1e9, window_bytes=0)
+    assert "slowly" in await fails(server, script, final=False, grace=0.2, rate=1e9, window_bytes=0)
 
 
 async def test_a_name_that_is_not_resolved_in_time_is_left() -> None:

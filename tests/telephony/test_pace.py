@@ -10,6 +10,7 @@ from tests.servers.media import Exchange, MediaServer, answer, endless
 from tests.telephony.fetching import BODY, CHUNKED, fails, fetcher_for, get
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
+from vault.ports.telephony import MediaTooSlow
 from vault.telephony.http.limits import Limits, Pace
 
 
@@ -71,7 +72,7 @@ async def test_our_own_slowness_is_not_the_hosts(
 ) -> None:
     """The clocks stand while the caller works on a block."""
     url = server.on("/a", answer(BODY))
-    fetcher = fetcher_for(server, idle=60, total=60, total_rate=1e9, window=60, window_bytes=len(BODY))
+    fetcher = fetcher_for(server, idle=60, grace=60, rate=1e9, window=60, window_bytes=len(BODY))
     request = MediaRequest(url=url, headers={}, hosts=())
     got = 0
     loop = asyncio.get_running_loop()
@@ -89,8 +90,8 @@ async def test_our_own_slowness_is_not_the_hosts(
 
 def test_a_pace_is_counted_in_windows() -> None:
     """A window ends when its time is over, and the next one begins at nothing."""
-    limits = Limits(idle=15, total=60, total_rate=100, window=20, window_bytes=1000, max_bytes=5000)
-    pace = Pace(limits, 1000)
+    limits = Limits(idle=15, grace=60, rate=100, window=20, window_bytes=1000, max_bytes=5000)
+    pace = Pace(limits)
     assert pace.patience() == 15
     pace.take(1, 14)
     assert pace.patience() == 6
@@ -99,16 +100,50 @@ def test_a_pace_is_counted_in_windows() -> None:
     pace.take(0, 2)
     assert pace.patience() == 15
     pace.take(999, 10)
-    with pytest.raises(FetchFailed, match="slowly"):
+    with pytest.raises(MediaTooSlow, match="slowly"):
         pace.take(0, 10)
 
 
-def test_a_pace_has_a_total_that_grows_with_the_size() -> None:
-    """Sixty seconds and the size at the rate; without a length the largest size counts."""
-    limits = Limits(idle=1000, total=60, total_rate=100, window=10_000, max_bytes=5000)
-    assert Pace(limits, 1000).patience() == 70
-    assert Pace(limits, None).patience() == 110
-    pace = Pace(limits, 1000)
-    pace.take(10, 70)
-    with pytest.raises(FetchFailed, match="slowly"):
-        pace.take(10, 0.1)
+def test_a_pace_has_a_time_that_grows_with_what_has_arrived() -> None:
+    """Sixty seconds, and one for each hundred bytes that came; what was announced counts for nothing."""
+    limits = Limits(idle=1000, grace=60, rate=100, window=10_000, max_bytes=5000)
+    pace = Pace(limits)
+    assert pace.patience() == 60
+    pace.take(1000, 50)
+    assert pace.patience() == 20
+    pace.take(100, 21)
+    assert pace.patience() == 0
+    with pytest.raises(MediaTooSlow, match="slowly") as failed:
+        pace.take(10, 0.2)
+    assert not failed.value.final
+
+
+@pytest.mark.parametrize("rate", [16, 40, 63])
+def test_two_gigabytes_at_a_drip_end_soon(rate: int) -> None:
+    """Below 64 KiB a second a body ends when its first minute is used up; above, it goes on to its end."""
+    limits = Limits()
+
+    def seconds(rate: float) -> int:
+        pace = Pace(limits)
+        for second in range(limits.max_bytes):
+            try:
+                pace.take(int(rate * 1024), 1)
+            except MediaTooSlow:
+                return second
+            except FetchFailed:
+                return 0
+        return 0
+
+    assert seconds(rate) == int(60 / (1 - rate / 64))
+    assert seconds(65) == 0
+
+
+def test_what_came_fast_at_first_pays_for_no_drip() -> None:
+    """A gigabyte in a second does not let the rest take hours."""
+    pace = Pace(Limits())
+    pace.take(1 << 30, 1)
+    assert pace.patience() == 15
+    for _ in range(9):
+        pace.take(1, 14)
+    with pytest.raises(MediaTooSlow, match="slowly"):
+        pace.take(1, 14)

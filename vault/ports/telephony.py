@@ -10,6 +10,7 @@ from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.call_document import CallFlow, CallStep, Document
 from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.domain.calls.webhook import Delivery
+from vault.errors import FetchFailed
 
 Credentials = Mapping[str, str]
 
@@ -150,6 +151,10 @@ class CallDocuments(Protocol):
         """
 
 
+class MediaTooSlow(FetchFailed):
+    """A body fell below the least rate. It is never final: a retry may reach a faster server."""
+
+
 class Fetched(Protocol):
     """A response with accepted status and headers."""
 
@@ -158,7 +163,7 @@ class Fetched(Protocol):
         """Return the declared length in bytes, or None."""
 
     def blocks(self) -> AsyncIterator[bytes]:
-        """Yield the body in blocks. Raises FetchFailed if a limit is exceeded or it ends early."""
+        """Yield the body in blocks. Raises FetchFailed if a limit is exceeded or it ends early, MediaTooSlow."""
 
 
 class Fetcher(Protocol):

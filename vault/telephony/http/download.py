@@ -107,7 +107,7 @@ class HttpMedia:
 
     async def blocks(self) -> AsyncGenerator[bytes, None]:
         """Yield the body in blocks of at most 256 KiB, as they arrive. Close it with ``aclosing``."""
-        pace = Pace(self._limits, self._length)
+        pace = Pace(self._limits)
         clock = asyncio.get_running_loop().time
         body = cast("AsyncGenerator[bytes, None]", self._response.aiter_stream())
         async with aclosing(body):
