@@ -13,6 +13,7 @@ from vault.composition_registers import (
     build_recipients,
 )
 from vault.fair_gate import FairGate
+from vault.fair_places import FairPlaces
 from vault.objects.owner import OWNER
 from vault.services.accounts.accounts import Accounts
 from vault.services.accounts.connections import Connections
@@ -154,7 +155,7 @@ def _webhooks(adapters: Adapters, parts: Parts, limiter: AccountLimiter) -> Webh
         announce=parts.announce,
         store_facts=parts.store_facts,
         limiter=limiter,
-        gate=FairGate(_WEBHOOKS_AT_ONCE),
+        gate=FairGate(FairPlaces(_WEBHOOKS_AT_ONCE)),
         fetcher=adapters.fetcher,
         activity=NoteActivity(database=parts.database, clock=adapters.clock),
     )

@@ -10,8 +10,10 @@ import pytest
 from tests.audio.pool import IMPATIENT, PCM, hostile, pids
 from tests.support import corpus
 from tests.support.plaintext import Sink, Source
-from vault.audio.describer import SubprocessDescriber
+from vault.audio.describer import FOR_OTHERS, SubprocessDescriber
+from vault.domain.recordings.media import Description
 from vault.errors import DescriberCrashed, Unavailable
+from vault.fair_places import GaveWay
 
 
 async def jobs_of(describer, *accounts):
@@ -121,3 +123,45 @@ async def test_hours_of_audio_of_one_account_delay_no_other(size):
         assert not jobs.done()
         gate.set()
         assert len(await jobs) == len(sources)
+
+
+async def _long_jobs(describer, accounts, gate):
+    """Begin a job that does not end for each account, and return the tasks once each reads."""
+    jobs = []
+    for account in accounts:
+        source = Source(PCM, gate=gate)
+        jobs.append(asyncio.create_task(describer.describe(source, Sink(), account_id=account)))
+        await source.reading.wait()
+    return jobs
+
+
+async def test_hours_of_audio_of_some_accounts_delay_no_other():
+    """Two, three and four accounts, whose jobs do not end: one of another account ends all the same."""
+    gate = asyncio.Event()
+    async with SubprocessDescriber(size=1) as describer:
+        jobs = []
+        for number in range(FOR_OTHERS):
+            jobs += await _long_jobs(describer, [f"acc_{number}"], gate)
+            await describer.describe(Source(PCM), Sink(), account_id="acc_short")
+        assert not any(job.done() for job in jobs)
+        gate.set()
+        assert len(await asyncio.gather(*jobs)) == FOR_OTHERS
+
+
+async def test_where_all_processes_have_long_audio_one_gives_way():
+    """As many long jobs stay as leave two processes free; the others end with GaveWay, and so does no short one."""
+    gate = asyncio.Event()
+    async with SubprocessDescriber(size=1, turn=0.05) as describer:
+        sources = [Source(PCM, gate=gate) for _ in range(12)]
+        jobs = [
+            asyncio.create_task(describer.describe(source, Sink(), account_id=f"acc_{number}"))
+            for number, source in enumerate(sources)
+        ]
+        for _ in range(2):
+            await describer.describe(Source(PCM), Sink(), account_id="acc_short")
+        while sum(job.done() for job in jobs) < 12 - (1 + FOR_OTHERS - FOR_OTHERS // 2):
+            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED, timeout=0.1)
+        gate.set()
+        ended = await asyncio.gather(*jobs, return_exceptions=True)
+        assert sum(isinstance(one, GaveWay) for one in ended) == 9
+        assert sum(isinstance(one, Description) for one in ended) == 3

@@ -1,5 +1,6 @@
 """What a claim reads, with twenty and with twenty thousand recordings waiting."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,6 +59,7 @@ async def _wait(database: Any, number: int, accounts: int = 5, *, archived: bool
 
 
 _VALUES = {"token": "token", "lease": 90_000_000, "start": "acct_2", "now": micros(datetime.now(UTC))}
+_PASSED_OVER = ["acct_1", "acct_3"]
 
 
 async def _steps_on_sqlite(database: SqliteDatabase, name: str) -> int:
@@ -72,7 +74,7 @@ async def _steps_on_sqlite(database: SqliteDatabase, name: str) -> int:
         raw = tx.connection.connection.driver_connection
         raw.set_progress_handler(count, 100)
         try:
-            tx.connection.execute(_ON_SQLITE[name], _VALUES).all()
+            tx.connection.execute(_ON_SQLITE[name], _VALUES | {"but": json.dumps(_PASSED_OVER)}).all()
         finally:
             raw.set_progress_handler(None, 0)
 
@@ -98,7 +100,8 @@ async def _pages_on_postgresql(database: PostgresqlDatabase, name: str) -> int:
     def pages(tx: Any) -> int:
         # Its own text with named parameters; the text for PostgreSQL has numbered ones.
         statement = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {_ON_POSTGRESQL[name].sqlite}"
-        values = {key: value for key, value in _VALUES.items() if f":{key}" in statement}
+        given = _VALUES | {"but": _PASSED_OVER}
+        values = {key: value for key, value in given.items() if f":{key}" in statement}
         (plan,) = tx.connection.execute(text(statement), values).scalar_one()
         return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
 

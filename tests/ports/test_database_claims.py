@@ -5,10 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.database_rows import TO_TRANSFER, announcement, claim, columns, open_account, set_columns
+from tests.support.database_rows import (
+    TO_TRANSFER,
+    announcement,
+    claim,
+    columns,
+    open_account,
+    set_columns,
+    upload,
+)
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.interface import Database
-from vault.domain.recordings.recording import LEASE
+from vault.domain.recordings.recording import LEASE, State
 
 NEVER = timedelta(seconds=-1)
 
@@ -67,3 +75,32 @@ async def test_the_first_manifest_ends_the_lease_of_its_writer_alone(database: D
     assert await database.first_manifest_written(held, 1)
     row = await columns(database, held.recording.id)
     assert (row["manifest_due"], row["manifest_key_version"], row["lease_token"]) == (False, 1, None)
+
+
+async def test_a_claim_passes_accounts_over(database: Database):
+    """Whoever waited longest and has no lease: an account of ``but`` is not claimed, and one beside it is."""
+    for account_id in ("acct_a", "acct_b", "acct_c"):
+        await open_account(database, account_id)
+        for number in range(2):
+            await database.announce(announcement(f"ref-{number}", account_id))
+    but = {"acct_a", "acct_c"}
+    found = [await database.claim(TO_TRANSFER, lease=LEASE, likely=True, but=but) for _ in range(3)]
+    assert [held and held.recording.account_id for held in found] == ["acct_b", "acct_b", None]
+    assert await database.claim(TO_TRANSFER, lease=LEASE, likely=True) is not None
+
+
+async def test_what_an_account_uploads_is_no_fetch(database: Database):
+    """An account whose clients send recordings is claimed before one that has a fetch in hand."""
+    for account_id in ("acct_a", "acct_b"):
+        await open_account(database, account_id)
+        for number in range(2):
+            await database.announce(announcement(f"ref-{number}", account_id))
+    first = await claim(database)
+    other = {"acct_a": "acct_b", "acct_b": "acct_a"}[first.recording.account_id]
+    for number in range(3):
+        new = upload(f"sent-{number}", other)
+        await database.write(
+            lambda tx, new=new: tx.recordings.insert_upload(new, state=State.RECEIVED, reasons=(), epoch=0)
+        )
+        assert await database.write(lambda tx, new=new: tx.queue.claim_upload(new.id, lease=LEASE))
+    assert (await claim(database)).recording.account_id == other

@@ -142,3 +142,20 @@ async def test_no_error_of_a_step_ends_the_polling():
         async with asyncio.timeout(5):
             await ended.wait()
     assert errors == []
+
+
+async def test_who_works_only_for_others_leaves_a_signal_to_other_processes():
+    """Two pollers of three are for accounts that have none: what they may not find, another process hears of too."""
+    rows = Rows()
+    rows.go_on.clear()
+    task = PollingTask(work="test", step=rows.take, concurrency=3, for_others=2)
+    async with running(task):
+        rows.waiting = 1
+        assert task.wake(1) == 1
+        await quiet()
+        assert (rows.running, task.wake(1)) == (1, 0)
+        await quiet()
+        # It has looked, too: what was signalled may be for it.
+        assert rows.polls == 2
+        assert task.wake(3) == 0
+        rows.go_on.set()

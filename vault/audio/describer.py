@@ -4,15 +4,15 @@ A child never works for two accounts: one compromised by a recording could store
 account's rendition. So each account gets a new one, forked by a fork server that has imported the decoders and reads
 no recording (``fork_server_process.py``): starting Python and importing them takes 0.2 s of CPU time. A child is also
 replaced after a number of jobs, and immediately after its own error, a cancelled job, or a failure of the source or
-sink. Accounts get a child in turn. One account uses all of them but one more, which is started only for an account
-that uses none: hours of audio of one account delay no other. The children die with the parent.
+sink. Accounts get a child in turn. FOR_OTHERS more are started only for accounts that use none, and where many accounts
+have audio of hours, one of them gives way (``FairPlaces``): they delay no other. The children die with the parent.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from vault.audio.children import COMMAND, Child, or_unavailable
 from vault.audio.fork_server import ForkServer
@@ -22,7 +22,13 @@ from vault.audio.reasons import Reason
 from vault.domain.recordings.media import Description
 from vault.errors import DescriberCrashed, Undecodable
 from vault.fair_gate import FairGate
+from vault.fair_places import FairPlaces
 from vault.ports.audio import AudioSource, RenditionSink
+
+#: Children beside ``size``, only for accounts that use none of them.
+FOR_OTHERS: Final = 4
+#: Seconds after which a job may have to give way. An hour of audio takes some seconds.
+TURN: Final = 30.0
 
 
 class SubprocessDescriber:
@@ -35,13 +41,14 @@ class SubprocessDescriber:
         jobs_per_child: int = 200,
         limits: Limits | None = None,
         command: Sequence[str] = COMMAND,
+        turn: float = TURN,
     ) -> None:
         """Start no child yet. Another ``command`` starts each child; descriptor and memory limit are appended."""
         self.size = size
         self.jobs_per_child = jobs_per_child
         self.limits = limits or Limits()
         self.command = tuple(command)
-        self._gate = FairGate(size + 1, last_for_others=True)
+        self._gate = FairGate(FairPlaces(size, others=FOR_OTHERS, turn=turn))
         self._idle: deque[Child] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False

@@ -1,6 +1,6 @@
 """The interface of both databases for services: functions run in transactions, and hot statements that need none."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -48,9 +48,12 @@ class Database(Protocol):
         Raises NotFound for an unknown account.
         """
 
-    async def claim(self, states: Sequence[State], *, lease: timedelta, likely: bool) -> Lease | None:
+    async def claim(
+        self, states: Sequence[State], *, lease: timedelta, likely: bool, but: Collection[str] = ()
+    ) -> Lease | None:
         """Claim the recording that has waited longest in one of the states, of the account with the fewest leases.
 
+        No account of ``but``: where more than some dozens of accounts wait, a claim may find only those, and nothing.
         ``likely``: whether there probably is one, which decides what is cheaper.
         """
 

@@ -30,6 +30,8 @@ class PollingTask:
     step: Step
     #: How many steps run concurrently.
     concurrency: int = 1
+    #: How many of them work only for accounts that none of the others works for.
+    for_others: int = 0
     #: Min seconds between two polls of a poller.
     interval: float = 0.0
     #: Seconds after which a poller polls without a signal; None: never.
@@ -56,16 +58,16 @@ class PollingTask:
         metrics.POLL_FAILURES.labels(self.work)
 
     def wake(self, count: int = 1) -> int:
-        """Wake ``count`` pollers, or let busy ones poll again; return how many were asleep."""
+        """Wake ``count`` pollers, or let busy ones poll again; return how many slept and work for any account."""
         self._signals += 1
-        woken = 0
+        woken, for_all = 0, max(0, len(self._sleeping) - self.for_others)
         while self._sleeping and woken < count:
             sleeping = self._sleeping.popleft()
             if not sleeping.done():
                 sleeping.set_result(None)
                 woken += 1
         self._pending = min(self.concurrency, self._pending + count - woken)
-        return woken
+        return min(woken, for_all)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until ``stopping``; a step in progress is finished. A step's error does not end the loop."""

@@ -9,11 +9,12 @@ time, as singleton jobs (services/shared/singleton_job.py).
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Final
 
 from vault.services.service import Vault
 from vault.services.shared.singleton_job import Due
 from vault.worker.outages import unless_store_is_down
-from vault.worker.polling_task import PollingTask
+from vault.worker.polling_task import PollingTask, Step
 from vault.worker.recovery import looking, unless_recovering
 from vault.worker.schedule import POLL_INTERVAL, Schedule
 
@@ -41,6 +42,10 @@ _SEQUENCE_INTERVAL = 0.1
 _BLOCKED_INTERVAL = 0.2
 #: Min seconds between two checks whether more of the log can be published.
 _PUBLISH_INTERVAL = 1.0
+#: Fetches, and recordings that are described, beside the numbers of the settings: only of accounts that have none.
+FOR_OTHERS: Final = 16
+#: Seconds after which a fetch may have to give way to those of other accounts.
+FETCH_TURN: Final = 60.0
 #: Work that reads or writes objects for each of its rows.
 _NEED_OBJECTS = frozenset(
     {
@@ -99,11 +104,12 @@ def polling_tasks(vault: Vault, workers: int, describers: int = 1) -> list[Polli
 def _claiming(vault: Vault, workers: int, describers: int) -> list[PollingTask]:
     """Return the tasks that claim rows."""
     jobs = vault.jobs
-    # One poller more, for an account that none of the others works for.
-    jobs.ingest.last.places, jobs.describe.last.places = workers + 1, describers + 1
+    jobs.ingest.places.limit(workers, others=FOR_OTHERS, turn=FETCH_TURN)
+    # The describer itself has turns, and a recording that waits for its turn holds next to nothing.
+    jobs.describe.places.limit(describers, others=FOR_OTHERS)
     return [
-        PollingTask(work="ingest", step=jobs.ingest, concurrency=workers + 1, claims=True),
-        PollingTask(work="describe", step=jobs.describe, concurrency=describers + 1, claims=True),
+        _for_accounts("ingest", jobs.ingest, workers),
+        _for_accounts("describe", jobs.describe, describers),
         PollingTask(work="remove_erased", step=jobs.remove_erased, claims=True),
         PollingTask(work="delete_at_source", step=jobs.provider_requests.delete_copy, claims=True),
         PollingTask(work="reconcile", step=jobs.reconcile, claims=True),
@@ -114,6 +120,11 @@ def _claiming(vault: Vault, workers: int, describers: int) -> list[PollingTask]:
             due_after=jobs.end_sessions.grace.total_seconds(),
         ),
     ]
+
+
+def _for_accounts(name: str, job: Step, size: int) -> PollingTask:
+    """Return the task of a job whose work may last, with a poller for each of its places."""
+    return PollingTask(work=name, step=job, concurrency=size + FOR_OTHERS, for_others=FOR_OTHERS, claims=True)
 
 
 def _due(vault: Vault) -> list[PollingTask]:

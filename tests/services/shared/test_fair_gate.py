@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from vault.errors import Unavailable
 from vault.fair_gate import FairGate
+from vault.fair_places import FairPlaces
 
 
 class Crowd:
@@ -39,7 +40,7 @@ async def settle() -> None:
 
 async def test_a_flood_delays_the_others_by_one_place():
     """With fifty callers of one account in line, a caller of another account is next but one."""
-    crowd, holding, leave = Crowd(FairGate(1)), asyncio.Event(), asyncio.Event()
+    crowd, holding, leave = Crowd(FairGate(FairPlaces(1))), asyncio.Event(), asyncio.Event()
     tasks = [asyncio.create_task(crowd.come("flood", holding))]
     await settle()
     tasks += [asyncio.create_task(crowd.come("flood", leave)) for _ in range(50)]
@@ -55,7 +56,7 @@ async def test_a_flood_delays_the_others_by_one_place():
 
 async def test_places_are_used_and_no_more_than_there_are():
     """Four places for twenty callers."""
-    crowd, leave = Crowd(FairGate(4)), asyncio.Event()
+    crowd, leave = Crowd(FairGate(FairPlaces(4))), asyncio.Event()
     tasks = [asyncio.create_task(crowd.come(f"{number % 3}", leave)) for number in range(20)]
     await settle()
     assert crowd.inside == 4
@@ -66,7 +67,7 @@ async def test_places_are_used_and_no_more_than_there_are():
 
 async def test_a_line_that_is_full_refuses():
     """Beyond the limit nobody waits; who was refused is not counted, and who waits gets its place."""
-    gate = FairGate(1, max_waiting=2)
+    gate = FairGate(FairPlaces(1), max_waiting=2)
     crowd, leave = Crowd(gate), asyncio.Event()
     tasks = [asyncio.create_task(crowd.come("a", leave)) for _ in range(3)]
     await settle()
@@ -86,7 +87,7 @@ def test_callers_that_go_away_take_no_place_with_them(cancelled: set[int], round
     """A caller is cancelled in line, inside or at the moment of its turn: all others get their place."""
 
     async def run() -> None:
-        crowd, leave = Crowd(FairGate(2)), asyncio.Event()
+        crowd, leave = Crowd(FairGate(FairPlaces(2))), asyncio.Event()
         tasks = [asyncio.create_task(crowd.come(f"{number % 3}", leave)) for number in range(12)]
         await asyncio.sleep(0)
         leave.set()
@@ -107,7 +108,7 @@ def test_callers_that_go_away_take_no_place_with_them(cancelled: set[int], round
 @pytest.mark.parametrize("size", [1, 2])
 async def test_the_last_place_is_for_an_account_that_holds_none(size: int):
     """An account uses every place but the last; another one is done before any of its turns ends."""
-    crowd, long, short = Crowd(FairGate(size + 1, last_for_others=True)), asyncio.Event(), asyncio.Event()
+    crowd, long, short = Crowd(FairGate(FairPlaces(size, others=1))), asyncio.Event(), asyncio.Event()
     tasks = [asyncio.create_task(crowd.come("long", long)) for _ in range(6)]
     await settle()
     assert crowd.inside == size

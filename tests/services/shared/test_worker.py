@@ -11,7 +11,7 @@ from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.services.shared.row_lease import ClaimHint, claim
 from vault.settings import read_settings
-from vault.worker.tasks import SHUTDOWN_GRACE, polling_tasks, work
+from vault.worker.tasks import FOR_OTHERS, SHUTDOWN_GRACE, polling_tasks, work
 
 
 async def test_a_stopping_worker_gives_back_what_it_has_in_hand(house: House):
@@ -61,10 +61,10 @@ async def test_the_loop_ends_when_it_is_told_to(house: House):
 async def test_workers_and_describers_are_as_many_as_the_settings_say(house: House):
     """As many fetches as workers, and as many decoding processes as describers, for fetched and stored recordings.
 
-    One more of each is for an account that none of the others works for.
+    Some more of each are for accounts that none of the others works for.
     """
     tasks = {task.work: task.concurrency for task in polling_tasks(house.vault, workers=7, describers=3)}
-    assert (tasks["ingest"], tasks["describe"]) == (8, 4)
+    assert (tasks["ingest"], tasks["describe"]) == (7 + FOR_OTHERS, 3 + FOR_OTHERS)
     settings = read_settings({"VAULT_DESCRIBERS": "3"})
     async with AsyncExitStack() as stack:
         assert (await _describer(settings, stack, started=False)).size == 3
@@ -77,9 +77,9 @@ async def test_a_backlog_is_claimed_without_a_look(house: House):
     class Noting:
         """A database that notes what it is asked."""
 
-        async def claim(self, states: Any, *, lease: Any, likely: bool) -> Any:
+        async def claim(self, states: Any, *, lease: Any, likely: bool, but: Any) -> Any:
             noted.append(likely)
-            return await house.database.claim(states, lease=lease, likely=likely)
+            return await house.database.claim(states, lease=lease, likely=likely, but=but)
 
     for ref in ("one", "two"):
         await house.announce(ref)

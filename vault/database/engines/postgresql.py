@@ -8,7 +8,7 @@ outcome is unknown: callers retry, and retries are idempotent.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -79,14 +79,17 @@ class PostgresqlRows:
         """Add a fact of a call, in a transaction of its own."""
         return added_fact(await self._hot_write(add_fact_steps(new)))
 
-    async def claim(self, states: Sequence[State], *, lease: timedelta, likely: bool) -> Lease | None:
+    async def claim(
+        self, states: Sequence[State], *, lease: timedelta, likely: bool, but: Collection[str] = ()
+    ) -> Lease | None:
         """Claim a row. A claim that finds nothing writes nothing, so it needs no look before."""
         del likely
         states, token = tuple(states), token_of(self._pool.signals.holder)
         by_account, oldest = hot_claims(states)
-        values = claim_values(token, lease)
+        values = claim_values(token, lease, but, on_postgresql=True)
         found = claimed((await self._hot_write([(by_account, values)]))[0], token)
-        if found is None and await self._hot_read((hot_any_waiting(states), {})):
+        # What was passed over waits too, and is looked for again when its account may have it.
+        if found is None and not but and await self._hot_read((hot_any_waiting(states), {})):
             found = claimed((await self._hot_write([(oldest, values)]))[0], token)
             if found is None:
                 self.signals.emit([locked_row_signal(states)])

@@ -19,9 +19,9 @@ class ReadOnlyDatabase:
         del new
         _refuse()
 
-    async def claim(self, states: Sequence[object], *, lease: object, likely: bool) -> Any:
+    async def claim(self, states: Sequence[object], *, lease: object, likely: bool, but: object = ()) -> Any:
         """Refuse."""
-        del states, lease, likely
+        del states, lease, likely, but
         _refuse()
 
     async def first_manifest_written(self, held: object, key_version: int | None) -> Any:

@@ -9,7 +9,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -125,11 +125,13 @@ class SqliteDatabase:
         """Add a fact of a call, in the writer's next batch."""
         return await self.write(lambda tx: add_fact_one(tx.connection, new))
 
-    async def claim(self, states: Sequence[State], *, lease: timedelta, likely: bool) -> Lease | None:
+    async def claim(
+        self, states: Sequence[State], *, lease: timedelta, likely: bool, but: Collection[str] = ()
+    ) -> Lease | None:
         """Claim a row; unless one is likely, a snapshot is read first, which costs little more than half of a write."""
         if not likely and not await self.read(lambda tx: tx.queue.is_waiting(states)):
             return None
-        return await self.write(lambda tx: tx.queue.claim(states, lease=lease))
+        return await self.write(lambda tx: tx.queue.claim(states, lease=lease, but=but))
 
     async def first_manifest_written(self, held: Lease, key_version: int | None) -> bool:
         """Mark the manifest as stored, and release the lease."""

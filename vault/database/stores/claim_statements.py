@@ -1,15 +1,16 @@
 """Claims of recordings, each as one statement whose cost does not grow with the number of waiting rows.
 
-A claim prefers an account with few leases, chosen at random among equals, so one account's backlog does not delay the
-others. It does not count the backlog: it walks over the distinct accounts that have rows in a state, from a random
-account on, by one index lookup for each (a loose index scan). In each state it walks over at most
-``_MAX_ACCOUNTS`` from there on, and as many from the first account on.
+A claim prefers an account with few leases in its states, chosen at random among equals, so one account's backlog does
+not delay the others; ``but`` names accounts that it passes over. It does not count the backlog: it walks over the
+distinct accounts that have rows in a state, from a random account on, by one index lookup for each (a loose index
+scan). In each state it walks over at most ``_MAX_ACCOUNTS`` from there on, and as many from the first account on.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import TextClause, TextualSelect, text
 
@@ -28,33 +29,42 @@ CLAIMED_COLUMNS = [*RECORDING_COLUMNS, recordings.c.sealed_announcement]
 #: If the count of attempts is above this, an earlier attempt may have left an object. A stored row has used one attempt
 #: for its own object.
 MAX_CLEAN_ATTEMPTS, MAX_CLEAN_ATTEMPTS_STORED = 1, 2
+#: The length stands for IS NOT NULL: few recordings of an archive still have an announcement, so PostgreSQL would
+#: expect that no row of an account is ready, and read the whole table.
+_IS_ANNOUNCED: Final = "length(r.sealed_announcement) > 0"
 _TO_TRANSFER = ", ".join(f"'{state}'" for state in sorted(CLAIM.sources))
 
 
-def claim_values(token: str, lease: timedelta) -> dict[str, Any]:
+def claim_values(
+    token: str, lease: timedelta, but: Collection[str], *, on_postgresql: bool
+) -> dict[str, Any]:
     """Return the parameters of a claim, except ``now``, which only SQLite needs."""
-    return {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct")}
+    passed_over: list[str] | str = list(but) if on_postgresql else json.dumps(list(but))
+    return {"token": token, "lease": lease // MICROSECOND, "start": new_id("acct"), "but": passed_over}
 
 
 @cache
 def claim_by_account(states: Sequence[State]) -> TextualSelect:
     """Return SQLite's claim of the row that has waited longest, of an account with the fewest leases.
 
-    Parameters: ``start`` (where the walk over accounts begins), ``token``, ``lease`` and ``now`` in microseconds.
+    Parameters: ``start`` (where the walk over accounts begins), ``but`` (accounts, as JSON), ``token``, ``lease`` and
+    ``now`` in microseconds.
     """
     return _claim(_due_by_account(states, on_postgresql=False))
 
 
 def _due_by_account(states: Sequence[State], *, on_postgresql: bool) -> str:
     now = _now(on_postgresql=on_postgresql)
-    # The length stands for IS NOT NULL: few recordings of an archive still have an announcement, so PostgreSQL would
-    # expect that no row of an account is ready, and read the whole table.
-    ready = _ready(now, is_announced="length(r.sealed_announcement) > 0")
+    ready = _ready(now, is_announced=_IS_ANNOUNCED)
+    taken = {CLAIM.target if state in CLAIM.sources else state for state in states}
+    in_hand = ", ".join(f"'{state}'" for state in sorted(taken))
     return f"""
         WITH RECURSIVE {_waiting_accounts(states, ready)}, chosen AS MATERIALIZED (
             SELECT a.account_id FROM (SELECT DISTINCT account_id FROM pairs WHERE since IS NOT NULL) a
+             WHERE a.account_id {_but(on_postgresql=on_postgresql)}
              ORDER BY (SELECT count(*) FROM recordings r
-                        WHERE r.account_id = a.account_id AND r.lease_until > {now}), random()
+                        WHERE r.account_id = a.account_id AND r.lease_until > {now}
+                          AND r.state IN ({in_hand}) AND {_is_work(_IS_ANNOUNCED)}), random()
              LIMIT 1
         ), best AS MATERIALIZED (
             SELECT state, account_id FROM pairs
@@ -102,7 +112,8 @@ def _due_oldest(states: Sequence[State], *, on_postgresql: bool) -> str:
         f"SELECT id FROM ({_oldest(states, now, on_postgresql=on_postgresql)}) o ORDER BY not_before LIMIT 1"  # noqa: S608 - see above
     )
     lock = _lock(on_postgresql=on_postgresql)
-    return f"WITH due AS (SELECT r.id FROM recordings r WHERE r.id = ({oldest}) AND {_ready(now)} {lock})"  # noqa: S608
+    wanted = f"{_ready(now)} AND r.account_id {_but(on_postgresql=on_postgresql)}"
+    return f"WITH due AS (SELECT r.id FROM recordings r WHERE r.id = ({oldest}) AND {wanted} {lock})"  # noqa: S608
 
 
 @cache
@@ -140,7 +151,8 @@ def _hot_claim(due: str) -> HotText:
             ON CONFLICT (recording_id) DO UPDATE SET noted_at = excluded.noted_at, due_at = excluded.due_at
         )
         SELECT * FROM taken"""  # noqa: S608 - our own names
-    return HotText(statement, start="text", token="text", lease="bigint")  # noqa: S106 - a type
+    kinds = {"start": "text", "token": "text", "lease": "bigint", "but": "text[]"}
+    return HotText(statement, **kinds)
 
 
 def _claim(due: str) -> TextualSelect:
@@ -170,10 +182,15 @@ def _oldest(states: Iterable[State], now: str, *, on_postgresql: bool) -> str:
 
 def _ready(now: str, *, is_announced: str = "r.sealed_announcement IS NOT NULL") -> str:
     # Only an announced recording can be fetched; an upload waits for its client.
-    return (
-        f"r.not_before <= {now} AND (r.lease_until IS NULL OR r.lease_until < {now})"
-        f" AND (r.state IN ('{State.STORED}', '{State.ERASING}') OR {is_announced})"
-    )
+    return f"r.not_before <= {now} AND (r.lease_until IS NULL OR r.lease_until < {now}) AND {_is_work(is_announced)}"
+
+
+def _is_work(is_announced: str) -> str:
+    return f"(r.state IN ('{State.STORED}', '{State.ERASING}') OR {is_announced})"
+
+
+def _but(*, on_postgresql: bool) -> str:
+    return "<> ALL(:but)" if on_postgresql else "NOT IN (SELECT value FROM json_each(:but))"
 
 
 def _now(*, on_postgresql: bool) -> str:

@@ -1,6 +1,6 @@
 """The recordings' queue, stored in their state: claims and leases. Lease times use the database's clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -83,15 +83,16 @@ class QueueRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
-    def claim(self, states: Sequence[State], *, lease: timedelta) -> Lease | None:
+    def claim(self, states: Sequence[State], *, lease: timedelta, but: Collection[str] = ()) -> Lease | None:
         """Claim the longest-waiting row that is due, of the account with the fewest leases; only on SQLite.
 
-        Among accounts with equally many leases the choice is random, so one account's backlog does not
+        An account of ``but`` is passed over. Among equals the choice is random, so one account's backlog does not
         delay the others, even with a single worker. ``claim_oldest`` finds what the walk over accounts misses.
         PostgreSQL has other statements (``hot_claims``).
         """
         token = new_token(self._db)
-        values = claim_values(token, lease) | {"now": micros(database_now(self._db))}
+        values = claim_values(token, lease, but, on_postgresql=False)
+        values |= {"now": micros(database_now(self._db))}
         for statement in (claim_by_account, claim_oldest):
             row = self._db.execute(statement(tuple(states)), values).first()
             if row is not None:

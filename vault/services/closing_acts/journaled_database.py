@@ -1,6 +1,6 @@
 """The database as services see it: a closing act is in the object store too when its write returns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -61,9 +61,11 @@ class JournaledDatabase:
         """Add a fact of a call. Has no closing acts."""
         return await self.inner.add_fact(new)
 
-    async def claim(self, states: Sequence[State], *, lease: timedelta, likely: bool) -> Lease | None:
+    async def claim(
+        self, states: Sequence[State], *, lease: timedelta, likely: bool, but: Collection[str] = ()
+    ) -> Lease | None:
         """Claim a recording. Has no closing acts."""
-        return await self.inner.claim(states, lease=lease, likely=likely)
+        return await self.inner.claim(states, lease=lease, likely=likely, but=but)
 
     async def first_manifest_written(self, held: Lease, key_version: int | None) -> bool:
         """Mark the manifest as stored. Has no closing acts."""

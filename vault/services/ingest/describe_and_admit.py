@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from vault.database.interface import Database
 from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State
 from vault.errors import LeaseLost, Unavailable
+from vault.fair_places import FairPlaces, GaveWay
 from vault.ports.keys import KeyRing
 from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.shared.encrypted_fields import open_recording
-from vault.services.shared.last_place import LastPlace
 from vault.services.shared.outage_backoff import backoff_after
-from vault.services.shared.row_lease import ClaimHint, claim, hold_row
+from vault.services.shared.row_lease import GAVE_WAY_PAUSE, ClaimHint, claim_place, hold_row
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -23,16 +23,17 @@ class Describe:
     database: Database
     ring: KeyRing
     admit: AdmitRecording
-    last: LastPlace = field(default_factory=LastPlace)
+    places: FairPlaces = field(default_factory=FairPlaces)
     _hint: ClaimHint = field(default_factory=ClaimHint)
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due, or if a part of the vault is down."""
-        lease = await claim(self.database, State.STORED, hint=self._hint, last=self.last)
-        if lease is None:
+        found = await claim_place(self.database, State.STORED, hint=self._hint, places=self.places)
+        if found is None:
             return False
+        lease, place = found
         try:
-            with self.last.taken(lease.recording.account_id):
+            with place:
                 return await self._through_the_gate(lease)
         except LeaseLost:
             _LOG.info("describe.lease_lost", recording_id=lease.recording.id)
@@ -42,6 +43,11 @@ class Describe:
         recording = lease.recording
         try:
             await hold_row(self.database, lease, self._describe(lease))
+        except GaveWay:
+            _LOG.info("describe.gave_way", recording_id=recording.id)
+            await self.database.write(
+                lambda tx: tx.queue.put_back(lease, not_before=tx.now() + GAVE_WAY_PAUSE, counts=False)
+            )
         except Unavailable as error:
             if recording.attempts >= MAX_ATTEMPTS:
                 _LOG.error("describe.waiting_long", recording_id=recording.id, attempts=recording.attempts)

@@ -15,10 +15,11 @@ from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, Recording, St
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
+from vault.fair_places import FairPlaces, GaveWay, Place
 from vault.jitter import RANDOM
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
-from vault.ports.telephony import Fetcher, Provider, RestClient
+from vault.ports.telephony import Fetcher, MediaTooSlow, Provider, RestClient
 from vault.sealing.message import open_message
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
@@ -28,9 +29,8 @@ from vault.services.ingest.store_attempt import Attempt, SealedRecording
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import key_that_sealed
-from vault.services.shared.last_place import LastPlace
 from vault.services.shared.outage_backoff import backoff_after
-from vault.services.shared.row_lease import ClaimHint, claim, hold_row
+from vault.services.shared.row_lease import GAVE_WAY_PAUSE, ClaimHint, claim_place, hold_row
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -60,32 +60,34 @@ class Ingest:
     clock: Clock
     #: Bytes from which a recording is stored before it is described; after a crash, smaller ones are fetched again.
     store_from: int = 16 * 1024 * 1024
-    last: LastPlace = field(default_factory=LastPlace)
+    places: FairPlaces = field(default_factory=FairPlaces)
     _hint: ClaimHint = field(default_factory=ClaimHint)
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due, or if a part of the vault is down."""
-        lease = await claim(self.database, *_TO_TRANSFER, hint=self._hint, last=self.last)
-        if lease is None:
+        found = await claim_place(self.database, *_TO_TRANSFER, hint=self._hint, places=self.places)
+        if found is None:
             return False
-        recording_id = lease.recording.id
+        lease, place = found
         try:
-            with self.last.taken(lease.recording.account_id):
-                return await self._process(lease)
+            with place:
+                return await self._process(lease, place)
         except LeaseLost:
-            _LOG.info("ingest.lease_lost", recording_id=recording_id)
+            _LOG.info("ingest.lease_lost", recording_id=lease.recording.id)
         return True
 
-    async def _process(self, lease: Lease) -> bool:
+    async def _process(self, lease: Lease, place: Place) -> bool:
         try:
-            up = await hold_row(self.database, lease, self._transfer(lease))
+            up = await hold_row(self.database, lease, self._in_turn(lease, place))
         except LeaseLost:
             raise
         except FetchFailed as error:
-            code = _HOST_DOWN if error.host_down else "fetch_failed"
-            await self._retry_or_fail(lease, Reason(code=code, text=str(error)), final=error.final)
+            await self._retry_or_fail(lease, Reason(code=_code(error), text=str(error)), final=error.final)
         except TooLarge as error:
             await self._retry_or_fail(lease, Reason(code="too_large", text=str(error)), final=True)
+        except GaveWay as error:
+            reason = Reason(code="gave_way", text=str(error))
+            await self._wait(lease, reason, lease.recording.attempts - 1, GAVE_WAY_PAUSE)
         except Unavailable as error:
             await self._wait_for_vault(lease, error)
             return False
@@ -99,6 +101,10 @@ class Ingest:
             await self._wake_others(lease.recording)
             return up
         return True
+
+    async def _in_turn(self, lease: Lease, place: Place) -> bool:
+        async with place.turn():
+            return await self._transfer(lease)
 
     async def _transfer(self, lease: Lease) -> bool:
         """Bring the recording in; return False if a part of the vault is down, so that it waits as stored."""
@@ -146,9 +152,9 @@ class Ingest:
             _LOG.warning("describe.put_off", recording_id=lease.recording.id, reason=str(error))
             pause = backoff_after(error, lease.recording.attempts)
             await self.attempt.keep(lease, sealed, after=pause)
-            return False
+            return isinstance(error, GaveWay)
         except asyncio.CancelledError:
-            # The node stops: what was fetched is not fetched again.
+            # The node stops, or this gives way: what was fetched is not fetched again.
             with suppress(VaultError):
                 await asyncio.shield(self.attempt.keep(lease, sealed, after=timedelta()))
             raise
@@ -224,3 +230,9 @@ class Ingest:
             reason=reason.code,
             seconds=round(pause.total_seconds(), 1),
         )
+
+
+def _code(error: FetchFailed) -> str:
+    if error.host_down:
+        return _HOST_DOWN
+    return "media_too_slow" if isinstance(error, MediaTooSlow) else "fetch_failed"

@@ -1,21 +1,26 @@
 """Work under a lease on a recording's row."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any, Final, TypeVar
 
 from vault import tracing
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import LEASE, RENEWAL, Lease, State
 from vault.errors import VaultError
-from vault.services.shared.last_place import PAUSE, LastPlace
+from vault.fair_places import FairPlaces, Place
 from vault.services.shared.lease import hold_lease
 
 T = TypeVar("T")
 #: Max seconds from the commit of the work's last write until the work returns.
 _LAST_WRITE = 2.0
+#: How long a row waits that two claims at the same time took for one place.
+_PAUSE: Final = timedelta(seconds=2)
+#: How long work waits that gave way.
+GAVE_WAY_PAUSE: Final = timedelta(minutes=2)
 
 
 @dataclass(slots=True)
@@ -26,25 +31,31 @@ class ClaimHint:
 
 
 async def claim(
-    database: Database, *states: State, hint: ClaimHint | None = None, last: LastPlace | None = None
+    database: Database, *states: State, hint: ClaimHint | None = None, but: Collection[str] = ()
 ) -> Lease | None:
-    """Claim the row that has waited longest in one of the states. Raises Unavailable.
-
-    With ``last``, a claim for the last place of a job puts a row back whose account has another place.
-    """
-    hint, last = hint or ClaimHint(), last or LastPlace()
-    if last.rests:
-        return None
-    lease = await database.claim(states, lease=LEASE, likely=hint.likely)
+    """Claim the row that has waited longest in one of the states, of no account of ``but``. Raises Unavailable."""
+    hint = hint or ClaimHint()
+    lease = await database.claim(states, lease=LEASE, likely=hint.likely, but=but)
     hint.likely = lease is not None
-    if lease is None:
-        return None
-    if not last.is_for(lease.recording.account_id):
-        held = lease
-        await database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + PAUSE, counts=False))
-        return None
-    tracing.link(lease.recording.traceparent)
+    if lease is not None:
+        tracing.link(lease.recording.traceparent)
     return lease
+
+
+async def claim_place(
+    database: Database, *states: State, hint: ClaimHint, places: FairPlaces
+) -> tuple[Lease, Place] | None:
+    """Claim a row of an account for which a place is free, and take the place. Raises Unavailable."""
+    async with places.asked() as closed_to:
+        lease = await claim(database, *states, hint=hint, but=closed_to)
+        if lease is None:
+            return None
+        place = places.take(lease.recording.account_id)
+    if place is not None:
+        return lease, place
+    held = lease
+    await database.write(lambda tx: tx.queue.put_back(held, not_before=tx.now() + _PAUSE, counts=False))
+    return None
 
 
 async def hold_row(database: Database, lease: Lease, work: Coroutine[Any, Any, T]) -> T:

@@ -1,0 +1,93 @@
+"""Accounts whose media is slow delay no other account, however many there are."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.fakes.fetcher import Media
+from tests.support.service_house import AUDIO, URL, House, with_account
+from tests.support.working import until, worker
+from vault.domain.recordings.recording import State
+from vault.worker import tasks
+
+#: Slow recordings of each account: more than one account can have in hand.
+_BACKLOG = 5
+#: Of ``worker``.
+_WORKERS = 2
+
+
+async def _slow(house: House, account: str, hang: asyncio.Event) -> list[str]:
+    """Open an account, and announce recordings whose media hangs; return their ids."""
+    tenant = await with_account(house, account)
+    ids = []
+    for number in range(_BACKLOG):
+        url = f"https://media.example/{account}-{number}.wav"
+        received = await tenant.announce(f"slow-{number}", url=url, call_ref=f"call-{number}")
+        house.fetcher.serve(url, Media(body=AUDIO, hang=hang))
+        ids.append(received.recording_id or "")
+    return ids
+
+
+@asynccontextmanager
+async def _all_slow(house: House, accounts: int) -> AsyncIterator[list[str]]:
+    """Let a worker fetch slow media of accounts until each has what it can get; yield the recordings' ids."""
+    hang, slow = asyncio.Event(), list[str]()
+    async with worker(house):
+        try:
+            for number in range(accounts):
+                slow += await _slow(house, f"slow-{number}", hang)
+                await until(lambda most=_WORKERS + number: _fetched(house, most), "its media is fetched")  # type: ignore[misc]
+            yield slow
+        finally:
+            hang.set()
+
+
+async def _fetched(house: House, count: int) -> bool:
+    return house.fetcher.open >= count
+
+
+async def _becomes_available(house: House, account: str) -> None:
+    quick = await with_account(house, account)
+    recording_id = (await quick.announce("quick", url=URL)).recording_id or ""
+
+    async def available() -> bool:
+        return await house.state(recording_id) is State.AVAILABLE
+
+    await until(available, "the recording is available")
+
+
+@pytest.mark.parametrize("accounts", [1, 2, 6])
+async def test_slow_media_of_some_accounts_delays_no_other(either: House, accounts: int):
+    """While their fetches hang, a recording of another account becomes available, and so does the next one's."""
+    async with _all_slow(either, accounts) as slow:
+        await _becomes_available(either, "first")
+        await _becomes_available(either, "second")
+        assert either.fetcher.open == _WORKERS + accounts - 1
+        rows = [await either.row(one) for one in slow]
+        # What no place was free for waits as if nobody had looked at it.
+        assert sum(row.attempts for row in rows) == either.fetcher.open
+
+
+@pytest.mark.parametrize("accounts", [4, 9])
+async def test_however_many_accounts_have_slow_media_another_is_fetched(
+    either: House, monkeypatch: pytest.MonkeyPatch, accounts: int
+):
+    """More than there are places: fetches that last give way, and are complete once their hosts are quick again."""
+    monkeypatch.setattr(tasks, "FOR_OTHERS", 2)
+    monkeypatch.setattr(tasks, "FETCH_TURN", 0.05)
+    hang, slow = asyncio.Event(), list[str]()
+    for number in range(accounts):
+        slow += await _slow(either, f"slow-{number}", hang)
+    async with worker(either):
+        await until(lambda: _fetched(either, _WORKERS + 1), "as much is fetched as may take long")
+        for account in ("first", "second"):
+            await _becomes_available(either, account)
+        rows = [await either.row(one) for one in slow]
+        gone = [row for row in rows if row.state is State.RETRY_WAIT]
+        assert {row.reasons[0].code for row in gone} == {"gave_way"}
+        assert {row.attempts for row in gone} == {0}
+        assert either.fetcher.open <= _WORKERS + 2
+        hang.set()
+    assert {await either.settle(one) for one in slow} == {State.AVAILABLE}

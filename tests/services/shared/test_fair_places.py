@@ -1,0 +1,137 @@
+"""Places for work that may last: for any account, for those that hold none, and who makes room for others."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from vault.fair_gate import FairGate
+from vault.fair_places import FairPlaces, GaveWay
+
+
+class Works:
+    """Work that lasts until the test ends it, by account."""
+
+    def __init__(self, places: FairPlaces) -> None:
+        """Begin with none."""
+        self.gate = FairGate(places)
+        self.inside: list[str] = []
+        self.gave_way: list[str] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def begin(self, *accounts: str) -> None:
+        """Begin long work of each account, one after the other, and let everything happen that can."""
+        for account in accounts:
+            self.tasks.append(asyncio.create_task(self._last(account)))
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Let every turn end, and whoever waits come in."""
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+
+    async def end(self) -> None:
+        """End all."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def _last(self, account: str) -> None:
+        try:
+            async with self.gate.turn(account):
+                self.inside.append(account)
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self.inside.remove(account)
+        except GaveWay:
+            self.gave_way.append(account)
+
+
+@pytest.mark.parametrize(("size", "others"), [(1, 1), (2, 4)])
+async def test_an_account_has_its_places_and_each_other_account_one_more(size: int, others: int):
+    """The places for others are not for who holds one, and there are no more than that."""
+    places = FairPlaces(size, others=others)
+    held = [places.take("a") for _ in range(size + 1)]
+    assert [place is None for place in held] == [False] * size + [True]
+    assert all(places.take(f"b{number}") for number in range(others))
+    assert [places.take(name) for name in ("c", "a", "b0")] == [None] * 3
+    assert held[0] is not None
+    places.leave(held[0])
+    # Each of them holds one, but for the account of a single one.
+    assert places.take("b0") is None
+    assert (places.take("a") is None) == (size > 1)
+
+
+async def test_who_looks_for_work_is_told_which_accounts_may_not_have_it():
+    """As long as a place for any account is left, none; then those that hold one."""
+    places = FairPlaces(2, others=1)
+    async with places.asked() as first, places.asked() as second:
+        assert (first, second) == (frozenset(), frozenset())
+        assert places.take("a")
+    async with places.asked() as third:
+        assert third == frozenset()
+        assert places.take("a")
+    async with places.asked() as fourth:
+        assert fourth == {"a"}
+
+
+async def test_the_places_for_others_are_asked_for_one_after_the_other():
+    """Ten that look at the same time find one account's work once."""
+    places, found = FairPlaces(1, others=10), list[str]()
+    places.take("a")
+
+    async def look() -> None:
+        async with places.asked() as closed:
+            account = next(name for name in ("a", "b", "c", "nobody") if name not in closed)
+            await asyncio.sleep(0)
+            if account != "nobody" and places.take(account):
+                found.append(account)
+
+    await asyncio.gather(*(look() for _ in range(10)))
+    assert found == ["b", "c"]
+
+
+async def test_long_work_gives_way_only_where_it_would_take_the_last_places():
+    """Two of five places are never long; the account with the most makes room, with its youngest."""
+    works = Works(FairPlaces(2, others=3, turn=0.0))
+    await works.begin("a", "a", "b", "c")
+    assert works.inside == ["a", "a", "b", "c"]
+    await works.begin("d")
+    assert (works.inside, works.gave_way) == (["a", "b", "c", "d"], ["a"])
+    await works.begin("e")
+    assert (works.inside, works.gave_way) == (["a", "b", "c", "d"], ["a", "e"])
+    await works.end()
+
+
+@pytest.mark.parametrize("accounts", [3, 10, 40])
+async def test_however_many_accounts_have_long_work_another_comes_in(accounts: int):
+    """All are long from their first moment, and all wait at the same time: short work of one more is done."""
+    places = FairPlaces(1, others=2, turn=0.0)
+    works = Works(places)
+    names = [f"long-{number}" for number in range(accounts)]
+    works.tasks = [asyncio.create_task(works._last(name)) for name in names for _ in range(3)]
+    async with asyncio.timeout(20), works.gate.turn("short"):
+        assert places.total <= 3
+    await works.settle()
+    # What was first stays until its end, and nothing is thrown out while only as much is long as may be.
+    assert len(works.inside) == 2
+    assert works.inside[0] == "long-0"
+    assert max(Counter(works.inside).values()) == 1
+    await works.end()
+
+
+async def test_an_own_error_is_not_taken_for_giving_way():
+    """A timeout of the work itself stays one, and work that ends in time is never ended."""
+    places = FairPlaces(1, others=1, turn=0.0)
+    place = places.take("a")
+    assert place is not None
+
+    async def end_by_itself() -> None:
+        async with place.turn():
+            await asyncio.sleep(0.001)
+            raise TimeoutError
+
+    with place, pytest.raises(TimeoutError):
+        await end_by_itself()
+    assert places.total == 0
