@@ -5,15 +5,17 @@ erased and one refused. Wrong: to leave what passed the gate of the old database
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.parties import CALLEE, CALLER, ME, tell
 from tests.support.restoring import available, backed_up, house_over, write_all
-from tests.support.service_house import House
+from tests.support.service_house import AUDIO, House, blocks_of
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE, State
+from vault.services.accounts.connections import ConnectionRequest
 from vault.thread_pools import Threads
 
 _PARTIES = {"from": CALLER, "to": CALLEE}
@@ -137,3 +139,36 @@ async def test_what_was_ended_and_came_again_is_ended(  # noqa: PLR0917 - three 
             await late.announce("twice", call_ref="call-1")
             assert await late.settle(again) is not State.AVAILABLE or row.restricted
             assert await late.database.read(sent_again) == 1
+
+
+@pytest.mark.parametrize("ends", [_erase, _refuse])
+@pytest.mark.parametrize("settled", [True, False], ids=["tombstone", "journal"])
+async def test_what_came_again_at_another_door_is_ended(  # noqa: PLR0917 - two parameters of the case
+    either: House,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    threads: Threads,
+    ends: Deed,
+    settled: bool,
+):
+    """An upload of the same name of the same call; what another connection had before the end is its own, and stays."""
+    await write_all(either)
+    async with backed_up(either, request, tmp_path, threads) as (later, old):
+        wish = ConnectionRequest(provider="platform", credentials={"secret": later.secret})
+        other, _, _ = await later.vault.connections.set(later.account.id, "other", wish, **ME)
+        own = replace(later, connection_id=other.id)
+        beside = await available(own, "twice", call_ref="call-1")
+        await write_all(later)
+        await ends(later)
+        if settled:
+            await write_all(later)
+        async with house_over(later, old, threads) as late:
+            again, _ = await late.vault.uploads.store(
+                late.account.id, "call-1", "twice", blocks_of(AUDIO), **ME
+            )
+            assert await late.settle(again.id) is State.AVAILABLE
+            await late.vault.jobs.restore(actor="operator")
+            row = await late.row(again.id)
+            assert row.state in GONE if ends is _erase else row.restricted
+            assert await late.state(beside) is State.AVAILABLE
+            assert not (await late.row(beside)).restricted

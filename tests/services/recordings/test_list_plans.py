@@ -12,6 +12,7 @@ from sqlalchemy import event
 from tests.support.service_house import House
 from vault.database.schema.console import SET_ASIDE
 from vault.database.stores.links import LinkFilter
+from vault.database.stores.recording_names import name_taken, named_values
 from vault.domain.recordings.recording import WORK, RecordingFilter, State
 
 _SORTS = "USE TEMP B-TREE"
@@ -91,3 +92,22 @@ async def test_the_ends_of_some_calls_are_read_by_these_calls(house: House):
     """Not by the index of all calls that ended, which is as large as the archive."""
     plan = await plan_of(house, lambda tx: tx.call_facts.ends_of(house.account.id, ["c1", "c2"]))
     assert "ix_call_facts_call (account_id=? AND call_ref=?)" in plan
+
+
+async def test_a_name_is_looked_up_in_its_call(house: House):
+    """With every announcement: the row of its own key, and those of its call."""
+    named = named_values("1", "call-1") | {
+        "account_id": house.account.id,
+        "connection_id": house.connection_id,
+        "recording_ref": "1",
+        "call_ref": "call-1",
+    }
+
+    def plan(tx: Any) -> str:
+        query = f"EXPLAIN QUERY PLAN {name_taken(':')}"
+        return " ".join(row[3] for row in tx.connection.connection.cursor().execute(query, named))
+
+    found = await house.database.write(plan)
+    assert "(account_id=? AND connection_id=? AND recording_ref=?)" in found
+    assert "ix_recordings_call (account_id=? AND call_ref=?)" in found
+    assert "SCAN recordings" not in found

@@ -29,7 +29,7 @@ from vault.errors import NotFound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactSource:
-    """The recording whose announcement brought a fact: once that is erased, nothing is added."""
+    """The recording whose announcement brought a fact: once its name is that of an erased one, nothing is added."""
 
     connection_id: str
     #: Keys that the recording may have.
@@ -104,9 +104,14 @@ WITH state AS (
            EXISTS (SELECT 1 FROM call_facts f WHERE f.account_id = a.id AND f.delivery = :delivery) AS duplicate,
            EXISTS (SELECT 1 FROM recordings r WHERE r.account_id = a.id AND r.call_ref = :call_ref
                    AND r.state IN ('quarantined', 'available')) AS settled,
-           EXISTS (SELECT 1 FROM recordings r WHERE r.account_id = a.id AND r.connection_id = :connection_id
-                   AND r.recording_ref = ANY(:recording_refs) AND r.state IN ('erasing', 'erased')
-                   AND r.call_ref = coalesce(:source_call_ref, r.call_ref)) AS erased,
+           coalesce((SELECT bool_or(r.state IN ('erasing', 'erased'))
+                            AND coalesce(bool_and(r.state IN ('erasing', 'erased'))
+                                         FILTER (WHERE r.connection_id = :connection_id), true)
+                       FROM recordings r WHERE r.account_id = a.id AND r.call_ref = :call_ref
+                        AND r.recording_ref = ANY(:recording_refs)), false)
+           OR :source_call_ref IS NULL
+           AND EXISTS (SELECT 1 FROM recordings r WHERE r.account_id = a.id AND r.connection_id = :connection_id
+                       AND r.recording_ref = ANY(:recording_refs) AND r.state IN ('erasing', 'erased')) AS erased,
            NOT a.enabled AND EXISTS (SELECT 1 FROM person_requests q WHERE q.account_id = a.id AND q.kind = 'closure'
                    AND q.state IN ('executing', 'fulfilled')) AS closed,
            EXISTS (SELECT 1 FROM objections o WHERE o.account_id = a.id AND o.term = ANY(:terms))
@@ -142,8 +147,15 @@ _STATES: Final = CompiledSelect(
         recordings.c.account_id == bindparam("account_id"), recordings.c.call_ref == bindparam("call_ref")
     )
 )
+_OF_NAME: Final = CompiledSelect(
+    select(recordings.c.state, recordings.c.connection_id).where(
+        recordings.c.account_id == bindparam("account_id"),
+        recordings.c.call_ref == bindparam("call_ref"),
+        recordings.c.recording_ref == bindparam("recording_ref"),
+    )
+)
 _BY_REF: Final = CompiledSelect(
-    select(recordings.c.state, recordings.c.call_ref).where(
+    select(recordings.c.state).where(
         recordings.c.account_id == bindparam("account_id"),
         recordings.c.connection_id == bindparam("connection_id"),
         recordings.c.recording_ref == bindparam("recording_ref"),
@@ -211,7 +223,7 @@ def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
     duplicate = _DUPLICATE.first(connection, account_id=row.account_id, delivery=row.delivery) is not None
     settled = any(one["state"] in {"quarantined", "available"} for one in _STATES.rows(connection, **of_call))
     retired = AccountRows(connection).current_key_version(row.account_id) != row.key_version
-    erased = new.source is not None and _is_erased(connection, row.account_id, new.source)
+    erased = new.source is not None and _is_erased(connection, of_call, new.source)
     switch = AccountRows(connection).switch(row.account_id)
     # A closed account is switched off, so all others need no further read.
     closed = not switch.enabled and ClosureRows(connection).has_begun(row.account_id)
@@ -238,10 +250,15 @@ def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
     )
 
 
-def _is_erased(connection: Connection, account_id: str, source: FactSource) -> bool:
-    for ref in source.recording_refs:
-        named = {"connection_id": source.connection_id, "recording_ref": ref}
-        row = _BY_REF.first(connection, account_id=account_id, **named)
-        if row is not None and source.call_ref in {None, row["call_ref"]}:
-            return row["state"] in {"erasing", "erased"}
-    return False
+def _is_erased(connection: Connection, of_call: Mapping[str, str], source: FactSource) -> bool:
+    gone = {"erasing", "erased"}
+    refs = source.recording_refs
+    rows = [row for ref in refs for row in _OF_NAME.rows(connection, **of_call, recording_ref=ref)]
+    own = [row for row in rows if row["connection_id"] == source.connection_id]
+    if any(row["state"] in gone for row in rows) and all(row["state"] in gone for row in own):
+        return True
+    if source.call_ref is not None:
+        return False
+    mine = {"account_id": of_call["account_id"], "connection_id": source.connection_id}
+    found = [_BY_REF.first(connection, **mine, recording_ref=ref) for ref in refs]
+    return any(row is not None and row["state"] in gone for row in found)

@@ -15,6 +15,7 @@ from vault.database.signals import Signal, Work, wake
 from vault.database.sql.compiled_statements import RowWriter
 from vault.database.sql.dialect import database_now
 from vault.database.stores.access_events import hashed_values, wake_for_events
+from vault.database.stores.recording_names import name_taken, named_values
 from vault.database.stores.recordings import NewRecording, new_row
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.reason import Reason
@@ -38,8 +39,8 @@ _SWITCH = (
     "FROM accounts WHERE "
 )
 _INSERT = (
-    f"INSERT INTO recordings ({', '.join(COLUMNS)}) VALUES ({', '.join(':' + name for name in COLUMNS)})"  # noqa: S608 - our own column names
-    " ON CONFLICT DO NOTHING"
+    f"INSERT INTO recordings ({', '.join(COLUMNS)}) SELECT {', '.join(':' + name for name in COLUMNS)}"
+    f" WHERE NOT EXISTS ({name_taken(':')}) ON CONFLICT DO NOTHING"
 )
 STILL_VALID = """
   FROM recordings r
@@ -99,15 +100,13 @@ def announce_one(connection: Connection, new: NewRecording) -> Announced:
     if new.key_version != newest:
         raise KeyRetired
     state = _state(new, enabled=enabled)
-    if cursor.execute(_INSERT, row_of(new, enabled=enabled, epoch=epoch)).rowcount:
+    named = row_of(new, enabled=enabled, epoch=epoch) | named_values(new.recording_ref, new.call_ref)
+    if cursor.execute(_INSERT, named).rowcount:
         created = Announced(recording_id=new.id, state=state, call_ref=new.call_ref, created=True)
         for signal in announcement_signals([new], [created]):
             wake(connection, signal.work, signal.number)
         return created
-    known = cursor.execute(
-        "SELECT id, state, call_ref FROM recordings WHERE account_id = ? AND connection_id = ? AND recording_ref = ?",
-        reference(new),
-    ).fetchone()
+    known = cursor.execute(name_taken(":"), named).fetchone()
     if known is None:
         raise id_taken()
     return Announced(recording_id=known[0], state=State(known[1]), call_ref=known[2], created=False)
@@ -168,11 +167,6 @@ def announcement_signals(
         Work.DELETE_AT_SOURCE: sum(new.source_policy != "keep" for new in refused),
     }
     return [Signal(work, count) for work, count in counts.items() if count]
-
-
-def reference(new: NewRecording) -> tuple[str, str, str]:
-    """Return the table's unique key, which identifies a repeated announcement."""
-    return new.account_id, new.connection_id or "", new.recording_ref
 
 
 def id_taken() -> Refused:

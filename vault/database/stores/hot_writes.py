@@ -2,6 +2,7 @@
 
 Only inserts are batched, because a batch that holds row locks would delay the recording switch. A batch takes the
 shared locks of its accounts before the statement that reads the switch: nothing is received after "off" was answered.
+Then it takes the locks of its calls, as an upload and an erasure do: a name of a call is used once.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import JSON, Boolean, LargeBinary, String
 
 from vault.database.schema.core import micros, recordings
-from vault.database.sql.dialect import POSTGRESQL_NOW, lock_key
+from vault.database.sql.dialect import POSTGRESQL_NOW, call_lock_key, lock_key
 from vault.database.sql.hot_text import HotText
 from vault.database.stores.access_events import event_values
 from vault.database.stores.hot_statements import (
@@ -20,9 +21,9 @@ from vault.database.stores.hot_statements import (
     Announced,
     Grant,
     id_taken,
-    reference,
     row_of,
 )
+from vault.database.stores.recording_names import name_taken, named_values
 from vault.database.stores.recordings import NewRecording
 from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound, VaultError
@@ -49,9 +50,19 @@ _BY_SWITCH: Final = {
     "source_not_before": f"least(n.source_not_before, {POSTGRESQL_NOW})",
 }
 _NEWEST: Final = "(SELECT max(version) FROM account_keys k WHERE k.account_id = n.account_id)"
-_KINDS: Final = {name: _array_of(name) for name in COLUMNS} | {"reasons_off": "json[]"}
-_SHARED_LOCKS: Final = HotText(
-    "SELECT pg_advisory_xact_lock_shared(k) FROM unnest(:keys) AS k", keys="bigint[]"
+_NAMED: Final = ("account_id", "connection_id", "recording_ref", "call_ref", "name", "name_in_call")
+_KINDS: Final = {
+    **{name: _array_of(name) for name in COLUMNS},
+    "reasons_off": "json[]",
+    "name": "text[]",
+    "name_in_call": "text[]",
+}
+# In the order of the arrays: accounts before calls, each sorted, so that two batches do not wait for each other.
+_LOCKS: Final = HotText(
+    "SELECT CASE WHEN shared THEN pg_advisory_xact_lock_shared(k) ELSE pg_advisory_xact_lock(k) END "
+    "FROM unnest(:keys, :shared) AS n(k, shared)",
+    keys="bigint[]",
+    shared="boolean[]",
 )
 # In the order of the unique key, so that two nodes that announce the same do not wait for each other.
 _INSERT: Final = HotText(
@@ -59,19 +70,17 @@ _INSERT: Final = HotText(
     f"SELECT {', '.join(_BY_SWITCH.get(name, f'n.{name}') for name in COLUMNS)} "
     f"FROM unnest({', '.join(f':{name}' for name in _KINDS)}) AS n({', '.join(_KINDS)}) "
     f"JOIN accounts a ON a.id = n.account_id WHERE n.announcement_key_version = {_NEWEST} "
+    f"AND (SELECT id FROM ({name_taken('n.')}) known) IS NULL "
     "ORDER BY n.account_id, n.connection_id, n.recording_ref ON CONFLICT DO NOTHING RETURNING id, state",
     **_KINDS,
 )
 # A separate statement, so that it sees the commits of other batches, for which the insert waited.
 _KNOWN: Final = HotText(
     f"SELECT a.id IS NOT NULL, {_NEWEST}, r.id, r.state, r.call_ref "  # noqa: S608 - our own text
-    "FROM unnest(:account_id, :connection_id, :recording_ref) WITH ORDINALITY "
-    "AS n(account_id, connection_id, recording_ref, place) "
+    f"FROM unnest({', '.join(f':{name}' for name in _NAMED)}) WITH ORDINALITY AS n({', '.join(_NAMED)}, ordinal) "
     "LEFT JOIN accounts a ON a.id = n.account_id "
-    "LEFT JOIN recordings r USING (account_id, connection_id, recording_ref) ORDER BY n.place",
-    account_id="text[]",
-    connection_id="text[]",
-    recording_ref="text[]",
+    f"LEFT JOIN LATERAL ({name_taken('n.')}) r ON true ORDER BY n.ordinal",
+    **dict.fromkeys(_NAMED, "text[]"),
 )
 _GRANT_KINDS: Final = {
     "id": "text[]",
@@ -117,17 +126,18 @@ IS_VALID: Final = HotText(
 
 
 def announce_steps(batch: Sequence[NewRecording]) -> Steps:
-    """Return the statements of a batch of announcements: shared locks first, then one insert."""
+    """Return the statements of a batch of announcements: locks first, then one insert."""
     rows = []
     for new in batch:
-        row = row_of(new, enabled=True, epoch=0)
+        row = row_of(new, enabled=True, epoch=0) | named_values(new.recording_ref, new.call_ref)
         rows.append(row | {"reasons_off": row_of(new, enabled=False, epoch=0)["reasons"]})
-    references = list(zip(*(reference(new) for new in batch), strict=True))
-    names = ("account_id", "connection_id", "recording_ref")
+    accounts = sorted({lock_key(new.account_id) for new in batch})
+    calls = sorted({call_lock_key(new.account_id, new.call_ref) for new in batch})
+    locks = {"keys": [*accounts, *calls], "shared": [True] * len(accounts) + [False] * len(calls)}
     return [
-        (_SHARED_LOCKS, {"keys": sorted({lock_key(new.account_id) for new in batch})}),
+        (_LOCKS, locks),
         (_INSERT, {name: [row[name] for row in rows] for name in _KINDS}),
-        (_KNOWN, dict(zip(names, references, strict=True))),
+        (_KNOWN, {name: [row[name] for row in rows] for name in _NAMED}),
     ]
 
 

@@ -125,14 +125,20 @@ class RecordingStates:
         row = self._db.execute(query.with_for_update()).first()
         return None if row is None else recording_of(row)
 
-    def start_over(self, recording_id: str, new: NewRecording, *, epoch: int) -> Recording:
-        """Reset a failed recording to received, keeping its id. Raises Busy if another did so first, KeyRetired."""
+    def start_over(
+        self, recording_id: str, new: NewRecording, *, epoch: int, source: NewRecording | None = None
+    ) -> Recording:
+        """Reset a failed recording to received, keeping its id. Raises Busy if another did so first, KeyRetired.
+
+        ``source``: the announcement that makes an upload a recording of its connection.
+        """
         if new.sealed_announcement is not None:
             refuse_retired(self._db, new.account_id, new.key_version)
         fresh = new_row(new, state=START_OVER.target, reasons=(), epoch=epoch)
         # All data of the failed attempt is cleared. A restriction applies to the new audio too.
         empty = {column.name: None for column in recordings.c if column.nullable}
         changed = {name: value for name, value in (empty | fresh).items() if name not in _UNCHANGED}
+        changed |= _columns_of_source(source)
         failed = and_(recordings.c.id == recording_id, recordings.c.state.in_(START_OVER.sources))
         query = update(recordings).where(failed).values(changed).returning(*RECORDING_COLUMNS)
         row = self._db.execute(query).first()
@@ -150,10 +156,11 @@ class RecordingStates:
         *,
         voices: Sequence[Voice],
         reasons: Sequence[Reason],
+        source: NewRecording | None = None,
     ) -> Recording | None:
         """Replace the announcement of a row that is still in this state and still has the ``older`` one, else None.
 
-        What nobody is fetching is due immediately, and its attempts count anew. Raises KeyRetired.
+        What nobody fetches is due now, and its attempts count anew. ``source``: as above. Raises KeyRetired.
         """
         refuse_retired(self._db, recording.account_id, newer.key_version)
         r = recordings.c
@@ -163,6 +170,7 @@ class RecordingStates:
             "announcement_month_key": newer.month_key,
             "voices": list(voices),
             "reasons": reasons_json(reasons),
+            **_columns_of_source(source),
         }
         if recording.state is State.RETRY_WAIT:
             # Not 0: the attempts before may have left objects.
@@ -170,6 +178,7 @@ class RecordingStates:
         same = and_(
             r.id == recording.id,
             r.state == str(recording.state),
+            r.connection_id == (recording.connection_id or ""),
             r.sealed_announcement.is_not_distinct_from(older),
         )
         row = self._db.execute(
@@ -250,6 +259,15 @@ class RecordingStates:
     def _forget_evidence(self, recording_ids: Sequence[str]) -> None:
         """Delete the evidence that the recordings' keys sealed: without the keys it cannot be opened."""
         self._db.execute(delete(evidence_entries).where(evidence_entries.c.recording_id.in_(recording_ids)))
+
+
+def _columns_of_source(new: NewRecording | None) -> dict[str, Any]:
+    """Return the columns that make an upload a recording of the connection that announces it."""
+    if new is None:
+        return {}
+    row = new_row(new, state=State.RECEIVED, reasons=(), epoch=0)
+    names = ("connection_id", "recording_ref", "kind", "source_ref", "source_policy", "source_not_before")
+    return {name: row[name] for name in names}
 
 
 @cache

@@ -83,20 +83,22 @@ class RestoredRecordings:
         return True
 
     def tombstone(self, recording: Recording, *, due: bool = False) -> bool:
-        """Insert a refused, failed or erased recording, or shred its existing row.
+        """Insert a refused, failed or erased recording, or shred its existing row; False if the row says so already.
 
         An existing row of an erased recording moves to erasing, so that its objects are deleted again. ``due``: the
-        object store has no tombstone of it. False if another recording has its source's id.
+        object store has no tombstone of it. If another recording has its source's id, nothing is inserted.
         """
         state = _state(self._db, recording.id)
         if state is None:
             row = {**_row(self._db, recording), "manifest_due": due, "manifest_key_version": None}
-            return bool(insert_new(self._db, recordings, row))
-        if self._is_newer(recording, state):
-            values = {"reasons": reasons_json(recording.reasons), "attempts": 0}
-            self._shred(_RESTORED[recording.state], recording.id, values)
-            if recording.state in GONE:
-                self._delete_packages(recording.id)
+            insert_new(self._db, recordings, row)
+            return True
+        if not self._is_newer(recording, state):
+            return False
+        values = {"reasons": reasons_json(recording.reasons), "attempts": 0}
+        self._shred(_RESTORED[recording.state], recording.id, values)
+        if recording.state in GONE:
+            self._delete_packages(recording.id)
         return True
 
     def _delete_packages(self, recording_id: str) -> None:

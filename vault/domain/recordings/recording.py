@@ -33,6 +33,8 @@ NEWER_URL: Final = Reason(
 )
 #: Shredded: irreversible.
 GONE = (State.ERASING, State.ERASED)
+#: For good: neither is sent again.
+CLOSED = (State.REFUSED, *GONE)
 #: In which a recording has no content, and gets none.
 EMPTY = frozenset({State.REFUSED, State.FAILED, *GONE})
 #: States that turning the switch off refuses.

@@ -33,7 +33,7 @@ from vault.services.backup.restore_log import Divergence
 from vault.services.backup.restore_replay import restrict
 from vault.services.backup.restore_scope import Scope
 from vault.services.lifecycle.evidence_chain import open_entry
-from vault.services.lifecycle.restore_states import close_successor, restore_available, restore_tombstone
+from vault.services.lifecycle.restore_states import close_successors, restore_available, restore_tombstone
 from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.gather_all import gathered
 from vault.services.shared.iter_recordings import available_recordings
@@ -220,10 +220,9 @@ def put_tombstones(recordings: Sequence[Recording], tx: Transaction) -> list[str
     """Write the rows of tombstones; return a finding for each recording that was sent again meanwhile."""
     findings = []
     for recording in recordings:
-        if restore_tombstone(tx, recording):
+        if not restore_tombstone(tx, recording):
             continue
-        successor = close_successor(tx, recording)
-        if successor is not None:
+        for successor in close_successors(tx, recording):
             done = "erased" if recording.state in GONE else "refused"
             findings.append(
                 f"{successor.id}: it has the name {recording.recording_ref} of {recording.id}, which was {done}, and "

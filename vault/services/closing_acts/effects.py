@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from vault.database.stores.consent import ConsentRow
@@ -25,7 +26,7 @@ from vault.errors import NotFound
 from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
 from vault.services.lifecycle.lifecycle import reapply_erasure
 from vault.services.lifecycle.restore_states import (
-    close_successor,
+    close_successors,
     destroy_key,
     restore_contact_end,
     restore_pending_call,
@@ -107,7 +108,7 @@ def _erase(tx: Transaction, act: Act) -> None:
     row = tx.recordings.by_id(recording.id)
     if row is None:
         # The tombstone blocks retries from its source; ERASING makes the worker delete its remains.
-        _bury(tx, replace(recording, state=State.ERASING))
+        _bury(tx, replace(recording, state=State.ERASING), at=act.event.at)
     elif row.state not in GONE:
         reapply_erasure(tx, row)
 
@@ -115,12 +116,12 @@ def _erase(tx: Transaction, act: Act) -> None:
 def _refuse_one(tx: Transaction, act: Act) -> None:
     recording = act.content
     assert isinstance(recording, Recording)  # noqa: S101 - see above
-    _bury(tx, replace(recording, state=State.REFUSED), due=True)
+    _bury(tx, replace(recording, state=State.REFUSED), at=act.event.at, due=True)
 
 
-def _bury(tx: Transaction, tombstone: Recording, *, due: bool = False) -> None:
-    if not restore_tombstone(tx, tombstone, due=due):
-        close_successor(tx, tombstone)
+def _bury(tx: Transaction, tombstone: Recording, *, at: datetime, due: bool = False) -> None:
+    if restore_tombstone(tx, tombstone, due=due):
+        close_successors(tx, tombstone, at=at)
 
 
 def _restrict(tx: Transaction, act: Act) -> None:

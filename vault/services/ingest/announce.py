@@ -37,7 +37,8 @@ class Announce:
 
     The facts known so far decide whether the recording is refused immediately; the gate decides again. A repeated
     announcement changes nothing, unless it has new facts of the call, or a URL that is still needed
-    (``AnnounceAgain``). Its facts are also stored as facts of the call: they count for the call's other recordings,
+    (``AnnounceAgain``); that of an upload, or of what was refused or erased in the call, is a repeated one
+    too. Its facts are also stored as facts of the call: they count for the call's other recordings,
     even if this recording is refused.
     """
 
@@ -74,8 +75,8 @@ class Announce:
         )
         announced = await self._insert(new, announcement, facts)
         if in_call and announced.call_ref != new.call_ref:
-            in_its_call = replace(new, recording_ref=key_in_call(new.recording_ref, new.call_ref))
-            announced = await self._insert(in_its_call, announcement, facts)
+            new = replace(new, recording_ref=key_in_call(new.recording_ref, new.call_ref))
+            announced = await self._insert(new, announcement, facts)
         if announced.created:
             return _counted(announced, decision)
         if arrival == "reconcile":
@@ -136,10 +137,10 @@ def _source(
     connection: Connection, facts: CallFacts, announcement: Announcement, *, in_call: bool
 ) -> FactSource:
     name = announcement.recording_ref
-    if not in_call:
-        return FactSource(connection_id=connection.id, recording_refs=(name,))
     return FactSource(
-        connection_id=connection.id, recording_refs=keys_of(name, facts.call_ref), call_ref=facts.call_ref
+        connection_id=connection.id,
+        recording_refs=keys_of(name, facts.call_ref),
+        call_ref=facts.call_ref if in_call else None,
     )
 
 

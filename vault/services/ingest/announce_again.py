@@ -1,7 +1,8 @@
 """Take over the newer announcement of a recording whose row exists and that has not arrived yet.
 
 What failed starts over under its id. What waits, or is being fetched, keeps the newer URL for its next attempt. What
-arrived, was refused or was erased stays as it is.
+arrived, was refused or was erased stays as it is. An upload that has not arrived becomes a recording of the connection
+that announces its name: if the client does not send all of it, the URL is fetched.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,9 +13,11 @@ from typing import Final
 
 from vault.database.interface import Database
 from vault.database.stores.hot_statements import Announced
+from vault.database.stores.recording_names import named_recordings
 from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
-from vault.domain.calls.call import Announcement, CallFacts
+from vault.domain.calls.call import Announcement, CallFacts, Voice
+from vault.domain.recordings.names_of_call import named_at
 from vault.domain.recordings.recording import Recording, SealedAnnouncement, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement, encode_announcement
@@ -61,17 +64,23 @@ class AnnounceAgain:
             done = Announced(
                 recording_id=recording.id, state=recording.state, call_ref=recording.call_ref, created=False
             )
+            if recording.connection_id not in {None, new.connection_id}:
+                # An upload that another connection has announced meanwhile.
+                return done
             if recording.state is State.FAILED:
                 found = await self._start_over(recording, new, announcement, own, actor)
             elif recording.state in NOT_ARRIVED:
                 older = await self._opened(recording, sealed)
                 if not _is_newer(announcement, older):
                     return done
-                found = await self._renew(recording, sealed, _merged(announcement, older), own)
+                merged = _merged(announcement, older, recording.voices)
+                found = await self._renew(recording, sealed, merged, own, new)
             else:
                 return done
             if found is not None:
-                return replace(done, state=found.state, renewed=True)
+                return replace(
+                    done, recording_id=found.id, state=found.state, renewed=found.id == recording.id
+                )
 
     async def _opened(self, recording: Recording, sealed: SealedAnnouncement | None) -> Announcement | None:
         if sealed is None:
@@ -86,11 +95,15 @@ class AnnounceAgain:
         sealed: SealedAnnouncement | None,
         announcement: Announcement,
         facts: CallFacts,
+        new: NewRecording,
     ) -> Recording | None:
         def renew(tx: Transaction, newer: SealedAnnouncement) -> Recording | None:
-            _check_open(tx, recording.account_id)
+            _check_open(tx, recording)
             older = None if sealed is None else sealed.message
-            return replace_announcement(tx, recording, older, newer, voices=announcement.voices)
+            source = new if recording.connection_id is None else None
+            return replace_announcement(
+                tx, recording, older, newer, voices=announcement.voices, source=source
+            )
 
         return await self._sealed(recording, announcement, facts, renew)
 
@@ -121,13 +134,19 @@ class AnnounceAgain:
     def _decided(
         self, tx: Transaction, failed: Recording, new: NewRecording, call: CallContext, actor: str
     ) -> Recording | None:
-        """Start over, or refuse what may not be recorded; None if the row or its call has changed since."""
-        _check_open(tx, failed.account_id)
+        """Start over, or refuse what may not be recorded; None if the row or its call has changed since.
+
+        Another recording of its name that was refused or erased is returned instead: it closes the name.
+        """
+        _check_open(tx, failed)
         if not self.admission.unchanged(tx, failed.account_id, call):
             return None
         now = tx.recordings.get(failed.account_id, failed.id)
         if now is None or now.state is not State.FAILED:
             return None
+        named = named_recordings(tx.connection, now.account_id, now.call_ref, now.name)
+        if (standing := named_at(now.connection_id, named)[0]).id != now.id:
+            return standing
         fresh = start_over(tx, now, new, actor=actor)
         decision = self.admission.decide(
             tx, failed.account_id, call, received_at=fresh.received_at, epoch_at_receipt=fresh.epoch
@@ -151,10 +170,10 @@ class AnnounceAgain:
         return await retry_with_month_key(self.ring, recording.account_id, recording.received_at, work)
 
 
-def _check_open(tx: Transaction, account_id: str) -> None:
-    """Lock the account, and raise AccountClosed if its closure has begun."""
-    tx.lock_account(account_id)
-    if tx.closures.has_begun(account_id):
+def _check_open(tx: Transaction, recording: Recording) -> None:
+    """Lock account and call, and raise AccountClosed if the account's closure has begun."""
+    tx.lock_account_and_call(recording.account_id, recording.call_ref)
+    if tx.closures.has_begun(recording.account_id):
         raise AccountClosed
 
 
@@ -173,9 +192,11 @@ def _is_newer(announcement: Announcement, older: Announcement | None) -> bool:
     return new_url or bool(announcement.voices and announcement.voices != older.voices)
 
 
-def _merged(announcement: Announcement, older: Announcement | None) -> Announcement:
+def _merged(
+    announcement: Announcement, older: Announcement | None, voices: tuple[Voice, ...]
+) -> Announcement:
     if older is None:
-        return announcement
+        return replace(announcement, voices=announcement.voices or voices)
     return replace(
         announcement,
         url=announcement.url or older.url,

@@ -88,8 +88,10 @@ class RetryRecording:
         announced = await self.announce_again(
             recording.account_id, recording.id, new, announcement, facts, actor=actor
         )
+        if announced.state in GONE:
+            raise RecordingErased("A recording of this name in this call was erased.")
         if announced.state is State.REFUSED:
-            raise _refused(await self._read(recording.account_id, recording.id))
+            raise _refused(await self._read(recording.account_id, announced.recording_id))
 
 
 def _refused(recording: Recording | None) -> Refused:

@@ -20,6 +20,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts, Voice
 from vault.domain.ids import new_id
+from vault.domain.recordings.names_of_call import named_at
 from vault.domain.recordings.recording import (
     GONE,
     LEASE,
@@ -180,7 +181,7 @@ class Uploads:
 
         Return None if facts of the call were added after ``call`` was read.
         """
-        tx.lock_account(new.account_id)
+        tx.lock_account_and_call(new.account_id, new.call_ref)
         if tx.closures.has_begun(new.account_id):
             raise AccountClosed
         if not self.admission.unchanged(tx, new.account_id, call):
@@ -227,10 +228,10 @@ def _row(tx: Transaction, new: NewRecording, actor: str) -> Recording:
 def _named(tx: Transaction, new: NewRecording) -> Recording | None:
     """Return the recording of this name in this call: that of an upload, or the one that a connection announced."""
     named = named_recordings(tx.connection, new.account_id, new.call_ref, new.recording_ref)
-    own = [one for one in named if one.connection_id is None] or named
-    if len(own) > 1:
+    standing = named_at(None, named)
+    if len(standing) > 1:
         raise Refused(_AMBIGUOUS, reasons=("ambiguous_name",))
-    return own[0] if own else None
+    return standing[0] if standing else None
 
 
 def _with_voices(tx: Transaction, *, known: Recording, voices: Sequence[Voice]) -> Recording:

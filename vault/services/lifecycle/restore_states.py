@@ -1,9 +1,11 @@
 """Bring recordings to the state that the object store and its log show. The log has the access events already."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from vault.database.stores.holds import PendingErasure
 from vault.database.stores.pending_calls import PendingCall
+from vault.database.stores.recording_names import named_recordings
 from vault.database.stores.recording_states import RecordingStates
 from vault.database.stores.restore_recordings import RestoredRecordings
 from vault.database.transaction import Transaction
@@ -25,31 +27,58 @@ def restore_available(tx: Transaction, manifest: Manifest, *, keep: bool = False
 def restore_tombstone(tx: Transaction, recording: Recording, *, due: bool = False) -> bool:
     """Insert a refused, failed or erased recording, or shred the existing row.
 
-    ``due``: the object store has no tombstone of it, so one must be written. False if another recording has its
-    reference: see ``close_successor``.
+    ``due``: the object store has no tombstone of it, so one must be written. False if the database knew that it has
+    ended; else call ``close_successors``.
     """
     return RestoredRecordings(tx.connection).tombstone(recording, due=due)
 
 
-def close_successor(tx: Transaction, recording: Recording) -> Recording | None:
-    """Close the row that has the reference of a tombstone; return it, None if there is none or it is closed already.
+def close_successors(
+    tx: Transaction, recording: Recording, *, at: datetime | None = None
+) -> Sequence[Recording]:
+    """Close the rows that have the name of a tombstone; return those that were not closed yet.
 
-    It is the same recording, announced or sent again while the database did not know that it was erased or refused. An
-    erased one is erased. A refused one is refused in flight, and restricted if it is available, as is a recording of
-    another call, which only has the same name.
+    Each is the same recording, announced or sent again while the database did not know that it was erased or refused:
+    it has the tombstone's reference, or came in after its end at another door, under the same name of the same call.
+    An erased one is erased. A refused one is refused in flight, and restricted if it is available, as is a recording of
+    another call, which only has the same reference. ``at``: when it ended, if the tombstone does not say so.
     """
-    row = tx.recordings.by_ref(recording.account_id, recording.connection_id, recording.recording_ref)
-    if row is None or row.id == recording.id or row.state in GONE or recording.state is State.FAILED:
-        return None
-    if recording.state in GONE and row.call_ref == recording.call_ref:
+    if recording.state is State.FAILED:
+        return []
+    account_id = recording.account_id
+    own = tx.recordings.by_ref(account_id, recording.connection_id, recording.recording_ref)
+    others = [
+        one
+        for one in named_recordings(tx.connection, account_id, recording.call_ref, recording.name)
+        if _came_after(one, recording, at) and (own is None or one.id != own.id)
+    ]
+    rows = [one for one in (own, *others) if one is not None and one.id != recording.id]
+    return [one for one in rows if one.state not in GONE and _close(tx, one, recording)]
+
+
+def _came_after(row: Recording, tombstone: Recording, at: datetime | None) -> bool:
+    """Return whether a recording of another door is surely not one that was beside the tombstone's before its end."""
+    ended = tombstone.erased_at or at
+    if (
+        ended is None
+        and tombstone.state is State.REFUSED
+        and None in {row.connection_id, tombstone.connection_id}
+    ):
+        # An upload beside what a connection announced under its name would be the same recording.
+        ended = tombstone.received_at
+    return ended is not None and row.received_at > ended
+
+
+def _close(tx: Transaction, row: Recording, tombstone: Recording) -> bool:
+    if tombstone.state in GONE and row.call_ref == tombstone.call_ref:
         reapply_erasure(tx, row)
-    else:
-        restore_refusal(tx, row.id, "refused_before")
-        if row.restricted or row.state is State.REFUSED:
-            return None
-        tx.recordings.restrict(row.id, restricted=True)
-        tx.queue.rewrite_manifest(row.id)
-    return row
+        return True
+    restore_refusal(tx, row.id, "refused_before")
+    if row.restricted or row.state is State.REFUSED:
+        return False
+    tx.recordings.restrict(row.id, restricted=True)
+    tx.queue.rewrite_manifest(row.id)
+    return True
 
 
 def restore_refusal(tx: Transaction, recording_id: str, code: str) -> None:

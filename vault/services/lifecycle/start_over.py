@@ -22,7 +22,10 @@ def start_over(tx: Transaction, failed: Recording, new: NewRecording, *, actor: 
     cause = Cause(actor=actor, result=failed.reasons[0].code if failed.reasons else None)
     append_event(tx, START_OVER, account_id=failed.account_id, recording_id=failed.id, cause=cause)
     epoch = tx.accounts.switch(new.account_id).epoch
-    return RecordingStates(tx.connection).start_over(failed.id, new, epoch=epoch)
+    becomes_announced = failed.connection_id is None and new.connection_id is not None
+    return RecordingStates(tx.connection).start_over(
+        failed.id, new, epoch=epoch, source=new if becomes_announced else None
+    )
 
 
 def replace_announcement(
@@ -32,10 +35,13 @@ def replace_announcement(
     newer: SealedAnnouncement,
     *,
     voices: Sequence[Voice],
+    source: NewRecording | None = None,
 ) -> Recording | None:
     """Replace the announcement of a recording that has not arrived; None if its row has changed since it was read.
 
-    Raises KeyRetired.
+    ``source``: the announcement that makes an upload a recording of its connection. Raises KeyRetired.
     """
     states = RecordingStates(tx.connection)
-    return states.replace_announcement(recording, older, newer, voices=voices, reasons=(NEWER_URL,))
+    return states.replace_announcement(
+        recording, older, newer, voices=voices, reasons=(NEWER_URL,), source=source
+    )
