@@ -31,6 +31,7 @@ from vault.services.audit_log.published_tiles import PublishedLog
 from vault.services.closing_acts.journal import Journal
 from vault.services.closing_acts.journaled_database import JournaledDatabase
 from vault.services.consent.enter_objection import ObjectionList
+from vault.services.consent.key_objections import KeyObjections
 from vault.services.consent.record_consent import RecordConsent
 from vault.services.ingest.announce import Announce
 from vault.services.ingest.announce_again import AnnounceAgain
@@ -132,13 +133,13 @@ class Parts:
     announce: Announce
     attempt: Attempt
     allowance: Allowance
-    session_addresses: SessionAddresses
     compute_terms: ComputeTerms
     ask_approval: AskApproval
     place_hold: PlaceHold
     people_keys: PeopleKeys
     opened_connections: OpenedConnections
     identify_people: IdentifyPeople
+    session_addresses: SessionAddresses = field(default_factory=SessionAddresses)
 
 
 def build_parts(adapters: Adapters) -> Parts:
@@ -150,7 +151,8 @@ def build_parts(adapters: Adapters) -> Parts:
     log = PublishedLog(database=database, objects=objects, signer=adapters.signer)
     publication = traced(Publication)(database=database, objects=objects, published_log=log, clock=clock)
     admission, chain = _admission(adapters, database, data_keys), EvidenceChain(database=database, ring=ring)
-    store_facts = _store_facts(adapters, database, admission, chain)
+    objection_list = _objection_list(adapters, admission)
+    store_facts = _store_facts(adapters, objection_list, chain)
     people_keys = PeopleKeys(database=database, ring=ring, secret=adapters.signer.secret)
     return Parts(
         journal=journal,
@@ -166,14 +168,13 @@ def build_parts(adapters: Adapters) -> Parts:
         store_facts=store_facts,
         call_start=_call_start(adapters, database, admission, store_facts),
         record_consent=_record_consent(adapters, database, admission, chain),
-        objection_list=_objection_list(adapters, database, data_keys, admission),
+        objection_list=objection_list,
         find_person=_find_person(adapters, database, admission),
         find_speaker=_find_speaker(adapters, database, admission),
         sealed_requests=SealedRequests(database=database, ring=ring),
         announce=_announce(adapters, database, admission, store_facts),
         attempt=_attempt(adapters, database),
         allowance=Allowance(database=database),
-        session_addresses=SessionAddresses(),
         compute_terms=ComputeTerms(database=database, ring=ring, admission=admission),
         ask_approval=AskApproval(database=database, data_keys=data_keys, clock=clock),
         place_hold=PlaceHold(database=database, admission=admission, data_keys=data_keys, clock=clock),
@@ -214,11 +215,14 @@ def _admission(adapters: Adapters, database: Database, data_keys: AccountDataKey
     )
 
 
-def _store_facts(
-    adapters: Adapters, database: Database, admission: Admission, chain: EvidenceChain
-) -> StoreCallFacts:
+def _store_facts(adapters: Adapters, objection_list: ObjectionList, chain: EvidenceChain) -> StoreCallFacts:
     return traced(StoreCallFacts)(
-        database=database, ring=adapters.ring, admission=admission, chain=chain, clock=adapters.clock
+        database=objection_list.database,
+        ring=adapters.ring,
+        admission=objection_list.admission,
+        chain=chain,
+        clock=adapters.clock,
+        direction_stored=KeyObjections(objection_list=objection_list).enter_waiting,
     )
 
 
@@ -265,13 +269,11 @@ def _anchor(
     )
 
 
-def _objection_list(
-    adapters: Adapters, database: Database, data_keys: AccountDataKeys, admission: Admission
-) -> ObjectionList:
+def _objection_list(adapters: Adapters, admission: Admission) -> ObjectionList:
     return ObjectionList(
-        database=database,
+        database=admission.database,
         ring=adapters.ring,
-        data_keys=data_keys,
+        data_keys=admission.data_keys,
         admission=admission,
         numbers=adapters.numbers,
         clock=adapters.clock,

@@ -26,6 +26,7 @@ from vault.services.audit_log.proofs import LogProofs
 from vault.services.closing_acts.check_recovery import RecoveryCheck
 from vault.services.consent.call_documents import CallDocuments
 from vault.services.consent.consent_records import ConsentRecords
+from vault.services.consent.key_objections import KeyObjections
 from vault.services.consent.notices import Notices
 from vault.services.consent.objections import Objections
 from vault.services.consent.policy import Policies
@@ -129,7 +130,7 @@ def _call_documents(settings: Settings, adapters: Adapters, parts: Parts) -> Cal
         connection_cache=parts.connection_cache,
         call_start=parts.call_start,
         record_consent=parts.record_consent,
-        objection_list=parts.objection_list,
+        key_objections=KeyObjections(objection_list=parts.objection_list),
         rest=adapters.rest,
         clock=adapters.clock,
         public_url=settings.public_url,

@@ -92,14 +92,14 @@ class SteeredLine:
         url = url or self.addresses.get(stage) or f"{self.webhook}/{stage}"
         payload = {"next": "ncco"} if stage == "heard" else None
         asked = self.provider.asks(self.call, url, ASKING[stage], key=key, payload=payload)
-        said: dict[str, Any] = dict(re.findall(r"[?&](notice|running)=([^&]*)", url))
+        said: dict[str, Any] = dict(re.findall(r"[?&](notice|running|direction)=([^&]*)", url))
         delivery = Delivery(
             method="POST", url=url, headers={name.lower(): value for name, value in asked.headers.items()},
             body=asked.body, received_at=datetime.now(UTC),
         )  # fmt: skip
         document: Document = await self.house.vault.call_documents.build(
             stage, self.provider.name, self.connection_id, delivery,
-            running=said.get("running") == "1", handed=said.get("notice"),
+            running=said.get("running") == "1", handed=said.get("notice"), direction=said.get("direction"),
         )  # fmt: skip
         instructions = list(self.provider.read(document.body, self.call))
         for step in instructions:

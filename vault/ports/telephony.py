@@ -113,6 +113,11 @@ class Provider(ABC):
         """Return the adapter for call documents. Default: None, the platform requests none."""
         return None
 
+    @property
+    def unheard_keys(self) -> frozenset[str]:
+        """Return the telephone keys that the platform does not report. Default: none."""
+        return frozenset()
+
     def pause_request(self, call_ref: str, access: Access) -> RestRequest | None:  # noqa: ARG002 - the default
         """Return the request that pauses a call's recording. Default: None, the provider is not asked to pause.
 

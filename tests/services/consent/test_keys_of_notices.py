@@ -80,3 +80,14 @@ async def test_a_text_without_a_question_may_be_published_under_other_keys(eithe
     draft = await either.vault.notices.draft(either.account.id, wish(), **ME)
     await set_policy(either, mode="announce", keys=Keys(decline="7"))
     assert (await either.vault.notices.publish(either.account.id, draft.id, **ME)).status == "published"
+
+
+@pytest.mark.parametrize("name", sorted(STEERED))
+@pytest.mark.parametrize("key", ["#", "9"])
+async def test_a_key_that_the_platform_does_not_report_is_not_asked_for(house: House, name: str, key: str):
+    """SignalWire takes ``#`` as the end of the input. Wrong: "press # now", and the call is recorded."""
+    line = await connected(house, name)
+    await set_policy(house, mode="opt_out_key", keys=Keys(decline=key))
+    await publish(house, refusal="")
+    asked = await line.ask("call")
+    assert goes_on(asked) == ((name, key) == ("signalwire", "#"))

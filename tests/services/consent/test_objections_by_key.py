@@ -7,6 +7,7 @@ import pytest
 from tests.support.parties import ME, set_policy
 from tests.support.service_house import House
 from tests.support.steered_line import SteeredLine, answered, connected, goes_on, publish, retire_all
+from vault.domain.calls.call import CallFacts, Direction
 from vault.domain.consent.consent_event import Keys
 from vault.simulator.call import SimulatedCall
 
@@ -87,3 +88,85 @@ async def test_a_key_that_objects_without_a_number_is_a_no_of_its_call_alone(eit
     assert goes_on(await line.ask("key", "#"))
     assert [event.answer for event in await answered(line)] == ["declined"]
     assert not await either.vault.objections.list(either.account.id, after=None, limit=9)
+
+
+#: Platforms whose request for a document says no direction.
+SILENT = ("telnyx", "vonage")
+
+
+async def pressed(house: House, name: str, *, address: str = "") -> SteeredLine:
+    """Return a line whose party has pressed the key that objects."""
+    line = await connected(house, name)
+    await set_policy(house, mode="opt_out_key", keys=Keys(object="8"))
+    await publish(house)
+    await line.ask("call", url=f"{line.webhook}/call{address}")
+    assert goes_on(await line.ask("key", "8"))
+    return line
+
+
+async def objected(house: House) -> list[str | None]:
+    """Return the numbers that object."""
+    entered = await house.vault.objections.list(house.account.id, after=None, limit=9)
+    return [one.number for one in entered]
+
+
+async def waits(line: SteeredLine) -> bool:
+    """Say whether the decision on the line's call names an objection that waits."""
+    read = await line.house.vault.calls.read(line.house.account.id, line.call.ref)
+    return "objection_waits" in {one.code for one in read.decision.reasons}
+
+
+async def report_direction(line: SteeredLine, direction: Direction) -> None:
+    """Report the direction of the line's call."""
+    facts = CallFacts(call_ref=line.call.ref, direction=direction)
+    await line.house.vault.calls.start(line.house.account.id, facts)
+
+
+@pytest.mark.parametrize("name", SILENT)
+@pytest.mark.parametrize("direction", ["inbound", "outbound"])
+async def test_an_objection_waits_for_the_direction(either: House, name: str, direction: Direction):
+    """One of the two numbers is the account's own. Wrong: the key press is forgotten, or both numbers object."""
+    line = await pressed(either, name)
+    assert (await objected(either), await waits(line)) == ([], True)
+    await report_direction(line, direction)
+    number = line.call.caller if direction == "inbound" else line.call.callee
+    assert (await objected(either), await waits(line)) == ([number], False)
+
+
+async def test_an_objection_waits_for_a_recording_that_tells_the_direction(either: House):
+    """Its announcement does; a second one changes nothing."""
+    line = await pressed(either, "vonage")
+    for ref in ("a", "b"):
+        await either.announce(ref, call_ref=line.call.ref, direction="inbound")
+        assert await objected(either) == [line.call.caller]
+
+
+@pytest.mark.parametrize("name", SILENT)
+async def test_the_address_tells_the_direction_where_the_platform_does_not(either: House, name: str):
+    """Nothing waits."""
+    line = await pressed(either, name, address="?direction=outbound")
+    assert (await objected(either), await waits(line)) == ([line.call.callee], False)
+
+
+async def test_the_platform_itself_counts_above_the_address_and_other_reports(either: House):
+    """Twilio reports an inbound call; somebody else, and the address, say that it is outbound."""
+    line = await connected(either, "twilio")
+    await set_policy(either, mode="opt_out_key", keys=Keys(object="8"))
+    await publish(either)
+    await report_direction(line, "outbound")
+    await line.ask("call", url=f"{line.webhook}/call?direction=outbound")
+    assert goes_on(await line.ask("key", "8"))
+    assert await objected(either) == [line.call.caller]
+
+
+async def test_an_objection_that_was_ended_comes_back_by_another_key_press_alone(either: House):
+    """Wrong: whatever is reported of the call enters it again."""
+    line = await pressed(either, "telnyx")
+    await report_direction(line, "inbound")
+    await either.vault.objections.end(either.account.id, line.call.caller, **ME)
+    await either.vault.calls.start(
+        either.account.id, CallFacts(call_ref=line.call.ref, direction="inbound", agent="jane")
+    )
+    assert await objected(either) == []
+    assert goes_on(await line.ask("key", "8"))
+    assert await objected(either) == [line.call.caller]

@@ -31,6 +31,16 @@ _NUMBERS_UNREADABLE = Reason(
 )
 
 
+_OBJECTION_WAITS = Reason(
+    code="objection_waits",
+    text=(
+        "A party pressed the key that objects to every recording, and no report says which of the two it was: report "
+        "the direction of the call, and the objection is entered."
+    ),
+    source="consent",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """The assumed place of a party."""
@@ -114,6 +124,8 @@ def decide(case: AdmissionInput) -> Decision:
     unsure = [] if case.facts_complete else [_TOO_MANY_FACTS]
     unsure += [] if case.numbers_compared else [_NUMBERS_UNREADABLE]
     remarks = [*_places(case), *need.reasons]
+    if len(case.outside) > 1 and any(event.objects for event in case.events):
+        remarks.insert(0, _OBJECTION_WAITS)
     if case.switch.enabled:
         on = Reason(code="switch_on", text="Recording is switched on.", source="recording-switch")
         remarks.insert(0, on)

@@ -51,6 +51,9 @@ class ConsentEvent:
     length: timedelta | None = None
     #: The reporter: the id of an API key or a connection.
     told_by: str
+    #: The party objects to every recording of its number, too. Where the direction of the call is not known yet, that
+    #: waits for it: one of the two numbers is the account's own.
+    objects: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

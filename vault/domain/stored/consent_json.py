@@ -29,6 +29,7 @@ def decode_event(data: bytes) -> ConsentEvent:
         offset=_seconds(fields.optional(fields.maybe_number, "offset")),
         length=_seconds(fields.optional(fields.maybe_number, "length")),
         told_by=fields.text("told_by"),
+        objects=bool(fields.optional(fields.flag, "objects")),
     )
     fields.done()
     return event
@@ -47,6 +48,7 @@ def encode_event_fields(event: ConsentEvent) -> dict[str, Any]:
         "offset": None if event.offset is None else event.offset.total_seconds(),
         "length": None if event.length is None else event.length.total_seconds(),
         "told_by": event.told_by,
+        "objects": event.objects or None,
     }
     return {name: value for name, value in values.items() if value is not None}
 

@@ -3,7 +3,7 @@
 Such a recording is found by the new facts, and they are added to its evidence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.stores.add_fact import AddedFact, FactSource, NewFact
 from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.consent import ConsentRow
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.number_reader import is_plain
@@ -66,6 +67,8 @@ class StoreCallFacts:
     admission: Admission
     chain: EvidenceChain
     clock: Clock
+    #: Is called with the consent rows of a call whose direction was stored.
+    direction_stored: Callable[[str, str, Sequence[ConsentRow]], Awaitable[None]]
     #: Each account's numbering plans as last seen: the transaction that uses them shows whether they are still right.
     _regions: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
 
@@ -85,12 +88,15 @@ class StoreCallFacts:
         """
         at = self.clock()
         once = delivery or statement_id(await self.admission.index_key(account_id), facts)
-        return await retry_with_month_key(
+        stored = await retry_with_month_key(
             self.ring,
             account_id,
             at,
             lambda key: self._keep(self._row(key, account_id, facts, once, at), facts, source),
         )
+        if facts.direction is not None and stored.rows.consents:
+            await self.direction_stored(account_id, facts.call_ref, stored.rows.consents)
+        return stored
 
     async def _keep(self, row: CallFactRow, facts: CallFacts, source: FactSource | None) -> StoredFacts:
         account_id = row.account_id

@@ -6,7 +6,7 @@ stored then, and not when the notice was sent.
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -15,18 +15,18 @@ from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.admission.call_flow import Addresses, after_notice, after_yes, opening
 from vault.domain.admission.decision import Decision
+from vault.domain.calls.call import Direction
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.consent_event import MODES, Answer, ConsentEvent, Keys, Method, Party
 from vault.domain.ids import new_id
-from vault.domain.notices.notice import Notice
+from vault.domain.notices.notice import KEY_MODES, Notice
 from vault.errors import AccountClosed, FetchFailed, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
-from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_start import CallStart
-from vault.services.consent.enter_objection import ObjectionList
 from vault.services.consent.handed_notice import HandedNotice
+from vault.services.consent.key_objections import KeyObjections
 from vault.services.consent.record_consent import RecordConsent
 from vault.services.shared.authenticate_webhook import prove
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
@@ -45,7 +45,7 @@ class CallDocuments:
     connection_cache: ConnectionCache
     call_start: CallStart
     record_consent: RecordConsent
-    objection_list: ObjectionList
+    key_objections: KeyObjections
     rest: RestClient
     clock: Clock
     public_url: str
@@ -59,11 +59,13 @@ class CallDocuments:
         *,
         running: bool,
         handed: str | None = None,
+        direction: Direction | None = None,
     ) -> Document:
         """Return the document. Raises NotAuthentic, NotFound, Invalid, Refused, Unavailable.
 
         ``running`` means that the notice was played inside the recording. ``handed`` is what the address of this
-        request says of the notice that was played.
+        request says of the notice that was played, and ``direction`` what the account's address says of its calls; the
+        platform's own word counts above it.
         """
         provider, opened = await prove(
             self.providers, self.connection_cache, provider_name, connection_id, delivery
@@ -71,7 +73,9 @@ class CallDocuments:
         documents = provider.call_documents
         if documents is None:
             raise NotFound("This provider does not use call documents.")
-        request = await self._request(opened.connection, documents.step(delivery), handed)
+        step = documents.step(delivery)
+        facts = replace(step.facts, direction=step.facts.direction or direction)
+        request = await self._request(opened.connection, replace(step, facts=facts), handed)
         refuses = stage != "call" and request.refuses
         if refuses:
             # Before all that may fail: a no is stored, whatever became of notice, call and connection.
@@ -109,6 +113,7 @@ class CallDocuments:
             told=told,
             notice=notice,
             meant=meant,
+            unheard=self.providers[connection.provider].unheard_keys,
         )
 
     async def _begin(
@@ -136,8 +141,8 @@ class CallDocuments:
         known = await self.call_start.admission.load_call(account_id, facts.call_ref, facts)
         parties = _parties(known.claims.outside)
         await self._record(request, "declined", parties)
-        if request.objects and not await self.database.read(lambda tx: tx.closures.has_begun(account_id)):
-            await self._object(request.connection, parties, known)
+        if request.objects:
+            await self.key_objections.enter(account_id, facts.call_ref, said=facts)
         # The call has its no. That it may have the max number of facts does not matter any more.
         with suppress(Refused):
             await self.call_start(account_id, facts)
@@ -150,6 +155,10 @@ class CallDocuments:
             begun = replace(facts, started_at=self.clock())
             answer = await self.call_start(account_id, begun)
         notice = next((notice for party, notice in answer.notices if party != "agent"), None)
+        if notice is not None and request.unheard & request.named_by(notice):
+            # As without a notice: the key that it names would be silence.
+            _LOG.warning("steer.unheard_key", connection_id=request.connection.id)
+            notice = None
         to, prompt = self._addresses(request, notice), self._prompt(notice)
         decision = _as_played(answer.decision, notice if stage == "call" else request.notice)
         if stage == "call":
@@ -186,22 +195,11 @@ class CallDocuments:
                 notice=None if notice is None else notice.as_evidence,
                 length=length,
                 told_by=request.connection.id,
+                objects=answer == "declined" and request.objects,
             )
             # The document of a closed account lets the call go on, without a recording.
             with suppress(AccountClosed):
                 await self.record_consent(request.connection.account_id, request.step.facts.call_ref, event)
-
-    async def _object(self, connection: Connection, parties: Sequence[Party], known: CallContext) -> None:
-        """Enter an objection for what the outside party was reported with, if only one party is outside."""
-        number = known.facts.caller if parties == ("caller",) else known.facts.callee
-        if number is None or len(parties) > 1:
-            # One of two numbers is the account's own, which must not get an objection.
-            return
-        places = [place for hints in known.hints.values() for place in hints]
-        places += [known.facts.caller_place, known.facts.callee_place]
-        await self.objection_list.enter_reported(
-            connection.account_id, number, places, reason="key press in a call", actor=connection.id
-        )
 
     def _addresses(self, request: "_Request", notice: Notice | None) -> Addresses:
         """Return the next addresses. Those after a notice name it, with the keys that its text names."""
@@ -253,6 +251,8 @@ class _Request:
     notice: Notice | None
     #: The keys that the party may have been told.
     meant: Sequence[Keys]
+    #: Those that the platform does not report.
+    unheard: frozenset[str]
 
     @property
     def refuses(self) -> bool:
@@ -271,7 +271,14 @@ class _Request:
         """Return whether the key means yes. Only what the party was told makes it that."""
         return self.told is not None and self.step.key == self.told.keys.accept
 
+    def named_by(self, notice: Notice) -> set[str | None]:
+        """Return the keys that the text of a notice names, if it asks for one."""
+        return set(astuple(self._keys_of(notice))) if notice.mode in KEY_MODES else set()
+
+    def _keys_of(self, notice: Notice) -> Keys:
+        return notice.keys or self.keys
+
     def name(self, notice: Notice) -> str:
         """Return the name of a notice that is handed out now, for an address of this call."""
-        handed = HandedNotice(notice_id=notice.id, keys=notice.keys or self.keys)
+        handed = HandedNotice(notice_id=notice.id, keys=self._keys_of(notice))
         return handed.write(self.index_key, self.connection.id, self.step.facts.call_ref)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.stores.objections import ObjectionRow
@@ -59,12 +60,20 @@ class ObjectionList:
         return row, number, new
 
     async def enter_reported(
-        self, account_id: str, written: str, places: Iterable[str | None], *, reason: str, actor: str
+        self,
+        account_id: str,
+        written: str,
+        places: Iterable[str | None],
+        *,
+        reason: str,
+        actor: str,
+        said_at: datetime,
     ) -> None:
         """Enter the objection of whoever a platform reported as ``written``, for all that this text can mean.
 
         ``places`` are those of the call, by whose numbering plans a national number may be read. Text without a number,
-        such as ``anonymous``, would be an objection of everybody: nothing is entered.
+        such as ``anonymous``, would be an objection of everybody: nothing is entered. Nor is what was ended after
+        ``said_at``.
         """
         home = await self.database.read(lambda tx: home_regions(tx, account_id))
         regions = tuple(dict.fromkeys([*home, *regions_of("", places)]))
@@ -74,20 +83,32 @@ class ObjectionList:
             # In the words of the platform, too: its next call is reported with them again.
             meant.add(written)
         for number in sorted(meant):
-            await self._keep(account_id, number, reason=reason, actor=actor)
+            await self._keep(account_id, number, reason=reason, actor=actor, said_at=said_at)
 
     async def _keep(
-        self, account_id: str, number: str, *, reason: str | None, actor: str
+        self,
+        account_id: str,
+        number: str,
+        *,
+        reason: str | None,
+        actor: str,
+        said_at: datetime | None = None,
     ) -> tuple[ObjectionRow, bool]:
         terms = await self.terms_of(account_id, number)
         sealed = await self.data_keys.seal_words(account_id, "objection-reason", reason)
         objection = Objection(since=self.clock(), until=None, reason=sealed, by=actor)
         return await retry_if_rotated(
-            self.ring, account_id, lambda key: self._enter(key, account_id, number, objection, terms)
+            self.ring, account_id, lambda key: self._enter(key, account_id, number, objection, terms, said_at)
         )
 
-    async def _enter(
-        self, key: AccountKey, account_id: str, number: str, objection: Objection, terms: Collection[bytes]
+    async def _enter(  # noqa: PLR0917 - what one row is made of
+        self,
+        key: AccountKey,
+        account_id: str,
+        number: str,
+        objection: Objection,
+        terms: Collection[bytes],
+        said_at: datetime | None,
     ) -> tuple[ObjectionRow, bool]:
         objection_id = new_id("obj")
         context = bound.of_objection(account_id, objection_id)
@@ -107,18 +128,10 @@ class ObjectionList:
             if known is not None:
                 tx.closing.recall(account_id, "objection.entered", known.id)
                 return known
+            if said_at is not None and (ended := _ended_since(tx, account_id, term, said_at)) is not None:
+                return ended
             entered = replace(row, objection=replace(objection, since=tx.now()))
-            tx.objections.add(entered)
-            tx.objections.index(entered, terms)
-            tx.events.append(
-                AccessEvent(
-                    type="objection.entered",
-                    at=tx.now(),
-                    account_id=account_id,
-                    actor=objection.by,
-                    subject=objection_id,
-                )
-            )
+            _add(tx, entered, terms)
             return entered
 
         stored = await self.database.write(enter, urgent=True)
@@ -169,6 +182,28 @@ class ObjectionList:
         sealed = row.objection
         reason = await self.data_keys.open_words(row.account_id, "objection-reason", sealed.reason)
         return replace(sealed, reason=reason)
+
+
+def _add(tx: Transaction, entered: ObjectionRow, terms: Collection[bytes]) -> None:
+    tx.objections.add(entered)
+    tx.objections.index(entered, terms)
+    tx.events.append(
+        AccessEvent(
+            type="objection.entered",
+            at=entered.objection.since,
+            account_id=entered.account_id,
+            actor=entered.objection.by,
+            subject=entered.id,
+        )
+    )
+
+
+def _ended_since(tx: Transaction, account_id: str, term: bytes, said_at: datetime) -> ObjectionRow | None:
+    """Return an objection of the number that was ended after this moment."""
+    rows = tx.objections.of_terms(account_id, [term])
+    return next(
+        (row for row in rows if row.objection.until is not None and row.objection.until >= said_at), None
+    )
 
 
 def active_objection(tx: Transaction, account_id: str, term: bytes) -> ObjectionRow | None:

@@ -3,10 +3,11 @@
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from vault import metrics
+from vault.domain.calls.call import Direction
 from vault.domain.calls.webhook import Delivery
 from vault.services.consent.call_documents import Stage
 from vault.web.contract.descriptions import CALL_DOCUMENT, CALL_STEP, WEBHOOK
@@ -53,22 +54,29 @@ async def post_webhook(
     responses={200: CALL_DOCUMENT},
     openapi_extra=CALL_STEP,
 )
-async def post_call_step(
+async def post_call_step(  # noqa: PLR0917 - what an address says
     request: Request,
     vault: TheVault,
     provider: Annotated[str, Path(max_length=64)],
     connection: Annotated[str, Path(max_length=64)],
     stage: Stage,
+    direction: Annotated[Direction | None, Query()] = None,
 ) -> Response:
     """Return call instructions in the platform's format (TwiML, TeXML, NCCO, Plivo XML).
 
     Stages: ``call`` is the start, ``heard`` means that the notice was played to its end, ``key`` that a key was
-    pressed.
+    pressed. ``direction`` is that of the calls that ask at this address, for platforms that do not report it.
     """
     delivery, query = await _delivery(request), request.query_params
     begun = time.perf_counter()
     document = await vault.call_documents.build(
-        stage, provider, connection, delivery, running=query.get("running") == "1", handed=query.get("notice")
+        stage,
+        provider,
+        connection,
+        delivery,
+        running=query.get("running") == "1",
+        handed=query.get("notice"),
+        direction=direction,
     )
     metrics.ACKS.labels(provider).observe(time.perf_counter() - begun)
     return Response(document.body, media_type=document.media_type)

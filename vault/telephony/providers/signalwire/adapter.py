@@ -38,7 +38,7 @@ FORMATS: Mapping[str, re.Pattern[str]] = {
 }
 
 #: cXML has <Start> with <Stream> but without <Recording>, and an unknown element is an error: so the REST API starts
-#: the recording. It is not documented that an empty finishOnKey makes # a normal key, so # is not offered.
+#: the recording. It is not documented that an empty finishOnKey makes # a normal key: see ``unheard_keys``.
 FLOW = TwilioApiDocuments(recording=None, gather={"method": "POST"}, say={})
 
 
@@ -48,6 +48,11 @@ class SignalWire(TwilioApiProvider):
 
     prefix: ClassVar[str] = "/api/laml/2010-04-01"
     name: str = "signalwire"
+
+    @property
+    def unheard_keys(self) -> frozenset[str]:
+        """Return ``#``, which ends the input."""
+        return frozenset("#")
 
     def check_credentials(self, credentials: Credentials) -> None:
         """Raise Invalid unless these are exactly signing_key, project_id, api_token and space."""
