@@ -34,7 +34,8 @@ class Place:
     def __init__(self, places: "FairPlaces", account_id: str) -> None:
         """Hold it; ``FairPlaces.take`` decides whether there is one."""
         self.account_id = account_id
-        self.is_long = False
+        #: Whether the work has lasted longer than a turn, and whether it has to end, or has ended.
+        self.is_long = self.ends = False
         self._places = places
         self._scope = asyncio.timeout(None)
 
@@ -58,13 +59,13 @@ class Place:
                 raise GaveWay from None
             raise
         finally:
-            self.is_long = False
+            self.ends = True
             if timer is not None:
                 timer.cancel()
 
     def give_way(self) -> None:
         """End the work of ``turn``."""
-        self.is_long = False
+        self.ends = True
         self._scope.reschedule(asyncio.get_running_loop().time())
 
 
@@ -82,6 +83,11 @@ class FairPlaces:
         """Set the number of places, and the seconds after which work is long; None: never."""
         self._size, self._others, self._turn = size, others, turn
         self._most_long = size + others - max(1, others // 2)
+
+    @property
+    def held(self) -> tuple[Place, ...]:
+        """Return the places that are held, the oldest first."""
+        return tuple(self._held)
 
     @property
     def total(self) -> int:
@@ -129,11 +135,12 @@ class FairPlaces:
         """Note after a turn that the work in this place is long."""
         if self._turn is None:
             return None
-        return asyncio.get_running_loop().call_later(self._turn, self._became_long, place)
+        return asyncio.get_running_loop().call_later(self._turn, self.end_turn, place)
 
-    def _became_long(self, place: Place) -> None:
+    def end_turn(self, place: Place) -> None:
+        """Count the work in this place as long, and let some give way if that is too much."""
         place.is_long = True
-        long = [one for one in self._held if one.is_long]
+        long = [one for one in self._held if one.is_long and not one.ends]
         if len(long) > self._most_long:
             shares = Counter(one.account_id for one in long)
             most = max(shares.values())
