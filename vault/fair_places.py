@@ -18,6 +18,9 @@ from vault.errors import Unavailable
 
 #: No limit, where none was set.
 _ENDLESS: Final = 1 << 30
+#: Seconds until it is looked again for work of other accounts, where none was found: each look is a query, and the
+#: backlog of an account that has its places may be announced at any rate.
+_REST: Final = 0.1
 
 
 class GaveWay(Unavailable):
@@ -75,7 +78,8 @@ class FairPlaces:
     def __init__(self, size: int = _ENDLESS, *, others: int = 0, turn: float | None = None) -> None:
         """Start with all places free; as many as are wanted, unless a ``size`` is given here or by ``limit``."""
         self._held: list[Place] = []
-        self._asking = 0
+        self._asking = self._taken = 0
+        self._rests_until = 0.0
         self._one_by_one = asyncio.Lock()
         self.limit(size, others=others, turn=turn)
 
@@ -106,6 +110,7 @@ class FairPlaces:
         """Take a place; None if none is free for this account."""
         if not self.is_free_for(account_id):
             return None
+        self._taken += 1
         self._held.append(Place(self, account_id))
         return self._held[-1]
 
@@ -127,9 +132,14 @@ class FairPlaces:
             finally:
                 self._asking -= 1
             return
+        clock = asyncio.get_running_loop().time
         async with self._one_by_one:
+            await asyncio.sleep(max(0.0, self._rests_until - clock()))
             is_left = self.total + self._asking < self._size
-            yield frozenset() if is_left else frozenset(place.account_id for place in self._held)
+            closed, taken = () if is_left else (place.account_id for place in self._held), self._taken
+            yield frozenset(closed)
+            if not is_left and taken == self._taken:
+                self._rests_until = clock() + _REST
 
     def call_at_end_of_turn(self, place: Place) -> asyncio.TimerHandle | None:
         """Note after a turn that the work in this place is long."""
