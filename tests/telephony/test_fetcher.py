@@ -2,7 +2,10 @@
 
 import asyncio
 import ipaddress
+import socket
+import threading
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,7 @@ from tests.servers.media import MediaServer, Script, answer, drip, head, raw
 from tests.telephony.fetching import BODY, CHUNKED, NO_TLS, fails, fetcher_for, get
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
+from vault.telephony.http.checked_network import resolve
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.download import MediaFetcher
 from vault.telephony.http.limits import Limits
@@ -232,3 +236,28 @@ async def test_the_operators_list_is_exact(server: MediaServer) -> None:
             await get(MediaFetcher(GuardedHttp(allow=[allow], ssl_context=NO_TLS)), url)
         assert failed.value.final
     assert server.connections == 0
+
+
+async def test_names_that_are_not_resolved_delay_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty lookups hang in the system's resolver: another name is resolved, and the loop's own threads are free."""
+    go_on, asked = threading.Event(), list[str]()
+    system = socket.getaddrinfo
+
+    def look_up(host: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(host)
+        if host.endswith(".slow.example"):
+            go_on.wait()
+            raise OSError
+        return system("127.0.0.1", *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    hanging = [asyncio.create_task(resolve(f"n{number}.slow.example", 443)) for number in range(40)]
+    try:
+        async with asyncio.timeout(20):
+            assert await resolve("quick.example", 443) == ["127.0.0.1"]
+            await asyncio.to_thread(len, asked)
+        assert not any(task.done() for task in hanging)
+    finally:
+        go_on.set()
+        await asyncio.gather(*hanging, return_exceptions=True)
+    assert len(asked) == 41

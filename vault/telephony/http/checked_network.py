@@ -8,22 +8,29 @@ httpcore takes it from the URL and not from the socket.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Final
 
 import httpcore
 
 from vault.errors import FetchFailed
 from vault.telephony.http.address_policy import check_address
+from vault.thread_pools import DaemonThreads
 
 #: Takes a host and a port; returns IP addresses as text. Raises OSError.
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
 #: Maximum addresses of one host that are tried.
 MAX_DIALS = 4
+#: The resolver waits up to half a minute for name servers that do not answer, long after who asked has gone. So it has
+#: threads of its own, more than the fetches of a process can leave behind; the event loop's own few are for others too.
+_LOOKUPS: Final = DaemonThreads("resolve", 128)
 
 
 async def resolve(host: str, port: int) -> list[str]:
     """Resolve with the system's resolver, IPv4 first, so that a host without IPv6 does not wait for a timeout."""
-    answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    answers = await asyncio.wrap_future(_LOOKUPS.submit(look_up))
     answers.sort(key=lambda answer: answer[0] != socket.AF_INET)
     return [str(answer[4][0]) for answer in answers]
 
