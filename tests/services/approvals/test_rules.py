@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from tests.fakes.own_keys import ARN
 from tests.support.approvals import approve, count, rule
@@ -11,10 +12,12 @@ from tests.support.restoring import copied, house_over
 from tests.support.retention import FIRST, SECOND, two_keys
 from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase
+from vault.database.schema.requests import person_requests
 from vault.domain.approvals.approval import Approval, ApprovalState
-from vault.domain.approvals.rule import CHOSEN, ApprovalRule, Verb, loosens, tighter
+from vault.domain.approvals.rule import CHOSEN, VERBS, ApprovalRule, Verb, loosens, tighter
 from vault.domain.sign_in.connection import ProviderSettings, RoleMapping, SignInConnection
 from vault.errors import ApprovalNeeded, Invalid
+from vault.services.approvals.execute import WHEN_CLOSED
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.thread_pools import Threads
 
@@ -61,6 +64,19 @@ async def test_one_tightens_and_two_loosen(either: House):
     assert await count(either, "approval_rule.loosened") == 2
     # Off again: one changes it as before.
     await rule(either, enabled=False)
+
+
+async def test_what_was_asked_before_a_closure_stores_nothing_after_it(either: House):
+    """Approved when the account is closed, it expires with that reason. Wrong: to ask at the first door alone."""
+    await rule(either, "own_key")
+    off = await ask_for(either, "own_key", enabled=False)
+    closure, _ = await either.vault.closures.ask(either.account.id, reason="r", export=False, actor=FIRST)
+    begun = update(person_requests).where(person_requests.c.id == closure.id).values(state="executing")
+    await either.database.write(lambda tx: tx.connection.execute(begun) and None)
+    done = await approve(either, off)
+    assert (done.state, done.outcome) == (ApprovalState.EXPIRED, "account_closed")
+    assert await in_force(either) == {"own_key"}
+    assert set(VERBS) - WHEN_CLOSED == {"approval_rule", "sign_in_connection"}
 
 
 @pytest.mark.parametrize("verb", CHOSEN)

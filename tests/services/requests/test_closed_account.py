@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from tests.services.requests.closures import closing, work
 from tests.services.requests.people import PERSON, recorded
@@ -13,6 +13,7 @@ from tests.support.parties import ME, set_policy, tell
 from tests.support.retention import place, release
 from tests.support.service_house import House
 from tests.support.steered_line import SteeredLine, publish, with_platforms
+from vault.database.schema.requests import person_requests
 from vault.database.stores.stored_answers import StoredAnswer
 from vault.domain.accounts.answer_subject import AnswerSubject
 from vault.domain.calls.call import CallFacts
@@ -122,6 +123,39 @@ async def test_an_account_that_is_being_closed_stores_nothing_but_a_no(either: H
     assert await work(either) is RequestState.FULFILLED
     assert await either.state(held) is State.ERASED
     await collect(either, line)
+
+
+async def test_a_key_says_that_its_account_is_closed(either: House):
+    """With the query that finds both, so that every door can ask; one that is switched off is not closed."""
+    _, token = await either.vault.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="key_test")
+
+    async def said() -> RequestState | None:
+        _, _, closure = await either.vault.api_keys.authorize(token.text, either.account.ref)
+        return closure
+
+    await either.vault.recording_switch.set(either.account.id, enabled=False, reason=None, actor="key_test")
+    await closing(either)
+    assert await said() is None
+    assert await work(either) is RequestState.FULFILLED
+    assert await said() is RequestState.FULFILLED
+
+
+async def test_a_delete_forgets_what_an_earlier_release_stored(either: House):
+    """Facts of a call that came into a closed account: the erasure of the call ends them."""
+    await closing(either)
+    assert await work(either) is RequestState.FULFILLED
+    before = await stored(either)
+
+    async def say(state: RequestState) -> None:
+        query = update(person_requests).where(person_requests.c.kind == "closure").values(state=str(state))
+        await either.database.write(lambda tx: tx.connection.execute(query) and None)
+
+    await say(RequestState.WITHDRAWN)  # As if it knew of no closure.
+    await either.vault.calls.start(either.account.id, FACTS)
+    await say(RequestState.FULFILLED)
+    assert (await stored(either))["call_facts"] == 1
+    await either.vault.calls.erase(either.account.id, "call-9", actor="key_test")
+    assert await stored(either) == before
 
 
 async def test_a_closure_that_waits_changes_nothing(either: House):

@@ -12,13 +12,12 @@ from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
 from vault.database.schema.requests import person_requests
 from vault.database.stores.requests import COLUMNS, RequestRow, row_of
 from vault.domain.recordings.recording import GONE, State
-from vault.domain.requests.request import RequestState
+from vault.domain.requests.request import BEGUN, RequestState
 
 _P = person_requests.c
 _CLOSURES = _P.kind == "closure"
 _WAITING = _P.closed_at.is_(None) & (_P.state == str(RequestState.REVIEW)) & _CLOSURES
-#: States of a closure that has begun: recording stays off.
-_BEGUN = [str(state) for state in (RequestState.EXECUTING, RequestState.FULFILLED)]
+_BEGUN = [str(state) for state in BEGUN]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

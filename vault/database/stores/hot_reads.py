@@ -5,23 +5,37 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, case, or_, select
+from sqlalchemy import and_, bindparam, case, or_, select, text
 
 from vault.database.schema.api_keys import api_keys
 from vault.database.schema.core import accounts, links, recordings, sessions
+from vault.database.schema.requests import person_requests
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import DatabaseNow
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_from
 from vault.domain.accounts.account import Account, ApiKey
 from vault.domain.playback.link import Link, Session
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
+from vault.domain.requests.request import BEGUN, RequestState
 
 _KEY: Final = [*(api_keys.c[name] for name in ApiKey.__slots__), api_keys.c.secret_hash]
 #: An API key by ``id``.
 KEY: Final = CompiledSelect(select(*_KEY).where(api_keys.c.id == bindparam("id")))
+_BEGUN: Final = f"kind = 'closure' AND state IN ({', '.join(repr(str(state)) for state in BEGUN)})"
+#: The state of the account's closure, if it has begun; such an account is switched off, so all others are not asked.
+BEGUN_CLOSURE: Final = case(
+    (
+        accounts.c.enabled.is_(False),
+        select(person_requests.c.state)
+        .where(person_requests.c.account_id == accounts.c.id, text(_BEGUN))
+        .correlate(accounts)
+        .limit(1)
+        .scalar_subquery(),
+    )
+).label("begun_closure")
 #: An API key by ``id``, with the account that a URL names as ``named``: by its id, else by its ref.
 KEY_AND_ACCOUNT: Final = CompiledSelect(
-    select(*_KEY, *(accounts.c[name].label(f"account_{name}_") for name in Account.__slots__))
+    select(*_KEY, *(accounts.c[name].label(f"account_{name}_") for name in Account.__slots__), BEGUN_CLOSURE)
     .select_from(api_keys)
     .outerjoin(accounts, or_(accounts.c.id == bindparam("named"), accounts.c.ref == bindparam("named")))
     .where(api_keys.c.id == bindparam("id"))
@@ -75,6 +89,8 @@ class FoundKey:
     key: ApiKey
     secret_hash: bytes
     account: Account | None
+    #: Of the account's closure, if it has begun.
+    closure: RequestState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +135,11 @@ def found_key(rows: Sequence[Mapping[str, Any]]) -> FoundKey | None:
         return None
     row = rows[0]
     key = ApiKey(**{name: row[name] for name in ApiKey.__slots__} | {"scopes": frozenset(row["scopes"])})
-    account = None
+    account = closure = None
     if row.get("account_id_") is not None:
         account = Account(**{name: row[f"account_{name}_"] for name in Account.__slots__})
-    return FoundKey(key=key, secret_hash=row["secret_hash"], account=account)
+        closure = None if row["begun_closure"] is None else RequestState(row["begun_closure"])
+    return FoundKey(key=key, secret_hash=row["secret_hash"], account=account, closure=closure)
 
 
 def found_link(rows: Sequence[Mapping[str, Any]]) -> FoundLink | None:

@@ -53,6 +53,8 @@ TRANSITIONS: Final[Mapping[RequestState, frozenset[RequestState]]] = {
         {RequestState.FULFILLED, RequestState.PARTLY_FULFILLED, RequestState.DENIED}
     ),
 }
+#: States of a closure that has begun: recording stays off, and nothing more is stored.
+BEGUN: Final = (RequestState.EXECUTING, RequestState.FULFILLED)
 #: States in which the account still owes an answer.
 OPEN: Final = tuple(TRANSITIONS)
 

@@ -11,7 +11,7 @@ from vault.domain.accounts.account import Account
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound
-from vault.errors import Invalid, NotFound, Refused
+from vault.errors import AccountClosed, Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.sealing.keys import KEY_BYTES
@@ -50,7 +50,8 @@ class Accounts:
     ) -> tuple[Account, bool]:
         """Open an account, or change its name and locale. A new account has its recording switch on (opt-out).
 
-        Return the account and whether it is new. Raises Invalid for a ``ref`` that is not allowed in URLs.
+        Return the account and whether it is new. Raises AccountClosed, and Invalid for a ``ref`` that is not allowed
+        in URLs.
         """
         found = await self.database.read(lambda tx: tx.accounts.find(ref))
         if found is None:
@@ -94,6 +95,8 @@ class Accounts:
             raise NotFound("There is no such account.")
         after = replace(before, name=name or before.name, locale=locale or before.locale)
         if after != before:
+            if tx.closures.has_begun(account_id):
+                raise AccountClosed
             tx.accounts.rename(after.id, name=after.name, locale=after.locale)
             tx.events.append(
                 AccessEvent(type="account.changed", at=self.clock(), account_id=after.id, actor=actor)

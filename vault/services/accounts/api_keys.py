@@ -11,6 +11,7 @@ from vault.domain.accounts.account import SCOPES, Account, ApiKey
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.page import PAGE
+from vault.domain.requests.request import RequestState
 from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.check_api_key import PREFIX, require_authentic, split_key
@@ -66,17 +67,18 @@ class ApiKeys:
         identifier, secret = split_key(text)
         return require_authentic(found_key(await self.database.fetch(KEY, id=identifier)), secret).key
 
-    async def authorize(self, text: str, account: str) -> tuple[ApiKey, Account | None]:
+    async def authorize(self, text: str, account: str) -> tuple[ApiKey, Account | None, RequestState | None]:
         """Authenticate as ``authenticate`` does, and find the account that a URL names, with one query.
 
-        The account is None if there is none, or if the key is not for it: callers do not learn which.
+        The account is None if there is none, or if the key is not for it: callers do not learn which. With the
+        state of its closure, if that has begun.
         """
         identifier, secret = split_key(text)
         rows = await self.database.fetch(KEY_AND_ACCOUNT, id=identifier, named=account)
         found = require_authentic(found_key(rows), secret)
         if found.account is None or found.key.account_id not in {None, found.account.id}:
-            return found.key, None
-        return found.key, found.account
+            return found.key, None, None
+        return found.key, found.account, found.closure
 
     async def list(
         self,

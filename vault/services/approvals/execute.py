@@ -2,13 +2,24 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import Approval, ApprovalState, asked_again, ended, require_true
 from vault.domain.approvals.rule import Verb
-from vault.errors import Busy, EffectChanged, Invalid, NotFound, Refused, Tampered, TooLarge, VaultError
+from vault.errors import (
+    AccountClosed,
+    Busy,
+    EffectChanged,
+    Invalid,
+    NotFound,
+    Refused,
+    Tampered,
+    TooLarge,
+    VaultError,
+)
 from vault.services.approvals.ask import AskApproval
 from vault.services.shared.approval_gate import Approved, event_of
 from vault.structured_log import Log
@@ -17,6 +28,13 @@ _LOG = Log(__name__)
 #: Does an act: the same method of the same service as REST calls, with the arguments as they were stored.
 Act = Callable[[Approved, Mapping[str, Any]], Awaitable[object]]
 _BATCH_SIZE: Final = 50
+#: What is still carried out for an account whose closure has begun: all else would store something new for it.
+WHEN_CLOSED: Final[frozenset[Verb]] = frozenset(
+    {
+        "hold_release", "retention_cap", "erasure_within_minimum", "recording_erasure", "call_erasure",
+        "request_erasure", "request_export", "retention_policy", "own_key", "account_closure",
+    }
+)  # fmt: skip
 #: Errors that say that the act will not be possible: the approval ends with their code.
 _HOPELESS = (Refused, NotFound, Invalid, Tampered, TooLarge)
 
@@ -39,6 +57,8 @@ class ExecuteApproval:
         text = await self.ask.open(approval)
         try:
             require_true(approval, text)
+            if approval.kind not in WHEN_CLOSED:
+                await self.database.read(partial(_check_open, approval.account_id))
             await self.acts[approval.kind](Approved(approval=approval), text.arguments)
         except Busy:
             raise
@@ -80,6 +100,11 @@ class SettleApprovals:
                 await self.execute(approval)
             except VaultError as error:
                 _LOG.warning("approval.waits", account_id=approval.account_id, error=type(error).__name__)
+
+
+def _check_open(account_id: str, tx: Transaction) -> None:
+    if tx.closures.has_begun(account_id):
+        raise AccountClosed
 
 
 def _code(error: VaultError) -> str:

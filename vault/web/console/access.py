@@ -15,6 +15,7 @@ from vault.errors import NotAuthentic, NotFound
 from vault.services.requests.closures import ClosureStanding
 from vault.web.console.worded import WordedForbidden
 from vault.web.http.auth import vault_of
+from vault.web.http.closed_account import check_open
 from vault.web.http.cookies import CONSOLE, delete_own_cookie, own_name, read_cookie, set_own_cookie
 from vault.web.http.translations import gettext
 
@@ -108,7 +109,7 @@ class console:  # noqa: N801 - used like a function
         self.of_agents = of_agents
 
     async def __call__(self, request: Request, account: Annotated[str, Path(max_length=128)]) -> Console:
-        """Return the session and the account. Raises NotAuthentic, NotFound, Forbidden, TooMany."""
+        """Return the session and the account. Raises NotAuthentic, NotFound, Forbidden, TooMany, AccountClosed."""
         secret = console_secret(request)
         session, found = await vault_of(request).console_sessions.find(secret, account)
         if found is None:
@@ -120,6 +121,8 @@ class console:  # noqa: N801 - used like a function
         # The page of an error has the navigation too.
         request.state.console = allowed
         allowed.require(self.scope)
+        begun = closure.state if closure is not None and closure.has_begun else None
+        check_open(request, begun, is_form=True)
         if self.scope in _READS:
             vault_of(request).limits.limiter.take_request(found.id)
         return allowed

@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from vault.domain.accounts.account import Account, ApiKey, Scope
 from vault.errors import Forbidden, NotAuthentic, NotFound
 from vault.services.service import Vault
+from vault.web.http.closed_account import check_open
 from vault.web.http.query_parameters import refuse_unknown_parameters
 
 _BEARER = HTTPBearer(
@@ -100,13 +101,14 @@ class access:  # noqa: N801 - used like a function
         given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
         account: Annotated[str, Path(max_length=128)],
     ) -> Access:
-        """Return the caller and the account. Raises TooMany over the account's rate."""
+        """Return the caller and the account. Raises TooMany over the account's rate, AccountClosed."""
         bearer = _bearer(request, given)
-        key, found = await vault_of(request).api_keys.authorize(bearer, account)
+        key, found, closure = await vault_of(request).api_keys.authorize(bearer, account)
         if found is None:
             raise NotFound("There is no such account.")
         caller = Caller(key, bearer)
         require_scope(caller, self.scope)
+        check_open(request, closure)
         refuse_unknown_parameters(request)
         if self.limited:
             vault_of(request).limits.limiter.take_request(found.id)
