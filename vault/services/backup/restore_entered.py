@@ -16,12 +16,11 @@ from vault.database.interface import Database
 from vault.database.stores.recordings import terms_of
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SwitchChange
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.progress import Report
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored.closing_acts import Act
 from vault.domain.stored.closing_content import ConsentRefusal
-from vault.services.backup.restore_replay import restrict
+from vault.services.shared.end_listening import restrict
 
 _Why = Literal["switched_off", "objection", "declined"]
 #: Recordings per transaction.
@@ -73,17 +72,8 @@ def _close(
             continue
         why = _reason(tx, recording, declined)
         if why is not None:
-            restrict(recording.id, True, tx)
-            tx.events.append(
-                AccessEvent(
-                    type="recording.restricted",
-                    at=tx.now(),
-                    account_id=recording.account_id,
-                    actor=actor,
-                    recording_id=recording.id,
-                    result=why,
-                )
-            )
+            restrict(tx, recording, at=tx.now(), actor=actor, result=why)
+            tx.queue.rewrite_manifest(recording.id)
             entered.append(Entered(recording=recording, why=why))
     return entered
 

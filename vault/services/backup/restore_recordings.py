@@ -30,11 +30,12 @@ from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
 from vault.services.backup.restore_log import Divergence
-from vault.services.backup.restore_replay import restrict
 from vault.services.backup.restore_scope import Scope
 from vault.services.lifecycle.evidence_chain import open_entry
+from vault.services.lifecycle.lifecycle import WORKER
 from vault.services.lifecycle.restore_states import close_successors, restore_available, restore_tombstone
 from vault.services.shared.encrypted_fields import open_recording, statement_id
+from vault.services.shared.end_listening import restrict_again
 from vault.services.shared.gather_all import gathered
 from vault.services.shared.iter_recordings import available_recordings
 from vault.services.shared.paced import paced
@@ -146,7 +147,7 @@ class RestoreRecordings:
             recording async for recording in available_recordings(self.database) if recording.id not in known
         ]
         for recording in found:
-            await self.database.write(partial(restrict, recording.id, True))
+            await self.database.write(lambda tx, row=recording: restrict_again(tx, row, actor=WORKER))  # type: ignore[misc]
             report.findings.append(
                 f"{recording.id}: it is available and its manifest is missing. It may have been erased shortly "
                 "before the database was lost, so it is restricted now: lift that, or erase it."

@@ -11,13 +11,14 @@ from vault.domain.approvals.approval import ApprovalState
 from vault.domain.progress import ProgressCallback, Report
 from vault.domain.recordings.recording import GONE, State
 from vault.services.backup.restore_log import Divergence
-from vault.services.lifecycle.lifecycle import reapply_erasure
+from vault.services.lifecycle.lifecycle import WORKER, reapply_erasure
 from vault.services.lifecycle.restore_states import (
     restore_contact_end,
     restore_pending_erasure,
     restore_refusal,
 )
 from vault.services.shared.end_access import LostAccess, end_access
+from vault.services.shared.end_listening import restrict_again
 
 #: Changes per transaction.
 _BATCH_SIZE = 32
@@ -32,7 +33,7 @@ async def replay(
         *(partial(_erase, id_) for id_ in replay.erased),
         *(partial(_refuse, id_, code, id_ in own.recordings) for id_, code in replay.refused.items()),
         *(
-            partial(restrict, id_, restricted)
+            partial(_restrict, id_) if restricted else partial(_lift, id_)
             for id_, restricted in replay.restricted.items()
             if restricted or not own.restricted.get(id_)
         ),
@@ -65,12 +66,17 @@ def _refuse(recording_id: str, code: str, own: bool, tx: Transaction) -> None:  
     restore_refusal(tx, recording_id, code)
     if own:
         # It was admitted since, by a database that lacked the refusal.
-        restrict(recording_id, True, tx)
+        _restrict(recording_id, tx)
 
 
-def restrict(recording_id: str, restricted: bool, tx: Transaction) -> None:  # noqa: FBT001 - bound by place
-    """Restrict a recording, or end the restriction; its manifest becomes due."""
-    tx.recordings.restrict(recording_id, restricted=restricted)
+def _restrict(recording_id: str, tx: Transaction) -> None:
+    recording = tx.recordings.by_id(recording_id)
+    if recording is not None and recording.state not in GONE:
+        restrict_again(tx, recording, actor=WORKER)
+
+
+def _lift(recording_id: str, tx: Transaction) -> None:
+    tx.recordings.restrict(recording_id, restricted=False)
     # The restored manifest may be out of date.
     tx.queue.rewrite_manifest(recording_id)
 

@@ -22,7 +22,6 @@ from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.schema.core import micros, moment
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay
 from vault.domain.progress import UNNAMED, ProgressCallback, Report, no_progress
 from vault.domain.recordings.recording import GONE, Recording, RecordingKeys, State
@@ -36,7 +35,7 @@ from vault.services.backup.restore_recordings import (
     put_manifests,
     put_tombstones,
 )
-from vault.services.backup.restore_replay import restrict
+from vault.services.shared.end_listening import restrict
 from vault.services.shared.gather_all import gathered
 from vault.structured_log import Log
 
@@ -223,17 +222,8 @@ def _restrict(account_id: str, recording_id: str, actor: str, tx: Transaction) -
     if row is None or row.state is not State.AVAILABLE or tx.inventory.manifest_due(recording_id):
         return False
     tx.requests.note_restriction(recording_id, "restore")
-    restrict(recording_id, True, tx)
-    tx.events.append(
-        AccessEvent(
-            type="recording.restricted",
-            at=tx.now(),
-            account_id=account_id,
-            actor=actor,
-            recording_id=recording_id,
-            result="manifest_missing",
-        )
-    )
+    restrict(tx, row, at=tx.now(), actor=actor, result="manifest_missing")
+    tx.queue.rewrite_manifest(recording_id)
     return True
 
 

@@ -34,6 +34,7 @@ from vault.services.lifecycle.restore_states import (
     restore_tombstone,
 )
 from vault.services.shared.end_access import LostAccess, end_access
+from vault.services.shared.end_listening import restrict_again
 
 
 def reapply(tx: Transaction, act: Act) -> None:
@@ -125,12 +126,9 @@ def _bury(tx: Transaction, tombstone: Recording, *, at: datetime, due: bool = Fa
 
 
 def _restrict(tx: Transaction, act: Act) -> None:
-    recording_id = act.event.recording_id or ""
-    row = tx.recordings.by_id(recording_id)
+    row = tx.recordings.by_id(act.event.recording_id or "")
     if row is not None and row.state not in GONE:
-        tx.recordings.restrict(recording_id, restricted=True)
-        # The manifest may be out of date.
-        tx.queue.rewrite_manifest(recording_id)
+        restrict_again(tx, row, actor=act.event.actor)
 
 
 def _forget_call(tx: Transaction, act: Act) -> None:

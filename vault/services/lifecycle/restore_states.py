@@ -13,7 +13,8 @@ from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.stored.manifest import Manifest
 from vault.services.lifecycle.in_flight import SWITCHED_OFF
-from vault.services.lifecycle.lifecycle import reapply_erasure
+from vault.services.lifecycle.lifecycle import WORKER, reapply_erasure
+from vault.services.shared.end_listening import restrict_again
 
 
 def restore_available(tx: Transaction, manifest: Manifest, *, keep: bool = False) -> bool:
@@ -76,8 +77,7 @@ def _close(tx: Transaction, row: Recording, tombstone: Recording) -> bool:
     restore_refusal(tx, row.id, "refused_before")
     if row.restricted or row.state is State.REFUSED:
         return False
-    tx.recordings.restrict(row.id, restricted=True)
-    tx.queue.rewrite_manifest(row.id)
+    restrict_again(tx, row, actor=WORKER)
     return True
 
 

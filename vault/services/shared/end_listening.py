@@ -100,7 +100,6 @@ def restrict(
 
     The caller holds the account's lock and the call's.
     """
-    tx.recordings.restrict(recording.id, restricted=True)
     tx.events.append(
         AccessEvent(
             type="recording.restricted",
@@ -111,6 +110,20 @@ def restrict(
             result=result,
         )
     )
+    _restrict(tx, recording, at=at, actor=actor)
+
+
+def restrict_again(tx: Transaction, recording: Recording, *, actor: str) -> None:
+    """Restrict a recording as the log or a closing act says, which has the event: an old database served it meanwhile.
+
+    Its manifest becomes due, which may be out of date.
+    """
+    _restrict(tx, recording, at=tx.now(), actor=actor)
+    tx.queue.rewrite_manifest(recording.id)
+
+
+def _restrict(tx: Transaction, recording: Recording, *, at: datetime, actor: str) -> None:
+    tx.recordings.restrict(recording.id, restricted=True)
     what = Listening(recording_ids=[recording.id])
     end_listening(tx, recording.account_id, what, at=at, actor=actor, reason="restricted", is_restricted=True)
 

@@ -1,0 +1,85 @@
+"""Links of an old database that served for some seconds: what a restore restricts is not heard by them, ever again.
+
+They were made while the database did not know the restriction, so the log of the true one does not name them.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.parties import CALLER, ME, tell
+from tests.support.restoring import available, backed_up, house_over, settle_journal, write_all
+from tests.support.service_house import House
+from vault.services.playback.link_request import LinkRequest
+from vault.thread_pools import Threads
+
+WISH = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=9)
+Deed = Callable[[House, str], Awaitable[object]]
+
+
+async def _restrict(house: House, recording_id: str) -> None:
+    await house.vault.recordings.restrict(house.account.id, recording_id, restricted=True, reason=None, **ME)
+
+
+async def _decline(house: House, _recording_id: str) -> None:
+    await tell(house, "declined", call="call-1")
+
+
+async def _object(house: House, _recording_id: str) -> None:
+    await house.vault.objections.enter(house.account.id, CALLER, reason=None, **ME)
+
+
+async def _off(house: House, _recording_id: str) -> None:
+    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+
+
+#: What happened after the backup, and whether the recording that it restricts is in the backup.
+DEEDS: Mapping[str, tuple[Deed, bool]] = {
+    "restricted": (_restrict, True),
+    "declined": (_decline, True),
+    "switched off before it entered": (_off, False),
+    "objected before it entered": (_object, False),
+}
+
+
+@pytest.mark.parametrize("name", DEEDS)
+@pytest.mark.parametrize("settled", [True, False], ids=["log", "journal"])
+async def test_a_link_of_the_old_database_is_dead_after_the_restriction_is_lifted(  # noqa: PLR0917 - the case
+    either: House,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    threads: Threads,
+    name: str,
+    settled: bool,
+):
+    """It is revoked by the restore, with an event, so a lift does not bring it back."""
+    deed, is_known = DEEDS[name]
+    account_id = either.account.id
+    known = await available(either, "known", call_ref="call-1")
+    await write_all(either)
+    async with backed_up(either, request, tmp_path, threads) as (later, old):
+        await deed(later, known)
+        await (write_all if settled else settle_journal)(later)
+        async with house_over(later, old, threads) as late:
+            recording_id = known
+            if not is_known:
+                recording_id = await available(late, "entered", call_ref="call-2", **{"from": CALLER})
+            link, _ = await late.vault.links.create(account_id, recording_id, WISH, **ME)
+            await late.vault.jobs.restore(actor="operator")
+            assert (await late.row(recording_id)).restricted
+            listed = {
+                one.id: one.revoked_at for one, _ in await late.vault.links.list(account_id, recording_id)
+            }
+            assert listed[link.id] is not None
+            assert "link.revoked" in await late.events(recording_id)
+
+
+def test_whatever_restricts_ends_what_is_heard():
+    """One function does both, so that no way to restrict a recording is without the other half."""
+    services = Path(__file__).parents[3] / "vault" / "services"
+    calls = re.compile(r"\.recordings\.restrict\([^)]*restricted=True")
+    found = [path.name for path in services.rglob("*.py") if calls.search(path.read_text())]
+    assert found == ["end_listening.py"]
