@@ -164,6 +164,7 @@ PROOFS: dict[str, str] = {
     "journeys/test_simulated_providers.py": "every provider",
     "journeys/test_console_journey.py": "a provider in Node.js, and Chromium in three ways",
     "journeys/test_sign_in_at_a_provider.py": "a provider in Node.js, and Chromium",
+    "journeys/test_slow_tenants.py": "two nodes on PostgreSQL",
     "journeys/test_start.py": "every start that is refused",
     "journeys/test_three_browsers.py": "Chromium, Firefox and WebKitGTK",
     "journeys/test_two_vaults.py": "two vaults on PostgreSQL",
