@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
@@ -124,18 +125,26 @@ class FindPerson:
         """Return what is found. Raises TooLarge for more than MAX_FOUND recordings or calls, Unavailable."""
         terms = await self.terms(account_id, personal)
         period = personal.period or Period()
-        found = await self.database.read(lambda tx: _find(tx, account_id, terms, period))
+        while True:
+            found = await self.database.read(partial(_find, account_id, terms, period))
+            if isinstance(found, FoundPerson):
+                break
+            numbers = await self.certain_numbers.with_others(account_id, terms.numbers, found)
+            terms = replace(terms, numbers=numbers)
         recordings = len(found.recordings) + len(found.possible_recordings)
         if max(recordings, len(found.calls) + len(found.possible_calls)) > MAX_FOUND:
             raise TooLarge(f"The search finds more than {MAX_FOUND} recordings: give a shorter period.")
         return found
 
 
-def _find(tx: Transaction, account_id: str, terms: PersonTerms, period: Period) -> FoundPerson:
+def _find(account_id: str, terms: PersonTerms, period: Period, tx: Transaction) -> FoundPerson | set[str]:
+    """Return what is found; or the numbers of which more must be read to tell what is certain."""
     recordings = tx.person_search.recordings(account_id, terms.calls, period)
     calls = tx.person_search.calls(account_id, terms.calls, period)
     refs = {*(found.call_ref for found in recordings), *(found.call_ref for found in calls)}
     known = tx.person_search.terms_of_calls(account_id, refs)
+    if unread := terms.numbers.unread(known.values()):
+        return unread
     certain = sorted(ref for ref in refs if terms.are_certain(known.get(ref, frozenset())))
     mine = frozenset(certain)
     own_recordings = [found for found in recordings if found.call_ref in mine]

@@ -5,8 +5,9 @@ It is written for each recording of the contact, so that it goes with its record
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
@@ -57,8 +58,8 @@ class _Contact:
 
     def certain(
         self, tx: Transaction, account_id: str, page: Sequence[NamedRecording]
-    ) -> list[NamedRecording]:
-        """Return those recordings that are to be changed.
+    ) -> list[NamedRecording] | set[str]:
+        """Return those recordings that are to be changed; or the numbers of which more must be read to tell.
 
         An end is written where the call is certainly the contact's. A withdrawal keeps recordings longer alone, and
         earlier releases wrote ends where it is only possible: it reaches all.
@@ -67,6 +68,8 @@ class _Contact:
             return list(page)
         spelled = {one.call_ref for one in page if one.call_ref not in self.named.calls}
         known = tx.person_search.terms_of_calls(account_id, spelled)
+        if unread := self.numbers.unread(known.values()):
+            return unread
         return [
             one
             for one in page
@@ -151,23 +154,31 @@ class ContactEnds:
             )
             raise Refused(text, reasons=("too_many_recordings",))
         change, after = ContactChange(), ""
-
-        def write(tx: Transaction) -> tuple[ContactChange, str]:
-            return _write_page(tx, account_id, contact, after)
-
         while True:
-            now_changed, after = await self.database.write(write, urgent=True)
+            written = await self.database.write(partial(_write_page, account_id, contact, after), urgent=True)
+            if isinstance(written, set):
+                numbers = await self.certain_numbers.with_others(account_id, contact.numbers, written)
+                contact = replace(contact, numbers=numbers)
+                continue
+            now_changed, after = written
             change += now_changed
             if not after:
                 return change
 
 
-def _write_page(tx: Transaction, account_id: str, contact: _Contact, after: str) -> tuple[ContactChange, str]:
-    """Write the end of the next recordings after ``after``; return what changed, and the last id if more follow."""
+def _write_page(
+    account_id: str, contact: _Contact, after: str, tx: Transaction
+) -> tuple[ContactChange, str] | set[str]:
+    """Write the end of the next recordings after ``after``; return what changed, and the last id if more follow.
+
+    Nothing is written if more numbers must be read first: then these are returned.
+    """
     tx.lock_account(account_id, exclusive=True)
     now, changed, calls, ended_at = tx.now(), 0, set[str](), contact.ended_at
     page = tx.contact_ends.page(account_id, contact.named, after=after, limit=_BATCH_SIZE)
     certain = contact.certain(tx, account_id, page)
+    if isinstance(certain, set):
+        return certain
     for recording in certain:
         known = recording.known
         if ended_at == (None if known is None else known.ended_at):

@@ -101,10 +101,13 @@ def _every_region() -> tuple[str, ...]:
     return tuple(sorted(phonenumbers.SUPPORTED_REGIONS))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _confusable(number: str, regions: tuple[str, ...]) -> frozenset[str]:
     found: set[str] = set()
-    for spelled in NumberPlans(area_codes={}).spellings(number):
+    # Of spellings with the same digits one is read: what stands between the digits means nothing.
+    for spelled in {
+        "".join(filter(str.isdigit, one)) for one in NumberPlans(area_codes={}).spellings(number)
+    }:
         # With 00 it names its country, but for a country whose own prefix begins so.
         others = readings(spelled, regions if spelled.startswith("00") else _every_region())
         found |= {other for other in others if not is_unlikely(spelled, other, regions)}
