@@ -126,6 +126,7 @@ def test_another_event_concerns_nobody() -> None:
         ({"started_at": 1769851680}, "data.started_at"),
         ({"started_at": "2026-01-31T09:28:00"}, "data.started_at"),
         ({"ended_at": "0001-01-01T00:00:00Z"}, "data.ended_at"),
+        ({"ended_at": "2026-01-31T09:27:59Z", "started_at": "2026-01-31T09:28:00Z"}, "data.ended_at"),
         ({"voices": "caller"}, "data.voices"),
         ({"voices": ["caller", "somebody"]}, "data.voices"),
         ({"voices": [["caller"]]}, "data.voices"),

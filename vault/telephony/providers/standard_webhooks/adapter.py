@@ -147,13 +147,17 @@ def _facts(data: Mapping[str, object]) -> CallFacts:
     if direction is not None and direction not in DIRECTIONS:
         raise Invalid("data.direction must be inbound or outbound.", field="data.direction")
     caller, callee, agent = _text(data, "from"), _text(data, "to"), _text(data, "agent")
+    started_at = _moment(data, "started_at", path="data.")
+    ended_at = _moment(data, "ended_at", path="data.")
+    if started_at is not None and ended_at is not None and ended_at < started_at:
+        raise Invalid("data.ended_at must not be before data.started_at.", field="data.ended_at")
     return CallFacts(
         call_ref=_ref(data, "call_ref"),
         direction=None if direction is None else DIRECTIONS[direction],
         caller=(normalize(caller) or None) if caller is not None else None,
         callee=(normalize(callee) or None) if callee is not None else None,
-        started_at=_moment(data, "started_at", path="data."),
-        ended_at=_moment(data, "ended_at", path="data."),
+        started_at=started_at,
+        ended_at=ended_at,
         agent=(clean(agent) or None) if agent is not None else None,
     )
 
