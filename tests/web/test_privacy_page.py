@@ -1,12 +1,14 @@
 """The privacy page for callers over HTTP: public once it is published, in three languages, cached."""
 
 import base64
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.register_entries import CONTROLLER, put, recipient, record
-from tests.support.tenant import Tenant
+from tests.support.tenant import Tenant, moment
 from tests.support.web_house import House
 
 
@@ -78,6 +80,24 @@ def test_a_platform_without_a_recipient_is_one_of_the_others(house: House, tenan
     assert tenant.http.put(tenant.url("/connections/more"), json=said).status_code == 200
     assert "others who are not named" in page_of(house, f"{url}/en").text
     assert "recipient/connection/more" in record(tenant)["page_lacks"]
+
+
+def test_a_request_says_what_its_answer_lacks_and_what_no_search_finds(tenant: Tenant):
+    """Before anything is sent: a recipient that nobody entered is not nobody, and digits may be a number."""
+    person = [{"type": "number", "value": "+14155550187"}]
+    said = {"kind": "access", "regime": "gdpr", "received_at": moment(datetime.now(UTC)), "reference": "r"}
+    made = tenant.http.post(tenant.url("/requests"), json=said | {"identities": person})
+    assert made.status_code == 201, made.text
+    url = tenant.url(f"/requests/{made.json()['id']}")
+
+    def shown() -> dict[str, Any]:
+        found: dict[str, Any] = tenant.http.get(url).json()
+        return found
+
+    assert "digits_that_cannot_be_read" in shown()["not_searchable"]
+    assert {"recipients", "recipient/connection/main"} <= set(shown()["answer_lacks"])
+    recipient(tenant, covers=["connection/main"])
+    assert not {"recipients", "recipient/connection/main"} & set(shown()["answer_lacks"])
 
 
 def test_the_privacy_page_is_cached_and_validated(house: House, tenant: Tenant):
