@@ -12,6 +12,7 @@ TO = Addresses(
     heard="https://vault.example/heard",
     heard_inside="https://vault.example/heard?running=1",
     key="https://vault.example/key",
+    key_inside="https://vault.example/key?running=1",
     next="https://application.example/next",
 )
 NOTICE = Play(text="This call is recorded.", language="en")
@@ -20,6 +21,7 @@ STEPS = {
     "record": Record(status_url=TO.status),
     "notice": NOTICE,
     "ask": Gather(prompt=NOTICE, answer_url=TO.key),
+    "ask inside": Gather(prompt=NOTICE, answer_url=TO.key_inside),
     "heard": Redirect(url=TO.heard),
     "heard inside": Redirect(url=TO.heard_inside),
     "go on": Redirect(url=TO.next),
@@ -84,7 +86,7 @@ HEARD = [
     ("opt out inside", ["go on"]),
     ("opt out", ["record", "go on"]),
     ("opt out before", ["record", "go on"]),
-    ("opt out twice", ["record", "notice", "heard inside"]),
+    ("opt out twice", ["record", "ask inside", "heard inside"]),
     # Silence is no yes.
     ("opt in", ["go on"]),
     ("opt in inside", ["go on"]),
@@ -97,10 +99,10 @@ YES = [
     ("opt out", ["record", "go on"]),
     ("opt out before", ["record", "go on"]),
     ("opt out inside", ["go on"]),
-    ("opt out twice", ["record", "notice", "heard inside"]),
+    ("opt out twice", ["record", "ask inside", "heard inside"]),
     ("opt in", ["record", "go on"]),
     ("opt in inside", ["go on"]),
-    ("opt in twice", ["record", "notice", "heard inside"]),
+    ("opt in twice", ["record", "ask inside", "heard inside"]),
     ("switched off", ["go on"]),
     ("objected", ["go on"]),
 ]
@@ -128,10 +130,11 @@ def test_a_notice_was_heard(name, script):
 @pytest.mark.parametrize(("name", "script"), YES)
 def test_a_party_agreed(name, script):
     """The recording begins, unless it runs or must not be."""
-    assert after_yes(decision(name), NOTICE, TO) == steps(script)
+    assert after_yes(decision(name), NOTICE, TO, running=False) == steps(script)
+    assert after_yes(decision(name), NOTICE, TO, running=True) == steps(["go on"])
 
 
 def test_without_a_notice_to_repeat_the_recording_begins_all_the_same():
     """The notice was retired between two steps: what was heard before was heard."""
-    assert after_yes(decision("opt in twice"), None, TO) == steps(["record", "go on"])
+    assert after_yes(decision("opt in twice"), None, TO, running=False) == steps(["record", "go on"])
     assert after_notice(decision("opt out twice"), None, TO, running=False) == steps(["record", "go on"])

@@ -100,7 +100,7 @@ def a_key_means_what_the_policy_says(patch: pytest.MonkeyPatch) -> None:
     """The keys of the moment count, whatever the text says that the party heard."""
 
     def name(self: Any, notice: Any) -> str:
-        handed = HandedNotice(notice_id=notice.id, keys=self.keys)
+        handed = HandedNotice(notice_id=notice.id, keys=self.told.current)
         return handed.write(self.index_key, self.connection.id, self.step.facts.call_ref)
 
     patch.setattr(call_documents._Request, "name", name)

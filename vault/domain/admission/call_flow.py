@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call_document import CallFlow, Gather, Play, Record, Redirect, Step
+from vault.domain.notices.notice import KEY_MODES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class Addresses:
     heard_inside: str
     #: Receives the pressed key.
     key: str
+    #: Receives the key that was pressed at a notice inside the recording.
+    key_inside: str
     #: The account's own document at the platform, which continues the call.
     next: str
 
@@ -39,9 +42,7 @@ def opening(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
         return (Redirect(url=to.next),)
     # A notice that must be in the recording is played after its start.
     first: tuple[Step, ...] = (Record(status_url=to.status),) if decision.position == "inside" else ()
-    if decision.mode in {"opt_out_key", "opt_in_key"}:
-        return *first, Gather(prompt=prompt, answer_url=to.key), Redirect(url=to.heard)
-    return *first, prompt, Redirect(url=to.heard)
+    return *first, _ask(decision, prompt, to.key), Redirect(url=to.heard)
 
 
 def after_notice(decision: Decision, prompt: Play | None, to: Addresses, *, running: bool) -> CallFlow:
@@ -55,15 +56,24 @@ def after_notice(decision: Decision, prompt: Play | None, to: Addresses, *, runn
     return _record(decision, prompt, to)
 
 
-def after_yes(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
-    """Return the flow after the party accepted by key."""
-    if not decision.record or decision.position == "inside":
+def after_yes(decision: Decision, prompt: Play | None, to: Addresses, *, running: bool) -> CallFlow:
+    """Return the flow after the party accepted by key; ``running`` as above."""
+    if not decision.record or running or decision.position == "inside":
         return (Redirect(url=to.next),)
     return _record(decision, prompt, to)
+
+
+def _ask(decision: Decision, prompt: Play, answer_url: str) -> Step:
+    """Return the step that plays a notice, and collects the key that it speaks of."""
+    return Gather(prompt=prompt, answer_url=answer_url) if decision.mode in KEY_MODES else prompt
 
 
 def _record(decision: Decision, prompt: Play | None, to: Addresses) -> CallFlow:
     if decision.position == "before_and_inside" and prompt is not None:
         # The notice was played before the recording, and must also be inside it.
-        return Record(status_url=to.status), prompt, Redirect(url=to.heard_inside)
+        return (
+            Record(status_url=to.status),
+            _ask(decision, prompt, to.key_inside),
+            Redirect(url=to.heard_inside),
+        )
     return Record(status_url=to.status), Redirect(url=to.next)

@@ -11,14 +11,13 @@ from datetime import timedelta
 from typing import Literal
 
 from vault.database.interface import Database
-from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.admission.call_flow import Addresses, after_notice, after_yes, opening
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Direction
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
-from vault.domain.consent.consent_event import MODES, Answer, ConsentEvent, Keys, Method, Party
+from vault.domain.consent.consent_event import MODES, Answer, ConsentEvent, Method, Party
 from vault.domain.ids import new_id
 from vault.domain.notices.notice import KEY_MODES, Notice
 from vault.errors import AccountClosed, FetchFailed, NotFound, Refused
@@ -28,6 +27,7 @@ from vault.services.admission.call_start import CallStart
 from vault.services.consent.handed_notice import HandedNotice
 from vault.services.consent.key_objections import KeyObjections
 from vault.services.consent.record_consent import RecordConsent
+from vault.services.consent.told_keys import ToldKeys, read_told
 from vault.services.shared.authenticate_webhook import prove
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.structured_log import Log
@@ -94,25 +94,14 @@ class CallDocuments:
     async def _request(self, connection: Connection, step: CallStep, handed: str | None) -> "_Request":
         account_id, call_ref = connection.account_id, step.facts.call_ref
         index_key = await self.call_start.admission.index_key(account_id)
-        told = None if handed is None else HandedNotice.read(handed, index_key, connection.id, call_ref)
+        handed_out = None if handed is None else HandedNotice.read(handed, index_key, connection.id, call_ref)
 
-        def read(tx: Transaction) -> tuple[Keys, Notice | None, Sequence[Notice]]:
-            keys = tx.policies.current(account_id).keys
-            if told is None:
-                # Nobody knows what was played: it may be any notice.
-                return keys, None, tx.notices.of_account(account_id, "published") if step.key else ()
-            return keys, tx.notices.get(account_id, told.notice_id), ()
-
-        keys, notice, published = await self.database.read(read)
-        meant = [told.keys] if told is not None else [keys, *(one.keys for one in published if one.keys)]
+        pressed = step.key is not None
         return _Request(
             connection=connection,
             step=step,
             index_key=index_key,
-            keys=keys,
-            told=told,
-            notice=notice,
-            meant=meant,
+            told=await self.database.read(lambda tx: read_told(tx, account_id, handed_out, pressed=pressed)),
             unheard=self.providers[connection.provider].unheard_keys,
         )
 
@@ -160,7 +149,7 @@ class CallDocuments:
             _LOG.warning("steer.unheard_key", connection_id=request.connection.id)
             notice = None
         to, prompt = self._addresses(request, notice), self._prompt(notice)
-        decision = _as_played(answer.decision, notice if stage == "call" else request.notice)
+        decision = _as_played(answer.decision, notice if stage == "call" else request.told.notice)
         if stage == "call":
             return opening(decision, prompt, to)
         parties = _parties(answer.outside)
@@ -169,11 +158,11 @@ class CallDocuments:
             await self._record(request, "announced", parties)
         elif request.accepts:
             await self._record(request, "accepted", parties)
-            return after_yes(decision, prompt, to)
+            return after_yes(decision, prompt, to, running=running)
         return after_notice(decision, prompt, to, running=running)
 
     async def _record(self, request: "_Request", answer: Answer, parties: Sequence[Party]) -> None:
-        notice, now = request.notice, self.clock()
+        notice, now = request.told.notice, self.clock()
         if notice is None and answer != "declined":
             # Nobody knows what was played, so it proves nothing. A no needs no proof.
             _LOG.warning("steer.unknown_notice", connection_id=request.connection.id)
@@ -211,6 +200,7 @@ class CallDocuments:
             heard=f"{webhook}/heard{named and '?'}{named}",
             heard_inside=f"{webhook}/heard?running=1{named and '&'}{named}",
             key=f"{webhook}/key{named and '?'}{named}",
+            key_inside=f"{webhook}/key?running=1{named and '&'}{named}",
             next=connection.next_url or "",
         )
 
@@ -244,41 +234,30 @@ class _Request:
     connection: Connection
     step: CallStep
     index_key: bytes
-    #: The keys of the current policy.
-    keys: Keys
-    #: What was handed out to the party; None where the address of the request does not prove it.
-    told: HandedNotice | None
-    notice: Notice | None
-    #: The keys that the party may have been told.
-    meant: Sequence[Keys]
-    #: Those that the platform does not report.
+    told: ToldKeys
+    #: The keys that the platform does not report.
     unheard: frozenset[str]
 
     @property
     def refuses(self) -> bool:
-        """Return whether the key means no by what the party may have been told, or by the policy of now."""
-        return self.step.key is not None and any(
-            self.step.key in {keys.decline, keys.object} for keys in (self.keys, *self.meant)
-        )
+        """Return whether the pressed key means no."""
+        return self.told.refuses(self.step.key)
 
     @property
     def objects(self) -> bool:
-        """Return whether the key means an objection, too."""
-        return self.step.key is not None and any(self.step.key == keys.object for keys in self.meant)
+        """Return whether the pressed key means an objection, too."""
+        return self.told.objects(self.step.key)
 
     @property
     def accepts(self) -> bool:
-        """Return whether the key means yes. Only what the party was told makes it that."""
-        return self.told is not None and self.step.key == self.told.keys.accept
+        """Return whether the pressed key means yes."""
+        return self.told.accepts(self.step.key)
 
     def named_by(self, notice: Notice) -> set[str | None]:
         """Return the keys that the text of a notice names, if it asks for one."""
-        return set(astuple(self._keys_of(notice))) if notice.mode in KEY_MODES else set()
-
-    def _keys_of(self, notice: Notice) -> Keys:
-        return notice.keys or self.keys
+        return set(astuple(self.told.keys_of(notice))) if notice.mode in KEY_MODES else set()
 
     def name(self, notice: Notice) -> str:
         """Return the name of a notice that is handed out now, for an address of this call."""
-        handed = HandedNotice(notice_id=notice.id, keys=self._keys_of(notice))
+        handed = HandedNotice(notice_id=notice.id, keys=self.told.keys_of(notice))
         return handed.write(self.index_key, self.connection.id, self.step.facts.call_ref)

@@ -10,15 +10,14 @@ from typing import Any, Final
 from vault.database.interface import Database
 from vault.database.stores.notices import SealedPrompt
 from vault.database.transaction import Transaction
-from vault.domain.consent.consent_event import Keys
 from vault.domain.ids import new_id
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.legal_rules.rule_book_loader import read_place
 from vault.domain.notices.audio import Encoding, PromptRequest
 from vault.domain.notices.default_texts import NoticeTexts
 from vault.domain.notices.language import language_tag
+from vault.domain.notices.named_keys import check_keys, spoken
 from vault.domain.notices.notice import (
-    KEY_MODES,
     Notice,
     NoticeRequest,
     NoticeStatus,
@@ -84,7 +83,10 @@ class Notices:
         def change(tx: Transaction) -> Notice:
             before = held_draft(tx, account_id, notice_id)
             after = replace(before, **self._written(tx, account_id, request))
-            if _heard(after) != _heard(before):
+            if after.text == before.text:
+                # Saved again, it still says the keys that it was written for.
+                after = replace(after, keys=before.keys)
+            if spoken(after) != spoken(before):
                 after = replace(after, audio_sha256=None, audio_seconds=None)
             if after != before:
                 tx.notices.replace_draft(after)
@@ -122,7 +124,7 @@ class Notices:
         def publish(tx: Transaction) -> Notice:
             draft, now = held_draft(tx, account_id, notice_id), tx.now()
             check_complete(draft, self.rule_book)
-            _check_keys(draft, tx.policies.current(account_id).keys)
+            check_keys(draft, tx.policies.current(account_id).keys)
             published, before = tx.notices.publish(draft, now)
             if before is None and tx.notices.count_published(account_id) > MAX_PUBLISHED:
                 raise Refused(
@@ -259,21 +261,6 @@ def _spelled(request: NoticeRequest) -> NoticeRequest:
     except Invalid as error:
         raise Invalid(str(error), field="places") from error
     return replace(request, language=language_tag(request.language), places=places)
-
-
-def _heard(notice: Notice) -> tuple[object, ...]:
-    """Return what the audio of a notice says; the keys count where it asks for one."""
-    return notice.text, notice.language, notice.mode, notice.keys if notice.mode in KEY_MODES else None
-
-
-def _check_keys(draft: Notice, keys: Keys) -> None:
-    """Raise Refused for a draft that asks for a key, if its text was written for other keys than the account's."""
-    if draft.mode in KEY_MODES and draft.keys not in {None, keys}:
-        raise Refused(
-            "The account's keys were changed after this draft was written, and its text may name the keys of before. "
-            "Save the draft again with the text for the new keys.",
-            reasons=("other_keys",),
-        )
 
 
 def _digest(pcm: bytes) -> str:
