@@ -170,3 +170,56 @@ async def test_an_objection_that_was_ended_comes_back_by_another_key_press_alone
     assert await objected(either) == []
     assert goes_on(await line.ask("key", "8"))
     assert await objected(either) == [line.call.caller]
+
+
+AGENT = {"caller": "+15125550100", "callee": "+13125550177"}
+
+
+async def report_leg(line: SteeredLine, direction: Direction, **numbers: str) -> None:
+    """Report a leg of the line's call, as an event of the platform does."""
+    facts = CallFacts(call_ref=line.call.ref, direction=direction, **numbers)
+    await line.house.vault.calls.start(line.house.account.id, facts)
+
+
+@pytest.mark.parametrize("name", SILENT)
+@pytest.mark.parametrize("before", [True, False], ids=["before the key", "after the key"])
+async def test_the_leg_to_an_agent_tells_nothing_of_who_objects(either: House, name: str, before: bool):
+    """It is outbound in a call that came in. Wrong: the account's own number objects, and nobody is recorded on it."""
+    line = await connected(either, name)
+    await set_policy(either, mode="opt_out_key", keys=Keys(object="8"))
+    await publish(either)
+    await line.ask("call")
+    if before:
+        await report_leg(line, "outbound", **AGENT)
+    assert goes_on(await line.ask("key", "8"))
+    if not before:
+        await report_leg(line, "outbound", **AGENT)
+    assert (await objected(either), await waits(line)) == ([], True)
+    both = {"caller": line.call.caller.removeprefix("+"), "callee": line.call.callee}
+    await report_leg(line, "inbound", **both)
+    assert (await objected(either), await waits(line)) == ([line.call.caller], False)
+
+
+async def test_all_legs_may_be_known_before_the_key(either: House):
+    """The one with the numbers of the key press counts."""
+    line = await connected(either, "vonage")
+    await set_policy(either, mode="opt_out_key", keys=Keys(object="8"))
+    await publish(either)
+    await line.ask("call")
+    await report_leg(line, "outbound", **AGENT)
+    await report_leg(line, "inbound", caller=line.call.caller, callee=line.call.callee)
+    assert goes_on(await line.ask("key", "8"))
+    assert (await objected(either), await waits(line)) == ([line.call.caller], False)
+
+
+async def test_reports_that_contradict_each_other_enter_nothing(either: House):
+    """The decision names it, and a person enters the number."""
+    line = await pressed(either, "telnyx")
+    both = {"caller": line.call.caller, "callee": line.call.callee}
+    for direction in ("inbound", "outbound"):
+        facts = CallFacts(call_ref=line.call.ref, direction=direction, agent=direction, **both)
+        await either.vault.calls.start(either.account.id, facts)
+        if direction == "inbound":
+            assert await objected(either) == [line.call.caller]
+            await either.vault.objections.end(either.account.id, line.call.caller, **ME)
+    assert (await objected(either), await waits(line)) == ([], True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call_document import CallFlow, Gather, Play, Record, Redirect, Step
-from vault.domain.notices.notice import KEY_MODES
+from vault.domain.consent.consent_event import KEY_MODES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ _OBJECTION_WAITS = Reason(
     code="objection_waits",
     text=(
         "A party pressed the key that objects to every recording, and no report says which of the two it was: report "
-        "the direction of the call, and the objection is entered."
+        "the direction of the call, or enter the objection for the number."
     ),
     source="consent",
 )
@@ -78,6 +78,8 @@ class AdmissionInput:
     facts_complete: bool = True
     #: False where a number of the call cannot be compared with the objections of the account.
     numbers_compared: bool = True
+    #: A key press objects to every recording, and nobody knows yet whose.
+    objection_waits: bool = False
     rule_book: str
 
     @property
@@ -124,7 +126,7 @@ def decide(case: AdmissionInput) -> Decision:
     unsure = [] if case.facts_complete else [_TOO_MANY_FACTS]
     unsure += [] if case.numbers_compared else [_NUMBERS_UNREADABLE]
     remarks = [*_places(case), *need.reasons]
-    if len(case.outside) > 1 and any(event.objects for event in case.events):
+    if case.objection_waits:
         remarks.insert(0, _OBJECTION_WAITS)
     if case.switch.enabled:
         on = Reason(code="switch_on", text="Recording is switched on.", source="recording-switch")

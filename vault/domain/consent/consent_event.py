@@ -16,6 +16,8 @@ Method = Literal["announcement", "key", "speech", "form", "tone"]
 #: How consent is requested, from the mildest to the strictest.
 Mode = Literal["none", "tone", "announce", "opt_out_key", "opt_in_key"]
 MODES: tuple[Mode, ...] = ("none", "tone", "announce", "opt_out_key", "opt_in_key")
+#: Those that ask for a key press.
+KEY_MODES: frozenset[Mode] = frozenset({"opt_out_key", "opt_in_key"})
 #: How a recording without the required evidence is handled.
 MissingEvidence = Literal["quarantine", "refuse", "accept"]
 #: How a recording is handled after a party withdrew its consent.

@@ -2,8 +2,8 @@
 
 import re
 
-from vault.domain.consent.consent_event import Keys
-from vault.domain.notices.notice import KEY_MODES, Notice
+from vault.domain.consent.consent_event import KEY_MODES, Keys
+from vault.domain.notices.notice import Notice
 from vault.errors import Invalid, Refused
 
 #: A key by itself, not a digit of a telephone number or of an amount.

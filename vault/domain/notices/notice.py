@@ -33,8 +33,6 @@ ELEMENTS = {
 }
 #: Placeholders in the default texts.
 PLACEHOLDER = re.compile(r"\{(controller|purposes|refusal|full_notice|retention|accept|decline|kept)\}")
-#: Modes that ask for a key press.
-KEY_MODES: frozenset[Mode] = frozenset({"opt_out_key", "opt_in_key"})
 #: The language used where no wanted one has a notice.
 _FALLBACK_LANGUAGE = "en"
 

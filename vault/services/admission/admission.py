@@ -21,6 +21,7 @@ from vault.domain.calls.number_reader import is_plain, read_numbers
 from vault.domain.calls.regions import regions_of
 from vault.domain.consent.call_claims import MAX_FACTS, CallClaims, distinct
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
+from vault.domain.consent.objecting_party import objection_waits
 from vault.domain.legal_rules.rule import Demand, Rule, RuleBook, strictest
 from vault.domain.stored.closing_acts import is_no
 from vault.errors import Invalid, NotFound, Tampered
@@ -243,6 +244,7 @@ class Admission:
                 released=released,
                 facts_complete=len(known.fact_ids) < MAX_FACTS,
                 numbers_compared=state.numbers_compared,
+                objection_waits=objection_waits(known.events, known.statements),
                 rule_book=self.rule_book.version,
             )
         )

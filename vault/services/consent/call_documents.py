@@ -14,12 +14,13 @@ from vault.database.interface import Database
 from vault.domain.accounts.account import Connection
 from vault.domain.admission.call_flow import Addresses, after_notice, after_yes, opening
 from vault.domain.admission.decision import Decision
-from vault.domain.calls.call import Direction
+from vault.domain.calls.call import SIDES, Direction
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
-from vault.domain.consent.consent_event import MODES, Answer, ConsentEvent, Method, Party
+from vault.domain.consent.consent_event import KEY_MODES, MODES, Answer, ConsentEvent, Method, Party
+from vault.domain.consent.objecting_party import objector, press_of
 from vault.domain.ids import new_id
-from vault.domain.notices.notice import KEY_MODES, Notice
+from vault.domain.notices.notice import Notice
 from vault.errors import AccountClosed, FetchFailed, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
@@ -128,10 +129,12 @@ class CallDocuments:
         """Store the no of whoever pressed the key, and the objection if the key means that too."""
         account_id, facts = request.connection.account_id, request.step.facts
         known = await self.call_start.admission.load_call(account_id, facts.call_ref, facts)
-        parties = _parties(known.claims.outside)
-        await self._record(request, "declined", parties)
-        if request.objects:
-            await self.key_objections.enter(account_id, facts.call_ref, said=facts)
+        who = objector(known.statements, press_of(facts, known.statements)) if request.objects else None
+        objecting = SIDES if who is None else (who.party,)
+        parties = _parties({*known.claims.outside, *(objecting if request.objects else ())})
+        events = await self._record(request, "declined", parties, objecting if request.objects else ())
+        if who is not None:
+            await self.key_objections.enter(account_id, who, known, events[-1])
         # The call has its no. That it may have the max number of facts does not matter any more.
         with suppress(Refused):
             await self.call_start(account_id, facts)
@@ -161,19 +164,21 @@ class CallDocuments:
             return after_yes(decision, prompt, to, running=running)
         return after_notice(decision, prompt, to, running=running)
 
-    async def _record(self, request: "_Request", answer: Answer, parties: Sequence[Party]) -> None:
+    async def _record(
+        self, request: "_Request", answer: Answer, parties: Sequence[Party], objecting: Sequence[Party] = ()
+    ) -> Sequence[ConsentEvent]:
         notice, now = request.told.notice, self.clock()
         if notice is None and answer != "declined":
             # Nobody knows what was played, so it proves nothing. A no needs no proof.
             _LOG.warning("steer.unknown_notice", connection_id=request.connection.id)
-            return
+            return ()
         played = answer == "announced"
         seconds = notice.audio_seconds if played and notice is not None else None
         length = None if seconds is None else timedelta(seconds=seconds)
         tone = notice is not None and notice.mode == "tone"
         method: Method = ("tone" if tone else "announcement") if played else "key"
-        for party in parties:
-            event = ConsentEvent(
+        events = [
+            ConsentEvent(
                 id=new_id("told"),
                 party=party,
                 answer=answer,
@@ -184,11 +189,15 @@ class CallDocuments:
                 notice=None if notice is None else notice.as_evidence,
                 length=length,
                 told_by=request.connection.id,
-                objects=answer == "declined" and request.objects,
+                objects=party in objecting,
             )
+            for party in parties
+        ]
+        for event in events:
             # The document of a closed account lets the call go on, without a recording.
             with suppress(AccountClosed):
                 await self.record_consent(request.connection.account_id, request.step.facts.call_ref, event)
+        return events
 
     def _addresses(self, request: "_Request", notice: Notice | None) -> Addresses:
         """Return the next addresses. Those after a notice name it, with the keys that its text names."""

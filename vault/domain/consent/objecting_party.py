@@ -1,0 +1,77 @@
+"""Which party of a call pressed the key that objects, and as which number it was reported.
+
+Of the two numbers of a call one is the account's own, which must not get an objection. A direction tells which: that of
+the report whose numbers are those of the key press. Other legs of the call have other numbers, and may have another
+direction: the leg to an agent is outbound in a call that came in.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from vault.domain.calls.call import CallFacts, Direction
+from vault.domain.consent.call_claims import outside_parties
+from vault.domain.consent.consent_event import ConsentEvent, Party
+
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objector:
+    """The party outside the account, and what the platform reported it as; None without a number."""
+
+    party: Party
+    number: str | None
+
+
+def objector(statements: Sequence[CallFacts], pressed: CallFacts | None = None) -> Objector | None:
+    """Return who objects; None while no report tells it, or reports contradict each other.
+
+    ``statements`` are all reports of the call. ``pressed`` is the request with the key press; without it, the requests
+    of before are those reports with both numbers that tell no direction.
+    """
+    if pressed is not None:
+        presses = [pressed]
+    else:
+        presses = [one for one in statements if one.direction is None and one.caller and one.callee]
+    found = {(direction, number) for one in presses for direction, number in _told(one, statements)}
+    if len(found) != 1:
+        return None
+    ((direction, number),) = found
+    (party,) = outside_parties(direction)
+    return Objector(party=party, number=number)
+
+
+def objection_waits(events: Sequence[ConsentEvent], statements: Sequence[CallFacts]) -> bool:
+    """Return whether a key press objects, and it is not known whose: then its events are of both parties."""
+    return len({event.party for event in events if event.objects}) > 1 and objector(statements) is None
+
+
+def press_of(said: CallFacts, statements: Sequence[CallFacts]) -> CallFacts:
+    """Return the request with a key press, with the numbers of the request before it where it has none."""
+    earlier = sorted(statements, key=lambda one: one.direction is not None)
+    caller = said.caller or next((one.caller for one in earlier if one.caller), None)
+    callee = said.callee or next((one.callee for one in earlier if one.callee), None)
+    return replace(said, caller=caller, callee=callee)
+
+
+def _told(press: CallFacts, statements: Sequence[CallFacts]) -> set[tuple[Direction, str | None]]:
+    """Return each direction that is told of a key press, with the number of the party outside."""
+    if press.direction is not None:
+        directions = {press.direction}
+    else:
+        same = [one for one in statements if one.direction is not None and _fits(one, press)]
+        named = [one for one in same if one.caller and one.callee]
+        directions = {one.direction for one in named or same if one.direction is not None}
+    return {(one, press.caller if one == "inbound" else press.callee) for one in directions}
+
+
+def _fits(statement: CallFacts, press: CallFacts) -> bool:
+    """Return whether a report names no other number than the key press."""
+    pairs = [(statement.caller, press.caller), (statement.callee, press.callee)]
+    return all(said is None or (known is not None and _plain(said) == _plain(known)) for said, known in pairs)
+
+
+def _plain(number: str) -> str:
+    """Return the digits of a number, which platforms write with and without a plus; without any, the text."""
+    return "".join(_DIGITS.findall(number)) or number.casefold()
