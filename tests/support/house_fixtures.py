@@ -1,11 +1,11 @@
 """Fixtures of a vault that runs in the process of the test; the conftest of a folder imports those that it wants."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.service_house import House, new_house
+from tests.support.service_house import House, another_node, new_house, node_on
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.thread_pools import Threads
@@ -25,3 +25,18 @@ async def either(
     """A vault with one account, on either database, and no worker."""
     async with new_house(tmp_path, threads, database) as made:
         yield made
+
+
+@pytest.fixture
+def nodes(
+    either: House, request: pytest.FixtureRequest, tmp_path: Path, threads: Threads
+) -> Iterator[tuple[House, House]]:
+    """Two nodes of one vault; on PostgreSQL the second has its own connections."""
+    if not isinstance(either.database, PostgresqlDatabase):
+        yield either, another_node(either, tmp_path / "b", threads)
+        return
+    database = PostgresqlDatabase(request.getfixturevalue("migrated_url"))
+    try:
+        yield either, node_on(either, database, tmp_path / "b", threads)
+    finally:
+        database.close()

@@ -5,15 +5,14 @@ Two connections have separate names; what was refused or erased is closed at eve
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from tests.fakes.fetcher import Media
-from tests.support.service_house import AUDIO, URL, House, another_node, blocks_of, node_on
+from tests.support.service_house import AUDIO, URL, House, blocks_of
 from tests.support.tenant import tone
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.transaction import Transaction
@@ -21,7 +20,6 @@ from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import State
 from vault.errors import FetchFailed, RecordingErased, Refused
 from vault.services.accounts.connections import ConnectionRequest
-from vault.thread_pools import Threads
 
 ME = {"actor": "key_test"}
 OTHER_URL, OTHER_AUDIO = "https://media.example/other.wav", tone(0.3)
@@ -226,21 +224,6 @@ async def test_what_failed_does_not_start_over_beside_an_erased_one(doors: dict[
     else:
         assert (await come(doors, way))[0] == "erased"
     assert sorted(await states(house)) == [State.ERASED, State.FAILED]
-
-
-@pytest.fixture
-def nodes(
-    either: House, request: pytest.FixtureRequest, tmp_path: Path, threads: Threads
-) -> Iterator[tuple[House, House]]:
-    """Two nodes of one vault; on PostgreSQL the second has its own connections."""
-    if not isinstance(either.database, PostgresqlDatabase):
-        yield either, another_node(either, tmp_path / "b", threads)
-        return
-    database = PostgresqlDatabase(request.getfixturevalue("migrated_url"))
-    try:
-        yield either, node_on(either, database, tmp_path / "b", threads)
-    finally:
-        database.close()
 
 
 async def test_an_upload_and_a_webhook_at_once_leave_one_recording(nodes: tuple[House, House]):

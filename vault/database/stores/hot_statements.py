@@ -77,6 +77,8 @@ class Announced:
     created: bool
     #: The row that was there before has this announcement now, in the place of an older one.
     renewed: bool = False
+    #: It was an upload, and another connection took it over first: the name is free for the one that announces.
+    taken_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

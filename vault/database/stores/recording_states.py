@@ -266,7 +266,9 @@ def _columns_of_source(new: NewRecording | None) -> dict[str, Any]:
     if new is None:
         return {}
     row = new_row(new, state=State.RECEIVED, reasons=(), epoch=0)
-    names = ("connection_id", "recording_ref", "kind", "source_ref", "source_policy", "source_not_before")
+    names = (
+        "connection_id", "recording_ref", "kind", "source_ref", "source_policy", "source_not_before", "origin",
+    )  # fmt: skip
     return {name: row[name] for name in names}
 
 

@@ -27,7 +27,7 @@ from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.call_rows import CallRows, read_call_rows
-from vault.services.ingest.announce_again import AnnounceAgain
+from vault.services.ingest.announce_again import INCOMPLETE, AnnounceAgain
 from vault.services.shared.retry_on_rotation import retry_with_month_key
 
 
@@ -73,18 +73,34 @@ class Announce:
             grounds=() if decision.record else decision.grounds,
             origin=origin_of(arrival, tracing.traceparent()),
         )
+        actor = connection.id
+        announced = await self._row(new, announcement, facts, in_call=in_call, actor=actor, arrival=arrival)
+        return _counted(announced, decision)
+
+    async def _row(
+        self,
+        new: NewRecording,
+        announcement: Announcement,
+        facts: CallFacts,
+        *,
+        in_call: bool,
+        actor: str,
+        arrival: Arrival,
+    ) -> Announced:
+        """Insert the row, or take over the announcement of the row that the name stands for already."""
         announced = await self._insert(new, announcement, facts)
         if in_call and announced.call_ref != new.call_ref:
             new = replace(new, recording_ref=key_in_call(new.recording_ref, new.call_ref))
             announced = await self._insert(new, announcement, facts)
-        if announced.created:
-            return _counted(announced, decision)
-        if arrival == "reconcile":
-            # A provider's list has a recording for hours after it failed here.
-            return announced
-        return await self.announce_again(
-            account_id, announced.recording_id, new, announcement, facts, actor=connection.id
-        )
+        while not announced.created and announced.state in INCOMPLETE:
+            known = announced.recording_id
+            announced = await self.announce_again(
+                new.account_id, known, new, announcement, facts, actor=actor, arrival=arrival
+            )
+            if not announced.taken_over:
+                break
+            announced = await self._insert(new, announcement, facts)
+        return announced
 
     async def _insert(self, new: NewRecording, announcement: Announcement, facts: CallFacts) -> Announced:
         async def announce(key: SealingKey) -> Announced:

@@ -2,7 +2,7 @@
 
 What failed starts over under its id. What waits, or is being fetched, keeps the newer URL for its next attempt. What
 arrived, was refused or was erased stays as it is. An upload that has not arrived becomes a recording of the connection
-that announces its name: if the client does not send all of it, the URL is fetched.
+that announces its name, or has it in its provider's list: if the client does not send all of it, the URL is fetched.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from vault.database.stores.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import Announcement, CallFacts, Voice
 from vault.domain.recordings.names_of_call import named_at
-from vault.domain.recordings.recording import Recording, SealedAnnouncement, State
+from vault.domain.recordings.recording import CLOSED, Arrival, Recording, SealedAnnouncement, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement, encode_announcement
 from vault.errors import AccountClosed, Busy, NotFound
@@ -33,6 +33,8 @@ from vault.services.shared.retry_on_rotation import retry_with_month_key
 
 #: States in which a recording has not passed the gate, so that its announcement may still be needed.
 NOT_ARRIVED: Final = frozenset({State.RECEIVED, State.TRANSFERRING, State.RETRY_WAIT, State.STORED})
+#: States in which a newer announcement may bring what is not there.
+INCOMPLETE: Final = NOT_ARRIVED | {State.FAILED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +54,22 @@ class AnnounceAgain:
         facts: CallFacts,
         *,
         actor: str,
+        arrival: Arrival = "webhook",
     ) -> Announced:
         """Return the row, with ``renewed`` if the announcement is now its own. ``new`` is what a new row would be.
 
-        Raises Unavailable, AccountClosed.
+        ``taken_over`` is set if the row is another connection's now. Raises Unavailable, AccountClosed.
         """
         while True:
             recording, sealed = await self.database.read(partial(_read, account_id, recording_id))
             # Another leg of the call may report the recording; its facts are not facts of the recording's call.
             own = facts if facts.call_ref == recording.call_ref else CallFacts(call_ref=recording.call_ref)
-            done = Announced(
-                recording_id=recording.id, state=recording.state, call_ref=recording.call_ref, created=False
-            )
+            done = _as_it_is(recording)
             if recording.connection_id not in {None, new.connection_id}:
-                # An upload that another connection has announced meanwhile.
+                # It closes the name, or was an upload that the other connection has announced meanwhile.
+                return replace(done, taken_over=recording.state not in CLOSED)
+            if arrival == "reconcile" and recording.connection_id is not None:
+                # A provider's list has a recording for hours after it failed here.
                 return done
             if recording.state is State.FAILED:
                 found = await self._start_over(recording, new, announcement, own, actor)
@@ -182,6 +186,12 @@ def _read(account_id: str, recording_id: str, tx: Transaction) -> tuple[Recordin
     if recording is None:
         raise NotFound("There is no such recording.")
     return recording, tx.recordings.announcement(recording_id)
+
+
+def _as_it_is(recording: Recording) -> Announced:
+    return Announced(
+        recording_id=recording.id, state=recording.state, call_ref=recording.call_ref, created=False
+    )
 
 
 def _is_newer(announcement: Announcement, older: Announcement | None) -> bool:

@@ -103,7 +103,7 @@ class ReconcileProvider:
             )
         except AccountClosed:
             return 0
-        if not announced.created:
+        if not (announced.created or announced.renewed):
             return 0
         event = AccessEvent(
             type="recording.missed",
