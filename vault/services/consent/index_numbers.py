@@ -6,7 +6,7 @@ job stays in every release. Facts of calls that an earlier release stored are re
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -73,8 +73,16 @@ class IndexNumbers:
             )
             terms = {row.id: found for row in rows if (found := await self._terms(row))}
             after = rows[-1].id if rows else _DONE
+            # A transaction for each: with the locks of several calls, this and a batch of announcements could wait for
+            # each other.
+            for row in rows:
+                if row.id in terms:
+                    await self.database.write(
+                        lambda tx, row=row, found=terms[row.id]: _index(tx, row, found)  # type: ignore[misc]
+                    )
+            progress = json.dumps(after).encode()
             await self.database.write(
-                lambda tx, after=after, rows=rows, terms=terms: _note(tx, rows, terms, after)  # type: ignore[misc]
+                lambda tx, progress=progress: tx.metadata.replace({_PROGRESS: progress})  # type: ignore[misc]
             )
             done += len(terms)
         return done
@@ -89,11 +97,8 @@ class IndexNumbers:
         return possible_terms(index_key, [one for one in (facts.caller, facts.callee) if one is not None])
 
 
-def _note(tx: Transaction, rows: Sequence[CallFactRow], terms: Mapping[str, set[bytes]], after: str) -> None:
-    """Write the terms of facts that are still there, and how far this is."""
-    for row in rows:
-        if row.id in terms:
-            tx.lock_account_and_call(row.account_id, row.call_ref)
-            if any(fact.id == row.id for fact in tx.call_facts.of_call(row.account_id, row.call_ref)):
-                tx.call_facts.index(row.account_id, row.call_ref, sorted(terms[row.id]))
-    tx.metadata.replace({_PROGRESS: json.dumps(after).encode()})
+def _index(tx: Transaction, row: CallFactRow, terms: Collection[bytes]) -> None:
+    """Write the terms of a fact that is still there."""
+    tx.lock_account_and_call(row.account_id, row.call_ref)
+    if any(fact.id == row.id for fact in tx.call_facts.of_call(row.account_id, row.call_ref)):
+        tx.call_facts.index(row.account_id, row.call_ref, sorted(terms))
