@@ -108,6 +108,7 @@ WITH state AS (
                             AND coalesce(bool_and(r.state IN ('erasing', 'erased'))
                                          FILTER (WHERE r.connection_id = :connection_id), true)
                        FROM recordings r WHERE r.account_id = a.id AND r.call_ref = :call_ref
+                        AND r.connection_id IN ('', :connection_id)
                         AND r.recording_ref = ANY(:recording_refs)), false)
            OR :source_call_ref IS NULL
            AND EXISTS (SELECT 1 FROM recordings r WHERE r.account_id = a.id AND r.connection_id = :connection_id
@@ -253,7 +254,9 @@ def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
 def _is_erased(connection: Connection, of_call: Mapping[str, str], source: FactSource) -> bool:
     gone = {"erasing", "erased"}
     refs = source.recording_refs
-    rows = [row for ref in refs for row in _OF_NAME.rows(connection, **of_call, recording_ref=ref)]
+    named = [row for ref in refs for row in _OF_NAME.rows(connection, **of_call, recording_ref=ref)]
+    # What another connection had is another recording: this one's facts say more of the call.
+    rows = [row for row in named if row["connection_id"] in {"", source.connection_id}]
     own = [row for row in rows if row["connection_id"] == source.connection_id]
     if any(row["state"] in gone for row in rows) and all(row["state"] in gone for row in own):
         return True
