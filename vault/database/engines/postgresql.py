@@ -53,7 +53,7 @@ class PostgresqlRows:
         self._pool = pool
         self.signals: Signals = pool.signals
         self._guarded = guarded
-        self._announcements: MicroBatch[NewRecording, Announced] = MicroBatch(self._announce_group)
+        self._announcements: MicroBatch[NewRecording, Announced | None] = MicroBatch(self._announce_group)
         #: One batch at a time, because each holds the lock of the log's tree.
         self._opens: MicroBatch[NewSession, Session | None] = MicroBatch(
             self._open_group, writers=1, largest=_MAX_OPENS
@@ -103,8 +103,9 @@ class PostgresqlRows:
         return await self.write(lambda tx: tx.queue.leave_manifest(held))
 
     async def announce(self, new: NewRecording) -> Announced:
-        """Insert the recording, in one batch with concurrent announcements."""
-        return await _within_deadline(self._announcements.add(new))
+        """Insert the recording, in one batch with concurrent announcements; alone where its call is busy."""
+        answer = await _within_deadline(self._announcements.add(new))
+        return await _within_deadline(self._announce_alone(new)) if answer is None else answer
 
     async def grant(self, grant: Grant) -> bool:
         """Write the grant's event, in one batch with concurrent grants."""
@@ -137,11 +138,19 @@ class PostgresqlRows:
         """Do nothing: old row versions are removed by VACUUM, which a transaction cannot run."""
         return True
 
-    async def _announce_group(self, batch: Sequence[NewRecording]) -> Sequence[Announced | VaultError]:
+    async def _announce_group(self, batch: Sequence[NewRecording]) -> Sequence[Announced | VaultError | None]:
         metrics.GROUPS.labels("announce").observe(len(batch))
         answers = announced(batch, await self._hot_write(announce_steps(batch)))
         self.signals.emit(announcement_signals(batch, answers))
         return answers
+
+    async def _announce_alone(self, new: NewRecording) -> Announced:
+        (answer,) = announced([new], await self._hot_write(announce_steps([new], waits=True)))
+        if not isinstance(answer, Announced):
+            assert answer is not None  # noqa: S101 - it waited for the lock
+            raise answer
+        self.signals.emit(announcement_signals([new], [answer]))
+        return answer
 
     async def _grant_group(self, batch: Sequence[Grant]) -> Sequence[bool]:
         metrics.GROUPS.labels("grant").observe(len(batch))

@@ -154,7 +154,7 @@ def row_of(new: NewRecording, *, enabled: bool, epoch: int) -> dict[str, Any]:
 
 
 def announcement_signals(
-    batch: Sequence[NewRecording], answers: Sequence[Announced | VaultError]
+    batch: Sequence[NewRecording], answers: Sequence[Announced | VaultError | None]
 ) -> list[Signal]:
     """Return the signals of the work that new rows leave."""
     created = [

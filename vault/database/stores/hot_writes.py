@@ -2,7 +2,8 @@
 
 Only inserts are batched, because a batch that holds row locks would delay the recording switch. A batch takes the
 shared locks of its accounts before the statement that reads the switch: nothing is received after "off" was answered.
-Then it takes the locks of its calls, as an upload and an erasure do: a name of a call is used once.
+Then it takes those locks of its calls that are free, as an upload and an erasure do: a name of a call is used once.
+What it did not get is announced alone, so that nobody waits for the call of somebody else.
 """
 
 from collections.abc import Sequence
@@ -50,37 +51,51 @@ _BY_SWITCH: Final = {
     "source_not_before": f"least(n.source_not_before, {POSTGRESQL_NOW})",
 }
 _NEWEST: Final = "(SELECT max(version) FROM account_keys k WHERE k.account_id = n.account_id)"
-_NAMED: Final = ("account_id", "connection_id", "recording_ref", "call_ref", "name", "name_in_call")
+_NAMED: Final = (
+    "account_id",
+    "connection_id",
+    "recording_ref",
+    "call_ref",
+    "name",
+    "name_in_call",
+    "call_lock",
+)
 _KINDS: Final = {
     **{name: _array_of(name) for name in COLUMNS},
     "reasons_off": "json[]",
     "name": "text[]",
     "name_in_call": "text[]",
+    "call_lock": "bigint[]",
 }
-# In the order of the arrays: accounts before calls, each sorted, so that two batches do not wait for each other.
-_LOCKS: Final = HotText(
-    "SELECT CASE WHEN shared THEN pg_advisory_xact_lock_shared(k) ELSE pg_advisory_xact_lock(k) END "
-    "FROM unnest(:keys, :shared) AS n(k, shared)",
-    keys="bigint[]",
-    shared="boolean[]",
+_SHARED_LOCKS: Final = HotText(
+    "SELECT pg_advisory_xact_lock_shared(k) FROM unnest(:keys) AS k", keys="bigint[]"
 )
+# The transaction notes which it has: the insert must see what was committed before they were taken.
+_CALL_LOCKS: Final = HotText(
+    "SELECT set_config('callvault.calls', coalesce(string_agg(k::text, ',') FILTER (WHERE "
+    "CASE WHEN :waits THEN pg_advisory_xact_lock(k) IS NOT NULL ELSE pg_try_advisory_xact_lock(k) END), ''), true) "
+    "FROM unnest(:keys) AS k",
+    keys="bigint[]",
+    waits="boolean",
+)
+_IS_LOCKED: Final = "n.call_lock::text = ANY (string_to_array(current_setting('callvault.calls'), ','))"
 # In the order of the unique key, so that two nodes that announce the same do not wait for each other.
 _INSERT: Final = HotText(
     f"INSERT INTO recordings ({', '.join(COLUMNS)}) "  # noqa: S608 - our own column names
     f"SELECT {', '.join(_BY_SWITCH.get(name, f'n.{name}') for name in COLUMNS)} "
     f"FROM unnest({', '.join(f':{name}' for name in _KINDS)}) AS n({', '.join(_KINDS)}) "
     f"JOIN accounts a ON a.id = n.account_id WHERE n.announcement_key_version = {_NEWEST} "
-    f"AND (SELECT id FROM ({name_taken('n.')}) known) IS NULL "
+    f"AND {_IS_LOCKED} AND (SELECT id FROM ({name_taken('n.')}) known) IS NULL "
     "ORDER BY n.account_id, n.connection_id, n.recording_ref ON CONFLICT DO NOTHING RETURNING id, state",
     **_KINDS,
 )
 # A separate statement, so that it sees the commits of other batches, for which the insert waited.
 _KNOWN: Final = HotText(
-    f"SELECT a.id IS NOT NULL, {_NEWEST}, r.id, r.state, r.call_ref "  # noqa: S608 - our own text
+    f"SELECT a.id IS NOT NULL, {_NEWEST}, r.id, r.state, r.call_ref, {_IS_LOCKED} "  # noqa: S608 - our own text
     f"FROM unnest({', '.join(f':{name}' for name in _NAMED)}) WITH ORDINALITY AS n({', '.join(_NAMED)}, ordinal) "
     "LEFT JOIN accounts a ON a.id = n.account_id "
     f"LEFT JOIN LATERAL ({name_taken('n.')}) r ON true ORDER BY n.ordinal",
-    **dict.fromkeys(_NAMED, "text[]"),
+    **{name: _KINDS[name] for name in _NAMED},
 )
 _GRANT_KINDS: Final = {
     "id": "text[]",
@@ -125,36 +140,43 @@ IS_VALID: Final = HotText(
 )
 
 
-def announce_steps(batch: Sequence[NewRecording]) -> Steps:
-    """Return the statements of a batch of announcements: locks first, then one insert."""
+def announce_steps(batch: Sequence[NewRecording], *, waits: bool = False) -> Steps:
+    """Return the statements of a batch of announcements: locks first, then one insert.
+
+    ``waits``: for the locks of their calls, which only one announcement alone does.
+    """
     rows = []
     for new in batch:
         row = row_of(new, enabled=True, epoch=0) | named_values(new.recording_ref, new.call_ref)
-        rows.append(row | {"reasons_off": row_of(new, enabled=False, epoch=0)["reasons"]})
-    accounts = sorted({lock_key(new.account_id) for new in batch})
-    calls = sorted({call_lock_key(new.account_id, new.call_ref) for new in batch})
-    locks = {"keys": [*accounts, *calls], "shared": [True] * len(accounts) + [False] * len(calls)}
+        row |= {"reasons_off": row_of(new, enabled=False, epoch=0)["reasons"]}
+        rows.append(row | {"call_lock": call_lock_key(new.account_id, new.call_ref)})
+    calls = sorted({row["call_lock"] for row in rows})
     return [
-        (_LOCKS, locks),
+        (_SHARED_LOCKS, {"keys": sorted({lock_key(new.account_id) for new in batch})}),
+        (_CALL_LOCKS, {"keys": calls, "waits": waits}),
         (_INSERT, {name: [row[name] for row in rows] for name in _KINDS}),
         (_KNOWN, {name: [row[name] for row in rows] for name in _NAMED}),
     ]
 
 
-def announced(batch: Sequence[NewRecording], results: Sequence[Rows]) -> list[Announced | VaultError]:
+def announced(batch: Sequence[NewRecording], results: Sequence[Rows]) -> list[Announced | VaultError | None]:
     """Return the result of each announcement from the rows of ``announce_steps``.
 
-    It is NotFound for an unknown account, and KeyRetired for one sealed under a retired version of the account's key;
-    the others are inserted.
+    It is NotFound for an unknown account, KeyRetired for one sealed under a retired version of the account's key, and
+    None where somebody else holds the lock of its call; the others are inserted.
     """
-    _, inserted, known = results
+    _, _, inserted, known = results
     created = {recording_id: State(state) for recording_id, state in inserted}
-    answers: list[Announced | VaultError] = []
-    for new, (has_account, newest, recording_id, state, call_ref) in zip(batch, known, strict=True):
+    answers: list[Announced | VaultError | None] = []
+    for new, (has_account, newest, recording_id, state, call_ref, is_locked) in zip(
+        batch, known, strict=True
+    ):
         if not has_account:
             answers.append(NotFound("There is no such account."))
         elif new.key_version != newest:
             answers.append(KeyRetired())
+        elif not is_locked:
+            answers.append(None)
         elif (own := created.pop(new.id, None)) is not None:
             answers.append(Announced(recording_id=new.id, state=own, call_ref=new.call_ref, created=True))
         elif recording_id is not None:
