@@ -29,8 +29,11 @@ async def get(fetcher: MediaFetcher, url: str, headers: Mapping[str, str] | None
         return b"".join([block async for block in blocks])
 
 
-def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return the contexts of a server named ``name`` and of a client that trusts it alone."""
+def certificate(folder: Path, name: str, *, days: int = 1) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the contexts of a server named ``name`` and of a client that trusts it alone.
+
+    The certificate ends in ``days``, or has ended where that is negative.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -41,8 +44,8 @@ def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=9))
+        .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -80,6 +83,7 @@ async def test_tls_proves_the_name_and_not_the_address(tmp_path: Path) -> None:
         with pytest.raises(FetchFailed) as failed:
             await get(fetcher, f"https://other.example:{server.port}/a")
         assert not failed.value.final
+        assert "certificate is for another name" in str(failed.value)
         assert len(server.exchanges) == 1
 
 
@@ -89,6 +93,20 @@ async def test_an_unknown_authority_is_refused(tmp_path: Path) -> None:
     async with MediaServer(ssl_context=serving) as server:
         server.on("/a", answer(BODY))
         fetcher = MediaFetcher(GuardedHttp(allow=[f"localhost:{server.port}"], ssl_context=trust()))
-        with pytest.raises(FetchFailed):
+        with pytest.raises(
+            FetchFailed, match="signed by itself, and not by an authority that the vault trusts"
+        ):
             await get(fetcher, f"https://localhost:{server.port}/a")
         assert server.exchanges == []
+
+
+async def test_a_certificate_that_has_ended_is_named(tmp_path: Path) -> None:
+    """So is a host that refuses the connection."""
+    serving, trusting = certificate(tmp_path, "localhost", days=-1)
+    async with MediaServer(ssl_context=serving) as server:
+        fetcher = MediaFetcher(GuardedHttp(allow=[f"localhost:{server.port}"], ssl_context=trusting))
+        with pytest.raises(FetchFailed, match="certificate has expired"):
+            await get(fetcher, f"https://localhost:{server.port}/a")
+        port = server.port
+    with pytest.raises(FetchFailed, match="refused the connection"):
+        await get(fetcher, f"https://localhost:{port}/a")
