@@ -2,16 +2,29 @@
 
 - ``size`` places are for any account, ``others`` more only for an account that holds none: the long work of as many
   accounts delays no other.
-- Work that lasts longer than ``turn`` is long, and long work may hold all places but half of the ``others``. When one
-  more becomes long, the account with the most long work gives its youngest up: that ends with GaveWay, and its caller
-  begins it again later. So there is always a place where nobody stays longer than ``turn``, however many accounts have
-  long work, and what is long by right ends too, because the oldest stays.
+- Work that lasts longer than ``turn`` is long, and long work may hold all places but half of the ``others``: so there
+  is always a place where nobody stays longer than ``turn``, however many accounts have long work.
+
+When one more becomes long, an account gives its youngest up: that ends with GaveWay, and its caller begins it again
+later. Among the accounts with the most long work it is one that has had its share of turns, else the one whose work
+asked last. Nobody gives way for ever, whatever the others do:
+
+- Work has asked since it first became long. Work that gives way before its share is over leaves that number to the next
+  work of its account. So only those that asked before it can end it within its share; each of them has its own share,
+  which is bounded, and asks anew after it.
+- The share is one turn more, and doubles each time it was not enough: work of N turns uses up some log2(N) of them.
+- Each double of a share has one place less: work that may stay for hours does not hold those of small shares.
+
+What an account has asked for is kept in this process, for the last accounts only. Each node decides for its own places;
+work that begins again on several comes in on one of them.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
 from typing import Final, Self
 
 from vault.errors import Unavailable
@@ -21,6 +34,9 @@ _ENDLESS: Final = 1 << 30
 #: Seconds until it is looked again for work of other accounts, where none was found: each look is a query, and the
 #: backlog of an account that has its places may be announced at any rate.
 _REST: Final = 0.1
+#: Accounts whose work gave way and that are remembered, and doubles of a share: no fetch or job lasts as many turns.
+_REMEMBERED: Final = 4096
+_MOST_DOUBLES: Final = 10
 
 
 class GaveWay(Unavailable):
@@ -31,16 +47,37 @@ class GaveWay(Unavailable):
         super().__init__("It took long while other accounts waited, so it gave way, and begins again soon.")
 
 
+@dataclass(slots=True)
+class _Account:
+    """What an account asks for whose work gave way: since when, if it waits, and how often its share doubled."""
+
+    asked: int | None = None
+    doubles: int = 0
+
+
 class Place:
     """A place that work of an account holds; used with ``with``, which leaves it."""
 
     def __init__(self, places: "FairPlaces", account_id: str) -> None:
         """Hold it; ``FairPlaces.take`` decides whether there is one."""
         self.account_id = account_id
-        #: Whether the work has lasted longer than a turn, and whether it has to end, or has ended.
-        self.is_long = self.ends = False
+        #: Turns that the work has had, and whether it has to end, or has ended.
+        self.turns, self.ends = 0, False
+        #: The number of its question for a place of long work, and how often its share doubled.
+        self.asked = self.doubles = 0
         self._places = places
         self._scope = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the work has lasted longer than a turn."""
+        return self.turns > 0
+
+    @property
+    def had_its_share(self) -> bool:
+        """Whether long work has had all turns that nobody who asked later may end."""
+        return self.turns > 1 << self.doubles
 
     def __enter__(self) -> Self:
         """Hold it already."""
@@ -53,7 +90,7 @@ class Place:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Run the work in the block. Raises GaveWay if it was long and had to make room; then it was cancelled."""
-        timer = self._places.call_at_end_of_turn(self)
+        self._begin_turn()
         try:
             async with self._scope:
                 yield
@@ -62,9 +99,20 @@ class Place:
                 raise GaveWay from None
             raise
         finally:
+            if self.is_long and not self.ends:
+                self._places.forget_share(self)
             self.ends = True
-            if timer is not None:
-                timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _begin_turn(self) -> None:
+        if (seconds := self._places.seconds_of_turn) is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._places.end_turn(self)
+        if not self.ends:
+            self._begin_turn()
 
     def give_way(self) -> None:
         """End the work of ``turn``."""
@@ -81,11 +129,14 @@ class FairPlaces:
         self._asking = self._taken = 0
         self._rests_until = 0.0
         self._one_by_one = asyncio.Lock()
+        self._questions = count()
+        # The one that changed last at the end.
+        self._accounts: OrderedDict[str, _Account] = OrderedDict()
         self.limit(size, others=others, turn=turn)
 
     def limit(self, size: int, *, others: int = 0, turn: float | None = None) -> None:
         """Set the number of places, and the seconds after which work is long; None: never."""
-        self._size, self._others, self._turn = size, others, turn
+        self._size, self._others, self.seconds_of_turn = size, others, turn
         self._most_long = size + others - max(1, others // 2)
 
     @property
@@ -141,17 +192,44 @@ class FairPlaces:
             if not is_left and taken == self._taken:
                 self._rests_until = clock() + _REST
 
-    def call_at_end_of_turn(self, place: Place) -> asyncio.TimerHandle | None:
-        """Note after a turn that the work in this place is long."""
-        if self._turn is None:
-            return None
-        return asyncio.get_running_loop().call_later(self._turn, self.end_turn, place)
-
     def end_turn(self, place: Place) -> None:
-        """Count the work in this place as long, and let some give way if that is too much."""
-        place.is_long = True
+        """Count a turn of the work in this place, and let some give way if more is long now than may be."""
+        place.turns += 1
+        if place.turns > 1 or place.ends:
+            return
+        account = self._accounts.get(place.account_id) or _Account()
+        place.asked = next(self._questions) if account.asked is None else account.asked
+        account.asked, place.doubles = None, account.doubles
+        if (giving := self._has_to_give_way()) is not None:
+            self._remember(giving)
+            giving.give_way()
+
+    def forget_share(self, place: Place) -> None:
+        """Begin with a small share again, after long work that needed the large one has ended by itself."""
+        account = self._accounts.get(place.account_id)
+        if account is not None and account.asked is None and 2 * place.turns > 1 << account.doubles:
+            del self._accounts[place.account_id]
+
+    def _has_to_give_way(self) -> Place | None:
+        """Return the work that has to end, where too much is long, or too much of it has large shares."""
         long = [one for one in self._held if one.is_long and not one.ends]
-        if len(long) > self._most_long:
-            shares = Counter(one.account_id for one in long)
-            most = max(shares.values())
-            [one for one in long if shares[one.account_id] == most][-1].give_way()
+        for doubles in range(_MOST_DOUBLES, -1, -1):
+            same = [one for one in long if one.doubles >= doubles]
+            if len(same) > max(1, self._most_long - doubles):
+                shares = Counter(one.account_id for one in same)
+                most = max(shares.values())
+                among = (one for one in same if shares[one.account_id] == most)
+                chosen = max(among, key=lambda one: (one.had_its_share, one.asked)).account_id
+                return [one for one in same if one.account_id == chosen][-1]
+        return None
+
+    def _remember(self, place: Place) -> None:
+        """Keep the question of work that gives way, or, where it has had its share, that it needs a larger one."""
+        account = self._accounts.setdefault(place.account_id, _Account())
+        self._accounts.move_to_end(place.account_id)
+        if place.had_its_share:
+            account.doubles = max(account.doubles, min(place.doubles + 1, _MOST_DOUBLES))
+        elif account.asked is None or place.asked < account.asked:
+            account.asked = place.asked
+        while len(self._accounts) > _REMEMBERED:
+            self._accounts.popitem(last=False)

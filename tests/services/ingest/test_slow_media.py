@@ -19,11 +19,11 @@ _BACKLOG = 3
 _WORKERS = 2
 
 
-async def _slow(house: House, account: str, hang: asyncio.Event) -> list[str]:
+async def _slow(house: House, account: str, hang: asyncio.Event, backlog: int = _BACKLOG) -> list[str]:
     """Open an account, and announce recordings whose media hangs; return their ids."""
     tenant = await with_account(house, account)
     ids = []
-    for number in range(_BACKLOG):
+    for number in range(backlog):
         url = f"https://media.example/{account}-{number}.wav"
         received = await tenant.announce(f"slow-{number}", url=url, call_ref=f"call-{number}")
         house.fetcher.serve(url, Media(body=AUDIO, hang=hang))
@@ -110,3 +110,31 @@ async def test_however_many_accounts_have_slow_media_another_is_fetched(
         assert either.fetcher.open <= _WORKERS + 2
         hang.set()
     assert {await either.settle(one) for one in slow} == {State.AVAILABLE}
+
+
+async def test_a_slow_recording_comes_in_while_others_are_slow_for_ever(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """All long places are held by fetches that never end: one of them gives way to a fetch of some turns."""
+    monkeypatch.setattr(tasks, "FOR_OTHERS", 2)
+    places = either.vault.jobs.ingest.places
+    hang, late = asyncio.Event(), asyncio.Event()
+    for number in range(3):
+        await _slow(either, f"slow-{number}", hang, 1)
+    victim = await with_account(either, "victim")
+    recording_id = (await victim.announce("late")).recording_id or ""
+    either.fetcher.serve(URL, Media(body=AUDIO, hang=late))
+    async with worker(either):
+        await until(lambda: _fetched(either, 4), "all media is fetched")
+        (own,) = (place for place in places.held if place.account_id == victim.account.id)
+        slow = [place for place in places.held if place is not own]
+        for place in (*slow, *slow, own):
+            places.end_turn(place)
+        assert not own.ends
+        late.set()
+
+        async def available() -> bool:
+            return await either.state(recording_id) is State.AVAILABLE
+
+        await until(available, "the recording is available")
+        hang.set()
