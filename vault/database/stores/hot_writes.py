@@ -67,15 +67,16 @@ _KINDS: Final = {
     "name_in_call": "text[]",
     "call_lock": "bigint[]",
 }
-_SHARED_LOCKS: Final = HotText(
-    "SELECT pg_advisory_xact_lock_shared(k) FROM unnest(:keys) AS k", keys="bigint[]"
-)
-# The transaction notes which it has: the insert must see what was committed before they were taken.
-_CALL_LOCKS: Final = HotText(
-    "SELECT set_config('callvault.calls', coalesce(string_agg(k::text, ',') FILTER (WHERE "
-    "CASE WHEN :waits THEN pg_advisory_xact_lock(k) IS NOT NULL ELSE pg_try_advisory_xact_lock(k) END), ''), true) "
-    "FROM unnest(:keys) AS k",
+# In the order of the arrays, accounts before calls. The transaction notes which calls it has: the insert is a statement
+# of its own, to see what was committed before they were taken.
+_LOCKS: Final = HotText(
+    "WITH tried AS MATERIALIZED (SELECT k, shared, CASE WHEN shared THEN pg_advisory_xact_lock_shared(k) IS NOT NULL "
+    "WHEN :waits THEN pg_advisory_xact_lock(k) IS NOT NULL ELSE pg_try_advisory_xact_lock(k) END AS got "
+    "FROM unnest(:keys, :shared) AS n(k, shared)) "
+    "SELECT set_config('callvault.calls', coalesce(string_agg(k::text, ',') "
+    "FILTER (WHERE got AND NOT shared), ''), true) FROM tried",
     keys="bigint[]",
+    shared="boolean[]",
     waits="boolean",
 )
 _IS_LOCKED: Final = "n.call_lock::text = ANY (string_to_array(current_setting('callvault.calls'), ','))"
@@ -150,10 +151,11 @@ def announce_steps(batch: Sequence[NewRecording], *, waits: bool = False) -> Ste
         row = row_of(new, enabled=True, epoch=0) | named_values(new.recording_ref, new.call_ref)
         row |= {"reasons_off": row_of(new, enabled=False, epoch=0)["reasons"]}
         rows.append(row | {"call_lock": call_lock_key(new.account_id, new.call_ref)})
+    accounts = sorted({lock_key(new.account_id) for new in batch})
     calls = sorted({row["call_lock"] for row in rows})
+    shared = [True] * len(accounts) + [False] * len(calls)
     return [
-        (_SHARED_LOCKS, {"keys": sorted({lock_key(new.account_id) for new in batch})}),
-        (_CALL_LOCKS, {"keys": calls, "waits": waits}),
+        (_LOCKS, {"keys": [*accounts, *calls], "shared": shared, "waits": waits}),
         (_INSERT, {name: [row[name] for row in rows] for name in _KINDS}),
         (_KNOWN, {name: [row[name] for row in rows] for name in _NAMED}),
     ]
@@ -165,7 +167,7 @@ def announced(batch: Sequence[NewRecording], results: Sequence[Rows]) -> list[An
     It is NotFound for an unknown account, KeyRetired for one sealed under a retired version of the account's key, and
     None where somebody else holds the lock of its call; the others are inserted.
     """
-    _, _, inserted, known = results
+    _, inserted, known = results
     created = {recording_id: State(state) for recording_id, state in inserted}
     answers: list[Announced | VaultError | None] = []
     for new, (has_account, newest, recording_id, state, call_ref, is_locked) in zip(

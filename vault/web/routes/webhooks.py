@@ -60,7 +60,10 @@ async def post_call_step(  # noqa: PLR0917 - what an address says
     provider: Annotated[str, Path(max_length=64)],
     connection: Annotated[str, Path(max_length=64)],
     stage: Stage,
-    direction: Annotated[Direction | None, Query()] = None,
+    direction: Annotated[
+        Direction | None,
+        Query(description="That of the calls which ask here, for platforms that do not report it."),
+    ] = None,
 ) -> Response:
     """Return call instructions in the platform's format (TwiML, TeXML, NCCO, Plivo XML).
 
