@@ -96,9 +96,10 @@ def test_the_story_goes_on_after_the_end(tenant: Tenant, browser: httpx.Client, 
     assert heard(items) == before == [("Sent 00:02-00:04 to Robin", 2, 4, "Robin")]
     texts = [item["text"] for item in items]
     assert texts[:2] == ["Announced by connection main", "Available"]
-    assert [text.partition(" to ")[0] for text in texts[-4:]] == [
+    assert [text.partition(" to ")[0] for text in texts[-5:]] == [
         f"Sent 00:00-00:{SECONDS}",
         "Restricted",
+        "Link for Robin revoked",
         "Erasing",
         "Erased",
     ]
