@@ -133,7 +133,7 @@ MUTANTS: Final[Mapping[Mutant, int]] = {
     a_no_needs_a_notice: 60,
     a_no_must_be_possible: 60,
     one_act_undoes_a_no: 120,
-    numbers_are_read_as_written: 60,
+    numbers_are_read_as_written: 250,
     a_place_silences_prefixes: 250,
     evidence_is_of_what_is_published: 120,
     a_closed_account_collects: 120,

@@ -10,7 +10,6 @@ from vault.domain.notices import notice as nouns
 from vault.domain.notices.audio import Beep, PromptRequest
 from vault.domain.notices.notice import NoticeMode, NoticeRequest, NoticeStatus
 from vault.web.schemas.base import Body, MomentOut, PageQuery, readable_lines
-from vault.web.schemas.consent import AnswerKeysOut
 
 #: A required element of the spoken text; empty in an unfinished draft.
 Element = Annotated[str, Field(max_length=500), AfterValidator(readable_lines)]
@@ -38,6 +37,15 @@ class NoticeIn(Body):
         return NoticeRequest(**fields | {"places": tuple(self.places), "text": self.text or ""})
 
 
+class NoticeKeysOut(BaseModel):
+    """The telephone keys that the text of a notice names."""
+
+    accept: str
+    decline: str
+    #: Declines, and enters an objection for the number; absent without such a key.
+    object: str | None = None
+
+
 class NoticeOut(BaseModel):
     """A notice: a draft or a version."""
 
@@ -53,7 +61,7 @@ class NoticeOut(BaseModel):
     retention: str
     text: str
     #: The account's telephone keys when the text was written; what parties press means these.
-    keys: AnswerKeysOut | None = None
+    keys: NoticeKeysOut | None = None
     text_sha256: str
     #: SHA-256 of the audio in PCM16, as served.
     audio_sha256: str | None = None
@@ -72,7 +80,7 @@ class NoticeOut(BaseModel):
         """Show a notice."""
         same = {name: getattr(notice, name) for name in cls.model_fields if name != "audio_url"}
         url = f"{public_url}/notices/{notice.id}/prompt.wav" if notice.audible else None
-        keys = None if notice.keys is None else AnswerKeysOut(**asdict(notice.keys))
+        keys = None if notice.keys is None else NoticeKeysOut(**asdict(notice.keys))
         return cls(**same | {"places": list(notice.places), "keys": keys}, audio_url=url)
 
 
