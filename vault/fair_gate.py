@@ -51,9 +51,8 @@ class FairGate:
             return await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._leave(
-                    place.result()
-                )  # It got the place in the moment in which its caller was cancelled.
+                # It got the place in the moment in which its caller was cancelled.
+                self._leave(place.result())
             raise
         finally:
             self._waiting -= 1

@@ -88,7 +88,7 @@ class PostgresqlRows:
         by_account, oldest = hot_claims(states)
         values = claim_values(token, lease, but, on_postgresql=True)
         found = claimed((await self._hot_write([(by_account, values)]))[0], token)
-        # What was passed over waits too, and is looked for again when its account may have it.
+        # What was passed over waits too, and is claimed when its account may have it.
         if found is None and not but and await self._hot_read((hot_any_waiting(states), {})):
             found = claimed((await self._hot_write([(oldest, values)]))[0], token)
             if found is None:

@@ -56,7 +56,7 @@ def press_of(said: CallFacts, statements: Sequence[CallFacts]) -> CallFacts:
 
 
 def _told(press: CallFacts, statements: Sequence[CallFacts]) -> set[tuple[Direction, str | None]]:
-    """Return each direction that is told of a key press, with the number of the party outside."""
+    """Return each direction reported for a key press, with the number of the party outside."""
     if press.direction is not None:
         directions = {press.direction}
     else:

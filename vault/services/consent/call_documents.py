@@ -130,9 +130,11 @@ class CallDocuments:
         account_id, facts = request.connection.account_id, request.step.facts
         known = await self.call_start.admission.load_call(account_id, facts.call_ref, facts)
         who = objector(known.statements, press_of(facts, known.statements)) if request.objects else None
-        objecting = SIDES if who is None else (who.party,)
-        parties = _parties({*known.claims.outside, *(objecting if request.objects else ())})
-        events = await self._record(request, "declined", parties, objecting if request.objects else ())
+        objecting: tuple[Party, ...] = ()
+        if request.objects:
+            objecting = SIDES if who is None else (who.party,)
+        parties = _parties({*known.claims.outside, *objecting})
+        events = await self._record(request, "declined", parties, objecting)
         if who is not None:
             await self.key_objections.enter(account_id, who, known, events[-1])
         # The call has its no. That it may have the max number of facts does not matter any more.

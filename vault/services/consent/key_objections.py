@@ -1,4 +1,4 @@
-"""Objections by a key press in a call, for the number of whoever pressed it.
+"""Objections by a key press in a call, for the number of the party that pressed it.
 
 What was pressed before any report told who is outside the account waits in its consent events, one for each party, and
 is entered when the direction is stored.
@@ -35,7 +35,7 @@ class KeyObjections:
                 await self.enter(account_id, who, known, pressed[-1])
 
     async def enter(self, account_id: str, who: Objector, known: CallContext, pressed: ConsentEvent) -> None:
-        """Enter the objection of whoever pressed the key; without a number there is none."""
+        """Enter the objection of the party that pressed the key; without a number there is none."""
         if who.number is None or await self._is_closed(account_id):
             return
         places = [place for hints in known.hints.values() for place in hints]

@@ -17,13 +17,7 @@ from vault.domain.notices.audio import Encoding, PromptRequest
 from vault.domain.notices.default_texts import NoticeTexts
 from vault.domain.notices.language import language_tag
 from vault.domain.notices.named_keys import check_keys, spoken
-from vault.domain.notices.notice import (
-    Notice,
-    NoticeRequest,
-    NoticeStatus,
-    check_complete,
-    text_digest,
-)
+from vault.domain.notices.notice import Notice, NoticeRequest, NoticeStatus, check_complete, text_digest
 from vault.domain.notices.telephone_wav import telephone_wav
 from vault.domain.page import PAGE
 from vault.domain.stored import encryption_context as bound
