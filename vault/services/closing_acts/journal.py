@@ -142,16 +142,19 @@ class Journal:
         """Return the acts of an object; ``size`` is None for a permanent one, which is small."""
         try:
             if size is None or size <= _SMALL:
-                data = await self.objects.get(location)
-            else:
-                data = await self.objects.read(location, 0, size)
-            note = open_note(data, [self.signer.verifier], limit=MAX_OBJECT_BYTES)
-            return decode_acts(note.text, location)
+                return self._decode(await self.objects.get(location), location)
+            data = await self.objects.read(location, 0, size)
+            # In a thread: the largest decision takes longer than a step of the event loop may.
+            return await asyncio.to_thread(self._decode, data, location)
         except NotFound:
             return ()  # Settled since the listing.
         except Tampered as error:
             _ignore(location, str(error), findings)
             return ()
+
+    def _decode(self, data: bytes, location: str) -> Sequence[Act]:
+        note = open_note(data, [self.signer.verifier], limit=MAX_OBJECT_BYTES)
+        return decode_acts(note.text, location)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
