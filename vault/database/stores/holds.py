@@ -1,6 +1,6 @@
 """Holds, and the erasures that wait for their end."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -36,6 +36,7 @@ from vault.domain.retention.hold import (
     covers,
     possible_starts,
 )
+from vault.domain.retention.judge import Wish
 from vault.domain.stored.retention_json import StoredHold
 
 #: Ids in one query.
@@ -49,16 +50,25 @@ _IN_EFFECT = CompiledSelect(
 )
 
 
+#: Wishes by the cause of an erasure that waits; every other cause is a person's.
+_WISHES: Final[Mapping[str, Wish]] = {"withdrawal": "withdrawal", "deletion": "deletion"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingErasure:
-    """An erasure that a person asked for, and that a hold or a legal minimum stops."""
+    """An erasure that was asked for, and that waits: for the end of a hold or a legal minimum, or for its turn."""
 
     recording_id: str
     account_id: str
     since: datetime
-    #: A code: withdrawal, request.
+    #: A code: withdrawal, request, deletion.
     cause: str
     actor: str
+
+    @property
+    def wish(self) -> Wish:
+        """Who wants the erasure."""
+        return _WISHES.get(self.cause, "request")
 
 
 class HoldRows:

@@ -1,23 +1,31 @@
 """Read, find and erase whole calls: their facts, the decision on them and their recordings."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, Recording
-from vault.errors import NotFound
+from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.admission.call_start import CallAnswer, CallStart
+from vault.services.lifecycle.await_erasure import await_erasure
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.missing_recordings import calls_without_recording
 from vault.services.shared.paced import paced
+
+#: Recordings of a call that one transaction erases: each takes about 15 statements, and others wait meanwhile.
+AT_ONCE: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,36 +108,61 @@ class Calls:
     ) -> Sequence[Recording]:
         """Erase a call: its facts immediately, each of its recordings as ``Recordings.erase`` does.
 
-        Its consent events stay, sealed: a no must also apply to recordings of the call that arrive later.
+        Its consent events stay, sealed: a no must also apply to recordings of the call that arrive later. Of a call
+        with very many recordings, some are erased in later transactions; if this process dies, by the next sweep.
 
         Return the recordings of the call. A repeated call changes nothing. Raises NotFound, Unavailable, Held,
         ApprovalNeeded.
         """
-
-        def erase(tx: Transaction) -> Sequence[Recording] | None:
-            tx.lock_account_and_call(account_id, call_ref)
-            recordings = tx.recordings.of_call(account_id, call_ref)
-            facts = tx.call_facts.of_call(account_id, call_ref)
-            if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
-                return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
-            forbid_held(tx, account_id, call_ref, facts, recordings)
-            left = [recording.id for recording in recordings if recording.state not in GONE]
-            erased = erase_recordings(tx, account_id, recordings, actor=actor, at=self.clock())
-            if facts or erased or approved is not None:
-                effect = {"recordings": len(left)}
-                pass_gate(tx, account_id, "call_erasure", approved, effect, things=left)
-                forget_facts(tx, account_id, call_ref, actor=actor, at=self.clock())
-            tx.closing.recall(account_id, "call.erased", call_ref)
-            for recording in recordings:
-                tx.closing.recall(account_id, "recording.erasing", recording.id)
-            return tx.recordings.of_call(account_id, call_ref)
-
-        recordings = await self.database.write(erase)
-        if recordings is None:
+        now = self.clock()
+        waiting = await self.database.write(
+            lambda tx: _begin_erasure(tx, account_id, call_ref, actor=actor, approved=approved, now=now)
+        )
+        if waiting is None:
             raise _not_found()
+        for some in batches(waiting, AT_ONCE):
+            await self.database.write(
+                lambda tx, some=some: _erase_waiting(tx, account_id, call_ref, some, actor)  # type: ignore[misc]
+            )
         # If a reader holds the write-ahead log now, a later checkpoint overwrites the deleted rows.
         await self.database.scrub()
-        return recordings
+        return await self.database.read(lambda tx: tx.recordings.of_call(account_id, call_ref))
+
+
+def _begin_erasure(
+    tx: Transaction, account_id: str, call_ref: str, *, actor: str, approved: Approved | None, now: datetime
+) -> Sequence[str] | None:
+    """Erase a call, and note for its recordings beyond ``AT_ONCE`` that they follow; None if there is no such call."""
+    tx.lock_account_and_call(account_id, call_ref)
+    recordings = tx.recordings.of_call(account_id, call_ref)
+    facts = tx.call_facts.of_call(account_id, call_ref)
+    if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
+        return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
+    forbid_held(tx, account_id, call_ref, facts, recordings)
+    left = [recording for recording in recordings if recording.state not in GONE]
+    erased = erase_recordings(tx, account_id, left[:AT_ONCE], actor=actor, at=now)
+    for recording in left[AT_ONCE:]:
+        await_erasure(tx, recording, cause="deletion", actor=actor, at=now)
+    if facts or erased or approved is not None:
+        ids = [recording.id for recording in left]
+        pass_gate(tx, account_id, "call_erasure", approved, {"recordings": len(left)}, things=ids)
+        forget_facts(tx, account_id, call_ref, actor=actor, at=now)
+    tx.closing.recall(account_id, "call.erased", call_ref)
+    for recording in recordings:
+        tx.closing.recall(account_id, "recording.erasing", recording.id)
+    return [recording.id for recording in left[AT_ONCE:]]
+
+
+def _erase_waiting(
+    tx: Transaction, account_id: str, call_ref: str, recording_ids: Sequence[str], actor: str
+) -> None:
+    """Erase recordings whose erasure waits, those that nothing keeps."""
+    tx.lock_account_and_call(account_id, call_ref)
+    for recording_id in recording_ids:
+        recording = tx.recordings.get(account_id, recording_id)
+        if recording is not None and tx.pending_erasures.get(recording_id) is not None:
+            with suppress(Refused):
+                erase_recordings(tx, account_id, [recording], actor=actor, at=tx.now())
 
 
 def _not_found() -> NotFound:

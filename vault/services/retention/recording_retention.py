@@ -12,7 +12,7 @@ from vault.domain.audit_log.access_event import EventType
 from vault.domain.recordings.recording import GONE, Recording
 from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import Hold
-from vault.domain.retention.judge import Judgement, Wish, judge
+from vault.domain.retention.judge import Judgement, judge
 from vault.domain.retention.terms import RetentionTerms
 from vault.errors import NotFound, RecordingErased, Tampered
 from vault.services.retention.compute_terms import ComputeTerms
@@ -69,9 +69,7 @@ class ShowRetention:
         if not facts.found:
             raise RecordingErased("The recording was erased.")
         terms = facts.found[0].terms(opened)
-        wish: Wish | None = None
-        if pending is not None:
-            wish = "withdrawal" if pending.cause == "withdrawal" else "request"
+        wish = None if pending is None else pending.wish
         return RecordingRetention(
             judgement=judge(terms, holds, wish, now),
             terms=terms,

@@ -217,12 +217,11 @@ def _erase_pending(pending: PendingErasure, now: datetime, tx: Transaction) -> b
         return False
     if waits_for_approval(tx, pending):
         return False
-    wish: Wish = "withdrawal" if pending.cause == "withdrawal" else "request"
-    if judge_now(tx, recording, wish, now).outcome != "due":
+    if judge_now(tx, recording, pending.wish, now).outcome != "due":
         return False
-    if not _erase(tx, recording, wish, now):
+    if not _erase(tx, recording, pending.wish, now):
         return False
-    if wish == "request" or tx.pending_calls.has(pending.account_id, recording.call_ref):
+    if pending.wish == "request" or tx.pending_calls.has(pending.account_id, recording.call_ref):
         # As where nothing stopped it; the first cause may have been a withdrawal.
         tx.sources.request_deletion(recording.id)
     return True
