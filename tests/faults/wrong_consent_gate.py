@@ -106,12 +106,25 @@ class BelievingTheList(RightGate):
 
     @property
     def objections(self) -> Any:
-        """Return this in the place of the list."""
-        return self
+        """Return what was read before in the place of the list."""
+        return _ListReadBefore(self._tx.objections, self._known)
 
-    def of_terms(self, _account_id: str, terms: Sequence[bytes]) -> Sequence[ObjectionRow]:
-        """Return what was read before."""
-        return [row for row in self._known if row.term in terms]
+
+@dataclass
+class _ListReadBefore:
+    """The objections; those of a call are taken from what was read before."""
+
+    objections: Any
+    known: Sequence[ObjectionRow]
+
+    def of_call(
+        self, _account_id: str, _call_ref: str, terms: Sequence[bytes] = ()
+    ) -> Sequence[ObjectionRow]:
+        """Return what was read before of these numbers."""
+        return [row for row in self.known if row.term in terms]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.objections, name)
 
 
 @dataclass
