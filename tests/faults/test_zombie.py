@@ -29,12 +29,12 @@ _SIZE = 3_000_044
 
 
 def test_a_paused_worker_changes_nothing_when_it_goes_on(
-    folder: Path, media: MediaThread, postgresql_url: str
+    folder: Path, media: MediaThread, migrated_url: str
 ) -> None:
     """A process paused in mid-ingest, past its lease, wakes to find its recording finished by another one."""
     rounds = count("pauses past the lease", small=2, full=10)
     shared = {
-        "VAULT_DATABASE_URL": postgresql_url,
+        "VAULT_DATABASE_URL": migrated_url,
         "VAULT_MEDIA_ALLOW": media.authority,
         "VAULT_OBJECTS_URL": f"file://{folder}/objects",
         "VAULT_ROOT_KEY_URL": f"file://{folder}/root.key",
@@ -42,14 +42,13 @@ def test_a_paused_worker_changes_nothing_when_it_goes_on(
     }
     first, second = (MortalVault(folder / name, **shared) for name in ("first", "second"))
     client = first.new_client()
-    assert second.command("migrate").returncode == 0
     first.start()
     try:
         client.open_account()
         second.start("--no-worker")
         other = Client(base=second.url, key=client.key)
         for number in range(rounds):
-            _pause(first, second, client, other, media, postgresql_url, number)
+            _pause(first, second, client, other, media, migrated_url, number)
     finally:
         os.kill(first.pid, signal.SIGCONT)
         first.stop()
