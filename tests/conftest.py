@@ -7,6 +7,7 @@ from tests.support.counts import FULL
 
 pytest_plugins = [
     "tests.tiers",
+    "tests.turns",
     "tests.servers.fixtures",
     "tests.servers.databases",
     "tests.support.fault_table",

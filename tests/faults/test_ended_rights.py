@@ -27,9 +27,13 @@ pytestmark = pytest.mark.faults
 
 SQLITE, POSTGRESQL = NODES = ("one node on SQLite", "two nodes on PostgreSQL")
 #: Of how many acts one is tried on each of them: an act makes every permission again, which is seconds of CPU.
-STEP = 1 if FULL else 10
-TRIED = [(SQLITE, act) for act in list(ACTS)[::STEP]] + [
-    (POSTGRESQL, act) for act in list(ACTS)[STEP // 2 :: STEP]
+STEP = 1 if FULL else 20
+#: A vault and its nodes are opened once for all acts.
+_ONCE = {nodes: pytest.mark.xdist_group(nodes) for nodes in NODES}
+TRIED = [
+    pytest.param(nodes, act, marks=_ONCE[nodes])
+    for nodes, first in ((SQLITE, 0), (POSTGRESQL, STEP // 2))
+    for act in list(ACTS)[first::STEP]
 ]
 
 
@@ -87,7 +91,7 @@ def test_no_cell_is_empty():
 @pytest.mark.parametrize(("nodes", "act"), TRIED, indirect=["nodes"])
 def test_what_is_ended_is_dead_through_every_door(nodes: list[House], act: str):
     """And what is not, lives on: so an act that ends too much is found as well."""
-    count("acts of each pair of database and nodes", small=len(TRIED) // 2, full=len(ACTS))
+    count("acts of each pair of database and nodes", small=len(ACTS) // STEP, full=len(ACTS))
     assert tried(nodes, act) == []
 
 
@@ -161,7 +165,11 @@ OLD = {
 
 @pytest.mark.parametrize(
     ("nodes", "old"),
-    [(kind, old) for kind in NODES[: len(NODES) if FULL else 1] for old in list(OLD)[:: 1 if FULL else 3]],
+    [
+        pytest.param(kind, old, marks=_ONCE[kind])
+        for kind in NODES[: len(NODES) if FULL else 1]
+        for old in list(OLD)[:: 1 if FULL else 3]
+    ],
     indirect=["nodes"],
 )
 def test_the_table_finds_old_behaviour(nodes: list[House], old: str, monkeypatch: pytest.MonkeyPatch):

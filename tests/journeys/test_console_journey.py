@@ -251,7 +251,6 @@ def work(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]
         yield house
 
 
-@pytest.mark.timeout(300)
 def _set_rule(house: House, account: ExampleAccount, rule: ApprovalRule | None) -> ApprovalRule:
     """Set the account's rule, or switch it off: the provider was connected before there was one. Return that before."""
 
@@ -264,6 +263,7 @@ def _set_rule(house: House, account: ExampleAccount, rule: ApprovalRule | None) 
     return before
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", MODES)
 def test_a_day_at_the_console(work: House, port: int, chrome: Browser, tmp_path: Path, mode: Mode):
     """Every step, in each way, without any trouble on the way."""

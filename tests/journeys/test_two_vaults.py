@@ -12,6 +12,8 @@ from tests.servers.fleet import Fleet, Node, fleet_of
 from tests.servers.postgresql import PostgresqlServer
 from tests.support.tenant import WITHOUT_EVIDENCE, open_link, tone
 
+#: Both vaults are made once.
+pytestmark = pytest.mark.xdist_group("two vaults")
 AUDIO = {"a": tone(0.5), "b": tone(0.5, hertz=880)}
 
 

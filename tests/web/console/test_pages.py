@@ -15,6 +15,8 @@ from tests.support.example_account import example_account
 from tests.support.web_house import House
 from tests.web.console.doors import DOORS
 
+#: The account of all pages is made once.
+pytestmark = pytest.mark.xdist_group("console pages")
 #: Pages that show what callers, listeners and agents send.
 SHOWS_MARKUP = ("/recordings", "/recordings/{odd}", "/people", "/quarantine", "/log")
 #: What can be used by keyboard, in the order of the page.

@@ -12,6 +12,8 @@ from tests.support.console_pages import PAGES
 from tests.support.example_account import example_account
 from tests.support.web_house import House
 
+#: The account of all pages is made once.
+pytestmark = pytest.mark.xdist_group("console on paper")
 #: Tables and texts that scroll sideways.
 _WIDE = """[...document.querySelectorAll('.table')].filter(one => one.scrollWidth > one.clientWidth).map(
   one => one.innerText)"""
