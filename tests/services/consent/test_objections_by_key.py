@@ -1,6 +1,7 @@
 """A key that objects: the number is not recorded again, whatever the platform reports it as, and whenever."""
 
 from dataclasses import dataclass, fields
+from typing import NoReturn
 
 import pytest
 
@@ -9,6 +10,8 @@ from tests.support.service_house import House
 from tests.support.steered_line import SteeredLine, answered, connected, goes_on, publish, retire_all
 from vault.domain.calls.call import CallFacts, Direction
 from vault.domain.consent.consent_event import Keys
+from vault.errors import Unavailable
+from vault.services.consent.enter_objection import ObjectionList
 from vault.simulator.call import SimulatedCall
 
 
@@ -223,3 +226,38 @@ async def test_reports_that_contradict_each_other_enter_nothing(either: House):
             assert await objected(either) == [line.call.caller]
             await either.vault.objections.end(either.account.id, line.call.caller, **ME)
     assert (await objected(either), await waits(line)) == ([], True)
+
+
+async def press_in_vain(house: House, monkeypatch: pytest.MonkeyPatch) -> SteeredLine:
+    """Press the key that objects on a line whose objection cannot be entered."""
+
+    async def fail(*_: object, **__: object) -> NoReturn:
+        raise Unavailable("It is gone.")
+
+    line = await connected(house, "twilio")
+    await set_policy(house, mode="opt_out_key", keys=Keys(object="8"))
+    await publish(house)
+    await line.ask("call")
+    with monkeypatch.context() as broken:
+        broken.setattr(ObjectionList, "enter_reported", fail)
+        with pytest.raises(Unavailable):
+            await line.ask("key", "8")
+    assert [event.answer for event in await answered(line)] == ["declined"]
+    assert await objected(house) == []
+    return line
+
+
+async def test_an_objection_that_could_not_be_entered_is_entered_by_the_next_report(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """The no of the call is stored first. Wrong: its objection is lost, because no platform presses a key again."""
+    line = await press_in_vain(either, monkeypatch)
+    await report_direction(line, "inbound")
+    assert await objected(either) == [line.call.caller]
+
+
+async def test_two_numbers_of_a_party_enter_nothing(either: House, monkeypatch: pytest.MonkeyPatch):
+    """Which of them pressed the key is not known any more."""
+    line = await press_in_vain(either, monkeypatch)
+    await report_leg(line, "inbound", caller="+15125550188", callee=line.call.callee)
+    assert await objected(either) == []

@@ -42,6 +42,20 @@ def objector(statements: Sequence[CallFacts], pressed: CallFacts | None = None) 
     return Objector(party=party, number=number)
 
 
+def objector_of(events: Sequence[ConsentEvent], statements: Sequence[CallFacts]) -> Objector | None:
+    """Return who objects by the key presses among ``events``; None while no report tells it, or without one.
+
+    Of events of one party it was known whose key press it was, and the reports need to agree on its number only.
+    """
+    parties = {event.party for event in events if event.objects}
+    if len(parties) != 1:
+        return objector(statements) if parties else None
+    (party,) = parties
+    own = [one for one in statements if one.direction and outside_parties(one.direction) == {party}]
+    numbers = {_plain(number): number for one in own if (number := _number_of(party, one))}
+    return Objector(party=party, number=next(iter(numbers.values()))) if len(numbers) == 1 else None
+
+
 def objection_waits(events: Sequence[ConsentEvent], statements: Sequence[CallFacts]) -> bool:
     """Return whether a key press objects, and it is not known whose: then its events are of both parties."""
     return len({event.party for event in events if event.objects}) > 1 and objector(statements) is None
@@ -63,7 +77,11 @@ def _told(press: CallFacts, statements: Sequence[CallFacts]) -> set[tuple[Direct
         same = [one for one in statements if one.direction is not None and _fits(one, press)]
         named = [one for one in same if one.caller and one.callee]
         directions = {one.direction for one in named or same if one.direction is not None}
-    return {(one, press.caller if one == "inbound" else press.callee) for one in directions}
+    return {(one, _number_of(party, press)) for one in directions for party in outside_parties(one)}
+
+
+def _number_of(party: Party, statement: CallFacts) -> str | None:
+    return statement.caller if party == "caller" else statement.callee
 
 
 def _fits(statement: CallFacts, press: CallFacts) -> bool:

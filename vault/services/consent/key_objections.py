@@ -1,7 +1,7 @@
 """Objections by a key press in a call, for the number of the party that pressed it.
 
 What was pressed before any report told who is outside the account waits in its consent events, one for each party, and
-is entered when the direction is stored.
+is entered when the direction is stored; so is what could not be entered when it was pressed.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vault.database.stores.consent import ConsentRow
 from vault.domain.consent.consent_event import ConsentEvent
-from vault.domain.consent.objecting_party import Objector, objector
+from vault.domain.consent.objecting_party import Objector, objector_of
 from vault.services.admission.call_context import CallContext
 from vault.services.consent.enter_objection import ObjectionList
 from vault.services.shared.encrypted_fields import open_consent
@@ -23,15 +23,15 @@ class KeyObjections:
     objection_list: ObjectionList
 
     async def enter_waiting(self, account_id: str, call_ref: str, rows: Sequence[ConsentRow]) -> None:
-        """Enter what waits in the consent events of a call whose direction was stored. Raises Tampered, Unavailable.
+        """Enter what the consent events of a call say whose direction was stored. Raises Tampered, Unavailable.
 
         Repeated, it changes nothing; an objection that was ended after the key press stays ended.
         """
         opened = [await open_consent(self.objection_list.ring, row) async for row in paced(rows)]
         pressed = [event for event in opened if event.objects]
-        if len({event.party for event in pressed}) > 1:
+        if pressed:
             known = await self.objection_list.admission.load_call(account_id, call_ref)
-            if (who := objector(known.statements)) is not None:
+            if (who := objector_of(pressed, known.statements)) is not None:
                 await self.enter(account_id, who, known, pressed[-1])
 
     async def enter(self, account_id: str, who: Objector, known: CallContext, pressed: ConsentEvent) -> None:
