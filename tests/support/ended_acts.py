@@ -1,5 +1,6 @@
 """Every act that ends a right, and for each permission from before: dead afterwards, or why it lives on."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ import httpx
 from sqlalchemy import update
 
 from tests.support.console import OWN
-from tests.support.ended_rights import Scene
+from tests.support.ended_rights import NUMBER, Scene
 from tests.support.tenant import PATIENCE, moment
 from tests.support.web_house import AUDIO
 from vault.database.schema.approvals import approvals
@@ -137,6 +138,24 @@ def _more_to_erase(scene: Scene) -> None:
         assert scene.tenant.put(AUDIO, call=f"waits-{number}", ref=f"late-{number}").status_code == 201
 
 
+def _decided(kind: str, code: str) -> Callable[[Scene], None]:
+    """Return an act that carries out a person's request."""
+
+    def do(scene: Scene) -> None:
+        now = moment(datetime.now(UTC) - timedelta(minutes=1))
+        wanted = {"kind": kind, "regime": "gdpr", "reference": kind, "received_at": now}
+        wanted |= {"identities": [{"type": "number", "value": NUMBER}]}
+        request = f"/requests/{_sent(scene, 'POST', '/requests', wanted).json()['id']}"
+        _sent(scene, "POST", f"{request}/verification", {"method": "callback", "at": now})
+        _sent(scene, "POST", f"{request}/decision", {"code": code})
+        deadline = time.monotonic() + PATIENCE
+        while (state := _sent(scene, "GET", request).json()["state"]) != "fulfilled":
+            assert time.monotonic() < deadline, state
+            time.sleep(0.05)
+
+    return do
+
+
 def _signed_out(scene: Scene) -> None:
     http = httpx.Client(base_url=scene.nodes[0].url, headers=OWN, cookies=scene.cookies["console session"])
     with http:
@@ -179,6 +198,12 @@ ACTS: Final[Mapping[str, Act]] = {
     ),
     "the recording is restricted": _ended(_RESTRICT, ALL - LEGAL - PAGES - APPROVAL - PACKAGE, *_RESTRICTED),
     "a party withdraws": _ended(_withdrawn, ALL - LEGAL - PAGES - APPROVAL - PACKAGE, *_RESTRICTED),
+    "a person's request restricts": _ended(
+        _decided("restriction", "restricted"), ALL - LEGAL - PAGES - APPROVAL - PACKAGE, *_RESTRICTED
+    ),
+    "a person's request erases": _ended(
+        _decided("erasure", "erased"), ALL - PAGES - APPROVAL, (ASKED, PAGES | APPROVAL)
+    ),
     "a restriction is lifted": _ended(_lifted, _PLAYED - LEGAL, (CLAIM, LEGAL), *_NOT_LINKS),
     "a number objects": _ended(_send("PUT", "/objections/+14155550142", {}), frozenset(), (COMES, ALL)),
     "recording is switched off": _ended(
