@@ -1,10 +1,8 @@
 # Every target sets up what it needs: Python 3.11 or newer, venv and make are enough.
 PYTHON ?= python3
 BIN := .venv/bin
-# Processes of pytest: a number, or logical for one on each core.
-WORKERS ?= logical
-# Proofs wait for half of their time.
-PROOF_WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+# Processes of pytest, two on each core: tests wait for half of their time.
+WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 # The oldest Python that is supported.
 OLDEST ?= python3.11
 
@@ -90,7 +88,7 @@ test: install ## Run the tests that need no server but PostgreSQL, and the main 
 	$(BIN)/pytest -m "not proof" -n $(WORKERS) --dist loadgroup
 
 proofs: install ## Run all other tests: every store and browser, the pages, races and kills with small counts.
-	$(BIN)/pytest -m proof -n $(PROOF_WORKERS) --dist loadgroup
+	$(BIN)/pytest -m proof -n $(WORKERS) --dist loadgroup
 
 .venv-oldest/installed: requirements-test.lock pyproject.toml
 	$(call new-venv,$(OLDEST))
@@ -105,7 +103,7 @@ fresh: ## Run both on empty Debian 13 and testing, as a new user; needs root and
 	tests/fresh/run.sh $(FRESH)
 
 faults: install ## Run the fault suite with the full counts.
-	CALLVAULT_FAULTS=1 $(BIN)/pytest -m faults --timeout 3600 -n $(WORKERS) --dist loadgroup
+	CALLVAULT_FAULTS=1 $(BIN)/pytest -m faults --timeout 3600 -n logical --dist loadgroup
 
 soak: install ## Load a fleet for half an hour while its processes are killed, and check every promise.
 	$(BIN)/python -m tests.soak $(SOAK)
