@@ -26,10 +26,14 @@ def collected(name: str, **values: list[str]) -> list[Any]:
     ]
 
 
-def run(items: list[Any], keyword: str = "", args: tuple[str, ...] = ("tests",)) -> list[dict[str, str]]:
+def run(
+    items: list[Any], keyword: str = "", args: tuple[str, ...] = ("tests",), *, rights_cases: bool = False
+) -> list[dict[str, str]]:
     """Return the parameters of the cases that are left."""
     deselected = SimpleNamespace(pytest_deselected=dict)
-    config: Any = SimpleNamespace(option=SimpleNamespace(keyword=keyword), args=list(args), hook=deselected)
+    config: Any = SimpleNamespace(
+        option=SimpleNamespace(keyword=keyword, rights_cases=rights_cases), args=list(args), hook=deselected
+    )
     turns.pytest_collection_modifyitems(config, items)
     return [item.callspec.params for item in items]
 
@@ -58,6 +62,7 @@ def test_who_asks_for_a_case_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "FULL", False)
     assert len(run(given())) == 1
     assert len(run(given(), keyword="x")) == len(values)
+    assert len(run(given(), rights_cases=True)) == len(values)
     assert len(run(given(), args=(f"tests/{name}::test_x[{values[0]}]",))) == len(values)
     assert len(run(collected(name, value=["other", "more"]))) == 2
     assert len(run(collected("web", value=list(values)))) == len(values)

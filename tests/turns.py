@@ -1,7 +1,7 @@
 """Large tables of the proofs: without the full counts, the cases that differ in one value alone take turns.
 
 Of these cases one runs, another one for the next line of the table, so that every line and every value is tried.
-``make faults`` runs them all, and so does who names a case or searches with ``-k``.
+``make faults`` runs them all, and so does who names a case, searches with ``-k`` or asks for ``--rights-cases``.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,8 @@ TURNS: Final[dict[str, Sequence[str]]] = {
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the cases whose turn it is not."""
-    whole = FULL or config.option.keyword or any("[" in name for name in config.args)
+    chosen = config.option.keyword or config.option.rights_cases or any("[" in one for one in config.args)
+    whole = FULL or chosen
     numbers: dict[str, int] = {}
     kept, left_out = list[pytest.Item](), list[pytest.Item]()
     for item in items:
