@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
+from vault.domain.field_types import FromOne
+
 #: When the provider's copy is deleted: never, after ours is stored, after a refusal, or after both.
 SourcePolicy = Literal["keep", "stored", "refused", "always"]
 Scope = Literal[
@@ -94,7 +96,7 @@ class Connection:
     #: Sealed under the account key; current and, during rotation, previous credentials.
     sealed_credentials: bytes
     #: The account key version that sealed them.
-    key_version: int
+    key_version: FromOne
     api_base: str | None
     #: Delete the provider's copy after the vault has read back its own.
     delete_at_source: bool

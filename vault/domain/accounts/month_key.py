@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from vault.domain.field_types import FromOne
 from vault.errors import Tampered
 
 #: A month, and 8 random digits: two histories of a database never give one id to different keys.
@@ -24,10 +25,10 @@ class WrappedMonthKey:
     #: The month, and random digits: ``2026-11-9f3a6c1e``.
     id: str
     #: The version of the account key when it was created. It seals new data only while that version is current.
-    number: int
+    number: FromOne
     wrapped: bytes = field(repr=False)
     #: The version of the account key that wraps it now.
-    key_version: int
+    key_version: FromOne
 
     @property
     def month(self) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from vault.domain.accounts.account import Scope
+from vault.domain.field_types import Later
 from vault.domain.legal_rules.rule import RuleOverride
 
 Party = Literal["caller", "callee", "agent"]
@@ -55,7 +56,7 @@ class ConsentEvent:
     told_by: str
     #: The party objects to every recording of its number, too. Where the direction of the call is not known yet, that
     #: waits for it: one of the two numbers is the account's own.
-    objects: bool = False
+    objects: Later[bool] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

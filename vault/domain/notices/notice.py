@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Literal
 
 from vault.domain.consent.consent_event import MODES, Keys, Mode, NoticeVersion, Party
+from vault.domain.field_types import Later
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.notices.language import base_language
 from vault.errors import Invalid
@@ -78,7 +79,7 @@ class Notice:
     text: str
     #: The account's telephone keys when the text was written: what a party hears of keys means these, whatever the
     #: account's policy says later. None where an earlier release wrote it.
-    keys: Keys | None = None
+    keys: Later[Keys | None] = None
     #: SHA-256 of the text in UTF-8, in hexadecimal.
     text_sha256: str
     #: SHA-256 of the served PCM16 audio, in hexadecimal; None where the platform speaks the text.

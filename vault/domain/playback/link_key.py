@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
+from vault.domain.field_types import FromOne
 from vault.domain.playback.link import Kind, Link
 from vault.domain.playback.signed_token import MAX_AHEAD, BadToken, Permission
 from vault.errors import Invalid
@@ -63,9 +64,9 @@ class LinkKey:
     #: 32 bytes (RFC 8032), or the 65 bytes of the uncompressed point (SEC 1).
     public_key: bytes
     #: Longest life of a link, in seconds.
-    max_life: int
+    max_life: FromOne
     #: Most sessions of a link, and how many it has if it names no number.
-    max_sessions: int
+    max_sessions: FromOne
     kinds: tuple[Kind, ...]
     #: CIDR networks from which its links open; empty means any.
     networks: tuple[str, ...]

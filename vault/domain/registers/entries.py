@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Generic, Literal, Self, TypeVar
 
+from vault.domain.field_types import FromOne
+
 Register = Literal["processing_record", "recipient", "authority_request"]
 #: GDPR art. 6(1), letters (a) to (f).
 LegalBasis = Literal[
@@ -181,9 +183,9 @@ class SealedEntry:
     account_id: str
     register: Register
     #: From 1; incremented by each change.
-    revision: int
+    revision: FromOne
     sealed_entry: bytes = field(repr=False)
-    key_version: int
+    key_version: FromOne
     created_at: datetime
     changed_at: datetime
     #: The API key's id of the last change.

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, get_args
 
+from vault.domain.field_types import FromOne, Later
 from vault.errors import Invalid
 
 #: GDPR articles 15, 20, 17, 18, 21 and 16; and directives for the time after death (France, LIL article 85).
@@ -150,7 +151,7 @@ class Packaged:
 
     #: When the last one was made, by the clock that packages expire by.
     at: datetime
-    parts: int
+    parts: FromOne
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,11 +167,11 @@ class Ruling:
     #: By id, of the recordings to erase.
     traces: Mapping[str, Trace] = field(default_factory=dict)
     reason: str | None = None
-    informed: tuple[Informed, ...] = ()
+    informed: Later[tuple[Informed, ...]] = ()
     #: None until all parts of the package are made, where one is wanted.
-    packaged: Packaged | None = None
+    packaged: Later[Packaged | None] = None
     #: Recordings of which the package has one channel, in which the other party is heard faintly.
-    echoes: tuple[str, ...] = ()
+    echoes: Later[tuple[str, ...]] = ()
     at: datetime
     by: str
 

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Final, Literal, get_args
 
 from vault.domain.calls.call import Direction
+from vault.domain.field_types import Later
 from vault.domain.retention.object_lock import LockSetting
 from vault.domain.retention.period import Period
 
@@ -111,7 +112,7 @@ class RetentionPolicy:
     told_reason: str | None = None
     #: Whether the object store locks audio until the end of a minimum with the ground ``legal_obligation``. It is a
     #: part of the policy because a lock cannot be taken back: every change of it is versioned, logged and restored.
-    object_lock: LockSetting = "off"
+    object_lock: Later[LockSetting] = "off"
     changed_at: datetime | None = None
     changed_by: str | None = None
     #: From when it may shorten; equals ``changed_at`` for a change that shortens nothing.

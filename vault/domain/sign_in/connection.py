@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from vault.domain.accounts.roles import LIMITED_ROLES, Role
+from vault.domain.field_types import FromOne
 from vault.domain.urls import is_loopback, split_url
 from vault.errors import Invalid, Refused
 
@@ -60,7 +61,7 @@ class SealedConnection:
     id: str
     account_id: str
     name: str
-    revision: int
+    revision: FromOne
     sealed_settings: str = field(repr=False)
     changed_at: datetime
     #: Who last gave a role, or named the provider.

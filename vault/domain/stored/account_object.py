@@ -10,13 +10,13 @@ vault.
 Each change is written under a new key (``account_object_name.py``), and the older objects are deleted afterwards.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
-from vault.domain.accounts.month_key import WrappedMonthKey
+from vault.domain.accounts.month_key import WrappedMonthKey, check_month_key_id
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
@@ -25,29 +25,29 @@ from vault.domain.registers.entries import SealedEntry
 from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.stored.account_json import (
     StoredObjection,
-    decode_connection_fields,
-    decode_notice_fields,
     decode_objection_fields,
-    decode_switch_change_fields,
-    decode_switch_fields,
-    encode_connection_fields,
-    encode_notice_fields,
     encode_objection_fields,
-    encode_switch_change_fields,
-    encode_switch_fields,
 )
 from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
-from vault.domain.stored.approval_json import decode_account_rule, encode_account_rule
-from vault.domain.stored.callback_json import StoredCallback, decode_callback, encode_callback
+from vault.domain.stored.approval_json import decode_rule_fields, encode_rule_fields
+from vault.domain.stored.callback_json import StoredCallback
+from vault.domain.stored.dataclass_json import decode_fields, encode_fields, read_fields
 from vault.domain.stored.json_reader import Fields, read_object, write_object
-from vault.domain.stored.link_key_json import decode_link_cuts, decode_link_keys, encode_link_keys
-from vault.domain.stored.month_keys_json import decode_month_keys_fields, encode_month_keys_fields
 from vault.domain.stored.policy_json import decode_policy_fields, encode_policy
-from vault.domain.stored.register_json import decode_registers, encode_registers
-from vault.domain.stored.request_rows import StoredRequest, decode_requests, encode_requests
-from vault.domain.stored.retention_json import StoredHold, decode_retention_fields, encode_retention_fields
-from vault.domain.stored.sign_in_json import StoredSignIn, decode_sign_in, encode_sign_in
+from vault.domain.stored.request_rows import StoredRequest, decode_request_fields, encode_request_fields
+from vault.domain.stored.retention_json import (
+    StoredHold,
+    decode_hold_fields,
+    decode_version_fields,
+    encode_hold_fields,
+    encode_version_fields,
+)
+from vault.domain.stored.sign_in_json import StoredSignIn, decode_sign_in_fields, encode_sign_in_fields
 from vault.errors import Tampered
+
+T = TypeVar("T")
+#: The enclosing object has it.
+_OURS: Final = frozenset({"account_id"})
 
 
 def prompt_location(account_id: str, digest: str) -> str:
@@ -133,7 +133,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
         "keys": keys,
         "sealed": envelope.sealed,
     }
-    return write_object(fields if log is None else fields | {"log": {"size": log.size, "root": log.root}})
+    return write_object(fields if log is None else fields | {"log": encode_fields(log)})
 
 
 def decode_envelope(data: bytes) -> Envelope:
@@ -152,8 +152,7 @@ def decode_envelope(data: bytes) -> Envelope:
 
 
 def _decode_log_fields(fields: Fields) -> LogState:
-    state = LogState(size=fields.integer("size"), root=fields.blob("root"))
-    fields.done()
+    state = decode_fields(LogState, fields)
     if len(state.root) != ROOT_BYTES:
         raise Tampered("An account's object has a log root that is not 32 bytes long.")
     return state
@@ -163,7 +162,7 @@ def encode_account(known: AccountObject) -> bytes:
     """Encode the text to be sealed."""
     account = known.account
     values = {
-        **{name: getattr(account, name) for name in Account.__slots__},
+        **encode_fields(account),
         "as_of": known.as_of,
         "keys": _encode_keys_fields(known.keys),
         "index_key": known.wrapped_index_key,
@@ -172,9 +171,9 @@ def encode_account(known: AccountObject) -> bytes:
             {"number": number, "wrapped": wrapped, "key_version": version}
             for number, (wrapped, version) in known.detail_keys.items()
         ],
-        **encode_month_keys_fields(known.month_keys),
-        "switch": encode_switch_fields(known.switch),
-        "history": [encode_switch_change_fields(change) for change in known.history],
+        **_lists(month_keys=[encode_fields(key) for key in known.month_keys]),
+        "switch": encode_fields(known.switch),
+        "history": [encode_fields(change) for change in known.history],
     }
     return write_object(values | _encode_settings_fields(known))
 
@@ -186,20 +185,30 @@ def _encode_settings_fields(known: AccountObject) -> dict[str, Any]:
             {"version": one.version, "at": one.changed_at, "by": one.changed_by, "policy": encode_policy(one)}
             for one in known.policies
         ],
-        "connections": [encode_connection_fields(connection) for connection in known.connections],
+        "connections": [encode_fields(connection, without=_OURS) for connection in known.connections],
         "objections": [encode_objection_fields(stored) for stored in known.objections],
         "notices": [
-            encode_notice_fields(notice) | {"prompt": _encode_prompt_fields(known.prompts.get(notice.id))}
+            encode_fields(notice, without=_OURS)
+            | {"prompt": _encode_prompt_fields(known.prompts.get(notice.id))}
             for notice in known.notices
         ],
-        **encode_retention_fields(known.holds, known.retention),
-        **encode_registers(known.registers),
-        **encode_link_keys(known.link_keys, known.link_cuts),
-        **encode_sign_in(known.sign_in),
-        **encode_requests(known.requests),
-        **encode_account_rule(known.approval_rule),
-        **encode_callback(known.callback),
+        **_lists(
+            holds=[encode_hold_fields(stored) for stored in known.holds],
+            retention=[encode_version_fields(policy) for policy in known.retention],
+            registers=[encode_fields(entry, without=_OURS) for entry in known.registers],
+            link_keys=[encode_fields(key, without=_OURS) for key in known.link_keys],
+            link_cuts=[encode_fields(cut, without=_OURS) for cut in known.link_cuts],
+            sign_in=[encode_sign_in_fields(one) for one in known.sign_in],
+            requests=[encode_request_fields(stored) for stored in known.requests],
+        ),
+        **({} if known.approval_rule is None else {"approval_rule": encode_rule_fields(known.approval_rule)}),
+        **({} if known.callback is None else {"request_callback": encode_fields(known.callback)}),
     }
+
+
+def _lists(**items: Sequence[dict[str, Any]]) -> dict[str, Sequence[dict[str, Any]]]:
+    """Return the lists that are not empty: earlier releases had none of these fields, and refuse an unknown one."""
+    return {name: found for name, found in items.items() if found}
 
 
 def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
@@ -207,7 +216,13 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
     fields = read_object(data, "An account's sealed text")
     account = _decode_own_fields(fields, envelope.account_id)
     notices, prompts = _decode_notices_fields(fields.items("notices"), account.id)
-    holds, retention = decode_retention_fields(fields, account.id)
+
+    def items(name: str, decode: Callable[[Fields], T]) -> tuple[T, ...]:
+        return tuple(decode(item) for item in fields.items(name)) if fields.has(name) else ()
+
+    def own(name: str, kind: type[T]) -> tuple[T, ...]:
+        return items(name, lambda item: decode_fields(kind, item, account_id=account.id))
+
     known = AccountObject(
         account=account,
         revision=envelope.revision,
@@ -217,39 +232,41 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         wrapped_index_key=fields.blob("index_key"),
         index_key_version=fields.integer("index_key_version", least=1),
         detail_keys=dict(_decode_detail_key_fields(item) for item in fields.items("detail_keys")),
-        month_keys=decode_month_keys_fields(fields),
-        switch=decode_switch_fields(fields.inner("switch")),
-        history=tuple(decode_switch_change_fields(item) for item in fields.items("history")),
+        month_keys=items("month_keys", _decode_month_key_fields),
+        switch=decode_fields(Switch, fields.inner("switch")),
+        history=tuple(decode_fields(SwitchChange, item) for item in fields.items("history")),
         policies=tuple(decode_policy_fields(item) for item in fields.items("policies")),
-        connections=tuple(decode_connection_fields(item, account.id) for item in fields.items("connections")),
+        connections=tuple(
+            decode_fields(Connection, item, account_id=account.id) for item in fields.items("connections")
+        ),
         objections=tuple(decode_objection_fields(item) for item in fields.items("objections")),
         notices=notices,
         prompts=prompts,
-        holds=holds,
-        retention=retention,
-        registers=decode_registers(fields, account.id),
-        link_keys=decode_link_keys(fields, account.id),
-        link_cuts=decode_link_cuts(fields, account.id),
-        sign_in=decode_sign_in(fields, account.id),
-        requests=decode_requests(fields, account.id),
-        approval_rule=decode_account_rule(fields),
-        callback=decode_callback(fields),
+        holds=items("holds", lambda item: decode_hold_fields(item, account.id)),
+        retention=items("retention", decode_version_fields),
+        registers=own("registers", SealedEntry),
+        link_keys=own("link_keys", LinkKey),
+        link_cuts=own("link_cuts", LinkCut),
+        sign_in=items("sign_in", lambda item: decode_sign_in_fields(item, account.id)),
+        requests=items("requests", lambda item: decode_request_fields(item, account.id)),
+        approval_rule=fields.optional(lambda name: decode_rule_fields(fields.inner(name)), "approval_rule"),
+        callback=fields.optional(
+            lambda name: decode_fields(StoredCallback, fields.inner(name)), "request_callback"
+        ),
     )
     fields.done()
     return known
 
 
 def _decode_own_fields(fields: Fields, account_id: str) -> Account:
-    account = Account(
-        id=fields.text("id"),
-        ref=fields.text("ref"),
-        name=fields.text("name"),
-        locale=fields.text("locale"),
-        opened_at=fields.moment("opened_at"),
-    )
+    account = read_fields(Account, fields)
     if account.id != account_id:
         raise Tampered("An account's object belongs to another account.")
     return account
+
+
+def _decode_month_key_fields(fields: Fields) -> WrappedMonthKey:
+    return decode_fields(WrappedMonthKey, fields, id=check_month_key_id(fields.text("id")))
 
 
 def _decode_notices_fields(
@@ -258,7 +275,7 @@ def _decode_notices_fields(
     notices, prompts = [], {}
     for item in items:
         prompt = item.maybe_inner("prompt")
-        notice = decode_notice_fields(item, account_id)
+        notice = decode_fields(Notice, item, account_id=account_id)
         notices.append(notice)
         if prompt is not None:
             prompts[notice.id] = (prompt.text("sha256"), prompt.integer("key_version", least=1))

@@ -3,23 +3,24 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal
 
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.field_types import FromOne
 from vault.domain.playback.link_key import LinkCut
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.stored.account_json import (
     StoredObjection,
     decode_objection_fields,
-    decode_switch_change_fields,
     encode_objection_fields,
 )
 from vault.domain.stored.approval_json import decode_rule_fields, encode_rule_fields
+from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import Fields
-from vault.domain.stored.link_key_json import decode_cut_fields, encode_cut_fields
 from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
 from vault.domain.stored.request_rows import StoredRequest, decode_request_fields, encode_request_fields
 from vault.domain.stored.retention_json import (
@@ -40,7 +41,7 @@ class ConsentRefusal:
     call_ref: str
     heard_at: datetime
     sealed_event: bytes
-    key_version: int
+    key_version: FromOne
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ _ENCODE: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
     StoredObjection: encode_objection_fields,
     StoredHold: encode_hold_fields,
     RetentionPolicy: encode_version_fields,
-    LinkCut: encode_cut_fields,
+    LinkCut: partial(encode_fields, without={"account_id"}),
     ApprovalRule: encode_rule_fields,
     StoredRequest: encode_request_fields,
 }
@@ -97,7 +98,7 @@ def encode_content_fields(content: Content) -> dict[str, Any]:
     encode = _ENCODE.get(type(content))
     if encode is not None:
         return encode(content)
-    return {} if content is None else {name: getattr(content, name) for name in type(content).__slots__}
+    return {} if content is None else encode_fields(content)
 
 
 def _decode_nothing(fields: Fields, _event: AccessEvent) -> Content:
@@ -106,7 +107,7 @@ def _decode_nothing(fields: Fields, _event: AccessEvent) -> Content:
 
 
 def _decode_switch(fields: Fields, _event: AccessEvent) -> Content:
-    change = decode_switch_change_fields(fields)
+    change = decode_fields(SwitchChange, fields)
     if change.enabled:
         raise Tampered("A closing act turns the switch on.")
     return change
@@ -117,21 +118,11 @@ def _decode_objection(fields: Fields, _event: AccessEvent) -> Content:
 
 
 def _decode_refusal(fields: Fields, _event: AccessEvent) -> Content:
-    refusal = ConsentRefusal(
-        id=fields.text("id"),
-        call_ref=fields.text("call_ref"),
-        heard_at=fields.moment("heard_at"),
-        sealed_event=fields.blob("sealed_event"),
-        key_version=fields.integer("key_version", least=1),
-    )
-    fields.done()
-    return refusal
+    return decode_fields(ConsentRefusal, fields)
 
 
 def _decode_call(fields: Fields, _event: AccessEvent) -> Content:
-    call = ErasedCall(call_ref=fields.text("call_ref"))
-    fields.done()
-    return call
+    return decode_fields(ErasedCall, fields)
 
 
 def _decode_recording(fields: Fields, event: AccessEvent) -> Content:
@@ -157,7 +148,7 @@ def _decode_retention(fields: Fields, event: AccessEvent) -> Content:
 
 
 def _decode_cut(fields: Fields, event: AccessEvent) -> Content:
-    cut = decode_cut_fields(fields, event.account_id or "")
+    cut = decode_fields(LinkCut, fields, account_id=event.account_id or "")
     if cut.id != event.result:
         raise Tampered("The content and the event of a closing act have different cuts.")
     return cut

@@ -12,12 +12,12 @@ import binascii
 import json
 import math
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from vault.domain.strict_json import parse_strict
 from vault.errors import Tampered
-from vault.rfc3339 import parse_rfc3339, write_rfc3339_unchanged
+from vault.rfc3339 import parse_day, parse_rfc3339, write_rfc3339_unchanged
 
 T = TypeVar("T", bound=str)
 V = TypeVar("V")
@@ -75,12 +75,7 @@ class Fields:
 
     def maybe_number(self, name: str) -> float | None:
         """Return a finite number or None."""
-        if self._is_null(name):
-            return None
-        value = self._take(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_NUMBER:
-            raise self._wrong(f"has a {name} that is not a number in the allowed range")
-        return float(value)
+        return None if self._is_null(name) else self.number(name)
 
     def flag(self, name: str) -> bool:
         """Return a boolean."""
@@ -143,6 +138,28 @@ class Fields:
     def maybe_inner(self, name: str) -> "Fields | None":
         """Return a nested object or None."""
         return None if self._is_null(name) else self.inner(name)
+
+    def number(self, name: str) -> float:
+        """Return a finite number."""
+        value = self._take(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_NUMBER:
+            raise self._wrong(f"has a {name} that is not a number in the allowed range")
+        return float(value)
+
+    def day(self, name: str) -> date:
+        """Return a date."""
+        try:
+            return parse_day(self.text(name))
+        except ValueError:
+            raise self._wrong(f"has a {name} that is not a date") from None
+
+    def wrapped(self, name: str) -> list["Fields"]:
+        """Return a list of values of any type, each as the field ``value`` of an object."""
+        return [Fields({"value": value}, f"{self._what}, {name},") for value in self.values(name)]
+
+    def nullable(self, read: Callable[[str], V], name: str) -> V | None:
+        """Return what ``read`` returns for the field; None if it is null."""
+        return None if self._is_null(name) else read(name)
 
     def optional(self, read: Callable[[str], V], name: str) -> V | None:
         """Return what ``read`` returns for the field; None if the field is absent or null."""

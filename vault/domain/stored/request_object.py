@@ -7,6 +7,8 @@ content is forgotten, the object is written again, and its older versions are de
 from dataclasses import dataclass
 from typing import Final
 
+from vault.domain.field_types import FromOne
+from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import read_object, write_object
 from vault.domain.stored.request_rows import StoredRequest, decode_request_fields, encode_request_fields
 from vault.errors import Tampered
@@ -23,7 +25,7 @@ class RequestEnvelope:
 
     account_id: str
     request_id: str
-    key_version: int
+    key_version: FromOne
     sealed: bytes
 
 
@@ -47,20 +49,12 @@ def parse_location(key: str) -> tuple[str, str] | None:
 
 def encode_request_envelope(envelope: RequestEnvelope) -> bytes:
     """Encode the object."""
-    return write_object({name: getattr(envelope, name) for name in RequestEnvelope.__slots__})
+    return write_object(encode_fields(envelope))
 
 
 def decode_request_envelope(data: bytes) -> RequestEnvelope:
     """Decode the object. Raises Tampered."""
-    fields = read_object(data, "The object of a request")
-    envelope = RequestEnvelope(
-        account_id=fields.text("account_id"),
-        request_id=fields.text("request_id"),
-        key_version=fields.integer("key_version", least=1),
-        sealed=fields.blob("sealed"),
-    )
-    fields.done()
-    return envelope
+    return decode_fields(RequestEnvelope, read_object(data, "The object of a request"))
 
 
 def encode_request(stored: StoredRequest) -> bytes:

@@ -1,6 +1,5 @@
 """JSON of the rows of requests of people, in the account's object and in their own: what is personal stays sealed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
@@ -44,18 +43,6 @@ class StoredRequest:
     def value(self, name: str) -> Any:
         """Return the value of a column."""
         return getattr(self if name in StoredRequest.__slots__ else self.request, name)
-
-
-def encode_requests(requests: Sequence[StoredRequest]) -> dict[str, Any]:
-    """Return the field of the account's object; none without requests, as in earlier releases."""
-    items = [encode_request_fields(stored) for stored in requests]
-    return {"requests": items} if items else {}
-
-
-def decode_requests(fields: Fields, account_id: str) -> tuple[StoredRequest, ...]:
-    """Decode the field of the account's object. Raises Tampered."""
-    items = fields.items("requests") if fields.has("requests") else []
-    return tuple(decode_request_fields(item, account_id) for item in items)
 
 
 def encode_request_fields(stored: StoredRequest) -> dict[str, Any]:

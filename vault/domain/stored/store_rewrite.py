@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import read_object, write_object
 
 
@@ -40,33 +41,19 @@ class StoreCheck:
 
 def encode_rewrite(rewrite: StoreRewrite) -> bytes:
     """Encode it for the database."""
-    return write_object({name: getattr(rewrite, name) for name in StoreRewrite.__slots__})
+    return write_object(encode_fields(rewrite))
 
 
 def decode_rewrite(data: bytes) -> StoreRewrite:
     """Decode it. Raises Tampered."""
-    fields = read_object(data, "The state of a rewrite")
-    rewrite = StoreRewrite(
-        found=fields.integer("found"),
-        known=fields.integer("known"),
-        recordings_after=fields.maybe_text("recordings_after"),
-        checkpoints_above=fields.integer("checkpoints_above"),
-        checkpoints_done=fields.flag("checkpoints_done"),
-        tiles_size=fields.integer("tiles_size"),
-        tiles_done=fields.integer("tiles_done"),
-    )
-    fields.done()
-    return rewrite
+    return decode_fields(StoreRewrite, read_object(data, "The state of a rewrite"))
 
 
 def encode_store_check(check: StoreCheck) -> bytes:
     """Encode it for the database."""
-    return write_object({"anchored": check.anchored, "published": check.published})
+    return write_object(encode_fields(check))
 
 
 def decode_store_check(data: bytes) -> StoreCheck:
     """Decode it. Raises Tampered."""
-    fields = read_object(data, "The last check of the object store")
-    check = StoreCheck(anchored=fields.integer("anchored"), published=fields.integer("published"))
-    fields.done()
-    return check
+    return decode_fields(StoreCheck, read_object(data, "The last check of the object store"))

@@ -6,6 +6,7 @@ be identified. It contains no secret that is not wrapped.
 
 from dataclasses import dataclass
 
+from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import read_object, write_object
 
 LOCATION = "vault.json"
@@ -25,24 +26,9 @@ class VaultObject:
 
 def encode_vault(known: VaultObject) -> bytes:
     """Encode the object."""
-    return write_object(
-        {
-            "vault_id": known.vault_id,
-            "root_key_proof": known.root_key_proof,
-            "log_name": known.log_name,
-            "log_key": known.log_key,
-        }
-    )
+    return write_object(encode_fields(known))
 
 
 def decode_vault(data: bytes) -> VaultObject:
     """Decode the object. Raises Tampered."""
-    fields = read_object(data, "The vault's object")
-    known = VaultObject(
-        vault_id=fields.text("vault_id"),
-        root_key_proof=fields.blob("root_key_proof"),
-        log_name=fields.text("log_name"),
-        log_key=fields.blob("log_key"),
-    )
-    fields.done()
-    return known
+    return decode_fields(VaultObject, read_object(data, "The vault's object"))
