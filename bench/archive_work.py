@@ -24,7 +24,7 @@ from bench.figures import print_title
 from bench.seeding import seed_log
 from bench.sizes import Sizes
 from bench.stage import ACCOUNT, put_recording, settings_of
-from vault.composition import assemble
+from vault.composition.assemble import assemble
 from vault.domain.progress import ProgressCallback, Report, no_progress
 from vault.domain.start_mode import StartMode
 from vault.domain.stored.manifest import location_of

@@ -16,7 +16,7 @@ import uvloop
 from bench.figures import Aim, Sample, percentile, print_ratio, print_raw, print_title, take_turns
 from bench.seeding import ACCOUNT_ID, seed_log
 from bench.sizes import Sizes
-from vault.composition_parts import utc_now
+from vault.composition.adapters import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.checkpoints import StoredCheckpoint
 from vault.database.stores.log_tree import Leaf

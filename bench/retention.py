@@ -23,7 +23,7 @@ from bench.machine import describe_machine
 from bench.postgresql import another_database, postgresql
 from bench.stage import ACCOUNT, settings_of
 from bench.usage import forget_peak, usage
-from vault.composition import assemble
+from vault.composition.assemble import assemble
 from vault.domain.retention.period import parse_period
 from vault.domain.retention.policy import RetentionClass, RetentionPolicy, stamp_of
 from vault.services.service import Vault

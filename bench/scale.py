@@ -22,7 +22,7 @@ from bench.figures import (
 from bench.postgresql import another_database, postgresql
 from bench.sizes import Sizes
 from bench.stage import ACCOUNT, settings_of
-from vault.composition import assemble
+from vault.composition.assemble import assemble
 from vault.domain.recordings.recording import RecordingFilter
 from vault.services.service import Vault
 

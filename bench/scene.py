@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from vault.composition_parts import utc_now
+from vault.composition.adapters import utc_now
 from vault.services.service import Vault
 from vault.settings import Settings
 from vault.web.app import build

@@ -25,7 +25,7 @@ from bench.scene import Scene
 from bench.stage import settings_of
 from vault import structured_log
 from vault.cli.main import _keep_large_blocks
-from vault.composition import assemble
+from vault.composition.assemble import assemble
 
 _SCENES: Mapping[str, Callable[..., AbstractAsyncContextManager[Scene]]] = {
     "webhook": scenes_receiving.webhook,

@@ -26,7 +26,7 @@ from bench.figures import (
 from bench.machine import describe_machine
 from bench.postgresql import another_database, postgresql
 from bench.stage import settings_of
-from vault.composition import assemble
+from vault.composition.assemble import assemble
 from vault.database.stores.recordings import NewRecording
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import LEASE, Recording, State

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from vault.composition_parts import utc_now
+from vault.composition.adapters import utc_now
 from vault.web.app import build
 from vault.web.http.public_url import PublicUrl
 

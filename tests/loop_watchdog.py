@@ -36,8 +36,8 @@ _FRAMES = 8
 EXCEPTIONS: dict[str, str] = {
     "<frozen importlib._bootstrap>:_find_and_load": "a module is imported once in a process",
     "jinja2/environment.py:_load_template": "a template is compiled once in a process",
-    "vault/composition.py:assemble": "a start: nobody is served before it is over",
-    "vault/composition_parts.py:rule_book": "a start, read once in a process",
+    "vault/composition/assemble.py:assemble": "a start: nobody is served before it is over",
+    "vault/composition/adapters.py:rule_book": "a start, read once in a process",
     "vault/web/app.py:build": "a start, in tests that make the app in a loop",
     "vault/database/engines/sqlite.py:__init__": "a start, in tests that open a database in a loop",
     "vault/database/engines/sqlite.py:close": "an end, in tests that close a database in a loop",

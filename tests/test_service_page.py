@@ -1,29 +1,13 @@
 """Every service is on the page vault/services/service.py, and keeps nothing between two calls."""
 
 import dataclasses
-import importlib
 import inspect
-import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+
+import grimp
 
 from vault.database.interface import Database
 from vault.services.service import Jobs, Vault
-
-
-def is_protocol(kind: type) -> bool:
-    return getattr(kind, "_is_protocol", False)
-
-
-def services() -> Iterator[type]:
-    """Yield what services/ defines that can be awaited: classes with a public async method, or that can be called."""
-    package = importlib.import_module("vault.services")
-    for module in pkgutil.walk_packages(package.__path__, "vault.services."):
-        for kind in vars(importlib.import_module(module.name)).values():
-            if not inspect.isclass(kind) or kind.__module__ != module.name or is_protocol(kind):
-                continue
-            methods = public_methods(kind).values()
-            if any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in methods):
-                yield kind
 
 
 def public_methods(kind: type) -> dict[str, Callable[..., object]]:
@@ -53,22 +37,30 @@ def test_a_service_is_a_frozen_dataclass_that_is_awaited() -> None:
     assert [name for name, is_async in awaited.items() if not is_async] == ["LogProofs.verifier_key"]
 
 
-def test_the_whole_service_stands_on_one_page() -> None:
-    """What can be awaited is a field of Vault or Jobs, or one of the parts that services share."""
-    shared = {"AccountDataKeys", "AccountLimiter", "ActorNames", "AddStatement", "Admission", "AdmitRecording",
-        "Allowance",
-        "Anchor", "Announce", "AnnounceAgain", "AskApproval", "AskProvider", "Attempt", "BeginRotation", "CallStart",
-        "CertainNumbers", "CloseAccount",
-        "CompareAccount", "CompareLog", "CompareObjects", "CompareRecording", "EraseAccount", "ErasePendingCalls",
-        "EventScan", "ExecuteApproval", "ExportAccount", "ConnectionCache", "ComputeTerms", "DescribeAudio",
-        "EvidenceChain", "FetchProviderDocuments", "FindPerson", "FindSpeaker", "FirstManifest", "IdentifyPeople",
-        "Journal", "KeyObjections", "LinkTokenVerifier", "ListenerNames", "NoteActivity", "JournaledDatabase",
-        "MakePackage", "MakeReceipt",
-        "NameInformed", "ObjectionList", "OpenCallback", "OpenedConnections", "OpenLogKey", "PackageAbout",
-        "PackageAudio", "PackageContents", "PackageFiles", "PeopleKeys", "PlaceHold", "ProveRootKey", "Publication",
-        "PublishedLog", "RateLimiter", "ReadBack", "ReadReceipt", "RecordConsent", "RequestObjects", "RestoreAccounts",
-        "RestoreLog", "RestoreRecordings", "RestoreUnnamed", "RestrictRecording", "RetentionClock", "SealedAudio",
-        "SealedEntries", "SealPackage", "SealedRequests", "SignedLinks", "StoreCallFacts", "ZipStream", "_Page",
-        "_Rendition", "LegalMinimum", "EraseDecided",
-    }  # fmt: skip
-    assert {kind.__name__ for kind in services()} - {kind.__name__ for kind in listed()} == shared
+#: Modules of services that use another one, by their ends, and what they take from it.
+USES = {
+    ("approvals.approvals", "approvals.execute"): "the part that carries out what was approved",
+    ("backup.restore", "closing_acts.journal"): "the part that keeps closing acts",
+    ("closing_acts.check_recovery", "closing_acts.journal"): "the part that keeps closing acts",
+    ("node.outages", "node.readiness_probe"): "the probe whose results it remembers",
+    (
+        "recordings.remove_erased",
+        "recordings.remove_locked",
+    ): "the functions that delete objects without a lock",
+    ("requests.closures", "retention.hold_release"): "the waiting time of a release",
+    ("requests.execute", "requests.packages"): "the function that deletes packages",
+    ("retention.apply_policies", "retention.retention_policy"): "the function that opens policies",
+    ("retention.preview_policy", "retention.retention_policy"): "the subject of a preview",
+    ("retention.recording_retention", "retention.retention_policy"): "the function that opens policies",
+}
+
+
+def test_no_service_calls_another() -> None:
+    """Not through modules in between either: a service commits rows, and signals wake who works on them."""
+    graph = grimp.build_graph("vault")
+    modules = {kind.__module__ for kind in listed()}
+    used = {(one, other) for one in modules for other in graph.find_upstream_modules(one) & modules}
+    names = {
+        (one.removeprefix("vault.services."), other.removeprefix("vault.services.")) for one, other in used
+    }
+    assert names == USES.keys()

@@ -10,7 +10,7 @@ from tests.servers.required import require
 from tests.support.corpus import decode
 from tests.support.notice_drafts import wish
 from vault.audio.prompt import SubprocessPromptMaker
-from vault.composition_parts import notice_texts
+from vault.composition.adapters import notice_texts
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.audio import GAP_SECONDS, PromptRequest
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from vault.cli.operator import operate
-from vault.composition import assemble, migrate
+from vault.composition.assemble import assemble, migrate
 from vault.control.commands import START_MODES
 from vault.control.socket import perform
 from vault.database.engines.migrate import alembic_config

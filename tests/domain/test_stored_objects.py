@@ -21,12 +21,8 @@ from tests.support.stored_objects import (
     VAULT,
 )
 from vault.domain.recordings.recording import State
-from vault.domain.stored.account_object import (
-    decode_account,
-    decode_envelope,
-    encode_account,
-    encode_envelope,
-)
+from vault.domain.stored.account_envelope import decode_envelope, encode_envelope
+from vault.domain.stored.account_object import decode_account, encode_account
 from vault.domain.stored.account_object_name import LogState
 from vault.domain.stored.manifest import Manifest, decode_manifest
 from vault.domain.stored.tombstone import decode_tombstones, encode_tombstones

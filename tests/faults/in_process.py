@@ -11,7 +11,7 @@ import uvicorn
 from tests.servers.ports import free_ports
 from tests.support.raw_client import Client
 from tests.support.unlimited import UNLIMITED
-from vault.composition import migrate
+from vault.composition.assemble import migrate
 from vault.server.asgi import app_of
 from vault.services.service import Vault
 from vault.settings import Settings, read_settings

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.faults.server import MortalVault
-from vault.composition_parts import utc_now
+from vault.composition.adapters import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.interface import Database
 from vault.database.wrapped_keys import WrappedKeyRows

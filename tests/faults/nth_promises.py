@@ -12,7 +12,7 @@ from tests.faults.nth_story import FETCHED, Site, Story
 from tests.support.whole_log import WholeLog, read_export
 from vault.database.schema.core import accounts, connections, links, recordings
 from vault.domain.recordings.recording import State
-from vault.domain.stored.account_object import decode_envelope
+from vault.domain.stored.account_envelope import decode_envelope
 from vault.domain.stored.manifest import decode_manifest, location_of
 from vault.domain.stored.tombstone import decode_tombstones
 from vault.services.audit_log.published_tiles import PublishedLog

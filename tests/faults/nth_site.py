@@ -20,8 +20,8 @@ from tests.faults.nth_story import Site
 from tests.faults.nth_wire import MediaNetwork, NthClient
 from tests.servers.postgresql import PostgresqlServer
 from tests.support.service_house import SIGNER
-from vault.composition_parts import Adapters
-from vault.composition_services import build_vault
+from vault.composition.adapters import Adapters
+from vault.composition.services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows

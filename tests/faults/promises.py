@@ -25,7 +25,8 @@ from sqlalchemy import select
 
 from tests.servers.vault_process import VaultProcess
 from tests.support.whole_log import WholeLog, read_export
-from vault import composition, composition_parts
+from vault.composition import adapters
+from vault.composition.assemble import assemble
 from vault.database.schema.core import recordings, switch_changes
 from vault.services.service import Vault
 from vault.settings import Settings, read_settings
@@ -60,7 +61,7 @@ def check_promises(
 async def _broken_promises(
     settings: Settings, *, told: Sequence[str | None], checkpoints: Sequence[bytes], audible: bool
 ) -> list[str]:
-    async with composition.assemble(settings, describing=False) as vault:
+    async with assemble(settings, describing=False) as vault:
         found, changes = await vault.database.read(
             lambda tx: (
                 _rows(tx, select(recordings)),
@@ -121,7 +122,7 @@ async def _objects(vault: Vault, found: Sequence[Row]) -> list[str]:
     """Compare what lies there after a sweep with the rows; attempts that hold their lease may still write."""
     store = vault.jobs.sweep.objects
     named = {row[name] for row in found if row["state"] not in _GONE for name in _LOCATIONS}
-    now = composition_parts.utc_now()
+    now = adapters.utc_now()
     busy = {row["id"] for row in found if row["lease_until"] is not None and row["lease_until"] > now}
     there = [one.key async for one in store.list("recordings/")]
     broken = [

@@ -15,7 +15,7 @@ from tests.support.counts import count
 from tests.support.raw_client import Client, ask
 from tests.support.telephone_audio import wav
 from tests.support.whole_log import WholeLog, read_export
-from vault.composition_parts import utc_now
+from vault.composition.adapters import utc_now
 from vault.services.playback.close_sessions import EndSessions
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]

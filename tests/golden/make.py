@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.tenant import tone
-from vault import composition
+from vault.composition.assemble import assemble, migrate
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import State
@@ -61,8 +61,8 @@ async def make(corpus: Path) -> None:
     known: dict[str, Any] = {"recordings": {}}
     with tempfile.TemporaryDirectory(prefix="golden") as data:
         settings = settings_of(corpus, Path(data))
-        composition.migrate(settings)
-        async with composition.assemble(settings) as vault:
+        migrate(settings)
+        async with assemble(settings) as vault:
             account, _ = await vault.accounts.open(ACCOUNT, name="Acme", locale="en", **_ME)
             await vault.consent_policy.set(account.id, POLICY, if_version=None, **_ME)
             for ref in RECORDINGS[:3]:

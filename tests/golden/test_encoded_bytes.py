@@ -32,7 +32,8 @@ from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, NoticeVersion
 from vault.domain.reason import Reason
 from vault.domain.stored import closing_acts, evidence, sealed_records, store_rewrite
-from vault.domain.stored.account_object import decode_account, encode_account, encode_envelope
+from vault.domain.stored.account_envelope import encode_envelope
+from vault.domain.stored.account_object import decode_account, encode_account
 from vault.domain.stored.closing_acts import Act
 from vault.domain.stored.closing_content import ConsentRefusal, Content, ErasedCall
 from vault.domain.stored.consent_json import decode_event, encode_event

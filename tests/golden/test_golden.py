@@ -22,7 +22,7 @@ from tests.golden.make import (
     sound_of,
 )
 from tests.support.whole_log import read_export
-from vault import composition
+from vault.composition.assemble import assemble, migrate
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.domain.start_mode import StartMode
 from vault.domain.stored.manifest import decode_manifest, location_of
@@ -143,8 +143,8 @@ async def test_a_vault_comes_back_from_its_object_store(corpus: Path, tmp_path: 
 async def the_vault_comes_back(corpus: Path, tmp_path: Path) -> None:
     """Restore it into a new database, and compare all that must be known of it."""
     settings = settings_of(corpus, tmp_path / "data")
-    composition.migrate(settings)
-    async with composition.assemble(settings, mode=StartMode.RESTORE, describing=False) as vault:
+    migrate(settings)
+    async with assemble(settings, mode=StartMode.RESTORE, describing=False) as vault:
         await vault.jobs.restore(actor="operator")
         assert vault.log_proofs.verifier_key() == (corpus / "log-key").read_text().strip()
         account = await vault.accounts.find(ACCOUNT)

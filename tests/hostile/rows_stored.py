@@ -18,7 +18,8 @@ from vault.domain.notices.default_texts import PLACEHOLDER
 from vault.domain.notices.language import language_tag
 from vault.domain.notices.notice import _normalize
 from vault.domain.stored import json_reader
-from vault.domain.stored.account_object import Envelope, decode_account, decode_envelope
+from vault.domain.stored.account_envelope import Envelope, decode_envelope
+from vault.domain.stored.account_object import decode_account
 from vault.domain.stored.closing_acts import decode_act, decode_acts
 from vault.domain.stored.manifest import decode_manifest
 from vault.domain.stored.request_object import decode_request_envelope

@@ -65,7 +65,7 @@ NOT_FOREIGN = {
     "vault.tlog.receipt_file:write_receipt": "a statement that the vault wrote",
     "vault.cli.version:_of_file": "a file of the package, which who builds it writes",
     "vault.services.consent.index_numbers:_facts": _OWN_ROWS,
-    "vault.composition_registers:_host": "a setting, which the operator writes",
+    "vault.composition.places:_host": "a setting, which the operator writes",
     "vault.domain.registers.privacy_page:parse_page_texts": _PACKAGED,
     "vault.domain.stored.register_json:decode_entry": _SEALED,
     "vault.domain.stored.request_json:decode_personal_data": _SEALED,

@@ -12,7 +12,7 @@ SCRIPT = """
 import ctypes, json, os, sys
 from vault.cli import main
 from vault.server import asgi
-from vault import composition
+from vault.composition import assemble
 
 def seen(*arguments, **options):
     os.write(1, json.dumps([name, ctypes.CDLL(None).prctl(3)]).encode() + b"\\n")
@@ -27,7 +27,7 @@ def begin():
     sys.argv = ["callvault", *name.split()]
     main.main()
 
-composition.open_root_key = seen
+assemble.open_root_key = seen
 for name in json.loads(sys.argv[1]):
     if not (pid := os.fork()):
         begin()

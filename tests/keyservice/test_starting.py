@@ -6,7 +6,7 @@ import pytest
 
 from tests.servers.key_faults import Fault, bao_says, drops, key_proxy
 from tests.servers.openbao import OpenBao
-from vault.composition import assemble
+from vault.composition.assemble import assemble
 from vault.errors import StartRefused, Unavailable
 from vault.settings import Settings, read_settings
 

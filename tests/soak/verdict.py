@@ -17,7 +17,7 @@ import httpx
 from tests.servers.fleet import Fleet
 from tests.soak.ledger import Ledger
 from tests.support.tenant import Tenant
-from vault import composition
+from vault.composition.assemble import assemble
 from vault.settings import read_settings
 
 #: States in which nobody works on a recording any more.
@@ -172,7 +172,7 @@ async def _swept(fleet: Fleet) -> tuple[int, list[str]]:
     settings = read_settings(
         {name: value for name, value in environment.items() if name.startswith("VAULT_")}
     )
-    async with composition.assemble(settings) as vault:
+    async with assemble(settings) as vault:
         removed = await replace(vault.jobs.sweep, grace=timedelta(0))(everything=True)
         objects = vault.jobs.sweep.objects
         keys = [one.key for prefix in ("recordings/", "manifests/") async for one in objects.list(prefix)]

@@ -24,7 +24,7 @@ from vault.domain.playback.link import MAX_LIFETIME
 from vault.domain.playback.link_key import read_public_key
 from vault.domain.playback.signed_token import BadToken, SignedText, read_claims, read_form
 from vault.domain.recordings.wav_header import wav_header
-from vault.domain.stored.account_object import decode_envelope
+from vault.domain.stored.account_envelope import decode_envelope
 from vault.domain.stored.closing_acts import Act, decode_act, decode_acts, encode_acts
 from vault.domain.stored.manifest import decode_manifest
 from vault.domain.stored.tombstone import decode_tombstones

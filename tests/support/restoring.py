@@ -12,8 +12,8 @@ import pytest
 
 from tests.servers.postgresql import PostgresqlServer, name_of
 from tests.support.service_house import SIGNER, House
-from vault.composition_parts import Adapters
-from vault.composition_services import build_vault
+from vault.composition.adapters import Adapters
+from vault.composition.services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.interface import Database

@@ -23,8 +23,8 @@ from tests.fakes.rest import FakeRest
 from tests.fakes.root_key import FakeRootKey
 from tests.support.tenant import moment, tone
 from tests.support.unlimited import UNLIMITED
-from vault.composition_parts import Adapters
-from vault.composition_services import build_vault
+from vault.composition.adapters import Adapters
+from vault.composition.services import build_vault
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings

@@ -9,11 +9,8 @@ from vault.domain.legal_rules.rule import RuleOverride
 from vault.domain.notices.notice import Notice
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject, State
-from vault.domain.stored.account_object import (
-    AccountObject,
-    Envelope,
-    StoredObjection,
-)
+from vault.domain.stored.account_envelope import Envelope
+from vault.domain.stored.account_object import AccountObject, StoredObjection
 from vault.domain.stored.manifest import encode_manifest
 from vault.domain.stored.tombstone import encode_tombstones
 from vault.domain.stored.vault_object import VaultObject

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from vault.composition_parts import utc_now
+from vault.composition.adapters import utc_now
 from vault.domain.audit_log.anchor import Relation
 from vault.errors import Tampered, Unavailable
 from vault.services.closing_acts import check_recovery

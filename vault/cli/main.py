@@ -186,7 +186,7 @@ def show_rules(
     ] = None,
 ) -> None:
     """Show the rule for recording a call at a place; without a place, list all rules."""
-    from vault.composition_parts import rule_book
+    from vault.composition.adapters import rule_book
 
     book = rule_book()
     if place is None:

@@ -26,17 +26,17 @@ def migrate(
 
     On a terminal it asks if nodes of an older release would stop.
     """
-    from vault import composition
+    from vault.composition.assemble import migrate, migration_plan
 
     settings = read_settings(os.environ)
     structured_log.set_up(settings.log_level)
     if plan:
-        _print(composition.migration_plan(settings))
+        _print(migration_plan(settings))
         return
     is_new = settings.sqlite_path is not None and not settings.sqlite_path.exists()
     if is_terminal() and not yes and not is_new:
-        _ask(composition.migration_plan(settings))
-    composition.migrate(settings)
+        _ask(migration_plan(settings))
+    migrate(settings)
     typer.echo("The database has the schema of this release.")
 
 

@@ -37,9 +37,9 @@ async def operating(settings: Settings, *commands: str) -> AsyncIterator[Operato
         else:
             yield partial(ask, settings.control_socket)
             return
-    from vault import composition
+    from vault.composition.assemble import assemble
 
-    async with composition.assemble(settings, mode=mode, describing=False) as vault:
+    async with assemble(settings, mode=mode, describing=False) as vault:
         yield partial(perform, vault)
 
 

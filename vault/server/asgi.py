@@ -20,8 +20,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from vault import structured_log
-from vault.composition import assemble
-from vault.composition_parts import utc_now
+from vault.composition.adapters import utc_now
+from vault.composition.assemble import assemble
 from vault.control.socket import control_socket
 from vault.server.health_port import health_port
 from vault.settings import Settings, read_settings

@@ -5,7 +5,7 @@ import os
 import signal
 from typing import Final
 
-from vault.composition import assemble
+from vault.composition.assemble import assemble
 from vault.server.health_port import health_port
 from vault.settings import Settings
 from vault.web.http.readiness import Readiness

@@ -7,8 +7,8 @@ which the vault was written, however old the vault is.
 import sys
 from datetime import datetime, timedelta, tzinfo
 
-from vault import composition_parts
 from vault.cli.main import main
+from vault.composition import adapters
 from vault.database.sql import dialect
 
 
@@ -25,7 +25,7 @@ class Behind(datetime):
 
 if __name__ == "__main__":
     Behind.behind = timedelta(seconds=float(sys.argv.pop(1)))
-    for module in (composition_parts, dialect):
+    for module in (adapters, dialect):
         assert hasattr(module, "datetime"), f"{module.__name__} takes the time from somewhere else"
         setattr(module, "datetime", Behind)  # noqa: B010 - a module's name, replaced for this process alone
     main()

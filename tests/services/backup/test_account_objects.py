@@ -9,7 +9,7 @@ from tests.services.consent.test_notices import BEEP, ME, SPEECH, drafted
 from tests.support.restoring import available, write_all
 from tests.support.service_house import House
 from vault.domain.recordings.recording import State
-from vault.domain.stored.account_object import decode_envelope
+from vault.domain.stored.account_envelope import decode_envelope
 from vault.domain.stored.account_object_name import PREFIX, parse_location
 from vault.domain.stored.tombstone import decode_tombstones
 from vault.errors import Unavailable

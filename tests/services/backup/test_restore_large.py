@@ -10,7 +10,7 @@ from tests.services.backup.test_restore import off
 from tests.support.restoring import copied, house_over, write_all
 from tests.support.service_house import House
 from tests.support.statements import statements
-from vault.composition_parts import utc_now
+from vault.composition.adapters import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay

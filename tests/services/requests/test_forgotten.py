@@ -20,7 +20,7 @@ from vault.database.stores.request_backup import read_request
 from vault.database.transaction import Transaction
 from vault.domain.requests.request import RETENTION, RequestState
 from vault.domain.stored.json_reader import read_object, write_object
-from vault.domain.stored.request_rows import decode_requests, encode_requests
+from vault.domain.stored.request_rows import decode_request_fields, encode_request_fields
 
 
 async def withdrawn(house: House) -> str:
@@ -119,8 +119,8 @@ async def test_an_object_of_an_earlier_release_does_not_keep_it(either: House):
         (replace(stored, forget_at=None), closed_at + RETENTION),
         (replace(stored, forget_at=None, sealed_personal=None, key_version=None), None),
     ):
-        fields = read_object(write_object(encode_requests([one])), "An account")
-        (decoded,) = decode_requests(fields, either.account.id)
+        fields = read_object(write_object(encode_request_fields(one)), "A request")
+        decoded = decode_request_fields(fields, either.account.id)
         assert decoded == replace(one, forget_at=forget_at)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.fakes.fetcher import Media
 from tests.support.service_house import AUDIO, URL, House
-from vault.composition import _describer
+from vault.composition.assemble import _describer
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.services.shared.row_lease import ClaimHint, claim

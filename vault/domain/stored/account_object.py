@@ -1,7 +1,6 @@
 """An account's object: the account's rows except recordings, so that the bucket alone is enough for a restore.
 
-Version 1 is one plaintext JSON object with the wrapped versions of the account key, which the root key decrypts,
-and a sealed text, which the newest version decrypts. The sealed text has the wrapped index, detail and month keys, the
+It is an envelope (``account_envelope.py``) with a sealed text, which has the wrapped index, detail and month keys, the
 switch with its history, the consent and retention policies, connections, objections, notices, holds, registers,
 requests of people, their callback, the public keys that sign links with their cuts, and sign-in connections with their
 roles. API keys, links and their sessions are only in the database: access to the bucket must not give access to the
@@ -23,12 +22,12 @@ from vault.domain.notices.notice import Notice
 from vault.domain.playback.link_key import LinkCut, LinkKey
 from vault.domain.registers.entries import SealedEntry
 from vault.domain.retention.policy import RetentionPolicy
+from vault.domain.stored.account_envelope import Envelope, decode_key_versions, encode_key_versions
 from vault.domain.stored.account_json import (
     StoredObjection,
     decode_objection_fields,
     encode_objection_fields,
 )
-from vault.domain.stored.account_object_name import ROOT_BYTES, LogState, ObjectName, name_at
 from vault.domain.stored.approval_json import decode_rule_fields, encode_rule_fields
 from vault.domain.stored.callback_json import StoredCallback
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields, read_fields
@@ -105,66 +104,13 @@ class AccountObject:
     callback: StoredCallback | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """The plaintext part of an account's object."""
-
-    account_id: str
-    revision: int
-    #: That in the object's name; None in objects of earlier releases.
-    log: LogState | None = None
-    keys: Mapping[int, bytes]
-    sealed: bytes
-
-    @property
-    def name(self) -> ObjectName:
-        """The object's name."""
-        if self.log is None:
-            return ObjectName(account_id=self.account_id, revision=self.revision)
-        return name_at(self.account_id, self.revision, self.log)
-
-
-def encode_envelope(envelope: Envelope) -> bytes:
-    """Encode the object."""
-    log, keys = envelope.log, _encode_keys_fields(envelope.keys)
-    fields = {
-        "account_id": envelope.account_id,
-        "revision": envelope.revision,
-        "keys": keys,
-        "sealed": envelope.sealed,
-    }
-    return write_object(fields if log is None else fields | {"log": encode_fields(log)})
-
-
-def decode_envelope(data: bytes) -> Envelope:
-    """Decode the object. Raises Tampered."""
-    fields = read_object(data, "An account's object")
-    log = fields.inner("log") if fields.has("log") else None
-    envelope = Envelope(
-        account_id=fields.text("account_id"),
-        revision=fields.integer("revision"),
-        log=None if log is None else _decode_log_fields(log),
-        keys=_decode_keys_fields(fields.inner("keys")),
-        sealed=fields.blob("sealed"),
-    )
-    fields.done()
-    return envelope
-
-
-def _decode_log_fields(fields: Fields) -> LogState:
-    state = decode_fields(LogState, fields)
-    if len(state.root) != ROOT_BYTES:
-        raise Tampered("An account's object has a log root that is not 32 bytes long.")
-    return state
-
-
 def encode_account(known: AccountObject) -> bytes:
     """Encode the text to be sealed."""
     account = known.account
     values = {
         **encode_fields(account),
         "as_of": known.as_of,
-        "keys": _encode_keys_fields(known.keys),
+        "keys": encode_key_versions(known.keys),
         "index_key": known.wrapped_index_key,
         "index_key_version": known.index_key_version,
         "detail_keys": [
@@ -216,23 +162,15 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
     fields = read_object(data, "An account's sealed text")
     account = _decode_own_fields(fields, envelope.account_id)
     notices, prompts = _decode_notices_fields(fields.items("notices"), account.id)
-
-    def items(name: str, decode: Callable[[Fields], T]) -> tuple[T, ...]:
-        return tuple(decode(item) for item in fields.items(name)) if fields.has(name) else ()
-
-    def own(name: str, kind: type[T]) -> tuple[T, ...]:
-        return items(name, lambda item: decode_fields(kind, item, account_id=account.id))
-
     known = AccountObject(
         account=account,
         revision=envelope.revision,
         as_of=fields.moment("as_of"),
         # Not the keys of the envelope, which is not authenticated.
-        keys=_decode_keys_fields(fields.inner("keys")),
+        keys=decode_key_versions(fields.inner("keys")),
         wrapped_index_key=fields.blob("index_key"),
         index_key_version=fields.integer("index_key_version", least=1),
         detail_keys=dict(_decode_detail_key_fields(item) for item in fields.items("detail_keys")),
-        month_keys=items("month_keys", _decode_month_key_fields),
         switch=decode_fields(Switch, fields.inner("switch")),
         history=tuple(decode_fields(SwitchChange, item) for item in fields.items("history")),
         policies=tuple(decode_policy_fields(item) for item in fields.items("policies")),
@@ -242,20 +180,37 @@ def decode_account(data: bytes, envelope: Envelope) -> AccountObject:
         objections=tuple(decode_objection_fields(item) for item in fields.items("objections")),
         notices=notices,
         prompts=prompts,
-        holds=items("holds", lambda item: decode_hold_fields(item, account.id)),
-        retention=items("retention", decode_version_fields),
-        registers=own("registers", SealedEntry),
-        link_keys=own("link_keys", LinkKey),
-        link_cuts=own("link_cuts", LinkCut),
-        sign_in=items("sign_in", lambda item: decode_sign_in_fields(item, account.id)),
-        requests=items("requests", lambda item: decode_request_fields(item, account.id)),
-        approval_rule=fields.optional(lambda name: decode_rule_fields(fields.inner(name)), "approval_rule"),
-        callback=fields.optional(
-            lambda name: decode_fields(StoredCallback, fields.inner(name)), "request_callback"
-        ),
+        **_decode_later_fields(fields, account.id),
     )
     fields.done()
     return known
+
+
+def _decode_later_fields(fields: Fields, account_id: str) -> dict[str, Any]:
+    """Decode what the objects of some earlier releases do not have."""
+
+    def items(name: str, decode: Callable[[Fields], T]) -> tuple[T, ...]:
+        return tuple(decode(item) for item in fields.items(name)) if fields.has(name) else ()
+
+    def own(name: str, kind: type[T]) -> tuple[T, ...]:
+        return items(name, lambda item: decode_fields(kind, item, account_id=account_id))
+
+    return {
+        "month_keys": items("month_keys", _decode_month_key_fields),
+        "holds": items("holds", lambda item: decode_hold_fields(item, account_id)),
+        "retention": items("retention", decode_version_fields),
+        "registers": own("registers", SealedEntry),
+        "link_keys": own("link_keys", LinkKey),
+        "link_cuts": own("link_cuts", LinkCut),
+        "sign_in": items("sign_in", lambda item: decode_sign_in_fields(item, account_id)),
+        "requests": items("requests", lambda item: decode_request_fields(item, account_id)),
+        "approval_rule": fields.optional(
+            lambda name: decode_rule_fields(fields.inner(name)), "approval_rule"
+        ),
+        "callback": fields.optional(
+            lambda name: decode_fields(StoredCallback, fields.inner(name)), "request_callback"
+        ),
+    }
 
 
 def _decode_own_fields(fields: Fields, account_id: str) -> Account:
@@ -285,21 +240,6 @@ def _decode_notices_fields(
 
 def _encode_prompt_fields(prompt: tuple[str, int] | None) -> dict[str, Any] | None:
     return None if prompt is None else {"sha256": prompt[0], "key_version": prompt[1]}
-
-
-def _encode_keys_fields(keys: Mapping[int, bytes]) -> dict[str, bytes]:
-    return {str(version): wrapped for version, wrapped in keys.items()}
-
-
-def _decode_keys_fields(fields: Fields) -> dict[int, bytes]:
-    names = fields.rest()
-    inner = Fields(names, "An account's object, keys,")
-    keys = {}
-    for name in names:
-        if not name.isascii() or not name.isdigit() or name.startswith("0") or len(name) > 9:  # noqa: PLR2004 - fits the column
-            raise Tampered("The version of an account key is not a number.")
-        keys[int(name)] = inner.blob(name)
-    return keys
 
 
 def _decode_detail_key_fields(fields: Fields) -> tuple[int, tuple[bytes, int]]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from vault.database.interface import Database
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.account_object import AccountObject, decode_account, decode_envelope
+from vault.domain.stored.account_envelope import decode_envelope
+from vault.domain.stored.account_object import AccountObject, decode_account
 from vault.domain.stored.account_object_name import ObjectName, location_of
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.keys import KeyRing

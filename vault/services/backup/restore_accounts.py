@@ -13,13 +13,8 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import closes, merge_history
 from vault.domain.progress import ProgressCallback, Report
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.account_object import (
-    AccountObject,
-    StoredPrompt,
-    decode_account,
-    decode_envelope,
-    prompt_location,
-)
+from vault.domain.stored.account_envelope import decode_envelope
+from vault.domain.stored.account_object import AccountObject, StoredPrompt, decode_account, prompt_location
 from vault.domain.stored.account_object_name import ObjectName, location_of, sort_names
 from vault.domain.stored.closing_acts import Act
 from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered

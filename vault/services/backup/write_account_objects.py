@@ -18,14 +18,8 @@ from vault.database.signals import Work
 from vault.database.transaction import Transaction
 from vault.domain.progress import MARK
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.account_object import (
-    AccountObject,
-    Envelope,
-    decode_envelope,
-    encode_account,
-    encode_envelope,
-    prompt_location,
-)
+from vault.domain.stored.account_envelope import Envelope, decode_envelope, encode_envelope
+from vault.domain.stored.account_object import AccountObject, encode_account, prompt_location
 from vault.domain.stored.account_object_name import LogState, ObjectName, location_of, name_at
 from vault.domain.stored.tombstone import MAX_TOMBSTONES, encode_tombstones
 from vault.domain.stored.tombstone import location_of as location_of_tombstones

@@ -1,14 +1,11 @@
-"""Build the services of acts that can need an approval, and name the method that does each act once it is approved."""
+"""The method that does each act that can need an approval, once it is approved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vault.composition_parts import Adapters, Parts
-from vault.composition_rights import Rights, build_rights
 from vault.domain.approvals.rule import Verb
-from vault.services.approvals.approvals import Approvals
-from vault.services.approvals.execute import Act, ExecuteApproval, SettleApprovals
+from vault.services.approvals.execute import Act
 from vault.services.approvals.rules import ApprovalRules
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.recordings.calls import Calls
@@ -17,11 +14,8 @@ from vault.services.requests.closures import Closures
 from vault.services.requests.requests import Requests
 from vault.services.retention.hold_release import HoldReleases
 from vault.services.retention.retention_policy import RetentionSettings
-from vault.services.shared.actor_names import ActorNames
 from vault.services.shared.approval_gate import Approved
-from vault.services.shared.begin_rotation import BeginRotation
 from vault.services.sign_in.sign_in_connections import SignInConnections
-from vault.tracing import traced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,89 +136,3 @@ class Acting:
             actor=approval.asked_by,
             approved=approved,
         )
-
-
-class Gated(Rights):
-    """The services of acts that can need an approval, and those of approvals, by their names in ``Vault``."""
-
-    recordings: Recordings
-    calls: Calls
-    key_rotation: KeyRotations
-    approvals: Approvals
-    approval_rules: ApprovalRules
-    sign_in_connections: SignInConnections
-
-
-def build_gated(adapters: Adapters, parts: Parts) -> tuple[Gated, SettleApprovals]:
-    """Build the services, and the job that carries out what was left."""
-    rights, rules = build_rights(adapters, parts), traced(ApprovalRules)(database=parts.database)
-    recordings, calls = _recordings(adapters, parts), _calls(adapters, parts)
-    key_rotation, sign_in = _key_rotation(adapters, parts), _sign_in_connections(adapters, parts)
-    acting = Acting(
-        recordings=recordings,
-        calls=calls,
-        requests=rights["requests"],
-        closures=rights["closures"],
-        retention=rights["retention"],
-        key_rotation=key_rotation,
-        hold_releases=rights["hold_releases"],
-        approval_rules=rules,
-        sign_in_connections=sign_in,
-    )
-    execute = ExecuteApproval(database=parts.database, ask=parts.ask_approval, acts=acting.acts())
-    approvals = traced(Approvals)(
-        database=parts.database,
-        asking=parts.ask_approval,
-        execute=execute,
-        identify_people=parts.identify_people,
-        actor_names=ActorNames(database=parts.database, data_keys=parts.people_keys),
-    )
-    gated: Gated = {
-        **rights,
-        "recordings": recordings,
-        "calls": calls,
-        "key_rotation": key_rotation,
-        "approvals": approvals,
-        "approval_rules": rules,
-        "sign_in_connections": sign_in,
-    }
-    return gated, traced(SettleApprovals)(database=parts.database, execute=execute)
-
-
-def _calls(adapters: Adapters, parts: Parts) -> Calls:
-    return traced(Calls)(
-        call_start=parts.call_start,
-        database=parts.database,
-        admission=parts.admission,
-        chain=parts.chain,
-        clock=adapters.clock,
-    )
-
-
-def _recordings(adapters: Adapters, parts: Parts) -> Recordings:
-    return traced(Recordings)(
-        database=parts.database,
-        ring=adapters.ring,
-        admission=parts.admission,
-        restriction=parts.restriction,
-        clock=adapters.clock,
-    )
-
-
-def _key_rotation(adapters: Adapters, parts: Parts) -> KeyRotations:
-    return traced(KeyRotations)(
-        database=parts.database,
-        ring=adapters.ring,
-        signer=adapters.signer,
-        anchor=parts.anchor,
-        begin_rotation=BeginRotation(database=parts.database, ring=adapters.ring),
-    )
-
-
-def _sign_in_connections(adapters: Adapters, parts: Parts) -> SignInConnections:
-    return traced(SignInConnections)(
-        database=parts.database,
-        data_keys=parts.people_keys,
-        opened=parts.opened_connections,
-        clock=adapters.clock,
-    )

@@ -1,4 +1,4 @@
-"""Composition root: opens the adapters that the settings name, in order, and builds the Vault from them.
+"""Opens the adapters that the settings name, in order, and builds the Vault from them.
 
 Packages that only some settings need are imported lazily: boto3 and psycopg take half of the startup time.
 """
@@ -13,8 +13,8 @@ from vault import tracing
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.circuit_breaker import CircuitBreaker
-from vault.composition_parts import Adapters
-from vault.composition_services import build_vault
+from vault.composition.adapters import Adapters
+from vault.composition.services import build_vault
 from vault.database.engines.read_only import ReadOnlyDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.interface import Database

@@ -1,0 +1,92 @@
+"""What services are built from: everything outside them, and the data that comes with the package."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+import vault
+from vault.circuit_breaker import CircuitBreaker
+from vault.database.interface import Database
+from vault.domain.legal_rules.rule import RuleBook
+from vault.domain.legal_rules.rule_book_loader import parse
+from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
+from vault.domain.registers.privacy_page import PageTexts, parse_page_texts
+from vault.ports.audio import Describer, PromptMaker
+from vault.ports.clock import Clock
+from vault.ports.keys import KeyRing, RootKey
+from vault.ports.numbers import Numbers
+from vault.ports.objects import ObjectStore
+from vault.ports.telephony import Fetcher, Provider, RestClient
+from vault.services.node.readiness_probe import Part
+from vault.telephony.numbering.number_plans import NumberPlans
+from vault.thread_pools import Threads
+from vault.tlog.note import Signer
+
+if TYPE_CHECKING:
+    from vault.database.engines.postgresql import PostgresqlDatabase
+
+_DOMAIN: Final = Path(vault.__file__).parent / "domain"
+
+
+def utc_now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
+
+@cache
+def rule_book() -> RuleBook:
+    """Return the packaged recording rules by jurisdiction; read once."""
+    files = sorted((_DOMAIN / "rule_book").glob("*.toml"))
+    return parse([file.read_text("utf-8") for file in files])
+
+
+@cache
+def notice_texts() -> NoticeTexts:
+    """Return the packaged default notice texts in every language; read once."""
+    files = sorted((_DOMAIN / "notice_texts").glob("*.toml"))
+    defaults = [parse_default_texts(file.read_text("utf-8")) for file in files]
+    return NoticeTexts(languages={texts.language: texts for texts in defaults})
+
+
+@cache
+def page_texts() -> Mapping[str, PageTexts]:
+    """Return the packaged texts of the privacy page by language; read once."""
+    files = sorted((_DOMAIN / "privacy_texts").glob("*.toml"))
+    parsed = [parse_page_texts(file.read_text("utf-8")) for file in files]
+    return {texts.language: texts for texts in parsed}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """Everything outside the services: databases, stores, keys, subprocesses, networks and the clock."""
+
+    database: Database
+    objects: ObjectStore
+    ring: KeyRing
+    #: Unwraps with the current root key and, during its rotation, with the previous one.
+    root_key: RootKey
+    signer: Signer
+    #: The encryption threads.
+    threads: Threads
+    describer: Describer
+    prompt_maker: PromptMaker
+    fetcher: Fetcher
+    rest: RestClient
+    providers: Mapping[str, Provider]
+    #: The root key alone; None where it is ``root_key``.
+    current_root_key: RootKey | None = None
+    previous_root_key: RootKey | None = None
+    #: The circuit breakers of parts that have one.
+    breakers: Mapping[Part, CircuitBreaker] = field(default_factory=dict)
+    clock: Clock = utc_now
+    numbers: Numbers = field(default_factory=NumberPlans)
+    rule_book: RuleBook = field(default_factory=rule_book)
+    notice_texts: NoticeTexts = field(default_factory=notice_texts)
+
+
+def postgresql_of(database: Database) -> "PostgresqlDatabase | None":
+    """Return the database as a guarded PostgreSQL database, without importing its driver for another; or None."""
+    return cast("PostgresqlDatabase", database) if hasattr(database, "unguarded") else None

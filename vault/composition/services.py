@@ -1,0 +1,138 @@
+"""Builds every service: each field of Vault and of Jobs by its type, but for the exceptions on this page."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from vault.circuit_breaker import CircuitBreaker
+from vault.composition.acts import Acting
+from vault.composition.adapters import Adapters, page_texts, postgresql_of
+from vault.composition.places import places_of
+from vault.composition.wiring import Exceptions, Wiring
+from vault.database.interface import Database
+from vault.domain.legal_rules.rule import RuleBook
+from vault.domain.notices.default_texts import NoticeTexts
+from vault.domain.playback.own_token import TokenKey
+from vault.domain.registers.checks import MAX_RECIPIENTS
+from vault.domain.registers.entries import AuthorityRequest, ProcessingProfile, Recipient
+from vault.domain.registers.privacy_page import PageTexts
+from vault.fair_gate import FairGate
+from vault.fair_places import FairPlaces
+from vault.objects.owner import OWNER
+from vault.ports.audio import Describer, PromptMaker
+from vault.ports.clock import Clock
+from vault.ports.keys import KeyRing, RootKey
+from vault.ports.numbers import Numbers
+from vault.ports.objects import ObjectStore
+from vault.ports.telephony import Fetcher, Provider, RestClient
+from vault.services.accounts.connections import Connections
+from vault.services.admission.call_facts import StoreCallFacts
+from vault.services.approvals.execute import ExecuteApproval
+from vault.services.audit_log.log_publisher import LogPublisher
+from vault.services.audit_log.published_tiles import PublishedLog
+from vault.services.closing_acts.check_recovery import RecoveryCheck
+from vault.services.closing_acts.journal import Journal
+from vault.services.closing_acts.journaled_database import JournaledDatabase
+from vault.services.consent.call_documents import CallDocuments
+from vault.services.consent.key_objections import KeyObjections
+from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
+from vault.services.node.readiness_probe import Part, ReadinessProbe
+from vault.services.playback.verify_link_token import LinkTokenVerifier, audience_of
+from vault.services.recordings.sweep_orphans import Sweep
+from vault.services.registers.processing_records import ProcessingRecords
+from vault.services.registers.sealed_entries import SealedEntries
+from vault.services.requests.legal_minimum import LegalMinimum
+from vault.services.requests.package_about import PackageAbout
+from vault.services.retention.recording_retention import ShowRetention
+from vault.services.service import Vault
+from vault.services.shared.account_limiter import AccountLimiter
+from vault.services.shared.people_keys import PeopleKeys
+from vault.services.sign_in.ask_provider import AskProvider
+from vault.settings import Settings
+from vault.thread_pools import Threads
+from vault.tlog.note import Signer
+
+#: Webhooks that a process works on concurrently; fewer than the database has threads for.
+_WEBHOOKS_AT_ONCE: Final = 8
+
+
+def build_vault(settings: Settings, adapters: Adapters) -> Vault:
+    """Build every service. Raises LookupError for a field that has no part: a fault of this release."""
+    wiring = Wiring(_parts(adapters), _exceptions(settings, adapters))
+    vault = wiring.make(Vault)
+    if (guarded := postgresql_of(adapters.database)) is not None:
+        guarded.history_check = vault.recovery.require_complete
+    return vault
+
+
+def _parts(adapters: Adapters) -> Mapping[object, object]:
+    """Return the adapters, and what is made of them alone, by type."""
+    journal = Journal(objects=adapters.objects, signer=adapters.signer)
+    # Services get this database, which stores the objects of closing acts.
+    database = JournaledDatabase(inner=adapters.database, journal=journal)
+    ring = adapters.ring
+    return {
+        Database: database,
+        Journal: journal,
+        ObjectStore: adapters.objects,
+        KeyRing: ring,
+        RootKey: adapters.root_key,
+        Signer: adapters.signer,
+        Threads: adapters.threads,
+        Describer: adapters.describer,
+        PromptMaker: adapters.prompt_maker,
+        Fetcher: adapters.fetcher,
+        RestClient: adapters.rest,
+        Mapping[str, Provider]: adapters.providers,
+        Mapping[Part, CircuitBreaker]: adapters.breakers,
+        Clock: adapters.clock,
+        Numbers: adapters.numbers,
+        RuleBook: adapters.rule_book,
+        NoticeTexts: adapters.notice_texts,
+        Mapping[str, PageTexts]: page_texts(),
+        TokenKey: TokenKey.derived_from(adapters.signer.secret),
+        FairGate: FairGate(FairPlaces(_WEBHOOKS_AT_ONCE)),
+        SealedEntries[Recipient]: SealedEntries[Recipient](
+            database=database, ring=ring, register="recipient", most=MAX_RECIPIENTS
+        ),
+        SealedEntries[ProcessingProfile]: SealedEntries[ProcessingProfile](
+            database=database, ring=ring, register="processing_record"
+        ),
+        SealedEntries[AuthorityRequest]: SealedEntries[AuthorityRequest](
+            database=database, ring=ring, register="authority_request"
+        ),
+    }
+
+
+def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
+    """Return what does not follow from a type: settings, methods of other parts, and other adapters of a type."""
+    guarded = postgresql_of(adapters.database)
+    # The guard of a database would wait for the check of its history.
+    bare = adapters.database if guarded is None else guarded.unguarded
+    return {
+        (Connections, "public_url"): lambda _: settings.public_url,
+        (CallDocuments, "public_url"): lambda _: settings.public_url,
+        (AskProvider, "public_url"): lambda _: settings.public_url,
+        (LinkTokenVerifier, "audience"): lambda _: audience_of(settings.public_url),
+        (AccountLimiter, "default"): lambda _: settings.account_limits,
+        (AccountLimiter, "ceiling"): lambda _: settings.account_limits_max,
+        (AccountLimiter, "max_queue"): lambda _: settings.max_queue,
+        (LogPublisher, "sign_interval"): lambda _: timedelta(seconds=settings.anchor_seconds),
+        (Sweep, "scan_objects"): lambda _: settings.scan_objects,
+        (ProcessingRecords, "places"): lambda _: places_of(settings),
+        (PeopleKeys, "secret"): lambda _: adapters.signer.secret,
+        (ReadinessProbe, "owner_marker"): lambda _: OWNER,
+        (ReadinessProbe, "database_has_clock"): lambda _: guarded is not None,
+        (RewrapRootKey, "current_root_key"): lambda _: adapters.current_root_key or adapters.root_key,
+        (RewrapRootKey, "previous_root_key"): lambda _: adapters.previous_root_key,
+        (RecoveryCheck, "database"): lambda _: bare,
+        (RecoveryCheck, "published_log"): lambda made: replace(made.make(PublishedLog), database=bare),
+        (StoreCallFacts, "direction_stored"): lambda made: made.make(KeyObjections).enter_waiting,
+        (LegalMinimum, "retention"): lambda made: made.make(ShowRetention),
+        (PackageAbout, "retention"): lambda made: made.make(ShowRetention),
+        (PackageAbout, "record"): lambda made: made.make(ProcessingRecords).read,
+        # The page of a package is in English.
+        (PackageAbout, "texts"): lambda _: page_texts()["en"],
+        (ExecuteApproval, "acts"): lambda made: made.make(Acting).acts(),
+    }
