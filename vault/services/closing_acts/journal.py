@@ -133,7 +133,7 @@ class Journal:
             tx.events.append_leaf(act.leaf)
 
     async def _put(self, location: str, acts: Sequence[Act]) -> None:
-        await self.objects.put(location, sign_note(encode_acts(acts), [self.signer]))
+        await self.objects.put(location, await asyncio.to_thread(self._encode, acts))
         self.put_here[location] = None
         if len(self.put_here) > _MAX_CACHED:
             self.put_here.pop(next(iter(self.put_here)), None)
@@ -144,13 +144,16 @@ class Journal:
             if size is None or size <= _SMALL:
                 return self._decode(await self.objects.get(location), location)
             data = await self.objects.read(location, 0, size)
-            # In a thread: the largest decision takes longer than a step of the event loop may.
             return await asyncio.to_thread(self._decode, data, location)
         except NotFound:
             return ()  # Settled since the listing.
         except Tampered as error:
             _ignore(location, str(error), findings)
             return ()
+
+    # In a thread, as _decode: the largest decision takes longer than a step of the event loop may.
+    def _encode(self, acts: Sequence[Act]) -> bytes:
+        return sign_note(encode_acts(acts), [self.signer])
 
     def _decode(self, data: bytes, location: str) -> Sequence[Act]:
         note = open_note(data, [self.signer.verifier], limit=MAX_OBJECT_BYTES)
