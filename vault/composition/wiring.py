@@ -4,8 +4,9 @@ A field without a default needs a part; one that needs something else than the p
 of exceptions. What cannot be found raises at start, and a test builds everything.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar, cast, get_type_hints
 
 from vault.tracing import traced
@@ -26,9 +27,11 @@ class Wiring:
     def make(self, kind: type[T]) -> T:
         """Return the part of this type. Raises LookupError, naming the field for which there is none."""
         if kind not in self._parts:
-            hints = get_type_hints(kind)
-            wanted = [one for one in fields(cast("Any", kind)) if self._is_wanted(kind, one)]
-            values = {one.name: self._value(kind, one.name, hints[one.name]) for one in wanted}
+            values = {
+                one.name: self._value(kind, one.name, hint)
+                for one, hint in _fields(cast("Any", kind))
+                if self._is_wanted(kind, one)
+            }
             self._parts[kind] = traced(kind)(**values)
         return cast("T", self._parts[kind])
 
@@ -44,3 +47,10 @@ class Wiring:
         if not is_dataclass(hint):
             raise LookupError(f"There is no part for {kind.__name__}.{name}.")
         return self.make(cast("type[Any]", hint))
+
+
+@cache
+def _fields(kind: Any) -> Sequence[tuple["Field[Any]", Any]]:
+    """Return the fields of a dataclass with their types; cached, because tests wire a vault each."""
+    hints = get_type_hints(kind)
+    return [(one, hints[one.name]) for one in fields(kind)]
