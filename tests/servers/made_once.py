@@ -4,6 +4,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tests.support.on_import import on_import
 
@@ -12,15 +13,42 @@ def make_once() -> None:
     """Give httpx one TLS context, for clients that speak none; boto3 one description of AWS; new files one schema.
 
     Each takes from forty to four hundred milliseconds. Migrations have tests of their own, and servers in
-    processes of their own migrate as ever.
+    processes of their own migrate as ever. And give all databases of a kind one cache of compiled statements: a test
+    opens a database of its own, and compiling what it asks took a quarter of its CPU.
     """
     on_import("httpx._transports.default", lambda module: _cache(module, "create_ssl_context"))
     on_import("botocore.session", lambda module: _cache(module, "create_loader"))
+    on_import("sqlalchemy.engine.base", _share_statements)
     on_import("vault.database.engines.sqlite", lambda module: setattr(module, "migrate_sqlite", _migrated))
 
 
 def _cache(module: ModuleType, name: str) -> None:
     setattr(module, name, cache(getattr(module, name)))
+
+
+def _share_statements(engines: Any) -> None:
+    begin, shared = engines.Engine.__init__, _SharedStatements()
+
+    def begin_with_shared(engine: Any, *given: Any, **named: Any) -> None:
+        begin(engine, *given, **named)
+        engine._compiled_cache = shared
+
+    engines.Engine.__init__ = begin_with_shared
+
+
+class _SharedStatements(dict[Any, Any]):
+    """Compiled statements by the kind of database in place of its dialect, of which each engine has one."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(_of_kind(key), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__(_of_kind(key), compiled)
+
+
+def _of_kind(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    dialect, *statement = key
+    return type(dialect), getattr(dialect, "server_version_info", None), *statement
 
 
 def _migrated(path: Path, *, restoring: bool = False) -> None:
