@@ -27,9 +27,9 @@ _RECIPIENT: Final = {"name": "n", "address": "a", "contact": "c", "role": "proce
                      "country": "FR", "since": "2026-01-01"}  # fmt: skip
 _AUTHORITY: Final = {"received_at": "2026-01-01T00:00:00Z", "authority": "court", "country": "FR", "kind": "warrant",
                      "scope": "both", "numbers": ["+12025550100"]}  # fmt: skip
-_REQUEST: Final = {"regime": "gdpr", "received_at": "2026-11-01T00:00:00Z",
+_REQUEST: Final = {"regime": "gdpr", "received_at": moment(datetime.now(UTC) - timedelta(days=2)),
                    "identities": [{"type": "number", "value": "+12025550100"}]}  # fmt: skip
-_VERIFIED: Final = {"method": "callback", "at": "2026-11-02T00:00:00Z"}
+_VERIFIED: Final = {"method": "callback", "at": moment(datetime.now(UTC) - timedelta(days=1))}
 
 
 def _calls(grown: Grown, number: int) -> None:
@@ -181,7 +181,7 @@ def _requests(grown: Grown, number: int) -> None:
     made = grown.act("post_request", body=wanted)["id"]
     grown.act("post_request", "again", body=wanted)
     grown.act("post_request_verification", body=_VERIFIED, request_id=made)
-    until = moment(datetime.now(UTC) + timedelta(days=20))
+    until = moment(datetime.now(UTC) + timedelta(days=45))
     told = {"until": until, "reason": "many", "told_at": moment(datetime.now(UTC))}
     grown.act("post_request_extension", body=told, request_id=made)
     if number % 8 == 0 or grown.is_measured:

@@ -147,7 +147,7 @@ def test_the_clock_is_paused_extended_and_the_request_withdrawn(house: House, te
     assert client.post(f"{page}/pause", data={"nonce": "1", "reason": "fee"}).status_code == 303
     assert "They have answered" in client.get(page).text
     assert client.post(f"{page}/resume", data={"nonce": "2"}).status_code == 303
-    late = {"nonce": "3", "until": "2026-04-01T10:00", "told_at": "2027-01-01T10:00", "reason": "many calls"}
+    late = {"nonce": "3", "until": "2026-04-01T10:00", "told_at": "2999-01-01T10:00", "reason": "many calls"}
     wrong = client.post(f"{page}/extension", data=late)
     assert wrong.status_code == 422
     assert 'id="wrong-extension-told_at"' in wrong.text
