@@ -93,13 +93,14 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         Mapping[str, PageTexts]: page_texts(),
         TokenKey: TokenKey.derived_from(adapters.signer.secret),
         FairGate: FairGate(FairPlaces(_WEBHOOKS_AT_ONCE)),
-        SealedEntries[Recipient]: SealedEntries[Recipient](
+        # Without its parameter: before Python 3.13 a call of the alias sets an attribute, and these are frozen.
+        SealedEntries[Recipient]: SealedEntries(
             database=database, ring=ring, register="recipient", most=MAX_RECIPIENTS
         ),
-        SealedEntries[ProcessingProfile]: SealedEntries[ProcessingProfile](
+        SealedEntries[ProcessingProfile]: SealedEntries(
             database=database, ring=ring, register="processing_record"
         ),
-        SealedEntries[AuthorityRequest]: SealedEntries[AuthorityRequest](
+        SealedEntries[AuthorityRequest]: SealedEntries(
             database=database, ring=ring, register="authority_request"
         ),
     }
