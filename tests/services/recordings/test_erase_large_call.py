@@ -11,8 +11,8 @@ from tests.support.retention import place, release
 from tests.support.service_house import House
 from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import ApprovalState
-from vault.domain.recordings.recording import GONE
-from vault.services.lifecycle import erase_call
+from vault.domain.recordings.recording import GONE, Recording
+from vault.services.lifecycle import erase_call, lifecycle
 from vault.services.recordings import calls
 
 #: Recordings of the call, and of one transaction.
@@ -52,16 +52,17 @@ async def _sweep(house: House) -> None:
 async def test_no_transaction_erases_more_than_its_number(either: House, monkeypatch: pytest.MonkeyPatch):
     """All are erased when the answer comes, a few in each transaction, and a repeated call changes nothing."""
     recordings = await _large_call(either)
-    sizes = list[int]()
+    erase, erased = lifecycle.erase, dict[Transaction, int]()
 
-    def counted(tx: Transaction, account_id: str, some: Sequence[Any], **more: Any) -> bool:
-        sizes.append(len(some))
-        return erase_call.erase_recordings(tx, account_id, some, **more)
+    def counted(tx: Transaction, *given: Any, **more: Any) -> Recording:
+        erased[tx] = erased.get(tx, 0) + 1
+        return erase(tx, *given, **more)
 
-    monkeypatch.setattr(calls, "erase_recordings", counted)
+    monkeypatch.setattr(lifecycle, "erase", counted)
     answer = await either.vault.calls.erase(either.account.id, "call-1", **ME)
     assert sorted(one.id for one in answer) == sorted(recordings)
     assert all(one.state in GONE for one in answer)
+    sizes = list(erased.values())
     assert (sizes[0], sum(sizes)) == (_AT_ONCE, _MANY)
     assert max(sizes) <= _AT_ONCE
     again = await either.vault.calls.erase(either.account.id, "call-1", **ME)

@@ -17,6 +17,7 @@ from vault.ports.clock import Clock
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.admission.call_start import CallAnswer, CallStart
+from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.await_erasure import await_erasure
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.evidence_chain import EvidenceChain
@@ -158,11 +159,9 @@ def _erase_waiting(
 ) -> None:
     """Erase recordings whose erasure waits, those that nothing keeps."""
     tx.lock_account_and_call(account_id, call_ref)
-    for recording_id in recording_ids:
-        recording = tx.recordings.get(account_id, recording_id)
-        if recording is not None and tx.pending_erasures.get(recording_id) is not None:
-            with suppress(Refused):
-                erase_recordings(tx, account_id, [recording], actor=actor, at=tx.now())
+    for recording_id in sorted(tx.pending_erasures.among(recording_ids)):
+        with suppress(Refused):
+            lifecycle.erase(tx, account_id, recording_id, actor=actor, at=tx.now())
 
 
 def _not_found() -> NotFound:
