@@ -47,7 +47,7 @@ def objector_of(events: Sequence[ConsentEvent], statements: Sequence[CallFacts])
 
     Of events of one party it was known whose key press it was, and the reports need to agree on its number only.
     """
-    parties = {event.party for event in events if event.objects}
+    parties = _objecting(events)
     if len(parties) != 1:
         return objector(statements) if parties else None
     (party,) = parties
@@ -58,7 +58,7 @@ def objector_of(events: Sequence[ConsentEvent], statements: Sequence[CallFacts])
 
 def objection_waits(events: Sequence[ConsentEvent], statements: Sequence[CallFacts]) -> bool:
     """Return whether a key press objects, and it is not known whose: then its events are of both parties."""
-    return len({event.party for event in events if event.objects}) > 1 and objector(statements) is None
+    return len(_objecting(events)) > 1 and objector(statements) is None
 
 
 def press_of(said: CallFacts, statements: Sequence[CallFacts]) -> CallFacts:
@@ -78,6 +78,10 @@ def _told(press: CallFacts, statements: Sequence[CallFacts]) -> set[tuple[Direct
         named = [one for one in same if one.caller and one.callee]
         directions = {one.direction for one in named or same if one.direction is not None}
     return {(one, _number_of(party, press)) for one in directions for party in outside_parties(one)}
+
+
+def _objecting(events: Sequence[ConsentEvent]) -> set[Party]:
+    return {event.party for event in events if event.objects}
 
 
 def _number_of(party: Party, statement: CallFacts) -> str | None:
