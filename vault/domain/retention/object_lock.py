@@ -13,7 +13,6 @@ LockMode = Literal["governance", "compliance"]
 LOCK_MODES: tuple[LockMode, ...] = get_args(LockMode)
 #: What an account's retention policy asks for.
 LockSetting = Literal["off", "governance", "compliance"]
-LOCK_SETTINGS: tuple[LockSetting, ...] = get_args(LockSetting)
 #: ``none``: nothing is to be locked; ``wanted``: to be compared with the store; ``set``: read back from the store;
 #: ``unknown``: the store does not show the lock that was set.
 LockState = Literal["none", "wanted", "set", "unknown"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 from vault.domain.calls.call import Direction
 from vault.domain.field_types import Later
@@ -13,10 +13,8 @@ from vault.domain.retention.period import Period
 
 #: Why recordings must be kept: only a legal obligation stops the erasure that a person asks for (GDPR 17(3)(b)).
 MinimumGround = Literal["legal_obligation", "business"]
-MINIMUM_GROUNDS: tuple[MinimumGround, ...] = get_args(MinimumGround)
 #: What begins a period. The vault knows the end of a call; a controller tells the end of a contact.
 PeriodStart = Literal["call_end", "account_closed", "contact_ended"]
-PERIOD_STARTS: tuple[PeriodStart, ...] = get_args(PeriodStart)
 #: ``review``: the recording is restricted, and a person decides.
 AtEnd = Literal["erase", "review"]
 #: Which of two periods that contradict each other applies.

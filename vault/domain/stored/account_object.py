@@ -229,7 +229,7 @@ def _decode_notices_fields(
 ) -> tuple[tuple[Notice, ...], dict[str, tuple[str, int]]]:
     notices, prompts = [], {}
     for item in items:
-        prompt = item.maybe_inner("prompt")
+        prompt = item.nullable(item.inner, "prompt")
         notice = decode_fields(Notice, item, account_id=account_id)
         notices.append(notice)
         if prompt is not None:

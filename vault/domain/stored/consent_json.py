@@ -22,8 +22,8 @@ def decode_event(data: bytes) -> ConsentEvent:
         ConsentEvent,
         fields,
         notice=None if notice is None else decode_fields(NoticeVersion, notice),
-        offset=_seconds(fields.optional(fields.maybe_number, "offset")),
-        length=_seconds(fields.optional(fields.maybe_number, "length")),
+        offset=_seconds(fields.optional(fields.number, "offset")),
+        length=_seconds(fields.optional(fields.number, "length")),
     )
 
 

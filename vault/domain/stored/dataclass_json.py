@@ -28,7 +28,7 @@ def encode_fields(value: object, *, without: Collection[str] = (), sparse: bool 
     found: dict[str, Any] = {}
     for field in _shape(cast("Any", type(value)), sparse=sparse):
         one = getattr(value, field.name)
-        if field.name in without or (field.is_later and one == field.default):
+        if field.name in without or one == field.left_out:
             continue
         if one is not None:
             found[field.name] = one if field.write is None else field.write(one)
@@ -64,8 +64,8 @@ class _Field:
     name: str
     write: Writer | None
     read: Reader
-    is_later: bool
-    default: object
+    #: The default of a field that was added later; MISSING of any other, which no value equals.
+    left_out: object
 
 
 @cache
@@ -76,17 +76,12 @@ def _shape(kind: Any, *, sparse: bool) -> tuple[_Field, ...]:
 
 
 def _field(name: str, hint: Any, default: object, *, sparse: bool) -> _Field:
-    is_later = any(isinstance(mark, AddedLater) for mark in getattr(hint, "__metadata__", ()))
-    if is_later and default is MISSING:
+    read, write = _reader(hint, sparse=sparse), _writer(hint, sparse=sparse)
+    if not any(isinstance(mark, AddedLater) for mark in getattr(hint, "__metadata__", ())):
+        return _Field(name=name, write=write, read=read, left_out=MISSING)
+    if default is MISSING:
         raise TypeError(f"{name} was added later, so it needs a default.")
-    read = _reader(hint, sparse=sparse)
-    return _Field(
-        name=name,
-        write=_writer(hint, sparse=sparse),
-        read=_or_default(read, default) if is_later else read,
-        is_later=is_later,
-        default=default,
-    )
+    return _Field(name=name, write=write, read=_or_default(read, default), left_out=default)
 
 
 def _or_default(read: Reader, default: object) -> Reader:
@@ -130,7 +125,7 @@ def _reader(hint: Any, *, sparse: bool) -> Reader:
     if origin is tuple:
         return _items(inner[0], sparse=sparse)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return lambda fields, name: _named(inner[1], fields.inner(name), sparse=sparse)
+        return _mapping(_reader(inner[1], sparse=sparse))
     return _scalar(hint) or (lambda fields, name: decode_fields(hint, fields.inner(name), sparse=sparse))
 
 
@@ -164,12 +159,15 @@ def _items(hint: Any, *, sparse: bool) -> Reader:
             decode_fields(kind, one, sparse=sparse) for one in fields.items(name)
         )
     read = _reader(hint, sparse=sparse)
-    return lambda fields, name: tuple(read(item, "value") for item in fields.wrapped(name))
+    return lambda fields, name: fields.each(name, read)
 
 
-def _named(hint: Any, fields: Fields, *, sparse: bool) -> Mapping[str, Any]:
-    read = _reader(hint, sparse=sparse)
-    return {name: read(fields, name) for name in fields.names()}
+def _mapping(read: Reader) -> Reader:
+    def mapping(fields: Fields, name: str) -> Mapping[str, Any]:
+        inner = fields.inner(name)
+        return {one: read(inner, one) for one in inner.names()}
+
+    return mapping
 
 
 def _scalar(hint: Any) -> Reader | None:

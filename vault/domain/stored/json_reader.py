@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -58,24 +58,12 @@ class Fields:
                 return choice
         raise self._wrong(f"has an unknown {name}")
 
-    def maybe_text(self, name: str) -> str | None:
-        """Return a string or None."""
-        return None if self._is_null(name) else self.text(name)
-
     def integer(self, name: str, *, least: int = 0) -> int:
         """Return an integer of at least ``least``."""
         value = self._take(name)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value < _MAX_NUMBER:
             raise self._wrong(f"has a {name} that is not a number in the allowed range")
         return value
-
-    def maybe_integer(self, name: str) -> int | None:
-        """Return an integer or None."""
-        return None if self._is_null(name) else self.integer(name)
-
-    def maybe_number(self, name: str) -> float | None:
-        """Return a finite number or None."""
-        return None if self._is_null(name) else self.number(name)
 
     def flag(self, name: str) -> bool:
         """Return a boolean."""
@@ -91,10 +79,6 @@ class Fields:
         except ValueError:
             raise self._wrong(f"has a {name} that is not a time with a UTC offset") from None
 
-    def maybe_moment(self, name: str) -> datetime | None:
-        """Return a time or None."""
-        return None if self._is_null(name) else self.moment(name)
-
     def blob(self, name: str) -> bytes:
         """Return bytes, decoded from base64."""
         try:
@@ -102,18 +86,13 @@ class Fields:
         except (binascii.Error, ValueError):
             raise self._wrong(f"has a {name} that is not base64") from None
 
-    def maybe_blob(self, name: str) -> bytes | None:
-        """Return bytes or None."""
-        return None if self._is_null(name) else self.blob(name)
-
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of strings."""
         values = self.values(name)
         # Holds have thousands of terms, and ASCII has no surrogates.
         if all(isinstance(value, str) and value.isascii() for value in values):
             return tuple(values)
-        wrapped = [Fields({"text": value}, f"{self._what}, {name},") for value in values]
-        return tuple(fields.text("text") for fields in wrapped)
+        return tuple(fields.text("text") for fields in self._wrapped(name, values))
 
     def values(self, name: str) -> list[Any]:
         """Return a list of values of any type."""
@@ -124,8 +103,7 @@ class Fields:
 
     def texts_of(self, name: str, choices: Collection[T]) -> tuple[T, ...]:
         """Return a list of strings, each of which is one of ``choices``."""
-        wrapped = [Fields({"text": value}, f"{self._what}, {name},") for value in self.values(name)]
-        return tuple(fields.one_of("text", choices) for fields in wrapped)
+        return self.each(name, lambda fields, one: fields.one_of(one, choices))
 
     def items(self, name: str) -> list["Fields"]:
         """Return a list of objects."""
@@ -134,10 +112,6 @@ class Fields:
     def inner(self, name: str) -> "Fields":
         """Return a nested object."""
         return Fields(self._take(name), f"{self._what}, {name},")
-
-    def maybe_inner(self, name: str) -> "Fields | None":
-        """Return a nested object or None."""
-        return None if self._is_null(name) else self.inner(name)
 
     def number(self, name: str) -> float:
         """Return a finite number."""
@@ -153,9 +127,9 @@ class Fields:
         except ValueError:
             raise self._wrong(f"has a {name} that is not a date") from None
 
-    def wrapped(self, name: str) -> list["Fields"]:
-        """Return a list of values of any type, each as the field ``value`` of an object."""
-        return [Fields({"value": value}, f"{self._what}, {name},") for value in self.values(name)]
+    def each(self, name: str, read: Callable[["Fields", str], V]) -> tuple[V, ...]:
+        """Return a list of what ``read`` returns for each value, which it reads as a field."""
+        return tuple(read(fields, "text") for fields in self._wrapped(name, self.values(name)))
 
     def nullable(self, read: Callable[[str], V], name: str) -> V | None:
         """Return what ``read`` returns for the field; None if it is null."""
@@ -188,6 +162,9 @@ class Fields:
     def has(self, name: str) -> bool:
         """Return whether there is an unread field with this name."""
         return name in self._left
+
+    def _wrapped(self, name: str, values: Iterable[object]) -> Iterator["Fields"]:
+        return (Fields({"text": value}, f"{self._what}, {name},") for value in values)
 
     def _is_null(self, name: str) -> bool:
         if name in self._left and self._left[name] is None:

@@ -74,8 +74,8 @@ def decode_manifest(data: bytes) -> Manifest:
         key_version=fields.integer("key_version", least=1),
         wrapped_key=fields.blob("wrapped_key"),
         evidence=fields.text("evidence"),
-        details=fields.maybe_blob("details"),
-        waveform=fields.maybe_blob("waveform"),
+        details=fields.nullable(fields.blob, "details"),
+        waveform=fields.nullable(fields.blob, "waveform"),
         month_key=check_month_key_id(fields.text("month_key")) if fields.version == 2 else None,  # noqa: PLR2004 - see above
     )
     chain = []

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import read_object, write_object
 
 #: The vault fact that has the progress.
@@ -23,14 +24,9 @@ class ObjectScan:
 
 def encode_scan(scan: ObjectScan) -> bytes:
     """Encode it for the database."""
-    return write_object({"began": scan.began, "after": scan.after, "done": scan.done})
+    return write_object(encode_fields(scan))
 
 
 def decode_scan(data: bytes) -> ObjectScan:
     """Decode it. Raises Tampered."""
-    fields = read_object(data, "The progress of a scan")
-    scan = ObjectScan(
-        began=fields.maybe_moment("began"), after=fields.text("after"), done=fields.flag("done")
-    )
-    fields.done()
-    return scan
+    return decode_fields(ObjectScan, read_object(data, "The progress of a scan"))

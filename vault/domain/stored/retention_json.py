@@ -89,7 +89,7 @@ def decode_covers(data: Mapping[str, Any]) -> RecordingSelection:
         recordings=frozenset(fields.texts("recordings")),
         calls=frozenset(fields.texts("calls")),
         terms=terms,
-        from_=fields.maybe_moment("from"),
+        from_=fields.nullable(fields.moment, "from"),
     )
 
 

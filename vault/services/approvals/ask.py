@@ -92,7 +92,7 @@ class AskApproval:
         fields = read_object((opened or "").encode(), "An approval")
         return ApprovalText(
             arguments=fields.inner("arguments").rest(),
-            reason=fields.maybe_text("reason"),
+            reason=fields.nullable(fields.text, "reason"),
             salt=fields.text("salt"),
         )
 
