@@ -1,26 +1,22 @@
 """The account's own settings: its name, its language, and its limits."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Final
 
-from fastapi import Depends, Request, Response
+from fastapi import Response
 
 from vault.domain.accounts.limits import LIMIT_NAMES, OwnLimits
-from vault.services.service import Vault
-from vault.web.console.access import Console, console
 from vault.web.console.connections import ACCOUNT, SECTION, tabs_of
-from vault.web.console.forms import Form, checked, read_form
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.forms import checked
+from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.route import console_router
 from vault.web.console.words import number_or_typed
-from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.limits import LimitsIn
 from vault.web.schemas.settings import AccountIn
 
 router = console_router()
-Setting = Annotated[Console, Depends(console("settings:write"))]
+Setting = Annotated[Here, needs("settings:write")]
 #: What each limit bounds.
 LIMIT_WORDS: Final[Mapping[str, str]] = translatable(
     {
@@ -32,84 +28,45 @@ LIMIT_WORDS: Final[Mapping[str, str]] = translatable(
 
 
 @router.get(ACCOUNT)
-async def show_account_settings(request: Request, vault: TheVault, allowed: Setting) -> Response:
+async def show_account_settings(here: Setting) -> Response:
     """Show the account's settings in their forms."""
-    return await _page(request, vault, allowed)
-
-
-@router.post(ACCOUNT)
-async def change_account(request: Request, vault: TheVault, allowed: Setting) -> Response:
-    """Change the name and the language of the account."""
-
-    async def change(form: Form) -> None:
-        # An empty field changes nothing, as at REST.
-        fields = {"name": "title", "locale": "locale"}
-        sent = {name: text for name, field in fields.items() if (text := form.text(field))}
-        body = checked(AccountIn, sent)
-        await vault.accounts.open(
-            allowed.account.ref, name=body.name, locale=body.locale, actor=allowed.actor
-        )
-
-    return await _act(request, vault, allowed, change)
-
-
-@router.post(ACCOUNT + "/limits")
-async def set_account_limits(request: Request, vault: TheVault, allowed: Setting) -> Response:
-    """Replace the account's own limits; an empty field is the operator's default."""
-
-    async def change(form: Form) -> None:
-        body = checked(LimitsIn, {name: _limit(form.text(name)) for name in LIMIT_NAMES})
-        own = OwnLimits(
-            requests_per_second=body.requests_per_second,
-            bytes_in_flight=body.bytes_in_flight,
-            queue=body.queue,
-        )
-        await vault.limits.set(allowed.account.id, own, actor=allowed.actor)
-
-    return await _act(request, vault, allowed, change)
-
-
-async def _act(
-    request: Request, vault: Vault, allowed: Console, change: Callable[[Form], Awaitable[None]]
-) -> Response:
-    form = await read_form(request)
-
-    async def run() -> str:
-        await change(form)
-        return f"{allowed.path}{ACCOUNT}?done=account_set"
-
-    async def again(mistake: Mistake) -> Response:
-        return await _page(request, vault, allowed, form.values(), mistake)
-
-    return await run_or_show(request, allowed, form, act=run, show=again, reads="settings:write")
-
-
-def _limit(typed: str) -> int | str | None:
-    return number_or_typed(typed, digits=18) if typed else None
-
-
-async def _page(
-    request: Request,
-    vault: Vault,
-    allowed: Console,
-    values: Mapping[str, str] | None = None,
-    mistake: Mistake | None = None,
-) -> Response:
-    account, view = allowed.account, await vault.limits.read(allowed.account.id)
-    shown = {"title": account.name, "locale": account.locale}
+    view = await here.vault.limits.read(here.account_id)
+    shown = {"title": here.account.name, "locale": here.account.locale}
     shown |= {name: str(own) for name in LIMIT_NAMES if (own := getattr(view.own, name)) is not None}
-    return console_page(
-        request,
-        allowed,
+    return Tab(SECTION, tabs_of, ACCOUNT).page(
+        here,
         "account.html",
-        section=SECTION,
-        heading=gettext("The account"),
-        tabs=tabs_of(allowed),
-        tab=ACCOUNT,
+        gettext("The account"),
         limits=[
             (name, words, getattr(view.limits, name), getattr(view.ceiling, name))
             for name, words in LIMIT_WORDS.items()
         ],
-        values=shown | dict(values or {}),
-        mistake=mistake,
+        values=shown | here.form.values(),
     )
+
+
+@acts(router, ACCOUNT, again=show_account_settings)
+async def change_account(here: Setting) -> str:
+    """Change the name and the language of the account."""
+    # An empty field changes nothing, as at REST.
+    fields = {"name": "title", "locale": "locale"}
+    body = checked(
+        AccountIn, {name: text for name, field in fields.items() if (text := here.form.text(field))}
+    )
+    await here.vault.accounts.open(here.account.ref, name=body.name, locale=body.locale, actor=here.actor)
+    return f"{ACCOUNT}?done=account_set"
+
+
+@acts(router, ACCOUNT + "/limits", again=show_account_settings)
+async def set_account_limits(here: Setting) -> str:
+    """Replace the account's own limits; an empty field is the operator's default."""
+    body = checked(LimitsIn, {name: _limit(here.form.text(name)) for name in LIMIT_NAMES})
+    own = OwnLimits(
+        requests_per_second=body.requests_per_second, bytes_in_flight=body.bytes_in_flight, queue=body.queue
+    )
+    await here.vault.limits.set(here.account_id, own, actor=here.actor)
+    return f"{ACCOUNT}?done=account_set"
+
+
+def _limit(typed: str) -> int | str | None:
+    return number_or_typed(typed, digits=18) if typed else None

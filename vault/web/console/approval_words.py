@@ -5,8 +5,7 @@ from typing import Final
 
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import ALWAYS, SCOPES, VERBS, Verb
-from vault.services.service import Vault
-from vault.web.console.access import Console
+from vault.web.console.here import Here
 from vault.web.console.worded import WordedRefused
 from vault.web.http.translations import gettext, ngettext, translatable, translated
 
@@ -80,17 +79,17 @@ def effect_words(approval: Approval) -> list[tuple[int, str]]:
     return [one for one in shown if one[0]] if approval.kind == "account_closure" else shown
 
 
-async def waiting_for(vault: Vault, allowed: Console) -> Sequence[Approval]:
+async def waiting_for(here: Here) -> Sequence[Approval]:
     """Return what waits for the decision of who is signed in: neither what they may not decide nor what they asked."""
     kinds = [
         verb
         for verb in VERBS
-        if allowed.allows(SCOPES[verb]) and (verb in ALWAYS or allowed.allows("approvals:write"))
+        if here.allows(SCOPES[verb]) and (verb in ALWAYS or here.allows("approvals:write"))
     ]
     if not kinds:
         return ()
-    found = await vault.approvals.page(allowed.account.id, state=ApprovalState.PENDING, kinds=kinds)
-    return [one for one in found if one.asked_by != allowed.actor]
+    found = await here.vault.approvals.page(here.account_id, state=ApprovalState.PENDING, kinds=kinds)
+    return [one for one in found if one.asked_by != here.actor]
 
 
 def concerns(account_path: str, approval: Approval) -> str | None:

@@ -4,18 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Path, Response
 
 from vault.domain.registers.entries import AuthorityRequest, Entry
-from vault.web.console.access import Console, console
-from vault.web.console.forms import changes, checked, country_code, entries, read_form
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.forms import changes, checked, country_code, entries
+from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.register_words import ACCESS, DECISIONS, KINDS, SCOPES
 from vault.web.console.registers import RECORD, SECTION, TABS
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text, moment_value, number_or_typed
-from vault.web.http.auth import TheVault
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated_pairs
@@ -27,10 +24,11 @@ from vault.web.schemas.authority_requests import (
 )
 
 router = console_router()
-Guarding = Annotated[Console, Depends(console("privacy:write"))]
-Auditing = Annotated[Console, Depends(console("audit:read"))]
+Guarding = Annotated[Here, needs("privacy:write")]
+Auditing = Annotated[Here, needs("audit:read")]
 EntryId = Annotated[str, Path(max_length=64)]
 AUTHORITIES: Final = f"{RECORD}/authorities"
+TAB: Final = Tab(SECTION, TABS, AUTHORITIES)
 _PAGE: Final = 50
 #: Fields that do not change after the request was entered.
 _FIXED: Final = ("authority", "country", "kind", "access", "scope")
@@ -40,92 +38,64 @@ _LISTS: Final = ("numbers", "recordings", "leaves")
 
 
 @router.get(AUTHORITIES)
-async def show_authority_requests(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_authority_requests(here: Auditing) -> Response:
     """List requests of authorities, newest first."""
-    before = read_cursor(request.query_params.get("cursor") or None)
-    found = await vault.authority_requests.page(allowed.account.id, before=before, limit=_PAGE)
-    return console_page(
-        request,
-        allowed,
+    before = read_cursor(here.cursor)
+    found = await here.vault.authority_requests.page(here.account_id, before=before, limit=_PAGE)
+    return TAB.page(
+        here,
         "authorities.html",
-        section=SECTION,
-        heading=gettext("Requests of authorities"),
-        tabs=TABS,
-        tab=AUTHORITIES,
+        gettext("Requests of authorities"),
         entries=found,
         following=next_cursor(found, _PAGE, lambda one: (one.created_at, one.id)),
         kinds=KINDS,
         decisions=DECISIONS,
-        year=request.app.state.clock().year,
+        year=here.now.year,
     )
 
 
 @router.get(AUTHORITIES + "/new")
-async def show_authority_form(request: Request, allowed: Auditing) -> Response:
+async def show_authority_form(here: Auditing) -> Response:
     """Show the form of a new request."""
-    return _form(request, allowed, {"received_at": moment_value(request.app.state.clock())})
+    return _form(here, {"received_at": moment_value(here.now)})
 
 
 @router.get(AUTHORITIES + "/report")
-async def export_transparency_report(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def export_transparency_report(here: Auditing) -> Response:
     """Download the counts of a year as REST gives them: a file to publish, without any person."""
-    year = checked(ReportQuery, {"year": request.query_params.get("year", "")}).year
-    report = TransparencyReportOut.of(await vault.authority_requests.report(allowed.account.id, year))
+    year = checked(ReportQuery, {"year": here.request.query_params.get("year", "")}).year
+    report = TransparencyReportOut.of(await here.vault.authority_requests.report(here.account_id, year))
     headers = {"Content-Disposition": f'attachment; filename="authority-requests-{year}.json"'}
     return answer_json(report, headers=headers)
 
 
-@router.post(AUTHORITIES)
-async def enter_authority_request(request: Request, vault: TheVault, allowed: Guarding) -> Response:
+@acts(router, AUTHORITIES, again=show_authority_form)
+async def enter_authority_request(here: Guarding) -> str:
     """Enter a request; one of the kind ``preservation`` places a hold on the calls of its numbers."""
-    form = await read_form(request)
-    values = form.all_words()
-
-    async def enter() -> str:
-        sent = {name: value for name, value in _body(values).items() if value or value == 0}
-        body = checked(AuthorityRequestIn, sent | {"received_at": moment_text(form.text("received_at"))})
-        entered = await vault.authority_requests.enter(
-            allowed.account.id, body.request(), actor=allowed.actor
-        )
-        return f"{allowed.path}{AUTHORITIES}/{entered.id}?done=register_changed"
-
-    async def again(mistake: Mistake) -> Response:
-        return _form(request, allowed, values, mistake)
-
-    return await run_or_show(request, allowed, form, act=enter, show=again, reads="audit:read")
+    sent = {name: value for name, value in _body(here.form.all_words()).items() if value or value == 0}
+    sent["received_at"] = moment_text(here.form.text("received_at"))
+    body = checked(AuthorityRequestIn, sent)
+    entered = await here.vault.authority_requests.enter(here.account_id, body.request(), actor=here.actor)
+    return f"{AUTHORITIES}/{entered.id}?done=register_changed"
 
 
 @router.get(AUTHORITIES + "/{authority_request}")
-async def show_authority_request(
-    request: Request, vault: TheVault, allowed: Auditing, authority_request: EntryId
-) -> Response:
+async def show_authority_request(here: Auditing, authority_request: EntryId) -> Response:
     """Show a request in the form that changes and answers it."""
-    one = await vault.authority_requests.get(allowed.account.id, authority_request)
-    return _form(request, allowed, _values(one.content), one=one)
+    one = await here.vault.authority_requests.get(here.account_id, authority_request)
+    return _form(here, _values(one.content), one)
 
 
-@router.post(AUTHORITIES + "/{authority_request}")
-async def answer_authority_request(
-    request: Request, vault: TheVault, allowed: Guarding, authority_request: EntryId
-) -> Response:
+@acts(router, AUTHORITIES + "/{authority_request}", again=show_authority_request)
+async def answer_authority_request(here: Guarding, authority_request: EntryId) -> str:
     """Change a request, such as its decision."""
-    form = await read_form(request)
-    before = await vault.authority_requests.get(allowed.account.id, authority_request)
-
-    async def change() -> str:
-        sent = changes(_body(_values(before.content)), _body(form.all_words()))
-        body = checked(
-            AuthorityRequestPatchIn, {name: one for name, one in sent.items() if name not in _FIXED}
-        )
-        await vault.authority_requests.change(
-            allowed.account.id, authority_request, body.merged, actor=allowed.actor
-        )
-        return f"{allowed.path}{AUTHORITIES}/{authority_request}?done=register_changed"
-
-    async def again(mistake: Mistake) -> Response:
-        return _form(request, allowed, form.all_words(), mistake, before)
-
-    return await run_or_show(request, allowed, form, act=change, show=again, reads="audit:read")
+    before = await here.vault.authority_requests.get(here.account_id, authority_request)
+    sent = changes(_body(_values(before.content)), _body(here.form.all_words()))
+    body = checked(AuthorityRequestPatchIn, {name: one for name, one in sent.items() if name not in _FIXED})
+    await here.vault.authority_requests.change(
+        here.account_id, authority_request, body.merged, actor=here.actor
+    )
+    return f"{AUTHORITIES}/{authority_request}?done=register_changed"
 
 
 def _body(values: Mapping[str, str]) -> dict[str, Any]:
@@ -152,26 +122,15 @@ def _values(one: AuthorityRequest) -> dict[str, str]:
     }
 
 
-def _form(
-    request: Request,
-    allowed: Console,
-    values: Mapping[str, str],
-    mistake: Mistake | None = None,
-    one: Entry[AuthorityRequest] | None = None,
-) -> Response:
-    return console_page(
-        request,
-        allowed,
+def _form(here: Here, stored: Mapping[str, str], one: Entry[AuthorityRequest] | None = None) -> Response:
+    return TAB.page(
+        here,
         "authority.html",
-        section=SECTION,
-        heading=gettext("Enter a request of an authority") if one is None else one.content.authority,
-        tabs=TABS,
-        tab=AUTHORITIES,
+        gettext("Enter a request of an authority") if one is None else one.content.authority,
         one=one,
         kinds=translated_pairs(KINDS.items()),
         access=translated_pairs(ACCESS.items()),
         scopes=translated_pairs(SCOPES.items()),
         decisions=translated_pairs(DECISIONS.items()),
-        values=values,
-        mistake=mistake,
+        values=here.form.all_words() or stored,
     )

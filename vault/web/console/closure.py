@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
-from fastapi import Depends, Request, Response
+from fastapi import Response
 
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.requests.closure import EXPORT
@@ -11,22 +11,19 @@ from vault.domain.requests.request import Request as Closure
 from vault.domain.requests.request import RequestState
 from vault.errors import NotFound
 from vault.services.service import Vault
-from vault.web.console.access import Console, console
-from vault.web.console.forms import checked, read_form, require_name
+from vault.web.console.forms import checked
 from vault.web.console.gated import done_or_asked
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.requests import CLOSURE, SECTION, TABS
 from vault.web.console.route import console_router
 from vault.web.console.words import days_left
-from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext, translatable
 from vault.web.routes.closure import ClosureIn
 from vault.web.schemas.packages import PartOut
 
 router = console_router()
-Closing = Annotated[Console, Depends(console("privacy:write"))]
-Auditing = Annotated[Console, Depends(console("audit:read"))]
+Closing = Annotated[Here, needs("privacy:write")]
+Auditing = Annotated[Here, needs("audit:read")]
 STATES: Final[Mapping[RequestState, str]] = translatable(
     {
         RequestState.REVIEW: "waits",
@@ -43,81 +40,45 @@ _BADGES: Final[Mapping[RequestState, str]] = {
 
 
 @router.get(CLOSURE)
-async def show_closure(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_closure(here: Auditing) -> Response:
     """Show what the closure would erase, and the newest closure with its export and its receipt."""
-    return await _page(request, vault, allowed)
-
-
-@router.post(CLOSURE)
-async def ask_for_closure(request: Request, vault: TheVault, allowed: Closing) -> Response:
-    """Ask for the closure, with the account's name typed."""
-    form = await read_form(request)
-    sent = {"reason": form.words("reason"), "export": form.text("export") == "on"}
-
-    async def close() -> str:
-        body = checked(ClosureIn, sent)
-        await vault.closures.ask(
-            allowed.account.id, reason=body.reason, export=body.export, actor=allowed.actor
-        )
-        return f"{allowed.path}{CLOSURE}?done=closure_asked"
-
-    async def ask() -> str:
-        require_name(form, allowed.account.ref)
-        return await done_or_asked(vault, allowed, close, subject="", arguments=sent)
-
-    async def again(mistake: Mistake) -> Response:
-        return await _page(request, vault, allowed, form.values(), mistake)
-
-    return await run_or_show(request, allowed, form, act=ask, show=again, reads="audit:read")
-
-
-@router.post(CLOSURE + "/withdrawal")
-async def take_closure_back(request: Request, vault: TheVault, allowed: Closing) -> Response:
-    """Take a closure back that still waits."""
-    form = await read_form(request)
-
-    async def take_back() -> str:
-        await vault.closures.take_back(allowed.account.id, actor=allowed.actor)
-        return f"{allowed.path}{CLOSURE}?done=closure_taken_back"
-
-    async def again(mistake: Mistake) -> Response:
-        return await _page(request, vault, allowed, mistake=mistake)
-
-    return await run_or_show(request, allowed, form, act=take_back, show=again, reads="audit:read")
-
-
-async def _page(
-    request: Request,
-    vault: Vault,
-    allowed: Console,
-    values: Mapping[str, str] | None = None,
-    mistake: Mistake | None = None,
-) -> Response:
-    account_id, now = allowed.account.id, request.app.state.clock()
+    vault, account_id = here.vault, here.account_id
     closure = await _newest(vault, account_id)
     state = None if closure is None else closure.state
     due_at = None if closure is None else closure.due_at
-    return console_page(
-        request,
-        allowed,
+    return Tab(SECTION, TABS, CLOSURE).page(
+        here,
         "closure.html",
-        section=SECTION,
-        heading=gettext("Closure of the account"),
-        tabs=TABS,
-        tab=CLOSURE,
+        gettext("Closure of the account"),
         one=closure,
         states=STATES,
         badge="" if state is None else _BADGES.get(state, "quiet"),
-        left="" if due_at is None else days_left(due_at, now),
+        left="" if due_at is None else days_left(due_at, here.now),
         wants_export=_wants_export(closure),
         parts=() if closure is None else await _parts(vault, closure),
         preview=None if state is RequestState.FULFILLED else await vault.closures.preview(account_id),
         is_free=state in {None, RequestState.WITHDRAWN},
         approval=await _waiting(vault, account_id),
         is_gated=(await vault.approval_rules.read(account_id)).gates("account_closure"),
-        values={"export": "on"} if values is None else values,
-        mistake=mistake,
+        values=here.values({"export": "on"}),
     )
+
+
+@acts(router, CLOSURE, again=show_closure)
+async def ask_for_closure(here: Closing) -> str:
+    """Ask for the closure, with the account's name typed."""
+    here.confirm()
+    sent = {"reason": here.form.words("reason"), "export": here.form.text("export") == "on"}
+    body = checked(ClosureIn, sent)
+    close = here.vault.closures.ask(here.account_id, reason=body.reason, export=body.export, actor=here.actor)
+    return await done_or_asked(here, close, f"{CLOSURE}?done=closure_asked", subject="", arguments=sent)
+
+
+@acts(router, CLOSURE + "/withdrawal", again=show_closure)
+async def take_closure_back(here: Closing) -> str:
+    """Take a closure back that still waits."""
+    await here.vault.closures.take_back(here.account_id, actor=here.actor)
+    return f"{CLOSURE}?done=closure_taken_back"
 
 
 async def _newest(vault: Vault, account_id: str) -> Closure | None:

@@ -4,29 +4,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request, Response
+from fastapi import Response
 
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.consent.consent_event import ConsentPolicy, scopes_given
 from vault.domain.legal_rules.explain import clauses
 from vault.domain.legal_rules.rule import Confidence
-from vault.services.service import Vault
-from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, read_form, require_name
+from vault.web.console.forms import Form, checked
 from vault.web.console.granting import require_grantable
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.mistakes import Mistake
 from vault.web.console.route import console_router
 from vault.web.console.rows import rows_of
 from vault.web.console.words import number_or_typed, whole_number
-from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_number
 from vault.web.http.translations import gettext, translatable, translated, translated_pairs
 from vault.web.schemas.consent import PolicyIn
 
 router = console_router()
-Reading = Annotated[Console, Depends(console("recordings:read"))]
-Setting = Annotated[Console, Depends(console("settings:write"))]
+Reading = Annotated[Here, needs("recordings:read")]
+Setting = Annotated[Here, needs("settings:write")]
 SECTION: Final = "Consent"
 TABS: Final = (
     {"name": translatable("Policy"), "path": "/consent"},
@@ -87,102 +84,73 @@ _MAX_OVERRIDES: Final = 400
 
 
 @router.get("/consent")
-async def show_consent(request: Request, vault: TheVault, allowed: Reading) -> Response:
+async def show_consent(here: Reading) -> Response:
     """Show the policy, its form and its history."""
-    return await _policy(request, vault, allowed)
-
-
-@router.post("/consent")
-async def set_consent(request: Request, vault: TheVault, allowed: Setting) -> Response:
-    """Replace the policy, with the account's name typed."""
-    form = await read_form(request)
-
-    async def change() -> str:
-        body = checked(PolicyIn, _body(form))
-        require_name(form, allowed.account.ref)
-        version = whole_number(form.text("version"), digits=9)
-
-        def merged(before: ConsentPolicy) -> ConsentPolicy:
-            after = body.merged(before, author=allowed.actor, at=request.app.state.clock())
-            require_grantable(scopes_beyond("policy", allowed.allows, scopes_given(before, after)))
-            return after
-
-        await vault.consent_policy.merge(
-            allowed.account.id,
-            merged,
-            if_version=-1 if version is None else version,
-            actor=allowed.actor,
-        )
-        return f"{allowed.path}/consent?done=consent_set"
-
-    async def again(mistake: Mistake) -> Response:
-        return await _policy(request, vault, allowed, form.values(), mistake)
-
-    return await run_or_show(request, allowed, form, act=change, show=again, reads="recordings:read")
-
-
-@router.get("/consent/rules")
-async def show_rules(request: Request, vault: TheVault, allowed: Reading) -> Response:
-    """Show the rules of all places, or of those whose name or code has a text."""
-    wanted = request.query_params.get("place", "")[:64].strip()
-    policy = await vault.consent_policy.read(allowed.account.id)
-    own = {override.place: override for override in policy.overrides}
-    found = [
-        (rule, clauses(rule), own.get(rule.place))
-        for rule in await vault.rules.list()
-        if wanted.casefold() in f"{rule.place} {rule.name}".casefold()
-    ]
-    return console_page(
-        request,
-        allowed,
-        "consent_rules.html",
-        section=SECTION,
-        heading=gettext("Rules by place"),
-        tabs=TABS,
-        tab="/consent/rules",
-        rules=found,
-        version=vault.rules.version,
-        values={"place": wanted},
-        consents=dict(translated_pairs(CONSENT_WORDS)),
-        confidences=CONFIDENCE_WORDS,
-        flags=translated_pairs(FLAGS),
+    here = replace(here, mistake=_in_the_form(here.mistake))
+    policy = await here.vault.consent_policy.read(here.account_id)
+    shown = here.values(_values(policy))
+    start = read_number(here.cursor)
+    history = await here.vault.consent_policy.history(
+        here.account_id, start=start, limit=_VERSIONS, newest_first=True
     )
-
-
-async def _policy(
-    request: Request,
-    vault: Vault,
-    allowed: Console,
-    values: Mapping[str, str] | None = None,
-    mistake: Mistake | None = None,
-) -> Response:
-    policy = await vault.consent_policy.read(allowed.account.id)
-    shown = _values(policy) if values is None else values
-    start = read_number(request.query_params.get("cursor") or None)
-    history = await vault.consent_policy.history(
-        allowed.account.id, start=start, limit=_VERSIONS, newest_first=True
-    )
-    places = [(rule.place, f"{translated(rule.name)} ({rule.place})") for rule in await vault.rules.list()]
-    return console_page(
-        request,
-        allowed,
+    rules = await here.vault.rules.list()
+    return Tab(SECTION, TABS, "/consent").page(
+        here,
         "consent.html",
-        section=SECTION,
-        heading=gettext("Consent"),
-        tabs=TABS,
-        tab="/consent",
+        gettext("Consent"),
         policy=policy,
         history=history,
         following=start + _VERSIONS if len(history) == _VERSIONS else None,
         values=shown,
         overrides=len(_places(shown)),
-        mistake=_field(mistake),
         modes=translated_pairs(MODE_WORDS),
         evidence=translated_pairs(EVIDENCE_WORDS),
         withdrawals=translated_pairs(WITHDRAWAL_WORDS),
         consents=translated_pairs(CONSENT_WORDS),
         flags=translated_pairs(FLAGS),
-        places=places,
+        places=[(rule.place, f"{translated(rule.name)} ({rule.place})") for rule in rules],
+    )
+
+
+@acts(router, "/consent", again=show_consent)
+async def set_consent(here: Setting) -> str:
+    """Replace the policy, with the account's name typed."""
+    body = checked(PolicyIn, _body(here.form))
+    here.confirm()
+    version = whole_number(here.form.text("version"), digits=9)
+
+    def merged(before: ConsentPolicy) -> ConsentPolicy:
+        after = body.merged(before, author=here.actor, at=here.now)
+        require_grantable(scopes_beyond("policy", here.allows, scopes_given(before, after)))
+        return after
+
+    await here.vault.consent_policy.merge(
+        here.account_id, merged, if_version=-1 if version is None else version, actor=here.actor
+    )
+    return "/consent?done=consent_set"
+
+
+@router.get("/consent/rules")
+async def show_rules(here: Reading) -> Response:
+    """Show the rules of all places, or of those whose name or code has a text."""
+    wanted = here.query("place", most=64).strip()
+    policy = await here.vault.consent_policy.read(here.account_id)
+    own = {override.place: override for override in policy.overrides}
+    found = [
+        (rule, clauses(rule), own.get(rule.place))
+        for rule in await here.vault.rules.list()
+        if wanted.casefold() in f"{rule.place} {rule.name}".casefold()
+    ]
+    return Tab(SECTION, TABS, "/consent/rules").page(
+        here,
+        "consent_rules.html",
+        gettext("Rules by place"),
+        rules=found,
+        version=here.vault.rules.version,
+        values={"place": wanted},
+        consents=dict(translated_pairs(CONSENT_WORDS)),
+        confidences=CONFIDENCE_WORDS,
+        flags=translated_pairs(FLAGS),
     )
 
 
@@ -241,7 +209,7 @@ def _override(values: Mapping[str, str], number: int) -> dict[str, Any]:
     return body | {name: _FLAG_VALUES.get(text(name)) for name, _ in FLAGS}
 
 
-def _field(mistake: Mistake | None) -> Mistake | None:
+def _in_the_form(mistake: Mistake | None) -> Mistake | None:
     """Return a mistake of the keys at the first of their fields."""
     if mistake is None or mistake.field != "keys":
         return mistake

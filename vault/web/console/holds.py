@@ -1,133 +1,107 @@
 """Holds: place one, see what it binds, and release it with a preview and a second key."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Path, Response
 
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import ALWAYS
 from vault.services.approvals.ask import MAX_WAITING
 from vault.services.retention.hold_release import ReleasePreview
-from vault.services.service import Vault
-from vault.web.console.access import Console, console
 from vault.web.console.approval_words import not_done
-from vault.web.console.forms import Form, checked, read_form, require_name, run_once
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.forms import Form, checked
+from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.mistakes import Mistake
 from vault.web.console.retention import SECTION, TABS
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
-from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext
 from vault.web.schemas.holds import HoldIn
 
 router = console_router()
-Holding = Annotated[Console, Depends(console("holds:write"))]
-Auditing = Annotated[Console, Depends(console("audit:read"))]
+TAB: Final = Tab(SECTION, TABS, "/holds")
+Holding = Annotated[Here, needs("holds:write")]
+Auditing = Annotated[Here, needs("audit:read")]
 HoldId = Annotated[str, Path(max_length=64)]
 _PAGE: Final = 50
 _LISTS: Final = ("recordings", "calls", "numbers")
 
 
 @router.get("/holds")
-async def show_holds(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_holds(here: Auditing) -> Response:
     """List the holds, and what waits for a second key."""
-    after = request.query_params.get("cursor", "")[:64] or None
-    found = await vault.holds.page(allowed.account.id, after=after, limit=_PAGE)
-    return console_page(
-        request,
-        allowed,
+    after = here.query("cursor", most=64) or None
+    found = await here.vault.holds.page(here.account_id, after=after, limit=_PAGE)
+    return TAB.page(
+        here,
         "holds.html",
-        section=SECTION,
-        heading=gettext("Holds"),
-        tabs=TABS,
-        tab="/holds",
+        gettext("Holds"),
         holds=found,
         following=found[-1].hold.id if len(found) == _PAGE else None,
-        approvals=await _waiting(vault, allowed),
+        approvals=await _waiting(here),
     )
 
 
 @router.get("/holds/new")
-async def show_hold_form(request: Request, allowed: Auditing) -> Response:
+async def show_hold_form(here: Auditing) -> Response:
     """Show the form of a hold."""
-    return _new(request, allowed, {"covers": "listed"})
+    here = replace(here, mistake=_in_the_form(here.mistake))
+    return TAB.page(here, "hold_new.html", gettext("Place a hold"), values=here.values({"covers": "listed"}))
 
 
-@router.post("/holds")
-async def place_hold(request: Request, vault: TheVault, allowed: Holding) -> Response:
+@acts(router, "/holds", again=show_hold_form)
+async def place_hold(here: Holding) -> str:
     """Place a hold."""
-    form = await read_form(request)
-
-    async def place() -> str:
-        body = checked(HoldIn, _body(form))
-        placed = await vault.holds.place(allowed.account.id, body.wanted(), actor=allowed.actor)
-        return f"{allowed.path}/holds/{placed.hold.id}?done=hold_placed"
-
-    async def again(mistake: Mistake) -> Response:
-        return _new(request, allowed, form.values(), mistake)
-
-    return await run_or_show(request, allowed, form, act=place, show=again, reads="audit:read")
+    body = checked(HoldIn, _body(here.form))
+    placed = await here.vault.holds.place(here.account_id, body.wanted(), actor=here.actor)
+    return f"/holds/{placed.hold.id}?done=hold_placed"
 
 
 @router.get("/holds/{hold}")
-async def show_hold(request: Request, vault: TheVault, allowed: Auditing, hold: HoldId) -> Response:
+async def show_hold(here: Auditing, hold: HoldId) -> Response:
     """Show a hold."""
-    return await _page(request, vault, allowed, hold)
+    return await _page(here, hold)
 
 
 @router.post("/holds/{hold}/release/preview")
-async def show_release_preview(request: Request, vault: TheVault, allowed: Holding, hold: HoldId) -> Response:
+async def show_release_preview(here: Holding, hold: HoldId) -> Response:
     """Show what leaves when the hold is released, and the button that asks for it."""
-    preview = await vault.hold_releases.preview(allowed.account.id, hold)
-    allowed.require("audit:read")
-    return await _page(request, vault, allowed, hold, preview=preview)
+    preview = await here.vault.hold_releases.preview(here.account_id, hold)
+    here.allowed.require("audit:read")
+    return await _page(here, hold, preview)
 
 
-@router.post("/holds/{hold}/release")
-async def ask_for_release(request: Request, vault: TheVault, allowed: Holding, hold: HoldId) -> Response:
+async def _with_preview(here: Auditing, hold: str) -> Response:
+    """Show what is so now: the preview that the form had may have changed."""
+    return await _page(here, hold, await here.vault.hold_releases.preview(here.account_id, hold))
+
+
+@acts(router, "/holds/{hold}/release", again=_with_preview)
+async def ask_for_release(here: Holding, hold: HoldId) -> str:
     """Ask for the release, with the account's name typed."""
-    form = await read_form(request)
-
-    async def ask() -> str:
-        require_name(form, allowed.account.ref)
-        digest = form.text("digest") or None
-        await vault.hold_releases.ask(allowed.account.id, hold, digest=digest, actor=allowed.actor)
-        return f"{allowed.path}/holds/{hold}?done=release_asked"
-
-    async def again(mistake: Mistake) -> Response:
-        # Preview again: what is shown beside the mistake is what is so now.
-        preview = await vault.hold_releases.preview(allowed.account.id, hold)
-        return await _page(request, vault, allowed, hold, preview=preview, mistake=mistake)
-
-    return await run_or_show(request, allowed, form, act=ask, show=again, reads="audit:read")
+    here.confirm()
+    digest = here.form.text("digest") or None
+    await here.vault.hold_releases.ask(here.account_id, hold, digest=digest, actor=here.actor)
+    return f"/holds/{hold}?done=release_asked"
 
 
-@router.post("/holds/approvals/{approval}")
-async def approve_release(
-    request: Request, vault: TheVault, allowed: Holding, approval: Annotated[str, Path(max_length=64)]
-) -> Response:
+@acts(router, "/holds/approvals/{approval}", again=None)
+async def approve_release(here: Holding, approval: HoldId) -> str:
     """Approve a release, or a run above the cap of the retention sweep, as a second person."""
-    form = await read_form(request)
-
-    async def approve() -> str:
-        digest = form.text("digest") or None
-        done = await vault.approvals.decide(
-            allowed.account.id, approval, "approve", digest=digest, actor=allowed.actor
-        )
-        if done.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
-            raise not_done(done)
-        return f"{allowed.path}/holds?done=approved"
-
-    return await run_once(request, allowed, form, approve)
+    digest = here.form.text("digest") or None
+    done = await here.vault.approvals.decide(
+        here.account_id, approval, "approve", digest=digest, actor=here.actor
+    )
+    if done.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
+        raise not_done(done)
+    return "/holds?done=approved"
 
 
-async def _waiting(vault: Vault, allowed: Console, subject: str | None = None) -> list[Approval]:
+async def _waiting(here: Here, subject: str | None = None) -> list[Approval]:
     """Return what waits for a second person on this page, oldest first; with ``subject`` only what is about a hold."""
-    found = await vault.approvals.page(
-        allowed.account.id, state=ApprovalState.PENDING, kinds=ALWAYS, subject=subject, limit=MAX_WAITING
+    found = await here.vault.approvals.page(
+        here.account_id, state=ApprovalState.PENDING, kinds=ALWAYS, subject=subject, limit=MAX_WAITING
     )
     return [*reversed(found)]
 
@@ -144,7 +118,7 @@ def _body(form: Form) -> dict[str, Any]:
     return body | ({"ends_at": moment_text(form.text("ends_at"))} if form.text("ends_at") else {})
 
 
-def _field(mistake: Mistake | None) -> Mistake | None:
+def _in_the_form(mistake: Mistake | None) -> Mistake | None:
     """Return the mistake under the name that the field has in the form."""
     if mistake is None or mistake.field is None:
         return mistake
@@ -152,44 +126,15 @@ def _field(mistake: Mistake | None) -> Mistake | None:
     return replace(mistake, field={"name": "title"}.get(name, name))
 
 
-def _new(
-    request: Request, allowed: Console, values: Mapping[str, str], mistake: Mistake | None = None
-) -> Response:
-    return console_page(
-        request,
-        allowed,
-        "hold_new.html",
-        section=SECTION,
-        heading=gettext("Place a hold"),
-        tabs=TABS,
-        tab="/holds",
-        values=values,
-        mistake=_field(mistake),
-    )
-
-
-async def _page(
-    request: Request,
-    vault: Vault,
-    allowed: Console,
-    hold_id: str,
-    *,
-    preview: ReleasePreview | None = None,
-    mistake: Mistake | None = None,
-) -> Response:
-    view = await vault.holds.read(allowed.account.id, hold_id)
-    waiting = await _waiting(vault, allowed, subject=hold_id)
-    return console_page(
-        request,
-        allowed,
+async def _page(here: Here, hold: str, preview: ReleasePreview | None = None) -> Response:
+    view = await here.vault.holds.read(here.account_id, hold)
+    waiting = await _waiting(here, subject=hold)
+    return TAB.page(
+        here,
         "hold.html",
-        section=SECTION,
-        heading=view.name or gettext("Hold"),
-        tabs=TABS,
-        tab="/holds",
+        view.name or gettext("Hold"),
         view=view,
         hold=view.hold,
         approval=next(iter(waiting), None),
         preview=preview,
-        mistake=mistake,
     )

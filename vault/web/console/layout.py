@@ -1,6 +1,6 @@
 """What every page of the console has: the navigation, who is signed in, and the words of what was just done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -117,7 +117,7 @@ def console_page(
     section: str,
     status: int = 200,
     mistake: Mistake | None = None,
-    **values: object,
+    values: Mapping[str, object],
 ) -> Response:
     """Render a page of an account. ``section`` is the name of its entry in the navigation.
 

@@ -2,19 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Path, Response
 
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.errors import Invalid
 from vault.services.playback.link_request import LinkRequest
-from vault.services.service import Vault
-from vault.web.console.access import Console, console
-from vault.web.console.forms import NONCE, Form, checked, made_once, read_form
-from vault.web.console.mistakes import Mistake
-from vault.web.console.recording import recording_page
+from vault.web.console.forms import NONCE, checked
+from vault.web.console.here import Here, needs
+from vault.web.console.recording import get_recording
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
-from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.translations import gettext
 from vault.web.player.sessions import to_player
@@ -22,38 +19,34 @@ from vault.web.routes.recordings import waveform
 from vault.web.schemas.recordings import LinkIn
 
 router = console_router()
-Sharing = Annotated[Console, Depends(console("links:write", of_agents=True))]
-Reading = Annotated[Console, Depends(console("recordings:read", of_agents=True))]
+Sharing = Annotated[Here, needs("links:write", of_agents=True)]
+Reading = Annotated[Here, needs("recordings:read", of_agents=True)]
 RecordingId = Annotated[str, Path(max_length=64)]
 #: Bars of a drawn waveform, and its height.
 _BARS, _HEIGHT = 120, 40
 
 
 @router.post("/recordings/{recording}/listening")
-async def post_listening(
-    request: Request, vault: TheVault, allowed: Sharing, recording: RecordingId
-) -> Response:
+async def post_listening(here: Sharing, recording: RecordingId) -> Response:
     """Open a session of one's own, and lead to its player."""
-    form = await read_form(request)
+    here = await here.with_form()
     values: dict[str, Any] = {
-        "listener": await vault.console_sessions.name_of(allowed.session),
-        "purpose": form.text("purpose") or None,
-        "purpose_text": form.text("purpose_text") or None,
+        "listener": await here.vault.console_sessions.name_of(here.allowed.session),
+        "purpose": here.form.text("purpose") or None,
+        "purpose_text": here.form.text("purpose_text") or None,
     }
     try:
         if values["purpose"] is None:
             raise WordedInvalid(gettext("Choose a purpose: it is logged."), field="purpose")
         body = checked(LinkIn, values)
     except Invalid as error:
-        if not allowed.allows("recordings:read"):
+        if not here.allows("recordings:read"):
             raise
-        return await recording_page(request, vault, allowed, recording, form=form, mistake=Mistake.of(error))
-    return await _open(request, vault, allowed, recording, body, form=form)
+        return await get_recording(here.wrong(error), recording)
+    return await _open(here, recording, body)
 
 
-async def _open(
-    request: Request, vault: Vault, allowed: Console, recording: str, body: LinkIn, *, form: Form
-) -> Response:
+async def _open(here: Here, recording: str, body: LinkIn) -> Response:
     """Make a link, open it, and lead to the player with the cookie of its session; once, if the form comes twice."""
     wanted = LinkRequest(
         listener=body.listener,
@@ -62,27 +55,27 @@ async def _open(
         sessions=1,
         purpose=body.purpose,
         purpose_text=body.purpose_text,
-        may_open_quarantined=allowed.allows("quarantine:listen"),
-        console_session_id=allowed.session.id,
+        may_open_quarantined=here.allows("quarantine:listen"),
+        console_session_id=here.allowed.session.id,
     )
 
     async def make() -> str:
-        _, token = await vault.links.create(allowed.account.id, recording, wanted, actor=allowed.actor)
+        _, token = await here.vault.links.create(here.account_id, recording, wanted, actor=here.actor)
         return token.text
 
-    opened = await vault.open_links.open(
-        await made_once(request, allowed, form, make),
-        nonce=form.text(NONCE),
-        address=client_address(request),
-        agent=request.headers.get("user-agent", ""),
+    opened = await here.vault.open_links.open(
+        await here.made_once(make),
+        nonce=here.form.text(NONCE),
+        address=client_address(here.request),
+        agent=here.request.headers.get("user-agent", ""),
     )
-    return to_player(request, opened)
+    return to_player(here.request, opened)
 
 
 @router.get("/recordings/{recording}/waveform.svg")
-async def get_waveform(vault: TheVault, allowed: Reading, recording: RecordingId) -> Response:
+async def get_waveform(here: Reading, recording: RecordingId) -> Response:
     """Draw the peaks of a recording. It is logged, as at REST."""
-    peaks = await vault.player.waveform(allowed.account.id, recording, actor=allowed.actor)
+    peaks = await here.vault.player.waveform(here.account_id, recording, actor=here.actor)
     return Response(draw(waveform(peaks).channels), media_type="image/svg+xml")
 
 

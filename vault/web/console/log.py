@@ -5,7 +5,7 @@ import base64
 import binascii
 from typing import Annotated, Final
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Path, Response
 from fastapi.responses import StreamingResponse
 
 from vault.errors import Unavailable, VaultError
@@ -13,18 +13,16 @@ from vault.services.audit_log.access_log import EventFilter
 from vault.tlog.note import parse_verifier
 from vault.tlog.proof_file import verify_proof_file
 from vault.tlog.receipt_file import verify_receipt
-from vault.web.console.access import Console, console
 from vault.web.console.forms import checked
-from vault.web.console.layout import console_page
+from vault.web.console.here import Here, Tab, needs
 from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
-from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext, ngettext, translatable
 from vault.web.schemas.access_log import EventsQuery
 
 router = console_router()
-Auditing = Annotated[Console, Depends(console("audit:read"))]
+Auditing = Annotated[Here, needs("audit:read")]
 SECTION: Final = "Log"
 TABS: Final = (
     {"name": translatable("Events"), "path": "/log"},
@@ -39,11 +37,11 @@ _TEXT: Final = "text/plain; charset=utf-8"
 
 
 @router.get("/log")
-async def show_log(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_log(here: Auditing) -> Response:
     """Show the checkpoint and a page of events: those among the log's newest entries unless asked otherwise."""
-    sent = {name: request.query_params.get(name, "").strip() for name in _FILTERS}
+    sent = {name: here.request.query_params.get(name, "").strip() for name in _FILTERS}
     try:
-        checkpoint = (await vault.log_proofs.checkpoint()).decode()
+        checkpoint = (await here.vault.log_proofs.checkpoint()).decode()
     except Unavailable:
         checkpoint = ""
     size = int(checkpoint.split("\n")[1]) if checkpoint else 0
@@ -54,61 +52,54 @@ async def show_log(request: Request, vault: TheVault, allowed: Auditing) -> Resp
         query["cursor"] = max(0, size - _PAGE)
     asked = checked(EventsQuery, query)
     wanted = EventFilter(recording_id=asked.recording, listener=None, since=asked.since, until=asked.until)
-    page = await vault.access_log.list_events(
-        allowed.account.id, wanted, start=asked.cursor, limit=asked.limit
+    page = await here.vault.access_log.list_events(
+        here.account_id, wanted, start=asked.cursor, limit=asked.limit
     )
-    return console_page(
-        request,
-        allowed,
+    return Tab(SECTION, TABS, "/log").page(
+        here,
         "log.html",
-        section=SECTION,
-        heading=gettext("Log"),
-        tabs=TABS,
-        tab="/log",
+        gettext("Log"),
         events=page.items,
         following=page.next_start,
         is_newest=not any(sent.values()) and asked.cursor > 0,
         values=sent,
         checkpoint=checkpoint,
         size=size,
-        key=vault.log_proofs.verifier_key(),
+        key=here.vault.log_proofs.verifier_key(),
     )
 
 
 @router.get("/log/events/{index}/proof")
-async def download_proof(
-    vault: TheVault, allowed: Auditing, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)]
-) -> Response:
+async def download_proof(here: Auditing, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)]) -> Response:
     """Download the proof that an event is in the log."""
-    proof = await vault.log_proofs.prove_event(allowed.account.id, index)
+    proof = await here.vault.log_proofs.prove_event(here.account_id, index)
     headers = {"Content-Disposition": f'attachment; filename="access-event-{index}.tlog-proof"'}
     return Response(proof, media_type=_TEXT, headers=headers)
 
 
 @router.get("/log/export")
-async def download_log(vault: TheVault, allowed: Auditing) -> Response:
+async def download_log(here: Auditing) -> Response:
     """Export the log as REST does: the account's own leaves in full, all others as hashes."""
-    parts = await vault.log_proofs.export(allowed.account.id)
+    parts = await here.vault.log_proofs.export(here.account_id)
     headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
     return StreamingResponse(parts, media_type=_TEXT, headers=headers)
 
 
 @router.get("/log/verify")
-async def show_verification(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_verification(here: Auditing) -> Response:
     """Show the form that takes a receipt or a proof."""
-    return _verification(request, allowed, vault.log_proofs.verifier_key(), "", wrong="")
+    return _verification(here)
 
 
 @router.post("/log/verify")
-async def verify_file(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def verify_file(here: Auditing) -> Response:
     """Verify a receipt, or a proof with its leaf, by the log's own key. Nothing is stored."""
-    fields = read_multipart(request.headers.get("content-type", ""), await request.body())
-    key = vault.log_proofs.verifier_key()
+    fields = read_multipart(here.request.headers.get("content-type", ""), await here.request.body())
     try:
-        found = await asyncio.to_thread(_verify, fields, key)
+        right = await asyncio.to_thread(_verify, fields, here.vault.log_proofs.verifier_key())
     except VaultError as error:
-        return _verification(request, allowed, key, "", wrong=str(error))
-    return _verification(request, allowed, key, found, wrong="")
+        return _verification(here, wrong=str(error))
+    return _verification(here, right)
 
 
 def _verify(fields: dict[str, bytes], key: str) -> str:
@@ -140,17 +131,13 @@ def _verify(fields: dict[str, bytes], key: str) -> str:
     )
 
 
-def _verification(request: Request, allowed: Console, key: str, right: str, *, wrong: str) -> Response:
-    return console_page(
-        request,
-        allowed,
+def _verification(here: Here, right: str = "", *, wrong: str = "") -> Response:
+    return Tab(SECTION, TABS, "/log/verify").page(
+        here,
         "log_verify.html",
-        section=SECTION,
+        gettext("Verify a receipt or a proof"),
         status=422 if wrong else 200,
-        heading=gettext("Verify a receipt or a proof"),
-        tabs=TABS,
-        tab="/log/verify",
-        key=key,
+        key=here.vault.log_proofs.verifier_key(),
         right=right,
         wrong=wrong,
     )

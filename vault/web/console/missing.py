@@ -2,20 +2,18 @@
 
 from typing import Annotated, Final
 
-from fastapi import Depends, Request, Response
+from fastapi import Response
 
-from vault.web.console.access import Console, console
-from vault.web.console.layout import console_page
+from vault.web.console.here import Here, needs
 from vault.web.console.route import console_router
-from vault.web.http.auth import TheVault
 
 router = console_router()
-Reading = Annotated[Console, Depends(console("recordings:read"))]
+Reading = Annotated[Here, needs("recordings:read")]
 _SHOWN: Final = 50
 
 
 @router.get("/missing")
-async def show_missing(request: Request, vault: TheVault, allowed: Reading) -> Response:
+async def show_missing(here: Reading) -> Response:
     """List the last calls without a recording, with what may explain it."""
-    views = await vault.calls.without_recording(allowed.account.id, limit=_SHOWN)
-    return console_page(request, allowed, "missing.html", section="Overview", views=views, shown=_SHOWN)
+    views = await here.vault.calls.without_recording(here.account_id, limit=_SHOWN)
+    return here.page("missing.html", section="Overview", views=views, shown=_SHOWN)

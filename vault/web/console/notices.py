@@ -1,28 +1,26 @@
 """Notices: the list, the editor of a draft with its audio, and what happens to a published one."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Path, Response
 
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, Notice
-from vault.services.service import Vault
-from vault.web.console.access import Console, console
 from vault.web.console.consent import SECTION, TABS
-from vault.web.console.forms import Form, checked, read_form, require_name
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.forms import Form, checked
+from vault.web.console.here import Here, Tab, acts, needs, run_or_show
 from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
-from vault.web.http.auth import TheVault
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs
 from vault.web.schemas.notices import NoticeIn, PromptQuery
 
 router = console_router()
-Reading = Annotated[Console, Depends(console("recordings:read"))]
-Setting = Annotated[Console, Depends(console("settings:write"))]
+Reading = Annotated[Here, needs("recordings:read")]
+Setting = Annotated[Here, needs("settings:write")]
+TAB: Final = Tab(SECTION, TABS, "/consent/notices")
 NoticeId = Annotated[str, Path(max_length=64)]
 MODE_WORDS: Final = translatable(
     {
@@ -58,18 +56,13 @@ _STATUS: Final = {"draft": "warn", "published": "good", "retired": "quiet"}
 
 
 @router.get("/consent/notices")
-async def show_notices(request: Request, vault: TheVault, allowed: Reading) -> Response:
+async def show_notices(here: Reading) -> Response:
     """List the notices, newest first."""
-    before = read_cursor(request.query_params.get("cursor") or None)
-    found = await vault.notices.list(allowed.account.id, before=before, limit=_PAGE)
-    return console_page(
-        request,
-        allowed,
+    found = await here.vault.notices.list(here.account_id, before=read_cursor(here.cursor), limit=_PAGE)
+    return TAB.page(
+        here,
         "notices.html",
-        section=SECTION,
-        heading=gettext("Notices"),
-        tabs=TABS,
-        tab="/consent/notices",
+        gettext("Notices"),
         notices=found,
         following=next_cursor(found, _PAGE, lambda one: (one.created_at, one.id)),
         modes=dict(translated_pairs(MODE_WORDS.items())),
@@ -80,150 +73,91 @@ async def show_notices(request: Request, vault: TheVault, allowed: Reading) -> R
 
 
 @router.get("/consent/notices/new")
-async def show_notice_form(request: Request, allowed: Reading) -> Response:
+async def show_notice_form(here: Reading) -> Response:
     """Show the form of a draft."""
-    values = {"language": allowed.account.locale, "audience": "caller", "mode": "announce"}
-    return _editor(request, allowed, None, values)
+    return _editor(here, None, {"language": here.account.locale, "audience": "caller", "mode": "announce"})
 
 
-@router.post("/consent/notices")
-async def draft_notice(request: Request, vault: TheVault, allowed: Setting) -> Response:
+@acts(router, "/consent/notices", again=show_notice_form)
+async def draft_notice(here: Setting) -> str:
     """Draft a notice. Without a text it gets the default text."""
-    form = await read_form(request)
-
-    async def draft() -> str:
-        body = checked(NoticeIn, _body(form))
-        made = await vault.notices.draft(allowed.account.id, body.wish(), actor=allowed.actor)
-        return f"{allowed.path}/consent/notices/{made.id}?done=notice_saved"
-
-    async def again(mistake: Mistake) -> Response:
-        return _editor(request, allowed, None, form.values(), mistake)
-
-    return await run_or_show(request, allowed, form, act=draft, show=again, reads="recordings:read")
+    body = checked(NoticeIn, _body(here.form))
+    made = await here.vault.notices.draft(here.account_id, body.wish(), actor=here.actor)
+    return _path(made.id)
 
 
 @router.get("/consent/notices/{notice}")
-async def show_notice(request: Request, vault: TheVault, allowed: Reading, notice: NoticeId) -> Response:
+async def show_notice(here: Reading, notice: NoticeId) -> Response:
     """Show a notice; a draft in the editor."""
-    return await _page(request, vault, allowed, notice)
+    found = await here.vault.notices.read(here.account_id, notice)
+    return _editor(here, found, _values(found))
 
 
 @router.get("/consent/notices/{notice}/audio")
-async def play_notice(vault: TheVault, allowed: Reading, notice: NoticeId) -> Response:
+async def play_notice(here: Reading, notice: NoticeId) -> Response:
     """Return the audio as telephony plays it."""
-    audio = await vault.notices.read_own_audio(allowed.account.id, notice, "pcm")
+    audio = await here.vault.notices.read_own_audio(here.account_id, notice, "pcm")
     return Response(audio, media_type="audio/wav")
 
 
-@router.post("/consent/notices/{notice}")
-async def change_notice(request: Request, vault: TheVault, allowed: Setting, notice: NoticeId) -> Response:
+@acts(router, "/consent/notices/{notice}", again=show_notice)
+async def change_notice(here: Setting, notice: NoticeId) -> str:
     """Replace a draft."""
-    form = await read_form(request)
-
-    async def change() -> str:
-        body = checked(NoticeIn, _body(form))
-        await vault.notices.change(allowed.account.id, notice, body.wish(), actor=allowed.actor)
-        return "notice_saved"
-
-    return await _run(request, vault, allowed, notice, form, change)
+    body = checked(NoticeIn, _body(here.form))
+    await here.vault.notices.change(here.account_id, notice, body.wish(), actor=here.actor)
+    return _path(notice)
 
 
 @router.post("/consent/notices/{notice}/audio")
-async def upload_notice_audio(
-    request: Request, vault: TheVault, allowed: Setting, notice: NoticeId
-) -> Response:
+async def upload_notice_audio(here: Setting, notice: NoticeId) -> Response:
     """Set the audio of a draft from a file; in the mode ``tone``, without a file, it is a beep alone."""
-    fields = read_multipart(request.headers.get("content-type", ""), await request.body())
+    fields = read_multipart(here.request.headers.get("content-type", ""), await here.request.body())
     form = Form({name: [value.decode(errors="replace")] for name, value in fields.items() if name != "file"})
 
     async def upload() -> str:
         asked = checked(PromptQuery, {"beep": form.text("beep") or "none"})
         audio = fields.get("file", b"")
-        await vault.notices.set_audio(allowed.account.id, notice, audio, asked.wish(), actor=allowed.actor)
-        return "notice_saved"
+        await here.vault.notices.set_audio(here.account_id, notice, audio, asked.wish(), actor=here.actor)
+        return _path(notice)
 
     content = b"\n".join(hashlib.sha256(value).digest() for value in fields.values())
-    return await _run(request, vault, allowed, notice, form, upload, content)
+    of_path = {"notice": notice}
+    return await run_or_show(replace(here, form=form), upload, of_path, again=show_notice, content=content)
 
 
-@router.post("/consent/notices/{notice}/audio/removal")
-async def remove_notice_audio(
-    request: Request, vault: TheVault, allowed: Setting, notice: NoticeId
-) -> Response:
+@acts(router, "/consent/notices/{notice}/audio/removal", again=show_notice)
+async def remove_notice_audio(here: Setting, notice: NoticeId) -> str:
     """Remove the audio of a draft: the platform then speaks the text."""
-    form = await read_form(request)
-
-    async def remove() -> str:
-        await vault.notices.remove_audio(allowed.account.id, notice, actor=allowed.actor)
-        return "notice_saved"
-
-    return await _run(request, vault, allowed, notice, form, remove)
+    await here.vault.notices.remove_audio(here.account_id, notice, actor=here.actor)
+    return _path(notice)
 
 
-@router.post("/consent/notices/{notice}/publication")
-async def publish_notice_page(
-    request: Request, vault: TheVault, allowed: Setting, notice: NoticeId
-) -> Response:
+@acts(router, "/consent/notices/{notice}/publication", again=show_notice)
+async def publish_notice_page(here: Setting, notice: NoticeId) -> str:
     """Publish a draft, with the account's name typed: it never changes afterwards."""
-    return await _run_named(request, vault, allowed, notice, vault.notices.publish, "notice_published")
+    here.confirm()
+    await here.vault.notices.publish(here.account_id, notice, actor=here.actor)
+    return _path(notice, "notice_published")
 
 
-@router.post("/consent/notices/{notice}/retirement")
-async def retire_notice_page(
-    request: Request, vault: TheVault, allowed: Setting, notice: NoticeId
-) -> Response:
+@acts(router, "/consent/notices/{notice}/retirement", again=show_notice)
+async def retire_notice_page(here: Setting, notice: NoticeId) -> str:
     """Retire a published version, with the account's name typed."""
-    return await _run_named(request, vault, allowed, notice, vault.notices.retire, "notice_retired")
+    here.confirm()
+    await here.vault.notices.retire(here.account_id, notice, actor=here.actor)
+    return _path(notice, "notice_retired")
 
 
-@router.post("/consent/notices/{notice}/deletion")
-async def delete_draft(request: Request, vault: TheVault, allowed: Setting, notice: NoticeId) -> Response:
+@acts(router, "/consent/notices/{notice}/deletion", again=show_notice)
+async def delete_draft(here: Setting, notice: NoticeId) -> str:
     """Delete a draft, with the account's name typed."""
-    return await _run_named(request, vault, allowed, notice, vault.notices.delete, "notice_deleted")
+    here.confirm()
+    await here.vault.notices.delete(here.account_id, notice, actor=here.actor)
+    return f"{TAB.path}?done=notice_deleted"
 
 
-async def _run_named(  # noqa: PLR0917 - what a form of a notice needs
-    request: Request,
-    vault: Vault,
-    allowed: Console,
-    notice_id: str,
-    act: Callable[..., Awaitable[object]],
-    done: str,
-) -> Response:
-    """Run an act on a notice that needs the account's name typed and takes nothing else from the form."""
-    form = await read_form(request)
-
-    async def run() -> str:
-        require_name(form, allowed.account.ref)
-        await act(allowed.account.id, notice_id, actor=allowed.actor)
-        return done
-
-    return await _run(request, vault, allowed, notice_id, form, run)
-
-
-async def _run(  # noqa: PLR0917 - what a form of a notice needs
-    request: Request,
-    vault: Vault,
-    allowed: Console,
-    notice_id: str,
-    form: Form,
-    act: Callable[[], Awaitable[str]],
-    content: bytes | None = None,
-) -> Response:
-    """Run a form once; ``act`` returns what was done. The next page is the notice's, or the list without it."""
-
-    async def run() -> str:
-        done = await act()
-        place = "" if done == "notice_deleted" else f"/{notice_id}"
-        return f"{allowed.path}/consent/notices{place}?done={done}"
-
-    async def again(mistake: Mistake) -> Response:
-        values = form.values() | {"form": request.url.path.rpartition("/")[2]}
-        return await _page(request, vault, allowed, notice_id, values, mistake)
-
-    return await run_or_show(
-        request, allowed, form, act=run, show=again, reads="recordings:read", content=content
-    )
+def _path(notice_id: str, done: str = "notice_saved") -> str:
+    return f"{TAB.path}/{notice_id}?done={done}"
 
 
 def _body(form: Form) -> dict[str, Any]:
@@ -240,37 +174,13 @@ def _values(notice: Notice) -> dict[str, str]:
     return {name: getattr(notice, name) for name in same} | {"places": ", ".join(notice.places)}
 
 
-async def _page(  # noqa: PLR0917 - what the page needs
-    request: Request,
-    vault: Vault,
-    allowed: Console,
-    notice_id: str,
-    values: Mapping[str, str] | None = None,
-    mistake: Mistake | None = None,
-) -> Response:
-    notice = await vault.notices.read(allowed.account.id, notice_id)
-    return _editor(request, allowed, notice, {**_values(notice), **(values or {})}, mistake)
-
-
-def _editor(
-    request: Request,
-    allowed: Console,
-    notice: Notice | None,
-    values: Mapping[str, str],
-    mistake: Mistake | None = None,
-) -> Response:
-    return console_page(
-        request,
-        allowed,
+def _editor(here: Here, notice: Notice | None, stored: Mapping[str, str]) -> Response:
+    return TAB.page(
+        here,
         "notice.html",
-        section=SECTION,
-        heading=gettext("Notice") if notice is not None else gettext("Draft a notice"),
-        tabs=TABS,
-        tab="/consent/notices",
+        gettext("Notice") if notice is not None else gettext("Draft a notice"),
         notice=notice,
-        values=values,
-        form=values.get("form", ""),
-        mistake=mistake,
+        values={**stored, **here.form.values()},
         audiences=translated_pairs((one, AUDIENCE_WORDS[one]) for one in AUDIENCES),
         modes=translated_pairs((one, MODE_WORDS[one]) for one in NOTICE_MODES),
         elements=translated_pairs(ELEMENTS),

@@ -5,19 +5,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Path, Response
 
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Invalid, NotFound, Unavailable, VaultError
-from vault.services.service import Vault
-from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, read_form, require_name
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.forms import Form, checked
+from vault.web.console.here import Here, acts, needs
 from vault.web.console.recording_views import RecordingRow, days_left, recording_row
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
-from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.calls import VerdictIn
@@ -28,8 +24,9 @@ _RELEASED: Final = translatable("released")
 _REFUSED: Final = translatable("refused, its keys are destroyed")
 _REFUSED_BY_RULE: Final = translatable("refused by a rule that a release cannot lift")
 _UNAVAILABLE: Final = translatable("The vault could not do it at the moment.")
-Reading = Annotated[Console, Depends(console("recordings:read"))]
-Guarding = Annotated[Console, Depends(console("privacy:write"))]
+Reading = Annotated[Here, needs("recordings:read")]
+Guarding = Annotated[Here, needs("privacy:write")]
+SECTION: Final = "Quarantine"
 _PAGE_SIZE: Final = 50
 #: Max recordings of one bulk act.
 _MAX_CHOSEN: Final = 100
@@ -48,110 +45,77 @@ class Chosen:
 
 
 @router.get("/quarantine")
-async def get_quarantine(request: Request, vault: TheVault, allowed: Reading) -> Response:
+async def get_quarantine(here: Reading) -> Response:
     """Show a page of the recordings that wait, newest first."""
-    return await _list(request, vault, allowed)
+    before = read_cursor(here.cursor)
+    views = await here.vault.recordings.page(
+        here.account_id, _WAITS, number=None, agent=None, before=before, limit=_PAGE_SIZE + 1
+    )
+    shown, following = views[:_PAGE_SIZE], None
+    if len(views) > _PAGE_SIZE:
+        last = shown[-1].recording
+        following = write_cursor(last.received_at, last.id)
+    rows = [recording_row(view) for view in shown]
+    return here.page("quarantine.html", section=SECTION, rows=rows, following=following, days_left=days_left)
 
 
 @router.post("/quarantine/preview")
-async def post_preview(request: Request, vault: TheVault, allowed: Guarding) -> Response:
+async def post_preview(here: Guarding) -> Response:
     """Show what a release or a refusal of the ticked recordings would do; nothing changes."""
-    form = await read_form(request)
+    here = await here.with_form()
     try:
-        return await _preview(request, vault, allowed, form)
+        return await _preview(here)
     except Invalid as error:
-        allowed.require("recordings:read")
-        return await _list(request, vault, allowed, mistake=Mistake.of(error))
+        here.allowed.require("recordings:read")
+        return await get_quarantine(here.wrong(error))
 
 
-@router.post("/quarantine/verdict")
-async def post_verdict(request: Request, vault: TheVault, allowed: Guarding) -> Response:
+async def _preview(here: Guarding) -> Response:
+    return here.page(
+        "quarantine_preview.html",
+        section=SECTION,
+        chosen=await _chosen(here, _ids(here.form)),
+        verdict=_verdict(here.form),
+        values=here.form.values(),
+    )
+
+
+@acts(router, "/quarantine/verdict", again=_preview)
+async def post_verdict(here: Guarding) -> str:
     """Release or refuse recordings, each as REST does; those that do not wait any more are left out and named."""
-    form = await read_form(request)
-
-    async def run() -> str:
-        checked(VerdictIn, {"reason": form.text("reason")})
-        verdict = _verdict(form)
-        if verdict == "refuse":
-            require_name(form, allowed.account.ref)
-        outcome = await _each(_ids(form), _act(vault, allowed, verdict, form.text("reason")))
-        result_id = await vault.console_searches.keep(
-            allowed.session.id, allowed.person.secret, {"outcome": json.dumps(outcome)}
-        )
-        return f"{allowed.path}/quarantine/results/{result_id}"
-
-    async def again(mistake: Mistake) -> Response:
-        return await _preview(request, vault, allowed, form, mistake=mistake)
-
-    return await run_or_show(request, allowed, form, act=run, show=again, reads="privacy:write")
+    reason = here.form.text("reason")
+    checked(VerdictIn, {"reason": reason})
+    verdict = _verdict(here.form)
+    if verdict == "refuse":
+        here.confirm()
+    outcome = await _each(_ids(here.form), _act(here, verdict, reason))
+    result = await here.remember({"outcome": json.dumps(outcome)})
+    return f"/quarantine/results/{result}"
 
 
 @router.get("/quarantine/results/{result}")
-async def get_result(
-    request: Request, vault: TheVault, allowed: Guarding, result: Annotated[str, Path(max_length=64)]
-) -> Response:
+async def get_result(here: Guarding, result: Annotated[str, Path(max_length=64)]) -> Response:
     """Show what a bulk act did."""
-    kept = await vault.console_searches.read(allowed.session.id, allowed.person.secret, result)
+    kept = await here.remembered(result)
     if "outcome" not in kept:
         raise NotFound("There is no such page.")
     outcome: list[dict[str, str]] = json.loads(kept["outcome"])
-    return console_page(
-        request,
-        allowed,
+    return here.page(
         "quarantine_result.html",
-        section="Quarantine",
+        section=SECTION,
         outcome=outcome,
         carried_out=[one for one in outcome if one["done"]],
         left_out=[one for one in outcome if not one["done"]],
     )
 
 
-async def _list(
-    request: Request, vault: Vault, allowed: Console, *, mistake: Mistake | None = None
-) -> Response:
-    cursor = request.query_params.get("cursor")
-    views = await vault.recordings.page(
-        allowed.account.id, _WAITS, number=None, agent=None, before=read_cursor(cursor), limit=_PAGE_SIZE + 1
-    )
-    shown, following = views[:_PAGE_SIZE], None
-    if len(views) > _PAGE_SIZE:
-        last = shown[-1].recording
-        following = write_cursor(last.received_at, last.id)
-    return console_page(
-        request,
-        allowed,
-        "quarantine.html",
-        section="Quarantine",
-        rows=[recording_row(view) for view in shown],
-        following=following,
-        days_left=days_left,
-        mistake=mistake,
-    )
-
-
-async def _preview(
-    request: Request, vault: Vault, allowed: Console, form: Form, *, mistake: Mistake | None = None
-) -> Response:
-    chosen = await _chosen(vault, allowed, _ids(form))
-    return console_page(
-        request,
-        allowed,
-        "quarantine_preview.html",
-        section="Quarantine",
-        chosen=chosen,
-        verdict=_verdict(form),
-        values=form.values(),
-        mistake=mistake,
-    )
-
-
-async def _chosen(vault: Vault, allowed: Console, ids: Sequence[str]) -> Chosen:
+async def _chosen(here: Here, ids: Sequence[str]) -> Chosen:
     waiting: list[RecordingRow] = []
     left_out: list[RecordingRow] = []
     missing = 0
     for one in ids:
         try:
-            row = recording_row(await vault.recordings.read(allowed.account.id, one))
+            row = recording_row(await here.vault.recordings.read(here.account_id, one))
         except NotFound:
             missing += 1
             continue
@@ -159,15 +123,15 @@ async def _chosen(vault: Vault, allowed: Console, ids: Sequence[str]) -> Chosen:
     return Chosen(waiting=waiting, left_out=left_out, missing=missing)
 
 
-def _act(vault: Vault, allowed: Console, verdict: str, reason: str) -> Callable[[str], Awaitable[str]]:
+def _act(here: Here, verdict: str, reason: str) -> Callable[[str], Awaitable[str]]:
     """Return the act for one recording, which returns in words what became of it."""
 
     async def release(one: str) -> str:
-        decision = await vault.quarantine.release(allowed.account.id, one, reason=reason, actor=allowed.actor)
+        decision = await here.vault.quarantine.release(here.account_id, one, reason=reason, actor=here.actor)
         return _RELEASED if decision.verdict == "allow" else _REFUSED_BY_RULE
 
     async def refuse(one: str) -> str:
-        await vault.quarantine.refuse(allowed.account.id, one, reason=reason, actor=allowed.actor)
+        await here.vault.quarantine.refuse(here.account_id, one, reason=reason, actor=here.actor)
         return _REFUSED
 
     return release if verdict == "release" else refuse

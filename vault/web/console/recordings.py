@@ -6,25 +6,21 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import Depends, Request, Response
+from fastapi import Response
 
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Invalid, NotFound, Tampered
 from vault.rfc3339 import parse_day
-from vault.services.service import Vault
-from vault.web.console.access import Console, console
-from vault.web.console.forms import read_form, see_other
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake
+from vault.web.console.forms import see_other
+from vault.web.console.here import Here, needs
 from vault.web.console.recording_views import STATE_CHOICES, recording_row
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
-from vault.web.http.auth import TheVault
 from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.http.translations import gettext
 
 router = console_router()
-Reading = Annotated[Console, Depends(console("recordings:read", of_agents=True))]
+Reading = Annotated[Here, needs("recordings:read", of_agents=True)]
 _PAGE_SIZE: Final = 50
 #: Filters that stand in the address. A number and an agent never do.
 _OPEN_FILTERS: Final = ("state", "call", "class", "from", "to")
@@ -42,48 +38,41 @@ class _Asked:
 
 
 @router.get("/recordings")
-async def get_recordings(request: Request, vault: TheVault, allowed: Reading) -> Response:
+async def get_recordings(here: Reading) -> Response:
     """Show a page of recordings, newest first."""
-    query = request.query_params
-    values = {name: query.get(name, "")[:_MAX_FILTER] for name in _OPEN_FILTERS}
+    query = here.request.query_params
+    values = {name: here.query(name, most=_MAX_FILTER) for name in _OPEN_FILTERS}
     asked = _Asked(values=values, search_id=query.get("search", ""), cursor=query.get("cursor"))
     try:
-        values |= await _searched(vault, allowed, asked.search_id)
-        return await _list(request, vault, allowed, asked)
+        if asked.search_id:
+            values |= await here.remembered(asked.search_id[:_MAX_FILTER])
+        return await _list(here, asked)
     except NotFound as error:
-        mistake = Mistake.of(Invalid(str(error), field="search"))
+        here = here.wrong(Invalid(str(error), field="search"))
     except Invalid as error:
-        mistake = Mistake.of(error)
-    return await _page(request, vault, allowed, asked, rows=[], following=None, mistake=mistake)
+        here = here.wrong(error)
+    return await _page(here, asked, rows=[], following=None)
 
 
 @router.post("/recordings/search")
-async def post_search(request: Request, vault: TheVault, allowed: Reading) -> Response:
+async def post_search(here: Reading) -> Response:
     """Keep what is searched for, and lead to its address, which has neither a number nor a name."""
-    form = await read_form(request)
+    form = (await here.with_form()).form
     query = {name: form.text(name)[:_MAX_FILTER] for name in _OPEN_FILTERS if form.text(name)}
     secret = {name: form.text(name)[:_MAX_FILTER] for name in _SECRET_FILTERS if form.text(name)}
     if secret:
-        query["search"] = await vault.console_searches.keep(allowed.session.id, allowed.person.secret, secret)
-    return see_other(f"{allowed.path}/recordings" + (f"?{urlencode(query)}" if query else ""))
+        query["search"] = await here.remember(secret)
+    return see_other(f"{here.allowed.path}/recordings" + (f"?{urlencode(query)}" if query else ""))
 
 
-async def _searched(vault: Vault, allowed: Console, search_id: str) -> dict[str, str]:
-    if not search_id:
-        return {}
-    return dict(
-        await vault.console_searches.read(allowed.session.id, allowed.person.secret, search_id[:_MAX_FILTER])
-    )
-
-
-async def _list(request: Request, vault: Vault, allowed: Console, asked: _Asked) -> Response:
+async def _list(here: Here, asked: _Asked) -> Response:
     values = asked.values
-    views = await vault.recordings.page(
-        allowed.account.id,
+    views = await here.vault.recordings.page(
+        here.account_id,
         recording_filter(values),
         number=values.get("number") or None,
         agent=values.get("agent") or None,
-        agents=allowed.agents,
+        agents=here.allowed.agents,
         before=read_cursor(asked.cursor),
         limit=_PAGE_SIZE + 1,
     )
@@ -95,8 +84,7 @@ async def _list(request: Request, vault: Vault, allowed: Console, asked: _Asked)
         if asked.search_id:
             open_filters["search"] = asked.search_id
         following = urlencode(open_filters | {"cursor": write_cursor(last.received_at, last.id)})
-    rows = [recording_row(view) for view in shown]
-    return await _page(request, vault, allowed, asked, rows=rows, following=following)
+    return await _page(here, asked, rows=[recording_row(view) for view in shown], following=following)
 
 
 def recording_filter(values: dict[str, str]) -> RecordingFilter:
@@ -124,30 +112,20 @@ def day_of(values: dict[str, str], name: str, *, plus: timedelta = timedelta()) 
         raise WordedInvalid(gettext("Write a day as 2026-01-31."), field=name) from error
 
 
-async def _classes(vault: Vault, allowed: Console) -> Sequence[str]:
+async def _classes(here: Here) -> Sequence[str]:
     """Return the names of the classes of the retention policies, for those who may read them."""
-    if not allowed.allows("audit:read"):
+    if not here.allows("audit:read"):
         return ()
     try:
-        view = await vault.retention.read(allowed.account.id)
+        view = await here.vault.retention.read(here.account_id)
     except Tampered:
         return ()
     return sorted({one.name for policy in (view.current, *view.waiting) for one in policy.classes})
 
 
-async def _page(
-    request: Request,
-    vault: Vault,
-    allowed: Console,
-    asked: _Asked,
-    *,
-    rows: list[Any],
-    following: str | None,
-    mistake: Mistake | None = None,
-) -> Response:
-    return console_page(
-        request,
-        allowed,
+async def _page(here: Here, asked: _Asked, *, rows: list[Any], following: str | None) -> Response:
+    query = here.request.url.query
+    return here.page(
         "recordings.html",
         section="Recordings",
         rows=rows,
@@ -155,9 +133,8 @@ async def _page(
         is_continued=asked.cursor is not None,
         is_filtered=any(asked.values.values()),
         states=STATE_CHOICES,
-        classes=await _classes(vault, allowed),
+        classes=await _classes(here),
         values=asked.values,
-        mistake=mistake,
-        waveforms="waveforms" in request.query_params,
-        here=f"{request.url.query}&" if request.url.query else "",
+        waveforms="waveforms" in here.request.query_params,
+        here=f"{query}&" if query else "",
     )

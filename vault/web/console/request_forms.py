@@ -1,27 +1,24 @@
 """What is done with a request of a person: identity, pauses, an extension, the decision, and its withdrawal."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import Path, Request, Response
+from fastapi import Path, Response
 from pydantic import ValidationError
 
 from vault.domain.requests.request import Extension
 from vault.services.requests.requests import RequestView
-from vault.services.service import Vault
-from vault.web.console.access import Console
-from vault.web.console.forms import Form, checked, read_form, require_name
+from vault.web.console.forms import Form, checked
 from vault.web.console.gated import done_or_asked
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
+from vault.web.console.here import Here, acts
+from vault.web.console.mistakes import MISTAKES
 from vault.web.console.register_words import missing_words
 from vault.web.console.request_words import effects, provides
-from vault.web.console.requests import SECTION, TABS, Guarding, period_of, request_page
+from vault.web.console.requests import TAB, Auditing, Guarding, period_of, show_request
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import moment_text
-from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext
 from vault.web.routes.requests import answer_lacks
 from vault.web.schemas.requests import DecisionIn, ExtensionIn, PauseIn, VerificationIn
@@ -32,121 +29,84 @@ RequestId = Annotated[str, Path(max_length=64)]
 _VERDICT: Final = "verdict."
 
 
-@router.post("/verification")
-async def record_identity(
-    request: Request, vault: TheVault, allowed: Guarding, request_id: RequestId
-) -> Response:
+@acts(router, "/verification", again=show_request)
+async def record_identity(here: Guarding, request_id: RequestId) -> str:
     """Record that the account verified who asks."""
-    form = await read_form(request)
-
-    async def verify() -> RequestView:
-        body = checked(VerificationIn, {"method": form.text("method"), "at": moment_text(form.text("at"))})
-        account_id = allowed.account.id
-        return await vault.requests.verify(account_id, request_id, body.method, body.at, actor=allowed.actor)
-
-    return await _run(request, vault, allowed, request_id, form, verify)
+    form = here.form
+    body = checked(VerificationIn, {"method": form.text("method"), "at": moment_text(form.text("at"))})
+    await here.vault.requests.verify(here.account_id, request_id, body.method, body.at, actor=here.actor)
+    return _changed(request_id)
 
 
-@router.post("/pause")
-async def pause_request(
-    request: Request, vault: TheVault, allowed: Guarding, request_id: RequestId
-) -> Response:
+@acts(router, "/pause", again=show_request)
+async def pause_request(here: Guarding, request_id: RequestId) -> str:
     """Record that the account waits for the person."""
-    form = await read_form(request)
-
-    async def pause() -> RequestView:
-        body = checked(PauseIn, {"reason": form.text("reason")})
-        return await vault.requests.pause(allowed.account.id, request_id, body.reason, actor=allowed.actor)
-
-    return await _run(request, vault, allowed, request_id, form, pause)
+    body = checked(PauseIn, {"reason": here.form.text("reason")})
+    await here.vault.requests.pause(here.account_id, request_id, body.reason, actor=here.actor)
+    return _changed(request_id)
 
 
-@router.post("/resume")
-async def resume_request(
-    request: Request, vault: TheVault, allowed: Guarding, request_id: RequestId
-) -> Response:
+@acts(router, "/resume", again=show_request)
+async def resume_request(here: Guarding, request_id: RequestId) -> str:
     """Record that the person has answered."""
-    form = await read_form(request)
-
-    async def resume() -> RequestView:
-        return await vault.requests.resume(allowed.account.id, request_id, actor=allowed.actor)
-
-    return await _run(request, vault, allowed, request_id, form, resume)
+    await here.vault.requests.resume(here.account_id, request_id, actor=here.actor)
+    return _changed(request_id)
 
 
-@router.post("/extension")
-async def extend_request(
-    request: Request, vault: TheVault, allowed: Guarding, request_id: RequestId
-) -> Response:
+@acts(router, "/extension", again=show_request)
+async def extend_request(here: Guarding, request_id: RequestId) -> str:
     """Extend the deadline, once."""
-    form = await read_form(request)
-
-    async def extend() -> RequestView:
-        sent = {name: moment_text(form.text(name)) for name in ("until", "told_at")}
-        body = checked(ExtensionIn, sent | {"reason": form.text("reason")})
-        extension = Extension(until=body.until, reason=body.reason, told_at=body.told_at)
-        return await vault.requests.extend(allowed.account.id, request_id, extension, actor=allowed.actor)
-
-    return await _run(request, vault, allowed, request_id, form, extend)
+    sent = {name: moment_text(here.form.text(name)) for name in ("until", "told_at")}
+    body = checked(ExtensionIn, sent | {"reason": here.form.text("reason")})
+    extension = Extension(until=body.until, reason=body.reason, told_at=body.told_at)
+    await here.vault.requests.extend(here.account_id, request_id, extension, actor=here.actor)
+    return _changed(request_id)
 
 
-@router.post("/withdrawal")
-async def withdraw_request(
-    request: Request, vault: TheVault, allowed: Guarding, request_id: RequestId
-) -> Response:
+@acts(router, "/withdrawal", again=show_request)
+async def withdraw_request(here: Guarding, request_id: RequestId) -> str:
     """Record that the person withdrew the request, with the account's name typed."""
-    form = await read_form(request)
-
-    async def withdraw() -> RequestView:
-        require_name(form, allowed.account.ref)
-        return await vault.requests.withdraw(allowed.account.id, request_id, actor=allowed.actor)
-
-    return await _run(request, vault, allowed, request_id, form, withdraw)
+    here.confirm()
+    await here.vault.requests.withdraw(here.account_id, request_id, actor=here.actor)
+    return _changed(request_id)
 
 
 @router.post("/decision/check")
-async def check_decision(
-    request: Request, vault: TheVault, allowed: Guarding, request_id: RequestId
-) -> Response:
+async def check_decision(here: Guarding, request_id: RequestId) -> Response:
     """Show what the decision of the form does, in numbers. Nothing changes."""
-    form = await read_form(request)
+    here = await here.with_form()
     try:
-        if not form.text("code"):
+        if not here.form.text("code"):
             raise WordedInvalid(gettext("Choose what is done with everything that is found."), field="code")
-        body = checked(DecisionIn, decision_body(form))
-        view = await _found_by(vault, allowed, request_id, body)
-        allowed.require("audit:read")
-        return _check(request, allowed, view, body, await _lacks(vault, allowed, view))
+        body = checked(DecisionIn, decision_body(here.form))
+        view = await _found_by(here, request_id, body)
+        here.allowed.require("audit:read")
+        return await _check(here, view, body)
     except MISTAKES as error:
-        allowed.require("audit:read")
-        values = form.values() | {"form": "decision"}
-        mistake = Mistake.of(error)
-        return await request_page(request, vault, allowed, request_id, values=values, mistake=mistake)
+        here.allowed.require("audit:read")
+        return await show_request(here.wrong(error), request_id)
 
 
-@router.post("/decision")
-async def decide_request(
-    request: Request, vault: TheVault, allowed: Guarding, request_id: RequestId
-) -> Response:
+async def _check_again(here: Auditing, request_id: str) -> Response:
+    """Show what is so now: what the person has may have changed since the check."""
+    body = _checked_before(here.form)
+    return await _check(here, await _found_by(here, request_id, body), body)
+
+
+@acts(router, "/decision", again=_check_again)
+async def decide_request(here: Guarding, request_id: RequestId) -> str:
     """Decide as it was checked, with the account's name typed."""
-    form = await read_form(request)
-    body = _checked_before(form)
+    body = _checked_before(here.form)
+    here.confirm()
+    decision = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    sent = {"request": request_id, "decision": decision}
+    decide = here.vault.requests.decide(here.account_id, request_id, body.ruling(), actor=here.actor)
+    done = f"/requests/{request_id}?done=request_decided"
+    return await done_or_asked(here, decide, done, subject=request_id, arguments=sent)
 
-    async def decide() -> str:
-        await vault.requests.decide(allowed.account.id, request_id, body.ruling(), actor=allowed.actor)
-        return f"{allowed.path}/requests/{request_id}?done=request_decided"
 
-    async def ask() -> str:
-        require_name(form, allowed.account.ref)
-        decision = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        sent = {"request": request_id, "decision": decision}
-        return await done_or_asked(vault, allowed, decide, subject=request_id, arguments=sent)
-
-    async def again(mistake: Mistake) -> Response:
-        view = await _found_by(vault, allowed, request_id, body)
-        return _check(request, allowed, view, body, await _lacks(vault, allowed, view), mistake)
-
-    return await run_or_show(request, allowed, form, act=ask, show=again, reads="audit:read")
+def _changed(request_id: str) -> str:
+    return f"/requests/{request_id}?done=request_changed"
 
 
 def decision_body(form: Form) -> dict[str, Any]:
@@ -172,67 +132,33 @@ def _checked_before(form: Form) -> DecisionIn:
         raise WordedInvalid(gettext("The form has no decision. Check it again."), field="decision") from error
 
 
-async def _found_by(vault: Vault, allowed: Console, request_id: str, body: DecisionIn) -> RequestView:
+async def _found_by(here: Here, request_id: str, body: DecisionIn) -> RequestView:
     """Return the request with what the decision is on: what is found in its period."""
-    return await vault.requests.read(allowed.account.id, request_id, period=body.ruling().period)
+    return await here.vault.requests.read(here.account_id, request_id, period=body.ruling().period)
 
 
-async def _lacks(vault: Vault, allowed: Console, view: RequestView) -> Sequence[str]:
+async def _lacks(here: Here, view: RequestView) -> Sequence[str]:
     """Return what a package would not say about the processing, in words."""
-    lacks = await answer_lacks(vault, allowed.account, view) or ()
+    lacks = await answer_lacks(here.vault, here.account, view) or ()
     return [missing_words(code, {}) for code in lacks]
 
 
-def _check(  # noqa: PLR0917 - what the page of a decision needs
-    request: Request,
-    allowed: Console,
-    view: RequestView,
-    body: DecisionIn,
-    lacks: Sequence[str],
-    mistake: Mistake | None = None,
-) -> Response:
+async def _check(here: Here, view: RequestView, body: DecisionIn) -> Response:
     if view.too_many:
         raise WordedInvalid(gettext("Too much is found for one decision: give a shorter time."), field="from")
     if view.found is None:
         raise WordedInvalid(gettext("The request is closed already."), field="decision")
     ruling = body.ruling()
     shown = effects(view.request.kind, view.found, ruling.default, ruling.verdicts)
-    return console_page(
-        request,
-        allowed,
+    return TAB.page(
+        here,
         "request_decision.html",
-        section=SECTION,
-        heading=gettext("Check the decision"),
-        tabs=TABS,
-        tab="/requests",
+        gettext("Check the decision"),
         one=view.request,
         effects=shown,
         destroys=any(destroys for *_, destroys in shown),
-        lacks=lacks if shown and provides(view.request.kind, ruling) else (),
+        lacks=await _lacks(here, view) if shown and provides(view.request.kind, ruling) else (),
         possible=len(view.found.possible_recordings) + len(view.found.possible_calls),
         body=body,
         text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
-        mistake=mistake,
     )
-
-
-async def _run(  # noqa: PLR0917 - what a form of a request needs
-    request: Request,
-    vault: Vault,
-    allowed: Console,
-    request_id: str,
-    form: Form,
-    act: Callable[[], Awaitable[RequestView]],
-) -> Response:
-    """Run a form once, and show the request again."""
-    name = request.url.path.rpartition("/")[2]
-
-    async def run() -> str:
-        await act()
-        return f"{allowed.path}/requests/{request_id}?done=request_changed"
-
-    async def again(mistake: Mistake) -> Response:
-        values = form.values() | {"form": name}
-        return await request_page(request, vault, allowed, request_id, values=values, mistake=mistake)
-
-    return await run_or_show(request, allowed, form, act=run, show=again, reads="audit:read")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Path, Response
 from fastapi.responses import StreamingResponse
 
 from vault.domain.approvals.approval import Approval, ApprovalState
@@ -15,10 +15,8 @@ from vault.domain.requests.request import OPEN
 from vault.domain.requests.request import Request as PersonRequest
 from vault.errors import NotFound
 from vault.services.service import Vault
-from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, country_code, entries, read_form, see_other
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import Mistake, run_or_show
+from vault.web.console.forms import Form, checked, country_code, entries, see_other
+from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.request_words import (
     COLUMNS,
     KIND_WORDS,
@@ -37,15 +35,14 @@ from vault.web.console.request_words import (
 )
 from vault.web.console.route import console_router
 from vault.web.console.words import RECORDING_STATES, moment_text, moment_value
-from vault.web.http.auth import TheVault
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs
 from vault.web.schemas.packages import PartQuery
 from vault.web.schemas.requests import RequestIn
 
 router = console_router()
-Guarding = Annotated[Console, Depends(console("privacy:write"))]
-Auditing = Annotated[Console, Depends(console("audit:read"))]
+Guarding = Annotated[Here, needs("privacy:write")]
+Auditing = Annotated[Here, needs("audit:read")]
 RequestId = Annotated[str, Path(max_length=64)]
 SECTION: Final = "Requests"
 #: The page of the account's closure, which is a request that no person makes.
@@ -57,6 +54,7 @@ TABS: Final = (
     {"name": translatable("Callback"), "path": CALLBACK},
     {"name": translatable("Closure of the account"), "path": CLOSURE},
 )
+TAB: Final = Tab(SECTION, TABS, "/requests")
 _PAGE: Final = 50
 #: Acts of a rule that decide on a request.
 DECISIONS: Final[Collection[Verb]] = ("request_erasure", "request_export")
@@ -65,23 +63,18 @@ SHOWN: Final = 100
 
 
 @router.get("/requests")
-async def show_requests(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_requests(here: Auditing) -> Response:
     """Show open requests as a board, and closed ones as a list."""
-    now, account_id = request.app.state.clock(), allowed.account.id
-    columns = []
+    requests, account_id, columns = here.vault.requests, here.account_id, []
     for state, name in COLUMNS:
-        views = await vault.requests.page(account_id, state=state, due_before=None, before=None, limit=_PAGE)
-        columns.append((name, by_due([card(view, now) for view in views]), len(views) == _PAGE))
-    before = read_cursor(request.query_params.get("cursor") or None)
-    page = await vault.requests.page(account_id, state=None, due_before=None, before=before, limit=_PAGE)
-    return console_page(
-        request,
-        allowed,
+        views = await requests.page(account_id, state=state, due_before=None, before=None, limit=_PAGE)
+        columns.append((name, by_due([card(view, here.now) for view in views]), len(views) == _PAGE))
+    before = read_cursor(here.cursor)
+    page = await requests.page(account_id, state=None, due_before=None, before=before, limit=_PAGE)
+    return TAB.page(
+        here,
         "requests.html",
-        section=SECTION,
-        heading=gettext("Requests of people"),
-        tabs=TABS,
-        tab="/requests",
+        gettext("Requests of people"),
         columns=columns,
         closed=[view for view in page if view.request.state not in OPEN],
         following=next_cursor(page, _PAGE, lambda one: (one.request.created_at, one.request.id)),
@@ -92,91 +85,49 @@ async def show_requests(request: Request, vault: TheVault, allowed: Auditing) ->
 
 
 @router.get("/requests/new")
-async def show_request_form(request: Request, allowed: Auditing) -> Response:
+async def show_request_form(here: Auditing) -> Response:
     """Show the form of a request."""
-    today = moment_value(request.app.state.clock())
-    return _new(request, allowed, {"regime": "gdpr", "received_at": today})
+    values = here.values({"regime": "gdpr", "received_at": moment_value(here.now)})
+    mistake = here.mistake
+    if mistake is not None and mistake.is_of("identities"):
+        field = _identity_field(mistake.entry_of("identities"), values)
+        here = replace(here, mistake=replace(mistake, field=field))
+    return TAB.page(
+        here,
+        "request_new.html",
+        gettext("Enter a request"),
+        kinds=translated_pairs(KIND_WORDS.items()),
+        regimes=translated_pairs(REGIME_WORDS),
+        values=values,
+    )
 
 
-@router.post("/requests")
-async def enter_request(request: Request, vault: TheVault, allowed: Guarding) -> Response:
+@acts(router, "/requests", again=show_request_form)
+async def enter_request(here: Guarding) -> str:
     """Enter a request."""
-    form = await read_form(request)
-
-    async def enter() -> str:
-        body = checked(RequestIn, _body(form))
-        view, _ = await vault.requests.receive(
-            allowed.account.id, body.new(actor=allowed.actor), actor=allowed.actor
-        )
-        return f"{allowed.path}/requests/{view.request.id}?done=request_entered"
-
-    async def again(mistake: Mistake) -> Response:
-        return _new(request, allowed, form.values(), mistake)
-
-    return await run_or_show(request, allowed, form, act=enter, show=again, reads="audit:read")
+    new = checked(RequestIn, _body(here.form)).new(actor=here.actor)
+    view, _ = await here.vault.requests.receive(here.account_id, new, actor=here.actor)
+    return f"/requests/{view.request.id}?done=request_entered"
 
 
 @router.get("/requests/{request_id}")
-async def show_request(
-    request: Request, vault: TheVault, allowed: Auditing, request_id: RequestId
-) -> Response:
+async def show_request(here: Auditing, request_id: RequestId) -> Response:
     """Show a request, and while it is open what is found of the person now. The closure has a page of its own."""
-    return await request_page(request, vault, allowed, request_id)
-
-
-@router.get("/requests/{request_id}/receipt")
-async def show_receipt(vault: TheVault, allowed: Auditing, request_id: RequestId) -> Response:
-    """Download the receipt of a closed request."""
-    receipt = await vault.receipts.read(allowed.account.id, request_id)
-    headers = {"Content-Disposition": f'attachment; filename="receipt-{request_id}.json"'}
-    return Response(receipt, media_type="application/octet-stream", headers=headers)
-
-
-@router.post("/requests/{request_id}/package")
-async def download_package(
-    request: Request, vault: TheVault, allowed: Guarding, request_id: RequestId
-) -> Response:
-    """Download the package, or the part of it that ``part`` numbers. A POST, because each download counts."""
-    asked = checked(PartQuery, {"part": (await read_form(request)).text("part") or 1})
-    size, blocks = await vault.packages.download(
-        allowed.account.id, request_id, part=asked.part, actor=allowed.actor
-    )
-    headers = {
-        "Content-Disposition": f'attachment; filename="package-{part_id(request_id, asked.part)}.zip"',
-        "Content-Length": str(size),
-    }
-    return StreamingResponse(blocks, media_type="application/zip", headers=headers)
-
-
-async def request_page(
-    request: Request,
-    vault: Vault,
-    allowed: Console,
-    request_id: str,
-    *,
-    values: Mapping[str, str] | None = None,
-    mistake: Mistake | None = None,
-) -> Response:
-    """Render the page of a request, with the form ``values["form"]`` as it was filled in."""
-    view = await vault.requests.read(allowed.account.id, request_id)
-    shown, now = view.request, request.app.state.clock()
+    view = await here.vault.requests.read(here.account_id, request_id)
+    shown, now = view.request, here.now
     if shown.kind == "closure":
-        return see_other(f"{allowed.path}{CLOSURE}")
-    return console_page(
-        request,
-        allowed,
+        return see_other(f"{here.allowed.path}{CLOSURE}")
+    return TAB.page(
+        here,
         "request.html",
-        section=SECTION,
-        heading=kind_title(shown.kind),
-        tabs=TABS,
-        tab="/requests",
+        kind_title(shown.kind),
         view=view,
         one=shown,
         card=card(view, now),
         is_open=shown.state in OPEN,
         is_paused=is_paused(shown),
         states=STATE_WORDS,
-        approval=await _approval(vault, shown),
+        approval=await _approval(here.vault, shown),
         methods=translated_pairs(METHOD_WORDS),
         pauses=translated_pairs(PAUSE_WORDS),
         codes=codes_of(shown.kind),
@@ -184,10 +135,31 @@ async def request_page(
         not_searchable=[NOT_FOUND_WORDS[one] for one in NOT_SEARCHABLE],
         recording_states=RECORDING_STATES,
         most=SHOWN,
-        parts=await _parts(vault, shown),
-        values={"at": moment_value(now), "told_at": moment_value(now), **(values or {})},
-        mistake=mistake,
+        parts=await _parts(here.vault, shown),
+        values={"at": moment_value(now), "told_at": moment_value(now), **here.form.values()},
     )
+
+
+@router.get("/requests/{request_id}/receipt")
+async def show_receipt(here: Auditing, request_id: RequestId) -> Response:
+    """Download the receipt of a closed request."""
+    receipt = await here.vault.receipts.read(here.account_id, request_id)
+    headers = {"Content-Disposition": f'attachment; filename="receipt-{request_id}.json"'}
+    return Response(receipt, media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/requests/{request_id}/package")
+async def download_package(here: Guarding, request_id: RequestId) -> Response:
+    """Download the package, or the part of it that ``part`` numbers. A POST, because each download counts."""
+    asked = checked(PartQuery, {"part": (await here.with_form()).form.text("part") or 1})
+    size, blocks = await here.vault.packages.download(
+        here.account_id, request_id, part=asked.part, actor=here.actor
+    )
+    headers = {
+        "Content-Disposition": f'attachment; filename="package-{part_id(request_id, asked.part)}.zip"',
+        "Content-Length": str(size),
+    }
+    return StreamingResponse(blocks, media_type="application/zip", headers=headers)
 
 
 async def _approval(vault: Vault, shown: PersonRequest) -> Approval | None:
@@ -231,23 +203,3 @@ def _identity_field(entry: int | None, values: Mapping[str, str]) -> str:
         return "numbers"
     numbers = len(entries(values.get("numbers", "")))
     return f"numbers.{entry - 1}" if entry <= numbers else f"agents.{entry - numbers - 1}"
-
-
-def _new(
-    request: Request, allowed: Console, values: Mapping[str, str], mistake: Mistake | None = None
-) -> Response:
-    if mistake is not None and mistake.is_of("identities"):
-        mistake = replace(mistake, field=_identity_field(mistake.entry_of("identities"), values))
-    return console_page(
-        request,
-        allowed,
-        "request_new.html",
-        section=SECTION,
-        heading=gettext("Enter a request"),
-        tabs=TABS,
-        tab="/requests",
-        kinds=translated_pairs(KIND_WORDS.items()),
-        regimes=translated_pairs(REGIME_WORDS),
-        values=values,
-        mistake=mistake,
-    )

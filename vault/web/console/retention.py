@@ -4,32 +4,31 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
-from fastapi import Depends, Request, Response
+from fastapi import Response
 from pydantic import ValidationError
 
 from vault.errors import Conflicting
-from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, read_form, require_name
+from vault.web.console.forms import Form, checked
 from vault.web.console.gated import done_or_asked
-from vault.web.console.layout import console_page
-from vault.web.console.mistakes import MISTAKES, Mistake, run_or_show
+from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.mistakes import MISTAKES
 from vault.web.console.retention_form import body_of, compact, count, values_of, with_pairs
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import period_words, whole_number
-from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext, ngettext, translatable
 from vault.web.schemas.recording_retention import PolicyPreviewOut
 from vault.web.schemas.retention import RetentionPolicyIn
 
 router = console_router()
-Retaining = Annotated[Console, Depends(console("retention:write"))]
-Auditing = Annotated[Console, Depends(console("audit:read"))]
+Retaining = Annotated[Here, needs("retention:write")]
+Auditing = Annotated[Here, needs("audit:read")]
 SECTION: Final = "Retention and holds"
 TABS: Final = (
     {"name": translatable("Policy"), "path": "/retention"},
     {"name": translatable("Holds"), "path": "/holds"},
 )
+TAB: Final = Tab(SECTION, TABS, "/retention")
 #: Outcomes of a preview with their words for a number, the gravest first. Other languages have two forms.
 _OUTCOMES: Final[Mapping[str, Callable[[int], str]]] = {
     "due_now": lambda number: ngettext("erased by the first run", "erased by the first run", number),
@@ -51,23 +50,19 @@ _SPARE: Final = 1
 
 
 @router.get("/retention")
-async def show_retention(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_retention(here: Auditing) -> Response:
     """Show the policy in force, the one that waits, and a page of the versions."""
-    account_id = allowed.account.id
-    view = await vault.retention.read(account_id)
-    before = whole_number(request.query_params.get("cursor", ""), digits=9) or view.newest.version + 1
+    retention, account_id = here.vault.retention, here.account_id
+    view = await retention.read(account_id)
+    before = whole_number(here.cursor or "", digits=9) or view.newest.version + 1
     after = max(0, before - 1 - _PAGE)
-    history = await vault.retention.history(account_id, after=after, limit=_PAGE)
-    return console_page(
-        request,
-        allowed,
+    history = await retention.history(account_id, after=after, limit=_PAGE)
+    return TAB.page(
+        here,
         "retention.html",
-        section=SECTION,
-        heading=gettext("Retention"),
-        tabs=TABS,
-        tab="/retention",
+        gettext("Retention"),
         view=view,
-        warning=(await vault.retention.warnings([account_id]))[account_id],
+        warning=(await retention.warnings([account_id]))[account_id],
         history=[policy for policy in reversed(history) if policy.version < before],
         following=after + 1 if after else None,
         period_words=period_words,
@@ -75,57 +70,51 @@ async def show_retention(request: Request, vault: TheVault, allowed: Auditing) -
 
 
 @router.get("/retention/change")
-async def show_retention_form(request: Request, vault: TheVault, allowed: Auditing) -> Response:
+async def show_retention_form(here: Auditing) -> Response:
     """Show the form with the newest version."""
-    view = await vault.retention.read(allowed.account.id)
-    values = values_of(view.newest) | {"version": str(view.newest.version)}
-    return _form(request, allowed, values)
+    view = await here.vault.retention.read(here.account_id)
+    return _form(here, values_of(view.newest) | {"version": str(view.newest.version)})
 
 
 @router.post("/retention/preview")
-async def show_policy_preview(request: Request, vault: TheVault, allowed: Retaining) -> Response:
+async def show_policy_preview(here: Retaining) -> Response:
     """Show what the policy of the form would do, or the form again with one more class."""
-    form = await read_form(request)
-    values = compact(form.values())
-    if form.text("more"):
-        return _form(request, allowed, values, spare=_SPARE + 1)
+    here = await here.with_form()
+    values = compact(here.form.values())
+    if here.form.text("more"):
+        return _form(here, values, spare=_SPARE + 1)
     try:
         body = checked(RetentionPolicyIn, body_of(values))
-        preview = await vault.preview_retention(allowed.account.id, body.wanted())
+        preview = await here.vault.preview_retention(here.account_id, body.wanted())
     except Conflicting as error:
-        return _form(request, allowed, with_pairs(values, error), mistake=Mistake.of(error))
+        return _form(here.wrong(error), with_pairs(values, error))
     except MISTAKES as error:
-        return _form(request, allowed, values, mistake=Mistake.of(error))
-    return _preview(request, allowed, body, PolicyPreviewOut.of(preview), form.text("version"))
+        return _form(here.wrong(error), values)
+    return _preview(here, body, PolicyPreviewOut.of(preview))
 
 
-@router.post("/retention")
-async def set_retention_policy(request: Request, vault: TheVault, allowed: Retaining) -> Response:
+async def _preview_again(here: Retaining) -> Response:
+    """Show what is so now: the preview that the form had may have changed."""
+    body = _previewed(here.form)
+    return _preview(
+        here, body, PolicyPreviewOut.of(await here.vault.preview_retention(here.account_id, body.wanted()))
+    )
+
+
+@acts(router, "/retention", again=_preview_again)
+async def set_retention_policy(here: Retaining) -> str:
     """Set the policy that was previewed, with the account's name typed."""
-    form = await read_form(request)
-    body = _previewed(form)
-
-    async def change() -> str:
-        await vault.retention.set(
-            allowed.account.id,
-            body.wanted(),
-            if_version=_version(form),
-            digest=form.text("digest") or None,
-            actor=allowed.actor,
-        )
-        return f"{allowed.path}/retention?done=retention_set"
-
-    async def ask() -> str:
-        require_name(form, allowed.account.ref)
-        policy = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        return await done_or_asked(vault, allowed, change, subject="", arguments={"policy": policy})
-
-    async def again(mistake: Mistake) -> Response:
-        # Preview again: what is shown beside the mistake is what is so now.
-        preview = PolicyPreviewOut.of(await vault.preview_retention(allowed.account.id, body.wanted()))
-        return _preview(request, allowed, body, preview, form.text("version"), mistake)
-
-    return await run_or_show(request, allowed, form, act=ask, show=again, reads="retention:write")
+    body = _previewed(here.form)
+    here.confirm()
+    sent = {"policy": body.model_dump(mode="json", by_alias=True, exclude_unset=True)}
+    change = here.vault.retention.set(
+        here.account_id,
+        body.wanted(),
+        if_version=_version(here.form),
+        digest=here.form.text("digest") or None,
+        actor=here.actor,
+    )
+    return await done_or_asked(here, change, "/retention?done=retention_set", subject="", arguments=sent)
 
 
 def _previewed(form: Form) -> RetentionPolicyIn:
@@ -142,22 +131,11 @@ def _version(form: Form) -> int:
     return version
 
 
-def _preview(  # noqa: PLR0917 - what the page needs
-    request: Request,
-    allowed: Console,
-    body: RetentionPolicyIn,
-    preview: PolicyPreviewOut,
-    version: str,
-    mistake: Mistake | None = None,
-) -> Response:
-    return console_page(
-        request,
-        allowed,
+def _preview(here: Here, body: RetentionPolicyIn, preview: PolicyPreviewOut) -> Response:
+    return TAB.page(
+        here,
         "retention_preview.html",
-        section=SECTION,
-        heading=gettext("Preview of the retention policy"),
-        tabs=TABS,
-        tab="/retention",
+        gettext("Preview of the retention policy"),
         preview=preview,
         counts=[
             (words(number), number, name == "due_now")
@@ -166,30 +144,17 @@ def _preview(  # noqa: PLR0917 - what the page needs
         ],
         policy=body.wanted(),
         policy_text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
-        version=version,
-        mistake=mistake,
+        version=here.form.text("version"),
         period_words=period_words,
     )
 
 
-def _form(
-    request: Request,
-    allowed: Console,
-    values: Mapping[str, str],
-    *,
-    spare: int = _SPARE,
-    mistake: Mistake | None = None,
-) -> Response:
-    return console_page(
-        request,
-        allowed,
+def _form(here: Here, values: Mapping[str, str], *, spare: int = _SPARE) -> Response:
+    return TAB.page(
+        here,
         "retention_change.html",
-        section=SECTION,
-        heading=gettext("Change the retention policy"),
-        tabs=TABS,
-        tab="/retention",
+        gettext("Change the retention policy"),
         values=values,
-        mistake=mistake,
         classes=count(values, "classes"),
         spare=spare,
         decisions=count(values, "decisions"),

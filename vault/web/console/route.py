@@ -111,9 +111,7 @@ def error_page(request: Request, error: VaultError) -> Response:
             "error.html",
             section="",
             status=status,
-            title=title,
-            text=text,
-            is_english=is_english,
+            values={"title": title, "text": text, "is_english": is_english},
         )
     if (delay := problem.headers.get("retry-after")) is not None:
         response.headers["Retry-After"] = delay

@@ -3,27 +3,23 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Path, Response
 
 from vault.domain.accounts.roles import ROLES, SCOPES_OF_ROLE, scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, SignInConnection
-from vault.services.service import Vault
-from vault.web.console.access import Console, console
-from vault.web.console.forms import Form, checked, read_form, require_name
+from vault.web.console.forms import Form, checked, require_name
 from vault.web.console.gated import done_or_asked
-from vault.web.console.layout import console_page
+from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.members import SECTION, TABS
-from vault.web.console.mistakes import Mistake, run_or_show
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedForbidden
-from vault.web.http.auth import TheVault
 from vault.web.http.translations import gettext
 from vault.web.routes.sign_in import arguments_of
 from vault.web.schemas.sign_in import SignInConnectionIn, SignInConnectionOut
 
 router = console_router()
-Granting = Annotated[Console, Depends(console("keys:write"))]
+Granting = Annotated[Here, needs("keys:write")]
 Name = Annotated[str, Path(max_length=64)]
 _PATH: Final = "/access/sign-in"
 #: Rows for further mappings of a value to a role; saving gives as many again.
@@ -32,64 +28,42 @@ _DEFAULTS: Final = {"scopes": "openid profile", "claim": "groups"}
 
 
 @router.get("/access/sign-in/new")
-async def show_sign_in_form(request: Request, allowed: Granting) -> Response:
+async def show_sign_in_form(here: Granting) -> Response:
     """Show the form of a connection."""
-    return _form(request, allowed, _DEFAULTS)
+    return _form(here, here.values(_DEFAULTS))
 
 
 @router.get("/access/sign-in/{provider}")
-async def show_sign_in_connection(
-    request: Request, vault: TheVault, allowed: Granting, provider: Name
-) -> Response:
+async def show_sign_in_connection(here: Granting, provider: Name) -> Response:
     """Show a connection: what to enter at the provider, and the form to change it."""
-    return await _page(request, vault, allowed, provider)
+    connection = await here.vault.sign_in_connections.get(here.account_id, provider)
+    return _form(here, _values(connection), SignInConnectionOut.of(connection, here.public_url))
 
 
-@router.post("/access/sign-in")
-async def set_sign_in_connection(request: Request, vault: TheVault, allowed: Granting) -> Response:
+@acts(router, "/access/sign-in", again=show_sign_in_form)
+async def set_sign_in_connection(here: Granting) -> str:
     """Connect the account to a provider, or change the connection of this name, as REST does."""
-    form = await read_form(request)
-
-    async def connect() -> str:
-        body = checked(SignInConnectionIn, _body(form))
-        if beyond := scopes_beyond("role", allowed.allows, scopes_of(one.role for one in body.roles)):
-            raise WordedForbidden(
-                gettext(
-                    "You cannot grant roles with scopes that you do not have: %(scopes)s.",
-                    scopes=", ".join(beyond),
-                )
+    body = checked(SignInConnectionIn, _body(here.form))
+    if beyond := scopes_beyond("role", here.allows, scopes_of(one.role for one in body.roles)):
+        raise WordedForbidden(
+            gettext(
+                "You cannot grant roles with scopes that you do not have: %(scopes)s.",
+                scopes=", ".join(beyond),
             )
-        name = form.text("title")
-
-        async def change() -> str:
-            await vault.sign_in_connections.set(allowed.account.id, name, body.change(), actor=allowed.actor)
-            return f"{allowed.path}{_PATH}/{name}?done=sign_in_set"
-
-        arguments = await arguments_of(vault, allowed.account.id, name, body)
-        return await done_or_asked(vault, allowed, change, subject=name, arguments=arguments)
-
-    async def again(mistake: Mistake) -> Response:
-        return _form(request, allowed, form.values(), mistake)
-
-    return await run_or_show(request, allowed, form, act=connect, show=again, reads="keys:write")
+        )
+    name = here.form.text("title")
+    arguments = await arguments_of(here.vault, here.account_id, name, body)
+    change = here.vault.sign_in_connections.set(here.account_id, name, body.change(), actor=here.actor)
+    done = f"{_PATH}/{name}?done=sign_in_set"
+    return await done_or_asked(here, change, done, subject=name, arguments=arguments)
 
 
-@router.post("/access/sign-in/{provider}/deletion")
-async def delete_sign_in_connection_page(
-    request: Request, vault: TheVault, allowed: Granting, provider: Name
-) -> Response:
+@acts(router, "/access/sign-in/{provider}/deletion", again=show_sign_in_connection)
+async def delete_sign_in_connection_page(here: Granting, provider: Name) -> str:
     """Delete a connection, with its name typed: who signed in by it may do nothing from the next request on."""
-    form = await read_form(request)
-
-    async def delete() -> str:
-        require_name(form, provider)
-        await vault.sign_in_connections.delete(allowed.account.id, provider, actor=allowed.actor)
-        return f"{allowed.path}/access?done=sign_in_deleted"
-
-    async def again(mistake: Mistake) -> Response:
-        return await _page(request, vault, allowed, provider, mistake)
-
-    return await run_or_show(request, allowed, form, act=delete, show=again, reads="keys:write")
+    require_name(here.form, provider)
+    await here.vault.sign_in_connections.delete(here.account_id, provider, actor=here.actor)
+    return "/access?done=sign_in_deleted"
 
 
 def _body(form: Form) -> dict[str, Any]:
@@ -137,35 +111,14 @@ def _values(connection: SignInConnection) -> dict[str, str]:
     return values
 
 
-def _form(
-    request: Request,
-    allowed: Console,
-    values: Mapping[str, str],
-    mistake: Mistake | None = None,
-    one: SignInConnectionOut | None = None,
-) -> Response:
+def _form(here: Here, values: Mapping[str, str], one: SignInConnectionOut | None = None) -> Response:
     filled = sum(bool(values.get(f"roles.{place}.value")) for place in range(MAX_ROLES))
-    return console_page(
-        request,
-        allowed,
+    return Tab(SECTION, TABS, "/access").page(
+        here,
         "sign_in_connection.html",
-        section=SECTION,
-        heading=gettext("Connect a sign-in provider") if one is None else one.name,
-        tabs=TABS,
-        tab="/access",
+        gettext("Connect a sign-in provider") if one is None else one.name,
         one=one,
         rows=min(filled + _SPARE, MAX_ROLES),
-        roles=[
-            (role, role) for role in ROLES if all(allowed.allows(scope) for scope in SCOPES_OF_ROLE[role])
-        ],
+        roles=[(role, role) for role in ROLES if all(here.allows(scope) for scope in SCOPES_OF_ROLE[role])],
         values=values,
-        mistake=mistake,
     )
-
-
-async def _page(
-    request: Request, vault: Vault, allowed: Console, name: str, mistake: Mistake | None = None
-) -> Response:
-    connection = await vault.sign_in_connections.get(allowed.account.id, name)
-    shown = SignInConnectionOut.of(connection, request.app.state.hosting.public_url)
-    return _form(request, allowed, _values(connection), mistake, shown)

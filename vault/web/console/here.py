@@ -1,0 +1,242 @@
+"""What a page of the console works with: who asks for it, for which account, and the form that was sent.
+
+A page is a function of ``Here`` that returns ``TAB.page(here, ...)``. A form is a function under ``acts`` that does one
+thing and returns the path to show next, below the account's. It runs once, and what is wrong with it is shown by the
+page that ``again`` names: that page says itself, by the annotation of its first parameter, which scope it needs.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any, Final, get_args
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from vault.domain.accounts.account import Account, Scope
+from vault.errors import Busy, NotFound, VaultError
+from vault.services.service import Vault
+from vault.web.console.access import Console, console
+from vault.web.console.forms import Form, made_once, read_form, require_name, run_once
+from vault.web.console.layout import console_page
+from vault.web.console.mistakes import MISTAKES, Mistake
+from vault.web.http.auth import vault_of
+
+#: A function of ``Here``, and of what the path names, that returns a page.
+Page = Callable[..., Awaitable[Response]]
+#: A function of ``Here``, and of what the path names, that carries out a form and returns the path to show next.
+Act = Callable[..., Awaitable[str]]
+_NO_FORM: Final = Form({})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Here:
+    """A request for a page of an account, by a session that may ask for it."""
+
+    request: Request
+    vault: Vault
+    allowed: Console
+    form: Form = _NO_FORM
+    #: What is wrong with the form; then the page shows it again as it was filled in.
+    mistake: Mistake | None = None
+
+    @property
+    def account(self) -> Account:
+        """Return the account in the path."""
+        return self.allowed.account
+
+    @property
+    def account_id(self) -> str:
+        """Return the account's id."""
+        return self.allowed.account.id
+
+    @property
+    def actor(self) -> str:
+        """Return the actor of the session's acts in the access log."""
+        return self.allowed.actor
+
+    @property
+    def now(self) -> datetime:
+        """Return the time."""
+        now: datetime = self.request.app.state.clock()
+        return now
+
+    @property
+    def public_url(self) -> str:
+        """Return the address of the vault."""
+        url: str = self.request.app.state.hosting.public_url
+        return url
+
+    @property
+    def cursor(self) -> str | None:
+        """Return where the page of a list begins; None for its first one."""
+        return self.request.query_params.get("cursor") or None
+
+    @property
+    def wrong_form(self) -> str:
+        """Return the last part of the path of the form that is wrong; empty if none is."""
+        return "" if self.mistake is None else self.request.url.path.rpartition("/")[2]
+
+    def query(self, name: str, *, most: int) -> str:
+        """Return a parameter of the address, cut to its longest length; empty if it was not sent."""
+        return self.request.query_params.get(name, "")[:most]
+
+    def allows(self, scope: Scope) -> bool:
+        """Tell whether the session also has this scope."""
+        return self.allowed.allows(scope)
+
+    def values(self, stored: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the fields as they were sent with a form; those that are stored without one."""
+        return self.form.values() or stored
+
+    def confirm(self) -> None:
+        """Raise Invalid unless the account's name was typed, as a destructive act asks for."""
+        require_name(self.form, self.account.ref)
+
+    def wrong(self, error: VaultError) -> "Here":
+        """Return this with an error of ``MISTAKES``, for the page that shows the form again."""
+        return replace(self, mistake=Mistake.of(error))
+
+    async def with_form(self) -> "Here":
+        """Return this with the form that was sent. Raises Invalid."""
+        return replace(self, form=await read_form(self.request))
+
+    async def made_once(self, make: Callable[[], Awaitable[str]]) -> str:
+        """Return the secret that ``make`` returns; a double submit gets the same one and makes nothing."""
+        return await made_once(self.request, self.allowed, self.form, make)
+
+    async def remember(self, values: Mapping[str, str]) -> str:
+        """Keep what must stand in no address, for this session; return the id under which it is found."""
+        return await self.vault.console_searches.keep(
+            self.allowed.session.id, self.allowed.person.secret, values
+        )
+
+    async def remembered(self, search_id: str) -> Mapping[str, str]:
+        """Return what was kept under an id. Raises NotFound."""
+        return await self.vault.console_searches.read(
+            self.allowed.session.id, self.allowed.person.secret, search_id
+        )
+
+    def page(self, template: str, *, section: str, status: int = 200, **values: object) -> Response:
+        """Render a page of a section of the navigation."""
+        return console_page(
+            self.request,
+            self.allowed,
+            template,
+            section=section,
+            status=status,
+            mistake=self.mistake,
+            values={"wrong_form": self.wrong_form, **values},
+        )
+
+
+class _Here:
+    """The dependency of a page that needs a scope."""
+
+    def __init__(self, scope: Scope, *, of_agents: bool) -> None:
+        """Take what ``needs`` takes."""
+        self.scope = scope
+        self._console = console(scope, of_agents=of_agents)
+
+    async def __call__(self, request: Request, account: Annotated[str, Path(max_length=128)]) -> Here:
+        """Return what the page works with. Raises NotAuthentic, NotFound, Forbidden, TooMany, AccountClosed."""
+        return Here(request, vault_of(request), await self._console(request, account))
+
+
+def needs(scope: Scope, *, of_agents: bool = False) -> Any:
+    """Return the dependency of a page that needs a scope; ``of_agents``: as ``console`` takes it."""
+    return Depends(_Here(scope, of_agents=of_agents))
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """Where pages stand: a section of the navigation, its tabs, and one of them."""
+
+    section: str
+    #: Name and path of each tab; a function for those that depend on what the session may open.
+    tabs: Sequence[Mapping[str, str]] | Callable[[Here], Sequence[Mapping[str, str]]] = ()
+    path: str = ""
+
+    def page(
+        self, here: Here, template: str, heading: str, *, status: int = 200, **values: object
+    ) -> Response:
+        """Render a page."""
+        tabs = self.tabs(here) if callable(self.tabs) else self.tabs
+        return here.page(
+            template, section=self.section, status=status, heading=heading, tabs=tabs, tab=self.path, **values
+        )
+
+
+def acts(router: APIRouter, path: str, *, again: Page | None) -> Callable[[Act], Page]:
+    """Make a form's function a route; ``again`` shows its mistakes. Without it they have a page of their own."""
+
+    def decorate(act: Act) -> Page:
+        if again is not None:
+            _check(act, again)
+
+        @wraps(act)
+        async def route(here: Here, **of_path: str) -> Response:
+            sent = await here.with_form()
+
+            async def run() -> str:
+                return await act(sent, **of_path)
+
+            return await run_or_show(sent, run, of_path, again=again)
+
+        route.__signature__ = signature(act).replace(return_annotation=Response)  # type: ignore[attr-defined]
+        router.post(path)(route)
+        return route
+
+    return decorate
+
+
+async def run_or_show(
+    here: Here,
+    act: Callable[[], Awaitable[str]],
+    of_path: Mapping[str, str],
+    *,
+    again: Page | None,
+    content: bytes | None = None,
+) -> Response:
+    """Run a form once; ``again`` shows what is wrong with it. ``content``: as ``run_once`` takes it."""
+
+    async def run() -> str:
+        return here.allowed.path + await act()
+
+    try:
+        return await run_once(here.request, here.allowed, here.form, run, content=content)
+    except Busy:
+        raise
+    except (*MISTAKES, NotFound) as error:
+        # What does not exist is a mistake in the form only if the form names it, not if the address does.
+        if again is None or (isinstance(error, NotFound) and error.field is None):
+            raise
+        parameters = _parameters(again)
+        if not here.allows(_scope_of(parameters[0])):
+            raise
+        names = {one.name for one in parameters}
+        return await again(here.wrong(error), **{name: of_path[name] for name in of_path if name in names})
+
+
+def _check(act: Act, again: Page) -> None:
+    """Raise TypeError unless ``again`` can be called with what the path of the act names, and says its scope."""
+    first, *others = _parameters(again)
+    _scope_of(first)
+    given = {one.name for one in _parameters(act)}
+    if lacking := [one.name for one in others if one.default is one.empty and one.name not in given]:
+        msg = f"The page {again.__qualname__} needs {lacking}, which the path of {act.__qualname__} does not name."
+        raise TypeError(msg)
+
+
+def _parameters(function: Callable[..., object]) -> list[Parameter]:
+    return list(signature(function).parameters.values())
+
+
+def _scope_of(here: Parameter) -> Scope:
+    """Return the scope that a page needs. Raises TypeError for one that names none."""
+    for one in get_args(here.annotation)[1:]:
+        if isinstance(found := getattr(one, "dependency", None), _Here):
+            return found.scope
+    msg = f"The first parameter of a page is Annotated[Here, needs(...)], not {here.annotation}."
+    raise TypeError(msg)
