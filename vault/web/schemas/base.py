@@ -1,7 +1,8 @@
 """Common types of the JSON schemas: timestamps, texts, and request bodies that refuse unknown fields."""
 
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool
 
@@ -58,6 +59,31 @@ class Body(BaseModel):
     """A request body or query that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=False)
+
+
+Model = TypeVar("Model", bound=Body)
+
+
+def patch(*, without: Collection[str] = (), **unsent: object) -> Callable[[type[Model]], type[Model]]:
+    """Make a body that enters something the body that changes it: a field that is not sent stays as it is.
+
+    ``without``: fields that never change. ``unsent``: a value for each required field, which the contract shows and
+    nothing reads: what was sent is in ``model_fields_set``.
+    """
+
+    def derive(model: type[Model]) -> type[Model]:
+        fields = model.__pydantic_fields__
+        for name in without:
+            del fields[name]
+        for name, value in unsent.items():
+            if value == []:
+                fields[name].default_factory = list
+            else:
+                fields[name].default = value
+        model.model_rebuild(force=True)
+        return model
+
+    return derive
 
 
 class PageQuery(Body):

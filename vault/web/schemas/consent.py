@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from vault.domain.consent import consent_event as nouns
 from vault.domain.legal_rules.rule import Consent, RuleOverride
 from vault.services.consent.objections import ObjectionView
-from vault.web.schemas.base import Body, Flag, MomentOut, Text
+from vault.web.schemas.base import Body, Flag, MomentOut, Text, patch
 
 
 class AnswerKeysOut(BaseModel):
@@ -30,13 +30,9 @@ class AnswerKeysIn(Body):
     object: str | None
 
 
-class AnswerKeysPatchIn(Body):
+@patch(accept="1", decline="9", object=None)
+class AnswerKeysPatchIn(AnswerKeysIn):
     """Telephone keys to change. Fields that are not sent stay unchanged."""
-
-    accept: str = "1"
-    decline: str = "9"
-    #: Declines, and enters an objection for the number.
-    object: str | None = None
 
 
 class OverrideIn(Body):
@@ -62,6 +58,16 @@ class OverrideOut(OverrideIn):
 class _PolicyFields(Body):
     """A consent policy or a part of it."""
 
+    missing_evidence: nouns.MissingEvidence
+    reason: Text | None
+    withdrawal: nouns.Withdrawal
+    mode: nouns.Mode
+    #: The place of the account's side, if neither the platform nor the number gives one.
+    home_place: Annotated[str, Field(max_length=8)] | None
+    quarantine_days: Annotated[int, Field(ge=1, le=365)]
+    keys: AnswerKeysIn
+    overrides: Annotated[list[OverrideIn], Field(max_length=400)]
+
     def merged(self, before: nouns.ConsentPolicy, *, author: str, at: datetime) -> nouns.ConsentPolicy:
         """Return the policy ``before`` with the sent fields replaced."""
         sent = {name: getattr(self, name) for name in self.model_fields_set}
@@ -77,29 +83,20 @@ class _PolicyFields(Body):
 class PolicyIn(_PolicyFields):
     """A whole consent policy; every field is required, there are no defaults."""
 
-    missing_evidence: nouns.MissingEvidence
-    reason: Text | None
-    withdrawal: nouns.Withdrawal
-    mode: nouns.Mode
-    #: The place of the account's side, if neither the platform nor the number gives one.
-    home_place: Annotated[str, Field(max_length=8)] | None
-    quarantine_days: Annotated[int, Field(ge=1, le=365)]
-    keys: AnswerKeysIn
-    overrides: Annotated[list[OverrideIn], Field(max_length=400)]
 
-
+@patch(
+    missing_evidence="quarantine",
+    reason=None,
+    withdrawal="restrict",
+    mode="none",
+    home_place=None,
+    quarantine_days=30,
+    overrides=[],
+)
 class PolicyPatchIn(_PolicyFields):
     """Policy fields to change. Fields that are not sent stay unchanged; `overrides` replaces the whole list."""
 
-    missing_evidence: nouns.MissingEvidence = "quarantine"
-    reason: Text | None = None
-    withdrawal: nouns.Withdrawal = "restrict"
-    mode: nouns.Mode = "none"
-    #: The place of the account's side, if neither the platform nor the number gives one.
-    home_place: Annotated[str, Field(max_length=8)] | None = None
-    quarantine_days: Annotated[int, Field(ge=1, le=365)] = 30
-    keys: AnswerKeysPatchIn = AnswerKeysPatchIn()
-    overrides: Annotated[list[OverrideIn], Field(max_length=400, default_factory=list)]
+    keys: AnswerKeysPatchIn = AnswerKeysPatchIn.model_validate({})
 
 
 class PolicyOut(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vault.domain.registers import entries as nouns
 from vault.domain.registers.entries import Contract, ContractStatus, Entry, RecipientRole, Safeguard
 from vault.services.registers.disclosures import Disclosure, DisclosureKind
-from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text, Words
+from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text, Words, patch
 
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
 #: The id of an entry.
@@ -31,19 +31,6 @@ class ContractIn(Body):
 
 class _RecipientFields(Body):
     """A recipient or a part of one."""
-
-    def sent(self) -> dict[str, Any]:
-        """Return the sent fields as the register has them."""
-        sent = {name: getattr(self, name) for name in self.model_fields_set}
-        if isinstance(sent.get("contract"), ContractIn):
-            sent["contract"] = sent["contract"].value()
-        if "covers" in sent:
-            sent["covers"] = tuple(sent["covers"])
-        return sent
-
-
-class RecipientIn(_RecipientFields):
-    """Somebody who receives recordings or processes them for the account."""
 
     name: Text
     address: Words
@@ -67,34 +54,29 @@ class RecipientIn(_RecipientFields):
     #: Whether the privacy page names them.
     public: Flag = True
 
+    def sent(self) -> dict[str, Any]:
+        """Return the sent fields as the register has them."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set}
+        if isinstance(sent.get("contract"), ContractIn):
+            sent["contract"] = sent["contract"].value()
+        if "covers" in sent:
+            sent["covers"] = tuple(sent["covers"])
+        return sent
+
+
+class RecipientIn(_RecipientFields):
+    """Somebody who receives recordings or processes them for the account."""
+
     def recipient(self) -> nouns.Recipient:
         """Convert to the register's recipient."""
         return nouns.Recipient(**{name: value for name, value in self.sent().items() if value is not None})
 
 
+@patch(without=["since"], name="", address="", contact="", role="processor", purpose="", country="")
 class RecipientPatchIn(_RecipientFields):
     """Fields of a recipient to change. Fields that are not sent stay unchanged."""
 
-    name: Text = ""
-    address: Words = ""
-    #: A contact person.
-    contact: Words = ""
-    role: RecipientRole = "processor"
-    #: What they receive the data for.
-    purpose: Text = ""
-    #: ISO 3166-1 code, such as `FR`.
-    country: Country = ""
-    #: The ground of a transfer to a third country (GDPR art. 45 to 49).
-    safeguard: Safeguard | None = None
     contract: ContractIn = ContractIn(status="none", signed_on=None, ends_on=None)
-    #: The id of the recipient that engages this one; null if the account does.
-    parent: EntryRef | None = None
-    #: The last day on which the controller may object to a new sub-processor.
-    objection_until: date | None = None
-    #: Parts of the vault that they run: `object_store`, `root_key`, `database`, or `connection/<name>`.
-    covers: _Parts = Field(default_factory=list)
-    #: Whether the privacy page names them.
-    public: Flag = True
 
     def merged(self, before: nouns.Recipient) -> nouns.Recipient:
         """Return the recipient ``before`` with the sent fields replaced."""
