@@ -120,11 +120,11 @@ async def _restore(settings: Settings, size: int) -> None:
                     closed.seconds = perf_counter() - begun
                     await super().__call__(report, progress, actor=actor)
 
-            unnamed = vault.jobs.restore.unnamed
+            unnamed = vault.jobs.restore_unnamed
             watched = Watched(
                 database=unnamed.database, objects=unnamed.objects, recordings=unnamed.recordings
             )
-            report = await replace(vault.jobs.restore, unnamed=watched)(actor=_ACTOR)
+            report = await replace(vault.restore, unnamed=watched)(actor=_ACTOR)
         leaves = report.counts["leaves"]
         print(f"  restore {leaves} entries behind, {size:,} recordings, until it serves: {closed}")
         print(f"  the same, until no manifest can be left over: {whole}", flush=True)

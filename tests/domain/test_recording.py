@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.domain.recordings.recording import (
+    BACKOFF,
     IN_FLIGHT,
     LEASE,
     MAX_ATTEMPTS,
     RENEWAL,
     State,
-    backoff_before,
 )
 from vault.domain.recordings.transitions import ARROWS
 
@@ -65,7 +65,7 @@ def test_only_the_gate_makes_available():
 def test_pauses_grow_to_two_hours(attempt: int, jitter: float):
     """A pause lies between half and all of 2 s doubled at each attempt, and never above two hours."""
     full = min(7200.0, 2.0 * 2 ** min(attempt - 1, 30))
-    pause = backoff_before(attempt, jitter).total_seconds()
+    pause = BACKOFF.after(attempt, jitter=jitter).total_seconds()
     assert full / 2 <= pause + 1e-6
     assert pause <= full
 
@@ -73,6 +73,6 @@ def test_pauses_grow_to_two_hours(attempt: int, jitter: float):
 def test_the_last_attempt_comes_after_about_a_day():
     """The pauses between all attempts add up to between half a day and a day and a half."""
     for jitter in (0.0, 0.999999):
-        total = sum((backoff_before(n, jitter) for n in range(1, MAX_ATTEMPTS)), timedelta(0))
+        total = sum((BACKOFF.after(n, jitter=jitter) for n in range(1, MAX_ATTEMPTS)), timedelta(0))
         assert timedelta(hours=12) <= total <= timedelta(hours=36)
     assert RENEWAL * 2 < LEASE

@@ -44,7 +44,7 @@ async def check(story: Story) -> None:
         pass
     log = await _log(site)
     _events(log, story, await site.database.read(lambda tx: _count(tx, links)))
-    checked = await replace(site.quiet.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
+    checked = await replace(site.quiet.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
     assert checked.findings == []
 
 

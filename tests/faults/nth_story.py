@@ -175,21 +175,23 @@ class Story:
     def _steps(self) -> dict[str, Callable[[], Awaitable[bool]]]:
         """Return what the worker does, by turns where it does; nothing waits for its pause."""
         vault, now = self.site.vault, timedelta()
-        due = {
-            "manifests": vault.jobs.write_manifests,
-            "account_objects": vault.jobs.write_account_objects,
-            "tombstones": vault.jobs.write_tombstones,
-            "rewrap": replace(vault.jobs.rewrap, grace=now),
+        due = (
+            vault.jobs.write_manifests,
+            vault.jobs.write_account_objects,
+            vault.jobs.write_tombstones,
+            replace(vault.jobs.rewrap, grace=now),
             # The process that committed the act will not write its object any more.
-            "journal": replace(
-                vault.jobs.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1)
-            ),
-        }
+            replace(vault.jobs.keep_journal, clock=lambda: datetime.now(UTC) + timedelta(minutes=1)),
+        )
         return {
             "ingest": vault.jobs.ingest,
             "describe": vault.jobs.describe,
             "remove_erased": vault.jobs.remove_erased,
-            **{name: partial(vault.jobs.singleton.run_if_due, name, verb) for name, verb in due.items()},
+            **{
+                job.work: partial(vault.singleton_jobs.run_if_due, job)
+                for service in due
+                for job in service.jobs()
+            },
             "sequence": vault.jobs.log_publisher.sequence,
             "sign": replace(vault.jobs.log_publisher, sign_interval=now).sign,
             "publish": replace(vault.jobs.log_publisher, publish_interval=now).publish,

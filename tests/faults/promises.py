@@ -74,7 +74,7 @@ async def _broken_promises(
         await _sweep(vault)
         broken += await _objects(vault, found)
         if audible:
-            broken += (await replace(vault.jobs.fsck, grace=timedelta(0))(sample=_EVERY, rate=0)).findings
+            broken += (await replace(vault.fsck, grace=timedelta(0))(sample=_EVERY, rate=0)).findings
         broken += await _log(vault, checkpoints)
     return broken
 

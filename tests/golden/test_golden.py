@@ -145,7 +145,7 @@ async def the_vault_comes_back(corpus: Path, tmp_path: Path) -> None:
     settings = settings_of(corpus, tmp_path / "data")
     migrate(settings)
     async with assemble(settings, mode=StartMode.RESTORE, describing=False) as vault:
-        await vault.jobs.restore(actor="operator")
+        await vault.restore(actor="operator")
         assert vault.log_proofs.verifier_key() == (corpus / "log-key").read_text().strip()
         account = await vault.accounts.find(ACCOUNT)
         for ref, known in known_of(corpus).items():
@@ -154,7 +154,7 @@ async def the_vault_comes_back(corpus: Path, tmp_path: Path) -> None:
             account.id, RecordingFilter(), number=CALLER, agent=None, before=None, limit=9
         )
         assert {view.recording.recording_ref for view in found} == {"heard", "restricted", "rotated"}
-        assert (await vault.jobs.fsck(sample=9, rate=0)).findings == []
+        assert (await vault.fsck(sample=9, rate=0)).findings == []
 
 
 async def the_recording_is_what_it_was(vault: Vault, account_id: str, ref: str, recording_id: str) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 async def perform_rotation(vault: "Vault", command: str, arguments: Mapping[str, Any], *, actor: str) -> Any:
     """Begin a rotation or advance it by one step; return its progress. Raises the errors of the services."""
     if command == "rotate.root":
-        return (await vault.jobs.rewrap_root_key(actor=actor)).decode()
+        return (await vault.rewrap_root_key(actor=actor)).decode()
     account_id = (await vault.accounts.find(arguments["account"])).id
     if command == "rotate.begin":
         progress = await vault.key_rotation.status(account_id)
@@ -38,9 +38,9 @@ async def perform_rotation(vault: "Vault", command: str, arguments: Mapping[str,
 
 async def _step(vault: "Vault", account_id: str) -> None:
     """Run the worker's rotation jobs once; a job whose lease a worker holds is skipped."""
-    await vault.jobs.singleton.run("rewrap", lambda: vault.jobs.rewrap(account_id), every=timedelta())
-    await vault.jobs.singleton.run_if_due("manifests", vault.jobs.write_manifests)
-    await vault.jobs.singleton.run_if_due("account_objects", vault.jobs.write_account_objects)
+    await vault.singleton_jobs.run("rewrap", lambda: vault.jobs.rewrap(account_id), every=timedelta())
+    for job in (*vault.jobs.write_manifests.jobs(), *vault.jobs.write_account_objects.jobs()):
+        await vault.singleton_jobs.run_if_due(job)
 
 
 def _progress(progress: "RotationProgress") -> dict[str, Any]:

@@ -147,11 +147,11 @@ async def perform(
     """
     start_mode_of(command)
     if command == "restore":
-        return asdict(await vault.jobs.restore(actor=OPERATOR, progress=progress))
+        return asdict(await vault.restore(actor=OPERATOR, progress=progress))
     if command == "fsck":
         place = FsckPlace(**arguments["place"])
         return asdict(
-            await vault.jobs.fsck.part(
+            await vault.fsck.part(
                 place, sample=arguments["sample"], rate=arguments["rate"], progress=progress
             )
         )

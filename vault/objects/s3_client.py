@@ -17,7 +17,8 @@ the recording becomes available.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 from botocore import handlers
@@ -34,9 +35,9 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from vault import tracing
+from vault.backoff import Backoff
 from vault.circuit_breaker import CircuitBreaker
 from vault.errors import NotFound, Tampered, Unavailable, VaultError
-from vault.jitter import RANDOM
 from vault.thread_pools import Threads
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ _ABSENT = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
 _PRECONDITION_FAILED = 412
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
-_MAX_BACKOFF = 2.0
+_MAX_BACKOFF: Final = timedelta(seconds=2)
 #: Seconds after which a call fails, all its attempts included; as a call of the database.
 DEADLINE = 8.0
 #: Seconds to connect, and without a byte sent or received, after which botocore gives up an attempt.
@@ -127,7 +128,7 @@ class S3Calls:
         self.bucket = bucket
         self.threads = threads
         self.attempts = attempts
-        self.pause = pause
+        self.backoff = Backoff(first=timedelta(seconds=pause), most=_MAX_BACKOFF)
         self.deadline = deadline
         self.breaker = CircuitBreaker(
             "object_store", "objects", refusals=(S3Refusal, Tampered), message=_NO_ANSWER
@@ -147,8 +148,7 @@ class S3Calls:
         ends_at = time() + self.deadline
         for attempt in range(self.attempts):
             if attempt:
-                backoff = min(_MAX_BACKOFF, self.pause * 2 ** (attempt - 1))
-                await asyncio.sleep(RANDOM.uniform(backoff / 2, backoff))
+                await asyncio.sleep(self.backoff.after(attempt).total_seconds())
             left = ends_at - time()
             if attempt and left <= 0:
                 break

@@ -22,6 +22,7 @@ from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.audit_log.proofs import LogProofs
 from vault.services.backup.fsck import Fsck
 from vault.services.backup.restore import Restore
+from vault.services.backup.restore_unnamed import RestoreUnnamed
 from vault.services.backup.rewrite_store import RewriteStore
 from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
 from vault.services.backup.write_due_manifests import WriteDueManifests
@@ -91,9 +92,9 @@ from vault.services.sign_in.sign_in_connections import SignInConnections
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Jobs:
-    """What the worker polls, one call a step, and what an operator starts with a command.
+    """What the worker polls: the ``jobs`` of each of these (``services/shared/job.py``).
 
-    A job is called without a request of a client. What it has to do is in the rows of the database.
+    A job runs without a request of a client. What it has to do is in the rows of the database.
     """
 
     #: Fetch, encrypt and store an announced recording.
@@ -126,8 +127,6 @@ class Jobs:
     index_numbers: IndexNumbers
     #: Re-encrypt the rows of an account's old key version, then destroy that version.
     rewrap: Rewrap
-    #: Rewrap every key under a new root key.
-    rewrap_root_key: RewrapRootKey
     #: Write recordings, accounts and tombstones to the object store, for a restore.
     write_manifests: WriteDueManifests
     write_account_objects: WriteAccountObjects
@@ -136,20 +135,20 @@ class Jobs:
     keep_journal: KeepJournal
     #: Detect that the object store lost data, and write everything to it again.
     rewrite_store: RewriteStore
-    #: Restore the database from the object store.
-    restore: Restore
-    #: Compare database and object store, and report what differs.
-    fsck: Fsck
+    #: Finish a restore that was interrupted, while the vault serves.
+    restore_unnamed: RestoreUnnamed
     #: Write into rows what the retention policies say of them.
     apply_policies: ApplyPolicies
     #: Erase recordings that are due, and those whose erasure waited.
     retention_sweep: RetentionSweep
+    #: Delete packages whose time is over.
+    packages: Packages
+    #: Refuse recordings whose quarantine is over.
+    quarantine: Quarantine
     #: Lock audio in the object store as policies and holds want it.
     reconcile_locks: ReconcileLocks
     #: Delete objects of erased recordings whose locks have ended.
     remove_locked: RemoveLocked
-    #: Run one of these on one node at a time.
-    singleton: SingletonJobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -270,7 +269,15 @@ class Vault:
     limits: Limits
     #: Tell whether work that needs a part has to pause.
     outages: Outages
+    #: Restore the database from the object store.
+    restore: Restore
+    #: Compare database and object store, and report what differs.
+    fsck: Fsck
+    #: Rewrap every key under a new root key.
+    rewrap_root_key: RewrapRootKey
     #: What runs without a request.
     jobs: Jobs
+    #: Run work on one node at a time.
+    singleton_jobs: SingletonJobs
     #: Only for metrics.
     database: Database

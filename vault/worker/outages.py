@@ -4,7 +4,7 @@ import asyncio
 
 from vault.jitter import RANDOM
 from vault.services.service import Vault
-from vault.worker.polling_task import Step
+from vault.services.shared.job import Step
 
 #: Seconds, and up to as many again, after which a task that pauses asks whether the store is up.
 RETRY_SECONDS = 2.0

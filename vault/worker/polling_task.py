@@ -6,19 +6,16 @@ rows, and a poller sleeps again after its first poll that finds nothing.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from vault import metrics
 from vault.errors import LeaseLost, Unavailable
 from vault.jitter import RANDOM
+from vault.services.shared.job import Step
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-
-#: One poll; returns True if there was work and it was done.
-Step = Callable[[], Awaitable[bool]]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from vault.errors import Unavailable, VaultError
 from vault.services.service import Vault
-from vault.worker.polling_task import Step
+from vault.services.shared.job import Step
 
 
 def unless_recovering(vault: Vault, step: Step) -> Step:

@@ -101,7 +101,7 @@ async def test_a_restore_does_not_bring_it_back(
     if backup is not None:
         opened = house_over(house, SqliteDatabase(backup), threads)
     async with opened as new:
-        await new.vault.jobs.restore(**ME)
+        await new.vault.restore(**ME)
         assert await new.database.read(lambda tx: tx.connections.of_account(house.account.id)) == []
         assert await new.heard(kept) == AUDIO
         with pytest.raises(NotAuthentic):
@@ -118,7 +118,7 @@ async def test_a_restore_brings_the_one_that_was_made_again(house: House, tmp_pa
     again, _, _ = await house.vault.connections.set(house.account.id, "main", wish, **ME)
     await write_all(house)
     async with house_over(house, SqliteDatabase(backup), threads) as new:
-        await new.vault.jobs.restore(**ME)
+        await new.vault.restore(**ME)
         found = await new.database.read(lambda tx: tx.connections.of_account(house.account.id))
         assert [one.id for one in found] == [again.id]
         with pytest.raises(NotAuthentic):

@@ -149,7 +149,7 @@ async def test_a_restore_brings_its_last_end(
     if backup is not None:
         opened = house_over(house, SqliteDatabase(backup), threads)
     async with opened as new:
-        await new.vault.jobs.restore(**ME)
+        await new.vault.restore(**ME)
         found = await new.settle(recording_id) if end == "erased" else await new.state(recording_id)
         assert found is State(end)
         if end == "available":

@@ -25,7 +25,7 @@ async def test_a_restored_database_knows_every_number_that_was_said(
     assert CALLER in {one.get("caller") for one in said["statements"]}
     await write_all(house)
     async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         assert report.findings == []
         await new.vault.objections.enter(account_id, CALLER, reason=None, **ME)
         again = CallFacts(call_ref="call-1", direction="inbound", caller="anonymous")

@@ -152,7 +152,7 @@ async def test_an_older_database_does_not_loosen_the_rule(house: House, tmp_path
             pass
     async with house_over(house, old, threads) as late:
         assert await in_force(late) == set()
-        await late.vault.jobs.restore(actor="operator")
+        await late.vault.restore(actor="operator")
         assert await in_force(late) == {"recording_erasure"}
 
 

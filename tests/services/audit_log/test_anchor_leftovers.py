@@ -86,7 +86,7 @@ async def test_what_contradicts_a_shown_checkpoint_was_never_shown(
         await house.objects.put(draft.place.key, draft.body)
         assert await house.vault.log_proofs.anchor.compare(house.database) is Relation.SAME
         assert await back.vault.log_proofs.anchor.compare(back.database) is Relation.FORKED
-        newest = await house.vault.jobs.restore.published_log.newest()
+        newest = await house.vault.restore.published_log.newest()
         assert newest is not None
         assert newest.checkpoint.size == len(await leaves_of(house))
         await add(house, 1)
@@ -150,7 +150,7 @@ async def test_two_anchors_that_no_database_knows_are_named(house: House, tmp_pa
         keys = sorted(key for key in house.objects.objects if key.startswith(PREFIX))
         assert len(keys) == 2
         with pytest.raises(Tampered, match=f"{keys[0]} and {keys[1]}.*delete"):
-            await new.vault.jobs.restore(actor="operator")
+            await new.vault.restore(actor="operator")
         del house.objects.objects[keys[1]]
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         assert (await leaves_of(new))[: len(await leaves_of(house))] == await leaves_of(house)

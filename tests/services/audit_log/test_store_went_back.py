@@ -122,12 +122,12 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     assert not await house.vault.jobs.rewrite_store.find_loss()
     # What had been erased came back with the old bucket.
     await replace(house.vault.jobs.sweep, grace=-timedelta(days=1))(everything=True)
-    missing = (await replace(house.vault.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings
+    missing = (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings
     assert [one for one in missing if "is missing" in one] == missing != []
     assert {one.split(":")[0] for one in missing} == {lost}
     switch = await house.vault.recording_switch.read(house.account.id)
     async with empty_house(house, tmp_path / "new", threads) as new:
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         assert not await new.vault.jobs.rewrite_store.find_loss()
         assert await new.vault.recording_switch.read(new.account.id) == switch
         assert not switch.enabled
@@ -190,9 +190,7 @@ async def test_a_crash_between_two_steps_leaves_the_rest_due(tmp_path: Path, thr
                 await house.vault.jobs.rewrite_store()
             house.objects._failing.clear()
             await write_all(house)
-        assert (
-            await replace(house.vault.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
-        ).findings == []
+        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
         for one in ids:
             assert await house.heard(one) == AUDIO
 
@@ -216,12 +214,10 @@ async def test_what_was_lost_between_two_publications_is_seen_by_whoever_anchors
         # The new anchor carries the leaves that the tiles of the old bucket lack.
         assert not await house.vault.jobs.rewrite_store.find_loss()
         await rewrite(house)
-        assert (
-            await replace(house.vault.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
-        ).findings == []
+        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
         switch = await house.vault.recording_switch.read(house.account.id)
         async with empty_house(house, tmp_path / "new", threads) as new:
-            await new.vault.jobs.restore(actor="operator")
+            await new.vault.restore(actor="operator")
             assert await new.vault.recording_switch.read(new.account.id) == switch
 
 
@@ -238,9 +234,7 @@ async def test_it_is_noticed_on_postgresql(tmp_path: Path, threads: Threads, pos
         await rewrite(house)
         assert len(await went_back(house)) == 1
         assert not await house.vault.jobs.rewrite_store.find_loss()
-        assert (
-            await replace(house.vault.jobs.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
-        ).findings == []
+        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
         assert await house.heard(heard) == AUDIO
 
 

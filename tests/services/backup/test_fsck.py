@@ -17,7 +17,7 @@ from vault.services.backup.fsck import FsckPlace, FsckResult
 
 async def checked(house: House, *, sample: int = 100) -> FsckResult:
     """Compare as if the grace period were over."""
-    verb = replace(house.vault.jobs.fsck, grace=-timedelta(days=1))
+    verb = replace(house.vault.fsck, grace=-timedelta(days=1))
     return await verb(sample=sample, rate=0)
 
 
@@ -201,7 +201,7 @@ async def test_young_objects_may_wait_for_their_row(house: House):
     recording_id = await available(house, "rec-1")
     await write_all(house)
     await damage(house, "extra object", recording_id)
-    assert (await house.vault.jobs.fsck(sample=0, rate=0)).findings == []
+    assert (await house.vault.fsck(sample=0, rate=0)).findings == []
 
 
 async def test_it_takes_the_time_it_is_told_to(house: House):
@@ -214,7 +214,7 @@ async def test_it_takes_the_time_it_is_told_to(house: House):
         shown.append((what, done, of))
 
     begun = datetime.now(UTC)
-    verb = replace(house.vault.jobs.fsck, grace=-timedelta(days=1))
+    verb = replace(house.vault.fsck, grace=-timedelta(days=1))
     await verb(sample=1, rate=50, progress=seen)
     assert datetime.now(UTC) - begun >= timedelta(milliseconds=60)
     assert shown == [("recordings", 1, 1), ("objects", 1, 0), ("objects", 2, 0), ("objects", 3, 0)]
@@ -224,7 +224,7 @@ async def test_it_takes_the_time_it_is_told_to(house: House):
 async def test_numbers_below_zero_are_refused(house: House, sample: int, rate: float):
     """Invalid, before anything is read."""
     with pytest.raises(Invalid):
-        await house.vault.jobs.fsck(sample=sample, rate=rate)
+        await house.vault.fsck(sample=sample, rate=rate)
 
 
 @pytest.mark.parametrize("what", ["missing audio", "truncated audio", "flipped bit", "details of the row"])

@@ -66,7 +66,7 @@ async def test_everything_comes_back_from_the_bucket_alone(house: House, tmp_pat
     rows = {one: await house.row(one) for one in (heard, never, held)}
     async with empty_house(house, tmp_path / "new", threads) as new:
         assert await new.vault.recovery.check()
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         assert report.findings == []
         assert {name: report.counts[name] for name in ("accounts", "available", "tombstones")} == {
             "accounts": 1, "available": 2, "tombstones": 2,
@@ -100,7 +100,7 @@ async def test_the_log_goes_on_from_where_it_was_published(house: House, tmp_pat
     await write_all(house)
     leaves = await leaves_of(house)
     async with empty_house(house, tmp_path / "new", threads) as new:
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         now = await leaves_of(new)
         assert now[:-1] == leaves
         assert json.loads(now[-1])["type"] == "vault.restored"
@@ -141,7 +141,7 @@ async def test_an_old_copy_takes_back_what_happened_since(house: House, tmp_path
     async with house_over(house, SqliteDatabase(old), threads) as new:
         assert await new.vault.recovery.check()
         assert await new.state(erased_later) is State.AVAILABLE
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         assert report.findings == []
         assert not await new.vault.recovery.check()
         assert await new.keys_gone(erased_later)
@@ -181,7 +181,7 @@ async def test_an_old_copy_learns_the_switch_from_the_log_alone(
         del house.objects.objects[key]
     house.objects.objects |= {key: one for key, one in kept.items() if key.startswith(PREFIX)}
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         now, changes = await switch_of(new)
         assert now == switch
         # The reason is the admin's own words, which the log has not.
@@ -202,7 +202,7 @@ async def test_what_never_passed_the_gate_may_come_again(house: House, tmp_path:
     await write_all(house)
     assert manifest_of(account_id, quarantined) not in house.objects.objects
     async with empty_house(house, tmp_path / "new", threads) as new:
-        assert (await new.vault.jobs.restore(actor="operator")).findings == []
+        assert (await new.vault.restore(actor="operator")).findings == []
         with pytest.raises(NotFound):
             await new.vault.recordings.read(new.account.id, quarantined)
         again = (await new.announce("rec-1", call_ref="call-9")).recording_id
@@ -234,7 +234,7 @@ async def test_settings_come_back(house: House, tmp_path: Path, threads: Threads
     await write_all(house)
     prompt = await vault.notices.read_audio(notice, "pcm16")
     async with empty_house(house, tmp_path / "new", threads) as new:
-        assert (await new.vault.jobs.restore(actor="operator")).findings == []
+        assert (await new.vault.restore(actor="operator")).findings == []
         assert await everything(new) == await everything(house)
         assert await new.vault.notices.read_audio(notice, "pcm16") == prompt
         assert await new.settle((await new.announce("rec-1")).recording_id) is State.AVAILABLE
@@ -259,10 +259,10 @@ async def test_the_log_alone_keeps_what_was_erased(
             key: one for key, one in kept.items() if key.startswith(("manifests/", "recordings/"))
         }
         async with empty_house(house, tmp_path / "new", threads) as new:
-            assert (await new.vault.jobs.restore(actor="operator")).counts["available"] == 0
+            assert (await new.vault.restore(actor="operator")).counts["available"] == 0
             assert await new.keys_gone(recording_id)
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         assert await new.keys_gone(recording_id)
         assert await new.settle(recording_id) is State.ERASED
         assert new.audio_objects() == []
@@ -282,7 +282,7 @@ async def test_off_counts_though_the_log_was_not_published_any_more(
     assert await house.vault.jobs.write_account_objects()
     switch = await switch_of(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        assert (await new.vault.jobs.restore(actor="operator")).findings == []
+        assert (await new.vault.restore(actor="operator")).findings == []
         assert await switch_of(new) == switch
         assert await new.state(waiting) is State.REFUSED
         assert await new.keys_gone(waiting)

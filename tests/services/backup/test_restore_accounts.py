@@ -44,7 +44,7 @@ async def test_an_object_that_lost_before_changes_nothing(house: House, tmp_path
         old = copied(promoted, tmp_path / "old")
         lost = await another(promoted, "lost")
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         assert (report.findings, report.counts["accounts"]) == ([], 1)
         assert await reason_of(new) == "in force"
         assert await versions_of(new) == {1, 2}
@@ -69,7 +69,7 @@ async def test_a_key_of_the_same_number_stays(house: House, tmp_path: Path, thre
         await rotate(new)
         own = await available(new, "rec-own")
         before = await month_keys_of(new)
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         # Nothing here opens month keys under the lost version 2, so none may be found to seal under.
         assert await month_keys_of(new) == before
         # The index key was under version 1, which the lost history destroyed, or under its own version 2.
@@ -93,7 +93,7 @@ async def test_what_was_merged_is_older_than_what_is_written_next(
     [merged] = names_of(house)
     async with house_over(house, SqliteDatabase(start), threads) as new:
         await policy(new, "own")
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         now = await new.database.read(lambda tx: tx.account_objects.revisions(new.account.id))
         assert now is not None
         assert now.now > merged.revision
@@ -118,7 +118,7 @@ async def test_an_older_object_with_a_higher_revision_is_not_taken(
     old = copied(house, tmp_path / "old")
     await another(house, "lost")
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        assert (await new.vault.jobs.restore(actor="operator")).counts["accounts"] == 1
+        assert (await new.vault.restore(actor="operator")).counts["accounts"] == 1
         assert await reason_of(new) == "in force"
 
 
@@ -142,7 +142,7 @@ async def test_an_empty_database_gets_what_the_anchored_history_says(
         await other.vault.jobs.write_account_objects()
     assert len(names_of(house)) == 2
     async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         assert (report.findings, report.counts["accounts"]) == ([], 1)
         assert await reason_of(new) == "anchored 2"
         listed = await new.vault.objections.list(new.account.id, after=None, limit=9)
@@ -176,7 +176,7 @@ async def test_a_key_that_comes_back_is_destroyed_once_more(
             await another(new, "lost")
             start = old
     async with house_over(house, SqliteDatabase(start), threads) as new:
-        assert (await new.vault.jobs.restore(actor="operator")).findings == []
+        assert (await new.vault.restore(actor="operator")).findings == []
         assert await versions_of(new) == {1, 2}
         await finish(new)
         with pytest.raises(NotFound):

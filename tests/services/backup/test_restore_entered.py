@@ -64,7 +64,7 @@ async def test_what_became_available_meanwhile_is_closed_and_named(
         await write_all(later)
         async with house_over(later, old, threads) as late:
             entered = await available(late, "entered", call_ref="call-1", **_PARTIES)
-            report = await late.vault.jobs.restore(actor="operator")
+            report = await late.vault.restore(actor="operator")
             assert [line for line in report.findings if entered in line and words in line]
             assert not [line for line in report.findings if before in line]
             row = await late.row(entered)
@@ -84,7 +84,7 @@ async def test_what_no_closing_act_covers_stays(
         await write_all(later)
         async with house_over(later, old, threads) as late:
             entered = await available(late, "entered", call_ref="call-1", **_PARTIES)
-            report = await late.vault.jobs.restore(actor="operator")
+            report = await late.vault.restore(actor="operator")
             assert report.findings == []
             assert not (await late.row(entered)).restricted
 
@@ -123,7 +123,7 @@ async def test_what_was_ended_and_came_again_is_ended(  # noqa: PLR0917 - three 
             assert again is not None
             if passed:
                 assert await late.settle(again) is State.AVAILABLE
-            report = await late.vault.jobs.restore(actor="operator")
+            report = await late.vault.restore(actor="operator")
             row = await late.row(again)
             assert row.state in {*GONE, State.REFUSED} or row.restricted
             if ends is _erase:
@@ -167,7 +167,7 @@ async def test_what_came_again_at_another_door_is_ended(  # noqa: PLR0917 - two 
                 late.account.id, "call-1", "twice", blocks_of(AUDIO), **ME
             )
             assert await late.settle(again.id) is State.AVAILABLE
-            await late.vault.jobs.restore(actor="operator")
+            await late.vault.restore(actor="operator")
             row = await late.row(again.id)
             assert row.state in GONE if ends is _erase else row.restricted
             assert await late.state(beside) is State.AVAILABLE

@@ -70,7 +70,7 @@ async def test_the_closed_switch_wins_whatever_both_histories_did(
             for on in own:
                 await switched(new, one, on=on)
         assert await new.vault.recovery.check()
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         for one, (was, lost, own) in zip(ids, cases, strict=True):
             changed = [history[-1] for history in (lost, own) if history]
             wanted = was
@@ -180,7 +180,7 @@ async def test_nothing_of_either_history_is_lost(house: House, tmp_path: Path, t
         main = new.connection_id
         await new.database.write(lambda tx: tx.connections.reconciled(main, listed_at))
         assert await new.vault.recovery.check()
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         assert report.findings == []
         [note] = report.notes
         assert "1 API keys" in note
@@ -191,7 +191,7 @@ async def test_nothing_of_either_history_is_lost(house: House, tmp_path: Path, t
         assert not await new.vault.recovery.check()
         before = await everything(new)
         with pytest.raises(Refused):
-            await new.vault.jobs.restore(actor="operator")
+            await new.vault.restore(actor="operator")
         assert await everything(new) == before
         # What is anchored next goes on from what was shown.
         await write_all(new)
@@ -267,12 +267,12 @@ async def test_it_may_be_killed_at_any_call_and_is_run_again(house: House, tmp_p
         died = False
         async with house_over(mortal, Mortal(database, left, after=number % 2 == 1), threads) as new:  # type: ignore[arg-type]
             try:
-                await new.vault.jobs.restore(actor="operator")
+                await new.vault.restore(actor="operator")
             except KilledError:
                 died = True
         async with house_over(house, SqliteDatabase(folder / copy.name), threads) as new:
             with suppress(Refused):  # It had come to its end.
-                await new.vault.jobs.restore(actor="operator")
+                await new.vault.restore(actor="operator")
             await check_joined(house, new, ids, own)
         if not died:
             return

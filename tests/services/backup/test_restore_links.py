@@ -68,7 +68,7 @@ async def test_a_link_of_the_old_database_is_dead_after_the_restriction_is_lifte
             if not is_known:
                 recording_id = await available(late, "entered", call_ref="call-2", **{"from": CALLER})
             link, _ = await late.vault.links.create(account_id, recording_id, WISH, **ME)
-            await late.vault.jobs.restore(actor="operator")
+            await late.vault.restore(actor="operator")
             assert (await late.row(recording_id)).restricted
             listed = {
                 one.id: one.revoked_at for one, _ in await late.vault.links.list(account_id, recording_id)

@@ -59,7 +59,7 @@ async def behind(
 
 def only_named(house: House) -> Any:
     """Return a restore that ends when the vault serves again."""
-    restore = house.vault.jobs.restore
+    restore = house.vault.restore
     unnamed = restore.unnamed
     later = _Postponed(database=unnamed.database, objects=unnamed.objects, recordings=unnamed.recordings)
     return replace(restore, unnamed=later)
@@ -105,7 +105,7 @@ async def test_nothing_to_restore_reads_no_leaf(house: House):
     await write_all(house)
     before = len(house.objects.calls)
     with pytest.raises(Refused):
-        await house.vault.jobs.restore(actor="operator")
+        await house.vault.restore(actor="operator")
     # The anchors, the newest of them, the accounts' objects, and the closing acts that may be missing.
     assert house.objects.calls[before:] == ["list", "get", "list", "list"]
 
@@ -149,10 +149,10 @@ async def test_what_no_event_names_is_found_by_its_time(house: House, tmp_path: 
         assert len(await chain_of(new, heard)) < len(await chain_of(house, heard))
         assert not await new.vault.recovery.check()
         # The worker does it if the command was killed.
-        await new.vault.jobs.restore.unnamed.resume()
+        await new.vault.jobs.restore_unnamed.resume()
         assert await chain_of(new, heard) == await chain_of(house, heard)
         assert await new.heard(heard) == AUDIO
-        assert not await new.vault.jobs.restore.unnamed.any_due()
+        assert not await new.vault.jobs.restore_unnamed.any_due()
 
 
 async def test_a_recording_of_the_last_seconds_comes_in(house: House, tmp_path: Path, threads: Threads):
@@ -174,7 +174,7 @@ async def test_a_recording_of_the_last_seconds_comes_in(house: House, tmp_path: 
         # The closing act names the second.
         assert [await exists(new, one) for one in ids] == [False, True]
         assert (await new.row(ids[1])).restricted
-        await new.vault.jobs.restore.unnamed.resume()
+        await new.vault.jobs.restore_unnamed.resume()
         assert await new.heard(ids[0]) == AUDIO
         assert (await new.row(ids[1])).restricted
 
@@ -193,7 +193,7 @@ async def test_a_call_erased_meanwhile_stays_erased(house: House, tmp_path: Path
     async with behind(house, change, tmp_path / "old", threads, last=False) as new:
         await only_named(new)(actor="operator")
         await new.vault.calls.erase(house.account.id, "call-1", actor="key_test")
-        await new.vault.jobs.restore.unnamed.resume()
+        await new.vault.jobs.restore_unnamed.resume()
         assert await new.state(ids[0]) is State.ERASING
         assert await new.keys_gone(ids[0])
 
@@ -213,7 +213,7 @@ async def test_what_goes_on_meanwhile_is_not_set_back(house: House, tmp_path: Pa
         await new.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="Eve"))
         own = await chain_of(new, heard)
         await new.vault.recordings.erase(house.account.id, gone, actor="key_test")
-        await new.vault.jobs.restore.unnamed.resume()
+        await new.vault.jobs.restore_unnamed.resume()
         assert await chain_of(new, heard) == own
         assert await new.keys_gone(gone)
 

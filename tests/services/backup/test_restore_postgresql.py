@@ -44,7 +44,7 @@ async def test_an_empty_database_becomes_the_vaults(
     await write_all(house)
     async with house_over(house, empty, threads) as new:
         assert await new.vault.recovery.check()
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         assert report.findings == []
         while await new.vault.jobs.log_publisher.sequence():
             pass
@@ -75,7 +75,7 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
         leaves = await leaves_of(later)
     async with house_over(house, old, threads) as new:
         assert await new.vault.recovery.check()
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         assert report.findings == []
         assert report.counts["own"] == 0
         assert await old.read(lambda tx: tx.tree.waiting()) == 0
@@ -107,8 +107,8 @@ async def test_a_promoted_copy_that_went_on_is_joined(
         await new.vault.api_keys.issue(name="waits", scopes=["*"], account_id=None, actor="operator")
         assert await old.read(lambda tx: tx.tree.waiting()) == 1
         assert await new.vault.recovery.check()
-        assert (await new.vault.jobs.restore(actor="operator")).findings == []
+        assert (await new.vault.restore(actor="operator")).findings == []
         await check_joined(later, new, ids, own)
         assert not await new.vault.recovery.check()
         with pytest.raises(Refused):
-            await new.vault.jobs.restore(actor="operator")
+            await new.vault.restore(actor="operator")

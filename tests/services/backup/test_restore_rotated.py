@@ -40,7 +40,7 @@ async def test_a_rotated_key_comes_back_alone(house: House, tmp_path: Path, thre
     after = await available(house, "rec-2", call_ref="call-2")
     await write_all(house)
     async with empty_house(house, tmp_path / "new", threads) as new:
-        assert (await new.vault.jobs.restore(actor="operator")).findings == []
+        assert (await new.vault.restore(actor="operator")).findings == []
         assert await versions_of(new) == {2}
         for one in (before, after):
             assert await new.heard(one) == AUDIO
@@ -67,7 +67,7 @@ async def test_an_old_copy_forgets_a_version_that_was_destroyed(
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
         assert await versions_of(new) == {1}
-        assert (await new.vault.jobs.restore(actor="operator")).findings == []
+        assert (await new.vault.restore(actor="operator")).findings == []
         assert await versions_of(new) == {2}
         assert await new.heard(before) == AUDIO
         view = await new.vault.recordings.read(new.account.id, before)
@@ -88,7 +88,7 @@ async def test_what_only_a_destroyed_version_opens_is_given_up(
     await rotated(house)
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         # The rotation has wrapped the month key again, so the other recording goes on.
         assert await new.settle(month) is State.AVAILABLE
         assert [

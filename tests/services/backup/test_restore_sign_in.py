@@ -81,7 +81,7 @@ async def test_an_old_database_gives_nothing_back(house: House, tmp_path: Path, 
 
     async with behind(house, tighten, tmp_path / "old", threads) as old:
         assert await given(old) == [("admin", 0), ("admin", 0)]
-        report = await old.vault.jobs.restore(actor="operator")
+        report = await old.vault.restore(actor="operator")
         assert report.findings == []
         assert await given(old) == [("listener", 1)]
         assert await old.database.read(lambda tx: tx.sign_in.roles(OPERATORS)) == {}
@@ -109,11 +109,11 @@ async def test_the_object_store_alone_brings_connections_back(house: House, tmp_
     before = await house.vault.sign_in_connections.list(house.account.id)
     await write_all(house)
     async with empty_house(house, tmp_path, threads) as new:
-        report = await new.vault.jobs.restore(actor="operator")
+        report = await new.vault.restore(actor="operator")
         assert report.findings == []
         assert await new.vault.sign_in_connections.list(house.account.id) == before
         assert await given(new) == [("auditor", 0), ("listener", 1)]
-        assert (await new.vault.jobs.fsck(sample=0, rate=0)).findings == []
+        assert (await new.vault.fsck(sample=0, rate=0)).findings == []
 
 
 async def test_a_removed_operator_stays_removed(house: House, tmp_path: Path, threads: Threads):
@@ -123,7 +123,7 @@ async def test_a_removed_operator_stays_removed(house: House, tmp_path: Path, th
     await house.vault.members.remove(OPERATORS, left, **ME)
     await write_all(house)
     async with empty_house(house, tmp_path, threads) as new:
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         assert await new.vault.sign_in_connections.list(OPERATORS) == []
         again = await operators_connection(new, id_=connection.id)
         assert again.id == connection.id
@@ -142,7 +142,7 @@ async def test_a_removal_outlives_its_connection(house: House, tmp_path: Path, t
     await house.vault.sign_in_connections.delete(account, "main", **ME)
     await write_all(house)
     async with empty_house(house, tmp_path, threads) as new:
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         (row,) = await new.database.read(lambda tx: tx.people.same(account, identity))
         assert (row.id, row.removed_at is None) == ("per_left", False)
         assert (

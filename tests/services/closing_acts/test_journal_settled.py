@@ -136,7 +136,7 @@ async def test_a_no_comes_back_although_the_copy_knew_it(house: House, tmp_path:
     await kept_up(house)
     (kept,) = kept_in(house)
     async with house_over(house, SqliteDatabase(old), threads) as late:
-        assert (await late.vault.jobs.restore(actor="operator")).findings == []
+        assert (await late.vault.restore(actor="operator")).findings == []
         rows = await late.database.read(lambda tx: tx.consents.of_call(house.account.id, "call-1"))
         assert [row.key_version for row in rows] == [2]
         seen = await late.vault.calls.read(house.account.id, "call-1")

@@ -59,7 +59,7 @@ async def test_an_old_backup_learns_the_largest_decision(
         assert _largest(later) > 10 * MAX_NOTE_BYTES
         async with house_over(later, old, threads) as late:
             assert await late.vault.recovery.check()
-            report = await late.vault.jobs.restore(actor="operator")
+            report = await late.vault.restore(actor="operator")
             assert report.findings == []
             assert not await late.vault.recovery.check()
             assert (await late.vault.requests.sealed.read(late.account.id, request_id)) == decided
@@ -77,7 +77,7 @@ async def test_an_old_backup_learns_the_largest_hold(
         assert _largest(later) > MAX_NOTE_BYTES
         async with house_over(later, old, threads) as late:
             assert await late.vault.recovery.check()
-            await late.vault.jobs.restore(actor="operator")
+            await late.vault.restore(actor="operator")
             in_effect = await old.read(lambda tx: tx.holds.in_effect(late.account.id, tx.now()))
             assert in_effect == [hold]
             with pytest.raises(Held):
@@ -121,6 +121,6 @@ async def test_the_bucket_alone_has_the_largest_closed_request(
     closed = await house.vault.requests.sealed.change(closed, None, actor=ME["actor"], at=datetime.now(UTC))
     await settle_journal(house)
     async with empty_house(house, tmp_path, threads) as late:
-        report = await late.vault.jobs.restore(actor="operator")
+        report = await late.vault.restore(actor="operator")
         assert report.findings == []
         assert await late.vault.requests.sealed.read(late.account.id, request_id) == closed

@@ -81,7 +81,7 @@ async def test_one_of_two_primaries_stops_when_its_anchor_meets_the_other(
         assert await new.state(waiting) is State.RECEIVED
         # The mode ends by itself when a restore has made it whole.
         watching = asyncio.create_task(recovery.watch())
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         async with asyncio.timeout(30):
             while recovery.on:
                 await asyncio.sleep(0)
@@ -128,7 +128,7 @@ async def test_closing_acts_alone_begin_it(house: House, tmp_path: Path, threads
         with pytest.raises(Unavailable):
             await new.vault.recovery.require_complete()
         assert "1 of the closing acts" in (new.vault.recovery.state.reason or "")
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         assert not await new.vault.recovery.check()
         assert not (await new.vault.recording_switch.read(new.account.id)).enabled
 
@@ -179,8 +179,8 @@ async def test_the_mode_lasts_to_the_end_of_a_restore(
         with monkeypatch.context() as patched:
             patched.setattr("vault.services.backup.restore._finish", killed)
             with pytest.raises(Unavailable):
-                await new.vault.jobs.restore(actor="operator")
+                await new.vault.restore(actor="operator")
         assert await new.vault.recovery.check()
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         assert not await new.vault.recovery.check()
         assert check_recovery.WATCH_INTERVAL <= 2

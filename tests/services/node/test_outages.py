@@ -9,7 +9,7 @@ from tests.fakes.fetcher import Media
 from tests.support.database_rows import columns
 from tests.support.service_house import AUDIO, URL, House
 from vault.circuit_breaker import CircuitBreaker
-from vault.domain.recordings.recording import MAX_ATTEMPTS, MAX_BACKOFF, MAX_OUTAGE_BACKOFF, State
+from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, OUTAGE_BACKOFF, State
 from vault.errors import FetchFailed, OwnKeyUnusable, Unavailable
 from vault.services.node.outages import Outages
 from vault.services.service import Vault
@@ -52,16 +52,16 @@ class Broken:
 def test_waits_for_a_part_are_short_and_differ():
     """After any number of attempts half a minute at most, and no two rows wait equally long."""
     waits = [backoff_after(DOWN, attempts) for attempts in ATTEMPTS]
-    assert max(waits) <= MAX_OUTAGE_BACKOFF
+    assert max(waits) <= OUTAGE_BACKOFF.most
     late = waits[10:]
     assert len(set(late)) == len(late)
-    assert min(late) >= MAX_OUTAGE_BACKOFF / 2
+    assert min(late) >= OUTAGE_BACKOFF.most / 2
 
 
 def test_waits_for_an_accounts_own_key_grow():
     """Only its owner can end that, and perhaps after days."""
     wait = backoff_after(OwnKeyUnusable("The key is disabled."), ATTEMPTS[-1])
-    assert MAX_BACKOFF / 2 <= wait <= MAX_BACKOFF
+    assert BACKOFF.most / 2 <= wait <= BACKOFF.most
 
 
 async def test_a_row_that_met_an_outage_often_comes_back_within_half_a_minute(house: House):
@@ -85,7 +85,7 @@ async def _waits_for_a_part(house: House, recording_id: str, state: State) -> No
     assert await house.state(recording_id) is state
     now = await house.database.read(lambda tx: tx.now())
     until = (await columns(house.database, recording_id))["not_before"]
-    assert timedelta() < until - now <= MAX_OUTAGE_BACKOFF
+    assert timedelta() < until - now <= OUTAGE_BACKOFF.most
 
 
 @pytest.mark.parametrize("work", ["ingest", "describe", "remove_erased"])

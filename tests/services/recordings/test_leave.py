@@ -256,5 +256,5 @@ async def test_what_a_restore_could_not_bring_in_is_left_for_the_next(
     async with empty_house(house, tmp_path / "new", threads) as new:
         await new.sweep()
         assert {key for key in new.objects.objects if recording_id in key} == there
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         assert await new.heard(recording_id) == AUDIO

@@ -90,6 +90,6 @@ async def test_registers_come_back_from_the_bucket_alone(house: House, tmp_path:
     profile = await house.vault.processing_records.set(account_id, PROFILE, if_revision=None, **ME)
     await write_all(house)
     async with empty_house(house, tmp_path / "new", threads) as restored:
-        await restored.vault.jobs.restore(actor="operator")
+        await restored.vault.restore(actor="operator")
         assert await restored.vault.recipients.get(account_id, recipient.id) == recipient
         assert (await restored.vault.processing_records.read(restored.account)).profile == profile

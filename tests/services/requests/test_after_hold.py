@@ -104,7 +104,7 @@ async def test_an_old_backup_erases_the_call_too(
         if settled:
             await settle_journal(later)
         async with house_over(later, old, threads) as late:
-            await late.vault.jobs.restore(actor="operator")
+            await late.vault.restore(actor="operator")
             await sweep(late)
             assert await facts(late)
             await release(late, hold, at_once=True)

@@ -16,7 +16,7 @@ from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.calls.provider_api import RestReply, RestRequest
-from vault.domain.requests.callback import MAX_TRIES, RequestDelivery, wait_after
+from vault.domain.requests.callback import BACKOFF, MAX_TRIES, RequestDelivery
 from vault.domain.requests.request import RequestState
 from vault.errors import FetchFailed, Invalid, NotFound
 from vault.metrics import REQUEST_CALLBACKS
@@ -101,7 +101,7 @@ async def test_what_does_not_arrive_is_tried_again_with_the_same_id(either: Hous
     assert not await either.vault.jobs.send_callbacks.any_due()
     await tell(either, deaf, rounds=MAX_TRIES + 3)
     assert len(deaf.sent) == MAX_TRIES
-    assert [wait_after(tries).total_seconds() for tries in (0, 1, 2, 14)] == [5, 15, 45, 21600]
+    assert [BACKOFF.after(tries, jitter=1).total_seconds() for tries in (1, 2, 3, 15)] == [5, 15, 45, 21600]
 
 
 async def test_a_receiver_that_hangs_holds_up_no_other_account(either: House):
@@ -212,7 +212,7 @@ async def test_a_restore_keeps_a_callback_with_its_secret(either: House, tmp_pat
     made = await either.vault.callbacks.set(either.account.id, URL, actor=ACTOR)
     await write_all(either)
     async with empty_house(either, tmp_path, threads) as late:
-        await late.vault.jobs.restore(actor="operator")
+        await late.vault.restore(actor="operator")
         restored = await late.vault.callbacks.open_callback(either.account.id)
         assert restored == made
     for stored in either.objects.objects.values():
@@ -229,7 +229,7 @@ async def test_a_deleted_callback_stays_deleted_by_a_restore(house: House, tmp_p
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         assert await late.vault.recovery.check()
-        await late.vault.jobs.restore(actor="operator")
+        await late.vault.restore(actor="operator")
         with pytest.raises(NotFound):
             await late.vault.callbacks.read(house.account.id)
         assert not await late.vault.jobs.send_callbacks.any_due()

@@ -29,7 +29,7 @@ async def test_a_closure_waits_for_the_export_that_a_restore_has_lost(
     assert len(await either.vault.packages.parts(either.account.id, closure)) == 1
     await write_all(either)
     async with empty_house(either, tmp_path, threads) as late:
-        await late.vault.jobs.restore(actor="operator")
+        await late.vault.restore(actor="operator")
         with pytest.raises(NotFound):
             await late.vault.packages.parts(either.account.id, closure)
         await hurry(late)

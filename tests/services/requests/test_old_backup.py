@@ -51,7 +51,7 @@ async def test_an_old_backup_that_is_put_back(
             # The worker's sweep, which is due now, does nothing: everything is due, and this database knows no hold.
             assert await unless_recovering(late.vault, late.vault.jobs.retention_sweep)() is False  # type: ignore[arg-type]
             assert await late.state(held) is State.AVAILABLE
-            await late.vault.jobs.restore(actor="operator")
+            await late.vault.restore(actor="operator")
             assert not await late.vault.recovery.check()
             in_effect = await old.read(lambda tx: tx.holds.in_effect(late.account.id, tx.now()))
             assert {one.id: one for one in in_effect} == {hold.id: hold, released.id: released}

@@ -257,7 +257,7 @@ async def test_an_old_backup_brings_no_package_back(
             await settle_journal(later)
         async with house_over(later, old, threads) as late:
             assert await late.vault.packages.parts(late.account.id, own)
-            await late.vault.jobs.restore(actor="operator")
+            await late.vault.restore(actor="operator")
             assert await late.state(recording_id) in {State.ERASING, State.ERASED}
             with pytest.raises(NotFound):
                 await late.vault.packages.parts(late.account.id, own)

@@ -58,7 +58,7 @@ async def test_the_bucket_alone_has_requests_with_deadlines_and_decisions(
     before = {name: await either.vault.requests.read(either.account.id, id_) for name, id_ in ids.items()}
     await write_all(either)
     async with empty_house(either, tmp_path, threads) as late:
-        await late.vault.jobs.restore(actor="operator")
+        await late.vault.restore(actor="operator")
         for name, id_ in ids.items():
             after = await late.vault.requests.read(either.account.id, id_)
             assert after.request == before[name].request, name
@@ -83,7 +83,7 @@ async def test_an_old_database_learns_newer_requests_and_keeps_its_own(
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         assert await late.vault.recovery.check()
-        await late.vault.jobs.restore(actor="operator")
+        await late.vault.restore(actor="operator")
         states = [
             (await late.vault.requests.read(house.account.id, id_)).request.state
             for id_ in (first.request.id, second.request.id)
@@ -104,7 +104,7 @@ async def test_a_rotation_and_the_retention_of_requests_reach_the_bucket(
     await house.vault.jobs.execute_requests.forget()
     await write_all(house)
     async with empty_house(house, tmp_path, threads) as late:
-        await late.vault.jobs.restore(actor="operator")
+        await late.vault.restore(actor="operator")
         view = await late.vault.requests.read(house.account.id, ids["paused"])
         assert view.request.personal is not None
         assert view.request.personal.pauses
@@ -137,7 +137,7 @@ async def test_every_closed_request_is_in_the_bucket(
     known = await either.database.read(lambda tx: tx.account_objects.read(either.account.id))
     assert known.requests == ()
     async with empty_house(either, tmp_path, threads) as late:
-        await late.vault.jobs.restore(actor="operator")
+        await late.vault.restore(actor="operator")
         for one in ids:
             verify_receipt(await receipt(late, one), verifier=SIGNER.verifier)
         due = await late.database.read(
@@ -168,7 +168,7 @@ async def test_own_objects_of_requests_follow_a_rotation_and_what_is_forgotten(
         assert now != body
         assert decode_request_envelope(bytes(now)).key_version == 2
     async with empty_house(either, tmp_path, threads) as late:
-        report = await late.vault.jobs.restore(actor="operator")
+        report = await late.vault.restore(actor="operator")
         assert report.findings == []
         view = await late.vault.requests.read(either.account.id, kept)
         assert view.request.personal is not None
@@ -184,7 +184,7 @@ async def test_an_own_object_that_is_damaged_is_a_finding(house: House, tmp_path
     location = location_of(house.account.id, first)
     await house.objects.replace(location, b"{}")
     async with empty_house(house, tmp_path, threads) as late:
-        report = await late.vault.jobs.restore(actor="operator")
+        report = await late.vault.restore(actor="operator")
         assert [one.partition(":")[0] for one in report.findings] == [location]
         assert (await late.vault.requests.read(house.account.id, second)).request.closed_at is not None
         # Its decision is a closing act, and is carried out again.

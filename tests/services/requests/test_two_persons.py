@@ -73,7 +73,7 @@ async def test_the_bucket_alone_knows_both(either: House, tmp_path: Path, thread
     recording_id, caller, callee = await _both_ask(either)
     await settle_journal(either)
     async with empty_house(either, tmp_path, threads) as late:
-        await late.vault.jobs.restore(actor="operator")
+        await late.vault.restore(actor="operator")
         assert (await late.row(recording_id)).restricted
         with pytest.raises(Invalid, match=callee):
             await _lift(late, recording_id, caller)

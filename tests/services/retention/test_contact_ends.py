@@ -266,7 +266,7 @@ async def test_an_end_survives_the_loss_of_the_database(house: House, tmp_path: 
     await write_all(house)
     await settle_journal(house)
     async with empty_house(house, tmp_path, threads) as new:
-        await new.vault.jobs.restore(actor="operator")
+        await new.vault.restore(actor="operator")
         restored = await new.database.read(lambda tx: tx.contact_ends.of_recordings([ended, goes_on]))
     assert restored == before
     assert (restored[ended].ended_at, restored[goes_on].ended_at) == (ENDED, None)
@@ -286,6 +286,6 @@ async def test_an_old_backup_learns_that_a_contact_goes_on(
             await settle_journal(later)
         async with house_over(later, old, threads) as late:
             await late.vault.recovery.check()
-            await late.vault.jobs.restore(actor="operator")
+            await late.vault.restore(actor="operator")
             known = await old.read(lambda tx: tx.contact_ends.of_recordings([recording_id]))
     assert known[recording_id].ended_at is None

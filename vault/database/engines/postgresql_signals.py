@@ -11,15 +11,16 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any, Final
 
 import psycopg
 from psycopg import AsyncConnection
 
+from vault.backoff import Backoff
 from vault.database.engines.postgresql_connection import CONNECT
 from vault.database.signals import Receiver, Signal, Signals, Work
 from vault.database.sql.postgresql_url import connection_parameters
-from vault.jitter import RANDOM
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -30,10 +31,10 @@ _SEND_INTERVAL: Final = 0.02
 _FLUSH_TIMEOUT: Final = 2.0
 #: Timeout in seconds for connecting and for each statement.
 _TIMEOUT: Final = 5.0
-#: Seconds after a failed connection; it doubles up to the maximum.
-_FIRST_BACKOFF, _MAX_BACKOFF = 0.25, 10.0
-#: Seconds until a worker behind a pooler tries again.
-_POOLER_BACKOFF: Final = 300.0
+#: After failed connections.
+_BACKOFF: Final = Backoff(first=timedelta(seconds=0.25), most=timedelta(seconds=10))
+#: Until a worker behind a pooler tries again.
+_POOLER_BACKOFF: Final = Backoff(first=timedelta(minutes=5), most=timedelta(minutes=5))
 #: A session that a broken network left behind on the server would end later, and the lock with it.
 _END_STALE: Final = """
 SELECT pg_terminate_backend(pid) FROM pg_locks
@@ -122,7 +123,7 @@ class PostgresqlSignals(Signals):
 
     async def _send(self) -> None:
         """Send what is unsent; while the database does not answer, it is dropped."""
-        backoff = _FIRST_BACKOFF
+        failures = 0
         while self._unsent:
             counts = " ".join(f"{work}={count}" for work, count in self._unsent.items())
             self._unsent.clear()
@@ -135,8 +136,8 @@ class PostgresqlSignals(Signals):
                     )
             except _LOST:
                 self.disconnect()
-                await asyncio.sleep(backoff)
-                backoff = min(_MAX_BACKOFF, backoff * 2)
+                failures += 1
+                await asyncio.sleep(_BACKOFF.after(failures).total_seconds())
                 # Long ago by now: workers have polled.
                 self._unsent.clear()
             else:
@@ -149,7 +150,7 @@ class PostgresqlSignals(Signals):
             sender.pgconn.finish()
 
     async def _listen(self) -> None:
-        backoff = 0.0
+        failures = 0
         while True:
             try:
                 async with asyncio.timeout(_TIMEOUT):
@@ -159,16 +160,17 @@ class PostgresqlSignals(Signals):
                     self._warned = True
                     _LOG.warning("database.signals_pooled", seconds=1.0)
                 self._connected(remote=False)
-                backoff = _POOLER_BACKOFF
+                wait = _POOLER_BACKOFF.after(1).total_seconds()
             except _LOST as error:
                 _LOG.info("database.signals_lost", error=type(error).__name__)
                 self._connected(remote=False)
-                backoff = min(_MAX_BACKOFF, max(_FIRST_BACKOFF, backoff * 2))
+                failures += 1
+                wait = _BACKOFF.after(failures).total_seconds()
             else:
                 await self._hear(session)
                 # The first attempt to connect again is immediate: nobody may take this process for dead.
-                backoff = 0.0
-            await asyncio.sleep(backoff * (0.75 + RANDOM.random() / 2))
+                failures, wait = 0, 0.0
+            await asyncio.sleep(wait)
 
     async def _session(self) -> AsyncConnection[Any]:
         """Return a session that listens and holds the lock. Raises what ``_LOST`` names, and _PooledError."""

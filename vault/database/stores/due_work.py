@@ -6,6 +6,7 @@ checks again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from functools import cache
 from typing import Final
 
@@ -22,13 +23,17 @@ from vault.domain.recordings.transitions import CLAIM
 from vault.domain.requests.request import RequestState
 from vault.domain.stored.tombstone import FINAL
 
-#: Names of due work that no signal announces.
-END_SESSIONS: Final = "end_sessions"
 #: Due while leases name their holders, which may be gone.
 LEASE_HOLDERS: Final = "lease_holders"
 _NOW: Final = "now"
 _SECOND: Final = 1_000_000
 _FINAL: Final = ", ".join(f"'{state}'" for state in FINAL)
+
+
+class SilentWork(StrEnum):
+    """The kinds of work that no signal announces; the values are the label ``work`` of metrics."""
+
+    END_SESSIONS = "end_sessions"
 
 
 class DueWorkRows:
@@ -41,7 +46,7 @@ class DueWorkRows:
     def seconds(self, jobs: Sequence[str]) -> Mapping[str, float]:
         """Return for each kind of work that exists the seconds until it is due; not positive if it is due now.
 
-        ``sign``, ``publish`` and END_SESSIONS count from what their intervals follow: the last checkpoint, the last
+        ``sign``, ``publish`` and ``end_sessions`` count from what their intervals follow: the last checkpoint, the last
         publication, the end of a session. Work of a singleton job is not due before its lease ends; of ``jobs`` with
         no other sign of work, that is when they are due.
         """
@@ -73,8 +78,11 @@ def _statement(*, on_postgresql: bool) -> TextClause:
 
 @cache
 def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
-    """Return for each kind of work the query for the time in microseconds at which it is due, or NULL."""
-    return {
+    """Return for each kind of work the query for the time in microseconds at which it is due, or NULL.
+
+    Raises LookupError for a kind without a query: a fault of this release.
+    """
+    parts = {
         **_claims(),
         **_marks(),
         **_log(),
@@ -88,9 +96,12 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
             ") requests"
         ),
         Work.SEND_CALLBACKS: "SELECT min(next_try_at) FROM request_deliveries",
-        END_SESSIONS: "SELECT min(ends_at) FROM unsettled_sessions",
+        SilentWork.END_SESSIONS: "SELECT min(ends_at) FROM unsettled_sessions",
         _NOW: f"SELECT {POSTGRESQL_NOW if on_postgresql else ':now'}",
     }
+    if without := sorted({*Work, *SilentWork} - parts.keys()):
+        raise LookupError(f"Nothing says when this work is due: {', '.join(without)}.")
+    return parts
 
 
 def _claims() -> dict[str, str]:

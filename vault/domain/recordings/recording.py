@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
+from vault.backoff import Backoff
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
@@ -50,23 +51,17 @@ RENEWAL = timedelta(seconds=30)
 UPLOAD_IDLE_TIMEOUT = timedelta(hours=1)
 #: Attempts before a recording fails permanently: with the backoff below, about a day.
 MAX_ATTEMPTS = 24
-_FIRST_BACKOFF = timedelta(seconds=2)
-MAX_BACKOFF = timedelta(hours=2)
-#: Max backoff while a part of the vault is down. Its work pauses meanwhile, so short waits cost nothing, and all rows
-#: are back at work soon after it is up again.
-MAX_OUTAGE_BACKOFF = timedelta(seconds=30)
-
-
-def backoff_before(attempt: int, jitter: float, *, longest: timedelta = MAX_BACKOFF) -> timedelta:
-    """Return the backoff after attempt number ``attempt`` (from 1); ``jitter`` is in [0, 1)."""
-    full = min(longest, _FIRST_BACKOFF * (1 << min(max(attempt - 1, 0), 20)))
-    return full * (0.5 + jitter / 2)
+BACKOFF: Final = Backoff(first=timedelta(seconds=2), most=timedelta(hours=2))
+#: While a part of the vault is down. Its work pauses meanwhile, so short waits cost nothing, and all rows are back at
+#: work soon after it is up again.
+OUTAGE_BACKOFF: Final = Backoff(first=BACKOFF.first, most=timedelta(seconds=30))
 
 
 def longest_wait(attempts: int) -> timedelta:
     """Return how long the attempts that are left after ``attempts`` wait at most, without their own time."""
     return sum(
-        (backoff_before(attempt, 1.0) for attempt in range(max(attempts, 0) + 1, MAX_ATTEMPTS)), timedelta()
+        (BACKOFF.after(attempt, jitter=1) for attempt in range(max(attempts, 0) + 1, MAX_ATTEMPTS)),
+        timedelta(),
     )
 
 

@@ -13,16 +13,15 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from vault.backoff import Backoff
 from vault.domain.calls.provider_api import RestRequest
 from vault.errors import Invalid
 from vault.rfc3339 import write_rfc3339
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - not a secret
-#: Until a delivery is tried again: at first, and at most; it triples with each try.
-_FIRST_WAIT, _MAX_WAIT = timedelta(seconds=5), timedelta(hours=6)
-#: Tries of one delivery, over about two days.
+#: Tries of one delivery, over 20 to 41 hours.
 MAX_TRIES: Final = 15
-_MAX_TRIPLINGS: Final = 12
+BACKOFF: Final = Backoff(first=timedelta(seconds=5), most=timedelta(hours=6), factor=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +97,3 @@ def headers_of(
         "webhook-timestamp": timestamp,
         "webhook-signature": f"v1,{signature}",
     }
-
-
-def wait_after(tries: int) -> timedelta:
-    """Return how long to wait after so many tries."""
-    factor: int = 3 ** min(tries, _MAX_TRIPLINGS)
-    return min(_FIRST_WAIT * factor, _MAX_WAIT)

@@ -3,6 +3,7 @@
 It stays in every release, because a restore may bring in objects that an older release wrote.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.database.interface import Database
@@ -12,6 +13,7 @@ from vault.domain.stored.tombstone import PREFIX, decode_tombstones, encode_tomb
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.objects import ObjectStore
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.job import HOURLY, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -24,6 +26,10 @@ class EncryptClearTexts:
     database: Database
     objects: ObjectStore
     data_keys: AccountDataKeys
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the look for texts in clear."""
+        return [IntervalJob(name="seal_words", run=self, every=HOURLY, needs_objects=False)]
 
     async def __call__(self) -> int:
         """Return the number of texts sealed plus objects rewritten. Raises Unavailable."""

@@ -1,5 +1,6 @@
 """Quarantine: a recording is sealed and cannot be played until an admin releases or refuses it."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ from vault.services.lifecycle.lifecycle import WORKER, refuse
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
+from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -44,6 +46,12 @@ class Quarantine:
     admission: Admission
     clock: Clock
     data_keys: AccountDataKeys
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the end of expired quarantines."""
+        return [
+            IntervalJob(name="expire_quarantine", run=self.expire, every=EACH_MINUTE, needs_objects=False)
+        ]
 
     async def release(self, account_id: str, recording_id: str, *, reason: str, actor: str) -> Decision:
         """Release a recording by an admin's decision: through the same gate, with the reason in its evidence.

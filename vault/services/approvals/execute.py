@@ -1,6 +1,6 @@
 """Carry out what was approved, exactly once, and end what was not decided in time."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -22,6 +22,7 @@ from vault.errors import (
 )
 from vault.services.approvals.ask import AskApproval
 from vault.services.shared.approval_gate import Approved, event_of
+from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -86,6 +87,10 @@ class SettleApprovals:
 
     database: Database
     execute: ExecuteApproval
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the look for approvals that a crash left, or whose time is over."""
+        return [IntervalJob(name="settle_approvals", run=self, every=EACH_MINUTE, needs_objects=False)]
 
     async def __call__(self) -> None:
         """Settle everything that can be settled now; what fails stays for the next run, until its time is over."""

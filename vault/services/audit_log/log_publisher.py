@@ -3,17 +3,20 @@
 The published log is a copy that survives a loss of the database.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.database.transaction import Transaction
 from vault.errors import LeaseLost, Unavailable
 from vault.ports.clock import Clock
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.checkpoints import shown
 from vault.services.audit_log.publication import Publication
+from vault.services.shared.job import Job, SharedJob
 from vault.tlog.anchor_file import MAX_LEAVES
 
 #: Events sequenced per transaction.
@@ -37,6 +40,26 @@ class LogPublisher:
     publish_interval: timedelta = timedelta(seconds=30)
     #: This many unpublished leaves are published without waiting, because every anchor contains them until then.
     publish_batch: int = MAX_LEAVES // 2
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the three steps; a lock, a compare-and-swap and leases of their own coordinate the nodes."""
+        return [
+            # Rests, so that a busy log is sequenced in batches.
+            SharedJob(work=Work.SEQUENCE, step=self.sequence, pause=timedelta(seconds=0.1)),
+            SharedJob(
+                work=Work.SIGN,
+                step=self.sign,
+                pause=self.sign_interval,
+                due_after=self.sign_interval,
+                doubts_history=True,
+            ),
+            SharedJob(
+                work=Work.PUBLISH,
+                step=self.publish,
+                pause=timedelta(seconds=1),
+                due_after=self.publish_interval,
+            ),
+        ]
 
     async def sequence(self) -> bool:
         """Sequence the waiting events into the tree; False if none waited, or another node sequences them.

@@ -37,6 +37,7 @@ from vault.services.backup.restore_recordings import (
 )
 from vault.services.shared.end_listening import restrict
 from vault.services.shared.gather_all import gathered
+from vault.services.shared.job import HOURLY, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -52,6 +53,10 @@ class RestoreUnnamed:
     database: Database
     objects: ObjectStore
     recordings: RestoreRecordings
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the rest of a restore that was interrupted."""
+        return [IntervalJob(name="restore_unnamed", run=self.resume, every=HOURLY, needs_objects=False)]
 
     async def any_due(self) -> bool:
         """Return whether a restore has left manifests to compare."""

@@ -17,6 +17,7 @@ from vault.services.audit_log.publication import copy_of
 from vault.services.audit_log.published_tiles import PublishedLog
 from vault.services.audit_log.store_loss import keep_rewrite, look_for_loss, note_loss, rewrite_of
 from vault.services.node.vault_identity import write_vault_object
+from vault.services.shared.job import EACH_MINUTE, DueJob, IntervalJob, Job
 from vault.structured_log import Log
 from vault.tlog.tiles import Tile, grown_tiles
 
@@ -41,6 +42,13 @@ class RewriteStore:
     database: Database
     objects: ObjectStore
     published_log: PublishedLog
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the rewrite, and the check that finds its reason."""
+        return [
+            DueJob(work=Work.REWRITE_STORE, any_due=self.any_due, step=self, needs_objects=True),
+            IntervalJob(name="look_at_store", run=self.find_loss, every=EACH_MINUTE, needs_objects=False),
+        ]
 
     async def find_loss(self) -> bool:
         """Check whether the object store lost data; return whether a new loss was found. Raises Unavailable."""

@@ -12,6 +12,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from vault.database.interface import Database
 from vault.database.signals import Work
@@ -29,6 +30,7 @@ from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
 from vault.services.audit_log.own_history import account_object_names, sort_by_history
 from vault.services.backup.request_objects import RequestObjects
+from vault.services.shared.job import DueJob
 
 _BATCH_SIZE = 16
 #: Events sequenced per transaction.
@@ -48,6 +50,18 @@ class WriteAccountObjects:
     objects: ObjectStore
     ring: KeyRing
     requests: RequestObjects
+
+    def jobs(self) -> Sequence[DueJob]:
+        """Return the work on changed accounts; one whose customer-managed key is revoked stays due."""
+        return [
+            DueJob(
+                work=Work.ACCOUNT_OBJECTS,
+                any_due=self.any_due,
+                step=self,
+                needs_objects=True,
+                pause=timedelta(seconds=0.2),
+            ),
+        ]
 
     async def any_due(self) -> bool:
         """Return whether an object is due."""
@@ -195,6 +209,18 @@ class WriteTombstones:
 
     database: Database
     objects: ObjectStore
+
+    def jobs(self) -> Sequence[DueJob]:
+        """Return the work on due tombstones; while recording is off, each call may need one."""
+        return [
+            DueJob(
+                work=Work.TOMBSTONES,
+                any_due=self.any_due,
+                step=self,
+                needs_objects=True,
+                pause=timedelta(seconds=1),
+            ),
+        ]
 
     async def any_due(self) -> bool:
         """Return whether a tombstone is due."""

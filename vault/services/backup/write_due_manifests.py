@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.database.stores.evidence import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
@@ -21,6 +22,7 @@ from vault.domain.stored.manifest import encode_manifest, location_of
 from vault.errors import Tampered, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.shared.gather_all import gathered
+from vault.services.shared.job import DueJob
 from vault.services.shared.sealed_waveform import with_waveform
 from vault.structured_log import Log
 
@@ -43,6 +45,10 @@ class WriteDueManifests:
 
     database: Database
     objects: ObjectStore
+
+    def jobs(self) -> Sequence[DueJob]:
+        """Return the work on due manifests."""
+        return [DueJob(work=Work.MANIFESTS, any_due=self.any_due, step=self, needs_objects=True)]
 
     async def any_due(self) -> bool:
         """Return whether a manifest is due."""

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from vault.batches import batches
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.database.transaction import Transaction
 from vault.domain.stored.closing_acts import (
     CLOSING,
@@ -31,6 +32,7 @@ from vault.ports.clock import Clock
 from vault.ports.objects import ObjectStore
 from vault.services.closing_acts.effects import reapply
 from vault.services.shared.gather_all import gathered
+from vault.services.shared.job import DueJob
 from vault.structured_log import Log
 from vault.tlog.note import Signer, open_note, sign_note
 
@@ -168,6 +170,18 @@ class KeepJournal:
     objects: ObjectStore
     journal: Journal
     clock: Clock
+
+    def jobs(self) -> Sequence[DueJob]:
+        """Return the work on objects of closing acts, some of which may be blocked."""
+        return [
+            DueJob(
+                work=Work.CLOSING_ACTS,
+                any_due=self.any_due,
+                step=self,
+                needs_objects=False,
+                pause=timedelta(seconds=0.2),
+            ),
+        ]
 
     async def any_due(self) -> bool:
         """Return whether there is anything to put or to delete."""

@@ -6,7 +6,7 @@ job stays in every release. Facts of calls that an earlier release stored are re
 
 import asyncio
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +19,7 @@ from vault.ports.keys import KeyRing
 from vault.services.admission.number_terms import possible_terms
 from vault.services.consent.enter_objection import ObjectionList
 from vault.services.shared.encrypted_fields import open_facts
+from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -35,6 +36,10 @@ class IndexNumbers:
     database: Database
     ring: KeyRing
     objection_list: ObjectionList
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the look for numbers whose keyed hashes a restore or an older release left out."""
+        return [IntervalJob(name="index_numbers", run=self, every=EACH_MINUTE, needs_objects=False)]
 
     async def __call__(self) -> int:
         """Return the number of objections and facts that were read. Raises Unavailable."""

@@ -9,9 +9,8 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, SealedObject, State, backoff_before
+from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, Lease, SealedObject, State
 from vault.errors import DescriberCrashed, NotFound, Tampered, Unavailable, Undecodable
-from vault.jitter import RANDOM
 from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
 from vault.services.admission.admission import Admission
@@ -168,4 +167,4 @@ def _fetch_again(tx: Transaction, *, lease: Lease) -> None:
     reason = Reason(
         code="read_back_failed", text="The stored audio could not be read back; it is fetched again."
     )
-    lifecycle.retry(tx, lease, after=backoff_before(attempts, RANDOM.random()), reason=reason)
+    lifecycle.retry(tx, lease, after=BACKOFF.after(attempts), reason=reason)

@@ -1,14 +1,17 @@
 """Take stored recordings through the gate: uploads, and what a fetch could not finish under its own lease."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State
 from vault.errors import LeaseLost, Unavailable
 from vault.fair_places import FairPlaces, GaveWay
 from vault.ports.keys import KeyRing
 from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.job import FairJob, Job, Size
 from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import GAVE_WAY_PAUSE, ClaimHint, claim_place, hold_row
 from vault.structured_log import Log
@@ -25,6 +28,14 @@ class Describe:
     admit: AdmitRecording
     places: FairPlaces = field(default_factory=FairPlaces)
     _hint: ClaimHint = field(default_factory=ClaimHint)
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the work on one stored recording."""
+        return [
+            FairJob(
+                work=Work.DESCRIBE, step=self, needs_objects=True, places=self.places, size=Size.DESCRIBERS
+            )
+        ]
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due, or if a part of the vault is down."""

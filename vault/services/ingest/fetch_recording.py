@@ -1,22 +1,23 @@
 """Ingest: claim an announced recording, decide on it again, fetch it, seal it, and take it through the gate."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, Recording, State, backoff_before
+from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, Lease, Recording, State
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
 from vault.fair_places import FairPlaces, GaveWay, Place
-from vault.jitter import RANDOM
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.ports.telephony import Fetcher, MediaTooSlow, Provider, RestClient
@@ -29,12 +30,15 @@ from vault.services.ingest.store_attempt import Attempt, SealedRecording
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import key_that_sealed
+from vault.services.shared.job import FairJob, Job, Size
 from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import GAVE_WAY_PAUSE, ClaimHint, claim_place, hold_row
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
+#: Seconds after which a fetch may have to give way to those of other accounts.
+_TURN: Final = 60.0
 #: The reason of a recording that waits because the provider's host does not answer.
 _HOST_DOWN = "host_down"
 
@@ -62,6 +66,19 @@ class Ingest:
     store_from: int = 16 * 1024 * 1024
     places: FairPlaces = field(default_factory=FairPlaces)
     _hint: ClaimHint = field(default_factory=ClaimHint)
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the fetch of one announced recording, which the sender may make as long as it likes."""
+        return [
+            FairJob(
+                work=Work.INGEST,
+                step=self,
+                needs_objects=True,
+                places=self.places,
+                size=Size.WORKERS,
+                turn=_TURN,
+            )
+        ]
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due, or if a part of the vault is down."""
@@ -202,7 +219,7 @@ class Ingest:
             failure = Reason(code="fetch_failed", text=reason.text) if reason.code == _HOST_DOWN else reason
             await self.database.write(lambda tx: fail(tx, lease, failure))
             return
-        await self._wait(lease, reason, attempt, backoff_before(attempt, RANDOM.random()))
+        await self._wait(lease, reason, attempt, BACKOFF.after(attempt))
 
     async def _wait_for_vault(self, lease: Lease, error: Unavailable) -> None:
         """Wait for an unavailable part of the vault itself, which never makes a recording fail.

@@ -1,5 +1,6 @@
 """Settle uploads that their client abandoned: refuse them, or let them fail after an hour."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from vault.errors import LeaseLost, VaultError
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
+from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -33,6 +35,10 @@ class SettleIdleUploads:
 
     database: Database
     admission: Admission
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the look for abandoned uploads."""
+        return [IntervalJob(name="settle_idle_uploads", run=self, every=EACH_MINUTE, needs_objects=False)]
 
     async def __call__(self) -> None:
         """Settle all due uploads. Raises Unavailable."""

@@ -4,11 +4,14 @@ A pause is best effort: the provider keeps the audio from before it, and the vau
 announced. A copy is deleted after the vault has read back its own copy or refused the recording.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
+from vault.backoff import Backoff
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.database.stores.consent import Pause
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, EventType
@@ -18,6 +21,7 @@ from vault.errors import FetchFailed, NotFound
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
 from vault.services.shared.connection_cache import ConnectionCache
+from vault.services.shared.job import ClaimJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -25,9 +29,9 @@ _PAUSE_RETRY_INTERVAL = timedelta(seconds=3)
 #: After these attempts the call is assumed not to be recorded.
 _MAX_PAUSE_ATTEMPTS = 5
 _LEASE = timedelta(seconds=90)
-_FIRST_BACKOFF, _MAX_BACKOFF = timedelta(minutes=1), timedelta(hours=6)
+_BACKOFF: Final = Backoff(first=timedelta(minutes=1), most=timedelta(hours=6))
 #: With the backoff above, about a week.
-MAX_ATTEMPTS = 40
+MAX_ATTEMPTS = 48
 #: Statuses that mean that the provider has no copy.
 _GONE = frozenset({404, 410})
 
@@ -41,6 +45,13 @@ class ProviderRequests:
     providers: Mapping[str, Provider]
     connection_cache: ConnectionCache
     clock: Clock
+
+    def jobs(self) -> Sequence[Job]:
+        """Return both requests to a provider."""
+        return [
+            ClaimJob(work=Work.DELETE_AT_SOURCE, step=self.delete_copy, needs_objects=False),
+            ClaimJob(work=Work.PAUSE_RECORDINGS, step=self.pause_recording, needs_objects=False),
+        ]
 
     async def pause_recording(self) -> bool:
         """Request one pause from the provider, with a few retries: the recording may begin a moment later.
@@ -137,8 +148,7 @@ def _retry_or_fail(tx: Transaction, recording: Recording, result: str) -> None:
     if recording.source_attempts >= MAX_ATTEMPTS:
         _give_up(tx, recording, result)
         return
-    pause = min(_MAX_BACKOFF, _FIRST_BACKOFF * 2 ** min(recording.source_attempts - 1, 20))
-    tx.sources.try_again(recording.id, tx.now() + pause)
+    tx.sources.try_again(recording.id, tx.now() + _BACKOFF.after(recording.source_attempts))
     if recording.source_attempts == 1:
         # Only the first failure is an event; retries follow until the copy is deleted or given up.
         _event(tx, recording, "source.delete_failed", result)

@@ -1,11 +1,12 @@
 """Reconcile with a provider: compare the provider's list of recordings with its announcements."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault import metrics
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.domain.accounts.account import Connection
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.provider_api import Listed, ListedPage
@@ -14,6 +15,7 @@ from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
 from vault.services.ingest.announce import Announce
 from vault.services.shared.connection_cache import ConnectionCache
+from vault.services.shared.job import ClaimJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -40,6 +42,10 @@ class ReconcileProvider:
     connection_cache: ConnectionCache
     announce: Announce
     clock: Clock
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the comparison of one connection."""
+        return [ClaimJob(work=Work.RECONCILE, step=self, needs_objects=False)]
 
     async def __call__(self) -> bool:
         """Compare the list of one connection; return False if none is due."""

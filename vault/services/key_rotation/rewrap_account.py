@@ -27,6 +27,7 @@ from vault.domain.audit_log.access_event import AccessEvent, EventType
 from vault.errors import OwnKeyUnusable, Tampered
 from vault.ports.keys import AccountKey, KeyRing, SealingKey
 from vault.services.key_rotation.reencrypt import reseal
+from vault.services.shared.job import DueJob
 from vault.structured_log import Log
 from vault.thread_pools import Threads
 from vault.tlog.key_statement import KeyStatement, sign_statement
@@ -61,6 +62,10 @@ class Rewrap:
     #: The encryption threads: a batch takes milliseconds, too long for the event loop.
     threads: Threads
     grace: timedelta = GRACE
+
+    def jobs(self) -> Sequence[DueJob]:
+        """Return the work on rotations."""
+        return [DueJob(work=Work.REWRAP, any_due=self.any_due, step=self, needs_objects=False)]
 
     async def any_due(self) -> bool:
         """Return whether a rotation is unfinished. While one is, it is polled every second: its rest may only wait."""

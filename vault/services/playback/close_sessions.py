@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 
 from vault.database.interface import Database
+from vault.database.stores.due_work import SilentWork
 from vault.database.stores.links import UnsettledSession
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
@@ -19,6 +20,7 @@ from vault.domain.audit_log.audio_requests import Requests
 from vault.domain.audit_log.listening import last_words
 from vault.ports.clock import Clock
 from vault.services.shared.clock_skew import earlier
+from vault.services.shared.job import Job, SharedJob
 
 #: Sessions, and events, per batch.
 _SESSION_BATCH_SIZE, _EVENT_BATCH_SIZE = 100, 1000
@@ -32,6 +34,10 @@ class EndSessions:
     clock: Clock
     #: How long after a session's end its last window may still be in transit to a slow reader.
     grace: timedelta = timedelta(minutes=10)
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the work on sessions that are over."""
+        return [SharedJob(work=SilentWork.END_SESSIONS, step=self, due_after=self.grace)]
 
     async def __call__(self) -> bool:
         """End the sessions that are due; False if none was."""

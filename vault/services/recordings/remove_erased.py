@@ -1,10 +1,12 @@
 """The rest of an erasure, whose keys are deleted: delete every version of every object, then write the tombstone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Lease, State
 from vault.domain.stored.manifest import location_of
@@ -15,6 +17,7 @@ from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.await_erasure import await_call_erasure
 from vault.services.lifecycle.erase_call import holds_on_call
 from vault.services.recordings.remove_locked import delete_unlocked, is_our_hold
+from vault.services.shared.job import ClaimJob, Job
 from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
@@ -33,6 +36,10 @@ class RemoveErased:
 
     database: Database
     objects: ObjectStore
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the work on one erased recording."""
+        return [ClaimJob(work=Work.REMOVE_ERASED, step=self, needs_objects=True)]
 
     async def __call__(self) -> bool:
         """Process one recording; return False if none is due, or if a part of the vault is down."""

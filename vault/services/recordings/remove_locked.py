@@ -1,6 +1,6 @@
 """Delete what the object store kept of erased recordings under a lock, once the lock has ended."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.retention.object_lock import ObjectLock
 from vault.errors import ObjectLocked
 from vault.ports.objects import ObjectStore
+from vault.services.shared.job import HOURLY, IntervalJob, Job
 
 _BATCH_SIZE: Final = 200
 #: When a lock without an end is looked at again: a legal hold that somebody else has set.
@@ -27,6 +28,10 @@ class RemoveLocked:
 
     database: Database
     objects: ObjectStore
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the look for locks that have ended."""
+        return [IntervalJob(name="remove_locked", run=self, every=HOURLY, needs_objects=True)]
 
     async def __call__(self) -> int:
         """Return how many recordings have no object any more. Raises Unavailable; the next run goes on."""

@@ -25,6 +25,7 @@ from vault.errors import NotFound, ObjectLocked
 from vault.ports.clock import Clock
 from vault.ports.objects import ObjectStore, StoredObject
 from vault.services.shared.clock_skew import earlier
+from vault.services.shared.job import HOURLY, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -54,6 +55,10 @@ class Sweep:
     #: Objects that the slow scan compares in one sweep; 0 turns it off.
     scan_objects: int
     grace: timedelta = GRACE
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the sweep."""
+        return [IntervalJob(name="sweep", run=self, every=HOURLY, needs_objects=True)]
 
     async def __call__(self, *, everything: bool = False) -> int:
         """Return the number of objects and uploads deleted; ``everything``: compare all objects now."""

@@ -1,9 +1,11 @@
 """Carry out the decisions on requests. The state of the rows is the progress: a crash only causes a repetition."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from vault.backoff import Backoff
 from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.stores.requests import RequestRow
@@ -23,17 +25,15 @@ from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.progress import Part, Progress
 from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
 from vault.services.shared.clock_skew import checked_now
+from vault.services.shared.job import HOURLY, DueJob, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
 _BATCH_SIZE: Final = 20
 #: Closures that a step begins.
 _CLOSURES_BEGUN: Final = 5
-#: Until a request is tried again that waits for an object, a provider or the log: at first, and at most. It doubles
-#: with each try without progress.
-_FIRST_WAIT, _MAX_WAIT = timedelta(seconds=1), timedelta(minutes=5)
-#: Tries after which the wait has reached its maximum.
-_MAX_DOUBLINGS: Final = 9
+#: Of a request that waits for an object, a provider or the log, over its tries without progress.
+_BACKOFF: Final = Backoff(first=timedelta(seconds=1), most=timedelta(minutes=5))
 #: Requests whose content is deleted per step.
 _FORGET_BATCH_SIZE: Final = 500
 
@@ -52,6 +52,13 @@ class ExecuteRequests:
     make_package: MakePackage
     receipts: MakeReceipt
     close_account: CloseAccount
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the work on decided requests, and the end of those closed long ago."""
+        return [
+            DueJob(work=Work.REQUESTS, any_due=self.any_due, step=self, needs_objects=False),
+            IntervalJob(name="forget_requests", run=self.forget, every=HOURLY, needs_objects=False),
+        ]
 
     async def any_due(self) -> bool:
         """Return whether a decision is to be tried now. If all can only wait, the first is polled when it is due."""
@@ -89,10 +96,9 @@ class ExecuteRequests:
     async def _try(self, row: RequestRow) -> bool:
         """Work on one request, and return whether it goes on now; what is unavailable does not stop the others."""
         tries = row.tries + 1
-        wait = min(_FIRST_WAIT * 2 ** min(row.tries, _MAX_DOUBLINGS), _MAX_WAIT)
         try:
             # Noted before: a request whose try ends the process is not the first one again.
-            await self._try_again(row, wait, tries=tries)
+            await self._try_again(row, _BACKOFF.after(tries), tries=tries)
             progress = await self._work_on(await self.sealed.open(row), tries=tries)
             if progress is not Progress.NONE:
                 tries = 0 if progress is Progress.DONE else row.tries

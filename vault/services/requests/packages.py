@@ -26,6 +26,7 @@ from vault.sealing.wrapping import unwrap
 from vault.services.lifecycle.delete_packages import delete_package_row
 from vault.services.shared.clock_skew import checked_now, earlier
 from vault.services.shared.encrypted_reader import SealedAudio
+from vault.services.shared.job import HOURLY, IntervalJob, Job
 
 _BATCH_SIZE = 100
 _NONE = "This request has no such package: it is not made yet, was erased, or has expired."
@@ -42,6 +43,12 @@ class Packages:
     objects: ObjectStore
     clock: Clock
     grace: timedelta = GRACE
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the end of expired packages."""
+        return [
+            IntervalJob(name="expire_packages", run=self.delete_expired, every=HOURLY, needs_objects=False)
+        ]
 
     async def parts(self, account_id: str, request_id: str) -> Sequence[Package]:
         """Return the parts of a package that can be downloaded, in their order. Raises NotFound without any."""

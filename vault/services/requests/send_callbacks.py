@@ -1,24 +1,27 @@
 """Tell accounts of changes of their requests: signed, and tried again for about two days."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from vault import metrics
 from vault.database.interface import Database
+from vault.database.signals import Work
 from vault.database.transaction import Transaction
 from vault.domain.requests.callback import (
+    BACKOFF,
     MAX_TRIES,
     RequestDelivery,
     body_of,
     call_of,
     headers_of,
-    wait_after,
 )
 from vault.errors import FetchFailed, VaultError
 from vault.ports.clock import Clock
 from vault.ports.telephony import RestClient
 from vault.services.requests.open_callback import OpenCallback
+from vault.services.shared.job import DueJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -38,6 +41,10 @@ class SendCallbacks:
     rest: RestClient
     clock: Clock
 
+    def jobs(self) -> Sequence[Job]:
+        """Return the work on due callbacks."""
+        return [DueJob(work=Work.SEND_CALLBACKS, any_due=self.any_due, step=self, needs_objects=False)]
+
     async def any_due(self) -> bool:
         """Return whether a delivery is due."""
         return bool(await self.database.read(lambda tx: tx.callbacks.due(tx.now(), limit=1, of_account=1)))
@@ -54,7 +61,8 @@ class SendCallbacks:
         return bool(due)
 
     async def _try(self, delivery: RequestDelivery) -> None:
-        tries, wait = delivery.tries + 1, wait_after(delivery.tries)
+        tries = delivery.tries + 1
+        wait = BACKOFF.after(tries)
         # Noted before: a process that ends here sends it again later, and not without end.
         await self.database.write(
             lambda tx: tx.callbacks.try_again(delivery.id, tx.now() + wait, tries=tries)

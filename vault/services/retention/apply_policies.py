@@ -17,6 +17,7 @@ from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.services.retention.compute_terms import ComputeTerms, RetentionFacts
 from vault.services.retention.retention_policy import open_policies
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -31,6 +32,10 @@ class ApplyPolicies:
     database: Database
     data_keys: AccountDataKeys
     compute: ComputeTerms
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the look for recordings whose retention is not computed yet."""
+        return [IntervalJob(name="apply_policies", run=self, every=EACH_MINUTE, needs_objects=False)]
 
     async def __call__(self) -> int:
         """Compute every such row; return how many. Raises Unavailable.

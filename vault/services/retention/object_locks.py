@@ -19,6 +19,7 @@ from vault.errors import NotFound, Tampered
 from vault.ports.object_locks import ObjectLocks
 from vault.ports.objects import ObjectStore
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
+from vault.services.shared.job import IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -35,6 +36,10 @@ class ReconcileLocks:
 
     database: Database
     objects: ObjectStore
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the comparison; a lock whose state is unknown is tried again then."""
+        return [IntervalJob(name="reconcile_locks", run=self, every=timedelta(minutes=5), needs_objects=True)]
 
     async def __call__(self) -> int:
         """Run once; return how many recordings were compared. Raises Unavailable; the next run goes on."""

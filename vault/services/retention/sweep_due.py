@@ -31,6 +31,7 @@ from vault.services.retention.erase_pending_calls import ErasePendingCalls
 from vault.services.retention.retention_clock import RetentionClock
 from vault.services.shared.end_listening import restrict
 from vault.services.shared.gather_all import gathered
+from vault.services.shared.job import HOURLY, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -73,6 +74,10 @@ class RetentionSweep:
     database: Database
     clock: RetentionClock
     erase_pending_calls: ErasePendingCalls
+
+    def jobs(self) -> Sequence[Job]:
+        """Return the sweep."""
+        return [IntervalJob(name="retention_sweep", run=self, every=HOURLY, needs_objects=False)]
 
     async def __call__(self) -> SweepReport:
         """Run once. Raises Unavailable; what was erased stays erased, and the next run goes on."""

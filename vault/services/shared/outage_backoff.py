@@ -2,9 +2,8 @@
 
 from datetime import timedelta
 
-from vault.domain.recordings.recording import MAX_BACKOFF, MAX_OUTAGE_BACKOFF, backoff_before
+from vault.domain.recordings.recording import BACKOFF, OUTAGE_BACKOFF
 from vault.errors import OwnKeyUnusable, RecordingMissing, Unavailable
-from vault.jitter import RANDOM
 
 
 def backoff_after(error: Unavailable, attempts: int) -> timedelta:
@@ -14,5 +13,4 @@ def backoff_after(error: Unavailable, attempts: int) -> timedelta:
     account or one recording is concerned: its owner may take days.
     """
     own = isinstance(error, (OwnKeyUnusable, RecordingMissing))
-    longest = MAX_BACKOFF if own else MAX_OUTAGE_BACKOFF
-    return backoff_before(attempts, RANDOM.random(), longest=longest)
+    return (BACKOFF if own else OUTAGE_BACKOFF).after(attempts)

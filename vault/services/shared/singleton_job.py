@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
 
 from vault.database.interface import Database
 from vault.errors import VaultError
+from vault.services.shared.job import DueJob
 from vault.services.shared.lease import hold_lease
 
 #: How long a lease lasts without renewal.
@@ -21,16 +21,6 @@ LEASE = timedelta(seconds=60)
 RENEWAL = timedelta(seconds=20)
 #: Backoff after failed work, before any node tries again.
 _AFTER_FAILURE = timedelta(seconds=30)
-
-
-class Due(Protocol):
-    """A job that can tell cheaply whether it has work."""
-
-    async def any_due(self) -> bool:
-        """Return whether there is work; much cheaper than the work."""
-
-    async def __call__(self) -> bool:
-        """Do some of the work; return False if there was nothing to do now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +56,7 @@ class SingletonJobs:
             await asyncio.shield(self._release(name, token, min(pause, every)))
         return True
 
-    async def run_if_due(self, name: str, job: Due) -> bool:
+    async def run_if_due(self, job: DueJob) -> bool:
         """Do what is due, one node at a time, with no interval afterwards; return whether this node did any.
 
         Raises the same errors as ``run``.
@@ -77,9 +67,9 @@ class SingletonJobs:
 
         async def work() -> None:
             nonlocal worked
-            worked = await job()
+            worked = await job.step()
 
-        return await self.run(name, work, every=timedelta()) and worked
+        return await self.run(job.work, work, every=timedelta()) and worked
 
     async def _release(self, name: str, token: str, pause: timedelta) -> None:
         try:
