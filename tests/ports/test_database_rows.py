@@ -250,7 +250,7 @@ async def test_call_facts_of_one_delivery_are_added_once(database: Database):
     assert sorted(answers) == [False, True, True, True]
     found = await database.read(lambda tx: tx.call_facts.of_call("acct_a", "call-1"))
     assert [one.delivery for one in found] == ["d2", "d1"]
-    await database.write(lambda tx: tx.call_facts.forget_call("acct_a", "call-1"))
+    await database.write(lambda tx: tx.call_facts.forget_call("acct_a", "call-1", held=()))
     assert await database.read(lambda tx: tx.call_facts.of_call("acct_a", "call-1")) == []
     assert await database.read(lambda tx: tx.call_facts.of_call("acct_a", "call-2")) == [other]
 

@@ -53,7 +53,7 @@ async def test_the_facts_of_a_call_take_the_answers_about_it(either: House):
     await _run(either, "1", mine(call_ref="c1"))
     await _run(either, "2", mine(call_ref="c2"))
     await _run(either, "3", AnswerSubject(account_id="acct_other", call_ref="c1"))
-    await either.database.write(lambda tx: tx.call_facts.forget_call(either.account.id, "c1"))
+    await either.database.write(lambda tx: tx.call_facts.forget_call(either.account.id, "c1", held=()))
     assert await stored(either) == {(None, "c2"), (None, "c1")}
     await either.database.write(lambda tx: tx.stored_answers.forget_account(either.account.id))
     assert await stored(either) == {(None, "c1")}

@@ -1,6 +1,6 @@
 """Call facts: insert-only rows, deleted only per call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,8 @@ from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelec
 from vault.database.sql.dialect import insert_new, insert_selected
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.stored_answers import forget_answers_on_call
+from vault.domain.retention.hold import Hold
+from vault.errors import Held
 
 # Every call that starts inserts a row and reads the call's rows; every received recording reads them too.
 _ADD = CompiledInsert(call_facts)
@@ -113,8 +115,13 @@ class CallRows:
         facts = frozenset(row["id"] for row in rows if row["is_fact"])
         return facts, len(rows) - len(facts)
 
-    def forget_call(self, account_id: str, call_ref: str) -> None:
-        """Delete the rows of a call, its search terms, and the stored answers that show it."""
+    def forget_call(self, account_id: str, call_ref: str, *, held: Collection[Hold]) -> None:
+        """Delete the rows of a call, its search terms, and the stored answers that show it.
+
+        Raises Held if there is a hold on the call.
+        """
+        if held:
+            raise Held([hold.id for hold in held])
         forget_answers_on_call(self._db, account_id, call_ref)
         for table in (call_facts, call_terms):
             wanted = (table.c.account_id == account_id) & (table.c.call_ref == call_ref)

@@ -1,6 +1,6 @@
 """Holds, and the erasures that wait for their end."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -154,17 +154,32 @@ class HoldRows:
             recording_id=recording.id, call_ref=recording.call_ref, starts=starts, terms=terms
         )
 
-    def covering_call(
-        self, account_id: str, call_ref: str, starts: Collection[datetime], now: datetime
-    ) -> list[Hold]:
-        """Return the holds in effect that cover a call, also one without recordings."""
+    def covering_call(self, account_id: str, call_ref: str, now: datetime) -> list[Hold]:
+        """Return the holds in effect that cover a call, whether it has recordings or facts alone."""
         found = self.in_effect(account_id, now)
         if not found:
             return []
         mine = (call_terms.c.account_id == account_id) & (call_terms.c.call_ref == call_ref)
         terms = frozenset(self._db.execute(select(call_terms.c.term).where(mine)).scalars())
+        starts = self._starts(account_id, call_ref) or [now]
         candidate = HeldCandidate(recording_id="", call_ref=call_ref, starts=starts, terms=terms)
         return covering(found, candidate, now)
+
+    def _starts(self, account_id: str, call_ref: str) -> list[datetime]:
+        """Return when a call may have begun, by each of its facts and recordings."""
+        f, r = call_facts.c, recordings.c
+        reported = select(f.started_at, f.ended_at, f.at).where(
+            f.account_id == account_id, f.call_ref == call_ref
+        )
+        recorded = select(r.call_started_at, r.call_ended_at, r.received_at).where(
+            r.account_id == account_id, r.call_ref == call_ref
+        )
+        return [
+            start
+            for query in (reported, recorded)
+            for started_at, ended_at, at in self._db.execute(query)
+            for start in possible_starts(started_at, ended_at=ended_at, received_at=at)
+        ]
 
     def count_covered(self, hold: Hold) -> int:
         """Return how many available recordings a hold covers."""

@@ -42,16 +42,18 @@ _INSERT = (
     f"INSERT INTO recordings ({', '.join(COLUMNS)}) SELECT {', '.join(':' + name for name in COLUMNS)}"
     f" WHERE NOT EXISTS ({name_taken(':')}) ON CONFLICT DO NOTHING"
 )
-STILL_VALID = """
+#: Whether a link (l) plays a recording (r) in its state: ``Link.plays`` in SQL.
+PLAYS = """(r.state = 'available' AND (NOT r.restricted OR l.plays_restricted)
+               OR r.state = 'quarantined' AND NOT r.restricted AND l.purpose = 'consent_check' AND l.kind = 'player')"""
+STILL_VALID = f"""
   FROM recordings r
- WHERE r.id = {recording} AND r.account_id = {account} AND r.state IN ('available', 'quarantined')
-   AND ({session} IS NULL AND r.state = 'available' AND NOT r.restricted
-        AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = {actor} AND k.revoked_at IS NOT NULL) OR EXISTS (
+ WHERE r.id = {{recording}} AND r.account_id = {{account}} AND r.state IN ('available', 'quarantined')
+   AND ({{session}} IS NULL AND r.state = 'available' AND NOT r.restricted
+        AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = {{actor}} AND k.revoked_at IS NOT NULL) OR EXISTS (
        SELECT 1 FROM sessions s JOIN links l ON l.id = s.link_id
-        WHERE s.id = {session} AND s.recording_id = r.id AND s.ends_at > {now} AND l.revoked_at IS NULL
-          AND (r.state = 'available' AND (NOT r.restricted OR l.plays_restricted)
-               OR r.state = 'quarantined' AND NOT r.restricted AND l.purpose = 'consent_check' AND l.kind = 'player')))
-"""
+        WHERE s.id = {{session}} AND s.recording_id = r.id AND s.ends_at > {{now}} AND l.revoked_at IS NULL
+          AND {PLAYS}))
+"""  # noqa: S608 - our own rule
 # If the clocks of the node and PostgreSQL differ, a session ends by the clock that is ahead.
 LATER_ON_POSTGRESQL = "greatest({now}, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
 _NAMES = {

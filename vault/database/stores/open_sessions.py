@@ -19,6 +19,7 @@ from vault.database.sql.dialect import database_now
 from vault.database.stores.access_events import EventRows, event_values, wake_for_events
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.hot_reads import LINK, found_link
+from vault.database.stores.hot_statements import PLAYS
 from vault.database.stores.links import LinkRows
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Link, Session, denials_allowed
@@ -27,11 +28,9 @@ from vault.errors import NotFound, VaultError
 NO_LINK: Final = "This link is not valid. Ask for a new one."
 _LOCK: Final = "SELECT id FROM links WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 # After the locks, in a statement of its own: so the counts have what was committed by those for whom it waited.
-_STATE: Final = """
+_STATE: Final = f"""
 SELECT l.revoked_at, l.sessions, coalesce(l.denials, 0),
-       coalesce(r.state = 'available' AND (NOT r.restricted OR l.plays_restricted)
-                OR r.state = 'quarantined' AND NOT r.restricted AND l.purpose = 'consent_check'
-                   AND l.kind = 'player', false) AS plays,
+       coalesce({PLAYS}, false) AS plays,
        (SELECT count(*) FROM sessions s WHERE s.link_id = n.link_id), e.id, e.opened_at, e.ends_at,
        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
   FROM unnest(%s::text[], %s::bytea[]) WITH ORDINALITY AS n(link_id, nonce_hash, place)
@@ -39,7 +38,7 @@ SELECT l.revoked_at, l.sessions, coalesce(l.denials, 0),
   LEFT JOIN recordings r ON r.id = l.recording_id AND r.account_id = l.account_id
   LEFT JOIN sessions e ON e.link_id = n.link_id AND e.nonce_hash = n.nonce_hash
  ORDER BY n.place
-"""
+"""  # noqa: S608 - our own rule
 _DENY: Final = """
 UPDATE links l SET denials = coalesce(l.denials, 0) + n.denials FROM unnest(%s::text[], %s::int[]) AS n(id, denials)
  WHERE l.id = n.id

@@ -135,7 +135,8 @@ def _forget_call(tx: Transaction, act: Act) -> None:
     call, account_id = act.content, act.event.account_id
     assert isinstance(call, ErasedCall) and account_id is not None  # noqa: S101, PT018 - see above
     tx.lock_call(account_id, call.call_ref)
-    tx.call_facts.forget_call(account_id, call.call_ref)
+    # What was erased stays so, whatever has been held since.
+    tx.call_facts.forget_call(account_id, call.call_ref, held=())
 
 
 def _await_call_erasure(tx: Transaction, act: Act) -> None:

@@ -2,47 +2,25 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import chain
 
-from vault.database.stores.call_facts import CallFactRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import GONE, Recording
-from vault.domain.retention.hold import Hold, possible_starts
+from vault.domain.retention.hold import Hold
 from vault.domain.retention.judge import Wish
 from vault.errors import Held
 from vault.services.lifecycle import lifecycle
 from vault.services.shared.clock_skew import checked_now
 
 
-def holds_on_call(
-    tx: Transaction,
-    account_id: str,
-    call_ref: str,
-    facts: Collection[CallFactRow],
-    recordings: Collection[Recording],
-) -> Sequence[Hold]:
+def holds_on_call(tx: Transaction, account_id: str, call_ref: str) -> Sequence[Hold]:
     """Return the holds that cover a call, whether it has recordings or facts alone."""
-    now = checked_now(tx)
-    starts = [
-        *(possible_starts(one.started_at, ended_at=one.ended_at, received_at=one.at) for one in facts),
-        *(
-            possible_starts(one.call_started_at, ended_at=one.call_ended_at, received_at=one.received_at)
-            for one in recordings
-        ),
-    ]
-    return tx.holds.covering_call(account_id, call_ref, list(chain(*starts)) or [now], now)
+    return tx.holds.covering_call(account_id, call_ref, checked_now(tx))
 
 
-def forbid_held(
-    tx: Transaction,
-    account_id: str,
-    call_ref: str,
-    facts: Collection[CallFactRow],
-    recordings: Collection[Recording],
-) -> None:
+def forbid_held(tx: Transaction, account_id: str, call_ref: str) -> None:
     """Raise Held if a hold covers the call. The caller holds the account's and the call's lock."""
-    if held := holds_on_call(tx, account_id, call_ref, facts, recordings):
+    if held := holds_on_call(tx, account_id, call_ref):
         raise Held([hold.id for hold in held])
 
 
@@ -70,8 +48,11 @@ def erase_recordings(
 
 
 def forget_facts(tx: Transaction, account_id: str, call_ref: str, *, actor: str, at: datetime) -> None:
-    """Delete the facts of a call, and append the closing event. The caller holds the account's and the call's lock."""
-    tx.call_facts.forget_call(account_id, call_ref)
+    """Delete the facts of a call, and append the closing event. The caller holds the account's and the call's lock.
+
+    Raises Held.
+    """
+    tx.call_facts.forget_call(account_id, call_ref, held=holds_on_call(tx, account_id, call_ref))
     tx.events.append(
         AccessEvent(type="call.erased", at=at, account_id=account_id, actor=actor, subject=call_ref)
     )

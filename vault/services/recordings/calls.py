@@ -139,7 +139,7 @@ def _begin_erasure(
     facts = tx.call_facts.of_call(account_id, call_ref)
     if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
         return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
-    forbid_held(tx, account_id, call_ref, facts, recordings)
+    forbid_held(tx, account_id, call_ref)
     left = [recording for recording in recordings if recording.state not in GONE]
     erased = erase_recordings(tx, account_id, left[:AT_ONCE], actor=actor, at=now)
     for recording in left[AT_ONCE:]:

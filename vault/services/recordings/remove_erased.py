@@ -94,8 +94,8 @@ def _tombstone(tx: Transaction, lease: Lease, locked_until: datetime | None) -> 
     facts = tx.call_facts.of_call(account_id, call_ref)
     if not facts or any(other.state is not State.ERASED for other in others):
         return
-    if holds_on_call(tx, account_id, call_ref, facts, others):
+    if held := holds_on_call(tx, account_id, call_ref):
         # The hold was placed while the objects of the recording were deleted.
         await_call_erasure(tx, account_id, call_ref, actor="worker", at=tx.now())
     else:
-        tx.call_facts.forget_call(account_id, call_ref)
+        tx.call_facts.forget_call(account_id, call_ref, held=held)

@@ -185,11 +185,7 @@ def _calls(tx: Transaction, account_id: str, after: str) -> tuple[Sequence[str],
 
 def _is_held(tx: Transaction, account_id: str, call_ref: str) -> bool:
     """Return whether a hold covers the call, by any of its facts: then its recordings stay too."""
-    facts, recordings = (
-        tx.call_facts.of_call(account_id, call_ref),
-        tx.recordings.of_call(account_id, call_ref),
-    )
-    return bool(holds_on_call(tx, account_id, call_ref, facts, recordings))
+    return bool(holds_on_call(tx, account_id, call_ref))
 
 
 def _is_kept_after(tx: Transaction, recording: Recording, closed_at: datetime) -> bool:

@@ -113,7 +113,7 @@ class EraseDecided:
             now = tx.now()
             recordings = tx.recordings.of_call(account_id, call_ref)
             mine = [one for one in recordings if one.id in recording_ids]
-            forbid_held(tx, account_id, call_ref, tx.call_facts.of_call(account_id, call_ref), recordings)
+            forbid_held(tx, account_id, call_ref)
             erase_recordings(tx, account_id, mine, actor=ruling.by, at=now, wish="request")
             for one in mine:
                 tx.sources.request_deletion(one.id)

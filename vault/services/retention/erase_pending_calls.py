@@ -58,5 +58,4 @@ def _is_kept(tx: Transaction, pending: PendingCall) -> bool:
     recordings = tx.recordings.of_call(pending.account_id, pending.call_ref)
     if any(one.state not in GONE for one in recordings):
         return True
-    facts = tx.call_facts.of_call(pending.account_id, pending.call_ref)
-    return bool(holds_on_call(tx, pending.account_id, pending.call_ref, facts, recordings))
+    return bool(holds_on_call(tx, pending.account_id, pending.call_ref))
