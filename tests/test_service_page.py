@@ -41,6 +41,7 @@ def test_a_service_is_a_frozen_dataclass_that_is_awaited() -> None:
 #: Modules of services that use another one, by their ends, and what they take from it.
 USES = {
     ("approvals.approvals", "approvals.execute"): "the part that carries out what was approved",
+    ("backup.restore", "backup.restore_unnamed"): "the part that finishes it while the vault serves",
     ("backup.restore", "closing_acts.journal"): "the part that keeps closing acts",
     ("closing_acts.check_recovery", "closing_acts.journal"): "the part that keeps closing acts",
     ("node.outages", "node.readiness_probe"): "the probe whose results it remembers",

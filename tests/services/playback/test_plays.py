@@ -24,8 +24,9 @@ QUERY = text(
 async def test_sql_and_python_agree(either: House):
     """Over the whole table of state, restriction, right to what is restricted, purpose and kind."""
     recording_id = (await either.announce()).recording_id
+    await either.settle(recording_id)
     request = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=1)
-    link = (await either.vault.links.create(either.account.id, recording_id, request, actor="key_test")).link
+    link, _ = await either.vault.links.create(either.account.id, recording_id, request, actor="key_test")
     recording = await either.row(recording_id)
     names = ("state", "restricted", "plays_restricted", "purpose", "kind")
     table = [

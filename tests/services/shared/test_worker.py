@@ -1,14 +1,19 @@
 """The worker's loop: it stops in order, gives back what it has in hand, and costs little while nothing is to do."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from tests.fakes.fetcher import Media
 from tests.support.service_house import AUDIO, URL, House
 from vault.composition.assemble import _describer
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
+from vault.services.shared.job import Job
 from vault.services.shared.row_lease import ClaimHint, claim
 from vault.settings import read_settings
 from vault.worker.tasks import FOR_OTHERS, SHUTDOWN_GRACE, polling_tasks, work
@@ -109,3 +114,18 @@ async def test_a_manifest_with_older_keys_is_written_again(house: House):
     assert await house.vault.jobs.write_manifests.any_due()
     assert await house.vault.jobs.write_manifests()
     assert not await house.vault.jobs.write_manifests.any_due()
+
+
+async def test_work_that_nobody_does_stops_the_start(house: House):
+    """A kind of work without a job, and a service on the page without jobs, are errors before anything runs."""
+
+    class Idle:
+        def jobs(self) -> Sequence[Job]:
+            return ()
+
+    jobs = replace(house.vault.jobs, send_callbacks=Idle())
+    with pytest.raises(LookupError, match=r"No job does this work: send_callbacks\."):
+        polling_tasks(replace(house.vault, jobs=jobs), workers=1)
+    jobs = replace(house.vault.jobs, send_callbacks=object())
+    with pytest.raises(AttributeError, match="jobs"):
+        polling_tasks(replace(house.vault, jobs=jobs), workers=1)

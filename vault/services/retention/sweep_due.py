@@ -288,14 +288,9 @@ def _write_run(
 def _ask_to_lift(tx: Transaction, account_id: str, now: datetime) -> None:
     """Ask for the approval that lifts the cap, unless the account has as many approvals as may wait."""
     asked = Approval(
-        id=new_id("appr"),
-        account_id=account_id,
-        kind="retention_cap",
-        subject="",
-        asked_by="worker",
-        asked_at=now,
+        id=new_id("appr"), account_id=account_id, kind="retention_cap", subject="", asked_by="worker", asked_at=now,
         approve_by=now + time_to_approve("retention_cap"),
-    )
+    )  # fmt: skip
     try:
         ask_in(tx, asked)
     except Refused:
