@@ -113,7 +113,7 @@ NOT_FOREIGN = {
     "vault.services.playback.verify_link_token:audience_of": "a setting, which the operator writes",
     "vault.domain.sign_in.connection:decode_settings": _SEALED,
     "vault.domain.sign_in.connection:decode_profile": _SEALED,
-    "vault.web.console.approvals:_page": "what the vault wrote itself, and sealed",
+    "vault.web.console.approvals:show_approval": "what the vault wrote itself, and sealed",
     "vault.web.console.provider_sign_in:post_back_channel": "the row `link form` calls the same parser with its limit",
     "vault.services.shared.account_data_keys:open_detail": _SEALED,
     "vault.services.shared.account_data_keys:read_words": _OWN_ROWS,
