@@ -34,10 +34,10 @@ from vault.services.playback.links import _check as check_link
 from vault.services.shared.check_api_key import split_key
 from vault.tlog.note import Signer
 from vault.web.audio.range_header import parse_range
+from vault.web.console.audit_log.log import _verify as verify_what_was_sent
 from vault.web.console.forms import read_form as read_console_form
-from vault.web.console.log import _verify as verify_what_was_sent
 from vault.web.console.multipart import read_multipart
-from vault.web.console.sign_in import return_path
+from vault.web.console.sign_in.sign_in import return_path
 from vault.web.console.words import moment_text, period_text
 from vault.web.http import problems
 from vault.web.http.address_limit import _table_key

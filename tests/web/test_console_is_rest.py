@@ -12,7 +12,7 @@ from tests.support.tenant import Tenant
 from tests.support.web_house import House
 from tests.web.console.doors import DOORS as FORMS
 from tests.web.doors import DOORS
-from vault.web.console.record_form import CONTACTS
+from vault.web.console.registers.record_form import CONTACTS
 from vault.web.schemas.authority_requests import AuthorityRequestIn
 from vault.web.schemas.limits import LimitsIn
 from vault.web.schemas.link_keys import LinkCutIn, LinkKeyIn

@@ -9,7 +9,7 @@ from fastapi.telemetry import TelemetryConfig
 
 from vault.ports.clock import Clock
 from vault.web.console.routers import ROUTERS as CONSOLE
-from vault.web.console.sign_in_limits import begun_sign_ins, wrong_sign_ins
+from vault.web.console.sign_in.limits import begun_sign_ins, wrong_sign_ins
 from vault.web.contract import document, reference_page
 from vault.web.contract.descriptions import PROBLEM
 from vault.web.http import html, problems

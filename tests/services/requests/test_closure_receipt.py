@@ -11,7 +11,7 @@ from tests.support.service_house import House
 from vault.cli.receipt import verify_receipt_file
 from vault.domain.requests.request import RequestState
 from vault.errors import VaultError
-from vault.web.console import log
+from vault.web.console.audit_log import log
 
 
 async def _closure_receipt(house: House, folder: Path) -> Path:

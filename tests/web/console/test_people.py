@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 from tests.support.console import furnished, sign_in
 from tests.support.tenant import open_link
 from tests.support.web_house import House
-from vault.web.console.people import harmless
+from vault.web.console.playback.people import harmless
 
 
 def test_all_links_of_one_listener_are_revoked_with_the_name_typed(house: House):

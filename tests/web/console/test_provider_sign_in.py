@@ -9,7 +9,7 @@ from tests.fakes.provider_lies import CLIENT
 from tests.support.console import nonce_of
 from tests.support.provider_scene import Scene
 from tests.support.web_house import AUDIO
-from vault.web.console.sign_in_limits import MAX_FAILED
+from vault.web.console.sign_in.limits import MAX_FAILED
 
 
 def test_a_person_signs_in_and_sees_what_the_role_allows(scene: Scene):

@@ -10,7 +10,7 @@ from tests.support.console import MARKUP, furnished, nonce_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
 from vault.database.schema.core import recordings
-from vault.web.console.listen import draw
+from vault.web.console.playback.listen import draw
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_more_pages_neither_repeat_nor_hide(house: House, monkeypatch: pytest.Mo
     """The link to more leads on by a cursor; a recording that arrives meanwhile shifts nothing."""
     tenant = Tenant.open(house.admin)
     ids = [tenant.put(b"RIFF" + bytes([n] * 100), call=f"c{n}", ref=f"r{n}").json()["id"] for n in range(5)]
-    monkeypatch.setattr("vault.web.console.recordings._PAGE_SIZE", 2)
+    monkeypatch.setattr("vault.web.console.recordings.recordings._PAGE_SIZE", 2)
     client, seen, where = sign_in(house, tenant.name), [], base(tenant)
     while True:
         page = client.get(where).text

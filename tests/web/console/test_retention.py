@@ -7,7 +7,7 @@ import pytest
 from tests.support.console import OWN, form_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
-from vault.web.console import retention
+from vault.web.console.retention import policy as retention
 
 MARKUP = "<script>alert(1)</script>"
 POLICY = {

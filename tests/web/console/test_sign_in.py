@@ -8,8 +8,8 @@ import pytest
 from tests.support.console import OWN, nonce_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import House, open_house
-from vault.web.console.sign_in import return_path
-from vault.web.console.sign_in_limits import MAX_FAILED, wrong_sign_ins
+from vault.web.console.sign_in.limits import MAX_FAILED, wrong_sign_ins
+from vault.web.console.sign_in.sign_in import return_path
 from vault.web.middleware.console_guard import origin_of
 
 

@@ -15,7 +15,7 @@ from tests.support.provider_scene import Scene
 from tests.support.tenant import Tenant
 from tests.support.web_house import House, open_house
 from vault.database.schema.sign_in import sign_in_attempts
-from vault.web.console.sign_in_limits import MAX_FAILED, begun_sign_ins
+from vault.web.console.sign_in.limits import MAX_FAILED, begun_sign_ins
 
 WRONG: Final = 10_000
 SECRET: Final = "wr0ngwr0ngwr0ng"

@@ -3,6 +3,7 @@
 The same rules as for API keys in ``vault/web/http/auth.py``: another account's id is 404, a missing scope 403.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -138,6 +139,14 @@ class console:  # noqa: N801 - used like a function
             if wanted and not wanted & agents:
                 raise NotFound("There is no such page.")
         return replace(allowed, limited_scope=self.scope, recording_agents=agents)
+
+
+def require_grantable(beyond: Sequence[Scope]) -> None:
+    """Raise Forbidden if something would be given that its maker may not do: ``beyond``, of ``scopes_beyond``."""
+    if beyond:
+        raise WordedForbidden(
+            gettext("You cannot grant scopes that you do not have: %(scopes)s.", scopes=", ".join(beyond))
+        )
 
 
 def console_secret(request: Request) -> str:

@@ -2,44 +2,24 @@
 
 from typing import Final
 
-from vault.web.console import (
-    account_keys,
-    account_settings,
-    approvals,
-    authority_requests,
-    closure,
-    connections,
-    consent,
-    disclosures,
-    holds,
-    link_keys,
-    listen,
-    log,
-    members,
-    missing,
-    notices,
-    objections,
-    overview,
-    people,
-    provider_sign_in,
-    quarantine,
-    recipients,
-    recording,
-    recordings,
-    registers,
-    request_callback,
-    request_forms,
-    requests,
-    retention,
-    sign_in,
-    sign_in_connections,
-)
+from vault.web.console.accounts import connections, keys, overview, settings
+from vault.web.console.approvals import approvals
+from vault.web.console.audit_log import log
+from vault.web.console.consent import notices, objections
+from vault.web.console.consent import policy as consent
+from vault.web.console.playback import link_keys, listen, people
+from vault.web.console.recordings import quarantine, recording, recordings
+from vault.web.console.registers import authority_requests, disclosures, recipients, record
+from vault.web.console.requests import callback, closure, requests, steps
+from vault.web.console.retention import holds
+from vault.web.console.retention import policy as retention
+from vault.web.console.sign_in import connections as sign_in_connections
+from vault.web.console.sign_in import members, provider, sign_in
 
 ROUTERS: Final = (
     sign_in.router,
-    provider_sign_in.router,
+    provider.router,
     overview.router,
-    missing.router,
     recordings.router,
     listen.router,
     recording.router,
@@ -51,16 +31,16 @@ ROUTERS: Final = (
     retention.router,
     holds.router,
     closure.router,
-    request_callback.router,
+    callback.router,
     requests.router,
-    request_forms.router,
-    registers.router,
+    steps.router,
+    record.router,
     recipients.router,
     disclosures.router,
     authority_requests.router,
     approvals.router,
-    account_keys.router,
-    account_settings.router,
+    keys.router,
+    settings.router,
     link_keys.router,
     connections.router,
     members.router,

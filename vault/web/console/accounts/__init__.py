@@ -1,0 +1,1 @@
+"""Accounts: the overview, name and limits, keys, and connections to platforms."""

@@ -1,0 +1,133 @@
+"""Approvals: what waits for a second person, what was decided, and the rule of the account."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import Path, Response
+
+from vault.domain.approvals.approval import ApprovalState, Decision
+from vault.domain.approvals.rule import CHOSEN, SCOPES, WITHOUT_RULE
+from vault.web.console.approvals.gated import done_or_asked
+from vault.web.console.approvals.words import (
+    OUTCOME_WORDS,
+    STATE_WORDS,
+    VERB_WORDS,
+    concerns,
+    effect_words,
+    not_done,
+)
+from vault.web.console.forms import checked
+from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
+from vault.web.http.pagination import next_cursor, read_cursor
+from vault.web.http.translations import gettext, translated, translated_pairs
+from vault.web.routes.gated import reference_of
+from vault.web.schemas.approvals import ApprovalRuleIn, DecisionOnIn
+
+router = console_router()
+Approving = Annotated[Here, needs("approvals:write")]
+Setting = Annotated[Here, needs("settings:write")]
+Auditing = Annotated[Here, needs("audit:read")]
+ApprovalId = Annotated[str, Path(max_length=64)]
+TAB: Final = Tab("Approvals")
+STATE_BADGES: Final = {
+    ApprovalState.PENDING: "warn",
+    ApprovalState.APPROVED: "warn",
+    ApprovalState.EXECUTED: "good",
+    ApprovalState.VETOED: "bad",
+    ApprovalState.EXPIRED: "quiet",
+}
+_PAGE: Final = 50
+_DECISIONS: Final[dict[str, Decision]] = {"approve": "approve", "veto": "veto"}
+
+
+@router.get("/approvals")
+async def show_approvals(here: Auditing) -> Response:
+    """List what waits, what was decided, and the rule."""
+    approvals, mistake = here.vault.approvals, here.mistake
+    found = await approvals.page(here.account_id, state=None, before=read_cursor(here.cursor), limit=_PAGE)
+    rule = await here.vault.approval_rules.read(here.account_id)
+    return TAB.page(
+        here,
+        "approvals.html",
+        gettext("Approvals"),
+        waiting=await approvals.page(here.account_id, state=ApprovalState.PENDING, limit=_PAGE),
+        others=[one for one in found if one.state is not ApprovalState.PENDING],
+        following=next_cursor(found, _PAGE, lambda one: (one.asked_at, one.id)),
+        rule=rule,
+        ticked=rule.verbs if mistake is None else here.form.many("verbs"),
+        is_left_off=mistake is not None and mistake.field == "enabled",
+        chosen=translated_pairs((verb, VERB_WORDS[verb]) for verb in CHOSEN),
+        always=[translated(VERB_WORDS[verb]) for verb in sorted(WITHOUT_RULE)],
+        words=VERB_WORDS,
+        states=STATE_WORDS,
+        effect_words=effect_words,
+        badges=STATE_BADGES,
+    )
+
+
+@router.get("/approvals/{approval}")
+async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
+    """Show an approval with the bytes that are approved."""
+    view = await here.vault.approvals.read(here.account_id, approval)
+    one = view.approval
+    return TAB.page(
+        here,
+        "approval.html",
+        translated(VERB_WORDS[one.kind]),
+        one=one,
+        reason=view.text.reason or _stated_reason(view.text.arguments),
+        asked_by_name=view.asked_by_name,
+        reference=await reference_of(here.vault, one),
+        concerns=concerns(here.allowed.path, one),
+        document=json.dumps(json.loads(view.document), indent=2, ensure_ascii=False),
+        states=STATE_WORDS,
+        shown=effect_words(one),
+        outcomes=OUTCOME_WORDS,
+        badge=STATE_BADGES[one.state],
+        needs=SCOPES[one.kind],
+        is_own=one.asked_by == here.actor,
+    )
+
+
+@acts(router, "/approvals/{approval}", again=show_approval)
+async def decide_approval(here: Approving, approval: ApprovalId) -> str:
+    """Approve what was read, with the account's name typed, or veto it."""
+    decision = _DECISIONS.get(here.form.text("decision"), "veto")
+    if decision == "approve":
+        here.confirm()
+    body = checked(DecisionOnIn, {"decision": decision, "digest": here.form.text("digest") or None})
+    decided = await here.vault.approvals.decide(
+        here.account_id, approval, body.decision, digest=body.digest, actor=here.actor
+    )
+    if decided.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
+        raise not_done(decided)
+    return f"/approvals/{approval}?done={'approved' if decision == 'approve' else 'vetoed'}"
+
+
+@acts(router, "/approval-rule", again=show_approvals)
+async def set_approval_rule(here: Setting) -> str:
+    """Set the rule, with the account's name typed; a looser one needs an approval itself."""
+    here.confirm()
+    enabled, verbs = here.form.text("enabled") == "on", sorted(set(here.form.many("verbs")))
+    if verbs and not enabled and here.form.text("stays_off") != "on":
+        text = gettext(
+            "The rule is off, so none of these acts needs a second person. Switch it on, or leave it off."
+        )
+        raise WordedInvalid(text, field="enabled")
+    sent = {"enabled": enabled, "verbs": verbs}
+    body = checked(ApprovalRuleIn, sent)
+    change = here.vault.approval_rules.set(
+        here.account_id, enabled=body.enabled, verbs=body.verbs, actor=here.actor
+    )
+    done = "/approvals?done=rule_set" if body.enabled else "/approvals?done=rule_off"
+    return await done_or_asked(here, change, done, subject="", arguments=sent)
+
+
+def _stated_reason(arguments: Mapping[str, Any]) -> str | None:
+    """Return the reason that the act itself was given: of a closure, or of a decision on a request."""
+    decision = arguments.get("decision")
+    reason = (decision if isinstance(decision, dict) else arguments).get("reason")
+    return reason if isinstance(reason, str) else None

@@ -1,0 +1,1 @@
+"""Consent: the policy, notices, and numbers that must not be recorded."""

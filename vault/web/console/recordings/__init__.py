@@ -1,0 +1,1 @@
+"""Recordings: search, one of them, and those in quarantine."""

@@ -1,0 +1,178 @@
+"""One recording: what it is, why it is here, who heard it, and what can be done with it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import Path, Response
+
+from vault.domain.playback.link import Purpose
+from vault.domain.recordings.recording import GONE, Recording, State
+from vault.domain.retention.judge import Ground
+from vault.errors import RecordingErased
+from vault.services.playback.former_notes import LeftNote
+from vault.web.console.approvals.gated import done_or_asked
+from vault.web.console.forms import checked, require_name
+from vault.web.console.here import Here, acts, needs
+from vault.web.console.recordings.recordings import day_of
+from vault.web.console.recordings.views import RESTRICTION_CAUSES, recording_row
+from vault.web.console.route import console_router
+from vault.web.http.languages import clock_length
+from vault.web.http.pagination import next_cursor, read_cursor
+from vault.web.http.translations import translatable, translated_pairs
+from vault.web.schemas.calls import ErasureQuery, EvidenceOut, RestrictionIn
+from vault.web.schemas.fetches import RetryIn
+from vault.web.schemas.holds import HoldIn
+
+router = console_router()
+Reading = Annotated[Here, needs("recordings:read", of_agents=True)]
+Auditing = Annotated[Here, needs("audit:read", of_agents=True)]
+Sending = Annotated[Here, needs("ingest")]
+Guarding = Annotated[Here, needs("privacy:write")]
+Holding = Annotated[Here, needs("holds:write")]
+Revoking = Annotated[Here, needs("links:write", of_agents=True)]
+RecordingId = Annotated[str, Path(max_length=64)]
+#: Notes of former listeners on a page; REST has all.
+_MAX_NOTES: Final = 200
+PURPOSES: dict[Purpose, str] = translatable(
+    {
+        "quality": "Quality of service",
+        "training": "Training",
+        "dispute": "A dispute",
+        "legal_claims": "Legal claims",
+        "security": "Security",
+        "person_request": "A request of a person",
+        "technical": "Technical check",
+        "consent_check": "Check of the consent",
+        "other": "Other",
+    }
+)
+#: Links per page.
+_LINKS: Final = 50
+#: Why a recording is erased before a minimum ends.
+_GROUNDS: Final[Mapping[Ground, str]] = translatable(
+    {
+        "unlawful_recording": "nobody was allowed to make the recording",
+        "sad_found": "it has the code of a payment card",
+    }
+)
+
+
+@router.get("/recordings/{recording}")
+async def get_recording(here: Reading, recording: RecordingId) -> Response:
+    """Show a recording. That it was opened is logged before."""
+    before, vault = read_cursor(here.cursor), here.vault
+    view = await vault.recordings.open_details(here.account_id, recording, actor=here.actor)
+    links = await vault.links.list(here.account_id, recording, before=before, limit=_LINKS)
+    return here.page(
+        "recording.html",
+        section="Recordings",
+        view=view,
+        row=recording_row(view),
+        causes=RESTRICTION_CAUSES,
+        is_gone=view.recording.state in GONE,
+        links=links,
+        following=next_cursor(links, _LINKS, lambda one: (one[0].created_at, one[0].id)),
+        purposes=PURPOSES,
+        grounds=translated_pairs(_GROUNDS.items()),
+        values=here.form.values(),
+        left_notes=await _left_notes(here, view.recording),
+        clock=clock_length,
+        **await _audited(here, recording),
+    )
+
+
+@router.get("/recordings/{recording}/evidence")
+async def get_evidence(here: Auditing, recording: RecordingId) -> Response:
+    """Show the evidence that a recording was allowed, as REST does; it is logged."""
+    view = await here.vault.consent.read_evidence(here.account_id, recording, actor=here.actor)
+    evidence = EvidenceOut.of(view)
+    return here.page(
+        "evidence.html",
+        section="Recordings",
+        recording=recording,
+        evidence=evidence,
+        as_json=json.dumps(evidence.model_dump(mode="json", by_alias=True), indent=2),
+    )
+
+
+@acts(router, "/recordings/{recording}/restriction", again=get_recording)
+async def post_restriction(here: Guarding, recording: RecordingId) -> str:
+    """Restrict a recording, or lift its restriction."""
+    restricted = here.form.text("restricted") == "on"
+    body = checked(RestrictionIn, {"reason": here.form.text("reason") or None})
+    await here.vault.recordings.restrict(
+        here.account_id,
+        recording,
+        restricted=restricted,
+        reason=body.reason if restricted else None,
+        actor=here.actor,
+        told_at=day_of(here.form.values(), "told_at"),
+        informed=here.form.lines("requests"),
+    )
+    return _path(recording, "restricted" if restricted else "unrestricted")
+
+
+@acts(router, "/recordings/{recording}/retry", again=get_recording)
+async def post_recording_retry(here: Sending, recording: RecordingId) -> str:
+    """Fetch a recording again that a webhook announced and that has not arrived."""
+    url = checked(RetryIn, {"recording_url": here.form.text("recording_url") or None}).recording_url
+    await here.vault.retry_recording(here.account_id, recording, url=url, actor=here.actor)
+    return _path(recording, "retried")
+
+
+@acts(router, "/recordings/{recording}/erasure", again=get_recording)
+async def post_erasure(here: Guarding, recording: RecordingId) -> str:
+    """Erase a recording, with the reference of its call typed; a ground passes over minimums, with a second person."""
+    found = await here.vault.recordings.read(here.account_id, recording)
+    require_name(here.form, found.recording.call_ref)
+    ground = {"ground": here.form.text("ground")} if here.form.text("ground") else {}
+    erase = here.vault.recordings.erase(
+        here.account_id, recording, ground=checked(ErasureQuery, ground).ground, actor=here.actor
+    )
+    sent = {"recording": recording} | ground
+    return await done_or_asked(here, erase, _path(recording, "erased"), subject=recording, arguments=sent)
+
+
+@acts(router, "/recordings/{recording}/hold", again=get_recording)
+async def post_hold(here: Holding, recording: RecordingId) -> str:
+    """Place a hold on a recording."""
+    values = {"name": here.form.text("hold_name"), "reason": here.form.text("hold_reason")}
+    body = checked(HoldIn, values | {"covers": {"recordings": [recording]}})
+    await here.vault.holds.place(here.account_id, body.wanted(), actor=here.actor)
+    return _path(recording, "held")
+
+
+@acts(router, "/recordings/{recording}/links/{link}/revocation", again=get_recording)
+async def post_link_revocation(
+    here: Revoking, recording: RecordingId, link: Annotated[str, Path(max_length=64)]
+) -> str:
+    """Revoke a link, which ends its sessions."""
+    await here.vault.links.revoke(here.account_id, recording, link, actor=here.actor)
+    return _path(recording, "link_revoked")
+
+
+def _path(recording: str, done: str) -> str:
+    return f"/recordings/{recording}?done={done}"
+
+
+async def _left_notes(here: Here, recording: Recording) -> Sequence[LeftNote]:
+    """Return notes of former listeners for the people in charge of privacy. That they were read is logged."""
+    if recording.state is not State.AVAILABLE or not here.allows("privacy:write"):
+        return ()
+    found = await here.vault.former_notes.page(
+        here.account_id, recording.id, after="", limit=_MAX_NOTES, actor=here.actor
+    )
+    return sorted(found, key=lambda one: one.note.content.at)
+
+
+async def _audited(here: Here, recording: str) -> dict[str, Any]:
+    """Return what readers of the audit see besides: the history, and why the recording is still here."""
+    if not here.allows("audit:read"):
+        return {"history": None, "retention": None}
+    history = await here.vault.access_log.history(here.account_id, recording)
+    try:
+        retention = await here.vault.show_retention(here.account_id, recording)
+    except RecordingErased:
+        retention = None
+    return {"history": history, "retention": retention}

@@ -1,0 +1,140 @@
+"""The list of recordings, and its search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import Response
+
+from vault.domain.recordings.recording import RecordingFilter, State
+from vault.errors import Invalid, NotFound, Tampered
+from vault.rfc3339 import parse_day
+from vault.web.console.forms import see_other
+from vault.web.console.here import Here, needs
+from vault.web.console.recordings.views import STATE_CHOICES, recording_row
+from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
+from vault.web.http.pagination import read_cursor, write_cursor
+from vault.web.http.translations import gettext
+
+router = console_router()
+Reading = Annotated[Here, needs("recordings:read", of_agents=True)]
+_PAGE_SIZE: Final = 50
+#: Filters that stand in the address. A number and an agent never do.
+_OPEN_FILTERS: Final = ("state", "call", "class", "from", "to")
+_SECRET_FILTERS: Final = ("number", "agent")
+_MAX_FILTER: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the address asks for, as it was typed."""
+
+    values: dict[str, str]
+    search_id: str
+    cursor: str | None
+
+
+@router.get("/recordings")
+async def get_recordings(here: Reading) -> Response:
+    """Show a page of recordings, newest first."""
+    query = here.request.query_params
+    values = {name: here.query(name, most=_MAX_FILTER) for name in _OPEN_FILTERS}
+    asked = _Asked(values=values, search_id=query.get("search", ""), cursor=query.get("cursor"))
+    try:
+        if asked.search_id:
+            values |= await here.remembered(asked.search_id[:_MAX_FILTER])
+        return await _list(here, asked)
+    except NotFound as error:
+        here = here.wrong(Invalid(str(error), field="search"))
+    except Invalid as error:
+        here = here.wrong(error)
+    return await _page(here, asked, rows=[], following=None)
+
+
+@router.post("/recordings/search")
+async def post_search(here: Reading) -> Response:
+    """Keep what is searched for, and lead to its address, which has neither a number nor a name."""
+    form = (await here.with_form()).form
+    query = {name: form.text(name)[:_MAX_FILTER] for name in _OPEN_FILTERS if form.text(name)}
+    secret = {name: form.text(name)[:_MAX_FILTER] for name in _SECRET_FILTERS if form.text(name)}
+    if secret:
+        query["search"] = await here.remember(secret)
+    return see_other(f"{here.allowed.path}/recordings" + (f"?{urlencode(query)}" if query else ""))
+
+
+async def _list(here: Here, asked: _Asked) -> Response:
+    values = asked.values
+    views = await here.vault.recordings.page(
+        here.account_id,
+        recording_filter(values),
+        number=values.get("number") or None,
+        agent=values.get("agent") or None,
+        agents=here.allowed.agents,
+        before=read_cursor(asked.cursor),
+        limit=_PAGE_SIZE + 1,
+    )
+    shown = views[:_PAGE_SIZE]
+    following = None
+    if len(views) > _PAGE_SIZE:
+        last = shown[-1].recording
+        open_filters = {name: values[name] for name in _OPEN_FILTERS if values[name]}
+        if asked.search_id:
+            open_filters["search"] = asked.search_id
+        following = urlencode(open_filters | {"cursor": write_cursor(last.received_at, last.id)})
+    return await _page(here, asked, rows=[recording_row(view) for view in shown], following=following)
+
+
+def recording_filter(values: dict[str, str]) -> RecordingFilter:
+    """Return the filter of a form's fields. Raises Invalid that names the wrong field."""
+    state = values.get("state", "")
+    if state and state not in set(State):
+        raise WordedInvalid(gettext("There is no such state."), field="state")
+    return RecordingFilter(
+        state=State(state) if state else None,
+        call_ref=values.get("call") or None,
+        retention_class=values.get("class") or None,
+        received_from=day_of(values, "from"),
+        received_to=day_of(values, "to", plus=timedelta(days=1)),
+    )
+
+
+def day_of(values: dict[str, str], name: str, *, plus: timedelta = timedelta()) -> datetime | None:
+    """Return the first moment of a field's day in UTC; None if it is empty. Raises Invalid."""
+    written = values.get(name, "")
+    if not written:
+        return None
+    try:
+        return datetime.combine(parse_day(written), time(), UTC) + plus
+    except (ValueError, OverflowError) as error:
+        raise WordedInvalid(gettext("Write a day as 2026-01-31."), field=name) from error
+
+
+async def _classes(here: Here) -> Sequence[str]:
+    """Return the names of the classes of the retention policies, for those who may read them."""
+    if not here.allows("audit:read"):
+        return ()
+    try:
+        view = await here.vault.retention.read(here.account_id)
+    except Tampered:
+        return ()
+    return sorted({one.name for policy in (view.current, *view.waiting) for one in policy.classes})
+
+
+async def _page(here: Here, asked: _Asked, *, rows: list[Any], following: str | None) -> Response:
+    query = here.request.url.query
+    return here.page(
+        "recordings.html",
+        section="Recordings",
+        rows=rows,
+        following=following,
+        is_continued=asked.cursor is not None,
+        is_filtered=any(asked.values.values()),
+        states=STATE_CHOICES,
+        classes=await _classes(here),
+        values=asked.values,
+        waveforms="waveforms" in here.request.query_params,
+        here=f"{query}&" if query else "",
+    )

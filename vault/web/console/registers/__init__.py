@@ -1,0 +1,1 @@
+"""Registers: the record of processing, recipients, disclosures, and requests of authorities."""

@@ -1,0 +1,131 @@
+"""The register of recipients and sub-processors: list, enter, change, and end them. An entry is never deleted."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Final
+
+from fastapi import Path, Response
+
+from vault.domain.registers.entries import Entry, Recipient
+from vault.web.console.forms import changes, checked, country_code, entries
+from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.registers.record import RECORD, SECTION, TABS
+from vault.web.console.registers.words import CONTRACTS, ROLES, SAFEGUARDS, part_words
+from vault.web.console.route import console_router
+from vault.web.http.pagination import next_cursor, read_cursor
+from vault.web.http.translations import gettext, translated_pairs
+from vault.web.schemas.recipients import EndIn, RecipientIn, RecipientPatchIn
+
+router = console_router()
+Guarding = Annotated[Here, needs("privacy:write")]
+Auditing = Annotated[Here, needs("audit:read")]
+EntryId = Annotated[str, Path(max_length=64)]
+RECIPIENTS: Final = f"{RECORD}/recipients"
+TAB: Final = Tab(SECTION, TABS, RECIPIENTS)
+_PAGE: Final = 50
+_TEXTS: Final = ("address", "contact", "role", "purpose", "country", "since")
+#: Fields that are left out of the body, or null in a change, where they are empty.
+_OPTIONAL: Final = ("safeguard", "parent", "objection_until")
+
+
+@router.get(RECIPIENTS)
+async def show_recipients(here: Auditing) -> Response:
+    """List recipients, newest first; those that have ended stay."""
+    found = await here.vault.recipients.page(here.account_id, before=read_cursor(here.cursor), limit=_PAGE)
+    return TAB.page(
+        here,
+        "recipients.html",
+        gettext("Recipients and sub-processors"),
+        entries=found,
+        following=next_cursor(found, _PAGE, lambda one: (one.created_at, one.id)),
+        roles=ROLES,
+        safeguards=SAFEGUARDS,
+        today=here.now.date(),
+    )
+
+
+@router.get(RECIPIENTS + "/new")
+async def show_recipient_form(here: Auditing) -> Response:
+    """Show the form of a new recipient."""
+    today = here.now.date().isoformat()
+    return await _form(here, here.values({"since": today, "public": "on", "contract": "none"}))
+
+
+@acts(router, RECIPIENTS, again=show_recipient_form)
+async def enter_recipient(here: Guarding) -> str:
+    """Enter a recipient."""
+    sent = {name: value for name, value in _body(here.form.all_words()).items() if value is not None}
+    recipient = checked(RecipientIn, sent).recipient()
+    entered = await here.vault.recipients.enter(here.account_id, recipient, actor=here.actor)
+    return f"{RECIPIENTS}/{entered.id}?done=register_changed"
+
+
+@router.get(RECIPIENTS + "/{recipient}")
+async def show_recipient(here: Auditing, recipient: EntryId) -> Response:
+    """Show a recipient in the form that changes it."""
+    one = await here.vault.recipients.get(here.account_id, recipient)
+    stored = _values(one.content)
+    if here.wrong_form == "end":
+        return await _form(here, stored | {"until": here.form.text("until")}, one)
+    return await _form(here, here.values(stored), one)
+
+
+@acts(router, RECIPIENTS + "/{recipient}", again=show_recipient)
+async def change_recipient(here: Guarding, recipient: EntryId) -> str:
+    """Change a recipient. The first day stays."""
+    before = await here.vault.recipients.get(here.account_id, recipient)
+    sent = changes(_body(_values(before.content)), _body(here.form.all_words()))
+    body = checked(RecipientPatchIn, {name: one for name, one in sent.items() if name != "since"})
+    await here.vault.recipients.change(here.account_id, recipient, body.merged, actor=here.actor)
+    return f"{RECIPIENTS}/{recipient}?done=register_changed"
+
+
+@acts(router, RECIPIENTS + "/{recipient}/end", again=show_recipient)
+async def end_recipient(here: Guarding, recipient: EntryId) -> str:
+    """Set the last day of a recipient, with the account's name typed."""
+    here.confirm()
+    body = checked(EndIn, {"until": here.form.text("until") or None})
+    await here.vault.recipients.end(here.account_id, recipient, body.until, actor=here.actor)
+    return f"{RECIPIENTS}/{recipient}?done=register_changed"
+
+
+def _body(values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the body that REST takes. A name is called ``title``, because ``name`` confirms an act."""
+    contract: dict[str, Any] = {"status": values.get("contract") or "none"}
+    contract |= {name: values.get(f"contract.{name}") or None for name in ("signed_on", "ends_on")}
+    body: dict[str, Any] = {name: values.get(name, "") for name in _TEXTS}
+    body |= {name: values.get(name) or None for name in _OPTIONAL}
+    body |= {"name": values.get("title", ""), "country": country_code(values.get("country", ""))}
+    body |= {"contract": contract, "covers": entries(values.get("covers", ""))}
+    return body | {"public": values.get("public") == "on"}
+
+
+def _values(one: Recipient) -> dict[str, str]:
+    """Return the fields of the form, as a recipient fills them."""
+    values = {name: str(getattr(one, name)) for name in _TEXTS}
+    values |= {name: str(getattr(one, name) or "") for name in _OPTIONAL}
+    values |= {
+        f"contract.{name}": str(getattr(one.contract, name) or "") for name in ("signed_on", "ends_on")
+    }
+    values |= {"title": one.name, "contract": one.contract.status, "covers": "\n".join(one.covers)}
+    return values | {"public": "on" if one.public else ""}
+
+
+async def _form(here: Here, values: Mapping[str, str], one: Entry[Recipient] | None = None) -> Response:
+    mistake = here.mistake
+    if mistake is not None and mistake.field == "name" and here.wrong_form != "end":
+        here = replace(here, mistake=replace(mistake, field="title"))
+    record = await here.vault.processing_records.read(here.account)
+    parts: list[str] = [place.part for place in record.settings.places]
+    parts += [f"connection/{connection.name}" for connection in record.settings.connections]
+    return TAB.page(
+        here,
+        "recipient.html",
+        gettext("Enter a recipient") if one is None else one.content.name,
+        one=one,
+        roles=translated_pairs(ROLES.items()),
+        safeguards=translated_pairs(SAFEGUARDS.items()),
+        contracts=translated_pairs(CONTRACTS.items()),
+        parts=[(part, part_words(part)) for part in parts],
+        values=values,
+    )

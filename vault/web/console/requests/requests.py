@@ -1,0 +1,205 @@
+"""Requests of people: a board by what is to be done next with its clocks, the form of a new one, and each request."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Final
+
+from fastapi import Path, Response
+from fastapi.responses import StreamingResponse
+
+from vault.domain.approvals.approval import Approval, ApprovalState
+from vault.domain.approvals.rule import Verb
+from vault.domain.requests.found import NOT_SEARCHABLE
+from vault.domain.requests.package import part_id
+from vault.domain.requests.request import OPEN
+from vault.domain.requests.request import Request as PersonRequest
+from vault.errors import NotFound
+from vault.services.service import Vault
+from vault.web.console.forms import Form, checked, country_code, entries, see_other
+from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.requests.words import (
+    COLUMNS,
+    KIND_WORDS,
+    METHOD_WORDS,
+    NOT_FOUND_WORDS,
+    PAUSE_WORDS,
+    REGIME_WORDS,
+    STATE_WORDS,
+    by_due,
+    card,
+    codes_of,
+    is_paused,
+    kind_title,
+    reference_of,
+    words_of,
+)
+from vault.web.console.route import console_router
+from vault.web.console.words import RECORDING_STATES, moment_text, moment_value
+from vault.web.http.pagination import next_cursor, read_cursor
+from vault.web.http.translations import gettext, translatable, translated_pairs
+from vault.web.schemas.packages import PartQuery
+from vault.web.schemas.requests import RequestIn
+
+router = console_router()
+Guarding = Annotated[Here, needs("privacy:write")]
+Auditing = Annotated[Here, needs("audit:read")]
+RequestId = Annotated[str, Path(max_length=64)]
+SECTION: Final = "Requests"
+#: The page of the account's closure, which is a request that no person makes.
+CLOSURE: Final = "/closure"
+#: The page of the callback about requests.
+CALLBACK: Final = "/request-callback"
+TABS: Final = (
+    {"name": translatable("Requests of people"), "path": "/requests"},
+    {"name": translatable("Callback"), "path": CALLBACK},
+    {"name": translatable("Closure of the account"), "path": CLOSURE},
+)
+TAB: Final = Tab(SECTION, TABS, "/requests")
+_PAGE: Final = 50
+#: Acts of a rule that decide on a request.
+DECISIONS: Final[Collection[Verb]] = ("request_erasure", "request_export")
+#: Recordings and calls of a person that the page lists.
+SHOWN: Final = 100
+
+
+@router.get("/requests")
+async def show_requests(here: Auditing) -> Response:
+    """Show open requests as a board, and closed ones as a list."""
+    requests, account_id, columns = here.vault.requests, here.account_id, []
+    for state, name in COLUMNS:
+        views = await requests.page(account_id, state=state, due_before=None, before=None, limit=_PAGE)
+        columns.append((name, by_due([card(view, here.now) for view in views]), len(views) == _PAGE))
+    before = read_cursor(here.cursor)
+    page = await requests.page(account_id, state=None, due_before=None, before=before, limit=_PAGE)
+    return TAB.page(
+        here,
+        "requests.html",
+        gettext("Requests of people"),
+        columns=columns,
+        closed=[view for view in page if view.request.state not in OPEN],
+        following=next_cursor(page, _PAGE, lambda one: (one.request.created_at, one.request.id)),
+        kind_title=kind_title,
+        reference_of=reference_of,
+        states=STATE_WORDS,
+    )
+
+
+@router.get("/requests/new")
+async def show_request_form(here: Auditing) -> Response:
+    """Show the form of a request."""
+    values = here.values({"regime": "gdpr", "received_at": moment_value(here.now)})
+    mistake = here.mistake
+    if mistake is not None and mistake.is_of("identities"):
+        field = _identity_field(mistake.entry_of("identities"), values)
+        here = replace(here, mistake=replace(mistake, field=field))
+    return TAB.page(
+        here,
+        "request_new.html",
+        gettext("Enter a request"),
+        kinds=translated_pairs(KIND_WORDS.items()),
+        regimes=translated_pairs(REGIME_WORDS),
+        values=values,
+    )
+
+
+@acts(router, "/requests", again=show_request_form)
+async def enter_request(here: Guarding) -> str:
+    """Enter a request."""
+    new = checked(RequestIn, _body(here.form)).new(actor=here.actor)
+    view, _ = await here.vault.requests.receive(here.account_id, new, actor=here.actor)
+    return f"/requests/{view.request.id}?done=request_entered"
+
+
+@router.get("/requests/{request_id}")
+async def show_request(here: Auditing, request_id: RequestId) -> Response:
+    """Show a request, and while it is open what is found of the person now. The closure has a page of its own."""
+    view = await here.vault.requests.read(here.account_id, request_id)
+    shown, now = view.request, here.now
+    if shown.kind == "closure":
+        return see_other(f"{here.allowed.path}{CLOSURE}")
+    return TAB.page(
+        here,
+        "request.html",
+        kind_title(shown.kind),
+        view=view,
+        one=shown,
+        card=card(view, now),
+        is_open=shown.state in OPEN,
+        is_paused=is_paused(shown),
+        states=STATE_WORDS,
+        approval=await _approval(here.vault, shown),
+        methods=translated_pairs(METHOD_WORDS),
+        pauses=translated_pairs(PAUSE_WORDS),
+        codes=codes_of(shown.kind),
+        words_of=words_of,
+        not_searchable=[NOT_FOUND_WORDS[one] for one in NOT_SEARCHABLE],
+        recording_states=RECORDING_STATES,
+        most=SHOWN,
+        parts=await _parts(here.vault, shown),
+        values={"at": moment_value(now), "told_at": moment_value(now), **here.form.values()},
+    )
+
+
+@router.get("/requests/{request_id}/receipt")
+async def show_receipt(here: Auditing, request_id: RequestId) -> Response:
+    """Download the receipt of a closed request."""
+    receipt = await here.vault.receipts.read(here.account_id, request_id)
+    headers = {"Content-Disposition": f'attachment; filename="receipt-{request_id}.json"'}
+    return Response(receipt, media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/requests/{request_id}/package")
+async def download_package(here: Guarding, request_id: RequestId) -> Response:
+    """Download the package, or the part of it that ``part`` numbers. A POST, because each download counts."""
+    asked = checked(PartQuery, {"part": (await here.with_form()).form.text("part") or 1})
+    size, blocks = await here.vault.packages.download(
+        here.account_id, request_id, part=asked.part, actor=here.actor
+    )
+    headers = {
+        "Content-Disposition": f'attachment; filename="package-{part_id(request_id, asked.part)}.zip"',
+        "Content-Length": str(size),
+    }
+    return StreamingResponse(blocks, media_type="application/zip", headers=headers)
+
+
+async def _approval(vault: Vault, shown: PersonRequest) -> Approval | None:
+    """Return the decision on a request that waits for a second person."""
+    found = await vault.approvals.page(
+        shown.account_id, state=ApprovalState.PENDING, subject=shown.id, kinds=DECISIONS, limit=1
+    )
+    return next(iter(found), None)
+
+
+async def _parts(vault: Vault, shown: PersonRequest) -> Sequence[int]:
+    """Return the numbers of the parts of a request's package that can be downloaded."""
+    try:
+        return [one.part or 1 for one in await vault.packages.parts(shown.account_id, shown.id)]
+    except NotFound:
+        return ()
+
+
+def _body(form: Form) -> dict[str, Any]:
+    """Return the body that REST takes; numbers and agents have one entry in each line."""
+    region = {"region": country_code(form.text("region"))} if form.text("region") else {}
+    identities: list[dict[str, str]] = [
+        {"type": "number", "value": line} | region for line in form.lines("numbers")
+    ]
+    identities += [{"type": "agent", "value": line} for line in form.lines("agents")]
+    body: dict[str, Any] = {name: form.text(name) for name in ("kind", "regime", "reference")}
+    body |= {"received_at": moment_text(form.text("received_at")), "identities": identities}
+    body |= {name: form.text(name) for name in ("channel", "wish") if form.text(name)}
+    return body | period_of(form)
+
+
+def period_of(form: Form) -> dict[str, Any]:
+    """Return the field ``period`` of a body, if the form has one."""
+    sent = {name: moment_text(form.text(name)) for name in ("from", "to") if form.text(name)}
+    return {"period": sent} if sent else {}
+
+
+def _identity_field(entry: int | None, values: Mapping[str, str]) -> str:
+    """Return the form's field of an entry of ``identities``, from 1; of the list as a whole for None."""
+    if entry is None:
+        return "numbers"
+    numbers = len(entries(values.get("numbers", "")))
+    return f"numbers.{entry - 1}" if entry <= numbers else f"agents.{entry - numbers - 1}"

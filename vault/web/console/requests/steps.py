@@ -1,0 +1,164 @@
+"""What is done with a request of a person: identity, pauses, an extension, the decision, and its withdrawal."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import Path, Response
+from pydantic import ValidationError
+
+from vault.domain.requests.request import Extension
+from vault.services.requests.requests import RequestView
+from vault.web.console.approvals.gated import done_or_asked
+from vault.web.console.forms import Form, checked
+from vault.web.console.here import Here, acts
+from vault.web.console.mistakes import MISTAKES
+from vault.web.console.registers.words import missing_words
+from vault.web.console.requests.requests import TAB, Auditing, Guarding, period_of, show_request
+from vault.web.console.requests.words import effects, provides
+from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
+from vault.web.console.words import moment_text
+from vault.web.http.translations import gettext
+from vault.web.routes.requests import answer_lacks
+from vault.web.schemas.requests import DecisionIn, ExtensionIn, PauseIn, VerificationIn
+
+router = console_router("/console/accounts/{account}/requests/{request_id}")
+RequestId = Annotated[str, Path(max_length=64)]
+#: Fields of the decision on one recording or call begin with it.
+_VERDICT: Final = "verdict."
+
+
+@acts(router, "/verification", again=show_request)
+async def record_identity(here: Guarding, request_id: RequestId) -> str:
+    """Record that the account verified who asks."""
+    form = here.form
+    body = checked(VerificationIn, {"method": form.text("method"), "at": moment_text(form.text("at"))})
+    await here.vault.requests.verify(here.account_id, request_id, body.method, body.at, actor=here.actor)
+    return _changed(request_id)
+
+
+@acts(router, "/pause", again=show_request)
+async def pause_request(here: Guarding, request_id: RequestId) -> str:
+    """Record that the account waits for the person."""
+    body = checked(PauseIn, {"reason": here.form.text("reason")})
+    await here.vault.requests.pause(here.account_id, request_id, body.reason, actor=here.actor)
+    return _changed(request_id)
+
+
+@acts(router, "/resume", again=show_request)
+async def resume_request(here: Guarding, request_id: RequestId) -> str:
+    """Record that the person has answered."""
+    await here.vault.requests.resume(here.account_id, request_id, actor=here.actor)
+    return _changed(request_id)
+
+
+@acts(router, "/extension", again=show_request)
+async def extend_request(here: Guarding, request_id: RequestId) -> str:
+    """Extend the deadline, once."""
+    sent = {name: moment_text(here.form.text(name)) for name in ("until", "told_at")}
+    body = checked(ExtensionIn, sent | {"reason": here.form.text("reason")})
+    extension = Extension(until=body.until, reason=body.reason, told_at=body.told_at)
+    await here.vault.requests.extend(here.account_id, request_id, extension, actor=here.actor)
+    return _changed(request_id)
+
+
+@acts(router, "/withdrawal", again=show_request)
+async def withdraw_request(here: Guarding, request_id: RequestId) -> str:
+    """Record that the person withdrew the request, with the account's name typed."""
+    here.confirm()
+    await here.vault.requests.withdraw(here.account_id, request_id, actor=here.actor)
+    return _changed(request_id)
+
+
+@router.post("/decision/check")
+async def check_decision(here: Guarding, request_id: RequestId) -> Response:
+    """Show what the decision of the form does, in numbers. Nothing changes."""
+    here = await here.with_form()
+    try:
+        if not here.form.text("code"):
+            raise WordedInvalid(gettext("Choose what is done with everything that is found."), field="code")
+        body = checked(DecisionIn, decision_body(here.form))
+        view = await _found_by(here, request_id, body)
+        here.allowed.require("audit:read")
+        return await _check(here, view, body)
+    except MISTAKES as error:
+        here.allowed.require("audit:read")
+        return await show_request(here.wrong(error), request_id)
+
+
+async def _check_again(here: Auditing, request_id: str) -> Response:
+    """Show what is so now: what the person has may have changed since the check."""
+    body = _checked_before(here.form)
+    return await _check(here, await _found_by(here, request_id, body), body)
+
+
+@acts(router, "/decision", again=_check_again)
+async def decide_request(here: Guarding, request_id: RequestId) -> str:
+    """Decide as it was checked, with the account's name typed."""
+    body = _checked_before(here.form)
+    here.confirm()
+    decision = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    sent = {"request": request_id, "decision": decision}
+    decide = here.vault.requests.decide(here.account_id, request_id, body.ruling(), actor=here.actor)
+    done = f"/requests/{request_id}?done=request_decided"
+    return await done_or_asked(here, decide, done, subject=request_id, arguments=sent)
+
+
+def _changed(request_id: str) -> str:
+    return f"/requests/{request_id}?done=request_changed"
+
+
+def decision_body(form: Form) -> dict[str, Any]:
+    """Return the body that REST takes. The statute and its end apply to each verdict that a law requires."""
+    law: dict[str, Any] = {"statute": form.text("statute")} if form.text("statute") else {}
+    law |= {"until": moment_text(form.text("until"))} if form.text("until") else {}
+    verdicts = {
+        name.removeprefix(_VERDICT): {"code": code} | (law if code == "kept_legal_obligation" else {})
+        for name, code in form.values().items()
+        if name.startswith(_VERDICT) and code
+    }
+    code = form.text("code")
+    body: dict[str, Any] = {"code": code, "verdicts": verdicts, "whole_time": form.text("whole_time") == "on"}
+    body |= law if code == "kept_legal_obligation" else {}
+    body |= {"reason": form.text("reason")} if form.text("reason") else {}
+    return body | period_of(form)
+
+
+def _checked_before(form: Form) -> DecisionIn:
+    try:
+        return DecisionIn.model_validate_json(form.text("decision"))
+    except ValidationError as error:
+        raise WordedInvalid(gettext("The form has no decision. Check it again."), field="decision") from error
+
+
+async def _found_by(here: Here, request_id: str, body: DecisionIn) -> RequestView:
+    """Return the request with what the decision is on: what is found in its period."""
+    return await here.vault.requests.read(here.account_id, request_id, period=body.ruling().period)
+
+
+async def _lacks(here: Here, view: RequestView) -> Sequence[str]:
+    """Return what a package would not say about the processing, in words."""
+    lacks = await answer_lacks(here.vault, here.account, view) or ()
+    return [missing_words(code, {}) for code in lacks]
+
+
+async def _check(here: Here, view: RequestView, body: DecisionIn) -> Response:
+    if view.too_many:
+        raise WordedInvalid(gettext("Too much is found for one decision: give a shorter time."), field="from")
+    if view.found is None:
+        raise WordedInvalid(gettext("The request is closed already."), field="decision")
+    ruling = body.ruling()
+    shown = effects(view.request.kind, view.found, ruling.default, ruling.verdicts)
+    return TAB.page(
+        here,
+        "request_decision.html",
+        gettext("Check the decision"),
+        one=view.request,
+        effects=shown,
+        destroys=any(destroys for *_, destroys in shown),
+        lacks=await _lacks(here, view) if shown and provides(view.request.kind, ruling) else (),
+        possible=len(view.found.possible_recordings) + len(view.found.possible_calls),
+        body=body,
+        text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
+    )

@@ -1,0 +1,1 @@
+"""Retention: the policy, and holds."""

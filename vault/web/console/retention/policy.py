@@ -1,0 +1,161 @@
+"""The retention policy: what is in force and what waits, a form to change it, and the preview that a change needs."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final
+
+from fastapi import Response
+from pydantic import ValidationError
+
+from vault.errors import Conflicting
+from vault.web.console.approvals.gated import done_or_asked
+from vault.web.console.forms import Form, checked
+from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.mistakes import MISTAKES
+from vault.web.console.retention.policy_form import body_of, compact, count, values_of, with_pairs
+from vault.web.console.route import console_router
+from vault.web.console.worded import WordedInvalid
+from vault.web.console.words import period_words, whole_number
+from vault.web.http.translations import gettext, ngettext, translatable
+from vault.web.schemas.recording_retention import PolicyPreviewOut
+from vault.web.schemas.retention import RetentionPolicyIn
+
+router = console_router()
+Retaining = Annotated[Here, needs("retention:write")]
+Auditing = Annotated[Here, needs("audit:read")]
+SECTION: Final = "Retention and holds"
+TABS: Final = (
+    {"name": translatable("Policy"), "path": "/retention"},
+    {"name": translatable("Holds"), "path": "/holds"},
+)
+TAB: Final = Tab(SECTION, TABS, "/retention")
+#: Outcomes of a preview with their words for a number, the gravest first. Other languages have two forms.
+_OUTCOMES: Final[Mapping[str, Callable[[int], str]]] = {
+    "due_now": lambda number: ngettext("erased by the first run", "erased by the first run", number),
+    "review": lambda number: ngettext("to be reviewed now", "to be reviewed now", number),
+    "due_30d": lambda number: ngettext("due within 30 days", "due within 30 days", number),
+    "later": lambda number: ngettext("due later", "due later", number),
+    "undated": lambda number: ngettext("never due", "never due", number),
+    "held": lambda number: ngettext("kept by a hold", "kept by a hold", number),
+    "below_minimum": lambda number: ngettext("kept by a minimum", "kept by a minimum", number),
+    "conflict": lambda number: ngettext("in conflict", "in conflict", number),
+    "told_otherwise": lambda number: ngettext(
+        "kept shorter, as a notice told", "kept shorter, as a notice told", number
+    ),
+}
+#: Versions on a page.
+_PAGE: Final = 50
+#: More classes than the policy has, for new ones.
+_SPARE: Final = 1
+
+
+@router.get("/retention")
+async def show_retention(here: Auditing) -> Response:
+    """Show the policy in force, the one that waits, and a page of the versions."""
+    retention, account_id = here.vault.retention, here.account_id
+    view = await retention.read(account_id)
+    before = whole_number(here.cursor or "", digits=9) or view.newest.version + 1
+    after = max(0, before - 1 - _PAGE)
+    history = await retention.history(account_id, after=after, limit=_PAGE)
+    return TAB.page(
+        here,
+        "retention.html",
+        gettext("Retention"),
+        view=view,
+        warning=(await retention.warnings([account_id]))[account_id],
+        history=[policy for policy in reversed(history) if policy.version < before],
+        following=after + 1 if after else None,
+        period_words=period_words,
+    )
+
+
+@router.get("/retention/change")
+async def show_retention_form(here: Auditing) -> Response:
+    """Show the form with the newest version."""
+    view = await here.vault.retention.read(here.account_id)
+    return _form(here, values_of(view.newest) | {"version": str(view.newest.version)})
+
+
+@router.post("/retention/preview")
+async def show_policy_preview(here: Retaining) -> Response:
+    """Show what the policy of the form would do, or the form again with one more class."""
+    here = await here.with_form()
+    values = compact(here.form.values())
+    if here.form.text("more"):
+        return _form(here, values, spare=_SPARE + 1)
+    try:
+        body = checked(RetentionPolicyIn, body_of(values))
+        preview = await here.vault.preview_retention(here.account_id, body.wanted())
+    except Conflicting as error:
+        return _form(here.wrong(error), with_pairs(values, error))
+    except MISTAKES as error:
+        return _form(here.wrong(error), values)
+    return _preview(here, body, PolicyPreviewOut.of(preview))
+
+
+async def _preview_again(here: Retaining) -> Response:
+    """Show what is so now: the preview that the form had may have changed."""
+    body = _previewed(here.form)
+    return _preview(
+        here, body, PolicyPreviewOut.of(await here.vault.preview_retention(here.account_id, body.wanted()))
+    )
+
+
+@acts(router, "/retention", again=_preview_again)
+async def set_retention_policy(here: Retaining) -> str:
+    """Set the policy that was previewed, with the account's name typed."""
+    body = _previewed(here.form)
+    here.confirm()
+    sent = {"policy": body.model_dump(mode="json", by_alias=True, exclude_unset=True)}
+    change = here.vault.retention.set(
+        here.account_id,
+        body.wanted(),
+        if_version=_version(here.form),
+        digest=here.form.text("digest") or None,
+        actor=here.actor,
+    )
+    return await done_or_asked(here, change, "/retention?done=retention_set", subject="", arguments=sent)
+
+
+def _previewed(form: Form) -> RetentionPolicyIn:
+    try:
+        return RetentionPolicyIn.model_validate_json(form.text("policy"))
+    except ValidationError as error:
+        raise WordedInvalid(gettext("The form has no policy. Preview it again."), field="policy") from error
+
+
+def _version(form: Form) -> int:
+    version = whole_number(form.text("version"), digits=9)
+    if version is None:
+        raise WordedInvalid(gettext("The form has no version. Preview it again."), field="version")
+    return version
+
+
+def _preview(here: Here, body: RetentionPolicyIn, preview: PolicyPreviewOut) -> Response:
+    return TAB.page(
+        here,
+        "retention_preview.html",
+        gettext("Preview of the retention policy"),
+        preview=preview,
+        counts=[
+            (words(number), number, name == "due_now")
+            for name, words in _OUTCOMES.items()
+            for number in (getattr(preview, name),)
+        ],
+        policy=body.wanted(),
+        policy_text=json.dumps(body.model_dump(mode="json", by_alias=True, exclude_none=True)),
+        version=here.form.text("version"),
+        period_words=period_words,
+    )
+
+
+def _form(here: Here, values: Mapping[str, str], *, spare: int = _SPARE) -> Response:
+    return TAB.page(
+        here,
+        "retention_change.html",
+        gettext("Change the retention policy"),
+        values=values,
+        classes=count(values, "classes"),
+        spare=spare,
+        decisions=count(values, "decisions"),
+    )

@@ -1,0 +1,1 @@
+"""Sign-in: how people sign in, and who may."""

@@ -1,0 +1,124 @@
+"""Sign-in connections of an account: a provider, the vault's client there, and who gets which role."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import Path, Response
+
+from vault.domain.accounts.roles import ROLES, SCOPES_OF_ROLE, scopes_of
+from vault.domain.audit_log.grantors import scopes_beyond
+from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, SignInConnection
+from vault.web.console.approvals.gated import done_or_asked
+from vault.web.console.forms import Form, checked, require_name
+from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.route import console_router
+from vault.web.console.sign_in.members import SECTION, TABS
+from vault.web.console.worded import WordedForbidden
+from vault.web.http.translations import gettext
+from vault.web.routes.sign_in import arguments_of
+from vault.web.schemas.sign_in import SignInConnectionIn, SignInConnectionOut
+
+router = console_router()
+Granting = Annotated[Here, needs("keys:write")]
+Name = Annotated[str, Path(max_length=64)]
+_PATH: Final = "/access/sign-in"
+#: Rows for further mappings of a value to a role; saving gives as many again.
+_SPARE: Final = 4
+_DEFAULTS: Final = {"scopes": "openid profile", "claim": "groups"}
+
+
+@router.get("/access/sign-in/new")
+async def show_sign_in_form(here: Granting) -> Response:
+    """Show the form of a connection."""
+    return _form(here, here.values(_DEFAULTS))
+
+
+@router.get("/access/sign-in/{provider}")
+async def show_sign_in_connection(here: Granting, provider: Name) -> Response:
+    """Show a connection: what to enter at the provider, and the form to change it."""
+    connection = await here.vault.sign_in_connections.get(here.account_id, provider)
+    return _form(here, _values(connection), SignInConnectionOut.of(connection, here.public_url))
+
+
+@acts(router, "/access/sign-in", again=show_sign_in_form)
+async def set_sign_in_connection(here: Granting) -> str:
+    """Connect the account to a provider, or change the connection of this name, as REST does."""
+    body = checked(SignInConnectionIn, _body(here.form))
+    if beyond := scopes_beyond("role", here.allows, scopes_of(one.role for one in body.roles)):
+        raise WordedForbidden(
+            gettext(
+                "You cannot grant roles with scopes that you do not have: %(scopes)s.",
+                scopes=", ".join(beyond),
+            )
+        )
+    name = here.form.text("title")
+    arguments = await arguments_of(here.vault, here.account_id, name, body)
+    change = here.vault.sign_in_connections.set(here.account_id, name, body.change(), actor=here.actor)
+    done = f"{_PATH}/{name}?done=sign_in_set"
+    return await done_or_asked(here, change, done, subject=name, arguments=arguments)
+
+
+@acts(router, "/access/sign-in/{provider}/deletion", again=show_sign_in_connection)
+async def delete_sign_in_connection_page(here: Granting, provider: Name) -> str:
+    """Delete a connection, with its name typed: who signed in by it may do nothing from the next request on."""
+    require_name(here.form, provider)
+    await here.vault.sign_in_connections.delete(here.account_id, provider, actor=here.actor)
+    return "/access?done=sign_in_deleted"
+
+
+def _body(form: Form) -> dict[str, Any]:
+    """Return the body that REST takes. A mapping without a value is none; an empty secret keeps the stored one."""
+    body: dict[str, Any] = {
+        "issuer": form.text("issuer"),
+        "client_id": form.text("client_id"),
+        "scopes": form.text("scopes").split(),
+        "claim": form.lines("claim"),
+        "roles": [
+            {"value": value, "role": form.text(f"roles.{n}.role"), "agents": form.lines(f"roles.{n}.agents")}
+            for n in range(MAX_ROLES + 1)
+            if (value := form.text(f"roles.{n}.value"))
+        ],
+    }
+    if form.text("authentication") == "private_key_jwt":
+        body["client_authentication"] = "private_key_jwt"
+    elif form.text("authentication") == "none":
+        body["client_secret"] = None
+    elif form.text("client_secret"):
+        body["client_secret"] = form.text("client_secret")
+    return body
+
+
+def _authentication(settings: ProviderSettings) -> str:
+    if settings.client_key is not None:
+        return "private_key_jwt"
+    return "none" if settings.client_secret is None else "client_secret"
+
+
+def _values(connection: SignInConnection) -> dict[str, str]:
+    """Return the fields of the form, as a connection fills them."""
+    settings = connection.settings
+    values = {
+        "title": connection.name,
+        "issuer": settings.issuer,
+        "client_id": settings.client_id,
+        "authentication": _authentication(settings),
+        "scopes": " ".join(settings.scopes),
+        "claim": "\n".join(settings.claim),
+    }
+    for place, one in enumerate(settings.roles):
+        values |= {f"roles.{place}.value": one.value, f"roles.{place}.role": one.role}
+        values[f"roles.{place}.agents"] = "\n".join(one.agents)
+    return values
+
+
+def _form(here: Here, values: Mapping[str, str], one: SignInConnectionOut | None = None) -> Response:
+    filled = sum(bool(values.get(f"roles.{place}.value")) for place in range(MAX_ROLES))
+    return Tab(SECTION, TABS, "/access").page(
+        here,
+        "sign_in_connection.html",
+        gettext("Connect a sign-in provider") if one is None else one.name,
+        one=one,
+        rows=min(filled + _SPARE, MAX_ROLES),
+        roles=[(role, role) for role in ROLES if all(here.allows(scope) for scope in SCOPES_OF_ROLE[role])],
+        values=values,
+    )

@@ -1,0 +1,116 @@
+"""Who may enter: open sessions, people who signed in at a provider, and API keys."""
+
+from typing import Annotated, Final
+
+from fastapi import Path, Response
+
+from vault.domain.accounts.account import SCOPES
+from vault.domain.audit_log.grantors import scopes_beyond
+from vault.web.console.access import require_grantable
+from vault.web.console.forms import checked
+from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.mistakes import MISTAKES
+from vault.web.console.route import console_router
+from vault.web.http.pagination import next_cursor, read_cursor
+from vault.web.http.translations import gettext, translatable
+from vault.web.schemas.settings import KeyIn
+
+router = console_router()
+Granting = Annotated[Here, needs("keys:write")]
+Name = Annotated[str, Path(max_length=64)]
+SECTION: Final = "Access"
+TABS: Final = (
+    {"name": translatable("Sessions and people"), "path": "/access"},
+    {"name": translatable("API keys"), "path": "/access/keys"},
+)
+_PAGE: Final = 50
+
+
+@router.get("/access")
+async def show_access(here: Granting) -> Response:
+    """List open sessions, people, and sign-in connections."""
+    members = await here.vault.members.page(here.account_id, before=read_cursor(here.cursor), limit=_PAGE)
+    return Tab(SECTION, TABS, "/access").page(
+        here,
+        "access.html",
+        gettext("Access"),
+        open_sessions=await here.vault.console_sessions.list(here.account_id),
+        members=members,
+        following=next_cursor(members, _PAGE, lambda one: (one.row.first_at, one.row.id)),
+        connections=await here.vault.sign_in_connections.list(here.account_id),
+        public_url=here.public_url,
+    )
+
+
+@acts(router, "/access/sessions/{session}/end", again=show_access)
+async def end_session(here: Granting, session: Name) -> str:
+    """End a session of the console."""
+    await here.vault.console_sessions.end(session, account_id=here.account_id, actor=here.actor)
+    return "/access?done=session_ended"
+
+
+@acts(router, "/access/members/{member}/removal", again=show_access)
+async def remove_member(here: Granting, member: Name) -> str:
+    """Remove a person, with the account's name typed: their sessions end, and they cannot sign in again."""
+    here.confirm()
+    await here.vault.members.remove(here.account_id, member, actor=here.actor)
+    return "/access?done=member_removed"
+
+
+@acts(router, "/access/members/{member}/readmission", again=show_access)
+async def readmit_member(here: Granting, member: Name) -> str:
+    """Let a removed person sign in again."""
+    given = await here.vault.members.given_scopes(here.account_id)
+    require_grantable(scopes_beyond("readmission", here.allows, given))
+    await here.vault.members.readmit(here.account_id, member, actor=here.actor)
+    return "/access?done=member_readmitted"
+
+
+@router.get("/access/keys")
+async def show_keys(here: Granting) -> Response:
+    """List the account's API keys, and the form of a new one."""
+    return await _keys(here)
+
+
+@router.post("/access/keys")
+async def make_key(here: Granting) -> Response:
+    """Create a key, and show its text once; a double submit shows the same key."""
+    here = await here.with_form()
+
+    async def make() -> str:
+        body = checked(KeyIn, {"name": here.form.text("title"), "scopes": here.form.many("scopes")})
+        require_grantable(scopes_beyond("api_key", here.allows, body.scopes))
+        _, text = await here.vault.api_keys.issue(
+            name=body.name, scopes=body.scopes, account_id=here.account_id, actor=here.actor
+        )
+        return text.text
+
+    try:
+        made = await here.made_once(make)
+    except MISTAKES as error:
+        return await _keys(here.wrong(error))
+    return await _keys(here, made)
+
+
+@acts(router, "/access/keys/{key}/revocation", again=show_keys)
+async def revoke_key(here: Granting, key: Name) -> str:
+    """Revoke a key, with the account's name typed."""
+    here.confirm()
+    await here.vault.api_keys.revoke(key, account_id=here.account_id, actor=here.actor)
+    return "/access/keys?done=key_revoked"
+
+
+async def _keys(here: Here, made: str | None = None) -> Response:
+    before = read_cursor(here.cursor)
+    keys = await here.vault.api_keys.list(here.account_id, after=before, limit=_PAGE, newest_first=True)
+    return Tab(SECTION, TABS, "/access/keys").page(
+        here,
+        "access_keys.html",
+        gettext("API keys"),
+        keys=keys,
+        following=next_cursor(keys, _PAGE, lambda key: (key.created_at, key.id)),
+        scopes=[scope for scope in SCOPES if here.allows(scope)],
+        chosen=set(here.form.many("scopes")) if made is None else set(),
+        values=here.form.values() if made is None else {},
+        made=made,
+    )

@@ -1,0 +1,153 @@
+"""Sign in to the console with an API key or with an address that works once; sign out."""
+
+import re
+from typing import Annotated, Final
+from urllib.parse import unquote
+
+from fastapi import Path, Request, Response
+
+from vault.domain.accounts.account import Account
+from vault.errors import NotAuthentic, NotFound, TooMany
+from vault.services.accounts.console_sessions import SignedIn
+from vault.web.console.access import (
+    Person,
+    SignedInPerson,
+    console_secret,
+    delete_console_cookie,
+    path_of,
+    set_console_cookie,
+)
+from vault.web.console.forms import read_form, see_other
+from vault.web.console.layout import landing, message_page
+from vault.web.console.route import console_router, error_page
+from vault.web.console.sign_in.limits import check_rate, count_failure
+from vault.web.console.sign_in.provider import last_provider
+from vault.web.console.worded import words_of_error
+from vault.web.http.auth import TheVault
+from vault.web.http.client_address import client_address
+from vault.web.http.html import translated_page
+from vault.web.http.translations import gettext
+
+router = console_router("/console")
+HOME: Final = "/console"
+#: A path of the console, and no way to another host: no ``//``, no backslash.
+_PATH = re.compile(r"/console(?:/[A-Za-z0-9._~%:@-]+)*(?:\?[A-Za-z0-9._~%:@/?&=+-]*)?")
+_MAX_PATH: Final = 1000
+
+
+def return_path(text: str) -> str:
+    """Return the path to show after the sign-in: the console's start unless ``text`` is a path of the console."""
+    # Browsers read %2e as a dot.
+    is_path = len(text) <= _MAX_PATH and ".." not in unquote(text) and _PATH.fullmatch(text)
+    return text if is_path else HOME
+
+
+@router.get("")
+async def get_home(vault: TheVault, person: Person) -> Response:
+    """Lead to the session's account; an operator chooses one."""
+    if person.session.account_id is not None:
+        account = await vault.accounts.find(person.session.account_id)
+        # The overview counts everything, also what a limit to some agents does not show.
+        start = landing(person.session)
+        return _without_role(person, account) if start is None else see_other(path_of(account.ref) + start)
+    if not person.session.scopes:
+        return _without_role(person, None)
+    accounts = await vault.accounts.list(None, after=None, limit=200)
+    return translated_page("console/accounts.html", accounts=accounts, path_of=path_of)
+
+
+def _without_role(person: SignedInPerson, account: Account | None) -> Response:
+    """Return the page of somebody who is signed in and may see nothing."""
+    return translated_page("console/no_role.html", status=403, account=account, actor=person.session.actor)
+
+
+@router.get("/sign-in")
+async def get_sign_in(request: Request) -> Response:
+    """Show the sign-in page."""
+    back = return_path(request.query_params.get("next", ""))
+    done = gettext("You are signed out.") if request.query_params.get("done") == "signed_out" else None
+    return translated_page(
+        "console/sign_in.html", back=back, error=None, done=done, provider=last_provider(request)
+    )
+
+
+@router.post("/sign-in")
+async def post_sign_in(request: Request, vault: TheVault) -> Response:
+    """Begin a session with the key of the form."""
+    form = await read_form(request)
+    back = return_path(form.text("next"))
+    try:
+        check_rate(request)
+        signed_in = await vault.console_sessions.sign_in(
+            form.text("key"), address=client_address(request), agent=_agent(request)
+        )
+    except NotAuthentic:
+        count_failure(request)
+        return translated_page(
+            "console/sign_in.html",
+            status=401,
+            back=back,
+            error=gettext("This key is not valid. It may be mistyped or revoked."),
+            done=None,
+            provider=last_provider(request),
+        )
+    except TooMany as error:
+        return error_page(request, error)
+    return _begun(request, signed_in, back)
+
+
+@router.get("/once/{token}")
+async def get_once(token: Annotated[str, Path(max_length=128)]) -> Response:
+    """Show the button of an address that signs in once: a link preview must not use it up."""
+    return translated_page("console/once.html", token=token)
+
+
+@router.post("/once/{token}")
+async def post_once(
+    request: Request, vault: TheVault, token: Annotated[str, Path(max_length=128)]
+) -> Response:
+    """Begin a session with an address that signs in once."""
+    try:
+        check_rate(request)
+        signed_in = await vault.console_sessions.sign_in_once(
+            token, address=client_address(request), agent=_agent(request)
+        )
+    except NotAuthentic as error:
+        count_failure(request)
+        text, is_english = words_of_error(error)
+        return message_page(
+            gettext("This address cannot be used"),
+            text,
+            status=404,
+            link="/console/sign-in",
+            link_name=gettext("Sign in"),
+            is_english=is_english,
+        )
+    except TooMany as error:
+        return error_page(request, error)
+    return _begun(request, signed_in, HOME)
+
+
+@router.post("/sign-out")
+async def post_sign_out(request: Request, vault: TheVault) -> Response:
+    """End the session of the cookie."""
+    try:
+        session, _ = await vault.console_sessions.find(console_secret(request), "")
+        await vault.console_sessions.end(
+            session.id, account_id=session.account_id, actor=session.actor, reason="signed_out"
+        )
+    except (NotAuthentic, NotFound):
+        pass  # It is over already.
+    response = see_other("/console/sign-in?done=signed_out")
+    delete_console_cookie(request, response)
+    return response
+
+
+def _begun(request: Request, signed_in: SignedIn, path: str) -> Response:
+    response = see_other(path)
+    set_console_cookie(request, response, signed_in.session, signed_in.secret)
+    return response
+
+
+def _agent(request: Request) -> str:
+    return request.headers.get("user-agent", "")
