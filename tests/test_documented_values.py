@@ -14,7 +14,7 @@ import yaml
 from vault.domain.accounts import account, roles
 from vault.domain.approvals.approval import ApprovalState
 from vault.domain.approvals.rule import Verb
-from vault.domain.audit_log.access_event import EventType
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.consent import consent_event, requirements
 from vault.domain.notices import audio, notice
 from vault.domain.playback import link, link_key, signed_token

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from vault.domain.accounts.account import SwitchChange
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.audit_log.replay import LoggedChange, Replay, merge_history
 from vault.errors import Tampered
 

@@ -27,7 +27,8 @@ from tests.support.stored_objects import (
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.admission.decision import Decision, Place
-from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
+from vault.domain.audit_log.access_event import AccessEvent, parse_event
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, NoticeVersion
 from vault.domain.reason import Reason
@@ -35,7 +36,7 @@ from vault.domain.stored import closing_acts, evidence, sealed_records, store_re
 from vault.domain.stored.account_envelope import encode_envelope
 from vault.domain.stored.account_object import decode_account, encode_account
 from vault.domain.stored.closing_acts import Act
-from vault.domain.stored.closing_content import ConsentRefusal, Content, ErasedCall
+from vault.domain.stored.closing_content import ConsentRefusal, ErasedCall
 from vault.domain.stored.consent_json import decode_event, encode_event
 from vault.domain.stored.details import Details, decode_details
 from vault.domain.stored.manifest import decode_manifest, encode_manifest
@@ -87,7 +88,7 @@ LOOK = store_rewrite.StoreCheck(anchored=7, published=8)
 STATEMENT = KeyStatement(origin="vault.example/log", owner=ACCOUNT, version=3, recordings=0, at=EAST, size=17)
 
 
-def act(kind: EventType, result: str | None, content: Content) -> Act:
+def act(kind: EventType, result: str | None, content: object) -> Act:
     """Return a closing act of an account."""
     event = AccessEvent(
         type=kind,

@@ -13,6 +13,7 @@ from tests.support.database_rows import (
     NOW,
     OFF,
     announcement,
+    begin_erasing,
     columns,
     logged,
     open_account,
@@ -117,10 +118,7 @@ _DESTROYING: dict[str, tuple[State, Callable[[Transaction, Lease], Any]]] = {
     "refuse": (State.QUARANTINED, lambda tx, held: lifecycle.refuse(tx, held.recording, [OFF])),
     "fail": (State.STORED, lambda tx, held: lifecycle.fail(tx, held, OFF)),
     "gate": (State.STORED, _gate),
-    "erase": (
-        State.AVAILABLE,
-        lambda tx, held: lifecycle.erase(tx, "acct_a", held.recording.id, actor="key_1", at=NOW),
-    ),
+    "erase": (State.AVAILABLE, lambda tx, held: begin_erasing(tx, "acct_a", held.recording.id)),
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select, update
@@ -17,6 +18,7 @@ from vault.domain.playback.link import Link, Session
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import LEASE, Lease, Recording, SealedObject, State
 from vault.domain.recordings.transitions import transition_between
+from vault.services.closing_acts.kinds.table import read_content
 from vault.services.lifecycle import lifecycle
 
 NOW = datetime(2026, 11, 2, 12, 0, 0, 123456, tzinfo=UTC)
@@ -73,7 +75,8 @@ def settle(tx: Any, recording: Recording, to: State, **values: object) -> Record
 
 
 def begin_erasing(tx: Any, account_id: str, recording_id: str) -> Recording:
-    """Erase a recording as the service does."""
+    """Erase a recording as the service does, in a write that notes closing acts."""
+    tx.closing.begin((), partial(read_content, tx))
     return lifecycle.erase(tx, account_id, recording_id, actor="key_1", at=NOW)
 
 

@@ -11,7 +11,8 @@ import pytest
 
 import vault
 from tests.support.packaged_rules import packaged
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.audit_log.history import OpenedEvent, Origins, write_history
 from vault.domain.audit_log.listening import Timeline
 from vault.domain.legal_rules.explain import clauses

@@ -120,7 +120,7 @@ async def test_a_no_outlives_every_backup_and_every_rotation(house: House, tmp_p
         (missing,) = await journal_of(late).missing(late.database, kept=True)
         assert missing == act
         # The leaf came in with the log, at its own place.
-        await late.database.write(lambda tx: journal_of(late).apply(tx, act, logged=True))
+        await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act, logged=True))
         rows = await late.database.read(lambda tx: tx.consents.of_call(house.account.id, "call-1"))
         assert [(row.id, row.sealed_event) for row in rows] == [(act.content.id, act.content.sealed_event)]
         assert await journal_of(late).missing(late.database, kept=True) == []
@@ -136,7 +136,7 @@ async def test_what_was_destroyed_stays_so(house: House, tmp_path: Path, threads
         assert act.event.type == "key.destroyed"
         versions = await late.database.read(lambda tx: set(tx.rotations.wrapped_keys()))
         assert versions == {(house.account.id, 1), (house.account.id, 2)}
-        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
         versions = await late.database.read(lambda tx: set(tx.rotations.wrapped_keys()))
         assert versions == {(house.account.id, 2)}
 
@@ -147,9 +147,9 @@ async def test_a_number_that_was_let_go_stays_let_go(house: House, tmp_path: Pat
     await house.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
-        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
         await late.vault.objections.end(house.account.id, NUMBER, **ME)
-        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
         assert await late.vault.objections.list(house.account.id, after=None, limit=9) == []
 
 
@@ -163,7 +163,7 @@ async def test_an_objection_holds_without_the_key_of_its_number(
         (act,) = await journal_of(late).missing(late.database)
         await rotate(late)
         await finish(late)
-        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
         (listed,) = await late.vault.objections.list(house.account.id, after=None, limit=9)
         assert listed.number is None
         entered, new = await late.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
@@ -181,7 +181,7 @@ async def test_the_closed_one_wins(house: House, tmp_path: Path, threads: Thread
         await late.vault.recording_switch.set(house.account.id, enabled=True, reason=None, **ME)
         (act,) = await journal_of(late).missing(late.database)
         for _ in range(2):
-            await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+            await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
             history = await late.vault.recording_switch.history(house.account.id)
             assert [one.enabled for one in history] == [True, False, False, True, False]
         assert [one.reason for one in history] == [None, "holidays", None, None, "holidays"]

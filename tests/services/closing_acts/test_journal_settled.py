@@ -29,7 +29,7 @@ async def test_an_act_waits_for_the_object_that_has_it(house: House, tmp_path: P
     await house.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
-        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
         waited_for, now = await late.database.read(
             lambda tx: (
                 tx.connection.execute(select(closing_acts.c.revision)).scalar_one(),
@@ -51,7 +51,7 @@ async def test_an_act_waits_for_an_account_that_could_not_be_brought_in(
         journal = journal_of(late)
         lost = await journal.missing(late.database)
         for act in lost:
-            await late.database.write(lambda tx, act=act: journal.apply(tx, act))
+            await late.vault.database.write(lambda tx, act=act: journal.apply(tx, act))
         assert await journal.missing(late.database) == []  # The log has their leaves.
         await write_all(late)
         await anchored(late, at=NOW)
@@ -65,7 +65,7 @@ async def test_an_act_waits_for_an_account_that_could_not_be_brought_in(
         await kept_up(late)
         assert acts_in(house) == there  # An object of the account that does not say them is not enough.
         for act in again:
-            await late.database.write(lambda tx, act=act: journal.apply(tx, act))
+            await late.vault.database.write(lambda tx, act=act: journal.apply(tx, act))
         assert not (await late.vault.recording_switch.read(house.account.id)).enabled
         (found,) = await late.vault.objections.list(house.account.id, after=None, limit=9)
         assert found.number == NUMBER
@@ -90,7 +90,7 @@ async def test_an_act_waits_for_the_tombstone(house: House, tmp_path: Path, thre
     assert acts_in(house) == act_of
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
-        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
         assert await verb.closed(late, thing)
     while await house.vault.jobs.remove_erased():
         pass
@@ -114,7 +114,7 @@ async def test_an_act_that_is_done_again_leaves_a_tombstone(
     there = acts_in(house)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
-        await late.database.write(lambda tx: journal_of(late).apply(tx, act))
+        await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
         while await late.vault.jobs.remove_erased():
             pass
         await all_but_tombstones(late)
@@ -159,7 +159,7 @@ async def test_a_no_without_its_row_holds_up_no_other(house: House):
     assert puts(house) == before  # It may be sealed under a later version there.
     assert not await keeper(house).any_due()
     (act,) = await journal_of(house).missing(house.database, kept=True)
-    await house.database.write(lambda tx: journal_of(house).apply(tx, act))
+    await house.vault.database.write(lambda tx: journal_of(house).apply(tx, act))
     assert await house.database.read(lambda tx: len(tx.consents.of_call(house.account.id, "call-1"))) == 1
     await kept_up(house)
     assert kept_in(house) == [kept]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.service_house import House
-from vault.domain.audit_log.access_event import EventType
+from vault.domain.audit_log.event_types.table import EventType
 
 
 @dataclass(frozen=True, kw_only=True)

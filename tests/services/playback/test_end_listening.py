@@ -44,8 +44,8 @@ async def end(house: House, recording: str) -> None:
         what = Listening(recording_ids=of_call)
         return end_listening(tx, house.account.id, what, at=tx.now(), actor="key_test")  # type: ignore[arg-type,attr-defined]
 
-    assert await house.database.write(run) > 0
-    assert await house.database.write(run) == 0
+    assert await house.vault.database.write(run) > 0
+    assert await house.vault.database.write(run) == 0
 
 
 def cut(**what: str) -> Callable[[House, str], Awaitable[None]]:
@@ -74,7 +74,7 @@ async def close(house: House, _recording: str) -> None:
         tx.lock_account(house.account.id, exclusive=True)  # type: ignore[attr-defined]
         return end_listening(tx, house.account.id, Listening(), at=tx.now(), actor="key_test")  # type: ignore[arg-type,attr-defined]
 
-    await house.database.write(run)
+    await house.vault.database.write(run)
 
 
 ACTS: dict[str, Callable[[House, str], Awaitable[None]]] = {

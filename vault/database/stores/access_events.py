@@ -1,7 +1,7 @@
 """Access events: written to the outbox, and read by their index in the tree."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, select
@@ -13,7 +13,8 @@ from vault.database.signals import Work, wake
 from vault.database.sql.dialect import is_postgresql
 from vault.database.stores.closing_acts import ClosingRows
 from vault.database.stores.log_allowances import LogAllowanceRows
-from vault.domain.audit_log.access_event import AccessEvent, EventType, LoggedEvent, parse_event
+from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent, parse_event
+from vault.domain.audit_log.event_types.table import EVENT_TYPES
 from vault.tlog.hashing import leaf_hash
 
 # As text for the driver: every change of a state and every end of a playback appends an event.
@@ -31,7 +32,7 @@ _APPEND_IN_PLACE = (
 )
 
 # Prometheus shows an increase only of a series that exists before, so every label is created at start.
-for _kind in get_args(EventType):
+for _kind in EVENT_TYPES:
     metrics.EVENTS.labels(_kind)
 
 

@@ -1,6 +1,6 @@
 """Closing acts: inserted in the transaction of their event, with the state of their objects."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -14,19 +14,19 @@ from vault.database.schema.closing_acts import closing_acts
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import accounts, recordings
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.closing_content import CONTENTS, told_no
-from vault.domain.audit_log.access_event import AccessEvent, EventType, parse_event
+from vault.database.stores.consent import refusal_of
+from vault.domain.audit_log.access_event import AccessEvent, parse_event
+from vault.domain.audit_log.event_types.table import CLOSING, EventType
 from vault.domain.stored.closing_acts import (
-    CLOSING,
     MAX_ACT_BYTES,
-    MAX_WEIGHT,
     Act,
+    closed_by,
     closing_of,
     decode_act,
     encode_act,
     subject_of,
 )
-from vault.domain.stored.closing_content import ConsentRefusal
+from vault.domain.stored.closing_content import MAX_WEIGHT, ConsentRefusal
 from vault.domain.stored.tombstone import FINAL
 from vault.errors import TooLarge
 
@@ -34,7 +34,7 @@ _C = closing_acts.c
 #: Max ids in one statement.
 _BATCH_SIZE: Final = 500
 #: Acts that end a recording. If its row is lost too, only its tombstone prevents another fetch.
-_ENDS: Final[Sequence[EventType]] = ("recording.erasing", "recording.refused")
+_ENDS: Final = tuple(name for name, closing in CLOSING.items() if closing.until == "tombstone")
 #: Revision of an act adopted by a database without its account; revisions of accounts start at 1.
 _NO_ACCOUNT: Final = 0
 
@@ -49,16 +49,18 @@ class ClosingRows:
         #: Account and name of the object to which acts are added, and the weight of its acts.
         self._filling: tuple[str | None, str, int] = (None, "", MAX_WEIGHT)
         self._put: Container[str] = ()
+        self._read: Callable[[AccessEvent], object] | None = None
 
     def note(self, event: AccessEvent) -> None:
         """Insert the act of an event that closes something; ignore every other event."""
-        closing = closing_of(event)
-        if closing is None:
+        if closing_of(event) is None:
             return
-        name = closing.subject(event)
+        name = closed_by(event)
         if name is None:
             raise ValueError(f"An event {event.type} must have the id of the subject that it closes.")
-        content = CONTENTS[closing.content](self._db, event)
+        if self._read is None:
+            raise ValueError(f"An event {event.type} closes something: write it through JournaledDatabase.")
+        content = self._read(event)
         act = self._assigned(Act(event=event, leaf=event.body, content=content, batch=event.id))
         row = self._row(act, name)
         if len(row["act"]) > MAX_ACT_BYTES:
@@ -72,10 +74,13 @@ class ClosingRows:
             permanent = _of_account(event.account_id) & _C.settled & _C.act.is_not(None)
             self._db.execute(update(closing_acts).where(permanent).values(stored=False))
 
-    def begin(self, put: Container[str]) -> None:
-        """Start a function, and discard the acts of a failed one before it. ``put``: objects known to be stored."""
+    def begin(self, put: Container[str], read: Callable[[AccessEvent], object]) -> None:
+        """Start a function, and discard the acts of a failed one before it.
+
+        ``put``: objects known to be stored. ``read`` returns the content of the act of an event from its rows.
+        """
         self.take()
-        self._put = put
+        self._put, self._read = put, read
 
     def take(self) -> Sequence[Act]:
         """Return the acts that this transaction inserted or recalled since the last ``take``."""
@@ -193,7 +198,7 @@ class ClosingRows:
     def adopt(self, act: Act) -> bool:
         """Insert or update an act read from the object store; return whether its event was unknown."""
         closing = CLOSING[act.event.type]
-        row = self._row(act, closing.subject(act.event)) | {"stored": True, "settled": act.kept}
+        row = self._row(act, closed_by(act.event)) | {"stored": True, "settled": act.kept}
         if closing.until != "always" and not self._has_account(act.event):
             row["revision"] = _NO_ACCOUNT
         if insert_new(self._db, closing_acts, row):
@@ -265,7 +270,7 @@ class ClosingRows:
 
     def _with_current_content(self, act: Act) -> Act:
         """Return the act with the current content of its row: a rotation of the account's key re-encrypts it."""
-        refusal = told_no(self._db, act.content.id) if isinstance(act.content, ConsentRefusal) else None
+        refusal = refusal_of(self._db, act.content.id) if isinstance(act.content, ConsentRefusal) else None
         return act if refusal is None else replace(act, content=refusal)
 
 

@@ -19,6 +19,7 @@ from vault.database.sql.dialect import database_now, insert_new, is_postgresql, 
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.stored.closing_content import ConsentRefusal
 from vault.domain.stored.policy_json import decode_policy, encode_policy
 from vault.errors import Busy
 
@@ -92,6 +93,10 @@ class ConsentRows:
         rows = _EVENTS_OF_CALL.rows(self._db, account_id=account_id, call_ref=call_ref)
         return [ConsentRow(**row) for row in rows]
 
+    def refusal(self, consent_id: str | None) -> ConsentRefusal | None:
+        """Return a party's refusal as a closing act stores it."""
+        return refusal_of(self._db, consent_id)
+
     def calls(self, account_id: str, *, after: str, limit: int) -> Sequence[str]:
         """Return the calls of an account that have events, ordered by their names."""
         c = consent_events.c
@@ -102,6 +107,14 @@ class ConsentRows:
         """Delete events of a call, all of whose recordings are erased; never a refusal, which must outlive them."""
         c = consent_events.c
         self._db.execute(delete(consent_events).where(c.account_id == account_id, c.id.in_(event_ids)))
+
+
+def refusal_of(db: DbConnection, consent_id: str | None) -> ConsentRefusal | None:
+    """Return a party's refusal from its row; None if there is no row."""
+    c = consent_events.c
+    query = select(*(c[name] for name in ConsentRefusal.__slots__)).where(c.id == consent_id)
+    row = db.execute(query).mappings().one_or_none()
+    return None if row is None else ConsentRefusal(**row)
 
 
 class PauseRows:

@@ -64,6 +64,11 @@ class ObjectionRows:
         """Work inside the transaction that is open on ``connection``."""
         self._db = connection
 
+    def by_id(self, objection_id: str) -> ObjectionRow:
+        """Return an objection, which must exist."""
+        query = select(objections).where(objections.c.id == objection_id)
+        return _objection(self._db.execute(query).mappings().one())
+
     def of_terms(self, account_id: str, terms: Sequence[bytes]) -> Sequence[ObjectionRow]:
         """Return the objections of numbers in E.164 by their terms, also ended ones, oldest first."""
         o = objections.c

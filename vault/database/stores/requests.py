@@ -13,7 +13,9 @@ from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.request_backup import read_request
 from vault.domain.requests.request import OPEN, RETENTION, Request, RequestState
+from vault.domain.stored.request_rows import StoredRequest
 from vault.errors import Busy
 
 _PLAIN = (
@@ -105,6 +107,10 @@ class RequestRows:
         p = person_requests.c
         row = self._db.execute(select(*COLUMNS).where(p.id == request_id, p.account_id == account_id)).first()
         return None if row is None else row_of(row)
+
+    def stored(self, account_id: str, request_id: str) -> StoredRequest:
+        """Return a request, which must exist, as the object store keeps it."""
+        return read_request(self._db, account_id, request_id)
 
     def of_reference(self, account_id: str, term: bytes) -> Sequence[RequestRow]:
         """Return the newest open requests with this term of a reference; those that differ in case share it."""

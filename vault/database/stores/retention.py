@@ -107,6 +107,12 @@ class RetentionRows:
         query = select(retention_policies).where(p.account_id == account_id, p.version > after)
         return [policy_of(row) for row in self._db.execute(query.order_by(p.version).limit(limit)).mappings()]
 
+    def version(self, account_id: str, version: int) -> RetentionPolicy:
+        """Return one version, which must exist. Raises Tampered."""
+        p = retention_policies.c
+        query = select(retention_policies).where(p.account_id == account_id, p.version == version)
+        return policy_of(self._db.execute(query).mappings().one())
+
     def policies(self, account_id: str, now: datetime) -> RetentionPolicies:
         """Return what holds at ``now``. Raises Tampered."""
         rows = _NOT_REPLACED.rows(self._db, account_id=account_id, now=micros(now))

@@ -8,41 +8,10 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
-
-EventType = Literal[
-    "recording.available", "recording.quarantined", "recording.refused", "recording.failed",
-    "recording.conflict", "recording.sent_again", "recording.restricted", "recording.unrestricted",
-    "recording.erasing", "recording.erased", "recording.objects_deleted", "recording.tampered",
-    "recording.missing", "call.erased", "call.pending_erasure", "recording.missed",
-    "source.deleted", "source.delete_failed", "source.kept",
-    "link.created", "link.revoked", "link.cut", "link_key.registered", "link_key.changed", "link_key.deleted",
-    "playback.open", "playback.grant", "playback.end", "playback.denied",
-    "download.grant", "download.end", "waveform.read",
-    "key.created", "key.revoked", "key.exported", "key.rotated", "key.rewrapped", "key.destroyed",
-    "vault.restored", "log.database_went_back", "store.went_back",
-    "account.opened", "account.changed", "account.closure_asked", "account.closure_withdrawn", "account.closed",
-    "callback.changed", "callback.deleted",
-    "connection.changed", "connection.deleted", "switch.changed",
-    "policy.changed", "objection.entered", "objection.ended", "consent.told", "evidence.read", "recording.paused",
-    "request.received", "request.verified", "request.paused", "request.resumed", "request.extended",
-    "request.decided", "request.withdrawn", "request.closed", "receipt.made", "export.made", "export.read",
-    "export.deleted",
-    "notice.drafted", "notice.changed", "notice.deleted", "notice.published", "notice.retired",
-    "hold.placed", "hold.release_asked", "hold.released", "recording.pending_erasure",
-    "recording.contact_ended", "recording.contact_end_withdrawn",
-    "retention.changed", "retention.due", "retention.paused", "retention.resumed",
-    "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
-    "authority.received", "authority.changed", "authority.answered",
-    "details.read", "note.made", "note.changed", "note.deleted", "note.read",
-    "console.signed_in", "console.refused", "console.ended",
-    "approval.requested", "approval.approved", "approval.vetoed", "approval.expired", "approval.executed",
-    "approval.break_glass", "approval_rule.tightened", "approval_rule.loosened",
-    "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked", "member.removed", "member.readmitted",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """The history of one recording: its access events and its row, as plain sentences.
 
-It contains only what the log contains: granted bytes and, where known, sent bytes. Listeners' names are from
-the sealed details; where a key was destroyed, they are left out.
+The sentences of events are in the table of their types (``event_types/``). The history contains only what the log
+contains: granted bytes and, where known, sent bytes. Listeners' names are from the sealed details; where a key was
+destroyed, they are left out.
 """
 
 import math
@@ -9,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.event_rules import NoSentence
+from vault.domain.audit_log.event_types.table import EVENT_TYPES
 from vault.domain.audit_log.listening import Listening, Span, Timeline, listenings
 
 _MINUTE, _HOUR = 60, 3600
@@ -20,36 +23,6 @@ _NOBODY = "somebody"
 _PART = "a part"
 #: Maximum number of spans listed in one sentence; for more only their number is given.
 _MAX_SPANS = 8
-#: Sentences by event type; the reason for the result is appended where there is one.
-_SENTENCES: Mapping[EventType, str] = {
-    "recording.available": "Available",
-    "recording.quarantined": "Quarantined",
-    "recording.refused": "Refused",
-    "recording.failed": "Failed",
-    "recording.conflict": "Received again with different audio, which was not stored",
-    "recording.sent_again": "Received again after a failure",
-    "recording.restricted": "Restricted",
-    "recording.unrestricted": "Restriction lifted",
-    "recording.erasing": "Erasing",
-    "recording.erased": "Erased",
-    "recording.tampered": "Tampered: the stored data is not the sealed data",
-    "recording.missing": "Requested while its audio was missing from the object store",
-    "recording.missed": "Found in the provider's list, without a webhook",
-    "source.deleted": "The provider's copy was deleted",
-    "source.delete_failed": "The provider's copy could not be deleted yet",
-    "source.kept": "The provider's copy was kept",
-    "evidence.read": "Evidence read",
-    "details.read": "Details opened in the console",
-    "note.made": "A listener made a note",
-    "note.changed": "A listener changed a note",
-    "note.deleted": "A listener deleted a note",
-    "note.read": "Notes of former listeners read",
-    "recording.pending_erasure": "An erasure that a person asked for waits, because the recording must be kept",
-    "recording.contact_ended": "The contact that it belongs to was said to have ended",
-    "recording.contact_end_withdrawn": "The end of the contact that it belongs to was taken back",
-    "retention.due": "Its retention period ended, and a person must review it",
-    "key.exported": "Key exported by the operator",
-}
 #: Reason texts by result code; they take precedence over the recording's own reasons.
 _WHY = {
     "evidence_complete": "the evidence was complete",
@@ -60,12 +33,8 @@ _WHY = {
     "gone": "it no longer existed",
     "elsewhere": "the address is in no network of the link",
 }
-#: Event types that are merged into parts.
-_PARTS = frozenset({"playback.grant", "playback.end", "download.grant", "download.end"})
 #: Result codes without a reason text.
 _SILENT = frozenset({"deleted"})
-#: Event types whose result is no reason: the moment when a contact ended.
-_WITHOUT_REASON = frozenset({"recording.contact_ended"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,51 +127,36 @@ def _received_item(origins: Origins) -> HistoryItem:
 
 def _event_item(opened: OpenedEvent, origins: Origins, names: _Names) -> HistoryItem | None:
     event, listener = opened.event, names.of(opened.event)
-    text = _link_text(opened, listener or _NOBODY, origins)
-    if text is None and event.type in _PARTS:
+    sentence = _sentence(event)
+    if sentence is None:
         return None
-    if text is None:
-        text = _SENTENCES.get(event.type, event.type.replace(".", " ").replace("_", " ").capitalize())
-        text += _because(event, origins)
+    address = opened.detail.get("address")
+    text = sentence.format(
+        listener=listener or _NOBODY,
+        where=f" from {address}" if address else "",
+        who=(listener or _NOBODY) if event.session_id else event.actor,
+        why=_because(event, origins),
+    )
     return HistoryItem(
         at=event.at, kind=event.type, text=text, index=opened.index, listener=listener, actor=event.actor
     )
 
 
-def _link_text(opened: OpenedEvent, listener: str, origins: Origins) -> str | None:
-    """Return the sentence for an event of a link; None for other events."""
-    event = opened.event
-    where = f" from {address}" if (address := opened.detail.get("address")) else ""
-    match event.type:
-        case "link.created" | "link.revoked" | "link.cut":
-            return _made_text(event, listener)
-        case "playback.open":
-            return f"Opened by {listener}{where}"
-        case "playback.denied":
-            return f"Not opened for {listener}{where}{_because(event, origins)}"
-        case "waveform.read":
-            return f"Waveform read by {listener if event.session_id else event.actor}"
-        case _:
-            return None
-
-
-def _made_text(event: AccessEvent, listener: str) -> str:
-    """Return the sentence for what was done to a link."""
-    if event.type == "link.cut":
-        return "Links made before a time cut off"
-    if event.type == "link.revoked":
-        return f"Link for {listener} revoked"
-    signed = event.permission is not None
-    return (
-        f"Link signed by the account's own key used for {listener}"
-        if signed
-        else f"Link created for {listener}"
-    )
+def _sentence(event: AccessEvent) -> str | None:
+    """Return the sentence of an event, with its holes; None for one that is merged into a part."""
+    if event.type == "link.created" and event.permission is not None:
+        return "Link signed by the account's own key used for {listener}"
+    rules = EVENT_TYPES.get(event.type)
+    sentence = NoSentence.OF_NO_RECORDING if rules is None else rules.sentence
+    if sentence is NoSentence.OF_NO_RECORDING:
+        # Written by a later release, or about a recording only by its side.
+        return event.type.replace(".", " ").replace("_", " ").capitalize() + "{why}"
+    return None if sentence is NoSentence.MERGED else sentence
 
 
 def _because(event: AccessEvent, origins: Origins) -> str:
     code = event.result or origins.let_in.get(event.evidence or "")
-    if code is None or code in _SILENT or event.type in _WITHOUT_REASON:
+    if code is None or code in _SILENT:
         return ""
     why = _WHY.get(code) or origins.reasons.get(code) or code.replace("_", " ")
     # Reasons are full sentences; after a colon they start with a lower-case letter.

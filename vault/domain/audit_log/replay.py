@@ -1,38 +1,22 @@
 """Collects from a log's leaves the changes that a database without these leaves must apply again.
 
 Leaves contain only ids and codes. That is enough for every change that must not be lost: erasures, refusals,
-restrictions, the recording switch, and revoked keys and links.
+restrictions, the recording switch, and revoked keys and links. Which types of events that are, the entries of the types
+say (``event_types/``).
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from vault.domain.accounts.account import SwitchChange
+from vault.domain.audit_log.event_types.table import EVENT_TYPES, EventType
 from vault.errors import Tampered
 from vault.rfc3339 import parse_rfc3339
 
-#: Changes of an account whose content is only in the account's object.
-_SETTINGS = frozenset(
-    {
-        "account.opened", "account.changed", "connection.changed", "connection.deleted", "policy.changed",
-        "objection.entered", "objection.ended", "notice.drafted", "notice.changed", "notice.deleted",
-        "notice.published", "notice.retired", "hold.placed", "hold.released", "retention.changed",
-        "processing_record.changed", "recipient.entered", "recipient.changed", "recipient.ended",
-        "authority.received", "authority.changed", "authority.answered",
-        "link_key.registered", "link_key.changed", "link_key.deleted", "link.cut",
-        "approval_rule.tightened", "approval_rule.loosened", "callback.changed", "callback.deleted",
-        "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked",
-    }
-)  # fmt: skip
-
-#: Events after which somebody may do less.
-_LOST_ACCESS = frozenset({"sign_in.deleted", "role.revoked", "member.removed", "console.ended"})
-#: Events that end an approval.
-_ENDED = frozenset({"approval.vetoed", "approval.expired", "approval.executed"})
 #: Event types of playback, which do not change the recording.
 _LISTENING = ("playback.", "download.", "waveform.", "link.")
 
@@ -104,61 +88,128 @@ class Replay:
         self.types[kind] += 1
         self.first_at = min(at, self.first_at or at)
         self.last_at = max(at, self.last_at or at)
-        if kind in _ENDED:
-            self.ended_approvals.setdefault(event["result"], (kind.removeprefix("approval."), at))
-        elif kind in _LOST_ACCESS:
-            lost = event["session"] if kind == "console.ended" else event["result"]
-            self.lost_access[kind, lost] = (str(event.get("account") or ""), at, event.get("identity"))
-        elif kind == "member.readmitted":
-            self.lost_access.pop(("member.removed", event["result"]), None)
-        elif kind == "policy.changed":
-            self.policies.add(str(event.get("account")))
-        elif kind == "recording.available":
-            self.available.add(str(event.get("recording")))
         if self.lists_recordings and not kind.startswith(_LISTENING):
             self.recordings.add(str(event.get("recording")))
 
     def _apply(self, event: dict[str, Any], at: datetime) -> None:
-        kind: str = event["type"]
-        recording, account = str(event.get("recording")), str(event.get("account"))
-        if kind in {"recording.erasing", "recording.erased"}:
-            self.erased[recording] = at
-        elif kind == "recording.refused":
-            self.refused[recording] = event.get("result") or "refused"
-        elif kind in {"recording.restricted", "recording.unrestricted"}:
-            self.restricted[recording] = kind == "recording.restricted"
-        elif kind == "recording.pending_erasure":
-            self.pending.setdefault(recording, (at, event.get("result") or "request", event["actor"]))
-        elif kind in {"recording.contact_ended", "recording.contact_end_withdrawn"}:
-            self.contact_ends[recording] = _contact_end(event, at)
-        elif kind == "link.revoked":
-            self.revoked_links[event["link"]] = at
-        elif kind == "key.revoked":
-            self.revoked_keys[event["result"]] = at
-        elif kind == "switch.changed":
-            change = LoggedChange(enabled=event["result"] == "on", at=at, by=event["actor"])
-            self.switch.setdefault(account, []).append(change)
-        elif (
-            kind in _SETTINGS and event.get("account") is not None
-        ):  # The operators' sign-in is of no account.
+        kind: Any = event["type"]
+        if kind in _FROM_LEAF:
+            _FROM_LEAF[kind](self, event, at)
+        if kind in _SETTINGS and event.get("account") is not None:  # The operators' sign-in is of no account.
+            account = str(event["account"])
             self.changed[account] = max(at, self.changed.get(account, at))
-            self._delete(kind, event, at)
-
-    def _delete(self, kind: str, event: dict[str, Any], at: datetime) -> None:
-        """Note what is deleted by its id: something new with the same name has another."""
-        if kind == "connection.deleted":
-            self.deleted_connections.add(event["result"])
-        elif kind == "link_key.deleted":
-            self.deleted_link_keys[event["result"]] = at
-        elif kind == "callback.deleted":
-            self.deleted_callbacks.add(event["account"])
-        elif kind == "callback.changed":
-            self.deleted_callbacks.discard(event["account"])
 
 
-def _contact_end(event: dict[str, Any], at: datetime) -> tuple[datetime | None, datetime, str]:
-    ended = event["type"] == "recording.contact_ended"
-    return parse_rfc3339(event["result"]) if ended else None, at, event["actor"]
+def _erase(replay: Replay, event: dict[str, Any], at: datetime) -> None:
+    replay.erased[str(event.get("recording"))] = at
+
+
+def _refuse(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.refused[str(event.get("recording"))] = event.get("result") or "refused"
+
+
+def _admit(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.available.add(str(event.get("recording")))
+
+
+def _restrict(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.restricted[str(event.get("recording"))] = event["type"] == "recording.restricted"
+
+
+def _await_erasure(replay: Replay, event: dict[str, Any], at: datetime) -> None:
+    waits = (at, event.get("result") or "request", event["actor"])
+    replay.pending.setdefault(str(event.get("recording")), waits)
+
+
+def _contact_end(replay: Replay, event: dict[str, Any], at: datetime) -> None:
+    ended = parse_rfc3339(event["result"]) if event["type"] == "recording.contact_ended" else None
+    replay.contact_ends[str(event.get("recording"))] = ended, at, event["actor"]
+
+
+def _revoke_link(replay: Replay, event: dict[str, Any], at: datetime) -> None:
+    replay.revoked_links[event["link"]] = at
+
+
+def _revoke_key(replay: Replay, event: dict[str, Any], at: datetime) -> None:
+    replay.revoked_keys[event["result"]] = at
+
+
+def _switch(replay: Replay, event: dict[str, Any], at: datetime) -> None:
+    change = LoggedChange(enabled=event["result"] == "on", at=at, by=event["actor"])
+    replay.switch.setdefault(str(event.get("account")), []).append(change)
+
+
+def _change_policy(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.policies.add(str(event.get("account")))
+
+
+# What is deleted by its id: something new with the same name has another.
+def _delete_connection(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.deleted_connections.add(event["result"])
+
+
+def _delete_link_key(replay: Replay, event: dict[str, Any], at: datetime) -> None:
+    replay.deleted_link_keys[event["result"]] = at
+
+
+def _delete_callback(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.deleted_callbacks.add(event["account"])
+
+
+def _set_callback(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.deleted_callbacks.discard(event["account"])
+
+
+def _end_approval(replay: Replay, event: dict[str, Any], at: datetime) -> None:
+    replay.ended_approvals.setdefault(event["result"], (event["type"].removeprefix("approval."), at))
+
+
+def _lose_access(replay: Replay, event: dict[str, Any], at: datetime) -> None:
+    kind = event["type"]
+    lost = event["session"] if kind == "console.ended" else event["result"]
+    replay.lost_access[kind, lost] = (str(event.get("account") or ""), at, event.get("identity"))
+
+
+def _readmit(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.lost_access.pop(("member.removed", event["result"]), None)
+
+
+#: What each type does of which a restore applies the leaf.
+_FROM_LEAF: Final[Mapping[EventType, Callable[[Replay, dict[str, Any], datetime], None]]] = {
+    "recording.erasing": _erase,
+    "recording.erased": _erase,
+    "recording.refused": _refuse,
+    "recording.available": _admit,
+    "recording.restricted": _restrict,
+    "recording.unrestricted": _restrict,
+    "recording.pending_erasure": _await_erasure,
+    "recording.contact_ended": _contact_end,
+    "recording.contact_end_withdrawn": _contact_end,
+    "link.revoked": _revoke_link,
+    "key.revoked": _revoke_key,
+    "switch.changed": _switch,
+    "policy.changed": _change_policy,
+    "connection.deleted": _delete_connection,
+    "link_key.deleted": _delete_link_key,
+    "callback.deleted": _delete_callback,
+    "callback.changed": _set_callback,
+    "approval.vetoed": _end_approval,
+    "approval.expired": _end_approval,
+    "approval.executed": _end_approval,
+    "sign_in.deleted": _lose_access,
+    "role.revoked": _lose_access,
+    "member.removed": _lose_access,
+    "console.ended": _lose_access,
+    "member.readmitted": _readmit,
+}
+if wrong := _FROM_LEAF.keys() ^ {
+    name for name, rules in EVENT_TYPES.items() if rules.replay in {"leaf", "setting_and_leaf"}
+}:
+    raise LookupError(f"A restore does not apply the leaves that the table of events says: {sorted(wrong)}.")
+#: Changes of an account whose content is only in the account's object.
+_SETTINGS: Final = frozenset(
+    name for name, rules in EVENT_TYPES.items() if rules.replay in {"setting", "setting_and_leaf"}
+)
 
 
 def merge_history(

@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from vault.domain.audit_log.access_event import EventType
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.recordings.recording import GONE, IN_FLIGHT, State
 
 

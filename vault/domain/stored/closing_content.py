@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Generic, TypeVar
 
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import CLOSING, EventType
 from vault.domain.field_types import FromOne
 from vault.domain.playback.link_key import LinkCut
 from vault.domain.recordings.recording import Recording
@@ -32,6 +33,14 @@ from vault.domain.stored.retention_json import (
 )
 from vault.errors import Tampered
 
+C = TypeVar("C")
+#: Maximum weight of one object, so that acts do not make it large together: one of weight 1 has up to a kilobyte.
+MAX_WEIGHT: Final = 200
+#: An act without content; one whose references from a source may be long. One that names hundreds of calls or
+#: thousands of recordings, or has dozens of classes, fills an object alone.
+LIGHT: Final = 1
+HEAVY: Final = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRefusal:
@@ -51,81 +60,38 @@ class ErasedCall:
     call_ref: str
 
 
-#: The content of an act beside its leaf.
-Content = (
-    SwitchChange
-    | StoredObjection
-    | ConsentRefusal
-    | ErasedCall
-    | Recording
-    | StoredHold
-    | RetentionPolicy
-    | LinkCut
-    | ApprovalRule
-    | StoredRequest
-    | None
-)
-ContentName = Literal[
-    "none",
-    "switch",
-    "objection",
-    "told",
-    "call",
-    "recording",
-    "hold",
-    "retention",
-    "link_cut",
-    "approval_rule",
-    "request",
-]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentKind(Generic[C]):
+    """A kind of content: what is stored beside the leaf, and its JSON."""
+
+    #: In the entries of the event types (``vault/domain/audit_log/event_types``).
+    name: str
+    type: type[C]
+    #: How much of an object one such act fills (``closing_acts.MAX_WEIGHT``).
+    weight: int
+    encode: Callable[[C], dict[str, Any]]
+    #: Raises Tampered, also for content that is not of the event.
+    decode: Callable[[Fields, AccessEvent], C]
+
+    def of(self, content: object) -> C:
+        """Return the content of an act of this kind. Raises TypeError for another."""
+        if not isinstance(content, self.type):
+            raise TypeError(f"The content of a closing act is no {self.name}.")
+        return content
 
 
-#: Contents with a JSON of their own.
-_ENCODE: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
-    StoredObjection: encode_objection_fields,
-    StoredHold: encode_hold_fields,
-    RetentionPolicy: encode_version_fields,
-    LinkCut: partial(encode_fields, without={"account_id"}),
-    ApprovalRule: encode_rule_fields,
-    StoredRequest: encode_request_fields,
-}
-
-
-def encode_content_fields(content: Content) -> dict[str, Any]:
-    """Return the content as a JSON object."""
-    if isinstance(content, Recording):
-        return encode_recording_fields(replace(content, audio=None, rendition=None))
-    encode = _ENCODE.get(type(content))
-    if encode is not None:
-        return encode(content)
-    return {} if content is None else encode_fields(content)
-
-
-def _decode_nothing(fields: Fields, _event: AccessEvent) -> Content:
+def _decode_nothing(fields: Fields, _event: AccessEvent) -> None:
     fields.done()
-    return None
 
 
-def _decode_switch(fields: Fields, _event: AccessEvent) -> Content:
+def _decode_switch(fields: Fields, _event: AccessEvent) -> SwitchChange:
     change = decode_fields(SwitchChange, fields)
     if change.enabled:
         raise Tampered("A closing act turns the switch on.")
     return change
 
 
-def _decode_objection(fields: Fields, _event: AccessEvent) -> Content:
-    return decode_objection_fields(fields)
-
-
-def _decode_refusal(fields: Fields, _event: AccessEvent) -> Content:
-    return decode_fields(ConsentRefusal, fields)
-
-
-def _decode_call(fields: Fields, _event: AccessEvent) -> Content:
-    return decode_fields(ErasedCall, fields)
-
-
-def _decode_recording(fields: Fields, event: AccessEvent) -> Content:
+def _decode_recording(fields: Fields, event: AccessEvent) -> Recording:
     recording = decode_recording_fields(fields)
     fields.done()
     if (recording.id, recording.account_id) != (event.recording_id, event.account_id):
@@ -133,52 +99,112 @@ def _decode_recording(fields: Fields, event: AccessEvent) -> Content:
     return recording
 
 
-def _decode_hold(fields: Fields, event: AccessEvent) -> Content:
+def _decode_hold(fields: Fields, event: AccessEvent) -> StoredHold:
     stored = decode_hold_fields(fields, event.account_id or "")
     if stored.hold.id != event.result:
         raise Tampered("The content and the event of a closing act have different holds.")
     return stored
 
 
-def _decode_retention(fields: Fields, event: AccessEvent) -> Content:
+def _decode_retention(fields: Fields, event: AccessEvent) -> RetentionPolicy:
     policy = decode_version_fields(fields)
     if f"v{policy.version}" != event.result:
         raise Tampered("The content and the event of a closing act have different versions.")
     return policy
 
 
-def _decode_cut(fields: Fields, event: AccessEvent) -> Content:
+def _decode_cut(fields: Fields, event: AccessEvent) -> LinkCut:
     cut = decode_fields(LinkCut, fields, account_id=event.account_id or "")
     if cut.id != event.result:
         raise Tampered("The content and the event of a closing act have different cuts.")
     return cut
 
 
-def _decode_rule(fields: Fields, event: AccessEvent) -> Content:
+def _decode_rule(fields: Fields, event: AccessEvent) -> ApprovalRule:
     rule = decode_rule_fields(fields)
     if f"v{rule.version}" != event.result:
         raise Tampered("The content and the event of a closing act have different versions.")
     return rule
 
 
-def _decode_request(fields: Fields, event: AccessEvent) -> Content:
+def _decode_request(fields: Fields, event: AccessEvent) -> StoredRequest:
     stored = decode_request_fields(fields, event.account_id or "")
     if stored.request.id != event.result:
         raise Tampered("The content and the event of a closing act have different requests.")
     return stored
 
 
-#: Decodes each kind of content. Raises Tampered.
-DECODE_CONTENT: Final[Mapping[ContentName, Callable[[Fields, AccessEvent], Content]]] = {
-    "none": _decode_nothing,
-    "switch": _decode_switch,
-    "objection": _decode_objection,
-    "told": _decode_refusal,
-    "call": _decode_call,
-    "recording": _decode_recording,
-    "hold": _decode_hold,
-    "retention": _decode_retention,
-    "link_cut": _decode_cut,
-    "approval_rule": _decode_rule,
-    "request": _decode_request,
+NOTHING: Final[ContentKind[None]] = ContentKind(
+    name="none", type=type(None), weight=LIGHT, encode=lambda _: {}, decode=_decode_nothing
+)
+SWITCH: Final = ContentKind(
+    name="switch", type=SwitchChange, weight=HEAVY, encode=encode_fields, decode=_decode_switch
+)
+OBJECTION: Final = ContentKind(
+    name="objection",
+    type=StoredObjection,
+    weight=HEAVY,
+    encode=encode_objection_fields,
+    decode=lambda fields, _: decode_objection_fields(fields),
+)
+TOLD: Final = ContentKind(
+    name="told",
+    type=ConsentRefusal,
+    weight=HEAVY,
+    encode=encode_fields,
+    decode=lambda fields, _: decode_fields(ConsentRefusal, fields),
+)
+CALL: Final = ContentKind(
+    name="call",
+    type=ErasedCall,
+    weight=HEAVY,
+    encode=encode_fields,
+    decode=lambda fields, _: decode_fields(ErasedCall, fields),
+)
+RECORDING: Final = ContentKind(
+    name="recording",
+    type=Recording,
+    weight=HEAVY,
+    encode=lambda recording: encode_recording_fields(replace(recording, audio=None, rendition=None)),
+    decode=_decode_recording,
+)
+HOLD: Final = ContentKind(
+    name="hold", type=StoredHold, weight=MAX_WEIGHT, encode=encode_hold_fields, decode=_decode_hold
+)
+RETENTION: Final = ContentKind(
+    name="retention",
+    type=RetentionPolicy,
+    weight=MAX_WEIGHT,
+    encode=encode_version_fields,
+    decode=_decode_retention,
+)
+LINK_CUT: Final = ContentKind(
+    name="link_cut",
+    type=LinkCut,
+    weight=HEAVY,
+    encode=partial(encode_fields, without={"account_id"}),
+    decode=_decode_cut,
+)
+APPROVAL_RULE: Final = ContentKind(
+    name="approval_rule", type=ApprovalRule, weight=HEAVY, encode=encode_rule_fields, decode=_decode_rule
+)
+REQUEST: Final = ContentKind(
+    name="request",
+    type=StoredRequest,
+    weight=MAX_WEIGHT,
+    encode=encode_request_fields,
+    decode=_decode_request,
+)
+
+_KINDS: Final[Mapping[str, ContentKind[Any]]] = {
+    kind.name: kind
+    for kind in (
+        NOTHING, SWITCH, OBJECTION, TOLD, CALL, RECORDING, HOLD, RETENTION, LINK_CUT, APPROVAL_RULE, REQUEST,
+    )
+}  # fmt: skip
+if unknown := {closing.content for closing in CLOSING.values()} - _KINDS.keys():
+    raise LookupError(f"The table of events names kinds of content that do not exist: {sorted(unknown)}.")
+#: The kind of content of each type of event that is a closing act.
+CONTENT_OF: Final[Mapping[EventType, ContentKind[Any]]] = {
+    name: _KINDS[closing.content] for name, closing in CLOSING.items()
 }

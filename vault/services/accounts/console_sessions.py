@@ -15,7 +15,8 @@ from vault.database.stores.hot_reads import KEY, found_key
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Account, ApiKey
 from vault.domain.accounts.console_session import INVITATION_LIFE, MAX_LENGTH, USE_INTERVAL, ConsoleSession
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import Token, new_id
 from vault.domain.page import PAGE
 from vault.domain.sign_in.connection import OPERATORS, decode_profile

@@ -16,6 +16,7 @@ from vault.database.stores.consent import ConsentRow
 from vault.database.stores.objections import ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import AdmissionInput, Decision, Place, decide
+from vault.domain.audit_log.event_types.consent import is_no
 from vault.domain.calls.call import SIDES, CallFacts
 from vault.domain.calls.number_reader import is_plain, read_numbers
 from vault.domain.calls.regions import regions_of
@@ -23,7 +24,6 @@ from vault.domain.consent.call_claims import MAX_FACTS, CallClaims, distinct
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
 from vault.domain.consent.objecting_party import objection_waits
 from vault.domain.legal_rules.rule import Demand, Rule, RuleBook, strictest
-from vault.domain.stored.closing_acts import is_no
 from vault.errors import Invalid, NotFound, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers

@@ -20,7 +20,8 @@ from vault.domain.approvals.approval import (
     veto,
 )
 from vault.domain.approvals.rule import VERBS, Verb
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
 from vault.domain.sign_in.connection import OPERATORS
 from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, Refused

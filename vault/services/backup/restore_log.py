@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from vault.database.interface import Database
 from vault.domain.audit_log.access_event import parse_event
+from vault.domain.audit_log.event_types.table import CLOSING
 from vault.domain.audit_log.replay import Replay
 from vault.domain.progress import ProgressCallback
-from vault.domain.stored.closing_acts import CLOSING
 from vault.errors import Tampered
 from vault.services.audit_log.checkpoints import root_of
 from vault.services.audit_log.published_tiles import PublishedLog, StoredLog

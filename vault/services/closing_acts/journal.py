@@ -17,8 +17,8 @@ from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.transaction import Transaction
+from vault.domain.audit_log.event_types.table import CLOSING
 from vault.domain.stored.closing_acts import (
-    CLOSING,
     KEPT_PREFIX,
     MAX_OBJECT_BYTES,
     PREFIX,
@@ -30,7 +30,7 @@ from vault.domain.stored.closing_acts import (
 from vault.errors import NotFound, Tampered, Unavailable, VaultError
 from vault.ports.clock import Clock
 from vault.ports.objects import ObjectStore
-from vault.services.closing_acts.effects import reapply
+from vault.services.closing_acts.kinds.table import reapply
 from vault.services.shared.gather_all import gathered
 from vault.services.shared.job import DueJob
 from vault.structured_log import Log

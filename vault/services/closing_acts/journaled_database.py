@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from vault.database.interface import Database
@@ -18,6 +19,7 @@ from vault.domain.playback.link import Session
 from vault.domain.recordings.recording import Lease, State
 from vault.domain.stored.closing_acts import Act
 from vault.services.closing_acts.journal import GRACE, Journal
+from vault.services.closing_acts.kinds.table import read_content
 
 T = TypeVar("T")
 #: When this process's worker checks whether the object was put, and what can be settled.
@@ -38,7 +40,7 @@ class JournaledDatabase:
         """
 
         def noted(tx: Transaction) -> tuple[T, Sequence[Act]]:
-            tx.closing.begin(self.journal.put_here)
+            tx.closing.begin(self.journal.put_here, partial(read_content, tx))
             result, acts = function(tx), tx.closing.take()
             if acts:
                 tx.wake(Work.CLOSING_ACTS, after=_WAKE_AFTER)

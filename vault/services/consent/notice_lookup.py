@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.notices.notice import Notice
 from vault.errors import NotFound, Refused
 

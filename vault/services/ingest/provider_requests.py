@@ -14,7 +14,8 @@ from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.stores.consent import Pause
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.recordings.recording import Recording
 from vault.errors import FetchFailed, NotFound

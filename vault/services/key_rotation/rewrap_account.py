@@ -23,7 +23,8 @@ from vault.database.stores.sealed_columns import SEALED_KINDS, SealedKind, Seale
 from vault.database.transaction import Transaction
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.accounts.month_key import month_of
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.errors import OwnKeyUnusable, Tampered
 from vault.ports.keys import AccountKey, KeyRing, SealingKey
 from vault.services.key_rotation.reencrypt import reseal

@@ -16,7 +16,8 @@ from vault import metrics
 from vault.database.interface import Database
 from vault.database.stores.hot_reads import RECORDING, FoundSession, found_recording
 from vault.database.stores.hot_statements import Grant
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
 from vault.domain.playback.link import Link, Session, windows
 from vault.domain.recordings.media import content_type, extension, plays_in_browsers
@@ -102,13 +103,9 @@ class AudioStreams:
         if found is None or not found.is_playable:
             raise not_playable(None if found is None else found.recording)
         event = AccessEvent(
-            id="",
-            type="download.grant",
-            at=self.clock(),
-            account_id=account_id,
-            actor=actor,
+            id="", type="download.grant", at=self.clock(), account_id=account_id, actor=actor,
             recording_id=recording_id,
-        )
+        )  # fmt: skip
         return await self._resolve(found.recording, event, found.keys, played=False)
 
     def _by_session(self, session: Session, kind: EventType) -> AccessEvent:

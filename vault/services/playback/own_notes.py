@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
 from vault.domain.playback.note import MAX_NOTES, Note, NoteContent, SealedNote, checked_content
 from vault.domain.recordings.recording import Recording, RecordingKeys

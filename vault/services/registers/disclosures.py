@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from vault.database.interface import Database
-from vault.domain.audit_log.access_event import EventType, LoggedEvent
+from vault.domain.audit_log.access_event import LoggedEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.ports.keys import KeyRing
 from vault.services.shared.event_scan import EventScan, ListenerNames, is_in_period
 

@@ -7,7 +7,8 @@ from typing import Generic, cast
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
 from vault.domain.registers.entries import ENTRY_TYPES, Entry, Register, SealedEntry, T
 from vault.domain.stored import encryption_context as bound

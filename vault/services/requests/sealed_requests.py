@@ -7,7 +7,8 @@ from datetime import datetime
 from vault.database.interface import Database
 from vault.database.stores.requests import RequestRow
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.requests.callback import RequestDelivery
 from vault.domain.requests.request import PersonalData, Request, Ruling
 from vault.domain.stored import encryption_context as bound

@@ -8,7 +8,7 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.stores.holds import PendingErasure
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import EventType
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.recordings.recording import GONE, Recording
 from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import Hold

@@ -14,7 +14,8 @@ from vault.domain.accounts.roles import grants_of
 from vault.domain.approvals.actor import SYSTEM, Actor, Name
 from vault.domain.approvals.approval import Approval, ApprovalState, digest_of, ended, is_same_effect
 from vault.domain.approvals.rule import ALWAYS, SCOPES, Verb
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.sign_in.connection import OPERATORS, PersonRow
 from vault.domain.sign_in.identity import identity_in
 from vault.errors import ApprovalNeeded, EffectChanged, Refused

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vault.database.transaction import Transaction
-from vault.domain.audit_log.access_event import EventType
+from vault.domain.audit_log.event_types.table import EventType
 
 #: Events are in the tree nearly in the order of their times: nodes and transactions differ by less.
 _TOLERANCE: Final = timedelta(minutes=5)

@@ -8,7 +8,8 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Scope
 from vault.domain.accounts.roles import Role, scopes_of
-from vault.domain.audit_log.access_event import AccessEvent, EventType
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.sign_in.connection import PersonRow, account_of
 from vault.errors import NotFound
 from vault.services.shared.identify_people import IdentifyPeople

@@ -1,0 +1,1 @@
+"""The table of event types: a file for each subject, an entry for each type."""

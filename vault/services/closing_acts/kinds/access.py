@@ -1,0 +1,97 @@
+"""Closing acts that end access: of links, keys and connections, of people and their sessions, and of approvals."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from vault.database.transaction import Transaction
+from vault.domain.approvals.approval import ApprovalState
+from vault.domain.approvals.rule import ApprovalRule
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
+from vault.domain.playback.link_key import LinkCut
+from vault.domain.stored.closing_content import APPROVAL_RULE, LINK_CUT
+from vault.services.closing_acts.kinds.kind import (
+    AnyClosingKind,
+    ClosingKind,
+    restored_account,
+    without_content,
+    written,
+)
+from vault.services.lifecycle.restore_states import destroy_key
+from vault.services.shared.end_access import LostAccess, end_access
+
+
+def _revoke_link(tx: Transaction, event: AccessEvent) -> None:
+    tx.links.revoke(event.link_id or "", event.at)
+
+
+def _revoke_key(tx: Transaction, event: AccessEvent) -> None:
+    tx.api_keys.revoke(event.result or "", event.at)
+
+
+def _delete_link_key(tx: Transaction, event: AccessEvent) -> None:
+    tx.link_keys.delete(event.result or "", event.at)
+
+
+def _read_cut(tx: Transaction, event: AccessEvent) -> LinkCut:
+    return written(tx.link_keys.get_cut(event.result or ""), "a cut")
+
+
+def _cut_links(tx: Transaction, event: AccessEvent, cut: LinkCut) -> None:
+    if restored_account(tx, event) is not None:
+        tx.link_keys.cut(cut)
+
+
+def _destroy_key(tx: Transaction, event: AccessEvent) -> None:
+    version = (event.result or "").removeprefix("v")
+    if version.isdecimal():
+        destroy_key(tx, event.account_id or "", int(version))
+
+
+def _delete_connection(tx: Transaction, event: AccessEvent) -> None:
+    # A new connection with the same name has another id.
+    connection = tx.connections.get(event.result or "")
+    if connection is not None:
+        tx.connections.delete(connection)
+
+
+def _end_access(tx: Transaction, event: AccessEvent) -> None:
+    ended = event.session_id if event.type == "console.ended" else event.result
+    end_access(
+        tx,
+        LostAccess(
+            kind=event.type, id=ended or "", account_id=event.account_id, at=event.at, identity=event.identity
+        ),
+    )
+
+
+def _end_approval(tx: Transaction, event: AccessEvent) -> None:
+    state = ApprovalState(event.type.removeprefix("approval."))
+    tx.approvals.end(event.result or "", state, event.at)
+
+
+def _read_rule(tx: Transaction, event: AccessEvent) -> ApprovalRule:
+    return tx.approval_rules.get(event.account_id or "")
+
+
+def _tighten_rule(tx: Transaction, event: AccessEvent, rule: ApprovalRule) -> None:
+    account_id = restored_account(tx, event)
+    if account_id is not None:
+        tx.approval_rules.tighten(account_id, rule)
+
+
+ACCESS: Final[Mapping[EventType, AnyClosingKind]] = {
+    "link.revoked": without_content(_revoke_link),
+    "link.cut": ClosingKind(content=LINK_CUT, read=_read_cut, apply=_cut_links),
+    "link_key.deleted": without_content(_delete_link_key),
+    "key.revoked": without_content(_revoke_key),
+    "key.destroyed": without_content(_destroy_key),
+    "connection.deleted": without_content(_delete_connection),
+    "console.ended": without_content(_end_access),
+    "sign_in.deleted": without_content(_end_access),
+    "role.revoked": without_content(_end_access),
+    "member.removed": without_content(_end_access),
+    "approval.vetoed": without_content(_end_approval),
+    "approval.executed": without_content(_end_approval),
+    "approval_rule.tightened": ClosingKind(content=APPROVAL_RULE, read=_read_rule, apply=_tighten_rule),
+}
