@@ -34,11 +34,6 @@ from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound
 
-#: Kinds that the account's object in the object store contains too.
-_IN_ACCOUNT_OBJECT = frozenset(
-    {"index_key", "month_key", "credentials", "objection", "prompt", "register_entry"}
-)
-
 
 class RotationRows:
     """Versions of account keys: adding, re-encrypting, destroying."""
@@ -65,13 +60,14 @@ class RotationRows:
         wake(self._db, Work.REWRAP)
 
     def add_detail_key(self, account_id: str, number: int, wrapped: WrappedSecret) -> None:
-        """Add a key for details of access events; an existing one with this number stays.
+        """Add a key for details of access events; an existing one with this number stays. The account's object is due.
 
         The caller holds the account's shared lock. Raises KeyRetired unless the current version wraps it.
         """
         refuse_retired(self._db, account_id, wrapped.key_version)
         values = {"account_id": account_id, "number": number, "wrapped_key": wrapped.wrapped}
-        insert_new(self._db, detail_keys, values | {"key_version": wrapped.key_version})
+        if insert_new(self._db, detail_keys, values | {"key_version": wrapped.key_version}):
+            account_changed(self._db, account_id)
 
     def detail_key(self, account_id: str, number: int) -> WrappedSecret:
         """Return a wrapped detail key. Raises NotFound."""
@@ -161,7 +157,7 @@ class RotationRows:
             self._db.execute(counted.values(rewrapped=key_rotations.c.rewrapped + changed))
         if kind == "recording_key":
             wake(self._db, Work.MANIFESTS)
-        if kind in _IN_ACCOUNT_OBJECT and changed:
+        if SEALED_COLUMNS[kind].is_in_account_object and changed:
             account_changed(self._db, rotation.account_id)
 
     def remaining(self, account_id: str, version: int) -> Mapping[str, int]:

@@ -58,6 +58,8 @@ class Place:
     #: The row's name in the encryption context; unique in the account.
     name: Column[Any]
     account: Column[Any]
+    #: Whether the account's object in the object store contains it too, which is then due once it is wrapped again.
+    is_in_account_object: bool
     #: For kinds that month keys seal: the month key, NULL where the account key itself sealed; and the time of arrival.
     month: Column[Any] | None = None
     at: Column[Any] | None = None
@@ -68,35 +70,52 @@ class Place:
         return here if self.month is None else and_(here, self.month.is_(None))
 
 
-def _place(table: Table, sealed: str, name: str = "id", version: str = "key_version") -> Place:
-    return Place(table, table.c[sealed], table.c[version], table.c[name], table.c.account_id)
+def _place(
+    table: Table, sealed: str, name: str = "id", version: str = "key_version", *, is_in_account_object: bool
+) -> Place:
+    return Place(
+        table,
+        table.c[sealed],
+        table.c[version],
+        table.c[name],
+        table.c.account_id,
+        is_in_account_object=is_in_account_object,
+    )
 
 
 def _monthly(
     table: Table, sealed: str, at: str, version: str = "key_version", month: str = "month_key"
 ) -> Place:
-    return replace(_place(table, sealed, version=version), month=table.c[month], at=table.c[at])
+    place = _place(table, sealed, version=version, is_in_account_object=False)
+    return replace(place, month=table.c[month], at=table.c[at])
 
 
 #: The columns of each kind of sealed data.
 SEALED_COLUMNS: Mapping[SealedKind, Place] = {
     "recording_key": _monthly(recordings, "wrapped_key", "received_at"),
-    "month_key": _place(month_keys, "wrapped_key"),
+    "month_key": _place(month_keys, "wrapped_key", is_in_account_object=True),
     "index_key": Place(
-        accounts, accounts.c.wrapped_index_key, accounts.c.index_key_version, accounts.c.id, accounts.c.id
+        accounts,
+        accounts.c.wrapped_index_key,
+        accounts.c.index_key_version,
+        accounts.c.id,
+        accounts.c.id,
+        is_in_account_object=True,
     ),
-    "detail_key": _place(detail_keys, "wrapped_key", "number"),
-    "credentials": _place(connections, "sealed_credentials", "name"),
+    "detail_key": _place(detail_keys, "wrapped_key", "number", is_in_account_object=True),
+    "credentials": _place(connections, "sealed_credentials", "name", is_in_account_object=True),
     "announcement": _monthly(
         recordings, "sealed_announcement", "received_at", "announcement_key_version", "announcement_month_key"
     ),
     "call_fact": _monthly(call_facts, "sealed_facts", "at"),
-    "consent_event": _place(consent_events, "sealed_event"),
-    "objection": _place(objections, "sealed_number"),
-    "listener": _place(links, "sealed_listener"),
-    "prompt": _place(notices, "sealed_audio"),
-    "request": _place(person_requests, "sealed_personal"),
-    "receipt": _place(person_requests, "sealed_receipt", version="receipt_key_version"),
-    "package_key": _place(person_packages, "wrapped_key", "request_id"),
-    "register_entry": _place(register_entries, "sealed_entry"),
+    "consent_event": _place(consent_events, "sealed_event", is_in_account_object=False),
+    "objection": _place(objections, "sealed_number", is_in_account_object=True),
+    "listener": _place(links, "sealed_listener", is_in_account_object=False),
+    "prompt": _place(notices, "sealed_audio", is_in_account_object=True),
+    "request": _place(person_requests, "sealed_personal", is_in_account_object=True),
+    "receipt": _place(
+        person_requests, "sealed_receipt", version="receipt_key_version", is_in_account_object=True
+    ),
+    "package_key": _place(person_packages, "wrapped_key", "request_id", is_in_account_object=False),
+    "register_entry": _place(register_entries, "sealed_entry", is_in_account_object=True),
 }
