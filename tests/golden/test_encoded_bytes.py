@@ -12,20 +12,21 @@ from typing import Any
 
 import pytest
 
+from tests.support.stored_account import KNOWN, MONTH_KEY, MONTHLY, WHOLE
 from tests.support.stored_objects import (
     ACCOUNT,
     AT,
     ENVELOPE,
     GONE,
     KEYS,
-    KNOWN,
     MANIFEST,
+    OBJECTION,
     RECORDING,
     TOMBSTONES,
     VAULT,
 )
+from vault.database.account_object import decode_account, encode_account
 from vault.domain.accounts.account import SwitchChange
-from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.admission.decision import Decision, Place
 from vault.domain.audit_log.access_event import AccessEvent, parse_event
 from vault.domain.audit_log.event_types.table import EventType
@@ -34,7 +35,6 @@ from vault.domain.consent.consent_event import ConsentEvent, NoticeVersion
 from vault.domain.reason import Reason
 from vault.domain.stored import closing_acts, evidence, sealed_records, store_rewrite
 from vault.domain.stored.account_envelope import encode_envelope
-from vault.domain.stored.account_object import decode_account, encode_account
 from vault.domain.stored.closing_acts import Act
 from vault.domain.stored.closing_content import ConsentRefusal, ErasedCall
 from vault.domain.stored.consent_json import decode_event, encode_event
@@ -44,11 +44,8 @@ from vault.domain.stored.vault_object import encode_vault
 from vault.tlog.key_statement import KeyStatement
 
 FILES = Path(__file__).parent / "encoded-v1"
-MONTH = "2026-11-9f3a6c1e"
-#: An account with month keys, and the second form of a manifest.
-MONTHLY_ACCOUNT = replace(
-    KNOWN, month_keys=(WrappedMonthKey(id=MONTH, number=1, wrapped=b"\x00month", key_version=2),)
-)
+MONTH = MONTH_KEY.id
+#: The second form of a manifest.
 MONTHLY_KEYS = replace(KEYS, month_key=MONTH)
 #: Half past five east of Greenwich, and without microseconds: offsets are kept where they always were.
 EAST = datetime(2026, 11, 2, 17, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
@@ -104,7 +101,7 @@ def act(kind: EventType, result: str | None, content: object) -> Act:
 
 ACTS = [
     act("switch.changed", "off", SwitchChange(enabled=False, epoch=1, at=EAST, by="key_1", reason="why")),
-    act("objection.entered", None, KNOWN.objections[0]),
+    act("objection.entered", None, OBJECTION),
     act("consent.told", "caller_declined",
         ConsentRefusal(id="cns_2", call_ref="c", heard_at=AT, sealed_event=b"e", key_version=2)),
     act("call.erased", None, ErasedCall(call_ref="c")),
@@ -133,7 +130,8 @@ def of_entry() -> bytes:
 ENCODERS: dict[str, Callable[[], bytes]] = {
     "access_event": lambda: ACTS[0].leaf,
     "account": lambda: encode_account(KNOWN),
-    "account_months": lambda: encode_account(MONTHLY_ACCOUNT),
+    "account_months": lambda: encode_account(MONTHLY),
+    "account_whole": lambda: encode_account(WHOLE),
     "announcement": lambda: sealed_records.encode_announcement(ANNOUNCEMENT, FACTS),
     "closing_acts": lambda: closing_acts.encode_acts(ACTS).encode(),
     "consent_event": lambda: encode_event(EVENT),
@@ -169,7 +167,8 @@ def test_every_file_is_compared() -> None:
 DECODERS: dict[str, tuple[Callable[[bytes], Any], Any]] = {
     "access_event": (lambda data: parse_event(data).at, EAST.astimezone(UTC)),
     "account": (lambda data: decode_account(data, ENVELOPE), KNOWN),
-    "account_months": (lambda data: decode_account(data, ENVELOPE), MONTHLY_ACCOUNT),
+    "account_months": (lambda data: decode_account(data, ENVELOPE), MONTHLY),
+    "account_whole": (lambda data: decode_account(data, ENVELOPE), WHOLE),
     "manifest": (lambda data: decode_manifest(data).keys, KEYS),
     "manifest_months": (lambda data: decode_manifest(data).keys, MONTHLY_KEYS),
     "announcement": (sealed_records.decode_announcement, (ANNOUNCEMENT, FACTS)),

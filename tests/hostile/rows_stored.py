@@ -13,13 +13,13 @@ from tests.support.fuzz_targets import _KEY as KEY
 from tests.support.fuzz_targets import _SIGNER as SIGNER
 from tests.support.fuzz_targets import TARGETS
 from vault.audio import containers, protocol, riff
+from vault.database.account_object import decode_account
 from vault.domain.legal_rules.rule_book_loader import read_place
 from vault.domain.notices.default_texts import PLACEHOLDER
 from vault.domain.notices.language import language_tag
 from vault.domain.notices.notice import _normalize
 from vault.domain.stored import json_reader
 from vault.domain.stored.account_envelope import Envelope, decode_envelope
-from vault.domain.stored.account_object import decode_account
 from vault.domain.stored.closing_acts import decode_act, decode_acts
 from vault.domain.stored.manifest import decode_manifest
 from vault.domain.stored.request_object import decode_request_envelope

@@ -15,17 +15,19 @@ from tests.support.database_rows import (
     move,
     open_account,
 )
-from tests.support.stored_objects import KNOWN
+from tests.support.stored_account import KNOWN, having
+from vault.database.account_object import AccountObject
+from vault.database.account_parts.connections import CONNECTIONS
+from vault.database.account_parts.keys import KEYS, row_of_month_key
+from vault.database.account_parts.notices import NOTICES
 from vault.database.interface import Database
 from vault.database.schema.account_keys import month_keys
 from vault.database.schema.core import recordings
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.month_keys import row_of_month_key
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.recordings.recording import State
-from vault.domain.stored.account_object import AccountObject
 from vault.errors import KeyRetired, NotFound
 from vault.services.lifecycle.restore_states import destroy_key, fail_without_key
 
@@ -55,7 +57,7 @@ async def rotate(database: Database) -> None:
 
 async def ids(database: Database) -> list[str]:
     known = await database.read(lambda tx: tx.account_objects.read("acct_a"))
-    return [key.id for key in known.month_keys]
+    return [key.id for key in known[KEYS].month_keys]
 
 
 async def test_keys_are_found_by_id_and_by_month(database: Database):
@@ -139,15 +141,16 @@ async def test_recordings_of_both_forms_are_counted(database: Database):
 
 
 def known_as(**changed: Any) -> AccountObject:
-    """Return the account's object as it lies in a bucket."""
+    """Return the account's object as it lies in a bucket, with these keys."""
     account = replace(KNOWN.account, id="acct_a", ref="a")
-    return replace(KNOWN, **{"account": account, "connections": (), "notices": (), "prompts": {}, **changed})
+    keys = replace(KNOWN[KEYS], **changed)
+    return having(replace(KNOWN, account=account), {CONNECTIONS: (), NOTICES: (), KEYS: keys})
 
 
 async def test_a_restore_takes_the_keys_of_the_object(database: Database):
     """Into an empty database, and over an older one; what only a destroyed version wrapped goes, with its facts."""
     known = known_as(
-        keys={2: b"wrapped 2"}, index_key_version=2, month_keys=(replace(NOVEMBER, key_version=2),)
+        versions={2: b"wrapped 2"}, index_key_version=2, month_keys=(replace(NOVEMBER, key_version=2),)
     )
     await open_account(database)
     await add(database, NOVEMBER, OCTOBER)
@@ -155,7 +158,9 @@ async def test_a_restore_takes_the_keys_of_the_object(database: Database):
     lost = replace(FACT, id="fact_2", delivery="d2", month_key=OCTOBER.id)
     await database.write(lambda tx: tx.call_facts.add(lost))
     await database.write(lambda tx: tx.restored.account(known, {}) and None)
-    assert await database.read(lambda tx: tx.month_keys.get("acct_a", NOVEMBER.id)) == known.month_keys[0]
+    assert (
+        await database.read(lambda tx: tx.month_keys.get("acct_a", NOVEMBER.id)) == known[KEYS].month_keys[0]
+    )
     assert await ids(database) == [NOVEMBER.id]
     facts = await database.read(lambda tx: tx.call_facts.of_call("acct_a", "call-1"))
     assert [fact.id for fact in facts] == ["fact_1"]
@@ -165,7 +170,7 @@ async def test_two_histories_keep_the_keys_of_both(database: Database):
     """Each made a key of its own for the month, and recordings lie under both; an own key is not replaced."""
     await open_account(database)
     await add(database, NOVEMBER)
-    known = known_as(keys={1: b"wrapped"}, month_keys=(OTHER, replace(NOVEMBER, wrapped=b"not mine")))
+    known = known_as(versions={1: b"wrapped"}, month_keys=(OTHER, replace(NOVEMBER, wrapped=b"not mine")))
     await database.write(lambda tx: tx.restored.lost_account(known, {}, but=[], policies=False) and None)
     assert await ids(database) == [NOVEMBER.id, OTHER.id]
     assert (await database.read(lambda tx: tx.month_keys.get("acct_a", NOVEMBER.id))).wrapped == b"november"

@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 
 from tests.support.database_rows import NOW, open_account
-from tests.support.stored_objects import KNOWN
+from tests.support.stored_account import KNOWN, having
+from vault.database.account_object import AccountObject
+from vault.database.account_parts.registers import REGISTERS
 from vault.database.interface import Database
 from vault.domain.registers.entries import SealedEntry
 from vault.errors import KeyRetired
@@ -24,14 +26,20 @@ ENTRY = SealedEntry(
 )
 RECORD = replace(ENTRY, id="reg_r", register="processing_record")
 ACCOUNT = KNOWN.account.id
-RESTORED = replace(
-    KNOWN, registers=tuple(replace(each, account_id=ACCOUNT, key_version=20) for each in (ENTRY, RECORD))
-)
+ENTRY_20, RECORD_20 = (replace(each, account_id=ACCOUNT, key_version=20) for each in (ENTRY, RECORD))
+
+
+def with_entries(*entries: SealedEntry) -> AccountObject:
+    """Return the account's object with these entries."""
+    return having(KNOWN, {REGISTERS: entries})
+
+
+RESTORED = with_entries(ENTRY_20, RECORD_20)
 
 
 async def stored(database: Database, account_id: str) -> list[SealedEntry]:
     """Return the entries as the account's object has them."""
-    return list((await database.read(lambda tx: tx.account_objects.read(account_id))).registers)
+    return list((await database.read(lambda tx: tx.account_objects.read(account_id)))[REGISTERS])
 
 
 async def test_an_entry_is_read_back_and_replaced_by_its_next_revision(database: Database):
@@ -84,24 +92,20 @@ async def test_pages_are_newest_first(database: Database):
 async def test_registers_are_restored_with_their_account(database: Database):
     """Into an empty database, and over older rows: what the object does not have goes."""
     await database.write(lambda tx: tx.restored.account(RESTORED, {}))
-    assert await stored(database, ACCOUNT) == list(RESTORED.registers)
-    fewer = replace(RESTORED, registers=(replace(RESTORED.registers[0], revision=7),))
+    assert await stored(database, ACCOUNT) == list(RESTORED[REGISTERS])
+    fewer = with_entries(replace(ENTRY_20, revision=7))
     await database.write(lambda tx: tx.restored.account(fewer, {}))
-    assert await stored(database, ACCOUNT) == list(fewer.registers)
+    assert await stored(database, ACCOUNT) == list(fewer[REGISTERS])
 
 
 async def test_registers_of_two_histories_are_joined(database: Database):
     """Rows stay as they are, missing ones are added, and a second record of processing is reported."""
     await database.write(lambda tx: tx.restored.account(RESTORED, {}))
-    entry, record = RESTORED.registers
-    lost = replace(
-        RESTORED,
-        registers=(
-            replace(entry, sealed_entry=b"other"),
-            replace(entry, id="reg_2"),
-            replace(record, id="reg_s"),
-            replace(entry, id="reg_3", key_version=99),
-        ),
+    lost = with_entries(
+        replace(ENTRY_20, sealed_entry=b"other"),
+        replace(ENTRY_20, id="reg_2"),
+        replace(RECORD_20, id="reg_s"),
+        replace(ENTRY_20, id="reg_3", key_version=99),
     )
     said = await database.write(lambda tx: tx.restored.lost_account(lost, {}, but=(), policies=False))
     assert [line for line in said if "register" in line] == [

@@ -1,6 +1,8 @@
 """Versions of account keys in the database: nothing comes under one that has gone, and it is known what is left."""
 
 import asyncio
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,12 +19,16 @@ from tests.support.database_rows import (
     move,
     open_account,
 )
+from tests.support.stored_account import MONTH_KEY, WHOLE, having
+from vault.database.account_object import differences
+from vault.database.account_parts.keys import KEYS
+from vault.database.account_parts.part import StoredPrompt
 from vault.database.interface import Database
 from vault.database.stores.accounts import WrappedSecret
 from vault.database.stores.call_facts import CallFactRow
 from vault.database.stores.consent import ConsentRow
 from vault.database.stores.objections import ObjectionRow
-from vault.database.stores.sealed_columns import SealedRow
+from vault.database.stores.sealed_columns import SEALED_KINDS, SealedRow
 from vault.domain.accounts.account import Connection
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.consent.consent_event import Objection
@@ -148,6 +154,33 @@ async def test_a_replaced_key_makes_the_manifest_due(database: Database):
     assert (await database.read(lambda tx: tx.rotations.remaining("acct_a", 1)))["manifest"] == 0
     (rotation,) = await database.read(lambda tx: tx.rotations.of_account("acct_a"))
     assert rotation.rewrapped == 1
+
+
+async def test_a_value_of_the_account_object_makes_it_due(database: Database):
+    """Whatever kind is wrapped again: the object is due if it has the former value, and else it is not."""
+    prompts = {"ntc_1": StoredPrompt(message=b"audio", key_version=20)}
+    months = (replace(MONTH_KEY, key_version=20),)
+    stored = having(WHOLE, {KEYS: replace(WHOLE[KEYS], month_keys=months)})
+    await database.write(lambda tx: tx.restored.account(stored, prompts))
+    account_id, kinds = WHOLE.account.id, set[str]()
+    for kind, version in product(SEALED_KINDS, (1, 2, 20)):
+        rows = await database.read(
+            lambda tx, k=kind, v=version: tx.rotations.under(k, account_id, v, limit=9)
+        )
+        before = await database.read(lambda tx: tx.account_objects.read(account_id))
+        rotation = replace(ROTATION, account_id=account_id, version=version)
+        pairs = [(row, b"new") for row in rows]
+        if not pairs:
+            continue
+        await database.write(
+            lambda tx, k=kind, r=rotation, p=pairs: tx.rotations.replace(k, r, p, version=21)
+        )
+        after = await database.read(lambda tx: tx.account_objects.read(account_id))
+        assert (after.revision > before.revision) == bool(differences(before, after)), kind
+        kinds.add(kind)
+    assert kinds == {
+        "month_key", "index_key", "detail_key", "credentials", "objection", "prompt", "request", "register_entry",
+    }  # fmt: skip
 
 
 async def test_a_destroyed_version_is_gone(database: Database):

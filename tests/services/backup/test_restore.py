@@ -12,10 +12,10 @@ from tests.services.audit_log.test_publish import check_published
 from tests.services.consent.test_notices import BEEP, ME, SPEECH, drafted
 from tests.support.restoring import available, copied, empty_house, house_over, write_all
 from tests.support.service_house import AUDIO, LONG_AGO, House
+from vault.database.account_object import AccountObject
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import RecordingFilter, State
-from vault.domain.stored.account_object import AccountObject
 from vault.domain.stored.account_object_name import PREFIX
 from vault.domain.stored.manifest import location_of as manifest_of
 from vault.errors import NotAuthentic, NotFound

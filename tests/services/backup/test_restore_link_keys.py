@@ -7,7 +7,9 @@ import pytest
 from tests.support.link_keys import registered
 from tests.support.link_minter import Minter
 from tests.support.service_house import House
-from vault.database.stores.link_key_rows import add_stored
+from vault.database.account_parts.link_keys import LINK_KEYS
+from vault.database.account_parts.part import Target
+from vault.database.transaction import Transaction
 from vault.domain.playback.link_key import LinkKey
 
 
@@ -16,6 +18,11 @@ async def stored(house: House, minter: Minter) -> LinkKey:
     key = await house.database.read(lambda tx: tx.link_keys.by_id(minter.key_id))
     assert key is not None
     return key
+
+
+def target(tx: Transaction, house: House) -> Target:
+    """Return the rows of the account."""
+    return Target(db=tx.connection, account_id=house.account.id, keys={}, prompts={})
 
 
 @pytest.mark.parametrize("is_newer", [True, False], ids=["own history", "lost history"])
@@ -27,7 +34,8 @@ async def test_the_newer_state_of_a_key_counts(either: House, is_newer: bool):
         wide, max_life=60, max_sessions=1, kinds=("player",), networks=("10.0.0.0/8",), download=False
     )
     assert narrow != wide
-    await either.database.write(lambda tx: add_stored(tx.connection, [narrow], [], replaces=is_newer))
+    bring_in = LINK_KEYS.replace if is_newer else LINK_KEYS.add_lost
+    await either.database.write(lambda tx: bring_in((narrow,), target(tx, either)))
     assert await stored(either, minter) == (narrow if is_newer else wide)
 
 
@@ -36,5 +44,5 @@ async def test_a_key_that_was_deleted_stays_so(either: House):
     minter = await registered(either, Minter(), "app")
     before = await stored(either, minter)
     await either.vault.link_keys.delete(either.account.id, "app", actor="key_test")
-    await either.database.write(lambda tx: add_stored(tx.connection, [before], [], replaces=True))
+    await either.database.write(lambda tx: LINK_KEYS.replace((before,), target(tx, either)))
     assert (await stored(either, minter)).deleted_at is not None

@@ -10,6 +10,7 @@ from tests.services.backup.test_restore import off
 from tests.support.restoring import available, copied, empty_house, house_over, write_all
 from tests.support.rotation import before_months, rotate, step
 from tests.support.service_house import AUDIO, House
+from vault.database.account_parts.keys import KEYS
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
 from vault.domain.recordings.recording import State
@@ -30,7 +31,7 @@ async def rotated(house: House) -> None:
 async def versions_of(house: House) -> set[int]:
     """Return the versions of the account's key that the database has."""
     known = await house.database.read(lambda tx: tx.account_objects.read(house.account.id))
-    return set(known.keys)
+    return set(known[KEYS].versions)
 
 
 async def test_a_rotated_key_comes_back_alone(house: House, tmp_path: Path, threads: Threads):

@@ -15,6 +15,8 @@ from tests.support.parties import ME, set_policy, tell
 from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.rotation import finish, rotate
 from tests.support.service_house import House
+from tests.support.stored_account import having
+from vault.database.account_parts.objections import OBJECTIONS
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.closing_acts import closing_acts
 from vault.database.schema.consent import consent_events
@@ -59,7 +61,8 @@ async def test_an_act_waits_for_an_account_that_could_not_be_brought_in(
         assert acts_in(house) == there
         again = await journal.missing(late.database, kept=True)
         assert again == lost
-        await late.database.write(lambda tx: tx.restored.account(replace(known, objections=()), {}))
+        without = having(known, {OBJECTIONS: ()})
+        await late.database.write(lambda tx: tx.restored.account(without, {}))
         await write_all(late)
         await anchored(late, at=NOW)
         await kept_up(late)

@@ -21,6 +21,7 @@ from tests.support.rotation import (
     versions,
 )
 from tests.support.service_house import AUDIO, House, another_node, blocks_of
+from vault.database.account_parts.keys import KEYS
 from vault.database.schema.account_keys import month_keys
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import recordings
@@ -113,7 +114,7 @@ async def test_the_key_of_the_next_month_is_in_the_bucket_ahead(house: House):
     await house.vault.jobs.write_account_objects()
     at = (await house.row(recording_id)).received_at
     known = await house.database.read(lambda tx: tx.account_objects.read(house.account.id))
-    assert [key.month for key in known.month_keys] == [month_of(at), month_after(at)]
+    assert [key.month for key in known[KEYS].month_keys] == [month_of(at), month_after(at)]
     assert not await house.vault.jobs.write_account_objects.any_due()
 
 

@@ -25,6 +25,7 @@ from tests.services.requests.people import (
 )
 from tests.support.retention import place, release, set_retention
 from tests.support.service_house import SIGNER, House
+from vault.database.account_parts.keys import KEYS
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.requests.package import MAX_DOWNLOADS
@@ -208,7 +209,7 @@ async def test_at_its_end_no_former_key_is_left(either: House):
 
     def keys(tx: Transaction) -> tuple[list[int], int]:
         known = tx.account_objects.read(account_id)
-        return list(known.keys), len(known.month_keys)
+        return list(known[KEYS].versions), len(known[KEYS].month_keys)
 
     assert await either.database.read(keys) == ([1], 2)
     earlier = await ask(either, asks("restriction"))

@@ -13,10 +13,10 @@ from sqlalchemy import func, select, update
 from tests.services.requests.closures import closing
 from tests.services.requests.people import ACTOR, ago, ask
 from tests.support.service_house import House
+from vault.database.account_parts.requests import read_request
 from vault.database.engines import migrate
 from vault.database.schema.core import accounts
 from vault.database.schema.requests import person_request_terms, person_requests
-from vault.database.stores.request_backup import read_request
 from vault.database.transaction import Transaction
 from vault.domain.requests.request import RETENTION, RequestState
 from vault.domain.stored.json_reader import read_object, write_object

@@ -18,9 +18,10 @@ from tests.services.requests.people import (
 from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.rotation import finish, rotate
 from tests.support.service_house import SIGNER, House
+from vault.database.account_parts import requests as stored_requests
+from vault.database.account_parts.requests import REQUESTS
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.requests import person_requests
-from vault.database.stores import request_backup
 from vault.domain.recordings.recording import State
 from vault.domain.requests.request import Extension, RequestState
 from vault.domain.stored.request_object import PREFIX, decode_request_envelope, location_of
@@ -128,14 +129,14 @@ async def test_every_closed_request_is_in_the_bucket(
     either: House, tmp_path: Path, threads: Threads, monkeypatch: pytest.MonkeyPatch
 ):
     """Also above what an account's object takes; and the account's object has them no more once they are written."""
-    monkeypatch.setattr(request_backup, "MAX_CLOSED", 1)
+    monkeypatch.setattr(stored_requests, "MAX_CLOSED", 1)
     monkeypatch.setattr(request_objects, "_BATCH_SIZE", 2)
     ids = await _closed(either, 5)
     await write_all(either)
     stored = [key for key in either.objects.objects if key.startswith(PREFIX)]
     assert sorted(stored) == sorted(location_of(either.account.id, one) for one in ids)
     known = await either.database.read(lambda tx: tx.account_objects.read(either.account.id))
-    assert known.requests == ()
+    assert known[REQUESTS] == ()
     async with empty_house(either, tmp_path, threads) as late:
         await late.vault.restore(actor="operator")
         for one in ids:

@@ -9,10 +9,10 @@ from sqlalchemy import delete, insert
 from tests.support.parties import ME
 from tests.support.retention import age_policies, kept, set_retention
 from tests.support.service_house import House
+from vault.database.account_parts.retention_policies import row_of_policy
 from vault.database.schema.core import micros
 from vault.database.schema.retention import retention_policies as table
 from vault.database.stores import retention as store
-from vault.database.stores.retention_rows import row_of_policy
 from vault.database.transaction import Transaction
 from vault.domain.retention.policy import RetentionPolicy, in_force
 from vault.errors import Refused

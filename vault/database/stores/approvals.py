@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.account_parts.approval_rule import put_rule, rule_of
 from vault.database.schema.approvals import approvals
 from vault.database.stores.account_objects import account_changed
-from vault.database.stores.approval_rule_rows import put_rule, rule_of
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import ApprovalRule, Verb, tighter
 

@@ -8,12 +8,16 @@ from typing import Final
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, func, insert, select, update
 
+from vault.database.account_parts.callback import (
+    StoredCallback,
+    delete_callback,
+    put_callback,
+    read_callback,
+)
 from vault.database.schema.callbacks import request_callbacks, request_deliveries
 from vault.database.signals import Work, wake, wake_at
 from vault.database.stores.account_objects import account_changed
-from vault.database.stores.callback_backup import delete_callback, put_callback, read_callback
 from vault.domain.requests.callback import RequestDelivery
-from vault.domain.stored.callback_json import StoredCallback
 
 _COLUMNS: Final = [request_deliveries.c[name] for name in RequestDelivery.__slots__]
 

@@ -1,13 +1,13 @@
 """Consent events, objections, policies and pauses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from vault.database.account_parts.consent_policies import consent_policy_of, row_of_consent_policy
 from vault.database.schema.consent import (
     consent_events,
     consent_policies,
@@ -20,7 +20,6 @@ from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.stored.closing_content import ConsentRefusal
-from vault.domain.stored.policy_json import decode_policy, encode_policy
 from vault.errors import Busy
 
 # Every call that starts and every received recording runs these.
@@ -164,7 +163,7 @@ class PolicyRows:
     def current(self, account_id: str) -> ConsentPolicy:
         """Return the newest version; the defaults, as version 0, if none was set."""
         row = _NEWEST_POLICY.first(self._db, account_id=account_id)
-        return ConsentPolicy() if row is None else _policy(row)
+        return ConsentPolicy() if row is None else consent_policy_of(row)
 
     def history(
         self, account_id: str, *, start: int, limit: int, newest_first: bool = False
@@ -174,23 +173,10 @@ class PolicyRows:
         order = p.version.desc() if newest_first else p.version
         mine = select(consent_policies).where(p.account_id == account_id)
         query = mine.order_by(order).offset(start).limit(limit)
-        return [_policy(row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+        return [consent_policy_of(row) for row in self._db.execute(query).mappings()]
 
     def add(self, account_id: str, policy: ConsentPolicy) -> None:
         """Insert the next version. Raises Busy if another request inserted it first."""
-        values = {
-            "account_id": account_id,
-            "version": policy.version,
-            "policy": encode_policy(policy),
-            "changed_at": policy.changed_at,
-            "changed_by": policy.changed_by,
-        }
-        if not insert_new(self._db, consent_policies, values):
+        if not insert_new(self._db, consent_policies, row_of_consent_policy(account_id, policy)):
             raise Busy("Another request changed the policy at the same time; retry.", retry_after=1)
         account_changed(self._db, account_id)
-
-
-def _policy(columns: Mapping[Any, Any]) -> ConsentPolicy:
-    return decode_policy(
-        columns["policy"], version=columns["version"], at=columns["changed_at"], by=columns["changed_by"]
-    )

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from vault.batches import batches
+from vault.database.account_parts.holds import hold_of, restore_hold, row_of_hold
 from vault.database.schema.calls import call_facts, call_terms
 from vault.database.schema.core import micros, recordings
 from vault.database.schema.retention import holds, pending_erasures
@@ -27,7 +28,6 @@ from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.hold_conditions import bound_by, covered_by, joined
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_of, terms_of
-from vault.database.stores.retention_rows import hold_of, restore_hold, row_of_hold
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.hold import (
     HeldCandidate,

@@ -8,12 +8,13 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.account_parts.link_keys import link_key_of, row_of_link_key
+from vault.database.account_parts.part import of_row, row_of
 from vault.database.schema.core import links
 from vault.database.schema.link_keys import link_cuts, link_keys
 from vault.database.sql.dialect import insert_new
 from vault.database.sql.keyset import earlier_than
 from vault.database.stores.account_objects import account_changed
-from vault.database.stores.link_key_rows import link_cut_of, link_key_of, row_of_link_key
 from vault.database.stores.signed_links import FoundSigned, PermissionQuery, found_signed
 from vault.domain.playback.link import MAX_LIFETIME
 from vault.domain.playback.link_key import LinkCut, LinkKey
@@ -33,19 +34,20 @@ class LinkKeyRows:
 
     def by_id(self, key_id: str) -> LinkKey | None:
         """Return a key by the ``kid`` of its tokens, also a deleted one."""
-        row = self._db.execute(select(link_keys).where(_K.id == key_id)).first()
+        row = self._db.execute(select(link_keys).where(_K.id == key_id)).mappings().first()
         return None if row is None else link_key_of(row)
 
     def find(self, account_id: str, name: str) -> LinkKey | None:
         """Return an account's key by name, unless it is deleted."""
         mine = (_K.account_id == account_id) & (_K.name == name) & _K.deleted_at.is_(None)
-        row = self._db.execute(select(link_keys).where(mine)).first()
+        row = self._db.execute(select(link_keys).where(mine)).mappings().first()
         return None if row is None else link_key_of(row)
 
     def of_account(self, account_id: str) -> Sequence[LinkKey]:
         """Return the keys that are not deleted, ordered by name."""
         mine = (_K.account_id == account_id) & _K.deleted_at.is_(None)
-        return [link_key_of(row) for row in self._db.execute(select(link_keys).where(mine).order_by(_K.name))]
+        rows = self._db.execute(select(link_keys).where(mine).order_by(_K.name)).mappings()
+        return [link_key_of(row) for row in rows]
 
     def put(self, key: LinkKey) -> None:
         """Insert a key, or change the limits of the one with this id. The account's object becomes due."""
@@ -84,7 +86,7 @@ class LinkKeyRows:
         """
         old = (_C.account_id == cut.account_id) & (_C.minted_before < cut.created_at - _CUT_COUNTS_FOR)
         self._db.execute(delete(link_cuts).where(old))
-        if not insert_new(self._db, link_cuts, {name: getattr(cut, name) for name in LinkCut.__slots__}):
+        if not insert_new(self._db, link_cuts, row_of(cut)):
             return
         account_changed(self._db, cut.account_id)
         covered = self._covered(cut) & (links.c.created_at < cut.minted_before)
@@ -97,12 +99,12 @@ class LinkKeyRows:
         earlier = earlier_than(_C.created_at, _C.id, before)
         query = select(link_cuts).where(_C.account_id == account_id, *earlier)
         query = query.order_by(_C.created_at.desc(), _C.id.desc())
-        return [link_cut_of(row) for row in self._db.execute(query.limit(limit))]
+        return [of_row(LinkCut, row) for row in self._db.execute(query.limit(limit)).mappings()]
 
     def get_cut(self, cut_id: str) -> LinkCut | None:
         """Return a cut."""
-        row = self._db.execute(select(link_cuts).where(_C.id == cut_id)).first()
-        return None if row is None else link_cut_of(row)
+        row = self._db.execute(select(link_cuts).where(_C.id == cut_id)).mappings().first()
+        return None if row is None else of_row(LinkCut, row)
 
     def signed(self, asked: PermissionQuery) -> FoundSigned | None:
         """Return the state of a signed link, as ``PermissionQuery.fetch`` does outside of a transaction."""

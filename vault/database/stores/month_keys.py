@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, delete, select
 
+from vault.database.account_parts.keys import month_key_of, row_of_month_key
 from vault.database.schema.account_keys import month_keys
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.account_objects import account_changed, month_key_of
+from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.sealed_columns import SEALED_COLUMNS
 from vault.domain.accounts.month_key import WrappedMonthKey
@@ -78,11 +79,3 @@ class MonthKeyRows:
                 )
                 unused = unused.where(m.id.not_in(used))
         return self._db.execute(unused).rowcount
-
-
-def row_of_month_key(account_id: str, key: WrappedMonthKey) -> dict[str, object]:
-    """Return the row of a month key."""
-    return {
-        "account_id": account_id, "id": key.id, "number": key.number, "wrapped_key": key.wrapped,
-        "key_version": key.key_version,
-    }  # fmt: skip

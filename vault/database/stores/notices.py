@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.account_parts.notices import NOTICE_COLUMNS, notice_of, row_of_notice
 from vault.database.schema.notices import notices
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.keyset import earlier_than
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
-from vault.database.stores.notice_rows import NOTICE_COLUMNS, notice_of, row_of
 from vault.domain.notices.notice import Notice, NoticeStatus
 
 #: An account's notices of one status, newest first. Every call that starts runs this.
@@ -41,7 +41,7 @@ class NoticeRows:
 
     def insert(self, notice: Notice) -> None:
         """Insert a draft."""
-        self._db.execute(insert(notices).values(row_of(notice)))
+        self._db.execute(insert(notices).values(row_of_notice(notice)))
         account_changed(self._db, notice.account_id)
 
     def get(self, account_id: str, notice_id: str) -> Notice | None:
@@ -74,7 +74,7 @@ class NoticeRows:
 
     def replace_draft(self, notice: Notice) -> bool:
         """Replace a draft; its audio stays if ``notice`` has a digest. False if there is no such draft."""
-        values = row_of(notice)
+        values = row_of_notice(notice)
         if notice.audio_sha256 is None:
             values |= {"sealed_audio": None, "key_version": None}
         return self._changed(notice.account_id, notice.id, values)

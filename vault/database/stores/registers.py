@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, and_, func, or_, select, update
 
+from vault.database.account_parts.part import row_of
 from vault.database.schema.registers import register_entries
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
@@ -26,14 +27,14 @@ class RegisterRows:
     def add(self, entry: SealedEntry) -> bool:
         """Insert an entry; False if the account has its record of processing already. Raises KeyRetired."""
         refuse_retired(self._db, entry.account_id, entry.key_version)
-        return self._noted(entry, insert_new(self._db, register_entries, values_of(entry)))
+        return self._noted(entry, insert_new(self._db, register_entries, row_of(entry)))
 
     def replace(self, entry: SealedEntry) -> bool:
         """Write an entry over the revision before it; False if that is not the stored one. Raises KeyRetired."""
         refuse_retired(self._db, entry.account_id, entry.key_version)
         r = register_entries.c
         before = (r.account_id == entry.account_id) & (r.id == entry.id) & (r.revision == entry.revision - 1)
-        changed = self._db.execute(update(register_entries).where(before).values(values_of(entry)))
+        changed = self._db.execute(update(register_entries).where(before).values(row_of(entry)))
         return self._noted(entry, changed.rowcount)
 
     def _noted(self, entry: SealedEntry, written: int) -> bool:
@@ -70,11 +71,6 @@ class RegisterRows:
             query = query.where(or_(r.created_at < at, and_(r.created_at == at, r.id < entry_id)))
         rows = self._db.execute(query.order_by(r.created_at.desc(), r.id.desc()).limit(limit))
         return [_entry(row) for row in rows]
-
-
-def values_of(entry: SealedEntry) -> dict[str, Any]:
-    """Return an entry as its row."""
-    return {name: getattr(entry, name) for name in SealedEntry.__slots__}
 
 
 def _entry(row: Row[Any]) -> SealedEntry:

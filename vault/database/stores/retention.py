@@ -8,13 +8,18 @@ from typing import Any, Final
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, func, insert, select, text, tuple_, update
 
+from vault.database.account_parts.retention_policies import (
+    not_replaced,
+    policy_of,
+    restore_policies,
+    row_of_policy,
+)
 from vault.database.schema.core import IS_AVAILABLE, IS_DATED, micros, recordings
 from vault.database.schema.retention import retention_policies, retention_runs
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_for
 from vault.database.stores.account_objects import account_changed
 from vault.database.stores.recordings import RECORDING_COLUMNS, recording_from, recording_of
-from vault.database.stores.retention_rows import not_replaced, policy_of, restore_policies, row_of_policy
 from vault.domain.calls.plausible_time import plausible
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.policy import NO_POLICY, UNREADABLE, RetentionPolicy, in_force, stamp_of

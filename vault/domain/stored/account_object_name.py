@@ -80,6 +80,11 @@ def name_at(account_id: str, revision: int, log: LogState) -> ObjectName:
     )
 
 
+def prompt_location(account_id: str, digest: str) -> str:
+    """Return the key of a notice's sealed audio, by the SHA-256 of its bytes."""
+    return f"prompts/{account_id}/{digest}"
+
+
 def location_of(name: ObjectName) -> str:
     """Return the object's key in the object store."""
     log = "" if name.size is None else f"{name.size:020}-{name.root}-"

@@ -29,15 +29,3 @@ def decode_policy(data: Mapping[str, Any], *, version: int, at: datetime, by: st
     return decode_fields(
         ConsentPolicy, fields, overrides=overrides, version=version, changed_at=at, changed_by=by
     )
-
-
-def decode_policy_fields(fields: Fields) -> ConsentPolicy:
-    """Decode a policy with its version and change, as the account's object has it. Raises Tampered."""
-    policy = decode_policy(
-        fields.inner("policy").rest(),
-        version=fields.integer("version", least=1),
-        at=fields.moment("at"),
-        by=fields.text("by"),
-    )
-    fields.done()
-    return policy

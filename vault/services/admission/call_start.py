@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from vault.database.account_parts.notices import notice_of
 from vault.database.interface import Database
-from vault.database.stores.notice_rows import notice_of
 from vault.database.stores.notices import OF_STATUS
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from vault.database.account_object import AccountObject, decode_account, differences
 from vault.database.interface import Database
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.account_envelope import decode_envelope
-from vault.domain.stored.account_object import AccountObject, decode_account
 from vault.domain.stored.account_object_name import ObjectName, location_of
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.keys import KeyRing
@@ -16,14 +16,6 @@ from vault.services.audit_log.own_history import account_object_names, sort_by_h
 
 #: Accounts per transaction.
 _ACCOUNTS = 500
-_PARTS = {
-    "account": "name", "keys": "keys", "wrapped_index_key": "keys", "index_key_version": "keys",
-    "month_keys": "keys",
-    "switch": "the switch", "history": "the switch's history", "policies": "consent policies",
-    "connections": "connections", "objections": "objections", "notices": "notices", "prompts": "audio of notices",
-    "registers": "registers", "link_keys": "keys that sign links", "link_cuts": "cuts of links",
-    "sign_in": "sign-in connections",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +62,8 @@ class CompareAccount:
             return []  # The customer-managed key cannot be used, so it cannot be decrypted.
         except Tampered as error:
             return [f"{account_id}: its object {location_of(name)} cannot be used: {error}"]
-        different = {
-            part for field, part in _PARTS.items() if getattr(stored, field) != getattr(known, field)
-        }
-        if different:
-            parts = ", ".join(sorted(different))
-            return [f"{account_id}: its object {location_of(name)} differs in {parts}."]
+        if found := differences(stored, known):
+            return [f"{account_id}: its object {location_of(name)} differs in {', '.join(found)}."]
         return []
 
     async def _open(self, name: ObjectName) -> AccountObject:

@@ -5,6 +5,10 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vault.database.account_object import AccountObject, decode_account
+from vault.database.account_parts.notices import NOTICES, prompts_of
+from vault.database.account_parts.part import StoredPrompt
+from vault.database.account_parts.switch import SWITCH_HISTORY
 from vault.database.interface import Database
 from vault.database.stores.account_objects import Revisions
 from vault.database.transaction import Transaction
@@ -14,8 +18,7 @@ from vault.domain.audit_log.replay import closes, merge_history
 from vault.domain.progress import ProgressCallback, Report
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.account_envelope import decode_envelope
-from vault.domain.stored.account_object import AccountObject, StoredPrompt, decode_account, prompt_location
-from vault.domain.stored.account_object_name import ObjectName, location_of, sort_names
+from vault.domain.stored.account_object_name import ObjectName, location_of, prompt_location, sort_names
 from vault.domain.stored.closing_acts import Act
 from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered
 from vault.ports.keys import KeyRing
@@ -111,7 +114,7 @@ class RestoreAccounts:
                 f"{account_id}: its object is older than the account's last change of {changed:%Y-%m-%d %H:%M:%S} "
                 "UTC. Check its connections, consent policy, objections, notices and registers."
             )
-        return [change for account in lost for change in account.known.history]
+        return [change for account in lost for change in account.known[SWITCH_HISTORY]]
 
     async def _put(
         self, account: LostAccount, divergence: Divergence, report: Report, *, exists: bool
@@ -195,16 +198,16 @@ class RestoreAccounts:
 
     async def _prompts(self, known: AccountObject, report: Report) -> dict[str, StoredPrompt]:
         prompts = {}
-        for notice_id, (digest, version) in known.prompts.items():
-            location = prompt_location(known.account.id, digest)
+        for notice_id, digest in prompts_of(known[NOTICES]).items():
+            location = prompt_location(known.account.id, digest.sha256)
             try:
                 message = await self.objects.read(location, 0, await self.objects.size(location))
             except (NotFound, Tampered):
                 message = b""
-            if not hmac.compare_digest(hashlib.sha256(message).hexdigest(), digest):
+            if not hmac.compare_digest(hashlib.sha256(message).hexdigest(), digest.sha256):
                 report.findings.append(f"{location}: the audio of notice {notice_id} is missing or changed.")
                 continue
-            prompts[notice_id] = StoredPrompt(message=message, key_version=version)
+            prompts[notice_id] = StoredPrompt(message=message, key_version=digest.key_version)
         return prompts
 
 

@@ -14,14 +14,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from vault.database.account_object import AccountObject, encode_account
+from vault.database.account_parts.keys import KEYS
+from vault.database.account_parts.notices import NOTICES, prompts_of
 from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.transaction import Transaction
 from vault.domain.progress import MARK
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.account_envelope import Envelope, decode_envelope, encode_envelope
-from vault.domain.stored.account_object import AccountObject, encode_account, prompt_location
-from vault.domain.stored.account_object_name import LogState, ObjectName, location_of, name_at
+from vault.domain.stored.account_object_name import (
+    LogState,
+    ObjectName,
+    location_of,
+    name_at,
+    prompt_location,
+)
 from vault.domain.stored.tombstone import MAX_TOMBSTONES, encode_tombstones
 from vault.domain.stored.tombstone import location_of as location_of_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered, Unavailable
@@ -89,20 +97,21 @@ class WriteAccountObjects:
         await self.requests.write(account_id)
         known, log = await self._read(account_id)
         # The version of this snapshot, not the ring's cached current version.
-        key = await self.ring.version(account_id, max(known.keys))
+        keys = known[KEYS].versions
+        key = await self.ring.version(account_id, max(keys))
         context = bound.of_account_object(account_id, known.revision, log)
         envelope = Envelope(
             account_id=account_id,
             revision=known.revision,
             log=log,
-            keys=known.keys,
+            keys=keys,
             sealed=seal(key.key, context, encode_account(known)),
         )
         obsolete = await self._write_prompts(known)
         name = name_at(account_id, known.revision, log)
         await self.objects.put(location_of(name), encode_envelope(envelope))
         names = await sort_by_history(self.database, await account_object_names(self.objects, account_id))
-        oldest = min(known.keys)
+        oldest = min(keys)
         destroyed = [
             other for other in names.foreign if await self._holds_destroyed_key(other, oldest=oldest)
         ]
@@ -166,8 +175,8 @@ class WriteAccountObjects:
         account_id = known.account.id
         present = {stored.key async for stored in self.objects.list(prompt_location(account_id, ""))}
         wanted = set()
-        for notice_id, (digest, _) in known.prompts.items():
-            location = prompt_location(account_id, digest)
+        for notice_id, digest in prompts_of(known[NOTICES]).items():
+            location = prompt_location(account_id, digest.sha256)
             wanted.add(location)
             if location in present:
                 continue

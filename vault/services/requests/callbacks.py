@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from vault.database.account_parts.callback import StoredCallback
 from vault.database.interface import Database
 from vault.database.stores.callbacks import DeliveryState
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.requests.callback import SECRET_PREFIX, Callback, call_of, check_url
-from vault.domain.stored.callback_json import StoredCallback
 from vault.errors import FetchFailed, Invalid, NotFound
 from vault.ports.telephony import RestClient
 from vault.services.requests.open_callback import OpenCallback

@@ -1,39 +1,48 @@
-"""Rows of holds and retention policies, as their stores, the account's object and a restore read and write them."""
+"""The versions of the retention policy; what a person typed in them is sealed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import Select, bindparam, func, select
 
+from vault.database.account_parts.part import ListPart, Source, Target
 from vault.database.schema.core import Moment
-from vault.database.schema.retention import holds, retention_policies
+from vault.database.schema.retention import retention_policies
 from vault.database.sql.dialect import database_now, insert_new
-from vault.domain.retention.hold import Hold
 from vault.domain.retention.policy import MAX_WAITING, RetentionPolicy
+from vault.domain.stored.json_reader import Fields
 from vault.domain.stored.retention_json import (
-    StoredHold,
-    decode_covers,
     decode_retention_policy,
-    encode_covers,
+    decode_version_fields,
     encode_retention_policy,
+    encode_version_fields,
 )
 
-_RELEASE = ("released_at", "released_by", "free_at")
+
+class _RetentionPolicies(ListPart[RetentionPolicy]):
+    def read(self, source: Source) -> tuple[RetentionPolicy, ...]:
+        return tuple(policy_of(row) for row in source.rows(retention_policies, "version"))
+
+    def encode_one(self, item: RetentionPolicy) -> dict[str, Any]:
+        return encode_version_fields(item)
+
+    def decode_one(self, fields: Fields, account_id: str) -> RetentionPolicy:  # noqa: ARG002 - the text does not name it
+        return decode_version_fields(fields)
+
+    def replace(self, value: tuple[RetentionPolicy, ...], target: Target) -> list[str]:
+        """Add versions, as below: none is ever deleted."""
+        return self.add_lost(value, target)
+
+    def add_lost(self, value: tuple[RetentionPolicy, ...], target: Target) -> list[str]:
+        """Add what the account lacks, by the rule of ``restore_policies``."""
+        restore_policies(target.db, target.account_id, value)
+        return []
 
 
-def row_of_hold(stored: StoredHold) -> dict[str, Any]:
-    """Return a hold as its row."""
-    hold = stored.hold
-    row = {name: getattr(hold, name) for name in Hold.__slots__}
-    return row | {"covers": encode_covers(hold.covers), "sealed_text": stored.sealed_text}
-
-
-def hold_of(row: Any) -> StoredHold:
-    """Convert the columns of a row, by name, to a hold."""
-    hold = Hold(**{name: row[name] for name in Hold.__slots__} | {"covers": decode_covers(row["covers"])})
-    return StoredHold(hold=hold, sealed_text=row["sealed_text"])
+#: Every version, oldest first.
+RETENTION_POLICIES = _RetentionPolicies(name="retention", words="retention policies")
 
 
 def row_of_policy(account_id: str, policy: RetentionPolicy) -> dict[str, Any]:
@@ -48,7 +57,7 @@ def row_of_policy(account_id: str, policy: RetentionPolicy) -> dict[str, Any]:
     }
 
 
-def policy_of(row: Any) -> RetentionPolicy:
+def policy_of(row: Mapping[Any, Any]) -> RetentionPolicy:
     """Convert the columns of a row, by name, to a version of a policy. Raises Tampered."""
     return decode_retention_policy(
         row["policy"],
@@ -87,14 +96,6 @@ def not_replaced() -> Select[Any]:
     mine = p.c.account_id == bindparam("account_id")
     # Without one in force, every version waits.
     return select(p).where(mine, p.c.version >= func.coalesce(current, 0)).order_by(p.c.version)
-
-
-def restore_hold(db: DbConnection, stored: StoredHold) -> None:
-    """Insert a hold from the object store, or complete it: a release that either side knows stands."""
-    row = row_of_hold(stored)
-    if not insert_new(db, holds, row) and stored.hold.free_at is not None:
-        mine = (holds.c.id == stored.hold.id) & holds.c.free_at.is_(None)
-        db.execute(update(holds).where(mine).values({name: row[name] for name in _RELEASE}))
 
 
 def restore_policies(db: DbConnection, account_id: str, policies: Sequence[RetentionPolicy]) -> None:

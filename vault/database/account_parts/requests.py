@@ -1,13 +1,15 @@
-"""Requests of people in the object store, in the account's object and in their own: read for them, and restored."""
+"""The requests of people: those in the account's object, and closed ones in objects of their own."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import RowMapping, Table, select, text, update
 
 from vault.batches import batches
+from vault.database.account_parts.part import ListPart, Source, Target
 from vault.database.schema.requests import (
     TO_STORE,
     person_request_terms,
@@ -16,7 +18,8 @@ from vault.database.schema.requests import (
 )
 from vault.database.sql.dialect import insert_for, insert_new
 from vault.domain.requests.request import Request, RequestState
-from vault.domain.stored.request_rows import StoredRequest
+from vault.domain.stored.json_reader import Fields
+from vault.domain.stored.request_rows import StoredRequest, decode_request_fields, encode_request_fields
 
 #: Closed requests in an account's object that are in no object of their own yet, the newest; open ones are all in it.
 MAX_CLOSED: Final = 500
@@ -29,15 +32,48 @@ _SEALED = (
 )  # fmt: skip
 
 
-def read_requests(db: DbConnection, account_id: str) -> tuple[StoredRequest, ...]:
-    """Return the open requests of an account, and the newest closed ones that are in no object of their own yet."""
-    p = person_requests.c
-    is_open = select(person_requests).where(p.account_id == account_id, p.closed_at.is_(None))
-    rows = [
-        *db.execute(is_open.order_by(p.created_at, p.id)).mappings(),
-        *_to_store(db, account_id, limit=MAX_CLOSED),
-    ]
-    return _stored(db, rows)
+class _Requests(ListPart[StoredRequest]):
+    def read(self, source: Source) -> tuple[StoredRequest, ...]:
+        p = person_requests.c
+        is_open = select(person_requests).where(p.account_id == source.account_id, p.closed_at.is_(None))
+        rows = [
+            *source.db.execute(is_open.order_by(p.created_at, p.id)).mappings(),
+            *_to_store(source.db, source.account_id, limit=MAX_CLOSED),
+        ]
+        return _stored(source.db, rows)
+
+    def encode_one(self, item: StoredRequest) -> dict[str, Any]:
+        return encode_request_fields(item)
+
+    def decode_one(self, fields: Fields, account_id: str) -> StoredRequest:
+        return decode_request_fields(fields, account_id)
+
+    def replace(self, value: tuple[StoredRequest, ...], target: Target) -> list[str]:
+        """Add missing requests, and take later revisions."""
+        restore_requests(target.db, target.account_id, value, target.keys)
+        return []
+
+    def add_lost(self, value: tuple[StoredRequest, ...], target: Target) -> list[str]:
+        """Add missing requests that a key of this account opens, and take later revisions."""
+        usable = target.usable_versions() if value else ()
+        restore_requests(target.db, target.account_id, value, usable)
+        return []
+
+    def differences(self, stored: tuple[StoredRequest, ...], own: tuple[StoredRequest, ...]) -> list[str]:
+        """Compare the open ones, without the recordings that are restricted for them.
+
+        Closed ones move to objects of their own. A restriction is noted without a change of the account: the request
+        that is carried out again after a restore notes it again.
+        """
+        return super().differences(_open(stored), _open(own))
+
+
+#: The open ones, and the newest closed ones.
+REQUESTS = _Requests(name="requests", words="requests of people")
+
+
+def _open(requests: tuple[StoredRequest, ...]) -> tuple[StoredRequest, ...]:
+    return tuple(replace(one, restricts=()) for one in requests if one.request.closed_at is None)
 
 
 def read_request(db: DbConnection, account_id: str, request_id: str) -> StoredRequest:

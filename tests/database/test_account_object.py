@@ -1,0 +1,61 @@
+"""The text of an account's object is read strictly, and every part of it comes back."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.stored_account import KNOWN, LATER_PARTS, WHOLE, having
+from tests.support.stored_objects import ENVELOPE
+from tests.support.strict_objects import NO_OBJECTS, check_damage, check_fields
+from vault.database.account_object import PARTS, AccountObject, decode_account, differences, encode_account
+from vault.database.account_parts.keys import KEYS
+from vault.errors import Tampered
+
+
+def read(data: bytes) -> AccountObject:
+    """Decode the text of the account."""
+    return decode_account(data, ENVELOPE)
+
+
+@pytest.mark.parametrize("known", [KNOWN, WHOLE], ids=["first release", "every part"])
+def test_what_was_written_comes_back(known: AccountObject):
+    """Every value of every part."""
+    assert read(encode_account(known)) == known
+
+
+def test_keys_of_an_account_are_those_that_were_sealed():
+    """Anyone who adds or takes a version in clear changes nothing."""
+    forged = replace(ENVELOPE, keys={1: b"forged"})
+    assert decode_account(encode_account(KNOWN), forged)[KEYS] == KNOWN[KEYS]
+
+
+def test_each_field_is_needed_and_none_more():
+    """What later releases added may be absent; a value of another type is Tampered."""
+    later = {part.name for part in LATER_PARTS} | {"month_keys"}
+    check_fields(encode_account(WHOLE), read, nullable={"approval_rule", "request_callback"}, optional=later)
+
+
+@pytest.mark.parametrize("text", NO_OBJECTS)
+def test_what_is_no_object_is_tampered(text: bytes):
+    """Nothing but Tampered comes out, whatever the bytes are."""
+    with pytest.raises(Tampered):
+        read(text)
+
+
+@pytest.mark.parametrize("known", [KNOWN, WHOLE], ids=["first release", "every part"])
+def test_changed_bytes_are_tampered_or_read_whole(known: AccountObject):
+    """Bits flipped, pieces cut and doubled: Tampered, or an object that can be written again; nothing else."""
+    check_damage(encode_account(known), read, seed="account")
+
+
+@pytest.mark.parametrize("part", LATER_PARTS, ids=lambda part: part.name)
+def test_each_part_is_compared(part):
+    """An object that lacks what the rows have, or has what they lack, is named with the words of the part."""
+    less = having(WHOLE, {part: KNOWN[part]})
+    assert differences(less, WHOLE) == differences(WHOLE, less) == [part.words]
+
+
+def test_the_whole_account_has_every_part():
+    """So no part is left out above."""
+    assert all(WHOLE[part] for part in PARTS)
+    assert differences(WHOLE, replace(WHOLE, revision=99)) == []
