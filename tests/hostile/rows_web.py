@@ -50,8 +50,8 @@ from vault.web.http.public_url import PublicUrl
 from vault.web.middleware.request_limits import _refusal
 from vault.web.player.doorways import _token_of
 from vault.web.player.forms import field_in
-from vault.web.routes.gated import reason_words
-from vault.web.routes.webhooks import _delivery
+from vault.web.routes.approvals.gated import reason_words
+from vault.web.routes.calls.webhooks import _delivery
 from vault.web.schemas.base import Body
 
 _HOSTING = PublicUrl(public_url="https://vault.example", trusted_proxies=(ip_network("10.0.0.0/8"),))

@@ -13,12 +13,12 @@ from tests.support.web_house import House
 from tests.web.console.doors import DOORS as FORMS
 from tests.web.doors import DOORS
 from vault.web.console.registers.record_form import CONTACTS
-from vault.web.schemas.authority_requests import AuthorityRequestIn
-from vault.web.schemas.limits import LimitsIn
-from vault.web.schemas.link_keys import LinkCutIn, LinkKeyIn
-from vault.web.schemas.processing_record import ContactIn, ProfileIn, PurposeIn
-from vault.web.schemas.recipients import RecipientIn
-from vault.web.schemas.settings import AccountIn, ConnectionIn, KeyIn
+from vault.web.schemas.accounts.limits import LimitsIn
+from vault.web.schemas.accounts.settings import AccountIn, ConnectionIn, KeyIn
+from vault.web.schemas.playback.link_keys import LinkCutIn, LinkKeyIn
+from vault.web.schemas.registers.authority_requests import AuthorityRequestIn
+from vault.web.schemas.registers.processing_record import ContactIn, ProfileIn, PurposeIn
+from vault.web.schemas.registers.recipients import RecipientIn
 from vault.web.schemas.sign_in import RoleMappingIn, SignInConnectionIn
 
 #: Routes of REST that change something, and the form that does it. No form of one's own: the reason.

@@ -84,7 +84,7 @@ class Acting:
         )
 
     async def _request_decision(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
-        from vault.web.schemas.requests import DecisionIn
+        from vault.web.schemas.requests.requests import DecisionIn
 
         approval = approved.approval
         await self.requests.decide(
@@ -96,7 +96,7 @@ class Acting:
         )
 
     async def _retention_policy(self, approved: Approved, arguments: Mapping[str, Any]) -> None:
-        from vault.web.schemas.retention import RetentionPolicyIn
+        from vault.web.schemas.retention.retention import RetentionPolicyIn
 
         approval = approved.approval
         await self.retention.set(

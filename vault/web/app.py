@@ -24,34 +24,17 @@ from vault.web.middleware.tracing import TracingMiddleware
 from vault.web.player import doorways, sessions
 from vault.web.player import links as player_links
 from vault.web.player import notes as player_notes
-from vault.web.routes import (
-    access_events,
-    accounts,
-    api_keys,
-    approvals,
-    calls,
-    closure,
-    consent,
-    health,
-    holds,
-    key_rotation,
-    limits,
-    link_keys,
-    links,
-    metrics,
-    notices,
-    own_key,
-    privacy_page,
-    recording_notes,
-    recordings,
-    registers,
-    request_callback,
-    requests,
-    retention,
-    rules,
-    sign_in,
-    webhooks,
-)
+from vault.web.routes import access_events, recordings, sign_in
+from vault.web.routes.accounts import accounts, api_keys, key_rotation, limits, own_key
+from vault.web.routes.approvals import approvals
+from vault.web.routes.calls import calls, webhooks
+from vault.web.routes.consent import consent, notices, rules
+from vault.web.routes.node import health, metrics
+from vault.web.routes.playback import link_keys, links
+from vault.web.routes.playback import notes as recording_notes
+from vault.web.routes.registers import privacy_page, registers
+from vault.web.routes.requests import callback, closure, requests
+from vault.web.routes.retention import holds, retention
 
 #: FastAPI's telemetry would record full paths, which contain tokens; vault/tracing.py records route templates.
 _NO_TELEMETRY: TelemetryConfig = {
@@ -63,7 +46,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 #: In the order of the contract.
 _ROUTE_MODULES = (
     webhooks, accounts, closure, limits, calls, recordings, recording_notes, consent, requests,
-    request_callback, notices, rules, links, link_keys, holds,
+    callback, notices, rules, links, link_keys, holds,
     approvals,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,
     player_notes,

@@ -16,7 +16,7 @@ from vault.domain.recordings.recording import GONE
 from vault.domain.requests.request import RequestState
 from vault.errors import ApprovalNeeded
 from vault.services.playback.link_request import LinkRequest
-from vault.web.schemas.requests import DecisionIn
+from vault.web.schemas.requests.requests import DecisionIn
 
 
 async def asked_to_decide(house: House, request_id: str, code: str) -> Approval:

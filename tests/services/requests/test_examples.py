@@ -8,7 +8,7 @@ from tests.services.requests.people import PERSON
 from tests.services.requests.proving import is_refused
 from vault.domain.requests.receipt import commitment
 from vault.tlog.receipt_file import verify_receipt
-from vault.web.schemas.processing_record import ProcessingRecordOut
+from vault.web.schemas.registers.processing_record import ProcessingRecordOut
 
 _RIGHTS = Path(script.__file__).parent / "rights"
 

@@ -37,7 +37,7 @@ from vault.rfc3339 import write_rfc3339
 from vault.services.playback.link_request import LinkRequest
 from vault.services.shared.clock_skew import LAST_SWEEP
 from vault.tlog.receipt_file import verify_receipt
-from vault.web.schemas.requests import RequestOut
+from vault.web.schemas.requests.requests import RequestOut
 
 
 async def test_case_31_each_call_gives_the_persons_own_channel(pair: House):

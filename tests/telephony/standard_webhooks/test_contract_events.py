@@ -13,7 +13,7 @@ from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.telephony.http.url import MAX_URL
 from vault.telephony.providers.standard_webhooks.adapter import EVENTS, Platform
-from vault.web.schemas import webhook_events
+from vault.web.schemas.calls import webhook_events
 
 NOW = datetime(2026, 1, 31, 9, 30, 10, tzinfo=UTC)
 ABSENT = object()

@@ -6,7 +6,7 @@ FastAPI derives the rest from signatures. ``vault/web/contract/document.py`` com
 from typing import Any
 
 from vault.domain.accounts.account import Scope
-from vault.web.schemas.webhook_events import BODY as WEBHOOK_BODY
+from vault.web.schemas.calls.webhook_events import BODY as WEBHOOK_BODY
 
 _BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from vault.web.contract.descriptions import SESSION_COOKIE, WEBHOOK_SIGNATURE
 from vault.web.contract.examples import EXAMPLES
 from vault.web.contract.field_comments import field_comments, models_of
-from vault.web.schemas import webhook_events
+from vault.web.schemas.calls import webhook_events
 
 _METHODS = ("get", "put", "post", "patch", "delete")
 _TAGS = {

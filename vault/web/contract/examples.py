@@ -4,17 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from vault.web.schemas.authority_requests import AuthorityRequestIn, AuthorityRequestPatchIn
-from vault.web.schemas.calls import CallIn, ConsentIn, RestrictionIn, VerdictIn
-from vault.web.schemas.consent import ObjectionIn, PolicyIn, PolicyPatchIn
-from vault.web.schemas.holds import HoldIn
-from vault.web.schemas.notices import NoticeIn
-from vault.web.schemas.processing_record import ProfileIn
-from vault.web.schemas.recipients import EndIn, RecipientIn, RecipientPatchIn
-from vault.web.schemas.recordings import LinkIn, LinkMadeOut, ReceiptOut, RevocationIn
-from vault.web.schemas.requests import DecisionIn, ExtensionIn, PauseIn, RequestIn
-from vault.web.schemas.retention import RetentionPolicyIn
-from vault.web.schemas.settings import (
+from vault.web.schemas.accounts.settings import (
     AccountIn,
     AccountOut,
     ConnectionIn,
@@ -23,6 +13,17 @@ from vault.web.schemas.settings import (
     SwitchIn,
     SwitchOut,
 )
+from vault.web.schemas.calls.calls import CallIn, ConsentIn, RestrictionIn, VerdictIn
+from vault.web.schemas.calls.webhook_events import ReceiptOut
+from vault.web.schemas.consent.consent import ObjectionIn, PolicyIn, PolicyPatchIn
+from vault.web.schemas.consent.notices import NoticeIn
+from vault.web.schemas.playback.links import LinkIn, LinkMadeOut, RevocationIn
+from vault.web.schemas.registers.authority_requests import AuthorityRequestIn, AuthorityRequestPatchIn
+from vault.web.schemas.registers.processing_record import ProfileIn
+from vault.web.schemas.registers.recipients import EndIn, RecipientIn, RecipientPatchIn
+from vault.web.schemas.requests.requests import DecisionIn, ExtensionIn, PauseIn, RequestIn
+from vault.web.schemas.retention.holds import HoldIn
+from vault.web.schemas.retention.retention import RetentionPolicyIn
 
 _CALL = {
     "direction": "inbound",

@@ -19,7 +19,8 @@ from vault.web.http.languages import language_of, texts_of
 from vault.web.player.own_notes import Mistake, notes_of
 from vault.web.player.page import player_page
 from vault.web.routes.recordings import waveform
-from vault.web.schemas.recordings import SessionOut, WaveformOut
+from vault.web.schemas.playback.links import SessionOut
+from vault.web.schemas.recordings.recordings import WaveformOut
 
 router = APIRouter(prefix="/s/{session}", tags=["playback"])
 #: Seconds that a browser keeps a session's cookie after the session ends: its holder is shown why it ended.

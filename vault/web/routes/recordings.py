@@ -19,12 +19,12 @@ from vault.web.contract.descriptions import AUDIO, AUDIO_BODY, AUDIO_REQUEST, ID
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json, answer_once
 from vault.web.http.pagination import next_cursor, read_cursor
-from vault.web.routes.gated import ApprovalReason, done_or_asked
+from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import NewRef
-from vault.web.schemas.calls import ErasureQuery, LiftingQuery, RestrictionIn
-from vault.web.schemas.fetches import RetryIn
-from vault.web.schemas.recordings import (
+from vault.web.schemas.calls.calls import ErasureQuery, LiftingQuery, RestrictionIn
+from vault.web.schemas.recordings.fetches import RetryIn
+from vault.web.schemas.recordings.recordings import (
     RecordingOut,
     RecordingsOut,
     RecordingsQuery,

@@ -12,7 +12,7 @@ from vault.services.service import Vault
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import next_cursor, read_cursor
-from vault.web.routes.gated import ApprovalReason, done_or_asked
+from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import PageQuery
 from vault.web.schemas.sign_in import (

@@ -13,7 +13,7 @@ from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
 from vault.web.http.translations import gettext, translatable
-from vault.web.schemas.settings import ConnectionIn
+from vault.web.schemas.accounts.settings import ConnectionIn
 
 router = console_router()
 Setting = Annotated[Here, needs("settings:write")]

@@ -11,7 +11,7 @@ from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.route import console_router
 from vault.web.http.translations import gettext
-from vault.web.routes.own_key import OwnKeyIn
+from vault.web.routes.accounts.own_key import OwnKeyIn
 
 router = console_router()
 Rotating = Annotated[Here, needs("keys:write")]

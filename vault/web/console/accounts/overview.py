@@ -13,7 +13,7 @@ from vault.web.console.here import Here, acts, needs
 from vault.web.console.route import console_router
 from vault.web.http.conditions import unmet
 from vault.web.http.pagination import read_number
-from vault.web.schemas.settings import SwitchIn
+from vault.web.schemas.accounts.settings import SwitchIn
 
 router = console_router()
 Reading = Annotated[Here, needs("recordings:read")]

@@ -23,7 +23,7 @@ from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated, translated_pairs
-from vault.web.routes.gated import reference_of
+from vault.web.routes.approvals.gated import reference_of
 from vault.web.schemas.approvals import ApprovalRuleIn, DecisionOnIn
 
 router = console_router()

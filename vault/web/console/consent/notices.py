@@ -15,7 +15,7 @@ from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs
-from vault.web.schemas.notices import NoticeIn, PromptQuery
+from vault.web.schemas.consent.notices import NoticeIn, PromptQuery
 
 router = console_router()
 Reading = Annotated[Here, needs("recordings:read")]

@@ -11,7 +11,7 @@ from vault.web.console.mistakes import MISTAKES
 from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.http.translations import gettext
-from vault.web.schemas.consent import ObjectionIn
+from vault.web.schemas.consent.consent import ObjectionIn
 
 router = console_router()
 TAB: Final = Tab(SECTION, TABS, "/consent/objections")

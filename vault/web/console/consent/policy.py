@@ -19,7 +19,7 @@ from vault.web.console.rows import rows_of
 from vault.web.console.words import number_or_typed, whole_number
 from vault.web.http.pagination import read_number
 from vault.web.http.translations import gettext, translatable, translated, translated_pairs
-from vault.web.schemas.consent import PolicyIn
+from vault.web.schemas.consent.consent import PolicyIn
 
 router = console_router()
 Reading = Annotated[Here, needs("recordings:read")]

@@ -16,7 +16,7 @@ from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import moment_text, moment_value, number_or_typed
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs
-from vault.web.schemas.link_keys import LinkCutIn, LinkKeyIn
+from vault.web.schemas.playback.link_keys import LinkCutIn, LinkKeyIn
 
 router = console_router()
 Registering = Annotated[Here, needs("keys:write")]

@@ -16,7 +16,7 @@ from vault.web.http.client_address import client_address
 from vault.web.http.translations import gettext
 from vault.web.player.sessions import to_player
 from vault.web.routes.recordings import waveform
-from vault.web.schemas.recordings import LinkIn
+from vault.web.schemas.playback.links import LinkIn
 
 router = console_router()
 Sharing = Annotated[Here, needs("links:write", of_agents=True)]

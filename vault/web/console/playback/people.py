@@ -20,7 +20,7 @@ from vault.web.console.recordings.recording import PURPOSES
 from vault.web.console.recordings.recordings import day_of
 from vault.web.console.route import console_router
 from vault.web.http.pagination import read_cursor, write_cursor
-from vault.web.schemas.recordings import RevocationIn
+from vault.web.schemas.playback.links import RevocationIn
 
 router = console_router()
 Reading = Annotated[Here, needs("recordings:read", of_agents=True)]

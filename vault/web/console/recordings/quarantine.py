@@ -16,7 +16,7 @@ from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.http.translations import gettext, translatable
-from vault.web.schemas.calls import VerdictIn
+from vault.web.schemas.calls.calls import VerdictIn
 
 router = console_router()
 #: What became of a recording; the page of the result translates it.

@@ -20,9 +20,9 @@ from vault.web.console.route import console_router
 from vault.web.http.languages import clock_length
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import translatable, translated_pairs
-from vault.web.schemas.calls import ErasureQuery, EvidenceOut, RestrictionIn
-from vault.web.schemas.fetches import RetryIn
-from vault.web.schemas.holds import HoldIn
+from vault.web.schemas.calls.calls import ErasureQuery, EvidenceOut, RestrictionIn
+from vault.web.schemas.recordings.fetches import RetryIn
+from vault.web.schemas.retention.holds import HoldIn
 
 router = console_router()
 Reading = Annotated[Here, needs("recordings:read", of_agents=True)]

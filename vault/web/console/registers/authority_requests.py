@@ -16,7 +16,7 @@ from vault.web.console.words import moment_text, moment_value, number_or_typed
 from vault.web.http.idempotency import answer_json
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated_pairs
-from vault.web.schemas.authority_requests import (
+from vault.web.schemas.registers.authority_requests import (
     AuthorityRequestIn,
     AuthorityRequestPatchIn,
     ReportQuery,

@@ -16,7 +16,7 @@ from vault.web.console.registers.words import DISCLOSURES
 from vault.web.console.route import console_router
 from vault.web.console.words import whole_number
 from vault.web.http.translations import gettext
-from vault.web.schemas.recipients import DisclosuresQuery
+from vault.web.schemas.registers.recipients import DisclosuresQuery
 
 router = console_router()
 Auditing = Annotated[Here, needs("audit:read")]

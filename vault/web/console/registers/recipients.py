@@ -14,7 +14,7 @@ from vault.web.console.registers.words import CONTRACTS, ROLES, SAFEGUARDS, part
 from vault.web.console.route import console_router
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated_pairs
-from vault.web.schemas.recipients import EndIn, RecipientIn, RecipientPatchIn
+from vault.web.schemas.registers.recipients import EndIn, RecipientIn, RecipientPatchIn
 
 router = console_router()
 Guarding = Annotated[Here, needs("privacy:write")]

@@ -23,7 +23,7 @@ from vault.web.console.registers.words import (
 from vault.web.console.route import console_router
 from vault.web.console.words import period_words, whole_number
 from vault.web.http.translations import gettext, translatable, translated_pairs
-from vault.web.schemas.processing_record import ProcessingRecordOut, ProfileIn
+from vault.web.schemas.registers.processing_record import ProcessingRecordOut, ProfileIn
 
 router = console_router()
 Guarding = Annotated[Here, needs("privacy:write")]

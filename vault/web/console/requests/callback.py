@@ -13,7 +13,7 @@ from vault.web.console.mistakes import MISTAKES
 from vault.web.console.requests.requests import CALLBACK, SECTION, TABS
 from vault.web.console.route import console_router
 from vault.web.http.translations import gettext
-from vault.web.routes.request_callback import CallbackIn
+from vault.web.routes.requests.callback import CallbackIn
 
 router = console_router()
 Guarding = Annotated[Here, needs("privacy:write")]

@@ -18,8 +18,8 @@ from vault.web.console.requests.requests import CLOSURE, SECTION, TABS
 from vault.web.console.route import console_router
 from vault.web.console.words import days_left
 from vault.web.http.translations import gettext, translatable
-from vault.web.routes.closure import ClosureIn
-from vault.web.schemas.packages import PartOut
+from vault.web.routes.requests.closure import ClosureIn
+from vault.web.schemas.requests.packages import PartOut
 
 router = console_router()
 Closing = Annotated[Here, needs("privacy:write")]

@@ -37,8 +37,8 @@ from vault.web.console.route import console_router
 from vault.web.console.words import RECORDING_STATES, moment_text, moment_value
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs
-from vault.web.schemas.packages import PartQuery
-from vault.web.schemas.requests import RequestIn
+from vault.web.schemas.requests.packages import PartQuery
+from vault.web.schemas.requests.requests import RequestIn
 
 router = console_router()
 Guarding = Annotated[Here, needs("privacy:write")]

@@ -20,8 +20,8 @@ from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import moment_text
 from vault.web.http.translations import gettext
-from vault.web.routes.requests import answer_lacks
-from vault.web.schemas.requests import DecisionIn, ExtensionIn, PauseIn, VerificationIn
+from vault.web.routes.requests.requests import answer_lacks
+from vault.web.schemas.requests.requests import DecisionIn, ExtensionIn, PauseIn, VerificationIn
 
 router = console_router("/console/accounts/{account}/requests/{request_id}")
 RequestId = Annotated[str, Path(max_length=64)]

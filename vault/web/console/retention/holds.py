@@ -17,7 +17,7 @@ from vault.web.console.retention.policy import SECTION, TABS
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
 from vault.web.http.translations import gettext
-from vault.web.schemas.holds import HoldIn
+from vault.web.schemas.retention.holds import HoldIn
 
 router = console_router()
 TAB: Final = Tab(SECTION, TABS, "/holds")

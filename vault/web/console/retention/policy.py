@@ -17,8 +17,8 @@ from vault.web.console.route import console_router
 from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import period_words, whole_number
 from vault.web.http.translations import gettext, ngettext, translatable
-from vault.web.schemas.recording_retention import PolicyPreviewOut
-from vault.web.schemas.retention import RetentionPolicyIn
+from vault.web.schemas.retention.recording_retention import PolicyPreviewOut
+from vault.web.schemas.retention.retention import RetentionPolicyIn
 
 router = console_router()
 Retaining = Annotated[Here, needs("retention:write")]

@@ -13,7 +13,7 @@ from vault.web.console.mistakes import MISTAKES
 from vault.web.console.route import console_router
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable
-from vault.web.schemas.settings import KeyIn
+from vault.web.schemas.accounts.settings import KeyIn
 
 router = console_router()
 Granting = Annotated[Here, needs("keys:write")]

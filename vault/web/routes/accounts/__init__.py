@@ -1,0 +1,1 @@
+"""Accounts: their keys and limits, their API keys, and the recording switch."""

@@ -1,0 +1,1 @@
+"""Calls, and what platforms report of them."""

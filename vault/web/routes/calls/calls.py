@@ -1,0 +1,112 @@
+"""Calls: the decision at call start, facts, consent events, erasure."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from vault.domain.calls.call import CallFacts
+from vault.errors import Invalid
+from vault.web.contract.descriptions import IDEMPOTENT
+from vault.web.http.auth import Access, TheVault, access
+from vault.web.http.idempotency import answer_json, answer_once
+from vault.web.http.pagination import read_number
+from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
+from vault.web.schemas.approvals import ApprovalOut
+from vault.web.schemas.base import NewRef, PageQuery, Ref
+from vault.web.schemas.calls.calls import CallIn, CallOut, ConsentIn, ConsentOut, DecisionOut
+from vault.web.schemas.calls.views import CallsOut, CallsQuery, CallViewOut, ErasedCallOut
+
+router = APIRouter(prefix="/v1/accounts/{account}/calls", tags=["calls"])
+Ingesting = Annotated[Access, Depends(access("ingest"))]
+Reading = Annotated[Access, Depends(access("recordings:read"))]
+Erasing = Annotated[Access, Depends(access("privacy:write"))]
+
+
+@router.put("/{call_ref}")
+async def put_call(
+    request: Request, vault: TheVault, allowed: Ingesting, call_ref: Annotated[NewRef, Path()], body: CallIn
+) -> CallOut:
+    """Report a call, best at its start. The response says whether and how to record it, and why."""
+    same = (
+        "direction",
+        "caller",
+        "callee",
+        "started_at",
+        "ended_at",
+        "agent",
+        "caller_place",
+        "callee_place",
+    )
+    facts = CallFacts(
+        call_ref=call_ref, language=body.language, **{name: getattr(body, name) for name in same}
+    )
+    answer = await vault.calls.start(allowed.account.id, facts)
+    return CallOut.of(answer, request.app.state.hosting.public_url)
+
+
+@router.get("")
+async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQuery, Query()]) -> CallsOut:
+    """Find calls by number, including calls without recordings, ordered by call_ref.
+
+    With `without_recording`, list instead the calls that ended and whose recording never came, the last one first, on
+    one page. Some of them were not answered or may not be recorded.
+    """
+    if asked.without_recording is (asked.number is not None):
+        raise Invalid("Give either number or without_recording.", field="number")
+    if asked.number is None:
+        missing = await vault.calls.without_recording(allowed.account.id, limit=asked.limit)
+        return CallsOut.of([view.facts for view in missing])
+    found = await vault.calls.find(allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit)
+    return CallsOut.of(found, asked.limit)
+
+
+@router.get("/{call_ref}")
+async def get_call(
+    vault: TheVault, allowed: Reading, call_ref: Annotated[Ref, Path()], asked: Annotated[PageQuery, Query()]
+) -> CallViewOut:
+    """Show a call, with or without recordings. It has the call's facts, the current decision and its recordings.
+
+    `limit` and `cursor` are of the recordings, oldest first.
+    """
+    view = await vault.calls.read(allowed.account.id, call_ref)
+    return CallViewOut.of(view, start=read_number(asked.cursor), limit=asked.limit)
+
+
+@router.delete("/{call_ref}", status_code=202, response_model=ErasedCallOut | ApprovalOut)
+async def delete_call(
+    vault: TheVault,
+    allowed: Erasing,
+    call_ref: Annotated[Ref, Path()],
+    approval_reason: ApprovalReason = None,
+) -> Response:
+    """Erase a call. Its facts and the keys of its recordings are destroyed before the response.
+
+    Where the account's rule wants a second person for it, nothing is erased yet, and the response is the approval.
+    """
+
+    async def erase() -> Response:
+        recordings = await vault.calls.erase(allowed.account.id, call_ref, actor=allowed.actor)
+        return answer_json(ErasedCallOut.of(call_ref, recordings), status=202)
+
+    return await done_or_asked(
+        vault, allowed, erase, subject=call_ref, arguments={"call": call_ref}, reason=approval_reason
+    )
+
+
+@router.post("/{call_ref}/consent", status_code=201, response_model=ConsentOut, openapi_extra=IDEMPOTENT)
+async def post_consent(
+    request: Request,
+    vault: TheVault,
+    allowed: Ingesting,
+    call_ref: Annotated[NewRef, Path()],
+    body: ConsentIn,
+) -> Response:
+    """Report a consent event of a call's party: an announcement or an answer. Of all events the strictest applies."""
+
+    async def produce() -> ConsentOut:
+        event, decision = await vault.consent.report(
+            allowed.account.id, call_ref, body.wish(), actor=allowed.actor
+        )
+        return ConsentOut(id=event.id, heard_at=event.heard_at, decision=DecisionOut.of(decision))
+
+    return await answer_once(request, allowed, produce)

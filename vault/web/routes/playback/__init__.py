@@ -1,0 +1,1 @@
+"""Links to recordings, keys that sign them, and notes of listeners."""

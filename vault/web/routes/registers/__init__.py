@@ -1,0 +1,1 @@
+"""The record of processing, the registers, and the page for callers."""

@@ -1,0 +1,1 @@
+"""Requests of people, their callback, and the closure of an account."""

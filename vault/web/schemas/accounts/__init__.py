@@ -1,0 +1,1 @@
+"""Accounts: settings, keys, connections and limits."""

@@ -1,0 +1,1 @@
+"""The consent policy, the rule book, objections and notices."""

@@ -1,0 +1,135 @@
+"""JSON schemas of recordings."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vault.domain.recordings.recording import State
+from vault.services.recordings.recordings import RecordingView
+from vault.web.schemas.base import Body, MomentIn, MomentOut
+from vault.web.schemas.calls.calls import CallFactsOut, ReasonOut
+from vault.web.schemas.recordings.fetches import FetchOut
+
+
+class SourceOut(BaseModel):
+    """The provider's copy of a recording."""
+
+    #: When the copy is deleted: never, once the vault stored the recording, once it was refused, or in both cases.
+    policy: Literal["keep", "stored", "refused", "always"]
+    deleted_at: MomentOut | None = None
+
+
+class FlagsOut(BaseModel):
+    """Flags of a recording."""
+
+    damaged: bool
+    restricted: bool
+    #: Whether a hold keeps it from being erased.
+    legal_hold: bool
+
+
+class RecordingOut(BaseModel):
+    """A recording."""
+
+    id: str
+    recording_ref: str
+    state: str
+    reasons: list[ReasonOut]
+    flags: FlagsOut
+    #: Why it is restricted: `caller`, `callee` or `agent` for a party that said no, the id of a request of a person,
+    #: `admin`, `review` (a retention class) or `restore`. Empty if an earlier release restricted it.
+    restricted_by: list[str] = []
+    #: Null for a key without `recordings:read`.
+    call: CallFactsOut | None = None
+    kind: Literal["call", "voicemail"]
+    #: The party on each channel; empty if the platform did not report it.
+    voices: list[Literal["caller", "callee", "all", "unknown"]]
+    source: SourceOut
+    received_at: MomentOut
+    available_at: MomentOut | None = None
+    #: When a recording in quarantine is refused unless it is released before.
+    quarantined_until: MomentOut | None = None
+    erased_at: MomentOut | None = None
+    #: The attempts to fetch it; null unless it is announced and has not arrived.
+    fetch: FetchOut | None = None
+    #: Seconds, counted from decoded samples.
+    duration: float | None = None
+    channels: int | None = None
+    sample_rate: int | None = None
+    container: str | None = None
+    codec: str | None = None
+    bytes: int | None = None
+    #: Whether browsers get a rendition instead of the original.
+    rendition: bool = False
+
+    @classmethod
+    def of(cls, view: RecordingView, *, with_call: bool) -> "RecordingOut":
+        """Show a recording; with ``with_call``, also the facts of its call."""
+        recording, facts = view.recording, view.facts
+        same = (
+            "id",
+            "received_at",
+            "available_at",
+            "quarantined_until",
+            "erased_at",
+            "duration",
+            "channels",
+            "sample_rate",
+            "container",
+            "codec",
+        )
+        return cls(
+            **{name: getattr(recording, name) for name in same},
+            recording_ref=recording.name,
+            state=str(recording.state),
+            reasons=[ReasonOut.of(reason) for reason in recording.reasons],
+            kind=recording.kind,
+            voices=list(recording.voices),
+            source=SourceOut(policy=recording.source_policy, deleted_at=recording.source_deleted_at),
+            fetch=FetchOut.of(recording),
+            flags=FlagsOut(damaged=recording.damaged, restricted=recording.restricted, legal_hold=view.held),
+            restricted_by=list(view.restricted_by),
+            call=CallFactsOut(**{name: getattr(facts, name) for name in type(facts).__slots__})
+            if with_call
+            else None,
+            bytes=recording.audio.size if recording.audio else None,
+            rendition=recording.rendition is not None,
+        )
+
+
+class RecordingsOut(BaseModel):
+    """A page of recordings, newest first."""
+
+    items: list[RecordingOut]
+    next_cursor: str | None = None
+
+
+class RecordingsQuery(Body):
+    """Filters for a list of recordings."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    #: Caller or callee, in E.164.
+    number: Annotated[str, Field(max_length=200)] | None = None
+    call: Annotated[str, Field(max_length=200)] | None = None
+    agent: Annotated[str, Field(max_length=200)] | None = None
+    #: Received at or after this time.
+    received_from: Annotated[MomentIn | None, Field(alias="from")] = None
+    #: Received before this time.
+    received_to: Annotated[MomentIn | None, Field(alias="to")] = None
+    state: State | None = None
+    #: The class of the retention policy that keeps it.
+    retention_class: Annotated[str, Field(max_length=64)] | None = None
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class WaveformOut(BaseModel):
+    """The peaks and the loudness of each channel."""
+
+    #: Points of the peaks.
+    buckets: int
+    #: For each channel pairs of the lowest and the highest value, from -128 to 127.
+    channels: list[list[int]]
+    #: For each channel root mean squares from 0 to 255 (full scale), at equal distances over the recording: four per
+    #: second, at least 1000 and at most 8000. Empty for a recording of an earlier release.
+    loudness: list[list[int]] = []

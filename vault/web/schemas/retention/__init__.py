@@ -1,0 +1,1 @@
+"""Retention policies, holds, and why a recording is still here."""
