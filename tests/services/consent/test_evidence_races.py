@@ -99,7 +99,7 @@ async def word(house: House, kind: str) -> None:
 async def test_an_erasure_leaves_nothing_to_a_word_at_the_same_time(house: House, kind: str):
     """The word waits for the erasure, and finds nothing to add to."""
     recording_id = await let_in(house)
-    halting = Halting(house.database)
+    halting = Halting(house.vault.database)
     erase = replace(house.vault.recordings, database=halting).erase
     await meet(halting, erase(house.account.id, recording_id, **ME), word(house, kind))
     assert await house.state(recording_id) is State.ERASING
@@ -111,7 +111,7 @@ async def test_a_quarantine_that_ends_leaves_nothing_to_a_word_at_the_same_time(
     """The word waits for the expiry, and finds nothing to add to."""
     recording_id = await kept_apart(house)
     await house.set(recording_id, quarantined_until=LONG_AGO)
-    halting = Halting(house.database)
+    halting = Halting(house.vault.database)
     expire = replace(house.vault.quarantine, database=halting).expire
     await meet(halting, expire(), word(house, kind))
     assert await house.state(recording_id) is State.REFUSED
@@ -122,7 +122,7 @@ async def test_a_no_is_kept_though_its_recording_is_erased_at_the_same_time(hous
     """It finds the recording gone, which is no reason to forget the no."""
     await set_policy(house, withdrawal="erase")
     recording_id = await let_in(house)
-    halting = Halting(house.database)
+    halting = Halting(house.vault.database)
     erase = replace(house.vault.recordings, database=halting).erase
     await meet(halting, erase(house.account.id, recording_id, **ME), tell(house, "withdrawn"))
     assert await house.state(recording_id) is State.ERASING
@@ -133,7 +133,7 @@ async def test_a_manifest_is_due_again_after_a_word_at_the_same_time(house: Hous
     """The word was not committed when its rows were counted: it is in the next manifest."""
     recording_id = await let_in(house)
     await house.database.write(lambda tx: tx.queue.rewrite_manifest(recording_id))
-    halting = Halting(house.database)
+    halting = Halting(house.vault.database)
     consent = house.vault.consent
     record = replace(consent.record_consent, database=halting)
     told = replace(house.vault, consent=replace(consent, record_consent=record))

@@ -107,7 +107,7 @@ async def test_a_crash_at_any_write_costs_nothing(house: House, when: str):
     await rotate(house)
     died = 0
     while await house.vault.jobs.rewrap.any_due():
-        database = Failing(house.database, at=died % 3 + 1, when=when)
+        database = Failing(house.vault.database, at=died % 3 + 1, when=when)
         try:
             await replace(house.vault.jobs.rewrap, database=database, grace=timedelta())()
         except KeyboardInterrupt:

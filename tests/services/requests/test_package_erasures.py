@@ -191,7 +191,7 @@ async def test_a_part_waits_for_an_erasure_that_is_not_committed(either: House):
         begun.set()
         go.wait(30)
 
-    erasing = asyncio.create_task(either.database.write(erase))
+    erasing = asyncio.create_task(either.vault.database.write(erase))
     await asyncio.to_thread(begun.wait, 30)
     making = asyncio.create_task(either.vault.jobs.execute_requests())
     # Enough for a part that does not wait.

@@ -192,7 +192,7 @@ async def test_a_request_is_closed_however_much_is_logged_after_the_erasure(eith
         )
         for number in range(120)
     ]
-    await either.database.write(lambda tx: [tx.events.append(event) for event in later] and None)
+    await either.vault.database.write(lambda tx: [tx.events.append(event) for event in later] and None)
     assert await carried_out(either, view.request.id) is RequestState.FULFILLED
     (one,) = verify_receipt(await receipt(either, view.request.id)).statement["recordings"]
     assert [leaf["type"] for leaf in one["leaves"]] == ["recording.erasing", "recording.erased"]
