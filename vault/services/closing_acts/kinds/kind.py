@@ -2,15 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.stored.closing_acts import Act
 from vault.domain.stored.closing_content import NOTHING, ContentKind
 from vault.errors import NotFound
 
 C = TypeVar("C")
 V = TypeVar("V")
+
+
+class AnyClosingKind(Protocol):
+    """A kind of closing acts, whatever its content: as ``ClosingKind[Any]``, mypy would not compare its parts."""
+
+    @property
+    def content_name(self) -> str:
+        """Return the name of its content in the table of event types."""
+
+    def read_content(self, tx: Transaction, event: AccessEvent) -> object:
+        """Return what the act of an event stores beside its leaf."""
+
+    def reapply(self, tx: Transaction, act: Act) -> None:
+        """Apply the effect of an act."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +37,19 @@ class ClosingKind(Generic[C]):
     read: Callable[[Transaction, AccessEvent], C]
     #: Idempotent. Rows that are missing in this database are skipped. The account's exclusive lock is held.
     apply: Callable[[Transaction, AccessEvent, C], None]
+
+    @property
+    def content_name(self) -> str:
+        """Return the name of its content in the table of event types."""
+        return self.content.name
+
+    def read_content(self, tx: Transaction, event: AccessEvent) -> object:
+        """Return what the act of an event stores beside its leaf."""
+        return self.read(tx, event)
+
+    def reapply(self, tx: Transaction, act: Act) -> None:
+        """Apply the effect of an act."""
+        self.apply(tx, act.event, self.content.of(act.content))
 
 
 def without_content(apply: Callable[[Transaction, AccessEvent], None]) -> ClosingKind[None]:
@@ -47,7 +75,3 @@ def written(row: V | None, what: str) -> V:
     if row is None:
         raise ValueError(f"The row of {what} must be written before its event.")
     return row
-
-
-#: The kinds of different contents.
-AnyClosingKind = ClosingKind[Any]

@@ -19,7 +19,7 @@ _KINDS: Final[Mapping[EventType, AnyClosingKind]] = {**RECORDINGS, **ACCESS, **R
 if wrong := {
     name
     for name in CLOSING.keys() | _KINDS.keys()
-    if name not in CLOSING or name not in _KINDS or CLOSING[name].content != _KINDS[name].content.name
+    if name not in CLOSING or name not in _KINDS or CLOSING[name].content != _KINDS[name].content_name
 }:
     raise LookupError(
         f"These types of events close something, by the table of events or by the kinds of closing acts, and the "
@@ -29,7 +29,7 @@ if wrong := {
 
 def read_content(tx: Transaction, event: AccessEvent) -> object:
     """Return what the act of an event stores beside its leaf."""
-    return _KINDS[event.type].read(tx, event)
+    return _KINDS[event.type].read_content(tx, event)
 
 
 def reapply(tx: Transaction, act: Act) -> None:
@@ -37,5 +37,4 @@ def reapply(tx: Transaction, act: Act) -> None:
     account_id = act.event.account_id
     if account_id is not None:
         tx.lock_account(account_id, exclusive=True)
-    kind = _KINDS[act.event.type]
-    kind.apply(tx, act.event, kind.content.of(act.content))
+    _KINDS[act.event.type].reapply(tx, act)
