@@ -36,6 +36,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
+from vault.sentence import Sentence
+
 #: The dependency that did not answer, or ``workflows`` for a limit of the vault. Alerts use it: a value never changes.
 Cause = Literal["database", "objects", "keyservice", "audio", "workflows"]
 
@@ -85,11 +87,14 @@ class Conflicting(Refused):
 
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Store the pairs."""
-        first = f"the minimum of {pairs[0][0]} and the maximum of {pairs[0][1]}"
-        super().__init__(
-            f"These contradict each other: {first}. Change one, or send a decision with a reason for each pair.",
-            reasons=("conflict",),
+        first, second = pairs[0]
+        text = Sentence(
+            "These contradict each other: the minimum of %(first)s and the maximum of %(second)s. Change one, or send "
+            "a decision with a reason for each pair.",
+            first=first,
+            second=second,
         )
+        super().__init__(text, reasons=("conflict",))
         self.pairs = tuple(pairs)
 
 
@@ -108,10 +113,8 @@ class ApprovalNeeded(Refused):
 
     def __init__(self, verb: str, effect: Mapping[str, int], effect_digest: str) -> None:
         """Store the act and its effect."""
-        super().__init__(
-            "The account's rule wants a second person to approve this. Ask for it through the REST API.",
-            reasons=("approval_needed",),
-        )
+        text = "The account's rule wants a second person to approve this. Ask for it through the REST API."
+        super().__init__(text, reasons=("approval_needed",))
         self.verb = verb
         self.effect, self.effect_digest = dict(effect), effect_digest
 
@@ -225,11 +228,9 @@ class ObjectLocked(Unavailable):
 
     def __init__(self, *, until: datetime | None, hold: bool) -> None:
         """Store the end of the retention, and whether there is a legal hold."""
-        super().__init__(
-            "The object store keeps this object under a lock.", retry_after=3600, cause="objects"
-        )
-        self.until = until
-        self.hold = hold
+        text = "The object store keeps this object under a lock."
+        super().__init__(text, retry_after=3600, cause="objects")
+        self.until, self.hold = until, hold
 
 
 class RecordingMissing(Unavailable):

@@ -11,12 +11,16 @@ import pytest
 
 import vault
 from tests.support.packaged_rules import packaged
+from vault.domain.approvals.approval import ApprovalState
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.audit_log.history import OpenedEvent, Origins, write_history
 from vault.domain.audit_log.listening import Timeline
 from vault.domain.legal_rules.explain import clauses
+from vault.errors import Invalid, Refused
+from vault.sentence import Sentence, sentence_of
 from vault.telephony.registry import PROVIDERS
+from vault.web.http.field_messages import MESSAGES, as_sentence, field_message
 from vault.web.http.languages import DEFAULT, LANGUAGES
 from vault.web.http.service_texts import marked_of_service, of_service
 from vault.web.http.translations import in_language, keys_of
@@ -191,9 +195,66 @@ def test_every_refusal_of_a_form_is_translated():
     assert unknown(text for text in refusals() if text not in BY_REST_ALONE) == {}
 
 
+#: What is wrong with fields that no form has: in another number, or with another bound.
+OF_NO_FORM: Final = frozenset(
+    {
+        "Must match %(number)s.",
+        "Must be greater than %(number)s.",
+        "Must be less than %(number)s.",
+        "Must be a multiple of %(number)s.",
+        "Must be %(number)s.",
+        "Must have at least %(number)s bytes.",
+        "Must have at most %(number)s bytes.",
+        "Must have at least %(number)s character.",
+        "Must have at most %(number)s character.",
+        "Must have at most %(number)s item.",
+        "Must have at least %(number)s items.",
+    }
+)
+
+
+def templates() -> Iterator[str]:
+    """Yield the templates of all errors with something filled in, and those of wrong fields of a form."""
+    for path in Path(vault.__file__).parent.rglob("*.py"):
+        if "Sentence(" in (text := path.read_text()):
+            for call in ast.walk(ast.parse(text)):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Sentence":
+                    found = [str(one.value) for one in call.args[:1] if isinstance(one, ast.Constant)]
+                    yield from (as_sentence(one) if one.startswith("must") else one for one in found)
+    for kind, message in MESSAGES.items():
+        for hole in re.findall(r"{(\w+)}", message)[:1]:
+            for value in (1, 2):
+                said = as_sentence(field_message({"type": kind, "ctx": {hole: value}}))
+                assert isinstance(said, Sentence)
+                yield said.template
+
+
+def test_every_error_with_something_filled_in_is_translated():
+    """Both ways: the catalogue has the template of each, and no sentence that no error says."""
+    said, known = set(templates()), {key for key in keys_of("refusals") if "%(" in key}
+    assert known - said == set()
+    assert said - known == OF_NO_FORM
+
+
+def test_what_is_filled_into_an_error_is_no_part_of_its_sentence():
+    """A name that looks like a sentence stays as it is, and words of ours are translated."""
+    name = "The recording is refused, so it cannot be played."
+    with in_language("de"):
+        limited = Invalid(
+            Sentence("agents can limit only the roles %(roles)s.", roles=name), field="roles.agents"
+        )
+        assert of_service(sentence_of(limited)) == f"Agenten können nur die Rollen {name} begrenzen."
+        ended = Refused(Sentence("It is %(state)s already.", state=ApprovalState.VETOED))
+        assert str(ended) == "It is vetoed already."
+        assert of_service(sentence_of(ended)) == "Das ist schon erledigt: Veto eingelegt."
+        assert of_service(Sentence("It is %(state)s already.", state="unheard of")) is None
+        assert of_service(str(ended)) is None
+    assert of_service(sentence_of(ended)) == "It is vetoed already."
+
+
 def test_every_sentence_with_something_filled_in_is_found_again():
     """Filled in with a name, it is translated: no other sentence takes it, and none is shadowed."""
-    for name in ("history", "reasons", "refusals"):
+    for name in ("history", "reasons"):
         for key in keys_of(name):
             if "%(" in key and not any(
                 f"%({hole})s" in key for hole in ("why", "state", "party", "asked", "kind")

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from vault.domain.approvals.rule import ALWAYS, Verb
 from vault.errors import Invalid, Refused, Tampered
 from vault.rfc3339 import write_rfc3339
+from vault.sentence import Sentence
 
 Decision = Literal["approve", "veto"]
 #: How long it can be approved, and how long after that the vault tries to carry it out.
@@ -142,9 +143,9 @@ def require_pending(approval: Approval, now: datetime) -> None:
     if state is ApprovalState.PENDING:
         return
     if state is ApprovalState.EXPIRED:
-        text = f"Its time was over at {write_rfc3339(approval.approve_by, 'seconds')}. Ask again."
-        raise Refused(text, reasons=("expired",))
-    raise Refused(f"It is {state} already.", reasons=("decided",))
+        end = write_rfc3339(approval.approve_by, "seconds")
+        raise Refused(Sentence("Its time was over at %(at)s. Ask again.", at=end), reasons=("expired",))
+    raise Refused(Sentence("It is %(state)s already.", state=state), reasons=("decided",))
 
 
 def approve(approval: Approval, *, by: str, digest: str | None, now: datetime) -> Approval:

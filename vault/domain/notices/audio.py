@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from vault.errors import Invalid
+from vault.sentence import Sentence
 
 Beep = Literal["none", "start", "end"]
 Encoding = Literal["pcm", "ulaw"]
@@ -51,7 +52,9 @@ class PromptRequest:
         for name, (least, most) in _RANGES.items():
             # This form also refuses NaN.
             if not least <= getattr(self, name) <= most:
-                raise Invalid(f"{name} must be between {least:g} and {most:g}.", field=name)
+                bounds = {"least": f"{least:g}", "most": f"{most:g}"}
+                text = Sentence("%(name)s must be between %(least)s and %(most)s.", name=name, **bounds)
+                raise Invalid(text, field=name)
         if self.tone_only and self.beep == "none":
             raise Invalid("A prompt without speech needs a beep: set beep to start.", field="beep")
 

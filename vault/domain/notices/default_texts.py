@@ -21,6 +21,7 @@ from vault.domain.notices.notice import (
     NoticeRequest,
 )
 from vault.errors import Invalid
+from vault.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,10 @@ class NoticeTexts:
         known = self.languages.get(wish.language) or self.languages.get(base_language(wish.language))
         if known is None:
             languages = ", ".join(sorted(self.languages))
-            message = f"Default texts exist in {languages}. In another language, text is required."
+            message = Sentence(
+                "Default texts exist in %(languages)s. In another language, text is required.",
+                languages=languages,
+            )
             raise Invalid(message, field="text")
         template = known.texts[wish.audience, wish.mode]
         keyed = {"accept": keys.accept, "decline": keys.decline}

@@ -18,6 +18,7 @@ from vault.domain.field_types import Later
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.notices.language import base_language
 from vault.errors import Invalid
+from vault.sentence import Sentence
 
 #: How a notice requests consent, from the mildest to the strictest; see ``consent_event.MODES``.
 NoticeMode = Literal["tone", "announce", "opt_out_key", "opt_in_key"]
@@ -129,7 +130,10 @@ def check_complete(notice: Notice, book: RuleBook) -> None:
     heard = _normalize(notice.text)
     for field, meaning in ELEMENTS.items():
         if _normalize(getattr(notice, field)) not in heard:
-            raise Invalid(f"The text must contain the words of {field} ({meaning}).", field=field)
+            text = Sentence(
+                "The text must contain the words of %(field)s (%(meaning)s).", field=field, meaning=meaning
+            )
+            raise Invalid(text, field=field)
     if PLACEHOLDER.search(notice.text):
         raise Invalid("The text still contains a placeholder in braces: replace it.", field="text")
     if notice.mode == "tone" and notice.audio_sha256 is None:

@@ -24,6 +24,7 @@ from vault.domain.field_types import FromOne
 from vault.domain.playback.link import Kind, Link
 from vault.domain.playback.signed_token import MAX_AHEAD, BadToken, Permission
 from vault.errors import Invalid
+from vault.sentence import Sentence
 
 Algorithm = Literal["Ed25519", "ES256"]
 #: Names by which a token's header may call a key's algorithm. ``EdDSA`` is deprecated (RFC 9864) and in use.
@@ -161,7 +162,8 @@ def read_public_key(pem: str, algorithm: Algorithm) -> bytes:
     leave a door open to everybody.
     """
     if not pem.lstrip().startswith(_PEM_HEAD):
-        raise Invalid(f"public_key must be a PEM text that begins with {_PEM_HEAD}", field="public_key")
+        text = Sentence("public_key must be a PEM text that begins with %(begin)s", begin=_PEM_HEAD)
+        raise Invalid(text, field="public_key")
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm, UnicodeEncodeError, binascii.Error) as error:

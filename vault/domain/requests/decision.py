@@ -5,6 +5,7 @@ from typing import Final, Literal, get_args
 
 from vault.domain.requests.request import Kind, RequestState, Ruling, Verdict
 from vault.errors import Invalid, Refused
+from vault.sentence import Sentence
 
 #: What is done to a recording or a call.
 Effect = Literal["erase", "restrict", "provide", "note", "nothing"]
@@ -70,7 +71,7 @@ def read_code(text: str) -> Code:
     for code in CODES:
         if text == code:
             return code
-    raise Invalid(f"code must be one of: {', '.join(CODES)}.", field="code")
+    raise Invalid(Sentence("code must be one of: %(codes)s.", codes=", ".join(CODES)), field="code")
 
 
 def check_ruling(kind: Kind, ruling: Ruling) -> None:
@@ -78,8 +79,11 @@ def check_ruling(kind: Kind, ruling: Ruling) -> None:
     for verdict in (ruling.default, *ruling.verdicts.values()):
         code = read_code(verdict.code)
         if code in _GRANTS and code not in GRANTING[kind]:
-            allowed = ", ".join(sorted(GRANTING[kind]))
-            raise Invalid(f"A request of the kind {kind} is granted by: {allowed}.", field="code")
+            codes = ", ".join(sorted(GRANTING[kind]))
+            text = Sentence(
+                "A request of the kind %(kind)s is granted by: %(codes)s.", kind=kind, codes=codes
+            )
+            raise Invalid(text, field="code")
         if code == "kept_legal_obligation" and not verdict.statute:
             raise Invalid("statute must name the law that obliges you to keep it.", field="statute")
     unknown = set(ruling.verdicts) - {*ruling.recordings, *ruling.calls}

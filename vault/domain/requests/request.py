@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 
 from vault.domain.field_types import FromOne, Later
 from vault.errors import Invalid
+from vault.sentence import Sentence
 
 #: GDPR articles 15, 20, 17, 18, 21 and 16; and directives for the time after death (France, LIL article 85).
 PersonKind = Literal[
@@ -244,4 +245,5 @@ class Request:
 def check_wish(kind: Kind, personal: PersonalData) -> None:
     """Raise Invalid without the person's words where the request means nothing without them."""
     if kind in _NEEDS_WISH and personal.wish is None:
-        raise Invalid(f"wish must have the person's words: a {kind} is about them.", field="wish")
+        text = Sentence("wish must have the person's words: a %(name)s is about them.", name=kind)
+        raise Invalid(text, field="wish")

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from vault.errors import Invalid
+from vault.sentence import Sentence
 
 _ISO: Final = re.compile(r"P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?", re.ASCII)
 _ZONE: Final = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
@@ -60,15 +61,17 @@ def parse_period(text: str, *, field: str = "period") -> Period:
     match = _ISO.fullmatch(text)
     years, months, weeks, days = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
     if match is None or not (years or months or weeks or days):
-        raise Invalid(
-            f"{field} must be an ISO 8601 period in years, months, weeks or days: P7Y, P6M, P4W or P90D. "
+        form = Sentence(
+            "%(field)s must be an ISO 8601 period in years, months, weeks or days: P7Y, P6M, P4W or P90D. "
             "A number of days alone is not one; write 90 days as P90D.",
             field=field,
         )
+        raise Invalid(form, field=field)
     period = Period(years * _MONTHS + months, weeks * _DAYS_PER_WEEK + days)
     # Without the first comparison a period of some thousand years would leave the calendar.
     if period.months > _MAX_YEARS * _MONTHS or period.most_days > _MAX_YEARS * 366:
-        raise Invalid(f"{field} must be at most {_MAX_YEARS} years.", field=field)
+        longest = Sentence("%(field)s must be at most %(number)s years.", field=field, number=_MAX_YEARS)
+        raise Invalid(longest, field=field)
     return period
 
 

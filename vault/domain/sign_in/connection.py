@@ -11,6 +11,7 @@ from vault.domain.accounts.roles import LIMITED_ROLES, Role
 from vault.domain.field_types import FromOne
 from vault.domain.urls import is_loopback, split_url
 from vault.errors import Invalid, Refused
+from vault.sentence import Sentence
 
 NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 #: Characters of a scope (RFC 6749, section 3.3).
@@ -143,7 +144,8 @@ def check_settings(settings: ProviderSettings) -> None:
         raise Invalid("roles must not have the same value and role twice.", field="roles")
     if any(mapping.agents and mapping.role not in LIMITED_ROLES for mapping in settings.roles):
         limited = " and ".join(sorted(LIMITED_ROLES))
-        raise Invalid(f"agents can limit only the roles {limited}.", field="roles.agents")
+        text = Sentence("agents can limit only the roles %(roles)s.", roles=limited)
+        raise Invalid(text, field="roles.agents")
 
 
 def encode_settings(settings: ProviderSettings) -> str:

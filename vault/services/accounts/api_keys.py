@@ -14,6 +14,7 @@ from vault.domain.page import PAGE
 from vault.domain.requests.request import RequestState
 from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
+from vault.sentence import Sentence
 from vault.services.shared.check_api_key import PREFIX, require_authentic, split_key
 from vault.services.shared.revoke_links import stop_key
 
@@ -34,7 +35,8 @@ class ApiKeys:
         """
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not scopes:
-            raise Invalid(f"scopes must contain at least one of: {', '.join(SCOPES)}.", field="scopes")
+            text = Sentence("scopes must contain at least one of: %(names)s.", names=", ".join(SCOPES))
+            raise Invalid(text, field="scopes")
         key = ApiKey(
             id=new_id("key"),
             name=name,

@@ -18,6 +18,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.telephony import Credentials, Provider
 from vault.sealing.message import seal
+from vault.sentence import Sentence
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.connection_cache import ConnectionCache
 from vault.services.shared.paced import paced
@@ -126,7 +127,8 @@ class Connections:
             )
         platform = self.providers.get(request.provider)
         if platform is None:
-            raise Invalid(f"provider must be one of: {', '.join(sorted(self.providers))}.", field="provider")
+            names = ", ".join(sorted(self.providers))
+            raise Invalid(Sentence("provider must be one of: %(names)s.", names=names), field="provider")
         platform.check_credentials(request.credentials)
         if request.previous_credentials is not None:
             platform.check_credentials(request.previous_credentials)
@@ -201,11 +203,12 @@ def _put(tx: Transaction, wanted: Connection, request: ConnectionRequest, event:
     tx.lock_account(wanted.account_id, exclusive=True)
     before = tx.connections.find(wanted.account_id, wanted.name)
     if before is not None and before.provider != wanted.provider:
-        raise Refused(
-            f"The connection already exists for the provider {before.provider}. Use another name, or "
-            "DELETE that connection first.",
-            reasons=("other_provider",),
+        taken = Sentence(
+            "The connection already exists for the provider %(provider)s. Use another name, or DELETE that connection "
+            "first.",
+            provider=before.provider,
         )
+        raise Refused(taken, reasons=("other_provider",))
     if before is None and tx.connections.count(wanted.account_id) >= MAX_CONNECTIONS:
         text = f"The account has {MAX_CONNECTIONS} connections, the maximum. Delete one that is not used any more."
         raise Refused(text, reasons=("too_many_connections",))

@@ -8,6 +8,7 @@ from vault.domain.accounts.limits import LIMIT_NAMES, AccountLimits, OwnLimits
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Invalid
 from vault.ports.clock import Clock
+from vault.sentence import Sentence
 from vault.services.shared.account_limiter import AccountLimiter
 
 
@@ -40,7 +41,11 @@ class Limits:
         for name in LIMIT_NAMES:
             value, highest = getattr(own, name), getattr(self.limiter.ceiling, name)
             if value is not None and value > highest:
-                text = f"{name} must be at most {highest}, which the operator has set for this vault."
+                text = Sentence(
+                    "%(name)s must be at most %(number)s, which the operator has set for this vault.",
+                    name=name,
+                    number=highest,
+                )
                 raise Invalid(text, field=name)
 
         def change(tx: Transaction) -> None:

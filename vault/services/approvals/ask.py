@@ -17,6 +17,7 @@ from vault.domain.ids import new_id
 from vault.domain.stored.json_reader import read_object, write_object
 from vault.errors import Refused
 from vault.ports.clock import Clock
+from vault.sentence import Sentence
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.approval_gate import event_of
 from vault.services.shared.encrypted_fields import search_term
@@ -116,7 +117,9 @@ def _ask(
     if known is not None:
         return known
     if tx.approvals.count_waiting(account_id, now) >= MAX_WAITING:
-        full = f"{MAX_WAITING} approvals of the account wait, the maximum. Approve or veto some."
+        full = Sentence(
+            "%(number)s approvals of the account wait, the maximum. Approve or veto some.", number=MAX_WAITING
+        )
         raise Refused(full, reasons=("too_many_approvals",))
     life = wanted.approve_by - wanted.asked_at
     asked = with_digest(

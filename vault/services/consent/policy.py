@@ -14,6 +14,7 @@ from vault.domain.legal_rules.rule import RuleBook, RuleOverride
 from vault.domain.page import PAGE
 from vault.errors import Busy, Invalid, Refused
 from vault.ports.clock import Clock
+from vault.sentence import Sentence
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.paced import paced
 
@@ -150,7 +151,8 @@ def check(policy: ConsentPolicy, rule_book: RuleBook) -> None:
         raise Invalid("reason must say why missing evidence is accepted.", field="reason")
     if not 1 <= policy.quarantine_days <= _MAX_QUARANTINE_DAYS:
         raise Invalid(
-            f"quarantine_days must be between 1 and {_MAX_QUARANTINE_DAYS}.", field="quarantine_days"
+            Sentence("quarantine_days must be between 1 and %(number)s.", number=_MAX_QUARANTINE_DAYS),
+            field="quarantine_days",
         )
     if policy.home_place is not None and policy.home_place not in rule_book.rules:
         raise Invalid("home_place is not in the rule book.", field="home_place")

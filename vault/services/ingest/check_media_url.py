@@ -4,6 +4,7 @@ from vault.domain.calls.call import Announcement
 from vault.domain.calls.provider_api import Access
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import Fetcher, Provider
+from vault.sentence import Sentence
 
 
 def check_media_url(
@@ -13,4 +14,5 @@ def check_media_url(
     try:
         fetcher.check(provider.media_request(announcement, access))
     except FetchFailed as error:
-        raise Invalid(f"{field} can never be fetched: {error}", field=field) from None
+        text = Sentence("%(field)s can never be fetched: %(error)s", field=field, error=error)
+        raise Invalid(text, field=field) from None

@@ -15,6 +15,7 @@ from vault.domain.recordings.recording import GONE, Recording
 from vault.domain.recordings.restriction import requests_of
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
+from vault.sentence import Sentence
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append
 from vault.services.shared.encrypted_fields import OpenedRecording, open_consent
 from vault.services.shared.end_listening import restrict
@@ -150,9 +151,11 @@ def _forbid_parties(against: Sequence[Party]) -> None:
     """Raise Refused while a party's no stands."""
     if against:
         who = " and ".join(against)
-        text = (
-            f"The {who} said no, so the recording stays restricted. Report a new consent of the {who} (accepted, given "
-            "after the no), or erase the recording."
+        text = Sentence(
+            "The %(who)s said no, so the recording stays restricted. Report a new consent of the %(them)s (accepted, "
+            "given after the no), or erase the recording.",
+            who=who,
+            them=who,
         )
         raise Refused(text, reasons=("party_refused",))
 

@@ -27,6 +27,7 @@ from vault.domain.playback.own_token import TokenKey
 from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
+from vault.sentence import Sentence
 from vault.services.playback.verify_link_token import LinkTokenVerifier
 from vault.services.shared.end_listening import require_open
 from vault.services.shared.revoke_links import delete_link_key
@@ -131,7 +132,8 @@ class LinkKeys:
         if not timedelta(seconds=1) <= wanted.max_life <= MAX_LIFE:
             raise Invalid("max_life must be between 1 and 86400 seconds.", field="max_life")
         if not 1 <= wanted.max_sessions <= MAX_SESSIONS:
-            raise Invalid(f"max_sessions must be between 1 and {MAX_SESSIONS}.", field="max_sessions")
+            text = Sentence("max_sessions must be between 1 and %(number)s.", number=MAX_SESSIONS)
+            raise Invalid(text, field="max_sessions")
         if not wanted.kinds:
             raise Invalid("kinds must have player, media or both.", field="kinds")
         check_networks(wanted.networks)

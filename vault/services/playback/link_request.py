@@ -7,6 +7,7 @@ from datetime import timedelta
 from vault.domain.playback.link import DEFAULT_LIFETIME, Kind, Purpose
 from vault.domain.recordings.recording import Recording, State
 from vault.errors import Forbidden, Invalid, NotFound, RecordingErased, Refused
+from vault.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,8 @@ def require_playable(recording: Recording | None, request: LinkRequest) -> Recor
         return recording
     if recording.state is not State.AVAILABLE or recording.restricted:
         reason = "restricted" if recording.restricted else str(recording.state)
-        raise Refused(f"The recording is {reason}, so it cannot be played.", reasons=(reason,))
+        text = Sentence("The recording is %(state)s, so it cannot be played.", state=reason)
+        raise Refused(text, reasons=(reason,))
     return recording
 
 

@@ -7,6 +7,7 @@ from vault.domain.registers.checks import check_authority_request
 from vault.domain.registers.entries import AuthorityRequest
 from vault.domain.retention.hold import MAX_COVERED
 from vault.errors import Invalid
+from vault.sentence import Sentence
 from vault.services.retention.place_hold import HoldRequest, PlaceHold, PreparedHold
 
 #: After which a preservation without a day of its own is reviewed, as under 18 U.S.C. 2703(f).
@@ -17,7 +18,7 @@ def hold_of(request: AuthorityRequest, numbers: tuple[str, ...]) -> HoldRequest:
     """Return the hold on some numbers of a request for preservation. Raises Invalid, naming a field of its body."""
     check_authority_request(request)
     if len(numbers) > MAX_COVERED:
-        text = f"A hold has at most {MAX_COVERED} numbers. Enter several requests."
+        text = Sentence("A hold has at most %(most)s numbers. Enter several requests.", most=MAX_COVERED)
         raise Invalid(text, field="numbers")
     if request.period_from is not None and request.period_from == request.period_to:
         raise Invalid("period_to must be after period_from.", field="period_to")

@@ -27,6 +27,7 @@ from vault.domain.requests.request import (
 from vault.errors import Refused, TooLarge
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
+from vault.sentence import Sentence
 from vault.services.requests.decision_gate import decision_gate
 from vault.services.requests.find_person import FindPerson, FoundPerson, PersonTerms
 from vault.services.requests.name_informed import NameInformed
@@ -229,7 +230,9 @@ class Requests:
         personal = replace(own, period=wanted.period or own.period)
         found = await self._found(account_id, personal)
         if found is None:
-            text = f"More than {MAX_FOUND} recordings or calls are found: send a shorter period."
+            text = Sentence(
+                "More than %(number)s recordings or calls are found: send a shorter period.", number=MAX_FOUND
+            )
             raise Refused(text, reasons=("too_many_found",))
         informed = await self.name_informed(request, wanted.informed, now=self.clock())
         ruling = wanted.ruling(found, informed, at=self.clock(), by=actor)

@@ -13,6 +13,7 @@ from vault.domain.retention.policy import (
     all_conflicts,
 )
 from vault.errors import Invalid
+from vault.sentence import Sentence
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _MIN_WAITING: Final = timedelta(days=1)
@@ -22,9 +23,11 @@ def check(policy: RetentionPolicy) -> None:
     """Raise Invalid for a policy with invalid or contradictory values; conflicts of periods are another matter."""
     parse_zone(policy.time_zone)
     if not _MIN_WAITING <= policy.waiting <= MAX_WAITING:
-        raise Invalid(f"waiting_days must be between 1 and {MAX_WAITING.days}.", field="waiting_days")
+        text = Sentence("waiting_days must be between 1 and %(number)s.", number=MAX_WAITING.days)
+        raise Invalid(text, field="waiting_days")
     if len(policy.classes) > MAX_CLASSES:
-        raise Invalid(f"A policy has at most {MAX_CLASSES} classes.", field="classes")
+        text = Sentence("A policy has at most %(number)s classes.", number=MAX_CLASSES)
+        raise Invalid(text, field="classes")
     names = [kept.name for kept in policy.classes]
     if len(set(names)) != len(names):
         raise Invalid("classes must have different names.", field="classes")

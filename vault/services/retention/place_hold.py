@@ -16,6 +16,7 @@ from vault.domain.retention.hold import MAX_COVERED, Hold, RecordingSelection
 from vault.domain.stored.retention_json import StoredHold
 from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
+from vault.sentence import Sentence
 from vault.services.admission.admission import Admission
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.paced import paced
@@ -158,7 +159,7 @@ def _check(wanted: HoldRequest) -> None:
     """Raise Invalid, naming the field, for a hold that covers nothing or contradicts itself."""
     for name in ("name", "reason"):
         if not getattr(wanted, name).strip():
-            raise Invalid(f"{name} must not be empty.", field=name)
+            raise Invalid(Sentence("%(field)s must not be empty.", field=name), field=name)
     named = len(wanted.recordings) + len(wanted.calls) + len(wanted.numbers)
     if named > MAX_COVERED:
         text = f"A hold names at most {MAX_COVERED} recordings, calls and numbers."
@@ -180,8 +181,11 @@ def _check(wanted: HoldRequest) -> None:
 def _check_extent(holds: int, characters: int) -> None:
     """Raise Refused if these are more than an account may have in effect, the new one included."""
     if holds > MAX_HOLDS:
-        text = f"The account has {MAX_HOLDS} holds, the maximum. Release one, or place one that covers more."
-        raise Refused(text, reasons=("too_many_holds",))
+        full = Sentence(
+            "The account has %(number)s holds, the maximum. Release one, or place one that covers more.",
+            number=MAX_HOLDS,
+        )
+        raise Refused(full, reasons=("too_many_holds",))
     if characters > MAX_CHARACTERS:
         text = (
             "The holds of the account name too many numbers, calls and recordings. Release one, or place one of all "
@@ -197,12 +201,12 @@ def _check_recordings(tx: Transaction, account_id: str, recording_ids: Sequence[
         if found is None:
             raise NotFound("There is no such recording.", field=field)
         if found.state is not State.AVAILABLE:
-            raise Refused(
-                f"This recording is {found.state}, not available. Hold its call or a number instead: that binds as "
-                "soon as the recording is available.",
-                reasons=("not_available",),
-                field=field,
+            text = Sentence(
+                "This recording is %(state)s, not available. Hold its call or a number instead: that binds as soon as "
+                "the recording is available.",
+                state=found.state,
             )
+            raise Refused(text, reasons=("not_available",), field=field)
 
 
 def existing_hold(tx: Transaction, account_id: str, hold_id: str) -> StoredHold:

@@ -19,6 +19,7 @@ from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.sign_in.connection import OPERATORS, PersonRow
 from vault.domain.sign_in.identity import identity_in
 from vault.errors import ApprovalNeeded, EffectChanged, Refused
+from vault.sentence import Sentence
 
 #: What the ids of people begin with.
 _PERSON = "per_"
@@ -91,7 +92,8 @@ def require_authority(tx: Transaction, approval: Approval, name: str) -> None:
         scopes.append("approvals:write")
     for scope in scopes:
         if not may(tx, name, approval.account_id, scope):
-            raise Refused(f"To decide on this, a key needs the scope {scope}.", reasons=("scope",))
+            text = Sentence("To decide on this, a key needs the scope %(scope)s.", scope=scope)
+            raise Refused(text, reasons=("scope",))
 
 
 def actor_of(tx: Transaction, name: str, account_id: str) -> Actor:

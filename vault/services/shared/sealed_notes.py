@@ -9,6 +9,7 @@ from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.note_json import decode_note, encode_note
 from vault.errors import NotFound, RecordingErased, Refused
 from vault.sealing.message import open_message, seal
+from vault.sentence import Sentence
 from vault.services.shared.encrypted_fields import OpenedRecording
 
 NO_RECORDING: Final = "There is no such recording."
@@ -45,5 +46,6 @@ def recording_with_notes(tx: Transaction, account_id: str, recording_id: str) ->
         raise RecordingErased("The recording was erased.")
     if recording.state is not State.AVAILABLE:
         state = str(recording.state)
-        raise Refused(f"The recording is {state}, so there are no notes on it.", reasons=(state,))
+        text = Sentence("The recording is %(state)s, so there are no notes on it.", state=state)
+        raise Refused(text, reasons=(state,))
     return recording

@@ -13,7 +13,7 @@ from vault.errors import Invalid
 from vault.web.console.access import Console
 from vault.web.console.worded import WordedInvalid
 from vault.web.http.auth import vault_of
-from vault.web.http.field_messages import field_message
+from vault.web.http.field_messages import as_sentence, field_message
 from vault.web.http.translations import gettext
 from vault.web.schemas.base import line_feeds
 
@@ -86,8 +86,7 @@ def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        message = field_message(first)
-        raise Invalid(f"{message[:1].upper()}{message[1:]}.", field=field) from error
+        raise Invalid(as_sentence(field_message(first)), field=field) from error
 
 
 def require_name(form: Form, name: str) -> None:

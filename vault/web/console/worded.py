@@ -1,6 +1,7 @@
 """Errors whose text is in the language of the page already; what a service says is English."""
 
 from vault.errors import Forbidden, Invalid, Refused, VaultError
+from vault.sentence import sentence_of
 from vault.web.http.service_texts import of_service
 
 
@@ -22,8 +23,7 @@ class WordedForbidden(Forbidden, Worded):
 
 def words_of_error(error: VaultError) -> tuple[str, bool]:
     """Return what an error says, translated where the catalogue has it, and whether it is English on another page."""
-    text = str(error)
     if isinstance(error, Worded):
-        return text, False
-    found = of_service(text)
-    return (text, True) if found is None else (found, False)
+        return str(error), False
+    found = of_service(sentence_of(error))
+    return (str(error), True) if found is None else (found, False)

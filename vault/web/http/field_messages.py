@@ -1,9 +1,12 @@
 """What is wrong with a field of a request, in words of our own: the validator's never reach a client or a person."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic_core import ErrorDetails
+
+from vault.sentence import Sentence
 
 _TEXT, _NUMBER, _LIST, _OBJECT = (
     "must be a text",
@@ -77,6 +80,10 @@ MESSAGES: Final[Mapping[str, str]] = {
 }
 #: Of anything else, such as a type of error that a later release of the validator adds.
 _OTHER: Final = "is not valid"
+#: The value of a message; what it counts stands after it.
+_HOLE: Final = re.compile(r"\{(\w+)\}")
+#: For one, and for any other number.
+_COUNTED: Final = {"item": "items", "character": "characters"}
 #: Our own validators say what is wrong.
 _OWN: Final = frozenset({"value_error", "assertion_error"})
 
@@ -87,11 +94,21 @@ def field_message(item: ErrorDetails | Mapping[str, Any]) -> str:
     if item["type"] in _OWN:
         return str(context["error"]).removesuffix(".") or _OTHER
     message = MESSAGES.get(item["type"], _OTHER)
-    if "{" not in message:
+    hole = _HOLE.search(message)
+    if hole is None:
         return message
-    number = context.get("min_length", context.get("max_length"))
-    words = {
-        "items": "item" if number == 1 else "items",
-        "characters": "character" if number == 1 else "characters",
-    }
-    return message.format(**{**context, **words})
+    value = context[hole[1]]
+    first, either, last = str(value).rpartition(" or ") if hole[1] == "expected" else ("", "", "")
+    if either:
+        return Sentence("must be %(choices)s or %(last)s", choices=first, last=last)
+    template = message.replace(hole[0], "%(number)s")
+    for one, many in _COUNTED.items():
+        template = template.replace(f"{{{many}}}", one if value == 1 else many)
+    return Sentence(template, number=value)
+
+
+def as_sentence(message: str) -> str:
+    """Return a message as a sentence that stands alone."""
+    if isinstance(message, Sentence):
+        return Sentence(as_sentence(message.template), **message.values)
+    return f"{message[:1].upper()}{message[1:]}."

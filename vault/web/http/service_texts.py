@@ -3,6 +3,9 @@
 The catalogue has it as whole sentences, or with holes: ``Opened by %(listener)s``. A hole takes any text, which stays
 as it is: names, numbers, moments. One of ``_WORDS`` takes words of ours, which are translated too. What the catalogue
 does not have stays English, and pages mark it with ``lang="en"``.
+
+An error is a ``Sentence``, which keeps apart what fills its holes. What the vault stores and shows later, such as why a
+recording was refused, is a text alone: it is read back by the patterns.
 """
 
 import re
@@ -15,14 +18,17 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from vault.sentence import Sentence
 from vault.web.http.languages import DEFAULT
-from vault.web.http.translations import OF_SERVICES, catalogue, current_language, keys_of, translated
+from vault.web.http.translations import catalogue, current_language, keys_of, translated
 
 _HOLE: Final = re.compile(r"%\((\w+)\)s")
 #: Holes that words of ours fill: without these words in the catalogue, the sentence stays English.
 _WORDS: Final = frozenset({"why", "state", "party", "answer", "method", "asked", "kind"})
 #: Holes that spans of time or "a part" fill.
 _PARTS: Final = frozenset({"part", "granted"})
+#: Files of the catalogue with sentences that are not kept apart from what fills them.
+_STORED: Final = ("history", "reasons", "rules")
 #: What stands for a listener without a name.
 _NOBODY: Final = "somebody"
 #: Words within words within a sentence.
@@ -71,6 +77,8 @@ def of_service(text: str, depth: int = _MAX_DEPTH) -> str | None:
     language = current_language()
     if language == DEFAULT:
         return text
+    if isinstance(text, Sentence) and text.template in catalogue(language):
+        return _filled(text, depth)
     if text in catalogue(language):
         return translated(text)
     if depth == 0:
@@ -81,6 +89,11 @@ def of_service(text: str, depth: int = _MAX_DEPTH) -> str | None:
         if values is not None:
             return translated(pattern.key) % values
     return _with_reason(text, depth - 1)
+
+
+def _filled(sentence: Sentence, depth: int) -> str | None:
+    values = _values(sentence.values, depth)
+    return None if values is None else translated(sentence.template) % values
 
 
 @pass_context
@@ -140,7 +153,7 @@ def _candidates(text: str) -> Iterator[_Pattern]:
 def patterns() -> Mapping[str, Sequence[_Pattern]]:
     """Return the sentences with holes by their first word, "" where it is a hole; the longest ones first."""
     found: dict[str, list[_Pattern]] = {}
-    keys = {key for name in OF_SERVICES for key in keys_of(name) if _HOLE.search(key)}
+    keys = {key for name in _STORED for key in keys_of(name) if _HOLE.search(key)}
     for key in sorted(keys, key=lambda one: (-len(_HOLE.sub("", one)), one)):
         first = key.partition(" ")[0]
         parts = _HOLE.split(key)
