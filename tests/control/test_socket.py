@@ -1,12 +1,15 @@
 """The control socket: how far a long command is comes line by line, and an old database is left as it is."""
 
+import subprocess
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vault.control.socket import ask, control_socket, perform
+from vault.control.client import ask
+from vault.control.socket import control_socket, perform
 from vault.domain.progress import ProgressCallback
 from vault.errors import Invalid, Unavailable
 from vault.services.backup.fsck import FsckPlace, FsckResult
@@ -100,3 +103,12 @@ async def test_an_old_database_is_left_as_it_is(command: str):
         await perform(vault, command, {})
     assert await perform(vault, "hello", {}) is None
     assert (await perform(vault, "fsck", COMPARE | {"sample": 0}))["recordings"] == 3
+
+
+def test_a_command_loads_no_server():
+    """What a command starts with: neither database nor web framework nor services."""
+    code = "import sys, vault.cli.main; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "vault.control.client" in loaded
+    assert loaded & {"sqlalchemy", "fastapi", "boto3", "vault.services.service"} == set()

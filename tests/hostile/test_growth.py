@@ -101,7 +101,7 @@ NOT_FOREIGN = {
     "vault.telephony.signatures.ed25519:<module>": "a constant",
     "vault.telephony.providers.vonage.callbacks:_announcement": _CHECKED,
     "vault.control.socket:_serve": _OPERATOR,
-    "vault.control.socket:ask": _OPERATOR,
+    "vault.control.client:ask": _OPERATOR,
     "vault.database.stores.link_keys:_covered": _OWN_ROWS,
     "vault.domain.playback.link_key:<module>": "a constant",
     "vault.domain.playback.link_key:_within": "networks that ip_network has read before, eight at most",

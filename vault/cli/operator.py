@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
+from vault.control.client import ask
 from vault.control.commands import start_mode_of
-from vault.control.socket import ask, perform
 from vault.domain.progress import ProgressCallback, no_progress
 from vault.errors import Unavailable
 from vault.settings import Settings
@@ -38,6 +38,7 @@ async def operating(settings: Settings, *commands: str) -> AsyncIterator[Operato
             yield partial(ask, settings.control_socket)
             return
     from vault.composition.assemble import assemble
+    from vault.control.socket import perform
 
     async with assemble(settings, mode=mode, describing=False) as vault:
         yield partial(perform, vault)

@@ -1,7 +1,7 @@
 """The control socket: runs commands in a running server, the only process that may use its SQLite file.
 
 One JSON line in, one JSON line out (and progress lines before it), over a Unix socket in the data directory that only
-the owner of the process can open. A user who can open it can read the root key too.
+the owner of the process can open. A user who can open it can read the root key too. ``client.py`` asks.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from vault.control.retention_commands import perform_retention
 from vault.control.rotation_commands import perform_rotation
 from vault.control.sign_in_commands import perform_sign_in
 from vault.domain.progress import ProgressCallback, no_progress
-from vault.errors import Invalid, NotFound, StartRefused, Unavailable, VaultError
+from vault.errors import NotFound, StartRefused, Unavailable, VaultError
 from vault.services.backup.fsck import FsckPlace
 from vault.structured_log import Log
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 _LOG = Log(__name__)
 _MAX_REQUEST_BYTES = 64 * 1024
-#: Max bytes of a response: a part of the access log.
-_MAX_ANSWER_BYTES = 64 * 1024 * 1024
 OPERATOR = "operator"
 
 
@@ -82,28 +80,6 @@ async def _serve(vault: "Vault", reader: asyncio.StreamReader, writer: asyncio.S
         writer.write(json.dumps(answer).encode() + b"\n")
         await writer.drain()
     writer.close()
-
-
-async def ask(
-    path: Path, command: str, arguments: Mapping[str, Any], progress: ProgressCallback = no_progress, /
-) -> Any:
-    """Run a command in a running server. Raises Unavailable if there is none, Invalid for an error response."""
-    try:
-        reader, writer = await asyncio.open_unix_connection(path, limit=_MAX_ANSWER_BYTES)
-    except OSError as error:
-        raise Unavailable("No server is running on this data directory.") from error
-    try:
-        writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
-        await writer.drain()
-        while (line := await reader.readline()) and "seen" in (answer := json.loads(line)):
-            await progress(*answer["seen"])
-    finally:
-        writer.close()
-    if not line:
-        raise Unavailable("The server closed the control socket before it answered. Repeat the command.")
-    if "error" in answer:
-        raise Invalid(answer["error"])
-    return answer["result"]
 
 
 async def _perform_keys(vault: "Vault", command: str, arguments: Mapping[str, Any], *, actor: str) -> str:
