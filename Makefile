@@ -6,7 +6,8 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 # The oldest Python that is supported.
 OLDEST ?= python3.11
 
-# pytest keeps the modules that it rewrote, and each process reads them.
+# pytest keeps the modules that it rewrote, and each process reads them. An environment of which little is used is
+# installed with --no-compile.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install infra-tools client-tools docs-tools docs pictures run test proofs test-oldest fresh faults soak fuzz nightly bench lint lint-infra format openapi lock clean
@@ -30,14 +31,14 @@ install: .venv/installed ## Make .venv with the hashed locks, and the package in
 
 .venv-infra/installed: infra/requirements.lock
 	$(PYTHON) -m venv .venv-infra
-	.venv-infra/bin/pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements.lock
+	.venv-infra/bin/pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r infra/requirements.lock
 	touch $@
 
 infra-tools: .venv-infra/installed ## Make .venv-infra with the tools that only lint-infra needs.
 
 .venv-clients/installed: tests/web/clients/requirements.lock
 	$(PYTHON) -m venv .venv-clients
-	.venv-clients/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/web/clients/requirements.lock
+	.venv-clients/bin/pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r tests/web/clients/requirements.lock
 	touch $@
 
 tests/web/clients/typescript/node_modules/.package-lock.json: tests/web/clients/typescript/package-lock.json
@@ -59,7 +60,7 @@ client-tools: .venv-clients/installed .venv-clients/axe.min.js tests/web/clients
 MERMAID := 12.3.0
 .venv-docs/installed: docs/requirements.lock docs/site/mermaid.sha512
 	$(PYTHON) -m venv .venv-docs
-	.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.lock
+	.venv-docs/bin/pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r docs/requirements.lock
 	cd .venv-docs && npm pack --silent mermaid@$(MERMAID) >/dev/null && sha512sum --check --quiet ../docs/site/mermaid.sha512
 	tar -xzf .venv-docs/mermaid-$(MERMAID).tgz -C .venv-docs --strip-components 2 package/dist/mermaid.min.js
 	touch $@
@@ -92,7 +93,7 @@ proofs: install ## Run all other tests: every store and browser, the pages, race
 
 .venv-oldest/installed: requirements-test.lock pyproject.toml
 	$(call new-venv,$(OLDEST))
-	$(pip) --quiet --require-hashes -r requirements-test.lock
+	$(pip) --quiet --no-compile --require-hashes -r requirements-test.lock
 	touch $@
 
 test-oldest: .venv-oldest/installed ## Run what is pure, the cookies, and the file of SQLite, on the oldest Python: OLDEST=python3.11.
