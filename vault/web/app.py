@@ -1,10 +1,10 @@
 """The HTTP app: all routers behind one stack of middleware."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
-from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
+from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 
 from vault.ports.clock import Clock
@@ -57,19 +57,14 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
     """Return the app; its lifespan sets ``app.state.vault`` before the first request."""
+    # vault/web/contract/reference_page.py serves the contract if the operator enables it.
     app = FastAPI(
-        title="callvault",
-        version="1",
-        description="A self-hosted vault for call recordings. Errors are RFC 9457 problems.",
-        # vault/web/contract/reference_page.py serves the contract if the operator enables it.
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
         telemetry=_NO_TELEMETRY,
         redirect_slashes=False,
-        responses={"4XX": PROBLEM, "5XX": PROBLEM},
-        generate_unique_id_function=lambda route: route.name,
     )
     app.state.hosting = hosting
     app.state.clock = clock
@@ -80,12 +75,9 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
         routers.append(reference_page.router)
     methods = Methods(routers)
     problems.install(app, methods)
-    for router in routers:
-        app.include_router(router)
-    app.router.routes.insert(0, RouteIndex(routers))
-    app.openapi = lambda: document.describe(app, routers, public_url=hosting.public_url)  # type: ignore[method-assign]
-    for _ in iter_route_contexts(app.routes):
-        pass  # Otherwise FastAPI prepares all routes at the first request and blocks the event loop for 0.1 s.
+    # Not by include_router, which would prepare each route a second time: half of the time that a start takes.
+    app.router.routes += [RouteIndex(routers), *(route for router in routers for route in router.routes)]
+    app.openapi = lambda: _contract(routers, hosting)  # type: ignore[method-assign]
     # Innermost, so that all other middleware sees the method that was sent.
     app.add_middleware(HeadAsGet, methods=methods)
     app.add_middleware(LinkRateLimit, table=dead_links(), clock=clock)
@@ -95,6 +87,21 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
     app.add_middleware(RequestLimits, secure=hosting.secure)
     app.add_middleware(TracingMiddleware)
     return app
+
+
+def _contract(routers: Sequence[APIRouter], hosting: PublicUrl) -> dict[str, Any]:
+    """Return the OpenAPI document, by an app that serves nothing."""
+    app = FastAPI(
+        title="callvault",
+        version="1",
+        description="A self-hosted vault for call recordings. Errors are RFC 9457 problems.",
+        telemetry=_NO_TELEMETRY,
+        responses={"4XX": PROBLEM, "5XX": PROBLEM},
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for router in routers:
+        app.include_router(router)
+    return document.describe(app, routers, public_url=hosting.public_url)
 
 
 def build_health() -> FastAPI:
