@@ -55,6 +55,24 @@ def test_each_part_is_compared(part):
     assert differences(less, WHOLE) == differences(WHOLE, less) == [part.words]
 
 
+def test_keys_are_compared():
+    """Each of them, but for a detail key of the newest version that the rows have for the first time."""
+    keys, newest = WHOLE[KEYS], max(WHOLE[KEYS].versions)
+    new = replace(keys, detail_keys={**keys.detail_keys, newest: (b"new", newest)})
+    assert KEYS.differences(keys, new) == []
+    for other in (
+        replace(keys, versions={1: b"one"}),
+        replace(keys, wrapped_index_key=b"other"),
+        replace(keys, month_keys=()),
+        replace(keys, detail_keys={}),
+        replace(new, detail_keys={newest: (b"new", newest)}),
+    ):
+        assert KEYS.differences(other, new) == KEYS.differences(new, other) == ["keys"]
+    assert KEYS.differences(replace(new, detail_keys={**new.detail_keys, newest: (b"x", newest)}), new) == [
+        "keys"
+    ]
+
+
 def test_the_whole_account_has_every_part():
     """So no part is left out above."""
     assert all(WHOLE[part] for part in PARTS)

@@ -24,7 +24,6 @@ from vault.database.account_parts.objections import OBJECTIONS
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.account_objects import Revisions
-from vault.database.stores.accounts import WrappedSecret
 from vault.database.stores.objections import ObjectionRow
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import ConsentPolicy, Objection
@@ -51,9 +50,6 @@ CHANGES = {
             key_version=1, api_base=None, delete_at_source=False, delete_refused=False, collect_from=NOW,
             next_url=None, pause_refused=False,
         )
-    ),
-    "detail key": lambda tx: tx.rotations.add_detail_key(
-        "acct_a", 1, WrappedSecret(wrapped=b"d", key_version=1)
     ),
     "policy": lambda tx: tx.policies.add("acct_a", ConsentPolicy(version=1, changed_at=NOW, changed_by="key_1")),
     "objection": lambda tx: tx.objections.add(

@@ -1,7 +1,7 @@
 """The account's keys: versions of the account key, and the index, detail and month keys that they wrap."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, case, delete, select, update
@@ -118,6 +118,20 @@ class _Keys(AccountPart[AccountKeys]):
         if months:
             insert_new(db, month_keys, *[row_of_month_key(account_id, key) for key in months])
         return [f"version {version} of its key" for version in sorted(differ)]
+
+    def differences(self, stored: AccountKeys, own: AccountKeys) -> list[str]:
+        """Compare all keys, but for a detail key of the newest version that only the rows have.
+
+        It is made when something is first sealed under it, without a change of the account. What the object has under
+        it comes with a change, and that with the key.
+        """
+        newest = max(own.versions)
+        details = {
+            number: key
+            for number, key in own.detail_keys.items()
+            if number != newest or number in stored.detail_keys
+        }
+        return super().differences(stored, replace(own, detail_keys=details))
 
 
 KEYS = _Keys(name="keys", words="keys")
