@@ -15,13 +15,10 @@ from vault.domain.ids import Token
 from vault.errors import NotAuthentic, NotFound
 from vault.services.requests.closures import ClosureStanding
 from vault.web.console.worded import WordedForbidden
-from vault.web.http.auth import vault_of
+from vault.web.http.auth import READS, vault_of
 from vault.web.http.closed_account import check_open
 from vault.web.http.cookies import CONSOLE, delete_own_cookie, own_name, read_cookie, set_own_cookie
 from vault.web.http.translations import gettext
-
-#: Scopes of requests to which the account's rate applies, as in ``vault/web/http/auth.py``.
-_READS = frozenset({"recordings:read", "audit:read"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -124,7 +121,7 @@ class console:  # noqa: N801 - used like a function
         allowed.require(self.scope)
         begun = closure.state if closure is not None and closure.has_begun else None
         check_open(request, begun, is_form=True)
-        if self.scope in _READS:
+        if self.scope in READS:
             vault_of(request).limits.limiter.take_request(found.id)
         return allowed
 

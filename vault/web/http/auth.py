@@ -1,7 +1,7 @@
 """Authentication and authorization: bearer keys, their scopes, and tenant isolation."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -19,7 +19,8 @@ _BEARER = HTTPBearer(
 )
 
 
-_READS = frozenset({"recordings:read", "audit:read"})
+#: Scopes of requests to which the account's rate applies.
+READS: Final = frozenset({"recordings:read", "audit:read"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -93,7 +94,7 @@ class access:  # noqa: N801 - used like a function
         whose answer may be that the call must not be recorded.
         """
         self.scope = scope
-        self.limited = scope in _READS if limited is None else limited
+        self.limited = scope in READS if limited is None else limited
 
     async def __call__(
         self,
