@@ -1,10 +1,13 @@
-"""A form whose page cannot be shown again does not start: no person meets it."""
+"""What is wrong with a form is shown by its page, to whom may read it; a form without such a page does not start."""
 
 from typing import Annotated
 
 import pytest
 from fastapi import APIRouter, Response
 
+from tests.support.console import sign_in
+from tests.support.tenant import Tenant
+from tests.support.web_house import House
 from vault.web.console.here import Here, Page, acts, needs
 
 Auditing = Annotated[Here, needs("audit:read")]
@@ -49,3 +52,16 @@ def test_a_form_is_a_route_of_its_path():
         "/recordings/{recording}",
         "/recordings/{recording}/hold",
     ]
+
+
+@pytest.mark.parametrize("path", ["/requests", "/registers/recipients", "/request-callback/deletion"])
+def test_who_may_not_read_the_page_of_a_form_does_not_see_it(house: House, path: str):
+    """A mistake in a form that one may send: its page if one may read it, else a page of the mistake alone."""
+    tenant = Tenant.open(house.admin)
+    url = f"/console/accounts/{tenant.name}{path}"
+    writer = sign_in(house, tenant.name, "privacy:write").post(url, data={"nonce": "1"})
+    reader = sign_in(house, tenant.name, "privacy:write", "audit:read").post(url, data={"nonce": "2"})
+    assert (writer.status_code, reader.status_code) == (422, 422)
+    assert "Something in the form is not right" in writer.text
+    assert 'class="tabs"' not in writer.text
+    assert 'class="tabs"' in reader.text
