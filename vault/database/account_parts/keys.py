@@ -137,6 +137,12 @@ class _Keys(AccountPart[AccountKeys]):
 KEYS = _Keys(name="keys", words="keys")
 
 
+def lacks(own: AccountKeys, other: AccountKeys) -> bool:
+    """Return whether an account lacks a month key of another state, under a version of its key that it still has."""
+    here = {key.id for key in own.month_keys}
+    return any(key.id not in here and key.key_version in own.versions for key in other.month_keys)
+
+
 def month_key_of(row: Mapping[Any, Any]) -> WrappedMonthKey:
     """Convert the columns of a row, by name, to a month key."""
     return WrappedMonthKey(

@@ -47,6 +47,10 @@ class AccountObjectRows:
             changed = changed.where(accounts.c.id.not_in(but))
         return self._db.execute(changed.limit(limit)).scalars().all()
 
+    def changed(self, account_id: str) -> None:
+        """Count a change of an account's content: its object becomes due under another name."""
+        account_changed(self._db, account_id)
+
     def ids(self, *, after: str, limit: int) -> Sequence[str]:
         """Return ids of accounts in order, those greater than ``after``."""
         query = select(accounts.c.id).where(accounts.c.id > after).order_by(accounts.c.id).limit(limit)

@@ -3,16 +3,14 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from vault.database.account_object import AccountObject, decode_account, differences
+from vault.database.account_object import differences
 from vault.database.interface import Database
-from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.account_envelope import decode_envelope
 from vault.domain.stored.account_object_name import ObjectName, location_of
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
-from vault.sealing.message import open_message
 from vault.services.audit_log.own_history import account_object_names, sort_by_history
+from vault.services.backup.open_account_object import open_account_object
 
 #: Accounts per transaction.
 _ACCOUNTS = 500
@@ -55,7 +53,7 @@ class CompareAccount:
             older = f"is of revision {name.revision}, and the account of revision {known.revision}."
             return [f"{account_id}: its newest object {location_of(name)} {older}"]
         try:
-            stored = await self._open(name)
+            stored = await open_account_object(self.objects, self.ring, name)
         except NotFound:
             return []  # A newer one has replaced it.
         except OwnKeyUnusable:
@@ -65,13 +63,3 @@ class CompareAccount:
         if found := differences(stored, known):
             return [f"{account_id}: its object {location_of(name)} differs in {', '.join(found)}."]
         return []
-
-    async def _open(self, name: ObjectName) -> AccountObject:
-        location = location_of(name)
-        envelope = decode_envelope(await self.objects.read(location, 0, await self.objects.size(location)))
-        if envelope.name != name or not envelope.keys:
-            raise Tampered("Its content does not match its key.")
-        newest = max(envelope.keys)
-        key = await self.ring.unwrap(name.account_id, newest, envelope.keys[newest])
-        context = bound.of_account_object(name.account_id, name.revision, envelope.log)
-        return decode_account(open_message(key.key, envelope.sealed, context=context), envelope)

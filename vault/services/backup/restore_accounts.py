@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vault.database.account_object import AccountObject, decode_account
+from vault.database.account_object import AccountObject
 from vault.database.account_parts.notices import NOTICES, prompts_of
 from vault.database.account_parts.part import StoredPrompt
 from vault.database.account_parts.switch import SWITCH_HISTORY
@@ -16,15 +16,13 @@ from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import closes, merge_history
 from vault.domain.progress import ProgressCallback, Report
-from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.account_envelope import decode_envelope
 from vault.domain.stored.account_object_name import ObjectName, location_of, prompt_location, sort_names
 from vault.domain.stored.closing_acts import Act
 from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
-from vault.sealing.message import open_message
 from vault.services.audit_log.own_history import sort_by_history
+from vault.services.backup.open_account_object import open_account_object
 from vault.services.backup.request_objects import RequestObjects
 from vault.services.backup.restore_log import Divergence
 from vault.services.lifecycle.restore_states import fail_without_key, refuse_stale
@@ -40,6 +38,8 @@ class LostAccount:
     known: AccountObject
     #: Whether it belongs to the anchored history. An object of another history only adds to the account.
     anchored: bool
+    #: Whether it can differ from the rows in keys alone, which are made without an event.
+    only_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,12 @@ class RestoreAccounts:
     ) -> bool:
         """Set an account to its object's state, or merge that into later changes; False if its name is taken."""
         known, own = account.known, divergence.own
-        account_id, prompts = known.account.id, await self._prompts(known, report)
+        account_id = known.account.id
+        if account.only_keys:
+            await self.database.write(lambda tx: tx.restored.lost_keys(known))
+            self.ring.forget(account_id)
+            return True
+        prompts = await self._prompts(known, report)
         if exists and (not account.anchored or account_id in own.changed or account_id in own.switch):
             # Changes acknowledged since the divergence are kept.
             deleted = own.deleted_connections | divergence.lost.deleted_connections | own.deleted_callbacks
@@ -156,13 +161,15 @@ class RestoreAccounts:
         report: Report,
     ) -> list[LostAccount]:
         """Return the states the database lacks: the anchored history's newest, then all others, newest first."""
+        passed: Sequence[ObjectName] = ()
         if row is not None:
             sorted_names = (await sort_by_history(self.database, names)).behind(divergence.fork)
             newer = sorted_names.own_since(written=row.written, now=row.now)
             names = [*sorted_names.ahead, *sorted_names.foreign, *newer]
+            passed = [one for one in sorted_names.own if one.revision != row.written and one not in newer]
         # Sort by the anchored log, not by the database's tree, which may be empty or the discarded history.
         anchored = sort_names(names, divergence.roots)
-        found, others = list[LostAccount](), list[LostAccount]()
+        found, others, same = list[LostAccount](), list[LostAccount](), list[LostAccount]()
         try:
             for name in anchored.own:
                 if not found and (known := await self._opened(name, report)) is not None:
@@ -170,31 +177,25 @@ class RestoreAccounts:
             for name in [*anchored.ahead, *anchored.foreign]:
                 if (known := await self._opened(name, report)) is not None:
                     others.append(LostAccount(known=known, anchored=False))
+            for name in passed:
+                if (known := await self._opened(name, report)) is not None:
+                    same.append(LostAccount(known=known, anchored=False, only_keys=True))
         except OwnKeyUnusable as error:
             # Do not fall back to an older object: it may decrypt, but later changes would be lost silently.
             report.findings.append(
                 f"{account_id}: {error} Restore again into an empty database when it can be used."
             )
             return []
-        return found + sorted(others, key=lambda account: account.known.as_of, reverse=True)
+        others.sort(key=lambda account: account.known.as_of, reverse=True)
+        return [*found, *others, *same]
 
     async def _opened(self, name: ObjectName, report: Report) -> AccountObject | None:
         """Decrypt an object; if it cannot be used, add a finding and return None. Raises OwnKeyUnusable."""
         try:
-            return await self._open(name)
+            return await open_account_object(self.objects, self.ring, name)
         except (Tampered, NotFound) as error:
             report.findings.append(f"{location_of(name)}: {error}")
             return None
-
-    async def _open(self, name: ObjectName) -> AccountObject:
-        location, account_id = location_of(name), name.account_id
-        envelope = decode_envelope(await self.objects.read(location, 0, await self.objects.size(location)))
-        if envelope.name != name or not envelope.keys:
-            raise Tampered("Its content does not match its key.")
-        newest = max(envelope.keys)
-        key = await self.ring.unwrap(account_id, newest, envelope.keys[newest])
-        context = bound.of_account_object(account_id, name.revision, envelope.log)
-        return decode_account(open_message(key.key, envelope.sealed, context=context), envelope)
 
     async def _prompts(self, known: AccountObject, report: Report) -> dict[str, StoredPrompt]:
         prompts = {}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.database.account_object import AccountObject, encode_account
-from vault.database.account_parts.keys import KEYS
+from vault.database.account_parts.keys import KEYS, lacks
 from vault.database.account_parts.notices import NOTICES, prompts_of
 from vault.database.interface import Database
 from vault.database.signals import Work
@@ -37,6 +37,7 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
 from vault.services.audit_log.own_history import account_object_names, sort_by_history
+from vault.services.backup.open_account_object import open_account_object
 from vault.services.backup.request_objects import RequestObjects
 from vault.services.shared.job import DueJob
 
@@ -96,30 +97,23 @@ class WriteAccountObjects:
         # Before the account is read: its object has those that are closed or changed after this.
         await self.requests.write(account_id)
         known, log = await self._read(account_id)
-        # The version of this snapshot, not the ring's cached current version.
-        keys = known[KEYS].versions
-        key = await self.ring.version(account_id, max(keys))
-        context = bound.of_account_object(account_id, known.revision, log)
-        envelope = Envelope(
-            account_id=account_id,
-            revision=known.revision,
-            log=log,
-            keys=keys,
-            sealed=seal(key.key, context, encode_account(known)),
-        )
+        envelope = await self._sealed(known, log)
         obsolete = await self._write_prompts(known)
         name = name_at(account_id, known.revision, log)
-        await self.objects.put(location_of(name), encode_envelope(envelope))
+        if not await self.objects.put(location_of(name), encode_envelope(envelope), if_absent=True):
+            # Of a process that died before it noted this, or of a database that was set back to this state of the log
+            # and has made as many changes since: the next revision has another name.
+            await self.database.write(lambda tx: tx.account_objects.changed(account_id))
+            return
         names = await sort_by_history(self.database, await account_object_names(self.objects, account_id))
-        oldest = min(keys)
+        oldest = min(envelope.keys)
         destroyed = [
             other for other in names.foreign if await self._holds_destroyed_key(other, oldest=oldest)
         ]
         if names.ahead or len(names.foreign) > len(destroyed):
             # Another history may have its own notices, whose audio its objects need.
             obsolete = []
-        older = [own for own in names.own if own != name and own.revision <= known.revision]
-        obsolete += [location_of(other) for other in (*destroyed, *older)]
+        obsolete += [location_of(other) for other in destroyed]
         revisions = await self.database.read(lambda tx: tx.account_objects.revisions(account_id))
         if revisions is None or revisions.now != known.revision:
             # A newer revision may have prompts that this one lacks, so delete nothing. The account is due again,
@@ -128,8 +122,38 @@ class WriteAccountObjects:
             return
         for location in obsolete:
             await self.objects.delete(location)
+        await self._delete_older([own for own in names.own if own != name], known, written=revisions.written)
         # Last: older objects hold keys, so the account must stay due if a deletion fails.
         await self.database.write(lambda tx: _note_written(tx, account_id, known.revision))
+
+    async def _sealed(self, known: AccountObject, log: LogState) -> Envelope:
+        account_id, keys = known.account.id, known[KEYS].versions
+        # The version of this snapshot, not the ring's cached current version.
+        key = await self.ring.version(account_id, max(keys))
+        context = bound.of_account_object(account_id, known.revision, log)
+        sealed = seal(key.key, context, encode_account(known))
+        return Envelope(account_id=account_id, revision=known.revision, log=log, keys=keys, sealed=sealed)
+
+    async def _delete_older(self, names: Sequence[ObjectName], known: AccountObject, *, written: int) -> None:
+        """Delete own objects that are older than this state, ``written`` and others without a key that it lacks."""
+        for other in names:
+            # One by one, so that each try gets further, however many a store left that fails.
+            if other.revision <= known.revision and (
+                other.revision == written or not await self._has_more(other, known)
+            ):
+                await self.objects.delete(location_of(other))
+
+    async def _has_more(self, name: ObjectName, known: AccountObject) -> bool:
+        """Return whether an object that this database has not noted is the only copy of a key.
+
+        A month key is made without an event. So after the database was set back, the state of the log does not tell
+        such an object of the lost time from an own one.
+        """
+        try:
+            other = await open_account_object(self.objects, self.ring, name)
+        except (NotFound, Tampered):
+            return False  # fsck reports unreadable objects.
+        return lacks(known[KEYS], other[KEYS])
 
     async def _holds_destroyed_key(self, name: ObjectName, *, oldest: int) -> bool:
         """Return whether another history's object has a key version older than every existing one."""
