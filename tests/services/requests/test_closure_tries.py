@@ -25,7 +25,7 @@ def _tries(tx: Transaction) -> list[int]:
 
 
 async def test_the_wait_doubles_after_each_pass_of_several_steps(either: House):
-    """Three steps, each of which follows the one before immediately, then up to 1, 2, 4 seconds and more, at least half."""
+    """Three steps, each right after the one before, then up to 1, 2, 4 seconds and more, and at least half of that."""
     for number in range(3):
         await recorded(either, f"call-{number}")
     await place(either, everything=True, from_=ago(days=4))
