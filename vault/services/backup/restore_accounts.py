@@ -106,15 +106,16 @@ class RestoreAccounts:
         if not exists:
             report.findings.append(f"{account_id}: its object is missing, so the account is lost.")
             return None
-        if lost:
+        states = [account.known for account in lost if not account.only_keys]
+        if states:
             report.add("accounts")
         changed = divergence.lost.changed.get(account_id)
-        if changed is not None and (not lost or changed > lost[0].known.as_of):
+        if changed is not None and (not states or changed > states[0].as_of):
             report.findings.append(
                 f"{account_id}: its object is older than the account's last change of {changed:%Y-%m-%d %H:%M:%S} "
                 "UTC. Check its connections, consent policy, objections, notices and registers."
             )
-        return [change for account in lost for change in account.known[SWITCH_HISTORY]]
+        return [change for known in states for change in known[SWITCH_HISTORY]]
 
     async def _put(
         self, account: LostAccount, divergence: Divergence, report: Report, *, exists: bool
