@@ -40,6 +40,7 @@ from vault.services.audit_log.own_history import account_object_names, sort_by_h
 from vault.services.backup.open_account_object import open_account_object
 from vault.services.backup.request_objects import RequestObjects
 from vault.services.shared.job import DueJob
+from vault.services.shared.paced import paced
 
 _BATCH_SIZE = 16
 #: Events sequenced per transaction.
@@ -84,7 +85,7 @@ class WriteAccountObjects:
             due = await self.database.read(lambda tx: _due(tx, postponed))
             if not due:
                 break
-            for account_id in due:
+            async for account_id in paced(due):
                 try:
                     await self._write(account_id)
                     written += 1
@@ -136,7 +137,7 @@ class WriteAccountObjects:
 
     async def _delete_older(self, names: Sequence[ObjectName], known: AccountObject, *, written: int) -> None:
         """Delete own objects that are older than this state, ``written`` and others without a key that it lacks."""
-        for other in names:
+        async for other in paced(names):
             # One by one, so that each try gets further, however many a store left that fails.
             if other.revision <= known.revision and (
                 other.revision == written or not await self._has_more(other, known)
