@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import case, delete, insert, select, update
 
-from vault.database.account_object import AccountObject, add_lost_parts, read_account, replace_parts
-from vault.database.account_parts.keys import KEYS, delete_sealed, lacks
+from vault.database.account_object import AccountObject, add_lost_parts, replace_parts
+from vault.database.account_parts.keys import KEYS, delete_sealed
 from vault.database.account_parts.part import StoredPrompt, Target, row_of
 from vault.database.account_parts.requests import complete_requests, restore_requests
 from vault.database.account_parts.switch import SWITCH
@@ -107,12 +107,10 @@ class RestoredRows:
         return left_out
 
     def lost_keys(self, known: AccountObject) -> None:
-        """Add to an account the keys of this state that it lacks; its object becomes due if there are any."""
-        own = read_account(self._db, known.account.id)[KEYS]
-        if lacks(own, known[KEYS]):
-            target = Target(db=self._db, account_id=known.account.id, keys=known[KEYS].versions, prompts={})
-            KEYS.add_lost(known[KEYS], target)
-            account_changed(self._db, known.account.id)
+        """Add to an account the keys of this state that it lacks. Its object becomes due."""
+        target = Target(db=self._db, account_id=known.account.id, keys=known[KEYS].versions, prompts={})
+        KEYS.add_lost(known[KEYS], target)
+        account_changed(self._db, known.account.id)
 
     def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
         """Set ``epoch`` on recordings in flight that were received after ``since``, the last switch-off."""

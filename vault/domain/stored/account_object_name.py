@@ -72,6 +72,15 @@ class SortedNames:
         newer = takewhile(lambda name: name.revision != written, self.own)
         return [name for name in newer if name.revision > now]
 
+    def not_noted(self, *, written: int) -> Sequence[ObjectName]:
+        """Return the own objects but the one of revision ``written``, which is the database's last.
+
+        A change without an event does not change the state of the log. So after the database was set back, they can be
+        of the lost time, also under the same revision; then they are the only copy of a key that was made without one.
+        """
+        last = next((name for name in self.own if name.revision == written), None)
+        return [name for name in self.own if name is not last]
+
 
 def name_at(account_id: str, revision: int, log: LogState) -> ObjectName:
     """Return the name of an object that is written when the log is at this state or beyond it."""

@@ -167,7 +167,7 @@ class RestoreAccounts:
             sorted_names = (await sort_by_history(self.database, names)).behind(divergence.fork)
             newer = sorted_names.own_since(written=row.written, now=row.now)
             names = [*sorted_names.ahead, *sorted_names.foreign, *newer]
-            passed = [one for one in sorted_names.own if one.revision != row.written and one not in newer]
+            passed = [one for one in sorted_names.not_noted(written=row.written) if one not in newer]
         # Sort by the anchored log, not by the database's tree, which may be empty or the discarded history.
         anchored = sort_names(names, divergence.roots)
         found, others, same = list[LostAccount](), list[LostAccount](), list[LostAccount]()

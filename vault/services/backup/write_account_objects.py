@@ -26,6 +26,7 @@ from vault.domain.stored.account_envelope import Envelope, decode_envelope, enco
 from vault.domain.stored.account_object_name import (
     LogState,
     ObjectName,
+    SortedNames,
     location_of,
     name_at,
     prompt_location,
@@ -123,7 +124,7 @@ class WriteAccountObjects:
             return
         for location in obsolete:
             await self.objects.delete(location)
-        await self._delete_older([own for own in names.own if own != name], known, written=revisions.written)
+        await self._delete_older(names, name, known, written=revisions.written)
         # Last: older objects hold keys, so the account must stay due if a deletion fails.
         await self.database.write(lambda tx: _note_written(tx, account_id, known.revision))
 
@@ -135,21 +136,20 @@ class WriteAccountObjects:
         sealed = seal(key.key, context, encode_account(known))
         return Envelope(account_id=account_id, revision=known.revision, log=log, keys=keys, sealed=sealed)
 
-    async def _delete_older(self, names: Sequence[ObjectName], known: AccountObject, *, written: int) -> None:
-        """Delete own objects that are older than this state, ``written`` and others without a key that it lacks."""
-        async for other in paced(names):
+    async def _delete_older(
+        self, names: SortedNames, name: ObjectName, known: AccountObject, *, written: int
+    ) -> None:
+        """Delete the own objects that are older than ``name``, but for those with a key that the account lacks."""
+        not_noted = names.not_noted(written=written)
+        async for other in paced(names.own):
             # One by one, so that each try gets further, however many a store left that fails.
-            if other.revision <= known.revision and (
-                other.revision == written or not await self._has_more(other, known)
-            ):
+            if other == name or other.revision > known.revision:
+                continue
+            if other not in not_noted or not await self._has_more(other, known):
                 await self.objects.delete(location_of(other))
 
     async def _has_more(self, name: ObjectName, known: AccountObject) -> bool:
-        """Return whether an object that this database has not noted is the only copy of a key.
-
-        A month key is made without an event. So after the database was set back, the state of the log does not tell
-        such an object of the lost time from an own one.
-        """
+        """Return whether an object has a key that the account lacks."""
         try:
             other = await open_account_object(self.objects, self.ring, name)
         except (NotFound, Tampered):
