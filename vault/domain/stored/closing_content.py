@@ -99,39 +99,18 @@ def _decode_recording(fields: Fields, event: AccessEvent) -> Recording:
     return recording
 
 
-def _decode_hold(fields: Fields, event: AccessEvent) -> StoredHold:
-    stored = decode_hold_fields(fields, event.account_id or "")
-    if stored.hold.id != event.result:
-        raise Tampered("The content and the event of a closing act have different holds.")
-    return stored
+def _named_by_result(
+    decode: Callable[[Fields, str], C], name_of: Callable[[C], str], things: str
+) -> Callable[[Fields, AccessEvent], C]:
+    """Return the decoder of content of an account whose name is the result of its event."""
 
+    def decode_named(fields: Fields, event: AccessEvent) -> C:
+        content = decode(fields, event.account_id or "")
+        if name_of(content) != event.result:
+            raise Tampered(f"The content and the event of a closing act have different {things}.")
+        return content
 
-def _decode_retention(fields: Fields, event: AccessEvent) -> RetentionPolicy:
-    policy = decode_version_fields(fields)
-    if f"v{policy.version}" != event.result:
-        raise Tampered("The content and the event of a closing act have different versions.")
-    return policy
-
-
-def _decode_cut(fields: Fields, event: AccessEvent) -> LinkCut:
-    cut = decode_fields(LinkCut, fields, account_id=event.account_id or "")
-    if cut.id != event.result:
-        raise Tampered("The content and the event of a closing act have different cuts.")
-    return cut
-
-
-def _decode_rule(fields: Fields, event: AccessEvent) -> ApprovalRule:
-    rule = decode_rule_fields(fields)
-    if f"v{rule.version}" != event.result:
-        raise Tampered("The content and the event of a closing act have different versions.")
-    return rule
-
-
-def _decode_request(fields: Fields, event: AccessEvent) -> StoredRequest:
-    stored = decode_request_fields(fields, event.account_id or "")
-    if stored.request.id != event.result:
-        raise Tampered("The content and the event of a closing act have different requests.")
-    return stored
+    return decode_named
 
 
 NOTHING: Final[ContentKind[None]] = ContentKind(
@@ -169,31 +148,47 @@ RECORDING: Final = ContentKind(
     decode=_decode_recording,
 )
 HOLD: Final = ContentKind(
-    name="hold", type=StoredHold, weight=MAX_WEIGHT, encode=encode_hold_fields, decode=_decode_hold
+    name="hold",
+    type=StoredHold,
+    weight=MAX_WEIGHT,
+    encode=encode_hold_fields,
+    decode=_named_by_result(decode_hold_fields, lambda stored: stored.hold.id, "holds"),
 )
 RETENTION: Final = ContentKind(
     name="retention",
     type=RetentionPolicy,
     weight=MAX_WEIGHT,
     encode=encode_version_fields,
-    decode=_decode_retention,
+    decode=_named_by_result(
+        lambda fields, _: decode_version_fields(fields), lambda policy: f"v{policy.version}", "versions"
+    ),
 )
 LINK_CUT: Final = ContentKind(
     name="link_cut",
     type=LinkCut,
     weight=HEAVY,
     encode=partial(encode_fields, without={"account_id"}),
-    decode=_decode_cut,
+    decode=_named_by_result(
+        lambda fields, account_id: decode_fields(LinkCut, fields, account_id=account_id),
+        lambda cut: cut.id,
+        "cuts",
+    ),
 )
 APPROVAL_RULE: Final = ContentKind(
-    name="approval_rule", type=ApprovalRule, weight=HEAVY, encode=encode_rule_fields, decode=_decode_rule
+    name="approval_rule",
+    type=ApprovalRule,
+    weight=HEAVY,
+    encode=encode_rule_fields,
+    decode=_named_by_result(
+        lambda fields, _: decode_rule_fields(fields), lambda rule: f"v{rule.version}", "versions"
+    ),
 )
 REQUEST: Final = ContentKind(
     name="request",
     type=StoredRequest,
     weight=MAX_WEIGHT,
     encode=encode_request_fields,
-    decode=_decode_request,
+    decode=_named_by_result(decode_request_fields, lambda stored: stored.request.id, "requests"),
 )
 
 _KINDS: Final[Mapping[str, ContentKind[Any]]] = {
