@@ -28,7 +28,7 @@ class EncryptClearTexts:
     data_keys: AccountDataKeys
 
     def jobs(self) -> Sequence[Job]:
-        """Return the look for texts in clear."""
+        """Return the search for texts in clear."""
         return [IntervalJob(name="seal_words", run=self, every=HOURLY, needs_objects=False)]
 
     async def __call__(self) -> int:

@@ -89,7 +89,7 @@ class SettleApprovals:
     execute: ExecuteApproval
 
     def jobs(self) -> Sequence[Job]:
-        """Return the look for approvals that a crash left, or whose time is over."""
+        """Return the search for approvals that a crash left, or whose time is over."""
         return [IntervalJob(name="settle_approvals", run=self, every=EACH_MINUTE, needs_objects=False)]
 
     async def __call__(self) -> None:

@@ -38,7 +38,7 @@ class IndexNumbers:
     objection_list: ObjectionList
 
     def jobs(self) -> Sequence[Job]:
-        """Return the look for numbers whose keyed hashes a restore or an older release left out."""
+        """Return the search for numbers whose keyed hashes a restore or an older release left out."""
         return [IntervalJob(name="index_numbers", run=self, every=EACH_MINUTE, needs_objects=False)]
 
     async def __call__(self) -> int:

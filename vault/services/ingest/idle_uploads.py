@@ -37,7 +37,7 @@ class SettleIdleUploads:
     admission: Admission
 
     def jobs(self) -> Sequence[Job]:
-        """Return the look for abandoned uploads."""
+        """Return the search for abandoned uploads."""
         return [IntervalJob(name="settle_idle_uploads", run=self, every=EACH_MINUTE, needs_objects=False)]
 
     async def __call__(self) -> None:

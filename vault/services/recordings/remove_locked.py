@@ -30,7 +30,7 @@ class RemoveLocked:
     objects: ObjectStore
 
     def jobs(self) -> Sequence[Job]:
-        """Return the look for locks that have ended."""
+        """Return the search for locks that have ended."""
         return [IntervalJob(name="remove_locked", run=self, every=HOURLY, needs_objects=True)]
 
     async def __call__(self) -> int:

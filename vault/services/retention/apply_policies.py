@@ -34,7 +34,7 @@ class ApplyPolicies:
     compute: ComputeTerms
 
     def jobs(self) -> Sequence[Job]:
-        """Return the look for recordings whose retention is not computed yet."""
+        """Return the search for recordings whose retention is not computed yet."""
         return [IntervalJob(name="apply_policies", run=self, every=EACH_MINUTE, needs_objects=False)]
 
     async def __call__(self) -> int:

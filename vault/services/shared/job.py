@@ -16,10 +16,10 @@ from vault.fair_places import FairPlaces
 
 #: Between two runs of what nobody waits for.
 HOURLY: Final = timedelta(hours=1)
-#: Between two looks for what comes with time, such as an end.
+#: Between two polls for what comes with time, such as an end.
 EACH_MINUTE: Final = timedelta(minutes=1)
 
-#: Does one step of the work; returns whether to look for more at once.
+#: Does one step of the work; returns whether to poll again immediately.
 Step = Callable[[], Awaitable[bool]]
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, get_args
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from vault.domain.accounts.account import Account, Scope
-from vault.errors import Busy, NotFound, VaultError
+from vault.errors import ApprovalNeeded, Busy, NotFound, VaultError
 from vault.services.service import Vault
 from vault.web.console.access import Console, console
 from vault.web.console.forms import Form, made_once, read_form, require_name, run_once
@@ -105,6 +105,22 @@ class Here:
     async def made_once(self, make: Callable[[], Awaitable[str]]) -> str:
         """Return the secret that ``make`` returns; a double submit gets the same one and makes nothing."""
         return await made_once(self.request, self.allowed, self.form, make)
+
+    async def done_or_asked(
+        self, act: Awaitable[object], done: str, *, subject: str, arguments: Mapping[str, Any]
+    ) -> str:
+        """Do the act, and return the path ``done``; that of the approval if the account's rule wants one for it.
+
+        ``arguments`` are those that REST stores for the same act: the vault carries out what was approved.
+        """
+        try:
+            await act
+        except ApprovalNeeded as needed:
+            asked = await self.vault.approvals.ask(
+                self.account_id, needed, subject=subject, arguments=arguments, reason=None, actor=self.actor
+            )
+            return f"/approvals/{asked.id}?done=asked"
+        return done
 
     async def remember(self, values: Mapping[str, str]) -> str:
         """Keep what must stand in no address, for this session; return the id under which it is found."""

@@ -55,7 +55,7 @@ class EventRules:
 
     closes: Closing | ClosesNothing
     replay: Replay
-    #: Whether whoever causes one has a valid key, session, link, signature or role, or is the vault itself. Others
+    #: Whether its cause has a valid key, session, link, signature or role, or is the vault itself. Others
     #: have an allowance in the log (``log_allowance.py``).
     needs_permission: bool
     #: The kind of permission that begins, or becomes wider, with it; None if nobody may do more than before.

@@ -32,7 +32,7 @@ PLAYBACK_EVENTS: Final[Mapping[PlaybackEvent, EventRules]] = {
         replay="setting", needs_permission=True, grants="link_key", sentence=NoSentence.OF_NO_RECORDING,
     ),
     "link_key.changed": EventRules(
-        closes=ClosesNothing("what its links may do is a setting; whoever must stop them cuts, or deletes the key"),
+        closes=ClosesNothing("what its links may do is a setting; to stop them, links are cut or the key is deleted"),
         replay="setting", needs_permission=True, grants="link_key", sentence=NoSentence.OF_NO_RECORDING,
     ),
     "link_key.deleted": EventRules(

@@ -6,7 +6,6 @@ from fastapi import Response
 
 from vault.errors import Unavailable
 from vault.web.console.accounts.connections import SECTION, tabs_of
-from vault.web.console.approvals.gated import done_or_asked
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.route import console_router
@@ -53,4 +52,4 @@ async def use_own_key(here: Rotating) -> str:
     here.confirm()
     sent = {"key": here.form.text("key") or None}
     change = here.vault.key_rotation.use_key(here.account_id, checked(OwnKeyIn, sent).key, actor=here.actor)
-    return await done_or_asked(here, change, f"{PATH}?done=rotating", subject="", arguments=sent)
+    return await here.done_or_asked(change, f"{PATH}?done=rotating", subject="", arguments=sent)

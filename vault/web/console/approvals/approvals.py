@@ -8,7 +8,6 @@ from fastapi import Path, Response
 
 from vault.domain.approvals.approval import ApprovalState, Decision
 from vault.domain.approvals.rule import CHOSEN, SCOPES, WITHOUT_RULE
-from vault.web.console.approvals.gated import done_or_asked
 from vault.web.console.approvals.words import (
     OUTCOME_WORDS,
     STATE_WORDS,
@@ -123,7 +122,7 @@ async def set_approval_rule(here: Setting) -> str:
         here.account_id, enabled=body.enabled, verbs=body.verbs, actor=here.actor
     )
     done = "/approvals?done=rule_set" if body.enabled else "/approvals?done=rule_off"
-    return await done_or_asked(here, change, done, subject="", arguments=sent)
+    return await here.done_or_asked(change, done, subject="", arguments=sent)
 
 
 def _stated_reason(arguments: Mapping[str, Any]) -> str | None:

@@ -11,7 +11,6 @@ from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.judge import Ground
 from vault.errors import RecordingErased
 from vault.services.playback.former_notes import LeftNote
-from vault.web.console.approvals.gated import done_or_asked
 from vault.web.console.forms import checked, require_name
 from vault.web.console.here import Here, acts, needs
 from vault.web.console.recordings.recordings import day_of
@@ -131,7 +130,7 @@ async def post_erasure(here: Guarding, recording: RecordingId) -> str:
         here.account_id, recording, ground=checked(ErasureQuery, ground).ground, actor=here.actor
     )
     sent = {"recording": recording} | ground
-    return await done_or_asked(here, erase, _path(recording, "erased"), subject=recording, arguments=sent)
+    return await here.done_or_asked(erase, _path(recording, "erased"), subject=recording, arguments=sent)
 
 
 @acts(router, "/recordings/{recording}/hold", again=get_recording)

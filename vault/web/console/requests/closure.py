@@ -11,7 +11,6 @@ from vault.domain.requests.request import Request as Closure
 from vault.domain.requests.request import RequestState
 from vault.errors import NotFound
 from vault.services.service import Vault
-from vault.web.console.approvals.gated import done_or_asked
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.requests.requests import CLOSURE, SECTION, TABS
@@ -71,7 +70,7 @@ async def ask_for_closure(here: Closing) -> str:
     sent = {"reason": here.form.words("reason"), "export": here.form.text("export") == "on"}
     body = checked(ClosureIn, sent)
     close = here.vault.closures.ask(here.account_id, reason=body.reason, export=body.export, actor=here.actor)
-    return await done_or_asked(here, close, f"{CLOSURE}?done=closure_asked", subject="", arguments=sent)
+    return await here.done_or_asked(close, f"{CLOSURE}?done=closure_asked", subject="", arguments=sent)
 
 
 @acts(router, CLOSURE + "/withdrawal", again=show_closure)

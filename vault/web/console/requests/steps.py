@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from vault.domain.requests.request import Extension
 from vault.services.requests.requests import RequestView
-from vault.web.console.approvals.gated import done_or_asked
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, acts
 from vault.web.console.mistakes import MISTAKES
@@ -102,7 +101,7 @@ async def decide_request(here: Guarding, request_id: RequestId) -> str:
     sent = {"request": request_id, "decision": decision}
     decide = here.vault.requests.decide(here.account_id, request_id, body.ruling(), actor=here.actor)
     done = f"/requests/{request_id}?done=request_decided"
-    return await done_or_asked(here, decide, done, subject=request_id, arguments=sent)
+    return await here.done_or_asked(decide, done, subject=request_id, arguments=sent)
 
 
 def _changed(request_id: str) -> str:

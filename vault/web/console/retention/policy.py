@@ -8,7 +8,6 @@ from fastapi import Response
 from pydantic import ValidationError
 
 from vault.errors import Conflicting
-from vault.web.console.approvals.gated import done_or_asked
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.mistakes import MISTAKES
@@ -114,7 +113,7 @@ async def set_retention_policy(here: Retaining) -> str:
         digest=here.form.text("digest") or None,
         actor=here.actor,
     )
-    return await done_or_asked(here, change, "/retention?done=retention_set", subject="", arguments=sent)
+    return await here.done_or_asked(change, "/retention?done=retention_set", subject="", arguments=sent)
 
 
 def _previewed(form: Form) -> RetentionPolicyIn:

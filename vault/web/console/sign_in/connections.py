@@ -8,7 +8,6 @@ from fastapi import Path, Response
 from vault.domain.accounts.roles import ROLES, SCOPES_OF_ROLE, scopes_of
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, SignInConnection
-from vault.web.console.approvals.gated import done_or_asked
 from vault.web.console.forms import Form, checked, require_name
 from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.route import console_router
@@ -55,7 +54,7 @@ async def set_sign_in_connection(here: Granting) -> str:
     arguments = await arguments_of(here.vault, here.account_id, name, body)
     change = here.vault.sign_in_connections.set(here.account_id, name, body.change(), actor=here.actor)
     done = f"{_PATH}/{name}?done=sign_in_set"
-    return await done_or_asked(here, change, done, subject=name, arguments=arguments)
+    return await here.done_or_asked(change, done, subject=name, arguments=arguments)
 
 
 @acts(router, "/access/sign-in/{provider}/deletion", again=show_sign_in_connection)
