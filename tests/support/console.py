@@ -17,7 +17,6 @@ NONCE = re.compile(r'name="nonce" value="([^"]+)"')
 OWN = {"Sec-Fetch-Site": "same-origin"}
 _AXE = Path(__file__).parents[2] / ".venv-clients" / "axe.min.js"
 _RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_OF_COLOURS: Final = ["cat.color"]
 #: Markup in every text that a caller can send.
 MARKUP: Final = "<script>alert(1)</script><b hx-on:click=alert(2)>"
 
@@ -50,18 +49,14 @@ def form_of(page: httpx.Response, action: str) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in hidden}
 
 
-def violations(page: Page, *, colours: bool = False) -> list[str]:
-    """Return what the checker finds on a page, as the rule and the element.
-
-    ``colours``: only by the rules about colours, for a page that has been looked at and changed nothing else.
-    """
+def violations(page: Page) -> list[str]:
+    """Return what the checker finds on a page, as the rule and the element."""
     if not _AXE.exists():
         go_without("needs axe-core: make client-tools")
     if not page.evaluate("'axe' in window"):
         page.evaluate(_AXE.read_text())
     found: dict[str, Any] = page.evaluate(
-        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})",
-        _OF_COLOURS if colours else _RULES,
+        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", _RULES
     )
     return [
         f"{one['id']} ({one['impact']}): {node['html'][:200]} {node['failureSummary']}"

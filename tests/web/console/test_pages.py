@@ -74,7 +74,7 @@ def test_a_page_keeps_the_policy_and_is_accessible(album: Album, name: str):
                 # The checker looks at narrow pages in test_print_and_contrast.py.
                 page.set_viewport_size(NARROW)
             else:
-                assert violations(page, colours=look == "dark") == [], look
+                assert violations(page) == [], look
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), look
         assert page.evaluate("window.violations") == []
         assert page.locator("script:not([src])").count() == 0
