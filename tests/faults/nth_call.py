@@ -160,14 +160,14 @@ class NthDatabase:
         """Append."""
         return await self.nth.around("append_soon", lambda: self.database.append_soon(event))
 
-    async def scrub(self) -> bool:
+    async def scrub(self, *, moved: bool = False) -> bool:
         """Scrub."""
-        return await _scrubbed(self.database, self.nth)
+        return await _scrubbed(self.database, self.nth, moved=moved)
 
 
-async def _scrubbed(database: AnyDatabase, nth: Nth) -> bool:
+async def _scrubbed(database: AnyDatabase, nth: Nth, *, moved: bool = False) -> bool:
     """Scrub; what cannot be done now says that it must wait, for so the port wants it."""
-    done = await database.scrub()
+    done = await database.scrub(moved=moved)
     return done and not nth.is_this("scrub")
 
 

@@ -95,9 +95,10 @@ class Database(Protocol):
     async def check(self) -> None:
         """Check the schema version. Raises StartRefused if it is not that of this release, Unavailable."""
 
-    async def scrub(self) -> bool:
+    async def scrub(self, *, moved: bool = False) -> bool:
         """Remove deleted data from the database's files; False if it must be retried.
 
-        SQLite overwrites deleted data and truncates its write-ahead log. PostgreSQL keeps old row versions until
-        its vacuum; there the result is True and the erasure's receipt mentions it.
+        SQLite overwrites deleted data and truncates its write-ahead log; with ``moved`` also the copies that rows left
+        in other pages when SQLite moved them, which reads the whole file: the sweep does it every hour. PostgreSQL
+        keeps old row versions until its vacuum; there the result is True and the erasure's receipt mentions it.
         """

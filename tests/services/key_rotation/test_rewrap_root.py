@@ -95,9 +95,9 @@ class Writing:
             await self.happens()
         return await self.database.write(function)
 
-    async def scrub(self) -> bool:
+    async def scrub(self, *, moved: bool) -> bool:
         """Scrub."""
-        return bool(await self.database.scrub())
+        return bool(await self.database.scrub(moved=moved))
 
 
 async def test_everything_follows_to_the_new_root_key(site: Site):

@@ -93,9 +93,9 @@ class Failing:
             await self.database.write(function)
         raise KeyboardInterrupt
 
-    async def scrub(self) -> bool:
+    async def scrub(self, *, moved: bool) -> bool:
         """Scrub."""
-        return bool(await self.database.scrub())
+        return bool(await self.database.scrub(moved=moved))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -8,10 +8,12 @@ import pytest
 
 from tests.fakes.objects import Kept
 from tests.services.backup.test_restore import erased
+from tests.support.moved_rows import deleted_keys_left
 from tests.support.parties import set_policy
 from tests.support.restoring import available
 from tests.support.service_house import House
 from tests.support.statements import statements
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.domain.stored.object_scan import SCAN, decode_scan, encode_scan
@@ -138,3 +140,12 @@ async def test_a_store_that_went_back_is_scanned_at_once(house: House):
     await house.database.write(lambda tx: note_loss(tx, found=0, known=1, published=0, actor="operator"))
     assert await replace(house.vault.jobs.sweep, scan_objects=1)() == 1
     assert place not in house.objects.objects
+
+
+async def test_deleted_keys_leave_the_pages_that_rows_were_moved_from(house: House):
+    """SQLite leaves copies of rows that it moves; the sweep overwrites them, as ``scrub`` alone does not."""
+    assert isinstance(house.database, SqliteDatabase)
+    left = await deleted_keys_left(house.database)
+    await house.sweep()
+    content = house.database.path.read_bytes()
+    assert not [key for key in left if key in content]

@@ -134,8 +134,9 @@ class PostgresqlRows:
         await self._call(check_schema, lane="read")
         self._pool.faults.refuse_stuck()
 
-    async def scrub(self) -> bool:
+    async def scrub(self, *, moved: bool = False) -> bool:
         """Do nothing: old row versions are removed by VACUUM, which a transaction cannot run."""
+        del moved
         return True
 
     async def _announce_group(self, batch: Sequence[NewRecording]) -> Sequence[Announced | VaultError | None]:

@@ -49,8 +49,9 @@ class ReadOnlyDatabase:
         del event
         _refuse()
 
-    async def scrub(self) -> bool:
+    async def scrub(self, *, moved: bool = False) -> bool:
         """Refuse."""
+        del moved
         _refuse()
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.pool import QueuePool
 from vault import metrics
 from vault.database.engines.migrate import check_schema, check_sqlite, migrate_sqlite, require_file
 from vault.database.engines.sqlite_file import DatabaseFile
+from vault.database.engines.sqlite_pages import clear_pages
 from vault.database.engines.sqlite_readers import Readers
 from vault.database.engines.sqlite_wal import WalCheckpointer
 from vault.database.engines.sqlite_writer import Writer
@@ -175,8 +176,10 @@ class SqliteDatabase:
                 raise DatabaseUnfit("disk", _NO_SPACE) from error
             self._writer.disk_failed = False
 
-    async def scrub(self) -> bool:
+    async def scrub(self, *, moved: bool = False) -> bool:
         """Checkpoint and truncate the WAL; freed bytes in the database file are overwritten with zeros."""
+        if moved:
+            await clear_pages(self)
         return await self._threads.run(self._checkpointer.empty)
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ class EncryptClearTexts:
         sealed, rewritten = await self._seal(), await self._clean_tombstones()
         if sealed or rewritten:
             # Remove the clear texts from the database's own log too.
-            await self.database.scrub()
+            await self.database.scrub(moved=True)
             _LOG.info("words.sealed", count=sealed + rewritten)
         return sealed + rewritten
 

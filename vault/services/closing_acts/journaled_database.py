@@ -102,6 +102,6 @@ class JournaledDatabase:
         """Check the schema."""
         await self.inner.check()
 
-    async def scrub(self) -> bool:
+    async def scrub(self, *, moved: bool = False) -> bool:
         """Remove the traces of deleted rows from the database's own files."""
-        return await self.inner.scrub()
+        return await self.inner.scrub(moved=moved)

@@ -183,7 +183,7 @@ class Rewrap:
             # After Unavailable, the transaction may be committed nevertheless.
             self.ring.forget(rotation.account_id)
         # Remove replaced and deleted rows from the database's own log; if it cannot now, the sweep does it later.
-        await self.database.scrub()
+        await self.database.scrub(moved=True)
         _LOG.info("key.destroyed", account_id=rotation.account_id)
         return True
 

@@ -64,7 +64,7 @@ class RewrapRootKey:
             statement = await self.database.write(lambda tx: self._end(tx, vault_id, seen, actor))
             if statement is not None:
                 await write_vault_object(self.database, self.objects)
-                await self.database.scrub()
+                await self.database.scrub(moved=True)
                 return statement
         raise Unavailable("Keys were added faster than they could be rewrapped. Repeat.")
 

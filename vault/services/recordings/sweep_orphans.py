@@ -72,8 +72,9 @@ class Sweep:
         removed += await self._scan(before, everything=everything)
         await self._answers(before)
         await self._allowances()
-        # The keys of refused or failed recordings were deleted from their rows; this deletes them from the WAL too.
-        if not await self.database.scrub():
+        # The keys of refused or failed recordings were deleted from their rows; this deletes them from the WAL and from
+        # other pages too.
+        if not await self.database.scrub(moved=True):
             _LOG.warning("sweep.database_log_not_emptied")
         metrics.SWEPT.inc(removed)
         if removed:
