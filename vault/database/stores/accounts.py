@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import bindparam, case, func, insert, or_, select, update
+from sqlalchemy import bindparam, case, insert, or_, select, update
 
 from vault.database.schema.account_keys import account_keys
 from vault.database.schema.core import accounts, switch_changes
@@ -13,6 +13,7 @@ from vault.database.signals import Work, wake
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.account_objects import account_changed
+from vault.database.stores.current_key_check import newest_version
 from vault.domain.accounts.account import Account, Switch, SwitchChange
 from vault.errors import NotFound, Refused
 
@@ -141,8 +142,7 @@ class AccountRows:
 
     def current_key_version(self, account_id: str) -> int:
         """Return the highest version of the account's key. Raises NotFound."""
-        query = select(func.max(account_keys.c.version)).where(account_keys.c.account_id == account_id)
-        version: int | None = self._db.execute(query).scalar_one()
+        version = newest_version(self._db, account_id)
         if version is None:
             raise NotFound("There is no key for this account.")
         return version

@@ -20,6 +20,12 @@ _NEWEST = CompiledSelect(
 )
 
 
+def newest_version(connection: Connection, account_id: str) -> int | None:
+    """Return the highest version of the account's key; None if it has none."""
+    row = _NEWEST.first(connection, account_id=account_id)
+    return None if row is None else row["version"]
+
+
 def refuse_retired(
     connection: Connection, account_id: str, version: int, *, newest: int | None = None
 ) -> None:
@@ -28,7 +34,6 @@ def refuse_retired(
     ``newest``: the newest version, if the transaction has read it under that lock.
     """
     if newest is None:
-        row = _NEWEST.first(connection, account_id=account_id)
-        newest = None if row is None else row["version"]
+        newest = newest_version(connection, account_id)
     if newest != version:
         raise KeyRetired

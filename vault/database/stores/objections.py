@@ -91,12 +91,8 @@ class ObjectionRows:
 
     def any_of(self, account_id: str, terms: Sequence[bytes]) -> bool:
         """Return whether one of these numbers, in any spelling, has an objection, also an ended one."""
-        o, t = objections.c, objection_terms.c
-        query = union_all(
-            select(t.objection_id).where(t.account_id == account_id, t.term.in_(terms)),
-            select(o.id).where(o.account_id == account_id, o.term.in_(terms)),
-        )
-        return bool(terms) and self._db.execute(query.limit(1)).first() is not None
+        named = _padded(terms)
+        return bool(terms) and _any_of(len(named)).first(self._db, account_id=account_id, **named) is not None
 
     def any_unread(self, account_id: str) -> bool:
         """Return whether the terms of an objection of the account are not written yet."""
@@ -150,9 +146,8 @@ def objections_query(terms: Sequence[bytes]) -> tuple[CompiledSelect, Mapping[st
 
     Those of the numbers that are stored with the call, and of these ``terms``.
     """
-    # A few statements serve any count: the last term comes again up to a power of two.
-    padded = [*terms, *(terms[-1] for _ in range(_power_of_two(len(terms)) - len(terms)))]
-    return _objections_of(len(padded)), {f"term_{place}": term for place, term in enumerate(padded)}
+    named = _padded(terms)
+    return _objections_of(len(named)), named
 
 
 def objections_of(rows: Sequence[Mapping[Any, Any]]) -> Sequence[ObjectionRow]:
@@ -160,27 +155,46 @@ def objections_of(rows: Sequence[Mapping[Any, Any]]) -> Sequence[ObjectionRow]:
     return [_objection(row) for row in rows]
 
 
-def _power_of_two(least: int) -> int:
-    return 1 << (least - 1).bit_length() if least else 0
+def _padded(terms: Sequence[bytes]) -> Mapping[str, bytes]:
+    """Return the terms as parameters of ``_given``; the last comes again, so that a few statements serve any count."""
+    padded = 1 << (len(terms) - 1).bit_length() if terms else 0
+    return {f"term_{place}": term for place, term in enumerate([*terms, *terms[-1:] * (padded - len(terms))])}
+
+
+def _given(count: int) -> Select[bytes]:
+    """Return a SELECT of so many parameters. VALUES, because SQLite takes 500 SELECTs at most."""
+    term = column("term", objections.c.term.type)
+    rows = [(bindparam(f"term_{place}", type_=term.type),) for place in range(count)]
+    return select(values(term).data(rows).cte("given").c.term)
+
+
+def _matching(
+    account_id: BindParameter[str], terms: Select[bytes] | CompoundSelect[bytes]
+) -> CompoundSelect[str]:
+    """Return the query for the ids of the objections of these terms, in any spelling."""
+    o, t = objections.c, objection_terms.c
+    return union_all(
+        select(t.objection_id).where(t.account_id == account_id, t.term.in_(terms)),
+        select(o.id).where(o.account_id == account_id, o.term.in_(terms)),
+    )
+
+
+@cache
+def _any_of(count: int) -> CompiledSelect:
+    return CompiledSelect(_matching(bindparam("account_id"), _given(count)).limit(1))
 
 
 @cache
 def _objections_of(count: int) -> CompiledSelect:
     """Return the query for the stored terms of a call, and ``count`` more."""
-    o, c, t = objections.c, call_terms.c, objection_terms.c
+    o, c = objections.c, call_terms.c
     account_id: BindParameter[str] = bindparam("account_id")
     wanted: Select[bytes] | CompoundSelect[bytes]
     wanted = select(c.term).where(c.account_id == account_id, c.call_ref == bindparam("call_ref"))
     if count:
-        # One set of both: an index is used for each of its terms. VALUES, because SQLite takes 500 SELECTs at most.
-        rows = [(bindparam(f"term_{place}", type_=o.term.type),) for place in range(count)]
-        given = values(column("term", o.term.type)).data(rows).cte("given")
-        wanted = wanted.union_all(select(given.c.term))
-    matching = union_all(
-        select(t.objection_id).where(t.account_id == account_id, t.term.in_(wanted)),
-        select(o.id).where(o.account_id == account_id, o.term.in_(wanted)),
-    )
-    query = select(objections).where(o.account_id == account_id, o.id.in_(matching))
+        # One set of both: an index is used for each of its terms.
+        wanted = wanted.union_all(_given(count))
+    query = select(objections).where(o.account_id == account_id, o.id.in_(_matching(account_id, wanted)))
     return CompiledSelect(query.order_by(o.since, o.id))
 
 
