@@ -72,12 +72,36 @@ async def _compare_evidence(m: Machine, call: Call) -> None:
 
 async def _no_by_key(m: Machine) -> None:
     line = m.steer(call := m.call())
+    await _refuse(line, await _key_said(m, line, "recorded, press", "decline"))
+    await m.oracle.said_no(m.house, call, "caller")
+
+
+async def _objection_by_key(m: Machine) -> None:
+    line = m.steer(call := m.call())
+    if (key := (await _keys_told(m, line)).object) is None:
+        return
+    await _refuse(line, key)
+    call.name(CUSTOMER)
+    await m.oracle.said_no(m.house, call, "caller")
+    if m.oracle.closed is None:
+        await m.oracle.entered(m.house, CUSTOMER)
+
+
+async def _keys_told(m: Machine, line: SteeredLine) -> Keys:
+    """Return the keys of the notice that asked, else those of the policy."""
+    policy = await m.house.database.read(lambda tx: tx.policies.current(m.house.account.id))
+    asked = re.search("notice=(ntc_[0-9a-f]+)", line.addresses.get("key", ""))
+    if asked is None:
+        return policy.keys
+    return (await m.house.vault.notices.read(m.house.account.id, asked[1])).keys or policy.keys
+
+
+async def _refuse(line: SteeredLine, key: str) -> None:
     try:
-        await line.ask("key", await _key_said(m, line, "recorded, press", "decline"))
+        await line.ask("key", key)
     except Refused as error:
         if "no_next_url" not in error.reasons:
             raise Violation(f"a no by key was refused: {error.reasons}") from error
-    await m.oracle.said_no(m.house, call, "caller")
 
 
 async def _consent(m: Machine) -> None:
@@ -138,7 +162,9 @@ async def _policy(m: Machine) -> None:
     accepts = m.chance.random() < 0.6
     more: dict[str, Any] = {"missing_evidence": "accept", "reason": "a test"} if accepts else {}
     mode = m.chance.choice(["none", "announce", "opt_out_key", "opt_in_key"])
-    more["keys"] = m.chance.choice([Keys(), Keys(decline="7"), Keys(accept="9", decline="1")])
+    more["keys"] = m.chance.choice(
+        [Keys(), Keys(decline="7"), Keys(accept="9", decline="1"), Keys(object="#")]
+    )
     # Before: it may hold though the answer is lost.
     m.erases |= withdrawal == "erase"
     await set_policy(m.house, mode=mode, withdrawal=withdrawal, **more)
@@ -183,7 +209,8 @@ async def _lift(m: Machine) -> None:
 async def _link(m: Machine) -> None:
     if chosen := await m.recording():
         wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
-        await m.house.vault.links.create(m.house.account.id, chosen[1], wish, **ME)
+        _, token = await m.house.vault.links.create(m.house.account.id, chosen[1], wish, **ME)
+        await m.oracle.listen(m.house, chosen[1], token.text)
 
 
 async def _reconnect(m: Machine) -> None:
@@ -212,11 +239,12 @@ async def _close(m: Machine) -> None:
 
 
 _WEIGHTS: Final = {
-    "fact": 5, "document": 5, "heard": 4, "no_by_key": 4, "consent": 6, "record": 6, "publish": 3, "policy": 4,
-    "lift": 4, "rule": 1, "close": 1, "erase": 1, "erase_call": 1, "hold": 1, "locale": 1,
+    "fact": 5, "document": 5, "heard": 4, "no_by_key": 4, "objection_by_key": 3, "consent": 6, "record": 6,
+    "publish": 3, "policy": 4, "lift": 4, "rule": 1, "close": 1, "erase": 1, "erase_call": 1, "hold": 1, "locale": 1,
 }  # fmt: skip
 _ACTS: Final = (
-    fact, _document, _heard, _yes, _no_by_key, _consent, _record, _publish, _retire, _policy, _rule, _locale,
+    fact, _document, _heard, _yes, _no_by_key, _objection_by_key, _consent, _record, _publish, _retire, _policy,
+    _rule, _locale,
     object_to, _end_objection, _restrict, _lift, _link, hold, erase, erase_call, _reconnect, _restart, _fail, _close,
 )  # fmt: skip
 ACTS: Final[Acts] = {

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.closures import ClosureRows
 from vault.domain.admission.decision import Place
 from vault.domain.calls.number_reader import read_numbers
@@ -15,8 +16,10 @@ from vault.services.admission.admission import Admission
 from vault.services.consent import call_documents, record_consent
 from vault.services.consent.call_documents import CallDocuments
 from vault.services.consent.handed_notice import HandedNotice
+from vault.services.consent.key_objections import KeyObjections
 from vault.services.lifecycle import lifecycle, restrict_recording
 from vault.services.lifecycle.guards import judge_now
+from vault.services.playback import open_links
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.end_listening import restrict
 
@@ -128,6 +131,25 @@ def what_nothing_can_read_is_nobodys(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "read_numbers", lambda text: replace(read_numbers(text), is_unreadable=False))
 
 
+def a_key_that_objects_only_declines(patch: pytest.MonkeyPatch) -> None:
+    """The key is a no of its call; the next call of the number is recorded."""
+
+    async def enter(*_: Any) -> None:
+        return None
+
+    patch.setattr(KeyObjections, "enter", enter)
+
+
+def an_open_session_goes_on(patch: pytest.MonkeyPatch) -> None:
+    """What was open at the time of a no plays to its end: each window asks for the secret only."""
+
+    async def grant(*_: Any) -> bool:
+        return True
+
+    patch.setattr(SqliteDatabase, "grant", grant)
+    patch.setattr(open_links, "session_state", lambda *_, **__: "open")
+
+
 #: The most sequences in which each must be found, with room for other seeds.
 MUTANTS: Final[Mapping[Mutant, int]] = {
     a_no_needs_a_notice: 60,
@@ -140,4 +162,6 @@ MUTANTS: Final[Mapping[Mutant, int]] = {
     what_nothing_can_read_is_nobodys: 60,
     a_report_erases: 200,
     a_key_means_what_the_policy_says: 400,
+    a_key_that_objects_only_declines: 200,
+    an_open_session_goes_on: 60,
 }

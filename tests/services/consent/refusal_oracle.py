@@ -1,5 +1,6 @@
 """What must be true after every act: nothing that an acknowledged no covers becomes or stays hearable."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +55,21 @@ class Call:
         return bool(numbers) and (self.is_unreadable or bool(self.numbers & numbers))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """A session that was opened while its recording could be heard."""
+
+    recording_id: str
+    session_id: str
+    secret: str = field(repr=False)
+
+    async def first_bytes(self, house: House) -> bytes:
+        """Play. Raises VaultError."""
+        found = await house.vault.open_links.find(self.session_id, self.secret)
+        audio = await house.vault.audio.for_session(found.session, found.recording, found.keys)
+        return b"".join([block async for block in await house.vault.audio.stream(audio, 0, 16)])
+
+
 @dataclass(kw_only=True)
 class Oracle:
     """What was acknowledged of one account, and the rules."""
@@ -65,6 +81,9 @@ class Oracle:
     restricted: set[str] = field(default_factory=set)
     #: Links that were made before a no.
     dead: dict[str, str] = field(default_factory=dict)
+    sessions: list[Listening] = field(default_factory=list)
+    #: Ids of the sessions that were opened before a no.
+    ended: set[str] = field(default_factory=set)
     closed: dict[str, int] | None = None
 
     async def said_no(self, house: House, call: Call, party: Party) -> None:
@@ -79,6 +98,7 @@ class Oracle:
         call.against.add(party)
         call.ever = True
         call.before = {one.id for one in await recordings(house, call) if one.state is State.AVAILABLE}
+        self.ended |= {one.session_id for one in self.sessions if one.recording_id in call.before}
         for recording_id in call.before:
             for link, _ in await house.vault.links.list(house.account.id, recording_id):
                 self.dead[link.id] = recording_id
@@ -91,6 +111,14 @@ class Oracle:
         self.objected.add(number)
         for call in self.calls.values():
             call.before |= {one.id for one in await recordings(house, call) if one.state is State.AVAILABLE}
+
+    async def listen(self, house: House, recording_id: str, token: str) -> None:
+        """Open a link, and hear its recording."""
+        opened = await house.vault.open_links.open(token, nonce="n", address="192.0.2.1", agent="a")
+        one = Listening(recording_id=recording_id, session_id=opened.session.id, secret=opened.secret.text)
+        if not await one.first_bytes(house):
+            raise Violation("a session that may play plays nothing")
+        self.sessions.append(one)
 
     def holds(self, call: Call) -> bool:
         """Return whether a hold was acknowledged that covers a call."""
@@ -128,6 +156,9 @@ class Oracle:
             raise Violation("hearable, though an admin restricted it")
         if not hearable:
             await _silent(house, one)
+        for session in self.sessions:
+            if session.recording_id == one.id and (not hearable or session.session_id in self.ended):
+                await _ended(house, session)
 
     async def check_links(self, house: House) -> None:
         """No link of before a no lives again."""
@@ -186,6 +217,13 @@ async def _silent(house: House, one: Recording) -> None:
     except NotFound:
         return
     raise Violation("the audio is given, though it must not be heard")
+
+
+async def _ended(house: House, session: Listening) -> None:
+    """No byte more of a session, whether its recording can be heard by others or not."""
+    with suppress(VaultError):
+        if await session.first_bytes(house):
+            raise Violation("a session of before a no plays")
 
 
 async def stored(house: House) -> dict[str, int]:
