@@ -12,7 +12,7 @@ import psycopg
 
 from tests.failover.closed_things import Askers, ClosedThings
 from tests.failover.figures import Table
-from tests.servers.postgresql_pair import PairedServer, create_cluster, wait_for
+from tests.servers.postgresql_pair import PairedServer, PostgresqlPair, create_cluster, wait_for
 from tests.servers.vault_process import VaultProcess
 
 #: Timeout in seconds of a program of PostgreSQL.
@@ -51,6 +51,8 @@ class Exchange(Around):
     """What one round on PostgreSQL has."""
 
     server: PairedServer
+    #: The server with its standby, where the way needs one.
+    pair: PostgresqlPair | None = None
 
     @property
     def backup(self) -> Path:
@@ -144,6 +146,19 @@ def _repeat(around: Exchange, deed: Callable[[], object]) -> None:
             return
 
 
+def _hold_back(around: Exchange) -> None:
+    """Let the standby receive nothing more: it will lack all that is closed from now on."""
+    assert around.pair is not None
+    around.pair.catch_up()
+    around.pair.relay.delay = _PATIENCE * 10
+
+
+def _promoted(around: Exchange) -> None:
+    assert around.pair is not None
+    around.pair.fail_over(seconds=1.0)
+    around.server = around.pair.standby
+
+
 def _nothing(_around: Exchange) -> None:
     """Take no backup: the bucket alone is left."""
 
@@ -155,6 +170,8 @@ class Way:
     words: str
     put: Callable[[Exchange], None]
     keep: Callable[[Exchange], None] = _nothing
+    #: Whether the database has a standby.
+    is_paired: bool = False
 
     @property
     def from_nothing(self) -> bool:
@@ -169,4 +186,5 @@ WAYS: Mapping[str, Way] = {
     "template": Way(words="an old copy by template, renamed into place", put=_copied, keep=_template),
     "schema": Way(words="the schema dropped", put=_dropped_schema),
     "clean": Way(words="pg_restore --clean of an old backup into the live database", put=_cleaned, keep=_dump),
+    "standby": Way(words="a standby promoted that is behind", put=_promoted, keep=_hold_back, is_paired=True),
 }  # fmt: skip

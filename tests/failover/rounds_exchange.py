@@ -17,7 +17,7 @@ from tests.failover.requests import Door
 from tests.failover.world import short_folder
 from tests.servers.fleet import Fleet, fleet_of
 from tests.servers.media_thread import media_thread
-from tests.servers.postgresql_pair import lone_postgresql
+from tests.servers.postgresql_pair import lone_postgresql, postgresql_pair
 from tests.support.tenant import Tenant
 
 #: Seconds within which every node must have noticed that its database is another one.
@@ -29,7 +29,7 @@ _PATIENCE = 60.0
 def exchanged(name: str) -> Table:
     """Exchange the database in one way, restore, and look at everything that was closed."""
     way = WAYS[name]
-    with _world(way.words) as around:
+    with _world(way.words, is_paired=way.is_paired) as around:
         way.keep(around)
 
         def restored() -> float:
@@ -161,15 +161,19 @@ def _playing(door: Door, tenant: Tenant, refs: set[str] | None) -> list[str]:
 
 
 @contextmanager
-def _world(title: str) -> Iterator[Exchange]:
+def _world(title: str, *, is_paired: bool) -> Iterator[Exchange]:
     """Run a server, two nodes and a worker, with what will be closed, to the end of the block."""
     with ExitStack() as stack:
         folder = stack.enter_context(short_folder())
-        server = stack.enter_context(lone_postgresql())
+        pair = stack.enter_context(postgresql_pair()) if is_paired else None
+        server = stack.enter_context(lone_postgresql()) if pair is None else pair.primary
         media = stack.enter_context(media_thread())
         settings = {"VAULT_MEDIA_ALLOW": media.authority}
-        fleet = stack.enter_context(fleet_of(folder / "f", server.url(), **settings))
-        _migrate(fleet)
+        fleet = stack.enter_context(
+            fleet_of(folder / "f", pair.hosts() if pair else server.url(), **settings)
+        )
+        if pair is None:
+            _migrate(fleet)
         nodes = fleet.start("serve --no-worker", "serve --no-worker", "worker")
         tenants = [tenant_of(fleet.admin(nodes[0])) for _ in range(2)]
         things = ClosedThings.open(tenants[0], tenants[1], media)
@@ -184,6 +188,7 @@ def _world(title: str) -> Iterator[Exchange]:
             askers=askers,
             table=Table(title),
             server=server,
+            pair=pair,
         )
 
 

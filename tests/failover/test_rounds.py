@@ -37,7 +37,7 @@ _LAGS = [
     (40.0, True),
 ]
 #: The ways to exchange a database; the first ones were not noticed once.
-_FIRST = ["new-database", "clean", "renamed", "schema", "template", "new-server"]
+_FIRST = ["new-database", "clean", "renamed", "standby", "schema", "template", "new-server"]
 _FILES = [
     (2.0, True, True),
     *[(ago, kill, acts) for ago in (0.5, 10.0, 60.0) for kill in (True, False) for acts in (True, False)],
