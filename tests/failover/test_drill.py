@@ -11,7 +11,7 @@ import pytest
 from tests.failover.requests import Door
 from tests.failover.world import hosts_of, short_folder
 from tests.servers.fleet import Node, fleet_of
-from tests.servers.postgresql_pair import PostgresqlPair, postgresql_pair
+from tests.servers.postgresql_pair import PairedServer, PostgresqlPair, postgresql_pair
 
 pytestmark = [pytest.mark.postgresql]
 _OFF = "/v1/accounts/drill-failover/recording-switch"
@@ -77,3 +77,30 @@ def test_what_is_open_again_is_said() -> None:
         rest, _ = running.communicate(timeout=90)
         assert "BROKEN       recording is off" in rest
         assert running.returncode == 1, rest
+
+
+@pytest.mark.faults
+@pytest.mark.skipif(os.environ.get("CALLVAULT_FAULTS") != "1", reason="another pair: `make faults` runs it")
+def test_a_new_primary_that_waits_for_a_standby_is_said() -> None:
+    """Its writes wait, and the drill with them, until it needs no standby any more; then everything stands."""
+    with drilled(synchronous=False) as (pair, _, running, _said):
+        pair.catch_up()
+        _need_standby(pair.standby, "SET synchronous_standby_names = 'none'")
+        pair.fail_over()
+        assert running.stdout is not None
+        lines = iter(running.stdout.readline, "")
+        after = [next(lines)]
+        while not after[-1].startswith("waiting"):
+            after.append(next(lines))
+        assert any(
+            "synchronous_standby_names is none, and no standby fulfils it" in line for line in after
+        ), after
+        _need_standby(pair.standby, "RESET synchronous_standby_names")
+        rest, _ = running.communicate(timeout=90)
+        assert rest.count("\nok ") == 3, rest
+        assert running.returncode == 0, rest
+
+
+def _need_standby(server: PairedServer, change: str) -> None:
+    server.ask(f"ALTER SYSTEM {change}")
+    server.ask("SELECT pg_reload_conf()")
