@@ -89,6 +89,22 @@ async def test_who_asked_cannot_approve_under_another_key(either: House):
     assert (await approve(either, asked, actor=await key(either))).state is ApprovalState.EXECUTED
 
 
+@pytest.mark.parametrize("length", [64, 65, 80])
+async def test_a_long_line_of_keys_does_not_hide_who_made_the_first(either: House, length: int):
+    """Whoever has the first key has the last; neither approves what the other asks for."""
+    await set_policy(either)
+    recording_id, other_id = await let_in(either), await let_in(either, "rec-2")
+    await rule(either, "recording_erasure")
+    first = last = await key(either)
+    for _ in range(length):
+        last = await key(either, made_by=last)
+    for asks, approves, about in ((first, last, recording_id), (last, first, other_id)):
+        asked = await ask(either, about, actor=asks)
+        with pytest.raises(Refused) as refused:
+            await approve(either, asked, actor=approves)
+        assert refused.value.reasons == ("same_key",)
+
+
 async def test_an_approval_needs_its_digest_and_the_scopes(either: House):
     """No digest, another one's, and keys without the act's scope or without approvals:write: refused."""
     await set_policy(either)

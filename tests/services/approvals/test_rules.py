@@ -7,16 +7,16 @@ import pytest
 from sqlalchemy import update
 
 from tests.fakes.own_keys import ARN
-from tests.support.approvals import approve, count, rule
+from tests.support.approvals import approve, count, key, rule
 from tests.support.restoring import copied, house_over
-from tests.support.retention import FIRST, SECOND, two_keys
+from tests.support.retention import FIRST, SECOND, approve_release, place, two_keys
 from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.requests import person_requests
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import CHOSEN, VERBS, ApprovalRule, Verb, loosens, tighter
 from vault.domain.sign_in.connection import ProviderSettings, RoleMapping, SignInConnection
-from vault.errors import ApprovalNeeded, Invalid
+from vault.errors import ApprovalNeeded, Invalid, Refused
 from vault.services.approvals.execute import WHEN_CLOSED
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.thread_pools import Threads
@@ -199,3 +199,18 @@ async def test_another_key_of_the_account_needs_two(house: House):
     assert (await keys.current_key(house.account.id)).own_key == KEY
     # A rotation that only renews the key destroys nothing that opens anything, and needs no approval.
     assert await count(house, "key.rotated") == 1
+
+
+@pytest.mark.parametrize("scopes", [["holds:write"], ["approvals:write"]])
+async def test_a_release_needs_both_scopes_wherever_it_is_approved(either: House, scopes: list[str]):
+    """Wrong: the method lets what only the route refuses, and another route asks for less."""
+    hold = (await place(either, everything=True)).hold
+    asks, account_id = either.vault.hold_releases, either.account.id
+    preview = await asks.preview(account_id, hold.id)
+    asked = await asks.ask(account_id, hold.id, digest=preview.digest, actor=FIRST)
+    with pytest.raises(Refused) as refused:
+        await approve_release(either, asked.id, actor=await key(either, scopes=scopes))
+    assert refused.value.reasons == ("scope",)
+    await approve_release(
+        either, asked.id, actor=await key(either, scopes=["holds:write", "approvals:write"])
+    )

@@ -11,7 +11,7 @@ from tests.support.counts import FULL, count
 from tests.support.service_house import House
 from vault.thread_pools import Threads
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 #: Where the seeds of the proofs begin: others than those of ``make test``.
 _FIRST = 10_000

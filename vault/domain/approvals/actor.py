@@ -29,6 +29,8 @@ class Actor:
     #: Who made a key, who made that one, and so on, nearest first; empty for a key that the operator made. Who last set
     #: the sign-in connection of a person made that person's roles.
     made_by: tuple[Name, ...] = ()
+    #: Whether the line of makers goes on, too long to be followed: anybody may be in it.
+    is_cut: bool = False
 
 
 def may_be_one(first: Name, second: Name) -> bool:
@@ -51,9 +53,12 @@ def is_independent(asks: Actor, approves: Actor) -> bool:
 
     Neither made the other, and the one who approves did not give the roles for that to himself. A key that made two
     keys, or one and the sign-in of a person, may hold both; people who sign in are told apart by their identities.
+    Whose line of makers is not known to its end is not independent of anybody.
     """
     if (
-        may_be_one(asks.name, approves.name)
+        asks.is_cut
+        or approves.is_cut
+        or may_be_one(asks.name, approves.name)
         or any(may_be_one(asks.name, maker) for maker in approves.made_by)
         or any(may_be_one(approves.name, maker) for maker in (*asks.made_by, *approves.made_by))
     ):

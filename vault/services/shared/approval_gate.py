@@ -13,7 +13,7 @@ from vault.domain.accounts.account import Scope
 from vault.domain.accounts.roles import grants_of
 from vault.domain.approvals.actor import SYSTEM, Actor, Name
 from vault.domain.approvals.approval import Approval, ApprovalState, digest_of, ended, is_same_effect
-from vault.domain.approvals.rule import ALWAYS, SCOPES, Verb
+from vault.domain.approvals.rule import SCOPES, Verb
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.sign_in.connection import OPERATORS, PersonRow
@@ -23,7 +23,7 @@ from vault.sentence import Sentence
 
 #: What the ids of people begin with.
 _PERSON = "per_"
-#: The longest line of keys that made one another which is followed.
+#: The longest line of keys that made one another which is followed. Who is at its end is not known for a longer one.
 _MAX_MAKERS = 64
 
 
@@ -87,9 +87,7 @@ def may(tx: Transaction, name: str, account_id: str, scope: Scope) -> bool:
 
 def require_authority(tx: Transaction, approval: Approval, name: str) -> None:
     """Raise Refused unless an actor may decide: with ``approvals:write`` and the scope of the act."""
-    scopes: list[Scope] = [SCOPES[approval.kind]]
-    if approval.kind not in ALWAYS:
-        scopes.append("approvals:write")
+    scopes: tuple[Scope, ...] = (SCOPES[approval.kind], "approvals:write")
     for scope in scopes:
         if not may(tx, name, approval.account_id, scope):
             text = Sentence("To decide on this, a key needs the scope %(scope)s.", scope=scope)
@@ -97,7 +95,7 @@ def require_authority(tx: Transaction, approval: Approval, name: str) -> None:
 
 
 def actor_of(tx: Transaction, name: str, account_id: str) -> Actor:
-    """Return an actor of the access log with the creator of its key."""
+    """Return an actor of the access log with who made its key, who made that one, and so on."""
     if name in SYSTEM:
         return Actor(name=Name(kind="system", id=name))
     makers = list[str]()
@@ -106,7 +104,9 @@ def actor_of(tx: Transaction, name: str, account_id: str) -> Actor:
         makers.append(maker)
         maker = _maker_of(tx, maker, account_id)
     return Actor(
-        name=_name(tx, name, account_id), made_by=tuple(_name(tx, one, account_id) for one in makers)
+        name=_name(tx, name, account_id),
+        made_by=tuple(_name(tx, one, account_id) for one in makers),
+        is_cut=maker is not None and maker not in {*SYSTEM, *makers},
     )
 
 

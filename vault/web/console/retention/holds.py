@@ -22,6 +22,7 @@ from vault.web.schemas.retention.holds import HoldIn
 router = console_router()
 TAB: Final = Tab(SECTION, TABS, "/holds")
 Holding = Annotated[Here, needs("holds:write")]
+Approving = Annotated[Here, needs("approvals:write")]
 Auditing = Annotated[Here, needs("audit:read")]
 HoldId = Annotated[str, Path(max_length=64)]
 _PAGE: Final = 50
@@ -87,7 +88,7 @@ async def ask_for_release(here: Holding, hold: HoldId) -> str:
 
 
 @acts(router, "/holds/approvals/{approval}", again=None)
-async def approve_release(here: Holding, approval: HoldId) -> str:
+async def approve_release(here: Approving, approval: HoldId) -> str:
     """Approve a release, or a run above the cap of the retention sweep, as a second person."""
     digest = here.form.text("digest") or None
     done = await here.vault.approvals.decide(
