@@ -157,8 +157,10 @@ def objections_of(rows: Sequence[Mapping[Any, Any]]) -> Sequence[ObjectionRow]:
 
 def _padded(terms: Sequence[bytes]) -> Mapping[str, bytes]:
     """Return the terms as parameters of ``_given``; the last comes again, so that a few statements serve any count."""
-    padded = 1 << (len(terms) - 1).bit_length() if terms else 0
-    return {f"term_{place}": term for place, term in enumerate([*terms, *terms[-1:] * (padded - len(terms))])}
+    more = (1 << (len(terms) - 1).bit_length()) - len(terms) if terms else 0
+    return {
+        f"term_{place}": term for place, term in enumerate([*terms, *([terms[-1]] * more if more else [])])
+    }
 
 
 def _given(count: int) -> Select[bytes]:
