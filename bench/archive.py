@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, text, update
 
 from bench.stage import ACCOUNT, put_recording
 from vault.database.schema.core import recording_terms, recordings
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import LEASE, Recording, State
 from vault.services.service import Vault

@@ -18,8 +18,8 @@ from bench.seeding import ACCOUNT_ID, seed_log
 from bench.sizes import Sizes
 from vault.composition.adapters import utc_now
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.checkpoints import StoredCheckpoint
-from vault.database.stores.log_tree import Leaf
+from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
+from vault.database.stores.audit_log.log_tree import Leaf
 from vault.database.transaction import Transaction
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.proofs import LogProofs

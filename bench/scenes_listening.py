@@ -21,7 +21,7 @@ from bench import variants
 from bench.scene import Scene, app_of
 from bench.stage import open_session, put_recording, share
 from bench.without_tree import OpenAtOnce, TreeLater
-from vault.database.stores.log_tree import Leaf
+from vault.database.stores.audit_log.log_tree import Leaf
 from vault.database.transaction import Transaction
 from vault.domain.playback import link
 from vault.services.service import Vault

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.support.unlimited import UNLIMITED
-from vault.database.stores.recording_states import RecordingStates
+from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.database.transaction import Transaction
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.legal_rules.rule import RuleOverride

@@ -27,7 +27,7 @@ from bench.machine import describe_machine
 from bench.postgresql import another_database, postgresql
 from bench.stage import settings_of
 from vault.composition.assemble import assemble
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import LEASE, Recording, State
 from vault.domain.recordings.transitions import CLAIM

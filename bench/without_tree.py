@@ -16,7 +16,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.interface import Database
 from vault.database.log_tree.sequencer_postgresql import _PLACE, _WAITING, BATCH_SIZE
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
-from vault.database.stores.open_sessions import _LOCK, _STATE, NewSession, _Group, open_one
+from vault.database.stores.hot.open_sessions import _LOCK, _STATE, NewSession, _Group, open_one
 from vault.database.transaction import Transaction
 from vault.domain.ids import Token
 from vault.domain.playback.link import Session

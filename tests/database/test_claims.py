@@ -11,7 +11,7 @@ from tests.support.database_rows import TO_TRANSFER, announcement, open_account
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import micros
-from vault.database.stores.claim_statements import (
+from vault.database.stores.recordings.claim_statements import (
     any_waiting,
     claim_by_account,
     claim_oldest,

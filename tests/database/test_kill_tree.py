@@ -13,7 +13,7 @@ import vault
 from tests.support.counts import count
 from tests.support.database_rows import logged
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.log_tree import TreeHead
+from vault.database.stores.audit_log.log_tree import TreeHead
 from vault.tlog.hashing import leaf_hash
 from vault.tlog.tree import Frontier, read_frontier
 

@@ -13,8 +13,8 @@ from tests.support.database_rows import LEASE, OFF, TO_TRANSFER, announcement, c
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.core import recordings
 from vault.database.sql.dialect import lock_key
-from vault.database.stores.hot_statements import Grant
-from vault.database.stores.recording_states import RecordingStates
+from vault.database.stores.hot.statements import Grant
+from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.domain.recordings.recording import State
 from vault.errors import Invalid, NotFound, Unavailable
 

@@ -13,7 +13,7 @@ from tests.support.database_rows import NOW, event
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.access_log import event_outbox
-from vault.database.stores.checkpoints import StoredCheckpoint
+from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Tampered
 from vault.tlog.hashing import leaf_hash

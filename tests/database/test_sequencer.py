@@ -21,8 +21,8 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.log_tree.sequencer_postgresql import advance
 from vault.database.sql.dialect import log_lock_key
 from vault.database.sql.postgresql_url import engine_url
-from vault.database.stores.access_events import event_values
-from vault.database.stores.log_tree import TreeHead
+from vault.database.stores.audit_log.access_events import event_values
+from vault.database.stores.audit_log.log_tree import TreeHead
 from vault.errors import StartRefused, Unavailable
 from vault.tlog.hashing import EMPTY_ROOT, leaf_hash
 from vault.tlog.tree import Frontier

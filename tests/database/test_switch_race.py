@@ -20,7 +20,7 @@ from tests.support.counts import count
 from tests.support.database_rows import LEASE, NOW, OFF, TO_TRANSFER, announcement, move, open_account
 from vault.database.interface import Database
 from vault.database.schema.core import recordings
-from vault.database.stores.recording_states import RecordingStates
+from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.domain.recordings.recording import State
 from vault.errors import LeaseLost, Unavailable
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from tests.support.rfc6962 import mth
-from vault.database.stores.checkpoints import PublishedSize, StoredCheckpoint
-from vault.database.stores.log_tree import Leaf, TreeHead
+from vault.database.stores.audit_log.checkpoints import PublishedSize, StoredCheckpoint
+from vault.database.stores.audit_log.log_tree import Leaf, TreeHead
 from vault.tlog.hashing import leaf_hash
 
 T = TypeVar("T")

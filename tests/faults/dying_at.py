@@ -20,10 +20,10 @@ from fastapi import FastAPI
 from vault.cli.main import main
 from vault.database.engines import postgresql, sqlite
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
-from vault.database.stores import log_tree
-from vault.database.stores.recording_queue import QueueRows
-from vault.database.stores.recording_states import RecordingStates
-from vault.database.stores.tombstones import TombstoneRows
+from vault.database.stores.audit_log import log_tree
+from vault.database.stores.backup.tombstones import TombstoneRows
+from vault.database.stores.recordings.recording_queue import QueueRows
+from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.domain.recordings.recording import State
 from vault.domain.recordings.transitions import ERASE
 from vault.objects.directory import DirectoryStore

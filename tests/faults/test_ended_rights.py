@@ -15,7 +15,7 @@ from tests.support.ended_acts import ACTS, ALL
 from tests.support.ended_scene import new_scene
 from tests.support.web_house import House, open_house
 from vault.database.engines.migrate import migrate_postgresql
-from vault.database.stores.link_keys import LinkKeyRows
+from vault.database.stores.playback.link_keys import LinkKeyRows
 from vault.services.playback import link_keys, links, signed_links
 from vault.services.playback.link_request import LinkRequest
 from vault.services.shared import end_listening, revoke_links

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from tests.support.gates import with_gate_database
 from vault.database.interface import Database
-from vault.database.stores.objections import ObjectionRow
+from vault.database.stores.consent.objections import ObjectionRow
 from vault.database.transaction import Transaction
 from vault.services.service import Vault
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from tests.support.gates import with_gate_database
 from vault.database.interface import Database
-from vault.database.stores.call_state import GateState
+from vault.database.stores.calls.call_state import GateState
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.services.service import Vault

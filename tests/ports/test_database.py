@@ -25,7 +25,7 @@ from tests.support.database_rows import (
     switch,
 )
 from vault.database.interface import Database
-from vault.database.stores.hot_statements import Grant
+from vault.database.stores.hot.statements import Grant
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import NotFound, Refused, Unavailable
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from tests.support.database_rows import announcement, columns, open_account, set_columns
 from vault.database.interface import Database
-from vault.database.stores import recording_queue
-from vault.database.stores.recording_queue import WAKE_SPREAD, Backlog
+from vault.database.stores.recordings import recording_queue
+from vault.database.stores.recordings.recording_queue import WAKE_SPREAD, Backlog
 from vault.domain.accounts.limits import OwnLimits
 from vault.domain.recordings.recording import State
 

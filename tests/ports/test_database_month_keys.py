@@ -24,7 +24,7 @@ from vault.database.interface import Database
 from vault.database.schema.account_keys import month_keys
 from vault.database.schema.core import recordings
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.calls.call_facts import CallFactRow
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.accounts.month_key import WrappedMonthKey
 from vault.domain.recordings.recording import State

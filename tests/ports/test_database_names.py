@@ -6,8 +6,8 @@ from itertools import product
 from tests.support.database_rows import announcement, open_account, set_columns, upload
 from vault.database.interface import Database
 from vault.database.schema.core import recordings
-from vault.database.stores.recording_names import named_recordings
-from vault.database.stores.recordings import NewRecording, new_row
+from vault.database.stores.recordings.recording_names import named_recordings
+from vault.database.stores.recordings.recordings import NewRecording, new_row
 from vault.database.transaction import Transaction
 from vault.domain.recordings.names_of_call import named_at
 from vault.domain.recordings.recording import Recording, State

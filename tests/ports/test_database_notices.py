@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.support.database_rows import NOW, open_account
 from tests.support.notice_drafts import notice
 from vault.database.interface import Database
-from vault.database.stores.notices import SealedPrompt
+from vault.database.stores.consent.notices import SealedPrompt
 from vault.domain.notices.notice import text_digest
 
 PROMPT = SealedPrompt(message=bytes(range(256)) * 1875, key_version=1)

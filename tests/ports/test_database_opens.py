@@ -19,9 +19,9 @@ from tests.support.database_rows import (
     switch,
 )
 from vault.database.interface import Database
-from vault.database.stores.add_fact import AddedFact, FactSource, NewFact
-from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.open_sessions import NewSession
+from vault.database.stores.calls.call_facts import CallFactRow
+from vault.database.stores.hot.add_fact import AddedFact, FactSource, NewFact
+from vault.database.stores.hot.open_sessions import NewSession
 from vault.domain.ids import new_id
 from vault.domain.playback.link import Link, Session
 from vault.errors import NotFound

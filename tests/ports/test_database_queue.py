@@ -25,7 +25,7 @@ from tests.support.database_rows import (
     upload,
 )
 from vault.database.interface import Database
-from vault.database.stores.recording_states import RecordingStates
+from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import IN_FLIGHT, LEASE, Lease, SealedObject, State
 from vault.domain.recordings.transitions import ARROWS

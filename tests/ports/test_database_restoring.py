@@ -23,8 +23,8 @@ from vault.database.account_parts.notices import NOTICES, StoredNotice
 from vault.database.account_parts.objections import OBJECTIONS
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.account_objects import Revisions
-from vault.database.stores.objections import ObjectionRow
+from vault.database.stores.accounts.account_objects import Revisions
+from vault.database.stores.consent.objections import ObjectionRow
 from vault.domain.accounts.account import Connection, SwitchChange
 from vault.domain.consent.consent_event import ConsentPolicy, Objection
 from vault.domain.recordings.recording import State

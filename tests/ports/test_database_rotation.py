@@ -24,11 +24,11 @@ from vault.database.account_object import differences
 from vault.database.account_parts.keys import KEYS
 from vault.database.account_parts.part import StoredPrompt
 from vault.database.interface import Database
-from vault.database.stores.accounts import WrappedSecret
-from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.consent import ConsentRow
-from vault.database.stores.objections import ObjectionRow
-from vault.database.stores.sealed_columns import SEALED_KINDS, SealedRow
+from vault.database.stores.accounts.accounts import WrappedSecret
+from vault.database.stores.calls.call_facts import CallFactRow
+from vault.database.stores.consent.consent import ConsentRow
+from vault.database.stores.consent.objections import ObjectionRow
+from vault.database.stores.key_rotation.sealed_columns import SEALED_KINDS, SealedRow
 from vault.domain.accounts.account import Connection
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.consent.consent_event import Objection

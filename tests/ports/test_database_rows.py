@@ -19,9 +19,9 @@ from tests.support.database_rows import (
     set_columns,
 )
 from vault.database.interface import Database
-from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.hot_reads import LINK, found_link
-from vault.database.stores.stored_answers import StoredAnswer
+from vault.database.stores.accounts.stored_answers import StoredAnswer
+from vault.database.stores.calls.call_facts import CallFactRow
+from vault.database.stores.playback.hot_reads import LINK, found_link
 from vault.domain.accounts.account import ApiKey, Connection
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Busy, NotFound

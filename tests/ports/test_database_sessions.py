@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.database_rows import NOW, available, event, link, open_account, session, settle
 from vault.database.interface import Database
-from vault.database.stores.hot_statements import Grant
+from vault.database.stores.hot.statements import Grant
 from vault.domain.recordings.recording import State
 
 MICROSECOND = timedelta(microseconds=1)

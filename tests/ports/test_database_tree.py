@@ -11,8 +11,8 @@ from tests.support.counts import count
 from tests.support.database_rows import NOW, event, logged, open_account
 from tests.support.rfc6962 import mth
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import PublishedSize, StoredCheckpoint
-from vault.database.stores.log_tree import TreeHead
+from vault.database.stores.audit_log.checkpoints import PublishedSize, StoredCheckpoint
+from vault.database.stores.audit_log.log_tree import TreeHead
 from vault.errors import LeaseLost, Tampered
 from vault.tlog.hashing import EMPTY_ROOT, leaf_hash
 from vault.tlog.proofs import consistency_proof, inclusion_proof, verify_consistency, verify_inclusion

@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 
 from vault.database.interface import Database
 from vault.database.schema.core import recordings
-from vault.database.stores.recording_states import RecordingStates
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.recordings.recording_states import RecordingStates
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.domain.accounts.account import Account
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.ids import new_id

@@ -11,7 +11,7 @@ from tests.support.parties import CALLER, PARTIES, tell
 from tests.support.service_house import AUDIO, LONG_AGO, House
 from vault.database.schema.account_keys import month_keys
 from vault.database.schema.core import recordings
-from vault.database.stores.sealed_columns import SEALED_COLUMNS, SEALED_KINDS, SealedRow
+from vault.database.stores.key_rotation.sealed_columns import SEALED_COLUMNS, SEALED_KINDS, SealedRow
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import RecordingFilter, State

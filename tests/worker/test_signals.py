@@ -9,7 +9,7 @@ from tests.support.rotation import decide_request
 from tests.support.service_house import AUDIO, House, blocks_of
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.signals import Signal, Work
-from vault.database.stores.consent import Pause
+from vault.database.stores.consent.consent import Pause
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Lease, State
 from vault.services.accounts.connections import ConnectionRequest

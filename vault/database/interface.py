@@ -6,10 +6,10 @@ from typing import Any, Protocol, TypeVar
 
 from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
-from vault.database.stores.add_fact import AddedFact, NewFact
-from vault.database.stores.hot_statements import Announced, Grant
-from vault.database.stores.open_sessions import NewSession
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.hot.add_fact import AddedFact, NewFact
+from vault.database.stores.hot.open_sessions import NewSession
+from vault.database.stores.hot.statements import Announced, Grant
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session

@@ -6,58 +6,58 @@ from sqlalchemy import Connection
 
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, lock_account, lock_account_and_call, lock_call
-from vault.database.stores.access_events import EventRows
-from vault.database.stores.account_limits import AccountLimitRows
-from vault.database.stores.account_objects import AccountObjectRows
-from vault.database.stores.accounts import AccountRows
-from vault.database.stores.api_keys import ApiKeyRows
+from vault.database.stores.accounts.account_limits import AccountLimitRows
+from vault.database.stores.accounts.account_objects import AccountObjectRows
+from vault.database.stores.accounts.accounts import AccountRows
+from vault.database.stores.accounts.api_keys import ApiKeyRows
+from vault.database.stores.accounts.clear_texts import ClearTextRows
+from vault.database.stores.accounts.connections import ConnectionRows
+from vault.database.stores.accounts.console_sessions import ConsoleSearchRows, ConsoleSessionRows
+from vault.database.stores.accounts.overview import OverviewRows
+from vault.database.stores.accounts.stored_answers import StoredAnswerRows
 from vault.database.stores.approvals import ApprovalRows, ApprovalRuleRows
-from vault.database.stores.call_facts import CallRows
-from vault.database.stores.call_state import CallStateRows
-from vault.database.stores.callbacks import CallbackRows
-from vault.database.stores.checkpoints import CheckpointRows
-from vault.database.stores.clear_texts import ClearTextRows
-from vault.database.stores.closing_acts import ClosingRows
-from vault.database.stores.closures import ClosureRows
-from vault.database.stores.connections import ConnectionRows
-from vault.database.stores.consent import ConsentRows, PauseRows, PolicyRows
-from vault.database.stores.console_sessions import ConsoleSearchRows, ConsoleSessionRows
-from vault.database.stores.contact_ends import ContactEndRows
-from vault.database.stores.due_work import DueWorkRows
-from vault.database.stores.evidence import EvidenceRows
-from vault.database.stores.holds import HoldRows, PendingErasureRows
-from vault.database.stores.inventory import InventoryRows
-from vault.database.stores.key_rotations import RotationRows
-from vault.database.stores.lease_holders import LeaseHolderRows
-from vault.database.stores.link_keys import LinkKeyRows
-from vault.database.stores.links import LinkRows
-from vault.database.stores.log_allowances import LogAllowanceRows
-from vault.database.stores.log_tree import TreeRows
-from vault.database.stores.month_keys import MonthKeyRows
-from vault.database.stores.notices import NoticeRows
-from vault.database.stores.object_checks import ObjectCheckRows
-from vault.database.stores.object_locks import ObjectLockRows
-from vault.database.stores.object_store import StoreRows
-from vault.database.stores.objections import ObjectionRows
-from vault.database.stores.overview import OverviewRows
-from vault.database.stores.packages import PackageRows
-from vault.database.stores.pending_calls import PendingCallRows
-from vault.database.stores.person_search import PersonSearch
-from vault.database.stores.person_sessions import PersonSessionRows
-from vault.database.stores.previews import PreviewRows
-from vault.database.stores.provider_copies import SourceRows
-from vault.database.stores.recording_notes import NoteRows
-from vault.database.stores.recording_queue import QueueRows
-from vault.database.stores.recordings import RecordingRows
+from vault.database.stores.audit_log.access_events import EventRows
+from vault.database.stores.audit_log.checkpoints import CheckpointRows
+from vault.database.stores.audit_log.closing_acts import ClosingRows
+from vault.database.stores.audit_log.log_allowances import LogAllowanceRows
+from vault.database.stores.audit_log.log_tree import TreeRows
+from vault.database.stores.backup.inventory import InventoryRows
+from vault.database.stores.backup.object_store import StoreRows
+from vault.database.stores.backup.restore import RestoredRows
+from vault.database.stores.backup.tombstones import TombstoneRows
+from vault.database.stores.calls.call_facts import CallRows
+from vault.database.stores.calls.call_state import CallStateRows
+from vault.database.stores.calls.pending_calls import PendingCallRows
+from vault.database.stores.consent.consent import ConsentRows, PauseRows, PolicyRows
+from vault.database.stores.consent.notices import NoticeRows
+from vault.database.stores.consent.objections import ObjectionRows
+from vault.database.stores.key_rotation.key_rotations import RotationRows
+from vault.database.stores.key_rotation.month_keys import MonthKeyRows
+from vault.database.stores.node.due_work import DueWorkRows
+from vault.database.stores.node.lease_holders import LeaseHolderRows
+from vault.database.stores.node.singleton_leases import SingletonLeaseRows
+from vault.database.stores.node.vault_metadata import MetadataRows
+from vault.database.stores.playback.link_keys import LinkKeyRows
+from vault.database.stores.playback.links import LinkRows
+from vault.database.stores.recordings.evidence import EvidenceRows
+from vault.database.stores.recordings.object_checks import ObjectCheckRows
+from vault.database.stores.recordings.provider_copies import SourceRows
+from vault.database.stores.recordings.recording_notes import NoteRows
+from vault.database.stores.recordings.recording_queue import QueueRows
+from vault.database.stores.recordings.recordings import RecordingRows
 from vault.database.stores.registers import RegisterRows
-from vault.database.stores.requests import RequestRows
-from vault.database.stores.restore import RestoredRows
-from vault.database.stores.retention import RetentionRows
-from vault.database.stores.sign_in import PersonRows, SignInRows
-from vault.database.stores.singleton_leases import SingletonLeaseRows
-from vault.database.stores.stored_answers import StoredAnswerRows
-from vault.database.stores.tombstones import TombstoneRows
-from vault.database.stores.vault_metadata import MetadataRows
+from vault.database.stores.requests.callbacks import CallbackRows
+from vault.database.stores.requests.closures import ClosureRows
+from vault.database.stores.requests.packages import PackageRows
+from vault.database.stores.requests.person_search import PersonSearch
+from vault.database.stores.requests.requests import RequestRows
+from vault.database.stores.retention.contact_ends import ContactEndRows
+from vault.database.stores.retention.holds import HoldRows, PendingErasureRows
+from vault.database.stores.retention.object_locks import ObjectLockRows
+from vault.database.stores.retention.previews import PreviewRows
+from vault.database.stores.retention.retention_policies import RetentionRows
+from vault.database.stores.sign_in.person_sessions import PersonSessionRows
+from vault.database.stores.sign_in.sign_in import PersonRows, SignInRows
 
 
 class _Rights:

@@ -12,7 +12,7 @@ from typing import Final
 from vault import metrics
 from vault.database.interface import Database
 from vault.database.signals import Signal
-from vault.database.stores.due_work import LEASE_HOLDERS
+from vault.database.stores.node.due_work import LEASE_HOLDERS
 from vault.services.closing_acts.check_recovery import RecoveryCheck
 from vault.worker.lease_holders import LeaseHolders
 from vault.worker.polling_task import PollingTask

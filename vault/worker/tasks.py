@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Final
 
 from vault.database.signals import Work
-from vault.database.stores.due_work import SilentWork
+from vault.database.stores.node.due_work import SilentWork
 from vault.services.service import Vault
 from vault.services.shared.job import (
     ClaimJob,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.service_house import House
-from vault.database.stores.recording_queue import Backlog
+from vault.database.stores.recordings.recording_queue import Backlog
 from vault.domain.accounts.limits import BURST_SECONDS, MAX_ACCOUNTS, AccountLimits, OwnLimits
 from vault.errors import TooMany, Unavailable
 from vault.services.shared.account_limiter import REFRESH_INTERVAL, AccountLimiter

@@ -10,8 +10,8 @@ from sqlalchemy import event, insert, select
 from tests.support.service_house import House
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import recordings
-from vault.database.stores import overview
-from vault.database.stores.overview import LIMIT
+from vault.database.stores.accounts import overview
+from vault.database.stores.accounts.overview import LIMIT
 from vault.domain.recordings.recording import State
 from vault.services.accounts.overview import Numbers
 

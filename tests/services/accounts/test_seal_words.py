@@ -18,7 +18,7 @@ from vault.database.engines.migrate import alembic_config, migrate_sqlite
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import connections, switch_changes
-from vault.database.stores.clear_texts import SEALED_WORDS
+from vault.database.stores.accounts.clear_texts import SEALED_WORDS
 from vault.domain.reason import Reason
 from vault.domain.stored.tombstone import PREFIX, decode_tombstones
 from vault.errors import Unavailable

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.parties import announced, causes, let_in, lift, set_policy, tell, through_the_gate
 from tests.support.service_house import House
-from vault.database.stores.consent import ConsentRow
+from vault.database.stores.consent.consent import ConsentRow
 from vault.domain.consent.consent_event import Answer, ConsentEvent, Party
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import State

@@ -11,7 +11,7 @@ from tests.support.rfc6962 import mth
 from tests.support.service_house import SIGNER, House, with_clock
 from tests.support.statements import statements
 from tests.support.whole_log import read_account_export
-from vault.database.stores.checkpoints import StoredCheckpoint
+from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Invalid, NotFound, Tampered
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint

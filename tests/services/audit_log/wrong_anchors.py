@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.support.anchoring import utc_now
-from vault.database.stores.checkpoints import StoredCheckpoint
+from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.domain.audit_log.anchor import AnchorPlace
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.published_tiles import PublishedLog

@@ -13,7 +13,7 @@ from tests.support.restoring import backed_up, copied, empty_house, house_over, 
 from tests.support.retention import place
 from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores import closing_acts as closing_store
+from vault.database.stores.audit_log import closing_acts as closing_store
 from vault.domain.requests.request import Request, RequestState, Ruling, Verdict
 from vault.domain.retention.hold import MAX_COVERED
 from vault.domain.stored.closing_acts import location_of

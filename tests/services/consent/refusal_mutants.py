@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.stores.closures import ClosureRows
+from vault.database.stores.requests.closures import ClosureRows
 from vault.domain.admission.decision import Place
 from vault.domain.calls.number_reader import read_numbers
 from vault.services.admission import admission, call_context, number_terms

@@ -19,7 +19,7 @@ from tests.fakes.provider import API
 from tests.support.service_house import AUDIO, LONG_AGO, URL, House, blocks_of
 from tests.support.tenant import tone
 from vault.database.schema.core import connections
-from vault.database.stores.hot_statements import Announced
+from vault.database.stores.hot.statements import Announced
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import RestReply
 from vault.domain.recordings.recording import Recording, State

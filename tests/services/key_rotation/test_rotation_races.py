@@ -25,7 +25,7 @@ from tests.support.rotation import (
     versions,
 )
 from tests.support.service_house import AUDIO, House, blocks_of
-from vault.database.stores.sealed_columns import SEALED_KINDS
+from vault.database.stores.key_rotation.sealed_columns import SEALED_KINDS
 from vault.domain.calls.call import CallFacts
 from vault.domain.notices.audio import PromptRequest
 from vault.domain.recordings.recording import State

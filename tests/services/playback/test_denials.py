@@ -15,7 +15,8 @@ from tests.support.service_house import House, another_node, node_on
 from vault import metrics
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.core import links
-from vault.database.stores import log_allowances, open_sessions
+from vault.database.stores.audit_log import log_allowances
+from vault.database.stores.hot import open_sessions
 from vault.domain.audit_log.log_allowance import DENIAL_BURST
 from vault.domain.playback.link import MAX_LIFETIME, denials_allowed
 from vault.errors import NotFound

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.service_house import AUDIO, House
-from vault.database.stores.access_events import EventRows
+from vault.database.stores.audit_log.access_events import EventRows
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session
 from vault.services.audit_log.access_log import EventFilter

@@ -8,7 +8,7 @@ from typing import get_args
 from sqlalchemy import text
 
 from tests.support.service_house import House
-from vault.database.stores.hot_statements import PLAYS
+from vault.database.stores.hot.statements import PLAYS
 from vault.domain.playback.link import Kind, Purpose
 from vault.domain.recordings.recording import State
 from vault.services.playback.link_request import LinkRequest

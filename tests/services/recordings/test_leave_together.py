@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from tests.support.service_house import House, another_node
 from vault.database.schema.calls import call_facts
-from vault.database.stores.recordings import RecordingRows
+from vault.database.stores.recordings.recordings import RecordingRows
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.thread_pools import Threads

@@ -11,8 +11,8 @@ from sqlalchemy import event
 
 from tests.support.service_house import House
 from vault.database.schema.console import SET_ASIDE
-from vault.database.stores.links import LinkFilter
-from vault.database.stores.recording_names import name_taken, named_values
+from vault.database.stores.playback.links import LinkFilter
+from vault.database.stores.recordings.recording_names import name_taken, named_values
 from vault.domain.recordings.recording import WORK, RecordingFilter, State
 
 _SORTS = "USE TEMP B-TREE"

@@ -7,8 +7,8 @@ import pytest
 
 from tests.services.recordings.test_list_plans import plan_of
 from tests.support.service_house import House
-from vault.database.stores.recording_states import RecordingStates
-from vault.database.stores.restore_recordings import RestoredRecordings
+from vault.database.stores.backup.restore_recordings import RestoredRecordings
+from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.domain.reason import Reason
 
 _REASON = Reason(code="switched_off", text="The account's switch is off.")

@@ -5,7 +5,7 @@ import pytest
 from tests.services.requests.closures import closing, work
 from tests.services.requests.people import ask, asks, carried_out, decide, recorded
 from tests.support.service_house import House
-from vault.database.stores.requests import RequestRow
+from vault.database.stores.requests.requests import RequestRow
 from vault.domain.requests.request import Request, RequestState
 from vault.errors import OwnKeyUnusable
 from vault.services.requests.sealed_requests import SealedRequests

@@ -24,7 +24,7 @@ from tests.services.requests.people import (
 )
 from tests.support.retention import place, release
 from tests.support.service_house import House
-from vault.database.stores import person_search
+from vault.database.stores.requests import person_search
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.request import Period, RequestState, Verdict

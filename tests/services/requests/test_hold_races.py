@@ -76,7 +76,7 @@ async def test_without_the_guard_an_erasure_by_number_passes_over_a_hold(
     recording_id, request_id = await _asked(either, 1)
     hold = await place(either, calls=["call-1"])
     monkeypatch.setattr(lifecycle, "GUARDS", ())
-    monkeypatch.setattr("vault.database.stores.holds.covering", lambda *_: [])
+    monkeypatch.setattr("vault.database.stores.retention.holds.covering", lambda *_: [])
     await carried_out(either, request_id)
     with pytest.raises(AssertionError):
         await checked(either, recording_id, hold.hold.id)

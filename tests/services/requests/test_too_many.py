@@ -4,7 +4,7 @@ import pytest
 
 from tests.services.requests.people import ACTOR, ago, ask, asks, call, carried_out, decide
 from tests.support.service_house import House
-from vault.database.stores import person_search
+from vault.database.stores.requests import person_search
 from vault.domain.requests.request import Period, RequestState
 from vault.errors import Refused
 from vault.services.requests import find_person

@@ -229,7 +229,7 @@ async def test_a_quarantine_does_not_end_by_a_database_ten_years_ahead(
     with monkeypatch.context() as wrong:
         _jump(wrong, _YEARS)
         future = literal(datetime.now(UTC) + _YEARS, Moment())
-        wrong.setattr("vault.database.stores.recording_queue.sql_now", lambda *_: future)
+        wrong.setattr("vault.database.stores.recordings.recording_queue.sql_now", lambda *_: future)
         await either.vault.quarantine.expire()
     assert await either.state(recording_id) is State.QUARANTINED
 

@@ -99,7 +99,7 @@ async def test_without_the_guard_the_check_finds_the_erasure(
     recording_id, call = await due(house, 1)
     await place(house, everything=True)
     monkeypatch.setattr(lifecycle, "GUARDS", ())
-    monkeypatch.setattr("vault.database.stores.holds.covering", lambda *_: [])
+    monkeypatch.setattr("vault.database.stores.retention.holds.covering", lambda *_: [])
     hold = await place(house, calls=[call])
     await PATHS[path](house, recording_id, call)
     with pytest.raises(AssertionError):

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from tests.support.parties import set_policy, through_the_gate
 from tests.support.retention import place
 from tests.support.service_house import House
-from vault.database.stores import hold_conditions
+from vault.database.stores.retention import hold_conditions
 
 BEGUN = datetime(2026, 1, 10, 12, tzinfo=UTC)
 NUMBERS = ("+14155550123", "+33612345678", "+12125550100")

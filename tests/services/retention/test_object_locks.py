@@ -12,7 +12,7 @@ from tests.support.parties import PARTIES, let_in
 from tests.support.restoring import write_all
 from tests.support.retention import kept, place, release, set_retention
 from tests.support.service_house import House
-from vault.database.stores.object_locks import LockedRow
+from vault.database.stores.retention.object_locks import LockedRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.retention.object_lock import LockSetting, ObjectLock

@@ -12,7 +12,7 @@ from tests.support.service_house import House
 from vault.database.account_parts.retention_policies import row_of_policy
 from vault.database.schema.core import micros
 from vault.database.schema.retention import retention_policies as table
-from vault.database.stores import retention as store
+from vault.database.stores.retention import retention_policies as store
 from vault.database.transaction import Transaction
 from vault.domain.retention.policy import RetentionPolicy, in_force
 from vault.errors import Refused

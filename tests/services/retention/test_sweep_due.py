@@ -10,7 +10,7 @@ from sqlalchemy import text
 from tests.support.parties import let_in, set_policy, tell
 from tests.support.retention import approve_release, kept, place, release, set_retention
 from tests.support.service_house import House
-from vault.database.stores.retention import RetentionRows
+from vault.database.stores.retention.retention_policies import RetentionRows
 from vault.domain.approvals.approval import ApprovalState
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.retention.policy import NO_POLICY, UNREADABLE

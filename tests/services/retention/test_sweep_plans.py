@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from tests.support.service_house import House
-from vault.database.stores.retention import available_query, due_counts_query, due_query, stale_query
+from vault.database.stores.retention.retention_policies import (
+    available_query,
+    due_counts_query,
+    due_query,
+    stale_query,
+)
 
 _AFTER, _LATER = ((datetime(year, 1, 1, tzinfo=UTC), f"rec_{year}") for year in (2020, 2021))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from tests.support.console import MARKUP, furnished, sign_in
 from tests.support.tenant import Tenant, tone
 from tests.support.web_house import House
-from vault.database.stores.retention import RetentionRun
+from vault.database.stores.retention.retention_policies import RetentionRun
 from vault.domain.recordings.recording import State
 from vault.rfc3339 import write_rfc3339
 from vault.services.accounts.overview import DAYS, Numbers

@@ -10,7 +10,7 @@ from tests.support import corpus
 from tests.support.console import form_of, sign_in
 from tests.support.tenant import PATIENCE, Tenant
 from tests.support.web_house import AUDIO, House
-from vault.database.stores import person_search
+from vault.database.stores.requests import person_search
 from vault.services.requests import find_person
 
 NUMBER = "+33612345678"

@@ -23,14 +23,14 @@ from vault.database.engines.postgresql_pool import Lane, PostgresqlPool
 from vault.database.signals import Signal, Signals, Work
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.lease_tokens import token_of
-from vault.database.stores.add_fact import AddedFact, NewFact, add_fact_steps, added_fact
-from vault.database.stores.claim_statements import claim_values, hot_any_waiting, hot_claims
-from vault.database.stores.hot_claims import MANIFEST_WRITTEN, claimed
-from vault.database.stores.hot_statements import Announced, Grant, announcement_signals, validity_values
-from vault.database.stores.hot_writes import IS_VALID, announce_steps, announced, grant_steps, granted
-from vault.database.stores.open_sessions import NewSession, open_group
-from vault.database.stores.recording_queue import locked_row_signal
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.hot.add_fact import AddedFact, NewFact, add_fact_steps, added_fact
+from vault.database.stores.hot.claims import MANIFEST_WRITTEN, claimed
+from vault.database.stores.hot.open_sessions import NewSession, open_group
+from vault.database.stores.hot.statements import Announced, Grant, announcement_signals, validity_values
+from vault.database.stores.hot.writes import IS_VALID, announce_steps, announced, grant_steps, granted
+from vault.database.stores.recordings.claim_statements import claim_values, hot_any_waiting, hot_claims
+from vault.database.stores.recordings.recording_queue import locked_row_signal
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.log_allowance import NEEDS_NO_PERMISSION

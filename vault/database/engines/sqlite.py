@@ -30,10 +30,10 @@ from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.signals import Signals
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import define_sqlite_now
-from vault.database.stores.add_fact import AddedFact, NewFact, add_fact_one
-from vault.database.stores.hot_statements import Announced, Grant, announce_one, grant_one, is_valid_one
-from vault.database.stores.open_sessions import NewSession, open_one
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.hot.add_fact import AddedFact, NewFact, add_fact_one
+from vault.database.stores.hot.open_sessions import NewSession, open_one
+from vault.database.stores.hot.statements import Announced, Grant, announce_one, grant_one, is_valid_one
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Session

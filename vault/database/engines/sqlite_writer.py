@@ -21,7 +21,7 @@ from vault import metrics
 from vault.database.engines.sqlite_jobs import Job, deliver
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.signals import Signal, take_signals
-from vault.database.stores.restore_leaves import HEAD_MOVED
+from vault.database.stores.backup.restore_leaves import HEAD_MOVED
 from vault.database.transaction import Transaction
 from vault.errors import DatabaseUnfit, Unavailable
 from vault.structured_log import Log

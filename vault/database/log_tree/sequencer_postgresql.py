@@ -5,8 +5,9 @@ number" would permanently skip rows that commit late. Here every row in the outb
 number. The holder of a transaction-level advisory lock moves rows. The head is changed by compare-and-swap
 too, so the transaction of a holder that lost the lock unnoticed fails and writes nothing.
 
-``EventRows.append`` (vault/database/stores/access_events.py) fills the outbox in the transaction of the act, and the
-worker's task ``sequence`` (vault/services/audit_log/log_publisher.py) calls this; an open does in its own transaction.
+``EventRows.append`` (vault/database/stores/audit_log/access_events.py) fills the outbox in the transaction of the act,
+and the worker's task ``sequence`` (vault/services/audit_log/log_publisher.py) calls this; an open does in its own
+transaction.
 """
 
 from collections.abc import Sequence

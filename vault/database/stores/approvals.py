@@ -9,7 +9,7 @@ from sqlalchemy import Connection as DbConnection
 
 from vault.database.account_parts.approval_rule import put_rule, rule_of
 from vault.database.schema.approvals import approvals
-from vault.database.stores.account_objects import account_changed
+from vault.database.stores.accounts.account_objects import account_changed
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import ApprovalRule, Verb, tighter
 

@@ -2,9 +2,9 @@
 
 Each type of event says in its entry whether it needs a permission (``event_types/``). Of those that need none the log
 takes an allowance of each actor, such as a link, a sign-in connection or an API key: a burst of 100, and one more each
-minute. All are refused, and the rest is counted. ``vault/database/stores/access_events.py`` asks before each event,
-whatever door it comes by. One other place writes such an event: ``vault/database/stores/open_sessions.py``, which opens
-links in batches.
+minute. All are refused, and the rest is counted. ``vault/database/stores/audit_log/access_events.py`` asks before each
+event, whatever door it comes by. One other place writes such an event: ``vault/database/stores/hot/open_sessions.py``,
+which opens links in batches.
 """
 
 from datetime import datetime, timedelta

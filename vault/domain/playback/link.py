@@ -84,7 +84,7 @@ class Link:
         return self.purpose == "consent_check" and self.kind == "player"
 
     def plays(self, recording: Recording) -> bool:
-        """Return whether its sessions play the recording in its state; ``stores/hot_statements.PLAYS`` in SQL."""
+        """Return whether its sessions play the recording in its state; ``stores/hot/statements.PLAYS`` in SQL."""
         if recording.state is State.AVAILABLE:
             return not recording.restricted or self.plays_restricted
         return recording.state is State.QUARANTINED and not recording.restricted and self.plays_quarantined

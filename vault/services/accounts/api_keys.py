@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.hot_reads import KEY, KEY_AND_ACCOUNT, found_key
+from vault.database.stores.playback.hot_reads import KEY, KEY_AND_ACCOUNT, found_key
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SCOPES, Account, ApiKey
 from vault.domain.audit_log.access_event import AccessEvent

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from vault.database.interface import Database
-from vault.database.stores.console_sessions import CONSOLE_SESSION, found_console_session
-from vault.database.stores.hot_reads import KEY, found_key
+from vault.database.stores.accounts.console_sessions import CONSOLE_SESSION, found_console_session
+from vault.database.stores.playback.hot_reads import KEY, found_key
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Account, ApiKey
 from vault.domain.accounts.console_session import INVITATION_LIFE, MAX_LENGTH, USE_INTERVAL, ConsoleSession

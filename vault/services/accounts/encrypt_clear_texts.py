@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.database.interface import Database
-from vault.database.stores.clear_texts import TOMBSTONES_CLEAN, ClearWords
+from vault.database.stores.accounts.clear_texts import TOMBSTONES_CLEAN, ClearWords
 from vault.database.transaction import Transaction
 from vault.domain.stored.tombstone import PREFIX, decode_tombstones, encode_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from vault.database.interface import Database
-from vault.database.stores.stored_answers import ANSWER_LEASES, StoredAnswer
+from vault.database.stores.accounts.stored_answers import ANSWER_LEASES, StoredAnswer
 from vault.database.transaction import Transaction
 from vault.domain.accounts.answer_subject import AnswerSubject
 from vault.domain.recordings.recording import GONE

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.overview import DaysLeft
-from vault.database.stores.retention import RetentionRun
+from vault.database.stores.accounts.overview import DaysLeft
+from vault.database.stores.retention.retention_policies import RetentionRun
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.ports.clock import Clock

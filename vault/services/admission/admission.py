@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault.database.interface import Database
-from vault.database.stores.call_state import GateState
-from vault.database.stores.consent import ConsentRow
-from vault.database.stores.objections import ObjectionRow
+from vault.database.stores.calls.call_state import GateState
+from vault.database.stores.consent.consent import ConsentRow
+from vault.database.stores.consent.objections import ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import AdmissionInput, Decision, Place, decide
 from vault.domain.audit_log.event_types.consent import is_no

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.domain.accounts.account import Switch, SwitchChange
 from vault.domain.admission.decision import Place
 from vault.domain.calls.call import SIDES, CallFacts

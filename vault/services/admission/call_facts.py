@@ -10,9 +10,9 @@ from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.add_fact import AddedFact, FactSource, NewFact
-from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.consent import ConsentRow
+from vault.database.stores.calls.call_facts import CallFactRow
+from vault.database.stores.consent.consent import ConsentRow
+from vault.database.stores.hot.add_fact import AddedFact, FactSource, NewFact
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.number_reader import is_plain

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.consent import ConsentRow
+from vault.database.stores.calls.call_facts import CallFactRow
+from vault.database.stores.consent.consent import ConsentRow
 from vault.database.transaction import Transaction
 from vault.domain.calls.regions import regions_of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from vault.database.account_parts.notices import notice_of
 from vault.database.interface import Database
-from vault.database.stores.notices import OF_STATUS
+from vault.database.stores.consent.notices import OF_STATUS
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts

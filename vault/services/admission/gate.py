@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from vault.database.stores.call_state import GateState
+from vault.database.stores.calls.call_state import GateState
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.recordings.recording import Lease, Recording

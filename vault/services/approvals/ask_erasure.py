@@ -8,7 +8,7 @@ the recording stays restricted.
 from collections.abc import Sequence
 from typing import Final
 
-from vault.database.stores.holds import PendingErasure
+from vault.database.stores.retention.holds import PendingErasure
 from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import Approval, ApprovalState, digest_of, time_to_approve
 from vault.domain.approvals.rule import Verb

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.evidence import EvidenceRow
+from vault.database.stores.recordings.evidence import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.audit_log.history import HistoryItem, OpenedEvent, Origins, write_history

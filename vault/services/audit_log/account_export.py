@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from vault.database.log_tree.stored_tree import STEP, HashReader
-from vault.database.stores.log_tree import Leaf
+from vault.database.stores.audit_log.log_tree import Leaf
 from vault.database.transaction import Transaction
 from vault.errors import Tampered
 from vault.tlog.hashing import node_hash

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import StoredCheckpoint
+from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.anchor import AnchorPlace, Relation
 from vault.errors import LeaseLost, NotFound, Tampered, Unavailable

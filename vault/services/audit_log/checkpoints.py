@@ -6,7 +6,7 @@ replaced or modified meanwhile cannot put other nodes under a checkpoint.
 
 from collections.abc import Sequence
 
-from vault.database.stores.checkpoints import StoredCheckpoint
+from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.database.transaction import Transaction
 from vault.errors import Tampered, Unavailable
 from vault.tlog.checkpoint import Checkpoint, parse_checkpoint

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import StoredCheckpoint
-from vault.database.stores.log_tree import Leaf
+from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
+from vault.database.stores.audit_log.log_tree import Leaf
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import Recording, RecordingKeys

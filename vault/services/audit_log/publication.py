@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import StoredCheckpoint
+from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.errors import LeaseLost, Tampered
 from vault.ports.clock import Clock
 from vault.ports.objects import ObjectStore

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 from vault import metrics
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import StoredCheckpoint
-from vault.database.stores.object_store import REWRITE_MARK
+from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
+from vault.database.stores.backup.object_store import REWRITE_MARK
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.anchor import AnchorPlace

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
-from vault.database.stores.evidence import EvidenceRow
+from vault.database.stores.recordings.evidence import EvidenceRow
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.stored.encryption_context import Purpose
 from vault.domain.stored.manifest import Manifest, decode_manifest, location_of

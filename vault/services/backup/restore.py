@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.checkpoints import StoredCheckpoint
+from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.progress import MARK, NEW_MARK, ProgressCallback, Report, no_progress

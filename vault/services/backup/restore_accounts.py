@@ -10,7 +10,7 @@ from vault.database.account_parts.notices import NOTICES, prompts_of
 from vault.database.account_parts.part import StoredPrompt
 from vault.database.account_parts.switch import SWITCH_HISTORY
 from vault.database.interface import Database
-from vault.database.stores.account_objects import Revisions
+from vault.database.stores.accounts.account_objects import Revisions
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.access_event import AccessEvent

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from vault.batches import batches
 from vault.database.interface import Database
-from vault.database.stores.recordings import terms_of
+from vault.database.stores.recordings.recordings import terms_of
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.progress import Report

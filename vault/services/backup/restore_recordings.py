@@ -6,8 +6,8 @@ from datetime import timedelta
 from functools import partial
 
 from vault.database.interface import Database
-from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.evidence import EvidenceRow
+from vault.database.stores.calls.call_facts import CallFactRow
+from vault.database.stores.recordings.evidence import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.replay import Replay
 from vault.domain.calls.call import CallFacts

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from vault.database.interface import Database
 from vault.database.signals import Work
-from vault.database.stores.evidence import EvidenceRow
+from vault.database.stores.recordings.evidence import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.manifest import encode_manifest, location_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.objections import ObjectionRow
+from vault.database.stores.consent.objections import ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.number_reader import is_plain, keys_of, read_numbers

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.call_facts import CallFactRow
+from vault.database.stores.calls.call_facts import CallFactRow
 from vault.database.transaction import Transaction
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.keys import KeyRing

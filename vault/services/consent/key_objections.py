@@ -7,7 +7,7 @@ is entered when the direction is stored; so is what could not be entered when it
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.database.stores.consent import ConsentRow
+from vault.database.stores.consent.consent import ConsentRow
 from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.consent.objecting_party import Objector, objector_of
 from vault.services.admission.call_context import CallContext

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from vault.database.interface import Database
-from vault.database.stores.notices import SealedPrompt
+from vault.database.stores.consent.notices import SealedPrompt
 from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.legal_rules.rule import RuleBook

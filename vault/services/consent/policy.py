@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from vault.database.interface import Database
-from vault.database.stores.clear_texts import SEALED_WORDS
+from vault.database.stores.accounts.clear_texts import SEALED_WORDS
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.consent.consent_event import ConsentPolicy

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 
 from vault.database.interface import Database
-from vault.database.stores.consent import ConsentRow
+from vault.database.stores.consent.consent import ConsentRow
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from vault import metrics, tracing
 from vault.database.interface import Database
-from vault.database.stores.add_fact import FactSource
-from vault.database.stores.hot_statements import Announced
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.hot.add_fact import FactSource
+from vault.database.stores.hot.statements import Announced
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.admission.decision import Decision

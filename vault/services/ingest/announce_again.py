@@ -12,9 +12,9 @@ from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.hot_statements import Announced
-from vault.database.stores.recording_names import named_recordings
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.hot.statements import Announced
+from vault.database.stores.recordings.recording_names import named_recordings
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import Announcement, CallFacts, Voice
 from vault.domain.recordings.names_of_call import named_at

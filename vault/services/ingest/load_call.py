@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from vault.database.interface import Database
-from vault.database.stores.call_state import CALL, found_call
-from vault.database.stores.objections import objections_of, objections_query
+from vault.database.stores.calls.call_state import CALL, found_call
+from vault.database.stores.consent.objections import objections_of, objections_query
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts

@@ -12,7 +12,7 @@ from typing import Final
 from vault.backoff import Backoff
 from vault.database.interface import Database
 from vault.database.signals import Work
-from vault.database.stores.consent import Pause
+from vault.database.stores.consent.consent import Pause
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vault.database.interface import Database
-from vault.database.stores.consent import Pause
-from vault.database.stores.hot_statements import Announced
+from vault.database.stores.consent.consent import Pause
+from vault.database.stores.hot.statements import Announced
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent

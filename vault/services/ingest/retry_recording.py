@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
-from vault.database.stores.recording_names import hurry
+from vault.database.stores.recordings.recording_names import hurry
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.recordings.recording import GONE, Recording, State

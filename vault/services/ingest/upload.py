@@ -13,8 +13,8 @@ from functools import partial
 
 from vault import tracing
 from vault.database.interface import Database
-from vault.database.stores.recording_names import add_voices, named_recordings
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.recordings.recording_names import add_voices, named_recordings
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent

@@ -7,7 +7,7 @@ cannot be swapped on the way. Rows that do not decrypt are left unchanged.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from vault.database.stores.sealed_columns import SealedKind, SealedRow
+from vault.database.stores.key_rotation.sealed_columns import SealedKind, SealedRow
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.encryption_context import Context
 from vault.errors import Tampered

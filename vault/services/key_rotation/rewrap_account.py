@@ -19,7 +19,7 @@ from typing import Final
 
 from vault.database.interface import Database
 from vault.database.signals import Work
-from vault.database.stores.sealed_columns import SEALED_KINDS, SealedKind, SealedRow
+from vault.database.stores.key_rotation.sealed_columns import SEALED_KINDS, SealedKind, SealedRow
 from vault.database.transaction import Transaction
 from vault.domain.accounts.key_rotation import KeyRotation
 from vault.domain.accounts.month_key import month_of

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from vault.database.stores.holds import PendingErasure
-from vault.database.stores.pending_calls import PendingCall
+from vault.database.stores.calls.pending_calls import PendingCall
+from vault.database.stores.retention.holds import PendingErasure
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import Recording

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from vault.database.stores.packages import Package
+from vault.database.stores.requests.packages import Package
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 

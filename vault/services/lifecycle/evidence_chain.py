@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from vault.batches import batches
 from vault.database.interface import Database
-from vault.database.stores.evidence import EvidenceRow
+from vault.database.stores.recordings.evidence import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored import encryption_context as bound

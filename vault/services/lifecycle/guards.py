@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from vault.database.stores.retention import RetentionMarks, RetentionPolicies
+from vault.database.stores.retention.retention_policies import RetentionMarks, RetentionPolicies
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import EMPTY, Recording, State
 from vault.domain.recordings.transitions import ERASE, Transition

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from vault.database.stores.recording_states import RecordingStates
+from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.database.transaction import Transaction
 from vault.domain.reason import Reason
 from vault.domain.recordings.transitions import REFUSE

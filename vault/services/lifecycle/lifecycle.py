@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from vault import metrics
-from vault.database.stores.call_state import GateState
-from vault.database.stores.evidence import EvidenceRow
-from vault.database.stores.recording_states import RecordingStates
+from vault.database.stores.calls.call_state import GateState
+from vault.database.stores.recordings.evidence import EvidenceRow
+from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent

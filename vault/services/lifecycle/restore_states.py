@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from vault.database.stores.holds import PendingErasure
-from vault.database.stores.pending_calls import PendingCall
-from vault.database.stores.recording_names import named_recordings
-from vault.database.stores.recording_states import RecordingStates
-from vault.database.stores.restore_recordings import RestoredRecordings
+from vault.database.stores.backup.restore_recordings import RestoredRecordings
+from vault.database.stores.calls.pending_calls import PendingCall
+from vault.database.stores.recordings.recording_names import named_recordings
+from vault.database.stores.recordings.recording_states import RecordingStates
+from vault.database.stores.retention.holds import PendingErasure
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.contact_end import ContactEnd

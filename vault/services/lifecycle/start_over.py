@@ -5,8 +5,8 @@ Both run in the caller's transaction, which holds the account's lock.
 
 from collections.abc import Sequence
 
-from vault.database.stores.recording_states import RecordingStates
-from vault.database.stores.recordings import NewRecording
+from vault.database.stores.recordings.recording_states import RecordingStates
+from vault.database.stores.recordings.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import Voice
 from vault.domain.recordings.recording import NEWER_URL, Recording, SealedAnnouncement

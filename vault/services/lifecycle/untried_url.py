@@ -1,6 +1,6 @@
 """Whether a recording has a URL that the attempt which ends now has not fetched."""
 
-from vault.database.stores.recording_states import RecordingStates
+from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Lease, State
 

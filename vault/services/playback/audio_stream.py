@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from vault import metrics
 from vault.database.interface import Database
-from vault.database.stores.hot_reads import RECORDING, FoundSession, found_recording
-from vault.database.stores.hot_statements import Grant
+from vault.database.stores.hot.statements import Grant
+from vault.database.stores.playback.hot_reads import RECORDING, FoundSession, found_recording
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id

@@ -12,8 +12,8 @@ from datetime import timedelta
 from functools import partial
 
 from vault.database.interface import Database
-from vault.database.stores.due_work import SilentWork
-from vault.database.stores.links import UnsettledSession
+from vault.database.stores.node.due_work import SilentWork
+from vault.database.stores.playback.links import UnsettledSession
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.audio_requests import Requests

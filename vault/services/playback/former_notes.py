@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vault.database.interface import Database
-from vault.database.stores.recording_notes import FormerNote
+from vault.database.stores.recordings.recording_notes import FormerNote
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.note import Note

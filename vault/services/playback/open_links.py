@@ -1,7 +1,7 @@
 """Open links: check revocation, expiry, sessions left and network, open a session, and find or resume it.
 
 ``Link.is_expired`` (vault/domain/playback/link.py) is the check. It is made here before a page is shown, and in the
-transaction that opens the session (vault/database/stores/open_sessions.py).
+transaction that opens the session (vault/database/stores/hot/open_sessions.py).
 """
 
 import hmac
@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.hot_reads import LINK, SESSION, FoundLink, FoundSession, found_link, found_session
-from vault.database.stores.open_sessions import NO_LINK, NewSession
+from vault.database.stores.hot.open_sessions import NO_LINK, NewSession
+from vault.database.stores.playback.hot_reads import (
+    LINK,
+    SESSION,
+    FoundLink,
+    FoundSession,
+    found_link,
+    found_session,
+)
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.playback.link import (

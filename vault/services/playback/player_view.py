@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from vault.database.interface import Database
-from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.evidence import EvidenceRow
+from vault.database.stores.calls.call_facts import CallFactRow
+from vault.database.stores.recordings.evidence import EvidenceRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts, Direction

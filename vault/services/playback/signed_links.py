@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.hot_reads import FoundLink
-from vault.database.stores.signed_links import FoundSigned, PermissionQuery, found_signed
+from vault.database.stores.playback.hot_reads import FoundLink
+from vault.database.stores.playback.signed_links import FoundSigned, PermissionQuery, found_signed
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from vault import metrics
 from vault.database.interface import Database
-from vault.database.stores.open_sessions import NO_LINK
-from vault.database.stores.signed_links import LINK_KEY, found_link_key
+from vault.database.stores.hot.open_sessions import NO_LINK
+from vault.database.stores.playback.signed_links import LINK_KEY, found_link_key
 from vault.domain.accounts.limits import TokenBucket
 from vault.domain.ids import new_id
 from vault.domain.playback.link_key import CheckedKey, checked_key

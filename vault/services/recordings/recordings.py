@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.recordings import terms_of
+from vault.database.stores.calls.call_facts import CallFactRow
+from vault.database.stores.recordings.recordings import terms_of
 from vault.database.transaction import Transaction
 from vault.domain.approvals.rule import Verb
 from vault.domain.audit_log.access_event import AccessEvent

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.object_locks import Remainder
+from vault.database.stores.retention.object_locks import Remainder
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.retention.object_lock import ObjectLock

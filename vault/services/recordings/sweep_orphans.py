@@ -13,8 +13,8 @@ from typing import Final
 
 from vault import metrics
 from vault.database.interface import Database
-from vault.database.stores.object_checks import NamedObjects, ObjectCheck
-from vault.database.stores.stored_answers import ANSWER_LEASES
+from vault.database.stores.accounts.stored_answers import ANSWER_LEASES
+from vault.database.stores.recordings.object_checks import NamedObjects, ObjectCheck
 from vault.database.transaction import Transaction
 from vault.domain.progress import UNNAMED
 from vault.domain.recordings.recording import State

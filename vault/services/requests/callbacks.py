@@ -9,7 +9,7 @@ from typing import Final
 
 from vault.database.account_parts.callback import StoredCallback
 from vault.database.interface import Database
-from vault.database.stores.callbacks import DeliveryState
+from vault.database.stores.requests.callbacks import DeliveryState
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.requests.callback import SECRET_PREFIX, Callback, call_of, check_url

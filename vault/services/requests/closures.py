@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vault.database.interface import Database
-from vault.database.stores.links import LinkFilter
+from vault.database.stores.playback.links import LinkFilter
 from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.requests.closure import EXPORT, REFERENCE

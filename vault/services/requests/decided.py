@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from vault.database.stores.person_search import FoundCall, FoundRecording
+from vault.database.stores.requests.person_search import FoundCall, FoundRecording
 from vault.database.transaction import Transaction
 from vault.domain.requests.decision import Effect, effect_of
 from vault.domain.requests.request import Kind, Request, Ruling, Verdict

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.closures import RemainingRecording
+from vault.database.stores.requests.closures import RemainingRecording
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.requests.request import Request

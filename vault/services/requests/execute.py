@@ -8,7 +8,7 @@ from typing import Final
 from vault.backoff import Backoff
 from vault.database.interface import Database
 from vault.database.signals import Work
-from vault.database.stores.requests import RequestRow
+from vault.database.stores.requests.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.requests.decision import effect_of
 from vault.domain.requests.request import Request

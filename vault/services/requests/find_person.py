@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.person_search import MAX_FOUND, FoundCall, FoundRecording
+from vault.database.stores.requests.person_search import MAX_FOUND, FoundCall, FoundRecording
 from vault.database.transaction import Transaction
 from vault.domain.requests.found import FoundSummary, by_year, gaps_between
 from vault.domain.requests.request import Identity, Period, PersonalData

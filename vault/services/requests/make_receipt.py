@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.requests import SealedReceipt
+from vault.database.stores.requests.requests import SealedReceipt
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import Recording, State

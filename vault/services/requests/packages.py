@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.packages import Package
+from vault.database.stores.requests.packages import Package
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import SealedObject

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vault.batches import batches
 from vault.database.interface import Database
-from vault.database.stores.requests import SealedReceipt
+from vault.database.stores.requests.requests import SealedReceipt
 from vault.database.transaction import Transaction
 from vault.domain.stored import encryption_context as bound
 from vault.errors import NotFound, Unavailable

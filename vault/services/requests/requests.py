@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.person_search import MAX_FOUND
-from vault.database.stores.requests import RequestRow
+from vault.database.stores.requests.person_search import MAX_FOUND
+from vault.database.stores.requests.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.requests.deadline import Deadline, deadline

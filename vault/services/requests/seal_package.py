@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from vault.database.interface import Database
-from vault.database.stores.packages import Package
+from vault.database.stores.requests.packages import Package
 from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import SealedObject

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.requests import RequestRow
+from vault.database.stores.requests.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType

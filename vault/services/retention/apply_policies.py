@@ -10,7 +10,7 @@ from functools import partial
 
 from vault import metrics
 from vault.database.interface import Database
-from vault.database.stores.retention import RetentionPolicies
+from vault.database.stores.retention.retention_policies import RetentionPolicies
 from vault.database.transaction import Transaction
 from vault.domain.retention.policy import RetentionPolicy
 from vault.errors import NotFound, OwnKeyUnusable, Tampered

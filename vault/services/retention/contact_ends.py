@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.contact_ends import NamedRecording
+from vault.database.stores.retention.contact_ends import NamedRecording
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.plausible_time import YEARS, is_plausible

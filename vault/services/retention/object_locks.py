@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.object_locks import LockedRow
+from vault.database.stores.retention.object_locks import LockedRow
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.retention.object_lock import LockState, ObjectLock

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.holds import PendingErasure
+from vault.database.stores.retention.holds import PendingErasure
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.recordings.recording import GONE, Recording

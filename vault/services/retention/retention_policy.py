@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.retention import RetentionPolicies
+from vault.database.stores.retention.retention_policies import RetentionPolicies
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.retention.policy import (

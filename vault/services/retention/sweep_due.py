@@ -13,8 +13,8 @@ from typing import Final, Literal
 
 from vault import metrics
 from vault.database.interface import Database
-from vault.database.stores.holds import PendingErasure
-from vault.database.stores.retention import Nominee, RetentionRun
+from vault.database.stores.retention.holds import PendingErasure
+from vault.database.stores.retention.retention_policies import Nominee, RetentionRun
 from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import Approval, time_to_approve
 from vault.domain.audit_log.access_event import AccessEvent

@@ -14,8 +14,8 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from vault.database.interface import Database
-from vault.database.stores.accounts import WrappedSecret
-from vault.database.stores.clear_texts import SEALED_WORDS, Words
+from vault.database.stores.accounts.accounts import WrappedSecret
+from vault.database.stores.accounts.clear_texts import SEALED_WORDS, Words
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.stored import encryption_context as bound

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Literal
 
 from vault.database.interface import Database
-from vault.database.stores.recording_queue import Backlog
+from vault.database.stores.recordings.recording_queue import Backlog
 from vault.database.transaction import Transaction
 from vault.domain.accounts.limits import MAX_ACCOUNTS, AccountLimits, OwnLimits, TokenBuckets
 from vault.errors import TooMany, Unavailable, VaultError

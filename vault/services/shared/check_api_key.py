@@ -3,7 +3,7 @@
 import hmac
 from typing import Final
 
-from vault.database.stores.hot_reads import FoundKey
+from vault.database.stores.playback.hot_reads import FoundKey
 from vault.domain.ids import Token
 from vault.errors import NotAuthentic
 

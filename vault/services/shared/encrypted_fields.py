@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from vault.database.stores.call_facts import CallFactRow
-from vault.database.stores.consent import ConsentRow
+from vault.database.stores.calls.call_facts import CallFactRow
+from vault.database.stores.consent.consent import ConsentRow
 from vault.domain.calls.call import CallFacts, fold
 from vault.domain.calls.plausible_time import plausible
 from vault.domain.calls.webhook import Delivery

@@ -1,7 +1,8 @@
 """What a worker polls. A service with such work says so in ``jobs``: what to run, when, and what that needs.
 
 A worker runs the jobs of every field of ``Jobs`` (``services/service.py``), so that a new job is its service, one field
-there and, if rows wait for it, its kind of work with the query of when that is due (``database/stores/due_work.py``).
+there and, if rows wait for it, its kind of work with the query of when that is due
+(``database/stores/node/due_work.py``).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,7 +12,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from vault.database.signals import Work
-from vault.database.stores.due_work import SilentWork
+from vault.database.stores.node.due_work import SilentWork
 from vault.fair_places import FairPlaces
 
 #: Between two runs of what nobody waits for.

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from vault.database.stores.recordings import terms_of
+from vault.database.stores.recordings.recordings import terms_of
 from vault.database.transaction import Transaction
 from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.accounts.roles import Grants

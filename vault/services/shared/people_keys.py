@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from vault.database.stores.clear_texts import Words
+from vault.database.stores.accounts.clear_texts import Words
 from vault.domain.sign_in.connection import OPERATORS
 from vault.domain.sign_in.identity import new_identity
 from vault.domain.stored import encryption_context as bound

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from vault.database.stores.links import LinkFilter
-from vault.database.stores.person_sessions import HeardLink
+from vault.database.stores.playback.links import LinkFilter
+from vault.database.stores.sign_in.person_sessions import HeardLink
 from vault.database.transaction import Transaction
 from vault.domain.accounts.roles import grants_of
 from vault.domain.audit_log.access_event import AccessEvent

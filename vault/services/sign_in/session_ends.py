@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from vault.database.stores.person_sessions import EndedSession
+from vault.database.stores.sign_in.person_sessions import EndedSession
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.sign_in.connection import account_of

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.sign_in import StoredAttempt
+from vault.database.stores.sign_in.sign_in import StoredAttempt
 from vault.database.transaction import Transaction
 from vault.domain.accounts.console_session import MAX_LENGTH, ConsoleSession
 from vault.domain.accounts.roles import grants_of

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request, Response
 
-from vault.database.stores.hot_reads import FoundSession
+from vault.database.stores.playback.hot_reads import FoundSession
 from vault.domain.playback.note import NoteContent
 from vault.errors import Invalid, NotFound, Refused, VaultError
 from vault.services.service import Vault

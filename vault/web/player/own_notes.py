@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import Request
 
-from vault.database.stores.hot_reads import FoundSession
+from vault.database.stores.playback.hot_reads import FoundSession
 from vault.domain.playback.link import Session
 from vault.domain.playback.note import MAX_NOTES, MAX_TEXT, Note
 from vault.domain.recordings.recording import State

@@ -7,7 +7,7 @@ from typing import Literal
 
 from fastapi import Response
 
-from vault.database.stores.hot_reads import FoundSession
+from vault.database.stores.playback.hot_reads import FoundSession
 from vault.domain.calls.call import Direction, Role, role_of
 from vault.domain.playback.link import Link
 from vault.domain.recordings.media import extension

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from vault.database.stores.consent import ConsentRow
-from vault.database.stores.objections import ObjectionRow
+from vault.database.stores.consent.consent import ConsentRow
+from vault.database.stores.consent.objections import ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType

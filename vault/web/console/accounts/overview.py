@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Response
 
-from vault.database.stores.overview import MOST_BY_DAY, MOST_REFUSALS
+from vault.database.stores.accounts.overview import MOST_BY_DAY, MOST_REFUSALS
 from vault.web.console.accounts.overview_views import OUTCOMES, REFUSAL_WORDS, by_time_left, counted, days_of
 from vault.web.console.approvals.words import waiting_for
 from vault.web.console.forms import checked

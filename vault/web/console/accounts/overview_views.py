@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from vault.database.stores.overview import LIMIT, DaysLeft
+from vault.database.stores.accounts.overview import LIMIT, DaysLeft
 from vault.domain.recordings.recording import State
 from vault.services.accounts.overview import DAYS, Numbers
 from vault.web.http.translations import gettext, grouped, translatable

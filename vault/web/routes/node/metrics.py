@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from vault import metrics as process_metrics
-from vault.database.stores.retention import OUTCOMES
+from vault.database.stores.retention.retention_policies import OUTCOMES
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import WORK
 from vault.errors import VaultError

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from vault.database.stores.packages import Package
+from vault.database.stores.requests.packages import Package
 from vault.domain.requests.package import MAX_DOWNLOADS
 from vault.web.schemas.base import Body, MomentOut
 

@@ -1,0 +1,1 @@
+"""Stores of accounts: switch, keys, limits, connections, sessions at the console."""

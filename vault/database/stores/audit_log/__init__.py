@@ -1,0 +1,1 @@
+"""Stores of the access log: events, their tree and checkpoints, closing acts."""

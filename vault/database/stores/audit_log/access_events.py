@@ -1,0 +1,137 @@
+"""Access events: written to the outbox, and read by their index in the tree."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import Row, select
+
+from vault import metrics
+from vault.database.schema.access_log import event_outbox
+from vault.database.schema.core import access_events
+from vault.database.signals import Work, wake
+from vault.database.sql.dialect import is_postgresql
+from vault.database.stores.audit_log.closing_acts import ClosingRows
+from vault.database.stores.audit_log.log_allowances import LogAllowanceRows
+from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent, parse_event
+from vault.domain.audit_log.event_types.table import EVENT_TYPES
+from vault.tlog.hashing import leaf_hash
+
+# As text for the driver: every change of a state and every end of a playback appends an event.
+_COLUMNS = ("id", "account_id", "recording_id", "body", "sealed_detail")
+_APPEND = (
+    f"INSERT INTO event_outbox ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
+    f"VALUES ({', '.join(f'%({name})s' for name in _COLUMNS)})"
+)
+# SQLite has one writer, so commit order is known while it writes: an event gets its index immediately, and
+# a rollback leaves no gap. The writer adds the tree's nodes at the end of its batch.
+_APPEND_IN_PLACE = (
+    f"INSERT INTO access_events (tree_index, leaf_hash, {', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
+    "VALUES ((SELECT coalesce(max(tree_index) + 1, 0) FROM access_events), :leaf_hash, "
+    f"{', '.join(f':{name}' for name in _COLUMNS)})"
+)
+
+# Prometheus shows an increase only of a series that exists before, so every label is created at start.
+for _kind in EVENT_TYPES:
+    metrics.EVENTS.labels(_kind)
+
+
+class EventRows:
+    """Access events: appended to the outbox, and read once they are in the tree."""
+
+    def __init__(self, connection: DbConnection, closing: ClosingRows) -> None:
+        """Work inside the transaction that is open on ``connection``, together with its closing acts."""
+        self._db = connection
+        self._closing = closing
+        self._allowances = LogAllowanceRows(connection)
+
+    def append(self, event: AccessEvent) -> None:
+        """Insert an event in this transaction. An event that closes something also gets a closing act.
+
+        One that needs no permission is counted in place of it, once its actor has used its allowance.
+        """
+        if not self._allowances.take(event):
+            return
+        self._closing.note(event)
+        self._insert(event_values(event))
+        metrics.EVENTS.labels(event.type).inc()
+        if event.type == "recording.refused":
+            metrics.REFUSED.labels(event.result or "unknown").inc()
+        elif event.type == "recording.failed":
+            metrics.FAILED.labels(event.result or "unknown").inc()
+
+    def append_leaf(self, leaf: bytes) -> None:
+        """Insert an event again with its exact bytes, without its sealed detail."""
+        event = parse_event(leaf)
+        self._insert(event_values(event) | {"body": leaf})
+
+    def _insert(self, values: Mapping[str, Any]) -> None:
+        cursor = self._db.connection.cursor()
+        if is_postgresql(self._db):
+            cursor.execute(_APPEND, values)
+        else:
+            cursor.execute(_APPEND_IN_PLACE, {**values, "leaf_hash": leaf_hash(values["body"])})
+        wake_for_events(self._db)
+
+    def page(
+        self, account_id: str, *, recording_id: str | None, start: int, limit: int
+    ) -> Sequence[LoggedEvent]:
+        """Return an account's events in tree order, from the index ``start`` on."""
+        events = access_events.c
+        query = select(access_events).where(events.account_id == account_id, events.tree_index >= start)
+        if recording_id is not None:
+            query = query.where(events.recording_id == recording_id)
+        return [_logged(row) for row in self._db.execute(query.order_by(events.tree_index).limit(limit))]
+
+    def newest(
+        self, account_id: str, recording_id: str, *, before: int | None, limit: int
+    ) -> Sequence[LoggedEvent]:
+        """Return the newest events of a recording, newest first, those before an index if there is one."""
+        events = access_events.c
+        query = select(access_events).where(
+            events.account_id == account_id, events.recording_id == recording_id
+        )
+        if before is not None:
+            query = query.where(events.tree_index < before)
+        return [
+            _logged(row) for row in self._db.execute(query.order_by(events.tree_index.desc()).limit(limit))
+        ]
+
+    def waiting(self, account_id: str, recording_id: str) -> Sequence[AccessEvent]:
+        """Return the events of a recording that are not in the tree yet, in their order; none on SQLite."""
+        o = event_outbox.c
+        query = select(o.body).where(o.account_id == account_id, o.recording_id == recording_id)
+        return [parse_event(body) for body in self._db.execute(query.order_by(o.position)).scalars()]
+
+    def at(self, account_id: str, index: int) -> LoggedEvent | None:
+        """Return an account's event by its index in the tree."""
+        wanted = (access_events.c.tree_index == index) & (access_events.c.account_id == account_id)
+        row = self._db.execute(select(access_events).where(wanted)).first()
+        return None if row is None else _logged(row)
+
+
+def wake_for_events(db: DbConnection) -> None:
+    """Signal that events were appended; SQLite sequences them with the commit, so the grown head can be signed."""
+    wake(db, Work.SEQUENCE if is_postgresql(db) else Work.SIGN)
+
+
+def event_values(event: AccessEvent) -> dict[str, Any]:
+    """Return an event as its row."""
+    return {
+        "id": event.id,
+        "account_id": event.account_id,
+        "recording_id": event.recording_id,
+        "body": event.body,
+        "sealed_detail": event.sealed_detail,
+    }
+
+
+def hashed_values(event: AccessEvent) -> dict[str, Any]:
+    """Return an event as its row, with the leaf hash from which SQLite's writer builds the tree."""
+    values = event_values(event)
+    values["leaf_hash"] = leaf_hash(values["body"])
+    return values
+
+
+def _logged(row: Row[Any]) -> LoggedEvent:
+    return LoggedEvent(index=row.tree_index, event=parse_event(row.body, row.sealed_detail), leaf=row.body)

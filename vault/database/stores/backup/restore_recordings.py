@@ -1,0 +1,224 @@
+"""Restore recordings from the object store: available ones with their keys, tombstones without keys."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, case, delete, func, insert, select, text, update
+from sqlalchemy import Connection as DbConnection
+
+from vault.database.schema.account_keys import account_keys, month_keys
+from vault.database.schema.consent import evidence_entries
+from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
+from vault.database.sql.dialect import database_now, insert_new
+from vault.database.stores.accounts.stored_answers import forget_answers_on_recording
+from vault.database.stores.recordings.evidence import EvidenceRow, evidence_values
+from vault.database.stores.recordings.object_checks import note_object_checks
+from vault.database.stores.recordings.recording_notes import forget_notes
+from vault.database.stores.recordings.recording_states import columns_set_by
+from vault.database.stores.recordings.recordings import MANIFEST_CHANGED, reasons_json
+from vault.database.stores.requests.packages import PackageRows
+from vault.database.stores.short_form import shorten
+from vault.domain.reason import Reason
+from vault.domain.recordings.recording import GONE, Recording, SealedObject, State
+from vault.domain.recordings.transitions import (
+    RESTORE_ERASURE,
+    RESTORE_FAILURE,
+    RESTORE_MANIFEST,
+    RESTORE_REFUSAL,
+    Transition,
+)
+from vault.domain.stored.encryption_context import Purpose
+from vault.domain.stored.manifest import Manifest
+
+_COPIED = (
+    "id", "account_id", "recording_ref", "call_ref", "epoch", "received_at", "call_started_at", "call_ended_at",
+    "kind", "source_ref", "source_policy", "source_attempts", "source_deleted_at", "damaged", "restricted",
+    "container", "codec", "channels", "sample_rate", "duration", "available_at", "erased_at",
+)  # fmt: skip
+#: How the row of a tombstone is restored, by the tombstone's state.
+_RESTORED: Mapping[State, Transition] = {
+    State.REFUSED: RESTORE_REFUSAL,
+    State.FAILED: RESTORE_FAILURE,
+    State.ERASING: RESTORE_ERASURE,
+    State.ERASED: RESTORE_ERASURE,
+}
+
+
+class RestoredRecordings:
+    """The recordings that one transaction restores. Only the lifecycle service may use it."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def available(self, manifest: Manifest, *, keep: bool = False) -> bool:
+        """Insert an available recording, or set its row to its manifest; ``keep``: leave an available row unchanged.
+
+        False if the row is refused or erased, or if another row has its source's id. A failed row is replaced: the
+        recording was sent again later, because a recording that only failed has no manifest.
+        """
+        recording, keys = manifest.recording, manifest.keys
+        state = _state(self._db, recording.id)
+        if state is not None and state not in RESTORE_MANIFEST.sources:
+            return False
+        if state is State.AVAILABLE and (keep or self._chain_length(recording.id) > len(manifest.chain)):
+            # The row is newer than the manifest: it has evidence added since, such as a restriction.
+            self._update(recording.id, dict(MANIFEST_CHANGED))
+            return True
+        details = keys.details
+        if details is not None:
+            details = shorten(details, recording.account_id, recording.id, "details")
+        row = {
+            **_row(self._db, recording), **columns_set_by(RESTORE_MANIFEST), "key_version": keys.key_version,
+            "wrapped_key": keys.wrapped_key, "evidence": keys.evidence, "sealed_details": details,
+            "sealed_waveform": None, "sealed_announcement": None, "announcement_month_key": None,
+            "month_key": keys.month_key,
+            "manifest_key_version": keys.key_version if keys.month_key is None else None,
+        }  # fmt: skip
+        if state is not None:
+            self._update(recording.id, row)
+        elif not insert_new(self._db, recordings, row):
+            return False
+        self._replace_chain(manifest)
+        return True
+
+    def tombstone(self, recording: Recording, *, due: bool = False) -> bool:
+        """Insert a refused, failed or erased recording, or shred its existing row; False if the row says so already.
+
+        An existing row of an erased recording moves to erasing, so that its objects are deleted again. ``due``: the
+        object store has no tombstone of it. If another recording has its source's id, nothing is inserted.
+        """
+        state = _state(self._db, recording.id)
+        if state is None:
+            row = {**_row(self._db, recording), "manifest_due": due, "manifest_key_version": None}
+            insert_new(self._db, recordings, row)
+            return True
+        if not self._is_newer(recording, state):
+            return False
+        values = {"reasons": reasons_json(recording.reasons), "attempts": 0}
+        self._shred(_RESTORED[recording.state], recording.id, values)
+        if recording.state in GONE:
+            self._delete_packages(recording.id)
+        return True
+
+    def _delete_packages(self, recording_id: str) -> None:
+        rows = PackageRows(self._db)
+        for package in rows.with_recording(recording_id):
+            rows.delete(package.request_id)
+
+    def refuse(self, recording_id: str, code: str) -> None:
+        """Refuse and shred a row that has not passed the gate, or that failed and was sent again."""
+        if _state(self._db, recording_id) not in RESTORE_REFUSAL.sources:
+            return
+        reason = Reason(
+            code=code, text="The recording was refused according to the access log.", source="access-log"
+        )
+        self._shred(RESTORE_REFUSAL, recording_id, {"reasons": reasons_json([reason])})
+
+    def fail_without_key(self, account_id: str) -> int:
+        """Fail and shred rows in flight whose month key or account key version was deleted; return the count."""
+        versions = select(account_keys.c.version).where(account_keys.c.account_id == account_id)
+        months = select(month_keys.c.id).where(month_keys.c.account_id == account_id)
+
+        def lost(version: Column[Any], month: Column[Any]) -> ColumnElement[bool]:
+            return case((month.is_(None), version.not_in(versions)), else_=month.not_in(months))
+
+        r = recordings.c
+        sealed = (
+            r.sealed_announcement.is_not(None) & lost(r.announcement_key_version, r.announcement_month_key)
+        ) | (r.wrapped_key.is_not(None) & lost(r.key_version, r.month_key))
+        mine = (
+            (r.account_id == account_id)
+            & text(IS_NOT_AVAILABLE)
+            & r.state.in_([str(state) for state in RESTORE_FAILURE.sources])
+            & sealed
+        )
+        reason = Reason(code="key_destroyed", text="The key that sealed the recording was destroyed.")
+        closed = self._db.execute(select(r.id).where(mine)).scalars().all()
+        for recording_id in closed:
+            self._shred(RESTORE_FAILURE, recording_id, {"reasons": reasons_json([reason])})
+        return len(closed)
+
+    def _is_newer(self, recording: Recording, state: State) -> bool:
+        """Return whether a tombstone is newer than the existing row, which has this state."""
+        if state in GONE:
+            return False
+        if recording.state is State.ERASED:
+            return True
+        if state in {State.REFUSED, State.AVAILABLE}:
+            # A recording that passed the gate was not refused before, so this tombstone does not apply to it.
+            return False
+        if recording.state is State.REFUSED:
+            return True
+        # It failed, and may have been sent again since; each delivery has its own time of receipt.
+        query = select(recordings.c.received_at).where(recordings.c.id == recording.id)
+        received_at = self._db.execute(query).scalar_one()
+        return state is not State.FAILED and recording.received_at >= received_at
+
+    def _shred(self, transition: Transition, recording_id: str, values: dict[str, Any]) -> None:
+        shredded = update(recordings).where(recordings.c.id == recording_id)
+        shredded = shredded.values(columns_set_by(transition) | values)
+        account_id = self._db.execute(shredded.returning(recordings.c.account_id)).scalar()
+        if account_id is not None:
+            note_object_checks(self._db, [(recording_id, account_id)])
+        mine = evidence_entries.c.recording_id == recording_id
+        self._db.execute(delete(evidence_entries).where(mine))
+        forget_notes(self._db, recording_id)
+        forget_answers_on_recording(self._db, recording_id)
+
+    def _replace_chain(self, manifest: Manifest) -> None:
+        recording = manifest.recording
+        mine = evidence_entries.c.recording_id == recording.id
+        self._db.execute(delete(evidence_entries).where(mine))
+        chain = [
+            evidence_values(
+                EvidenceRow(
+                    account_id=recording.account_id, recording_id=recording.id, position=position, digest=digest,
+                    sealed_entry=sealed,
+                )
+            )
+            for position, (digest, sealed) in enumerate(manifest.chain, 1)
+        ]  # fmt: skip
+        if chain:
+            self._db.execute(insert(evidence_entries), chain)
+
+    def _chain_length(self, recording_id: str) -> int:
+        mine = evidence_entries.c.recording_id == recording_id
+        return self._db.execute(select(func.count()).select_from(evidence_entries).where(mine)).scalar_one()
+
+    def _update(self, recording_id: str, values: dict[str, Any]) -> None:
+        self._db.execute(update(recordings).where(recordings.c.id == recording_id).values(values))
+
+
+def _state(db: DbConnection, recording_id: str) -> State | None:
+    state = db.execute(select(recordings.c.state).where(recordings.c.id == recording_id)).scalar()
+    return None if state is None else State(state)
+
+
+def _row(db: DbConnection, recording: Recording) -> dict[str, Any]:
+    now = database_now(db)
+    return {
+        **{name: getattr(recording, name) for name in _COPIED},
+        "connection_id": recording.connection_id or "",
+        "state": str(recording.state),
+        "reasons": reasons_json(recording.reasons),
+        "voices": list(recording.voices),
+        **_sealed(recording, "audio", recording.audio),
+        **_sealed(recording, "rendition", recording.rendition),
+        "source_not_before": now,
+        "attempts": 0,
+        "not_before": now,
+        "quarantined_until": None,
+        "lease_until": None,
+        "lease_token": None,
+    }
+
+
+def _sealed(recording: Recording, purpose: Purpose, sealed: SealedObject | None) -> dict[str, Any]:
+    if sealed is None:
+        return dict.fromkeys(f"{purpose}_{name}" for name in ("location", "header", "size"))
+    return {
+        f"{purpose}_location": sealed.location,
+        f"{purpose}_header": shorten(sealed.header, recording.account_id, recording.id, purpose),
+        f"{purpose}_size": sealed.size,
+    }

@@ -1,0 +1,1 @@
+"""Stores of calls: what is known of each, and the erasures of it that wait."""

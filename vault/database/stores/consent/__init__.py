@@ -1,0 +1,1 @@
+"""Stores of consent: events, pauses, policies, objections, notices."""

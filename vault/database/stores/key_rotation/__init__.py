@@ -1,0 +1,1 @@
+"""Stores of key rotation: versions of account keys, month keys, and what they seal."""

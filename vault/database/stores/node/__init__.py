@@ -1,0 +1,1 @@
+"""Stores of the nodes: the vault's metadata, leases, and when work is due."""

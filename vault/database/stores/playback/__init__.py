@@ -1,0 +1,1 @@
+"""Stores of playback: links, their sessions, keys that sign links."""

@@ -1,0 +1,1 @@
+"""Stores of recordings: rows, states, queue, notes, evidence, provider copies."""

@@ -1,0 +1,1 @@
+"""Stores of retention: policies, holds, object locks, ends of contacts."""

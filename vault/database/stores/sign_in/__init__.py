@@ -1,0 +1,1 @@
+"""Stores of sign-in: connections, people and their sessions."""

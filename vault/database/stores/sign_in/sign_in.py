@@ -1,0 +1,199 @@
+"""Sign-in connections, their roles, people, and attempts to sign in."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import and_, delete, insert, or_, select, update
+
+from vault.database.schema.sign_in import people, sign_in_attempts, sign_in_connections, sign_in_roles
+from vault.database.sql.dialect import insert_new
+from vault.database.stores.accounts.account_objects import account_changed
+from vault.domain.accounts.roles import Role, RoleGrant
+from vault.domain.sign_in.connection import PersonRow, RoleMapping, SealedConnection
+
+_C, _R, _P, _A = sign_in_connections.c, sign_in_roles.c, people.c, sign_in_attempts.c
+_CONNECTION = [_C[name] for name in SealedConnection.__slots__]
+#: Max attempts that one new attempt deletes.
+_BATCH_SIZE: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAttempt:
+    """An attempt to sign in, taken out of the table."""
+
+    connection_id: str
+    secret_hash: bytes
+    return_path: str
+    ends_at: datetime
+
+
+class SignInRows:
+    """Connections, roles and attempts of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def find(self, account_id: str, name: str) -> SealedConnection | None:
+        """Return an account's connection by name."""
+        return self._first((_C.account_id == account_id) & (_C.name == name))
+
+    def get(self, connection_id: str) -> SealedConnection | None:
+        """Return a connection of any account by its id, which is in its sign-in address."""
+        return self._first(_C.id == connection_id)
+
+    def of_account(self, account_id: str) -> Sequence[SealedConnection]:
+        """Return an account's connections, ordered by name."""
+        query = select(*_CONNECTION).where(_C.account_id == account_id).order_by(_C.name)
+        return [SealedConnection(**row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def put(self, row: SealedConnection) -> bool:
+        """Insert revision 1, or write over the revision before; False if that is not the stored one."""
+        account_changed(self._db, row.account_id)
+        values = {name: getattr(row, name) for name in SealedConnection.__slots__}
+        if row.revision == 1:
+            return bool(insert_new(self._db, sign_in_connections, values))
+        before = (_C.id == row.id) & (_C.revision == row.revision - 1)
+        return bool(self._db.execute(update(sign_in_connections).where(before).values(values)).rowcount)
+
+    def delete(self, connection_id: str) -> None:
+        """Delete a connection with its roles and attempts. The account's object becomes due, as with each change."""
+        found = self.get(connection_id)
+        if found is not None:
+            account_changed(self._db, found.account_id)
+        for table, column in (
+            (sign_in_roles, _R.connection_id),
+            (sign_in_attempts, _A.connection_id),
+            (sign_in_connections, _C.id),
+        ):
+            self._db.execute(delete(table).where(column == connection_id))
+
+    def grant(
+        self, connection: SealedConnection, mappings: Iterable[RoleMapping], agents: Mapping[str, bytes]
+    ) -> None:
+        """Insert the rows of new mappings; ``agents`` has the keyed hash of each agent's name."""
+        for mapping in mappings:
+            values = {
+                "id": mapping.id,
+                "connection_id": connection.id,
+                "account_id": connection.account_id,
+                "role": mapping.role,
+                "agents": [agents[name].hex() for name in mapping.agents] or None,
+            }
+            self._db.execute(insert(sign_in_roles).values(values))
+
+    def revoke(self, mapping_id: str) -> None:
+        """Delete the row of a mapping: its people lose the role."""
+        gone = delete(sign_in_roles).where(_R.id == mapping_id).returning(_R.account_id)
+        for account_id in self._db.execute(gone).scalars().all():
+            account_changed(self._db, account_id)
+
+    def roles(self, account_id: str) -> Mapping[str, RoleGrant]:
+        """Return what each mapping of an account gives that still gives something, by its id."""
+        query = select(_R.id, _R.role, _R.agents).where(_R.account_id == account_id)
+        return {
+            row.id: RoleGrant(role=cast("Role", row.role), agents=tuple(row.agents or ()))
+            for row in self._db.execute(query)
+        }
+
+    def begin(self, digest: bytes, attempt: StoredAttempt, now: datetime) -> None:
+        """Insert an attempt by the hash of its state, and delete some that are over."""
+        self._forget(now)
+        values = {name: getattr(attempt, name) for name in StoredAttempt.__slots__}
+        self._db.execute(insert(sign_in_attempts).values(values | {"digest": digest}))
+
+    def take(self, digest: bytes) -> StoredAttempt | None:
+        """Delete an attempt and return it, so that its state is good for one answer."""
+        mine = (sign_in_attempts.c.digest == digest) & _A.secret_hash.is_not(None)
+        columns = [_A[name] for name in StoredAttempt.__slots__]
+        row = self._db.execute(delete(sign_in_attempts).where(mine).returning(*columns)).first()
+        return None if row is None else StoredAttempt(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+    def take_once(self, digest: bytes, connection_id: str, ends_at: datetime, now: datetime) -> bool:
+        """Note a logout token until it is over; False if it was noted before."""
+        self._forget(now)
+        values = {"digest": digest, "connection_id": connection_id, "ends_at": ends_at}
+        return bool(insert_new(self._db, sign_in_attempts, values))
+
+    def _forget(self, now: datetime) -> None:
+        old = select(_A.digest).where(_A.ends_at < now).limit(_BATCH_SIZE)
+        self._db.execute(delete(sign_in_attempts).where(_A.digest.in_(old)))
+
+    def _first(self, wanted: Any) -> SealedConnection | None:
+        row = self._db.execute(select(*_CONNECTION).where(wanted)).first()
+        return None if row is None else SealedConnection(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+class PersonRows:
+    """People of one transaction."""
+
+    def __init__(self, connection: DbConnection) -> None:
+        """Work inside the transaction that is open on ``connection``."""
+        self._db = connection
+
+    def get(self, account_id: str, person_id: str) -> PersonRow | None:
+        """Return a person of an account."""
+        query = select(people).where(_P.id == person_id, _P.account_id == account_id)
+        row = self._db.execute(query).mappings().first()
+        return None if row is None else _person(row)
+
+    def same(self, account_id: str, identity: str) -> Sequence[PersonRow]:
+        """Return the people of an account who are this human, by whatever connection."""
+        query = select(people).where(_P.account_id == account_id, _P.identity == identity).order_by(_P.id)
+        return [_person(row) for row in self._db.execute(query).mappings()]
+
+    def without_identity(self, account_id: str, *, after: str, limit: int) -> Sequence[PersonRow]:
+        """Return people of an earlier release whose identity can be computed, those whose id is above ``after``."""
+        mine = (_P.account_id == account_id) & _P.identity.is_(None) & _P.sealed_profile.is_not(None)
+        query = select(people).where(mine, _P.id > after).order_by(_P.id).limit(limit)
+        return [_person(row) for row in self._db.execute(query).mappings()]
+
+    def identify(self, person_id: str, identity: str) -> None:
+        """Note the identity of a person who has none."""
+        unknown = (_P.id == person_id) & _P.identity.is_(None)
+        self._db.execute(update(people).where(unknown).values(identity=identity))
+
+    def put(self, person: PersonRow) -> None:
+        """Insert a person, or write what a later sign-in says; ``first_at`` and ``removed_at`` stay."""
+        values = {name: getattr(person, name) for name in PersonRow.__slots__}
+        values["role_ids"] = list(person.role_ids)
+        if insert_new(self._db, people, values):
+            return
+        said = ("connection_id", "sealed_profile", "role_ids", "last_at", "identity")
+        changed = {name: values[name] for name in said}
+        self._db.execute(update(people).where(_P.id == person.id).values(changed))
+
+    def remove(self, account_id: str, person_id: str, at: datetime, *, identity: str | None = None) -> None:
+        """Remove a person, also one that this database does not know yet, so that the person cannot sign in."""
+        unknown = {
+            "id": person_id, "account_id": account_id, "role_ids": [], "first_at": at, "last_at": at, "removed_at": at,
+            "identity": identity,
+        }  # fmt: skip
+        if not insert_new(self._db, people, unknown):
+            if identity is not None:
+                self.identify(person_id, identity)
+            mine = (_P.id == person_id) & (_P.account_id == account_id) & _P.removed_at.is_(None)
+            self._db.execute(update(people).where(mine).values(removed_at=at, role_ids=[]))
+
+    def readmit(self, person_id: str) -> None:
+        """Let a removed person sign in again."""
+        self._db.execute(update(people).where(_P.id == person_id).values(removed_at=None))
+
+    def page(
+        self, account_id: str, *, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[PersonRow]:
+        """Return people, the newest first, those after the item ``before``."""
+        query = select(people).where(_P.account_id == account_id)
+        if before is not None:
+            at, person_id = before
+            query = query.where(or_(_P.first_at < at, and_(_P.first_at == at, _P.id < person_id)))
+        rows = self._db.execute(query.order_by(_P.first_at.desc(), _P.id.desc()).limit(limit)).mappings()
+        return [_person(row) for row in rows]
+
+
+def _person(row: Mapping[Any, Any]) -> PersonRow:
+    values = {name: row[name] for name in PersonRow.__slots__}
+    return PersonRow(**values | {"role_ids": tuple(row["role_ids"])})
