@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from vault.composition.adapters import Adapters
 from vault.composition.services import _exceptions
 from vault.composition.wiring import Wiring
+from vault.services.approved_acts import ApprovedActs
 from vault.settings import read_settings
 
 
@@ -76,3 +77,11 @@ def test_each_exception_is_of_a_field_that_there_is(tmp_path: Path) -> None:
     settings = read_settings({"VAULT_DATA_DIR": str(tmp_path), "VAULT_PUBLIC_URL": "http://127.0.0.1:8000"})
     for kind, name in _exceptions(settings, made):
         assert name in {one.name for one in fields(kind)}, f"{kind.__name__}.{name}"
+
+
+def test_an_act_that_nothing_does_fails_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong: to find out when somebody has approved it."""
+    acts = ApprovedActs(**dict.fromkeys((one.name for one in fields(ApprovedActs)), cast("Any", None)))
+    monkeypatch.setattr(ApprovedActs, "_settings", lambda _: {})
+    with pytest.raises(LookupError, match=r"approval_rule, retention_policy, own_key, sign_in_connection"):
+        acts.by_verb()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import vault
 from vault.circuit_breaker import CircuitBreaker
@@ -14,6 +14,7 @@ from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.legal_rules.rule_book_loader import parse
 from vault.domain.notices.default_texts import NoticeTexts, parse_default_texts
 from vault.domain.registers.privacy_page import PageTexts, parse_page_texts
+from vault.domain.retention.policy import RetentionPolicy
 from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, RootKey
@@ -21,6 +22,8 @@ from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.node.readiness_probe import Part
+from vault.services.requests.ruling_request import RulingRequest
+from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.telephony.numbering.number_plans import NumberPlans
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
@@ -85,6 +88,31 @@ class Adapters:
     numbers: Numbers = field(default_factory=NumberPlans)
     rule_book: RuleBook = field(default_factory=rule_book)
     notice_texts: NoticeTexts = field(default_factory=notice_texts)
+
+
+class RestBodies:
+    """Reads the stored bodies of REST calls with the schemas that read them when they were sent.
+
+    The schemas are imported where a body is read: a command without HTTP needs none of them.
+    """
+
+    def decision(self, body: Mapping[str, Any]) -> RulingRequest:
+        """Read the decision on a request."""
+        from vault.web.schemas.requests.requests import DecisionIn
+
+        return DecisionIn.model_validate(body).ruling()
+
+    def retention_policy(self, body: Mapping[str, Any]) -> RetentionPolicy:
+        """Read a retention policy."""
+        from vault.web.schemas.retention.retention import RetentionPolicyIn
+
+        return RetentionPolicyIn.model_validate(body).wanted()
+
+    def sign_in_connection(self, body: Mapping[str, Any]) -> ConnectionChange:
+        """Read a sign-in connection."""
+        from vault.web.schemas.sign_in import SignInConnectionIn
+
+        return SignInConnectionIn.model_validate(body).change()
 
 
 def postgresql_of(database: Database) -> "PostgresqlDatabase | None":

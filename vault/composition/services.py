@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from vault.circuit_breaker import CircuitBreaker
-from vault.composition.acts import Acting
-from vault.composition.adapters import Adapters, page_texts, postgresql_of
+from vault.composition.adapters import Adapters, RestBodies, page_texts, postgresql_of
 from vault.composition.places import places_of
 from vault.composition.wiring import Exceptions, Wiring
 from vault.database.interface import Database
@@ -29,6 +28,7 @@ from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.accounts.connections import Connections
 from vault.services.admission.call_facts import StoreCallFacts
 from vault.services.approvals.execute import ExecuteApproval
+from vault.services.approved_acts import ApprovedActs, Bodies
 from vault.services.audit_log.log_publisher import LogPublisher
 from vault.services.audit_log.published_tiles import PublishedLog
 from vault.services.closing_acts.check_recovery import RecoveryCheck
@@ -88,6 +88,7 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         Mapping[Part, CircuitBreaker]: adapters.breakers,
         Clock: adapters.clock,
         Numbers: adapters.numbers,
+        Bodies: RestBodies(),
         RuleBook: adapters.rule_book,
         NoticeTexts: adapters.notice_texts,
         Mapping[str, PageTexts]: page_texts(),
@@ -135,5 +136,5 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
         (PackageAbout, "record"): lambda made: made.make(ProcessingRecords).read,
         # The page of a package is in English.
         (PackageAbout, "texts"): lambda _: page_texts()["en"],
-        (ExecuteApproval, "acts"): lambda made: made.make(Acting).acts(),
+        (ExecuteApproval, "acts"): lambda made: made.make(ApprovedActs).by_verb(),
     }

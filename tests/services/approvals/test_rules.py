@@ -14,10 +14,9 @@ from tests.support.service_house import House
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.requests import person_requests
 from vault.domain.approvals.approval import Approval, ApprovalState
-from vault.domain.approvals.rule import CHOSEN, VERBS, ApprovalRule, Verb, loosens, tighter
+from vault.domain.approvals.rule import CHOSEN, RULES, VERBS, ApprovalRule, Verb, loosens, tighter
 from vault.domain.sign_in.connection import ProviderSettings, RoleMapping, SignInConnection
 from vault.errors import ApprovalNeeded, Invalid, Refused
-from vault.services.approvals.execute import WHEN_CLOSED
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.thread_pools import Threads
 
@@ -76,7 +75,7 @@ async def test_what_was_asked_before_a_closure_stores_nothing_after_it(either: H
     done = await approve(either, off)
     assert (done.state, done.outcome) == (ApprovalState.EXPIRED, "account_closed")
     assert await in_force(either) == {"own_key"}
-    assert set(VERBS) - WHEN_CLOSED == {"approval_rule", "sign_in_connection"}
+    assert {verb for verb in VERBS if not RULES[verb].when_closed} == {"approval_rule", "sign_in_connection"}
 
 
 @pytest.mark.parametrize("verb", CHOSEN)

@@ -1,11 +1,12 @@
 """The rule of an account: which acts need a second person. It is off by default."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, get_args
 
 from vault.domain.accounts.account import Scope
+from vault.domain.audit_log.event_types.table import EventType
 
 #: Acts that can need an approval.
 Verb = Literal[
@@ -23,32 +24,51 @@ Verb = Literal[
     "sign_in_connection",
 ]
 VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
-#: Acts that need one without any rule, and that a second key with the scope of the act approves.
-ALWAYS: Final[frozenset[Verb]] = frozenset({"hold_release", "retention_cap"})
-#: All that need one without any rule.
-WITHOUT_RULE: Final[frozenset[Verb]] = ALWAYS | {"erasure_within_minimum"}
-#: Acts that a rule can name. While a rule is on, loosening it needs an approval as well.
-CHOSEN: Final[tuple[Verb, ...]] = tuple(
-    verb for verb in VERBS if verb not in WITHOUT_RULE and verb != "approval_rule"
-)
-#: Acts that need one while any rule is on, also if it does not name them: loosening the rule would end it, and whoever
-#: alone sets a sign-in connection, with a provider of his own, can be both people.
-IMPLIED: Final[frozenset[Verb]] = frozenset({"approval_rule", "sign_in_connection"})
-#: The scope of each act: who asks needs it, and who approves needs it besides ``approvals:write``.
-SCOPES: Final[Mapping[Verb, Scope]] = {
-    "hold_release": "holds:write",
-    "retention_cap": "holds:write",
-    "erasure_within_minimum": "privacy:write",
-    "approval_rule": "settings:write",
-    "recording_erasure": "privacy:write",
-    "call_erasure": "privacy:write",
-    "request_erasure": "privacy:write",
-    "request_export": "privacy:write",
-    "retention_policy": "retention:write",
-    "own_key": "keys:write",
-    "account_closure": "privacy:write",
-    "sign_in_connection": "keys:write",
+
+
+@dataclass(frozen=True, slots=True)
+class VerbRule:
+    """What holds for an act in every account."""
+
+    #: Who asks needs it, and who approves needs it besides ``approvals:write``.
+    scope: Scope
+    #: When it needs an approval. ``always``: without any rule, and it can be approved without a digest.
+    #: ``without_rule``: without any rule. ``named``: while a rule names it. ``any_rule``: while any rule is on, named
+    #: or not. ``loosening``: while any rule is on, if the rule would gate less.
+    needs_approval: Literal["always", "without_rule", "named", "any_rule", "loosening"]
+    _: KW_ONLY
+    #: Whether it is carried out once the closure of the account has begun; not what stores something new.
+    when_closed: bool
+    #: The closing act whose object a repeated decision stores.
+    closes: EventType | None
+
+
+#: Every act. Whoever alone loosens the rule ends it; whoever alone sets a sign-in connection, with a provider of his
+#: own, can be both people.
+RULES: Final[Mapping[Verb, VerbRule]] = {
+    "hold_release": VerbRule("holds:write", "always", when_closed=True, closes="hold.released"),
+    "retention_cap": VerbRule("holds:write", "always", when_closed=True, closes=None),
+    "erasure_within_minimum": VerbRule(
+        "privacy:write", "without_rule", when_closed=True, closes="recording.erasing"
+    ),
+    "approval_rule": VerbRule("settings:write", "loosening", when_closed=False, closes=None),
+    "recording_erasure": VerbRule("privacy:write", "named", when_closed=True, closes="recording.erasing"),
+    "call_erasure": VerbRule("privacy:write", "named", when_closed=True, closes="call.erased"),
+    "request_erasure": VerbRule("privacy:write", "named", when_closed=True, closes="request.decided"),
+    "request_export": VerbRule("privacy:write", "named", when_closed=True, closes="request.decided"),
+    "retention_policy": VerbRule("retention:write", "named", when_closed=True, closes="retention.changed"),
+    "own_key": VerbRule("keys:write", "named", when_closed=True, closes=None),
+    "account_closure": VerbRule("privacy:write", "named", when_closed=True, closes=None),
+    "sign_in_connection": VerbRule("keys:write", "any_rule", when_closed=False, closes=None),
 }
+#: Acts that need one without any rule, and that can be approved without a digest.
+ALWAYS: Final = frozenset(verb for verb in VERBS if RULES[verb].needs_approval == "always")
+#: All that need one without any rule.
+WITHOUT_RULE: Final = ALWAYS | {verb for verb in VERBS if RULES[verb].needs_approval == "without_rule"}
+#: Acts that a rule can name. While a rule is on, loosening it needs an approval as well.
+CHOSEN: Final = tuple(verb for verb in VERBS if RULES[verb].needs_approval in {"named", "any_rule"})
+#: Acts that need one while any rule is on, also if it does not name them.
+IMPLIED: Final = frozenset(verb for verb in VERBS if RULES[verb].needs_approval in {"any_rule", "loosening"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from vault.domain.approvals.approval import (
     require_true,
     veto,
 )
-from vault.domain.approvals.rule import VERBS, Verb
+from vault.domain.approvals.rule import RULES, VERBS, Verb
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
@@ -31,17 +31,6 @@ from vault.services.approvals.execute import ExecuteApproval
 from vault.services.shared.actor_names import ActorNames
 from vault.services.shared.approval_gate import actor_of, event_of, require_authority
 from vault.services.shared.identify_people import IdentifyPeople
-
-#: Closing acts of each act, whose object a repeated decision stores.
-_CLOSED_BY: Mapping[Verb, EventType] = {
-    "hold_release": "hold.released",
-    "recording_erasure": "recording.erasing",
-    "erasure_within_minimum": "recording.erasing",
-    "call_erasure": "call.erased",
-    "request_erasure": "request.decided",
-    "request_export": "request.decided",
-    "retention_policy": "retention.changed",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +213,7 @@ def _recall(tx: Transaction, known: Approval) -> None:
     """Let the write store the object of the closing act again, where it could not be stored before."""
     tx.closing.recall(known.account_id, "approval.vetoed", known.id)
     tx.closing.recall(known.account_id, "approval.executed", known.id)
-    closed = _CLOSED_BY.get(known.kind)
+    closed = RULES[known.kind].closes
     if closed is not None:
         tx.closing.recall(known.account_id, closed)
 

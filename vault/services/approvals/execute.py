@@ -8,7 +8,7 @@ from typing import Any, Final
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import Approval, ApprovalState, asked_again, ended, require_true
-from vault.domain.approvals.rule import Verb
+from vault.domain.approvals.rule import RULES, Verb
 from vault.errors import (
     AccountClosed,
     Busy,
@@ -29,13 +29,6 @@ _LOG = Log(__name__)
 #: Does an act: the same method of the same service as REST calls, with the arguments as they were stored.
 Act = Callable[[Approved, Mapping[str, Any]], Awaitable[object]]
 _BATCH_SIZE: Final = 50
-#: What is still carried out for an account whose closure has begun: all else would store something new for it.
-WHEN_CLOSED: Final[frozenset[Verb]] = frozenset(
-    {
-        "hold_release", "retention_cap", "erasure_within_minimum", "recording_erasure", "call_erasure",
-        "request_erasure", "request_export", "retention_policy", "own_key", "account_closure",
-    }
-)  # fmt: skip
 #: Errors that say that the act will not be possible: the approval ends with their code.
 _HOPELESS = (Refused, NotFound, Invalid, Tampered, TooLarge)
 
@@ -58,7 +51,7 @@ class ExecuteApproval:
         text = await self.ask.open(approval)
         try:
             require_true(approval, text)
-            if approval.kind not in WHEN_CLOSED:
+            if not RULES[approval.kind].when_closed:
                 await self.database.read(partial(_check_open, approval.account_id))
             await self.acts[approval.kind](Approved(approval=approval), text.arguments)
         except Busy:

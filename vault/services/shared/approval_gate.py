@@ -13,7 +13,7 @@ from vault.domain.accounts.account import Scope
 from vault.domain.accounts.roles import grants_of
 from vault.domain.approvals.actor import SYSTEM, Actor, Name
 from vault.domain.approvals.approval import Approval, ApprovalState, digest_of, ended, is_same_effect
-from vault.domain.approvals.rule import SCOPES, Verb
+from vault.domain.approvals.rule import RULES, Verb
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.sign_in.connection import OPERATORS, PersonRow
@@ -32,6 +32,16 @@ class Approved:
     """An approval that is being carried out."""
 
     approval: Approval
+
+    @property
+    def account_id(self) -> str:
+        """Return the account of the act."""
+        return self.approval.account_id
+
+    @property
+    def actor(self) -> str:
+        """Return who asked for the act, and so does it."""
+        return self.approval.asked_by
 
 
 def pass_gate(
@@ -61,7 +71,7 @@ def pass_gate(
     if stored.at(now).state is not ApprovalState.APPROVED:
         raise Refused("It is not approved, or was executed already.", reasons=("not_approved",))
     for name in (stored.asked_by, stored.decided_by or ""):
-        if not may(tx, name, account_id, SCOPES[verb]):
+        if not may(tx, name, account_id, RULES[verb].scope):
             text = "Who asked for it or approved it may not do so any more."
             raise Refused(text, reasons=("not_allowed_any_more",))
     effect_digest = digest_of(bound)
@@ -87,7 +97,7 @@ def may(tx: Transaction, name: str, account_id: str, scope: Scope) -> bool:
 
 def require_authority(tx: Transaction, approval: Approval, name: str) -> None:
     """Raise Refused unless an actor may decide: with ``approvals:write`` and the scope of the act."""
-    scopes: tuple[Scope, ...] = (SCOPES[approval.kind], "approvals:write")
+    scopes: tuple[Scope, ...] = (RULES[approval.kind].scope, "approvals:write")
     for scope in scopes:
         if not may(tx, name, approval.account_id, scope):
             text = Sentence("To decide on this, a key needs the scope %(scope)s.", scope=scope)

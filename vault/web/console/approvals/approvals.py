@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import Path, Response
 
 from vault.domain.approvals.approval import ApprovalState, Decision
-from vault.domain.approvals.rule import CHOSEN, SCOPES, WITHOUT_RULE
+from vault.domain.approvals.rule import CHOSEN, RULES, WITHOUT_RULE
 from vault.web.console.approvals.words import (
     OUTCOME_WORDS,
     STATE_WORDS,
@@ -86,7 +86,7 @@ async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
         shown=effect_words(one),
         outcomes=OUTCOME_WORDS,
         badge=STATE_BADGES[one.state],
-        needs=SCOPES[one.kind],
+        needs=RULES[one.kind].scope,
         is_own=one.asked_by == here.actor,
     )
 

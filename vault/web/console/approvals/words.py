@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from vault.domain.approvals.approval import Approval, ApprovalState
-from vault.domain.approvals.rule import SCOPES, VERBS, Verb
+from vault.domain.approvals.rule import RULES, VERBS, Verb
 from vault.web.console.here import Here
 from vault.web.console.worded import WordedRefused
 from vault.web.http.translations import gettext, ngettext, translatable, translated
@@ -81,7 +81,8 @@ def effect_words(approval: Approval) -> list[tuple[int, str]]:
 
 async def waiting_for(here: Here) -> Sequence[Approval]:
     """Return what waits for the decision of who is signed in: neither what they may not decide nor what they asked."""
-    kinds = [verb for verb in VERBS if here.allows(SCOPES[verb])] if here.allows("approvals:write") else []
+    deciding = here.allows("approvals:write")
+    kinds = [verb for verb in VERBS if deciding and here.allows(RULES[verb].scope)]
     if not kinds:
         return ()
     found = await here.vault.approvals.page(here.account_id, state=ApprovalState.PENDING, kinds=kinds)
