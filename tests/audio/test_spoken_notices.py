@@ -12,9 +12,8 @@ from tests.support.notice_drafts import wish
 from vault.audio.prompt import SubprocessPromptMaker
 from vault.composition.adapters import notice_texts
 from vault.domain.consent.consent_event import Keys
-from vault.domain.notices.audio import GAP_SECONDS, PromptRequest
+from vault.domain.notices.audio import GAP_SECONDS, PromptRequest, telephone_wav
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES
-from vault.domain.notices.telephone_wav import telephone_wav
 from vault.thread_pools import Threads
 
 TEXTS = notice_texts()

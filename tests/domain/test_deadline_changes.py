@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vault.domain.requests.deadline_changes import extended, paused, resumed, verified
+from vault.domain.requests.deadline import extended, paused, resumed, verified
 from vault.domain.requests.request import (
     Extension,
     PauseReason,

@@ -19,9 +19,8 @@ from vault.domain.registers.entries import (
     Purpose,
     Recipient,
 )
-from vault.domain.registers.places import Place
 from vault.domain.registers.privacy_page import make_page, parse_page_texts
-from vault.domain.registers.processing_record import LiveSettings, ProcessingRecord, in_force
+from vault.domain.registers.processing_record import LiveSettings, Place, ProcessingRecord, in_force
 from vault.domain.registers.transparency import count_requests
 from vault.domain.stored.register_json import decode_entry, encode_entry
 from vault.errors import Invalid, Tampered

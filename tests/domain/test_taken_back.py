@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Party
-from vault.domain.consent.taken_back import parties_against
+from vault.domain.consent.consent_event import Answer, ConsentEvent, Method, Party, parties_against
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from array import array
 
 import pytest
 
-from vault.domain.notices.telephone_wav import telephone_wav, ulaw
+from vault.domain.notices.audio import telephone_wav, ulaw
 
 EVERY_SAMPLE = struct.pack("<65536h", *range(-32768, 32768))
 

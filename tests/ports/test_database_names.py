@@ -9,8 +9,7 @@ from vault.database.schema.core import recordings
 from vault.database.stores.recordings.recording_names import named_recordings
 from vault.database.stores.recordings.recordings import NewRecording, new_row
 from vault.database.transaction import Transaction
-from vault.domain.recordings.names_of_call import named_at
-from vault.domain.recordings.recording import Recording, State
+from vault.domain.recordings.recording import Recording, State, named_at
 
 _STATES = (None, State.RECEIVED, State.AVAILABLE, State.FAILED, State.REFUSED, State.ERASED)
 

@@ -23,7 +23,7 @@ from tests.web.growth_scene import TIMES, Cost, Grown, metered, operations
 from tests.web.test_list_pages import NO_PAGE, Grows, lists
 from vault.audio import describer
 from vault.database.stores.playback.links import LinkRows
-from vault.domain.calls.regions import regions_of
+from vault.domain.calls.number_reader import regions_of
 from vault.server import asgi
 from vault.services.admission.admission import Admission
 from vault.services.admission.number_terms import terms_of_text

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from vault.domain.registers.places import Place
+from vault.domain.registers.processing_record import Place
 from vault.keyservice.location import FileLocation, KmsLocation
 from vault.keyservice.location import parse_location as parse_root_key
 from vault.objects.location import S3Location

@@ -56,7 +56,7 @@ person_request_terms = Table(
 )
 
 # Why recordings are restricted. ``request_id`` is the request of a person, who is informed before the restriction is
-# lifted, or one of CAUSES (vault/domain/recordings/restriction.py). Earlier releases noted requests alone.
+# lifted, or one of CAUSES (vault/domain/recordings/recording.py). Earlier releases noted requests alone.
 person_restrictions = Table(
     "person_restrictions",
     metadata,

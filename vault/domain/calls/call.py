@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
-from typing import Literal, get_args
+from datetime import UTC, datetime
+from typing import Final, Literal, get_args
 
 Direction = Literal["inbound", "outbound"]
 #: A conversation, or a voicemail message.
@@ -17,6 +17,14 @@ SIDES: tuple[Literal["caller", "callee"], ...] = ("caller", "callee")
 MAX_VOICES = 8
 #: The party from the account's view: its own agent or the customer, where the call's direction is known.
 Role = Literal["agent", "customer", "caller", "callee", "all", "unknown"]
+#: Max characters of a name that a platform gives to a call or a recording; such names are keys of rows.
+MAX_NAME: Final = 200
+#: Years in which a call can be. Platforms send a date that stands for none, such as .NET's 0001-01-01 or 9999-12-31,
+#: or a time in the wrong unit. A period must not count from it, and Python cannot add a period to the last of its days.
+CALL_YEARS: Final = range(2000, 2101)
+FIRST_CALL: Final = datetime(CALL_YEARS[0], 1, 1, tzinfo=UTC)
+#: The first moment after the last of them.
+BEYOND_CALLS: Final = datetime(CALL_YEARS[-1] + 1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,3 +112,18 @@ class WebhookContent:
     legs: tuple[CallFacts, ...] = ()
     #: The sender's id of the delivery, the same for retries; None where it sends none.
     delivery_id: str | None = None
+
+
+def is_name(text: str) -> bool:
+    """Return whether it may name a new call or recording: 1 to 200 printable characters, not only spaces."""
+    return len(text) <= MAX_NAME and text.isprintable() and not text.isspace() and text != ""
+
+
+def is_plausible(moment: datetime) -> bool:
+    """Return whether a call can have begun or ended at this time."""
+    return FIRST_CALL <= moment < BEYOND_CALLS
+
+
+def plausible(moment: datetime | None) -> datetime | None:
+    """Return a reported time, or None, as for one that is not known, where no call can have been then."""
+    return moment if moment is not None and is_plausible(moment) else None

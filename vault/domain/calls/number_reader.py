@@ -46,6 +46,7 @@ _COUNTRY: Final = re.compile(r"[17]|(?:2[1-689]|3[578]|42|5[09]|6[7-9]|8[035789]
 
 #: Mobile numbers of Mexico (until 2020) and of Argentina can have one digit more behind the country.
 _LONG_FORM: Final = re.compile(r"(52)1([0-9]{10})|(54)9([0-9]{10})")
+_REGION = re.compile(r"[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +199,14 @@ def _looks_like_a_number(text: str) -> bool:
         return False
     letters = sum(one.isalpha() for one in text[digits[0] : digits[-1]])
     return letters <= _MAX_LETTERS
+
+
+def regions_of(locale: str, places: Iterable[str | None]) -> tuple[str, ...]:
+    """Return the countries whose numbering plans an account's national numbers may use.
+
+    They are the distinct ones in places such as ``US-CA`` and in a locale such as ``fr-CA``.
+    """
+    named = [place.partition("-")[0] for place in places if place is not None]
+    # The region subtag has two letters; it follows the language and an optional script.
+    named += [part.upper() for part in locale.split("-")[1:] if len(part) == 2]  # noqa: PLR2004 - see above
+    return tuple(dict.fromkeys(region for region in named if _REGION.fullmatch(region)))

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from vault.domain.calls.call import SIDES, CallFacts, Direction
-from vault.domain.calls.plausible_time import is_plausible
+from vault.domain.calls.call import SIDES, CallFacts, Direction, is_plausible
 from vault.domain.consent.consent_event import Party
 
 #: Maximum number of facts stored per call. Later ones are refused, and the call's recordings are quarantined:

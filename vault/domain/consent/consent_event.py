@@ -1,5 +1,6 @@
 """Notices to parties and their answers, an account's consent policy, and objections."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -23,6 +24,8 @@ KEY_MODES: frozenset[Mode] = frozenset({"opt_out_key", "opt_in_key"})
 MissingEvidence = Literal["quarantine", "refuse", "accept"]
 #: How a recording is handled after a party withdrew its consent.
 Withdrawal = Literal["restrict", "erase"]
+#: Methods by which a party agrees: hearing a notice is no consent.
+ACTIVE = frozenset({"key", "speech", "form"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +109,20 @@ class Objection:
     #: Who entered it and, below, who ended it: an API key's id, or ``key_press``.
     by: str
     ended_by: str | None = None
+
+
+def parties_against(events: Sequence[ConsentEvent]) -> tuple[Party, ...]:
+    """Return the parties whose last word is a no, by events in the order in which the vault received them.
+
+    A new consent is of the same party, was received after the no, and was given after it: a consent of before that
+    arrives late takes nothing back. It counts for what was recorded; the call's other recordings stay refused.
+    """
+    since: dict[Party, datetime] = {}
+    for event in events:
+        # A no may be dated in the future, by a clock that is off; it was given before it was received.
+        given = min(event.at, event.heard_at)
+        if event.answer in NO:
+            since[event.party] = max(given, since.get(event.party, given))
+        elif event.answer == "accepted" and event.method in ACTIVE and given > since.get(event.party, given):
+            del since[event.party]
+    return tuple(sorted(since))

@@ -10,8 +10,7 @@ from datetime import timedelta
 from typing import Literal
 
 from vault.domain.consent.call_window import CallSpan
-from vault.domain.consent.consent_event import MODES, ConsentEvent, ConsentPolicy, Mode, Party
-from vault.domain.consent.taken_back import ACTIVE
+from vault.domain.consent.consent_event import ACTIVE, MODES, ConsentEvent, ConsentPolicy, Mode, Party
 from vault.domain.legal_rules.rule import CONSENTS, Consent, Demand
 from vault.domain.reason import Reason
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from vault.domain.consent.consent_event import MODES, Keys, Mode, NoticeVersion, Party
+from vault.domain.consent.consent_event import KEY_MODES, MODES, Keys, Mode, NoticeVersion, Party
 from vault.domain.field_types import Later
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.notices.language import base_language
-from vault.errors import Invalid
+from vault.errors import Invalid, Refused
 from vault.sentence import Sentence
 
 #: How a notice requests consent, from the mildest to the strictest; see ``consent_event.MODES``.
@@ -37,6 +37,8 @@ ELEMENTS = {
 PLACEHOLDER = re.compile(r"\{(controller|purposes|refusal|full_notice|retention|accept|decline|kept)\}")
 #: The language used where no wanted one has a notice.
 _FALLBACK_LANGUAGE = "en"
+#: A key by itself, not a digit of a telephone number or of an amount.
+_KEY = re.compile(r"(?<![\w*#+.,-])[0-9*#](?![\w*#]|[.,-]\d)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,3 +190,32 @@ def choose(
         if other_region is not None:
             return other_region
     return next(iter(fitting), None)
+
+
+def check_keys(draft: Notice, keys: Keys) -> None:
+    """Check that a notice which asks for a key speaks of the account's keys.
+
+    A text may name them in words, which nobody compares. Raises Refused for a text that was written for other keys,
+    and Invalid, field ``text``, for one that names other keys as digits.
+    """
+    if draft.mode not in KEY_MODES:
+        return
+    if draft.keys not in {None, keys}:
+        raise Refused(
+            "The account's keys were changed after this text was written, and it may name the keys of before. Save the "
+            "draft with a text for the new keys.",
+            reasons=("other_keys",),
+        )
+    named = set(_KEY.findall(draft.text))
+    wanted = [keys.decline] if draft.mode == "opt_out_key" else [keys.decline, keys.accept]
+    lacking = [key for key in wanted if key not in named]
+    if named and lacking:
+        raise Invalid(
+            f"The text names {' and '.join(sorted(named))} and not the account's key {' and '.join(lacking)}.",
+            field="text",
+        )
+
+
+def spoken(notice: Notice) -> tuple[object, ...]:
+    """Return what the audio of a notice says; the keys count where it asks for one."""
+    return notice.text, notice.language, notice.mode, notice.keys if notice.mode in KEY_MODES else None

@@ -1,5 +1,6 @@
 """A recording and its states. The state column is the queue: there is no separate job table."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,7 +10,30 @@ from vault.backoff import Backoff
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording_name import name_of
+
+#: A row is unique by account, connection and key. The key is the name, unless another call of the connection had that
+#: name first: then the call follows the name. No name has a control character.
+_SEPARATOR: Final = "\x1f"
+#: Why a recording is restricted; that ends when every cause may, each by what may end it. Besides the requests of
+#: persons: a party of the call said no; somebody restricted it; its retention class asks for a
+#: review; a restore did not find its manifest.
+Cause = Literal["caller", "callee", "agent", "admin", "review", "restore"]
+CAUSES: Final[tuple[Cause, ...]] = ("caller", "callee", "agent", "admin", "review", "restore")
+
+
+def row_key_in_call(name: str, call_ref: str) -> str:
+    """Return the key of a recording whose name another call had first."""
+    return f"{name}{_SEPARATOR}{call_ref}"
+
+
+def row_keys_of(name: str, call_ref: str) -> tuple[str, str]:
+    """Return both keys that a recording of this name and call may have."""
+    return name, row_key_in_call(name, call_ref)
+
+
+def name_in_row_key(key: str) -> str:
+    """Return the name in a key."""
+    return key.partition(_SEPARATOR)[0]
 
 
 class State(StrEnum):
@@ -96,7 +120,7 @@ class Recording:
     account_id: str
     #: None for a direct upload.
     connection_id: str | None
-    #: The key of its name (vault/domain/recordings/recording_name.py).
+    #: The key of its name in the row.
     recording_ref: str
     call_ref: str
     state: State
@@ -137,7 +161,7 @@ class Recording:
     @property
     def name(self) -> str:
         """Return its source's name of it, unique in its call."""
-        return name_of(self.recording_ref)
+        return name_in_row_key(self.recording_ref)
 
     @property
     def has_newer_url(self) -> bool:
@@ -207,3 +231,24 @@ class RecordingFilter:
     terms: tuple[tuple[bytes, ...], ...] = ()
     received_from: datetime | None = None
     received_to: datetime | None = None
+
+
+def named_at(door: str | None, named: Sequence[Recording]) -> Sequence[Recording]:
+    """Return which of a call's recordings of one name the name stands for at a door; empty: it is free there.
+
+    ``door`` is the connection that announces it, or None for an upload. What came in by the door itself is first. Then
+    comes what was refused or erased: it closes the name at every door. An upload is what any connection announces under
+    its name, and the other way round; two connections have separate names. More than one: the name says too little.
+    """
+    own = [one for one in named if one.connection_id == door]
+    closed = sorted(
+        (one for one in named if one.state in CLOSED), key=lambda one: (one.state is State.REFUSED, one.id)
+    )
+    if closed and all(one.state is State.FAILED for one in own):
+        return closed[:1]
+    return own or [one for one in named if door is None or one.connection_id is None]
+
+
+def requests_of(causes: Iterable[str]) -> list[str]:
+    """Return the requests of persons among the causes."""
+    return [cause for cause in causes if cause not in CAUSES]

@@ -9,8 +9,35 @@ from vault.domain.accounts.account import Connection, Switch
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.notices.notice import Notice
 from vault.domain.registers.entries import Entry, ProcessingProfile, Recipient
-from vault.domain.registers.places import Place
 from vault.domain.retention.policy import RetentionClass
+
+PlacePart = Literal["object_store", "database", "root_key"]
+#: Kinds that run on the vault's own machine, so that nobody else receives anything.
+LOCAL_KINDS = frozenset({"directory", "sqlite", "file"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One part of the vault that stores data or keys, without credentials and names of buckets or keys.
+
+    It is taken from the settings, never typed.
+    """
+
+    part: PlacePart
+    #: ``directory``, ``s3``, ``sqlite``, ``postgresql``, ``file``, ``aws-kms`` or ``openbao``.
+    kind: str
+    #: None where the provider's own address is used.
+    host: str | None = None
+    #: None where the settings name none.
+    region: str | None = None
+    #: Days for which the published access log is locked in the object store.
+    lock_days: int = 0
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether it is on the vault's own machine."""
+        return self.kind in LOCAL_KINDS
+
 
 #: Member states of the EU, and Iceland, Liechtenstein and Norway: a recipient elsewhere is a transfer.
 EEA = frozenset(

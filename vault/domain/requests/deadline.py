@@ -8,15 +8,27 @@ days from receipt whatever verification takes, a confirmation within 10 business
 A day is a day where the law applies, and a law that applies in several time zones has the earliest of their ends: the
 vault does not know where the account and the person are. No deadline moves to a working day. It is then never later
 than the law's.
+
+The verification, pauses and the extension move the clock. Where a deadline has passed, a later verification than the
+first one, and a pause, do not move it. The first verification does under the regime uk, because the period begins with
+it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from vault.domain.requests.request import Extension, PersonalData, Regime
+from vault.domain.requests.request import (
+    Extension,
+    Pause,
+    PauseReason,
+    PersonalData,
+    Regime,
+    Request,
+    Verification,
+)
 from vault.domain.retention.period import add_months
 from vault.errors import Invalid, Refused
 from vault.rfc3339 import write_rfc3339
@@ -167,3 +179,49 @@ def _end_of(day: date, zone: tzinfo) -> datetime:
     Where the clock goes back at midnight, it is the first one; where it goes forward, the moment of the change.
     """
     return datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=zone).astimezone(UTC)
+
+
+def verified(personal: PersonalData, verification: Verification) -> PersonalData:
+    """Return the data with the verification, and unchanged for one that is known.
+
+    An earlier one corrects the known one. Raises Refused ``verified`` for a later one: the period of the UK begins
+    with it.
+    """
+    known = personal.verification
+    if known is not None and verification.at > known.at:
+        text = "The person was verified before that: only an earlier time can correct it."
+        raise Refused(text, reasons=("verified",))
+    if known is not None and (known.method, known.at) == (verification.method, verification.at):
+        return personal
+    return replace(personal, verification=verification)
+
+
+def paused(request: Request, personal: PersonalData, reason: PauseReason, *, now: datetime) -> PersonalData:
+    """Return the data with a pause from now on. Raises Refused ``paused``, ``verified`` or ``overdue``."""
+    if personal.waiting is not None:
+        raise Refused("The request is paused already.", reasons=("paused",))
+    if reason == "identity" and personal.verification is not None:
+        raise Refused("The person is verified: nothing is waited for.", reasons=("verified",))
+    due = deadline(request.regime, request.received_at, personal, now=now).due_at
+    if request.regime == "uk" and due is not None and now >= due:
+        raise Refused("The deadline has passed: a pause no longer moves it.", reasons=("overdue",))
+    return replace(personal, pauses=(*personal.pauses, Pause(reason=reason, since=now)))
+
+
+def resumed(personal: PersonalData, *, now: datetime) -> PersonalData:
+    """Return the data with the end of its pause. Raises Refused ``not_paused``."""
+    waiting = personal.waiting
+    if waiting is None:
+        raise Refused("The request is not paused.", reasons=("not_paused",))
+    return replace(personal, pauses=(*personal.pauses[:-1], replace(waiting, until=now)))
+
+
+def extended(
+    request: Request, personal: PersonalData, extension: Extension, *, now: datetime
+) -> PersonalData:
+    """Return the data with a later deadline. Raises Invalid, Refused ``too_late`` or ``extended``."""
+    if personal.extension is not None:
+        text = "The deadline was extended already: it can be extended once."
+        raise Refused(text, reasons=("extended",))
+    check_extension(request.regime, request.received_at, personal, extension, now=now)
+    return replace(personal, extension=extension)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from vault.domain.calls.plausible_time import plausible
+from vault.domain.calls.call import plausible
 
 #: Max recordings, calls and numbers that one hold names.
 MAX_COVERED: Final = 500

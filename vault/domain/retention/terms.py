@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import reduce
 from typing import Literal
 
-from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.period import Period, Rounding, end_of, parse_zone
 from vault.domain.retention.policy import (
     AtEnd,
@@ -18,6 +17,23 @@ from vault.domain.retention.policy import (
     RetentionClass,
     RetentionPolicy,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactEnd:
+    """What is known of the end of the contact that a recording belongs to: ``contact_ended`` counts from then.
+
+    A controller tells it, because calls do not say it: the end of a contract, or of the last conversation about an
+    offer.
+    """
+
+    recording_id: str
+    account_id: str
+    #: None: it was told and taken back, so the contact goes on.
+    ended_at: datetime | None
+    told_at: datetime
+    told_by: str
+
 
 #: Which moment a period counts from: the call's end, else its start and the decoded length, else the receipt.
 Base = Literal["call_end", "start_and_length", "receipt"]

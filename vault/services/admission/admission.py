@@ -18,8 +18,7 @@ from vault.database.transaction import Transaction
 from vault.domain.admission.decision import AdmissionInput, Decision, Place, decide
 from vault.domain.audit_log.event_types.consent import is_no
 from vault.domain.calls.call import SIDES, CallFacts
-from vault.domain.calls.number_reader import is_plain, read_numbers
-from vault.domain.calls.regions import regions_of
+from vault.domain.calls.number_reader import is_plain, read_numbers, regions_of
 from vault.domain.consent.call_claims import MAX_FACTS, CallClaims, distinct
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Party
 from vault.domain.consent.objecting_party import objection_waits

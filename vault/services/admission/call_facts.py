@@ -15,8 +15,7 @@ from vault.database.stores.consent.consent import ConsentRow
 from vault.database.stores.hot.add_fact import AddedFact, FactSource, NewFact
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
-from vault.domain.calls.number_reader import is_plain
-from vault.domain.calls.regions import regions_of
+from vault.domain.calls.number_reader import is_plain, regions_of
 from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vault.database.stores.calls.call_facts import CallFactRow
 from vault.database.stores.consent.consent import ConsentRow
 from vault.database.transaction import Transaction
-from vault.domain.calls.regions import regions_of
+from vault.domain.calls.number_reader import regions_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

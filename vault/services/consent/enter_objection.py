@@ -9,8 +9,7 @@ from vault.database.interface import Database
 from vault.database.stores.consent.objections import ObjectionRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.calls.number_reader import is_plain, keys_of, read_numbers
-from vault.domain.calls.regions import regions_of
+from vault.domain.calls.number_reader import is_plain, keys_of, read_numbers, regions_of
 from vault.domain.consent.consent_event import Objection
 from vault.domain.ids import new_id
 from vault.domain.stored import encryption_context as bound

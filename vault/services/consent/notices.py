@@ -13,12 +13,18 @@ from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.legal_rules.rule_book_loader import read_place
-from vault.domain.notices.audio import Encoding, PromptRequest
+from vault.domain.notices.audio import Encoding, PromptRequest, telephone_wav
 from vault.domain.notices.default_texts import NoticeTexts
 from vault.domain.notices.language import language_tag
-from vault.domain.notices.named_keys import check_keys, spoken
-from vault.domain.notices.notice import Notice, NoticeRequest, NoticeStatus, check_complete, text_digest
-from vault.domain.notices.telephone_wav import telephone_wav
+from vault.domain.notices.notice import (
+    Notice,
+    NoticeRequest,
+    NoticeStatus,
+    check_complete,
+    check_keys,
+    spoken,
+    text_digest,
+)
 from vault.domain.page import PAGE
 from vault.domain.stored import encryption_context as bound
 from vault.errors import DescriberCrashed, Invalid, NotFound, Refused, Tampered, Undecodable

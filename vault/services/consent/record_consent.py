@@ -15,8 +15,7 @@ from vault.database.stores.consent.consent import ConsentRow
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.consent.consent_event import NO, ConsentEvent, Party
-from vault.domain.consent.taken_back import parties_against
+from vault.domain.consent.consent_event import NO, ConsentEvent, Party, parties_against
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.stored import encryption_context as bound

@@ -15,8 +15,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.call_claims import distinct
 from vault.domain.ids import new_id
-from vault.domain.recordings.recording import Arrival, State, origin_of
-from vault.domain.recordings.recording_name import key_in_call, keys_of
+from vault.domain.recordings.recording import Arrival, State, origin_of, row_key_in_call, row_keys_of
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import encode_announcement
 from vault.errors import AccountClosed, Refused
@@ -90,7 +89,7 @@ class Announce:
         """Insert the row, or take over the announcement of the row that the name stands for already."""
         announced = await self._insert(new, announcement, facts)
         if in_call and announced.call_ref != new.call_ref:
-            new = replace(new, recording_ref=key_in_call(new.recording_ref, new.call_ref))
+            new = replace(new, recording_ref=row_key_in_call(new.recording_ref, new.call_ref))
             announced = await self._insert(new, announcement, facts)
         while not announced.created and announced.state in INCOMPLETE:
             known = announced.recording_id
@@ -155,7 +154,7 @@ def _source(
     name = announcement.recording_ref
     return FactSource(
         connection_id=connection.id,
-        recording_refs=keys_of(name, facts.call_ref),
+        recording_refs=row_keys_of(name, facts.call_ref),
         call_ref=facts.call_ref if in_call else None,
     )
 

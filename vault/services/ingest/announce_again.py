@@ -17,8 +17,7 @@ from vault.database.stores.recordings.recording_names import named_recordings
 from vault.database.stores.recordings.recordings import NewRecording
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import Announcement, CallFacts, Voice
-from vault.domain.recordings.names_of_call import named_at
-from vault.domain.recordings.recording import CLOSED, Arrival, Recording, SealedAnnouncement, State
+from vault.domain.recordings.recording import CLOSED, Arrival, Recording, SealedAnnouncement, State, named_at
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement, encode_announcement
 from vault.errors import AccountClosed, Busy, NotFound

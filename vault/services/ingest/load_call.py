@@ -8,7 +8,7 @@ from vault.database.stores.consent.objections import objections_of, objections_q
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
-from vault.domain.calls.regions import regions_of
+from vault.domain.calls.number_reader import regions_of
 from vault.domain.recordings.recording import Recording
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext, DecisionState

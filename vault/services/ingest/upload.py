@@ -20,7 +20,6 @@ from vault.domain.admission.decision import Decision
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.call import CallFacts, Voice
 from vault.domain.ids import new_id
-from vault.domain.recordings.names_of_call import named_at
 from vault.domain.recordings.recording import (
     GONE,
     LEASE,
@@ -28,9 +27,10 @@ from vault.domain.recordings.recording import (
     Lease,
     Recording,
     State,
+    named_at,
     origin_of,
+    row_key_in_call,
 )
-from vault.domain.recordings.recording_name import key_in_call
 from vault.errors import AccountClosed, Busy, LeaseLost, NotFound, RecordingErased, Refused, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
@@ -211,7 +211,7 @@ def _row(tx: Transaction, new: NewRecording, actor: str) -> Recording:
         key = new.recording_ref
         if tx.recordings.by_ref(new.account_id, None, key) is not None:
             # A recording of another call.
-            key = key_in_call(key, new.call_ref)
+            key = row_key_in_call(key, new.call_ref)
         switch = tx.accounts.switch(new.account_id)
         named = replace(new, recording_ref=key)
         tx.recordings.insert_upload(named, state=State.RECEIVED, reasons=(), epoch=switch.epoch)

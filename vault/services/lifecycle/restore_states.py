@@ -10,7 +10,7 @@ from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.database.stores.retention.holds import PendingErasure
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE, Recording, State
-from vault.domain.retention.contact_end import ContactEnd
+from vault.domain.retention.terms import ContactEnd
 from vault.domain.stored.manifest import Manifest
 from vault.services.lifecycle.in_flight import SWITCHED_OFF
 from vault.services.lifecycle.lifecycle import WORKER, reapply_erasure

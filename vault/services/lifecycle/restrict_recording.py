@@ -9,10 +9,8 @@ from vault.database.interface import Database
 from vault.database.stores.consent.consent import ConsentRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.consent.consent_event import Party
-from vault.domain.consent.taken_back import parties_against
-from vault.domain.recordings.recording import GONE, Recording
-from vault.domain.recordings.restriction import requests_of
+from vault.domain.consent.consent_event import Party, parties_against
+from vault.domain.recordings.recording import GONE, Recording, requests_of
 from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.sentence import Sentence

@@ -10,10 +10,10 @@ from vault.domain.accounts.account import Account, Connection
 from vault.domain.notices.language import base_language
 from vault.domain.registers.checks import check_profile
 from vault.domain.registers.entries import Entry, ProcessingProfile, Recipient, SealedEntry
-from vault.domain.registers.places import Place
 from vault.domain.registers.privacy_page import PageTexts, PrivacyPage, make_page
 from vault.domain.registers.processing_record import (
     LiveSettings,
+    Place,
     ProcessingRecord,
     in_force,
     parts_outside,

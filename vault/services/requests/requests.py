@@ -9,8 +9,7 @@ from vault.database.stores.requests.person_search import MAX_FOUND
 from vault.database.stores.requests.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.event_types.table import EventType
-from vault.domain.requests.deadline import Deadline, deadline
-from vault.domain.requests.deadline_changes import extended, paused, resumed, verified
+from vault.domain.requests.deadline import Deadline, deadline, extended, paused, resumed, verified
 from vault.domain.requests.decision import check_certainty, check_ruling
 from vault.domain.requests.request import (
     OPEN,

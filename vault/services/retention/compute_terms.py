@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.calls.plausible_time import is_plausible, plausible
+from vault.domain.calls.call import is_plausible, plausible
 from vault.domain.recordings.media import MAX_DURATION
 from vault.domain.recordings.recording import Recording
-from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.notice_period import notice_period
 from vault.domain.retention.period import Period
 from vault.domain.retention.policy import CallTraits, RetentionPolicy
-from vault.domain.retention.terms import CallTimes, RetentionTerms, retention_terms_under
+from vault.domain.retention.terms import CallTimes, ContactEnd, RetentionTerms, retention_terms_under
 from vault.errors import NotFound, Tampered
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission

@@ -14,9 +14,9 @@ from vault.database.interface import Database
 from vault.database.stores.retention.contact_ends import NamedRecording
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.calls.plausible_time import YEARS, is_plausible
-from vault.domain.retention.contact_end import ContactEnd
+from vault.domain.calls.call import CALL_YEARS, is_plausible
 from vault.domain.retention.hold import MAX_COVERED, RecordingSelection
+from vault.domain.retention.terms import ContactEnd
 from vault.errors import Invalid, Refused
 from vault.ports.clock import Clock
 from vault.rfc3339 import write_rfc3339
@@ -105,7 +105,7 @@ class ContactEnds:
             raise Invalid("ended_at must not be in the future: say it when it has ended.", field="ended_at")
         if not is_plausible(ended_at):
             # No call is so old.
-            raise Invalid(f"ended_at must not be before {YEARS[0]}.", field="ended_at")
+            raise Invalid(f"ended_at must not be before {CALL_YEARS[0]}.", field="ended_at")
         terms = await self._terms(account_id, numbers, calls)
         named = RecordingSelection(
             calls=frozenset(calls), terms=frozenset(terms.calls), to=ended_at + _MICROSECOND

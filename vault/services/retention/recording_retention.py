@@ -10,10 +10,9 @@ from vault.database.stores.retention.holds import PendingErasure
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.recordings.recording import GONE, Recording
-from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import Hold
 from vault.domain.retention.judge import Judgement, judge
-from vault.domain.retention.terms import RetentionTerms
+from vault.domain.retention.terms import ContactEnd, RetentionTerms
 from vault.errors import NotFound, RecordingErased, Tampered
 from vault.services.retention.compute_terms import ComputeTerms
 from vault.services.retention.retention_policy import open_policies

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from vault.database.stores.calls.call_facts import CallFactRow
 from vault.database.stores.consent.consent import ConsentRow
-from vault.domain.calls.call import CallFacts, fold
-from vault.domain.calls.plausible_time import plausible
+from vault.domain.calls.call import CallFacts, fold, plausible
 from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.playback.link import Link

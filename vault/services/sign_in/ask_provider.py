@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vault.domain.sign_in.attempt import Attempt, Client, authorization_url, token_request
-from vault.domain.sign_in.claims import display_name, has_claim, values_at
 from vault.domain.sign_in.client_key import client_assertion
 from vault.domain.sign_in.connection import SignInConnection
 from vault.domain.sign_in.id_token import (
@@ -14,6 +13,9 @@ from vault.domain.sign_in.id_token import (
     LogoutToken,
     check_id_token,
     check_logout_token,
+    display_name,
+    has_claim,
+    values_at,
 )
 from vault.domain.sign_in.identity import stable_subject
 from vault.domain.sign_in.provider_metadata import ProviderMetadata

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from vault.domain.calls.plausible_time import YEARS
+from vault.domain.calls.call import CALL_YEARS
 from vault.errors import Invalid
 from vault.rfc3339 import parse_rfc3339
 
@@ -17,15 +17,15 @@ def from_rfc3339(text: str, *, field: str) -> datetime:
         moment = parse_rfc3339(text).astimezone(UTC)
     except ValueError:
         raise _invalid(field) from None
-    if moment.year not in YEARS:
-        raise Invalid(f"{field} must be in the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+    if moment.year not in CALL_YEARS:
+        raise Invalid(f"{field} must be in the years {CALL_YEARS[0]} to {CALL_YEARS[-1]}.", field=field)
     return moment
 
 
 def from_unix(value: object, *, field: str) -> datetime:
     """Parse whole seconds since 1970, a JSON integer. Raises Invalid, naming ``field``.
 
-    Milliseconds give a year outside YEARS, so they are refused and not misread.
+    Milliseconds give a year outside CALL_YEARS, so they are refused and not misread.
     """
     if not isinstance(value, int):
         raise Invalid(f"{field} must be an integer, in seconds since 1970.", field=field)
@@ -33,8 +33,8 @@ def from_unix(value: object, *, field: str) -> datetime:
         moment = datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
         moment = None
-    if moment is None or moment.year not in YEARS:
-        raise Invalid(f"{field} must be in the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+    if moment is None or moment.year not in CALL_YEARS:
+        raise Invalid(f"{field} must be in the years {CALL_YEARS[0]} to {CALL_YEARS[-1]}.", field=field)
     return moment
 
 
@@ -73,8 +73,8 @@ def from_rfc2822(text: str, *, field: str) -> datetime:
         moment = local.astimezone(UTC)
     except (ValueError, OverflowError):
         raise _not_2822(field) from None
-    if moment.year not in YEARS:
-        raise Invalid(f"{field} must be in the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+    if moment.year not in CALL_YEARS:
+        raise Invalid(f"{field} must be in the years {CALL_YEARS[0]} to {CALL_YEARS[-1]}.", field=field)
     return moment
 
 
@@ -91,7 +91,7 @@ SPACED = re.compile(
 def from_milliseconds(text: str, *, field: str) -> datetime:
     """Parse milliseconds since 1970: Plivo's ``1407235163907.00000``; the fraction is dropped.
 
-    Seconds give a year outside YEARS, so they are refused and not misread. Raises Invalid, naming ``field``.
+    Seconds give a year outside CALL_YEARS, so they are refused and not misread. Raises Invalid, naming ``field``.
     """
     match = MILLISECONDS.fullmatch(text)
     if match is None:
@@ -100,8 +100,8 @@ def from_milliseconds(text: str, *, field: str) -> datetime:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(match[1]))
     except OverflowError:
         moment = None
-    if moment is None or moment.year not in YEARS:
-        raise Invalid(f"{field} must be in the years {YEARS[0]} to {YEARS[-1]}.", field=field)
+    if moment is None or moment.year not in CALL_YEARS:
+        raise Invalid(f"{field} must be in the years {CALL_YEARS[0]} to {CALL_YEARS[-1]}.", field=field)
     return moment
 
 

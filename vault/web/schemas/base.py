@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool
 
-from vault.domain.calls.platform_name import is_name
+from vault.domain.calls.call import is_name
 from vault.domain.page import PAGE
 from vault.rfc3339 import write_rfc3339
 

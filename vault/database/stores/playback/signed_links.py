@@ -20,8 +20,7 @@ from vault.database.stores.playback.hot_reads import (
 from vault.domain.playback.link import Link
 from vault.domain.playback.link_key import LinkKey
 from vault.domain.playback.signed_token import Permission
-from vault.domain.recordings.recording import State
-from vault.domain.recordings.recording_name import keys_of
+from vault.domain.recordings.recording import State, row_keys_of
 
 _KEY: Final = [link_keys.c[name].label(f"key_{name}_") for name in LinkKey.__slots__]
 _C = link_cuts.c
@@ -97,7 +96,7 @@ class PermissionQuery:
             return cls(select=SIGNED, values=values | {"recording_id": permission.recording_id})
         # A permission has its id or both references.
         call_ref, name = permission.call_ref or "", permission.recording_ref or ""
-        refs = dict(zip(("recording_ref", "recording_ref_in_call"), keys_of(name, call_ref), strict=True))
+        refs = dict(zip(("recording_ref", "recording_ref_in_call"), row_keys_of(name, call_ref), strict=True))
         refs["call_ref"] = call_ref
         return cls(select=SIGNED_BY_REF, values=values | refs)
 

@@ -14,8 +14,7 @@ from vault.database.signals import Work, wake
 from vault.database.sql.dialect import sql_now
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_of
 from vault.domain.calls.call import Voice
-from vault.domain.recordings.recording import CLOSED, Recording, State
-from vault.domain.recordings.recording_name import keys_of, name_of
+from vault.domain.recordings.recording import CLOSED, Recording, State, name_in_row_key, row_keys_of
 
 _CLOSED: Final = ", ".join(f"'{state}'" for state in CLOSED)
 # Of the account, connection and key first: that is the announcement itself, whatever call is reported with it.
@@ -44,7 +43,7 @@ def name_taken(new: str) -> str:
 
 def named_values(recording_ref: str, call_ref: str) -> dict[str, str]:
     """Return both keys that a recording of this name may have in its call, as ``name_taken`` takes them."""
-    name, in_call = keys_of(name_of(recording_ref), call_ref)
+    name, in_call = row_keys_of(name_in_row_key(recording_ref), call_ref)
     return {"name": name, "name_in_call": in_call}
 
 
@@ -55,7 +54,7 @@ def named_recordings(
     query = select(*RECORDING_COLUMNS).where(
         recordings.c.account_id == account_id,
         recordings.c.call_ref == call_ref,
-        recordings.c.recording_ref.in_(keys_of(name, call_ref)),
+        recordings.c.recording_ref.in_(row_keys_of(name, call_ref)),
     )
     return [recording_of(row) for row in connection.execute(query)]
 

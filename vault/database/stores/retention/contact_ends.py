@@ -11,8 +11,8 @@ from vault.database.schema.retention import contact_ends
 from vault.database.sql.dialect import insert_for
 from vault.database.stores.retention.hold_conditions import named_by
 from vault.domain.recordings.recording import EMPTY
-from vault.domain.retention.contact_end import ContactEnd
 from vault.domain.retention.hold import RecordingSelection
+from vault.domain.retention.terms import ContactEnd
 
 _COLUMNS = ContactEnd.__slots__
 #: States in which nothing is left that a period could end for.

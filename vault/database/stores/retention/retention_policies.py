@@ -20,7 +20,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_for
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_from, recording_of
-from vault.domain.calls.plausible_time import plausible
+from vault.domain.calls.call import plausible
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.policy import NO_POLICY, UNREADABLE, RetentionPolicy, in_force, stamp_of
 from vault.domain.retention.terms import RetentionTerms

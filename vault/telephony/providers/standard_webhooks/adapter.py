@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vault.domain.calls.call import (
+    MAX_NAME,
     MAX_VOICES,
     VOICES,
     Announcement,
@@ -23,8 +24,8 @@ from vault.domain.calls.call import (
     Direction,
     Voice,
     WebhookContent,
+    is_name,
 )
-from vault.domain.calls.platform_name import MAX_NAME, is_name
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.calls.webhook import Delivery
 from vault.errors import FetchFailed, Invalid

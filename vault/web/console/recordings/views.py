@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from vault.domain.recordings.recording import State
-from vault.domain.recordings.restriction import Cause
+from vault.domain.recordings.recording import Cause, State
 from vault.services.recordings.recordings import RecordingView
 from vault.web.console.words import RECORDING_STATES
 from vault.web.http.languages import clock_length

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from vault.domain.admission.decision import Decision
-from vault.domain.calls.plausible_time import YEARS, is_plausible
+from vault.domain.calls.call import CALL_YEARS, is_plausible
 from vault.domain.consent import consent_event as nouns
 from vault.domain.reason import Reason
 from vault.domain.retention.judge import Ground
@@ -20,7 +20,7 @@ from vault.web.schemas.base import Body, MomentIn, MomentOut, Text
 def _plausible(value: datetime) -> datetime:
     if not is_plausible(value):
         text = (
-            f"must be a time of the call, in the years {YEARS[0]} to {YEARS[-1]}; "
+            f"must be a time of the call, in the years {CALL_YEARS[0]} to {CALL_YEARS[-1]}; "
             "if the start is not known, send the current time, and leave out an end that is not known"
         )
         raise ValueError(text)

@@ -6,8 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from vault.domain.registers.entries import Contact, LegalBasis, ProcessingProfile, Purpose
-from vault.domain.registers.places import Place
-from vault.domain.registers.processing_record import PeriodCode, ProcessingRecord
+from vault.domain.registers.processing_record import PeriodCode, Place, ProcessingRecord
 from vault.domain.retention.period import Period
 from vault.domain.retention.policy import RetentionClass
 from vault.web.schemas.base import Body, Flag, MomentOut, Text, Words
