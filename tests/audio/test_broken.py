@@ -8,7 +8,7 @@ import pytest
 from tests.support import corpus
 from vault.audio import decoding, riff
 from vault.audio.reasons import Reason
-from vault.domain.recordings.wav_header import wav_header
+from vault.domain.recordings.media import wav_header
 from vault.errors import Undecodable
 
 pytestmark = pytest.mark.faults

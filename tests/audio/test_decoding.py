@@ -8,8 +8,7 @@ import pytest
 from tests.support import corpus
 from vault.audio import codecs, decoding
 from vault.audio.reasons import Reason
-from vault.domain.recordings.media import BUCKETS
-from vault.domain.recordings.wav_header import wav_header
+from vault.domain.recordings.media import BUCKETS, wav_header
 from vault.errors import Undecodable
 
 GOOD = corpus.good()

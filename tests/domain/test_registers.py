@@ -22,7 +22,7 @@ from vault.domain.registers.entries import (
 from vault.domain.registers.privacy_page import make_page, parse_page_texts
 from vault.domain.registers.processing_record import LiveSettings, Place, ProcessingRecord, in_force
 from vault.domain.registers.transparency import count_requests
-from vault.domain.stored.register_json import decode_entry, encode_entry
+from vault.domain.stored.sealed_records import decode_entry, encode_entry
 from vault.errors import Invalid, Tampered
 
 TEXTS = Path(__file__).parents[2] / "vault" / "domain" / "privacy_texts"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.fakes.own_keys import FakeOwnKeys
 from tests.fakes.root_key import FakeRootKey
-from vault.domain.accounts.month_key import WrappedMonthKey
+from vault.domain.accounts.account_keys import WrappedMonthKey
 from vault.errors import KeyRetired, NotFound
 from vault.keyservice.key_ring import AccountKeyRing, wrapping_context
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tests.fakes.key_rows import Ring
-from vault.domain.accounts.month_key import check_month_key_id, month_after, month_of
+from vault.domain.accounts.account_keys import check_month_key_id, month_after, month_of
 from vault.domain.stored.encryption_context import of_month_key
 from vault.errors import KeyRetired, NotFound, Tampered, Unavailable
 from vault.sealing.keys import account_key

@@ -25,8 +25,7 @@ from vault.database.schema.account_keys import month_keys
 from vault.database.schema.core import recordings
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.calls.call_facts import CallFactRow
-from vault.domain.accounts.key_rotation import KeyRotation
-from vault.domain.accounts.month_key import WrappedMonthKey
+from vault.domain.accounts.account_keys import KeyRotation, WrappedMonthKey
 from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound
 from vault.services.lifecycle.restore_states import destroy_key, fail_without_key

@@ -30,7 +30,7 @@ from vault.database.stores.consent.consent import ConsentRow
 from vault.database.stores.consent.objections import ObjectionRow
 from vault.database.stores.key_rotation.sealed_columns import SEALED_KINDS, SealedRow
 from vault.domain.accounts.account import Connection
-from vault.domain.accounts.key_rotation import KeyRotation
+from vault.domain.accounts.account_keys import KeyRotation
 from vault.domain.consent.consent_event import Objection
 from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound

@@ -23,7 +23,7 @@ from vault.domain.notices.language import language_tag
 from vault.domain.playback.link import MAX_LIFETIME
 from vault.domain.playback.link_key import read_public_key
 from vault.domain.playback.signed_token import BadToken, SignedText, read_claims, read_form
-from vault.domain.recordings.wav_header import wav_header
+from vault.domain.recordings.media import wav_header
 from vault.domain.stored.account_envelope import decode_envelope
 from vault.domain.stored.closing_acts import Act, decode_act, decode_acts, encode_acts
 from vault.domain.stored.manifest import decode_manifest

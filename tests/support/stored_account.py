@@ -23,7 +23,7 @@ from vault.database.account_parts.retention_policies import RETENTION_POLICIES
 from vault.database.account_parts.sign_in import SIGN_IN, StoredSignIn
 from vault.database.account_parts.switch import SWITCH, SWITCH_HISTORY
 from vault.domain.accounts.account import Account, Connection, Switch, SwitchChange
-from vault.domain.accounts.month_key import WrappedMonthKey
+from vault.domain.accounts.account_keys import WrappedMonthKey
 from vault.domain.accounts.roles import RoleGrant
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.consent.consent_event import ConsentPolicy, Keys

@@ -19,7 +19,7 @@ from typing import BinaryIO, NoReturn, cast
 from vault.audio import confinement
 from vault.audio.protocol import JOB, RENDITION, JobKind, Kind, description_payload
 from vault.audio.remote import PartnerLost, RemoteFile, receive, send
-from vault.domain.recordings.wav_header import wav_header
+from vault.domain.recordings.media import wav_header
 from vault.errors import Undecodable
 
 #: The exit status after a MemoryError.

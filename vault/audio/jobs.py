@@ -20,8 +20,7 @@ from vault.audio.protocol import (
 )
 from vault.audio.reasons import Reason
 from vault.domain.notices.audio import RATE
-from vault.domain.recordings.media import Description
-from vault.domain.recordings.wav_header import wav_header
+from vault.domain.recordings.media import Description, wav_header
 from vault.errors import DescriberCrashed
 from vault.ports.audio import AudioSource, RenditionSink
 

@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from vault.domain.recordings.wav_header import HEADER_BYTES
+from vault.domain.recordings.media import HEADER_BYTES
 
 #: Maximum bytes of samples in a WAV file: both sizes in its header have 32 bits.
 MAX_DATA = (1 << 32) - 1 - HEADER_BYTES

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.accounts.month_key import WrappedMonthKey
+from vault.domain.accounts.account_keys import WrappedMonthKey
 
 
 class WrappedKeyRows:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from vault.domain.accounts.month_key import WrappedMonthKey, month_after, month_of, new_month_key_id
+from vault.domain.accounts.account_keys import WrappedMonthKey, month_after, month_of, new_month_key_id
 from vault.domain.stored.encryption_context import of_month_key
 from vault.errors import NotFound, Tampered
 from vault.ports.keys import WrappedKeys

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from vault.domain.accounts.month_key import WrappedMonthKey
+from vault.domain.accounts.account_keys import WrappedMonthKey
 from vault.sealing.keys import NamedKey
 
 

@@ -26,7 +26,7 @@ from vault.database.schema.account_keys import month_keys
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import recordings
 from vault.database.wrapped_keys import WrappedKeyRows
-from vault.domain.accounts.month_key import month_after, month_of
+from vault.domain.accounts.account_keys import month_after, month_of
 from vault.domain.recordings.recording import State
 from vault.errors import NotFound, Tampered
 from vault.thread_pools import Threads

@@ -9,7 +9,7 @@ from vault.database.account_parts.part import OptionalPart, Source, Target, of_r
 from vault.database.schema.approvals import approval_rules
 from vault.database.sql.dialect import insert_for
 from vault.domain.approvals.rule import ApprovalRule, known_verbs, tighter
-from vault.domain.stored.approval_json import decode_rule_fields, encode_rule_fields
+from vault.domain.stored.account_json import decode_approval_rule, encode_approval_rule
 from vault.domain.stored.json_reader import Fields
 
 
@@ -18,10 +18,10 @@ class _ApprovalRule(OptionalPart[ApprovalRule]):
         return rule_of(source.db, source.account_id)
 
     def encode_one(self, item: ApprovalRule) -> dict[str, Any]:
-        return encode_rule_fields(item)
+        return encode_approval_rule(item)
 
     def decode_one(self, fields: Fields, account_id: str) -> ApprovalRule:  # noqa: ARG002 - the text does not name it
-        return decode_rule_fields(fields)
+        return decode_approval_rule(fields)
 
     def replace(self, value: ApprovalRule | None, target: Target) -> list[str]:
         """Take a later version of the rule; otherwise as below."""

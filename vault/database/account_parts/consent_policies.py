@@ -9,8 +9,8 @@ from vault.database.account_parts.part import ListPart, Source, Target
 from vault.database.schema.consent import consent_policies
 from vault.database.sql.dialect import insert_new
 from vault.domain.consent.consent_event import ConsentPolicy
+from vault.domain.stored.account_json import decode_policy, encode_policy
 from vault.domain.stored.json_reader import Fields
-from vault.domain.stored.policy_json import decode_policy, encode_policy
 
 
 class _ConsentPolicies(ListPart[ConsentPolicy]):

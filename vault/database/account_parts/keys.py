@@ -15,7 +15,7 @@ from vault.database.schema.core import links
 from vault.database.schema.registers import register_entries
 from vault.database.schema.requests import person_packages, person_requests
 from vault.database.sql.dialect import database_now, insert_for, insert_new
-from vault.domain.accounts.month_key import WrappedMonthKey, check_month_key_id
+from vault.domain.accounts.account_keys import WrappedMonthKey, check_month_key_id
 from vault.domain.stored.account_envelope import decode_key_versions, encode_key_versions
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import Fields

@@ -1,7 +1,9 @@
-"""The audio format of a recording, its waveform, and whether browsers play it."""
+"""The audio format of a recording, its waveform, whether browsers play it, and the header of WAV files."""
 
 import math
+import struct
 from dataclasses import dataclass
+from typing import Final
 
 #: Maximum size of a recording's audio: of an upload, and of media at a provider.
 MAX_AUDIO_BYTES = 2 * 1024**3
@@ -36,6 +38,10 @@ CONTENT_TYPES = {
 }
 #: File extensions in URLs, by container: Safari also checks them.
 EXTENSIONS = {"wav": "wav", "mp3": "mp3", "ogg": "ogg", "matroska": "webm", "flac": "flac", "mov": "m4a"}
+#: The layout is that of Multimedia Programming Interface and Data Specifications 1.0.
+HEADER_BYTES: Final = 44
+#: Bytes of one PCM16 sample of one channel.
+SAMPLE_BYTES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,3 +125,12 @@ def plays_in_browsers(container: str, codec: str) -> bool:
 def content_type(container: str) -> str:
     """Return the media type of the container; ``application/octet-stream`` where it is unknown."""
     return CONTENT_TYPES.get(container, "application/octet-stream")
+
+
+def wav_header(*, sample_rate: int, channels: int, samples: int) -> bytes:
+    """Return the header of a PCM16 WAV file, as the vault writes it, with ``samples`` PCM16 samples per channel."""
+    frame = SAMPLE_BYTES * channels
+    size = samples * frame
+    fmt = struct.pack("<HHIIHH", 1, channels, sample_rate, sample_rate * frame, frame, 8 * SAMPLE_BYTES)
+    riff = struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + size, b"WAVE")
+    return riff + struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + struct.pack("<4sI", b"data", size)

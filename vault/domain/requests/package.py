@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from vault.domain.calls.call import Voice
+from vault.domain.recordings.media import HEADER_BYTES, SAMPLE_BYTES, wav_header
 from vault.domain.recordings.recording import GONE, State
-from vault.domain.recordings.wav_header import HEADER_BYTES, SAMPLE_BYTES, wav_header
 from vault.domain.requests.request import Packaged, Request
 from vault.errors import DescriberCrashed
 from vault.rfc3339 import write_rfc3339

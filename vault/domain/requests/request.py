@@ -31,6 +31,10 @@ PauseReason = Literal["clarification", "identity", "fee"]
 RETENTION: Final = timedelta(days=3 * 365 + 1)
 #: Kinds that mean nothing without the person's own words.
 _NEEDS_WISH: Final[frozenset[Kind]] = frozenset({"rectification", "post_mortem"})
+#: The closure of an account is a request. In place of a person's reference.
+CLOSURE_REFERENCE: Final = "closure"
+#: In its ``channel``: an export is wanted. In the ruling's reason: it is made.
+CLOSURE_EXPORT: Final = "export"
 
 
 class RequestState(StrEnum):

@@ -16,10 +16,11 @@ from vault.domain.recordings.recording import Recording
 from vault.domain.retention.policy import RetentionPolicy
 from vault.domain.stored.account_json import (
     StoredObjection,
+    decode_approval_rule,
     decode_objection_fields,
+    encode_approval_rule,
     encode_objection_fields,
 )
-from vault.domain.stored.approval_json import decode_rule_fields, encode_rule_fields
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import Fields
 from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
@@ -178,9 +179,9 @@ APPROVAL_RULE: Final = ContentKind(
     name="approval_rule",
     type=ApprovalRule,
     weight=HEAVY,
-    encode=encode_rule_fields,
+    encode=encode_approval_rule,
     decode=_named_by_result(
-        lambda fields, _: decode_rule_fields(fields), lambda rule: f"v{rule.version}", "versions"
+        lambda fields, _: decode_approval_rule(fields), lambda rule: f"v{rule.version}", "versions"
     ),
 )
 REQUEST: Final = ContentKind(

@@ -10,7 +10,7 @@ in the database, so that turning the switch off destroys them in the same transa
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.domain.accounts.month_key import check_month_key_id
+from vault.domain.accounts.account_keys import check_month_key_id
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.stored.json_reader import read_object, write_object
 from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields

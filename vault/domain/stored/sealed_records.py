@@ -5,13 +5,17 @@ The fields keep the order in which they have always been written: the bytes of a
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from vault.domain.calls.call import Announcement, CallFacts
+from vault.domain.playback.note import NoteContent
+from vault.domain.requests.request import PersonalData
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.deflated import inflate
 from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.rfc3339 import write_rfc3339_unchanged
+
+C = TypeVar("C")
 
 
 def encode_facts(facts: CallFacts) -> bytes:
@@ -63,3 +67,45 @@ def decode_credentials(data: bytes) -> list[dict[str, str]]:
     ]
     fields.done()
     return credentials
+
+
+def encode_personal_data(personal: PersonalData) -> bytes:
+    """Encode the personal data of a request."""
+    return write_object(encode_fields(personal))
+
+
+def decode_personal_data(data: bytes) -> PersonalData:
+    """Decode the personal data of a request. Raises Tampered."""
+    return decode_fields(PersonalData, read_object(data, "A request"))
+
+
+def encode_note(content: NoteContent) -> bytes:
+    """Encode a note: the moment in whole milliseconds, and the text."""
+    values: dict[str, Any] = {"at_ms": round(content.at * 1000)}
+    return write_object(values if content.text is None else values | {"text": content.text})
+
+
+def decode_note(data: bytes) -> NoteContent:
+    """Decode a note. Raises Tampered."""
+    fields = read_object(data, "A note")
+    content = NoteContent(
+        at=fields.integer("at_ms", least=0) / 1000, text=fields.optional(fields.text, "text")
+    )
+    fields.done()
+    return content
+
+
+def encode_entry(content: object) -> bytes:
+    """Encode the content of a register's entry, a dataclass of ``vault.domain.registers.entries``.
+
+    Fields that are null are left out: an earlier release refuses a field that it does not know.
+    """
+    return write_object(encode_fields(content, sparse=True))
+
+
+def decode_entry(kind: type[C], data: bytes) -> C:
+    """Decode the content of a register's entry. Raises Tampered for an unknown, missing or wrong field.
+
+    A field that may be null may be absent.
+    """
+    return decode_fields(kind, read_object(data, "An entry of a register"), sparse=True)

@@ -12,8 +12,8 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.audit_log.history import HistoryItem, OpenedEvent, Origins, write_history
 from vault.domain.audit_log.listening import Timeline, header_bytes
+from vault.domain.recordings.media import HEADER_BYTES
 from vault.domain.recordings.recording import Recording, RecordingKeys
-from vault.domain.recordings.wav_header import HEADER_BYTES
 from vault.domain.stored.evidence import Evidence
 from vault.errors import NotFound
 from vault.ports.clock import Clock

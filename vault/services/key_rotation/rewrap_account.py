@@ -21,8 +21,7 @@ from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.stores.key_rotation.sealed_columns import SEALED_KINDS, SealedKind, SealedRow
 from vault.database.transaction import Transaction
-from vault.domain.accounts.key_rotation import KeyRotation
-from vault.domain.accounts.month_key import month_of
+from vault.domain.accounts.account_keys import KeyRotation, month_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.errors import OwnKeyUnusable, Tampered

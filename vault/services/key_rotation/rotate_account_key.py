@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.accounts.key_rotation import KeyRotation
+from vault.domain.accounts.account_keys import KeyRotation
 from vault.errors import NotFound, Refused
 from vault.ports.keys import AccountKey, KeyRing
 from vault.services.audit_log.anchor import Anchor

@@ -12,7 +12,7 @@ from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
 from vault.domain.registers.entries import ENTRY_TYPES, Entry, Register, SealedEntry, T
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.register_json import decode_entry, encode_entry
+from vault.domain.stored.sealed_records import decode_entry, encode_entry
 from vault.errors import Busy, Invalid, NotFound, Refused
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import open_message, seal

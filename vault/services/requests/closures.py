@@ -8,8 +8,14 @@ from vault.database.interface import Database
 from vault.database.stores.playback.links import LinkFilter
 from vault.database.transaction import Transaction
 from vault.domain.ids import new_id
-from vault.domain.requests.closure import EXPORT, REFERENCE
-from vault.domain.requests.request import PersonalData, Request, RequestState, Verification
+from vault.domain.requests.request import (
+    CLOSURE_EXPORT,
+    CLOSURE_REFERENCE,
+    PersonalData,
+    Request,
+    RequestState,
+    Verification,
+)
 from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
@@ -72,9 +78,9 @@ class Closures:
         and once the account is being closed or is closed; ApprovalNeeded; Unavailable.
         """
         wanted = PersonalData(
-            reference=REFERENCE,
+            reference=CLOSURE_REFERENCE,
             identities=(),
-            channel=EXPORT if export else None,
+            channel=CLOSURE_EXPORT if export else None,
             wish=reason,
             verification=Verification(method="login", at=self.clock(), by=actor),
         )
@@ -168,7 +174,7 @@ def _insert(
         revision=1,
         personal=wanted,
     )
-    export = int(wanted.channel == EXPORT)
+    export = int(wanted.channel == CLOSURE_EXPORT)
     effect = {**ends, "export": export}
     # Whatever the account has on its last day is erased, so an approval binds the export alone.
     pass_gate(tx, account_id, "account_closure", approved, effect, things=[f"export {export}"])

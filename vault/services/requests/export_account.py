@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 from vault.database.interface import Database
 from vault.domain.recordings.recording import Recording
-from vault.domain.requests.closure import EXPORT
-from vault.domain.requests.request import Request
+from vault.domain.requests.request import CLOSURE_EXPORT, Request
 from vault.services.requests.package_files import PackageFiles, PackagePart
 from vault.services.requests.seal_package import SealPackage
 from vault.services.requests.sealed_requests import personal_of, ruling_of
@@ -33,7 +32,7 @@ class ExportAccount:
         export is made again, of what is available by then.
         What cannot be read is listed in its part, as in the package of a person. Raises Unavailable, TooLarge.
         """
-        if personal_of(request).channel != EXPORT or await self._is_over(request):
+        if personal_of(request).channel != CLOSURE_EXPORT or await self._is_over(request):
             return False
         part = await self.seal.next_part(request, is_last_try=True)
         if part is None:
@@ -44,7 +43,7 @@ class ExportAccount:
     async def _is_over(self, request: Request) -> bool:
         """Return whether the export was made once, and nothing is left of which it could be made again."""
         ruling = ruling_of(request)
-        if ruling.reason != EXPORT:
+        if ruling.reason != CLOSURE_EXPORT:
             return False
         left = await self.database.read(
             lambda tx: tx.retention.available(request.account_id, after=None, limit=1)
@@ -81,6 +80,6 @@ class ExportAccount:
 def _exported(part: PackagePart) -> Request:
     """Return the closure with the note that its export is made."""
     request = part.request
-    ruling = replace(ruling_of(request), reason=EXPORT, packaged=part.packaged)
+    ruling = replace(ruling_of(request), reason=CLOSURE_EXPORT, packaged=part.packaged)
     ruled = replace(personal_of(request), ruling=ruling)
     return replace(request, personal=ruled, revision=request.revision + 1)

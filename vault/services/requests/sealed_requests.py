@@ -12,7 +12,7 @@ from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.requests.callback import RequestDelivery
 from vault.domain.requests.request import PersonalData, Request, Ruling
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.request_json import decode_personal_data, encode_personal_data
+from vault.domain.stored.sealed_records import decode_personal_data, encode_personal_data
 from vault.errors import NotFound, Tampered
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import open_message, seal

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
-from vault.domain.accounts.key_rotation import KeyRotation
+from vault.domain.accounts.account_keys import KeyRotation
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.errors import Refused
 from vault.ports.keys import KeyRing

@@ -6,7 +6,7 @@ from vault.database.transaction import Transaction
 from vault.domain.playback.note import Note, SealedNote
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.note_json import decode_note, encode_note
+from vault.domain.stored.sealed_records import decode_note, encode_note
 from vault.errors import NotFound, RecordingErased, Refused
 from vault.sealing.message import open_message, seal
 from vault.sentence import Sentence

@@ -21,7 +21,7 @@ from vault.database.sql.dialect import DatabaseNow
 from vault.database.stores.calls.call_facts import ENTRIES_OF_CALL, CallFactRow
 from vault.domain.accounts.account import Switch
 from vault.domain.consent.consent_event import ConsentPolicy
-from vault.domain.stored.policy_json import decode_policy
+from vault.domain.stored.account_json import decode_policy
 from vault.errors import NotFound
 
 _ACCOUNT_ID: Final[BindParameter[str]] = bindparam("account_id")

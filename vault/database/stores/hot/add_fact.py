@@ -23,7 +23,7 @@ from vault.database.stores.consent.objections import ObjectionRows
 from vault.database.stores.requests.closures import ClosureRows
 from vault.domain.accounts.account import Switch
 from vault.domain.consent.consent_event import ConsentPolicy
-from vault.domain.stored.policy_json import decode_policy
+from vault.domain.stored.account_json import decode_policy
 from vault.errors import NotFound
 
 

@@ -30,7 +30,7 @@ from vault.database.stores.accounts.accounts import WrappedSecret
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.key_rotation.sealed_columns import SEALED_COLUMNS, SealedKind, SealedRow
 from vault.database.stores.recordings.recordings import MANIFEST_CHANGED
-from vault.domain.accounts.key_rotation import KeyRotation
+from vault.domain.accounts.account_keys import KeyRotation
 from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound
 

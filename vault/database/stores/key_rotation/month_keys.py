@@ -12,7 +12,7 @@ from vault.database.sql.dialect import insert_new
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.key_rotation.sealed_columns import SEALED_COLUMNS
-from vault.domain.accounts.month_key import WrappedMonthKey
+from vault.domain.accounts.account_keys import WrappedMonthKey
 from vault.errors import NotFound
 
 _ONE = CompiledSelect(

@@ -6,9 +6,8 @@ from typing import Annotated, Final
 from fastapi import Response
 
 from vault.domain.approvals.approval import Approval, ApprovalState
-from vault.domain.requests.closure import EXPORT
+from vault.domain.requests.request import CLOSURE_EXPORT, RequestState
 from vault.domain.requests.request import Request as Closure
-from vault.domain.requests.request import RequestState
 from vault.errors import NotFound
 from vault.services.service import Vault
 from vault.web.console.forms import checked
@@ -89,7 +88,7 @@ async def _newest(vault: Vault, account_id: str) -> Closure | None:
 
 def _wants_export(closure: Closure | None) -> bool:
     personal = None if closure is None else closure.personal
-    return personal is not None and personal.channel == EXPORT
+    return personal is not None and personal.channel == CLOSURE_EXPORT
 
 
 async def _parts(vault: Vault, closure: Closure) -> Sequence[PartOut]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel
 
-from vault.domain.accounts.key_rotation import KeyRotation
+from vault.domain.accounts.account_keys import KeyRotation
 from vault.services.key_rotation.rotate_account_key import RotationProgress
 from vault.web.contract.descriptions import IDEMPOTENT, text
 from vault.web.http.auth import Access, TheVault, access

@@ -1,4 +1,6 @@
-"""Month keys: each wraps the recording keys, and seals the call facts, of one account and one month.
+"""The keys of an account: rotations of its account key, and its month keys.
+
+A month key wraps the recording keys, and seals the call facts, of one account and one month.
 
 The account key wraps the month keys. So a rotation of the account key wraps some month keys again instead of every
 recording key, and no manifest changes.
@@ -56,3 +58,22 @@ def check_month_key_id(text: str) -> str:
     if _ID.fullmatch(text) is None:
         raise Tampered("The id of a month key must be a month and 8 hexadecimal digits.")
     return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRotation:
+    """The rotation of one version of an account key."""
+
+    account_id: str
+    version: int
+    begun_at: datetime
+    #: An API key's id, or ``operator``.
+    begun_by: str
+    #: Month keys that are wrapped again so far, and recording keys that a month key wraps instead.
+    rewrapped: int
+    #: When the version became unused; None until then.
+    settled_at: datetime | None
+    #: None while the version can still be unwrapped.
+    destroyed_at: datetime | None
+    #: The signed statement, a note; None until the version is destroyed.
+    statement: bytes | None
