@@ -225,7 +225,10 @@ VERBS: Final[dict[str, Verb]] = {
         close=links.delete_link_key,
         closed=links.link_key_gone,
     ),
-    "cut": Verb(kind="link.cut", prepare=_nothing, close=links.cut, closed=links.is_cut),
+    "cut": Verb(kind="link.cut", prepare=links.heard, close=links.cut_listener, closed=links.is_cut),
+    "cut_recording": Verb(
+        kind="link.cut", prepare=links.heard, close=links.cut_recording, closed=links.is_cut
+    ),
     "key": Verb(kind="key.revoked", prepare=_key, close=_revoke_key, closed=_key_revoked),
     "vault's key": Verb(kind="key.revoked", prepare=_vaults_key, close=_revoke_key, closed=_key_revoked),
     "console session": Verb(kind="console.ended", **people.CONSOLE_SESSION),

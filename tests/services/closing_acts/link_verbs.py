@@ -1,5 +1,6 @@
 """What is closed of links: links, the keys that sign them, and what was minted before a time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.support.link_keys import registered
@@ -36,14 +37,29 @@ async def link_key_gone(house: House, known: tuple[str, Minter]) -> bool:
     return key is not None and key.deleted_at is not None
 
 
-async def cut(house: House, name: str) -> None:
+async def heard(house: House, name: str) -> tuple[str, str]:
+    """Make a link for a listener, and return who that is and the recording."""
+    recording_id = await let_in(house, name, call_ref=f"call-{name}")
+    await house.vault.links.create(house.account.id, recording_id, replace(_LINK, listener=name), **ME)
+    return name, recording_id
+
+
+async def cut_listener(house: House, known: tuple[str, str]) -> None:
     """Cut the links of a listener."""
-    await house.vault.link_cuts.make(house.account.id, CutRequest(listener=name), **ME)
+    await house.vault.link_cuts.make(house.account.id, CutRequest(listener=known[0]), **ME)
 
 
-async def is_cut(house: House, name: str) -> bool:
-    """Say whether they are cut."""
-    return any(view.listener == name for view in await house.vault.link_cuts.list(house.account.id))
+async def cut_recording(house: House, known: tuple[str, str]) -> None:
+    """Cut the links of a recording."""
+    await house.vault.link_cuts.make(house.account.id, CutRequest(recording=known[1]), **ME)
+
+
+async def is_cut(house: House, known: tuple[str, str]) -> bool:
+    """Say whether a cut is listed, and every link that it covers is dead; from the bucket alone there is none."""
+    views = await house.vault.link_cuts.list(house.account.id)
+    found = await house.database.read(lambda tx: tx.links.of_recording(house.account.id, known[1]))
+    is_listed = any(view.listener == known[0] or view.cut.value == known[1] for view in views)
+    return is_listed and all(link.revoked_at is not None for link in found)
 
 
 async def links(house: House, name: str) -> tuple[str, str]:

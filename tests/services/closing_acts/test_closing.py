@@ -13,7 +13,7 @@ import pytest
 from tests.servers.postgresql import PostgresqlServer, name_of
 from tests.services.audit_log.test_access_log import leaves_of
 from tests.services.closing_acts.closing_verbs import VERBS, prepared
-from tests.support.restoring import copied, house_over
+from tests.support.restoring import copied, house_over, settle_journal, write_all
 from tests.support.service_house import SIGNER, House, new_house, reopened
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
@@ -184,3 +184,21 @@ async def test_an_older_database_is_told_what_was_closed_since(aged: tuple[House
         while await late.vault.jobs.log_publisher.sequence():
             pass
         assert await leaves_of(late) == leaves
+
+
+@pytest.mark.parametrize("write", [write_all, settle_journal], ids=["journal", "log"])
+async def test_an_older_database_is_closed_by_a_restore(
+    aged: tuple[House, Copy], threads: Threads, write: Callable[[House], Awaitable[None]]
+):
+    """The account's object has what was closed before the acts are repeated: what they end is ended nevertheless."""
+    house, copy = aged
+    things = await prepared(house)
+    await write_all(house)
+    old = await copy(house)
+    for name, verb in VERBS.items():
+        await verb.close(house, things[name])
+    await write(house)
+    async with house_over(house, old, threads) as late:
+        await late.vault.restore(actor="operator")
+        open_again = [name for name, verb in VERBS.items() if not await verb.closed(late, things[name])]
+    assert not open_again

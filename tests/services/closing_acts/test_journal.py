@@ -63,8 +63,8 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
     await kept_up(house)
     left = sorted(kind for kinds in acts_in(house).values() for kind in kinds)
     ends = ["recording.erasing", "recording.refused"]
-    # The account's object says the cuts: two beside revoked links, and those of two restrictions.
-    links = [*["link.cut"] * 4, "link.revoked", "link.revoked", "link_key.deleted"]
+    # The account's object says the cuts: one of a recording, two beside revoked links, and those of two restrictions.
+    links = [*["link.cut"] * 5, "link.revoked", "link.revoked", "link_key.deleted"]
     restricted = ["recording.restricted", "recording.restricted"]
     approved = ["approval.executed", "approval.executed", "approval_rule.tightened"]
     assert left == [

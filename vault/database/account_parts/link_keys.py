@@ -1,14 +1,17 @@
 """The public keys of customers that sign links, also deleted ones, and the cuts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from vault.database.account_parts.part import ListPart, Source, Target, of_row, row_of
+from vault.database.schema.core import links
 from vault.database.schema.link_keys import link_cuts, link_keys
 from vault.database.sql.dialect import insert_new
 from vault.domain.playback.link_key import LinkCut, LinkKey
+from vault.domain.playback.signed_token import link_id_of
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import Fields
 
@@ -49,9 +52,10 @@ class _LinkCuts(ListPart[LinkCut]):
         return self.add_lost(value, target)
 
     def add_lost(self, value: tuple[LinkCut, ...], target: Target) -> list[str]:
-        """Keep the cuts of both histories."""
-        if value:
-            insert_new(target.db, link_cuts, *[row_of(cut) for cut in value])
+        """Keep the cuts of both histories; a link that a lost one covers is revoked."""
+        for cut in value:
+            if insert_new(target.db, link_cuts, row_of(cut)):
+                revoke_covered(target.db, cut)
         return []
 
 
@@ -79,6 +83,38 @@ def _bring_in(keys: tuple[LinkKey, ...], target: Target, *, replaces: bool) -> l
             left_out.append(f"the link key {key.name}")
         elif key.deleted_at is not None:
             db.execute(update(link_keys).where(known).values(deleted_at=key.deleted_at))
+            revoke_signed(db, key.account_id, {key.id}, key.deleted_at)
         elif replaces:
             db.execute(update(link_keys).where(known).values(row_of_link_key(key)))
     return left_out
+
+
+def revoke_covered(db: Connection, cut: LinkCut, *, but_for_restricted: bool = False) -> None:
+    """Revoke the links that a cut covers; ``but_for_restricted``: not those that play a restricted recording."""
+    covered = _covered(db, cut) & (links.c.created_at < cut.minted_before)
+    if but_for_restricted:
+        covered &= links.c.plays_restricted.is_not(True)
+    _revoke(db, cut.account_id, covered, cut.created_at)
+
+
+def revoke_signed(db: Connection, account_id: str, key_ids: Collection[str], at: datetime) -> None:
+    """Revoke what keys have signed: open sessions end at their next window."""
+    _revoke(db, account_id, links.c.created_by.in_(key_ids), at)
+
+
+def _covered(db: Connection, cut: LinkCut) -> ColumnElement[bool]:
+    if cut.target == "key":
+        return links.c.created_by == cut.value
+    if cut.target == "recording":
+        return links.c.recording_id == cut.value
+    if cut.target == "listener":
+        return links.c.listener_term == bytes.fromhex(cut.value)
+    if cut.target == "jti":
+        keys = db.execute(select(_K.id).where(_K.account_id == cut.account_id)).scalars()
+        return links.c.id.in_([link_id_of(key_id, cut.value) for key_id in keys])
+    return links.c.account_id == cut.account_id
+
+
+def _revoke(db: Connection, account_id: str, covered: ColumnElement[bool], at: datetime) -> None:
+    live = (links.c.account_id == account_id) & covered & links.c.revoked_at.is_(None)
+    db.execute(update(links).where(live).values(revoked_at=at))

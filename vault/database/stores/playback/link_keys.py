@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy import Connection as DbConnection
+from sqlalchemy import delete, select, update
 
-from vault.database.account_parts.link_keys import link_key_of, row_of_link_key
+from vault.database.account_parts.link_keys import (
+    link_key_of,
+    revoke_covered,
+    revoke_signed,
+    row_of_link_key,
+)
 from vault.database.account_parts.part import of_row, row_of
-from vault.database.schema.core import links
 from vault.database.schema.link_keys import link_cuts, link_keys
 from vault.database.sql.dialect import insert_new
 from vault.database.sql.keyset import earlier_than
@@ -18,7 +22,7 @@ from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.playback.signed_links import FoundSigned, PermissionQuery, found_signed
 from vault.domain.playback.link import MAX_LIFETIME
 from vault.domain.playback.link_key import LinkCut, LinkKey
-from vault.domain.playback.signed_token import MAX_AHEAD, link_id_of
+from vault.domain.playback.signed_token import MAX_AHEAD
 
 _K, _C = link_keys.c, link_cuts.c
 #: A cut older than the longest life of a link refuses nothing that has not expired.
@@ -76,23 +80,20 @@ class LinkKeyRows:
         live = _K.id.in_(ids) & _K.deleted_at.is_(None)
         self._db.execute(update(link_keys).where(live).values(deleted_at=at))
         account_changed(self._db, key.account_id)
-        self._revoke(key.account_id, links.c.created_by.in_(ids), at)
+        revoke_signed(self._db, key.account_id, ids, at)
 
     def cut(self, cut: LinkCut, *, but_for_restricted: bool = False) -> None:
-        """Insert a cut, and revoke what it covers among links that were used. Repeating changes nothing.
+        """Insert a cut, and revoke what it covers among the links that there are. Repeating changes nothing.
 
+        A restore may have the cut already, from the account's object, and in its old database the links live.
         Cuts that refuse nothing any more are deleted. The account's object becomes due. ``but_for_restricted``: links
         that play a restricted recording stay; a restore that repeats the cut revokes them too, to be sure.
         """
         old = (_C.account_id == cut.account_id) & (_C.minted_before < cut.created_at - _CUT_COUNTS_FOR)
         self._db.execute(delete(link_cuts).where(old))
-        if not insert_new(self._db, link_cuts, row_of(cut)):
-            return
-        account_changed(self._db, cut.account_id)
-        covered = self._covered(cut) & (links.c.created_at < cut.minted_before)
-        if but_for_restricted:
-            covered &= links.c.plays_restricted.is_not(True)
-        self._revoke(cut.account_id, covered, cut.created_at)
+        if insert_new(self._db, link_cuts, row_of(cut)):
+            account_changed(self._db, cut.account_id)
+        revoke_covered(self._db, cut, but_for_restricted=but_for_restricted)
 
     def cuts(self, account_id: str, *, before: tuple[datetime, str] | None, limit: int) -> Sequence[LinkCut]:
         """Return a page of an account's cuts, the newest first."""
@@ -109,19 +110,3 @@ class LinkKeyRows:
     def signed(self, asked: PermissionQuery) -> FoundSigned | None:
         """Return the state of a signed link, as ``PermissionQuery.fetch`` does outside of a transaction."""
         return found_signed(asked.select.rows(self._db, **asked.values))
-
-    def _covered(self, cut: LinkCut) -> ColumnElement[bool]:
-        if cut.target == "key":
-            return links.c.created_by == cut.value
-        if cut.target == "recording":
-            return links.c.recording_id == cut.value
-        if cut.target == "listener":
-            return links.c.listener_term == bytes.fromhex(cut.value)
-        if cut.target == "jti":
-            keys = self._db.execute(select(_K.id).where(_K.account_id == cut.account_id)).scalars()
-            return links.c.id.in_([link_id_of(key_id, cut.value) for key_id in keys])
-        return links.c.account_id == cut.account_id
-
-    def _revoke(self, account_id: str, covered: ColumnElement[bool], at: datetime) -> None:
-        live = (links.c.account_id == account_id) & covered & links.c.revoked_at.is_(None)
-        self._db.execute(update(links).where(live).values(revoked_at=at))
