@@ -84,6 +84,22 @@ async def test_a_key_and_a_person_of_one_hand_are_one(either: House):
     assert (await approve(either, asked, actor=await key(either))).state is ApprovalState.EXECUTED
 
 
+async def test_the_end_of_a_connection_hides_nobody(either: House):
+    """Whoever set it may have signed in by it and made a key: nobody knows any more, so that key is nobody else's."""
+    await set_policy(either)
+    recording_id = await let_in(either)
+    admin = await key(either)
+    await people(either, set_by=admin)
+    own = await key(either, made_by=ANA)
+    await rule(either, "recording_erasure")
+    await either.database.write(lambda tx: tx.sign_in.delete("idp_1"))
+    asked = await ask(either, recording_id, actor=admin)
+    with pytest.raises(Refused) as refused:
+        await approve(either, asked, actor=own)
+    assert refused.value.reasons == ("same_key",)
+    assert (await approve(either, asked, actor=await key(either))).state is ApprovalState.EXECUTED
+
+
 async def test_who_gave_the_roles_to_himself_does_not_approve(house: House):
     """Ana changed the connection last, so neither she approves nor does anybody approve what she asks for."""
     await set_policy(house)

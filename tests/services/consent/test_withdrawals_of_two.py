@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.approvals import approve, rule
+from tests.support.approvals import approve, key, rule
 from tests.support.parties import ME, PARTIES, let_in, set_policy, tell
 from tests.support.retention import FIRST, SECOND, age_approvals, place, release
 from tests.support.service_house import House
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.recordings.recording import GONE, State
 from vault.errors import NotFound, Refused
+from vault.services.accounts.connections import ConnectionRequest
 from vault.services.approvals import ask
 from vault.services.consent.consent_records import ConsentRequest
 
@@ -70,6 +71,35 @@ async def test_who_reported_the_withdrawal_is_not_the_second_person(either: Hous
         await approve(either, asked, actor=SECOND)
     assert caught.value.reasons == ("same_key",)
     assert (await approve(either, asked, actor=FIRST)).state is ApprovalState.EXECUTED
+
+
+async def reported_by(house: House, connection: str) -> Approval:
+    """Return what waits for a second person once a platform has reported a withdrawal."""
+    await set_policy(house, withdrawal="erase")
+    await rule(house, "recording_erasure")
+    await let_in(house)
+    said = ConsentRequest(party="caller", answer="withdrawn", method="key", at=datetime.now(UTC))
+    await house.vault.consent.report(house.account.id, "call-1", said, actor=connection)
+    (asked,) = await waiting(house)
+    return asked
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["there", "deleted"])
+async def test_who_set_the_connection_that_reported_is_not_the_second_person(either: House, is_deleted: bool):
+    """He knows its secret, so he can report as the platform; nor is a key that he made. Once it is gone, nobody is."""
+    account_id, connections = either.account.id, either.vault.connections
+    mine = await key(either)
+    wish = ConnectionRequest(provider="platform", credentials={"secret": either.secret})
+    made, _, _ = await connections.set(account_id, "mine", wish, actor=mine)
+    asked = await reported_by(either, made.id)
+    if is_deleted:
+        await connections.delete(account_id, "mine", actor=mine)
+    for actor in (mine, await key(either, made_by=mine), *([SECOND] if is_deleted else [])):
+        with pytest.raises(Refused) as caught:
+            await approve(either, asked, actor=actor)
+        assert caught.value.reasons == ("same_key",)
+    if not is_deleted:
+        assert (await approve(either, asked, actor=SECOND)).state is ApprovalState.EXECUTED
 
 
 async def test_without_the_rule_it_erases_immediately(either: House):

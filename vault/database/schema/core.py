@@ -121,6 +121,8 @@ connections = Table(
     Column("next_url", String),
     # Whether to pause a running recording if its call may not be recorded.
     Column("pause_refused", Boolean, nullable=False),
+    # Who set it last; NULL for one that an earlier release set.
+    Column("changed_by", String),
     # The time up to which the provider's own list was compared with the announcements.
     Column("reconciled_until", Moment, nullable=False),
     Column("reconcile_not_before", Moment, nullable=False, index=True),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from vault.domain.field_types import FromOne
+from vault.domain.field_types import FromOne, Later
 
 #: When the provider's copy is deleted: never, after ours is stored, after a refusal, or after both.
 SourcePolicy = Literal["keep", "stored", "refused", "always"]
@@ -108,6 +108,8 @@ class Connection:
     next_url: str | None
     #: Pause, at providers whose API can, the recording of a call that must not be recorded.
     pause_refused: bool
+    #: Who set it last, and knows its secrets; None for one that an earlier release set.
+    changed_by: Later[str | None] = None
 
     @property
     def source_policy(self) -> SourcePolicy:

@@ -113,6 +113,7 @@ class Connections:
             collect_from=request.collect_from or self.clock(),
             next_url=await self.data_keys.seal_words(account_id, "next-url", request.next_url),
             pause_refused=request.pause_refused,
+            changed_by=actor,
         )
         event = AccessEvent(type="connection.changed", at=self.clock(), account_id=account_id, actor=actor)
         connection = await self.database.write(lambda tx: _put(tx, wanted, request, event))

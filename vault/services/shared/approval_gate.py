@@ -21,10 +21,12 @@ from vault.domain.sign_in.identity import identity_in
 from vault.errors import ApprovalNeeded, EffectChanged, Refused
 from vault.sentence import Sentence
 
-#: What the ids of people begin with.
-_PERSON = "per_"
+#: What the ids of people begin with, and of connections to platforms.
+_PERSON, _CONNECTION = "per_", "conn_"
 #: The longest line of keys that made one another which is followed. Who is at its end is not known for a longer one.
 _MAX_MAKERS = 64
+#: A maker of whom nothing is known any more.
+_NOT_KNOWN = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,7 @@ def actor_of(tx: Transaction, name: str, account_id: str) -> Actor:
         return Actor(name=Name(kind="system", id=name))
     makers = list[str]()
     maker = _maker_of(tx, name, account_id)
-    while maker is not None and maker not in {*SYSTEM, *makers} and len(makers) < _MAX_MAKERS:
+    while maker is not None and maker not in {*SYSTEM, *makers, _NOT_KNOWN} and len(makers) < _MAX_MAKERS:
         makers.append(maker)
         maker = _maker_of(tx, maker, account_id)
     return Actor(
@@ -134,12 +136,18 @@ def _name(tx: Transaction, name: str, account_id: str) -> Name:
 
 
 def _maker_of(tx: Transaction, name: str, account_id: str) -> str | None:
-    """Return who issued a key, or who last set the connection that gives a person roles."""
+    """Return who issued a key, or who last set the connection that gives a person roles, or a platform's; None: nobody.
+
+    _NOT_KNOWN once that connection is deleted: whoever set it may be anybody.
+    """
+    if name.startswith(_CONNECTION):
+        platform = tx.connections.get(name)
+        return _NOT_KNOWN if platform is None else platform.changed_by
     if not name.startswith(_PERSON):
         return tx.api_keys.creator_of(name)
     person = _person(tx, account_id, name)
     connection = None if person is None else tx.sign_in.get(person.connection_id or "")
-    return None if connection is None else connection.changed_by
+    return _NOT_KNOWN if connection is None else connection.changed_by
 
 
 def _person_may(tx: Transaction, name: str, account_id: str, scope: Scope) -> bool:

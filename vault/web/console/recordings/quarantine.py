@@ -55,7 +55,7 @@ async def get_quarantine(here: Reading) -> Response:
     if len(views) > _PAGE_SIZE:
         last = shown[-1].recording
         following = write_cursor(last.received_at, last.id)
-    rows = [recording_row(view) for view in shown]
+    rows = [recording_row(view, with_call=True) for view in shown]
     return here.page("quarantine.html", section=SECTION, rows=rows, following=following, days_left=days_left)
 
 
@@ -115,10 +115,11 @@ async def _chosen(here: Here, ids: Sequence[str]) -> Chosen:
     missing = 0
     for one in ids:
         try:
-            row = recording_row(await here.vault.recordings.read(here.account_id, one))
+            view = await here.vault.recordings.read(here.account_id, one)
         except NotFound:
             missing += 1
             continue
+        row = recording_row(view, with_call=here.allows("recordings:read"))
         (waiting if row.is_quarantined else left_out).append(row)
     return Chosen(waiting=waiting, left_out=left_out, missing=missing)
 

@@ -67,7 +67,7 @@ async def get_recording(here: Reading, recording: RecordingId) -> Response:
         "recording.html",
         section="Recordings",
         view=view,
-        row=recording_row(view),
+        row=recording_row(view, with_call=True),
         causes=RESTRICTION_CAUSES,
         is_gone=view.recording.state in GONE,
         links=links,

@@ -84,7 +84,9 @@ async def _list(here: Here, asked: _Asked) -> Response:
         if asked.search_id:
             open_filters["search"] = asked.search_id
         following = urlencode(open_filters | {"cursor": write_cursor(last.received_at, last.id)})
-    return await _page(here, asked, rows=[recording_row(view) for view in shown], following=following)
+    return await _page(
+        here, asked, rows=[recording_row(view, with_call=True) for view in shown], following=following
+    )
 
 
 def recording_filter(values: dict[str, str]) -> RecordingFilter:

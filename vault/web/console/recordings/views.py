@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import Cause, State
 from vault.services.recordings.recordings import RecordingView
 from vault.web.console.words import RECORDING_STATES
@@ -63,12 +64,15 @@ class RecordingRow:
     can_be_retried: bool
 
 
-def recording_row(view: RecordingView) -> RecordingRow:
-    """Return the row of a recording."""
-    recording, facts = view.recording, view.facts
+def recording_row(view: RecordingView, *, with_call: bool) -> RecordingRow:
+    """Return the row of a recording; ``with_call``: whoever sees it may see the facts of its call (recordings:read)."""
+    recording, facts = (
+        view.recording,
+        view.facts if with_call else CallFacts(call_ref=view.recording.call_ref),
+    )
     return RecordingRow(
         id=recording.id,
-        at=facts.started_at or recording.call_started_at or recording.received_at,
+        at=facts.started_at or (recording.call_started_at if with_call else None) or recording.received_at,
         call_ref=recording.call_ref,
         caller=facts.caller or "",
         callee=facts.callee or "",
