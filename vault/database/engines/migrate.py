@@ -128,9 +128,13 @@ def _compare(connection: Connection, current: str | None) -> None:
     if current is not None and current not in revisions():
         check_newer(connection, current)
         return
+    instead = (
+        "" if current else " In the place of a lost database run `callvault restore`: it makes the schema."
+    )
     raise StartRefused(
         f"The database is at schema {current or 'none'}, and this release needs {_head()}: run `callvault migrate` "
         "once, then start again. `callvault migrate --plan` shows first what it changes and which nodes it stops."
+        + instead
     )
 
 

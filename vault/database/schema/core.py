@@ -117,12 +117,10 @@ connections = Table(
     Column("delete_refused", Boolean, nullable=False),
     # Reconciliation does not ingest recordings made before this time.
     Column("collect_from", Moment, nullable=False),
-    # The URL where the platform continues a call after the vault's notice.
-    Column("next_url", String),
+    Column("next_url", String),  # Where the platform continues a call after the vault's notice.
     # Whether to pause a running recording if its call may not be recorded.
     Column("pause_refused", Boolean, nullable=False),
-    # Who set it last; NULL for one that an earlier release set.
-    Column("changed_by", String),
+    Column("changed_by", String),  # NULL for one that an earlier release set.
     # The time up to which the provider's own list was compared with the announcements.
     Column("reconciled_until", Moment, nullable=False),
     Column("reconcile_not_before", Moment, nullable=False, index=True),
