@@ -5,12 +5,13 @@ from typing import NoReturn
 
 import pytest
 
-from tests.support.parties import ME, set_policy
+from tests.support.parties import ME, set_policy, tell
 from tests.support.service_house import House
 from tests.support.steered_line import SteeredLine, answered, connected, goes_on, publish, retire_all
 from vault.domain.calls.call import CallFacts, Direction
 from vault.domain.consent.consent_event import Keys
-from vault.errors import Unavailable
+from vault.errors import Refused, Unavailable
+from vault.services.consent import record_consent
 from vault.services.consent.enter_objection import ObjectionList
 from vault.simulator.call import SimulatedCall
 
@@ -23,6 +24,23 @@ async def test_a_key_that_objects_does_so_without_a_notice(either: House):
     await line.ask("call")
     await retire_all(line)
     await set_policy(either, mode="none", missing_evidence="accept", reason="a test")
+    assert goes_on(await line.ask("key", "#"))
+    assert len(await either.vault.objections.list(either.account.id, after=None, limit=9)) == 1
+
+
+async def test_noes_that_were_reported_before_do_not_silence_a_key_that_objects(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """A call has a maximum of noes, and somebody has reported that many of this party."""
+    monkeypatch.setattr(record_consent, "MAX_EVENTS", 3)
+    line = await connected(either, "twilio")
+    await set_policy(either, mode="opt_out_key", keys=Keys(object="#"))
+    await publish(either)
+    await line.ask("call")
+    for _ in range(3):
+        await tell(either, "declined", call=line.call.ref)
+    with pytest.raises(Refused):
+        await tell(either, "declined", call=line.call.ref)
     assert goes_on(await line.ask("key", "#"))
     assert len(await either.vault.objections.list(either.account.id, after=None, limit=9)) == 1
 

@@ -10,7 +10,7 @@ from vault.database.account_parts.part import ListPart, Source, Target, of_row, 
 from vault.database.schema.core import links
 from vault.database.schema.link_keys import link_cuts, link_keys
 from vault.database.sql.dialect import insert_new
-from vault.domain.playback.link_key import LinkCut, LinkKey
+from vault.domain.playback.link_key import LinkCut, LinkKey, narrower
 from vault.domain.playback.signed_token import link_id_of
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import Fields
@@ -33,7 +33,7 @@ class _LinkKeys(ListPart[LinkKey]):
         return _bring_in(value, target, replaces=True)
 
     def add_lost(self, value: tuple[LinkKey, ...], target: Target) -> list[str]:
-        """Add keys whose names are free; one that either side deleted stays so."""
+        """Add keys whose names are free; one that either side deleted stays so, and the narrower limits count."""
         return _bring_in(value, target, replaces=False)
 
 
@@ -79,13 +79,15 @@ def _bring_in(keys: tuple[LinkKey, ...], target: Target, *, replaces: bool) -> l
         if insert_new(db, link_keys, row_of_link_key(key)):
             continue
         known = (_K.id == key.id) & _K.deleted_at.is_(None)
-        if db.execute(select(_K.id).where(_K.id == key.id)).first() is None:
+        own = db.execute(select(link_keys).where(_K.id == key.id)).mappings().first()
+        if own is None:
             left_out.append(f"the link key {key.name}")
         elif key.deleted_at is not None:
             db.execute(update(link_keys).where(known).values(deleted_at=key.deleted_at))
             revoke_signed(db, key.account_id, {key.id}, key.deleted_at)
-        elif replaces:
-            db.execute(update(link_keys).where(known).values(row_of_link_key(key)))
+        else:
+            wanted = key if replaces else narrower(link_key_of(own), key)
+            db.execute(update(link_keys).where(known).values(row_of_link_key(wanted)))
     return left_out
 
 

@@ -4,7 +4,7 @@ Only public keys: with a shared secret the vault itself could have minted a link
 """
 
 import binascii
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, Literal
@@ -40,6 +40,8 @@ MAX_KEYS: Final = 5
 Target = Literal["account", "key", "recording", "listener", "jti"]
 _PEM_HEAD: Final = "-----BEGIN PUBLIC KEY-----"
 _SIGNATURE_BYTES: Final = 64
+#: A network from which nobody comes: the address of "this host" (RFC 1122).
+_NOBODY: Final = "0.0.0.0/32"
 _HALF: Final = 32
 # Ed25519 (RFC 8032): the prime of the field, and the y coordinates of the eight points of small order. Under such a key
 # one signature is valid for many messages, or for all, and libraries do not refuse it.
@@ -77,6 +79,34 @@ class LinkKey:
     created_at: datetime
     created_by: str
     deleted_at: datetime | None = None
+
+
+def narrower(key: LinkKey, other: LinkKey) -> LinkKey:
+    """Return a key that may sign only what it may sign in both states: two histories changed its limits."""
+    ends = [one.not_after for one in (key, other) if one.not_after is not None]
+    return replace(
+        key,
+        max_life=min(key.max_life, other.max_life),
+        max_sessions=min(key.max_sessions, other.max_sessions),
+        kinds=tuple(kind for kind in key.kinds if kind in other.kinds),
+        networks=_in_both(key.networks, other.networks),
+        download=key.download and other.download,
+        not_after=min(ends, default=None),
+    )
+
+
+def _in_both(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the networks that are in both lists; an empty one means any. Of lists that share nothing: one address."""
+    if not first or not second:
+        return first or second
+    networks = [[ip_network(one) for one in each] for each in (first, second)]
+    shared = [
+        str(small)
+        for mine, others in (networks, networks[::-1])
+        for small in mine
+        if any(small.version == wide.version and small.subnet_of(wide) for wide in others)  # type: ignore[arg-type]
+    ]
+    return tuple(dict.fromkeys(shared)) or (_NOBODY,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

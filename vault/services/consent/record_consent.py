@@ -162,9 +162,14 @@ def _check_event_count(event: ConsentEvent, known: CallContext) -> None:
     """Raise Refused if the call has the max number of events. A no has its own limit, so others cannot exhaust it."""
     if event.answer in NO and (
         event.party not in parties_against(known.events)
-        or all((other.party, other.answer) != (event.party, event.answer) for other in known.events)
+        or all(
+            (other.party, other.answer) != (event.party, event.answer)
+            or (event.objects and not other.objects)
+            for other in known.events
+        )
     ):
-        # What others said must not stand for this party's no, nor what this party has taken back.
+        # What others said must not stand for this party's no, nor what this party has taken back; nor is a no that
+        # objects another one that does not.
         return
     alike = sum((other.answer in NO) == (event.answer in NO) for other in known.events)
     if alike >= MAX_EVENTS:
