@@ -7,7 +7,6 @@ so that the exact words played to a party can be proved years later.
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from typing import Literal
 
 from vault.domain.consent.consent_event import KEY_MODES, MODES, Keys, Mode, NoticeVersion, Party
 from vault.domain.field_types import Later
+from vault.domain.folded_text import folded
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.notices.language import base_language
 from vault.errors import Invalid, Refused
@@ -129,9 +129,9 @@ def check_complete(notice: Notice, book: RuleBook) -> None:
     for field in _required_elements(notice, book):
         if not getattr(notice, field).strip():
             raise Invalid(f"The notice does not say {ELEMENTS[field]}.", field=field)
-    heard = _normalize(notice.text)
+    heard = folded(notice.text)
     for field, meaning in ELEMENTS.items():
-        if _normalize(getattr(notice, field)) not in heard:
+        if folded(getattr(notice, field)) not in heard:
             text = Sentence(
                 "The text must contain the words of %(field)s (%(meaning)s).", field=field, meaning=meaning
             )
@@ -152,11 +152,6 @@ def _required_elements(notice: Notice, book: RuleBook) -> list[str]:
     if any(book.of(place).retention_spoken for place in notice.places):
         required.append("retention")
     return required
-
-
-def _normalize(text: str) -> str:
-    """Return the text in NFKC, case-folded, with single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def choose(

@@ -36,7 +36,13 @@ from vault.services.admission.number_terms import (
     unreadable_term,
 )
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.encrypted_fields import join_facts, open_consent, open_facts, search_term
+from vault.services.shared.encrypted_fields import (
+    join_facts,
+    name_term,
+    open_consent,
+    open_facts,
+    search_term,
+)
 from vault.services.shared.paced import paced
 from vault.structured_log import Log
 
@@ -94,7 +100,7 @@ class Admission:
             is_unreadable=len(spelled) > MAX_SPELLED
             or any(read_numbers(one).is_unreadable for one in spelled),
             agents=tuple(
-                search_term(index_key, "agent", one.agent) for one in unstored if one.agent is not None
+                name_term(index_key, "agent", one.agent) for one in unstored if one.agent is not None
             ),
             hints={party: self._hints(claims, party) for party in SIDES},
             fact_ids=tuple(row.id for row in rows.facts),
@@ -112,7 +118,7 @@ class Admission:
     ) -> tuple[list[bytes], list[bytes]]:
         """Return the terms of numbers, by the numbering plans of these countries, and those of agents."""
         index_key = await self.index_key(account_id)
-        agents = [] if facts.agent is None else [search_term(index_key, "agent", facts.agent)]
+        agents = [] if facts.agent is None else [name_term(index_key, "agent", facts.agent)]
         return self._number_terms(index_key, facts, regions), agents
 
     async def terms_of_number(self, account_id: str, written: str) -> tuple[bytes, ...]:

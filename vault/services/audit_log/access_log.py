@@ -12,6 +12,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent
 from vault.domain.audit_log.history import HistoryItem, OpenedEvent, Origins, write_history
 from vault.domain.audit_log.listening import Timeline, header_bytes
+from vault.domain.folded_text import folded
 from vault.domain.recordings.media import HEADER_BYTES
 from vault.domain.recordings.recording import Recording, RecordingKeys
 from vault.domain.stored.evidence import Evidence
@@ -168,7 +169,7 @@ async def _matches(event: AccessEvent, wanted: EventFilter, listeners: ListenerN
     if wanted.listener is None:
         return True
     name = await listeners.of_event(event)
-    return name is not None and name.casefold() == wanted.listener.casefold()
+    return name is not None and folded(name) == folded(wanted.listener)
 
 
 def _row(tx: Transaction, account_id: str, recording_id: str) -> _Row:

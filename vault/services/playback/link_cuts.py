@@ -13,7 +13,7 @@ from vault.domain.playback.signed_token import MAX_AHEAD
 from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.encrypted_fields import name_term
 from vault.services.shared.paced import paced
 from vault.services.shared.revoke_links import cut_links
 
@@ -94,7 +94,7 @@ class LinkCuts:
     async def _value(self, account_id: str, wanted: CutRequest) -> str:
         if wanted.listener is not None:
             index_key = await self.data_keys.index_key(account_id)
-            return search_term(index_key, "listener", wanted.listener).hex()
+            return name_term(index_key, "listener", wanted.listener).hex()
         return wanted.recording or wanted.jti or ""
 
 

@@ -27,7 +27,7 @@ from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
 from vault.services.playback.link_request import LinkRequest, require_playable
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.encrypted_fields import open_listener, search_term
+from vault.services.shared.encrypted_fields import name_term, open_listener
 from vault.services.shared.end_listening import Listening, end_listening, require_open
 from vault.services.shared.may_hear import require_may_hear
 from vault.services.shared.paced import paced
@@ -114,9 +114,7 @@ class Links:
             networks=tuple(request.networks),
             download=request.download,
             revoked_at=None,
-            listener_term=search_term(
-                await self.admission.index_key(account_id), "listener", request.listener
-            ),
+            listener_term=name_term(await self.admission.index_key(account_id), "listener", request.listener),
             sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), request.listener.encode()),
             key_version=key.version,
             purpose=request.purpose,
@@ -232,7 +230,7 @@ async def listener_term(admission: Admission, account_id: str, listener: str | N
     """Return the keyed hash by which a listener's links are found."""
     if listener is None:
         return None
-    return search_term(await admission.index_key(account_id), "listener", listener)
+    return name_term(await admission.index_key(account_id), "listener", listener)
 
 
 def _check(request: LinkRequest) -> None:

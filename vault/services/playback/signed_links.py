@@ -28,7 +28,7 @@ from vault.rfc3339 import write_rfc3339
 from vault.sealing.message import seal
 from vault.services.playback.verify_link_token import LinkTokenVerifier
 from vault.services.shared.account_data_keys import AccountDataKeys
-from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.encrypted_fields import name_term
 from vault.services.shared.end_listening import require_open
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
@@ -119,7 +119,7 @@ class SignedLinks:
     async def _asked(self, permission: Permission) -> tuple[PermissionQuery, bytes]:
         account_id = await self.verifier.account_of(permission.key_id)
         index_key = await self.data_keys.index_key(account_id)
-        term = search_term(index_key, "listener", permission.listener or "")
+        term = name_term(index_key, "listener", permission.listener or "")
         return PermissionQuery.of(permission, term), term
 
 

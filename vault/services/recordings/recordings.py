@@ -24,12 +24,7 @@ from vault.services.admission.admission import Admission
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.shared.approval_gate import Approved, pass_gate
-from vault.services.shared.encrypted_fields import (
-    join_facts,
-    open_facts,
-    open_recording,
-    search_term,
-)
+from vault.services.shared.encrypted_fields import join_facts, name_terms, open_facts, open_recording
 from vault.services.shared.paced import paced
 
 _Row = tuple[Recording, RecordingKeys | None, Sequence[CallFactRow], Sequence[str], bool]
@@ -128,7 +123,7 @@ class Recordings:
         if number is not None:
             terms.append(await self.admission.terms_of_number(account_id, number))
         if agent is not None:
-            terms.append((search_term(await self.admission.index_key(account_id), "agent", agent),))
+            terms.append(tuple(name_terms(await self.admission.index_key(account_id), "agent", agent)))
         if agents is not None:
             terms.append(tuple(bytes.fromhex(one) for one in agents))
         wanted = replace(wanted, terms=tuple(terms))

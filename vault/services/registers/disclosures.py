@@ -9,6 +9,7 @@ from typing import Literal
 from vault.database.interface import Database
 from vault.domain.audit_log.access_event import LoggedEvent
 from vault.domain.audit_log.event_types.table import EventType
+from vault.domain.folded_text import folded
 from vault.ports.keys import KeyRing
 from vault.services.shared.event_scan import EventScan, ListenerNames, is_in_period
 
@@ -78,7 +79,7 @@ class _Page:
         name = (kind, event.recording_id or "", event.session_id or f"{event.actor} {event.at.date()}")
         if name not in self.found:
             recipient = await self.listeners.of_event(event)
-            if wanted.recipient is not None and wanted.recipient.casefold() != (recipient or "").casefold():
+            if wanted.recipient is not None and folded(wanted.recipient) != folded(recipient or ""):
                 return True
             if len(self.found) == self.limit:
                 return False

@@ -19,7 +19,7 @@ from vault.domain.requests.request import Identity, Period, PersonalData
 from vault.errors import Invalid, TooLarge
 from vault.services.admission.admission import Admission
 from vault.services.admission.certain_numbers import CertainNumbers, NumberTerms
-from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.encrypted_fields import name_terms
 
 _ON_EXTENSION: Final = "send the number without its extension, if all calls of the number are this person's."
 
@@ -114,11 +114,11 @@ class FindPerson:
         """Return the keyed hashes of a person's identities. Raises NotFound, Unavailable."""
         key = await self.admission.index_key(account_id)
         written = [one.value for one in personal.identities if one.type == "number"]
-        agents = frozenset(search_term(key, "agent", agent) for agent in personal.agents)
+        agents = frozenset(term for name in personal.agents for term in name_terms(key, "agent", name))
         return PersonTerms(
             numbers=await self.certain_numbers.terms(account_id, personal.numbers, written),
             agents=agents,
-            listeners=tuple(search_term(key, "listener", agent) for agent in personal.agents),
+            listeners=tuple(term for name in personal.agents for term in name_terms(key, "listener", name)),
         )
 
     async def __call__(self, account_id: str, personal: PersonalData) -> FoundPerson:

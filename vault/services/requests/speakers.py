@@ -7,6 +7,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.call_claims import CallClaims
+from vault.domain.folded_text import folded
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
 from vault.domain.requests.own_side import Side, channel_of, own_numbers, side_of
 from vault.domain.requests.request import PersonalData, Request, Ruling
@@ -77,9 +78,9 @@ class FindSpeaker:
             claims,
             callers=frozenset(self._e164(number, regions) for number in claims.callers),
             callees=frozenset(self._e164(number, regions) for number in claims.callees),
-            agents=frozenset(agent.casefold() for agent in claims.agents),
+            agents=frozenset(map(folded, claims.agents)),
         )
-        agents = [agent.casefold() for agent in personal.agents]
+        agents = [*map(folded, personal.agents)]
         return OwnSide(
             side=side_of(normal, personal.numbers, agents), numbers=own_numbers(normal, personal.numbers)
         )

@@ -11,6 +11,7 @@ from vault.database.stores.consent.consent import ConsentRow
 from vault.domain.calls.call import CallFacts, fold, plausible
 from vault.domain.calls.webhook import Delivery
 from vault.domain.consent.consent_event import ConsentEvent
+from vault.domain.folded_text import folded
 from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.stored import encryption_context as bound
@@ -136,6 +137,16 @@ def search_term(index_key: bytes, kind: str, value: str) -> bytes:
     """Return the keyed hash that finds a value; without the key nobody can test guesses."""
     message = f"{kind}\0{value.casefold()}".encode("utf-8", "surrogatepass")
     return hmac.digest(index_key, message, hashlib.sha256)
+
+
+def name_term(index_key: bytes, kind: str, name: str) -> bytes:
+    """Return the keyed hash that finds a name of a person, however it is written."""
+    return search_term(index_key, kind, folded(name))
+
+
+def name_terms(index_key: bytes, kind: str, name: str) -> frozenset[bytes]:
+    """Return the keyed hashes that find a name, also in rows of earlier releases, which compared only capitals."""
+    return frozenset({name_term(index_key, kind, name), search_term(index_key, kind, name)})
 
 
 async def open_listener(ring: KeyRing, link: Link) -> str:

@@ -29,7 +29,7 @@ from vault.domain.sign_in.connection import (
 from vault.errors import Busy, Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.approval_gate import Approved, pass_gate
-from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.encrypted_fields import name_term
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.opened_connections import OpenedConnections
@@ -212,7 +212,7 @@ class SignInConnections:
         if not names:
             return {}
         index_key = await self.data_keys.index_key(account_id)
-        return {name: search_term(index_key, "agent", name) for name in names}
+        return {name: name_term(index_key, "agent", name) for name in names}
 
     async def _role_event(self, row: SealedConnection, kind: EventType, mapping: RoleMapping) -> AccessEvent:
         detail = {"connection": row.name, "value": mapping.value, "role": mapping.role}

@@ -1,0 +1,53 @@
+"""A name is one however it is written: what finds a person's recordings, and what ends a listener's links."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.services.requests.people import ACTOR, ask, asks, carried_out, decide, recorded
+from tests.support.service_house import House
+from vault.domain.recordings.recording import GONE, RecordingFilter
+from vault.domain.requests.request import RequestState
+from vault.services.admission import admission
+from vault.services.playback.link_request import LinkRequest
+from vault.services.shared.encrypted_fields import search_term
+
+NAME = "José Ruiz"
+SPELLINGS = (NAME, "Jose\u0301 Ruiz", "JOSÉ RUIZ", "José Ruiz ", "José  Ruiz")
+
+
+@pytest.mark.parametrize("asked", SPELLINGS[:2], ids=["composed", "decomposed"])
+async def test_an_erasure_of_an_agent_leaves_no_spelling(either: House, asked: str):
+    """Wrong: fulfilled, and recordings of the same name in another form of Unicode stay."""
+    mine = [await recorded(either, f"c{n}", agent=name) for n, name in enumerate(SPELLINGS)]
+    other = await recorded(either, "other", agent="Jose Ruiz")
+    request = (await ask(either, asks(numbers=(), agents=(asked,)))).request
+    await decide(either, request.id)
+    assert await carried_out(either, request.id) is RequestState.FULFILLED
+    assert {await either.state(one) in GONE for one in mine} == {True}
+    assert await either.state(other) not in GONE
+
+
+async def test_what_an_earlier_release_stored_is_found_as_it_is_written(
+    either: House, monkeypatch: pytest.MonkeyPatch
+):
+    """It compared capitals alone, so its keyed hash of a name with two spaces is another one."""
+    with monkeypatch.context() as patch:
+        patch.setattr(admission, "name_term", search_term)
+        await recorded(either, "old", agent=SPELLINGS[-1])
+    found = await either.vault.recordings.page(
+        either.account.id, RecordingFilter(), number=None, agent=SPELLINGS[-1].upper(), before=None, limit=9
+    )
+    assert [view.recording.call_ref for view in found] == ["old"]
+
+
+async def test_the_links_of_a_listener_end_in_every_spelling(either: House):
+    """An agent who leaves has links made by several systems."""
+    recording_id = await recorded(either, "call")
+    for name in SPELLINGS:
+        wish = LinkRequest(listener=name, kind="player", life=timedelta(hours=1), sessions=5)
+        await either.vault.links.create(either.account.id, recording_id, wish, actor=ACTOR)
+    ended = await either.vault.links.revoke_all(
+        either.account.id, recording_id=None, listener=NAME, actor=ACTOR
+    )
+    assert ended == len(SPELLINGS)
