@@ -203,6 +203,24 @@ def test_a_database_that_another_user_made_is_refused(
     assert "ALTER DATABASE vault OWNER TO vault" in str(refused.value)
 
 
+def test_a_schema_that_another_user_made_is_refused(postgresql_server: PostgresqlServer):
+    """As DROP SCHEMA and CREATE SCHEMA by the superuser leave the database: a sentence, no traceback."""
+    own = postgresql_server.new_database()
+    url = f"postgresql://guarded@/{name_of(own)}?host={postgresql_server.folder}"
+    with psycopg.connect(postgresql_server.url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE guarded LOGIN")
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    try:
+        with pytest.raises(StartRefused, match="ALTER SCHEMA public OWNER TO vault"):
+            create_postgresql(url)
+    finally:
+        postgresql_server.drop(own)
+        with psycopg.connect(postgresql_server.url(), autocommit=True) as connection:
+            connection.execute("DROP ROLE guarded")
+
+
 @contextmanager
 def _roles(server: PostgresqlServer) -> Iterator[None]:
     """Have a role with a password and one without LOGIN to the end of the block."""

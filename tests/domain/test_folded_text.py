@@ -8,8 +8,12 @@ from vault.domain.folded_text import folded
 
 
 @pytest.mark.parametrize(
-    "written", ["José Ruiz", "Jose\u0301 Ruiz", "JOSÉ RUIZ", "José Ruiz ", " José  Ruiz", "José\u00a0Ruiz", "Ｊosé Ruiz"]
-)
+    "written",
+    [
+        "José Ruiz", "Jose\u0301 Ruiz", "JOSÉ RUIZ", "José Ruiz ", " José  Ruiz", "José\u00a0Ruiz",
+        "\uff2aosé Ruiz",
+    ],
+)  # fmt: skip
 def test_spellings_of_a_name_are_one(written: str):
     """Composed and decomposed, capitals, spaces, full width."""
     assert folded(written) == "josé ruiz"

@@ -36,8 +36,8 @@ _REFUSALS = (
     "password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
     "not permitted to log in", "eer authentication failed", "permission denied for database",
 )  # fmt: skip
-#: SQLSTATE of a statement that this user may not run.
-_NO_PRIVILEGE = "42501"
+#: SQLSTATEs of a statement that this user may not run, and of one without a schema in which he may create.
+_NO_PRIVILEGE = frozenset({"42501", "3F000"})
 
 
 def migrate_sqlite(path: Path, *, restoring: bool = False) -> None:
@@ -173,7 +173,7 @@ def postgresql_connection(url: str) -> Iterator[Connection]:
     except OperationalError as error:
         raise _no_connection(error, host) from error
     except ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != _NO_PRIVILEGE:
+        if getattr(error.orig, "sqlstate", None) not in _NO_PRIVILEGE:
             raise
         raise _no_privilege(error, host) from error
 
@@ -226,7 +226,8 @@ def _no_privilege(error: ProgrammingError, host: str) -> StartRefused:
     reason = str(error.orig).strip().splitlines()[0]
     return StartRefused(
         f"The database at {host} does not let this user work in it: {reason}. Make the user of VAULT_DATABASE_URL its "
-        "owner (as a superuser: ALTER DATABASE vault OWNER TO vault), and owner of its tables if it has any."
+        "owner (as a superuser: ALTER DATABASE vault OWNER TO vault), and owner of its schema public (ALTER SCHEMA public "
+        "OWNER TO vault) and of its tables if it has any."
     )
 
 
