@@ -1,6 +1,9 @@
 """One transaction on either database, as the services use it."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
@@ -59,88 +62,110 @@ from vault.database.stores.retention.retention_policies import RetentionRows
 from vault.database.stores.sign_in.person_sessions import PersonSessionRows
 from vault.database.stores.sign_in.sign_in import PersonRows, SignInRows
 
-
-class _Rights:
-    """The stores of holds, retention policies, approvals and requests of people."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.holds = HoldRows(connection)
-        self.pending_erasures = PendingErasureRows(connection)
-        self.pending_calls = PendingCallRows(connection)
-        self.contact_ends = ContactEndRows(connection)
-        self.retention = RetentionRows(connection)
-        self.previews = PreviewRows(connection)
-        self.approvals = ApprovalRows(connection)
-        self.approval_rules = ApprovalRuleRows(connection)
-        self.object_locks = ObjectLockRows(connection)
-        self.requests = RequestRows(connection)
-        self.closures = ClosureRows(connection)
-        self.callbacks = CallbackRows(connection)
-        self.person_search = PersonSearch(connection)
-        self.packages = PackageRows(connection)
+R = TypeVar("R")
 
 
-class _People(_Rights):
-    """The stores of API keys and of people at the console."""
+class _Store(Generic[R]):
+    """A store of a transaction, made when it is first used: a transaction uses few of them."""
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        self.api_keys = ApiKeyRows(connection)
-        self.stored_answers = StoredAnswerRows(connection)
-        self.console_sessions = ConsoleSessionRows(connection)
-        self.console_searches = ConsoleSearchRows(connection)
-        self.overview = OverviewRows(connection)
-        self.person_sessions = PersonSessionRows(connection)
-        self.sign_in = SignInRows(connection)
-        self.people = PersonRows(connection)
+    def __init__(self, rows: Callable[[Connection], R]) -> None:
+        self._rows = rows
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, transaction: "Transaction", owner: type) -> R:
+        """Make the store, in the place of this descriptor from now on."""
+        rows = self._rows(transaction.connection)
+        setattr(transaction, self._name, rows)
+        return rows
 
 
-class Transaction(_People):
+class Transaction:
     """The stores of one open transaction; its writes are durable only when ``Database.write`` returns.
 
     Create one per transaction; do not use it afterwards.
     """
 
+    api_keys = _Store(ApiKeyRows)
+    stored_answers = _Store(StoredAnswerRows)
+    console_sessions = _Store(ConsoleSessionRows)
+    console_searches = _Store(ConsoleSearchRows)
+    overview = _Store(OverviewRows)
+    accounts = _Store(AccountRows)
+    account_limits = _Store(AccountLimitRows)
+    connections = _Store(ConnectionRows)
+    account_objects = _Store(AccountObjectRows)
+    words = _Store(ClearTextRows)
+
+    person_sessions = _Store(PersonSessionRows)
+    sign_in = _Store(SignInRows)
+    people = _Store(PersonRows)
+
+    approvals = _Store(ApprovalRows)
+    approval_rules = _Store(ApprovalRuleRows)
+
+    pending_calls = _Store(PendingCallRows)
+    call_facts = _Store(CallRows)
+    call_state = _Store(CallStateRows)
+
+    consents = _Store(ConsentRows)
+    objections = _Store(ObjectionRows)
+    pauses = _Store(PauseRows)
+    policies = _Store(PolicyRows)
+    notices = _Store(NoticeRows)
+
+    evidence = _Store(EvidenceRows)
+    recordings = _Store(RecordingRows)
+    recording_notes = _Store(NoteRows)
+    queue = _Store(QueueRows)
+    sources = _Store(SourceRows)
+    object_checks = _Store(ObjectCheckRows)
+
+    links = _Store(LinkRows)
+    link_keys = _Store(LinkKeyRows)
+
+    closing = _Store(ClosingRows)
+    log_allowances = _Store(LogAllowanceRows)
+    tree = _Store(TreeRows)
+    checkpoints = _Store(CheckpointRows)
+
+    holds = _Store(HoldRows)
+    pending_erasures = _Store(PendingErasureRows)
+    contact_ends = _Store(ContactEndRows)
+    retention = _Store(RetentionRows)
+    previews = _Store(PreviewRows)
+    object_locks = _Store(ObjectLockRows)
+
+    requests = _Store(RequestRows)
+    closures = _Store(ClosureRows)
+    callbacks = _Store(CallbackRows)
+    person_search = _Store(PersonSearch)
+    packages = _Store(PackageRows)
+
+    registers = _Store(RegisterRows)
+
+    rotations = _Store(RotationRows)
+    month_keys = _Store(MonthKeyRows)
+
+    tombstones = _Store(TombstoneRows)
+    inventory = _Store(InventoryRows)
+    restored = _Store(RestoredRows)
+    store = _Store(StoreRows)
+
+    metadata = _Store(MetadataRows)
+    singleton_leases = _Store(SingletonLeaseRows)
+    due_work = _Store(DueWorkRows)
+    lease_holders = _Store(LeaseHolderRows)
+
     def __init__(self, connection: Connection) -> None:
         """Work on a connection inside a transaction that the caller starts and ends."""
-        super().__init__(connection)
         self.connection = connection
-        self.accounts = AccountRows(connection)
-        self.account_limits = AccountLimitRows(connection)
-        self.connections = ConnectionRows(connection)
-        self.call_facts = CallRows(connection)
-        self.call_state = CallStateRows(connection)
-        self.consents = ConsentRows(connection)
-        self.objections = ObjectionRows(connection)
-        self.pauses = PauseRows(connection)
-        self.policies = PolicyRows(connection)
-        self.notices = NoticeRows(connection)
-        self.registers = RegisterRows(connection)
-        self.evidence = EvidenceRows(connection)
-        self.recordings = RecordingRows(connection)
-        self.recording_notes = NoteRows(connection)
-        self.queue = QueueRows(connection)
-        self.sources = SourceRows(connection)
-        self.links = LinkRows(connection)
-        self.link_keys = LinkKeyRows(connection)
-        self.closing = ClosingRows(connection)
-        self.events = EventRows(connection, self.closing)
-        self.log_allowances = LogAllowanceRows(connection)
-        self.tree = TreeRows(connection)
-        self.checkpoints = CheckpointRows(connection)
-        self.rotations = RotationRows(connection)
-        self.object_checks = ObjectCheckRows(connection)
-        self.month_keys = MonthKeyRows(connection)
-        self.metadata = MetadataRows(connection)
-        self.account_objects = AccountObjectRows(connection)
-        self.tombstones = TombstoneRows(connection)
-        self.inventory = InventoryRows(connection)
-        self.restored = RestoredRows(connection)
-        self.store = StoreRows(connection)
-        self.singleton_leases = SingletonLeaseRows(connection)
-        self.words = ClearTextRows(connection)
-        self.due_work = DueWorkRows(connection)
-        self.lease_holders = LeaseHolderRows(connection)
+
+    @cached_property
+    def events(self) -> EventRows:
+        """Return the access events, whose closing acts are those of this transaction."""
+        return EventRows(self.connection, self.closing)
 
     def now(self) -> datetime:
         """Return the database's time, which leases and expiries use."""

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.account_parts.approval_rule import put_rule, rule_of
 from vault.database.schema.approvals import approvals
 from vault.database.stores.accounts.account_objects import account_changed
+from vault.database.stores.rows import Rows
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import ApprovalRule, Verb, tighter
 
@@ -18,12 +18,8 @@ _COLUMNS = tuple(Approval.__slots__)
 _OPEN = (str(ApprovalState.PENDING), str(ApprovalState.APPROVED))
 
 
-class ApprovalRows:
+class ApprovalRows(Rows):
     """The approvals of one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def add(self, approval: Approval) -> None:
         """Insert it."""
@@ -102,12 +98,8 @@ class ApprovalRows:
         )
 
 
-class ApprovalRuleRows:
+class ApprovalRuleRows(Rows):
     """The rules of accounts in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def get(self, account_id: str) -> ApprovalRule:
         """Return the rule of an account, which is off if it was never set."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, and_, func, or_, select, update
 
 from vault.database.account_parts.part import row_of
@@ -12,17 +11,14 @@ from vault.database.schema.registers import register_entries
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.rows import Rows
 from vault.domain.registers.entries import Register, SealedEntry
 
 _COLUMNS = [register_entries.c[name] for name in SealedEntry.__slots__]
 
 
-class RegisterRows:
+class RegisterRows(Rows):
     """Entries of registers. A caller that writes one holds the account's shared lock."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def add(self, entry: SealedEntry) -> bool:
         """Insert an entry; False if the account has its record of processing already. Raises KeyRetired."""

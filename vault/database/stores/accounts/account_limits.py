@@ -2,23 +2,19 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select
 
 from vault.database.schema.account_limits import account_limits
 from vault.database.sql.dialect import insert_for
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.limits import LIMIT_NAMES, OwnLimits
 
 #: Max accounts with limits of their own.
 MAX_ROWS = 10_000
 
 
-class AccountLimitRows:
+class AccountLimitRows(Rows):
     """The limits of accounts that have some of their own."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def all(self) -> Mapping[str, OwnLimits]:
         """Return the limits by account, of up to MAX_ROWS accounts."""

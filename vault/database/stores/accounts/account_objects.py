@@ -15,6 +15,7 @@ from vault.database.schema.core import accounts
 from vault.database.schema.notices import notices
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import is_postgresql
+from vault.database.stores.rows import Rows
 from vault.domain.stored.request_rows import StoredRequest
 
 
@@ -33,12 +34,8 @@ def account_changed(db: DbConnection, account_id: str) -> None:
     wake(db, Work.ACCOUNT_OBJECTS)
 
 
-class AccountObjectRows:
+class AccountObjectRows(Rows):
     """The objects of accounts in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def due(self, limit: int, *, but: Sequence[str] = ()) -> Sequence[str]:
         """Return ids of accounts that changed since their object was written, except those in ``but``."""

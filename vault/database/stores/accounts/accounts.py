@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, case, insert, or_, select, update
 
 from vault.database.schema.account_keys import account_keys
@@ -14,6 +13,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import newest_version
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import Account, Switch, SwitchChange
 from vault.errors import NotFound, Refused
 
@@ -46,12 +46,8 @@ class WrappedSecret:
     key_version: int
 
 
-class AccountRows:
+class AccountRows(Rows):
     """Accounts, switches and wrapped account keys."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def find(self, ref_or_id: str) -> Account | None:
         """Return the account by its name in URLs or by its id; an id match wins over an equal name."""

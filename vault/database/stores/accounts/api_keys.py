@@ -4,24 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, insert, select, update
 
 from vault.database.schema.api_keys import api_keys
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.keyset import earlier_than, later_than
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import ApiKey
 
 # Every request with a key runs this.
 _FIND = CompiledSelect(select(api_keys).where(api_keys.c.id == bindparam("id")))
 
 
-class ApiKeyRows:
+class ApiKeyRows(Rows):
     """API keys."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def insert(self, key: ApiKey, secret_hash: bytes, *, created_by: str) -> None:
         """Insert a key and the hash of its secret; ``created_by``: who issued it."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sqlalchemy import Column, not_, select, update
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import connections, switch_changes
 from vault.database.stores.accounts.account_objects import account_changed
+from vault.database.stores.rows import Rows
 
 #: The kind of text, which is in its encryption context.
 Words = Literal[
@@ -51,12 +51,8 @@ class ClearWords:
     words: str
 
 
-class ClearTextRows:
+class ClearTextRows(Rows):
     """The unencrypted texts of one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def some(self) -> Sequence[ClearWords]:
         """Return a batch of unencrypted texts of one kind; empty once all are sealed."""

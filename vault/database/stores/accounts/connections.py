@@ -6,22 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import connections
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, insert_for, is_postgresql, sql_now
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import Connection, ConnectionActivity
 
 
-class ConnectionRows:
+class ConnectionRows(Rows):
     """The connections of one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def put(self, connection: Connection) -> Connection:
         """Upsert a connection by account and name; an existing one keeps its id. Raises KeyRetired."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, case, delete, insert, or_, select, update
 
 from vault.database.schema.api_keys import api_keys
@@ -14,6 +13,7 @@ from vault.database.schema.core import accounts
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import DatabaseNow
 from vault.database.sql.keyset import earlier_than
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import Account
 from vault.domain.accounts.console_session import MAX_IDLE, ConsoleSession
 from vault.domain.accounts.roles import decode_limits, encode_limits
@@ -75,12 +75,8 @@ def found_console_session(rows: Sequence[Mapping[str, Any]]) -> FoundConsoleSess
     )
 
 
-class ConsoleSessionRows:
+class ConsoleSessionRows(Rows):
     """Sessions in the console, and invitations."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def insert(self, session: ConsoleSession, secret_hash: bytes) -> None:
         """Insert a session and the hash of its secret."""
@@ -146,12 +142,8 @@ class ConsoleSessionRows:
         return self._db.execute(taken).scalar()
 
 
-class ConsoleSearchRows:
+class ConsoleSearchRows(Rows):
     """The searches of sessions."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def add(
         self, search_id: str, session_id: str, sealed: bytes, *, now: datetime, expires_at: datetime

@@ -16,12 +16,12 @@ from sqlalchemy import (
     text,
     type_coerce,
 )
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.console import IS_ERASED, IS_SET_ASIDE
 from vault.database.schema.core import IS_HELD, IS_WORK, micros, recordings
 from vault.database.schema.requests import person_requests
 from vault.database.schema.retention import pending_erasures
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import WORK, State
 
 #: Rows that one number reads at most; a count of so many means "or more".
@@ -43,12 +43,8 @@ _BY_INDEX: Final[tuple[tuple[tuple[State, ...], str], ...]] = (
 )
 
 
-class OverviewRows:
+class OverviewRows(Rows):
     """Numbers of an account."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def counted_since(self, account_id: str, since: datetime) -> datetime:
         """Return since when recordings are counted by day: ``since``, or when the MOST_BY_DAY newest began to come."""

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, tuple_
 
 from vault.database.schema.api_keys import api_keys, kept_answers
 from vault.database.sql.dialect import insert_new
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.answer_subject import AnswerSubject
 from vault.errors import Busy
 
@@ -29,12 +30,8 @@ class StoredAnswer:
     body: bytes
 
 
-class StoredAnswerRows:
+class StoredAnswerRows(Rows):
     """The stored responses of idempotent requests."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def get(self, key_id: str, idempotency_key: bytes) -> StoredAnswer | None:
         """Return the response stored for this idempotency key."""

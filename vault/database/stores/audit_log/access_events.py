@@ -13,6 +13,7 @@ from vault.database.signals import Work, wake
 from vault.database.sql.dialect import is_postgresql
 from vault.database.stores.audit_log.closing_acts import ClosingRows
 from vault.database.stores.audit_log.log_allowances import LogAllowanceRows
+from vault.database.stores.rows import Rows
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent, parse_event
 from vault.domain.audit_log.event_types.table import EVENT_TYPES
 from vault.tlog.hashing import leaf_hash
@@ -36,12 +37,12 @@ for _kind in EVENT_TYPES:
     metrics.EVENTS.labels(_kind)
 
 
-class EventRows:
+class EventRows(Rows):
     """Access events: appended to the outbox, and read once they are in the tree."""
 
     def __init__(self, connection: DbConnection, closing: ClosingRows) -> None:
-        """Work inside the transaction that is open on ``connection``, together with its closing acts."""
-        self._db = connection
+        """Write events together with the closing acts of the same transaction."""
+        super().__init__(connection)
         self._closing = closing
         self._allowances = LogAllowanceRows(connection)
 

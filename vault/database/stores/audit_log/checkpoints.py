@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, delete, select, update
 
 from vault.database.schema.access_log import checkpoints, publication
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, insert_new
+from vault.database.stores.rows import Rows
 from vault.errors import LeaseLost
 
 
@@ -32,12 +32,8 @@ class PublishedSize:
     at: datetime | None
 
 
-class CheckpointRows:
+class CheckpointRows(Rows):
     """Anchored checkpoints, and the published size of the log."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def last(self) -> StoredCheckpoint | None:
         """Return the largest anchored checkpoint: the newest that may be returned to clients."""

@@ -15,6 +15,7 @@ from vault.database.schema.consent import consent_events
 from vault.database.schema.core import accounts, recordings
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.consent.consent import refusal_of
+from vault.database.stores.rows import Rows
 from vault.domain.audit_log.access_event import AccessEvent, parse_event
 from vault.domain.audit_log.event_types.table import CLOSING, EventType
 from vault.domain.stored.closing_acts import (
@@ -39,12 +40,12 @@ _ENDS: Final = tuple(name for name, closing in CLOSING.items() if closing.until 
 _NO_ACCOUNT: Final = 0
 
 
-class ClosingRows:
+class ClosingRows(Rows):
     """Closing acts, inserted by ``Events.append`` in the same transaction, and the state of their objects."""
 
     def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
+        """Begin with no act."""
+        super().__init__(connection)
         self._pending: dict[str, Act] = {}
         #: Account and name of the object to which acts are added, and the weight of its acts.
         self._filling: tuple[str | None, str, int] = (None, "", MAX_WEIGHT)

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from sqlalchemy import BigInteger, case, delete, func, literal, select, type_coerce, update
-from sqlalchemy import Connection as DbConnection
 
 from vault import metrics
 from vault.database.schema.access_log import log_allowances
 from vault.database.schema.core import MICROSECOND, links, micros
 from vault.database.sql.dialect import database_now, insert_for
+from vault.database.stores.rows import Rows
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.log_allowance import INTERVAL, NEEDS_NO_PERMISSION, last_free
 from vault.domain.playback.link import denials_allowed
@@ -18,12 +18,8 @@ _BATCH_SIZE = 1000
 _STEP = INTERVAL // MICROSECOND
 
 
-class LogAllowanceRows:
+class LogAllowanceRows(Rows):
     """The allowances of actors, and the refusals of links, which are counted in their rows."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def take(self, event: AccessEvent) -> bool:
         """Return whether an event is logged: one that needs no permission uses the allowance, or is counted."""

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, func, select
 
 from vault.database.log_tree.sequencer_postgresql import sequence_waiting, settle
@@ -13,6 +12,7 @@ from vault.database.log_tree.stored_tree import STEP, node_of
 from vault.database.schema.access_log import event_outbox, tree_head, tree_nodes
 from vault.database.schema.core import access_events
 from vault.database.sql.dialect import is_postgresql
+from vault.database.stores.rows import Rows
 from vault.errors import Tampered
 from vault.rfc3339 import parse_rfc3339
 from vault.tlog.tree import Node
@@ -56,12 +56,8 @@ class TreeHead:
     root: bytes
 
 
-class TreeRows:
+class TreeRows(Rows):
     """The tree over the access events. Only the sequencer appends to it."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def head(self) -> TreeHead:
         """Return the head as of the last commit that moved it."""

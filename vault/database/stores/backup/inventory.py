@@ -3,23 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import case, func, or_, select
 
 from vault.database.schema.account_keys import account_keys, month_keys
 from vault.database.schema.core import recordings
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_of
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import Recording, State
 
 _AVAILABLE = recordings.c.state == str(State.AVAILABLE)
 
 
-class InventoryRows:
+class InventoryRows(Rows):
     """The recordings to compare with the object store."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def count_available(self) -> int:
         """Return the number of available recordings."""

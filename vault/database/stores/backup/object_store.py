@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import func, select, update
 
 from vault.database.schema.access_log import checkpoints, publication
@@ -13,6 +12,7 @@ from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now
 from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.database.stores.recordings.recordings import MANIFEST_CHANGED
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import State
 from vault.domain.stored.tombstone import FINAL
 
@@ -23,12 +23,8 @@ REWRITE_MARK = "store_rewrite"
 _MAX_COUNTED = 10_000
 
 
-class StoreRows:
+class StoreRows(Rows):
     """The content of the object store according to the database, and the marks for writing it again."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def published_size(self) -> int:
         """Return the number of leaves in published tiles."""

@@ -6,7 +6,6 @@ Every write is idempotent, so an interrupted restore can be started again.
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import case, delete, insert, select, update
 
 from vault.database.account_object import AccountObject, add_lost_parts, replace_parts
@@ -22,18 +21,15 @@ from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.database.stores.audit_log.closing_acts import ClosingRows
 from vault.database.stores.backup.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.recordings.recording import IN_FLIGHT
 from vault.domain.stored.request_rows import StoredRequest
 from vault.errors import Refused
 
 
-class RestoredRows:
+class RestoredRows(Rows):
     """Restores rows from the object store. All methods are idempotent."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def account(
         self, known: AccountObject, prompts: Mapping[str, StoredPrompt], *, keep_keys: bool = False

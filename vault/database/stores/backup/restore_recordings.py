@@ -17,6 +17,7 @@ from vault.database.stores.recordings.recording_notes import forget_notes
 from vault.database.stores.recordings.recording_states import columns_set_by
 from vault.database.stores.recordings.recordings import MANIFEST_CHANGED, reasons_json
 from vault.database.stores.requests.packages import PackageRows
+from vault.database.stores.rows import Rows
 from vault.database.stores.short_form import shorten
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, SealedObject, State
@@ -44,12 +45,8 @@ _RESTORED: Mapping[State, Transition] = {
 }
 
 
-class RestoredRecordings:
+class RestoredRecordings(Rows):
     """The recordings that one transaction restores. Only the lifecycle service may use it."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def available(self, manifest: Manifest, *, keep: bool = False) -> bool:
         """Insert an available recording, or set its row to its manifest; ``keep``: leave an available row unchanged.

@@ -2,22 +2,18 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import select, update
 
 from vault.database.schema.core import recordings
 from vault.database.signals import Work, wake
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_of
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import Recording
 from vault.domain.stored.tombstone import FINAL
 
 
-class TombstoneRows:
+class TombstoneRows(Rows):
     """Tombstones of refused, failed and erased recordings, for the object store."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def due(self, limit: int) -> Sequence[Recording]:
         """Return recordings of one account whose tombstone was not written for their current state."""

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Integer, Select, bindparam, delete, func, literal, literal_column, select, union_all
 
 from vault.database.schema.calls import call_facts, call_terms
@@ -14,6 +13,7 @@ from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelec
 from vault.database.sql.dialect import insert_new, insert_selected
 from vault.database.stores.accounts.stored_answers import forget_answers_on_call
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.rows import Rows
 from vault.domain.retention.hold import Hold
 from vault.errors import Held
 
@@ -54,12 +54,8 @@ class CallFactRow:
     month_key: str | None = None
 
 
-class CallRows:
+class CallRows(Rows):
     """Facts of calls, as append-only rows."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def add(self, row: CallFactRow) -> bool:
         """Insert a row; False if the same delivery was inserted before. Raises KeyRetired."""

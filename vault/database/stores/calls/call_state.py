@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import BindParameter, and_, bindparam, func, select, true
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.account_keys import account_keys
 from vault.database.schema.calls import call_facts
@@ -19,6 +18,7 @@ from vault.database.schema.core import accounts
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import DatabaseNow
 from vault.database.stores.calls.call_facts import ENTRIES_OF_CALL, CallFactRow
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import Switch
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.stored.account_json import decode_policy
@@ -113,12 +113,8 @@ class GateState:
     now: datetime
 
 
-class CallStateRows:
+class CallStateRows(Rows):
     """The state of calls, in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def at_gate(self, account_id: str, call_ref: str) -> GateState:
         """Return the state; the caller holds the locks of account and call. Raises NotFound."""

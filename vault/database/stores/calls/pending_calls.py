@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select, tuple_
 
 from vault.database.schema.retention import pending_call_erasures
 from vault.database.sql.dialect import insert_new
+from vault.database.stores.rows import Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +22,8 @@ class PendingCall:
     actor: str
 
 
-class PendingCallRows:
+class PendingCallRows(Rows):
     """Erasures of calls that wait."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def add(self, pending: PendingCall) -> bool:
         """Insert it; False if the call's erasure waits already: then the first time stands."""

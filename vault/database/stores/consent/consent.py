@@ -18,6 +18,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import database_now, insert_new, is_postgresql, sql_now
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.rows import Rows
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.stored.closing_content import ConsentRefusal
 from vault.errors import Busy
@@ -64,15 +65,11 @@ class Pause:
     attempts: int
 
 
-class ConsentRows:
+class ConsentRows(Rows):
     """Consent events of calls, as append-only rows.
 
     They are kept when a recording is erased: a refusal also applies to recordings of the call that arrive later.
     """
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def add(self, row: ConsentRow) -> None:
         """Insert an event. Raises KeyRetired."""
@@ -116,12 +113,8 @@ def refusal_of(db: DbConnection, consent_id: str | None) -> ConsentRefusal | Non
     return None if row is None else ConsentRefusal(**row)
 
 
-class PauseRows:
+class PauseRows(Rows):
     """The calls whose recording the provider must pause, in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def want(self, pause: Pause) -> None:
         """Insert a call; an existing one stays."""
@@ -153,12 +146,8 @@ class PauseRows:
         self._db.execute(delete(pauses).where(p.account_id == pause.account_id, p.call_ref == pause.call_ref))
 
 
-class PolicyRows:
+class PolicyRows(Rows):
     """The versions of an account's consent policy."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def current(self, account_id: str) -> ConsentPolicy:
         """Return the newest version; the defaults, as version 0, if none was set."""

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.account_parts.notices import NOTICE_COLUMNS, notice_of, row_of_notice
 from vault.database.schema.notices import notices
@@ -14,6 +13,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.keyset import earlier_than
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.rows import Rows
 from vault.domain.notices.notice import Notice, NoticeStatus
 
 #: An account's notices of one status, newest first. Every call that starts runs this.
@@ -32,12 +32,8 @@ class SealedPrompt:
     key_version: int
 
 
-class NoticeRows:
+class NoticeRows(Rows):
     """Notices by account. Only drafts are changed or deleted; published versions stay, because evidence names them."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def insert(self, notice: Notice) -> None:
         """Insert a draft."""

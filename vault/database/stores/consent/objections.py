@@ -18,7 +18,6 @@ from sqlalchemy import (
     update,
     values,
 )
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.calls import call_terms
 from vault.database.schema.consent import objection_terms, objections
@@ -26,6 +25,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.rows import Rows
 from vault.domain.consent.consent_event import Objection
 
 #: The version of the terms of objections: an objection without them was written by an older release, or by a restore.
@@ -57,12 +57,8 @@ _UNREAD: Final = CompiledSelect(
 )
 
 
-class ObjectionRows:
+class ObjectionRows(Rows):
     """Objections by keyed hash of the number. A caller that changes one holds the account's exclusive lock."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def by_id(self, objection_id: str) -> ObjectionRow:
         """Return an objection, which must exist."""

@@ -18,7 +18,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations, month_keys
 from vault.database.schema.core import accounts, recordings
@@ -30,17 +29,14 @@ from vault.database.stores.accounts.accounts import WrappedSecret
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.key_rotation.sealed_columns import SEALED_COLUMNS, SealedKind, SealedRow
 from vault.database.stores.recordings.recordings import MANIFEST_CHANGED
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.account_keys import KeyRotation
 from vault.domain.recordings.recording import State
 from vault.errors import KeyRetired, NotFound
 
 
-class RotationRows:
+class RotationRows(Rows):
     """Versions of account keys: adding, re-encrypting, destroying."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def begin(self, rotation: KeyRotation, *, wrapped_key: bytes) -> None:
         """Add the version after ``rotation.version`` and make it current.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, delete, select
 
 from vault.database.account_parts.keys import month_key_of, row_of_month_key
@@ -12,6 +11,7 @@ from vault.database.sql.dialect import insert_new
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.key_rotation.sealed_columns import SEALED_COLUMNS
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.account_keys import WrappedMonthKey
 from vault.errors import NotFound
 
@@ -35,12 +35,8 @@ _OF_TWO_MONTHS = CompiledSelect(
 _AFTER_ALL = "~"
 
 
-class MonthKeyRows:
+class MonthKeyRows(Rows):
     """The month keys of accounts in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def get(self, account_id: str, key_id: str) -> WrappedMonthKey:
         """Return a month key. Raises NotFound."""

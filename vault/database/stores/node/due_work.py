@@ -10,7 +10,6 @@ from enum import StrEnum
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import String, TextClause, bindparam, text
 
 from vault.database.schema.core import IS_WORK, micros
@@ -18,6 +17,7 @@ from vault.database.signals import Work
 from vault.database.sql.dialect import POSTGRESQL_NOW, database_now, is_postgresql
 from vault.database.sql.lease_tokens import SEPARATOR
 from vault.database.stores.backup.object_store import REWRITE_MARK
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import State
 from vault.domain.recordings.transitions import CLAIM
 from vault.domain.requests.request import RequestState
@@ -36,12 +36,8 @@ class SilentWork(StrEnum):
     END_SESSIONS = "end_sessions"
 
 
-class DueWorkRows:
+class DueWorkRows(Rows):
     """When work is due, in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def seconds(self, jobs: Sequence[str]) -> Mapping[str, float]:
         """Return for each kind of work that exists the seconds until it is due; not positive if it is due now.

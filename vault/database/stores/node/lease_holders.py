@@ -6,7 +6,6 @@ holds shows that the session of its process ended. SQLite has one process; its s
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import text, update
 
 from vault.database.schema.access_log import publication
@@ -14,6 +13,7 @@ from vault.database.schema.core import recordings
 from vault.database.schema.singleton_leases import turns
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import POSTGRESQL_NOW, database_now, is_postgresql
+from vault.database.stores.rows import Rows
 
 # The lock is taken until the end of the transaction, and only if it is free; a holder that comes back waits that long.
 _GONE = text(f"""
@@ -39,12 +39,8 @@ _UNDER_LEASE = (
 )  # fmt: skip
 
 
-class LeaseHolderRows:
+class LeaseHolderRows(Rows):
     """The holders of leases, in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def end_all(self) -> None:
         """End every lease, for a process that knows that no other process lives: on SQLite, at its start."""

@@ -2,21 +2,17 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select, update
 
 from vault.database.schema.singleton_leases import turns
 from vault.database.sql.dialect import insert_for, sql_now
 from vault.database.sql.lease_tokens import new_token
+from vault.database.stores.rows import Rows
 from vault.errors import LeaseLost
 
 
-class SingletonLeaseRows:
+class SingletonLeaseRows(Rows):
     """Leases by name, each held by at most one node, with expiry by the database's clock."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def is_free(self, name: str) -> bool:
         """Return whether a claim would succeed now."""

@@ -2,20 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select
 
 from vault.database.schema.core import vault_metadata
 from vault.database.sql.dialect import insert_for, insert_new
+from vault.database.stores.rows import Rows
 from vault.errors import Refused
 
 
-class MetadataRows:
+class MetadataRows(Rows):
     """Facts about this vault, such as its id and the proof of its root key."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def get(self, name: str) -> bytes | None:
         """Return a value."""

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select, update
 
 from vault.database.account_parts.link_keys import (
@@ -20,6 +19,7 @@ from vault.database.sql.dialect import insert_new
 from vault.database.sql.keyset import earlier_than
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.playback.signed_links import FoundSigned, PermissionQuery, found_signed
+from vault.database.stores.rows import Rows
 from vault.domain.playback.link import MAX_LIFETIME
 from vault.domain.playback.link_key import LinkCut, LinkKey
 from vault.domain.playback.signed_token import MAX_AHEAD
@@ -29,12 +29,8 @@ _K, _C = link_keys.c, link_cuts.c
 _CUT_COUNTS_FOR: Final = MAX_LIFETIME + MAX_AHEAD + timedelta(hours=1)
 
 
-class LinkKeyRows:
+class LinkKeyRows(Rows):
     """The keys and cuts of one transaction. A caller that changes any has the account's exclusive lock."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def by_id(self, key_id: str) -> LinkKey | None:
         """Return a key by the ``kid`` of its tokens, also a deleted one."""

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, update
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.access_log import tree_head, unsettled_sessions
 from vault.database.schema.core import links, sessions
 from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.recordings.recordings import matching_recordings
+from vault.database.stores.rows import Rows
 from vault.domain.playback.link import Link, Session, log_entries_allowed
 from vault.errors import NotFound
 
@@ -54,12 +54,8 @@ class UnsettledSession:
     log_size: int
 
 
-class LinkRows:
+class LinkRows(Rows):
     """The links and sessions of one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def insert(self, link: Link, token_hash: bytes, *, console_session_id: str | None = None) -> None:
         """Insert a link; ``console_session_id``: the session whose holder alone opens it. Raises KeyRetired."""

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import select
 
 from vault.batches import batches
 from vault.database.schema.consent import evidence_entries
 from vault.database.sql.compiled_statements import CompiledInsert
 from vault.database.sql.dialect import insert_new
+from vault.database.stores.rows import Rows
 from vault.database.stores.short_form import lengthen, shorten
 from vault.errors import Busy
 
@@ -34,12 +34,8 @@ class EvidenceRow:
     sealed_entry: bytes
 
 
-class EvidenceRows:
+class EvidenceRows(Rows):
     """Evidence entries added after a recording was sealed. They are deleted when the recording is shredded."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def of_recording(self, recording_id: str) -> Sequence[EvidenceRow]:
         """Return a recording's entries in order of position."""

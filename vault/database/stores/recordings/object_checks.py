@@ -15,6 +15,7 @@ from sqlalchemy import Connection as DbConnection
 from vault.database.schema.core import recordings
 from vault.database.schema.object_checks import object_checks
 from vault.database.sql.dialect import insert_for, sql_now
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import State
 
 _C = object_checks.c
@@ -47,12 +48,8 @@ def note_object_checks(db: DbConnection, found: Iterable[tuple[str, str]]) -> No
         db.execute(put.on_conflict_do_update(index_elements=["recording_id"], set_=again), rows)
 
 
-class ObjectCheckRows:
+class ObjectCheckRows(Rows):
     """The recordings to check."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def note(self, recording_id: str, account_id: str) -> None:
         """Make a recording due for a check."""

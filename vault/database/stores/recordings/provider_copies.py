@@ -2,23 +2,19 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import and_, or_, select, update
 
 from vault.database.schema.core import recordings
 from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.dialect import is_postgresql, sql_now
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_of
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.recordings.recording import Recording, State
 
 
-class SourceRows:
+class SourceRows(Rows):
     """The queue of the providers' copies to delete."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def claim(self, *, lease: timedelta) -> Recording | None:
         """Claim a recording whose provider's copy is due for deletion; no other worker gets it for ``lease``."""

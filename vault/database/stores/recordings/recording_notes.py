@@ -10,6 +10,7 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from vault.database.schema.api_keys import api_keys
 from vault.database.schema.recording_notes import recording_notes
 from vault.database.schema.sign_in import people, sign_in_connections
+from vault.database.stores.rows import Rows
 from vault.domain.playback.note import MAX_NOTES, SealedNote
 
 _N, _P, _C, _K = recording_notes.c, people.c, sign_in_connections.c, api_keys.c
@@ -27,12 +28,8 @@ class FormerNote:
     sealed_profile: str | None
 
 
-class NoteRows:
+class NoteRows(Rows):
     """Notes. A caller that adds, changes or deletes one has the locks of the account and of the call."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def of_author(self, account_id: str, recording_id: str, author: str) -> Sequence[SealedNote]:
         """Return an author's notes on a recording, in no order."""

@@ -19,7 +19,6 @@ from sqlalchemy import (
     type_coerce,
     update,
 )  # fmt: skip
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import IS_NOT_AVAILABLE, IS_WORK, MICROSECOND, Moment, micros, recordings
 from vault.database.signals import Signal, Work, wake, wake_at
@@ -41,6 +40,7 @@ from vault.database.stores.recordings.recordings import (
     recording_of,
     sealed_announcement,
 )
+from vault.database.stores.rows import Rows
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import NEWER_URL, Lease, Recording, SealedAnnouncement, State
 from vault.domain.recordings.transitions import CLAIM
@@ -76,12 +76,8 @@ def locked_row_signal(states: Sequence[State]) -> Signal:
     return Signal(_CLAIMED_BY.get(states[0], Work.INGEST), after=_LOCKED.total_seconds())
 
 
-class QueueRows:
+class QueueRows(Rows):
     """The queue of recordings: their claims and leases."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def claim(self, states: Sequence[State], *, lease: timedelta, but: Collection[str] = ()) -> Lease | None:
         """Claim the longest-waiting row that is due, of the account with the fewest leases; only on SQLite.

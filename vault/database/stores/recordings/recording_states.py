@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, select, text, update
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.access_log import event_outbox
 from vault.database.schema.consent import evidence_entries
@@ -29,6 +28,7 @@ from vault.database.stores.recordings.recordings import (
     recording_from,
     recording_of,
 )
+from vault.database.stores.rows import Rows
 from vault.database.stores.short_form import shorten
 from vault.domain.calls.call import Voice
 from vault.domain.reason import Reason
@@ -69,12 +69,8 @@ def columns_set_by(transition: Transition) -> dict[str, Any]:
     return columns
 
 
-class RecordingStates:
+class RecordingStates(Rows):
     """The state changes of one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def change(
         self,

@@ -16,6 +16,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.calls.call_facts import refs_of_terms
 from vault.database.stores.recordings.recording_keys import IS_OF_CALL, keys_of, keys_of_call
+from vault.database.stores.rows import Rows
 from vault.database.stores.short_form import lengthen
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
@@ -83,12 +84,8 @@ class NewRecording:
     origin: str | None = None
 
 
-class RecordingRows:
+class RecordingRows(Rows):
     """Recordings as rows: inserted, found and listed."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def insert_upload(
         self, new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int

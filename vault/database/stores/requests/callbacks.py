@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, func, insert, select, update
 
 from vault.database.account_parts.callback import (
@@ -17,6 +16,7 @@ from vault.database.account_parts.callback import (
 from vault.database.schema.callbacks import request_callbacks, request_deliveries
 from vault.database.signals import Work, wake, wake_at
 from vault.database.stores.accounts.account_objects import account_changed
+from vault.database.stores.rows import Rows
 from vault.domain.requests.callback import RequestDelivery
 
 _COLUMNS: Final = [request_deliveries.c[name] for name in RequestDelivery.__slots__]
@@ -34,12 +34,8 @@ class DeliveryState:
     waiting: int
 
 
-class CallbackRows:
+class CallbackRows(Rows):
     """Callbacks and deliveries in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def get(self, account_id: str) -> StoredCallback | None:
         """Return the callback of an account."""

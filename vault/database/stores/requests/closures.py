@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select, text, tuple_
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import IS_NOT_AVAILABLE, recordings
 from vault.database.schema.requests import person_requests
 from vault.database.stores.requests.requests import COLUMNS, RequestRow, row_of
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.request import BEGUN, RequestState
 
@@ -29,12 +29,8 @@ class RemainingRecording:
     received_at: datetime
 
 
-class ClosureRows:
+class ClosureRows(Rows):
     """Closures in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def newest(self, account_id: str) -> RequestRow | None:
         """Return the newest closure of an account, in any state."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from vault.batches import batches
@@ -17,6 +16,7 @@ from vault.database.schema.requests import (
 )
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import GONE
 from vault.errors import Busy
 
@@ -63,12 +63,8 @@ def _with_recording() -> Select[Any]:
 _WITH_RECORDING: Final = _with_recording()
 
 
-class PackageRows:
+class PackageRows(Rows):
     """Packages as rows. Deleting the row deletes the key."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def add(self, package: Package, recording_ids: Sequence[str] = ()) -> None:
         """Insert a package with these recordings. Raises KeyRetired, and Busy if another node made the same part."""

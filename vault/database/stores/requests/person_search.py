@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, MappingResult, func, select
-from sqlalchemy import Connection as DbConnection
 
 from vault.batches import batches
 from vault.database.schema.calls import call_facts, call_terms
@@ -15,6 +14,7 @@ from vault.database.schema.core import links, recording_terms, recordings
 from vault.database.sql.call_times import plausible_at
 from vault.database.stores.calls.call_facts import refs_of_terms
 from vault.database.stores.recordings.recordings import matching_recordings
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.request import Period
 
@@ -62,12 +62,8 @@ _CALLS = (
 )
 
 
-class PersonSearch:
+class PersonSearch(Rows):
     """Searches in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def recordings(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[FoundRecording]:
         """Return up to MAX_FOUND + 1 recordings in every state but erased that have one of these terms."""

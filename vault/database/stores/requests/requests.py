@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Row, delete, func, or_, select, update
 
 from vault.database.account_parts.requests import read_request
@@ -14,6 +13,7 @@ from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.rows import Rows
 from vault.domain.requests.request import OPEN, RETENTION, Request, RequestState
 from vault.domain.stored.request_rows import StoredRequest
 from vault.errors import Busy
@@ -55,12 +55,8 @@ class SealedReceipt:
 _EXECUTING = person_requests.c.closed_at.is_(None) & (person_requests.c.state == str(RequestState.EXECUTING))
 
 
-class RequestRows:
+class RequestRows(Rows):
     """Requests of people. A change is a compare-and-swap on the revision."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def insert(
         self, row: RequestRow, *, reference_term: bytes | None, terms: Sequence[bytes], key_version: int

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, select
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import recordings
 from vault.database.schema.retention import contact_ends
 from vault.database.sql.dialect import insert_for
 from vault.database.stores.retention.hold_conditions import named_by
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import EMPTY
 from vault.domain.retention.hold import RecordingSelection
 from vault.domain.retention.terms import ContactEnd
@@ -28,12 +28,8 @@ class NamedRecording:
     known: ContactEnd | None
 
 
-class ContactEndRows:
+class ContactEndRows(Rows):
     """Ends of contacts. To write one, hold the account's exclusive lock, so that no erasure runs meanwhile."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def count(self, account_id: str, named: RecordingSelection) -> int:
         """Return how many recordings a contact has that are not erased, refused or failed."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import (
     Text,
     bindparam,
@@ -28,6 +27,7 @@ from vault.database.sql.dialect import insert_new
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_of, terms_of
 from vault.database.stores.retention.hold_conditions import bound_by, covered_by, joined
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.hold import (
     HeldCandidate,
@@ -71,12 +71,8 @@ class PendingErasure:
         return _WISHES.get(self.cause, "request")
 
 
-class HoldRows:
+class HoldRows(Rows):
     """Holds. A caller that adds or releases one has the account's exclusive lock, one that erases the shared lock."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def add(self, stored: StoredHold) -> None:
         """Insert a hold. The account's object becomes due."""
@@ -225,12 +221,8 @@ class HoldRows:
         return [recording_of(row) for row in self._db.execute(query.order_by(r.id).limit(limit))]
 
 
-class PendingErasureRows:
+class PendingErasureRows(Rows):
     """Erasures that wait."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def add(self, pending: PendingErasure) -> bool:
         """Insert it; False if the recording's erasure waits already: then the first cause and time stand."""

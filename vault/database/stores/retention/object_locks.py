@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Select, func, or_, select, text, update
 
 from vault.database.schema.core import IS_AVAILABLE, recordings
@@ -13,6 +12,7 @@ from vault.database.schema.object_locks import HAS_LEGAL_HOLD, IS_LOCKED_REMAIND
 from vault.database.schema.retention import holds
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_from
 from vault.database.stores.retention.hold_conditions import covered_by
+from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.retention.hold import Hold
 from vault.domain.retention.object_lock import LockState
@@ -41,12 +41,8 @@ class LockedRow:
     state: LockState
 
 
-class ObjectLockRows:
+class ObjectLockRows(Rows):
     """Locks as the rows know them. The object store is asked outside of transactions."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def due(self, *, after: str, limit: int) -> list[LockedRow]:
         """Return available recordings whose locks are to be compared with the object store, ordered by id."""

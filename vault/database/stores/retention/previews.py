@@ -2,19 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select
 
 from vault.database.schema.retention import previews
 from vault.database.sql.dialect import insert_for
+from vault.database.stores.rows import Rows
 
 
-class PreviewRows:
+class PreviewRows(Rows):
     """Previews of changes that erase something."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def add(self, account_id: str, digest: str, subject: str, *, at: datetime, old: datetime) -> None:
         """Insert a preview; those before ``old`` are deleted."""

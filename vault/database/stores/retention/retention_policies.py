@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, func, insert, select, text, tuple_, update
 
 from vault.database.account_parts.retention_policies import (
@@ -20,6 +19,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_for
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_from, recording_of
+from vault.database.stores.rows import Rows
 from vault.domain.calls.call import plausible
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.policy import NO_POLICY, UNREADABLE, RetentionPolicy, in_force, stamp_of
@@ -99,12 +99,8 @@ class RetentionPolicies:
         return max(policy.waiting for policy in (self.current, *self.waiting))
 
 
-class RetentionRows:
+class RetentionRows(Rows):
     """Policies and marks. Adding a policy takes the account's exclusive lock, erasing by one the shared lock."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def history(self, account_id: str, *, after: int, limit: int) -> list[RetentionPolicy]:
         """Return the versions after one, oldest first. Raises Tampered."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
-from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.console import console_sessions
 from vault.database.schema.core import links
 from vault.database.schema.sign_in import people
 from vault.database.stores.playback.links import may_play
+from vault.database.stores.rows import Rows
 from vault.database.stores.sign_in.sign_in import SignInRows
 from vault.domain.accounts.console_session import OPENED_AT_ONCE
 from vault.domain.accounts.roles import encode_limits, grants_of
@@ -46,12 +46,8 @@ class PersonLink(HeardLink):
     role_ids: tuple[str, ...]
 
 
-class PersonSessionRows:
+class PersonSessionRows(Rows):
     """Console sessions of people, in one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def apply_roles(self, account_id: str, person_id: str | None = None) -> None:
         """Give the open sessions of an account's people, or of one, exactly what their roles give now."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import and_, delete, insert, or_, select, update
 
 from vault.database.schema.sign_in import people, sign_in_attempts, sign_in_connections, sign_in_roles
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.accounts.account_objects import account_changed
+from vault.database.stores.rows import Rows
 from vault.domain.accounts.roles import Role, RoleGrant
 from vault.domain.sign_in.connection import PersonRow, RoleMapping, SealedConnection
 
@@ -30,12 +30,8 @@ class StoredAttempt:
     ends_at: datetime
 
 
-class SignInRows:
+class SignInRows(Rows):
     """Connections, roles and attempts of one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def find(self, account_id: str, name: str) -> SealedConnection | None:
         """Return an account's connection by name."""
@@ -127,12 +123,8 @@ class SignInRows:
         return None if row is None else SealedConnection(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
 
-class PersonRows:
+class PersonRows(Rows):
     """People of one transaction."""
-
-    def __init__(self, connection: DbConnection) -> None:
-        """Work inside the transaction that is open on ``connection``."""
-        self._db = connection
 
     def get(self, account_id: str, person_id: str) -> PersonRow | None:
         """Return a person of an account."""
