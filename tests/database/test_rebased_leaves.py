@@ -64,12 +64,12 @@ async def rebase(database: Database, anchored: Sequence[bytes], *, steps: int = 
         return await database.write(function)
 
     if fork < len(anchored):
-        while not await step(lambda tx: tx.restored.set_back(fork, limit=300)):
+        while not await step(lambda tx: tx.restore.set_back(fork, limit=300)):
             pass
         for start in range(fork, len(anchored), CHUNK):
             some = anchored[start : start + CHUNK]
-            await step(lambda tx, start=start, some=some: tx.restored.leaves(start, some))
-    while await step(lambda tx: tx.restored.take_waiting(limit=300)):
+            await step(lambda tx, start=start, some=some: tx.restore.leaves(start, some))
+    while await step(lambda tx: tx.restore.take_waiting(limit=300)):
         pass
     return steps
 
@@ -92,7 +92,7 @@ async def leaves_of(database: Database) -> list[bytes]:
 
 async def set_empty(database: Database) -> None:
     """Leave a tree without leaves."""
-    while not await database.write(lambda tx: tx.restored.set_back(0, limit=10_000)):
+    while not await database.write(lambda tx: tx.restore.set_back(0, limit=10_000)):
         pass
     await database.write(lambda tx: tx.connection.execute(delete(event_outbox)) and None)
 
@@ -167,9 +167,9 @@ async def test_what_was_signed_published_and_read_goes_with_the_leaves(database:
     await append(database, made(9, "own"), sequenced=9)
     for size in (3, 5, 9):
         kept = StoredCheckpoint(size=size, note=b"note", at=NOW)
-        await database.write(lambda tx, kept=kept: tx.restored.published(kept, tiles=kept.size, at=NOW))
+        await database.write(lambda tx, kept=kept: tx.restore.published(kept, tiles=kept.size, at=NOW))
         await database.write(lambda tx, kept=kept: tx.checkpoints.keep(kept))
-    await database.write(lambda tx: tx.restored.set_back(5, limit=100))
+    await database.write(lambda tx: tx.restore.set_back(5, limit=100))
     last = await database.read(lambda tx: tx.checkpoints.last())
     assert last is not None
     assert last.size == 5
@@ -181,7 +181,7 @@ async def test_leaves_do_not_come_behind_a_gap(database: Database):
     """A step that came too early changes nothing."""
     await append(database, made(3, "own"), sequenced=3)
     with pytest.raises(Tampered):
-        await database.write(lambda tx: tx.restored.leaves(4, [event().body]))
+        await database.write(lambda tx: tx.restore.leaves(4, [event().body]))
     assert len(await leaves_of(database)) == 3
 
 
@@ -189,8 +189,8 @@ async def test_own_leaves_come_back_when_the_process_starts(sqlite: SqliteDataba
     """SQLite: a restore that was killed after the tree was set back leaves nothing out."""
     mine = made(700, "own")
     await append(sqlite, mine, sequenced=0)
-    await sqlite.write(lambda tx: tx.restored.set_back(100, limit=300))
-    await sqlite.write(lambda tx: tx.restored.set_back(100, limit=300))
+    await sqlite.write(lambda tx: tx.restore.set_back(100, limit=300))
+    await sqlite.write(lambda tx: tx.restore.set_back(100, limit=300))
     sqlite.close()
     again = SqliteDatabase(sqlite.path)
     try:

@@ -156,7 +156,7 @@ async def test_a_restore_takes_the_keys_of_the_object(database: Database):
     await database.write(lambda tx: tx.call_facts.add(replace(FACT, month_key=NOVEMBER.id)))
     lost = replace(FACT, id="fact_2", delivery="d2", month_key=OCTOBER.id)
     await database.write(lambda tx: tx.call_facts.add(lost))
-    await database.write(lambda tx: tx.restored.account(known, {}) and None)
+    await database.write(lambda tx: tx.restore.account(known, {}) and None)
     assert (
         await database.read(lambda tx: tx.month_keys.get("acct_a", NOVEMBER.id)) == known[KEYS].month_keys[0]
     )
@@ -170,7 +170,7 @@ async def test_two_histories_keep_the_keys_of_both(database: Database):
     await open_account(database)
     await add(database, NOVEMBER)
     known = known_as(versions={1: b"wrapped"}, month_keys=(OTHER, replace(NOVEMBER, wrapped=b"not mine")))
-    await database.write(lambda tx: tx.restored.lost_account(known, {}, but=[], policies=False) and None)
+    await database.write(lambda tx: tx.restore.lost_account(known, {}, but=[], policies=False) and None)
     assert await ids(database) == [NOVEMBER.id, OTHER.id]
     assert (await database.read(lambda tx: tx.month_keys.get("acct_a", NOVEMBER.id))).wrapped == b"november"
 

@@ -91,23 +91,23 @@ async def test_pages_are_newest_first(database: Database):
 
 async def test_registers_are_restored_with_their_account(database: Database):
     """Into an empty database, and over older rows: what the object does not have goes."""
-    await database.write(lambda tx: tx.restored.account(RESTORED, {}))
+    await database.write(lambda tx: tx.restore.account(RESTORED, {}))
     assert await stored(database, ACCOUNT) == list(RESTORED[REGISTERS])
     fewer = with_entries(replace(ENTRY_20, revision=7))
-    await database.write(lambda tx: tx.restored.account(fewer, {}))
+    await database.write(lambda tx: tx.restore.account(fewer, {}))
     assert await stored(database, ACCOUNT) == list(fewer[REGISTERS])
 
 
 async def test_registers_of_two_histories_are_joined(database: Database):
     """Rows stay as they are, missing ones are added, and a second record of processing is reported."""
-    await database.write(lambda tx: tx.restored.account(RESTORED, {}))
+    await database.write(lambda tx: tx.restore.account(RESTORED, {}))
     lost = with_entries(
         replace(ENTRY_20, sealed_entry=b"other"),
         replace(ENTRY_20, id="reg_2"),
         replace(RECORD_20, id="reg_s"),
         replace(ENTRY_20, id="reg_3", key_version=99),
     )
-    said = await database.write(lambda tx: tx.restored.lost_account(lost, {}, but=(), policies=False))
+    said = await database.write(lambda tx: tx.restore.lost_account(lost, {}, but=(), policies=False))
     assert [line for line in said if "register" in line] == [
         "the register entry reg_s",
         "the register entry reg_3",

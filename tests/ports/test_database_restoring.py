@@ -175,10 +175,10 @@ async def test_a_history_sets_the_switch(database: Database):
     """Whether it went off is by the epoch; setting the same once more changes nothing."""
     await open_account(database)
     history = list(await database.read(lambda tx: tx.accounts.switch_history("acct_a")))
-    assert not await database.write(lambda tx: tx.restored.switch("acct_a", history))
+    assert not await database.write(lambda tx: tx.restore.switch("acct_a", history))
     off = SwitchChange(enabled=False, epoch=1, at=NOW + timedelta(hours=1), by="key_1", reason="why")
-    assert await database.write(lambda tx: tx.restored.switch("acct_a", [*history, off]))
-    assert not await database.write(lambda tx: tx.restored.switch("acct_a", [*history, off]))
+    assert await database.write(lambda tx: tx.restore.switch("acct_a", [*history, off]))
+    assert not await database.write(lambda tx: tx.restore.switch("acct_a", [*history, off]))
     assert list(await database.read(lambda tx: tx.accounts.switch_history("acct_a"))) == [*history, off]
     now = await database.read(lambda tx: tx.accounts.switch("acct_a"))
     assert (now.enabled, now.epoch, now.changed_at, now.changed_by) == (False, 1, off.at, "key_1")
@@ -196,7 +196,7 @@ async def test_a_large_account_takes_few_statements(database: Database):
     changed = tuple(replace(one, term=one.id.encode()) for one in objections)
     for state in (known, having(known, {OBJECTIONS: changed})):
         with statements() as counted:
-            await database.write(lambda tx, state=state: tx.restored.account(state, {}))
+            await database.write(lambda tx, state=state: tx.restore.account(state, {}))
         # Of 1,041 rows. Every engine of the process is counted, so a vault that serves other tests adds some.
         assert len(counted) < 100
         assert max(counted) < 30_000

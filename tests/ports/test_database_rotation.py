@@ -161,7 +161,7 @@ async def test_a_value_of_the_account_object_makes_it_due(database: Database):
     prompts = {"ntc_1": StoredPrompt(message=b"audio", key_version=20)}
     months = (replace(MONTH_KEY, key_version=20),)
     stored = having(WHOLE, {KEYS: replace(WHOLE[KEYS], month_keys=months)})
-    await database.write(lambda tx: tx.restored.account(stored, prompts))
+    await database.write(lambda tx: tx.restore.account(stored, prompts))
     account_id, kinds = WHOLE.account.id, set[str]()
     for kind, version in product(SEALED_KINDS, (1, 2, 20)):
         rows = await database.read(

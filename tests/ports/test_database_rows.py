@@ -21,7 +21,7 @@ from tests.support.database_rows import (
 from vault.database.interface import Database
 from vault.database.stores.accounts.stored_answers import StoredAnswer
 from vault.database.stores.calls.call_facts import CallFactRow
-from vault.database.stores.playback.hot_reads import LINK, found_link
+from vault.database.stores.playback.hot_reads import LINK, read_link
 from vault.domain.accounts.account import ApiKey, Connection
 from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Busy, NotFound
@@ -83,14 +83,14 @@ async def test_links_are_found_by_their_account_alone(database: Database):
     recording_id = (await available(database)).id
     old, new = link(recording_id), link(recording_id, created_at=NOW + timedelta(seconds=1), networks=())
     await database.write(lambda tx: (tx.links.insert(old, b"old"), tx.links.insert(new, b"new")))
-    by_token = found_link(await database.fetch(LINK, token_hash=b"old"))
+    by_token = read_link(await database.fetch(LINK, token_hash=b"old"))
     assert by_token is not None
     assert by_token.link == old
     assert await database.read(lambda tx: tx.links.get("acct_a", new.id)) == new
     assert await database.read(lambda tx: tx.links.get("acct_b", new.id)) is None
     assert await database.read(lambda tx: tx.links.of_recording("acct_a", recording_id)) == [new, old]
     assert await database.read(lambda tx: tx.links.of_recording("acct_b", recording_id)) == []
-    assert found_link(await database.fetch(LINK, token_hash=b"other")) is None
+    assert read_link(await database.fetch(LINK, token_hash=b"other")) is None
 
 
 async def test_event_pages_have_no_gap_and_no_repeat(database: Database):

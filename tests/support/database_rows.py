@@ -76,7 +76,7 @@ def settle(tx: Any, recording: Recording, to: State, **values: object) -> Record
 
 def begin_erasing(tx: Any, account_id: str, recording_id: str) -> Recording:
     """Erase a recording as the service does, in a write that notes closing acts."""
-    tx.closing.begin((), partial(read_content, tx))
+    tx.closing_acts.begin((), partial(read_content, tx))
     return lifecycle.erase(tx, account_id, recording_id, actor="key_1", at=NOW)
 
 

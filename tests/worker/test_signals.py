@@ -139,8 +139,8 @@ async def give_copy(house: House, recording_id: str) -> None:
     """Let the provider's copy be due for deletion, as an attempt that failed does."""
 
     def due_again(tx: Transaction) -> None:
-        tx.sources.name(recording_id, "copy", "always")
-        tx.sources.try_again(recording_id, tx.now())
+        tx.provider_copies.name(recording_id, "copy", "always")
+        tx.provider_copies.try_again(recording_id, tx.now())
 
     await house.database.write(due_again)
 

@@ -13,7 +13,7 @@ _ME = {"actor": "key_test"}
 
 async def published(house: House, recording_id: str) -> bool:
     """Return whether the recording is available, and some of the log published."""
-    size = await house.database.read(lambda tx: tx.store.published_size())
+    size = await house.database.read(lambda tx: tx.object_store.published_size())
     return await house.state(recording_id) is State.AVAILABLE and size > 0
 
 

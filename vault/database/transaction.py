@@ -21,14 +21,14 @@ from vault.database.stores.accounts.stored_answers import StoredAnswerRows
 from vault.database.stores.approvals import ApprovalRows, ApprovalRuleRows
 from vault.database.stores.audit_log.access_events import EventRows
 from vault.database.stores.audit_log.checkpoints import CheckpointRows
-from vault.database.stores.audit_log.closing_acts import ClosingRows
+from vault.database.stores.audit_log.closing_acts import ClosingActRows
 from vault.database.stores.audit_log.log_allowances import LogAllowanceRows
 from vault.database.stores.audit_log.log_tree import TreeRows
 from vault.database.stores.backup.inventory import InventoryRows
-from vault.database.stores.backup.object_store import StoreRows
-from vault.database.stores.backup.restore import RestoredRows
+from vault.database.stores.backup.object_store import ObjectStoreRows
+from vault.database.stores.backup.restore import RestoreRows
 from vault.database.stores.backup.tombstones import TombstoneRows
-from vault.database.stores.calls.call_facts import CallRows
+from vault.database.stores.calls.call_facts import CallFactRows
 from vault.database.stores.calls.call_state import CallStateRows
 from vault.database.stores.calls.pending_calls import PendingCallRows
 from vault.database.stores.consent.consent import ConsentRows, PauseRows, PolicyRows
@@ -44,7 +44,7 @@ from vault.database.stores.playback.link_keys import LinkKeyRows
 from vault.database.stores.playback.links import LinkRows
 from vault.database.stores.recordings.evidence import EvidenceRows
 from vault.database.stores.recordings.object_checks import ObjectCheckRows
-from vault.database.stores.recordings.provider_copies import SourceRows
+from vault.database.stores.recordings.provider_copies import ProviderCopyRows
 from vault.database.stores.recordings.recording_notes import NoteRows
 from vault.database.stores.recordings.recording_queue import QueueRows
 from vault.database.stores.recordings.recordings import RecordingRows
@@ -96,7 +96,7 @@ class Transaction:
     account_limits = _Store(AccountLimitRows)
     connections = _Store(ConnectionRows)
     account_objects = _Store(AccountObjectRows)
-    words = _Store(ClearTextRows)
+    clear_texts = _Store(ClearTextRows)
 
     person_sessions = _Store(PersonSessionRows)
     sign_in = _Store(SignInRows)
@@ -106,7 +106,7 @@ class Transaction:
     approval_rules = _Store(ApprovalRuleRows)
 
     pending_calls = _Store(PendingCallRows)
-    call_facts = _Store(CallRows)
+    call_facts = _Store(CallFactRows)
     call_state = _Store(CallStateRows)
 
     consents = _Store(ConsentRows)
@@ -119,13 +119,13 @@ class Transaction:
     recordings = _Store(RecordingRows)
     recording_notes = _Store(NoteRows)
     queue = _Store(QueueRows)
-    sources = _Store(SourceRows)
+    provider_copies = _Store(ProviderCopyRows)
     object_checks = _Store(ObjectCheckRows)
 
     links = _Store(LinkRows)
     link_keys = _Store(LinkKeyRows)
 
-    closing = _Store(ClosingRows)
+    closing_acts = _Store(ClosingActRows)
     log_allowances = _Store(LogAllowanceRows)
     tree = _Store(TreeRows)
     checkpoints = _Store(CheckpointRows)
@@ -150,8 +150,8 @@ class Transaction:
 
     tombstones = _Store(TombstoneRows)
     inventory = _Store(InventoryRows)
-    restored = _Store(RestoredRows)
-    store = _Store(StoreRows)
+    restore = _Store(RestoreRows)
+    object_store = _Store(ObjectStoreRows)
 
     metadata = _Store(MetadataRows)
     singleton_leases = _Store(SingletonLeaseRows)
@@ -165,7 +165,7 @@ class Transaction:
     @cached_property
     def events(self) -> EventRows:
         """Return the access events, whose closing acts are those of this transaction."""
-        return EventRows(self.connection, self.closing)
+        return EventRows(self.connection, self.closing_acts)
 
     def now(self) -> datetime:
         """Return the database's time, which leases and expiries use."""

@@ -147,9 +147,9 @@ def test_words_in_clear_are_found_on_postgresql(migrated_url: str):
 
     def look(tx: Any) -> list[str]:
         tx.connection.execute(insert(switch_changes), rows)
-        found = tx.words.some()
-        tx.words.replace(found[0], SEALED_WORDS + "BB==")
-        return [*(one.words for one in found), *(one.words for one in tx.words.some())]
+        found = tx.clear_texts.some()
+        tx.clear_texts.replace(found[0], SEALED_WORDS + "BB==")
+        return [*(one.words for one in found), *(one.words for one in tx.clear_texts.some())]
 
     try:
         assert asyncio.run(database.write(look)) == [WORDS]

@@ -121,7 +121,7 @@ async def test_the_advice_works(house: House, what: str):
 async def test_a_partial_file_that_a_full_one_replaced_is_no_finding(house: House):
     """After a restore the database may continue from before the full one. Its beginning is compared instead."""
     await two_publications(house)
-    size = await house.database.read(lambda tx: tx.store.published_size())
+    size = await house.database.read(lambda tx: tx.object_store.published_size())
     for key in [widest(house, "log/tile/0/"), widest(house, "log/tile/entries/")]:
         kept = house.objects.objects.pop(key)
         full = house.objects.objects[key.partition(".p/")[0]] = replace(
@@ -131,7 +131,7 @@ async def test_a_partial_file_that_a_full_one_replaced_is_no_finding(house: Hous
     full.body[5] ^= 1
     (finding,) = (await checked(house)).findings
     assert "does not match the tree" in finding
-    assert size == await house.database.read(lambda tx: tx.store.published_size())
+    assert size == await house.database.read(lambda tx: tx.object_store.published_size())
 
 
 async def test_a_rewrite_that_was_asked_for_is_no_loss(house: House):

@@ -62,7 +62,7 @@ async def test_an_act_waits_for_an_account_that_could_not_be_brought_in(
         again = await journal.missing(late.database, kept=True)
         assert again == lost
         without = having(known, {OBJECTIONS: ()})
-        await late.database.write(lambda tx: tx.restored.account(without, {}))
+        await late.database.write(lambda tx: tx.restore.account(without, {}))
         await write_all(late)
         await anchored(late, at=NOW)
         await kept_up(late)

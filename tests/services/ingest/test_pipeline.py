@@ -244,7 +244,7 @@ async def test_what_makes_a_manifest_due_is_not_overwritten(house: House, how: s
         assert await house.database.write(replace_key) == 1
 
     account_id, recording_id = house.account.id, (await house.announce()).recording_id or ""
-    rewrite = partial(house.database.write, lambda tx: tx.store.rewrite_recordings(after="", limit=10))
+    rewrite = partial(house.database.write, lambda tx: tx.object_store.rewrite_recordings(after="", limit=10))
     while_manifest_is_written(house, rewrap if how == "rewrap" else rewrite)
     await house.vault.jobs.ingest()
     assert await house.vault.jobs.write_manifests.any_due()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.playback.hot_reads import KEY, KEY_AND_ACCOUNT, found_key
+from vault.database.stores.playback.hot_reads import KEY, KEY_AND_ACCOUNT, read_key
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SCOPES, Account, ApiKey
 from vault.domain.audit_log.access_event import AccessEvent
@@ -67,7 +67,7 @@ class ApiKeys:
         Return the key. Raises NotAuthentic, with the same message for every reason.
         """
         identifier, secret = split_key(text)
-        return require_authentic(found_key(await self.database.fetch(KEY, id=identifier)), secret).key
+        return require_authentic(read_key(await self.database.fetch(KEY, id=identifier)), secret).key
 
     async def authorize(self, text: str, account: str) -> tuple[ApiKey, Account | None, RequestState | None]:
         """Authenticate as ``authenticate`` does, and find the account that a URL names, with one query.
@@ -77,7 +77,7 @@ class ApiKeys:
         """
         identifier, secret = split_key(text)
         rows = await self.database.fetch(KEY_AND_ACCOUNT, id=identifier, named=account)
-        found = require_authentic(found_key(rows), secret)
+        found = require_authentic(read_key(rows), secret)
         if found.account is None or found.key.account_id not in {None, found.account.id}:
             return found.key, None, None
         return found.key, found.account, found.closure
@@ -110,7 +110,7 @@ class ApiKeys:
             if found is None or (account_id is not None and found[0].account_id != account_id):
                 raise NotFound("There is no such key.")
             if found[0].revoked_at is not None:
-                tx.closing.recall(found[0].account_id, "key.revoked", key_id)
+                tx.closing_acts.recall(found[0].account_id, "key.revoked", key_id)
                 return
             tx.api_keys.revoke(key_id, now)
             stop_key(tx, key_id, at=now, actor=actor)

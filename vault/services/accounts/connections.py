@@ -176,7 +176,7 @@ class Connections:
         def delete(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
             connection = tx.connections.find(account_id, name)
-            if connection is None and tx.closing.recall(account_id, "connection.deleted", name):
+            if connection is None and tx.closing_acts.recall(account_id, "connection.deleted", name):
                 return
             connection = _existing(tx, account_id, name)
             tx.connections.delete(connection)

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from vault.database.interface import Database
-from vault.database.stores.accounts.console_sessions import CONSOLE_SESSION, found_console_session
-from vault.database.stores.playback.hot_reads import KEY, found_key
+from vault.database.stores.accounts.console_sessions import CONSOLE_SESSION, read_console_session
+from vault.database.stores.playback.hot_reads import KEY, read_key
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Account, ApiKey
 from vault.domain.accounts.console_session import INVITATION_LIFE, MAX_LENGTH, USE_INTERVAL, ConsoleSession
@@ -54,7 +54,7 @@ class ConsoleSessions:
         A wrong secret of a known key is logged in the key's account. Raises NotAuthentic, the same for every reason.
         """
         identifier, secret = split_key(key)
-        found = found_key(await self.database.fetch(KEY, id=identifier))
+        found = read_key(await self.database.fetch(KEY, id=identifier))
         detail = {"address": address or "", "user_agent": agent[:200]}
         try:
             known = require_authentic(found, secret).key
@@ -84,7 +84,7 @@ class ConsoleSessions:
         """Begin a session with the token of ``invite``. Raises NotAuthentic if it was used or is over."""
         now, digest = self.clock(), Token(token).digest
         key_id = await self.database.write(lambda tx: tx.console_sessions.accept(digest, now))
-        found = None if key_id is None else found_key(await self.database.fetch(KEY, id=key_id))
+        found = None if key_id is None else read_key(await self.database.fetch(KEY, id=key_id))
         if found is None or found.key.revoked_at is not None:
             raise NotAuthentic("This address was used already, or is too old.")
         return await self._begin(found.key, {"address": address or "", "user_agent": agent[:200]}, how="once")
@@ -96,7 +96,7 @@ class ConsoleSessions:
         Raises NotAuthentic, the same for every reason.
         """
         rows = await self.database.fetch(CONSOLE_SESSION, secret_hash=Token(secret).digest, named=named)
-        found = found_console_session(rows)
+        found = read_console_session(rows)
         # It ends as soon as either clock says so.
         now = self.clock() if found is None else max(found.now, self.clock())
         if found is None or found.key_is_dead or not found.session.is_open(now):
@@ -142,7 +142,7 @@ class ConsoleSessions:
             if found is None or (account_id is not None and found.account_id != account_id):
                 raise NotFound("There is no such session.")
             if found.ended_at is not None:
-                tx.closing.recall(found.account_id, "console.ended", session_id)
+                tx.closing_acts.recall(found.account_id, "console.ended", session_id)
                 return
             tx.console_sessions.end(session_id, now)
             if found.person_id is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.database.interface import Database
-from vault.database.stores.accounts.clear_texts import TOMBSTONES_CLEAN, ClearWords
+from vault.database.stores.accounts.clear_texts import TOMBSTONES_CLEAN, ClearText
 from vault.database.transaction import Transaction
 from vault.domain.stored.tombstone import PREFIX, decode_tombstones, encode_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
@@ -42,7 +42,7 @@ class EncryptClearTexts:
 
     async def _seal(self) -> int:
         done = 0
-        while found := await self.database.read(lambda tx: tx.words.some()):
+        while found := await self.database.read(lambda tx: tx.clear_texts.some()):
             before = done
             for clear in found:
                 done += await self._seal_one(clear)
@@ -50,7 +50,7 @@ class EncryptClearTexts:
                 break  # None of these accounts' keys is usable now.
         return done
 
-    async def _seal_one(self, clear: ClearWords) -> bool:
+    async def _seal_one(self, clear: ClearText) -> bool:
         try:
             sealed = await self.data_keys.seal_words(clear.account_id, clear.what, clear.words)
         except (NotFound, OwnKeyUnusable):
@@ -60,7 +60,7 @@ class EncryptClearTexts:
 
         def replace(tx: Transaction) -> None:
             tx.lock_account(clear.account_id, exclusive=True)
-            tx.words.replace(clear, sealed)
+            tx.clear_texts.replace(clear, sealed)
 
         await self.database.write(replace)
         return True

@@ -46,7 +46,7 @@ class SwitchSettings:
                 raise Refused("The account is closed, so recording stays off.", reasons=("account_closed",))
             after = set_switch(tx, account_id, enabled=enabled, reason=sealed, at=tx.now(), actor=actor)
             if after is None and not enabled:
-                tx.closing.recall(account_id, "switch.changed")
+                tx.closing_acts.recall(account_id, "switch.changed")
             return after or tx.accounts.switch(account_id)
 
         return await self.database.write(change, urgent=True)

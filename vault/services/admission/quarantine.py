@@ -91,7 +91,7 @@ class Quarantine:
             opened = await quarantined(self.database, self.ring, account_id, recording_id)
         except Refused:
             if await self.database.write(
-                lambda tx: tx.closing.recall(account_id, "recording.refused", recording_id)
+                lambda tx: tx.closing_acts.recall(account_id, "recording.refused", recording_id)
             ):
                 return
             raise

@@ -211,11 +211,11 @@ def _is_repeated(known: Approval, decision: Decision) -> bool:
 
 def _recall(tx: Transaction, known: Approval) -> None:
     """Let the write store the object of the closing act again, where it could not be stored before."""
-    tx.closing.recall(known.account_id, "approval.vetoed", known.id)
-    tx.closing.recall(known.account_id, "approval.executed", known.id)
+    tx.closing_acts.recall(known.account_id, "approval.vetoed", known.id)
+    tx.closing_acts.recall(known.account_id, "approval.executed", known.id)
     closed = RULES[known.kind].closes
     if closed is not None:
-        tx.closing.recall(known.account_id, closed)
+        tx.closing_acts.recall(known.account_id, closed)
 
 
 def _same_person() -> Refused:

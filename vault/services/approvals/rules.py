@@ -42,7 +42,7 @@ class ApprovalRules:
             tx.lock_account(account_id, exclusive=True)
             before = tx.approval_rules.get(account_id)
             if (before.enabled, before.verbs) == (enabled, wanted) and approved is None:
-                tx.closing.recall(account_id, "approval_rule.tightened", f"v{before.version}")
+                tx.closing_acts.recall(account_id, "approval_rule.tightened", f"v{before.version}")
                 return before
             version, now = before.version + 1, tx.now()
             after = ApprovalRule(

@@ -127,7 +127,7 @@ def note_loss(tx: Transaction, *, found: int, known: int, published: int, actor:
     # The store may have old objects again, also of erased recordings.
     scan = encode_scan(ObjectScan(began=None))
     tx.metadata.replace({REWRITE_MARK: encode_rewrite(begun), SCAN: scan}, drop=[_CHECK])
-    tx.store.rewrite_log_and_accounts(published=published)
+    tx.object_store.rewrite_log_and_accounts(published=published)
     tx.events.append(
         AccessEvent(
             type="store.went_back", at=tx.now(), account_id=None, actor=actor, first=found, end=known,
@@ -159,8 +159,8 @@ def _known(tx: Transaction) -> _Known:
     anchored = 0 if last is None else last.size
     copies: tuple[StoredCheckpoint, ...] = ()
     if before is not None and before.anchored != anchored:
-        copies = tuple(tx.store.published_checkpoints(above=before.published - 1, limit=_MAX_COPIES))
-    return _Known(anchored=anchored, published=tx.store.published_size(), before=before, copies=copies)
+        copies = tuple(tx.object_store.published_checkpoints(above=before.published - 1, limit=_MAX_COPIES))
+    return _Known(anchored=anchored, published=tx.object_store.published_size(), before=before, copies=copies)
 
 
 async def _found(objects: ObjectStore, published_log: PublishedLog, known: _Known) -> int | None:

@@ -26,13 +26,15 @@ class CompareLog:
 
     async def findings(self) -> AsyncIterator[str | None]:
         """Yield a finding or None for each file of the log; files published meanwhile are not reported."""
-        size = await self.database.read(lambda tx: tx.store.published_size())
+        size = await self.database.read(lambda tx: tx.object_store.published_size())
         yield await self._checkpoint(size)
         yield await self._anchor()
         for tile in grown_tiles(0, size):
             for key in keys_of(tile):
                 finding = await self._file(tile, key)
-                now = await self.database.read(lambda tx: tx.store.published_size()) if finding else size
+                now = (
+                    await self.database.read(lambda tx: tx.object_store.published_size()) if finding else size
+                )
                 # A partial tile is deleted once a fuller one exists.
                 yield finding if now == size or tile.full else None
         async for finding in self._copies():
@@ -82,7 +84,7 @@ class CompareLog:
     async def _copies(self) -> AsyncIterator[str | None]:
         above = 0
         while copies := await self.database.read(
-            lambda tx, above=above: tx.store.published_checkpoints(above=above, limit=_COPIES)  # type: ignore[misc]
+            lambda tx, above=above: tx.object_store.published_checkpoints(above=above, limit=_COPIES)  # type: ignore[misc]
         ):
             above = copies[-1].size
             for copy in copies:

@@ -88,7 +88,7 @@ class CompareObjects:
         place = parse_closing(key)
         if place is None:
             return [f"{key}: this is not an object of a vault."]
-        unknown = await self.database.read(lambda tx: tx.closing.unknown([place[1]]))
+        unknown = await self.database.read(lambda tx: tx.closing_acts.unknown([place[1]]))
         return [f"{key}: this closing act is not in the database."] if unknown else []
 
     async def _request(self, key: str) -> list[str]:

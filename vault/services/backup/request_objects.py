@@ -75,7 +75,7 @@ class RequestObjects:
         The account and its keys are restored already. Raises Unavailable.
         """
         findings, batch = list[str](), list[StoredObject]()
-        known = await self.database.read(lambda tx: tx.restored.complete_requests(account_id))
+        known = await self.database.read(lambda tx: tx.restore.complete_requests(account_id))
         async for stored in self.objects.list(prefix_of(account_id)):
             place = parse_location(stored.key)
             if place is not None and place[1] not in known:
@@ -90,7 +90,7 @@ class RequestObjects:
         usable = [one for one in found if not isinstance(one, str)]
         under = {stored.request.id: version for stored, version in usable}
         await self.database.write(
-            lambda tx: tx.restored.requests(account_id, [stored for stored, _ in usable], under)
+            lambda tx: tx.restore.requests(account_id, [stored for stored, _ in usable], under)
         )
         return [one for one in found if isinstance(one, str)]
 

@@ -87,7 +87,7 @@ class Restore:
             report.add("own", divergence.own.leaves)
             since = None if scope is None else scope.since
             await self.database.write(lambda tx: _finish(tx, mark, restricted, since, actor))
-            while await self.database.write(lambda tx: tx.restored.take_waiting(limit=1000)):
+            while await self.database.write(lambda tx: tx.restore.take_waiting(limit=1000)):
                 pass
             with suppress(Unavailable):  # Otherwise a worker anchors it.
                 await self.anchor.extend()
@@ -152,7 +152,7 @@ class Restore:
 
     def _published(self, tx: Transaction, anchored: StoredLog) -> None:
         checkpoint = StoredCheckpoint(size=anchored.checkpoint.size, note=anchored.note, at=self.clock())
-        tx.restored.published(checkpoint, tiles=anchored.tiles, at=self.clock())
+        tx.restore.published(checkpoint, tiles=anchored.tiles, at=self.clock())
 
 
 def _mark(tx: Transaction, divergence: Divergence) -> bytes:

@@ -124,7 +124,7 @@ class RestoreAccounts:
         known, own = account.known, divergence.own
         account_id = known.account.id
         if account.only_keys:
-            await self.database.write(lambda tx: tx.restored.lost_keys(known))
+            await self.database.write(lambda tx: tx.restore.lost_keys(known))
             self.ring.forget(account_id)
             return True
         prompts = await self._prompts(known, report)
@@ -132,7 +132,7 @@ class RestoreAccounts:
             # Changes acknowledged since the divergence are kept.
             deleted = own.deleted_connections | divergence.lost.deleted_connections | own.deleted_callbacks
             left_out = await self.database.write(
-                lambda tx: tx.restored.lost_account(
+                lambda tx: tx.restore.lost_account(
                     known, prompts, but=deleted, policies=account_id not in own.policies
                 )
             )
@@ -140,7 +140,7 @@ class RestoreAccounts:
             keep_keys = exists and account_id in divergence.touched
             try:
                 left_out = await self.database.write(
-                    lambda tx: tx.restored.account(known, prompts, keep_keys=keep_keys)
+                    lambda tx: tx.restore.account(known, prompts, keep_keys=keep_keys)
                 )
             except Refused:
                 report.findings.append(f"{account_id}: another account is named {known.account.ref}.")
@@ -238,10 +238,10 @@ def _switch(
         history.append(
             SwitchChange(enabled=False, epoch=history[-1].epoch + 1, at=now, by=actor, reason=_CLOSED)
         )
-    if tx.restored.switch(account_id, history) and history[-1].enabled:
+    if tx.restore.switch(account_id, history) and history[-1].enabled:
         # Recordings received since the last switch-off get the epoch of the last switch-on.
         last_off = max(change.at for change in history if not change.enabled)
-        tx.restored.carry_epoch(account_id, history[-1].epoch, since=last_off)
+        tx.restore.carry_epoch(account_id, history[-1].epoch, since=last_off)
     if closing:
         event = AccessEvent(
             type="switch.changed", at=history[-1].at, account_id=account_id, actor=actor, result="off"

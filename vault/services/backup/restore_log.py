@@ -161,7 +161,7 @@ class RestoreLog:
         """
         if divergence.fork < anchored.checkpoint.size:
             while not await self.database.write(
-                lambda tx: tx.restored.set_back(divergence.fork, limit=_BATCH_SIZE)
+                lambda tx: tx.restore.set_back(divergence.fork, limit=_BATCH_SIZE)
             ):
                 pass
             number, end = 0, divergence.start
@@ -171,9 +171,9 @@ class RestoreLog:
                 number, start, end = number + 1, end, end + len(leaves)
                 at = max(start, divergence.fork)
                 if new := leaves[at - start :]:
-                    await self.database.write(lambda tx, at=at, new=new: tx.restored.leaves(at, new))  # type: ignore[misc]
+                    await self.database.write(lambda tx, at=at, new=new: tx.restore.leaves(at, new))  # type: ignore[misc]
                 await progress("leaves", end, anchored.checkpoint.size)
-        while await self.database.write(lambda tx: tx.restored.take_waiting(limit=_BATCH_SIZE)):
+        while await self.database.write(lambda tx: tx.restore.take_waiting(limit=_BATCH_SIZE)):
             pass
 
     async def _common(self, start: int, hashes: Sequence[bytes]) -> int:
@@ -196,7 +196,7 @@ class RestoreLog:
                 yield leaf.leaf
         after: int | None = None
         while waiting := await self.database.read(
-            lambda tx, after=after: tx.restored.waiting(after, limit=_BATCH_SIZE)  # type: ignore[misc]
+            lambda tx, after=after: tx.restore.waiting(after, limit=_BATCH_SIZE)  # type: ignore[misc]
         ):
             for _, leaf in waiting:
                 yield leaf

@@ -26,7 +26,7 @@ async def name_what_is_lost(database: Database, divergence: Divergence, report: 
     if not divergence.size or lost.first_at is None or lost.last_at is None:
         return
     since = lost.first_at
-    report.add("providers", await database.write(lambda tx: tx.restored.make_reconciliation_due(since)))
+    report.add("providers", await database.write(lambda tx: tx.restore.make_reconciliation_due(since)))
     gone = await _count_gone(database, sorted(lost.available - set(lost.erased)))
     counts = {name: lost.types[kind] for kind, name in _LOST.items()} | {"available recordings": gone}
     words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)

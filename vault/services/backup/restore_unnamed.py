@@ -183,7 +183,7 @@ def _put(tx: Transaction, account_id: str, opened: Sequence[OpenedManifest]) -> 
 
 def _call_is_erased(tx: Transaction, recording: Recording) -> bool:
     since = recording.available_at or recording.received_at
-    return tx.closing.closed_since(recording.account_id, "call.erased", recording.call_ref, since=since)
+    return tx.closing_acts.closed_since(recording.account_id, "call.erased", recording.call_ref, since=since)
 
 
 def _extends(tx: Transaction, opened: OpenedManifest, versions: Sequence[int]) -> bool:

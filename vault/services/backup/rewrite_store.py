@@ -58,7 +58,7 @@ class RewriteStore:
         """Start a rewrite on an operator's request. Raises Unavailable."""
 
         def mark(tx: Transaction) -> None:
-            size = tx.store.published_size()
+            size = tx.object_store.published_size()
             note_loss(tx, found=0, known=size, published=size, actor=actor)
 
         await self.database.write(mark)
@@ -88,7 +88,7 @@ class RewriteStore:
             await self._write_tiles(tiles)
             advanced = replace(rewrite, tiles_done=rewrite.tiles_done + len(tiles))
             await self.database.write(lambda tx: keep_rewrite(tx, rewrite, advanced))
-        elif await self.database.read(lambda tx: tx.store.published_size()) <= rewrite.known:
+        elif await self.database.read(lambda tx: tx.object_store.published_size()) <= rewrite.known:
             # The event of the loss comes after the known size, so the published log must grow beyond it.
             return False
         else:
@@ -100,7 +100,9 @@ class RewriteStore:
     async def _write_checkpoints(self, rewrite: StoreRewrite) -> StoreRewrite:
         """Write missing checkpoint copies; return the progress after that."""
         copies = await self.database.read(
-            lambda tx: tx.store.published_checkpoints(above=rewrite.checkpoints_above, limit=_CHECKPOINTS)
+            lambda tx: tx.object_store.published_checkpoints(
+                above=rewrite.checkpoints_above, limit=_CHECKPOINTS
+            )
         )
         for copy in copies:
             location = copy_of(copy.size)
@@ -128,5 +130,5 @@ def _some_tiles(rewrite: StoreRewrite) -> list[Tile]:
 
 
 def _mark_recordings(tx: Transaction, rewrite: StoreRewrite) -> None:
-    after = tx.store.rewrite_recordings(after=rewrite.recordings_after or "", limit=_RECORDINGS)
+    after = tx.object_store.rewrite_recordings(after=rewrite.recordings_after or "", limit=_RECORDINGS)
     keep_rewrite(tx, rewrite, replace(rewrite, recordings_after=after))

@@ -111,16 +111,16 @@ class Journal:
                     places[stored.key], sizes[stored.key] = place[1], stored.size
         places |= {key: key.rpartition("/")[2] for key in (among.keys if kept and among else ())}
         # After the listing: an act with an object in it is committed.
-        unknown = await database.read(lambda tx: tx.closing.unknown(set(places.values())))
+        unknown = await database.read(lambda tx: tx.closing_acts.unknown(set(places.values())))
         wanted = [location for location, first in places.items() if kept or first in unknown]
         acts = list[Act]()
         for batch in _batches(wanted, sizes):
             reads = [self._read(location, sizes.get(location), findings) for location in batch]
             for found in await gathered(reads):
                 acts.extend(found)
-        ids = await database.read(lambda tx: tx.closing.unknown({act.event.id for act in acts}))
+        ids = await database.read(lambda tx: tx.closing_acts.unknown({act.event.id for act in acts}))
         if kept:
-            ids |= await database.read(lambda tx: tx.closing.undone(acts))
+            ids |= await database.read(lambda tx: tx.closing_acts.undone(acts))
         return sorted((act for act in acts if act.event.id in ids), key=lambda act: act.event.at)
 
     def apply(self, tx: Transaction, act: Act, *, logged: bool = False) -> None:
@@ -130,7 +130,7 @@ class Journal:
         """
         reapply(tx, act)
         # Afterwards: it waits for the account object of the revision that this created.
-        new = tx.closing.adopt(act)
+        new = tx.closing_acts.adopt(act)
         if new and not logged:
             tx.events.append_leaf(act.leaf)
 
@@ -185,15 +185,17 @@ class KeepJournal:
 
     async def any_due(self) -> bool:
         """Return whether there is anything to put or to delete."""
-        return await self.database.read(lambda tx: tx.closing.any_due(self.clock() - GRACE))
+        return await self.database.read(lambda tx: tx.closing_acts.any_due(self.clock() - GRACE))
 
     async def __call__(self) -> bool:
         """Process one batch; False if there was nothing to do. Raises Unavailable."""
-        due = await self.database.read(lambda tx: tx.closing.due(self.clock() - GRACE, limit=_BATCH_SIZE))
+        due = await self.database.read(
+            lambda tx: tx.closing_acts.due(self.clock() - GRACE, limit=_BATCH_SIZE)
+        )
         if due:
             await self._store(due)
-        await self.database.write(lambda tx: tx.closing.place())
-        settleable = await self.database.read(lambda tx: tx.closing.settleable(limit=_BATCH_SIZE))
+        await self.database.write(lambda tx: tx.closing_acts.place())
+        settleable = await self.database.read(lambda tx: tx.closing_acts.settleable(limit=_BATCH_SIZE))
         if settleable:
             await self._settle(settleable)
         return bool(due or settleable)
@@ -215,7 +217,7 @@ class KeepJournal:
             await self.journal.put([act for acts in batch for act in acts])
         for location in (location for location, acts in wanted.items() if acts[0].kept):
             await self.objects.delete_older(location)
-        await self.database.write(lambda tx: tx.closing.stored(due))
+        await self.database.write(lambda tx: tx.closing_acts.stored(due))
         for location in _by_location(due):
             self.journal.put_here.pop(location, None)
 
@@ -228,7 +230,7 @@ class KeepJournal:
                 await self.journal.put(kept)
             settled += [act for act in acts if act not in permanent] + kept
             await self.objects.delete(acts[0].location)
-        await self.database.write(lambda tx: tx.closing.settled(settled))
+        await self.database.write(lambda tx: tx.closing_acts.settled(settled))
 
 
 def _kept_prefixes(among: PermanentActs | None) -> list[str]:

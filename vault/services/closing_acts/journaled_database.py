@@ -40,8 +40,8 @@ class JournaledDatabase:
         """
 
         def noted(tx: Transaction) -> tuple[T, Sequence[Act]]:
-            tx.closing.begin(self.journal.put_here, partial(read_content, tx))
-            result, acts = function(tx), tx.closing.take()
+            tx.closing_acts.begin(self.journal.put_here, partial(read_content, tx))
+            result, acts = function(tx), tx.closing_acts.take()
             if acts:
                 tx.wake(Work.CLOSING_ACTS, after=_WAKE_AFTER)
             return result, acts

@@ -125,7 +125,7 @@ class ObjectionList:
             tx.lock_account(account_id, exclusive=True)
             known = active_objection(tx, account_id, term)
             if known is not None:
-                tx.closing.recall(account_id, "objection.entered", known.id)
+                tx.closing_acts.recall(account_id, "objection.entered", known.id)
                 return known
             if said_at is not None and (ended := _ended_since(tx, account_id, term, said_at)) is not None:
                 return ended

@@ -210,7 +210,7 @@ class Ingest:
             raise FetchFailed("The provider does not have the recording yet.")
         if (ref := found.source_ref) is not None and recording.source_ref is None:
             policy = opened.connection.source_policy
-            await self.database.write(lambda tx: tx.sources.name(recording.id, ref, policy))
+            await self.database.write(lambda tx: tx.provider_copies.name(recording.id, ref, policy))
         return found
 
     async def _retry_or_fail(self, lease: Lease, reason: Reason, *, final: bool) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from vault.database.interface import Database
-from vault.database.stores.calls.call_state import CALL, found_call
+from vault.database.stores.calls.call_state import CALL, read_call
 from vault.database.stores.consent.objections import objections_of, objections_query
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
@@ -38,7 +38,7 @@ async def load_and_decide(
 
 async def _load(database: Database, recording: Recording) -> tuple[CallRows, DecisionState]:
     account_id, call_ref = recording.account_id, recording.call_ref
-    found = found_call(await database.fetch(CALL, account_id=account_id, call_ref=call_ref))
+    found = read_call(await database.fetch(CALL, account_id=account_id, call_ref=call_ref))
     if found.consents or found.switch.was_off:
         # Few calls have more rows to be read, and all of them must be of one snapshot.
         return await database.read(lambda tx: _read(tx, recording))

@@ -98,7 +98,7 @@ class ProviderRequests:
 
         Return False if none is due.
         """
-        recording = await self.database.write(lambda tx: tx.sources.claim(lease=_LEASE))
+        recording = await self.database.write(lambda tx: tx.provider_copies.claim(lease=_LEASE))
         if recording is None:
             return False
         try:
@@ -127,10 +127,10 @@ def _record_reply(tx: Transaction, recording: Recording, provider: Provider, ans
     succeeded = answer.status // 100 == 2  # noqa: PLR2004 - the class of success
     again = provider.delete_again_after
     if succeeded and again is not None and recording.source_attempts == 1:
-        tx.sources.try_again(recording.id, tx.now() + again)
+        tx.provider_copies.try_again(recording.id, tx.now() + again)
         _event(tx, recording, "source.deleted", "again_later")
     elif succeeded or answer.status in _GONE:
-        tx.sources.deleted(recording.id, tx.now())
+        tx.provider_copies.deleted(recording.id, tx.now())
         _event(tx, recording, "source.deleted", "deleted" if succeeded else "gone")
     else:
         _retry_or_fail(tx, recording, f"http_{answer.status}")
@@ -149,14 +149,14 @@ def _retry_or_fail(tx: Transaction, recording: Recording, result: str) -> None:
     if recording.source_attempts >= MAX_ATTEMPTS:
         _give_up(tx, recording, result)
         return
-    tx.sources.try_again(recording.id, tx.now() + _BACKOFF.after(recording.source_attempts))
+    tx.provider_copies.try_again(recording.id, tx.now() + _BACKOFF.after(recording.source_attempts))
     if recording.source_attempts == 1:
         # Only the first failure is an event; retries follow until the copy is deleted or given up.
         _event(tx, recording, "source.delete_failed", result)
 
 
 def _give_up(tx: Transaction, recording: Recording, result: str) -> None:
-    tx.sources.give_up(recording.id)
+    tx.provider_copies.give_up(recording.id)
     _event(tx, recording, "source.kept", result)
 
 

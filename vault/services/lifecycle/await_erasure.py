@@ -19,7 +19,7 @@ def await_erasure(tx: Transaction, recording: Recording, *, cause: Wish, actor: 
         recording_id=recording.id, account_id=recording.account_id, since=at, cause=cause, actor=actor
     )
     if not tx.pending_erasures.add(pending):
-        tx.closing.recall(recording.account_id, "recording.pending_erasure", recording.id)
+        tx.closing_acts.recall(recording.account_id, "recording.pending_erasure", recording.id)
         return
     tx.events.append(
         AccessEvent(
@@ -40,7 +40,7 @@ def await_call_erasure(tx: Transaction, account_id: str, call_ref: str, *, actor
     """
     pending = PendingCall(account_id=account_id, call_ref=call_ref, since=at, actor=actor)
     if not tx.pending_calls.add(pending):
-        tx.closing.recall(account_id, "call.pending_erasure", call_ref)
+        tx.closing_acts.recall(account_id, "call.pending_erasure", call_ref)
         return
     tx.events.append(
         AccessEvent(type="call.pending_erasure", at=at, account_id=account_id, actor=actor, subject=call_ref)

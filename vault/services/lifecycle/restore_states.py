@@ -126,7 +126,7 @@ def fail_without_key(tx: Transaction, account_id: str) -> int:
 
 def destroy_key(tx: Transaction, account_id: str, version: int) -> None:
     """Delete a version of an account's key that the log says is destroyed, and what only that version opens."""
-    if tx.restored.key_destroyed(account_id, version):
+    if tx.restore.key_destroyed(account_id, version):
         fail_without_key(tx, account_id)
 
 

@@ -104,7 +104,7 @@ class RestrictRecording:
             _end_causes(tx, recording, said, told_at, informed)
         if recording.restricted == restricted:
             if restricted:
-                tx.closing.recall(account_id, "recording.restricted", recording_id)
+                tx.closing_acts.recall(account_id, "recording.restricted", recording_id)
             return True
         if recording.state in SETTLED and opened is not None:
             append(tx, opened, "restriction", entry, at=self.clock())

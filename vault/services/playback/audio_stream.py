@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from vault import metrics
 from vault.database.interface import Database
 from vault.database.stores.hot.statements import Grant
-from vault.database.stores.playback.hot_reads import RECORDING, FoundSession, found_recording
+from vault.database.stores.playback.hot_reads import RECORDING, SessionWithLink, read_recording
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
@@ -87,7 +87,7 @@ class AudioStreams:
         return await self._resolve(recording, event, played=True)
 
     async def for_session_download(
-        self, found: FoundSession, *, client: Client | None = None
+        self, found: SessionWithLink, *, client: Client | None = None
     ) -> PlayableAudio:
         """Return the audio that a session downloads, if its link allows it. Raises as ``for_session`` does."""
         if not found.link.download:
@@ -99,7 +99,7 @@ class AudioStreams:
     async def for_download(self, account_id: str, recording_id: str, *, actor: str) -> PlayableAudio:
         """Return the audio that an API key downloads. Raises NotFound, Unavailable, Tampered."""
         rows = await self.database.fetch(RECORDING, id=recording_id, account_id=account_id)
-        found = found_recording(rows[0]) if rows else None
+        found = read_recording(rows[0]) if rows else None
         if found is None or not found.is_playable:
             raise not_playable(None if found is None else found.recording)
         event = AccessEvent(

@@ -114,7 +114,7 @@ class LinkKeys:
         def delete(tx: Transaction) -> None:
             tx.lock_account(account_id, exclusive=True)
             key = tx.link_keys.find(account_id, name)
-            if key is None and tx.closing.recall(account_id, "link_key.deleted", name):
+            if key is None and tx.closing_acts.recall(account_id, "link_key.deleted", name):
                 return
             key = _existing(tx, account_id, name)
             delete_link_key(tx, key, at=tx.now(), actor=actor)

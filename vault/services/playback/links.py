@@ -191,7 +191,7 @@ class Links:
             if link is None or link.recording_id != recording_id:
                 raise NotFound("There is no such link.")
             if link.revoked_at is not None:
-                tx.closing.recall(account_id, "link.revoked", link_id)
+                tx.closing_acts.recall(account_id, "link.revoked", link_id)
                 return
             tx.links.revoke(link_id, now)
             tx.events.append(revocation(account_id, link, at=now, actor=actor))
@@ -220,7 +220,7 @@ class Links:
             if recording_id is not None and tx.recordings.get(account_id, recording_id) is None:
                 raise NotFound("There is no such recording.")
             # An earlier attempt may have revoked some of them, so recall every such act of the account.
-            tx.closing.recall(account_id, "link.revoked")
+            tx.closing_acts.recall(account_id, "link.revoked")
             return end_listening(tx, account_id, what, at=now, actor=actor)
 
         return await self.database.write(revoke)

@@ -14,10 +14,10 @@ from vault.database.stores.hot.open_sessions import NO_LINK, NewSession
 from vault.database.stores.playback.hot_reads import (
     LINK,
     SESSION,
-    FoundLink,
-    FoundSession,
-    found_link,
-    found_session,
+    LinkWithRecording,
+    SessionWithLink,
+    read_link,
+    read_session,
 )
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
@@ -109,15 +109,15 @@ class OpenLinks:
             self.addresses.note(session_id, address)
         return OpenedLink(session=opened, secret=secret)
 
-    async def _find(self, token: str) -> FoundLink:
+    async def _find(self, token: str) -> LinkWithRecording:
         """Return a link that is not revoked, with its playable recording. Raises NotFound."""
         return await self._found(token, await self.verifier.check(token))
 
-    async def _found(self, token: str, permission: Permission | None) -> FoundLink:
+    async def _found(self, token: str, permission: Permission | None) -> LinkWithRecording:
         """Return the link of a token that the verifier has checked."""
         if permission is not None:
             return await self.signed.find(permission)
-        found = found_link(await self.database.fetch(LINK, token_hash=Token(token).digest))
+        found = read_link(await self.database.fetch(LINK, token_hash=Token(token).digest))
         if found is None or not found.is_good:
             raise NotFound(NO_LINK)
         return found
@@ -146,7 +146,7 @@ class OpenLinks:
 
     async def find(
         self, session_id: str, secret: str, *, address: str | None = None, agent: str = ""
-    ) -> FoundSession:
+    ) -> SessionWithLink:
         """Authenticate a session by the id in its path and the secret in its cookie, for a client at ``address``.
 
         Return the session, its link and its recording. Raises NotFound, the same for every reason; one from outside the
@@ -159,7 +159,7 @@ class OpenLinks:
             raise NotFound("This session has ended. Open the link again.")
         return found
 
-    async def _log_denial(self, found: FoundSession, detail: Mapping[str, str]) -> None:
+    async def _log_denial(self, found: SessionWithLink, detail: Mapping[str, str]) -> None:
         session, event_id = found.session, new_id("evt")
         if not self.addresses.is_denial_to_log(session.id, detail["address"]):
             return
@@ -203,7 +203,7 @@ class OpenLinks:
         except NotFound:
             return None
         digest, found = Token(token).digest, None
-        link = found_link(await self.database.fetch(LINK, token_hash=digest))
+        link = read_link(await self.database.fetch(LINK, token_hash=digest))
         for session_id, secret in held.items() if link is not None else ():
             try:
                 known, status = await _authenticated(self.database, session_id, secret, self.clock(), address)
@@ -221,7 +221,7 @@ class OpenLinks:
         Only for a client that holds one of its sessions (``resume``): to all others every dead link looks the same.
         Raises NotFound if there is no such link.
         """
-        found = found_link(await self.database.fetch(LINK, token_hash=Token(token).digest))
+        found = read_link(await self.database.fetch(LINK, token_hash=Token(token).digest))
         if found is None:
             raise NotFound(NO_LINK)
         sessions = await self.database.read(lambda tx: tx.links.count_sessions(found.link.id))
@@ -260,9 +260,9 @@ class OpenLinks:
 
 async def _authenticated(
     database: Database, session_id: str, secret: str, now: datetime, address: str | None
-) -> tuple[FoundSession, SessionState]:
+) -> tuple[SessionWithLink, SessionState]:
     """Check the secret; return the session and its status. Raises NotFound."""
-    found = found_session(await database.fetch(SESSION, id=session_id))
+    found = read_session(await database.fetch(SESSION, id=session_id))
     expected = found.secret_hash if found else Token("").digest
     same = hmac.compare_digest(Token(secret).digest, expected)
     if found is None or not same:
@@ -272,7 +272,7 @@ async def _authenticated(
     return found, session_state(found.session, found.link, found.recording, address=address, now=now)
 
 
-def _check(found: FoundLink, now: datetime, address: str | None) -> None:
+def _check(found: LinkWithRecording, now: datetime, address: str | None) -> None:
     # As in ``clock_skew``: it expires as soon as either clock says so.
     if found.link.is_expired(max(now, found.now)) or not found.link.permits_address(address):
         raise NotFound(NO_LINK)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vault.database.interface import Database
-from vault.database.stores.playback.hot_reads import FoundLink
-from vault.database.stores.playback.signed_links import FoundSigned, PermissionQuery, found_signed
+from vault.database.stores.playback.hot_reads import LinkWithRecording
+from vault.database.stores.playback.signed_links import PermissionQuery, SignedLinkState, read_signed_link
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import new_id
@@ -34,7 +34,7 @@ from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedLink(FoundLink):
+class SignedLink(LinkWithRecording):
     """The link that a permission is, or will be when it is first used."""
 
     key: LinkKey
@@ -62,7 +62,7 @@ class SignedLinks:
     async def examine(self, permission: Permission) -> SignedLink:
         """Return the link of a permission, which may have expired. Raises BadToken, which no listener is told."""
         asked, term = await self._asked(permission)
-        found = found_signed(await self.database.fetch(asked.select, **asked.values))
+        found = read_signed_link(await self.database.fetch(asked.select, **asked.values))
         return _checked(found, permission, term, self.clock())
 
     async def admit(self, permission: Permission, token: str, call_ref: str) -> None:
@@ -123,7 +123,7 @@ class SignedLinks:
         return PermissionQuery.of(permission, term), term
 
 
-def _checked(found: FoundSigned | None, permission: Permission, term: bytes, now: datetime) -> SignedLink:
+def _checked(found: SignedLinkState | None, permission: Permission, term: bytes, now: datetime) -> SignedLink:
     """Return the link. Raises BadToken unless key, recording and cuts allow it and the token is that of the link."""
     if found is None:
         raise BadToken("recording")
@@ -149,5 +149,5 @@ def _checked(found: FoundSigned | None, permission: Permission, term: bytes, now
     )
 
 
-def _link(permission: Permission, found: FoundSigned, term: bytes) -> Link:
+def _link(permission: Permission, found: SignedLinkState, term: bytes) -> Link:
     return link_of(permission, found.key, found.recording.recording.id, listener_term=term)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from vault import metrics
 from vault.database.interface import Database
 from vault.database.stores.hot.open_sessions import NO_LINK
-from vault.database.stores.playback.signed_links import LINK_KEY, found_link_key
+from vault.database.stores.playback.signed_links import LINK_KEY, read_link_key
 from vault.domain.accounts.limits import TokenBucket
 from vault.domain.ids import new_id
 from vault.domain.playback.link_key import CheckedKey, checked_key
@@ -140,7 +140,7 @@ class LinkTokenVerifier:
         keys, now = self._state.keys, asyncio.get_running_loop().time()
         known = keys.get(key_id)
         if known is None or (isinstance(known, float) and known <= now):
-            row = found_link_key(await self.database.fetch(LINK_KEY, key_id=key_id))
+            row = read_link_key(await self.database.fetch(LINK_KEY, key_id=key_id))
             known = now + MISSING_TTL if row is None else checked_key(row)
             keys[key_id] = known
             while len(keys) > MAX_CACHED:

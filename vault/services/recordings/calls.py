@@ -138,7 +138,7 @@ def _begin_erasure(
     recordings = tx.recordings.of_call(account_id, call_ref)
     facts = tx.call_facts.of_call(account_id, call_ref)
     if not (recordings or facts or tx.consents.of_call(account_id, call_ref)):
-        return [] if tx.closing.recall(account_id, "call.erased", call_ref) else None
+        return [] if tx.closing_acts.recall(account_id, "call.erased", call_ref) else None
     forbid_held(tx, account_id, call_ref)
     left = [recording for recording in recordings if recording.state not in GONE]
     erased = erase_recordings(tx, account_id, left[:AT_ONCE], actor=actor, at=now)
@@ -148,9 +148,9 @@ def _begin_erasure(
         ids = [recording.id for recording in left]
         pass_gate(tx, account_id, "call_erasure", approved, {"recordings": len(left)}, things=ids)
         forget_facts(tx, account_id, call_ref, actor=actor, at=now)
-    tx.closing.recall(account_id, "call.erased", call_ref)
+    tx.closing_acts.recall(account_id, "call.erased", call_ref)
     for recording in recordings:
-        tx.closing.recall(account_id, "recording.erasing", recording.id)
+        tx.closing_acts.recall(account_id, "recording.erasing", recording.id)
     return [recording.id for recording in left[AT_ONCE:]]
 
 

@@ -200,7 +200,9 @@ class Recordings:
             if known is not None:
                 # A concurrent append to the call's evidence has committed before, or finds no recording.
                 tx.lock_call(account_id, known.call_ref)
-                if known.state in GONE and tx.closing.recall(account_id, "recording.erasing", recording_id):
+                if known.state in GONE and tx.closing_acts.recall(
+                    account_id, "recording.erasing", recording_id
+                ):
                     return known
             wish, result = _wish(tx, recording_id, ground)
             erased = lifecycle.erase(

@@ -62,7 +62,7 @@ class RemoveErased:
         # The closing act is put before anything is deleted, if its node may not have put it: a restore reads only the
         # manifests that the log or an act names, and would not notice that this one is missing.
         await self.database.write(
-            lambda tx: tx.closing.recall(recording.account_id, "recording.erasing", recording.id)
+            lambda tx: tx.closing_acts.recall(recording.account_id, "recording.erasing", recording.id)
         )
         # The manifest holds a wrapped key, so it is deleted first, with unfinished uploads of it from a crash.
         manifest = location_of(recording.account_id, recording.id)

@@ -133,7 +133,7 @@ class Closures:
         known = await self.read(account_id)
         if known.state is RequestState.WITHDRAWN:
             await self.database.write(
-                lambda tx: tx.closing.recall(account_id, "account.closure_withdrawn", known.id)
+                lambda tx: tx.closing_acts.recall(account_id, "account.closure_withdrawn", known.id)
             )
             return known
         if known.state is not RequestState.REVIEW:

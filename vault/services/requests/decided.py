@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from vault.database.stores.requests.person_search import FoundCall, FoundRecording
+from vault.database.stores.requests.person_search import PersonCall, PersonRecording
 from vault.database.transaction import Transaction
 from vault.domain.requests.decision import Effect, effect_of
 from vault.domain.requests.request import Kind, Request, Ruling, Verdict
@@ -23,11 +23,11 @@ class Decided:
     #: The decision, with what came since.
     ruling: Ruling
     #: Those that are not erased.
-    recordings: Sequence[FoundRecording]
+    recordings: Sequence[PersonRecording]
     #: Calls that have facts, and no recording that is not erased.
-    calls: Sequence[FoundCall]
+    calls: Sequence[PersonCall]
 
-    def with_effect(self, kind: Kind, effect: Effect) -> Sequence[FoundRecording]:
+    def with_effect(self, kind: Kind, effect: Effect) -> Sequence[PersonRecording]:
         """Return the recordings on which the decision on a request of this kind has this effect."""
         return [one for one in self.recordings if effect_of(kind, self.ruling.verdict_on(one.id)) == effect]
 

@@ -123,7 +123,7 @@ class EraseAccount:
                 tx, account_id, [recording], actor=ruling.by, at=tx.now(), wish="request", keep_packages=True
             ):
                 return False
-            tx.sources.request_deletion(one.id)
+            tx.provider_copies.request_deletion(one.id)
             forget_if_erased(tx, account_id, one.call_ref, forgettable, actor=ruling.by, at=tx.now())
             return True
 

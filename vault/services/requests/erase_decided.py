@@ -116,8 +116,8 @@ class EraseDecided:
             forbid_held(tx, account_id, call_ref)
             erase_recordings(tx, account_id, mine, actor=ruling.by, at=now, wish="request")
             for one in mine:
-                tx.sources.request_deletion(one.id)
-                tx.closing.recall(account_id, "recording.erasing", one.id)
+                tx.provider_copies.request_deletion(one.id)
+                tx.closing_acts.recall(account_id, "recording.erasing", one.id)
             forget_if_erased(tx, account_id, call_ref, forgettable, actor=ruling.by, at=now)
 
         await self.database.write(erase)

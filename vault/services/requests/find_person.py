@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.requests.person_search import MAX_FOUND, FoundCall, FoundRecording
+from vault.database.stores.requests.person_search import MAX_FOUND, PersonCall, PersonRecording
 from vault.database.transaction import Transaction
 from vault.domain.requests.found import FoundSummary, by_year, gaps_between
 from vault.domain.requests.request import Identity, Period, PersonalData
@@ -58,12 +58,12 @@ class PersonTerms:
 class FoundPerson:
     """What the account holds of a person, in the period that was asked for; oldest first."""
 
-    recordings: Sequence[FoundRecording]
+    recordings: Sequence[PersonRecording]
     #: Calls without a recording.
-    calls: Sequence[FoundCall]
+    calls: Sequence[PersonCall]
     #: The same of calls whose spelling can mean the number of somebody else; a person has to decide on each.
-    possible_recordings: Sequence[FoundRecording]
-    possible_calls: Sequence[FoundCall]
+    possible_recordings: Sequence[PersonRecording]
+    possible_calls: Sequence[PersonCall]
     #: Of what is the person's, without what is possible.
     summary: FoundSummary
     #: The keyed hashes that are this person's alone.

@@ -247,7 +247,7 @@ class Requests:
     async def _repeated(self, account_id: str, request_id: str, wanted: RulingRequest) -> RequestView | None:
         """Return a request that is decided so already, if the object of the decision is not known to be stored."""
         if not await self.database.write(
-            lambda tx: tx.closing.recall(account_id, "request.decided", request_id)
+            lambda tx: tx.closing_acts.recall(account_id, "request.decided", request_id)
         ):
             return None
         known = await self.sealed.read(account_id, request_id)

@@ -198,7 +198,7 @@ def _write_page(
     for call_ref in sorted(calls):
         tx.retention.call_changed(account_id, call_ref)
     if ended_at is None:
-        tx.closing.recall(account_id, "recording.contact_end_withdrawn")
+        tx.closing_acts.recall(account_id, "recording.contact_end_withdrawn")
     change = ContactChange(recordings=len(certain), changed=changed, possible=len(page) - len(certain))
     return change, page[-1].id if len(page) == _BATCH_SIZE else ""
 

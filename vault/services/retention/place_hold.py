@@ -150,7 +150,7 @@ def _stored_again(tx: Transaction, account_id: str, same: set[str]) -> StoredHol
         return None
     tx.lock_account(account_id, exclusive=True)
     for hold in tx.holds.in_effect(account_id, tx.now()):
-        if hold.id in same and tx.closing.recall(account_id, "hold.placed", hold.id):
+        if hold.id in same and tx.closing_acts.recall(account_id, "hold.placed", hold.id):
             return existing_hold(tx, account_id, hold.id)
     return None
 

@@ -204,7 +204,7 @@ def _check_waiting(opened: RetentionView) -> None:
 
 
 def _recall(account_id: str, version: int, tx: Transaction) -> None:
-    tx.closing.recall(account_id, "retention.changed", f"v{version}")
+    tx.closing_acts.recall(account_id, "retention.changed", f"v{version}")
 
 
 async def _with_words(policy: RetentionPolicy, change: _Change) -> RetentionPolicy:

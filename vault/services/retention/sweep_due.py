@@ -228,7 +228,7 @@ def _erase_pending(pending: PendingErasure, now: datetime, tx: Transaction) -> b
         return False
     if pending.wish == "request" or tx.pending_calls.has(pending.account_id, recording.call_ref):
         # As where nothing stopped it; the first cause may have been a withdrawal.
-        tx.sources.request_deletion(recording.id)
+        tx.provider_copies.request_deletion(recording.id)
     return True
 
 

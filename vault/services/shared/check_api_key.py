@@ -3,7 +3,7 @@
 import hmac
 from typing import Final
 
-from vault.database.stores.playback.hot_reads import FoundKey
+from vault.database.stores.playback.hot_reads import KeyWithAccount
 from vault.domain.ids import Token
 from vault.errors import NotAuthentic
 
@@ -19,7 +19,7 @@ def split_key(text: str) -> tuple[str, str]:
     return f"key_{identifier}", secret
 
 
-def require_authentic(found: FoundKey | None, secret: str) -> FoundKey:
+def require_authentic(found: KeyWithAccount | None, secret: str) -> KeyWithAccount:
     """Return the key if the secret is right and it is not revoked. Raises NotAuthentic, the same for every reason."""
     expected = found.secret_hash if found else Token("").digest
     same = hmac.compare_digest(Token(secret).digest, expected)

@@ -65,7 +65,7 @@ class Members:
             tx.lock_account(account_id, exclusive=True)
             for person in _same(tx, account_id, person_id):
                 if person.removed_at is not None:
-                    tx.closing.recall(account_of(account_id), "member.removed", person.id)
+                    tx.closing_acts.recall(account_of(account_id), "member.removed", person.id)
                 else:
                     _remove(tx, person, actor)
 

@@ -137,7 +137,7 @@ class SignInConnections:
             tx.lock_account(account_id, exclusive=True)
             row = tx.sign_in.find(account_id, name)
             if row is None:
-                if tx.closing.recall(account_of(account_id), "sign_in.deleted", name):
+                if tx.closing_acts.recall(account_of(account_id), "sign_in.deleted", name):
                     return
                 raise NotFound("There is no such sign-in connection.")
             tx.sign_in.delete(row.id)
@@ -272,7 +272,7 @@ def _write(tx: Transaction, change: _Change, approved: Approved | None) -> bool:
         tx.events.append(event)
     if change.before is not None and not change.revoked:
         # Mappings that an earlier request took away, whose objects are not known to be stored.
-        tx.closing.recall(account_of(account_id), "role.revoked")
+        tx.closing_acts.recall(account_of(account_id), "role.revoked")
     return True
 
 

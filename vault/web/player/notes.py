@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request, Response
 
-from vault.database.stores.playback.hot_reads import FoundSession
+from vault.database.stores.playback.hot_reads import SessionWithLink
 from vault.domain.playback.note import NoteContent
 from vault.errors import Invalid, NotFound, Refused, VaultError
 from vault.services.service import Vault
@@ -30,7 +30,7 @@ class _Asked:
     """The request of a form, and its author."""
 
     vault: Vault
-    found: FoundSession
+    found: SessionWithLink
     author: Author
     #: The body of the form, and its fields as they were filled in.
     body: bytes

@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import Request
 
-from vault.database.stores.playback.hot_reads import FoundSession
+from vault.database.stores.playback.hot_reads import SessionWithLink
 from vault.domain.playback.link import Session
 from vault.domain.playback.note import MAX_NOTES, MAX_TEXT, Note
 from vault.domain.recordings.recording import State
@@ -93,7 +93,7 @@ async def author_of(request: Request, vault: Vault, listening: Session) -> Autho
 
 
 async def notes_of(
-    request: Request, vault: Vault, found: FoundSession, mistake: Mistake | None = None
+    request: Request, vault: Vault, found: SessionWithLink, mistake: Mistake | None = None
 ) -> ShownNotes | None:
     """Return the notes that the page shows; None to a listener who is not signed in. Raises Tampered, Unavailable.
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from fastapi import Response
 
-from vault.database.stores.playback.hot_reads import FoundSession
+from vault.database.stores.playback.hot_reads import SessionWithLink
 from vault.domain.calls.call import Direction, Role, role_of
 from vault.domain.playback.link import Link
 from vault.domain.recordings.media import extension
@@ -38,7 +38,7 @@ class Channel:
 
 
 def player_page(
-    found: FoundSession, call: ShownCall, language: str, *, notes: ShownNotes | None, now: datetime
+    found: SessionWithLink, call: ShownCall, language: str, *, notes: ShownNotes | None, now: datetime
 ) -> Response:
     """Return the player page of an open session; ``notes``: the listener's own, if the listener is signed in."""
     session, recording, texts = found.session, found.recording, texts_of(language)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from vault.database.stores.playback.hot_reads import FoundSession
+from vault.database.stores.playback.hot_reads import SessionWithLink
 from vault.errors import NotFound, VaultError
 from vault.services.playback.open_links import OpenedLink
 from vault.services.playback.playable_audio import Client
@@ -40,7 +40,7 @@ async def get_player(request: Request, vault: TheVault, session: SessionId) -> R
 
 
 async def show_player(
-    request: Request, vault: Vault, found: FoundSession, mistake: Mistake | None = None
+    request: Request, vault: Vault, found: SessionWithLink, mistake: Mistake | None = None
 ) -> Response:
     """Return the player of an open session; ``mistake``: what a form of notes was refused for.
 
@@ -127,7 +127,7 @@ def secret_of(request: Request, session_id: str) -> str:
     return read_cookie(request, own_name(request, session_id)) or ""
 
 
-async def find_session(request: Request, vault: Vault, session_id: str) -> FoundSession:
+async def find_session(request: Request, vault: Vault, session_id: str) -> SessionWithLink:
     """Return the open session of the request's cookie, within the link's networks. Raises NotFound."""
     client = client_of(request)
     return await vault.open_links.find(

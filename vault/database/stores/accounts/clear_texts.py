@@ -41,7 +41,7 @@ _COLUMNS: Mapping[Words, Column[Any]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClearWords:
+class ClearText:
     """Text that an older release stored in plaintext: a column of a row, or a whole policy."""
 
     what: Words
@@ -54,7 +54,7 @@ class ClearWords:
 class ClearTextRows(Rows):
     """The unencrypted texts of one transaction."""
 
-    def some(self) -> Sequence[ClearWords]:
+    def some(self) -> Sequence[ClearText]:
         """Return a batch of unencrypted texts of one kind; empty once all are sealed."""
         for kind, column in _COLUMNS.items():
             table = column.table
@@ -63,13 +63,13 @@ class ClearTextRows(Rows):
                 select(table.c.account_id, table.c.id, column).where(clear).limit(_BATCH_SIZE)
             )
             if found := [
-                ClearWords(what=kind, account_id=account_id, row_id=str(row_id), words=words)
+                ClearText(what=kind, account_id=account_id, row_id=str(row_id), words=words)
                 for account_id, row_id, words in rows
             ]:
                 return found
         return self._policies()
 
-    def replace(self, clear: ClearWords, sealed: str) -> None:
+    def replace(self, clear: ClearText, sealed: str) -> None:
         """Replace a text by its ciphertext; a row changed since it was read stays."""
         if clear.what == "policy-reason":
             self._replace_in_policy(clear, sealed)
@@ -81,19 +81,19 @@ class ClearTextRows(Rows):
             self._db.execute(update(table).where(same).values({column: sealed}))
         account_changed(self._db, clear.account_id)
 
-    def _policies(self) -> Sequence[ClearWords]:
+    def _policies(self) -> Sequence[ClearText]:
         p = consent_policies.c
-        found: list[ClearWords] = []
+        found: list[ClearText] = []
         for account_id, version, policy in self._db.execute(select(p.account_id, p.version, p.policy)):
             found += [
-                ClearWords(what="policy-reason", account_id=account_id, row_id=str(version), words=words)
+                ClearText(what="policy-reason", account_id=account_id, row_id=str(version), words=words)
                 for words in sorted({text for text in _reasons(policy) if not text.startswith(SEALED_WORDS)})
             ]
             if len(found) >= _BATCH_SIZE:
                 break
         return found
 
-    def _replace_in_policy(self, clear: ClearWords, sealed: str) -> None:
+    def _replace_in_policy(self, clear: ClearText, sealed: str) -> None:
         p = consent_policies.c
         mine = (p.account_id == clear.account_id) & (p.version == int(clear.row_id))
         policy = self._db.execute(select(p.policy).where(mine)).scalar_one()

@@ -49,7 +49,7 @@ class LockedSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundConsoleSession(LockedSession):
+class ConsoleSessionWithAccount(LockedSession):
     """A session, also if it has ended, and the account that was asked for."""
 
     account: Account | None
@@ -57,7 +57,7 @@ class FoundConsoleSession(LockedSession):
     now: datetime
 
 
-def found_console_session(rows: Sequence[Mapping[str, Any]]) -> FoundConsoleSession | None:
+def read_console_session(rows: Sequence[Mapping[str, Any]]) -> ConsoleSessionWithAccount | None:
     """Read the row of CONSOLE_SESSION. A session of a key has the scopes that the key has now."""
     if not rows:
         return None
@@ -66,7 +66,7 @@ def found_console_session(rows: Sequence[Mapping[str, Any]]) -> FoundConsoleSess
     account = None
     if row["account_id_"] is not None:
         account = Account(**{name: row[f"account_{name}_"] for name in Account.__slots__})
-    return FoundConsoleSession(
+    return ConsoleSessionWithAccount(
         session=_session(row, scopes),
         key_is_dead=row["key_id"] is not None
         and (row["key_scopes_"] is None or row["key_revoked_at_"] is not None),

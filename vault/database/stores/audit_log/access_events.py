@@ -11,7 +11,7 @@ from vault.database.schema.access_log import event_outbox
 from vault.database.schema.core import access_events
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import is_postgresql
-from vault.database.stores.audit_log.closing_acts import ClosingRows
+from vault.database.stores.audit_log.closing_acts import ClosingActRows
 from vault.database.stores.audit_log.log_allowances import LogAllowanceRows
 from vault.database.stores.rows import Rows
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent, parse_event
@@ -40,7 +40,7 @@ for _kind in EVENT_TYPES:
 class EventRows(Rows):
     """Access events: appended to the outbox, and read once they are in the tree."""
 
-    def __init__(self, connection: DbConnection, closing: ClosingRows) -> None:
+    def __init__(self, connection: DbConnection, closing: ClosingActRows) -> None:
         """Write events together with the closing acts of the same transaction."""
         super().__init__(connection)
         self._closing = closing

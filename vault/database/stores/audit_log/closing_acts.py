@@ -40,7 +40,7 @@ _ENDS: Final = tuple(name for name, closing in CLOSING.items() if closing.until 
 _NO_ACCOUNT: Final = 0
 
 
-class ClosingRows(Rows):
+class ClosingActRows(Rows):
     """Closing acts, inserted by ``Events.append`` in the same transaction, and the state of their objects."""
 
     def __init__(self, connection: DbConnection) -> None:

@@ -23,7 +23,7 @@ REWRITE_MARK = "store_rewrite"
 _MAX_COUNTED = 10_000
 
 
-class StoreRows(Rows):
+class ObjectStoreRows(Rows):
     """The content of the object store according to the database, and the marks for writing it again."""
 
     def published_size(self) -> int:

@@ -19,7 +19,7 @@ from vault.database.schema.core import accounts, connections, recordings, switch
 from vault.database.sql.dialect import database_now, insert_for
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
-from vault.database.stores.audit_log.closing_acts import ClosingRows
+from vault.database.stores.audit_log.closing_acts import ClosingActRows
 from vault.database.stores.backup.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves
 from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import SwitchChange
@@ -28,7 +28,7 @@ from vault.domain.stored.request_rows import StoredRequest
 from vault.errors import Refused
 
 
-class RestoredRows(Rows):
+class RestoreRows(Rows):
     """Restores rows from the object store. All methods are idempotent."""
 
     def account(
@@ -164,7 +164,7 @@ class RestoredRows(Rows):
         One already in the outbox keeps its sealed detail. Raises Tampered if the tree ends before ``start``.
         """
         put_leaves(self._db, start, leaves)
-        ClosingRows(self._db).logged(leaves)
+        ClosingActRows(self._db).logged(leaves)
 
     def waiting(self, after: int | None, *, limit: int) -> Sequence[tuple[int, bytes]]:
         """Return position and leaf of events in the outbox with positions greater than ``after``."""

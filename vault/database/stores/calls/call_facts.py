@@ -54,7 +54,7 @@ class CallFactRow:
     month_key: str | None = None
 
 
-class CallRows(Rows):
+class CallFactRows(Rows):
     """Facts of calls, as append-only rows."""
 
     def add(self, row: CallFactRow) -> bool:

@@ -87,7 +87,7 @@ _GATE: Final = CompiledSelect(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundCall:
+class CallState:
     """A call's facts, oldest first, with its account's switch and policy."""
 
     switch: Switch
@@ -132,7 +132,7 @@ class CallStateRows(Rows):
         )
 
 
-def found_call(rows: Sequence[Mapping[str, Any]]) -> FoundCall:
+def read_call(rows: Sequence[Mapping[str, Any]]) -> CallState:
     """Read the rows of CALL. Raises NotFound."""
     row = _first(rows)
     facts = [
@@ -140,7 +140,7 @@ def found_call(rows: Sequence[Mapping[str, Any]]) -> FoundCall:
         for one in rows
         if one["fact_id"] is not None
     ]
-    return FoundCall(
+    return CallState(
         switch=_switch(row), policy=_policy(row), locale=row["locale"], facts=facts, consents=row["consents"]
     )
 

@@ -17,7 +17,7 @@ from vault.database.sql.compiled_statements import CompiledSelect, RowWriter
 from vault.database.sql.dialect import call_lock_key, lock_key
 from vault.database.sql.hot_text import HotText
 from vault.database.stores.accounts.accounts import AccountRows
-from vault.database.stores.calls.call_facts import CallFactRow, CallRows
+from vault.database.stores.calls.call_facts import CallFactRow, CallFactRows
 from vault.database.stores.consent.consent import ConsentRows, PolicyRows
 from vault.database.stores.consent.objections import ObjectionRows
 from vault.database.stores.requests.closures import ClosureRows
@@ -215,7 +215,7 @@ def added_fact(results: Sequence[Sequence[Sequence[Any]]]) -> AddedFact:
 
 def add_fact_one(connection: Connection, new: NewFact) -> AddedFact:
     """Add the fact on SQLite. Raises NotFound."""
-    row, rows, objections = new.row, CallRows(connection), ObjectionRows(connection)
+    row, rows, objections = new.row, CallFactRows(connection), ObjectionRows(connection)
     account = AccountRows(connection).find(row.account_id)
     if account is None:
         raise NotFound("There is no such account.")

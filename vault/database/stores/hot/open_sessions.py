@@ -17,9 +17,9 @@ from vault.database.log_tree.sequencer_postgresql import settle
 from vault.database.schema.core import micros, moment
 from vault.database.sql.dialect import database_now
 from vault.database.stores.audit_log.access_events import EventRows, event_values, wake_for_events
-from vault.database.stores.audit_log.closing_acts import ClosingRows
+from vault.database.stores.audit_log.closing_acts import ClosingActRows
 from vault.database.stores.hot.statements import PLAYS
-from vault.database.stores.playback.hot_reads import LINK, found_link
+from vault.database.stores.playback.hot_reads import LINK, read_link
 from vault.database.stores.playback.links import LinkRows
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.link import Link, Session, denials_allowed
@@ -115,8 +115,8 @@ class NewSession:
 
 def open_one(connection: Connection, new: NewSession) -> Session | None:
     """Open on SQLite; None for a refusal, which is logged. Raises NotFound if link or recording are not good."""
-    events = EventRows(connection, ClosingRows(connection))
-    found = found_link(LINK.rows(connection, token_hash=new.token_hash))
+    events = EventRows(connection, ClosingActRows(connection))
+    found = read_link(LINK.rows(connection, token_hash=new.token_hash))
     if found is None or not found.is_good:
         raise NotFound(NO_LINK)
     now = database_now(connection)

@@ -83,7 +83,7 @@ LINK: Final = CompiledSelect(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundKey:
+class KeyWithAccount:
     """An API key, even if revoked, and the account that was asked for."""
 
     key: ApiKey
@@ -94,7 +94,7 @@ class FoundKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundRecording:
+class RecordingWithKeys:
     """A recording with the keys of its audio."""
 
     recording: Recording
@@ -110,7 +110,7 @@ class FoundRecording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundLink(FoundRecording):
+class LinkWithRecording(RecordingWithKeys):
     """A link, also if it has expired, and its recording."""
 
     link: Link
@@ -122,14 +122,14 @@ class FoundLink(FoundRecording):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundSession(FoundLink):
+class SessionWithLink(LinkWithRecording):
     """A session, also if it has ended, with its link and its recording."""
 
     session: Session
     secret_hash: bytes
 
 
-def found_key(rows: Sequence[Mapping[str, Any]]) -> FoundKey | None:
+def read_key(rows: Sequence[Mapping[str, Any]]) -> KeyWithAccount | None:
     """Read the row of KEY or KEY_AND_ACCOUNT."""
     if not rows:
         return None
@@ -139,21 +139,21 @@ def found_key(rows: Sequence[Mapping[str, Any]]) -> FoundKey | None:
     if row.get("account_id_") is not None:
         account = Account(**{name: row[f"account_{name}_"] for name in Account.__slots__})
         closure = None if row["begun_closure"] is None else RequestState(row["begun_closure"])
-    return FoundKey(key=key, secret_hash=row["secret_hash"], account=account, closure=closure)
+    return KeyWithAccount(key=key, secret_hash=row["secret_hash"], account=account, closure=closure)
 
 
-def found_link(rows: Sequence[Mapping[str, Any]]) -> FoundLink | None:
+def read_link(rows: Sequence[Mapping[str, Any]]) -> LinkWithRecording | None:
     """Read the row of LINK."""
-    return None if not rows else FoundLink(**_shared(rows[0]))
+    return None if not rows else LinkWithRecording(**_shared(rows[0]))
 
 
-def found_session(rows: Sequence[Mapping[str, Any]]) -> FoundSession | None:
+def read_session(rows: Sequence[Mapping[str, Any]]) -> SessionWithLink | None:
     """Read the row of SESSION."""
     if not rows:
         return None
     row = rows[0]
     session = Session(**{name: row[name] for name in Session.__slots__})
-    return FoundSession(session=session, secret_hash=row["secret_hash"], **_shared(row))
+    return SessionWithLink(session=session, secret_hash=row["secret_hash"], **_shared(row))
 
 
 def link_from(row: Mapping[str, Any]) -> Link:
@@ -164,7 +164,7 @@ def link_from(row: Mapping[str, Any]) -> Link:
     return Link(**link)
 
 
-def found_recording(row: Mapping[str, Any]) -> FoundRecording:
+def read_recording(row: Mapping[str, Any]) -> RecordingWithKeys:
     """Read the columns RECORDING_LABELS, and ``now``."""
     keys = None
     if row["recording_wrapped_key_"] is not None:
@@ -177,11 +177,11 @@ def found_recording(row: Mapping[str, Any]) -> FoundRecording:
             waveform=None,
         )
     recording = recording_from({name: row[label] for name, label in _RECORDING_NAMES})
-    return FoundRecording(recording=recording, keys=keys, now=row["now"])
+    return RecordingWithKeys(recording=recording, keys=keys, now=row["now"])
 
 
 def _shared(row: Mapping[str, Any]) -> dict[str, Any]:
-    found = found_recording(row)
+    found = read_recording(row)
     return {"link": link_from(row), "recording": found.recording, "keys": found.keys, "now": found.now}
 
 

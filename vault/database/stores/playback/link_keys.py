@@ -18,7 +18,7 @@ from vault.database.schema.link_keys import link_cuts, link_keys
 from vault.database.sql.dialect import insert_new
 from vault.database.sql.keyset import earlier_than
 from vault.database.stores.accounts.account_objects import account_changed
-from vault.database.stores.playback.signed_links import FoundSigned, PermissionQuery, found_signed
+from vault.database.stores.playback.signed_links import PermissionQuery, SignedLinkState, read_signed_link
 from vault.database.stores.rows import Rows
 from vault.domain.playback.link import MAX_LIFETIME
 from vault.domain.playback.link_key import LinkCut, LinkKey
@@ -103,6 +103,6 @@ class LinkKeyRows(Rows):
         row = self._db.execute(select(link_cuts).where(_C.id == cut_id)).mappings().first()
         return None if row is None else of_row(LinkCut, row)
 
-    def signed(self, asked: PermissionQuery) -> FoundSigned | None:
+    def signed(self, asked: PermissionQuery) -> SignedLinkState | None:
         """Return the state of a signed link, as ``PermissionQuery.fetch`` does outside of a transaction."""
-        return found_signed(asked.select.rows(self._db, **asked.values))
+        return read_signed_link(asked.select.rows(self._db, **asked.values))

@@ -13,9 +13,9 @@ from vault.database.sql.dialect import DatabaseNow
 from vault.database.stores.playback.hot_reads import (
     LINK_COLUMNS,
     RECORDING_LABELS,
-    FoundRecording,
-    found_recording,
+    RecordingWithKeys,
     link_from,
+    read_recording,
 )
 from vault.domain.playback.link import Link
 from vault.domain.playback.link_key import LinkKey
@@ -102,7 +102,7 @@ class PermissionQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundSigned:
+class SignedLinkState:
     """The state of a signed link."""
 
     key: LinkKey
@@ -110,11 +110,11 @@ class FoundSigned:
     link: Link | None
     #: SHA-256 of the token that became the link.
     token_hash: bytes | None
-    recording: FoundRecording
+    recording: RecordingWithKeys
     is_cut: bool
 
 
-def found_signed(rows: Sequence[Mapping[str, Any]]) -> FoundSigned | None:
+def read_signed_link(rows: Sequence[Mapping[str, Any]]) -> SignedLinkState | None:
     """Read the row of SIGNED or SIGNED_BY_REF.
 
     Of two recordings that have the references, from two connections, it is the one that can be played; None if both
@@ -123,20 +123,20 @@ def found_signed(rows: Sequence[Mapping[str, Any]]) -> FoundSigned | None:
     if not rows or (len(rows) > 1 and _rank(rows[0]) == _rank(rows[1])):
         return None
     row = rows[0]
-    return FoundSigned(
+    return SignedLinkState(
         key=_key(row),
         link=None if row["link_id_"] is None else link_from(row),
         token_hash=row["token_hash"],
-        recording=found_recording(row),
+        recording=read_recording(row),
         is_cut=bool(row["is_cut"]),
     )
 
 
 def _rank(row: Mapping[str, Any]) -> int:
-    return _RANKS.get(found_recording(row).recording.state, len(_RANKS))
+    return _RANKS.get(read_recording(row).recording.state, len(_RANKS))
 
 
-def found_link_key(rows: Sequence[Mapping[str, Any]]) -> LinkKey | None:
+def read_link_key(rows: Sequence[Mapping[str, Any]]) -> LinkKey | None:
     """Read the row of LINK_KEY."""
     return None if not rows else _key(rows[0])
 

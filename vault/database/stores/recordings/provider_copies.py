@@ -13,7 +13,7 @@ from vault.domain.accounts.account import SourcePolicy
 from vault.domain.recordings.recording import Recording, State
 
 
-class SourceRows(Rows):
+class ProviderCopyRows(Rows):
     """The queue of the providers' copies to delete."""
 
     def claim(self, *, lease: timedelta) -> Recording | None:

@@ -25,7 +25,7 @@ _BATCH_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundRecording:
+class PersonRecording:
     """A recording of a person, in any state but erased."""
 
     id: str
@@ -38,7 +38,7 @@ class FoundRecording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundCall:
+class PersonCall:
     """A call of a person that has facts but no recording."""
 
     call_ref: str
@@ -65,7 +65,9 @@ _CALLS = (
 class PersonSearch(Rows):
     """Searches in one transaction."""
 
-    def recordings(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[FoundRecording]:
+    def recordings(
+        self, account_id: str, terms: Sequence[bytes], period: Period
+    ) -> Sequence[PersonRecording]:
         """Return up to MAX_FOUND + 1 recordings in every state but erased that have one of these terms."""
         r = recordings.c
         query = _RECORDINGS.where(
@@ -74,13 +76,13 @@ class PersonSearch(Rows):
         rows = self._db.execute(query.order_by(_RECORDED_AT, r.received_at, r.id).limit(MAX_FOUND + 1))
         return _recordings(rows.mappings())
 
-    def calls(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[FoundCall]:
+    def calls(self, account_id: str, terms: Sequence[bytes], period: Period) -> Sequence[PersonCall]:
         """Return up to MAX_FOUND + 1 calls with one of these terms and without a recording that is not erased."""
         f = call_facts.c
         query = _CALLS.where(f.account_id == account_id, f.call_ref.in_(refs_of_terms(account_id, terms)))
         query = query.having(*_within(_CALLED_AT, period)).order_by(_CALLED_AT, f.call_ref)
         rows = self._db.execute(query.limit(MAX_FOUND + 1))
-        return [FoundCall(call_ref=row.call_ref, at=row.at) for row in rows]
+        return [PersonCall(call_ref=row.call_ref, at=row.at) for row in rows]
 
     def calls_of(self, account_id: str, recording_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the call of each of these recordings that exists, in any state, by its id."""
@@ -93,15 +95,15 @@ class PersonSearch(Rows):
 
     def left_of_calls(
         self, account_id: str, call_refs: Collection[str]
-    ) -> tuple[Sequence[FoundRecording], Sequence[FoundCall]]:
+    ) -> tuple[Sequence[PersonRecording], Sequence[PersonCall]]:
         """Return what is not erased of these calls, oldest first: recordings, and calls with facts alone."""
         r, f, refs = recordings.c, call_facts.c, sorted(call_refs)
-        left, calls = list[FoundRecording](), list[FoundCall]()
+        left, calls = list[PersonRecording](), list[PersonCall]()
         for batch in batches(refs, _BATCH_SIZE):
             query = _RECORDINGS.where(r.account_id == account_id, r.call_ref.in_(batch), _IS_LEFT)
             left += _recordings(self._db.execute(query).mappings())
             facts = _CALLS.where(f.account_id == account_id, f.call_ref.in_(batch))
-            calls += [FoundCall(call_ref=row.call_ref, at=row.at) for row in self._db.execute(facts)]
+            calls += [PersonCall(call_ref=row.call_ref, at=row.at) for row in self._db.execute(facts)]
         return (
             sorted(left, key=lambda one: (one.at, one.received_at, one.id)),
             sorted(calls, key=lambda one: (one.at, one.call_ref)),
@@ -140,8 +142,8 @@ class PersonSearch(Rows):
         return {ref: frozenset(terms) for ref, terms in found.items()}
 
 
-def _recordings(rows: MappingResult) -> list[FoundRecording]:
-    return [FoundRecording(**{**row, "state": State(row["state"])}) for row in rows]
+def _recordings(rows: MappingResult) -> list[PersonRecording]:
+    return [PersonRecording(**{**row, "state": State(row["state"])}) for row in rows]
 
 
 def _within(at: ColumnElement[datetime], period: Period) -> list[ColumnElement[bool]]:

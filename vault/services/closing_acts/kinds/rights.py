@@ -27,7 +27,7 @@ def _switch_off(tx: Transaction, event: AccessEvent, change: SwitchChange) -> No
     history = tx.accounts.switch_history(account_id)
     if any(known.at == change.at and not known.enabled for known in history):
         return
-    tx.restored.switch(account_id, merge_history(history, [change], ()))
+    tx.restore.switch(account_id, merge_history(history, [change], ()))
     # A later switch on was made without knowledge of this act. Off wins.
     tx.accounts.set_switch(account_id, enabled=False, at=tx.now(), by=change.by, reason=change.reason)
     refuse_in_flight(tx, account_id, SWITCHED_OFF, at=tx.now(), actor=event.actor)
@@ -60,7 +60,7 @@ def _read_request(tx: Transaction, event: AccessEvent) -> StoredRequest:
 def _decide(tx: Transaction, event: AccessEvent, stored: StoredRequest) -> None:
     account_id = restored_account(tx, event)
     if account_id is not None:
-        tx.restored.requests(account_id, [stored])
+        tx.restore.requests(account_id, [stored])
 
 
 RIGHTS: Final[Mapping[EventType, AnyClosingKind]] = {

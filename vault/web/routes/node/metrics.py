@@ -170,6 +170,6 @@ def _of_the_store(tx: Transaction) -> list[Metric]:
         GaugeMetricFamily(
             "callvault_objects_due",
             "Manifests, tombstones and account objects waiting to be written.",
-            value=tx.store.count_due(),
+            value=tx.object_store.count_due(),
         ),
     ]
