@@ -21,7 +21,7 @@ from tests.support.service_house import LONG_AGO, WITHOUT_EVIDENCE, blocks_of
 from tests.support.tenant import moment, tone
 from vault.database.schema.access_log import publication
 from vault.database.schema.core import recordings
-from vault.database.schema.singleton_leases import turns
+from vault.database.schema.node import turns
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import State
 from vault.errors import Busy, LeaseLost, RecordingErased, Refused, Unavailable

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from tests.support.service_house import LONG_AGO, House
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.schema.singleton_leases import turns as turn_rows
+from vault.database.schema.node import turns as turn_rows
 from vault.errors import Busy, FetchFailed, Invalid, LeaseLost
 from vault.services.accounts.idempotency import Idempotency
 from vault.services.shared import singleton_job

@@ -12,6 +12,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     consent,
     console,
     link_keys,
+    node,
     notices,
     object_checks,
     recording_notes,
@@ -19,7 +20,6 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     requests,
     retention,
     sign_in,
-    singleton_leases,
 )
 from vault.database.schema.core import metadata
 

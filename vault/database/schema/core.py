@@ -63,13 +63,6 @@ metadata = MetaData(
     }
 )
 
-vault_metadata = Table(
-    "vault_metadata",
-    metadata,
-    Column("name", String, primary_key=True),
-    Column("value", LargeBinary, nullable=False),
-)
-
 _OBJECT_DUE = text("revision <> written_revision")
 accounts = Table(
     "accounts",

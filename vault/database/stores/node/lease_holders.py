@@ -10,7 +10,7 @@ from sqlalchemy import text, update
 
 from vault.database.schema.access_log import publication
 from vault.database.schema.core import recordings
-from vault.database.schema.singleton_leases import turns
+from vault.database.schema.node import turns
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import POSTGRESQL_NOW, database_now, is_postgresql
 from vault.database.stores.rows import Rows

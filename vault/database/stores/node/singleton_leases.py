@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
-from vault.database.schema.singleton_leases import turns
+from vault.database.schema.node import turns
 from vault.database.sql.dialect import insert_for, sql_now
 from vault.database.sql.lease_tokens import new_token
 from vault.database.stores.rows import Rows

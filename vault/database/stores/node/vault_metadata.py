@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, select
 
-from vault.database.schema.core import vault_metadata
+from vault.database.schema.node import vault_metadata
 from vault.database.sql.dialect import insert_for, insert_new
 from vault.database.stores.rows import Rows
 from vault.errors import Refused

@@ -1,8 +1,15 @@
-"""The table of singleton leases: the node that may run a job of which only one may run at a time."""
+"""The tables of nodes: metadata of the vault, and leases of jobs that one node at a time may run."""
 
-from sqlalchemy import Column, String, Table
+from sqlalchemy import Column, LargeBinary, String, Table
 
 from vault.database.schema.core import Moment, metadata
+
+vault_metadata = Table(
+    "vault_metadata",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
 
 turns = Table(
     "turns",
