@@ -226,8 +226,8 @@ def _no_privilege(error: ProgrammingError, host: str) -> StartRefused:
     reason = str(error.orig).strip().splitlines()[0]
     return StartRefused(
         f"The database at {host} does not let this user work in it: {reason}. Make the user of VAULT_DATABASE_URL its "
-        "owner (as a superuser: ALTER DATABASE vault OWNER TO vault), and owner of its schema public (ALTER SCHEMA public "
-        "OWNER TO vault) and of its tables if it has any."
+        "owner (as a superuser: ALTER DATABASE vault OWNER TO vault), and owner of its schema public (ALTER SCHEMA "
+        "public OWNER TO vault) and of its tables if it has any."
     )
 
 
