@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 
 from tests.support.database_rows import NOW, open_account
 from vault.database.interface import Database
-from vault.database.schema.api_keys import api_keys
+from vault.database.schema.accounts import api_keys
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import accounts, switch_changes
 from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect

@@ -21,7 +21,7 @@ from vault.cli.main import main
 from vault.database.engines import postgresql, sqlite
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.stores.audit_log import log_tree
-from vault.database.stores.backup.tombstones import TombstoneRows
+from vault.database.stores.backup.object_store import TombstoneRows
 from vault.database.stores.recordings.recording_queue import QueueRows
 from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.domain.recordings.recording import State

@@ -18,7 +18,7 @@ from tests.support.link_keys import register
 from tests.support.link_minter import Minter
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import House
-from vault.database.schema.link_keys import link_keys
+from vault.database.schema.playback import link_keys
 from vault.errors import VaultError
 
 #: Asks a node whether a permission still gives something there.

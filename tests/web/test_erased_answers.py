@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
-from vault.database.schema.api_keys import kept_answers
+from vault.database.schema.accounts import kept_answers
 
 NUMBER: Final = "+15125550177"
 TEXT: Final = "a secret note about Jane"

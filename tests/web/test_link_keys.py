@@ -11,7 +11,7 @@ from tests.support.link_keys import register
 from tests.support.link_minter import Minter, base64url
 from tests.support.tenant import Tenant, moment, open_link
 from tests.support.web_house import AUDIO, House
-from vault.database.schema.link_keys import link_keys
+from vault.database.schema.playback import link_keys
 
 pytestmark = pytest.mark.faults
 

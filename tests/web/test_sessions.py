@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
+from vault.database.schema.consent import notices
 from vault.database.schema.core import sessions
-from vault.database.schema.notices import notices
 from vault.errors import NotFound, Unavailable
 from vault.web.http.html import not_valid, refusal
 

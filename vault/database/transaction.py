@@ -9,9 +9,8 @@ from sqlalchemy import Connection
 
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, lock_account, lock_account_and_call, lock_call
-from vault.database.stores.accounts.account_limits import AccountLimitRows
 from vault.database.stores.accounts.account_objects import AccountObjectRows
-from vault.database.stores.accounts.accounts import AccountRows
+from vault.database.stores.accounts.accounts import AccountLimitRows, AccountRows
 from vault.database.stores.accounts.api_keys import ApiKeyRows
 from vault.database.stores.accounts.clear_texts import ClearTextRows
 from vault.database.stores.accounts.connections import ConnectionRows
@@ -24,10 +23,8 @@ from vault.database.stores.audit_log.checkpoints import CheckpointRows
 from vault.database.stores.audit_log.closing_acts import ClosingActRows
 from vault.database.stores.audit_log.log_allowances import LogAllowanceRows
 from vault.database.stores.audit_log.log_tree import TreeRows
-from vault.database.stores.backup.inventory import InventoryRows
-from vault.database.stores.backup.object_store import ObjectStoreRows
+from vault.database.stores.backup.object_store import InventoryRows, ObjectStoreRows, TombstoneRows
 from vault.database.stores.backup.restore import RestoreRows
-from vault.database.stores.backup.tombstones import TombstoneRows
 from vault.database.stores.calls.call_facts import CallFactRows
 from vault.database.stores.calls.call_state import CallStateRows
 from vault.database.stores.calls.pending_calls import PendingCallRows
@@ -37,8 +34,7 @@ from vault.database.stores.consent.objections import ObjectionRows
 from vault.database.stores.key_rotation.key_rotations import RotationRows
 from vault.database.stores.key_rotation.month_keys import MonthKeyRows
 from vault.database.stores.node.due_work import DueWorkRows
-from vault.database.stores.node.lease_holders import LeaseHolderRows
-from vault.database.stores.node.singleton_leases import SingletonLeaseRows
+from vault.database.stores.node.leases import LeaseHolderRows, SingletonLeaseRows
 from vault.database.stores.node.vault_metadata import MetadataRows
 from vault.database.stores.playback.link_keys import LinkKeyRows
 from vault.database.stores.playback.links import LinkRows

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from tests.support.listening import recording_of
 from tests.support.service_house import House
-from vault.database.schema.api_keys import kept_answers
+from vault.database.schema.accounts import kept_answers
 from vault.domain.accounts.answer_subject import AnswerSubject
 from vault.services.accounts.idempotency import Idempotency
 

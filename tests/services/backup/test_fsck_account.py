@@ -11,8 +11,7 @@ from tests.support.service_house import House
 from tests.support.stored_objects import AT
 from vault.database.schema.account_keys import detail_keys
 from vault.database.schema.approvals import approval_rules
-from vault.database.schema.callbacks import request_callbacks
-from vault.database.schema.requests import person_requests
+from vault.database.schema.requests import person_requests, request_callbacks
 from vault.database.schema.retention import holds, retention_policies
 from vault.domain.retention.hold import RecordingSelection
 from vault.domain.retention.policy import RetentionPolicy

@@ -18,7 +18,7 @@ from tests.support.service_house import House
 from tests.support.stored_account import having
 from vault.database.account_parts.objections import OBJECTIONS
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.schema.closing_acts import closing_acts
+from vault.database.schema.access_log import closing_acts
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import accounts
 from vault.domain.calls.call import CallFacts

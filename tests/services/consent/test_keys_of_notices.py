@@ -8,7 +8,7 @@ from tests.support.parties import ME, set_policy
 from tests.support.service_house import House
 from tests.support.steered_line import answered, connected, goes_on, publish, with_platforms
 from tests.support.tenant import tone
-from vault.database.schema.notices import notices
+from vault.database.schema.consent import notices
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.audio import PromptRequest

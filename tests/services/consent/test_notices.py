@@ -10,7 +10,7 @@ from tests.fakes.prompt_maker import samples_of
 from tests.support.notice_drafts import TEXT, wish
 from tests.support.service_house import House
 from tests.support.tenant import tone
-from vault.database.schema.notices import notices
+from vault.database.schema.consent import notices
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.audio import PromptRequest
 from vault.errors import Invalid, NotFound, Refused, Tampered, Undecodable

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from tests.support.rotation import finish, rotate
 from tests.support.service_house import House
-from vault.database.schema.recording_notes import recording_notes
+from vault.database.schema.playback import recording_notes
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.playback.note import MAX_NOTES, Note, NoteContent
 from vault.domain.recordings.recording import State

@@ -8,7 +8,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select
 
 from vault.database.account_parts.part import OptionalPart, Source, Target, of_row, row_of
-from vault.database.schema.callbacks import request_callbacks, request_deliveries
+from vault.database.schema.requests import request_callbacks, request_deliveries
 from vault.database.sql.dialect import insert_for, insert_new
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import Fields

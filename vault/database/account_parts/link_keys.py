@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from vault.database.account_parts.part import ListPart, Source, Target, of_row, row_of
 from vault.database.schema.core import links
-from vault.database.schema.link_keys import link_cuts, link_keys
+from vault.database.schema.playback import link_cuts, link_keys
 from vault.database.sql.dialect import insert_new
 from vault.domain.playback.link_key import LinkCut, LinkKey, narrower
 from vault.domain.playback.signed_token import link_id_of

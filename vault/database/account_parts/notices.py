@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from vault.database.account_parts.part import ListPart, Source, Target, of_row, row_of
-from vault.database.schema.notices import notices
+from vault.database.schema.consent import notices
 from vault.database.sql.dialect import insert_new
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.notice import Notice

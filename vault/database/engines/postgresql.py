@@ -24,11 +24,16 @@ from vault.database.signals import Signal, Signals, Work
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.lease_tokens import token_of
 from vault.database.stores.hot.add_fact import AddedFact, NewFact, add_fact_steps, added_fact
-from vault.database.stores.hot.claims import MANIFEST_WRITTEN, claimed
 from vault.database.stores.hot.open_sessions import NewSession, open_group
 from vault.database.stores.hot.statements import Announced, Grant, announcement_signals, validity_values
 from vault.database.stores.hot.writes import IS_VALID, announce_steps, announced, grant_steps, granted
-from vault.database.stores.recordings.claim_statements import claim_values, hot_any_waiting, hot_claims
+from vault.database.stores.recordings.claim_statements import (
+    MANIFEST_WRITTEN,
+    claim_values,
+    hot_any_waiting,
+    hot_claims,
+    read_claim,
+)
 from vault.database.stores.recordings.recording_queue import locked_row_signal
 from vault.database.stores.recordings.recordings import NewRecording
 from vault.database.transaction import Transaction
@@ -87,10 +92,10 @@ class PostgresqlRows:
         states, token = tuple(states), token_of(self._pool.signals.holder)
         by_account, oldest = hot_claims(states)
         values = claim_values(token, lease, but, on_postgresql=True)
-        found = claimed((await self._hot_write([(by_account, values)]))[0], token)
+        found = read_claim((await self._hot_write([(by_account, values)]))[0], token)
         # What was passed over waits too, and is claimed when its account may have it.
         if found is None and not but and await self._hot_read((hot_any_waiting(states), {})):
-            found = claimed((await self._hot_write([(oldest, values)]))[0], token)
+            found = read_claim((await self._hot_write([(oldest, values)]))[0], token)
             if found is None:
                 self.signals.emit([locked_row_signal(states)])
         return found

@@ -1,12 +1,12 @@
-"""The tables of the transparency log, except the access events, which are its leaves (vault/tlog/FORMAT.md).
+"""The tables of the transparency log and of closing acts; the access events, which are its leaves, are in ``core``.
 
-A leaf is the ``body`` of an access event, its index is ``access_events.tree_index``, and its hash is stored in
-the same row: these are the nodes of level 0. Of the other levels only 8, 16 and so on are stored, one node per
-256 below it. A proof computes a node in between from at most 128 stored ones, which costs less than writing
+A leaf is the ``body`` of an access event (vault/tlog/FORMAT.md), its index is ``access_events.tree_index``, and its
+hash is stored in the same row: these are the nodes of level 0. Of the other levels only 8, 16 and so on are stored, one
+node per 256 below it. A proof computes a node in between from at most 128 stored ones, which costs less than writing
 every node with every event.
 """
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, text
 
 from vault.database.schema.core import Moment, metadata
 
@@ -82,4 +82,30 @@ publication = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("not_before", Moment, nullable=False),
+)
+
+_DUE = text("NOT stored")
+_OPEN = text("stored AND NOT settled")
+# A row is permanent, as the mark that this database knows the act: if a restored bucket contains its object
+# again, the act must not look like one that the database has lost.
+closing_acts = Table(
+    "closing_acts",
+    metadata,
+    Column("event_id", String, primary_key=True),
+    Column("account_id", String),
+    # The closed subject. Services find acts that are not stored yet by it.
+    Column("subject", String),
+    # The id of the first event in the object, which names it; None if there is no object.
+    Column("batch", String),
+    # The act in its stored form, until it is settled; permanently if nothing else contains it.
+    Column("act", LargeBinary),
+    Column("at", Moment, nullable=False),
+    # The account's revision that must be written before the act may settle; None if none is needed.
+    Column("revision", BigInteger),
+    # A size of the log that includes the act's leaf, once known.
+    Column("log_size", BigInteger),
+    Column("stored", Boolean, nullable=False),
+    Column("settled", Boolean, nullable=False),
+    Index("ix_closing_acts_due", "account_id", "subject", sqlite_where=_DUE, postgresql_where=_DUE),
+    Index("ix_closing_acts_open", "account_id", "batch", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )

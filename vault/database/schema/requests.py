@@ -1,6 +1,9 @@
-"""The tables of requests of people. What a person wrote is sealed; numbers are found by keyed hashes."""
+"""The tables of requests of people, and of callbacks about them: addresses, and the deliveries that are still due.
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, text
+What a person wrote is sealed; numbers are found by keyed hashes.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text, text
 
 from vault.database.schema.core import Moment, metadata
 
@@ -92,4 +95,34 @@ person_packages = Table(
     # The last recording of the account that is in this part of its export.
     Column("through_at", Moment),
     Column("through_id", String),
+)
+
+request_callbacks = Table(
+    "request_callbacks",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    # URL and secret, sealed as words of the account.
+    Column("sealed", Text, nullable=False),
+    Column("set_at", Moment, nullable=False),
+    Column("set_by", String, nullable=False),
+    # The last delivery that was accepted, and the last try that was not, with the reason.
+    Column("delivered_at", Moment),
+    Column("failed_at", Moment),
+    Column("failure", String),
+)
+
+request_deliveries = Table(
+    "request_deliveries",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("request_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("next_try_at", Moment, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Index("ix_request_deliveries_next_try", "next_try_at", "id"),
+    Index("ix_request_deliveries_account", "account_id"),
 )

@@ -11,8 +11,8 @@ from vault.database.account_parts.part import StoredPrompt
 from vault.database.account_parts.requests import request_stored, requests_to_store
 from vault.database.schema.access_log import event_outbox
 from vault.database.schema.account_keys import account_keys
+from vault.database.schema.consent import notices
 from vault.database.schema.core import accounts
-from vault.database.schema.notices import notices
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import is_postgresql
 from vault.database.stores.rows import Rows

@@ -1,22 +1,26 @@
-"""Accounts, their recording switch with its history, and their wrapped keys."""
+"""Accounts, their recording switch with its history, their wrapped keys, and the limits that admins have set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import bindparam, case, insert, or_, select, update
+from sqlalchemy import bindparam, case, delete, insert, or_, select, update
 
 from vault.database.schema.account_keys import account_keys
+from vault.database.schema.accounts import account_limits
 from vault.database.schema.core import accounts, switch_changes
 from vault.database.signals import Work, wake
 from vault.database.sql.compiled_statements import CompiledSelect
-from vault.database.sql.dialect import insert_new
+from vault.database.sql.dialect import insert_for, insert_new
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import newest_version
 from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import Account, Switch, SwitchChange
+from vault.domain.accounts.limits import LIMIT_NAMES, OwnLimits
 from vault.errors import NotFound, Refused
 
+#: Max accounts with limits of their own.
+MAX_ROWS = 10_000
 # Nearly every request runs these.
 _FIND = CompiledSelect(
     select(*(accounts.c[name] for name in Account.__slots__))
@@ -166,3 +170,30 @@ class AccountRows(Rows):
                 by=switch.changed_by, reason=reason,
             )
         )  # fmt: skip
+
+
+class AccountLimitRows(Rows):
+    """The limits of accounts that have some of their own."""
+
+    def all(self) -> Mapping[str, OwnLimits]:
+        """Return the limits by account, of up to MAX_ROWS accounts."""
+        rows = self._db.execute(select(account_limits).order_by(account_limits.c.account_id).limit(MAX_ROWS))
+        return {
+            row["account_id"]: OwnLimits(**{name: row[name] for name in LIMIT_NAMES})
+            for row in rows.mappings()
+        }
+
+    def get(self, account_id: str) -> OwnLimits:
+        """Return an account's own limits."""
+        query = select(account_limits).where(account_limits.c.account_id == account_id)
+        row = self._db.execute(query).mappings().first()
+        return OwnLimits() if row is None else OwnLimits(**{name: row[name] for name in LIMIT_NAMES})
+
+    def put(self, account_id: str, own: OwnLimits) -> None:
+        """Replace an account's own limits; without any, its row is deleted."""
+        values = {name: getattr(own, name) for name in LIMIT_NAMES}
+        if own == OwnLimits():
+            self._db.execute(delete(account_limits).where(account_limits.c.account_id == account_id))
+            return
+        upsert = insert_for(self._db, account_limits).values(values | {"account_id": account_id})
+        self._db.execute(upsert.on_conflict_do_update(index_elements=["account_id"], set_=values))

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from vault.database.schema.api_keys import api_keys
+from vault.database.schema.accounts import api_keys
 from vault.database.sql.compiled_statements import CompiledSelect
-from vault.database.sql.keyset import earlier_than, later_than
+from vault.database.sql.conditions import earlier_than, later_than
 from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import ApiKey
 

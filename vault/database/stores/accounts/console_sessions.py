@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, case, delete, insert, or_, select, update
 
-from vault.database.schema.api_keys import api_keys
+from vault.database.schema.accounts import api_keys
 from vault.database.schema.console import console_invitations, console_searches, console_sessions
 from vault.database.schema.core import accounts
 from vault.database.sql.compiled_statements import CompiledSelect
+from vault.database.sql.conditions import earlier_than
 from vault.database.sql.dialect import DatabaseNow
-from vault.database.sql.keyset import earlier_than
 from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import Account
 from vault.domain.accounts.console_session import MAX_IDLE, ConsoleSession

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import delete, select, tuple_
 
-from vault.database.schema.api_keys import api_keys, kept_answers
+from vault.database.schema.accounts import api_keys, kept_answers
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.rows import Rows
 from vault.domain.accounts.answer_subject import AnswerSubject

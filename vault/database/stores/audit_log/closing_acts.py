@@ -9,8 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.batches import batches
-from vault.database.schema.access_log import checkpoints, event_outbox, publication, tree_head
-from vault.database.schema.closing_acts import closing_acts
+from vault.database.schema.access_log import checkpoints, closing_acts, event_outbox, publication, tree_head
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import accounts, recordings
 from vault.database.sql.dialect import insert_new

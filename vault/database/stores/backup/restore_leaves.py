@@ -18,13 +18,13 @@ from vault.database.log_tree.sequencer_postgresql import sequence_waiting
 from vault.database.log_tree.stored_tree import STEP, frontier_of
 from vault.database.schema.access_log import (
     checkpoints,
+    closing_acts,
     event_outbox,
     publication,
     tree_head,
     tree_nodes,
     unsettled_sessions,
 )
-from vault.database.schema.closing_acts import closing_acts
 from vault.database.schema.core import access_events
 from vault.database.sql.dialect import is_postgresql, log_lock_key
 from vault.database.stores.audit_log.log_tree import TreeRows

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
 
 from vault.database.account_parts.notices import NOTICE_COLUMNS, notice_of, row_of_notice
-from vault.database.schema.notices import notices
+from vault.database.schema.consent import notices
 from vault.database.sql.compiled_statements import CompiledSelect
-from vault.database.sql.keyset import earlier_than
+from vault.database.sql.conditions import earlier_than
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows

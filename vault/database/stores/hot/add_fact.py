@@ -11,8 +11,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, select
 
 from vault.database.schema.calls import call_facts
+from vault.database.schema.consent import notices
 from vault.database.schema.core import moment, recordings
-from vault.database.schema.notices import notices
 from vault.database.sql.compiled_statements import CompiledSelect, RowWriter
 from vault.database.sql.dialect import call_lock_key, lock_key
 from vault.database.sql.hot_text import HotText

@@ -9,9 +9,8 @@ from sqlalchemy import Column, ColumnElement, Table, and_
 
 from vault.database.schema.account_keys import detail_keys, month_keys
 from vault.database.schema.calls import call_facts
-from vault.database.schema.consent import consent_events, objections
+from vault.database.schema.consent import consent_events, notices, objections
 from vault.database.schema.core import accounts, connections, links, recordings
-from vault.database.schema.notices import notices
 from vault.database.schema.registers import register_entries
 from vault.database.schema.requests import person_packages, person_requests
 

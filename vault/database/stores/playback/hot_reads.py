@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, case, or_, select, text
 
-from vault.database.schema.api_keys import api_keys
+from vault.database.schema.accounts import api_keys
 from vault.database.schema.core import accounts, links, recordings, sessions
 from vault.database.schema.requests import person_requests
 from vault.database.sql.compiled_statements import CompiledSelect

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Select, and_, bindparam, case, exists, literal, or_, select
 
 from vault.database.schema.core import links, micros, recordings
-from vault.database.schema.link_keys import link_cuts, link_keys
+from vault.database.schema.playback import link_cuts, link_keys
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import DatabaseNow
 from vault.database.stores.playback.hot_reads import (

@@ -15,11 +15,12 @@ from typing import Any, Final
 from sqlalchemy import TextClause, TextualSelect, text
 
 from vault.database.schema.core import IS_NOT_AVAILABLE, IS_WORK, MICROSECOND, recordings
+from vault.database.sql.compiled_statements import RowReader
 from vault.database.sql.dialect import POSTGRESQL_NOW
 from vault.database.sql.hot_text import HotText
-from vault.database.stores.recordings.recordings import RECORDING_COLUMNS
+from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_from, sealed_announcement
 from vault.domain.ids import new_id
-from vault.domain.recordings.recording import State
+from vault.domain.recordings.recording import Lease, State
 from vault.domain.recordings.transitions import CLAIM
 
 #: Accounts per state that one claim looks at, from a random one on; and as many from the first one on.
@@ -33,6 +34,16 @@ MAX_CLEAN_ATTEMPTS, MAX_CLEAN_ATTEMPTS_STORED = 1, 2
 #: expect that no row of an account is ready, and read the whole table.
 _IS_ANNOUNCED: Final = "length(r.sealed_announcement) > 0"
 _TO_TRANSFER = ", ".join(f"'{state}'" for state in sorted(CLAIM.sources))
+_CLAIMED: Final = RowReader(CLAIMED_COLUMNS)
+#: It need not be durable immediately: after a crash of the server the manifest is due again when the lease has expired.
+MANIFEST_WRITTEN: Final = HotText(
+    "UPDATE recordings SET manifest_due = false, manifest_key_version = :key_version, sealed_waveform = NULL, "
+    "lease_until = NULL, lease_token = NULL WHERE id = :id AND state = 'available' AND lease_token = :token "
+    "RETURNING set_config('synchronous_commit', 'off', true)",
+    id="text",
+    token="text",  # noqa: S106 - a type
+    key_version="bigint",
+)
 
 
 def claim_values(
@@ -138,6 +149,14 @@ def hot_claims(states: Sequence[State]) -> tuple[HotText, HotText]:
 def hot_any_waiting(states: Sequence[State]) -> HotText:
     """Return ``any_waiting`` for PostgreSQL."""
     return HotText(any_waiting(states, on_postgresql=True).text)
+
+
+def read_claim(rows: Sequence[Sequence[Any]], token: str) -> Lease | None:
+    """Return the lease of the row that a claim returned, if it found one."""
+    if not rows:
+        return None
+    row = _CLAIMED.named(rows[0])
+    return Lease(recording=recording_from(row), token=token, announcement=sealed_announcement(row))
 
 
 def _hot_claim(due: str) -> HotText:

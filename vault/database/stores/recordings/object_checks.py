@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy import Connection as DbConnection
 
 from vault.database.schema.core import recordings
-from vault.database.schema.object_checks import object_checks
+from vault.database.schema.recording_objects import object_checks
 from vault.database.sql.dialect import insert_for, sql_now
 from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import State

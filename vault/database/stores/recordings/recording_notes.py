@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection as DbConnection
 from sqlalchemy import Select, delete, func, insert, select, update
 
-from vault.database.schema.api_keys import api_keys
-from vault.database.schema.recording_notes import recording_notes
+from vault.database.schema.accounts import api_keys
+from vault.database.schema.playback import recording_notes
 from vault.database.schema.sign_in import people, sign_in_connections
 from vault.database.stores.rows import Rows
 from vault.domain.playback.note import MAX_NOTES, SealedNote

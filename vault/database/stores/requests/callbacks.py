@@ -13,7 +13,7 @@ from vault.database.account_parts.callback import (
     put_callback,
     read_callback,
 )
-from vault.database.schema.callbacks import request_callbacks, request_deliveries
+from vault.database.schema.requests import request_callbacks, request_deliveries
 from vault.database.signals import Work, wake, wake_at
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.rows import Rows

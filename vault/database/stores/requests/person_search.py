@@ -11,7 +11,7 @@ from vault.batches import batches
 from vault.database.schema.calls import call_facts, call_terms
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import links, recording_terms, recordings
-from vault.database.sql.call_times import plausible_at
+from vault.database.sql.conditions import plausible_at
 from vault.database.stores.calls.call_facts import refs_of_terms
 from vault.database.stores.recordings.recordings import matching_recordings
 from vault.database.stores.rows import Rows

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 
 from vault.database.schema.calls import call_facts
 from vault.database.schema.core import recording_terms, recordings
-from vault.database.sql.call_times import plausible_at
+from vault.database.sql.conditions import plausible_at
 from vault.database.stores.calls.call_facts import refs_of_terms
 from vault.domain.recordings.recording import State
 from vault.domain.retention.hold import Hold, RecordingSelection

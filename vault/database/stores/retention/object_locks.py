@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select, text, update
 
 from vault.database.schema.core import IS_AVAILABLE, recordings
-from vault.database.schema.object_locks import HAS_LEGAL_HOLD, IS_LOCKED_REMAINDER, LOCK_IS_DUE
+from vault.database.schema.recording_objects import HAS_LEGAL_HOLD, IS_LOCKED_REMAINDER, LOCK_IS_DUE
 from vault.database.schema.retention import holds
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_from
 from vault.database.stores.retention.hold_conditions import covered_by

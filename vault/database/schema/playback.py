@@ -1,4 +1,7 @@
-"""The tables of customers' keys that sign links, and of cuts. They hold no secret and no personal data."""
+"""The tables of customers' keys that sign links, of cuts, and of notes on recordings.
+
+Keys and cuts hold no secret and no personal data; notes are sealed.
+"""
 
 from sqlalchemy import JSON, Boolean, Column, Index, Integer, LargeBinary, String, Table, text
 
@@ -48,4 +51,19 @@ link_cuts = Table(
     # The listener, sealed under a detail key (services/shared/account_data_keys.py).
     Column("sealed_listener", String),
     Index("ix_link_cuts_account", "account_id", "minted_before"),
+)
+
+recording_notes = Table(
+    "recording_notes",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("recording_id", String, nullable=False),
+    # The person or the API key.
+    Column("author", String, nullable=False),
+    # Moment and text, under the recording key: they cannot be read without it.
+    Column("sealed_note", LargeBinary, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Index("ix_recording_notes_author", "recording_id", "author"),
 )

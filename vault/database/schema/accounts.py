@@ -1,6 +1,6 @@
-"""API keys, and the stored answers to requests with an Idempotency-Key."""
+"""API keys, stored answers to requests with an Idempotency-Key, and the limits that admins have set for accounts."""
 
-from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, String, Table
 
 from vault.database.schema.core import Moment, metadata
 
@@ -32,4 +32,14 @@ kept_answers = Table(
     Column("recording_id", String, index=True),
     Column("call_ref", String),
     Index(None, "account_id", "call_ref"),
+)
+
+account_limits = Table(
+    "account_limits",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    # NULL: the operator's default.
+    Column("requests_per_second", BigInteger),
+    Column("bytes_in_flight", BigInteger),
+    Column("queue", BigInteger),
 )
