@@ -38,7 +38,6 @@ from vault.services.ingest.announce import Announce
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.describe_audio import DescribeAudio
 from vault.services.ingest.fetch_recording import Ingest
-from vault.services.ingest.first_manifest import FirstManifest
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.recordings import remove_erased
 from vault.services.recordings.recordings import Recordings
@@ -124,9 +123,9 @@ POINTS: Final = (
     _point("the gate is committed", "behind", AdmitRecording, "_through_the_gate"),
     _point("the log is grown", "behind", SqliteSequencer, "sequence", _grown),
     _point("the log is grown", "behind", log_tree, "sequence_waiting", lambda _, moved: moved > 0),
-    _point("the manifest is due", "before", FirstManifest, "__call__"),
+    _point("the manifest is due", "before", AdmitRecording, "_write_manifest"),
     _point("the manifest is there", "before", JournaledDatabase, "first_manifest_written"),
-    _point("the manifest is noted", "behind", FirstManifest, "__call__"),
+    _point("the manifest is noted", "behind", AdmitRecording, "_write_manifest"),
     _point("the erasure is written", "behind", RecordingStates, "change", _erased),
     _point("the act is committed", "before", Journal, "put"),
     _point("the act is stored", "behind", Journal, "put"),

@@ -29,9 +29,9 @@ from vault.domain.playback.signed_token import _recording as _recording_of
 from vault.domain.requests.callback import check_url
 from vault.errors import Invalid, VaultError
 from vault.server.http_limits import LimitedHttpProtocol
+from vault.services.accounts.api_keys import split_key
 from vault.services.playback.link_request import LinkRequest
 from vault.services.playback.links import _check as check_link
-from vault.services.shared.check_api_key import split_key
 from vault.tlog.note import Signer
 from vault.web.audio.range_header import parse_range
 from vault.web.console.audit_log.log import _verify as verify_what_was_sent

@@ -46,7 +46,7 @@ from vault.sealing.header import parse_header
 from vault.sealing.keys import recording_key
 from vault.sealing.message import open_message, seal
 from vault.sealing.opener import Opener
-from vault.services.shared.check_api_key import split_key
+from vault.services.accounts.api_keys import split_key
 from vault.telephony.http.url import parse_media_url
 from vault.telephony.parsing.forms import parse_form, parse_query
 from vault.telephony.parsing.phone_number import normalize

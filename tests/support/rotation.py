@@ -20,7 +20,7 @@ from vault.domain.requests.request import Identity, PersonalData, Verdict, Verif
 from vault.domain.stored.manifest import Manifest, decode_manifest, location_of
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.access_log import EventFilter
-from vault.services.key_rotation.reencrypt import reseal
+from vault.services.key_rotation.rewrap_account import reseal
 from vault.services.key_rotation.rotate_account_key import RotationProgress
 from vault.services.playback.link_request import LinkRequest
 from vault.services.requests.new_request import NewRequest

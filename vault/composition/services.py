@@ -42,7 +42,7 @@ from vault.services.playback.verify_link_token import LinkTokenVerifier, audienc
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.registers.processing_records import ProcessingRecords
 from vault.services.registers.sealed_entries import SealedEntries
-from vault.services.requests.legal_minimum import LegalMinimum
+from vault.services.requests.erase_decided import EraseDecided
 from vault.services.requests.package_about import PackageAbout
 from vault.services.retention.recording_retention import ShowRetention
 from vault.services.service import Vault
@@ -131,7 +131,7 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
         (RecoveryCheck, "database"): lambda _: bare,
         (RecoveryCheck, "published_log"): lambda made: replace(made.make(PublishedLog), database=bare),
         (StoreCallFacts, "direction_stored"): lambda made: made.make(KeyObjections).enter_waiting,
-        (LegalMinimum, "retention"): lambda made: made.make(ShowRetention),
+        (EraseDecided, "retention"): lambda made: made.make(ShowRetention),
         (PackageAbout, "retention"): lambda made: made.make(ShowRetention),
         (PackageAbout, "record"): lambda made: made.make(ProcessingRecords).read,
         # The page of a package is in English.

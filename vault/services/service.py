@@ -46,8 +46,7 @@ from vault.services.ingest.upload import Uploads
 from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
-from vault.services.node.outages import Outages
-from vault.services.node.readiness_probe import ReadinessProbe
+from vault.services.node.readiness_probe import Outages, ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.check_link import CheckLink
 from vault.services.playback.close_sessions import EndSessions

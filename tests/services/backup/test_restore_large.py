@@ -16,8 +16,8 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay
 from vault.domain.ids import new_id
 from vault.domain.progress import Report, no_progress
+from vault.services.backup.restore import name_what_is_lost
 from vault.services.backup.restore_log import Divergence, RestoreLog
-from vault.services.backup.restore_report import name_what_is_lost
 from vault.thread_pools import Threads
 
 

@@ -15,8 +15,8 @@ from vault.services.admission import admission, call_context, number_terms
 from vault.services.admission.admission import Admission
 from vault.services.consent import call_documents, record_consent
 from vault.services.consent.call_documents import CallDocuments
-from vault.services.consent.handed_notice import HandedNotice
 from vault.services.consent.key_objections import KeyObjections
+from vault.services.consent.told_keys import HandedNotice
 from vault.services.lifecycle import lifecycle, restrict_recording
 from vault.services.lifecycle.guards import judge_now
 from vault.services.playback import open_links

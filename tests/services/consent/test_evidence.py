@@ -30,7 +30,7 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
 from vault.sealing.header import parse_header
-from vault.services.shared.sealed_waveform import with_waveform
+from vault.services.shared.sealed_audio import with_waveform
 
 
 class Rendering(FakeDescriber):

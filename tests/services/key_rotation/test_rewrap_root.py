@@ -22,7 +22,6 @@ from vault.services.accounts.accounts import Accounts
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.node.startup_checks import OpenLogKey, ProveRootKey, may_make_root_key
-from vault.services.shared.begin_rotation import BeginRotation
 from vault.tlog.key_statement import open_statement
 
 URL = "https://vault.example"
@@ -109,7 +108,6 @@ async def test_everything_follows_to_the_new_root_key(site: Site):
     ring = site.ring(old)
     rotations = KeyRotations(
         database=site.database, ring=ring, signer=SIGNER, anchor=unused,
-        begin_rotation=BeginRotation(database=site.database, ring=ring),
     )  # fmt: skip
     await rotations.begin(accounts[0], actor="key_test")
     known = [(await site.ring(old).version(one, 1)).key for one in accounts]

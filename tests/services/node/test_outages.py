@@ -9,11 +9,10 @@ from tests.fakes.fetcher import Media
 from tests.support.database_rows import columns
 from tests.support.service_house import AUDIO, URL, House
 from vault.circuit_breaker import CircuitBreaker
-from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, OUTAGE_BACKOFF, State
+from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, OUTAGE_BACKOFF, State, backoff_after
 from vault.errors import FetchFailed, OwnKeyUnusable, Unavailable
-from vault.services.node.outages import Outages
+from vault.services.node.readiness_probe import Outages
 from vault.services.service import Vault
-from vault.services.shared.outage_backoff import backoff_after
 from vault.worker import outages
 from vault.worker.tasks import polling_tasks
 

@@ -20,6 +20,7 @@ from vault.domain.requests.callback import BACKOFF, MAX_TRIES, RequestDelivery
 from vault.domain.requests.request import RequestState
 from vault.errors import FetchFailed, Invalid, NotFound
 from vault.metrics import REQUEST_CALLBACKS
+from vault.services.requests.callbacks import open_callback
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.rest import ProviderRest
 from vault.thread_pools import Threads
@@ -213,7 +214,8 @@ async def test_a_restore_keeps_a_callback_with_its_secret(either: House, tmp_pat
     await write_all(either)
     async with empty_house(either, tmp_path, threads) as late:
         await late.vault.restore(actor="operator")
-        restored = await late.vault.callbacks.open_callback(either.account.id)
+        data_keys = late.vault.callbacks.data_keys
+        restored = await open_callback(late.database, data_keys, either.account.id)
         assert restored == made
     for stored in either.objects.objects.values():
         assert b"crm.example" not in bytes(stored.body)

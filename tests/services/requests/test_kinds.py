@@ -183,7 +183,7 @@ async def test_a_rectification_adds_the_persons_words_once(house: House):
     (row,) = await house.database.read(lambda tx: tx.requests.executing(tx.now(), limit=9))
     request = await job.sealed.open(row)
     decided = await house.database.read(lambda tx: read_decided(tx, request))
-    assert await job.add_statement(request, decided) == (request, Part())
+    assert await job._add_statement(request, decided) == (request, Part())
     assert await carried_out(house, view.request.id) is RequestState.FULFILLED
     read = await house.vault.consent.read_evidence(house.account.id, recording_id, actor=ACTOR)
     added = [entry.content for entry in read.chain if entry.content["kind"] == "rectification"]

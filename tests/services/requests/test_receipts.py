@@ -34,7 +34,7 @@ from vault.domain.requests.request import RequestState
 from vault.errors import Invalid, NotFound, Tampered
 from vault.objects.s3 import S3Store
 from vault.rfc3339 import write_rfc3339
-from vault.services.requests import read_receipt
+from vault.services.requests import receipts
 from vault.tlog.note import Signer
 from vault.tlog.receipt_file import ProvenLeaf, verify_receipt
 
@@ -55,17 +55,17 @@ async def test_the_leaves_of_a_large_receipt_are_proven_in_batches(
 ):
     """One read for each batch, so that a receipt of 10,000 recordings keeps no reader for half a minute."""
     file = await closed(house)
-    monkeypatch.setattr(read_receipt, "_BATCH_SIZE", 2)
+    monkeypatch.setattr(receipts, "_BATCH_SIZE", 2)
     view = (
         await house.vault.requests.page(house.account.id, state=None, due_before=None, before=None, limit=1)
     )[0]
-    reads, prove = [], read_receipt._prove
+    reads, prove = [], receipts._prove
 
     def counted(tx: Transaction, account_id: str, indexes: Sequence[int]) -> list[ProvenLeaf]:
         reads.append(len(indexes))
         return prove(tx, account_id, indexes)
 
-    monkeypatch.setattr(read_receipt, "_prove", counted)
+    monkeypatch.setattr(receipts, "_prove", counted)
     again = await house.vault.receipts.read(house.account.id, view.request.id)
     assert verify_receipt(again).leaves == verify_receipt(file).leaves == sum(reads)
     assert len(reads) > 1

@@ -6,7 +6,7 @@ from tests.support.parties import let_in
 from tests.support.retention import FIRST, kept, place, set_retention
 from tests.support.service_house import House
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.services.shared.find_leaf import find_leaf
+from vault.services.retention.recording_retention import find_leaf
 
 
 async def test_policy_and_holds_have_their_leaves(house: House):

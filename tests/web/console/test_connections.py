@@ -11,7 +11,7 @@ from tests.support.link_keys import register
 from tests.support.link_minter import Minter, base64url
 from tests.support.tenant import Tenant, tone
 from tests.support.web_house import House
-from vault.services.shared.connection_activity import NoteActivity
+from vault.services.ingest.receive_webhook import NoteActivity
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ detail_keys = Table(
     Column("key_version", Integer, nullable=False),
 )
 
-# Keys of one month, which wrap recording keys and seal call facts and announcements (domain/accounts/month_key.py).
+# Keys of one month, which wrap recording keys and seal call facts and announcements (domain/accounts/account_keys.py).
 month_keys = Table(
     "month_keys",
     metadata,

@@ -10,6 +10,7 @@ from vault.backoff import Backoff
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
+from vault.errors import OwnKeyUnusable, RecordingMissing, Unavailable
 
 #: A row is unique by account, connection and key. The key is the name, unless another call of the connection had that
 #: name first: then the call follows the name. No name has a control character.
@@ -252,3 +253,13 @@ def named_at(door: str | None, named: Sequence[Recording]) -> Sequence[Recording
 def requests_of(causes: Iterable[str]) -> list[str]:
     """Return the requests of persons among the causes."""
     return [cause for cause in causes if cause not in CAUSES]
+
+
+def backoff_after(error: Unavailable, attempts: int) -> timedelta:
+    """Return the backoff after ``attempts`` attempts, the last of which ended with ``error``.
+
+    It is short where the error concerns every recording, because it ends for all together. It grows where only one
+    account or one recording is concerned: its owner may take days.
+    """
+    own = isinstance(error, (OwnKeyUnusable, RecordingMissing))
+    return (BACKOFF if own else OUTAGE_BACKOFF).after(attempts)

@@ -1,22 +1,27 @@
 """Create, check, list and revoke API keys. A key is ``cv_<id>_<secret>``; only the secret's hash is stored."""
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.playback.hot_reads import KEY, KEY_AND_ACCOUNT, read_key
+from vault.database.stores.playback.hot_reads import KEY, KEY_AND_ACCOUNT, KeyWithAccount, read_key
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import SCOPES, Account, ApiKey
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.ids import Token, new_id
 from vault.domain.page import PAGE
 from vault.domain.requests.request import RequestState
-from vault.errors import Invalid, NotFound
+from vault.errors import Invalid, NotAuthentic, NotFound
 from vault.ports.clock import Clock
 from vault.sentence import Sentence
-from vault.services.shared.check_api_key import PREFIX, require_authentic, split_key
 from vault.services.shared.revoke_links import stop_key
+
+#: What the text of a key begins with, and its maximum length.
+PREFIX: Final = "cv_"
+_MAX_LENGTH: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +130,20 @@ class ApiKeys:
             )
 
         await self.database.write(revoke)
+
+
+def split_key(text: str) -> tuple[str, str]:
+    """Return the id and the secret in an API key; both are empty if the text is not one."""
+    if not text.startswith(PREFIX) or len(text) > _MAX_LENGTH or not text.isascii():
+        return "", ""
+    identifier, _, secret = text.removeprefix(PREFIX).partition("_")
+    return f"key_{identifier}", secret
+
+
+def require_authentic(found: KeyWithAccount | None, secret: str) -> KeyWithAccount:
+    """Return the key if the secret is right and it is not revoked. Raises NotAuthentic, the same for every reason."""
+    expected = found.secret_hash if found else Token("").digest
+    same = hmac.compare_digest(Token(secret).digest, expected)
+    if found is None or not same or found.key.revoked_at is not None:
+        raise NotAuthentic("This API key is not valid.")
+    return found

@@ -22,7 +22,7 @@ from vault.domain.page import PAGE
 from vault.domain.sign_in.connection import OPERATORS, decode_profile
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.clock import Clock
-from vault.services.shared.check_api_key import require_authentic, split_key
+from vault.services.accounts.api_keys import require_authentic, split_key
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.revoke_links import stop_listening, stop_session
 

@@ -23,14 +23,14 @@ from vault.domain.approvals.rule import RULES, VERBS, Verb
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
-from vault.domain.sign_in.connection import OPERATORS
-from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, Refused
+from vault.domain.sign_in.connection import OPERATORS, PersonRow, decode_profile
+from vault.errors import ApprovalNeeded, Busy, Invalid, NotFound, Refused, Tampered
 from vault.services.approvals.ask import AskApproval, CountedEffect, Question
 from vault.services.approvals.ask_erasure import behind
 from vault.services.approvals.execute import ExecuteApproval
-from vault.services.shared.actor_names import ActorNames
 from vault.services.shared.approval_gate import actor_of, event_of, require_authority
 from vault.services.shared.identify_people import IdentifyPeople
+from vault.services.shared.people_keys import PeopleKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Approvals:
     asking: AskApproval
     execute: ExecuteApproval
     identify_people: IdentifyPeople
-    actor_names: ActorNames
+    people_keys: PeopleKeys
 
     async def ask(
         self,
@@ -107,7 +107,7 @@ class Approvals:
             approval=approval,
             text=text,
             document=document(approval, text).decode(),
-            asked_by_name=await self.actor_names(account_id, approval.asked_by),
+            asked_by_name=await self._actor_name(account_id, approval.asked_by),
         )
 
     async def decide(
@@ -179,6 +179,25 @@ class Approvals:
             return _decided(tx, known, changed, "approval.approved")
 
         return await self._carry_out(await self.database.write(decide))
+
+    async def _actor_name(self, account_id: str, actor: str) -> str | None:
+        """Return the name of an actor, of a key or a person; None if none is known. Raises Unavailable."""
+
+        def read(tx: Transaction) -> str | PersonRow | None:
+            key = tx.api_keys.find(actor)
+            if key is not None:
+                return key[0].name
+            return tx.people.get(account_id, actor) or tx.people.get(OPERATORS, actor)
+
+        found = await self.database.read(read)
+        return await self._person_name(found) if isinstance(found, PersonRow) else found
+
+    async def _person_name(self, person: PersonRow) -> str | None:
+        try:
+            text = await self.people_keys.open_words(person.account_id, "member", person.sealed_profile)
+        except (NotFound, Tampered):
+            return None
+        return None if text is None else decode_profile(text).name
 
     async def _carry_out(self, approval: Approval) -> Approval:
         if approval.state is not ApprovalState.APPROVED:

@@ -1,10 +1,11 @@
 """Read the log from the object store, for the startup check and for a restore.
 
 The stored log is the newest anchor with the tiles published before it. Releases without anchors wrote only a
-published checkpoint, which is used if there is no anchor.
+published checkpoint, which is used if there is no anchor. What a file of a tile must contain is built from the
+database's tree.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from vault.tlog.anchor_file import AnchorFile, decode_anchor
 from vault.tlog.checkpoint import Checkpoint, open_checkpoint
 from vault.tlog.hashing import HASH_BYTES, node_hash
 from vault.tlog.note import Signer
-from vault.tlog.tiles import HEIGHT, WIDTH, Tile, grown_tiles, read_bundle
+from vault.tlog.tiles import HEIGHT, WIDTH, Tile, grown_tiles, read_bundle, write_bundle
 from vault.tlog.tree import read_frontier
 
 PREFIX = "log/"
@@ -251,3 +252,28 @@ class PublishedLog:
 def has(tx: Transaction, place: AnchorPlace) -> bool:
     """Return whether the tree of an anchor is a prefix of the database's tree, or equal to it."""
     return place.size <= tx.tree.head().size and root_of(tx, place.size) == place.root
+
+
+def keys_of_tile(tile: Tile) -> Iterator[str]:
+    """Yield the keys of a tile's files: the hashes, and on level 0 the leaves."""
+    yield PREFIX + tile.path
+    if not tile.level:
+        yield PREFIX + tile.bundle_path
+
+
+async def wanted_bytes(database: Database, tile: Tile, key: str) -> bytes:
+    """Return the expected content of a tile's file. Raises Unavailable, Tampered if a leaf is missing."""
+    end = tile.start + tile.width
+    if key == PREFIX + tile.path:
+        level = tile.level * HEIGHT
+        return b"".join(await database.read(lambda tx: tx.tree.hashes(level, tile.start, end)))
+    leaves = await database.read(lambda tx: tx.tree.leaves(tile.start, end))
+    return write_bundle([leaf.leaf for leaf in leaves])
+
+
+async def stored_bytes(objects: ObjectStore, key: str) -> bytes | None:
+    """Return the stored content of a key; None if it is missing, or got shorter between two requests."""
+    try:
+        return await objects.read(key, 0, await objects.size(key))
+    except (NotFound, Tampered):
+        return None

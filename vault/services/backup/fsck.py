@@ -5,6 +5,7 @@ meanwhile: every difference is checked again with the current row, so a recordin
 between is not reported.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,7 +28,6 @@ from vault.services.backup.fsck_objects import CompareObjects
 from vault.services.backup.fsck_recording import CompareRecording
 from vault.services.shared.clock_skew import earlier
 from vault.services.shared.gather_all import gathered
-from vault.services.shared.rate_limit import RateLimiter
 
 #: Maximum findings in one response.
 MAX_FINDINGS: Final = 10_000
@@ -64,6 +64,23 @@ class FsckResult:
     findings: list[str] = field(default_factory=list)
     #: Where to continue.
     place: FsckPlace = FsckPlace()
+
+
+@dataclass(slots=True, kw_only=True)
+class RateLimiter:
+    """Allow ``rate`` operations per second; 0 means no limit."""
+
+    rate: float
+    _next: float = 0.0
+
+    async def pause(self) -> None:
+        """Wait until the next operation may begin."""
+        if not self.rate:
+            return
+        now = asyncio.get_running_loop().time()
+        at = max(now, self._next)
+        self._next = at + 1 / self.rate
+        await asyncio.sleep(at - now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

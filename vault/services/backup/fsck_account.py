@@ -10,7 +10,7 @@ from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.own_history import account_object_names, sort_by_history
-from vault.services.backup.open_account_object import open_account_object
+from vault.services.backup.write_account_objects import open_account_object
 
 #: Accounts per transaction.
 _ACCOUNTS = 500

@@ -7,9 +7,15 @@ from vault.database.interface import Database
 from vault.domain.audit_log.anchor import PREFIX as ANCHORS
 from vault.errors import NotFound, Tampered
 from vault.ports.objects import ObjectStore
-from vault.services.audit_log.log_file_bytes import keys_of, stored_bytes, wanted_bytes
 from vault.services.audit_log.publication import copy_of
-from vault.services.audit_log.published_tiles import CHECKPOINT, PublishedLog, has
+from vault.services.audit_log.published_tiles import (
+    CHECKPOINT,
+    PublishedLog,
+    has,
+    keys_of_tile,
+    stored_bytes,
+    wanted_bytes,
+)
 from vault.tlog.tiles import Tile, grown_tiles
 
 #: Checkpoint copies per transaction.
@@ -30,7 +36,7 @@ class CompareLog:
         yield await self._checkpoint(size)
         yield await self._anchor()
         for tile in grown_tiles(0, size):
-            for key in keys_of(tile):
+            for key in keys_of_tile(tile):
                 finding = await self._file(tile, key)
                 now = (
                     await self.database.read(lambda tx: tx.object_store.published_size()) if finding else size

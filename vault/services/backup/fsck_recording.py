@@ -15,9 +15,8 @@ from vault.sealing.header import parse_header
 from vault.sealing.size import object_size
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.shared.encrypted_fields import open_recording
-from vault.services.shared.encrypted_reader import SealedAudio
 from vault.services.shared.paced import paced
-from vault.services.shared.sealed_waveform import with_waveform
+from vault.services.shared.sealed_audio import SealedAudio, with_waveform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,12 @@ grow with the archive. Afterwards, while the vault serves again, manifests that 
 their time (``RestoreUnnamed``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.database.transaction import Transaction
@@ -37,10 +38,21 @@ from vault.services.backup.restore_accounts import RestoreAccounts
 from vault.services.backup.restore_entered import close_entered
 from vault.services.backup.restore_log import Divergence, RestoreLog
 from vault.services.backup.restore_replay import replay
-from vault.services.backup.restore_report import name_what_is_lost
 from vault.services.backup.restore_scope import Scope, changed_names
 from vault.services.backup.restore_unnamed import RestoreUnnamed, begin_unnamed
 from vault.services.closing_acts.journal import Journal, PermanentActs
+
+#: Events whose content was only in the lost database.
+_LOST: Mapping[str, str] = {
+    "key.created": "API keys",
+    "link.created": "playback links",
+    "consent.told": "consent statements of parties",
+    "recording.quarantined": "recordings in quarantine",
+    "notice.drafted": "drafts of notices",
+}
+
+#: Recordings per transaction; a transaction has a few seconds.
+_BATCH_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +91,7 @@ class Restore:
                 changed = [name for name in names if name in changed or name.account_id in scope.accounts]
             wanted = names if scope is None else changed
             restricted = await self._bring_in(divergence, wanted, acts, report, progress, actor=actor)
-            await name_what_is_lost(self.database, divergence, report)
+            await _name_what_is_lost(self.database, divergence, report)
             if anchored is not None:
                 await log.join(anchored, divergence, progress)
                 await self.database.write(lambda tx: self._published(tx, anchored))
@@ -194,3 +206,29 @@ def _finish(
                 result="manifest_missing",
             )
         )
+
+
+async def _name_what_is_lost(database: Database, divergence: Divergence, report: Report) -> None:
+    """Report events of the lost time that left no object; make the providers' lists due for a reconcile."""
+    lost = divergence.lost
+    if not divergence.size or lost.first_at is None or lost.last_at is None:
+        return
+    since = lost.first_at
+    report.add("providers", await database.write(lambda tx: tx.restore.make_reconciliation_due(since)))
+    gone = await _count_gone(database, sorted(lost.available - set(lost.erased)))
+    counts = {name: lost.types[kind] for kind, name in _LOST.items()} | {"available recordings": gone}
+    words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    report.notes.append(
+        f"The database lacked the events from {since:%Y-%m-%d %H:%M:%S} to {lost.last_at:%H:%M:%S} UTC"
+        f"{': ' + words + ' were not restored' if words else ''}. Call starts, facts of calls and webhooks of that "
+        "time have no object: the providers' lists are compared now, and your own platforms must send theirs again."
+    )
+
+
+async def _count_gone(database: Database, recording_ids: Sequence[str]) -> int:
+    """Return how many of these recordings have no row."""
+    gone = 0
+    for batch in batches(recording_ids, _BATCH_SIZE):
+        existing = await database.read(lambda tx, batch=batch: tx.recordings.existing(batch))  # type: ignore[misc]
+        gone += len(batch) - len(existing)
+    return gone

@@ -22,9 +22,9 @@ from vault.errors import NotFound, OwnKeyUnusable, Refused, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.own_history import sort_by_history
-from vault.services.backup.open_account_object import open_account_object
 from vault.services.backup.request_objects import RequestObjects
 from vault.services.backup.restore_log import Divergence
+from vault.services.backup.write_account_objects import open_account_object
 from vault.services.lifecycle.restore_states import fail_without_key, refuse_stale
 
 #: The reason of a switch-off if one of two histories had left recording on.

@@ -12,9 +12,8 @@ from vault.database.transaction import Transaction
 from vault.domain.stored.store_rewrite import StoreRewrite
 from vault.errors import NotFound
 from vault.ports.objects import ObjectStore
-from vault.services.audit_log.log_file_bytes import keys_of, stored_bytes, wanted_bytes
 from vault.services.audit_log.publication import copy_of
-from vault.services.audit_log.published_tiles import PublishedLog
+from vault.services.audit_log.published_tiles import PublishedLog, keys_of_tile, stored_bytes, wanted_bytes
 from vault.services.audit_log.store_loss import keep_rewrite, look_for_loss, note_loss, rewrite_of
 from vault.services.node.vault_identity import write_vault_object
 from vault.services.shared.job import EACH_MINUTE, DueJob, IntervalJob, Job
@@ -117,7 +116,7 @@ class RewriteStore:
     async def _write_tiles(self, tiles: Sequence[Tile]) -> None:
         """Write log files that are missing or differ."""
         for tile in tiles:
-            for key in keys_of(tile):
+            for key in keys_of_tile(tile):
                 wanted = await wanted_bytes(self.database, tile, key)
                 if await stored_bytes(self.objects, key) != wanted:
                     await self.objects.put(key, wanted, locked=tile.full)

@@ -1,4 +1,4 @@
-"""Write due account objects and tombstones, so that the bucket alone is enough for a restore.
+"""Write and read account objects, and write tombstones, so that the bucket alone is enough for a restore.
 
 An account object's key has the revision of the account and the state of the log. Older objects are deleted, except
 those of another history, which may be the only copy of acknowledged changes. An object that contradicts the own log
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vault.database.account_object import AccountObject, encode_account
+from vault.database.account_object import AccountObject, decode_account, encode_account
 from vault.database.account_parts.keys import KEYS, lacks
 from vault.database.account_parts.notices import NOTICES, prompts_of
 from vault.database.interface import Database
@@ -36,9 +36,8 @@ from vault.domain.stored.tombstone import location_of as location_of_tombstones
 from vault.errors import NotFound, OwnKeyUnusable, Tampered, Unavailable
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
-from vault.sealing.message import seal
+from vault.sealing.message import open_message, seal
 from vault.services.audit_log.own_history import account_object_names, sort_by_history
-from vault.services.backup.open_account_object import open_account_object
 from vault.services.backup.request_objects import RequestObjects
 from vault.services.shared.job import DueJob
 from vault.services.shared.paced import paced
@@ -270,3 +269,15 @@ class WriteTombstones:
         await self.objects.put(location, encode_tombstones(account_id, due))
         await self.database.write(lambda tx: tx.tombstones.written(due))
         return True
+
+
+async def open_account_object(objects: ObjectStore, ring: KeyRing, name: ObjectName) -> AccountObject:
+    """Return the content of an object. Raises NotFound, Tampered, OwnKeyUnusable, Unavailable."""
+    location = location_of(name)
+    envelope = decode_envelope(await objects.read(location, 0, await objects.size(location)))
+    if envelope.name != name or not envelope.keys:
+        raise Tampered("Its content does not match its key.")
+    newest = max(envelope.keys)
+    key = await ring.unwrap(name.account_id, newest, envelope.keys[newest])
+    context = bound.of_account_object(name.account_id, name.revision, envelope.log)
+    return decode_account(open_message(key.key, envelope.sealed, context=context), envelope)

@@ -5,7 +5,7 @@ wraps month keys again, which the account object holds; it makes a manifest due 
 under its month key (vault/services/key_rotation/rewrap_account.py).
 
 A recording's first manifest is usually written by the worker that took it through the gate
-(vault/services/ingest/first_manifest.py).
+(vault/services/ingest/admit_recording.py).
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from vault.errors import Tampered, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.shared.gather_all import gathered
 from vault.services.shared.job import DueJob
-from vault.services.shared.sealed_waveform import with_waveform
+from vault.services.shared.sealed_audio import with_waveform
 from vault.structured_log import Log
 
 _LOG = Log(__name__)

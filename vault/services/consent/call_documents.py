@@ -25,10 +25,9 @@ from vault.errors import AccountClosed, FetchFailed, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
 from vault.services.admission.call_start import CallStart
-from vault.services.consent.handed_notice import HandedNotice
 from vault.services.consent.key_objections import KeyObjections
 from vault.services.consent.record_consent import RecordConsent
-from vault.services.consent.told_keys import ToldKeys, read_told
+from vault.services.consent.told_keys import HandedNotice, ToldKeys, read_told
 from vault.services.shared.authenticate_webhook import prove
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.structured_log import Log

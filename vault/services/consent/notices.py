@@ -10,6 +10,8 @@ from typing import Any, Final
 from vault.database.interface import Database
 from vault.database.stores.consent.notices import SealedPrompt
 from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
 from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.legal_rules.rule_book_loader import read_place
@@ -31,7 +33,6 @@ from vault.errors import DescriberCrashed, Invalid, NotFound, Refused, Tampered,
 from vault.ports.audio import PromptMaker
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import open_message, seal
-from vault.services.consent.notice_lookup import draft_of, held_draft, one_of, record
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 from vault.structured_log import Log
 
@@ -266,3 +267,32 @@ def _spelled(request: NoticeRequest) -> NoticeRequest:
 def _digest(pcm: bytes) -> str:
     """Return the SHA-256 of the WAV file in PCM16, which anybody can fetch and check."""
     return hashlib.sha256(telephone_wav(pcm, "pcm")).hexdigest()
+
+
+def one_of(tx: Transaction, account_id: str, notice_id: str) -> Notice:
+    """Return a notice of this account. Raises NotFound."""
+    notice = tx.notices.get(account_id, notice_id)
+    if notice is None:
+        raise NotFound("There is no such notice.")
+    return notice
+
+
+def draft_of(tx: Transaction, account_id: str, notice_id: str) -> Notice:
+    """Return a draft of this account. Raises NotFound, Refused if the notice was published."""
+    notice = one_of(tx, account_id, notice_id)
+    if notice.status != "draft":
+        message = f"Version {notice.version} was published and cannot be changed; draft a new notice."
+        raise Refused(message, reasons=(notice.status,))
+    return notice
+
+
+def held_draft(tx: Transaction, account_id: str, notice_id: str) -> Notice:
+    """Return a draft, locked against other changes until this transaction ends. Raises NotFound, Refused."""
+    tx.lock_account(account_id, exclusive=True)
+    return draft_of(tx, account_id, notice_id)
+
+
+def record(tx: Transaction, kind: EventType, notice: Notice, *, at: datetime, actor: str) -> None:
+    """Write the access event about a notice."""
+    account_id = notice.account_id
+    tx.events.append(AccessEvent(type=kind, at=at, account_id=account_id, actor=actor, result=notice.id))

@@ -9,15 +9,15 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, Lease, SealedObject, State
-from vault.errors import DescriberCrashed, NotFound, Tampered, Unavailable, Undecodable
+from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, Lease, RecordingKeys, SealedObject, State
+from vault.domain.stored.manifest import encode_manifest, location_of
+from vault.errors import DescriberCrashed, NotFound, Tampered, Unavailable, Undecodable, VaultError
 from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.gate import gate
 from vault.services.ingest.describe_audio import DescribeAudio
-from vault.services.ingest.first_manifest import FirstManifest
 from vault.services.ingest.store_attempt import SealedRecording, discard
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio
@@ -47,7 +47,6 @@ class AdmitRecording:
     objects: ObjectStore
     admission: Admission
     describe: DescribeAudio
-    first_manifest: FirstManifest
 
     async def stored(self, lease: Lease, opened: OpenedRecording) -> None:
         """Continue with a recording whose row names the sealed object.
@@ -151,7 +150,37 @@ class AdmitRecording:
             await self._discard(filter(None, [opened.recording.audio, audio.get("rendition")]))
         if passed.recording.state is State.AVAILABLE:
             keys = replace(opened.keys, waveform=audio.get("sealed_waveform"))
-            await self.first_manifest(lease, passed, keys)
+            await self._write_manifest(lease, passed, keys)
+
+    async def _write_manifest(self, held: Lease, passed: PassedGate, keys: RecordingKeys) -> None:
+        """Write the first manifest of a recording, from what its gate has just committed.
+
+        Nobody else writes it under the lease, so it has no older version and one request is enough. The recording is
+        available: whatever goes wrong leaves the manifest due, and the job (services/backup/write_due_manifests.py)
+        writes it once the lease is over or released.
+        """
+        recording = passed.recording
+        location = location_of(recording.account_id, recording.id)
+        chain = [(row.digest, row.sealed_entry) for row in passed.chain]
+        try:
+            await self.objects.replace(location, encode_manifest(recording, keys, chain), first=True)
+            # A manifest under a month key is under no version of the account key.
+            version = None if keys.month_key is not None else keys.key_version
+            if not await self.database.first_manifest_written(held, version):
+                # Erased meanwhile: the manifest holds its key.
+                await self.objects.delete(location)
+        except Unavailable as error:
+            _LOG.warning("manifest.put_off", recording_id=recording.id, reason=str(error))
+            await asyncio.shield(self._leave_manifest(held))
+        except asyncio.CancelledError:
+            await asyncio.shield(self._leave_manifest(held))
+            raise
+
+    async def _leave_manifest(self, held: Lease) -> None:
+        try:
+            await self.database.write(lambda tx: tx.queue.leave_manifest(held))
+        except VaultError:
+            return  # The lease expires.
 
     async def _discard(self, sealed: Iterable[SealedObject]) -> None:
         for item in sealed:

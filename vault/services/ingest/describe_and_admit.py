@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 
 from vault.database.interface import Database
 from vault.database.signals import Work
-from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State
+from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State, backoff_after
 from vault.errors import LeaseLost, Unavailable
 from vault.fair_places import FairPlaces, GaveWay
 from vault.ports.keys import KeyRing
 from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.job import FairJob, Job, Size
-from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import GAVE_WAY_PAUSE, ClaimHint, claim_place, hold_row
 from vault.structured_log import Log
 

@@ -13,7 +13,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, Lease, Recording, State
+from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, Lease, Recording, State, backoff_after
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
@@ -31,7 +31,6 @@ from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import key_that_sealed
 from vault.services.shared.job import FairJob, Job, Size
-from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import GAVE_WAY_PAUSE, ClaimHint, claim_place, hold_row
 from vault.structured_log import Log
 

@@ -1,8 +1,11 @@
 """Receive a webhook: authenticate its raw bytes, parse it, and commit one row before the response."""
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from vault.database.interface import Database
 from vault.database.stores.consent.consent import Pause
@@ -10,21 +13,27 @@ from vault.database.stores.hot.statements import Announced
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
+from vault.domain.calls.provider_api import Access
 from vault.domain.calls.webhook import Delivery
 from vault.domain.recordings.recording import GONE, State
-from vault.errors import AccountClosed, Invalid, NotAuthentic, Refused, TooMany
+from vault.errors import AccountClosed, FetchFailed, Invalid, NotAuthentic, Refused, TooMany, VaultError
 from vault.fair_gate import FairGate
 from vault.ports.clock import Clock
 from vault.ports.telephony import Fetcher, Provider
+from vault.sentence import Sentence
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.ingest.announce import Announce
-from vault.services.ingest.check_media_url import check_media_url
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.authenticate_webhook import prove
-from vault.services.shared.connection_activity import NoteActivity
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 from vault.services.shared.encrypted_fields import content_id
+
+#: Min seconds between two notes of the same kind for one connection by a process: they are for people, and must cost
+#: a platform with thousands of calls a minute nothing.
+_NOTE_INTERVAL: Final = 60.0
+_MAX_NOTED: Final = 10_000
+_CLOSE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +44,49 @@ class Receipt:
     recording_id: str | None = None
     #: A sentence for the sender's developer.
     detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteActivity:
+    """Note when a connection's webhooks came, and why one was refused: rarely, and no request waits for it."""
+
+    database: Database
+    clock: Clock
+    #: When each kind of note was written, in the loop's time, the latest last.
+    _noted: OrderedDict[tuple[str, str], float] = field(default_factory=OrderedDict, init=False)
+    _writing: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+
+    def taken(self, connection_id: str) -> None:
+        """Note that a webhook was authentic, and was taken."""
+        self._note(connection_id, "")
+
+    def refused(self, connection_id: str, code: str) -> None:
+        """Note why a webhook of an existing connection was refused: a code, never what was sent."""
+        self._note(connection_id, code)
+
+    async def close(self) -> None:
+        """Wait until what is being written is written, but not for long."""
+        if self._writing:
+            await asyncio.wait(set(self._writing), timeout=_CLOSE_SECONDS)
+
+    def _note(self, connection_id: str, code: str) -> None:
+        now, slot = asyncio.get_running_loop().time(), (connection_id, code)
+        if (before := self._noted.get(slot)) is not None and now - before < _NOTE_INTERVAL:
+            return
+        self._noted[slot] = now
+        self._noted.move_to_end(slot)
+        while len(self._noted) > _MAX_NOTED:
+            self._noted.popitem(last=False)
+        task = asyncio.create_task(self._write(connection_id, code))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _write(self, connection_id: str, code: str) -> None:
+        at = self.clock()
+        with suppress(VaultError):
+            await self.database.write(
+                lambda tx: tx.connections.note_webhook(connection_id, at, refusal=code or None)
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,3 +221,14 @@ def _code(error: NotAuthentic | Invalid | Refused | TooMany) -> str:
     if isinstance(error, Refused) and error.reasons:
         return error.reasons[0]
     return "too_many" if isinstance(error, TooMany) else "not_valid"
+
+
+def check_media_url(
+    fetcher: Fetcher, provider: Provider, announcement: Announcement, access: Access, *, field: str
+) -> None:
+    """Raise Invalid for ``field`` if the announced URL has a form, scheme, port, host or address never fetched from."""
+    try:
+        fetcher.check(provider.media_request(announcement, access))
+    except FetchFailed as error:
+        text = Sentence("%(field)s can never be fetched: %(error)s", field=field, error=error)
+        raise Invalid(text, field=field) from None

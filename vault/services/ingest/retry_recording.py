@@ -13,7 +13,7 @@ from vault.ports.clock import Clock
 from vault.ports.telephony import Fetcher, Provider
 from vault.services.ingest.announce import new_recording
 from vault.services.ingest.announce_again import AnnounceAgain
-from vault.services.ingest.check_media_url import check_media_url
+from vault.services.ingest.receive_webhook import check_media_url
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
 
 _ARRIVED = frozenset({State.STORED, State.QUARANTINED, State.AVAILABLE})

@@ -12,7 +12,7 @@ more: no row, no manifest, and no copy in the account's object. GRACE passes bet
 transaction, so that a request that read a row before can still use the version its copy names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,9 +24,13 @@ from vault.database.transaction import Transaction
 from vault.domain.accounts.account_keys import KeyRotation, month_of
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
+from vault.domain.stored import encryption_context as bound
+from vault.domain.stored.encryption_context import Context
 from vault.errors import OwnKeyUnusable, Tampered
 from vault.ports.keys import AccountKey, KeyRing, SealingKey
-from vault.services.key_rotation.reencrypt import reseal
+from vault.sealing.keys import NamedKey
+from vault.sealing.message import open_message, seal
+from vault.sealing.wrapping import unwrap, wrap
 from vault.services.shared.job import DueJob
 from vault.structured_log import Log
 from vault.thread_pools import Threads
@@ -50,6 +54,28 @@ _BATCHES: Final = 16
 #: Maximum rows per kind that are skipped because they do not decrypt.
 _MAX_DAMAGED: Final = 100
 _FINAL_EVENTS: Final[tuple[EventType, ...]] = ("key.rewrapped", "key.destroyed")
+#: The encryption context of each kind, by account and name.
+_BOUND: Final[Mapping[SealedKind, Callable[[str, str], Context]]] = {
+    "recording_key": bound.of_recording_key,
+    "month_key": bound.of_month_key,
+    "index_key": lambda account_id, _: bound.of_index_key(account_id),
+    "detail_key": lambda account_id, name: bound.of_detail_key(account_id, int(name)),
+    "credentials": bound.of_credentials,
+    "announcement": bound.of_announcement,
+    "call_fact": bound.of_call_fact,
+    "consent_event": bound.of_consent_event,
+    "objection": bound.of_objection,
+    "listener": bound.of_listener,
+    "prompt": bound.of_prompt,
+    "request": bound.of_request,
+    "receipt": bound.of_receipt,
+    "package_key": bound.of_package_key,
+    "register_entry": bound.of_register_entry,
+}
+#: Kinds that are keys: these are wrapped, not sealed as messages.
+_KEYS: Final[frozenset[SealedKind]] = frozenset(
+    {"recording_key", "month_key", "index_key", "detail_key", "package_key"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,3 +254,25 @@ def _is_empty(tx: Transaction, rotation: KeyRotation) -> bool:
 
 def _is_gone(tx: Transaction, rotation: KeyRotation) -> bool:
     return _is_empty(tx, rotation) and not tx.rotations.object_behind(rotation.account_id)
+
+
+def reseal(
+    kind: SealedKind, account_id: str, rows: Sequence[SealedRow], *, old: NamedKey, new: NamedKey
+) -> tuple[list[tuple[SealedRow, bytes]], list[str]]:
+    """Return each row with its new ciphertext, and the names of the rows that do not decrypt.
+
+    The encryption contexts do not change, so rows cannot be swapped on the way.
+    """
+    sealed, damaged = [], []
+    for row in rows:
+        try:
+            sealed.append((row, _resealed(kind, row, _BOUND[kind](account_id, row.name), old, new)))
+        except Tampered:
+            damaged.append(row.name)
+    return sealed, damaged
+
+
+def _resealed(kind: SealedKind, row: SealedRow, context: Context, old: NamedKey, new: NamedKey) -> bytes:
+    if kind in _KEYS:
+        return wrap(new, unwrap(old, row.sealed, context), context)
+    return seal(new, context, open_message(old, row.sealed, context=context))

@@ -18,8 +18,15 @@ from vault.domain.stored import encryption_context as bound
 from vault.errors import Refused, Tampered, Unavailable
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
-from vault.services.node.root_key_proof import LOG_KEY, NEXT_PROOF, PROOF, ROOT_VERSION, STATEMENT, VAULT_ID
-from vault.services.node.vault_identity import write_vault_object
+from vault.services.node.vault_identity import (
+    LOG_KEY,
+    NEXT_PROOF,
+    PROOF,
+    ROOT_VERSION,
+    STATEMENT,
+    VAULT_ID,
+    write_vault_object,
+)
 from vault.services.shared.gather_all import gathered
 from vault.tlog.key_statement import KeyStatement, sign_statement
 from vault.tlog.note import Signer

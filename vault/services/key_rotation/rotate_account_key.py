@@ -14,7 +14,7 @@ from vault.errors import NotFound, Refused
 from vault.ports.keys import AccountKey, KeyRing
 from vault.services.audit_log.anchor import Anchor
 from vault.services.shared.approval_gate import Approved, pass_gate
-from vault.services.shared.begin_rotation import BeginRotation, idle_version
+from vault.services.shared.begin_rotation import begin_rotation, idle_version
 from vault.tlog.key_statement import open_statement
 from vault.tlog.note import Signer
 
@@ -39,7 +39,6 @@ class KeyRotations:
     ring: KeyRing
     signer: Signer
     anchor: Anchor
-    begin_rotation: BeginRotation
 
     async def begin(self, account_id: str, *, actor: str) -> RotationProgress:
         """Begin a rotation: add the next version of an account's key. Rewrap re-encrypts the data of the previous one.
@@ -84,7 +83,7 @@ class KeyRotations:
         *,
         gate: Callable[[Transaction], None] = lambda _: None,
     ) -> RotationProgress:
-        await self.begin_rotation(account_id, before, own_key, actor=actor, also=gate)
+        await begin_rotation(self.database, self.ring, account_id, before, own_key, actor=actor, also=gate)
         return await self.status(account_id)
 
     async def status(self, account_id: str) -> RotationProgress:

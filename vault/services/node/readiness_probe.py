@@ -1,17 +1,19 @@
-"""Cheap readiness checks of the database, the object store, the root key and the clock."""
+"""Cheap checks of the database, the object store, the root key and the clock: for readiness and for jobs that pause."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from vault import metrics
+from vault.circuit_breaker import CircuitBreaker
 from vault.database.interface import Database
 from vault.errors import Tampered, Unavailable, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore
-from vault.services.node.root_key_proof import kept_proof, proof_context
+from vault.services.node.vault_identity import kept_proof, proof_context
 
 Part = Literal["database", "objects", "root_key", "clock"]
 #: Webhooks are refused from 5 minutes on, and S3 refuses requests from 15 minutes on.
@@ -72,3 +74,29 @@ class ReadinessProbe:
             raise Tampered("The proof of the root key is missing in the database.")
         vault_id, proof = stored
         await self.root_key.unwrap(proof, proof_context(vault_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outages:
+    """Whether a part answers, by its circuit breaker; a part without one counts as up."""
+
+    probe: ReadinessProbe
+    breakers: Mapping[Part, CircuitBreaker] = field(default_factory=dict)
+
+    async def is_up(self, part: Part) -> bool:
+        """Return whether work that needs the part may begin.
+
+        A half-open breaker is tested by the part's cheapest request, not by the work on a recording.
+        """
+        breaker = self.breakers.get(part)
+        if breaker is None or breaker.state == "closed":
+            return True
+        if breaker.state == "open":
+            return False
+        try:
+            await self.probe.check(part)
+        except Unavailable:
+            return False
+        except VaultError:
+            return True  # It answers; the work will say what is wrong with it.
+        return True

@@ -11,7 +11,7 @@ from vault.domain.ids import new_id
 from vault.domain.stored.encryption_context import of_log_key
 from vault.errors import Refused, StartRefused, Tampered, Unavailable
 from vault.ports.keys import RootKey
-from vault.services.node.root_key_proof import LOG_KEY, NEXT_PROOF, PROOF, VAULT_ID, kept_proof, proof_context
+from vault.services.node.vault_identity import LOG_KEY, NEXT_PROOF, PROOF, VAULT_ID, kept_proof, proof_context
 from vault.tlog.note import KEY_BYTES, Signer
 
 _KNOWN_TEXT = b"callvault root key proof v1"

@@ -32,7 +32,7 @@ from vault.services.playback.playable_audio import Client, PlayableAudio, etag, 
 from vault.services.playback.session_addresses import SessionAddresses
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording
-from vault.services.shared.encrypted_reader import SealedAudio
+from vault.services.shared.sealed_audio import SealedAudio
 from vault.structured_log import Log
 
 _LOG = Log(__name__)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import Recording, SealedObject, State
 from vault.errors import NotFound
-from vault.services.shared.encrypted_reader import SealedAudio
+from vault.services.shared.sealed_audio import SealedAudio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from vault.services.shared.encrypted_fields import (
     open_recording,
 )
 from vault.services.shared.paced import paced
-from vault.services.shared.sealed_waveform import with_waveform
+from vault.services.shared.sealed_audio import with_waveform
 
 _Rows = tuple[Link, RecordingKeys, Sequence[CallFactRow], Sequence[EvidenceRow]]
 

@@ -8,7 +8,7 @@ from functools import partial
 from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.transaction import Transaction
-from vault.domain.recordings.recording import Lease, State
+from vault.domain.recordings.recording import Lease, State, backoff_after
 from vault.domain.stored.manifest import location_of
 from vault.errors import LeaseLost, Unavailable
 from vault.ports.objects import ObjectStore
@@ -18,7 +18,6 @@ from vault.services.lifecycle.await_erasure import await_call_erasure
 from vault.services.lifecycle.erase_call import holds_on_call
 from vault.services.recordings.remove_locked import delete_unlocked, is_our_hold
 from vault.services.shared.job import ClaimJob, Job
-from vault.services.shared.outage_backoff import backoff_after
 from vault.services.shared.row_lease import claim, hold_row
 from vault.structured_log import Log
 

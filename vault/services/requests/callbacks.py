@@ -15,7 +15,6 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.requests.callback import SECRET_PREFIX, Callback, call_of, check_url
 from vault.errors import FetchFailed, Invalid, NotFound
 from vault.ports.telephony import RestClient
-from vault.services.requests.open_callback import OpenCallback
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 _SECRET_BYTES: Final = 32
@@ -36,7 +35,6 @@ class Callbacks:
 
     database: Database
     data_keys: AccountDataKeys
-    open_callback: OpenCallback
     #: That of the sender: what it never sends is refused when it is set.
     rest: RestClient
 
@@ -68,7 +66,8 @@ class Callbacks:
             stored = tx.callbacks.get(account_id)
             return None if stored is None else (stored, tx.callbacks.deliveries(account_id))
 
-        found, callback = await self.database.read(read), await self.open_callback(account_id)
+        found = await self.database.read(read)
+        callback = await open_callback(self.database, self.data_keys, account_id)
         if found is None or callback is None:
             raise NotFound("This account has no callback.")
         return CallbackView(url=callback.url, set_at=found[0].set_at, deliveries=found[1])
@@ -85,3 +84,14 @@ class Callbacks:
             )
 
         await self.database.write(delete)
+
+
+async def open_callback(database: Database, data_keys: AccountDataKeys, account_id: str) -> Callback | None:
+    """Return an account's callback with its secret; None if it has none. Raises Tampered, Unavailable."""
+    stored = await database.read(lambda tx: tx.callbacks.get(account_id))
+    words = None if stored is None else stored.sealed
+    text = await data_keys.open_words(account_id, "request-callback", words)
+    if text is None:
+        return None
+    fields = json.loads(text)
+    return Callback(url=fields["url"], secret=fields["secret"])

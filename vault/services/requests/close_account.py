@@ -25,7 +25,7 @@ from vault.services.requests.sealed_requests import (
     ruling_of,
     sealed_row,
 )
-from vault.services.shared.begin_rotation import BeginRotation
+from vault.services.shared.begin_rotation import begin_rotation
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.end_listening import Listening, end_listening
 from vault.services.shared.retry_on_rotation import retry_if_rotated
@@ -44,7 +44,6 @@ class CloseAccount:
     sealed: SealedRequests
     export: ExportAccount
     erase: EraseAccount
-    begin_rotation: BeginRotation
     receipts: MakeReceipt
 
     async def __call__(self, request: Request) -> Progress:
@@ -115,7 +114,9 @@ class CloseAccount:
         await self.erase.forget_answers(account_id)
         await self.database.write(lambda tx: tx.stored_answers.forget_account(account_id))
         own_key = (await ring.version(account_id, before)).own_key
-        await self.begin_rotation(
+        await begin_rotation(
+            self.database,
+            ring,
             account_id,
             before,
             own_key,

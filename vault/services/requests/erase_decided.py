@@ -1,6 +1,6 @@
 """Erase what was decided, call by call, and note what guards keep."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from vault.services.admission.admission import Admission
 from vault.services.lifecycle.await_erasure import await_call_erasure, await_erasure
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_if_erased
 from vault.services.requests.decided import Decided
-from vault.services.requests.legal_minimum import LegalMinimum
+from vault.services.requests.package_about import Kept
 from vault.services.requests.packages import delete_package
 from vault.services.requests.progress import Part
 from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
@@ -34,7 +34,8 @@ class EraseDecided:
     database: Database
     sealed: SealedRequests
     admission: Admission
-    legal_minimum: LegalMinimum
+    #: Reads the minimum of a recording, and when it ends.
+    retention: Callable[[str, str], Awaitable[Kept]]
     objects: ObjectStore
 
     async def __call__(self, request: Request, decided: Decided, own_terms: frozenset[bytes]) -> Part:
@@ -147,6 +148,31 @@ class EraseDecided:
         if recording_id is None:
             return {call_ref: verdict}
         if code == "kept_legal_obligation":
-            verdict = await self.legal_minimum(account_id, recording_id)
+            verdict = await self._legal_minimum(account_id, recording_id)
         # With a recording that came late, the facts of its call stay too.
         return {recording_id: verdict} | ({call_ref: verdict} if call_ref in ruling.calls else {})
+
+    async def _legal_minimum(self, account_id: str, recording_id: str) -> Verdict:
+        """Return the verdict on a recording that a legal minimum keeps: it names the law, for the receipt.
+
+        Raises NotFound, RecordingErased.
+
+        Of several minima the one counts that ends last; without a statute and an end if the policy has none any more,
+        or the facts of the call cannot be read.
+        """
+        try:
+            terms = (await self.retention(account_id, recording_id)).terms
+        except Tampered:
+            return Verdict(code="kept_legal_obligation")
+        statutes = [
+            bound.statute
+            for bound in terms.bounds
+            if bound.kind == "minimum"
+            and bound.ground == "legal_obligation"
+            and bound.until == terms.legal_until
+        ]
+        return Verdict(
+            code="kept_legal_obligation",
+            statute=next((statute for statute in statutes if statute), None),
+            until=terms.legal_until,
+        )

@@ -1,21 +1,23 @@
 """Carry out the decisions on requests. The state of the rows is the progress: a crash only causes a repetition."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from vault.backoff import Backoff
 from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.stores.requests.requests import RequestRow
 from vault.database.transaction import Transaction
+from vault.domain.recordings.recording import EMPTY
 from vault.domain.requests.decision import effect_of
-from vault.domain.requests.request import Request
+from vault.domain.requests.request import Request, Verdict
 from vault.errors import VaultError
 from vault.services.consent.enter_objection import ObjectionList
+from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append, open_entry
 from vault.services.lifecycle.restrict_recording import RestrictRecording
-from vault.services.requests.add_statement import AddStatement
 from vault.services.requests.close_account import CloseAccount
 from vault.services.requests.decided import Decided, read_decided
 from vault.services.requests.erase_decided import EraseDecided
@@ -25,6 +27,7 @@ from vault.services.requests.make_receipt import MakeReceipt
 from vault.services.requests.progress import Part, Progress
 from vault.services.requests.sealed_requests import SealedRequests, personal_of, ruling_of
 from vault.services.shared.clock_skew import checked_now
+from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.job import HOURLY, DueJob, IntervalJob, Job
 from vault.structured_log import Log
 
@@ -46,7 +49,7 @@ class ExecuteRequests:
     sealed: SealedRequests
     find: FindPerson
     erase: EraseDecided
-    add_statement: AddStatement
+    chain: EvidenceChain
     restriction: RestrictRecording
     objection_list: ObjectionList
     make_package: MakePackage
@@ -126,7 +129,7 @@ class ExecuteRequests:
         restricted = await self._restrict(request, decided)
         if erased.is_done or restricted.is_done:
             return Progress.DONE
-        request, stated = await self.add_statement(request, decided)
+        request, stated = await self._add_statement(request, decided)
         if request.kind == "objection" and effect_of(request.kind, decided.ruling.default) != "nothing":
             await self._object(request)
         answered = await self.make_package(request, own_terms, tries=tries)
@@ -167,9 +170,48 @@ class ExecuteRequests:
                 part.is_done = True
         return part
 
+    async def _add_statement(self, request: Request, decided: Decided) -> tuple[Request, Part]:
+        """Add the person's statement to the evidence of every recording with this decision, once to each.
+
+        Return the request, and whether a recording is in flight.
+
+        What was refused or failed has nothing to correct: the request says ``no_match`` of it then.
+        """
+        ruling, nothing, part = ruling_of(request), list[str](), Part()
+        content = {"by": ruling.by, "request": request.id, "statement": personal_of(request).wish}
+        for one in decided.with_effect(request.kind, "note"):
+            if one.state in EMPTY:
+                nothing.append(one.id)
+                continue
+            opened = None
+            with part.each(request.account_id, one.id):
+                if one.state in SETTLED:
+                    opened = await self.chain.of_recording(request.account_id, one.id)
+                if opened is None:
+                    part.waits = True
+                    continue
+                await self.database.write(partial(_add_once, opened=opened, content=content))
+        if not nothing:
+            return request, part
+        verdicts = {**ruling.verdicts, **dict.fromkeys(nothing, Verdict(code="no_match"))}
+        noted = replace(personal_of(request), ruling=replace(ruling, verdicts=verdicts))
+        changed = replace(request, personal=noted)
+        return await self.sealed.change(changed, None, actor=ruling.by, at=ruling.at), part
+
     async def _object(self, request: Request) -> None:
         ruling = ruling_of(request)
         for number in personal_of(request).numbers:
             await self.objection_list.enter(
                 request.account_id, number, reason=f"request {request.id}", actor=ruling.by
             )
+
+
+def _add_once(tx: Transaction, opened: OpenedRecording, content: Mapping[str, Any]) -> None:
+    recording = opened.recording
+    tx.lock_account_and_call(recording.account_id, recording.call_ref)
+    current = tx.recordings.get(recording.account_id, recording.id)
+    if current is None or current.state not in SETTLED:
+        return
+    entries = [open_entry(opened, row).content for row in tx.evidence.of_recording(recording.id)]
+    if all(entry.get("request") != content["request"] for entry in entries):
+        append(tx, opened, "rectification", content, at=tx.now())

@@ -9,7 +9,7 @@ from vault.domain.requests.package import ChannelOf
 from vault.ports.audio import Describer
 from vault.ports.objects import ObjectStore
 from vault.services.requests.speakers import Spoken
-from vault.services.shared.encrypted_reader import SealedAudio
+from vault.services.shared.sealed_audio import SealedAudio
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from vault.domain.stored.evidence import Evidence
 from vault.errors import Unavailable
 from vault.rfc3339 import write_rfc3339
 from vault.services.lifecycle.evidence_chain import open_entry
-from vault.services.requests.read_receipt import ReadReceipt
+from vault.services.requests.receipts import Receipts
 from vault.services.requests.speakers import Spoken
 from vault.services.shared.paced import paced
 from vault.services.shared.sealed_notes import open_note
@@ -32,7 +32,7 @@ class PackageContents:
     """Read the texts of a package about each recording and the person's earlier requests."""
 
     database: Database
-    read_receipt: ReadReceipt
+    receipts: Receipts
 
     async def consultations(self, account_id: str, recording_id: str) -> list[dict[str, object]]:
         """Return when and how a recording was consulted, without the names of listeners, which stay sealed."""
@@ -118,7 +118,7 @@ class PackageContents:
             lambda tx: tx.requests.with_receipt(account_id, terms, limit=_MAX_RECEIPTS)
         ):
             try:
-                yield request_id, (await self.read_receipt(account_id, request_id)).decode()
+                yield request_id, (await self.receipts.read(account_id, request_id)).decode()
             except Unavailable:
                 # The log cannot be proven now: the receipt is had from the request itself.
                 continue

@@ -25,8 +25,8 @@ from vault.sealing.opener import Opener
 from vault.sealing.wrapping import unwrap
 from vault.services.lifecycle.delete_packages import delete_package_row
 from vault.services.shared.clock_skew import checked_now, earlier
-from vault.services.shared.encrypted_reader import SealedAudio
 from vault.services.shared.job import HOURLY, IntervalJob, Job
+from vault.services.shared.sealed_audio import SealedAudio
 
 _BATCH_SIZE = 100
 _NONE = "This request has no such package: it is not made yet, was erased, or has expired."

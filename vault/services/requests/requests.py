@@ -9,6 +9,7 @@ from vault.database.stores.requests.person_search import MAX_FOUND
 from vault.database.stores.requests.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.event_types.table import EventType
+from vault.domain.registers.entries import Recipient
 from vault.domain.requests.deadline import Deadline, deadline, extended, paused, resumed, verified
 from vault.domain.requests.decision import check_certainty, check_ruling
 from vault.domain.requests.request import (
@@ -27,11 +28,10 @@ from vault.errors import Refused, TooLarge
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey
 from vault.sentence import Sentence
-from vault.services.requests.decision_gate import decision_gate
+from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.requests.find_person import FindPerson, FoundPerson, PersonTerms
-from vault.services.requests.name_informed import NameInformed
 from vault.services.requests.new_request import NewRequest, check_new, check_verification, is_same, received
-from vault.services.requests.ruling_request import RulingRequest
+from vault.services.requests.ruling_request import RulingRequest, decision_gate, name_informed
 from vault.services.requests.sealed_requests import (
     SealedRequests,
     append_event,
@@ -65,7 +65,7 @@ class Requests:
     sealed: SealedRequests
     find: FindPerson
     speaker: FindSpeaker
-    name_informed: NameInformed
+    recipients: SealedEntries[Recipient]
     clock: Clock
 
     async def receive(self, account_id: str, new: NewRequest, *, actor: str) -> tuple[RequestView, bool]:
@@ -233,7 +233,7 @@ class Requests:
                 "More than %(number)s recordings or calls are found: send a shorter period.", number=MAX_FOUND
             )
             raise Refused(text, reasons=("too_many_found",))
-        informed = await self.name_informed(request, wanted.informed, now=self.clock())
+        informed = await name_informed(self.recipients, request, wanted.informed, now=self.clock())
         ruling = wanted.ruling(found, informed, at=self.clock(), by=actor)
         check_ruling(request.kind, ruling)
         certain = wanted.whole_time or not found.summary.gaps

@@ -1,11 +1,22 @@
-"""What a client decides on a request, and the ruling that it becomes."""
+"""What a client decides on a request, the ruling that it becomes, and the gate of a second person before it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
-from vault.domain.requests.request import Informed, Period, Ruling, Verdict
+from vault.database.transaction import Transaction
+from vault.domain.approvals.rule import Verb
+from vault.domain.registers.entries import Recipient
+from vault.domain.requests.decision import Effect, effect_of
+from vault.domain.requests.request import Informed, Period, Request, Ruling, Verdict
+from vault.errors import Invalid, NotFound
+from vault.services.registers.sealed_entries import SealedEntries
 from vault.services.requests.find_person import FoundPerson
+from vault.services.shared.approval_gate import Approved, pass_gate
+
+#: What a decision does, and the act that a rule names for it.
+_GATED: Final[Mapping[Effect, Verb]] = {"erase": "request_erasure", "provide": "request_export"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +49,54 @@ class RulingRequest:
     def is_repeated_by(self, ruling: Ruling) -> bool:
         """Return whether a ruling decides the same."""
         return (ruling.default, ruling.verdicts, ruling.reason) == (self.default, self.verdicts, self.reason)
+
+
+def decision_gate(
+    request: Request, ruling: Ruling, approved: Approved | None
+) -> Callable[[Transaction], None]:
+    """Return the gate of a decision. A decision that neither erases nor discloses data needs no approval."""
+
+    def gate(tx: Transaction) -> None:
+        verdicts = (ruling.default, *ruling.verdicts.values())
+        effects = {effect_of(request.kind, verdict) for verdict in verdicts}
+        for effect, verb in _GATED.items():
+            if effect in effects and (approved is None or approved.approval.kind == verb):
+                counts, things = _found(tx, request, ruling, erases=effect == "erase")
+                pass_gate(tx, request.account_id, verb, approved, counts, things=things)
+
+    return gate
+
+
+def _found(
+    tx: Transaction, request: Request, ruling: Ruling, *, erases: bool
+) -> tuple[Mapping[str, int], Sequence[str]]:
+    """Return what was found, as numbers and by id; of an erasure also what a hold keeps nevertheless."""
+    counts = {"recordings": len(ruling.recordings), "calls": len(ruling.calls)}
+    to_erase = [
+        one for one in ruling.recordings if effect_of(request.kind, ruling.verdict_on(one)) == "erase"
+    ]
+    kept = tx.holds.kept(request.account_id, to_erase, tx.now()) if erases else set[str]()
+    if kept:
+        counts["held"] = len(kept)
+    return counts, [*ruling.recordings, *ruling.calls, *(f"held {one}" for one in kept)]
+
+
+async def name_informed(
+    recipients: SealedEntries[Recipient], request: Request, informed: Mapping[str, datetime], *, now: datetime
+) -> tuple[Informed, ...]:
+    """Return the recipients whom an account informed of its decision (GDPR art. 19), by id.
+
+    A receipt names them, whatever becomes of their register. Raises Invalid for one that is unknown, and for a time
+    that cannot be right.
+    """
+    found = []
+    for place, (recipient, at) in enumerate(sorted(informed.items()), start=1):
+        if not request.received_at <= at <= now:
+            raise Invalid("informed: each time must be between received_at and now.", field="informed")
+        try:
+            entry = await recipients.get(request.account_id, recipient)
+        except NotFound as error:
+            text = f"informed: the register does not have recipient {place} of {len(informed)}, sorted by id."
+            raise Invalid(text, field="informed") from error
+        found.append(Informed(recipient=recipient, name=entry.content.name, at=at))
+    return tuple(found)

@@ -20,7 +20,8 @@ from vault.domain.requests.callback import (
 from vault.errors import FetchFailed, VaultError
 from vault.ports.clock import Clock
 from vault.ports.telephony import RestClient
-from vault.services.requests.open_callback import OpenCallback
+from vault.services.requests.callbacks import open_callback
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.job import DueJob, Job
 from vault.structured_log import Log
 
@@ -37,7 +38,7 @@ class SendCallbacks:
     """Send what is due, by the client that reaches no address inside the operator's network."""
 
     database: Database
-    open_callback: OpenCallback
+    data_keys: AccountDataKeys
     rest: RestClient
     clock: Clock
 
@@ -98,7 +99,7 @@ class SendCallbacks:
 
     async def _send(self, delivery: RequestDelivery) -> None:
         """Send a delivery, unless the account has no callback any more. Raises FetchFailed."""
-        callback = await self.open_callback(delivery.account_id)
+        callback = await open_callback(self.database, self.data_keys, delivery.account_id)
         if callback is None:
             return
         body = body_of(delivery)

@@ -1,7 +1,6 @@
 """Begin the rotation of an account's key: add its next version, which seals all new data on every node."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from vault.database.interface import Database
@@ -12,47 +11,43 @@ from vault.errors import Refused
 from vault.ports.keys import KeyRing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BeginRotation:
-    """Add the next version of an account's key; Rewrap re-encrypts the data of the previous one and destroys that."""
+async def begin_rotation(
+    database: Database,
+    ring: KeyRing,
+    account_id: str,
+    before: int,
+    own_key: str | None,
+    *,
+    actor: str,
+    also: Callable[[Transaction], object] = lambda _: None,
+) -> None:
+    """Add the version after ``before``, in a transaction that does something else too.
 
-    database: Database
-    ring: KeyRing
+    Rewrap re-encrypts the data of the previous one and destroys that.
 
-    async def __call__(
-        self,
-        account_id: str,
-        before: int,
-        own_key: str | None,
-        *,
-        actor: str,
-        also: Callable[[Transaction], object] = lambda _: None,
-    ) -> None:
-        """Add the version after ``before``, in a transaction that does something else too.
+    The new version is committed under the account's exclusive lock. Every write of sealed data holds the shared
+    lock and checks which version is current (database/stores/current_key_check.py). So after this has returned,
+    no node writes data under the old version. Raises Refused while a rotation is in progress, Unavailable.
+    """
+    _, wrapped = await ring.create(account_id, version=before + 1, own_key=own_key)
+    result = f"v{before + 1}" if own_key is None else f"v{before + 1}_own_key"
 
-        The new version is committed under the account's exclusive lock. Every write of sealed data holds the shared
-        lock and checks which version is current (database/stores/current_key_check.py). So after this has returned,
-        no node writes data under the old version. Raises Refused while a rotation is in progress, Unavailable.
-        """
-        _, wrapped = await self.ring.create(account_id, version=before + 1, own_key=own_key)
-        result = f"v{before + 1}" if own_key is None else f"v{before + 1}_own_key"
+    def begin(tx: Transaction) -> None:
+        tx.lock_account(account_id, exclusive=True)
+        idle_version(tx, account_id)
+        also(tx)
+        now = tx.now()
+        rotation = _rotation(account_id, before, at=now, by=actor)
+        # Raises KeyRetired if another request added this version meanwhile.
+        tx.rotations.begin(rotation, wrapped_key=wrapped)
+        tx.events.append(
+            AccessEvent(type="key.rotated", at=now, account_id=account_id, actor=actor, result=result)
+        )
 
-        def begin(tx: Transaction) -> None:
-            tx.lock_account(account_id, exclusive=True)
-            idle_version(tx, account_id)
-            also(tx)
-            now = tx.now()
-            rotation = _rotation(account_id, before, at=now, by=actor)
-            # Raises KeyRetired if another request added this version meanwhile.
-            tx.rotations.begin(rotation, wrapped_key=wrapped)
-            tx.events.append(
-                AccessEvent(type="key.rotated", at=now, account_id=account_id, actor=actor, result=result)
-            )
-
-        try:
-            await self.database.write(begin)
-        finally:
-            self.ring.forget(account_id)
+    try:
+        await database.write(begin)
+    finally:
+        ring.forget(account_id)
 
 
 def idle_version(tx: Transaction, account_id: str) -> int:

@@ -55,7 +55,7 @@ BACKLOG_ACCOUNTS = 1000
 #: After this time a row that was locked is tried again.
 _LOCKED: Final = timedelta(milliseconds=200)
 _FREE: dict[str, Any] = {"lease_until": None, "lease_token": None}
-#: From then on the manifest alone has the waveform (vault/services/shared/sealed_waveform.py).
+#: From then on the manifest alone has the waveform (vault/services/shared/sealed_audio.py).
 _WRITTEN: dict[str, Any] = {"manifest_due": False, "sealed_waveform": None}
 
 
