@@ -14,10 +14,10 @@ from tests.support.fuzz_targets import _SIGNER as SIGNER
 from tests.support.fuzz_targets import TARGETS
 from vault.audio import containers, protocol, riff
 from vault.database.account_object import decode_account
+from vault.domain.folded_text import folded
 from vault.domain.legal_rules.rule_book_loader import read_place
 from vault.domain.notices.default_texts import PLACEHOLDER
 from vault.domain.notices.language import language_tag
-from vault.domain.notices.notice import _normalize
 from vault.domain.stored import json_reader
 from vault.domain.stored.account_envelope import Envelope, decode_envelope
 from vault.domain.stored.closing_acts import decode_act, decode_acts
@@ -72,7 +72,7 @@ def _audio(data: bytes) -> None:
 
 def _notice(said: str) -> None:
     PLACEHOLDER.sub("", said)
-    assert (_normalize(said) * 2 in _normalize(said)) is (not _normalize(said))
+    assert (folded(said) * 2 in folded(said)) is (not folded(said))
 
 
 def _settings(value: str) -> None:
