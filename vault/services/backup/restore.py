@@ -91,7 +91,7 @@ class Restore:
                 changed = [name for name in names if name in changed or name.account_id in scope.accounts]
             wanted = names if scope is None else changed
             restricted = await self._bring_in(divergence, wanted, acts, report, progress, actor=actor)
-            await _name_what_is_lost(self.database, divergence, report)
+            await name_what_is_lost(self.database, divergence, report)
             if anchored is not None:
                 await log.join(anchored, divergence, progress)
                 await self.database.write(lambda tx: self._published(tx, anchored))
@@ -208,7 +208,7 @@ def _finish(
         )
 
 
-async def _name_what_is_lost(database: Database, divergence: Divergence, report: Report) -> None:
+async def name_what_is_lost(database: Database, divergence: Divergence, report: Report) -> None:
     """Report events of the lost time that left no object; make the providers' lists due for a reconcile."""
     lost = divergence.lost
     if not divergence.size or lost.first_at is None or lost.last_at is None:

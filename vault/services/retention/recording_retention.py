@@ -91,7 +91,7 @@ def _leaves(tx: Transaction, account_id: str, found: RecordingRetention) -> dict
     holding = {reason.source for reason in found.judgement.reasons if reason.code == "held"}
     holds = [hold for hold in tx.holds.in_effect(account_id, now) if hold.id in holding]
     events += [("hold.placed", hold.id, hold.placed_at) for hold in holds[:_MAX_HOLDS]]
-    indexes = {result: _find_leaf(tx, account_id, kind, result, at) for kind, result, at in events}
+    indexes = {result: find_leaf(tx, account_id, kind, result, at) for kind, result, at in events}
     return {result: index for result, index in indexes.items() if index is not None}
 
 
@@ -107,7 +107,7 @@ def _read(
     return recording, holds, tx.pending_erasures.get(recording_id), contacts.get(recording_id), now
 
 
-def _find_leaf(tx: Transaction, account_id: str, kind: EventType, result: str, at: datetime) -> int | None:
+def find_leaf(tx: Transaction, account_id: str, kind: EventType, result: str, at: datetime) -> int | None:
     """Return the index of an account's event; None if it is not in the tree yet, or not near that time.
 
     Costs a search by halves, of some twenty small reads, and at most ten pages of events.
