@@ -32,7 +32,7 @@ class RestoreRows(Rows):
     """Restores rows from the object store. All methods are idempotent."""
 
     def account(
-        self, known: AccountObject, prompts: Mapping[str, StoredPrompt], *, keep_keys: bool = False
+        self, account_object: AccountObject, prompts: Mapping[str, StoredPrompt], *, keep_keys: bool = False
     ) -> Sequence[str]:
         """Insert an account, or replace its state including its keys, but without its switch.
 
@@ -40,23 +40,23 @@ class RestoreRows(Rows):
         are replaced by those of the object. Its object becomes due, under a revision above both. Returns messages
         about conflicts: a version whose number another key has. Raises Refused if another account has its name.
         """
-        account = known.account
+        account = account_object.account
         other = select(accounts.c.id).where(accounts.c.ref == account.ref, accounts.c.id != account.id)
         if self._db.execute(other).first() is not None:
             raise Refused("Another account has this name.", reasons=("name_taken",))
         stored = select(accounts.c.revision).where(accounts.c.id == account.id)
         revision = self._db.execute(stored).scalar()
-        keys = known[KEYS]
+        keys = account_object[KEYS]
         row = row_of(account) | {
             "wrapped_index_key": keys.wrapped_index_key, "index_key_version": keys.index_key_version,
-            "revision": max(revision or 0, known.revision) + 1, "written_revision": known.revision,
+            "revision": max(revision or 0, account_object.revision) + 1, "written_revision": account_object.revision,
         }  # fmt: skip
         if revision is None:
-            self._db.execute(insert(accounts).values(**row, **row_of(known[SWITCH])))
+            self._db.execute(insert(accounts).values(**row, **row_of(account_object[SWITCH])))
         else:
             self._db.execute(update(accounts).where(accounts.c.id == account.id).values(row))
         target = Target(db=self._db, account_id=account.id, keys=keys.versions, prompts=prompts)
-        return replace_parts(known, target, keep_keys=keep_keys)
+        return replace_parts(account_object, target, keep_keys=keep_keys)
 
     def complete_requests(self, account_id: str) -> frozenset[str]:
         """Return the ids of the closed requests of an account that need no restore."""
@@ -76,7 +76,7 @@ class RestoreRows(Rows):
 
     def lost_account(
         self,
-        known: AccountObject,
+        account_object: AccountObject,
         prompts: Mapping[str, StoredPrompt],
         *,
         but: Collection[str],
@@ -89,24 +89,27 @@ class RestoreRows(Rows):
         """
         target = Target(
             db=self._db,
-            account_id=known.account.id,
-            keys=known[KEYS].versions,
+            account_id=account_object.account.id,
+            keys=account_object[KEYS].versions,
             prompts=prompts,
             deleted=but,
             takes_policies=policies,
         )
-        left_out = add_lost_parts(known, target)
+        left_out = add_lost_parts(account_object, target)
         # Higher than both revisions, so that the next object written replaces the lost one.
-        higher = case((accounts.c.revision > known.revision, accounts.c.revision), else_=known.revision) + 1
-        mine = update(accounts).where(accounts.c.id == known.account.id)
+        least = account_object.revision
+        higher = case((accounts.c.revision > least, accounts.c.revision), else_=least) + 1
+        mine = update(accounts).where(accounts.c.id == account_object.account.id)
         self._db.execute(mine.values(revision=higher))
         return left_out
 
-    def lost_keys(self, known: AccountObject) -> None:
+    def lost_keys(self, account_object: AccountObject) -> None:
         """Add to an account the keys of this state that it lacks. Its object becomes due."""
-        target = Target(db=self._db, account_id=known.account.id, keys=known[KEYS].versions, prompts={})
-        KEYS.add_lost(known[KEYS], target)
-        account_changed(self._db, known.account.id)
+        target = Target(
+            db=self._db, account_id=account_object.account.id, keys=account_object[KEYS].versions, prompts={}
+        )
+        KEYS.add_lost(account_object[KEYS], target)
+        account_changed(self._db, account_object.account.id)
 
     def carry_epoch(self, account_id: str, epoch: int, *, since: datetime) -> None:
         """Set ``epoch`` on recordings in flight that were received after ``since``, the last switch-off."""

@@ -79,8 +79,8 @@ class LinkRows(Rows):
 
     def of_recording(self, account_id: str, recording_id: str) -> Sequence[Link]:
         """Return a recording's links, newest first."""
-        wanted = (links.c.account_id == account_id) & (links.c.recording_id == recording_id)
-        rows = self._db.execute(select(links).where(wanted).order_by(links.c.created_at.desc(), links.c.id))
+        mine = (links.c.account_id == account_id) & (links.c.recording_id == recording_id)
+        rows = self._db.execute(select(links).where(mine).order_by(links.c.created_at.desc(), links.c.id))
         return [_link(row) for row in rows]
 
     def revoke(self, link_id: str, at: datetime) -> None:
@@ -88,16 +88,16 @@ class LinkRows(Rows):
         live = (links.c.id == link_id) & links.c.revoked_at.is_(None)
         self._db.execute(update(links).where(live).values(revoked_at=at))
 
-    def count(self, account_id: str, wanted: LinkFilter) -> int:
+    def count(self, account_id: str, selection: LinkFilter) -> int:
         """Return how many links of an account match."""
-        query = select(func.count()).select_from(links).where(_wanted(account_id, wanted))
+        query = select(func.count()).select_from(links).where(_condition_of(account_id, selection))
         return int(self._db.execute(query).scalar_one())
 
     def page(
-        self, account_id: str, wanted: LinkFilter, *, before: tuple[datetime, str] | None, limit: int
+        self, account_id: str, selection: LinkFilter, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[Link]:
         """Return an account's links, newest first, those before the cursor (created_at, id)."""
-        query = select(links).where(_wanted(account_id, wanted))
+        query = select(links).where(_condition_of(account_id, selection))
         if before is not None:
             at, link_id = before
             earlier = (links.c.created_at == at) & (links.c.id < link_id)
@@ -106,9 +106,9 @@ class LinkRows(Rows):
         rows = self._db.execute(query.order_by(links.c.created_at.desc(), links.c.id.desc()).limit(limit))
         return [_link(row) for row in rows]
 
-    def revoke_all(self, account_id: str, wanted: LinkFilter, at: datetime) -> Sequence[Link]:
+    def revoke_all(self, account_id: str, selection: LinkFilter, at: datetime) -> Sequence[Link]:
         """Revoke every matching link that is not revoked yet, and return them."""
-        live = _wanted(account_id, wanted) & links.c.revoked_at.is_(None)
+        live = _condition_of(account_id, selection) & links.c.revoked_at.is_(None)
         revoked = update(links).where(live).values(revoked_at=at).returning(links)
         return [_link(row) for row in self._db.execute(revoked)]
 
@@ -152,14 +152,14 @@ class LinkRows(Rows):
         rows = self._db.execute(select(sessions).where(mine).order_by(sessions.c.opened_at.desc()))
         return [_session(row) for row in rows]
 
-    def take_log_entries(self, session_id: str, wanted: int) -> int:
+    def take_log_entries(self, session_id: str, count: int) -> int:
         """Take log entries from the session's allowance; return the number granted. Raises NotFound."""
         query = select(sessions.c.opened_at, sessions.c.log_entries).where(sessions.c.id == session_id)
         row = self._db.execute(query.with_for_update()).first()
         if row is None:
             raise NotFound("There is no such session.")
         allowed = log_entries_allowed(database_now(self._db) - row.opened_at)
-        taken: int = max(0, min(wanted, allowed - row.log_entries))
+        taken: int = max(0, min(count, allowed - row.log_entries))
         mine = update(sessions).where(sessions.c.id == session_id)
         self._db.execute(mine.values(log_entries=row.log_entries + taken))
         return taken
@@ -200,24 +200,24 @@ def may_play() -> ColumnElement[bool]:
     return links.c.revoked_at.is_(None) & ((links.c.expires_at > DatabaseNow()) | runs.exists())
 
 
-def _wanted(account_id: str, wanted: LinkFilter) -> ColumnElement[bool]:
+def _condition_of(account_id: str, selection: LinkFilter) -> ColumnElement[bool]:
     condition: ColumnElement[bool] = links.c.account_id == account_id
-    if wanted.recording_id is not None:
-        condition &= links.c.recording_id == wanted.recording_id
-    if wanted.listener is not None:
-        condition &= links.c.listener_term == wanted.listener
-    if wanted.terms is not None:
-        condition &= links.c.recording_id.in_(matching_recordings(account_id, wanted.terms))
-    if wanted.open_at is not None:
-        condition &= links.c.revoked_at.is_(None) & (links.c.expires_at > wanted.open_at)
-    if wanted.may_play:
+    if selection.recording_id is not None:
+        condition &= links.c.recording_id == selection.recording_id
+    if selection.listener is not None:
+        condition &= links.c.listener_term == selection.listener
+    if selection.terms is not None:
+        condition &= links.c.recording_id.in_(matching_recordings(account_id, selection.terms))
+    if selection.open_at is not None:
+        condition &= links.c.revoked_at.is_(None) & (links.c.expires_at > selection.open_at)
+    if selection.may_play:
         condition &= may_play()
-    if wanted.but_for_restricted:
+    if selection.but_for_restricted:
         condition &= links.c.plays_restricted.is_not(True)
-    if wanted.made_from is not None:
-        condition &= links.c.created_at >= wanted.made_from
-    if wanted.made_to is not None:
-        condition &= links.c.created_at < wanted.made_to
+    if selection.made_from is not None:
+        condition &= links.c.created_at >= selection.made_from
+    if selection.made_to is not None:
+        condition &= links.c.created_at < selection.made_to
     return condition
 
 

@@ -133,27 +133,27 @@ class RecordingRows(Rows):
         return None if row is None or row.sealed_announcement is None else SealedAnnouncement(*row)
 
     def page(
-        self, account_id: str, wanted: RecordingFilter, *, before: tuple[datetime, str] | None, limit: int
+        self, account_id: str, selection: RecordingFilter, *, before: tuple[datetime, str] | None, limit: int
     ) -> Sequence[Recording]:
         """Return an account's recordings, newest first, those before the cursor (received_at, id)."""
         r = recordings.c
         query = select(*RECORDING_COLUMNS).where(r.account_id == account_id)
-        if wanted.state is not None:
-            query = query.where(r.state == wanted.state)
+        if selection.state is not None:
+            query = query.where(r.state == selection.state)
             # For SQLite, which takes the partial index of the state only if the query repeats its condition.
-            if wanted.state in SET_ASIDE:
+            if selection.state in SET_ASIDE:
                 query = query.where(text(IS_SET_ASIDE))
-            elif wanted.state in WORK:
+            elif selection.state in WORK:
                 query = query.where(text(IS_WORK))
-        if wanted.call_ref is not None:
-            query = query.where(r.call_ref == wanted.call_ref)
-        if wanted.retention_class is not None:
-            query = query.where(r.retention_class == wanted.retention_class)
-        if wanted.received_from is not None:
-            query = query.where(r.received_at >= wanted.received_from)
-        if wanted.received_to is not None:
-            query = query.where(r.received_at < wanted.received_to)
-        for terms in wanted.terms:
+        if selection.call_ref is not None:
+            query = query.where(r.call_ref == selection.call_ref)
+        if selection.retention_class is not None:
+            query = query.where(r.retention_class == selection.retention_class)
+        if selection.received_from is not None:
+            query = query.where(r.received_at >= selection.received_from)
+        if selection.received_to is not None:
+            query = query.where(r.received_at < selection.received_to)
+        for terms in selection.terms:
             # An erased recording is never found, even before its terms are deleted.
             query = query.where(
                 r.id.in_(matching_recordings(account_id, terms)),
@@ -174,8 +174,8 @@ class RecordingRows(Rows):
 
     def restrict(self, recording_id: str, *, restricted: bool) -> None:
         """Restrict a recording, so that it cannot be played, or end the restriction."""
-        wanted = recordings.c.id == recording_id
-        self._db.execute(update(recordings).where(wanted).values(restricted=restricted))
+        mine = recordings.c.id == recording_id
+        self._db.execute(update(recordings).where(mine).values(restricted=restricted))
 
     def index(self, account_id: str, recording_id: str, terms: Sequence[bytes]) -> None:
         """Insert blind-index terms of a recording; existing terms stay."""
@@ -191,8 +191,8 @@ class RecordingRows(Rows):
         """Delete the blind-index terms of a recording."""
         self._db.execute(delete(recording_terms).where(recording_terms.c.recording_id == recording_id))
 
-    def _first(self, wanted: ColumnElement[bool]) -> Recording | None:
-        row = self._db.execute(select(*RECORDING_COLUMNS).where(wanted)).first()
+    def _first(self, condition: ColumnElement[bool]) -> Recording | None:
+        row = self._db.execute(select(*RECORDING_COLUMNS).where(condition)).first()
         return None if row is None else recording_of(row)
 
 

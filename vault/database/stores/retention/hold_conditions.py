@@ -23,8 +23,11 @@ def joined(found: Sequence[Hold]) -> Iterator[list[Hold]]:
     """Join holds with the same limits of time, and yield as many of them as one query can name."""
     part, size = dict[tuple[datetime | None, datetime | None], list[Hold]](), 0
     for hold in found:
-        named = hold.covers
-        limits, more = (named.from_, named.to), len(named.recordings) + len(named.calls) + len(named.terms)
+        selection = hold.covers
+        limits, more = (
+            (selection.from_, selection.to),
+            len(selection.recordings) + len(selection.calls) + len(selection.terms),
+        )
         if part and (size + more > _MAX_NAMED or (limits not in part and len(part) == _MAX_LIMITS)):
             yield list(map(_union, part.values()))
             part, size = {}, 0
@@ -36,15 +39,15 @@ def joined(found: Sequence[Hold]) -> Iterator[list[Hold]]:
 
 def _union(found: Sequence[Hold]) -> Hold:
     """Return a hold that covers what any of these covers; all have the same limits of time."""
-    named = [hold.covers for hold in found]
+    selections = [hold.covers for hold in found]
     return replace(
         found[0],
         covers=replace(
-            named[0],
-            recordings=frozenset[str]().union(*(one.recordings for one in named)),
-            calls=frozenset[str]().union(*(one.calls for one in named)),
-            terms=frozenset[bytes]().union(*(one.terms for one in named)),
-            everything=any(one.everything for one in named),
+            selections[0],
+            recordings=frozenset[str]().union(*(one.recordings for one in selections)),
+            calls=frozenset[str]().union(*(one.calls for one in selections)),
+            terms=frozenset[bytes]().union(*(one.terms for one in selections)),
+            everything=any(one.everything for one in selections),
         ),
     )
 
@@ -56,42 +59,46 @@ def covered_by(hold: Hold) -> ColumnElement[bool]:
 
 def bound_by(hold: Hold) -> ColumnElement[bool]:
     """Return the condition for recordings in any state that a hold covers."""
-    r, f, named = recordings.c, call_facts.c, hold.covers
+    r, f, selection = recordings.c, call_facts.c, hold.covers
     started, ended = plausible_at(r.call_started_at), plausible_at(r.call_ended_at)
-    began = [_in_time(named, func.coalesce(started, r.received_at))]
-    if named.from_ is not None or named.to is not None:
+    began = [_in_time(selection, func.coalesce(started, r.received_at))]
+    if selection.from_ is not None or selection.to is not None:
         reported = (f.account_id == r.account_id) & (f.call_ref == r.call_ref)
         began += [
-            started.is_(None) & _in_time(named, ended),
-            select(f.id).where(reported, _in_time(named, f.started_at)).exists(),
+            started.is_(None) & _in_time(selection, ended),
+            select(f.id).where(reported, _in_time(selection, f.started_at)).exists(),
         ]
-    return _named(hold.account_id, named, or_(*began))
+    return _condition_of(hold.account_id, selection, or_(*began))
 
 
-def named_by(account_id: str, named: RecordingSelection) -> ColumnElement[bool]:
-    """Return the condition for recordings of an account in any state that ``named`` names.
+def named_by(account_id: str, selection: RecordingSelection) -> ColumnElement[bool]:
+    """Return the condition for recordings of an account in any state that ``selection`` names.
 
     A time is compared with the start of the recording's call, or else its receipt.
     """
     start = func.coalesce(plausible_at(recordings.c.call_started_at), recordings.c.received_at)
-    return _named(account_id, named, _in_time(named, start))
+    return _condition_of(account_id, selection, _in_time(selection, start))
 
 
-def _named(account_id: str, named: RecordingSelection, began: ColumnElement[bool]) -> ColumnElement[bool]:
+def _condition_of(
+    account_id: str, selection: RecordingSelection, began: ColumnElement[bool]
+) -> ColumnElement[bool]:
     r, t = recordings.c, recording_terms.c
-    among: list[ColumnElement[bool]] = [true()] if named.everything else []
-    if named.terms and not named.everything:
-        having = (t.account_id == account_id) & t.term.in_(named.terms)
-        calls = refs_of_terms(account_id, list(named.terms))
+    among: list[ColumnElement[bool]] = [true()] if selection.everything else []
+    if selection.terms and not selection.everything:
+        having = (t.account_id == account_id) & t.term.in_(selection.terms)
+        calls = refs_of_terms(account_id, list(selection.terms))
         among = [r.id.in_(select(t.recording_id).where(having)) | r.call_ref.in_(calls)]
     timed = and_(or_(false(), *among), began)
     return and_(
-        r.account_id == account_id, or_(r.id.in_(named.recordings), r.call_ref.in_(named.calls), timed)
+        r.account_id == account_id,
+        or_(r.id.in_(selection.recordings), r.call_ref.in_(selection.calls), timed),
     )
 
 
-def _in_time(named: RecordingSelection, at: ColumnElement[Any]) -> ColumnElement[bool]:
+def _in_time(selection: RecordingSelection, at: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return the condition that a time is within the limits; null is not, where there are any."""
     return and_(
-        true() if named.from_ is None else at >= named.from_, true() if named.to is None else at < named.to
+        true() if selection.from_ is None else at >= selection.from_,
+        true() if selection.to is None else at < selection.to,
     )
