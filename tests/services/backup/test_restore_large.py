@@ -16,7 +16,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.replay import Replay
 from vault.domain.ids import new_id
 from vault.domain.progress import Report, no_progress
-from vault.services.backup.restore import _name_what_is_lost
+from vault.services.backup.restore import name_what_is_lost
 from vault.services.backup.restore_log import Divergence, RestoreLog
 from vault.thread_pools import Threads
 
@@ -37,7 +37,7 @@ async def test_what_is_lost_is_counted_by_the_hundred(house: House):
 
     house.database.read = watching  # type: ignore[method-assign]
     with statements() as counted:
-        await _name_what_is_lost(house.database, parted, report)
+        await name_what_is_lost(house.database, parted, report)
     assert reads >= 3
     assert len(counted) < 20
     assert max(counted) <= 500

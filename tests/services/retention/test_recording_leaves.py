@@ -6,7 +6,7 @@ from tests.support.parties import let_in
 from tests.support.retention import FIRST, kept, place, set_retention
 from tests.support.service_house import House
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.services.retention.recording_retention import _find_leaf
+from vault.services.retention.recording_retention import find_leaf
 
 
 async def test_policy_and_holds_have_their_leaves(house: House):
@@ -34,7 +34,7 @@ async def test_a_policy_in_force_has_its_leaf(house: House):
     changed = (await house.vault.retention.read(account_id)).newest
     at = changed.changed_at
     assert at is not None
-    index = await house.database.read(lambda tx: _find_leaf(tx, account_id, "retention.changed", "v1", at))
+    index = await house.database.read(lambda tx: find_leaf(tx, account_id, "retention.changed", "v1", at))
     assert index is not None
     event = (await house.database.read(lambda tx: tx.events.at(account_id, index))).event
     assert (event.type, event.result) == ("retention.changed", "v1")
@@ -48,7 +48,7 @@ async def test_an_event_that_the_log_does_not_have_has_no_leaf(house: House):
 
     def find(name: str, days: int) -> object:
         at = hold.placed_at + timedelta(days=days)
-        return house.database.read(lambda tx: _find_leaf(tx, house.account.id, "hold.placed", name, at))
+        return house.database.read(lambda tx: find_leaf(tx, house.account.id, "hold.placed", name, at))
 
     assert await find(hold.id, 0) is not None
     assert await find("hold_other", 0) is None
