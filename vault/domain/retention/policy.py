@@ -1,6 +1,6 @@
 """An account's retention policy: classes of recordings, how long each is kept and why, and the rules for a change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from vault.domain.calls.call import Direction
 from vault.domain.field_types import Later
+from vault.domain.folded_text import folded
 from vault.domain.retention.object_lock import LockSetting
 from vault.domain.retention.period import Period
 
@@ -48,7 +49,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTraits:
-    """What a match compares: everything that was ever reported of the call."""
+    """What a match compares: everything that was ever reported of the call. Names of agents are ``folded``."""
 
     directions: frozenset[str] = frozenset()
     agents: frozenset[str] = frozenset()
@@ -75,9 +76,10 @@ class RetentionClass:
 
     def matches(self, call: CallTraits) -> bool:
         """Return whether a call belongs to the class."""
+        agent = None if self.match.agent is None else folded(self.match.agent)
         wanted = (
             (self.match.direction, call.directions),
-            (self.match.agent, call.agents),
+            (agent, call.agents),
             (self.match.place, call.places),
         )
         return all(value is None or value in known for value, known in wanted)
@@ -121,10 +123,10 @@ class RetentionPolicy:
         found = [kept for kept in self.classes if kept.matches(call)]
         return sorted(found, key=lambda kept: -kept.match.fields)
 
-    def decision(self, minimum_of: str, maximum_of: str) -> ConflictDecision | None:
-        """Return the decision on a pair."""
-        pairs = {(found.minimum_of, found.maximum_of): found for found in self.decisions}
-        return pairs.get((minimum_of, maximum_of))
+    @property
+    def decisions_by_pair(self) -> Mapping[tuple[str, str], ConflictDecision]:
+        """Return the decisions by the classes of minimum and maximum; made at each call, of which a policy has many."""
+        return {(one.minimum_of, one.maximum_of): one for one in self.decisions}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +141,8 @@ class Conflict:
 
 def conflicts(policy: RetentionPolicy) -> list[Conflict]:
     """Return every pair without a decision whose minimum can exceed the maximum."""
-    return [
-        found for found in all_conflicts(policy) if not policy.decision(found.minimum_of, found.maximum_of)
-    ]
+    decisions = policy.decisions_by_pair
+    return [one for one in all_conflicts(policy) if (one.minimum_of, one.maximum_of) not in decisions]
 
 
 def all_conflicts(policy: RetentionPolicy) -> list[Conflict]:

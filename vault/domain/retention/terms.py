@@ -155,6 +155,17 @@ def later_of(current: RetentionTerms, waiting: RetentionTerms) -> RetentionTerms
     )
 
 
+def not_before(terms: RetentionTerms, before: RetentionTerms, wait_ends: datetime) -> RetentionTerms:
+    """Return the terms of what is known now, whose end comes sooner than that of ``before`` only after a wait.
+
+    No end at all is the latest.
+    """
+    if terms.act_at is None or (before.act_at is not None and before.act_at <= terms.act_at):
+        return terms
+    waits = max(terms.act_at, wait_ends)
+    return replace(terms, act_at=waits if before.act_at is None else min(waits, before.act_at))
+
+
 def _bounds(policy: RetentionPolicy, classes: Sequence[RetentionClass], times: CallTimes) -> list[Bound]:
     bounds, (_, base_at) = [], times.base
     for kept in classes:
@@ -191,19 +202,19 @@ def _bound(
     )
 
 
-def _contradictions(policy: RetentionPolicy, bounds: Sequence[Bound]) -> tuple[bool, list[Bound]]:
+def _contradictions(policy: RetentionPolicy, bounds: Sequence[Bound]) -> tuple[bool, set[Bound]]:
     """Return whether a minimum ends after a maximum without a decision, and the bounds that decisions drop."""
-    open_pairs, dropped = False, []
-    for least in bounds:
-        for most in bounds:
-            if least.kind != "minimum" or most.kind != "maximum" or not is_after(least.until, most.until):
-                continue
-            decision = policy.decision(least.class_name, most.class_name)
-            if decision is not None:
-                dropped.append(most if decision.applies == "minimum" else least)
-            # Rounding alone moves the two ends of equal periods a day apart: the minimum holds.
-            elif least.period != most.period:
-                open_pairs = True
+    minima, maxima = ([one for one in bounds if one.kind == kind] for kind in ("minimum", "maximum"))
+    open_pairs, dropped = False, set[Bound]()
+    pairs = [(least, most) for least in minima for most in maxima if is_after(least.until, most.until)]
+    decisions = policy.decisions_by_pair if pairs else {}
+    for least, most in pairs:
+        decision = decisions.get((least.class_name, most.class_name))
+        if decision is not None:
+            dropped.add(most if decision.applies == "minimum" else least)
+        # Rounding alone moves the two ends of equal periods a day apart: the minimum holds.
+        elif least.period != most.period:
+            open_pairs = True
     return open_pairs, dropped
 
 

@@ -12,12 +12,13 @@ from vault import metrics
 from vault.database.interface import Database
 from vault.database.stores.retention.retention_policies import RetentionPolicies
 from vault.database.transaction import Transaction
-from vault.domain.retention.policy import RetentionPolicy
+from vault.domain.retention.terms import RetentionTerms
 from vault.errors import NotFound, OwnKeyUnusable, Tampered
-from vault.services.retention.compute_terms import ComputeTerms, RetentionFacts
+from vault.services.retention.compute_terms import ComputeTerms
 from vault.services.retention.retention_policy import open_policies
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job
+from vault.services.shared.paced import paced
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -71,12 +72,13 @@ class ApplyPolicies:
             facts = await self.compute.facts([recording for recording, _ in stale], opened, notice_periods)
             unreadable += facts.unreadable
             if facts.found:
+                # Before the transaction: the writer of SQLite is one for all accounts.
+                terms = {found.recording.id: found.marks(opened) async for found in paced(facts.found)}
                 write = partial(
                     _write,
                     account_id=account_id,
                     policies=policies,
-                    opened=opened,
-                    facts=facts.found,
+                    terms=terms,
                     stamps={recording.id: stamp for recording, stamp in stale},
                 )
                 number += await self.database.write(write)
@@ -110,8 +112,7 @@ def _write(
     *,
     account_id: str,
     policies: RetentionPolicies,
-    opened: Sequence[RetentionPolicy],
-    facts: Sequence[RetentionFacts],
+    terms: Mapping[str, RetentionTerms],
     stamps: Mapping[str, int],
 ) -> int:
     tx.lock_account(account_id)
@@ -119,11 +120,11 @@ def _write(
         return 0  # The policy was changed meanwhile.
     return sum(
         tx.retention.mark(
-            found.recording.id,
-            found.marks(opened),
+            recording_id,
+            of_recording,
             stamp=policies.stamp,
-            before=stamps[found.recording.id],
+            before=stamps[recording_id],
             lock=policies.current.object_lock != "off",
         )
-        for found in facts
+        for recording_id, of_recording in terms.items()
     )

@@ -7,21 +7,43 @@ call needs none of them, and then no recording is opened.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.calls.call import is_plausible, plausible
+from vault.domain.consent.call_claims import CallClaims
+from vault.domain.folded_text import folded
 from vault.domain.recordings.media import MAX_DURATION
 from vault.domain.recordings.recording import Recording
 from vault.domain.retention.notice_period import notice_period
 from vault.domain.retention.period import Period
 from vault.domain.retention.policy import CallTraits, RetentionPolicy
-from vault.domain.retention.terms import CallTimes, ContactEnd, RetentionTerms, retention_terms_under
+from vault.domain.retention.terms import (
+    CallTimes,
+    ContactEnd,
+    RetentionTerms,
+    not_before,
+    retention_terms_under,
+)
 from vault.errors import NotFound, Tampered
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
+from vault.services.admission.call_rows import read_call_rows
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.paced import paced
+
+#: From the receipt of a recording to when the facts of its call have usually been reported.
+_SETTLED_AFTER: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateFacts:
+    """Facts of a call that were reported long after its recording."""
+
+    #: What the call was without them.
+    before: CallTraits
+    told_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +54,19 @@ class RetentionFacts:
     times: CallTimes
     call: CallTraits
     notice_periods: tuple[Period, ...]
+    late: LateFacts | None = None
 
     def terms(self, policies: Sequence[RetentionPolicy]) -> RetentionTerms:
-        """Return its terms under policies of which each keeps what it keeps."""
-        return retention_terms_under(policies, self.call, self.times, self.notice_periods)
+        """Return its terms under policies of which each keeps what it keeps.
+
+        What was reported late may shorten them too, but not before the waiting time has passed, as for a change of the
+        policy: whoever reports facts of calls may not erase.
+        """
+        terms = retention_terms_under(policies, self.call, self.times, self.notice_periods)
+        if self.late is None:
+            return terms
+        before = retention_terms_under(policies, self.late.before, self.times, self.notice_periods)
+        return not_before(terms, before, self.late.told_at + policies[0].waiting)
 
     def marks(self, policies: Sequence[RetentionPolicy]) -> RetentionTerms:
         """Return what its row says of it: its terms, under the policy in force and those that wait.
@@ -88,32 +119,60 @@ class ComputeTerms:
         async for recording, call_ends in paced(zip(recordings, ends, strict=True)):
             try:
                 times = _times(recording, call_ends, contacts.get(recording.id))
-                call, periods = await self._opened(recording, notice_periods) if opens else (CallTraits(), ())
+                call = await self._opened(recording, notice_periods) if opens else _UNASKED
             except NotFound:
                 continue  # It was erased meanwhile.
             except (Tampered, ValueError, OverflowError):
                 computed.unreadable.append(recording.id)
                 continue
-            found = RetentionFacts(recording=recording, times=times, call=call, notice_periods=periods)
+            found = RetentionFacts(
+                recording=recording,
+                times=times,
+                call=call.traits,
+                notice_periods=call.periods,
+                late=call.late,
+            )
             computed.found.append(found)
         return computed
 
-    async def _opened(
-        self, recording: Recording, notice_periods: Mapping[str, Period]
-    ) -> tuple[CallTraits, tuple[Period, ...]]:
+    async def _opened(self, recording: Recording, notice_periods: Mapping[str, Period]) -> "_Opened":
         keys = await self.database.read(lambda tx: tx.recordings.keys(recording.id))
         if keys is None or keys.details is None:
             raise NotFound("The recording was erased meanwhile.")
         own = (await open_recording(self.ring, recording, keys)).details().facts
-        known = await self.admission.load_call(recording.account_id, recording.call_ref, own)
-        claims = known.claims
-        traits = CallTraits(
-            directions=frozenset(claims.directions),
-            agents=claims.agents,
-            places=claims.caller_places | claims.callee_places,
-        )
+        account_id, call_ref = recording.account_id, recording.call_ref
+        rows = await self.database.read(lambda tx: read_call_rows(tx, account_id, call_ref))
+        known = await self.admission.open(account_id, call_ref, rows, own)
         heard = {event.notice.id for event in known.events if event.notice is not None}
-        return traits, tuple(notice_periods[notice] for notice in sorted(heard & set(notice_periods)))
+        early = [row for row in rows.facts if row.at <= recording.received_at + _SETTLED_AFTER]
+        late = None
+        if len(early) < len(rows.facts):
+            before = await self.admission.open(account_id, call_ref, replace(rows, facts=early), own)
+            told_at = max(row.at for row in rows.facts)
+            late = LateFacts(before=_traits(before.claims), told_at=told_at)
+        periods = tuple(notice_periods[notice] for notice in sorted(heard & set(notice_periods)))
+        return _Opened(traits=_traits(known.claims), periods=periods, late=late)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """What the facts of a call say."""
+
+    traits: CallTraits
+    periods: tuple[Period, ...]
+    late: LateFacts | None
+
+
+#: Of a call that no policy asks anything of.
+_UNASKED: Final = _Opened(traits=CallTraits(), periods=(), late=None)
+
+
+def _traits(claims: CallClaims) -> CallTraits:
+    return CallTraits(
+        directions=frozenset(claims.directions),
+        agents=frozenset(map(folded, claims.agents)),
+        places=claims.caller_places | claims.callee_places,
+    )
 
 
 def _times(recording: Recording, call_ends: Sequence[datetime], contact: ContactEnd | None) -> CallTimes:

@@ -17,6 +17,7 @@ from vault.services.retention.check_policy import check
 from vault.services.retention.compute_terms import ComputeTerms, RetentionFacts
 from vault.services.retention.previews import keep_preview
 from vault.services.retention.retention_policy import preview_subject
+from vault.services.shared.paced import paced
 
 #: What happens to a recording. ``undated``: never due; ``later``: due after 30 days. ``told_otherwise`` is counted
 #: beside one of the others.
@@ -75,7 +76,7 @@ class PreviewPolicy:
                 lambda tx, after=after: tx.retention.available(account_id, after=after, limit=_BATCH_SIZE)  # type: ignore[misc]
             )
             held, now = await self.database.read(lambda tx, batch=batch: _held(tx, batch))  # type: ignore[misc]
-            for found in (await self.compute.facts(batch, [wanted], notice_periods)).found:
+            async for found in paced((await self.compute.facts(batch, [wanted], notice_periods)).found):
                 for outcome in _outcomes(found, wanted, now, held=found.recording.id in held):
                     preview.add(outcome, found.recording.id, found.times.base[1])
             if len(batch) < _BATCH_SIZE:
