@@ -59,7 +59,7 @@ async def fill(vault: Vault, old: int, new: int) -> None:
     )
     await vault.calls.start(account.id, replace(facts, agent="Robin"))
     brought = [await put_recording(vault, f"new-{number}", 8000) for number in range(new)]
-    term = search_term(await vault.recordings.admission.index_key(account.id), "number", NUMBER)
+    term = search_term(await vault.recordings.call_terms.index_key(account.id), "number", NUMBER)
     await vault.database.write(lambda tx: _name(tx, brought, term))
     for first in range(1, old + 1, _AT_ONCE):
         last = min(old, first + _AT_ONCE - 1)

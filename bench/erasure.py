@@ -42,7 +42,7 @@ class Erasures:
         page = await self.vault.database.read(
             lambda tx: tx.recordings.page(self.account_id, RecordingFilter(), before=None, limit=1)
         )
-        key = await self.vault.recordings.admission.index_key(self.account_id)
+        key = await self.vault.recordings.call_terms.index_key(self.account_id)
         term = search_term(key, "number", caller)
 
         def add(tx: Any) -> None:

@@ -115,8 +115,8 @@ class SteeredLine:
 
 async def answered(line: SteeredLine) -> list[ConsentEvent]:
     """Return the consent events of the line's call."""
-    admission = line.house.vault.call_documents.call_start.admission
-    return list((await admission.load_call(line.house.account.id, line.call.ref)).events)
+    call_opener = line.house.vault.call_documents.call_start.call_opener
+    return list((await call_opener.load_call(line.house.account.id, line.call.ref)).events)
 
 
 def goes_on(instructions: Sequence[Instruction]) -> bool:

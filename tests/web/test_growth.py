@@ -26,7 +26,7 @@ from vault.audio import describer
 from vault.database.stores.playback.links import LinkRows
 from vault.domain.calls.number_reader import regions_of
 from vault.server import asgi
-from vault.services.admission.admission import Admission
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.number_terms import terms_of_text
 from vault.services.consent import record_consent
 from vault.services.lifecycle import evidence_chain
@@ -244,19 +244,19 @@ def _chains_grow_one_by_one(patch: pytest.MonkeyPatch, _: Mapping[str, Cost]) ->
 
 def _numbers_are_read_again(patch: pytest.MonkeyPatch, _: Mapping[str, Cost]) -> str:
     """Each decision reads every number of the call, in the numbering plan of every place that was ever reported."""
-    open_call = Admission.open
+    open_call = CallOpener.open
 
     async def open_again(
-        self: Admission, account_id: str, call_ref: str, rows: Any, *own: Any, **more: Any
+        self: CallOpener, account_id: str, call_ref: str, rows: Any, *own: Any, **more: Any
     ) -> Any:
         known = await open_call(self, account_id, call_ref, rows, *own, **more)
-        index_key, claims = await self.index_key(account_id), known.claims
+        index_key, claims = await self.call_terms.index_key(account_id), known.claims
         plans = (*rows.regions, *regions_of("", sorted(claims.caller_places | claims.callee_places)))
         for number in claims.numbers:
             terms_of_text(index_key, self.numbers, number, plans)
         return known
 
-    patch.setattr(Admission, "open", open_again)
+    patch.setattr(CallOpener, "open", open_again)
     return "get_call spelled"
 
 

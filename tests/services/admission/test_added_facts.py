@@ -4,7 +4,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,9 @@ from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy, Objection
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext, places_of
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import CallRows
+from vault.services.admission.number_terms import CallTerms
 from vault.telephony.numbering.number_plans import NumberPlans
 
 T0 = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
@@ -33,12 +35,13 @@ class _Carried:
         return account_id.encode()
 
 
-ADMISSION = Admission(
-    database=None,  # type: ignore[arg-type] - nothing is read
-    ring=None,  # type: ignore[arg-type] - nothing is sealed
-    rule_book=packaged(),
+NOTHING: Any = None
+ADMISSION = Admission(rule_book=packaged())
+OPENER = CallOpener(
+    database=NOTHING,
+    ring=NOTHING,
     numbers=NumberPlans(),
-    data_keys=_Carried(),  # type: ignore[arg-type]
+    call_terms=CallTerms(database=NOTHING, numbers=NumberPlans(), data_keys=cast("Any", _Carried())),
 )
 
 
@@ -58,7 +61,7 @@ def result_of(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 def opened(*said: CallFacts) -> CallContext:
     """Return a call of which this was said."""
-    context: CallContext = result_of(ADMISSION.open("acct", "call-1", CallRows(facts=(), consents=()), *said))
+    context: CallContext = result_of(OPENER.open("acct", "call-1", CallRows(facts=(), consents=()), *said))
     return context
 
 

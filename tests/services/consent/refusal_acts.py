@@ -65,8 +65,8 @@ async def _key_said(m: Machine, line: SteeredLine, words: str, answer: str) -> s
 
 
 async def _compare_evidence(m: Machine, call: Call) -> None:
-    admission = m.house.vault.call_documents.call_start.admission
-    known = await admission.load_call(m.house.account.id, call.ref)
+    call_opener = m.house.vault.call_documents.call_start.call_opener
+    known = await call_opener.load_call(m.house.account.id, call.ref)
     m.oracle.check_evidence(call, list(known.events))
 
 

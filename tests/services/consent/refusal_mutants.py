@@ -11,8 +11,8 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.stores.requests.closures import ClosureRows
 from vault.domain.admission.decision import Place
 from vault.domain.calls.number_reader import read_numbers
-from vault.services.admission import admission, call_context, number_terms
-from vault.services.admission.admission import Admission
+from vault.services.admission import call_context, call_opener, number_terms
+from vault.services.admission.call_opener import CallOpener
 from vault.services.consent import call_documents, record_consent
 from vault.services.consent.call_documents import CallDocuments
 from vault.services.consent.key_objections import KeyObjections
@@ -50,9 +50,9 @@ def a_no_must_be_possible(patch: pytest.MonkeyPatch) -> None:
 
 def a_place_silences_prefixes(patch: pytest.MonkeyPatch) -> None:
     """A party's place counts for all of its numbers, whichever it was reported with."""
-    hints = Admission._hints
+    hints = CallOpener._hints
 
-    def old_hints(self: Admission, claims: Any, party: Any) -> frozenset[str | None]:
+    def old_hints(self: CallOpener, claims: Any, party: Any) -> frozenset[str | None]:
         return frozenset() if claims.places_of(party) else hints(self, claims, party)
 
     def old_places(known: Any, party: Any, home: str | None) -> list[Place]:
@@ -61,7 +61,7 @@ def a_place_silences_prefixes(patch: pytest.MonkeyPatch) -> None:
         return places(known, party, home)
 
     places = call_context._places_of
-    patch.setattr(Admission, "_hints", old_hints)
+    patch.setattr(CallOpener, "_hints", old_hints)
     patch.setattr(call_context, "_places_of", old_places)
 
 
@@ -127,7 +127,7 @@ def numbers_are_read_as_written(patch: pytest.MonkeyPatch) -> None:
 
 def what_nothing_can_read_is_nobodys(patch: pytest.MonkeyPatch) -> None:
     """Digits without a number in them pass every objection."""
-    for module in (number_terms, admission):
+    for module in (number_terms, call_opener):
         patch.setattr(module, "read_numbers", lambda text: replace(read_numbers(text), is_unreadable=False))
 
 

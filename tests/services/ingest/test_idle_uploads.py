@@ -156,7 +156,7 @@ async def test_a_call_that_cannot_be_read_is_put_off(either: House, monkeypatch:
         raise Unavailable("The key service does not answer.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(either.vault.jobs.settle_idle_uploads.admission), "load_call", out_of_reach)
+        patched.setattr(type(either.vault.jobs.settle_idle_uploads.call_opener), "load_call", out_of_reach)
         await either.vault.jobs.settle_idle_uploads()
     assert await either.state(recording_id) is State.TRANSFERRING
     await either.set(recording_id, not_before=LONG_AGO)

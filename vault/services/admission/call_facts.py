@@ -25,9 +25,9 @@ from vault.errors import AccountClosed, KeyRetired, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
-from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import DecisionState
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
+from vault.services.admission.number_terms import CallTerms
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append_to_each, settled
 from vault.services.shared.encrypted_fields import OpenedRecording, statement_id
 from vault.services.shared.retry_on_rotation import retry_with_month_key
@@ -63,7 +63,7 @@ class StoreCallFacts:
 
     database: Database
     ring: KeyRing
-    admission: Admission
+    call_terms: CallTerms
     chain: EvidenceChain
     clock: Clock
     #: Is called with the consent rows of a call whose direction was stored.
@@ -86,7 +86,7 @@ class StoreCallFacts:
         ``source`` is the recording whose announcement has the facts: if it was erased, nothing is stored.
         """
         at = self.clock()
-        once = delivery or statement_id(await self.admission.index_key(account_id), facts)
+        once = delivery or statement_id(await self.call_terms.index_key(account_id), facts)
         stored = await retry_with_month_key(
             self.ring,
             account_id,
@@ -101,7 +101,7 @@ class StoreCallFacts:
         account_id = row.account_id
         if (regions := self._regions.get(account_id)) is None:
             regions = await self.database.read(lambda tx: home_regions(tx, account_id))
-        numbers, agents = await self.admission.terms_in(account_id, facts, regions)
+        numbers, agents = await self.call_terms.terms_in(account_id, facts, regions)
         new = NewFact(row=row, terms=[*numbers, *agents], max_facts=MAX_FACTS, source=source)
         result = await self.database.add_fact(new)
         seen = self._note_regions(account_id, result)
@@ -111,12 +111,12 @@ class StoreCallFacts:
             raise AccountClosed
         if not (result.added or result.is_duplicate or result.is_erased):
             if result.is_settled:
-                numbers, agents = await self.admission.terms_in(account_id, facts, seen)
+                numbers, agents = await self.call_terms.terms_in(account_id, facts, seen)
                 return await self._add_to_evidence(row, facts, [*numbers, *agents])
             if result.facts >= MAX_FACTS:
                 raise _too_many()
         if result.added and seen != regions:
-            more, _ = await self.admission.terms_in(account_id, facts, seen)
+            more, _ = await self.call_terms.terms_in(account_id, facts, seen)
             await self.database.write(lambda tx: tx.call_facts.index(account_id, row.call_ref, more))
         return await self._stored(row, facts, result, seen, numbers if seen == regions else None)
 

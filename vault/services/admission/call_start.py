@@ -18,7 +18,9 @@ from vault.ports.clock import Clock
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import CallRows
+from vault.services.admission.number_terms import CallTerms
 from vault.services.shared.encrypted_fields import search_term
 
 _CLOSED = Reason(code="account_closed", text="The account is closed.", source="closure")
@@ -45,6 +47,8 @@ class CallStart:
 
     database: Database
     admission: Admission
+    call_opener: CallOpener
+    call_terms: CallTerms
     store_facts: StoreCallFacts
     clock: Clock
 
@@ -53,13 +57,13 @@ class CallStart:
 
         For a closed account nothing is stored, and the call is not to be recorded.
         """
-        index_key = await self.admission.index_key(account_id)
+        index_key = await self.call_terms.index_key(account_id)
         try:
             stored = await self.store_facts(account_id, facts)
         except AccountClosed:
             return await self._closed(account_id, index_key, facts)
         own = {} if stored.row_id is None else {stored.row_id: facts}
-        known = await self.admission.open(
+        known = await self.call_opener.open(
             account_id, facts.call_ref, stored.rows, fresh=own, numbers=stored.numbers
         )
 
@@ -79,7 +83,7 @@ class CallStart:
     async def _closed(self, account_id: str, index_key: bytes, facts: CallFacts) -> CallAnswer:
         """Return the answer for a call of a closed account, by what was reported just now alone."""
         nothing = CallRows(facts=(), consents=())
-        known = await self.admission.open(account_id, facts.call_ref, nothing, facts)
+        known = await self.call_opener.open(account_id, facts.call_ref, nothing, facts)
         decision = await self.database.read(
             lambda tx: self.admission.decide(tx, account_id, known, received_at=self.clock())
         )

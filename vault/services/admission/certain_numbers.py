@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 from vault.database.interface import Database
 from vault.errors import Invalid
 from vault.ports.numbers import Numbers
-from vault.services.admission.admission import Admission
 from vault.services.admission.call_rows import home_regions
-from vault.services.admission.number_terms import terms_of_number, unreadable_term
+from vault.services.admission.number_terms import CallTerms, terms_of_number, unreadable_term
 from vault.services.shared.encrypted_fields import search_term
 from vault.services.shared.paced import paced
 from vault.thread_pools import Threads
@@ -59,7 +58,7 @@ class CertainNumbers:
     """Read the numbers that somebody names a person by, and hash them."""
 
     database: Database
-    admission: Admission
+    call_terms: CallTerms
     numbers: Numbers
     threads: Threads
 
@@ -87,7 +86,7 @@ class CertainNumbers:
 
     async def terms(self, account_id: str, numbers: Sequence[str], written: Sequence[str]) -> NumberTerms:
         """Return the keyed hashes of numbers in E.164, which somebody wrote as ``written``. Raises NotFound."""
-        key = await self.admission.index_key(account_id)
+        key = await self.call_terms.index_key(account_id)
         # What nothing can read may be about anybody: a person looks at it.
         every = {unreadable_term(key), *(search_term(key, "number", one.strip()) for one in written)}
         own = dict[bytes, str]()
@@ -103,7 +102,7 @@ class CertainNumbers:
 
     async def with_others(self, account_id: str, terms: NumberTerms, unread: Collection[str]) -> NumberTerms:
         """Return the terms, with the other numbers that spellings of ``unread`` can mean. Raises NotFound."""
-        key, home = await self.admission.index_key(account_id), await self.home_regions(account_id)
+        key, home = await self.call_terms.index_key(account_id), await self.home_regions(account_id)
         mine, others = set(terms.own_numbers.values()), dict(terms.others)
         # The plan that a spelling was read by is not on record: a party's place, or the account's at that time.
         for number in sorted(unread):

@@ -4,18 +4,29 @@ There are two kinds. A number that a text certainly names is hashed in E.164. Th
 (``vault/domain/calls/number_reader.py``) are hashed apart, so that what is possible can be told from what is certain.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from vault.domain.calls.number_reader import is_plain, keys_of, read_numbers
+from vault.database.interface import Database
+from vault.domain.calls.call import CallFacts
+from vault.domain.calls.number_reader import is_plain, keys_of, read_numbers, regions_of
 from vault.errors import Invalid
 from vault.ports.numbers import Numbers
-from vault.services.shared.encrypted_fields import search_term
+from vault.services.admission.call_rows import home_regions
+from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.encrypted_fields import (
+    name_term,
+    search_term,
+)
 
 _CERTAIN: Final = "number"
 _POSSIBLE: Final = "number key"
 #: The key of every text that nothing can read.
 _UNREADABLE: Final = "unreadable"
+#: Max numbers of a call that are not in E.164; with more of them nothing tells what it is about.
+MAX_SPELLED: Final = 50
 
 
 def terms_of_text(index_key: bytes, numbers: Numbers, written: str, plans: Sequence[str]) -> set[bytes]:
@@ -81,3 +92,78 @@ def term_of_e164(index_key: bytes, number: str) -> bytes:
 def unreadable_term(index_key: bytes) -> bytes:
     """Return the term of every text with the digits of a number that nothing can read."""
     return search_term(index_key, _POSSIBLE, _UNREADABLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTerms:
+    """The keyed hashes by which calls are found, of the numbers and agents in their facts."""
+
+    database: Database
+    numbers: Numbers
+    data_keys: AccountDataKeys
+
+    async def terms_of(self, account_id: str, facts: CallFacts) -> list[bytes]:
+        """Return all keyed hashes that find a call by the numbers and agents in ``facts``."""
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        numbers, agents = await self.terms_in(account_id, facts, regions)
+        return [*numbers, *agents]
+
+    async def terms_in(
+        self, account_id: str, facts: CallFacts, regions: Sequence[str]
+    ) -> tuple[list[bytes], list[bytes]]:
+        """Return the terms of numbers, by the numbering plans of these countries, and those of agents."""
+        index_key = await self.index_key(account_id)
+        agents = [] if facts.agent is None else [name_term(index_key, "agent", facts.agent)]
+        return self._number_terms(index_key, facts, regions), agents
+
+    async def terms_of_number(self, account_id: str, written: str) -> tuple[bytes, ...]:
+        """Return the keyed hashes that find a number. Raises Invalid if ``written`` is not a phone number.
+
+        Rows of earlier releases have only the hash of the number as it was written, so other spellings are
+        included.
+        """
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        return tuple(sorted(self._terms_of_number(await self.index_key(account_id), written, regions)))
+
+    async def terms_of_numbers(self, account_id: str, written: Sequence[str]) -> frozenset[bytes]:
+        """Return the keyed hashes that find any of these numbers, and what nothing can read: it may be one of them.
+
+        Reads the account's regions once, however many numbers there are. Raises Invalid for one that is no number, with
+        its place in ``numbers``, from 0.
+        """
+        regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        index_key = await self.index_key(account_id)
+        terms = {unreadable_term(index_key)} if written else set[bytes]()
+        for place, number in enumerate(written):
+            try:
+                terms.update(self._terms_of_number(index_key, number, regions))
+            except Invalid as error:
+                raise Invalid(str(error), field=f"numbers.{place}") from error
+            # Some hundred of them take longer than others should wait.
+            await asyncio.sleep(0)
+        return frozenset(terms)
+
+    async def index_key(self, account_id: str) -> bytes:
+        """Return the key that hashes an account's numbers. Raises NotFound."""
+        return await self.data_keys.index_key(account_id)
+
+    def _terms_of_number(self, index_key: bytes, written: str, regions: Sequence[str]) -> set[bytes]:
+        number = restrained_number(self.numbers, written, regions)
+        numbers = {number, *self.numbers.readings(written, regions)}
+        found = set[bytes]().union(*(terms_of_number(index_key, self.numbers, number) for number in numbers))
+        return {*found, search_term(index_key, "number", written.strip())}
+
+    def more_terms(
+        self, index_key: bytes, unstored: Sequence[CallFacts], spelled: Sequence[str], regions: Sequence[str]
+    ) -> list[bytes]:
+        """Return the terms of what is not stored, and those that a fact of an earlier release may lack."""
+        terms = possible_terms(index_key, spelled[:MAX_SPELLED])
+        return sorted(terms.union(*(self._number_terms(index_key, facts, regions) for facts in unstored)))
+
+    def _number_terms(self, index_key: bytes, facts: CallFacts, regions: Sequence[str]) -> list[bytes]:
+        """Return the terms of the numbers in one statement, as its own places and the account's regions read them."""
+        # A party's place also tells the numbering plan of its number.
+        plans = tuple(dict.fromkeys([*regions, *regions_of("", [facts.caller_place, facts.callee_place])]))
+        written = [number for number in (facts.caller, facts.callee) if number is not None]
+        found = set[bytes]().union(*(terms_of_text(index_key, self.numbers, one, plans) for one in written))
+        return sorted(found)

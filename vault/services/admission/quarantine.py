@@ -17,6 +17,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.gate import decide_again
 from vault.services.lifecycle.evidence_chain import append
 from vault.services.lifecycle.guards import forbid_while_held
@@ -44,6 +45,7 @@ class Quarantine:
     database: Database
     ring: KeyRing
     admission: Admission
+    call_opener: CallOpener
     clock: Clock
     data_keys: AccountDataKeys
 
@@ -63,7 +65,7 @@ class Quarantine:
         while True:
             opened = await quarantined(self.database, self.ring, account_id, recording_id)
             recording = opened.recording
-            known = await self.admission.load_call(account_id, recording.call_ref, opened.details().facts)
+            known = await self.call_opener.load_call(account_id, recording.call_ref, opened.details().facts)
             release = partial(self._release, opened=opened, known=known, reason=reason, actor=actor)
             decision = await self.database.write(release)
             if decision is not None:

@@ -29,7 +29,6 @@ from vault.errors import Refused, Unavailable
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
-from vault.services.admission.admission import Admission
 from vault.services.audit_log.anchor import Anchor
 from vault.services.audit_log.own_history import account_object_names
 from vault.services.audit_log.published_tiles import PublishedLog, StoredLog
@@ -62,7 +61,6 @@ class Restore:
     database: Database
     objects: ObjectStore
     ring: KeyRing
-    admission: Admission
     published_log: PublishedLog
     journal: Journal
     anchor: Anchor

@@ -28,7 +28,7 @@ from vault.errors import NotFound, OwnKeyUnusable, Tampered
 from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
-from vault.services.admission.admission import Admission
+from vault.services.admission.number_terms import CallTerms
 from vault.services.backup.restore_log import Divergence
 from vault.services.backup.restore_scope import Scope
 from vault.services.lifecycle.evidence_chain import open_entry
@@ -64,7 +64,7 @@ class RestoreRecordings:
     database: Database
     objects: ObjectStore
     ring: KeyRing
-    admission: Admission
+    call_terms: CallTerms
 
     async def tombstones(self, scope: Scope | None, report: Report, progress: ProgressCallback) -> None:
         """Restore recordings that were refused, failed or erased; with ``scope``, only those since then."""
@@ -196,8 +196,10 @@ class RestoreRecordings:
                 sealed_entry=sealed,
             )  # fmt: skip
             calls += decode_call_fields(open_entry(opened, row).content)
-        index_key = await self.admission.index_key(recording.account_id)
-        terms = [term for call in calls for term in await self.admission.terms_of(recording.account_id, call)]
+        index_key = await self.call_terms.index_key(recording.account_id)
+        terms = [
+            term for call in calls for term in await self.call_terms.terms_of(recording.account_id, call)
+        ]
         key = await current_month_key(self.ring, recording.account_id, recording.received_at)
         facts = [
             _row(recording, key, call, position=position, delivery=statement_id(index_key, call))

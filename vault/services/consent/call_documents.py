@@ -93,7 +93,7 @@ class CallDocuments:
 
     async def _request(self, connection: Connection, step: CallStep, handed: str | None) -> "_Request":
         account_id, call_ref = connection.account_id, step.facts.call_ref
-        index_key = await self.call_start.admission.index_key(account_id)
+        index_key = await self.call_start.call_terms.index_key(account_id)
         handed_out = None if handed is None else HandedNotice.read(handed, index_key, connection.id, call_ref)
 
         pressed = step.key is not None
@@ -127,7 +127,7 @@ class CallDocuments:
     async def _refuse(self, request: "_Request") -> None:
         """Store the no of whoever pressed the key, and the objection if the key means that too."""
         account_id, facts = request.connection.account_id, request.step.facts
-        known = await self.call_start.admission.load_call(account_id, facts.call_ref, facts)
+        known = await self.call_start.call_opener.load_call(account_id, facts.call_ref, facts)
         who = objector(known.statements, press_of(facts, known.statements)) if request.objects else None
         objecting: tuple[Party, ...] = ()
         if request.objects:

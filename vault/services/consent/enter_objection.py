@@ -18,9 +18,9 @@ from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.numbers import Numbers
 from vault.sealing.message import open_message, seal
-from vault.services.admission.admission import Admission
 from vault.services.admission.call_rows import home_regions
 from vault.services.admission.number_terms import (
+    CallTerms,
     restrained_number,
     term_of_e164,
     terms_of_number,
@@ -41,7 +41,7 @@ class ObjectionList:
     database: Database
     ring: KeyRing
     data_keys: AccountDataKeys
-    admission: Admission
+    call_terms: CallTerms
     numbers: Numbers
     clock: Clock
 
@@ -111,7 +111,7 @@ class ObjectionList:
     ) -> tuple[ObjectionRow, bool]:
         objection_id = new_id("obj")
         context = bound.of_objection(account_id, objection_id)
-        term = term_of_e164(await self.admission.index_key(account_id), number)
+        term = term_of_e164(await self.call_terms.index_key(account_id), number)
         row = ObjectionRow(
             id=objection_id,
             account_id=account_id,
@@ -142,7 +142,7 @@ class ObjectionList:
         That is the number in E.164, and the text itself, if an objection was entered by it. Raises Invalid for a text
         that is neither.
         """
-        key = await self.admission.index_key(account_id)
+        key = await self.call_terms.index_key(account_id)
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
         as_written = term_of_e164(key, written)
         known = await self.database.read(lambda tx: bool(tx.objections.of_terms(account_id, [as_written])))
@@ -158,7 +158,7 @@ class ObjectionList:
 
     async def terms_of(self, account_id: str, number: str) -> set[bytes]:
         """Return the keyed hashes of every spelling of an objection's number, by which it is found."""
-        key = await self.admission.index_key(account_id)
+        key = await self.call_terms.index_key(account_id)
         if is_plain(number):
             return terms_of_number(key, self.numbers, number)
         return terms_of_reported(key, number)

@@ -95,7 +95,7 @@ class IndexNumbers:
     async def _terms(self, row: CallFactRow) -> set[bytes]:
         try:
             (facts,) = await open_facts(self.ring, [row])
-            index_key = await self.objection_list.admission.index_key(row.account_id)
+            index_key = await self.objection_list.call_terms.index_key(row.account_id)
         except (NotFound, Tampered, OwnKeyUnusable):
             # What cannot be opened is in no decision either; a later release may read it.
             return set()

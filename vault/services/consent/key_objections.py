@@ -11,6 +11,7 @@ from vault.database.stores.consent.consent import ConsentRow
 from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.consent.objecting_party import Objector, objector_of
 from vault.services.admission.call_context import CallContext
+from vault.services.admission.call_opener import CallOpener
 from vault.services.consent.enter_objection import ObjectionList
 from vault.services.shared.encrypted_fields import open_consent
 from vault.services.shared.paced import paced
@@ -21,6 +22,7 @@ class KeyObjections:
     """Enter the objections of the key presses of a call."""
 
     objection_list: ObjectionList
+    call_opener: CallOpener
 
     async def enter_waiting(self, account_id: str, call_ref: str, rows: Sequence[ConsentRow]) -> None:
         """Enter what the consent events of a call say whose direction was stored. Raises Tampered, Unavailable.
@@ -30,7 +32,7 @@ class KeyObjections:
         opened = [await open_consent(self.objection_list.ring, row) async for row in paced(rows)]
         pressed = [event for event in opened if event.objects]
         if pressed:
-            known = await self.objection_list.admission.load_call(account_id, call_ref)
+            known = await self.call_opener.load_call(account_id, call_ref)
             if (who := objector_of(pressed, known.statements)) is not None:
                 await self.enter(account_id, who, known, pressed[-1])
 

@@ -26,6 +26,7 @@ from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.gate import decide_again
 from vault.services.approvals.ask_erasure import ask_to_erase, waiting_erasures
 from vault.services.lifecycle import lifecycle
@@ -54,6 +55,7 @@ class RecordConsent:
     database: Database
     ring: KeyRing
     admission: Admission
+    call_opener: CallOpener
     chain: EvidenceChain
     clock: Clock
 
@@ -80,7 +82,7 @@ class RecordConsent:
             opened = await self.chain.of_call(account_id, call_ref)
             # The facts in a recording's announcement, above all its numbers, are stored nowhere else.
             own = [recording.details().facts async for recording in paced(opened.values())]
-            known = await self.admission.load_call(account_id, call_ref, *own)
+            known = await self.call_opener.load_call(account_id, call_ref, *own)
             refuse_impossible(event, known)
             _check_event_count(event, known)
             store = partial(self._store, row=row, event=event, known=known, opened=opened)

@@ -16,6 +16,7 @@ from vault.ports.keys import KeyRing, SealingKey
 from vault.ports.objects import ObjectStore
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.gate import gate
 from vault.services.ingest.describe_audio import DescribeAudio
 from vault.services.ingest.store_attempt import SealedRecording, discard
@@ -46,6 +47,7 @@ class AdmitRecording:
     ring: KeyRing
     objects: ObjectStore
     admission: Admission
+    call_opener: CallOpener
     describe: DescribeAudio
 
     async def stored(self, lease: Lease, opened: OpenedRecording) -> None:
@@ -125,7 +127,7 @@ class AdmitRecording:
         recording = lease.recording
         while True:
             # Facts that arrived in the meantime must be indexed too.
-            known = known or await self.admission.load_call(
+            known = known or await self.call_opener.load_call(
                 recording.account_id, recording.call_ref, opened.details().facts
             )
             decide = partial(

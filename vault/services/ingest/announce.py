@@ -25,6 +25,7 @@ from vault.sealing.message import seal
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.ingest.announce_again import INCOMPLETE, AnnounceAgain
 from vault.services.shared.retry_on_rotation import retry_with_month_key
@@ -44,6 +45,7 @@ class Announce:
     database: Database
     ring: KeyRing
     admission: Admission
+    call_opener: CallOpener
     store_facts: StoreCallFacts
     providers: Mapping[str, Provider]
     announce_again: AnnounceAgain
@@ -63,7 +65,7 @@ class Announce:
         source = _source(connection, facts, announcement, in_call=in_call)
         stored = await self._store_facts(account_id, facts, source)
         own = {} if stored.row_id is None else {stored.row_id: facts}
-        known = await self.admission.open(
+        known = await self.call_opener.open(
             account_id, facts.call_ref, stored.rows, facts, fresh=own, numbers=stored.numbers
         )
         decision = await self._decide(account_id, stored, known, received_at)

@@ -25,6 +25,7 @@ from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import open_message, seal
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext, times_to_note
+from vault.services.admission.call_opener import CallOpener
 from vault.services.lifecycle.lifecycle import refuse
 from vault.services.lifecycle.start_over import replace_announcement, start_over
 from vault.services.shared.encrypted_fields import key_that_sealed
@@ -43,6 +44,7 @@ class AnnounceAgain:
     database: Database
     ring: KeyRing
     admission: Admission
+    call_opener: CallOpener
 
     async def __call__(
         self,
@@ -118,7 +120,7 @@ class AnnounceAgain:
         facts: CallFacts,
         actor: str,
     ) -> Recording | None:
-        call = await self.admission.load_call(recording.account_id, recording.call_ref, facts)
+        call = await self.call_opener.load_call(recording.account_id, recording.call_ref, facts)
 
         def start(tx: Transaction, newer: SealedAnnouncement) -> Recording | None:
             fresh = replace(

@@ -24,6 +24,7 @@ from vault.ports.telephony import Fetcher, MediaTooSlow, Provider, RestClient
 from vault.sealing.message import open_message
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
+from vault.services.admission.call_opener import CallOpener
 from vault.services.ingest.admit_recording import AdmitRecording
 from vault.services.ingest.load_call import load_and_decide
 from vault.services.ingest.store_attempt import Attempt, SealedRecording
@@ -57,6 +58,7 @@ class Ingest:
     providers: Mapping[str, Provider]
     connection_cache: ConnectionCache
     admission: Admission
+    call_opener: CallOpener
     attempt: Attempt
     admit: AdmitRecording
     rest: RestClient
@@ -137,7 +139,9 @@ class Ingest:
         announcement, facts = decode_announcement(
             open_message(key, lease.announcement.message, context=context)
         )
-        known, decision = await load_and_decide(self.database, self.admission, recording, facts)
+        known, decision = await load_and_decide(
+            self.database, self.call_opener, self.admission, recording, facts
+        )
         if not decision.record:
             await self.database.write(lambda tx: refuse(tx, lease, decision.grounds))
             return True

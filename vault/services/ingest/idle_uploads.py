@@ -12,6 +12,7 @@ from vault.domain.recordings.recording import LEASE, UPLOAD_IDLE_TIMEOUT, Lease,
 from vault.errors import LeaseLost, VaultError
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext
+from vault.services.admission.call_opener import CallOpener
 from vault.services.lifecycle.lifecycle import fail, refuse, retry
 from vault.services.shared.job import EACH_MINUTE, IntervalJob, Job
 from vault.structured_log import Log
@@ -35,6 +36,7 @@ class SettleIdleUploads:
 
     database: Database
     admission: Admission
+    call_opener: CallOpener
 
     def jobs(self) -> Sequence[Job]:
         """Return the search for abandoned uploads."""
@@ -61,7 +63,7 @@ class SettleIdleUploads:
     async def _settle(self, lease: Lease, waited_in: State) -> None:
         recording, settled = lease.recording, False
         while not settled:
-            call = await self.admission.load_call(recording.account_id, recording.call_ref)
+            call = await self.call_opener.load_call(recording.account_id, recording.call_ref)
             decide = partial(self._decide, lease=lease, waited_in=waited_in, call=call)
             settled = await self.database.write(decide)
 

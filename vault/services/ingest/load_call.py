@@ -12,11 +12,12 @@ from vault.domain.calls.number_reader import regions_of
 from vault.domain.recordings.recording import Recording
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext, DecisionState
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import CallRows
 
 
 async def load_and_decide(
-    database: Database, admission: Admission, recording: Recording, own: CallFacts
+    database: Database, call_opener: CallOpener, admission: Admission, recording: Recording, own: CallFacts
 ) -> tuple[CallContext, Decision]:
     """Return the call with the recording's ``own`` facts, and the decision, from one snapshot.
 
@@ -24,7 +25,7 @@ async def load_and_decide(
     """
     account_id = recording.account_id
     rows, state = await _load(database, recording)
-    known = await admission.open(account_id, recording.call_ref, rows, own)
+    known = await call_opener.open(account_id, recording.call_ref, rows, own)
     if known.claims.numbers:
         query, terms = objections_query(known.numbers)
         named = {"account_id": account_id, "call_ref": recording.call_ref, **terms}

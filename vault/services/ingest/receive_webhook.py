@@ -23,6 +23,8 @@ from vault.ports.telephony import Fetcher, Provider
 from vault.sentence import Sentence
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
+from vault.services.admission.call_opener import CallOpener
+from vault.services.admission.number_terms import CallTerms
 from vault.services.ingest.announce import Announce
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.authenticate_webhook import prove
@@ -103,6 +105,8 @@ class Webhooks:
     providers: Mapping[str, Provider]
     connection_cache: ConnectionCache
     admission: Admission
+    call_opener: CallOpener
+    call_terms: CallTerms
     announce: Announce
     store_facts: StoreCallFacts
     limiter: AccountLimiter
@@ -183,7 +187,7 @@ class Webhooks:
     ) -> Receipt:
         identifier = content.delivery_id
         if identifier is None:
-            identifier = content_id(await self.admission.index_key(connection.account_id), delivery)
+            identifier = content_id(await self.call_terms.index_key(connection.account_id), delivery)
         stored = await self.store_facts(
             connection.account_id, content.facts, delivery=f"{connection.id}/{identifier}"
         )
@@ -196,7 +200,7 @@ class Webhooks:
     async def _pause(self, connection: Connection, call_ref: str, stored: StoredFacts) -> None:
         """Queue a pause at the provider, if the call may not be recorded."""
         account_id = connection.account_id
-        known = await self.admission.open(account_id, call_ref, stored.rows)
+        known = await self.call_opener.open(account_id, call_ref, stored.rows)
         pause = Pause(account_id=account_id, connection_id=connection.id, call_ref=call_ref, attempts=0)
 
         def want(tx: Transaction) -> None:

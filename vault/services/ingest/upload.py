@@ -36,6 +36,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext, times_to_note
+from vault.services.admission.call_opener import CallOpener
 from vault.services.ingest.seal_stream import gather
 from vault.services.ingest.store_attempt import Attempt
 from vault.services.lifecycle.lifecycle import refuse, retry
@@ -65,6 +66,7 @@ class Uploads:
     ring: KeyRing
     clock: Clock
     admission: Admission
+    call_opener: CallOpener
     attempt: Attempt
 
     async def store(
@@ -85,7 +87,7 @@ class Uploads:
         new = replace(await self._new(account_id, call_ref, recording_ref), voices=tuple(voices))
         claimed = None
         while claimed is None:
-            call = await self.admission.load_call(account_id, call_ref)
+            call = await self.call_opener.load_call(account_id, call_ref)
             timed = replace(new, **times_to_note(new, call.claims))
             claimed = await self.database.write(partial(self._claim, new=timed, call=call, actor=actor))
         known, lease, decision = claimed

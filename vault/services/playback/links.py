@@ -24,7 +24,7 @@ from vault.errors import Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing
 from vault.sealing.message import seal
-from vault.services.admission.admission import Admission
+from vault.services.admission.number_terms import CallTerms
 from vault.services.playback.link_request import LinkRequest, require_playable
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import name_term, open_listener
@@ -41,7 +41,7 @@ class Links:
 
     database: Database
     ring: KeyRing
-    admission: Admission
+    call_terms: CallTerms
     data_keys: AccountDataKeys
     clock: Clock
     token_key: TokenKey
@@ -114,7 +114,9 @@ class Links:
             networks=tuple(request.networks),
             download=request.download,
             revoked_at=None,
-            listener_term=name_term(await self.admission.index_key(account_id), "listener", request.listener),
+            listener_term=name_term(
+                await self.call_terms.index_key(account_id), "listener", request.listener
+            ),
             sealed_listener=seal(key.key, bound.of_listener(account_id, link_id), request.listener.encode()),
             key_version=key.version,
             purpose=request.purpose,
@@ -159,7 +161,7 @@ class Links:
         Filtered by listener, by openable at ``open_at``, and by when they were made: from the first time, before the
         second. With ``agents``, keyed hashes in hexadecimal, only links to recordings of these agents.
         """
-        term = await listener_term(self.admission, account_id, listener)
+        term = await listener_term(self.call_terms, account_id, listener)
         wanted = LinkFilter(
             listener=term,
             open_at=open_at,
@@ -207,7 +209,7 @@ class Links:
         that nobody has opened yet; a listener of one recording alone cannot be cut, so with both named there is none.
         Return how many links were revoked. Raises NotFound for an unknown recording.
         """
-        term = await listener_term(self.admission, account_id, listener)
+        term = await listener_term(self.call_terms, account_id, listener)
         now = self.clock()
         what = Listening(
             recording_ids=None if recording_id is None else [recording_id],
@@ -226,11 +228,11 @@ class Links:
         return await self.database.write(revoke)
 
 
-async def listener_term(admission: Admission, account_id: str, listener: str | None) -> bytes | None:
+async def listener_term(call_terms: CallTerms, account_id: str, listener: str | None) -> bytes | None:
     """Return the keyed hash by which a listener's links are found."""
     if listener is None:
         return None
-    return name_term(await admission.index_key(account_id), "listener", listener)
+    return name_term(await call_terms.index_key(account_id), "listener", listener)
 
 
 def _check(request: LinkRequest) -> None:

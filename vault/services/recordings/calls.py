@@ -15,8 +15,10 @@ from vault.domain.recordings.recording import GONE, Recording
 from vault.errors import NotFound, Refused
 from vault.ports.clock import Clock
 from vault.services.admission.admission import Admission
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.admission.call_start import CallAnswer, CallStart
+from vault.services.admission.number_terms import CallTerms
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.await_erasure import await_erasure
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
@@ -47,6 +49,8 @@ class Calls:
     call_start: CallStart
     database: Database
     admission: Admission
+    call_opener: CallOpener
+    call_terms: CallTerms
     chain: EvidenceChain
     clock: Clock
 
@@ -68,7 +72,7 @@ class Calls:
             raise _not_found()
         opened = await self.chain.of_call(account_id, call_ref)
         own = [recording.details().facts async for recording in paced(opened.values())]
-        known = await self.admission.open(account_id, call_ref, rows, *own)
+        known = await self.call_opener.open(account_id, call_ref, rows, *own)
         decision = await self.database.read(
             lambda tx: self.admission.decide(tx, account_id, known, received_at=self.clock())
         )
@@ -81,11 +85,11 @@ class Calls:
 
         Return the facts of a page of calls, ordered by name. Raises Invalid if ``number`` is not a phone number.
         """
-        terms = await self.admission.terms_of_number(account_id, number)
+        terms = await self.call_terms.terms_of_number(account_id, number)
         refs = await self.database.read(
             lambda tx: tx.call_facts.find(account_id, terms, after=after, limit=limit)
         )
-        return [(await self.admission.load_call(account_id, ref)).facts async for ref in paced(refs)]
+        return [(await self.call_opener.load_call(account_id, ref)).facts async for ref in paced(refs)]
 
     async def without_recording(self, account_id: str, *, limit: int) -> Sequence[CallView]:
         """Return the calls of the last days that ended at least an hour ago and have no recording, the last one first.
@@ -97,7 +101,7 @@ class Calls:
         refs = await self.database.read(lambda tx: calls_without_recording(tx, account_id, now))
         found = list[CallView]()
         async for ref in paced(refs[:limit]):
-            known = await self.admission.load_call(account_id, ref)
+            known = await self.call_opener.load_call(account_id, ref)
             decision = await self.database.read(
                 lambda tx, known=known: self.admission.decide(tx, account_id, known, received_at=now)  # type: ignore[misc]
             )

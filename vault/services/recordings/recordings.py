@@ -20,7 +20,7 @@ from vault.domain.retention.judge import Ground, Wish
 from vault.errors import NotFound, RecordingErased
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
-from vault.services.admission.admission import Admission
+from vault.services.admission.number_terms import CallTerms
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.restrict_recording import RestrictRecording
 from vault.services.shared.approval_gate import Approved, pass_gate
@@ -49,7 +49,7 @@ class Recordings:
 
     database: Database
     ring: KeyRing
-    admission: Admission
+    call_terms: CallTerms
     restriction: RestrictRecording
     clock: Clock
 
@@ -121,9 +121,9 @@ class Recordings:
         """
         terms: list[tuple[bytes, ...]] = []
         if number is not None:
-            terms.append(await self.admission.terms_of_number(account_id, number))
+            terms.append(await self.call_terms.terms_of_number(account_id, number))
         if agent is not None:
-            terms.append(tuple(name_terms(await self.admission.index_key(account_id), "agent", agent)))
+            terms.append(tuple(name_terms(await self.call_terms.index_key(account_id), "agent", agent)))
         if agents is not None:
             terms.append(tuple(bytes.fromhex(one) for one in agents))
         wanted = replace(wanted, terms=tuple(terms))

@@ -19,7 +19,7 @@ from vault.domain.retention.hold import Hold
 from vault.domain.retention.period import end_of, parse_zone
 from vault.domain.retention.policy import RetentionPolicy
 from vault.errors import Refused, Tampered
-from vault.services.admission.admission import Admission
+from vault.services.admission.call_opener import CallOpener
 from vault.services.lifecycle.erase_call import erase_recordings, forget_if_erased, holds_on_call
 from vault.services.requests.progress import Progress
 from vault.services.requests.sealed_requests import ruling_of
@@ -46,7 +46,7 @@ class EraseAccount:
     """Erase the recordings of an account, and the facts of its calls."""
 
     database: Database
-    admission: Admission
+    call_opener: CallOpener
     #: By the id of the closure.
     _passes: dict[str, _Pass] = field(default_factory=dict)
 
@@ -86,7 +86,9 @@ class EraseAccount:
         ):
             after = page[-1]
             for call_ref in page:
-                answers = await self.admission.forgettable_answers(account_id, call_ref, with_unreadable=True)
+                answers = await self.call_opener.forgettable_answers(
+                    account_id, call_ref, with_unreadable=True
+                )
                 if answers:
                     await self.database.write(
                         lambda tx, answers=answers: tx.consents.forget(account_id, answers)  # type: ignore[misc]
@@ -112,7 +114,7 @@ class EraseAccount:
     async def _erase(self, request: Request, one: RemainingRecording) -> bool:
         """Erase a recording and, with the last one of a call, its facts; False if it must be kept for now."""
         account_id, ruling = request.account_id, ruling_of(request)
-        forgettable = await self.admission.forgettable_answers(account_id, one.call_ref)
+        forgettable = await self.call_opener.forgettable_answers(account_id, one.call_ref)
 
         def erase(tx: Transaction) -> bool:
             tx.lock_account_and_call(account_id, one.call_ref)
@@ -135,7 +137,7 @@ class EraseAccount:
     async def _forget(self, request: Request, call_ref: str) -> bool:
         """Delete the facts of a call without recordings; False if it must be kept for now."""
         account_id, ruling = request.account_id, ruling_of(request)
-        forgettable = await self.admission.forgettable_answers(account_id, call_ref)
+        forgettable = await self.call_opener.forgettable_answers(account_id, call_ref)
 
         def forget(tx: Transaction) -> bool:
             tx.lock_account_and_call(account_id, call_ref)

@@ -11,7 +11,7 @@ from vault.domain.requests.decision import effect_of
 from vault.domain.requests.request import Request, Verdict
 from vault.errors import NotFound, Refused, Tampered
 from vault.ports.objects import ObjectStore
-from vault.services.admission.admission import Admission
+from vault.services.admission.call_opener import CallOpener
 from vault.services.lifecycle.await_erasure import await_call_erasure, await_erasure
 from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_if_erased
 from vault.services.requests.decided import Decided
@@ -33,7 +33,7 @@ class EraseDecided:
 
     database: Database
     sealed: SealedRequests
-    admission: Admission
+    call_opener: CallOpener
     #: Reads the minimum of a recording, and when it ends.
     retention: Callable[[str, str], Awaitable[Kept]]
     objects: ObjectStore
@@ -107,7 +107,7 @@ class EraseDecided:
     async def _erase(self, request: Request, call_ref: str, recording_ids: Sequence[str]) -> None:
         """Erase recordings of one call in one transaction, and its facts if no recording is left."""
         account_id, ruling = request.account_id, ruling_of(request)
-        forgettable = await self.admission.forgettable_answers(account_id, call_ref)
+        forgettable = await self.call_opener.forgettable_answers(account_id, call_ref)
 
         def erase(tx: Transaction) -> None:
             tx.lock_account_and_call(account_id, call_ref)

@@ -17,8 +17,8 @@ from vault.database.transaction import Transaction
 from vault.domain.requests.found import FoundSummary, by_year, gaps_between
 from vault.domain.requests.request import Identity, Period, PersonalData
 from vault.errors import Invalid, TooLarge
-from vault.services.admission.admission import Admission
 from vault.services.admission.certain_numbers import CertainNumbers, NumberTerms
+from vault.services.admission.number_terms import CallTerms
 from vault.services.shared.encrypted_fields import name_terms
 
 _ON_EXTENSION: Final = "send the number without its extension, if all calls of the number are this person's."
@@ -83,7 +83,7 @@ class FindPerson:
     """Normalize identities, and search by their keyed hashes."""
 
     database: Database
-    admission: Admission
+    call_terms: CallTerms
     certain_numbers: CertainNumbers
 
     async def normalize(self, account_id: str, identities: Sequence[Identity]) -> tuple[Identity, ...]:
@@ -112,7 +112,7 @@ class FindPerson:
 
     async def terms(self, account_id: str, personal: PersonalData) -> PersonTerms:
         """Return the keyed hashes of a person's identities. Raises NotFound, Unavailable."""
-        key = await self.admission.index_key(account_id)
+        key = await self.call_terms.index_key(account_id)
         written = [one.value for one in personal.identities if one.type == "number"]
         agents = frozenset(term for name in personal.agents for term in name_terms(key, "agent", name))
         return PersonTerms(

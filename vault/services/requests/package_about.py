@@ -100,7 +100,7 @@ class PackageAbout:
         return found
 
     async def _call(self, request: Request, call_ref: str) -> dict[str, Any]:
-        call = await self.speaker.admission.load_call(request.account_id, call_ref)
+        call = await self.speaker.call_opener.load_call(request.account_id, call_ref)
         own = await self.speaker.own_side(request.account_id, call.claims, personal_of(request))
         moments = {name: getattr(call.facts, name) for name in ("started_at", "answered_at", "ended_at")}
         return {

@@ -79,7 +79,7 @@ class Requests:
         identities = await self.find.normalize(account_id, new.personal.identities)
         new = replace(new, personal=replace(new.personal, identities=identities))
         reference = search_term(
-            await self.find.admission.index_key(account_id), "request-reference", new.personal.reference
+            await self.find.call_terms.index_key(account_id), "request-reference", new.personal.reference
         )
         terms = await self.find.terms(account_id, new.personal)
         while True:

@@ -14,7 +14,7 @@ from vault.domain.requests.request import PersonalData, Request, Ruling
 from vault.errors import Invalid, NotFound, Refused, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
-from vault.services.admission.admission import Admission
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import home_regions
 from vault.services.shared.encrypted_fields import OpenedRecording, open_recording
 
@@ -49,7 +49,7 @@ class FindSpeaker:
 
     database: Database
     ring: KeyRing
-    admission: Admission
+    call_opener: CallOpener
     numbers: Numbers
 
     async def __call__(self, account_id: str, recording_id: str, personal: PersonalData) -> Spoken | None:
@@ -63,7 +63,7 @@ class FindSpeaker:
         if recording is None or keys is None or recording.state is not State.AVAILABLE:
             return None
         opened = await open_recording(self.ring, recording, keys)
-        known = await self.admission.load_call(account_id, recording.call_ref, opened.details().facts)
+        known = await self.call_opener.load_call(account_id, recording.call_ref, opened.details().facts)
         own = self._own_side(known.claims, personal, regions)
         channel = channel_of(recording, own.side)
         return Spoken(opened=opened, facts=known.facts, own_numbers=own.numbers, channel=channel)

@@ -28,7 +28,7 @@ from vault.domain.retention.terms import (
 )
 from vault.errors import NotFound, Tampered
 from vault.ports.keys import KeyRing
-from vault.services.admission.admission import Admission
+from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import read_call_rows
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.paced import paced
@@ -94,7 +94,7 @@ class ComputeTerms:
 
     database: Database
     ring: KeyRing
-    admission: Admission
+    call_opener: CallOpener
 
     async def notice_periods(self, account_id: str) -> Mapping[str, Period]:
         """Return the periods that the account's notices tell, by notice, where they can be read."""
@@ -142,12 +142,12 @@ class ComputeTerms:
         own = (await open_recording(self.ring, recording, keys)).details().facts
         account_id, call_ref = recording.account_id, recording.call_ref
         rows = await self.database.read(lambda tx: read_call_rows(tx, account_id, call_ref))
-        known = await self.admission.open(account_id, call_ref, rows, own)
+        known = await self.call_opener.open(account_id, call_ref, rows, own)
         heard = {event.notice.id for event in known.events if event.notice is not None}
         early = [row for row in rows.facts if row.at <= recording.received_at + _SETTLED_AFTER]
         late = None
         if len(early) < len(rows.facts):
-            before = await self.admission.open(account_id, call_ref, replace(rows, facts=early), own)
+            before = await self.call_opener.open(account_id, call_ref, replace(rows, facts=early), own)
             told_at = max(row.at for row in rows.facts)
             late = LateFacts(before=_traits(before.claims), told_at=told_at)
         periods = tuple(notice_periods[notice] for notice in sorted(heard & set(notice_periods)))

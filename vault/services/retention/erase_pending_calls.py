@@ -8,7 +8,7 @@ from vault.database.stores.calls.pending_calls import PendingCall
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE
 from vault.errors import NotFound, Tampered, Unavailable
-from vault.services.admission.admission import Admission
+from vault.services.admission.call_opener import CallOpener
 from vault.services.lifecycle.erase_call import forget_facts, holds_on_call
 from vault.structured_log import Log
 
@@ -21,7 +21,7 @@ class ErasePendingCalls:
     """Carry out erasures of calls that waited."""
 
     database: Database
-    admission: Admission
+    call_opener: CallOpener
 
     async def __call__(self) -> None:
         """Erase what nothing keeps any more. An account whose key or hold cannot be used does not stop the others."""
@@ -39,7 +39,7 @@ class ErasePendingCalls:
     async def _erase(self, pending: PendingCall) -> None:
         if await self.database.read(lambda tx: _is_kept(tx, pending)):
             return
-        forgettable = await self.admission.forgettable_answers(pending.account_id, pending.call_ref)
+        forgettable = await self.call_opener.forgettable_answers(pending.account_id, pending.call_ref)
 
         def erase(tx: Transaction) -> None:
             tx.lock_account_and_call(pending.account_id, pending.call_ref)

@@ -17,7 +17,7 @@ from vault.domain.stored.retention_json import StoredHold
 from vault.errors import Invalid, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.sentence import Sentence
-from vault.services.admission.admission import Admission
+from vault.services.admission.number_terms import CallTerms
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.paced import paced
 
@@ -69,7 +69,7 @@ class PlaceHold:
     """Place holds. Fields of errors are those of REST's body: ``name``, ``reason``, ``covers`` and below."""
 
     database: Database
-    admission: Admission
+    call_terms: CallTerms
     data_keys: AccountDataKeys
     clock: Clock
 
@@ -112,7 +112,7 @@ class PlaceHold:
     async def _terms(self, account_id: str, numbers: Sequence[str]) -> frozenset[bytes]:
         """Return the keyed hashes of the numbers. Raises Invalid, naming the number by its field of REST's body."""
         try:
-            return await self.admission.terms_of_numbers(account_id, numbers)
+            return await self.call_terms.terms_of_numbers(account_id, numbers)
         except Invalid as error:
             raise Invalid(str(error), field=f"covers.{error.field}") from error
 
