@@ -8,7 +8,7 @@ from tests.services.requests.people import ACTOR, ask, asks, carried_out, decide
 from tests.support.service_house import House
 from vault.domain.recordings.recording import GONE, RecordingFilter
 from vault.domain.requests.request import RequestState
-from vault.services.admission import admission
+from vault.services.admission import call_opener, number_terms
 from vault.services.playback.link_request import LinkRequest
 from vault.services.shared.encrypted_fields import search_term
 
@@ -33,7 +33,8 @@ async def test_what_an_earlier_release_stored_is_found_as_it_is_written(
 ):
     """It compared capitals alone, so its keyed hash of a name with two spaces is another one."""
     with monkeypatch.context() as patch:
-        patch.setattr(admission, "name_term", search_term)
+        for module in (call_opener, number_terms):
+            patch.setattr(module, "name_term", search_term)
         await recorded(either, "old", agent=SPELLINGS[-1])
     found = await either.vault.recordings.page(
         either.account.id, RecordingFilter(), number=None, agent=SPELLINGS[-1].upper(), before=None, limit=9
