@@ -73,7 +73,7 @@ async def test_a_page_that_fails_comes_again(house: House, monkeypatch: pytest.M
             raise Unavailable("The database does not answer.")
         return await erase(self, *given)
 
-    async def scrub(database: object) -> bool:
+    async def scrub(database: object, **_: object) -> bool:
         scrubs.append(database)
         return True
 
