@@ -40,17 +40,22 @@ def test_a_service_is_a_frozen_dataclass_that_is_awaited() -> None:
 
 #: Modules of services that use another one, by their ends, and what they take from it.
 USES = {
+    ("accounts.console_sessions", "accounts.api_keys"): "the functions that read a key and check it",
     ("approvals.approvals", "approvals.execute"): "the part that carries out what was approved",
+    ("backup.fsck", "backup.write_account_objects"): "the function that opens an account's object",
     ("backup.restore", "backup.restore_unnamed"): "the part that finishes it while the vault serves",
     ("backup.restore", "closing_acts.journal"): "the part that keeps closing acts",
+    ("backup.restore", "backup.write_account_objects"): "the function that opens an account's object",
     ("closing_acts.check_recovery", "closing_acts.journal"): "the part that keeps closing acts",
-    ("node.outages", "node.readiness_probe"): "the probe whose results it remembers",
+    ("ingest.retry_recording", "ingest.receive_webhook"): "the function that checks a media URL",
     (
         "recordings.remove_erased",
         "recordings.remove_locked",
     ): "the functions that delete objects without a lock",
     ("requests.closures", "retention.hold_release"): "the waiting time of a release",
     ("requests.execute", "requests.packages"): "the function that deletes packages",
+    ("requests.execute", "requests.receipts"): "the reader of receipts, which a package has",
+    ("requests.send_callbacks", "requests.callbacks"): "the function that opens a callback",
     ("retention.apply_policies", "retention.retention_policy"): "the function that opens policies",
     ("retention.preview_policy", "retention.retention_policy"): "the subject of a preview",
     ("retention.recording_retention", "retention.retention_policy"): "the function that opens policies",
