@@ -169,7 +169,7 @@ def test_what_an_operation_costs_does_not_grow_with_what_was_done(
     still: House, monkeypatch: pytest.MonkeyPatch
 ):
     """Every operation has a row, and each list grows; each mend is found again when it is taken out."""
-    size = count("objects of each kind, and then four times as many", small=8, full=45)
+    size = count("objects of each kind, and then four times as many", small=8, full=16)
     with metered(still) as meter:
         grown = _opened(still, meter)
         sizes = []
