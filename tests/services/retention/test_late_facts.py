@@ -52,7 +52,7 @@ async def age_facts(house: House, by: timedelta) -> None:
 
 
 async def test_a_late_trait_erases_nothing_before_the_wait(either: House):
-    """Whoever may only report facts cannot have a recording erased by the next sweep; the page says until when."""
+    """A key that may only report facts cannot have a recording erased by the next sweep; the page says until when."""
     recording_id = await recorded(either)
     await report(either, agent="trial desk")
     assert await swept(either) == 0

@@ -125,7 +125,7 @@ class RetentionPolicy:
 
     @property
     def decisions_by_pair(self) -> Mapping[tuple[str, str], ConflictDecision]:
-        """Return the decisions by the classes of minimum and maximum; made at each call, of which a policy has many."""
+        """Return the decisions by the classes of minimum and maximum; each access builds the mapping of all of them."""
         return {(one.minimum_of, one.maximum_of): one for one in self.decisions}
 
 

@@ -30,7 +30,7 @@ from vault.errors import NotFound, Tampered
 from vault.ports.keys import KeyRing
 from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.call_rows import read_call_rows
-from vault.services.shared.encrypted_fields import open_recording
+from vault.services.shared.encrypted_fields import open_facts, open_recording
 from vault.services.shared.paced import paced
 
 #: From the receipt of a recording to when the facts of its call have usually been reported.
@@ -60,7 +60,7 @@ class RetentionFacts:
         """Return its terms under policies of which each keeps what it keeps.
 
         What was reported late may shorten them too, but not before the waiting time has passed, as for a change of the
-        policy: whoever reports facts of calls may not erase.
+        policy: a key that reports facts of calls may not erase.
         """
         terms = retention_terms_under(policies, self.call, self.times, self.notice_periods)
         if self.late is None:
@@ -142,14 +142,18 @@ class ComputeTerms:
         own = (await open_recording(self.ring, recording, keys)).details().facts
         account_id, call_ref = recording.account_id, recording.call_ref
         rows = await self.database.read(lambda tx: read_call_rows(tx, account_id, call_ref))
-        known = await self.call_opener.open(account_id, call_ref, rows, own)
+        stored = {
+            row.id: facts
+            for row, facts in zip(rows.facts, await open_facts(self.ring, rows.facts), strict=True)
+        }
+        known = await self.call_opener.open(account_id, call_ref, rows, own, fresh=stored)
         heard = {event.notice.id for event in known.events if event.notice is not None}
-        early = [row for row in rows.facts if row.at <= recording.received_at + _SETTLED_AFTER]
+        settled = recording.received_at + _SETTLED_AFTER
         late = None
-        if len(early) < len(rows.facts):
-            before = await self.call_opener.open(account_id, call_ref, replace(rows, facts=early), own)
+        if any(row.at > settled for row in rows.facts):
+            early = [stored[row.id] for row in rows.facts if row.at <= settled]
             told_at = max(row.at for row in rows.facts)
-            late = LateFacts(before=_traits(before.claims), told_at=told_at)
+            late = LateFacts(before=_traits(CallClaims.of([own, *early])), told_at=told_at)
         periods = tuple(notice_periods[notice] for notice in sorted(heard & set(notice_periods)))
         return _Opened(traits=_traits(known.claims), periods=periods, late=late)
 
