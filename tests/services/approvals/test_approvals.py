@@ -91,7 +91,7 @@ async def test_who_asked_cannot_approve_under_another_key(either: House):
 
 @pytest.mark.parametrize("length", [64, 65, 80])
 async def test_a_long_line_of_keys_does_not_hide_who_made_the_first(either: House, length: int):
-    """Whoever has the first key has the last; neither approves what the other asks for."""
+    """One person has the first key and the last; neither approves what the other asks for."""
     await set_policy(either)
     recording_id, other_id = await let_in(either), await let_in(either, "rec-2")
     await rule(either, "recording_erasure")

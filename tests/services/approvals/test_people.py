@@ -85,7 +85,7 @@ async def test_a_key_and_a_person_of_one_hand_are_one(either: House):
 
 
 async def test_the_end_of_a_connection_hides_nobody(either: House):
-    """Whoever set it may have signed in by it and made a key: nobody knows any more, so that key is nobody else's."""
+    """Its owner may have signed in by it and made a key: nobody knows any more, so that key approves nothing."""
     await set_policy(either)
     recording_id = await let_in(either)
     admin = await key(either)

@@ -18,7 +18,7 @@ from vault.database.schema.requests import person_requests
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import NO, Answer, Keys, Party
-from vault.domain.notices.notice import NoticeMode
+from vault.domain.notices.notice import Notice, NoticeMode
 from vault.errors import AccountClosed, Refused, VaultError
 from vault.services.playback.link_request import LinkRequest
 from vault.simulator.call import CUSTOMER, LINE
@@ -55,13 +55,19 @@ async def _yes(m: Machine) -> None:
 
 async def _key_said(m: Machine, line: SteeredLine, words: str, answer: str) -> str:
     """Return the key that the notice names after these words; without a notice that of the policy."""
+    heard = await _notice_that_asked(m, line)
+    if heard is not None and (said := re.search(f"{words} (.)", heard.text)):
+        return said[1]
+    return str(getattr(await _keys_of_policy(m), answer))
+
+
+async def _notice_that_asked(m: Machine, line: SteeredLine) -> Notice | None:
     asked = re.search("notice=(ntc_[0-9a-f]+)", line.addresses.get("key", ""))
-    if asked is not None:
-        heard = await m.house.vault.notices.read(m.house.account.id, asked[1])
-        if said := re.search(f"{words} (.)", heard.text):
-            return said[1]
-    policy = await m.house.database.read(lambda tx: tx.policies.current(m.house.account.id))
-    return str(getattr(policy.keys, answer))
+    return None if asked is None else await m.house.vault.notices.read(m.house.account.id, asked[1])
+
+
+async def _keys_of_policy(m: Machine) -> Keys:
+    return (await m.house.database.read(lambda tx: tx.policies.current(m.house.account.id))).keys
 
 
 async def _compare_evidence(m: Machine, call: Call) -> None:
@@ -78,22 +84,15 @@ async def _no_by_key(m: Machine) -> None:
 
 async def _objection_by_key(m: Machine) -> None:
     line = m.steer(call := m.call())
-    if (key := (await _keys_told(m, line)).object) is None:
+    heard = await _notice_that_asked(m, line)
+    key = ((heard and heard.keys) or await _keys_of_policy(m)).object
+    if key is None:
         return
     await _refuse(line, key)
     call.name(CUSTOMER)
     await m.oracle.said_no(m.house, call, "caller")
     if m.oracle.closed is None:
         await m.oracle.entered(m.house, CUSTOMER)
-
-
-async def _keys_told(m: Machine, line: SteeredLine) -> Keys:
-    """Return the keys of the notice that asked, else those of the policy."""
-    policy = await m.house.database.read(lambda tx: tx.policies.current(m.house.account.id))
-    asked = re.search("notice=(ntc_[0-9a-f]+)", line.addresses.get("key", ""))
-    if asked is None:
-        return policy.keys
-    return (await m.house.vault.notices.read(m.house.account.id, asked[1])).keys or policy.keys
 
 
 async def _refuse(line: SteeredLine, key: str) -> None:

@@ -59,29 +59,24 @@ async def test_it_restricts_immediately_and_erases_after_the_approval(either: Ho
     assert await either.state(recording_id) in GONE
 
 
-async def test_who_reported_the_withdrawal_is_not_the_second_person(either: House):
-    """Whether what was reported is true or not: the worker asks in the name of whoever reported it."""
-    await set_policy(either, withdrawal="erase")
-    await rule(either, "recording_erasure")
-    await let_in(either)
+async def reported_by(house: House, actor: str) -> Approval:
+    """Return what waits for a second person once somebody has reported a withdrawal."""
+    await set_policy(house, withdrawal="erase")
+    await rule(house, "recording_erasure")
+    await let_in(house)
     said = ConsentRequest(party="caller", answer="withdrawn", method="form", at=datetime.now(UTC))
-    await either.vault.consent.report(either.account.id, "call-1", said, actor=SECOND)
-    (asked,) = await waiting(either)
+    await house.vault.consent.report(house.account.id, "call-1", said, actor=actor)
+    (asked,) = await waiting(house)
+    return asked
+
+
+async def test_who_reported_the_withdrawal_is_not_the_second_person(either: House):
+    """Whether what was reported is true or not: the worker asks in the name of the one who reported it."""
+    asked = await reported_by(either, SECOND)
     with pytest.raises(Refused) as caught:
         await approve(either, asked, actor=SECOND)
     assert caught.value.reasons == ("same_key",)
     assert (await approve(either, asked, actor=FIRST)).state is ApprovalState.EXECUTED
-
-
-async def reported_by(house: House, connection: str) -> Approval:
-    """Return what waits for a second person once a platform has reported a withdrawal."""
-    await set_policy(house, withdrawal="erase")
-    await rule(house, "recording_erasure")
-    await let_in(house)
-    said = ConsentRequest(party="caller", answer="withdrawn", method="key", at=datetime.now(UTC))
-    await house.vault.consent.report(house.account.id, "call-1", said, actor=connection)
-    (asked,) = await waiting(house)
-    return asked
 
 
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["there", "deleted"])
