@@ -43,7 +43,7 @@ class VerbRule:
     closes: EventType | None
 
 
-#: Every act. Whoever alone loosens the rule ends it; whoever alone sets a sign-in connection, with a provider of his
+#: Every act. One person who loosens the rule ends it; one who sets a sign-in connection, with a provider of his
 #: own, can be both people.
 RULES: Final[Mapping[Verb, VerbRule]] = {
     "hold_release": VerbRule("holds:write", "always", when_closed=True, closes="hold.released"),

@@ -110,15 +110,15 @@ def actor_of(tx: Transaction, name: str, account_id: str) -> Actor:
     """Return an actor of the access log with who made its key, who made that one, and so on."""
     if name in SYSTEM:
         return Actor(name=Name(kind="system", id=name))
-    makers = list[str]()
+    makers, ends = list[str](), {None, *SYSTEM}
     maker = _maker_of(tx, name, account_id)
-    while maker is not None and maker not in {*SYSTEM, *makers, _NOT_KNOWN} and len(makers) < _MAX_MAKERS:
+    while maker and maker not in {*ends, *makers} and len(makers) < _MAX_MAKERS:
         makers.append(maker)
         maker = _maker_of(tx, maker, account_id)
     return Actor(
         name=_name(tx, name, account_id),
         made_by=tuple(_name(tx, one, account_id) for one in makers),
-        is_cut=maker is not None and maker not in {*SYSTEM, *makers},
+        is_cut=maker not in {*ends, *makers},
     )
 
 
@@ -138,7 +138,7 @@ def _name(tx: Transaction, name: str, account_id: str) -> Name:
 def _maker_of(tx: Transaction, name: str, account_id: str) -> str | None:
     """Return who issued a key, or who last set the connection that gives a person roles, or a platform's; None: nobody.
 
-    _NOT_KNOWN once that connection is deleted: whoever set it may be anybody.
+    _NOT_KNOWN once that connection is deleted: nobody knows any more who set it.
     """
     if name.startswith(_CONNECTION):
         platform = tx.connections.get(name)

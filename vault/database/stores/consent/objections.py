@@ -153,10 +153,11 @@ def objections_of(rows: Sequence[Mapping[Any, Any]]) -> Sequence[ObjectionRow]:
 
 def _padded(terms: Sequence[bytes]) -> Mapping[str, bytes]:
     """Return the terms as parameters of ``_given``; the last comes again, so that a few statements serve any count."""
-    more = (1 << (len(terms) - 1).bit_length()) - len(terms) if terms else 0
-    return {
-        f"term_{place}": term for place, term in enumerate([*terms, *([terms[-1]] * more if more else [])])
-    }
+    if not terms:
+        return {}
+    count = 1 << (len(terms) - 1).bit_length()
+    padded = [*terms, *[terms[-1]] * (count - len(terms))]
+    return {f"term_{place}": term for place, term in enumerate(padded)}
 
 
 def _given(count: int) -> Select[bytes]:

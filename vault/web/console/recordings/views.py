@@ -65,7 +65,7 @@ class RecordingRow:
 
 
 def recording_row(view: RecordingView, *, with_call: bool) -> RecordingRow:
-    """Return the row of a recording; ``with_call``: whoever sees it may see the facts of its call (recordings:read)."""
+    """Return the row of a recording; ``with_call``: its reader may see the facts of its call (recordings:read)."""
     recording, facts = (
         view.recording,
         view.facts if with_call else CallFacts(call_ref=view.recording.call_ref),
