@@ -24,7 +24,7 @@ from vault.domain.playback.link import DEFAULT_LIFETIME, DEFAULT_SESSIONS
 from vault.services.playback.link_keys import LinkKeyRequest
 from vault.services.service import Vault
 from vault.settings import Settings
-from vault.web.http.public_url import PublicUrl
+from vault.web.app import PublicUrl
 
 _ROUNDS, _SECONDS, _CONNECTIONS = 5, 2.0, 16
 #: Connections of the flood; each has a forged link under way.

@@ -11,8 +11,7 @@ from starlette.types import ASGIApp
 from vault.composition.adapters import utc_now
 from vault.services.service import Vault
 from vault.settings import Settings
-from vault.web.app import build
-from vault.web.http.public_url import PublicUrl
+from vault.web.app import PublicUrl, build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,7 @@ from pathlib import Path
 import yaml
 
 from vault.composition.adapters import utc_now
-from vault.web.app import build
-from vault.web.http.public_url import PublicUrl
+from vault.web.app import PublicUrl, build
 
 CONTRACT = Path(__file__).with_name("openapi.yaml")
 

@@ -33,7 +33,7 @@ _USUAL = 'a0 "\\/:.,-+\n'
 class Site:
     """A place in the code where a regex is made."""
 
-    #: ``vault.web.audio.range_header:7``
+    #: ``vault.web.audio.response:7``
     place: str
     #: None where it cannot be known without running the function around it.
     regex: re.Pattern[Any] | None

@@ -33,10 +33,11 @@ from vault.services.accounts.api_keys import split_key
 from vault.services.playback.link_request import LinkRequest
 from vault.services.playback.links import _check as check_link
 from vault.tlog.note import Signer
-from vault.web.audio.range_header import parse_range
+from vault.web.app import PublicUrl
+from vault.web.audio.response import parse_range
 from vault.web.console.audit_log.log import _verify as verify_what_was_sent
 from vault.web.console.forms import read_form as read_console_form
-from vault.web.console.multipart import read_multipart
+from vault.web.console.forms import read_multipart
 from vault.web.console.sign_in.sign_in import return_path
 from vault.web.console.words import moment_text, period_text
 from vault.web.http import problems
@@ -44,9 +45,8 @@ from vault.web.http.address_limit import _table_key
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import read_cookie, set_aside
 from vault.web.http.languages import preferred_language
-from vault.web.http.name_slashes import mark_slashes
 from vault.web.http.pagination import read_cursor
-from vault.web.http.public_url import PublicUrl
+from vault.web.http.routing import mark_slashes
 from vault.web.middleware.request_limits import _refusal
 from vault.web.player.doorways import _token_of
 from vault.web.player.forms import field_in

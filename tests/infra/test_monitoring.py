@@ -12,7 +12,7 @@ import yaml
 
 from tests.infra.prometheus import ROOT, program, rules
 from tests.support.metric_catalogue import catalogue, metrics_of
-from vault.web.routes.node import metrics as route
+from vault.web.routes import node as route
 
 DASHBOARD = ROOT / "infra" / "grafana.json"
 #: In the text format, and what Prometheus makes of a histogram.

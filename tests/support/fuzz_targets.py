@@ -61,7 +61,7 @@ from vault.tlog.note import Signer, parse_verifier
 from vault.tlog.proof_file import parse_proof_file
 from vault.tlog.tiles import read_bundle, write_bundle
 from vault.tlog.tree import Frontier, Node
-from vault.web.audio.range_header import parse_range
+from vault.web.audio.response import parse_range
 from vault.web.http.pagination import read_cursor
 
 _NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

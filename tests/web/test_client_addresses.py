@@ -11,9 +11,9 @@ from starlette.requests import Request
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House, open_house
 from vault.services.playback.session_addresses import MAX_DENIALS, SessionAddresses
+from vault.web.app import PublicUrl
 from vault.web.console.sign_in.limits import MAX_FAILED
 from vault.web.http.client_address import client_address, limited_address
-from vault.web.http.public_url import PublicUrl
 from vault.web.middleware.link_rate_limit import MAX_DEAD_LINKS
 
 PROXY = "127.0.0.1"

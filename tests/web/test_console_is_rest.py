@@ -12,8 +12,8 @@ from tests.support.tenant import Tenant
 from tests.support.web_house import House
 from tests.web.console.doors import DOORS as FORMS
 from tests.web.doors import DOORS
-from vault.web.console.registers.record_form import CONTACTS
-from vault.web.schemas.accounts.limits import LimitsIn
+from vault.web.console.registers.record import CONTACTS
+from vault.web.routes.accounts.limits import LimitsIn
 from vault.web.schemas.accounts.settings import AccountIn, ConnectionIn, KeyIn
 from vault.web.schemas.playback.link_keys import LinkCutIn, LinkKeyIn
 from vault.web.schemas.registers.authority_requests import AuthorityRequestIn

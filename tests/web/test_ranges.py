@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
 from vault.errors import NotSatisfiable
-from vault.web.audio.range_header import parse_range
+from vault.web.audio.response import parse_range
 
 pytestmark = pytest.mark.faults
 

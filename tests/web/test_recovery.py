@@ -16,8 +16,7 @@ from vault.domain.audit_log.anchor import Relation
 from vault.errors import Tampered, Unavailable
 from vault.services.closing_acts import check_recovery
 from vault.services.closing_acts.check_recovery import RecoveryCheck
-from vault.web.app import build
-from vault.web.http.public_url import PublicUrl
+from vault.web.app import PublicUrl, build
 
 pytestmark = pytest.mark.faults
 

@@ -13,8 +13,8 @@ from sqlalchemy import update
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House, open_house
 from vault.database.schema.core import links, sessions
+from vault.web.app import PublicUrl
 from vault.web.http.html import not_valid
-from vault.web.http.public_url import PublicUrl
 
 
 @pytest.fixture

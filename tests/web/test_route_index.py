@@ -5,9 +5,8 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 
-from vault.web.app import build
-from vault.web.http.public_url import PublicUrl
-from vault.web.http.route_index import RouteIndex
+from vault.web.app import PublicUrl, build
+from vault.web.http.routing import RouteIndex
 
 APP = build(PublicUrl(public_url="https://vault.example"), lambda: NotImplemented)
 INDEX = APP.router.routes[0]

@@ -17,7 +17,7 @@ from tests.support.link_keys import register
 from tests.support.link_minter import Minter
 from tests.support.tenant import Tenant, moment, open_link
 from tests.support.web_house import AUDIO, House
-from vault.web.http.public_url import PublicUrl
+from vault.web.app import PublicUrl
 
 pytestmark = pytest.mark.faults
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import DictLoader, Environment, select_autoescape
 
-from vault.web.http.tables import stacked
+from vault.web.http.html import stacked
 
 _TABLE = """{% filter stacked %}
 <table><caption>c</caption>

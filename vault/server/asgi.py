@@ -25,8 +25,7 @@ from vault.composition.assemble import assemble
 from vault.control.socket import control_socket
 from vault.server.health_port import health_port
 from vault.settings import Settings, read_settings
-from vault.web.app import build
-from vault.web.http.public_url import PublicUrl
+from vault.web.app import PublicUrl, build
 from vault.web.http.readiness import Readiness
 from vault.worker.tasks import work
 

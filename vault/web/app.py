@@ -1,7 +1,9 @@
-"""The HTTP app: all routers behind one stack of middleware."""
+"""The HTTP app: all routers behind one stack of middleware, and the only settings that the web package gets."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -13,9 +15,7 @@ from vault.web.console.sign_in.limits import begun_sign_ins, wrong_sign_ins
 from vault.web.contract import document, reference_page
 from vault.web.contract.descriptions import PROBLEM
 from vault.web.http import html, problems
-from vault.web.http.methods import HeadAsGet, Methods
-from vault.web.http.public_url import PublicUrl
-from vault.web.http.route_index import RouteIndex
+from vault.web.http.routing import HeadAsGet, Methods, RouteIndex
 from vault.web.middleware.console_guard import ConsoleGuard
 from vault.web.middleware.link_rate_limit import LinkRateLimit, dead_links
 from vault.web.middleware.recovery_mode import RecoveryMode
@@ -24,12 +24,11 @@ from vault.web.middleware.tracing import TracingMiddleware
 from vault.web.player import doorways, sessions
 from vault.web.player import links as player_links
 from vault.web.player import notes as player_notes
-from vault.web.routes import access_events, recordings, sign_in
+from vault.web.routes import access_events, node, recordings, sign_in
 from vault.web.routes.accounts import accounts, api_keys, key_rotation, limits, own_key
 from vault.web.routes.approvals import approvals
 from vault.web.routes.calls import calls, webhooks
 from vault.web.routes.consent import consent, notices, rules
-from vault.web.routes.node import health, metrics
 from vault.web.routes.playback import link_keys, links
 from vault.web.routes.playback import notes as recording_notes
 from vault.web.routes.registers import privacy_page, registers
@@ -50,9 +49,26 @@ _ROUTE_MODULES = (
     approvals,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,
     player_notes,
-    doorways, html, health, metrics,
+    doorways, html, node,
 )  # fmt: skip
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicUrl:
+    """How clients reach the service."""
+
+    #: Base of links and webhook URLs; never taken from a Host header.
+    public_url: str
+    #: Proxies whose X-Forwarded-For is trusted.
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    #: Serve the contract at /openapi.json, and as a page at /reference.
+    reference: bool = True
+
+    @property
+    def secure(self) -> bool:
+        """Tell whether clients reach the service over https."""
+        return self.public_url.startswith("https://")
 
 
 def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
@@ -107,10 +123,9 @@ def _contract(routers: Sequence[APIRouter], hosting: PublicUrl) -> dict[str, Any
 def build_health() -> FastAPI:
     """Return the app of a worker process: /healthz, /readyz and /metrics only."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY)
-    methods = Methods([health.router, metrics.router])
+    methods = Methods([node.router])
     problems.install(app, methods)
-    app.include_router(health.router)
-    app.include_router(metrics.router)
+    app.include_router(node.router)
     app.add_middleware(HeadAsGet, methods=methods)
     app.add_middleware(RequestLimits, secure=False)
     return app

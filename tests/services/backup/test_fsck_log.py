@@ -9,7 +9,7 @@ from tests.services.backup.test_restore import off
 from tests.support.restoring import available, write_all
 from tests.support.service_house import House
 from vault.domain.progress import MARK, NEW_MARK
-from vault.web.routes.node.metrics import _of_the_store
+from vault.web.routes.node import _of_the_store
 
 LOG = {
     "changed tile": "does not match the tree",

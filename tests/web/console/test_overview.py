@@ -9,7 +9,7 @@ from vault.database.stores.retention.retention_policies import RetentionRun
 from vault.domain.recordings.recording import State
 from vault.rfc3339 import write_rfc3339
 from vault.services.accounts.overview import DAYS, Numbers
-from vault.web.console.accounts.overview_views import by_time_left, counted, days_of
+from vault.web.console.accounts.overview import by_time_left, counted, days_of
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

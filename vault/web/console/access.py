@@ -14,7 +14,7 @@ from vault.domain.accounts.console_session import ConsoleSession
 from vault.domain.ids import Token
 from vault.errors import NotAuthentic, NotFound
 from vault.services.requests.closures import ClosureStanding
-from vault.web.console.worded import WordedForbidden
+from vault.web.console.mistakes import WordedForbidden
 from vault.web.http.auth import READS, vault_of
 from vault.web.http.closed_account import check_open
 from vault.web.http.cookies import CONSOLE, delete_own_cookie, own_name, read_cookie, set_own_cookie

@@ -1,7 +1,12 @@
-"""Forms of the console: parse a body, check it as REST checks JSON, and run a form once."""
+"""Forms of the console: parse a body, check it as REST checks JSON, and run a form once.
 
+Rows of a form are fields whose names have a group and a number, such as ``classes.0.purpose``, as REST names them. A
+form with a file is multipart/form-data (RFC 7578): the time to parse it is linear in the body, its fields are bounded.
+"""
+
+import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs
 
@@ -11,7 +16,8 @@ from starlette.responses import Response
 
 from vault.errors import Invalid
 from vault.web.console.access import Console
-from vault.web.console.worded import WordedInvalid
+from vault.web.console.mistakes import WordedInvalid
+from vault.web.console.words import whole_number
 from vault.web.http.auth import vault_of
 from vault.web.http.field_messages import as_sentence, field_message
 from vault.web.http.translations import gettext
@@ -21,6 +27,11 @@ _MAX_FIELDS: Final = 1000
 #: The hidden field of a form that runs once.
 NONCE: Final = "nonce"
 Model = TypeVar("Model", bound=BaseModel)
+#: The characters of a boundary (RFC 2046, section 5.1.1) that browsers use.
+_MULTIPART = re.compile(r'multipart/form-data; ?boundary="?([A-Za-z0-9\'()+_,./:=?-]{1,70})"?', re.ASCII)
+_PART_NAME = re.compile(rb'; name="([A-Za-z0-9_.-]{1,64})"')
+_MAX_PARTS: Final = 32
+_MAX_PART_HEAD: Final = 2048
 
 
 class Form:
@@ -156,3 +167,62 @@ async def _answered_once(
         answer=answer,
     )
     return found
+
+
+def rows_of(
+    values: Mapping[str, str], group: str, filled: Collection[str] | None = None, *, most: int
+) -> list[int]:
+    """Return the numbers of a group's rows in their order, at most one more than ``most``: that one is refused.
+
+    ``filled``: only rows in which one of these fields is filled in; a form offers more rows than there are.
+    """
+    numbers = set()
+    for name, text in values.items():
+        head, _, rest = name.partition(".")
+        number, _, field = rest.partition(".")
+        if head == group and (filled is None or (text and field in filled)):
+            numbers.add(whole_number(number, digits=3))
+    return sorted(number for number in numbers if number is not None)[: most + 1]
+
+
+def renumbered(values: Mapping[str, str], groups: Mapping[str, list[int]]) -> dict[str, str]:
+    """Return the fields with the rows of these groups numbered from 0, as in the body, so that a wrong one is found.
+
+    ``groups`` has the numbers of the rows that are kept; the others are left out.
+    """
+    new = {
+        f"{group}.{old}": f"{group}.{place}"
+        for group, kept in groups.items()
+        for place, old in enumerate(kept)
+    }
+    found = {}
+    for name, text in values.items():
+        group, _, rest = name.partition(".")
+        number, _, field = rest.partition(".")
+        if group not in groups:
+            found[name] = text
+        elif (row := new.get(f"{group}.{number}")) is not None:
+            found[f"{row}.{field}"] = text
+    return found
+
+
+def read_multipart(content_type: str, body: bytes) -> dict[str, bytes]:
+    """Return the fields by name; the first of a name counts. Raises Invalid for anything that is no such form."""
+    found = _MULTIPART.fullmatch(content_type)
+    if found is None:
+        raise WordedInvalid(gettext("The form cannot be read: it must be multipart/form-data."), field="form")
+    delimiter = b"\r\n--" + found[1].encode("ascii")
+    # The first delimiter has no line break before it.
+    parts = (b"\r\n" + body).split(delimiter, _MAX_PARTS + 1)
+    if len(parts) > _MAX_PARTS + 1 or len(parts) < 2 or parts[0] or not parts[-1].startswith(b"--"):  # noqa: PLR2004
+        raise WordedInvalid(
+            gettext("The form cannot be read: it is not complete, or has too many fields."), field="form"
+        )
+    fields: dict[str, bytes] = {}
+    for part in parts[1:-1]:
+        head, separator, value = part.partition(b"\r\n\r\n")
+        name = _PART_NAME.search(head) if separator and len(head) <= _MAX_PART_HEAD else None
+        if name is None:
+            raise WordedInvalid(gettext("The form cannot be read: a field has no name."), field="form")
+        fields.setdefault(name[1].decode("ascii"), value)
+    return fields

@@ -1,13 +1,41 @@
-"""What is wrong with a form, for the page that shows the form again as it was filled in."""
+"""What is wrong, in the words of the page: errors that are in its language, and a form's mistake to show it again with.
+
+What a service says is English; an error that is ``Worded`` is in the language of the page already.
+"""
 
 from dataclasses import dataclass
 
-from vault.errors import Invalid, Refused, TooLarge, VaultError
-from vault.web.console.worded import words_of_error
+from vault.errors import Forbidden, Invalid, Refused, TooLarge, VaultError
+from vault.sentence import sentence_of
 from vault.web.http.problems import of_error
+from vault.web.http.service_texts import of_service
 
 #: Errors that the page of the form shows. All others have a page of their own.
 MISTAKES = (Invalid, Refused, TooLarge)
+
+
+class Worded:
+    """An error whose text is in the language of the page."""
+
+
+class WordedInvalid(Invalid, Worded):
+    """A form is wrong, in the language of the page."""
+
+
+class WordedRefused(Refused, Worded):
+    """An act is refused, in the language of the page."""
+
+
+class WordedForbidden(Forbidden, Worded):
+    """A scope is missing, in the language of the page."""
+
+
+def words_of_error(error: VaultError) -> tuple[str, bool]:
+    """Return what an error says, translated where the catalogue has it, and whether it is English on another page."""
+    if isinstance(error, Worded):
+        return str(error), False
+    found = of_service(sentence_of(error))
+    return (str(error), True) if found is None else (found, False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from vault.errors import (
 from vault.web.console.access import Console, delete_console_cookie, sends_console_cookie
 from vault.web.console.forms import see_other
 from vault.web.console.layout import console_page, message_page
-from vault.web.console.worded import words_of_error
+from vault.web.console.mistakes import words_of_error
 from vault.web.http.html import prepare_console
 from vault.web.http.languages import language_of
 from vault.web.http.problems import of_error

@@ -10,7 +10,7 @@ from vault.domain.accounts.account import Account, ApiKey, Scope
 from vault.errors import Forbidden, NotAuthentic, NotFound
 from vault.services.service import Vault
 from vault.web.http.closed_account import check_open
-from vault.web.http.query_parameters import refuse_unknown_parameters
+from vault.web.http.routing import refuse_unknown_parameters
 
 _BEARER = HTTPBearer(
     scheme_name="ApiKey",

@@ -1,18 +1,20 @@
 """HTML pages: auto-escaped templates, their static files, and one strict Content-Security-Policy."""
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path as FilePath
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from vault.errors import NotFound, VaultError
 from vault.web.http.conditions import unmet
 from vault.web.http.languages import DEFAULT, LANGUAGES, texts_of
 from vault.web.http.problems import of_error
 from vault.web.http.service_texts import marked_of_service, patterns
-from vault.web.http.tables import stacked
 from vault.web.http.translations import catalogue, current_language, prepare
 
 router = APIRouter(tags=["playback"])
@@ -22,6 +24,9 @@ _POLICY = (
     "img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_HEADING: Final = '<th scope="col"'
+_CELL: Final = re.compile(r"<(td|th)(?=[\s>])")
+_END_OF_HEAD: Final = "</thead>"
 
 
 def page(name: str, *, status: int = 200, **values: object) -> Response:
@@ -134,3 +139,27 @@ def _static() -> dict[str, tuple[bytes, str]]:
             content = file.read_bytes()
             found[file.name] = content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     return found
+
+
+def stacked(table: str) -> Markup:
+    """Return a rendered table whose data cells each have the heading of their column as ``data-label``.
+
+    So a template writes each heading once. Headings are plain text. Cells are counted from the first column on: only
+    the last cell of a row may span columns. Text that was filled in is escaped, so what looks like a tag here is one.
+    """
+    # As plain text: Markup would escape what is joined to it.
+    head, mark, body = str(table).partition(_END_OF_HEAD)
+    headings = [piece.partition(">")[2].partition("<")[0] for piece in head.split(_HEADING)[1:]]
+    labels = [words.replace('"', "&quot;") for words in headings]
+    rows = body.split("<tr")
+    return Markup(head + mark + "<tr".join(_labelled(row, labels) for row in rows))  # noqa: S704 - jinja2 rendered it
+
+
+def _labelled(row: str, labels: list[str]) -> str:
+    columns = iter(labels)
+
+    def label(cell: re.Match[str]) -> str:
+        words = next(columns, "")
+        return f'<td data-label="{words}"' if cell[1] == "td" and words else cell[0]
+
+    return _CELL.sub(label, row)

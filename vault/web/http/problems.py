@@ -13,7 +13,7 @@ from starlette.responses import Response
 from vault import errors, metrics
 from vault.structured_log import Log
 from vault.web.http.field_messages import field_message
-from vault.web.http.methods import Methods
+from vault.web.http.routing import Methods
 
 _LOG = Log(__name__)
 

@@ -18,8 +18,8 @@ from vault.domain.notices.audio import MAX_UPLOAD
 from vault.errors import NotFound, VaultError
 from vault.structured_log import Log
 from vault.web.http.cookies import set_aside
-from vault.web.http.name_slashes import MARK, mark_slashes
 from vault.web.http.problems import problem
+from vault.web.http.routing import SLASH_MARK, mark_slashes
 from vault.web.middleware.console_guard import is_console
 
 _LOG = Log(__name__)
@@ -144,7 +144,7 @@ def _refusal(scope: Scope) -> Response | None:
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         # No name contains NUL, and PostgreSQL accepts it in no text.
         return problem(400, "The path and the query must not contain a NUL character.")
-    if MARK in scope["path"]:
+    if SLASH_MARK in scope["path"]:
         return problem(400, "The path must not contain control characters.")
     return None
 

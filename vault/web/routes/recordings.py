@@ -23,11 +23,11 @@ from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
 from vault.web.schemas.base import NewRef
 from vault.web.schemas.calls.calls import ErasureQuery, LiftingQuery, RestrictionIn
-from vault.web.schemas.recordings.fetches import RetryIn
 from vault.web.schemas.recordings.recordings import (
     RecordingOut,
     RecordingsOut,
     RecordingsQuery,
+    RetryIn,
     WaveformOut,
 )
 

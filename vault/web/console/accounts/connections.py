@@ -1,5 +1,8 @@
 """Connections to telephony platforms: list them, make one, show what to enter at the platform, and delete one."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Response
@@ -7,12 +10,11 @@ from fastapi import Path, Response
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.services.accounts.connections import ConnectionView
 from vault.web.console.access import require_grantable
-from vault.web.console.accounts.platform_steps import steps_of
 from vault.web.console.forms import Form, checked, require_name
 from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
-from vault.web.http.translations import gettext, translatable
+from vault.web.http.translations import gettext, translatable, translated
 from vault.web.schemas.accounts.settings import ConnectionIn
 
 router = console_router()
@@ -25,6 +27,26 @@ CREDENTIALS: Final = 6
 PREVIOUS: Final = 3
 #: The page of the account's own settings, which is a tab of this section.
 ACCOUNT: Final = "/account"
+#: Settings by the names that REST gives them. Any other name is the platform's own, and stays as it is.
+_NAMES: Final[Mapping[str, str]] = translatable(
+    {
+        "url": "URL",
+        "method": "Method",
+        "events": "Events",
+        "call_start": "Call start",
+        "enter_at": "Where to enter it",
+        "signature": "Signature",
+        "retries": "Retries",
+        "recording": "Recording",
+        "delete_at_source": "Deletion at the platform",
+        "content_type": "Content type",
+        "recording_url": "URL of a recording",
+        "example": "Example",
+        "token": "Token",
+        "webhook_api_version": "Version of the webhook API",
+        "public_key": "Public key",
+    }
+)
 
 
 def tabs_of(here: Here) -> list[dict[str, str]]:
@@ -134,3 +156,34 @@ def _values(view: ConnectionView) -> dict[str, str]:
     if one.delete_at_source:
         values["delete_at_source"] = "yes"
     return values | {name: "on" for name in ("delete_refused", "pause_refused") if getattr(one, name)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A setting: its name in the language of the page, and the texts of its value."""
+
+    #: The names of the groups that it is in, each with a colon.
+    within: str
+    name: str
+    #: Whether the name is the platform's own.
+    is_code: bool
+    #: Sentences of a service, or names and addresses, which have no spaces.
+    texts: tuple[str, ...]
+    #: JSON to show as it is; then there are no texts.
+    example: str | None = None
+
+
+def steps_of(setup: Mapping[str, object], within: str = "") -> list[Step]:
+    """Return the settings of an adapter; those of a group have its name before theirs."""
+    steps: list[Step] = []
+    for name, value in setup.items():
+        words = translated(_NAMES.get(name, name))
+        if name == "example":
+            shown = json.dumps(value, indent=2)
+            steps.append(Step(within=within, name=words, is_code=False, texts=(), example=shown))
+        elif isinstance(value, Mapping):
+            steps += steps_of(value, f"{within}{words}: ")
+        else:
+            texts = tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
+            steps.append(Step(within=within, name=words, is_code=name not in _NAMES, texts=texts))
+    return steps

@@ -12,7 +12,7 @@ from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.route import console_router
 from vault.web.console.words import number_or_typed
 from vault.web.http.translations import gettext, translatable
-from vault.web.schemas.accounts.limits import LimitsIn
+from vault.web.routes.accounts.limits import LimitsIn
 from vault.web.schemas.accounts.settings import AccountIn
 
 router = console_router()

@@ -18,8 +18,8 @@ from vault.web.console.approvals.words import (
 )
 from vault.web.console.forms import checked
 from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.route import console_router
-from vault.web.console.worded import WordedInvalid
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translated, translated_pairs
 from vault.web.routes.approvals.gated import reference_of

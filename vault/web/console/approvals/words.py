@@ -6,7 +6,7 @@ from typing import Final
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import RULES, VERBS, Verb
 from vault.web.console.here import Here
-from vault.web.console.worded import WordedRefused
+from vault.web.console.mistakes import WordedRefused
 from vault.web.http.translations import gettext, ngettext, translatable, translated
 
 VERB_WORDS: Final[dict[Verb, str]] = translatable(

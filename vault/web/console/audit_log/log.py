@@ -14,9 +14,8 @@ from vault.thread_pools import Threads
 from vault.tlog.note import parse_verifier
 from vault.tlog.proof_file import verify_proof_file
 from vault.tlog.receipt_file import verify_receipt
-from vault.web.console.forms import checked
+from vault.web.console.forms import checked, read_multipart
 from vault.web.console.here import Here, Tab, needs
-from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.console.words import moment_text
 from vault.web.http.translations import gettext, ngettext, translatable

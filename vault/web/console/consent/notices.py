@@ -9,9 +9,8 @@ from fastapi import Path, Response
 
 from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, Notice
 from vault.web.console.consent.policy import SECTION, TABS
-from vault.web.console.forms import Form, checked
+from vault.web.console.forms import Form, checked, read_multipart
 from vault.web.console.here import Here, Tab, acts, needs, run_or_show
-from vault.web.console.multipart import read_multipart
 from vault.web.console.route import console_router
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs

@@ -7,9 +7,8 @@ from fastapi import Response
 from vault.web.console.consent.policy import SECTION, TABS
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, Tab, acts, needs
-from vault.web.console.mistakes import MISTAKES
+from vault.web.console.mistakes import MISTAKES, WordedInvalid
 from vault.web.console.route import console_router
-from vault.web.console.worded import WordedInvalid
 from vault.web.http.translations import gettext
 from vault.web.schemas.consent.consent import ObjectionIn
 

@@ -11,11 +11,10 @@ from vault.domain.consent.consent_event import ConsentPolicy, scopes_given
 from vault.domain.legal_rules.explain import clauses
 from vault.domain.legal_rules.rule import Confidence
 from vault.web.console.access import require_grantable
-from vault.web.console.forms import Form, checked
+from vault.web.console.forms import Form, checked, rows_of
 from vault.web.console.here import Here, Tab, acts, needs
 from vault.web.console.mistakes import Mistake
 from vault.web.console.route import console_router
-from vault.web.console.rows import rows_of
 from vault.web.console.words import number_or_typed, whole_number
 from vault.web.http.pagination import read_number
 from vault.web.http.translations import gettext, translatable, translated, translated_pairs

@@ -11,8 +11,8 @@ from vault.web.console.accounts.connections import SECTION, tabs_of
 from vault.web.console.accounts.keys import PATH, TAB, show_account_keys
 from vault.web.console.forms import Form, checked, require_name
 from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.route import console_router
-from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import moment_text, moment_value, number_or_typed
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import gettext, translatable, translated_pairs

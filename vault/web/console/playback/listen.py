@@ -9,9 +9,9 @@ from vault.errors import Invalid
 from vault.services.playback.link_request import LinkRequest
 from vault.web.console.forms import NONCE, checked
 from vault.web.console.here import Here, needs
+from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.recordings.recording import get_recording
 from vault.web.console.route import console_router
-from vault.web.console.worded import WordedInvalid
 from vault.web.http.client_address import client_address
 from vault.web.http.translations import gettext
 from vault.web.player.sessions import to_player

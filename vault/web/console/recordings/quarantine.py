@@ -11,9 +11,9 @@ from vault.domain.recordings.recording import RecordingFilter, State
 from vault.errors import Invalid, NotFound, Unavailable, VaultError
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, acts, needs
+from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.recordings.views import RecordingRow, days_left, recording_row
 from vault.web.console.route import console_router
-from vault.web.console.worded import WordedInvalid
 from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.http.translations import gettext, translatable
 from vault.web.schemas.calls.calls import VerdictIn

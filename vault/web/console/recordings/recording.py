@@ -20,7 +20,7 @@ from vault.web.http.languages import clock_length
 from vault.web.http.pagination import next_cursor, read_cursor
 from vault.web.http.translations import translatable, translated_pairs
 from vault.web.schemas.calls.calls import ErasureQuery, EvidenceOut, RestrictionIn
-from vault.web.schemas.recordings.fetches import RetryIn
+from vault.web.schemas.recordings.recordings import RetryIn
 from vault.web.schemas.retention.holds import HoldIn
 
 router = console_router()

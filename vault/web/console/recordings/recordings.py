@@ -13,9 +13,9 @@ from vault.errors import Invalid, NotFound, Tampered
 from vault.rfc3339 import parse_day
 from vault.web.console.forms import see_other
 from vault.web.console.here import Here, needs
+from vault.web.console.mistakes import WordedInvalid
 from vault.web.console.recordings.views import STATE_CHOICES, recording_row
 from vault.web.console.route import console_router
-from vault.web.console.worded import WordedInvalid
 from vault.web.http.pagination import read_cursor, write_cursor
 from vault.web.http.translations import gettext
 

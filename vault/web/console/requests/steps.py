@@ -11,12 +11,11 @@ from vault.domain.requests.request import Extension
 from vault.services.requests.requests import RequestView
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, acts
-from vault.web.console.mistakes import MISTAKES
+from vault.web.console.mistakes import MISTAKES, WordedInvalid
 from vault.web.console.registers.words import missing_words
 from vault.web.console.requests.requests import TAB, Auditing, Guarding, period_of, show_request
 from vault.web.console.requests.words import effects, provides
 from vault.web.console.route import console_router
-from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import moment_text
 from vault.web.http.translations import gettext
 from vault.web.routes.requests.requests import answer_lacks

@@ -10,10 +10,9 @@ from pydantic import ValidationError
 from vault.errors import Conflicting
 from vault.web.console.forms import Form, checked
 from vault.web.console.here import Here, Tab, acts, needs
-from vault.web.console.mistakes import MISTAKES
+from vault.web.console.mistakes import MISTAKES, WordedInvalid
 from vault.web.console.retention.policy_form import body_of, compact, count, values_of, with_pairs
 from vault.web.console.route import console_router
-from vault.web.console.worded import WordedInvalid
 from vault.web.console.words import period_words, whole_number
 from vault.web.http.translations import gettext, ngettext, translatable
 from vault.web.schemas.retention.recording_retention import PolicyPreviewOut

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from vault.domain.retention.policy import MAX_CLASSES, RetentionClass, RetentionPolicy
 from vault.errors import Conflicting
-from vault.web.console.rows import renumbered, rows_of
+from vault.web.console.forms import renumbered, rows_of
 from vault.web.console.words import number_or_typed, period_text, period_value
 
 #: Fields of a class that may be left empty, and those that always have a value.

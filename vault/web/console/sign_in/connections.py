@@ -10,9 +10,9 @@ from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.sign_in.connection import MAX_ROLES, ProviderSettings, SignInConnection
 from vault.web.console.forms import Form, checked, require_name
 from vault.web.console.here import Here, Tab, acts, needs
+from vault.web.console.mistakes import WordedForbidden
 from vault.web.console.route import console_router
 from vault.web.console.sign_in.members import SECTION, TABS
-from vault.web.console.worded import WordedForbidden
 from vault.web.http.translations import gettext
 from vault.web.routes.sign_in import arguments_of
 from vault.web.schemas.sign_in import SignInConnectionIn, SignInConnectionOut

@@ -15,9 +15,9 @@ from vault.services.sign_in.ask_provider import ProviderAnswer
 from vault.web.console.access import set_console_cookie
 from vault.web.console.forms import see_other
 from vault.web.console.layout import message_page
+from vault.web.console.mistakes import WordedInvalid, words_of_error
 from vault.web.console.route import console_router, error_page
 from vault.web.console.sign_in.limits import check_rate, count_begun, count_failure
-from vault.web.console.worded import WordedInvalid, words_of_error
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import delete_own_cookie, own_name, read_cookie, set_own_cookie

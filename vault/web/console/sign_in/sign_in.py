@@ -19,10 +19,10 @@ from vault.web.console.access import (
 )
 from vault.web.console.forms import read_form, see_other
 from vault.web.console.layout import landing, message_page
+from vault.web.console.mistakes import words_of_error
 from vault.web.console.route import console_router, error_page
 from vault.web.console.sign_in.limits import check_rate, count_failure
 from vault.web.console.sign_in.provider import last_provider
-from vault.web.console.worded import words_of_error
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.html import translated_page

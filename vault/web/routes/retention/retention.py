@@ -10,8 +10,13 @@ from vault.web.http.conditions import version_in
 from vault.web.http.idempotency import answer_json
 from vault.web.routes.approvals.gated import ApprovalReason, done_or_asked
 from vault.web.schemas.approvals import ApprovalOut
-from vault.web.schemas.calls.contact_ends import ContactCallsIn, ContactEndIn, ContactEndOut
-from vault.web.schemas.retention.recording_retention import PolicyPreviewOut, RetentionOut
+from vault.web.schemas.retention.recording_retention import (
+    ContactCallsIn,
+    ContactEndIn,
+    ContactEndOut,
+    PolicyPreviewOut,
+    RetentionOut,
+)
 from vault.web.schemas.retention.retention import (
     RetentionHistoryOut,
     RetentionHistoryQuery,

@@ -1,4 +1,7 @@
-"""Prometheus metrics: counters of this process, and gauges of the whole vault read from the database."""
+"""Liveness, readiness and metrics: for load balancers and monitoring.
+
+Metrics are in Prometheus' format: counters of this process, and gauges of the whole vault read from the database.
+"""
 
 import math
 from collections import Counter
@@ -18,10 +21,30 @@ from vault.services.audit_log.store_loss import rewrite_of
 from vault.services.retention.retention_clock import PAUSED
 from vault.web.contract.descriptions import text
 from vault.web.http.auth import TheVault
+from vault.web.http.problems import problem
 from vault.web.http.readiness import Readiness
 
 router = APIRouter(tags=["operation"])
 _PARTS = ("database", "objects", "root_key", "clock", "stopping")
+
+
+@router.get("/healthz", response_class=Response, responses={200: text("`alive`")})
+async def healthz() -> Response:
+    """Show that the process is alive."""
+    return Response("alive\n", media_type="text/plain")
+
+
+@router.get("/readyz", response_class=Response, responses={200: text("`ready`")})
+async def readyz(request: Request) -> Response:
+    """Show whether this node is ready. It checks the database, the object store and the root key.
+
+    503 with all reasons while one of them fails, while the node is shutting down, and in recovery mode.
+    """
+    readiness: Readiness = request.app.state.readiness
+    if troubles := await readiness.troubles():
+        detail, causes = " ".join(troubles.values()), list(troubles)
+        return problem(503, detail, headers={"Retry-After": "5"}, reasons=causes)
+    return Response("ready\n", media_type="text/plain")
 
 
 class _Snapshot:
