@@ -62,3 +62,24 @@ def test_an_exception_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     work = burning("vault/busy.py")
     watchdog.step(work, work)
     assert not path.exists()
+
+
+def step(function: str, ms: int) -> dict[str, object]:
+    """Return what is noted of a step."""
+    return {"ms": ms, "test": None, "stack": ["/usr/lib/json.py:loads", function, "vault/outer.py:run"]}
+
+
+@pytest.mark.parametrize(
+    ("findings", "fail"),
+    [
+        ([], set()),
+        ([step("vault/a.py:read", 60)], set()),
+        ([step("vault/a.py:read", 60), step("vault/a.py:read", 60), step("vault/b.py:read", 60)], set()),
+        ([step("vault/a.py:read", 60)] * 3 + [step("vault/b.py:read", 60)], {"vault/a.py:read"}),
+        ([step("vault/a.py:read", 251), step("vault/b.py:read", 250)], {"vault/a.py:read"}),
+    ],
+    ids=["nothing", "once", "in different functions", "again and again", "far over"],
+)
+def test_the_session_fails_by_what_comes_again(findings: list[dict[str, object]], fail: set[str]):
+    """One step over the limit is as likely the machine's."""
+    assert loop_watchdog.failing(findings) == fail
