@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.stored_account import KNOWN, LATER_PARTS, WHOLE, having
+from tests.support.stored_account import KNOWN, LATER_PARTS, NEWEST, WHOLE, having
 from tests.support.stored_objects import ENVELOPE
 from tests.support.strict_objects import NO_OBJECTS, check_damage, check_fields
 from vault.database.account_object import PARTS, AccountObject, decode_account, differences, encode_account
@@ -17,7 +17,7 @@ def read(data: bytes) -> AccountObject:
     return decode_account(data, ENVELOPE)
 
 
-@pytest.mark.parametrize("known", [KNOWN, WHOLE], ids=["first release", "every part"])
+@pytest.mark.parametrize("known", [KNOWN, WHOLE, NEWEST], ids=["first release", "every part", "every field"])
 def test_what_was_written_comes_back(known: AccountObject):
     """Every value of every part."""
     assert read(encode_account(known)) == known
@@ -42,7 +42,7 @@ def test_what_is_no_object_is_tampered(text: bytes):
         read(text)
 
 
-@pytest.mark.parametrize("known", [KNOWN, WHOLE], ids=["first release", "every part"])
+@pytest.mark.parametrize("known", [KNOWN, WHOLE, NEWEST], ids=["first release", "every part", "every field"])
 def test_changed_bytes_are_tampered_or_read_whole(known: AccountObject):
     """Bits flipped, pieces cut and doubled: Tampered, or an object that can be written again; nothing else."""
     check_damage(encode_account(known), read, seed="account")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.stored_account import KNOWN, MONTH_KEY, MONTHLY, WHOLE
+from tests.support.stored_account import KNOWN, MONTH_KEY, MONTHLY, NEWEST, WHOLE
 from tests.support.stored_objects import (
     ACCOUNT,
     AT,
@@ -131,6 +131,7 @@ ENCODERS: dict[str, Callable[[], bytes]] = {
     "access_event": lambda: ACTS[0].leaf,
     "account": lambda: encode_account(KNOWN),
     "account_months": lambda: encode_account(MONTHLY),
+    "account_newest": lambda: encode_account(NEWEST),
     "account_whole": lambda: encode_account(WHOLE),
     "announcement": lambda: sealed_records.encode_announcement(ANNOUNCEMENT, FACTS),
     "closing_acts": lambda: closing_acts.encode_acts(ACTS).encode(),
@@ -168,6 +169,7 @@ DECODERS: dict[str, tuple[Callable[[bytes], Any], Any]] = {
     "access_event": (lambda data: parse_event(data).at, EAST.astimezone(UTC)),
     "account": (lambda data: decode_account(data, ENVELOPE), KNOWN),
     "account_months": (lambda data: decode_account(data, ENVELOPE), MONTHLY),
+    "account_newest": (lambda data: decode_account(data, ENVELOPE), NEWEST),
     "account_whole": (lambda data: decode_account(data, ENVELOPE), WHOLE),
     "manifest": (lambda data: decode_manifest(data).keys, KEYS),
     "manifest_months": (lambda data: decode_manifest(data).keys, MONTHLY_KEYS),

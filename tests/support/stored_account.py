@@ -164,3 +164,13 @@ MONTH_KEY = WrappedMonthKey(id="2026-11-9f3a6c1e", number=1, wrapped=b"\x00month
 MONTHLY = having(KNOWN, {KEYS: replace(KNOWN[KEYS], month_keys=(MONTH_KEY,))})
 #: Every part has a value.
 WHOLE = having(MONTHLY, LATER_PARTS)
+(_CONNECTION,), (_SIGN_IN,) = WHOLE[CONNECTIONS], WHOLE[SIGN_IN]
+_MAKERS = ("key_0", "key_1")
+#: With what later releases added to its parts.
+NEWEST = having(
+    WHOLE,
+    {
+        CONNECTIONS: (replace(_CONNECTION, changed_by="key_1", makers=_MAKERS),),
+        SIGN_IN: (replace(_SIGN_IN, connection=replace(_SIGN_IN.connection, makers=_MAKERS)),),
+    },
+)

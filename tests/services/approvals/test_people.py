@@ -1,16 +1,21 @@
 """People who sign in as the two persons of an approval: who is another one, and what a lost role means."""
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 
-from tests.support.approvals import approve, approved_only, ask, key, rule
+from tests.support.approvals import approve, approved_only, ask, change_row, key, rule
 from tests.support.parties import let_in, set_policy
 from tests.support.retention import state_of_approval
 from tests.support.service_house import LONG_AGO, House
+from vault.database.account_parts.part import Target
+from vault.database.account_parts.sign_in import SIGN_IN
 from vault.database.transaction import Transaction
+from vault.domain.accounts.makers import MAX_MAKERS
 from vault.domain.approvals.actor import Actor, Name, is_independent, may_be_one
-from vault.domain.approvals.approval import ApprovalState
+from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.recordings.recording import GONE
 from vault.domain.sign_in.connection import PersonRow, RoleMapping, SealedConnection
 from vault.errors import Refused
@@ -82,6 +87,102 @@ async def test_a_key_and_a_person_of_one_hand_are_one(either: House):
             await approve(either, asked, actor=actor)
         assert refused.value.reasons == ("same_key",)
     assert (await approve(either, asked, actor=await key(either))).state is ApprovalState.EXECUTED
+
+
+def require(row: SealedConnection | None) -> SealedConnection:
+    """Return a row that is there."""
+    assert row is not None
+    return row
+
+
+async def change(house: House, **values: Any) -> None:
+    """Write the next revision of the connection."""
+
+    def write(tx: Transaction) -> None:
+        row = require(tx.sign_in.get("idp_1"))
+        assert tx.sign_in.put(replace(row, revision=row.revision + 1, **values))
+
+    await house.database.write(write)
+
+
+async def is_second_person(house: House, asked: Approval, actor: str) -> bool:
+    """Approve; False if it is refused because the two may be one person."""
+    try:
+        await approve(house, asked, actor=actor)
+    except Refused as refused:
+        assert refused.reasons == ("same_key",)
+        return False
+    return True
+
+
+async def of_the_first_owner(house: House) -> Approval:
+    """Return what the one asks for who set the connection first; a colleague changed it since."""
+    await set_policy(house)
+    recording_id = await let_in(house)
+    admin = await key(house)
+    await people(house, set_by=admin)
+    await change(house, changed_by=await key(house))
+    await rule(house, "recording_erasure")
+    return await ask(house, recording_id, actor=admin)
+
+
+@pytest.mark.parametrize(
+    "older",
+    [None, "node", "database", "object"],
+    ids=["same_node", "node_of_the_release_before", "restored_database", "object_of_a_lost_history"],
+)
+async def test_a_colleagues_change_does_not_hide_the_first_owner(either: House, older: str | None):
+    """He named the provider, so he may sign in as anybody; over a restore of either history too."""
+    asked = await of_the_first_owner(either)
+    if older == "node":
+        change_of_it = "UPDATE sign_in_connections SET changed_by = 'key_other', revision = revision + 1"
+        await change_row(either, change_of_it)
+    elif older is not None:
+        known = await either.database.read(lambda tx: tx.account_objects.read(either.account.id))
+        (stored,) = known[SIGN_IN]
+        emptied = replace(
+            stored.connection, changed_by="key_other", makers=(), revision=stored.connection.revision + 1
+        )
+        target = partial(Target, account_id=either.account.id, keys={}, prompts={})
+        if older == "database":
+            await change(either, changed_by="key_other")
+            await change_row(either, "UPDATE sign_in_connections SET makers = NULL, changed_by = 'key_other'")
+            await either.database.write(lambda tx: SIGN_IN.add_lost((stored,), target(db=tx.connection)))
+        else:
+            lost = replace(stored, connection=emptied)
+            await either.database.write(lambda tx: SIGN_IN.replace((lost,), target(db=tx.connection)))
+    for actor in (BEN, await key(either, made_by=ANA)):
+        assert not await is_second_person(either, asked, actor)
+    assert await is_second_person(either, asked, await key(either))
+
+
+async def test_too_many_who_set_a_connection_are_anybody(either: House):
+    """As a line of makers that is too long."""
+    asked = await of_the_first_owner(either)
+    for number in range(MAX_MAKERS):
+        await change(either, changed_by=f"key_{number}")
+    makers = await either.database.read(lambda tx: require(tx.sign_in.get("idp_1")).makers)
+    assert len(makers) == MAX_MAKERS + 1
+    await change(either, changed_by="key_last")
+    assert await either.database.read(lambda tx: require(tx.sign_in.get("idp_1")).makers) == makers
+    other = await ask(either, asked.subject, actor=await key(either))
+    assert not await is_second_person(either, other, ANA)
+
+
+async def test_a_connection_that_is_made_again_hides_nobody(either: House):
+    """Under its old id its people are the same, and nobody knows who set it before."""
+    asked = await of_the_first_owner(either)
+    again = await either.database.read(lambda tx: require(tx.sign_in.get("idp_1")))
+    await either.database.write(lambda tx: tx.sign_in.delete("idp_1"))
+    again = replace(again, revision=1, changed_by="key_other", makers=())
+
+    def make(tx: Transaction) -> None:
+        assert tx.sign_in.put(again)
+        tx.sign_in.grant(again, [RoleMapping(id="role_p", value="officers", role="privacy")], {})
+
+    await either.database.write(make)
+    assert not await is_second_person(either, asked, ANA)
+    assert await is_second_person(either, asked, await key(either))
 
 
 async def test_the_end_of_a_connection_hides_nobody(either: House):

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
-from tests.support.approvals import approve, key, rule
+from tests.support.approvals import approve, change_row, key, rule
 from tests.support.parties import ME, PARTIES, let_in, set_policy, tell
 from tests.support.retention import FIRST, SECOND, age_approvals, place, release
 from tests.support.service_house import House
+from vault.database.account_parts.connections import CONNECTIONS
+from vault.database.account_parts.part import Target
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.recordings.recording import GONE, State
 from vault.errors import NotFound, Refused
@@ -95,6 +98,34 @@ async def test_who_set_the_connection_that_reported_is_not_the_second_person(eit
         assert caught.value.reasons == ("same_key",)
     if not is_deleted:
         assert (await approve(either, asked, actor=SECOND)).state is ApprovalState.EXECUTED
+
+
+@pytest.mark.parametrize("how", ["set", "restored", "lost"])
+async def test_a_colleagues_change_of_the_connection_does_not_hide_its_owner(either: House, how: str):
+    """He knows its secret still; over a restore of either history too."""
+    account_id, connections = either.account.id, either.vault.connections
+    mine, colleague = await key(either), await key(either)
+    wish = ConnectionRequest(provider="platform", credentials={"secret": either.secret})
+    made, _, _ = await connections.set(account_id, "mine", wish, actor=mine)
+    known = await either.database.read(lambda tx: tx.account_objects.read(account_id))
+    own = next(one for one in known[CONNECTIONS] if one.id == made.id)
+    if how == "set":
+        await connections.set(account_id, "mine", wish, actor=colleague)
+    elif how == "restored":
+        others = [one for one in known[CONNECTIONS] if one.id != made.id]
+        later = (*others, replace(own, changed_by=colleague, makers=(colleague,)))
+        target = partial(Target, account_id=account_id, keys={}, prompts={})
+        await either.database.write(lambda tx: CONNECTIONS.replace(later, target(db=tx.connection)))
+    else:
+        await change_row(either, "UPDATE connections SET changed_by = :by, makers = NULL", by=colleague)
+        target = partial(Target, account_id=account_id, keys={}, prompts={})
+        await either.database.write(lambda tx: CONNECTIONS.add_lost((own,), target(db=tx.connection)))
+    asked = await reported_by(either, made.id)
+    for actor in (mine, colleague, await key(either, made_by=mine)):
+        with pytest.raises(Refused) as caught:
+            await approve(either, asked, actor=actor)
+        assert caught.value.reasons == ("same_key",)
+    assert (await approve(either, asked, actor=SECOND)).state is ApprovalState.EXECUTED
 
 
 async def test_without_the_rule_it_erases_immediately(either: House):

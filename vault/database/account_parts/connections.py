@@ -21,7 +21,8 @@ class _Connections(ListPart[Connection]):
         return decode_fields(Connection, fields, account_id=account_id)
 
     def replace(self, value: tuple[Connection, ...], target: Target) -> list[str]:
-        """Let the account have the object's connections and no others."""
+        """Let the account have the object's connections and no others; who set them in either history, has."""
+        value = tuple(target.share_makers(connections, value))
         target.delete_others(connections, [connection.id for connection in value])
         target.put(connections, ["id"], [_row(connection, target) for connection in value])
         return []
@@ -29,7 +30,7 @@ class _Connections(ListPart[Connection]):
     def add_lost(self, value: tuple[Connection, ...], target: Target) -> list[str]:
         """Add missing connections, but for those that were deleted, or whose name another one has."""
         left_out = []
-        for connection in value:
+        for connection in target.share_makers(connections, value):
             if connection.id not in target.deleted and not insert_new(
                 target.db, connections, _row(connection, target)
             ):

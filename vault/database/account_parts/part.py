@@ -6,22 +6,26 @@ module. A part without one of its abstract methods cannot be made: neither mypy 
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from dataclasses import fields as fields_of
 from functools import cache
 from typing import Any, Final, Generic, TypeVar, cast
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import RowMapping, Table, delete, select
+from sqlalchemy import RowMapping, Table, delete, select, update
 
 from vault.batches import batches
 from vault.database.schema.account_keys import account_keys
 from vault.database.sql.dialect import insert_for
+from vault.domain.accounts.account import Connection
+from vault.domain.accounts.makers import add_makers
+from vault.domain.sign_in.connection import SealedConnection
 from vault.domain.stored.json_reader import Fields
 
 T = TypeVar("T")
 Item = TypeVar("Item")
 C = TypeVar("C")
+Made = TypeVar("Made", Connection, SealedConnection)
 
 #: Max rows in one statement, because databases limit its parameters.
 _BATCH_SIZE: Final = 200
@@ -94,6 +98,18 @@ class Target:
         """Delete the account's rows of a table that have another id."""
         mine = (table.c.account_id == self.account_id) & table.c.id.not_in(ids)
         self.db.execute(delete(table).where(mine))
+
+    def share_makers(self, table: Table, stored: Sequence[Made]) -> list[Made]:
+        """Return the object's connections with everybody who has set them in either history; so are the rows' then."""
+        k, shared = table.c, list[Made]()
+        rows = self.db.execute(select(k.id, k.makers, k.changed_by).where(k.account_id == self.account_id))
+        own = {row.id: add_makers(row.makers, row.changed_by) for row in rows}
+        for one in stored:
+            makers = add_makers(own.get(one.id, ()), *one.all_makers)
+            self.db.execute(update(table).where(k.id == one.id).values(makers=makers))
+            is_new = len(makers) > len(one.all_makers)
+            shared.append(replace(one, makers=makers) if is_new else one)
+        return shared
 
     def left_out(self, table: Table, row_id: str, words: str) -> list[str]:
         """Return the words for a row that was not inserted: none if it is there already."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
@@ -52,7 +52,7 @@ class _SignIn(ListPart[StoredSignIn]):
 
         What the log says was taken away is taken away afterwards.
         """
-        db = target.db
+        db, value = target.db, _with_makers(value, target)
         names = [one.connection.id for one in value]
         gone = select(_C.id).where(_C.account_id == target.account_id, _C.id.not_in(names))
         for connection_id in db.execute(gone).scalars().all():
@@ -63,12 +63,19 @@ class _SignIn(ListPart[StoredSignIn]):
 
     def add_lost(self, value: tuple[StoredSignIn, ...], target: Target) -> list[str]:
         """Add missing connections, but for those that were deleted, or whose name another one has."""
+        value = _with_makers(value, target)
         own = _revisions(target.db, [one.connection.id for one in value])
         lost = [one for one in value if one.connection.id not in {*own, *target.deleted}]
         return _put(target.db, lost)
 
 
 SIGN_IN = _SignIn(name="sign_in", words="sign-in connections")
+
+
+def _with_makers(value: tuple[StoredSignIn, ...], target: Target) -> tuple[StoredSignIn, ...]:
+    """Return connections with everybody who ever gave a role by them, in either history."""
+    shared = target.share_makers(sign_in_connections, [one.connection for one in value])
+    return tuple(replace(one, connection=made) for one, made in zip(value, shared, strict=True))
 
 
 def _revisions(db: DbConnection, connection_ids: Collection[str]) -> dict[str, int]:

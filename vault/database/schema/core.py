@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 
+from vault.database.schema.names import Names
 from vault.domain.recordings.recording import WORK
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -114,6 +115,7 @@ connections = Table(
     # Whether to pause a running recording if its call may not be recorded.
     Column("pause_refused", Boolean, nullable=False),
     Column("changed_by", String),  # NULL for one that an earlier release set.
+    Column("makers", Names),
     # The time up to which the provider's own list was compared with the announcements.
     Column("reconciled_until", Moment, nullable=False),
     Column("reconcile_not_before", Moment, nullable=False, index=True),

@@ -3,6 +3,7 @@
 from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
 from vault.database.schema.core import Moment, metadata
+from vault.database.schema.names import Names
 
 sign_in_connections = Table(
     "sign_in_connections",
@@ -15,6 +16,8 @@ sign_in_connections = Table(
     Column("sealed_settings", Text, nullable=False),
     Column("changed_at", Moment, nullable=False),
     Column("changed_by", String, nullable=False),
+    # Everybody who ever gave a role by it, or named its provider.
+    Column("makers", Names),
     UniqueConstraint("account_id", "name"),
 )
 

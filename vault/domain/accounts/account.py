@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
+from vault.domain.accounts.makers import add_makers
 from vault.domain.field_types import FromOne, Later
 
 #: When the provider's copy is deleted: never, after ours is stored, after a refusal, or after both.
@@ -110,6 +111,13 @@ class Connection:
     pause_refused: bool
     #: Who set it last, and knows its secrets; None for one that an earlier release set.
     changed_by: Later[str | None] = None
+    #: Everybody who has set it (vault/domain/accounts/makers.py). A node of the release before adds nobody.
+    makers: Later[tuple[str, ...]] = ()
+
+    @property
+    def all_makers(self) -> tuple[str, ...]:
+        """Return everybody who has set it, with the one who set it last."""
+        return add_makers(self.makers, self.changed_by)
 
     @property
     def source_policy(self) -> SourcePolicy:

@@ -26,10 +26,10 @@ class Actor:
     """An API key, a person, or a part of the vault."""
 
     name: Name
-    #: Who made a key, who made that one, and so on, nearest first; empty for a key that the operator made. Who last set
-    #: the sign-in connection of a person made that person's roles.
+    #: Who made a key, who made that one, and so on, nearest first; empty for a key that the operator made. Everybody
+    #: who has set the sign-in connection of a person made that person's roles.
     made_by: tuple[Name, ...] = ()
-    #: Whether the line of makers goes on, too long to be followed: anybody may be in it.
+    #: Whether there are more makers than are followed, or one who is not known: anybody may be among them.
     is_cut: bool = False
 
 

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from vault.domain.accounts.makers import add_makers
 from vault.domain.accounts.roles import LIMITED_ROLES, Role
-from vault.domain.field_types import FromOne
+from vault.domain.field_types import FromOne, Later
 from vault.domain.urls import is_loopback, split_url
 from vault.errors import Invalid, Refused
 from vault.sentence import Sentence
@@ -67,6 +68,13 @@ class SealedConnection:
     changed_at: datetime
     #: Who last gave a role, or named the provider.
     changed_by: str
+    #: Everybody who ever did (vault/domain/accounts/makers.py). A node of the release before adds nobody.
+    makers: Later[tuple[str, ...]] = ()
+
+    @property
+    def all_makers(self) -> tuple[str, ...]:
+        """Return everybody who ever gave a role or named the provider, with the one who did last."""
+        return add_makers(self.makers, self.changed_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

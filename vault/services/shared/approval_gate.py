@@ -5,11 +5,13 @@ act is done exactly once, also after a crash.
 """
 
 import hmac
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Scope
+from vault.domain.accounts.makers import MAX_MAKERS, NOT_KNOWN, add_makers
 from vault.domain.accounts.roles import grants_of
 from vault.domain.approvals.actor import SYSTEM, Actor, Name
 from vault.domain.approvals.approval import Approval, ApprovalState, digest_of, ended, is_same_effect
@@ -23,10 +25,6 @@ from vault.sentence import Sentence
 
 #: What the ids of people begin with, and of connections to platforms.
 _PERSON, _CONNECTION = "per_", "conn_"
-#: The longest line of keys that made one another which is followed. Who is at its end is not known for a longer one.
-_MAX_MAKERS = 64
-#: A maker of whom nothing is known any more.
-_NOT_KNOWN = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,18 +105,23 @@ def require_authority(tx: Transaction, approval: Approval, name: str) -> None:
 
 
 def actor_of(tx: Transaction, name: str, account_id: str) -> Actor:
-    """Return an actor of the access log with who made its key, who made that one, and so on."""
+    """Return an actor of the access log with who made its key, who made those, and so on."""
     if name in SYSTEM:
         return Actor(name=Name(kind="system", id=name))
-    makers, ends = list[str](), {None, *SYSTEM}
-    maker = _maker_of(tx, name, account_id)
-    while maker and maker not in {*ends, *makers} and len(makers) < _MAX_MAKERS:
-        makers.append(maker)
-        maker = _maker_of(tx, maker, account_id)
+    makers, is_cut = list[str](), False
+    waiting = deque(_makers_of(tx, name, account_id))
+    while waiting and not is_cut:
+        maker = waiting.popleft()
+        if maker in SYSTEM or maker in makers:
+            continue
+        is_cut = maker == NOT_KNOWN or len(makers) == MAX_MAKERS
+        if not is_cut:
+            makers.append(maker)
+            waiting.extend(_makers_of(tx, maker, account_id))
     return Actor(
         name=_name(tx, name, account_id),
         made_by=tuple(_name(tx, one, account_id) for one in makers),
-        is_cut=maker not in {*ends, *makers},
+        is_cut=is_cut,
     )
 
 
@@ -135,19 +138,19 @@ def _name(tx: Transaction, name: str, account_id: str) -> Name:
     return Name(kind="person", id=name, connection=person.connection_id, identity=identity)
 
 
-def _maker_of(tx: Transaction, name: str, account_id: str) -> str | None:
-    """Return who issued a key, or who last set the connection that gives a person roles, or a platform's; None: nobody.
+def _makers_of(tx: Transaction, name: str, account_id: str) -> tuple[str, ...]:
+    """Return who issued a key, or everybody who has set the connection that gives a person roles, or a platform's.
 
-    _NOT_KNOWN once that connection is deleted: nobody knows any more who set it.
+    NOT_KNOWN once that connection is deleted: nobody knows any more who set it.
     """
     if name.startswith(_CONNECTION):
         platform = tx.connections.get(name)
-        return _NOT_KNOWN if platform is None else platform.changed_by
+        return (NOT_KNOWN,) if platform is None else platform.all_makers
     if not name.startswith(_PERSON):
-        return tx.api_keys.creator_of(name)
+        return add_makers((), tx.api_keys.creator_of(name))
     person = _person(tx, account_id, name)
     connection = None if person is None else tx.sign_in.get(person.connection_id or "")
-    return _NOT_KNOWN if connection is None else connection.changed_by
+    return (NOT_KNOWN,) if connection is None else connection.all_makers
 
 
 def _person_may(tx: Transaction, name: str, account_id: str, scope: Scope) -> bool:

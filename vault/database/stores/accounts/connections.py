@@ -14,14 +14,18 @@ from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import Connection, ConnectionActivity
+from vault.domain.accounts.makers import add_makers
 
 
 class ConnectionRows(Rows):
     """The connections of one transaction."""
 
     def put(self, connection: Connection) -> Connection:
-        """Upsert a connection by account and name; an existing one keeps its id. Raises KeyRetired."""
+        """Upsert a connection by account and name; an existing one keeps its id and its makers. Raises KeyRetired."""
         refuse_retired(self._db, connection.account_id, connection.key_version)
+        before = self.find(connection.account_id, connection.name)
+        earlier = () if before is None else before.all_makers
+        connection = replace(connection, makers=add_makers(earlier, *connection.all_makers))
         values = {name: getattr(connection, name) for name in Connection.__slots__}
         changed = {name: value for name, value in values.items() if name not in {"id", "account_id", "name"}}
         values |= {

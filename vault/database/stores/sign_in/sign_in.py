@@ -1,7 +1,7 @@
 """Sign-in connections, their roles, people, and attempts to sign in."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -11,8 +11,9 @@ from vault.database.schema.sign_in import people, sign_in_attempts, sign_in_conn
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.rows import Rows
+from vault.domain.accounts.makers import NOT_KNOWN, add_makers
 from vault.domain.accounts.roles import Role, RoleGrant
-from vault.domain.sign_in.connection import PersonRow, RoleMapping, SealedConnection
+from vault.domain.sign_in.connection import OPERATORS, PersonRow, RoleMapping, SealedConnection
 
 _C, _R, _P, _A = sign_in_connections.c, sign_in_roles.c, people.c, sign_in_attempts.c
 _CONNECTION = [_C[name] for name in SealedConnection.__slots__]
@@ -47,8 +48,9 @@ class SignInRows(Rows):
         return [SealedConnection(**row._mapping) for row in self._db.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
     def put(self, row: SealedConnection) -> bool:
-        """Insert revision 1, or write over the revision before; False if that is not the stored one."""
+        """Insert revision 1, or write over the one before, with its makers; False if that is not the stored one."""
         account_changed(self._db, row.account_id)
+        row = replace(row, makers=add_makers(self._earlier_makers(row), *row.all_makers))
         values = {name: getattr(row, name) for name in SealedConnection.__slots__}
         if row.revision == 1:
             return bool(insert_new(self._db, sign_in_connections, values))
@@ -113,6 +115,16 @@ class SignInRows(Rows):
         self._forget(now)
         values = {"digest": digest, "connection_id": connection_id, "ends_at": ends_at}
         return bool(insert_new(self._db, sign_in_attempts, values))
+
+    def _earlier_makers(self, row: SealedConnection) -> tuple[str, ...]:
+        """Return who set a connection before. Of one that is made again under its old id nobody knows who did."""
+        before = self.get(row.id)
+        if before is not None:
+            return before.all_makers
+        used = select(_P.id).where(_P.account_id == row.account_id, _P.connection_id == row.id).limit(1)
+        # Only the operator sets the connections of operators.
+        is_again = row.account_id != OPERATORS and self._db.execute(used).first() is not None
+        return (NOT_KNOWN,) if is_again else ()
 
     def _forget(self, now: datetime) -> None:
         old = select(_A.digest).where(_A.ends_at < now).limit(_BATCH_SIZE)
