@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.audio.sounding import RATE, level, peak
-from vault.audio.levels import level_dbfs, levelled
+from vault.audio.assembling import level_dbfs, levelled
 
 
 def wordy(*, crest=1.0, loudness=1000.0, seconds=4.0):

@@ -27,8 +27,8 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows
 from vault.keyservice import aws_kms
 from vault.keyservice.aws_kms import AwsKmsKey
-from vault.keyservice.checked import CheckedRootKey
 from vault.keyservice.key_ring import TTL, AccountKeyRing
+from vault.keyservice.root_keys import CheckedRootKey
 from vault.objects import s3_client
 from vault.objects.s3 import S3Store
 from vault.services.service import Vault

@@ -21,7 +21,7 @@ from vault.domain.calls.webhook import Delivery
 from vault.errors import VaultError
 from vault.ports.telephony import Provider
 from vault.services.shared.encrypted_fields import content_id
-from vault.telephony.call_documents import text_to_speech
+from vault.telephony import call_documents
 from vault.telephony.http.address_policy import check_address
 from vault.telephony.http.rest import ProviderRest
 from vault.telephony.http.url import parse_media_url
@@ -260,8 +260,8 @@ ROWS = [
     Row(name="address", parse=text(check_address), shapes=TEXT | {"groups": repeated(b"1:")}),
     Row(name="number", parse=text(_numbers), shapes=TEXT | within(b"+1", TEXT) | within(b"tel:+1", _FEW)),
     Row(name="moment", parse=text(_moments), shapes=TEXT | within(b"2026-01-01T00:00:00.", _FEW)),
-    Row(name="spoken text", parse=text(text_to_speech.split_text), shapes=TEXT | {"sentences": repeated(b"a. ")}),
-    Row(name="spoken language", parse=text(text_to_speech.language_of), shapes=TEXT
+    Row(name="spoken text", parse=text(call_documents.split_text), shapes=TEXT | {"sentences": repeated(b"a. ")}),
+    Row(name="spoken language", parse=text(call_documents.language_of), shapes=TEXT
         | {"subtags": repeated(b"-a", b"en")}),
     Row(name="private key", parse=text(check_rsa_key), shapes=TEXT | within(_PEM, TEXT)
         | {"blocks": repeated(_PEM)}),

@@ -17,8 +17,8 @@ from tests.support.tenant import Tenant, moment, open_link, tone
 from vault.simulator.call import CUSTOMER, LINE, SimulatedCall, call_that_ended
 from vault.simulator.exchange import Webhook
 from vault.simulator.instructions import Begin, Follow, Wait
+from vault.simulator.provider import SteeredProvider
 from vault.simulator.registry import STEERED
-from vault.simulator.steered_provider import SteeredProvider
 
 AUDIO = tone(2.0)
 #: Where the account's own application goes on with a steered call.

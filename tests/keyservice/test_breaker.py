@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.root_key import FakeRootKey
 from vault.circuit_breaker import State
 from vault.errors import Tampered, Unavailable
-from vault.keyservice.breaker import Breaker
+from vault.keyservice.root_keys import Breaker
 
 pytestmark = pytest.mark.faults
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.root_key import FakeRootKey
 from vault.errors import Tampered, Unavailable
-from vault.keyservice.checked import CheckedRootKey
+from vault.keyservice.root_keys import CheckedRootKey
 
 ONE, OTHER = (
     {"account_id": "acc_1", "purpose": "account-key"},

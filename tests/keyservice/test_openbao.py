@@ -9,8 +9,8 @@ import pytest
 
 from tests.servers.openbao import OpenBao
 from vault.errors import StartRefused, Tampered, Unavailable
-from vault.keyservice.breaker import Breaker
 from vault.keyservice.location import TOKEN_VARIABLE, open_root_key
+from vault.keyservice.root_keys import Breaker
 from vault.thread_pools import Threads
 
 CONTEXT = {"account_id": "acc_1", "key_version": "1", "purpose": "account-key"}

@@ -25,8 +25,8 @@ from tests.servers.openbao import OpenBao
 from tests.support.raw_client import PATIENCE
 from vault.errors import Tampered, Unavailable
 from vault.keyservice import openbao as adapter
-from vault.keyservice.breaker import Breaker
 from vault.keyservice.location import open_root_key
+from vault.keyservice.root_keys import Breaker
 from vault.thread_pools import Threads
 
 CONTEXT = {"account_id": "acc_1", "purpose": "account-key"}

@@ -22,8 +22,8 @@ from tests.support.counts import count
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
 from vault.keyservice import aws_kms
-from vault.keyservice.breaker import Breaker
 from vault.keyservice.key_ring import AccountKeyRing
+from vault.keyservice.root_keys import Breaker
 
 pytestmark = pytest.mark.faults
 

@@ -12,8 +12,8 @@ from tests.fakes.root_key import FakeRootKey
 from tests.support.rights_cases import ON_CEPH
 from tests.support.s3_store import s3_store
 from vault.keyservice import aws_kms
-from vault.keyservice.breaker import Breaker
 from vault.keyservice.location import open_root_key
+from vault.keyservice.root_keys import Breaker
 from vault.objects.directory import DirectoryStore
 from vault.ports.keys import RootKey
 from vault.ports.objects import ObjectStore

@@ -16,8 +16,8 @@ from vault.services.accounts.connections import ConnectionRequest
 from vault.services.consent.call_documents import Stage
 from vault.simulator.call import SimulatedCall, call_that_ended
 from vault.simulator.instructions import Follow, Instruction, Wait
+from vault.simulator.provider import Asking, SteeredProvider
 from vault.simulator.registry import STEERED
-from vault.simulator.steered_provider import Asking, SteeredProvider
 from vault.telephony.registry import PROVIDERS
 
 NEXT = "https://application.example/next"

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.errors import Invalid
-from vault.telephony.call_documents.text_to_speech import (
+from vault.telephony.call_documents import (
     DEFAULT_TAGS,
     MAX_CHARACTERS,
     language_of,
+    parse_key,
     remove_invalid_characters,
     split_text,
 )
-from vault.telephony.parsing.dtmf import parse_key
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from vault.database.signals import Signal
 from vault.domain.recordings.recording import LEASE, State
 from vault.errors import LeaseLost
 from vault.thread_pools import Threads
-from vault.worker.lease_holders import GRACE, LeaseHolders
+from vault.worker.schedule import GRACE, LeaseHolders
 
 
 class Ear:

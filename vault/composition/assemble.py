@@ -23,10 +23,9 @@ from vault.domain.progress import MARK
 from vault.domain.start_mode import StartMode
 from vault.errors import StartRefused
 from vault.hardening import harden_process
-from vault.keyservice.breaker import Breaker
 from vault.keyservice.key_ring import SLACK, AccountKeyRing
 from vault.keyservice.location import open_own_keys, open_root_key
-from vault.keyservice.two_root_keys import TwoRootKeys
+from vault.keyservice.root_keys import Breaker, TwoRootKeys
 from vault.objects.location import breaker_of, open_store
 from vault.objects.owner import claim, refuse_owned, require_owner
 from vault.objects.read_only import ReadOnlyStore

@@ -13,11 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vault.control.account_commands import perform_accounts
-from vault.control.approval_commands import perform_approvals
 from vault.control.commands import start_mode_of
-from vault.control.request_commands import perform_requests
-from vault.control.retention_commands import perform_retention
+from vault.control.rights_commands import (
+    perform_accounts,
+    perform_approvals,
+    perform_requests,
+    perform_retention,
+)
 from vault.control.rotation_commands import perform_rotation
 from vault.control.sign_in_commands import perform_sign_in
 from vault.domain.progress import ProgressCallback, no_progress

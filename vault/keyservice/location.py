@@ -23,10 +23,9 @@ import httpcore
 from vault.domain.urls import endpoint_of, refuse_plain_http
 from vault.errors import StartRefused, Unavailable
 from vault.keyservice import local_file, openbao
-from vault.keyservice.breaker import Breaker
-from vault.keyservice.checked import CheckedRootKey
 from vault.keyservice.own_keys import OwnKmsKeys
 from vault.keyservice.plain_file import read_plain
+from vault.keyservice.root_keys import Breaker, CheckedRootKey
 from vault.thread_pools import Threads
 
 if TYPE_CHECKING:

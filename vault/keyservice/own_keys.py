@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vault.errors import Invalid, Tampered, Unavailable
-from vault.keyservice.breaker import Breaker
-from vault.keyservice.checked import CheckedRootKey
+from vault.keyservice.root_keys import Breaker, CheckedRootKey
 from vault.sealing.keys import KEY_BYTES
 from vault.thread_pools import Threads
 

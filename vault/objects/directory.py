@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
-from vault.objects.directory_writer import DirectoryWriter, private_file
-from vault.objects.disk_trouble import disk_trouble
+from vault.objects.directory_writer import DirectoryWriter, disk_trouble, private_file
 from vault.objects.folders import CLOSED_TO_OTHERS, Folders, fsync_folder
 from vault.objects.keys import SMALL, check_key, check_prefix
 from vault.ports.objects import StoredObject, StoredVersion

@@ -7,6 +7,7 @@ the file is discarded, because the kernel reports a lost page only once.
 
 import asyncio
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -17,10 +18,11 @@ import aiofiles
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 from vault.errors import Unavailable
-from vault.objects.disk_trouble import disk_trouble
 from vault.thread_pools import Threads
 
 T = TypeVar("T")
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class DirectoryWriter:
@@ -115,3 +117,15 @@ class DirectoryWriter:
 def private_file(name: str, flags: int) -> int:
     """Open a file with mode 0600, without following links: an ``opener`` for ``open()``."""
     return os.open(name, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def disk_trouble(error: OSError) -> Unavailable:
+    """Translate an OSError; the message contains no path."""
+    if error.errno in _NO_ROOM:
+        return Unavailable("The object store has no free space.", retry_after=30, cause="objects")
+    if error.errno in _NOT_ALLOWED:
+        return Unavailable(
+            "The vault has no permission for the object store's directory.", retry_after=30, cause="objects"
+        )
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    return Unavailable(f"The object store's disk has an error ({name}).", cause="objects")

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import NoReturn
 
 from vault.domain.start_mode import ReadOnly
-from vault.ports.object_locks import ObjectLocks
-from vault.ports.objects import ObjectStore, ObjectWriter, StoredObject, StoredVersion
+from vault.ports.objects import ObjectLocks, ObjectStore, ObjectWriter, StoredObject, StoredVersion
 
 
 @dataclass(frozen=True, slots=True)

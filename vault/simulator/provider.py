@@ -10,14 +10,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from urllib.parse import urlencode
 
 from vault.domain.calls.call import Direction
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Reply, VaultRequest, Webhook
+from vault.simulator.instructions import Instruction
 
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
+#: The reason of a request for a document: the call starts, the wait for a key has ended, or a document redirects.
+Asking = Literal["start", "key", "next"]
 
 
 class SimulatedProvider(ABC):
@@ -119,3 +122,28 @@ def form_body(fields: Mapping[str, str]) -> bytes:
 def json_body(value: object) -> bytes:
     """Encode JSON without spaces, as providers do."""
     return json.dumps(value, separators=(",", ":")).encode()
+
+
+class SteeredProvider(SimulatedProvider):
+    """A provider whose calls are controlled by documents."""
+
+    @abstractmethod
+    def asks(
+        self, call: SimulatedCall, url: str, asking: Asking, *, key: str | None = None, payload: object = None
+    ) -> Webhook:
+        """Return the signed request for the document at ``url``, with the pressed key, if any."""
+
+    @abstractmethod
+    def read(self, document: bytes, call: SimulatedCall) -> Sequence[Instruction]:
+        """Parse a document to instructions. Raises Invalid."""
+
+    @abstractmethod
+    def around(self, call: SimulatedCall, url: str) -> tuple[Sequence[Webhook], Sequence[Webhook]]:
+        """Return the signed events before the first request for a document, and those after the last."""
+
+    def begins(self, call: SimulatedCall) -> None:
+        """Make the call known to the REST API."""
+
+    def begun(self, call: SimulatedCall) -> str | None:  # noqa: ARG002 - most providers start recordings by documents
+        """Return the callback URL of a recording that the REST API started, or None."""
+        return None

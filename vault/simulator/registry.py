@@ -10,8 +10,7 @@ from inspect import isabstract
 from pkgutil import walk_packages
 
 from vault.simulator import providers
-from vault.simulator.provider import SimulatedProvider
-from vault.simulator.steered_provider import SteeredProvider
+from vault.simulator.provider import SimulatedProvider, SteeredProvider
 
 
 def _classes() -> Iterator[type[SimulatedProvider]]:

@@ -13,10 +13,10 @@ from vault.rfc3339 import write_rfc3339
 from vault.simulator.admin import Admin
 from vault.simulator.call import Copy, SimulatedCall, call_that_ended
 from vault.simulator.checks import check_nothing_kept, check_renewal, check_unheard
+from vault.simulator.provider import SteeredProvider
 from vault.simulator.scene import Scene
 from vault.simulator.sender import Sender
 from vault.simulator.steered_call import NEXT, SteeredCall
-from vault.simulator.steered_provider import SteeredProvider
 from vault.simulator.watch import Watch
 
 #: Age of a missed call: the vault ignores listed recordings younger than five minutes, for which it expects webhooks.

@@ -11,9 +11,9 @@ from vault.errors import Invalid
 from vault.simulator.call import SimulatedCall
 from vault.simulator.checks import check_prompt
 from vault.simulator.instructions import Begin, Follow, Instruction, Sound, Speak, Wait
+from vault.simulator.provider import Asking, SteeredProvider
 from vault.simulator.scene import Scene
 from vault.simulator.sender import Sender
-from vault.simulator.steered_provider import Asking, SteeredProvider
 
 #: The URL of the simulated account's application, where the call continues; it is never requested.
 NEXT = "https://application.example/next"

@@ -19,8 +19,7 @@ from urllib.parse import parse_qs, urlencode
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Reply, VaultRequest, Webhook, json_reply
 from vault.simulator.instructions import Instruction
-from vault.simulator.provider import FORM, form_body, hand_out, same
-from vault.simulator.steered_provider import Asking, SteeredProvider
+from vault.simulator.provider import FORM, Asking, SteeredProvider, form_body, hand_out, same
 from vault.simulator.twiml import Dialect
 
 _TYPES = {"wav": "audio/x-wav", "mp3": "audio/mpeg"}

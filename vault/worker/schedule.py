@@ -1,12 +1,16 @@
 """Wakes the worker's tasks: at signals of committed work, at times, and by one slow poll for all kinds of work.
 
 The slow poll is one statement. It finds what no signal announces: rows that become due by time, leases that expired,
-and work whose signal was lost. For what will be due before the next poll it sets a timer.
+and work whose signal was lost. For what will be due before the next poll it sets a timer. It also finds worker
+processes that are gone, and ends their leases, which otherwise last up to 90 seconds. A process whose connection broke
+takes its lock again on a new one within moments, so a holder counts as gone only if its lock was free in two polls
+that are a grace period apart.
 """
 
 import asyncio
 import math
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from vault import metrics
@@ -14,7 +18,7 @@ from vault.database.interface import Database
 from vault.database.signals import Signal
 from vault.database.stores.node.due_work import LEASE_HOLDERS
 from vault.services.closing_acts.check_recovery import RecoveryCheck
-from vault.worker.lease_holders import LeaseHolders
+from vault.structured_log import Log
 from vault.worker.polling_task import PollingTask
 
 #: Seconds between two slow polls, and up to a quarter more.
@@ -23,6 +27,11 @@ POLL_INTERVAL: Final = 10.0
 DEAF_INTERVAL: Final = 1.0
 #: Seconds between two checks whether recovery mode is over.
 _RECOVERY_INTERVAL: Final = 1.0
+_LOG = Log(__name__)
+#: Seconds for which a lock must be free.
+GRACE: Final = 4.0
+#: Seconds between two polls while there are leases.
+_INTERVAL: Final = 3.0
 
 
 class Schedule:
@@ -115,3 +124,25 @@ class Schedule:
         task = self.task if key[0] == self.task.work else self._tasks.get(key[0])
         if task is not None:
             task.wake(task.concurrency)
+
+
+class LeaseHolders:
+    """The holders of leases, as this worker sees them."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start without suspects. ``clock`` is in seconds."""
+        self._database, self._clock = database, clock
+        #: When each holder's lock was first found free.
+        self._suspects: dict[int, float] = {}
+
+    async def poll(self) -> float:
+        """End the leases of holders that are gone; return the seconds until the next poll. Raises Unavailable."""
+        gone = await self._database.read(lambda tx: tx.lease_holders.gone())
+        now = self._clock()
+        self._suspects = {holder: self._suspects.get(holder, now) for holder in gone}
+        for holder in [one for one, since in self._suspects.items() if now - since >= GRACE]:
+            del self._suspects[holder]
+            count = await self._database.write(lambda tx, holder=holder: tx.lease_holders.release(holder))  # type: ignore[misc]
+            if count is not None:
+                _LOG.warning("worker.leases_released", count=count)
+        return GRACE if self._suspects else _INTERVAL

@@ -1,15 +1,19 @@
 """The tasks of a worker: each polls one job (``services/shared/job.py``), and sleeps between (``schedule.py``).
 
-Every node runs all of them.
+Every node runs all of them. A task waits while the object store is down: no attempt is used up, and nothing is fetched
+that cannot be stored. In recovery mode it does nothing: a row of a database behind the object store may be out of date.
 """
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields
 from typing import Final
 
 from vault.database.signals import Work
 from vault.database.stores.node.due_work import SilentWork
+from vault.errors import Unavailable, VaultError
+from vault.jitter import RANDOM
 from vault.services.service import Vault
 from vault.services.shared.job import (
     ClaimJob,
@@ -22,15 +26,15 @@ from vault.services.shared.job import (
     Size,
     Step,
 )
-from vault.worker.outages import unless_store_is_down
 from vault.worker.polling_task import PollingTask
-from vault.worker.recovery import looking, unless_recovering
 from vault.worker.schedule import POLL_INTERVAL, Schedule
 
 #: Steps of a fair job beside the number of the settings: only of accounts that have none.
 FOR_OTHERS: Final = 16
 #: Seconds that work in progress has to finish when the node stops; then its lease is released.
 SHUTDOWN_GRACE = 0.5
+#: Seconds, and up to as many again, after which a task that pauses asks whether the store is up.
+RETRY_SECONDS = 2.0
 
 
 async def work(
@@ -128,3 +132,38 @@ def _at_interval(vault: Vault, job: IntervalJob) -> Step:
         return False
 
     return step
+
+
+def unless_store_is_down(vault: Vault, step: Step) -> Step:
+    """Wrap the step so that its task waits, and then polls again, while the object store does not answer."""
+
+    async def guarded() -> bool:
+        if await vault.outages.is_up("objects"):
+            return await step()
+        await asyncio.sleep(RETRY_SECONDS * (1 + RANDOM.random()))
+        return True
+
+    return guarded
+
+
+def unless_recovering(vault: Vault, step: Step) -> Step:
+    """Wrap the step so that it finds no work in recovery mode."""
+
+    async def guarded() -> bool:
+        return False if vault.recovery.on else await step()
+
+    return guarded
+
+
+def looking(vault: Vault, step: Step) -> Step:
+    """Wrap the anchor step: if it fails, check whether the object store has a different history."""
+
+    async def checked() -> bool:
+        try:
+            return await step()
+        except Unavailable:
+            with suppress(VaultError):
+                await vault.recovery.check(checks=1)  # One check: the step itself has already retried.
+            raise
+
+    return checked

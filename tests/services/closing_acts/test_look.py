@@ -18,8 +18,7 @@ from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
 from vault.services.closing_acts import check_recovery
 from vault.thread_pools import Threads
-from vault.worker.recovery import looking
-from vault.worker.tasks import polling_tasks
+from vault.worker.tasks import looking, polling_tasks
 
 pytestmark = pytest.mark.faults
 

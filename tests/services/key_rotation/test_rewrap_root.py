@@ -16,7 +16,7 @@ from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.stored.vault_object import LOCATION, decode_vault
 from vault.errors import Refused, StartRefused, Tampered
 from vault.keyservice.key_ring import AccountKeyRing
-from vault.keyservice.two_root_keys import TwoRootKeys
+from vault.keyservice.root_keys import TwoRootKeys
 from vault.ports.keys import RootKey
 from vault.services.accounts.accounts import Accounts
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey

@@ -13,7 +13,7 @@ from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, OUTAGE_BACK
 from vault.errors import FetchFailed, OwnKeyUnusable, Unavailable
 from vault.services.node.readiness_probe import Outages
 from vault.services.service import Vault
-from vault.worker import outages
+from vault.worker import tasks
 from vault.worker.tasks import polling_tasks
 
 #: Every wait of a row after any number of attempts, in ascending order of what chance may add.
@@ -91,7 +91,7 @@ async def _waits_for_a_part(house: House, recording_id: str, state: State) -> No
 async def test_work_pauses_while_the_store_is_down(house: House, work: str, monkeypatch: pytest.MonkeyPatch):
     """No row is claimed, so no attempt is used up, and the task polls again; a first answer ends the pause."""
     house.step_by_step()
-    monkeypatch.setattr(outages, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(tasks, "RETRY_SECONDS", 0)
     recording_id = (await house.announce()).recording_id or ""
     if work != "ingest":
         await house.vault.jobs.ingest()

@@ -17,7 +17,7 @@ from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.request import RequestState
 from vault.errors import Held, NotFound, RecordingErased
 from vault.thread_pools import Threads
-from vault.worker.recovery import unless_recovering
+from vault.worker.tasks import unless_recovering
 
 _OTHER = "+33712345678"
 

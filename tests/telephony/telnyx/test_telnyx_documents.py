@@ -29,7 +29,7 @@ from vault.domain.calls.call_document import CallStep, Gather, Play
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid, NotAuthentic
 from vault.ports.telephony import CallDocuments
-from vault.telephony.call_documents.text_to_speech import remove_invalid_characters
+from vault.telephony.call_documents import remove_invalid_characters
 from vault.telephony.providers.telnyx.texml import FLOW, LANGUAGES
 
 FLOW_PORT: CallDocuments = FLOW

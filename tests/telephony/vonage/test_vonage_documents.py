@@ -18,7 +18,7 @@ from vault.domain.calls.call_document import CallFlow, CallStep, Gather, Play, R
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallDocuments
-from vault.telephony.call_documents.text_to_speech import remove_invalid_characters
+from vault.telephony.call_documents import remove_invalid_characters
 from vault.telephony.providers.vonage.ncco import LANGUAGES, NccoDocuments
 
 FLOW: CallDocuments = NccoDocuments()

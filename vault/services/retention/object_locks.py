@@ -16,8 +16,7 @@ from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
 from vault.domain.retention.object_lock import LockState, ObjectLock
 from vault.errors import NotFound, Tampered
-from vault.ports.object_locks import ObjectLocks
-from vault.ports.objects import ObjectStore
+from vault.ports.objects import ObjectLocks, ObjectStore
 from vault.rfc3339 import parse_rfc3339, write_rfc3339
 from vault.services.shared.job import IntervalJob, Job
 from vault.structured_log import Log

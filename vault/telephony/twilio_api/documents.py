@@ -13,9 +13,7 @@ from xml.etree.ElementTree import Element
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
-from vault.telephony.call_documents.text_to_speech import language_of, split_text
-from vault.telephony.call_documents.xml import add_element, write_document
-from vault.telephony.parsing.dtmf import parse_key
+from vault.telephony.call_documents import add_element, language_of, parse_key, split_text, write_document
 from vault.telephony.twilio_api import events
 
 #: Minimum and maximum timeout of ``<Gather>`` in TeXML, in seconds; the others document no limit.

@@ -17,9 +17,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Reply, VaultRequest, Webhook, json_reply
 from vault.simulator.instructions import Instruction
-from vault.simulator.provider import FORM, form_body, hand_out, same
+from vault.simulator.provider import FORM, Asking, SteeredProvider, form_body, hand_out, same
 from vault.simulator.providers.plivo.documents import read_plivo
-from vault.simulator.steered_provider import Asking, SteeredProvider
 
 _REQUEST = "answer"
 _EVENTS: Mapping[Asking, tuple[str, str]] = {

@@ -14,9 +14,8 @@ from vault.rfc3339 import write_rfc3339
 from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Webhook
 from vault.simulator.instructions import Instruction
-from vault.simulator.provider import FORM, form_body
+from vault.simulator.provider import FORM, Asking, SteeredProvider, form_body
 from vault.simulator.providers.telnyx.provider import CONNECTION, Telnyx
-from vault.simulator.steered_provider import Asking, SteeredProvider
 from vault.simulator.twiml import GATHER, RECORDING, SPOKEN, Dialect
 
 #: TeXML's <Gather> uses the method of the application's settings, here POST.

@@ -22,9 +22,8 @@ from vault.simulator.call import Copy, SimulatedCall
 from vault.simulator.exchange import Reply, VaultRequest, Webhook, json_reply
 from vault.simulator.instructions import Instruction
 from vault.simulator.jwt import check_rs256, sign_hs256
-from vault.simulator.provider import hand_out, json_body
+from vault.simulator.provider import Asking, SteeredProvider, hand_out, json_body
 from vault.simulator.providers.vonage.ncco import read_ncco
-from vault.simulator.steered_provider import Asking, SteeredProvider
 
 _FILE = re.compile(r"/(?:v1/files|v3/media)/([0-9a-f-]{36})")
 _REQUEST = "answer request"

@@ -40,7 +40,7 @@ from vault.telephony.providers.aircall.events import (
     media_of,
     parse_announcement,
 )
-from vault.telephony.rest_api.presigned import presigned
+from vault.telephony.rest_api.media_requests import presigned
 from vault.telephony.rest_api.replies import basic, reply_object, rest_base, rest_hosts
 
 REST = "https://api.aircall.io"

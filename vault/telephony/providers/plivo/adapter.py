@@ -19,7 +19,7 @@ from vault.telephony.parsing.forms import parse_query
 from vault.telephony.parsing.json_fields import Json, media
 from vault.telephony.providers.plivo.callbacks import listed_recording, parse_callback
 from vault.telephony.providers.plivo.documents import OVERRIDES, PlivoDocuments
-from vault.telephony.rest_api.own_hosts import own_hosts, takes_credentials
+from vault.telephony.rest_api.media_requests import own_hosts, takes_credentials
 from vault.telephony.rest_api.replies import basic, reply_object, rest_base, rest_hosts
 from vault.telephony.signatures.plivo_hmac import NONCE, NONCE_HEADER, verify_plivo
 

@@ -17,7 +17,7 @@ from vault.domain.calls.call_document import CallStep
 from vault.domain.calls.provider_api import Listed
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
-from vault.telephony.parsing.dtmf import parse_key
+from vault.telephony.call_documents import parse_key
 from vault.telephony.parsing.forms import Form, parse_form, parse_query
 from vault.telephony.parsing.json_fields import media, ref
 from vault.telephony.parsing.phone_number import from_digits

@@ -11,8 +11,7 @@ from xml.etree.ElementTree import Element
 
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
-from vault.telephony.call_documents.text_to_speech import language_of, split_text
-from vault.telephony.call_documents.xml import add_element, write_document
+from vault.telephony.call_documents import add_element, language_of, split_text, write_document
 from vault.telephony.providers.plivo.callbacks import parse_document_request
 
 #: Callback options: five retries after any failure. Without them Plivo does not retry a 5xx.

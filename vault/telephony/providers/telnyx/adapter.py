@@ -42,7 +42,7 @@ from vault.telephony.providers.telnyx.events import (
     parse_call_event,
     parse_recording_facts,
 )
-from vault.telephony.rest_api.presigned import presigned
+from vault.telephony.rest_api.media_requests import presigned
 from vault.telephony.rest_api.replies import reply_object, rest_base, rest_hosts
 from vault.telephony.signatures.ed25519 import ed25519_key, verify_ed25519
 from vault.telephony.twilio_api import events

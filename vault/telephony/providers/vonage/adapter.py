@@ -17,7 +17,7 @@ from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments, Credentials, Provider
 from vault.telephony.providers.vonage.callbacks import FILE, parse_callback
 from vault.telephony.providers.vonage.ncco import NccoDocuments
-from vault.telephony.rest_api.own_hosts import own_hosts, takes_credentials
+from vault.telephony.rest_api.media_requests import own_hosts, takes_credentials
 from vault.telephony.rest_api.replies import rest_base, rest_hosts
 from vault.telephony.signatures.jwt import application_token, callback_id, verify_callback
 from vault.telephony.signatures.rsa_keys import check_rsa_key

@@ -13,7 +13,7 @@ from vault.domain.calls.call import Announcement, CallFacts, Direction, WebhookC
 from vault.domain.calls.call_document import CallStep
 from vault.domain.calls.webhook import Delivery
 from vault.errors import Invalid
-from vault.telephony.parsing.dtmf import parse_key
+from vault.telephony.call_documents import parse_key
 from vault.telephony.parsing.forms import parse_query
 from vault.telephony.parsing.json_fields import Json, media, moment, ref, text, words
 from vault.telephony.parsing.phone_number import from_digits

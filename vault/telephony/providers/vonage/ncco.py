@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
 from vault.domain.calls.webhook import Delivery
-from vault.telephony.call_documents.text_to_speech import language_of, remove_invalid_characters, split_text
+from vault.telephony.call_documents import language_of, remove_invalid_characters, split_text
 from vault.telephony.providers.vonage.callbacks import parse_document_request
 
 #: Minimum and maximum of ``timeOut`` in seconds, counted from the caller's last action.

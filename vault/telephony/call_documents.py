@@ -1,11 +1,15 @@
-"""Text to speech for notices: splitting text to a platform's limit, and choosing the voice's language.
+"""What call documents share: text to speech for notices, XML, and the key that a caller pressed.
 
 A notice must be spoken completely, or the evidence that it was announced is wrong. So text is never cut off: a long
 text becomes several pieces in order, each ending at a sentence end or at least a word end.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from vault.domain.calls.call_document import Document
+from vault.errors import Invalid
 
 #: Maximum bytes of a piece, in UTF-8. Vonage takes 1,500 characters, Telnyx and Polly voices 3,000, SignalWire 4,096.
 #: Twilio takes 4,500 characters after URL encoding, where one byte becomes three characters (error 13521).
@@ -80,6 +84,10 @@ DEFAULT_TAGS = {
 }
 #: Macrolanguage codes and the individual language that some platforms list instead (ISO 639-3).
 INDIVIDUAL_LANGUAGES = {"ar": "arb", "zh": "cmn"}
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+#: All platforms accept text/xml too, but old parsers read that as US-ASCII regardless of the declaration (RFC 3023).
+MEDIA_TYPE = "application/xml"
+PRESSED_KEY = re.compile(r"[0-9*#]")
 
 
 def remove_invalid_characters(text: str) -> str:
@@ -125,3 +133,33 @@ def _end(head: str) -> int:
     sentences, spaces = list(SENTENCE.finditer(head)), list(SPACE.finditer(head))
     last = sentences or spaces
     return last[-1].end() if last else len(head)
+
+
+def add_element(
+    parent: Element, name: str, attributes: Mapping[str, str], text: str | None = None
+) -> Element:
+    """Append an element and return it. Characters that XML cannot contain are dropped; the rest is escaped."""
+    element = SubElement(
+        parent, name, {key: remove_invalid_characters(value) for key, value in attributes.items()}
+    )
+    if text is not None:
+        element.text = remove_invalid_characters(text)
+    return element
+
+
+def write_document(response: Element) -> Document:
+    """Serialize the document in UTF-8."""
+    body = DECLARATION + tostring(response, encoding="unicode")
+    return Document(media_type=MEDIA_TYPE, body=body.encode("utf-8"))
+
+
+def parse_key(digits: str | None, *, field: str) -> str | None:
+    """Return the pressed key; None if none was pressed in time, or the document did not ask for one.
+
+    Raises Invalid, naming the field, for several keys (documents ask for one) and for other characters.
+    """
+    if not digits:
+        return None
+    if PRESSED_KEY.fullmatch(digits) is None:
+        raise Invalid(f"{field} must be one key: 0 to 9, * or #.", field=field)
+    return digits

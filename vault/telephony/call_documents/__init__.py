@@ -1,1 +1,0 @@
-"""Parts that the call documents of several providers share."""
