@@ -27,7 +27,7 @@ from vault.database.stores.playback.links import LinkRows
 from vault.domain.calls.number_reader import regions_of
 from vault.server import asgi
 from vault.services.admission.call_opener import CallOpener
-from vault.services.admission.number_terms import terms_of_text
+from vault.services.admission.number_terms import read_text
 from vault.services.consent import record_consent
 from vault.services.lifecycle import evidence_chain
 from vault.services.shared import paced
@@ -250,10 +250,10 @@ def _numbers_are_read_again(patch: pytest.MonkeyPatch, _: Mapping[str, Cost]) ->
         self: CallOpener, account_id: str, call_ref: str, rows: Any, *own: Any, **more: Any
     ) -> Any:
         known = await open_call(self, account_id, call_ref, rows, *own, **more)
-        index_key, claims = await self.call_terms.index_key(account_id), known.claims
+        claims = known.claims
         plans = (*rows.regions, *regions_of("", sorted(claims.caller_places | claims.callee_places)))
         for number in claims.numbers:
-            terms_of_text(index_key, self.numbers, number, plans)
+            read_text(self.numbers, number, plans)
         return known
 
     patch.setattr(CallOpener, "open", open_again)

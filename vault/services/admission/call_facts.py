@@ -4,7 +4,7 @@ Such a recording is found by the new facts, and they are added to its evidence.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -27,7 +27,7 @@ from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.message import seal
 from vault.services.admission.call_context import DecisionState
 from vault.services.admission.call_rows import CallRows, home_regions, read_call_rows
-from vault.services.admission.number_terms import CallTerms
+from vault.services.admission.number_terms import CallTerms, FactTerms
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append_to_each, settled
 from vault.services.shared.encrypted_fields import OpenedRecording, statement_id
 from vault.services.shared.retry_on_rotation import retry_with_month_key
@@ -44,18 +44,49 @@ class StoredFacts:
     row_id: str | None
     #: All rows of the call, including this one.
     rows: CallRows
+    #: What was stored, by the id of its row, so that nobody needs to decrypt it.
+    fresh: Mapping[str, CallFacts] = field(default_factory=dict)
     #: The state for a decision on the call, as of the fact's transaction; None if it must be read.
     state: DecisionState | None = None
-    #: The terms of the numbers in all facts, where ``state`` is known.
-    numbers: Sequence[bytes] | None = None
+    #: The terms of all facts, where ``state`` is known.
+    terms: FactTerms | None = None
     #: The account's locale and whether it has published notices, where ``state`` is known.
     locale: str = ""
     has_notices: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Reported:
+    """A fact as it was reported."""
+
+    account_id: str
+    facts: CallFacts
+    at: datetime
+    #: It is stored once for each.
+    delivery: str
+    source: FactSource | None
+
+    def sealed(self, key: SealingKey) -> CallFactRow:
+        """Return its row, with a new id."""
+        fact_id, facts = new_id("fact"), self.facts
+        context = bound.of_call_fact(self.account_id, fact_id)
+        return CallFactRow(
+            id=fact_id,
+            account_id=self.account_id,
+            call_ref=facts.call_ref,
+            delivery=self.delivery,
+            at=self.at,
+            started_at=facts.started_at,
+            ended_at=facts.ended_at,
+            sealed_facts=seal(key.key, context, deflate(encode_facts(facts))),
+            key_version=key.version,
+            month_key=key.month_key,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCallFacts:
-    """Store one row for each reported fact of a call.
+    """Store one row for each reported fact of a call: its terms are hashed once, it is sealed once and written once.
 
     A recording before the gate is indexed at the gate, which reads the row. A recording past the gate is
     indexed here, and the fact is appended to its evidence.
@@ -85,90 +116,47 @@ class StoreCallFacts:
 
         ``source`` is the recording whose announcement has the facts: if it was erased, nothing is stored.
         """
-        at = self.clock()
-        once = delivery or statement_id(await self.call_terms.index_key(account_id), facts)
+        index_key, at = await self.call_terms.index_key(account_id), self.clock()
+        if (regions := self._regions.get(account_id)) is None:
+            regions = await self.database.read(lambda tx: home_regions(tx, account_id))
+        terms = self.call_terms.terms_in(index_key, [facts], regions)
+        once = delivery or statement_id(index_key, facts)
+        reported = _Reported(account_id=account_id, facts=facts, at=at, delivery=once, source=source)
         stored = await retry_with_month_key(
-            self.ring,
-            account_id,
-            at,
-            lambda key: self._keep(self._row(key, account_id, facts, once, at), facts, source),
+            self.ring, account_id, at, lambda key: self._seal_and_add(key, reported, terms, index_key)
         )
         if facts.direction is not None and stored.rows.consents:
             await self.direction_stored(account_id, facts.call_ref, stored.rows.consents)
         return stored
 
-    async def _keep(self, row: CallFactRow, facts: CallFacts, source: FactSource | None) -> StoredFacts:
-        account_id = row.account_id
-        if (regions := self._regions.get(account_id)) is None:
-            regions = await self.database.read(lambda tx: home_regions(tx, account_id))
-        numbers, agents = await self.call_terms.terms_in(account_id, facts, regions)
-        new = NewFact(row=row, terms=[*numbers, *agents], max_facts=MAX_FACTS, source=source)
-        result = await self.database.add_fact(new)
-        seen = self._note_regions(account_id, result)
+    async def _seal_and_add(
+        self, key: SealingKey, reported: _Reported, terms: FactTerms, index_key: bytes
+    ) -> StoredFacts:
+        row, account_id, facts = reported.sealed(key), reported.account_id, reported.facts
+        result = await self.database.add_fact(
+            NewFact(row=row, terms=terms.all, max_facts=MAX_FACTS, source=reported.source)
+        )
+        if len(self._regions) >= _MAX_CACHED:
+            self._regions.clear()
+        seen = self._regions[account_id] = regions_of(result.locale, [result.policy.home_place])
         if result.is_retired:
             raise KeyRetired
         if result.is_closed:
             raise AccountClosed
+        by_seen = terms if seen == terms.regions else self.call_terms.terms_in(index_key, [facts], seen)
         if not (result.added or result.is_duplicate or result.is_erased):
             if result.is_settled:
-                numbers, agents = await self.call_terms.terms_in(account_id, facts, seen)
-                return await self._add_to_evidence(row, facts, [*numbers, *agents])
+                return await self._add_to_evidence(row, facts, by_seen.all)
             if result.facts >= MAX_FACTS:
                 raise _too_many()
-        if result.added and seen != regions:
-            more, _ = await self.call_terms.terms_in(account_id, facts, seen)
-            await self.database.write(lambda tx: tx.call_facts.index(account_id, row.call_ref, more))
-        return await self._stored(row, facts, result, seen, numbers if seen == regions else None)
-
-    async def _stored(
-        self,
-        row: CallFactRow,
-        facts: CallFacts,
-        result: AddedFact,
-        regions: tuple[str, ...],
-        numbers: Sequence[bytes] | None,
-    ) -> StoredFacts:
-        row_id = row.id if result.added else None
-        if not result.added or result.facts or result.consents:
-            rows = await self.database.read(lambda tx: read_call_rows(tx, row.account_id, row.call_ref))
-            return StoredFacts(row_id=row_id, rows=rows)
-        rows = CallRows(facts=(row,), consents=(), regions=regions)
-        # What is spelled in some way is compared with objections by what reads more.
-        is_spelled = any(one is not None and not is_plain(one) for one in (facts.caller, facts.callee))
-        if result.is_objected or numbers is None or (is_spelled and result.has_objections):
-            return StoredFacts(row_id=row_id, rows=rows)
-        state = DecisionState(switch=result.switch, policy=result.policy)
-        return StoredFacts(
-            row_id=row_id,
-            rows=rows,
-            state=state,
-            numbers=numbers,
-            locale=result.locale,
-            has_notices=result.has_notices,
-        )
-
-    def _note_regions(self, account_id: str, result: AddedFact) -> tuple[str, ...]:
-        seen = regions_of(result.locale, [result.policy.home_place])
-        if len(self._regions) >= _MAX_CACHED:
-            self._regions.clear()
-        self._regions[account_id] = seen
-        return seen
-
-    @staticmethod
-    def _row(key: SealingKey, account_id: str, facts: CallFacts, delivery: str, at: datetime) -> CallFactRow:
-        fact_id = new_id("fact")
-        return CallFactRow(
-            id=fact_id,
-            account_id=account_id,
-            call_ref=facts.call_ref,
-            delivery=delivery,
-            at=at,
-            started_at=facts.started_at,
-            ended_at=facts.ended_at,
-            sealed_facts=seal(key.key, bound.of_call_fact(account_id, fact_id), deflate(encode_facts(facts))),
-            key_version=key.version,
-            month_key=key.month_key,
-        )
+        if result.added and by_seen is not terms:
+            await self.database.write(
+                lambda tx: tx.call_facts.index(account_id, row.call_ref, by_seen.numbers)
+            )
+        if result.added and not (result.facts or result.consents):
+            return _first_of_call(row, facts, result, terms, seen)
+        rows = await self.database.read(lambda tx: read_call_rows(tx, account_id, row.call_ref))
+        return _stored(row, facts, rows, is_new=result.added)
 
     async def _add_to_evidence(
         self, row: CallFactRow, facts: CallFacts, terms: Sequence[bytes]
@@ -180,6 +168,30 @@ class StoreCallFacts:
             stored = await self.database.write(add)
             if stored is not None:
                 return stored
+
+
+def _stored(row: CallFactRow, facts: CallFacts, rows: CallRows, *, is_new: bool) -> StoredFacts:
+    if not is_new:
+        return StoredFacts(row_id=None, rows=rows)
+    return StoredFacts(row_id=row.id, rows=rows, fresh={row.id: facts})
+
+
+def _first_of_call(
+    row: CallFactRow, facts: CallFacts, result: AddedFact, terms: FactTerms, regions: tuple[str, ...]
+) -> StoredFacts:
+    """Return the first fact of a call, with the state for a decision if its transaction compared all objections."""
+    stored = _stored(row, facts, CallRows(facts=(row,), consents=(), regions=regions), is_new=True)
+    # What is spelled in some way is compared with objections by what reads more.
+    is_spelled = any(one is not None and not is_plain(one) for one in (facts.caller, facts.callee))
+    if result.is_objected or terms.regions != regions or (is_spelled and result.has_objections):
+        return stored
+    return replace(
+        stored,
+        state=DecisionState(switch=result.switch, policy=result.policy),
+        terms=terms,
+        locale=result.locale,
+        has_notices=result.has_notices,
+    )
 
 
 def _too_many() -> Refused:
@@ -216,4 +228,4 @@ def _add(
         chains = [opened[recording.id] for recording in through]
         append_to_each(tx, chains, "facts", {"call": encode_facts_fields(facts)}, at=row.at)
         tx.recordings.index_each(row.account_id, [recording.id for recording in through], terms)
-    return StoredFacts(row_id=row.id if new else None, rows=read_call_rows(tx, row.account_id, row.call_ref))
+    return _stored(row, facts, read_call_rows(tx, row.account_id, row.call_ref), is_new=new)

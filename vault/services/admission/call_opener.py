@@ -4,28 +4,22 @@ Decrypting them may need a request to the key service. So they are read and decr
 decides. That transaction first checks that nothing was added since; if something was, the caller starts again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vault.database.interface import Database
-from vault.database.stores.consent.consent import ConsentRow
 from vault.domain.audit_log.event_types.consent import is_no
 from vault.domain.calls.call import SIDES, CallFacts
 from vault.domain.calls.number_reader import is_plain, read_numbers
 from vault.domain.consent.call_claims import CallClaims, distinct
-from vault.domain.consent.consent_event import ConsentEvent, Party
+from vault.domain.consent.consent_event import Party
 from vault.errors import NotFound, Tampered
 from vault.ports.keys import KeyRing
 from vault.ports.numbers import Numbers
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_rows import CallRows, read_call_rows
-from vault.services.admission.number_terms import MAX_SPELLED, CallTerms
-from vault.services.shared.encrypted_fields import (
-    join_facts,
-    name_term,
-    open_consent,
-    open_facts,
-)
+from vault.services.admission.number_terms import MAX_SPELLED, CallTerms, FactTerms
+from vault.services.shared.encrypted_fields import join_facts, open_consent, open_consents, open_facts
 from vault.services.shared.paced import paced
 from vault.structured_log import Log
 
@@ -53,35 +47,35 @@ class CallOpener:
         rows: CallRows,
         *own: CallFacts,
         fresh: Mapping[str, CallFacts] | None = None,
-        numbers: Sequence[bytes] | None = None,
+        terms: FactTerms | None = None,
     ) -> CallContext:
         """Decrypt the facts of a call; ``own``, from its recordings, count as older. Raises Unavailable.
 
         ``fresh`` holds the facts of rows that the caller has just written, by id; these are not decrypted.
-        ``numbers`` are the terms of all numbers in the facts, if they are known already.
+        ``terms`` are those of all facts of the call, if they are known already.
         """
         stored = await open_facts(self.ring, rows.facts, fresh)
+        events = await open_consents(self.ring, rows.consents)
         statements = [*own, *stored]
         claims = CallClaims.of(statements)
-        index_key = await self.call_terms.index_key(account_id)
         spelled = sorted(number for number in claims.numbers if not is_plain(number))
-        # To parse a number takes longer than all the queries of a decision. So it is parsed once, when its fact is
-        # stored, and what one more fact costs does not grow with the facts before it.
-        unstored = [facts for facts in dict.fromkeys(own) if facts not in stored]
-        if numbers is None:
-            numbers = self.call_terms.more_terms(index_key, unstored, spelled, rows.regions)
+        if terms is None:
+            # To parse a number takes longer than all the queries of a decision. So it is parsed once, when its fact is
+            # stored, and what one more fact costs does not grow with the facts before it.
+            unstored = [facts for facts in dict.fromkeys(own) if facts not in stored]
+            terms = self.call_terms.terms_in(
+                await self.call_terms.index_key(account_id), unstored, rows.regions, spelled
+            )
         return CallContext(
             facts=join_facts(call_ref, statements),
             claims=claims,
             statements=distinct(statements),
-            events=await self._events(rows.consents),
-            numbers=tuple(numbers),
+            events=events,
+            numbers=tuple(terms.numbers),
             is_spelled=bool(spelled),
             is_unreadable=len(spelled) > MAX_SPELLED
             or any(read_numbers(one).is_unreadable for one in spelled),
-            agents=tuple(
-                name_term(index_key, "agent", one.agent) for one in unstored if one.agent is not None
-            ),
+            agents=tuple(terms.agents),
             hints={party: self._hints(claims, party) for party in SIDES},
             fact_ids=tuple(row.id for row in rows.facts),
             consent_rows=len(rows.consents),
@@ -99,7 +93,7 @@ class CallOpener:
         forgettable, unreadable = list[str](), list[str]()
         async for row in paced(rows):
             try:
-                if not is_no(f"_{(await self._event(row)).answer}"):
+                if not is_no(f"_{(await open_consent(self.ring, row)).answer}"):
                     forgettable.append(row.id)
             except (NotFound, Tampered):
                 unreadable.append(row.id)
@@ -109,9 +103,3 @@ class CallOpener:
 
     def _hints(self, claims: CallClaims, party: Party) -> frozenset[str | None]:
         return frozenset(self.numbers.place(number) for number in claims.unplaced_numbers_of(party))
-
-    async def _events(self, rows: Sequence[ConsentRow]) -> tuple[ConsentEvent, ...]:
-        return tuple([await self._event(row) async for row in paced(rows)])
-
-    async def _event(self, row: ConsentRow) -> ConsentEvent:
-        return await open_consent(self.ring, row)

@@ -62,11 +62,9 @@ class CallStart:
             stored = await self.store_facts(account_id, facts)
         except AccountClosed:
             return await self._closed(account_id, index_key, facts)
-        own = {} if stored.row_id is None else {stored.row_id: facts}
         known = await self.call_opener.open(
-            account_id, facts.call_ref, stored.rows, fresh=own, numbers=stored.numbers
+            account_id, facts.call_ref, stored.rows, fresh=stored.fresh, terms=stored.terms
         )
-
         decision, published, locale = await self._decide(account_id, known, stored)
         languages = [tag for tag in (known.facts.language, locale) if tag is not None]
         outside = known.claims.outside

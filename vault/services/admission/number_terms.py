@@ -19,34 +19,41 @@ from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import (
     name_term,
     search_term,
+    search_terms,
 )
 
 _CERTAIN: Final = "number"
 _POSSIBLE: Final = "number key"
 #: The key of every text that nothing can read.
 _UNREADABLE: Final = "unreadable"
+#: What is hashed: a kind, and a text of that kind.
+Value = tuple[str, str]
 #: Max numbers of a call that are not in E.164; with more of them nothing tells what it is about.
 MAX_SPELLED: Final = 50
 
 
-def terms_of_text(index_key: bytes, numbers: Numbers, written: str, plans: Sequence[str]) -> set[bytes]:
-    """Return the terms of a text that a call was reported with, read by the numbering plans of these countries."""
+def read_text(numbers: Numbers, written: str, plans: Sequence[str]) -> set[Value]:
+    """Return what is hashed of a text that a call was reported with, read by the numbering plans of these countries."""
     certain = {written, *numbers.readings(written, plans)}
-    return {search_term(index_key, _CERTAIN, one) for one in certain} | _possible(index_key, written, certain)
+    return {(_CERTAIN, one) for one in certain} | _possible(written, certain)
 
 
 def possible_terms(index_key: bytes, texts: Iterable[str]) -> set[bytes]:
     """Return the terms of all numbers that texts can mean, without a numbering plan."""
-    return set[bytes]().union(*(_possible(index_key, written, {written}) for written in texts))
+    return search_terms(index_key, _possible_of(texts))
 
 
-def _possible(index_key: bytes, written: str, certain: set[str]) -> set[bytes]:
+def _possible_of(texts: Iterable[str]) -> set[Value]:
+    return set[Value]().union(*(_possible(written, {written}) for written in texts))
+
+
+def _possible(written: str, certain: set[str]) -> set[Value]:
     found = read_numbers(written)
     # A number with its country is found by its certain term.
     keys = {key for key in found.keys if not (key.startswith("+") and key in certain)}
     if found.is_unreadable:
         keys.add(_UNREADABLE)
-    return {search_term(index_key, _POSSIBLE, key) for key in keys}
+    return {(_POSSIBLE, key) for key in keys}
 
 
 def restrained_number(numbers: Numbers, written: str, regions: Sequence[str]) -> str:
@@ -79,9 +86,7 @@ def terms_of_reported(index_key: bytes, written: str) -> set[bytes]:
 def _every_term(index_key: bytes, written: Iterable[str], keys: Collection[str]) -> set[bytes]:
     """Return the terms of texts, and of keys; those with a country are also terms of certain numbers."""
     certain = {*written, *(key for key in keys if key.startswith("+"))}
-    return {search_term(index_key, _CERTAIN, one) for one in certain} | {
-        search_term(index_key, _POSSIBLE, key) for key in keys
-    }
+    return search_terms(index_key, {(_CERTAIN, one) for one in certain} | {(_POSSIBLE, key) for key in keys})
 
 
 def term_of_e164(index_key: bytes, number: str) -> bytes:
@@ -95,6 +100,21 @@ def unreadable_term(index_key: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactTerms:
+    """The keyed hashes of facts of a call."""
+
+    #: The countries by whose numbering plans the numbers were read.
+    regions: Sequence[str]
+    numbers: Sequence[bytes]
+    agents: Sequence[bytes]
+
+    @property
+    def all(self) -> list[bytes]:
+        """Return what finds the call."""
+        return [*self.numbers, *self.agents]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallTerms:
     """The keyed hashes by which calls are found, of the numbers and agents in their facts."""
 
@@ -105,16 +125,31 @@ class CallTerms:
     async def terms_of(self, account_id: str, facts: CallFacts) -> list[bytes]:
         """Return all keyed hashes that find a call by the numbers and agents in ``facts``."""
         regions = await self.database.read(lambda tx: home_regions(tx, account_id))
-        numbers, agents = await self.terms_in(account_id, facts, regions)
-        return [*numbers, *agents]
+        return self.terms_in(await self.index_key(account_id), [facts], regions).all
 
-    async def terms_in(
-        self, account_id: str, facts: CallFacts, regions: Sequence[str]
-    ) -> tuple[list[bytes], list[bytes]]:
-        """Return the terms of numbers, by the numbering plans of these countries, and those of agents."""
-        index_key = await self.index_key(account_id)
-        agents = [] if facts.agent is None else [name_term(index_key, "agent", facts.agent)]
-        return self._number_terms(index_key, facts, regions), agents
+    def terms_in(
+        self,
+        index_key: bytes,
+        facts: Iterable[CallFacts],
+        regions: Sequence[str],
+        spelled: Sequence[str] = (),
+    ) -> FactTerms:
+        """Return the terms of facts, their numbers read by the numbering plans of these countries.
+
+        ``spelled``: other numbers of the call, whose terms a fact of an earlier release may lack.
+        """
+        numbers, agents = _possible_of(spelled[:MAX_SPELLED]), list[str]()
+        for one in facts:
+            # A party's place also tells the numbering plan of its number.
+            plans = tuple(dict.fromkeys([*regions, *regions_of("", [one.caller_place, one.callee_place])]))
+            for written in (one.caller, one.callee):
+                numbers |= set() if written is None else read_text(self.numbers, written, plans)
+            agents += [] if one.agent is None else [one.agent]
+        return FactTerms(
+            regions=regions,
+            numbers=sorted(search_terms(index_key, numbers)),
+            agents=[name_term(index_key, "agent", agent) for agent in agents],
+        )
 
     async def terms_of_number(self, account_id: str, written: str) -> tuple[bytes, ...]:
         """Return the keyed hashes that find a number. Raises Invalid if ``written`` is not a phone number.
@@ -152,18 +187,3 @@ class CallTerms:
         numbers = {number, *self.numbers.readings(written, regions)}
         found = set[bytes]().union(*(terms_of_number(index_key, self.numbers, number) for number in numbers))
         return {*found, search_term(index_key, "number", written.strip())}
-
-    def more_terms(
-        self, index_key: bytes, unstored: Sequence[CallFacts], spelled: Sequence[str], regions: Sequence[str]
-    ) -> list[bytes]:
-        """Return the terms of what is not stored, and those that a fact of an earlier release may lack."""
-        terms = possible_terms(index_key, spelled[:MAX_SPELLED])
-        return sorted(terms.union(*(self._number_terms(index_key, facts, regions) for facts in unstored)))
-
-    def _number_terms(self, index_key: bytes, facts: CallFacts, regions: Sequence[str]) -> list[bytes]:
-        """Return the terms of the numbers in one statement, as its own places and the account's regions read them."""
-        # A party's place also tells the numbering plan of its number.
-        plans = tuple(dict.fromkeys([*regions, *regions_of("", [facts.caller_place, facts.callee_place])]))
-        written = [number for number in (facts.caller, facts.callee) if number is not None]
-        found = set[bytes]().union(*(terms_of_text(index_key, self.numbers, one, plans) for one in written))
-        return sorted(found)

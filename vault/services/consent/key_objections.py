@@ -13,8 +13,7 @@ from vault.domain.consent.objecting_party import Objector, objector_of
 from vault.services.admission.call_context import CallContext
 from vault.services.admission.call_opener import CallOpener
 from vault.services.consent.enter_objection import ObjectionList
-from vault.services.shared.encrypted_fields import open_consent
-from vault.services.shared.paced import paced
+from vault.services.shared.encrypted_fields import open_consents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,7 @@ class KeyObjections:
 
         Repeated, it changes nothing; an objection that was ended after the key press stays ended.
         """
-        opened = [await open_consent(self.objection_list.ring, row) async for row in paced(rows)]
+        opened = await open_consents(self.objection_list.ring, rows)
         pressed = [event for event in opened if event.objects]
         if pressed:
             known = await self.call_opener.load_call(account_id, call_ref)

@@ -64,9 +64,8 @@ class Announce:
         in_call = self.providers[connection.provider].is_own_software
         source = _source(connection, facts, announcement, in_call=in_call)
         stored = await self._store_facts(account_id, facts, source)
-        own = {} if stored.row_id is None else {stored.row_id: facts}
         known = await self.call_opener.open(
-            account_id, facts.call_ref, stored.rows, facts, fresh=own, numbers=stored.numbers
+            account_id, facts.call_ref, stored.rows, facts, fresh=stored.fresh, terms=stored.terms
         )
         decision = await self._decide(account_id, stored, known, received_at)
         new = replace(

@@ -15,9 +15,8 @@ from vault.errors import Invalid, NotFound, RecordingErased, Refused
 from vault.ports.clock import Clock
 from vault.sentence import Sentence
 from vault.services.lifecycle.evidence_chain import SETTLED, EvidenceChain, append
-from vault.services.shared.encrypted_fields import OpenedRecording, open_consent
+from vault.services.shared.encrypted_fields import OpenedRecording, open_consents
 from vault.services.shared.end_listening import restrict
-from vault.services.shared.paced import paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,7 @@ class RestrictRecording:
         rows = await self.database.read(
             lambda tx: _consents(tx, account_id, existing(tx, account_id, recording_id))
         )
-        events = [await open_consent(self.chain.ring, row) async for row in paced(rows)]
+        events = await open_consents(self.chain.ring, rows)
         return _Said(events=frozenset(row.id for row in rows), against=parties_against(events))
 
     def _change(

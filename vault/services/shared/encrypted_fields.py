@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -116,6 +116,11 @@ async def open_consent(ring: KeyRing, row: ConsentRow) -> ConsentEvent:
     return decode_event(open_message(key.key, row.sealed_event, context=context))
 
 
+async def open_consents(ring: KeyRing, rows: Sequence[ConsentRow]) -> tuple[ConsentEvent, ...]:
+    """Open consent events, in their order. Raises as ``open_consent``."""
+    return tuple([await open_consent(ring, row) async for row in paced(rows)])
+
+
 def statement_id(index_key: bytes, facts: CallFacts) -> str:
     """Return the delivery id that deduplicates a statement without an id of its own: a keyed hash of its facts.
 
@@ -137,6 +142,11 @@ def search_term(index_key: bytes, kind: str, value: str) -> bytes:
     """Return the keyed hash that finds a value; without the key nobody can test guesses."""
     message = f"{kind}\0{value.casefold()}".encode("utf-8", "surrogatepass")
     return hmac.digest(index_key, message, hashlib.sha256)
+
+
+def search_terms(index_key: bytes, named: Iterable[tuple[str, str]]) -> set[bytes]:
+    """Return the keyed hashes of values, each given after its kind."""
+    return {search_term(index_key, kind, value) for kind, value in named}
 
 
 def name_term(index_key: bytes, kind: str, name: str) -> bytes:
