@@ -48,10 +48,6 @@ USES = {
     ("backup.restore", "backup.write_account_objects"): "the function that opens an account's object",
     ("closing_acts.check_recovery", "closing_acts.journal"): "the part that keeps closing acts",
     ("ingest.retry_recording", "ingest.receive_webhook"): "the function that checks a media URL",
-    (
-        "recordings.remove_erased",
-        "recordings.remove_locked",
-    ): "the functions that delete objects without a lock",
     ("requests.closures", "retention.hold_release"): "the waiting time of a release",
     ("requests.execute", "requests.packages"): "the function that deletes packages",
     ("requests.execute", "requests.receipts"): "the reader of receipts, which a package has",

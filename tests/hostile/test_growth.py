@@ -77,7 +77,7 @@ NOT_FOREIGN = {
     "vault.domain.sign_in.client_key:_loaded": "a key that the vault made and sealed",
     "vault.services.playback.links:page": "hashes of agents that the vault keeps with a session",
     "vault.services.recordings.recordings:page": "hashes of agents that the vault keeps with a session",
-    "vault.services.accounts.console_searches:read": _SEALED,
+    "vault.services.accounts.console_sessions:read": _SEALED,
     "vault.services.approvals.ask:open": _SEALED,
     "vault.services.requests.callbacks:open_callback": _SEALED,
     "vault.domain.requests.callback:headers_of": "a secret that the vault made",

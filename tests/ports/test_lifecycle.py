@@ -28,8 +28,8 @@ from vault.domain.recordings.recording import IN_FLIGHT, Lease, Recording, State
 from vault.domain.recordings.transitions import ENTRIES, REFUSE, TRANSITIONS, Transition
 from vault.errors import Refused
 from vault.services.lifecycle import lifecycle
-from vault.services.lifecycle.in_flight import refuse_in_flight
 from vault.services.lifecycle.lifecycle import GateEvidence
+from vault.services.lifecycle.set_switch import refuse_in_flight
 
 _NUMBERS = itertools.count()
 #: Columns in which two recordings differ by nature.

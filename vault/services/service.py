@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 from vault.database.interface import Database
-from vault.services.accounts.accounts import Accounts
+from vault.services.accounts.accounts import Accounts, Limits
 from vault.services.accounts.api_keys import ApiKeys
 from vault.services.accounts.connections import Connections
-from vault.services.accounts.console_searches import ConsoleSearches
-from vault.services.accounts.console_sessions import ConsoleSessions
+from vault.services.accounts.console_sessions import ConsoleSearches, ConsoleSessions
 from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.accounts.idempotency import Idempotency
-from vault.services.accounts.limits import Limits
 from vault.services.accounts.overview import Overview
 from vault.services.accounts.switch_settings import SwitchSettings
 from vault.services.admission.quarantine import Quarantine
@@ -51,17 +49,15 @@ from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.check_link import CheckLink
 from vault.services.playback.close_sessions import EndSessions
 from vault.services.playback.doorways import Doorways
-from vault.services.playback.former_notes import FormerNotes
 from vault.services.playback.link_cuts import LinkCuts
 from vault.services.playback.link_keys import LinkKeys
 from vault.services.playback.links import Links
+from vault.services.playback.notes import FormerNotes, OwnNotes
 from vault.services.playback.open_links import OpenLinks
-from vault.services.playback.own_notes import OwnNotes
 from vault.services.playback.player_view import Player
 from vault.services.recordings.calls import Calls
 from vault.services.recordings.recordings import Recordings
-from vault.services.recordings.remove_erased import RemoveErased
-from vault.services.recordings.remove_locked import RemoveLocked
+from vault.services.recordings.remove_erased import RemoveErased, RemoveLocked
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.registers.authority_requests import AuthorityRequests
 from vault.services.registers.disclosures import Disclosures

@@ -7,7 +7,7 @@ from tests.support.service_house import House
 from vault.database.transaction import Transaction
 from vault.domain.requests.request import Identity, PersonalData, RequestState, Verdict, Verification
 from vault.errors import NotFound
-from vault.services.lifecycle.await_erasure import await_call_erasure
+from vault.services.lifecycle.erase_call import await_call_erasure
 from vault.services.requests.new_request import NewRequest
 from vault.services.requests.ruling_request import RulingRequest
 

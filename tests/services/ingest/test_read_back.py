@@ -11,8 +11,8 @@ from vault.errors import Tampered
 from vault.sealing.keys import NamedKey, recording_key
 from vault.sealing.opener import Opener
 from vault.sealing.sealer import Sealer
-from vault.services.ingest import read_back
-from vault.services.ingest.read_back import ReadBack
+from vault.services.ingest import describe_audio
+from vault.services.ingest.describe_audio import ReadBack
 from vault.thread_pools import Threads
 
 _CONTEXT = {"purpose": "audio"}
@@ -23,7 +23,7 @@ _PLAIN = secrets.token_bytes(3 * _CHUNK + 77)
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of some frames."""
-    monkeypatch.setattr(read_back, "CHUNK_BYTES", _CHUNK)
+    monkeypatch.setattr(describe_audio, "CHUNK_BYTES", _CHUNK)
 
 
 async def _source(

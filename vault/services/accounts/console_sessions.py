@@ -1,9 +1,13 @@
-"""Sessions of people in the console: sign in with an API key, find, list and end.
+"""Sessions of people in the console: sign in with an API key, find, list and end; and the searches of a session.
 
 Nothing is cached: each request reads the session and its key, so that a revoked key, a changed scope and an ended
-session apply to the next request.
+session apply to the next request. The terms of a search, such as a number, must not appear in a URL. A search is sealed
+under a key that is derived from the secret in the session's cookie, so that nobody else can open it, not even with the
+database and the root key.
 """
 
+import hmac
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +26,8 @@ from vault.domain.page import PAGE
 from vault.domain.sign_in.connection import OPERATORS, decode_profile
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.clock import Clock
+from vault.sealing.keys import NamedKey
+from vault.sealing.message import open_message, seal
 from vault.services.accounts.api_keys import require_authentic, split_key
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.revoke_links import stop_listening, stop_session
@@ -30,6 +36,8 @@ from vault.services.shared.revoke_links import stop_listening, stop_session
 _KEPT: Final = timedelta(days=1)
 _NO_SESSION: Final = "This session is over. Sign in again."
 EndReason = Literal["signed_out", "ended"]
+#: How long a search can be shown again.
+_SEARCH_LIFE: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -216,3 +224,45 @@ class ConsoleSessions:
             result=result,
             sealed_detail=sealed,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSearches:
+    """Store and read the searches of a session."""
+
+    database: Database
+    clock: Clock
+
+    async def keep(self, session_id: str, secret: str, search: Mapping[str, str]) -> str:
+        """Store a search; return its id, which may appear in a URL."""
+        search_id, now = new_id("srch"), self.clock()
+        sealed = seal(
+            _search_key(secret), _search_context(session_id, search_id), json.dumps(dict(search)).encode()
+        )
+        await self.database.write(
+            lambda tx: tx.console_searches.add(
+                search_id, session_id, sealed, now=now, expires_at=now + _SEARCH_LIFE
+            )
+        )
+        return search_id
+
+    async def read(self, session_id: str, secret: str, search_id: str) -> Mapping[str, str]:
+        """Return a search of this session. Raises NotFound if it is another's, or older than 15 minutes."""
+        now = self.clock()
+        sealed = await self.database.read(lambda tx: tx.console_searches.get(search_id, session_id, now))
+        if sealed is None:
+            raise NotFound("This search is over. Search again.")
+        search: Mapping[str, str] = json.loads(
+            open_message(_search_key(secret), sealed, context=_search_context(session_id, search_id))
+        )
+        return search
+
+
+def _search_key(secret: str) -> NamedKey:
+    return NamedKey(
+        name="console-search", secret=hmac.digest(secret.encode(), b"callvault/console-search", "sha256")
+    )
+
+
+def _search_context(session_id: str, search_id: str) -> Mapping[str, str]:
+    return {"purpose": "console-search", "session": session_id, "search": search_id}

@@ -29,8 +29,7 @@ from vault.services.approvals.ask import AskApproval, CountedEffect, Question
 from vault.services.approvals.ask_erasure import behind
 from vault.services.approvals.execute import ExecuteApproval
 from vault.services.shared.approval_gate import actor_of, event_of, require_authority
-from vault.services.shared.identify_people import IdentifyPeople
-from vault.services.shared.people_keys import PeopleKeys
+from vault.services.shared.people_keys import IdentifyPeople, PeopleKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

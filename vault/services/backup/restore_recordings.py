@@ -30,14 +30,13 @@ from vault.ports.objects import ObjectStore
 from vault.sealing.message import seal
 from vault.services.admission.number_terms import CallTerms
 from vault.services.backup.restore_log import Divergence
-from vault.services.backup.restore_scope import Scope
+from vault.services.backup.restore_scope import Scope, available_recordings
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.lifecycle.lifecycle import WORKER
 from vault.services.lifecycle.restore_states import close_successors, restore_available, restore_tombstone
 from vault.services.shared.encrypted_fields import open_recording, statement_id
 from vault.services.shared.end_listening import restrict_again
 from vault.services.shared.gather_all import gathered
-from vault.services.shared.iter_recordings import available_recordings
 from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import current_month_key
 

@@ -1,6 +1,6 @@
 """What a restore must read: everything for an empty database, otherwise what the lost part of the log names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -9,6 +9,7 @@ from vault.batches import batches
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.recordings.recording import Recording
 from vault.domain.stored.account_object_name import ObjectName, by_account
 from vault.domain.stored.closing_acts import closing_of, location_of
 
@@ -22,6 +23,7 @@ _ENDS: Final = frozenset({"recording.refused", "recording.failed", "recording.er
 _ROTATION: Final = frozenset({"key.rotated", "key.rewrapped", "key.destroyed"})
 #: Accounts per transaction.
 _BATCH_SIZE: Final = 500
+_RECORDINGS = 500
 
 
 @dataclass(slots=True)
@@ -87,3 +89,14 @@ async def changed_names(database: Database, names: Sequence[ObjectName]) -> list
 
 def _written(tx: Transaction, account_ids: Sequence[str]) -> tuple[int, Mapping[str, int]]:
     return tx.tree.head().size, tx.account_objects.written_revisions(account_ids)
+
+
+async def available_recordings(database: Database) -> AsyncIterator[Recording]:
+    """Yield available recordings ordered by id, each as it was when its batch was read."""
+    after = ""
+    while page := await database.read(
+        lambda tx, after=after: tx.inventory.available(after=after, limit=_RECORDINGS)  # type: ignore[misc]
+    ):
+        after = page[-1].id
+        for recording in page:
+            yield recording

@@ -30,10 +30,10 @@ from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.gate import decide_again
 from vault.services.approvals.ask_erasure import ask_to_erase, waiting_erasures
 from vault.services.lifecycle import lifecycle
-from vault.services.lifecycle.await_erasure import await_erasure
+from vault.services.lifecycle.erase_call import await_erasure
 from vault.services.lifecycle.evidence_chain import EvidenceChain, append_to_each, settled
 from vault.services.lifecycle.guards import judge_now
-from vault.services.lifecycle.in_flight import refuse_in_flight
+from vault.services.lifecycle.set_switch import refuse_in_flight
 from vault.services.shared.clock_skew import checked_now
 from vault.services.shared.encrypted_fields import OpenedRecording
 from vault.services.shared.end_listening import restrict

@@ -12,8 +12,8 @@ from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.terms import ContactEnd
 from vault.domain.stored.manifest import Manifest
-from vault.services.lifecycle.in_flight import SWITCHED_OFF
 from vault.services.lifecycle.lifecycle import WORKER, reapply_erasure
+from vault.services.lifecycle.set_switch import SWITCHED_OFF
 from vault.services.shared.end_listening import restrict_again
 
 

@@ -20,8 +20,7 @@ from vault.services.admission.call_rows import CallRows, read_call_rows
 from vault.services.admission.call_start import CallAnswer, CallStart
 from vault.services.admission.number_terms import CallTerms
 from vault.services.lifecycle import lifecycle
-from vault.services.lifecycle.await_erasure import await_erasure
-from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_facts
+from vault.services.lifecycle.erase_call import await_erasure, erase_recordings, forbid_held, forget_facts
 from vault.services.lifecycle.evidence_chain import EvidenceChain
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.missing_recordings import calls_without_recording

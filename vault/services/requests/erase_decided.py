@@ -12,8 +12,13 @@ from vault.domain.requests.request import Request, Verdict
 from vault.errors import NotFound, Refused, Tampered
 from vault.ports.objects import ObjectStore
 from vault.services.admission.call_opener import CallOpener
-from vault.services.lifecycle.await_erasure import await_call_erasure, await_erasure
-from vault.services.lifecycle.erase_call import erase_recordings, forbid_held, forget_if_erased
+from vault.services.lifecycle.erase_call import (
+    await_call_erasure,
+    await_erasure,
+    erase_recordings,
+    forbid_held,
+    forget_if_erased,
+)
 from vault.services.requests.decided import Decided
 from vault.services.requests.package_about import Kept
 from vault.services.requests.packages import delete_package

@@ -1,15 +1,20 @@
-"""Seal what is about people who sign in: under the keys of their account, and of operators under a key of the vault."""
+"""Seal what is about people who sign in: under the keys of their account, and of operators under a key of the vault.
+
+The identities of people who signed in under an earlier release are computed from their sealed profiles.
+"""
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from vault.database.interface import Database
 from vault.database.stores.accounts.clear_texts import Words
-from vault.domain.sign_in.connection import OPERATORS
+from vault.domain.sign_in.connection import OPERATORS, PersonRow, decode_profile
 from vault.domain.sign_in.identity import new_identity
 from vault.domain.stored import encryption_context as bound
+from vault.errors import Tampered
 from vault.sealing.keys import NamedKey
 from vault.sealing.message import open_message, seal
 from vault.services.shared.account_data_keys import AccountDataKeys, read_words, write_words
@@ -17,6 +22,7 @@ from vault.services.shared.account_data_keys import AccountDataKeys, read_words,
 _SEALING: Final = b"callvault sign-in of operators, sealing\x01"
 _INDEX: Final = b"callvault sign-in of operators, index\x01"
 _IDENTITY: Final = b"callvault people, identity\x01"
+_BATCH_SIZE: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +68,40 @@ class PeopleKeys(AccountDataKeys):
 
     def _derived(self, purpose: bytes) -> bytes:
         return hmac.digest(self.secret, purpose, hashlib.sha256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentifyPeople:
+    """Fill in identities before they are compared. Once all are there, it costs one read."""
+
+    database: Database
+    data_keys: PeopleKeys
+
+    async def __call__(self, account_id: str) -> None:
+        """Note the identity of each person of an account that has none. Raises NotFound, Unavailable."""
+        rows, after = await self._batch(account_id, ""), ""
+        while rows:
+            found = [
+                (row.id, identity) for row in rows if (identity := await self._identity(row)) is not None
+            ]
+            await self.database.write(
+                lambda tx, found=found: [tx.people.identify(*one) for one in found] and None  # type: ignore[misc]
+            )
+            after = rows[-1].id
+            rows = await self._batch(account_id, after)
+
+    async def _batch(self, account_id: str, after: str) -> Sequence[PersonRow]:
+        return await self.database.read(
+            lambda tx: tx.people.without_identity(account_id, after=after, limit=_BATCH_SIZE)
+        )
+
+    async def _identity(self, row: PersonRow) -> str | None:
+        """Return the identity; None for a row that was changed, of which nothing is concluded."""
+        try:
+            text = await self.data_keys.open_words(row.account_id, "member", row.sealed_profile)
+        except Tampered:
+            return None
+        if text is None:
+            return None
+        profile = decode_profile(text)
+        return self.data_keys.identity(row.account_id, profile.issuer, profile.subject)

@@ -12,8 +12,8 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.sign_in.connection import PersonRow, account_of
 from vault.errors import NotFound
-from vault.services.shared.identify_people import IdentifyPeople
 from vault.services.shared.paced import paced
+from vault.services.shared.people_keys import IdentifyPeople
 from vault.services.sign_in.opened_connections import OpenedConnections
 from vault.services.sign_in.session_ends import log_ends
 

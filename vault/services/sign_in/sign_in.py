@@ -19,8 +19,7 @@ from vault.domain.sign_in.connection import PersonRow, Profile, SignInConnection
 from vault.domain.sign_in.refusals import SignInRefused
 from vault.errors import NotFound
 from vault.ports.clock import Clock
-from vault.services.shared.identify_people import IdentifyPeople
-from vault.services.shared.people_keys import PeopleKeys
+from vault.services.shared.people_keys import IdentifyPeople, PeopleKeys
 from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.ask_provider import AskProvider, Identified, ProviderAnswer
 from vault.services.sign_in.opened_connections import OpenedConnections

@@ -22,7 +22,6 @@ from vault.services.closing_acts.kinds.kind import (
     without_content,
     written,
 )
-from vault.services.lifecycle.in_flight import refuse_in_flight
 from vault.services.lifecycle.lifecycle import reapply_erasure
 from vault.services.lifecycle.restore_states import (
     close_successors,
@@ -31,6 +30,7 @@ from vault.services.lifecycle.restore_states import (
     restore_pending_erasure,
     restore_tombstone,
 )
+from vault.services.lifecycle.set_switch import refuse_in_flight
 from vault.services.shared.end_listening import restrict_again
 
 

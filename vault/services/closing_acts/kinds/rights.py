@@ -13,7 +13,7 @@ from vault.domain.stored.closing_content import HOLD, REQUEST, RETENTION, SWITCH
 from vault.domain.stored.request_rows import StoredRequest
 from vault.domain.stored.retention_json import StoredHold
 from vault.services.closing_acts.kinds.kind import AnyClosingKind, ClosingKind, restored_account, written
-from vault.services.lifecycle.in_flight import SWITCHED_OFF, refuse_in_flight
+from vault.services.lifecycle.set_switch import SWITCHED_OFF, refuse_in_flight
 
 
 def _read_switch(tx: Transaction, event: AccessEvent) -> SwitchChange:

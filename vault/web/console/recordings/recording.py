@@ -10,7 +10,7 @@ from vault.domain.playback.link import Purpose
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.retention.judge import Ground
 from vault.errors import RecordingErased
-from vault.services.playback.former_notes import LeftNote
+from vault.services.playback.notes import LeftNote
 from vault.web.console.forms import checked, require_name
 from vault.web.console.here import Here, acts, needs
 from vault.web.console.recordings.recordings import day_of

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from vault.domain.accounts.limits import MAX_LIMIT, OwnLimits
-from vault.services.accounts.limits import LimitsView
+from vault.services.accounts.accounts import LimitsView
 from vault.web.http.auth import Access, TheVault, access
 from vault.web.schemas.base import Body
 

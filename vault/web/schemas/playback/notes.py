@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from vault.domain.playback.note import Note, NoteContent
-from vault.services.playback.former_notes import LeftNote
+from vault.services.playback.notes import LeftNote
 from vault.web.schemas.base import Body, MomentOut, Words
 
 _Seconds = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]

@@ -1,13 +1,17 @@
-"""The rate limit on log entries per session: a count in the session's row, taken in portions.
+"""What a session adds to the access log: a limited number of entries, and each address from which it is played.
 
-Every requested range adds two entries to a log that is never truncated. The row holds the limit across nodes
-and restarts; a process counts its portion in memory, so that most requests need no write. If a process dies,
-the rest of its portion is lost: a session can get slightly less than the limit, never more.
+Every requested range adds two entries to a log that is never truncated. The session's row holds the limit across nodes
+and restarts, and a process takes it in portions, so that most requests need no write. If a process dies, the rest of
+its portion is lost: a session can get slightly less than the limit, never more.
+
+The last address of each session is kept in memory: a change is logged, and a refusal not too often. A node that has not
+seen a session before logs the address of its first grant there, too.
 """
 
 import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from vault.database.interface import Database
 from vault.domain.playback.link import log_entries_allowed
@@ -16,9 +20,13 @@ from vault.errors import TooMany
 #: Entries taken from the row at a time.
 _PORTION = 25
 #: Sessions counted in memory; the one with the oldest portion is evicted first.
-_MAX_SESSIONS = 10_000
+_MAX_COUNTED = 10_000
 #: Seconds after which a session that used up its allowance has new entries.
 _RETRY_AFTER = 10
+#: Sessions remembered; the one that was seen first is forgotten first.
+_MAX_SEEN: Final = 10_000
+#: Refusals of one session that are logged, each from another address than the one before it.
+MAX_DENIALS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +77,48 @@ class Allowance:
     def _add(self, session_id: str, taken: int) -> None:
         # Move it to the end: the dict is ordered by when portions were taken.
         self._left[session_id] = self._left.pop(session_id, 0) + taken
-        while len(self._left) > _MAX_SESSIONS:
+        while len(self._left) > _MAX_COUNTED:
             del self._left[next(iter(self._left))]
 
     def owe(self, session_id: str) -> None:
         """Charge one entry to a response in progress; it may go negative, and the next request pays for it."""
         self._left[session_id] = self._left.get(session_id, 0) - 1
+
+
+@dataclass(slots=True)
+class _Seen:
+    address: str | None
+    denied_at: str | None = None
+    denials: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionAddresses:
+    """The addresses of sessions."""
+
+    _seen: dict[str, _Seen] = field(default_factory=dict, init=False)
+
+    def note(self, session_id: str, address: str | None) -> None:
+        """Remember the address that the log has now."""
+        self._of(session_id).address = address
+
+    def is_new(self, session_id: str, address: str | None) -> bool:
+        """Return whether a grant should say the address: it is not the one of the opening, or of the last grant."""
+        known = self._seen.get(session_id)
+        return address is not None and (known is None or known.address != address)
+
+    def is_denial_to_log(self, session_id: str, address: str | None) -> bool:
+        """Count a refusal; return whether it is logged: one for each address in turn, MAX_DENIALS in all."""
+        seen, shown = self._of(session_id), address or ""
+        if seen.denied_at == shown or seen.denials >= MAX_DENIALS:
+            return False
+        seen.denied_at, seen.denials = shown, seen.denials + 1
+        return True
+
+    def _of(self, session_id: str) -> _Seen:
+        found = self._seen.get(session_id)
+        if found is None:
+            while len(self._seen) >= _MAX_SEEN:
+                del self._seen[next(iter(self._seen))]
+            found = self._seen[session_id] = _Seen(address=None)
+        return found
