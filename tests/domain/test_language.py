@@ -2,7 +2,7 @@
 
 import pytest
 
-from vault.domain.notices.language import base_language, language_tag
+from vault.domain.notices.notice import base_language, language_tag
 from vault.errors import Invalid
 
 SPELLINGS = [

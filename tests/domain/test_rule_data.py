@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packaged_rules import packaged
-from vault.domain.legal_rules.explain import explain
-from vault.domain.legal_rules.rule import Rule
+from vault.domain.legal_rules.rule import Rule, explain
 from vault.domain.legal_rules.rule_book_loader import parse, read_place
 from vault.errors import Invalid
 

@@ -7,8 +7,7 @@ from itertools import permutations
 import pytest
 
 from tests.support.packaged_rules import packaged
-from vault.domain.legal_rules.explain import explain
-from vault.domain.legal_rules.rule import CONSENTS, Rule, RuleOverride, strictest
+from vault.domain.legal_rules.rule import CONSENTS, Rule, RuleOverride, explain, strictest
 
 BOOK = packaged()
 EVERY = (BOOK.unknown, *BOOK.rules.values())

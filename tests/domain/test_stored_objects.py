@@ -24,7 +24,7 @@ from vault.domain.stored.account_envelope import decode_envelope, encode_envelop
 from vault.domain.stored.account_object_name import LogState
 from vault.domain.stored.manifest import Manifest, decode_manifest
 from vault.domain.stored.tombstone import decode_tombstones, encode_tombstones
-from vault.domain.stored.vault_object import decode_vault, encode_vault
+from vault.domain.stored.vault_facts import decode_vault, encode_vault
 from vault.errors import Tampered
 
 READERS: dict[str, tuple[bytes, Callable[[bytes], Any]]] = {

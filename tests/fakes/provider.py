@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
-from vault.domain.calls.provider_api import Access, Listed, ListedPage, RestReply, RestRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery, Listed, ListedPage, RestReply, RestRequest
 from vault.errors import FetchFailed
 from vault.telephony.providers.standard_webhooks.adapter import Platform
 

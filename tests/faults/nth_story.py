@@ -22,7 +22,7 @@ from tests.support.tenant import moment, tone
 from vault.database.schema.access_log import publication
 from vault.database.schema.core import recordings
 from vault.database.schema.node import turns
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.domain.recordings.recording import State
 from vault.errors import Busy, LeaseLost, RecordingErased, Refused, Unavailable
 from vault.services.accounts.connections import ConnectionRequest

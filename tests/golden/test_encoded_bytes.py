@@ -33,14 +33,14 @@ from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.consent.consent_event import ConsentEvent, NoticeVersion
 from vault.domain.reason import Reason
-from vault.domain.stored import closing_acts, evidence, sealed_records, store_rewrite
+from vault.domain.stored import closing_acts, evidence, sealed_records, vault_facts
 from vault.domain.stored.account_envelope import encode_envelope
 from vault.domain.stored.closing_acts import Act
 from vault.domain.stored.closing_content import ConsentRefusal, ErasedCall
-from vault.domain.stored.consent_json import decode_event, encode_event
 from vault.domain.stored.details import Details, decode_details
 from vault.domain.stored.manifest import decode_manifest, encode_manifest
-from vault.domain.stored.vault_object import encode_vault
+from vault.domain.stored.sealed_records import decode_event, encode_event
+from vault.domain.stored.vault_facts import encode_vault
 from vault.tlog.key_statement import KeyStatement
 
 FILES = Path(__file__).parent / "encoded-v1"
@@ -78,10 +78,10 @@ DECISION = Decision(
     grounds=(Reason(code="no_notice", text="Nothing.", source="consent-policy"),),
     remarks=(Reason(code="c", text="t"),),
 )  # fmt: skip
-REWRITE = store_rewrite.StoreRewrite(
+REWRITE = vault_facts.StoreRewrite(
     found=1, known=2, recordings_after=None, checkpoints_done=True, tiles_size=9
 )
-LOOK = store_rewrite.StoreCheck(anchored=7, published=8)
+LOOK = vault_facts.StoreCheck(anchored=7, published=8)
 STATEMENT = KeyStatement(origin="vault.example/log", owner=ACCOUNT, version=3, recordings=0, at=EAST, size=17)
 
 
@@ -146,8 +146,8 @@ ENCODERS: dict[str, Callable[[], bytes]] = {
     "key_statement": lambda: STATEMENT.text().encode(),
     "manifest": lambda: MANIFEST,
     "manifest_months": lambda: encode_manifest(RECORDING, MONTHLY_KEYS),
-    "store_look": lambda: store_rewrite.encode_store_check(LOOK),
-    "store_rewrite": lambda: store_rewrite.encode_rewrite(REWRITE),
+    "store_look": lambda: vault_facts.encode_store_check(LOOK),
+    "store_rewrite": lambda: vault_facts.encode_rewrite(REWRITE),
     "tombstones": lambda: TOMBSTONES,
     "vault": lambda: encode_vault(VAULT),
 }
@@ -183,8 +183,8 @@ DECODERS: dict[str, tuple[Callable[[bytes], Any], Any]] = {
     "facts": (sealed_records.decode_facts, FACTS),
     "facts_deflated": (sealed_records.decode_facts, FACTS),
     "facts_few": (sealed_records.decode_facts, FEW_FACTS),
-    "store_look": (store_rewrite.decode_store_check, LOOK),
-    "store_rewrite": (store_rewrite.decode_rewrite, REWRITE),
+    "store_look": (vault_facts.decode_store_check, LOOK),
+    "store_rewrite": (vault_facts.decode_rewrite, REWRITE),
 }
 
 

@@ -17,14 +17,14 @@ from vault.database.account_object import decode_account
 from vault.domain.folded_text import folded
 from vault.domain.legal_rules.rule_book_loader import read_place
 from vault.domain.notices.default_texts import PLACEHOLDER
-from vault.domain.notices.language import language_tag
+from vault.domain.notices.notice import language_tag
 from vault.domain.stored import json_reader
 from vault.domain.stored.account_envelope import Envelope, decode_envelope
 from vault.domain.stored.closing_acts import decode_act, decode_acts
 from vault.domain.stored.manifest import decode_manifest
-from vault.domain.stored.request_object import decode_request_envelope
+from vault.domain.stored.request_rows import decode_request_envelope
 from vault.domain.stored.tombstone import decode_tombstones
-from vault.domain.stored.vault_object import decode_vault
+from vault.domain.stored.vault_facts import decode_vault
 from vault.domain.urls import endpoint_of
 from vault.errors import StartRefused, Tampered
 from vault.keyservice import local_file, openbao

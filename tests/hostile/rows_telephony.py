@@ -16,8 +16,7 @@ from tests.support.fuzz_targets import _NOW as NOW
 from tests.support.fuzz_targets import PROOF_HEADERS
 from vault.domain.calls.call import Announcement
 from vault.domain.calls.number_reader import read_numbers
-from vault.domain.calls.provider_api import Access, RestReply, RestRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery, RestReply, RestRequest
 from vault.errors import VaultError
 from vault.ports.telephony import Provider
 from vault.services.shared.encrypted_fields import content_id

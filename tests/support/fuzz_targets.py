@@ -16,10 +16,9 @@ from tests.support.link_minter import Minter
 from vault.audio import containers, riff
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.calls.number_reader import read_numbers
-from vault.domain.calls.provider_api import RestReply
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery, RestReply
 from vault.domain.legal_rules.rule_book_loader import read_place
-from vault.domain.notices.language import language_tag
+from vault.domain.notices.notice import language_tag
 from vault.domain.playback.link import MAX_LIFETIME
 from vault.domain.playback.link_key import read_public_key
 from vault.domain.playback.signed_token import BadToken, SignedText, read_claims, read_form
@@ -28,7 +27,7 @@ from vault.domain.stored.account_envelope import decode_envelope
 from vault.domain.stored.closing_acts import Act, decode_act, decode_acts, encode_acts
 from vault.domain.stored.manifest import decode_manifest
 from vault.domain.stored.tombstone import decode_tombstones
-from vault.domain.stored.vault_object import decode_vault
+from vault.domain.stored.vault_facts import decode_vault
 from vault.errors import (
     FetchFailed,
     Invalid,

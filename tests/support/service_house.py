@@ -30,7 +30,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.core import recordings
 from vault.database.wrapped_keys import WrappedKeyRows
 from vault.domain.accounts.account import Account
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.domain.consent.consent_event import ConsentPolicy
 from vault.domain.recordings.recording import Recording, State
 from vault.keyservice.key_ring import AccountKeyRing

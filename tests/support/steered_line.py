@@ -9,7 +9,7 @@ from typing import Any
 from tests.support.parties import ME, set_policy
 from tests.support.service_house import House
 from vault.domain.calls.call_document import Document
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.notices.notice import Notice, NoticeMode, NoticeRequest
 from vault.services.accounts.connections import ConnectionRequest

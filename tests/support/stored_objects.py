@@ -10,7 +10,7 @@ from vault.domain.stored.account_envelope import Envelope
 from vault.domain.stored.account_json import StoredObjection
 from vault.domain.stored.manifest import encode_manifest
 from vault.domain.stored.tombstone import encode_tombstones
-from vault.domain.stored.vault_object import VaultObject
+from vault.domain.stored.vault_facts import VaultObject
 
 AT = datetime(2026, 11, 2, 12, 0, 0, 123456, tzinfo=UTC)
 ACCOUNT = "acct_" + "a" * 32

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from vault.domain.calls.call import WebhookContent
-from vault.domain.calls.provider_api import RestReply
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery, RestReply
 from vault.errors import Invalid
 from vault.ports.telephony import Provider
 

@@ -16,7 +16,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.audit_log.history import OpenedEvent, Origins, write_history
 from vault.domain.audit_log.listening import Timeline
-from vault.domain.legal_rules.explain import clauses
+from vault.domain.legal_rules.rule import clauses
 from vault.errors import Invalid, Refused
 from vault.sentence import Sentence, sentence_of
 from vault.telephony.registry import PROVIDERS

@@ -25,7 +25,7 @@ from vault.cli.sign_in import sign_in
 from vault.cli.store import backup, fsck, restore, rewrite_store
 from vault.cli.version import build_version
 from vault.domain.accounts.account import SCOPES
-from vault.domain.legal_rules.explain import explain
+from vault.domain.legal_rules.rule import explain
 from vault.domain.legal_rules.rule_book_loader import UNKNOWN, read_place
 from vault.domain.urls import is_loopback, split_url
 from vault.errors import StartRefused, VaultError

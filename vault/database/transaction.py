@@ -18,16 +18,14 @@ from vault.database.stores.accounts.console_sessions import ConsoleSearchRows, C
 from vault.database.stores.accounts.overview import OverviewRows
 from vault.database.stores.accounts.stored_answers import StoredAnswerRows
 from vault.database.stores.approvals import ApprovalRows, ApprovalRuleRows
-from vault.database.stores.audit_log.access_events import EventRows
+from vault.database.stores.audit_log.access_events import EventRows, LogAllowanceRows
 from vault.database.stores.audit_log.checkpoints import CheckpointRows
 from vault.database.stores.audit_log.closing_acts import ClosingActRows
-from vault.database.stores.audit_log.log_allowances import LogAllowanceRows
 from vault.database.stores.audit_log.log_tree import TreeRows
 from vault.database.stores.backup.object_store import InventoryRows, ObjectStoreRows, TombstoneRows
 from vault.database.stores.backup.restore import RestoreRows
-from vault.database.stores.calls.call_facts import CallFactRows
+from vault.database.stores.calls.call_facts import CallFactRows, PendingCallRows
 from vault.database.stores.calls.call_state import CallStateRows
-from vault.database.stores.calls.pending_calls import PendingCallRows
 from vault.database.stores.consent.consent import ConsentRows, PauseRows, PolicyRows
 from vault.database.stores.consent.notices import NoticeRows
 from vault.database.stores.consent.objections import ObjectionRows

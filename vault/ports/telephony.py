@@ -8,8 +8,7 @@ from typing import Protocol
 
 from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.call_document import CallFlow, CallStep, Document
-from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed
 
 Credentials = Mapping[str, str]

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from tests.support.listening import recording_of
 from tests.support.service_house import House
 from vault.database.schema.accounts import kept_answers
-from vault.domain.accounts.answer_subject import AnswerSubject
+from vault.domain.accounts.account import AnswerSubject
 from vault.services.accounts.idempotency import Idempotency
 
 BODY = b'{"from": "+15125550177"}'

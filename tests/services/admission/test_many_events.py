@@ -12,7 +12,7 @@ from vault.domain.consent.consent_event import Answer, ConsentEvent, Party
 from vault.domain.ids import new_id
 from vault.domain.recordings.recording import State
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.consent_json import encode_event
+from vault.domain.stored.sealed_records import encode_event
 from vault.errors import Refused
 from vault.sealing.message import seal
 from vault.services.consent.record_consent import MAX_EVENTS

@@ -12,7 +12,7 @@ from tests.support.parties import CALLEE, CALLER, ME, announced, grounds, throug
 from tests.support.service_house import House
 from tests.support.tenant import moment
 from vault.domain.calls.call import CallFacts, WebhookContent
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.domain.consent.call_claims import MAX_FACTS
 from vault.domain.recordings.recording import State
 from vault.errors import Refused

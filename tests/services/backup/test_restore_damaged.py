@@ -15,7 +15,7 @@ from vault.domain.recordings.recording import State
 from vault.domain.stored.account_object_name import PREFIX
 from vault.domain.stored.manifest import decode_manifest
 from vault.domain.stored.manifest import location_of as manifest_of
-from vault.domain.stored.vault_object import LOCATION as VAULT
+from vault.domain.stored.vault_facts import LOCATION as VAULT
 from vault.errors import NotFound, Refused, Tampered, Unavailable
 from vault.services.audit_log.published_tiles import CHECKPOINT
 from vault.services.node.vault_identity import compare_with_store

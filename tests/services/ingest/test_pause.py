@@ -11,8 +11,7 @@ from tests.fakes.provider import API
 from tests.support.service_house import LONG_AGO, House
 from tests.support.tenant import moment
 from vault.database.schema.consent import pauses
-from vault.domain.calls.provider_api import RestReply
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery, RestReply
 from vault.errors import FetchFailed
 from vault.services.accounts.connections import ConnectionRequest
 from vault.services.audit_log.access_log import EventFilter

@@ -13,8 +13,7 @@ from tests.fakes.provider import API
 from tests.support.service_house import AUDIO, LONG_AGO, URL, House
 from tests.support.tenant import moment
 from vault.database.schema.core import connections
-from vault.domain.calls.provider_api import RestReply
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery, RestReply
 from vault.domain.recordings.recording import State
 from vault.errors import FetchFailed
 from vault.metrics import REGISTRY

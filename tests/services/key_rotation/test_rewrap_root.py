@@ -13,7 +13,7 @@ from tests.fakes.root_key import FakeRootKey
 from tests.support.service_house import SIGNER
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.wrapped_keys import WrappedKeyRows
-from vault.domain.stored.vault_object import LOCATION, decode_vault
+from vault.domain.stored.vault_facts import LOCATION, decode_vault
 from vault.errors import Refused, StartRefused, Tampered
 from vault.keyservice.key_ring import AccountKeyRing
 from vault.keyservice.root_keys import TwoRootKeys

@@ -15,7 +15,7 @@ from tests.support.service_house import House, another_node, node_on
 from vault import metrics
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.schema.core import links
-from vault.database.stores.audit_log import log_allowances
+from vault.database.stores.audit_log import access_events
 from vault.database.stores.hot import open_sessions
 from vault.domain.audit_log.log_allowance import DENIAL_BURST
 from vault.domain.playback.link import MAX_LIFETIME, denials_allowed
@@ -89,7 +89,7 @@ def test_a_dead_link_gets_no_more_of_them():
 
 async def test_without_an_allowance_each_is_logged(either: House, monkeypatch: pytest.MonkeyPatch):
     """As it was once: what the test above counts is the allowance, and nothing else."""
-    for decides in (open_sessions, log_allowances):
+    for decides in (open_sessions, access_events):
         monkeypatch.setattr(decides, "denials_allowed", lambda _: 10**9)
     recording = await recording_of(either, "Kim")
     wish = link_wish(sessions=1, networks=["192.0.2.0/24"])

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.support.service_house import House
-from vault.database.schema.console import SET_ASIDE
+from vault.database.schema.accounts import SET_ASIDE
 from vault.database.stores.playback.links import LinkFilter
 from vault.database.stores.recordings.recording_names import name_taken, named_values
 from vault.domain.recordings.recording import WORK, RecordingFilter, State

@@ -16,7 +16,7 @@ from tests.support.statements import statements
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import location_of
-from vault.domain.stored.object_scan import SCAN, decode_scan, encode_scan
+from vault.domain.stored.vault_facts import SCAN, decode_scan, encode_scan
 from vault.services.audit_log.store_loss import note_loss
 from vault.services.ingest.store_attempt import objects_of
 

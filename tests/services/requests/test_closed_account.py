@@ -15,7 +15,7 @@ from tests.support.service_house import House
 from tests.support.steered_line import SteeredLine, publish, with_platforms
 from vault.database.schema.requests import person_requests
 from vault.database.stores.accounts.stored_answers import StoredAnswer
-from vault.domain.accounts.answer_subject import AnswerSubject
+from vault.domain.accounts.account import AnswerSubject
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import State
 from vault.domain.requests.request import RequestState

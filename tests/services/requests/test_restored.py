@@ -24,7 +24,7 @@ from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.requests import person_requests
 from vault.domain.recordings.recording import State
 from vault.domain.requests.request import Extension, RequestState
-from vault.domain.stored.request_object import PREFIX, decode_request_envelope, location_of
+from vault.domain.stored.request_rows import PREFIX, decode_request_envelope, location_of
 from vault.services.backup import request_objects
 from vault.thread_pools import Threads
 from vault.tlog.receipt_file import verify_receipt

@@ -12,7 +12,7 @@ from tests.support.retention import FIRST, age_policies, kept, place, set_retent
 from tests.support.rotation import finish
 from tests.support.service_house import LONG_AGO, House, with_account
 from vault import metrics
-from vault.database.stores.calls.pending_calls import PendingCall
+from vault.database.stores.calls.call_facts import PendingCall
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.retention.policy import Match

@@ -9,8 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from plivo.utils import signature_v3
 
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery
 from vault.ports.telephony import Provider
 from vault.telephony.providers.plivo.adapter import Plivo
 

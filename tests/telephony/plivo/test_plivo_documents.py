@@ -13,7 +13,7 @@ from tests.telephony.plivo.recorded import CALL, NOW, PROVIDER, URL, changed, de
 from tests.telephony.scripts import HOSTILE, KEY, LONG, SCRIPTS, STATUS, asked_or_invalid, canonical, read
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.call_document import CallFlow, CallStep, Gather, Play, Record, Redirect
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallDocuments
 from vault.telephony.call_documents import remove_invalid_characters

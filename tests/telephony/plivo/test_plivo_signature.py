@@ -24,7 +24,7 @@ from tests.telephony.plivo.recorded import (
     proof,
     signature,
 )
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import NotAuthentic
 from vault.telephony.signatures.standard_webhooks import DUMMY_KEY
 

@@ -30,7 +30,7 @@ from tests.telephony.signalwire.recorded import (
 )
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.call_document import CallFlow, CallStep, Gather, Play, Record, Redirect
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments
 from vault.telephony.call_documents import remove_invalid_characters

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import Invalid
 from vault.telephony.http.url import MAX_URL
 from vault.telephony.providers.standard_webhooks.adapter import EVENTS, Platform

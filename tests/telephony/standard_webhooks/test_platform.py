@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
-from vault.domain.calls.provider_api import MediaRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery, MediaRequest
 from vault.errors import Invalid, NotAuthentic
 from vault.ports.telephony import Provider
 from vault.telephony.providers.standard_webhooks.adapter import Platform

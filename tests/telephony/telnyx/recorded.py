@@ -11,8 +11,7 @@ from nacl.signing import SigningKey
 from tests.telephony.malformed import payload
 from tests.telephony.replies import content_of
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery
 from vault.ports.telephony import Provider
 from vault.telephony.providers.telnyx.adapter import Telnyx
 

@@ -26,7 +26,7 @@ from tests.telephony.scripts import (
 from tests.telephony.telnyx.recorded import ACCESS, CREDENTIALS, HERE, NOW, PROVIDER, at, delivery, signed
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
 from vault.domain.calls.call_document import CallStep, Gather, Play
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import Invalid, NotAuthentic
 from vault.ports.telephony import CallDocuments
 from vault.telephony.call_documents import remove_invalid_characters

@@ -6,8 +6,7 @@ from pathlib import Path
 from tests.telephony import forms_of
 from tests.telephony.replies import content_of
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery
 from vault.ports.telephony import Provider
 from vault.telephony.providers.twilio.adapter import Twilio
 

@@ -26,7 +26,7 @@ from tests.telephony.scripts import (
 from tests.telephony.twilio.recorded import CALL, NOW, PROVIDER, URL, delivery, load
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.call_document import CallFlow, CallStep, Gather, Play, Record, Redirect
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallDocuments
 from vault.telephony.call_documents import remove_invalid_characters

@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.telephony.malformed import payload
 from vault.domain.calls.call import Announcement
-from vault.domain.calls.provider_api import Access
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery
 from vault.ports.telephony import Provider
 from vault.telephony.providers.vonage.adapter import Vonage
 

@@ -15,7 +15,7 @@ from tests.telephony.scripts import AUDIO, HEARD, HOSTILE, KEY, LONG, SCRIPTS, S
 from tests.telephony.vonage.recorded import CALL, NOW, PROVIDER, URL, delivery, load, query
 from vault.domain.calls.call import CallFacts
 from vault.domain.calls.call_document import CallFlow, CallStep, Gather, Play, Record, Redirect
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import Invalid
 from vault.ports.telephony import CallDocuments
 from vault.telephony.call_documents import remove_invalid_characters

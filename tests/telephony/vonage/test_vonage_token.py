@@ -28,7 +28,7 @@ from tests.telephony.vonage.recorded import (
     pem,
     token,
 )
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import NotAuthentic
 from vault.telephony.signatures.standard_webhooks import DUMMY_KEY
 

@@ -9,7 +9,6 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     approvals,
     calls,
     consent,
-    console,
     node,
     playback,
     recording_objects,

@@ -1,4 +1,4 @@
-"""An account, its recording switch, its API keys and its connections."""
+"""An account, its recording switch, its API keys and its connections, and what a stored answer shows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,3 +141,12 @@ class ConnectionActivity:
     last_list_error_at: datetime | None = None
     #: Why the provider's list could not be read: ``unreachable`` or ``answer``.
     last_list_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSubject:
+    """What a response shows: an account, and a recording or a call of it."""
+
+    account_id: str
+    recording_id: str | None = None
+    call_ref: str | None = None

@@ -1,4 +1,4 @@
-"""Requests to a provider's REST API and their responses, as values, so that adapters stay pure."""
+"""What goes between a provider and the vault, as values, so that adapters stay pure: webhooks, requests, responses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,3 +64,16 @@ class ListedPage:
     items: Sequence[Listed] = field(default=())
     #: Requests the next page; None on the last page.
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """An HTTP request before its authentication."""
+
+    method: str
+    #: The vault's URL at the provider: from settings, never from the Host header.
+    url: str
+    #: Names in lower case; the values of a repeated header are joined by a comma.
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime

@@ -1,8 +1,8 @@
-"""Legal requirements for recording a call, by place: data that can be cited, compared and overridden.
+"""Legal requirements for recording a call, by place: data that can be cited, compared, overridden and explained.
 
 Not legal advice. A rule is one row of the packaged rule book, with its statute, sources, review date and
 confidence. Where the parties are in several places, the strictest value of each field applies; for an unknown
-place the strict rule applies.
+place the strict rule applies. An explanation never states that a recording is lawful: that is for a lawyer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,12 @@ Consent = Literal["one", "notice", "all", "opt_in"]
 CONSENTS: tuple[Consent, ...] = ("one", "notice", "all", "opt_in")
 #: ``contested``: courts or sources disagree, see ``readings``. ``none``: no default is shipped.
 Confidence = Literal["high", "medium", "contested", "low", "none"]
+_ASKED: dict[Consent, str] = {
+    "one": "the consent of one party alone",
+    "notice": "a notice to all parties",
+    "all": "the consent of all parties",
+    "opt_in": "an explicit yes of all parties",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,3 +141,46 @@ def strictest(rules: Sequence[Rule]) -> Demand:
         max_retention_days=min(most, default=None),
         rules=tuple(ordered),
     )
+
+
+def explain(rule: Rule) -> str:
+    """Return a rule's requirements, its readings where it is contested, its sources and its confidence."""
+    subject = f"{rule.name} ({rule.place})"
+    asked = "; ".join(clauses(rule))
+    if rule.confidence == "none":
+        sentences = [
+            f"{subject}: no default is shipped, and the account must choose.",
+            f"Until then it is treated as a place that {asked}.",
+        ]
+    else:
+        sentences = [f"{subject} {asked}."]
+    if rule.readings:
+        sentences.append(f"This is contested. {' '.join(rule.readings)}")
+    cited = " ".join([rule.statute, *(f"<{source}>" for source in rule.sources)]).strip()
+    if cited:
+        sentences.append(f"Source: {cited}.")
+    reviewed = f"; reviewed {rule.reviewed_on.isoformat()}" if rule.reviewed_on else ""
+    sentences.append(f"Confidence: {rule.confidence}{reviewed}.")
+    sentences.append("This is not legal advice.")
+    return " ".join(sentences)
+
+
+def clauses(rule: Rule) -> list[str]:
+    """Return what a rule asks for, a clause for each requirement; its place is their subject."""
+    return [f"asks for {_ASKED[rule.consent]}", *_more_clauses(rule)]
+
+
+def _more_clauses(rule: Rule) -> list[str]:
+    """Return a clause for each further requirement of the rule."""
+    awaited = "consent" if rule.consent in {"all", "opt_in"} else "the notice"
+    clauses = {
+        "an announcement counts only if it can be heard in the recording": rule.notice_in_recording,
+        f"recording may not begin before {awaited}": not rule.capture_before_consent,
+        "a tone may stand for the spoken notice": rule.tone_accepted,
+        "the notice must offer a way to refuse": rule.refusal_route,
+        "the account's own agents must be told, too": rule.agent_notice,
+        "the notice must say how long the recording is kept": rule.retention_spoken,
+        f"recordings are kept at least {rule.min_retention_days} days": rule.min_retention_days is not None,
+        f"recordings are kept at most {rule.max_retention_days} days": rule.max_retention_days is not None,
+    }
+    return [clause for clause, applies in clauses.items() if applies]

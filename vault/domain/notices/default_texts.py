@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vault.domain.consent.consent_event import Keys, Party
-from vault.domain.notices.language import base_language, language_tag
 from vault.domain.notices.notice import (
     AUDIENCES,
     ELEMENTS,
@@ -19,6 +18,8 @@ from vault.domain.notices.notice import (
     PLACEHOLDER,
     NoticeMode,
     NoticeRequest,
+    base_language,
+    language_tag,
 )
 from vault.errors import Invalid
 from vault.sentence import Sentence

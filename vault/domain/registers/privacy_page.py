@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from vault.domain.notices.language import base_language
+from vault.domain.notices.notice import base_language
 from vault.domain.registers.entries import Contact, LegalBasis, ProcessingProfile, Purpose, Recipient
 from vault.domain.retention.period import Period
 from vault.domain.retention.policy import RetentionClass

@@ -1,30 +1,77 @@
-"""One attempt to sign in: state, nonce and PKCE verifier, and the requests that contain them.
+"""One attempt to sign in: state, nonce, PKCE verifier, the requests that have them, and the key that signs one.
 
 Nonce and verifier are derived from a secret that only the browser has, in a cookie. The database has hashes of the
 state and of that secret. So neither a stolen state nor a copy of the database completes somebody's sign-in.
+
+The vault's own key at a provider signs the request for tokens in place of a secret (``private_key_jwt``; OpenID Connect
+Core, section 9, and RFC 7523). The key pair is made by the vault and stored sealed with the settings of the connection;
+the provider reads the public key from an address of the vault. ES256, which the providers in use know.
 """
 
 import base64
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 from urllib.parse import quote_plus, urlencode
+
+from joserfc import jws
+from joserfc.jwk import ECKey
 
 from vault.domain.base64url import encode_base64url
 from vault.domain.ids import Token
-from vault.domain.sign_in.client_key import ASSERTION_TYPE
 from vault.domain.sign_in.provider_metadata import ProviderMetadata
 
+#: Value of ``client_assertion_type`` (RFC 7523, section 2.2).
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_ALGORITHM: Final = "ES256"
+#: How long a provider may take it; it is sent immediately, and clocks differ.
+_ASSERTION_LIFE: Final = timedelta(minutes=1)
 #: How long a person may take at the provider.
 LIFE: Final = timedelta(minutes=10)
 #: Where a sign-in ends if nothing else is asked for.
 HOME: Final = "/console"
 _PATH: Final = re.compile(r"/console(?:/[A-Za-z0-9_.~-]+)*(?:\?[A-Za-z0-9_.~=&%+-]*)?")
 _MAX_PATH: Final = 512
+
+
+def new_client_key() -> str:
+    """Return a new private key as the text of a JWK (RFC 7517)."""
+    key = ECKey.generate_key("P-256")
+    return json.dumps(key.as_dict(private=True))
+
+
+def public_key_set(client_key: str) -> Mapping[str, Any]:
+    """Return the JWK set that the provider reads."""
+    key = _loaded(client_key)
+    public = key.as_dict(private=False, kid=key.thumbprint(), use="sig", alg=_ALGORITHM)
+    return {"keys": [public]}
+
+
+def client_assertion(client_key: str, *, client_id: str, audience: str, now: datetime) -> str:
+    """Return a signed statement of the client's identity for a request of tokens, good for one minute and once.
+
+    ``audience`` is the issuer and no address that its documents name, so that no other provider can pass it on.
+    """
+    key, issued = _loaded(client_key), int(now.timestamp())
+    claims = {
+        "iss": client_id,
+        "sub": client_id,
+        "aud": audience,
+        "jti": Token.new().text,
+        "iat": issued,
+        "exp": issued + int(_ASSERTION_LIFE.total_seconds()),
+    }
+    header = {"alg": _ALGORITHM, "kid": key.thumbprint(), "typ": "JWT"}
+    return jws.serialize_compact(header, json.dumps(claims).encode(), key, algorithms=[_ALGORITHM])
+
+
+def _loaded(client_key: str) -> ECKey:
+    return ECKey.import_key(json.loads(client_key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -23,7 +23,7 @@ from vault.domain.stored.account_json import (
 )
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import Fields
-from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
+from vault.domain.stored.manifest import decode_recording_fields, encode_recording_fields
 from vault.domain.stored.request_rows import StoredRequest, decode_request_fields, encode_request_fields
 from vault.domain.stored.retention_json import (
     StoredHold,

@@ -18,10 +18,9 @@ from typing import Any, Literal
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.consent.consent_event import ConsentEvent
-from vault.domain.stored.consent_json import encode_event_fields
 from vault.domain.stored.deflated import deflate, inflate
 from vault.domain.stored.json_reader import Fields, read_object, write_object
-from vault.domain.stored.sealed_records import decode_facts_fields, encode_facts_fields
+from vault.domain.stored.sealed_records import decode_facts_fields, encode_event_fields, encode_facts_fields
 from vault.errors import Tampered
 from vault.rfc3339 import write_rfc3339
 

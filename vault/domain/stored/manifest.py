@@ -5,18 +5,70 @@ month key, wrapped. In version 1 a version of the account key wraps the recordin
 recording key, so a recording is shredded only when the row's key and every version of its manifest are deleted. A
 manifest is never under an object lock. Only recordings that passed the gate have one: the keys of all others are only
 in the database, so that turning the switch off destroys them in the same transaction.
+
+The JSON of the row is also in tombstones. It contains no personal data.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from vault.domain.accounts.account_keys import check_month_key_id
+from vault.domain.reason import Reason
 from vault.domain.recordings.recording import Recording, RecordingKeys, State
-from vault.domain.stored.json_reader import read_object, write_object
-from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
+from vault.domain.stored.dataclass_json import decode_fields, encode_fields, read_fields, read_some
+from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.errors import Tampered
 
+#: Needed only while a recording is processed.
+_WORK = ("attempts", "quarantined_until", "origin", "not_before")
+_MEDIA = ("container", "codec", "channels", "sample_rate", "duration", "damaged")
+_SOURCE = ("source_ref", "source_policy", "source_attempts", "source_deleted_at")
 PREFIX = "manifests/"
+
+
+def encode_recording_fields(recording: Recording) -> dict[str, Any]:
+    """Return the row as a JSON object, without attempts and quarantine, which are only needed during processing."""
+    values = encode_fields(recording, without=_WORK)
+    media, source = ({name: values.pop(name) for name in names} for names in (_MEDIA, _SOURCE))
+    return values | {"media": media, "source": source}
+
+
+def decode_recording_fields(fields: Fields) -> Recording:
+    """Decode a recording's fields from an object that may have more fields. Raises Tampered."""
+    media, source = fields.inner("media"), fields.inner("source")
+    recording = read_fields(
+        Recording,
+        fields,
+        id=_id(fields.text("id"), "rec"),
+        account_id=_id(fields.text("account_id"), "acct"),
+        reasons=tuple(_reason(item) for item in fields.items("reasons")),
+        attempts=0,
+        quarantined_until=None,
+        origin=None,
+        not_before=None,
+        **read_some(Recording, media, _MEDIA),
+        **read_some(Recording, source, _SOURCE),
+    )
+    for inner in (media, source):
+        inner.done()
+    return recording
+
+
+def _reason(fields: Fields) -> Reason:
+    reason = decode_fields(Reason, fields)
+    if reason.code == "refused_by_admin":
+        # Older releases stored the admin's own words here.
+        reason = replace(reason, text="An admin refused it.")
+    return reason
+
+
+def _id(text: str, prefix: str) -> str:
+    """Validate an id, which becomes a part of object store keys."""
+    actual, _, digits = text.partition("_")
+    if actual != prefix or not digits or not all(digit in "0123456789abcdef" for digit in digits):
+        raise Tampered(f"An id must be {prefix}_ and hexadecimal digits.")
+    return text
 
 
 def prefix_of(account_id: str) -> str:

@@ -1,11 +1,18 @@
-"""JSON of the rows of requests of people, in the account's object and in their own: what is personal stays sealed."""
+"""JSON of the rows of requests of people, in the account's object and in their own: what is personal stays sealed.
+
+The account's object has only those closed requests that are not in an object of their own yet, which is plaintext JSON
+with the version of the account key that seals the row. When that version is to be destroyed, or the content is
+forgotten, the object is written again, and its older versions are deleted.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
+from vault.domain.field_types import FromOne
 from vault.domain.requests.request import KINDS, RETENTION, Regime, Request, RequestState
-from vault.domain.stored.json_reader import Fields
+from vault.domain.stored.dataclass_json import decode_fields, encode_fields
+from vault.domain.stored.json_reader import Fields, read_object, write_object
 from vault.errors import Tampered
 
 #: Columns with the same name as their field.
@@ -13,6 +20,10 @@ _TEXTS = ("kind", "regime", "state", "repeat_of", "receipt_event")
 _MOMENTS = ("received_at", "created_at", "due_at", "closed_at", "forget_at")
 _BLOBS = ("reference_term", "sealed_personal", "sealed_receipt")
 _NUMBERS = ("key_version", "receipt_key_version", "receipt_log_size", "revision")
+PREFIX: Final = "requests/"
+_SUFFIX: Final = ".json"
+#: requests/account/request.json
+_SEGMENTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +114,54 @@ def _term(text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError as error:
         raise Tampered("A term of a request is not hexadecimal.") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestEnvelope:
+    """The plaintext part of the object."""
+
+    account_id: str
+    request_id: str
+    key_version: FromOne
+    sealed: bytes
+
+
+def prefix_of(account_id: str) -> str:
+    """Return the prefix of the requests of an account."""
+    return f"{PREFIX}{account_id}/"
+
+
+def location_of(account_id: str, request_id: str) -> str:
+    """Return the key of a request."""
+    return f"{prefix_of(account_id)}{request_id}{_SUFFIX}"
+
+
+def parse_location(key: str) -> tuple[str, str] | None:
+    """Return account and request of a key; None for another object."""
+    parts = key.split("/")
+    if not key.startswith(PREFIX) or len(parts) != _SEGMENTS or not key.endswith(_SUFFIX):
+        return None
+    return parts[1], parts[2].removesuffix(_SUFFIX)
+
+
+def encode_request_envelope(envelope: RequestEnvelope) -> bytes:
+    """Encode the object."""
+    return write_object(encode_fields(envelope))
+
+
+def decode_request_envelope(data: bytes) -> RequestEnvelope:
+    """Decode the object. Raises Tampered."""
+    return decode_fields(RequestEnvelope, read_object(data, "The object of a request"))
+
+
+def encode_request(stored: StoredRequest) -> bytes:
+    """Encode the text to be sealed."""
+    return write_object(encode_request_fields(stored))
+
+
+def decode_request(data: bytes, envelope: RequestEnvelope) -> StoredRequest:
+    """Decode the decrypted text of an envelope. Raises Tampered."""
+    stored = decode_request_fields(read_object(data, "The sealed text of a request"), envelope.account_id)
+    if stored.request.id != envelope.request_id:
+        raise Tampered("The object of a request belongs to another request.")
+    return stored

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from vault.domain.recordings.recording import Recording, State
 from vault.domain.stored.json_reader import read_object, write_object
-from vault.domain.stored.recording_json import decode_recording_fields, encode_recording_fields
+from vault.domain.stored.manifest import decode_recording_fields, encode_recording_fields
 from vault.errors import Tampered
 
 #: Final states: they change only by erasure or, for a failed upload, by a retry of the client.

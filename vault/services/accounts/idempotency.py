@@ -11,7 +11,7 @@ from functools import partial
 from vault.database.interface import Database
 from vault.database.stores.accounts.stored_answers import ANSWER_LEASES, StoredAnswer
 from vault.database.transaction import Transaction
-from vault.domain.accounts.answer_subject import AnswerSubject
+from vault.domain.accounts.account import AnswerSubject
 from vault.domain.recordings.recording import GONE
 from vault.errors import Busy, Invalid
 from vault.ports.clock import Clock

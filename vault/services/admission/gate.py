@@ -12,8 +12,8 @@ from vault.database.stores.calls.call_state import GateState
 from vault.database.transaction import Transaction
 from vault.domain.admission.decision import Decision
 from vault.domain.recordings.recording import Lease, Recording
-from vault.domain.stored.consent_json import encode_event_fields
 from vault.domain.stored.evidence import Entry, Evidence, encode_call_fields, encode_decision_fields
+from vault.domain.stored.sealed_records import encode_event_fields
 from vault.services.admission.admission import Admission
 from vault.services.admission.call_context import CallContext, times_to_note
 from vault.services.lifecycle.audio_columns import DescribedAudio, StoredAudio

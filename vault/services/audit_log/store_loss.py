@@ -20,13 +20,15 @@ from vault.database.stores.backup.object_store import REWRITE_MARK
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.anchor import AnchorPlace
-from vault.domain.stored.object_scan import SCAN, ObjectScan, encode_scan
-from vault.domain.stored.store_rewrite import (
+from vault.domain.stored.vault_facts import (
+    SCAN,
+    ObjectScan,
     StoreCheck,
     StoreRewrite,
     decode_rewrite,
     decode_store_check,
     encode_rewrite,
+    encode_scan,
     encode_store_check,
 )
 from vault.errors import NotFound

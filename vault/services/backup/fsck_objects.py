@@ -10,9 +10,9 @@ from vault.domain.requests.package import PREFIX as PACKAGES
 from vault.domain.stored.account_object_name import parse_location
 from vault.domain.stored.closing_acts import parse_location as parse_closing
 from vault.domain.stored.manifest import location_of
-from vault.domain.stored.request_object import parse_location as parse_request
+from vault.domain.stored.request_rows import parse_location as parse_request
 from vault.domain.stored.tombstone import decode_tombstones
-from vault.domain.stored.vault_object import LOCATION as VAULT
+from vault.domain.stored.vault_facts import LOCATION as VAULT
 from vault.errors import Tampered
 from vault.ports.objects import ObjectStore, StoredVersion
 from vault.services.audit_log.own_history import sort_by_history

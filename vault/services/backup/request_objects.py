@@ -10,8 +10,9 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.request_object import (
+from vault.domain.stored.request_rows import (
     RequestEnvelope,
+    StoredRequest,
     decode_request,
     decode_request_envelope,
     encode_request,
@@ -20,7 +21,6 @@ from vault.domain.stored.request_object import (
     parse_location,
     prefix_of,
 )
-from vault.domain.stored.request_rows import StoredRequest
 from vault.errors import NotFound, Tampered
 from vault.ports.keys import AccountKey, KeyRing
 from vault.ports.objects import ObjectStore, StoredObject

@@ -9,7 +9,7 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.signals import Work
 from vault.database.transaction import Transaction
-from vault.domain.stored.store_rewrite import StoreRewrite
+from vault.domain.stored.vault_facts import StoreRewrite
 from vault.errors import NotFound
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.publication import copy_of

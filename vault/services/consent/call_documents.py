@@ -16,7 +16,7 @@ from vault.domain.admission.call_flow import Addresses, after_notice, after_yes,
 from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import SIDES, Direction
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record, Redirect
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.domain.consent.consent_event import KEY_MODES, MODES, Answer, ConsentEvent, Method, Party
 from vault.domain.consent.objecting_party import objector, press_of
 from vault.domain.ids import new_id

@@ -17,13 +17,13 @@ from vault.domain.legal_rules.rule import RuleBook
 from vault.domain.legal_rules.rule_book_loader import read_place
 from vault.domain.notices.audio import Encoding, PromptRequest, telephone_wav
 from vault.domain.notices.default_texts import NoticeTexts
-from vault.domain.notices.language import language_tag
 from vault.domain.notices.notice import (
     Notice,
     NoticeRequest,
     NoticeStatus,
     check_complete,
     check_keys,
+    language_tag,
     spoken,
     text_digest,
 )

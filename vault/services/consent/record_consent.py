@@ -19,7 +19,7 @@ from vault.domain.consent.consent_event import NO, ConsentEvent, Party, parties_
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import GONE, Recording, State
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.consent_json import encode_event, encode_event_fields
+from vault.domain.stored.sealed_records import encode_event, encode_event_fields
 from vault.errors import AccountClosed, Refused
 from vault.ports.clock import Clock
 from vault.ports.keys import AccountKey, KeyRing

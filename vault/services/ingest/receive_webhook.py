@@ -13,8 +13,7 @@ from vault.database.stores.hot.statements import Announced
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Connection
 from vault.domain.calls.call import Announcement, CallFacts, WebhookContent
-from vault.domain.calls.provider_api import Access
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery
 from vault.domain.recordings.recording import GONE, State
 from vault.errors import AccountClosed, FetchFailed, Invalid, NotAuthentic, Refused, TooMany, VaultError
 from vault.fair_gate import FairGate

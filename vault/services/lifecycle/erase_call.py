@@ -6,7 +6,7 @@ A person's erasure waits while a hold or a legal minimum stops it.
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from vault.database.stores.calls.pending_calls import PendingCall
+from vault.database.stores.calls.call_facts import PendingCall
 from vault.database.stores.retention.holds import PendingErasure
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from vault.database.stores.backup.restore_recordings import RestoredRecordings
-from vault.database.stores.calls.pending_calls import PendingCall
+from vault.database.stores.calls.call_facts import PendingCall
 from vault.database.stores.recordings.recording_names import named_recordings
 from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.database.stores.retention.holds import PendingErasure

@@ -8,7 +8,7 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.progress import MARK, NEW_MARK
-from vault.domain.stored.vault_object import LOCATION, VaultObject, decode_vault, encode_vault
+from vault.domain.stored.vault_facts import LOCATION, VaultObject, decode_vault, encode_vault
 from vault.errors import NotFound, StartRefused, Tampered, Unavailable
 from vault.ports.objects import ObjectStore
 from vault.services.audit_log.published_tiles import PublishedLog

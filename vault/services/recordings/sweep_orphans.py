@@ -20,7 +20,7 @@ from vault.domain.progress import UNNAMED
 from vault.domain.recordings.recording import State
 from vault.domain.stored.manifest import PREFIX as MANIFESTS
 from vault.domain.stored.manifest import location_of, parse_location
-from vault.domain.stored.object_scan import SCAN, ObjectScan, decode_scan, encode_scan
+from vault.domain.stored.vault_facts import SCAN, ObjectScan, decode_scan, encode_scan
 from vault.errors import NotFound, ObjectLocked
 from vault.ports.clock import Clock
 from vault.ports.objects import ObjectStore, StoredObject

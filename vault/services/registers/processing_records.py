@@ -7,7 +7,7 @@ from typing import cast
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.accounts.account import Account, Connection
-from vault.domain.notices.language import base_language
+from vault.domain.notices.notice import base_language
 from vault.domain.registers.checks import check_profile
 from vault.domain.registers.entries import Entry, ProcessingProfile, Recipient, SealedEntry
 from vault.domain.registers.privacy_page import PageTexts, PrivacyPage, make_page

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault.database.interface import Database
-from vault.database.stores.calls.pending_calls import PendingCall
+from vault.database.stores.calls.call_facts import PendingCall
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import GONE
 from vault.errors import NotFound, Tampered, Unavailable

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import NotAuthentic, NotFound
 from vault.ports.telephony import Provider
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection

@@ -9,15 +9,14 @@ from urllib.parse import urlsplit
 from vault.database.stores.calls.call_facts import CallFactRow
 from vault.database.stores.consent.consent import ConsentRow
 from vault.domain.calls.call import CallFacts, fold, plausible
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.domain.consent.consent_event import ConsentEvent
 from vault.domain.folded_text import folded
 from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.consent_json import decode_event
 from vault.domain.stored.details import Details, decode_details
-from vault.domain.stored.sealed_records import decode_facts, encode_facts
+from vault.domain.stored.sealed_records import decode_event, decode_facts, encode_facts
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.keys import NamedKey, recording_key
 from vault.sealing.message import open_message

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vault.domain.sign_in.attempt import Attempt, Client, authorization_url, token_request
-from vault.domain.sign_in.client_key import client_assertion
+from vault.domain.sign_in.attempt import Attempt, Client, authorization_url, client_assertion, token_request
 from vault.domain.sign_in.connection import SignInConnection
 from vault.domain.sign_in.id_token import (
     Audience,

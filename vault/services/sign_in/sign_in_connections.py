@@ -11,7 +11,7 @@ from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.ids import new_id
-from vault.domain.sign_in.client_key import new_client_key, public_key_set
+from vault.domain.sign_in.attempt import new_client_key, public_key_set
 from vault.domain.sign_in.connection import (
     NAME,
     OPERATORS,

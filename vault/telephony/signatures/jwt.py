@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import Invalid, NotAuthentic
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.signatures.rsa_keys import load_rsa_key

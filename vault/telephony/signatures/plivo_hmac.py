@@ -17,7 +17,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import Invalid, NotAuthentic
 from vault.telephony.parsing.forms import Form, parse_form, parse_query
 from vault.telephony.signatures.standard_webhooks import DUMMY_KEY

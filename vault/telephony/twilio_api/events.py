@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from vault.domain.calls.call import Announcement, CallFacts, Direction, Kind, Voice, WebhookContent
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import Invalid
 from vault.telephony.http.url import MAX_URL, parse_media_url
 from vault.telephony.parsing.forms import Form, parse_form, parse_query

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from fastapi import Request, Response
 from pydantic import BaseModel
 
-from vault.domain.accounts.answer_subject import AnswerSubject
+from vault.domain.accounts.account import AnswerSubject
 from vault.web.http.auth import Access, Caller, vault_of
 
 

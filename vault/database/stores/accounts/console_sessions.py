@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, case, delete, insert, or_, select, update
 
-from vault.database.schema.accounts import api_keys
-from vault.database.schema.console import console_invitations, console_searches, console_sessions
+from vault.database.schema.accounts import api_keys, console_invitations, console_searches, console_sessions
 from vault.database.schema.core import accounts
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.conditions import earlier_than

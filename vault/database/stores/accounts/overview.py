@@ -17,7 +17,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from vault.database.schema.console import IS_ERASED, IS_SET_ASIDE
+from vault.database.schema.accounts import IS_ERASED, IS_SET_ASIDE
 from vault.database.schema.core import IS_HELD, IS_WORK, micros, recordings
 from vault.database.schema.requests import person_requests
 from vault.database.schema.retention import pending_erasures

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, tuple_
 from vault.database.schema.accounts import api_keys, kept_answers
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.rows import Rows
-from vault.domain.accounts.answer_subject import AnswerSubject
+from vault.domain.accounts.account import AnswerSubject
 from vault.errors import Busy
 
 #: Prefix of the names of leases on idempotent requests in progress.

@@ -1,21 +1,23 @@
-"""Access events: written to the outbox, and read by their index in the tree."""
+"""Access events: written to the outbox, and read by their index in the tree; allowances of who has no permission."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import BigInteger, Row, case, delete, func, literal, select, type_coerce, update
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import Row, select
 
 from vault import metrics
-from vault.database.schema.access_log import event_outbox
-from vault.database.schema.core import access_events
+from vault.database.schema.access_log import event_outbox, log_allowances
+from vault.database.schema.core import MICROSECOND, access_events, links, micros
 from vault.database.signals import Work, wake
-from vault.database.sql.dialect import is_postgresql
+from vault.database.sql.dialect import database_now, insert_for, is_postgresql
 from vault.database.stores.audit_log.closing_acts import ClosingActRows
-from vault.database.stores.audit_log.log_allowances import LogAllowanceRows
 from vault.database.stores.rows import Rows
 from vault.domain.audit_log.access_event import AccessEvent, LoggedEvent, parse_event
 from vault.domain.audit_log.event_types.table import EVENT_TYPES
+from vault.domain.audit_log.log_allowance import INTERVAL, NEEDS_NO_PERMISSION, last_free
+from vault.domain.playback.link import denials_allowed
 from vault.tlog.hashing import leaf_hash
 
 # As text for the driver: every change of a state and every end of a playback appends an event.
@@ -31,6 +33,10 @@ _APPEND_IN_PLACE = (
     "VALUES ((SELECT coalesce(max(tree_index) + 1, 0) FROM access_events), :leaf_hash, "
     f"{', '.join(f':{name}' for name in _COLUMNS)})"
 )
+# Max deletions in one transaction, so that it does not delay other writers.
+_BATCH_SIZE = 1000
+_STEP = INTERVAL // MICROSECOND
+
 
 # Prometheus shows an increase only of a series that exists before, so every label is created at start.
 for _kind in EVENT_TYPES:
@@ -136,3 +142,50 @@ def hashed_values(event: AccessEvent) -> dict[str, Any]:
 
 def _logged(row: Row[Any]) -> LoggedEvent:
     return LoggedEvent(index=row.tree_index, event=parse_event(row.body, row.sealed_detail), leaf=row.body)
+
+
+class LogAllowanceRows(Rows):
+    """The allowances of actors, and the refusals of links, which are counted in their rows."""
+
+    def take(self, event: AccessEvent) -> bool:
+        """Return whether an event is logged: one that needs no permission uses the allowance, or is counted."""
+        if event.type not in NEEDS_NO_PERMISSION:
+            return True
+        # A link that opens no more ends; its sessions, keys and sign-in connections have no such end.
+        is_of_link = event.link_id is not None and event.actor == event.link_id
+        if self._take_of_link(event) if is_of_link else self._take(event.actor):
+            return True
+        metrics.DENIALS_NOT_LOGGED.inc()
+        return False
+
+    def _take(self, actor: str) -> bool:
+        # The database's clock alone: a node whose clock is ahead would use up what the others have.
+        now, used = database_now(self._db), log_allowances.c.used_until
+        put = insert_for(self._db, log_allowances).values(actor=actor, used_until=now + INTERVAL)
+        taken = put.on_conflict_do_update(
+            index_elements=["actor"],
+            set_={
+                "used_until": case(
+                    (used > now, type_coerce(used, BigInteger) + _STEP), else_=micros(now) + _STEP
+                )
+            },
+            where=used <= last_free(now),
+        ).returning(literal(1))
+        return self._db.execute(taken).first() is not None
+
+    def _take_of_link(self, event: AccessEvent) -> bool:
+        mine = links.c.id == event.link_id
+        row = self._db.execute(
+            select(links.c.created_at, links.c.denials).where(mine).with_for_update()
+        ).first()
+        age = max(database_now(self._db), event.at) - (event.at if row is None else row.created_at)
+        if row is None or (row.denials or 0) >= denials_allowed(age):
+            return False
+        self._db.execute(update(links).where(mine).values(denials=func.coalesce(links.c.denials, 0) + 1))
+        return True
+
+    def forget_whole(self, now: datetime) -> bool:
+        """Delete a batch of allowances of which nothing is used any more; False if there are none."""
+        whole = select(log_allowances.c.actor).where(log_allowances.c.used_until < now).limit(_BATCH_SIZE)
+        statement = delete(log_allowances).where(log_allowances.c.actor.in_(whole))
+        return bool(self._db.execute(statement).rowcount)

@@ -1,14 +1,26 @@
-"""Call facts: insert-only rows, deleted only per call."""
+"""Call facts: insert-only rows, deleted only per call; and erasures of them that wait for the end of a hold."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Integer, Select, bindparam, delete, func, literal, literal_column, select, union_all
+from sqlalchemy import (
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+)
 
 from vault.database.schema.calls import call_facts, call_terms
 from vault.database.schema.consent import consent_events
 from vault.database.schema.core import recording_terms, recordings
+from vault.database.schema.retention import pending_call_erasures
 from vault.database.sql.compiled_statements import CompiledInsert, CompiledSelect
 from vault.database.sql.dialect import insert_new, insert_selected
 from vault.database.stores.accounts.stored_answers import forget_answers_on_call
@@ -153,3 +165,42 @@ def refs_of_terms(account_id: str, terms: Sequence[bytes]) -> Select[tuple[str]]
     """Select the refs of calls with one of these terms."""
     c = call_terms.c
     return select(c.call_ref).where(c.account_id == account_id, c.term.in_(terms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCall:
+    """An erasure of a call's facts that a person asked for, and that a hold stops."""
+
+    account_id: str
+    call_ref: str
+    since: datetime
+    #: Who decided it.
+    actor: str
+
+
+class PendingCallRows(Rows):
+    """Erasures of calls that wait."""
+
+    def add(self, pending: PendingCall) -> bool:
+        """Insert it; False if the call's erasure waits already: then the first time stands."""
+        row = {name: getattr(pending, name) for name in PendingCall.__slots__}
+        return bool(insert_new(self._db, pending_call_erasures, row))
+
+    def has(self, account_id: str, call_ref: str) -> bool:
+        """Return whether the erasure of a call waits."""
+        p = pending_call_erasures.c
+        query = select(p.since).where(p.account_id == account_id, p.call_ref == call_ref)
+        return self._db.execute(query).first() is not None
+
+    def remove(self, account_id: str, call_ref: str) -> None:
+        """Delete it, with the facts of the call."""
+        p = pending_call_erasures.c
+        mine = (p.account_id == account_id) & (p.call_ref == call_ref)
+        self._db.execute(delete(pending_call_erasures).where(mine))
+
+    def page(self, *, after: tuple[str, str], limit: int) -> Sequence[PendingCall]:
+        """Return erasures that wait, of all accounts, after (account_id, call_ref), in this order."""
+        p = pending_call_erasures.c
+        query = select(pending_call_erasures).where(tuple_(p.account_id, p.call_ref) > after)
+        rows = self._db.execute(query.order_by(p.account_id, p.call_ref).limit(limit)).mappings()
+        return [PendingCall(**row) for row in rows]

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, text, union, update
 from sqlalchemy import Connection as DbConnection
 
+from vault.database.schema.accounts import IS_SET_ASIDE, SET_ASIDE
 from vault.database.schema.calls import call_terms
-from vault.database.schema.console import IS_SET_ASIDE, SET_ASIDE
 from vault.database.schema.core import IS_WORK, recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new

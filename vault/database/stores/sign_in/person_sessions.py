@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
 
-from vault.database.schema.console import console_sessions
+from vault.database.schema.accounts import console_sessions
 from vault.database.schema.core import links
 from vault.database.schema.sign_in import people
 from vault.database.stores.playback.links import may_play

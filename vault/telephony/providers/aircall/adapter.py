@@ -23,8 +23,15 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import (
+    Access,
+    Delivery,
+    Listed,
+    ListedPage,
+    MediaRequest,
+    RestReply,
+    RestRequest,
+)
 from vault.errors import FetchFailed, Invalid, NotAuthentic
 from vault.ports.telephony import Credentials, Provider
 from vault.telephony.parsing.json_fields import Json, check_fields, media, member, text

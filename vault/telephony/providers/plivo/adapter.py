@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlencode, urlsplit
 
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, ListedPage, MediaRequest, RestReply, RestRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery, ListedPage, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments, Credentials, Provider
 from vault.telephony.parsing.forms import parse_query

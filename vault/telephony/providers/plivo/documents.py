@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.telephony.call_documents import add_element, language_of, split_text, write_document
 from vault.telephony.providers.plivo.callbacks import parse_document_request
 

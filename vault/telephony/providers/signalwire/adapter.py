@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, MediaRequest, RestRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery, MediaRequest, RestRequest
 from vault.errors import Invalid, NotAuthentic
 from vault.ports.telephony import CallDocuments, Credentials
 from vault.telephony.parsing.forms import Form

@@ -26,8 +26,7 @@ from vault.domain.calls.call import (
     WebhookContent,
     is_name,
 )
-from vault.domain.calls.provider_api import Access, MediaRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery, MediaRequest
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import Credentials, Provider
 from vault.telephony.http.url import MAX_URL, parse_media_url

@@ -22,8 +22,15 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, Listed, ListedPage, MediaRequest, RestReply, RestRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import (
+    Access,
+    Delivery,
+    Listed,
+    ListedPage,
+    MediaRequest,
+    RestReply,
+    RestRequest,
+)
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments, Credentials, Provider
 from vault.rfc3339 import write_rfc3339

@@ -12,7 +12,7 @@ texml-instruction-fetching, and callbacks texml-gather, texml-recording-complete
 
 import re
 
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.telephony.twilio_api.documents import TwilioApiDocuments
 
 #: A call's id is ``v3:`` and base64url, a recording's id is a UUID.

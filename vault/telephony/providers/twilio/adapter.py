@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, MediaRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery, MediaRequest
 from vault.errors import Invalid
 from vault.ports.telephony import CallDocuments, Credentials
 from vault.telephony.http.url import PORTS, MediaUrl

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vault.domain.calls.call import Announcement, WebhookContent
-from vault.domain.calls.provider_api import Access, MediaRequest, RestReply, RestRequest
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Access, Delivery, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments, Credentials, Provider
 from vault.telephony.providers.vonage.callbacks import FILE, parse_callback

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from vault.domain.calls.call import Announcement, CallFacts, Direction, WebhookContent
 from vault.domain.calls.call_document import CallStep
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.errors import Invalid
 from vault.telephony.call_documents import parse_key
 from vault.telephony.parsing.forms import parse_query

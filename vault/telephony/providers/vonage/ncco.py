@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Gather, Play, Record, Redirect
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.telephony.call_documents import language_of, remove_invalid_characters, split_text
 from vault.telephony.providers.vonage.callbacks import parse_document_request
 

@@ -8,8 +8,7 @@ from fastapi import Response
 
 from vault.domain.audit_log.grantors import scopes_beyond
 from vault.domain.consent.consent_event import ConsentPolicy, scopes_given
-from vault.domain.legal_rules.explain import clauses
-from vault.domain.legal_rules.rule import Confidence
+from vault.domain.legal_rules.rule import Confidence, clauses
 from vault.web.console.access import require_grantable
 from vault.web.console.forms import Form, checked, rows_of
 from vault.web.console.here import Here, Tab, acts, needs

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from vault import metrics
 from vault.domain.calls.call import Direction
-from vault.domain.calls.webhook import Delivery
+from vault.domain.calls.provider_api import Delivery
 from vault.services.consent.call_documents import Stage
 from vault.web.contract.descriptions import CALL_DOCUMENT, CALL_STEP, WEBHOOK
 from vault.web.http.auth import TheVault

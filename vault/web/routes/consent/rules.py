@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 
 from vault.domain.legal_rules import rule as nouns
-from vault.domain.legal_rules.explain import explain
+from vault.domain.legal_rules.rule import explain
 from vault.web.http.auth import TheVault, caller_of
 
 router = APIRouter(prefix="/v1/rules", tags=["rules"], dependencies=[Depends(caller_of)])

@@ -1,9 +1,43 @@
-"""State of a rewrite of an object store that lost data, and of the last check of the store."""
+"""What the vault stores of itself: its own object, the state of a rewrite of the store, and of the scan of all objects.
+
+The object has the vault's id, and the key of its log, wrapped by the root key. With it and the root key, a new database
+takes over the vault's identity; without it, the vault of a bucket cannot be identified. It contains no secret that is
+not wrapped. A rewrite is that of an object store that lost data; the slow scan compares every object with its row, over
+weeks.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import read_object, write_object
+
+LOCATION = "vault.json"
+#: The vault fact that has the progress.
+SCAN: Final = "object-scan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultObject:
+    """The facts of a vault, as in its database."""
+
+    vault_id: str
+    #: A known text that the root key wrapped.
+    root_key_proof: bytes
+    log_name: str
+    #: The Ed25519 key that signs checkpoints, wrapped by the root key.
+    log_key: bytes
+
+
+def encode_vault(known: VaultObject) -> bytes:
+    """Encode the object."""
+    return write_object(encode_fields(known))
+
+
+def decode_vault(data: bytes) -> VaultObject:
+    """Decode the object. Raises Tampered."""
+    return decode_fields(VaultObject, read_object(data, "The vault's object"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +91,24 @@ def encode_store_check(check: StoreCheck) -> bytes:
 def decode_store_check(data: bytes) -> StoreCheck:
     """Decode it. Raises Tampered."""
     return decode_fields(StoreCheck, read_object(data, "The last check of the object store"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectScan:
+    """One pass over the object store."""
+
+    #: None for a pass that must begin immediately: the object store lost data, and may have old objects again.
+    began: datetime | None
+    #: The last key compared.
+    after: str = ""
+    done: bool = False
+
+
+def encode_scan(scan: ObjectScan) -> bytes:
+    """Encode it for the database."""
+    return write_object(encode_fields(scan))
+
+
+def decode_scan(data: bytes) -> ObjectScan:
+    """Decode it. Raises Tampered."""
+    return decode_fields(ObjectScan, read_object(data, "The progress of a scan"))
