@@ -51,7 +51,6 @@ USES = {
     ("requests.closures", "retention.hold_release"): "the waiting time of a release",
     ("requests.execute", "requests.packages"): "the function that deletes packages",
     ("requests.execute", "requests.receipts"): "the reader of receipts, which a package has",
-    ("requests.send_callbacks", "requests.callbacks"): "the function that opens a callback",
     ("retention.apply_policies", "retention.retention_policy"): "the function that opens policies",
     ("retention.preview_policy", "retention.retention_policy"): "the subject of a preview",
     ("retention.recording_retention", "retention.retention_policy"): "the function that opens policies",

@@ -19,12 +19,15 @@ class Backoff:
     most: timedelta
     #: By how much each wait is longer than the one before.
     factor: int = 2
+    #: The shortest wait, as a part of the longest one; 0 is called full jitter.
+    least: float = 0.5
 
     def after(self, failures: int, *, jitter: float | None = None) -> timedelta:
-        """Return the wait after so many failures, from 1: between half of the longest one and all of it.
+        """Return the wait after so many failures, from 1: between the shortest one and the longest.
 
         ``jitter`` in [0, 1] says where in between; None: a random place, so that many rows do not stay in step.
         """
         steps = min(max(failures - 1, 0), _MAX_STEPS)
         longest = min(self.most.total_seconds(), self.first.total_seconds() * self.factor**steps)
-        return timedelta(seconds=longest * (0.5 + (RANDOM.random() if jitter is None else jitter) / 2))
+        place = RANDOM.random() if jitter is None else jitter
+        return timedelta(seconds=longest * (self.least + (1 - self.least) * place))

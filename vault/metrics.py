@@ -134,6 +134,12 @@ REQUEST_CALLBACKS: Final = Counter(
 )
 for _result in ("accepted", "failed", "given_up"):
     REQUEST_CALLBACKS.labels(_result)
+OUTBOX: Final = Counter(
+    "callvault_outbox_attempts",
+    "Attempts to send a message of the outbox, by its kind and by how they ended.",
+    ("kind", "result"),
+    registry=REGISTRY,
+)
 SWEPT: Final = Counter(
     "callvault_swept_objects", "Orphan objects of failed attempts that the sweep deleted.", registry=REGISTRY
 )

@@ -35,6 +35,7 @@ from vault.services.service import Vault
 from vault.settings import read_settings
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.download import MediaFetcher
+from vault.telephony.http.outside import GuardedOutside
 from vault.telephony.http.rest import ProviderRest
 from vault.telephony.providers.standard_webhooks.adapter import Platform
 from vault.thread_pools import Threads
@@ -175,6 +176,7 @@ class Ground:
             describer=FakeDescriber(),
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
+            outside=GuardedOutside(http),
             signer=SIGNER,
         )
         return build_vault(read_settings({}), adapters)

@@ -56,7 +56,7 @@ class Scene:
                 "UPDATE recordings SET received_at = received_at - 3600000000 WHERE id = ?", (recording,)
             )
             connection.execute("UPDATE checkpoints SET at = at - 3600000000")
-            connection.execute("UPDATE request_deliveries SET at = at - 172800000000")
+            connection.execute("UPDATE outbox_messages SET at = at - 172800000000")
 
     def restart(self, *options: str, door: str = "/readyz") -> None:
         """Stop the server and start it with these options."""

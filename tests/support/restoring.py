@@ -53,6 +53,7 @@ async def house_over(house: House, database: Database, threads: Threads) -> Asyn
         "objects": house.objects,
         "fetcher": house.fetcher,
         "rest": house.rest,
+        "outside": house.outside,
         "providers": {"platform": Platform()},
         "describer": house.describer,
         "prompt_maker": house.vault.notices.prompt_maker,

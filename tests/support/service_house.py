@@ -16,6 +16,7 @@ from sqlalchemy import update
 from tests.fakes.describer import FakeDescriber
 from tests.fakes.fetcher import FakeFetcher, Media
 from tests.fakes.objects import FakeObjects
+from tests.fakes.outside import FakeOutside
 from tests.fakes.own_keys import FakeOwnKeys
 from tests.fakes.prompt_maker import FakePromptMaker
 from tests.fakes.provider import FakeProvider
@@ -61,6 +62,7 @@ class House:
     objects: FakeObjects
     fetcher: FakeFetcher
     rest: FakeRest
+    outside: FakeOutside
     describer: FakeDescriber
     root_key: FakeRootKey
     account: Account
@@ -230,6 +232,7 @@ async def new_house(
         "objects": objects or FakeObjects(),
         "fetcher": FakeFetcher(),
         "rest": FakeRest(),
+        "outside": FakeOutside(),
         "describer": FakeDescriber(),
         "root_key": FakeRootKey(),
     }
@@ -248,23 +251,28 @@ async def new_house(
         database.close()
 
 
+def _around(house: House) -> dict[str, Any]:
+    names = ("objects", "fetcher", "rest", "outside", "describer", "root_key")
+    return {name: getattr(house, name) for name in names}
+
+
 def reopened(house: House, folder: Path, threads: Threads) -> House:
     """Return the house after its process died: the same file and the same world around it, nothing else kept."""
     house.database.close()
     database = SqliteDatabase(folder / "vault.db")
-    around = {name: getattr(house, name) for name in ("objects", "fetcher", "rest", "describer", "root_key")}
+    around = _around(house)
     return replace(house, database=database, vault=_verbs(folder, threads, database, **around))
 
 
 def another_node(house: House, folder: Path, threads: Threads, **parts: Any) -> House:
     """Return another node of the same vault: the same database and world, with some parts of its own."""
-    around = {name: getattr(house, name) for name in ("objects", "fetcher", "rest", "describer", "root_key")}
+    around = _around(house)
     return replace(house, vault=_verbs(folder, threads, house.database, **(around | parts)))
 
 
 def node_on(house: House, database: PostgresqlDatabase, folder: Path, threads: Threads) -> House:
     """Return another node of the same vault, with its own connections to the same database."""
-    around = {name: getattr(house, name) for name in ("objects", "fetcher", "rest", "describer", "root_key")}
+    around = _around(house)
     return replace(house, database=database, vault=_verbs(folder, threads, database, **around))
 
 
@@ -277,5 +285,10 @@ def vault_on(
     root_key: FakeRootKey,
 ) -> Vault:
     """Return the verbs over what another process had around it."""
-    around = {"fetcher": FakeFetcher(), "rest": FakeRest(), "describer": FakeDescriber()}
+    around = {
+        "fetcher": FakeFetcher(),
+        "rest": FakeRest(),
+        "outside": FakeOutside(),
+        "describer": FakeDescriber(),
+    }
     return _verbs(folder, threads, database, objects=objects, root_key=root_key, **around)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.support.outbox import add_older_delivery
 from tests.support.rotation import decide_request
 from tests.support.service_house import AUDIO, House, blocks_of
 from vault.database.engines.postgresql import PostgresqlDatabase
@@ -113,6 +114,7 @@ def story(house: House) -> Iterator[Step]:
     yield "settle the rotation", replace(jobs.rewrap, grace=timedelta(0))
     yield "set a callback", lambda: vault.callbacks.set(account, "https://crm.example/hook", **_ME)
     yield "decide a request", lambda: decide_request(house)
+    yield "a delivery of an older release", lambda: leave_delivery(house)
     yield "carry it out", jobs.execute_requests
     yield "erase", lambda: vault.recordings.erase(account, of("webhook"), **_ME)
     yield "remove", jobs.remove_erased
@@ -143,6 +145,16 @@ async def give_copy(house: House, recording_id: str) -> None:
         tx.provider_copies.try_again(recording_id, tx.now())
 
     await house.database.write(due_again)
+
+
+async def leave_delivery(house: House) -> None:
+    """Leave a delivery where a node of the release before does."""
+
+    def leave(tx: Transaction) -> None:
+        add_older_delivery(tx, house.account.id, "evt_older")
+        tx.wake(Work.SEND_CALLBACKS)
+
+    await house.database.write(leave)
 
 
 async def pause(house: House) -> None:

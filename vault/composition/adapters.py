@@ -20,6 +20,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, RootKey
 from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
+from vault.ports.outside import Outside
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.node.readiness_probe import Part
 from vault.services.requests.ruling_request import RulingRequest
@@ -78,6 +79,7 @@ class Adapters:
     prompt_maker: PromptMaker
     fetcher: Fetcher
     rest: RestClient
+    outside: Outside
     providers: Mapping[str, Provider]
     #: The root key alone; None where it is ``root_key``.
     current_root_key: RootKey | None = None

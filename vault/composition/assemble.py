@@ -39,6 +39,7 @@ from vault.services.service import Vault
 from vault.settings import Settings
 from vault.telephony.http.client import GuardedHttp
 from vault.telephony.http.download import MediaFetcher
+from vault.telephony.http.outside import GuardedOutside
 from vault.telephony.http.rest import ProviderRest
 from vault.telephony.registry import PROVIDERS
 from vault.thread_pools import Threads
@@ -105,12 +106,12 @@ async def assemble(
             prompt_maker=SubprocessPromptMaker(threads["prompts"]),
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
+            outside=GuardedOutside(http),
             providers={provider.name: provider for provider in PROVIDERS},
             breakers=breakers,
         )
         vault = build_vault(settings, adapters)
-        # Before the threads of the object store end.
-        stack.push_async_callback(vault.jobs.log_publisher.anchor.close)
+        stack.push_async_callback(vault.jobs.log_publisher.anchor.close)  # Before the threads of objects.
         _freeze()
         yield vault
 

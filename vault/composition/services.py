@@ -24,6 +24,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, RootKey
 from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
+from vault.ports.outside import Outside
 from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.accounts.connections import Connections
 from vault.services.admission.call_facts import StoreCallFacts
@@ -38,6 +39,8 @@ from vault.services.consent.call_documents import CallDocuments
 from vault.services.consent.key_objections import KeyObjections
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.node.readiness_probe import Part, ReadinessProbe
+from vault.services.outbox.find_kinds import KINDS
+from vault.services.outbox.send_outbox import SendOutbox
 from vault.services.playback.verify_link_token import LinkTokenVerifier, audience_of
 from vault.services.recordings.sweep_orphans import Sweep
 from vault.services.registers.processing_records import ProcessingRecords
@@ -84,6 +87,7 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         PromptMaker: adapters.prompt_maker,
         Fetcher: adapters.fetcher,
         RestClient: adapters.rest,
+        Outside: adapters.outside,
         Mapping[str, Provider]: adapters.providers,
         Mapping[Part, CircuitBreaker]: adapters.breakers,
         Clock: adapters.clock,
@@ -121,6 +125,7 @@ def _exceptions(settings: Settings, adapters: Adapters) -> Exceptions:
         (AccountLimiter, "ceiling"): lambda _: settings.account_limits_max,
         (AccountLimiter, "max_queue"): lambda _: settings.max_queue,
         (LogPublisher, "sign_interval"): lambda _: timedelta(seconds=settings.anchor_seconds),
+        (SendOutbox, "kinds"): lambda made: {name: made.make(kind) for name, kind in KINDS.items()},
         (Sweep, "scan_objects"): lambda _: settings.scan_objects,
         (ProcessingRecords, "places"): lambda _: places_of(settings),
         (PeopleKeys, "secret"): lambda _: adapters.signer.secret,

@@ -35,6 +35,7 @@ class Work(StrEnum):
     PAUSE_RECORDINGS = "pause_recordings"
     REQUESTS = "requests"
     SEND_CALLBACKS = "send_callbacks"
+    OUTBOX = "outbox"
     SEQUENCE = "sequence"
     SIGN = "sign"
     PUBLISH = "publish"

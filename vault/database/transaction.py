@@ -34,6 +34,9 @@ from vault.database.stores.key_rotation.month_keys import MonthKeyRows
 from vault.database.stores.node.due_work import DueWorkRows
 from vault.database.stores.node.leases import LeaseHolderRows, SingletonLeaseRows
 from vault.database.stores.node.vault_metadata import MetadataRows
+from vault.database.stores.outbox.claims import OutboxClaims
+from vault.database.stores.outbox.messages import OutboxRows
+from vault.database.stores.outbox.outcomes import OutboxOutcomes
 from vault.database.stores.playback.link_keys import LinkKeyRows
 from vault.database.stores.playback.links import LinkRows
 from vault.database.stores.recordings.evidence import EvidenceRows
@@ -136,6 +139,10 @@ class Transaction:
     callbacks = _Store(CallbackRows)
     person_search = _Store(PersonSearch)
     packages = _Store(PackageRows)
+
+    outbox = _Store(OutboxRows)
+    outbox_claims = _Store(OutboxClaims)
+    outbox_outcomes = _Store(OutboxOutcomes)
 
     registers = _Store(RegisterRows)
 

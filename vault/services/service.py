@@ -45,6 +45,7 @@ from vault.services.key_rotation.rewrap_account import Rewrap
 from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.node.readiness_probe import Outages, ReadinessProbe
+from vault.services.outbox.send_outbox import SendOutbox
 from vault.services.playback.audio_stream import AudioStreams
 from vault.services.playback.check_link import CheckLink
 from vault.services.playback.close_sessions import EndSessions
@@ -63,13 +64,13 @@ from vault.services.registers.authority_requests import AuthorityRequests
 from vault.services.registers.disclosures import Disclosures
 from vault.services.registers.processing_records import ProcessingRecords
 from vault.services.registers.recipients import Recipients
+from vault.services.requests.adopt_deliveries import AdoptDeliveries
 from vault.services.requests.callbacks import Callbacks
 from vault.services.requests.closures import Closures
 from vault.services.requests.execute import ExecuteRequests
 from vault.services.requests.packages import Packages
 from vault.services.requests.receipts import Receipts
 from vault.services.requests.requests import Requests
-from vault.services.requests.send_callbacks import SendCallbacks
 from vault.services.retention.apply_policies import ApplyPolicies
 from vault.services.retention.contact_ends import ContactEnds
 from vault.services.retention.hold_release import HoldReleases
@@ -112,8 +113,10 @@ class Jobs:
     execute_requests: ExecuteRequests
     #: Carry out approvals that a crash left, and end those whose time is over.
     settle_approvals: SettleApprovals
-    #: Tell accounts of changes of their requests.
-    send_callbacks: SendCallbacks
+    #: Send to others what waits in the outbox.
+    send_outbox: SendOutbox
+    #: Move deliveries of callbacks that an older release left into the outbox.
+    adopt_deliveries: AdoptDeliveries
     #: Delete objects and rows that nothing refers to.
     sweep: Sweep
     #: Seal texts that an older release stored in clear.

@@ -6,6 +6,7 @@ rows, and a poller sleeps again after its first poll that finds nothing.
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -42,6 +43,8 @@ class PollingTask:
     #: Whether pollers claim rows, so that those of other processes help. All other work is done by this process alone:
     #: if another node has its lease now, that node polls once more after its end.
     claims: bool = False
+    #: Ends what steps began and did not wait for.
+    stop: Callable[[], Awaitable[None]] | None = None
     _sleeping: deque[asyncio.Future[None]] = field(default_factory=deque, init=False)
     #: Signals that found every poller busy.
     _pending: int = field(default=0, init=False)
@@ -76,6 +79,8 @@ class PollingTask:
                 await self._work(stopping)
         finally:
             stop.cancel()
+            if self.stop is not None:
+                await self.stop()
 
     async def _sleep(self) -> None:
         """Return at a signal, or after ``max_sleep``."""

@@ -107,7 +107,7 @@ def _task(vault: Vault, job: Job, sizes: dict[Size, int]) -> PollingTask:
                 claims=True,
             )
         case ClaimJob():
-            return PollingTask(work=job.work, step=job.step, claims=True)
+            return PollingTask(work=job.work, step=job.step, claims=True, stop=job.stop)
         case DueJob():
             pause = job.pause.total_seconds()
             return PollingTask(work=job.work, step=_if_due(vault, job), interval=pause, singleton=True)

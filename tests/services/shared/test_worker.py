@@ -123,9 +123,9 @@ async def test_work_that_nobody_does_stops_the_start(house: House):
         def jobs(self) -> Sequence[Job]:
             return ()
 
-    jobs = replace(house.vault.jobs, send_callbacks=Idle())
+    jobs = replace(house.vault.jobs, adopt_deliveries=Idle())
     with pytest.raises(LookupError, match=r"No job does this work: send_callbacks\."):
         polling_tasks(replace(house.vault, jobs=jobs), workers=1)
-    jobs = replace(house.vault.jobs, send_callbacks=object())
+    jobs = replace(house.vault.jobs, adopt_deliveries=object())
     with pytest.raises(AttributeError, match="jobs"):
         polling_tasks(replace(house.vault, jobs=jobs), workers=1)

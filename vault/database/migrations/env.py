@@ -10,6 +10,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     calls,
     consent,
     node,
+    outbox,
     playback,
     recording_objects,
     registers,

@@ -1,25 +1,20 @@
-"""Callbacks about requests of people, in the format of Standard Webhooks: the body, and its signature.
+"""Callbacks about requests of people: the message that waits, and the body that is sent."""
 
-https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-"""
-
-import base64
-import hashlib
-import hmac
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 from vault.backoff import Backoff
-from vault.domain.calls.provider_api import RestRequest
+from vault.domain.outbox.message import Message
+from vault.domain.requests.request import Request
 from vault.errors import Invalid
 from vault.rfc3339 import write_rfc3339
 
-SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - not a secret
-#: Tries of one delivery, over 20 to 41 hours.
+#: The folder of its messages in ``vault/services/outbox/kinds``.
+KIND: Final = "request_callbacks"
+#: Tries of one delivery, over 20 to 41 hours where the receiver is not let alone meanwhile.
 MAX_TRIES: Final = 15
 BACKOFF: Final = Backoff(first=timedelta(seconds=5), most=timedelta(hours=6), factor=3)
 
@@ -33,19 +28,39 @@ class Callback:
     secret: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestDelivery:
-    """One event to deliver. It has only ids and codes."""
+def destination_of(account_id: str) -> str:
+    """Return the destination of an account's callback."""
+    return f"{KIND}/{account_id}"
 
-    #: The id of the access event, which is the delivery's.
-    id: str
-    account_id: str
-    type: str
-    request_id: str
-    kind: str
-    state: str
-    at: datetime
-    tries: int = 0
+
+def message_about(request: Request, event_id: str, type_: str, at: datetime) -> Message:
+    """Return the message about a change of a request: ids and codes, no number, no name, no typed text."""
+    content = {"request": request.id, "kind": str(request.kind), "state": str(request.state)}
+    return callback_message(event_id, request.account_id, type_, at, content)
+
+
+def callback_message(
+    event_id: str, account_id: str, type_: str, at: datetime, content: dict[str, str]
+) -> Message:
+    """Return a message to the callback of an account. Its id is that of the access event."""
+    return Message(
+        destination=destination_of(account_id),
+        id=event_id,
+        account_id=account_id,
+        kind=KIND,
+        type=type_,
+        at=at,
+        content=content,
+    )
+
+
+def body_of(message: Message) -> bytes:
+    """Return the body of a message."""
+    said = {"account": message.account_id, **{name: message.content[name] for name in _NAMES}}
+    return json.dumps({"type": message.type, "timestamp": write_rfc3339(message.at), "data": said}).encode()
+
+
+_NAMES: Final = ("request", "kind", "state")
 
 
 def check_url(url: str) -> None:
@@ -60,40 +75,3 @@ def check_url(url: str) -> None:
     if not good or not url.isascii() or any(character.isspace() for character in url):
         text = "url must begin with https:// and a host, without user, password and fragment."
         raise Invalid(text, field="url")
-
-
-def call_of(url: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> RestRequest:
-    """Return the request to a callback. The account names its host, so any host is allowed that is not internal."""
-    return RestRequest(method="POST", url=url, headers=headers or {}, body=body, hosts=("*",))
-
-
-def body_of(delivery: RequestDelivery) -> bytes:
-    """Return the body of a delivery: no number, no name, no typed text."""
-    return json.dumps(
-        {
-            "type": delivery.type,
-            "timestamp": write_rfc3339(delivery.at),
-            "data": {
-                "account": delivery.account_id,
-                "request": delivery.request_id,
-                "kind": delivery.kind,
-                "state": delivery.state,
-            },
-        }
-    ).encode()
-
-
-def headers_of(
-    callback: Callback, delivery: RequestDelivery, body: bytes, *, at: datetime
-) -> Mapping[str, str]:
-    """Return the headers of a delivery that is sent at this time: HMAC-SHA256 over ``id.timestamp.body``."""
-    timestamp = str(int(at.timestamp()))
-    key = base64.b64decode(callback.secret.removeprefix(SECRET_PREFIX))
-    signed = b".".join((delivery.id.encode(), timestamp.encode(), body))
-    signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    return {
-        "content-type": "application/json",
-        "webhook-id": delivery.id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{signature}",
-    }

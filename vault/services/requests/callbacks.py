@@ -12,9 +12,10 @@ from vault.database.interface import Database
 from vault.database.stores.requests.callbacks import DeliveryState
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.requests.callback import SECRET_PREFIX, Callback, call_of, check_url
+from vault.domain.outbox.signature import SECRET_PREFIX
+from vault.domain.requests.callback import Callback, check_url
 from vault.errors import FetchFailed, Invalid, NotFound
-from vault.ports.telephony import RestClient
+from vault.ports.outside import Outside
 from vault.services.shared.account_data_keys import AccountDataKeys
 
 _SECRET_BYTES: Final = 32
@@ -36,13 +37,13 @@ class Callbacks:
     database: Database
     data_keys: AccountDataKeys
     #: That of the sender: what it never sends is refused when it is set.
-    rest: RestClient
+    outside: Outside
 
     async def set(self, account_id: str, url: str, *, actor: str) -> Callback:
         """Set the callback, with a new secret: the former one is not used any more. Raises Invalid, Unavailable."""
         check_url(url)
         try:
-            self.rest.check(call_of(url))
+            self.outside.check(url)
         except FetchFailed as error:
             raise Invalid(str(error), field="url") from error
         secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()

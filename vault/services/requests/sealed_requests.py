@@ -9,7 +9,7 @@ from vault.database.stores.requests.requests import RequestRow
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
-from vault.domain.requests.callback import RequestDelivery
+from vault.domain.requests.callback import message_about
 from vault.domain.requests.request import PersonalData, Request, Ruling
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_personal_data, encode_personal_data
@@ -124,14 +124,4 @@ def append_event(tx: Transaction, request: Request, kind: EventType, *, actor: s
     event = AccessEvent(type=kind, at=at, account_id=request.account_id, actor=actor, result=request.id)
     tx.events.append(event)
     if kind.startswith("request."):
-        tx.callbacks.enqueue(
-            RequestDelivery(
-                id=event.id,
-                account_id=request.account_id,
-                type=kind,
-                request_id=request.id,
-                kind=request.kind,
-                state=str(request.state),
-                at=at,
-            )
-        )
+        tx.callbacks.tell(message_about(request, event.id, kind, at))

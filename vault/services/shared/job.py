@@ -39,6 +39,8 @@ class ClaimJob:
     step: Step
     #: Whether each step needs the object store: then none begins while it is down.
     needs_objects: bool
+    #: Ends what a step began and does not wait for, when the node stops.
+    stop: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,10 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
             ") requests"
         ),
         Work.SEND_CALLBACKS: "SELECT min(next_try_at) FROM request_deliveries",
+        Work.OUTBOX: (
+            "SELECT min(at) FROM (SELECT 0 AS at WHERE EXISTS (SELECT 1 FROM outbox_messages WHERE is_new)"
+            " UNION ALL SELECT min(next_at) FROM outbox_destinations) outbox"
+        ),
         SilentWork.END_SESSIONS: "SELECT min(ends_at) FROM unsettled_sessions",
         _NOW: f"SELECT {POSTGRESQL_NOW if on_postgresql else ':now'}",
     }

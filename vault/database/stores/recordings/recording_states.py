@@ -18,6 +18,7 @@ from vault.database.sql.compiled_statements import CompiledUpdate
 from vault.database.sql.dialect import sql_now
 from vault.database.stores.accounts.stored_answers import forget_answers_on_recording
 from vault.database.stores.current_key_check import refuse_retired
+from vault.database.stores.outbox.messages import forget_messages_about
 from vault.database.stores.recordings.object_checks import note_object_checks
 from vault.database.stores.recordings.recording_notes import forget_notes
 from vault.database.stores.recordings.recordings import (
@@ -98,8 +99,7 @@ class RecordingStates(Rows):
             refuse_retired(self._db, recording.account_id, version, newest=newest_key)
         changed |= _columns_of(recording, values)
         shreds = any(transition.shreds for transition in transitions)
-        if shreds:
-            changed |= _SHREDDED
+        changed |= _SHREDDED if shreds else {}
         now = {"old_id": recording.id, "old_state": str(recording.state), "old_token": token}
         row = _change(tuple(sorted(changed)), leased=token is not None).first(self._db, changed | now)
         if row is None:
@@ -109,6 +109,7 @@ class RecordingStates(Rows):
         changed_row = recording_from(row)
         if changed_row.state in GONE:
             forget_answers_on_recording(self._db, recording.id)
+            forget_messages_about(self._db, recording.id)
         has_copy, due = changed_row.source_policy != "keep", values.get("not_before")
         self._wake(transitions[-1], 1, has_copy=has_copy, due=due, leased="lease_token" in values)
         return changed_row

@@ -1,11 +1,10 @@
 """Callbacks about requests of people as rows, and the deliveries that wait."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
 
 from vault.database.account_parts.callback import (
     StoredCallback,
@@ -14,12 +13,14 @@ from vault.database.account_parts.callback import (
     read_callback,
 )
 from vault.database.schema.requests import request_callbacks, request_deliveries
-from vault.database.signals import Work, wake, wake_at
 from vault.database.stores.accounts.account_objects import account_changed
+from vault.database.stores.outbox.messages import OutboxRows
 from vault.database.stores.rows import Rows
-from vault.domain.requests.callback import RequestDelivery
+from vault.domain.outbox.message import Message
+from vault.domain.requests.callback import KIND, callback_message, destination_of
 
-_COLUMNS: Final = [request_deliveries.c[name] for name in RequestDelivery.__slots__]
+#: Deliveries that a node of an older release left.
+_OLDER: Final = request_deliveries.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +44,13 @@ class CallbackRows(Rows):
 
     def deliveries(self, account_id: str) -> DeliveryState:
         """Return what became of the deliveries to the callback of an account. Raises NoResultFound without one."""
-        c, d = request_callbacks.c, request_deliveries.c
-        waiting = select(func.count()).select_from(request_deliveries).where(d.account_id == account_id)
-        query = select(c.delivered_at, c.failed_at, c.failure, waiting.scalar_subquery().label("waiting"))
-        row = self._db.execute(query.where(c.account_id == account_id)).one()
-        return DeliveryState(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+        c = request_callbacks.c
+        row = self._db.execute(
+            select(c.delivered_at, c.failed_at, c.failure).where(c.account_id == account_id)
+        ).one()
+        older = select(func.count()).select_from(request_deliveries).where(_OLDER.account_id == account_id)
+        waiting = OutboxRows(self._db).waiting(destination_of(account_id))
+        return DeliveryState(**row._mapping, waiting=waiting + self._db.execute(older).scalar_one())  # noqa: SLF001 - SQLAlchemy's public name
 
     def set(self, account_id: str, callback: StoredCallback) -> None:
         """Set the callback of an account. Its object becomes due."""
@@ -59,36 +62,30 @@ class CallbackRows(Rows):
         account_changed(self._db, account_id)
         return delete_callback(self._db, account_id)
 
-    def enqueue(self, delivery: RequestDelivery) -> None:
-        """Add a delivery, if the account has a callback."""
-        known = select(request_callbacks.c.set_at).where(
-            request_callbacks.c.account_id == delivery.account_id
+    def tell(self, message: Message) -> None:
+        """Put a message into the outbox, if the account has a callback."""
+        is_set = select(request_callbacks.c.set_at).where(
+            request_callbacks.c.account_id == message.account_id
         )
-        if self._db.execute(known).first() is None:
-            return
-        values = {name: getattr(delivery, name) for name in RequestDelivery.__slots__}
-        self._db.execute(insert(request_deliveries).values(**values, next_try_at=delivery.at))
-        wake(self._db, Work.SEND_CALLBACKS)
+        if self._db.execute(is_set).first() is not None:
+            OutboxRows(self._db).put(message)
 
-    def due(self, now: datetime, *, limit: int, of_account: int) -> Sequence[RequestDelivery]:
-        """Return deliveries that are due, the longest waiting first; of one account ``of_account`` at most."""
-        d = request_deliveries.c
-        place = func.row_number().over(partition_by=d.account_id, order_by=(d.next_try_at, d.id))
-        ranked = select(*_COLUMNS, d.next_try_at, place.label("place")).where(d.next_try_at <= now).subquery()
-        found = ranked.c
-        query = select(*(found[column.name] for column in _COLUMNS)).where(found.place <= of_account)
-        rows = self._db.execute(query.order_by(found.next_try_at, found.id).limit(limit)).mappings()
-        return [RequestDelivery(**row) for row in rows]
+    def has_older(self, now: datetime) -> bool:
+        """Return whether a delivery of an older release is due."""
+        query = select(_OLDER.id).where(_OLDER.next_try_at <= now).limit(1)
+        return self._db.execute(query).first() is not None
 
-    def try_again(self, delivery_id: str, at: datetime, *, tries: int) -> None:
-        """Note when a delivery is tried again, and how often it was tried."""
-        mine = request_deliveries.c.id == delivery_id
-        self._db.execute(update(request_deliveries).where(mine).values(next_try_at=at, tries=tries))
-        wake_at(self._db, Work.SEND_CALLBACKS, at)
-
-    def done(self, delivery_id: str) -> None:
-        """Delete a delivery that was accepted, or is given up."""
-        self._db.execute(delete(request_deliveries).where(request_deliveries.c.id == delivery_id))
+    def adopt_older(self, now: datetime, *, limit: int) -> int:
+        """Move deliveries of an older release that are due into the outbox; return how many."""
+        query = select(request_deliveries).where(_OLDER.next_try_at <= now).order_by(_OLDER.next_try_at)
+        rows = self._db.execute(query.limit(limit)).all()
+        outbox = OutboxRows(self._db)
+        for row in rows:
+            content = {"request": row.request_id, "kind": row.kind, "state": row.state}
+            message = callback_message(row.id, row.account_id, row.type, row.at, content)
+            outbox.put(replace(message, attempts=row.tries), due_at=row.next_try_at)
+        self._db.execute(delete(request_deliveries).where(_OLDER.id.in_([row.id for row in rows])))
+        return len(rows)
 
     def accepted(self, account_id: str, at: datetime) -> None:
         """Note that a delivery was accepted."""
@@ -100,9 +97,11 @@ class CallbackRows(Rows):
 
     def waiting(self, now: datetime) -> tuple[int, float]:
         """Return the number of deliveries that wait, and the seconds since the change that waits longest."""
-        query = select(func.count(), func.min(request_deliveries.c.at, type_=request_deliveries.c.at.type))
-        number, oldest = self._db.execute(query).one()
-        return number, 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+        number, oldest = OutboxRows(self._db).waiting_of(KIND)
+        query = select(func.count(), func.min(_OLDER.at, type_=_OLDER.at.type))
+        older, oldest_older = self._db.execute(query).one()
+        since = min((at for at in (oldest, oldest_older) if at is not None), default=now)
+        return number + older, max(0.0, (now - since).total_seconds())
 
     def _note(self, account_id: str, **values: datetime | str) -> None:
         mine = request_callbacks.c.account_id == account_id

@@ -10,11 +10,12 @@ from typing import Final, Literal, get_args
 from vault.domain.audit_log.event_types.accounts import ACCOUNT_EVENTS, AccountEvent
 from vault.domain.audit_log.event_types.consent import CONSENT_EVENTS, ConsentTypes
 from vault.domain.audit_log.event_types.event_rules import Closing, EventRules
+from vault.domain.audit_log.event_types.outbox import OUTBOX_EVENTS, OutboxEvent
 from vault.domain.audit_log.event_types.playback import PLAYBACK_EVENTS, PlaybackEvent
 from vault.domain.audit_log.event_types.recordings import RECORDING_EVENTS, RecordingEvent
 from vault.domain.audit_log.event_types.rights import RIGHTS_EVENTS, RightsEvent
 
-EventType = Literal[RecordingEvent, PlaybackEvent, AccountEvent, ConsentTypes, RightsEvent]
+EventType = Literal[RecordingEvent, PlaybackEvent, AccountEvent, ConsentTypes, RightsEvent, OutboxEvent]
 
 EVENT_TYPES: Final[Mapping[EventType, EventRules]] = dict(
     chain[tuple[EventType, EventRules]](
@@ -23,6 +24,7 @@ EVENT_TYPES: Final[Mapping[EventType, EventRules]] = dict(
         ACCOUNT_EVENTS.items(),
         CONSENT_EVENTS.items(),
         RIGHTS_EVENTS.items(),
+        OUTBOX_EVENTS.items(),
     )
 )
 if missing := sorted({*get_args(EventType)} - EVENT_TYPES.keys()):

@@ -1,0 +1,1 @@
+"""Stores of the outbox: what waits, the claims of workers, and how attempts ended."""

@@ -1,0 +1,81 @@
+"""Messages of the outbox as rows: put beside their cause, and deleted with their subject."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import delete, func, select, update
+
+from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
+from vault.database.signals import Work, wake
+from vault.database.sql.dialect import insert_new
+from vault.database.stores.rows import Rows
+from vault.domain.outbox.message import Message
+
+# Max deletions in one transaction, so that it does not delay other writers.
+_BATCH_SIZE: Final = 1000
+_NAMES: Final = tuple(field.name for field in fields(Message))
+MESSAGE_COLUMNS: Final = [outbox_messages.c[name] for name in _NAMES]
+_M = outbox_messages.c
+
+
+class OutboxRows(Rows):
+    """Messages in one transaction: that of their cause, or of the end of their subject."""
+
+    def put(self, message: Message, *, due_at: datetime | None = None) -> None:
+        """Add a message, if its destination does not have it already: one INSERT, which waits for nobody."""
+        if insert_new(self._db, outbox_messages, _row(message, due_at or message.at)):
+            wake(self._db, Work.OUTBOX)
+
+    def set_up(self, destination: str) -> None:
+        """Forget how a destination was: it was set again. What waits for it is due now."""
+        d = outbox_destinations.c
+        self._db.execute(delete(outbox_destinations).where(d.destination == destination))
+        mine = update(outbox_messages).where(_M.destination == destination)
+        if self._db.execute(mine.values(is_new=True)).rowcount:
+            wake(self._db, Work.OUTBOX)
+
+    def take_down(self, destination: str) -> None:
+        """Delete a destination that is not one any more, and what waits for it."""
+        for table in (outbox_messages, outbox_destinations, outbox_attempts):
+            self._db.execute(delete(table).where(table.c.destination == destination))
+
+    def waiting(self, destination: str) -> int:
+        """Return how many messages wait for a destination."""
+        query = select(func.count()).select_from(outbox_messages).where(_M.destination == destination)
+        return self._db.execute(query).scalar_one()
+
+    def waiting_of(self, kind: str) -> tuple[int, datetime | None]:
+        """Return how many messages of a kind wait, and the time of the oldest one's cause."""
+        query = select(func.count(), func.min(_M.at, type_=_M.at.type)).where(_M.kind == kind)
+        number, oldest = self._db.execute(query).one()
+        return number, oldest
+
+    def forget_attempts(self, before: datetime) -> bool:
+        """Delete a batch of attempts older than ``before``; False if there are none."""
+        a = outbox_attempts.c
+        old = select(a.destination, a.id, a.number).where(a.at < before).limit(_BATCH_SIZE).subquery()
+        mine = (a.destination == old.c.destination) & (a.id == old.c.id) & (a.number == old.c.number)
+        exists = select(old.c.id).where(mine).exists()
+        return bool(self._db.execute(delete(outbox_attempts).where(exists)).rowcount)
+
+
+def forget_messages_about(connection: DbConnection, recording_id: str) -> None:
+    """Delete what waits about a recording, and what was noted of its attempts: the recording is being erased."""
+    for table in (outbox_messages, outbox_attempts):
+        connection.execute(delete(table).where(table.c.recording_id == recording_id))
+
+
+def message_of(row: Mapping[Any, Any]) -> Message:
+    """Return a message from the columns of its row."""
+    values = {name: row[name] for name in _NAMES}
+    return Message(**values | {"content": json.loads(values["content"])})
+
+
+def _row(message: Message, due_at: datetime) -> dict[str, Any]:
+    values = {name: getattr(message, name) for name in _NAMES}
+    content = json.dumps(dict(message.content), sort_keys=True)
+    return values | {"content": content, "due_at": due_at, "is_new": True}

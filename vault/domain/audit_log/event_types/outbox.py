@@ -1,0 +1,35 @@
+"""Events of messages that leave the vault, and of their destinations, which the result names."""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from vault.domain.audit_log.event_types.event_rules import ClosesNothing, EventRules, NoSentence
+
+OutboxEvent = Literal[
+    "message.sent", "message.accepted", "message.superseded", "message.given_up",
+    "destination.failing", "destination.disabled",
+]  # fmt: skip
+
+_SENT: Final = EventRules(
+    closes=ClosesNothing("it says what was sent, and to whom"),
+    replay="nothing",
+    needs_permission=True,
+    grants=None,
+    sentence=NoSentence.OF_NO_RECORDING,
+)
+_DESTINATION: Final = EventRules(
+    closes=ClosesNothing("a destination that is set again has not failed yet"),
+    replay="nothing",
+    needs_permission=True,
+    grants=None,
+    sentence=NoSentence.OF_NO_RECORDING,
+)
+
+OUTBOX_EVENTS: Final[Mapping[OutboxEvent, EventRules]] = {
+    "message.sent": _SENT,
+    "message.accepted": _SENT,
+    "message.superseded": _SENT,
+    "message.given_up": _SENT,
+    "destination.failing": _DESTINATION,
+    "destination.disabled": _DESTINATION,
+}

@@ -1,0 +1,84 @@
+"""One attempt to send a message: what the receiver answered, and what that means."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Final
+
+#: The receiver may ask for a wait between these.
+LEAST_WAIT: Final = timedelta(seconds=1)
+MOST_WAIT: Final = timedelta(hours=6)
+_MAX_DIGITS: Final = 12
+
+
+class Outcome(StrEnum):
+    """What an attempt showed."""
+
+    ACCEPTED = "accepted"
+    #: The receiver did not take it, or nothing was sent.
+    FAILED = "failed"
+    #: It may have arrived: it was sent, and no answer came.
+    UNKNOWN = "unknown"
+    #: The receiver wants no messages any more (410).
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer of a receiver."""
+
+    status: int
+    #: The header Retry-After.
+    retry_after: str | None = None
+    #: At most 20,000 bytes, and empty if they did not come in time: the status is the answer.
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """How an attempt ended."""
+
+    outcome: Outcome
+    status: int | None = None
+    #: Why it failed, without the URL and without words of the receiver.
+    failure: str | None = None
+    retry_after: str | None = None
+
+
+_SUCCESS: Final = range(200, 300)
+_GONE: Final = 410
+#: Answers whose Retry-After holds: locked, too many requests, unavailable.
+_ASKS_TO_WAIT: Final = frozenset({423, 429, 503})
+
+
+def attempt_of(answer: Answer, receiver: str) -> Attempt:
+    """Return what an answer to a webhook means: 2xx accepts it, whatever its body; a redirect is a failure.
+
+    ``receiver`` begins the sentence of a failure.
+    """
+    if answer.status in _SUCCESS:
+        return Attempt(outcome=Outcome.ACCEPTED, status=answer.status)
+    return Attempt(
+        outcome=Outcome.GONE if answer.status == _GONE else Outcome.FAILED,
+        status=answer.status,
+        failure=f"{receiver} answered {answer.status}.",
+        retry_after=answer.retry_after if answer.status in _ASKS_TO_WAIT else None,
+    )
+
+
+def wait_asked(header: str | None, now: datetime) -> timedelta | None:
+    """Return the wait that a Retry-After asks for, in seconds or as a date (RFC 9110, 10.2.3), within our bounds.
+
+    None if there is none, or none that can be read.
+    """
+    text = "" if header is None else header.strip()
+    if text.isascii() and text.isdigit():
+        wait = timedelta(seconds=int(text)) if len(text) < _MAX_DIGITS else MOST_WAIT
+    else:
+        try:
+            wait = parsedate_to_datetime(text) - now
+        except (TypeError, ValueError, OverflowError):
+            # A date without a zone cannot be compared with ours.
+            return None
+    return max(LEAST_WAIT, min(MOST_WAIT, wait))

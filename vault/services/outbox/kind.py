@@ -1,0 +1,72 @@
+"""What a kind of message is. The outbox does the rest: claims, retries, permission, the log, the end with the subject.
+
+What makes a message due puts it beside its cause, in the same transaction (``tx.outbox.put``). A kind holds no client:
+it can send only with the permission that the outbox gives it after it has read the subject again.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vault.backoff import Backoff
+from vault.database.transaction import Transaction
+from vault.domain.outbox.attempt import Answer, Attempt
+from vault.domain.outbox.message import Message, SendingRules, Standing
+from vault.errors import FetchFailed
+
+
+class PermissionTooOld(FetchFailed):
+    """Nothing was sent: since the permission was given, the subject may have been erased."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("The vault could not send it in time. It tries again.", final=True)
+
+
+#: Sends a POST to a URL with headers and a body.
+Post = Callable[[str, Mapping[str, str], bytes], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """To send one message now: it is under a lease, and its rules permit it as its subject stands."""
+
+    message: Message
+    standing: Standing
+    #: Raises FetchFailed, ``final`` if nothing was sent, and PermissionTooOld.
+    post: Post
+
+
+class OutboxKind(ABC):
+    """One kind of message."""
+
+    __slots__ = ()
+    #: The name of its folder, and the first part of its destinations.
+    name: ClassVar[str]
+    #: The waits between two attempts, and after how many the message is given up; None: with its destination alone.
+    backoff: ClassVar[Backoff]
+    max_attempts: ClassVar[int | None]
+
+    @abstractmethod
+    def rules(self, message: Message) -> SendingRules:
+        """Return what to do with a message where the switch, an erasure, a restriction or a hold stands against it."""
+
+    @abstractmethod
+    async def send(self, permission: Permission) -> Attempt:
+        """Send what the message says, by the state of this moment, and say what the answer means.
+
+        Raises FetchFailed of the client, and other VaultErrors for what the vault itself cannot do now.
+        """
+
+    @abstractmethod
+    def note(self, tx: Transaction, message: Message, attempt: Attempt) -> None:
+        """Note in the kind's own rows how an attempt ended; in the transaction in which the outbox does."""
+
+    @abstractmethod
+    async def take_back(self, message: Message) -> None:
+        """Undo what may have arrived of a message that was deleted, with its subject, while it was sent."""
+
+    @abstractmethod
+    def count(self, result: str) -> None:
+        """Count an attempt after it was noted: accepted, failed or given_up. The outbox counts it too, by its kind."""

@@ -1,0 +1,1 @@
+"""Callbacks: each change of a request of a person is told to the one URL of its account."""
