@@ -25,9 +25,7 @@ async def let_time_come(house: House) -> None:
 async def send_due(house: House) -> None:
     """Send what is due until nothing more is, as a worker does."""
     job: SendOutbox = house.vault.jobs.send_outbox
-    again = True
-    while again:
-        again = await job()
+    while await job() or job._sending.tasks:
         await job.idle()
 
 
