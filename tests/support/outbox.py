@@ -24,7 +24,11 @@ async def let_time_come(house: House) -> None:
 
 async def send_due(house: House) -> None:
     """Send what is due until nothing more is, as a worker does."""
-    job: SendOutbox = house.vault.jobs.send_outbox
+    await send_all(house.vault.jobs.send_outbox)
+
+
+async def send_all(job: SendOutbox) -> None:
+    """Send what is due until nothing more is."""
     while await job() or job._sending.tasks:
         await job.idle()
 

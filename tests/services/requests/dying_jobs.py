@@ -19,13 +19,16 @@ from typing import Any
 
 from sqlalchemy import update
 
+from tests.fakes.outside import FakeOutside
 from tests.fakes.root_key import FakeRootKey
+from tests.support.outbox import send_all
 from tests.support.retention import SECOND
 from tests.support.service_house import vault_on
 from vault.database.engines.postgresql import PostgresqlDatabase
 from vault.database.engines.sqlite import SqliteDatabase
 from vault.database.schema.requests import person_requests
 from vault.domain.approvals.approval import ApprovalState
+from vault.domain.outbox.attempt import Answer
 from vault.objects.directory import DirectoryStore
 from vault.objects.directory_writer import DirectoryWriter
 from vault.objects.location import open_store
@@ -35,6 +38,8 @@ from vault.services.service import Vault
 from vault.thread_pools import Threads
 
 ROOT_KEY = "root-key.json"
+#: The ids of the messages that the receiver took, a line each.
+RECEIVED = "received.txt"
 _CALLS = ("write", "read", "fetch", "claim", "scrub")
 _OBJECT_CALLS = ("create", "put", "get", "read", "size", "replace", "delete", "delete_older", "abort_uploads")
 _LISTS = ("list", "versions")
@@ -133,11 +138,18 @@ async def _approve(vault: Vault) -> None:
     await vault.jobs.settle_approvals()
 
 
+async def _outbox(vault: Vault) -> None:
+    """Move what an older release left, and send to a receiver that outlives the process."""
+    await vault.jobs.adopt_deliveries()
+    await send_all(vault.jobs.send_outbox)
+
+
 JOBS: dict[str, Callable[[Vault], Awaitable[None]]] = {
     "sweep": _sweep,
     "requests": _requests,
     "close account": _close_account,
     "approve": _approve,
+    "outbox": _outbox,
 }
 
 
@@ -153,6 +165,27 @@ def read_root_key(root_key: FakeRootKey, folder: Path) -> None:
     """Read what was written: a process that died may have wrapped more."""
     for ticket, secret, context in json.loads((folder / ROOT_KEY).read_text()):
         root_key.wrapped[bytes.fromhex(ticket)] = (bytes.fromhex(secret), context)
+
+
+class _KeptReceiver(FakeOutside):
+    """A receiver that outlives the process: what it takes is in a file before it answers."""
+
+    def __init__(self, folder: Path, edges: _Edges) -> None:
+        super().__init__()
+        self._file, self._edges = folder / RECEIVED, edges
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Take a message."""
+        self._edges()
+        with self._file.open("a") as file:
+            file.write(headers["webhook-id"] + "\n")
+        self._edges()
+        return await super().post(url, headers, body)
+
+
+def keep_receiver(vault: Vault, folder: Path, edges: _Edges) -> None:
+    """Put the receiver in the place of the outbox's client."""
+    object.__setattr__(vault.jobs.send_outbox, "outside", _KeptReceiver(folder, edges))
 
 
 class _KeptRootKey(FakeRootKey):
@@ -179,6 +212,7 @@ def main() -> None:
     async def run() -> None:
         objects = await open_store(url, threads)
         vault = vault_on(folder, threads, database, objects=objects, root_key=_KeptRootKey(folder))
+        keep_receiver(vault, folder, edges)
         edges.put()
         await JOBS[job](vault)
 

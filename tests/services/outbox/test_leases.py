@@ -1,0 +1,156 @@
+"""Leases of messages: one worker has a message, and one that lost it changes nothing."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import update
+
+from tests.services.outbox.probe import (
+    Hanging,
+    attempts,
+    change_destination,
+    probe,
+    probing,
+    rows,
+    until,
+    with_outside,
+)
+from tests.services.requests.people import ACTOR, ask
+from tests.support.outbox import add_older_delivery, put, send_due
+from tests.support.service_house import LONG_AGO, House
+from vault.database.schema.outbox import outbox_messages
+from vault.database.transaction import Transaction
+from vault.domain.outbox.attempt import Answer
+
+
+async def leases_end(house: House) -> None:
+    """Let every lease run out, and the time come at which a claim sees it."""
+    query = update(outbox_messages).where(outbox_messages.c.lease_until.is_not(None))
+
+    def end(tx: Transaction) -> None:
+        tx.connection.execute(query.values(lease_until=LONG_AGO))
+        tx.outbox_claims.schedule("probe/a")
+
+    await house.database.write(end)
+
+
+async def test_two_workers_share_what_waits(nodes: tuple[House, House]):
+    """Each message is sent once, by one of them."""
+    (first, _), (second, _) = (probing(node) for node in nodes)
+    await put(first, *(probe(first, f"m{n:03}", f"r{n % 20}") for n in range(200)))
+    await asyncio.gather(send_due(first), send_due(second))
+    await send_due(first)
+    ids = [one.headers["webhook-id"] for one in first.outside.sent]
+    assert (len(ids), len(set(ids))) == (200, 200)
+    assert await rows(first) == []
+    assert len(await attempts(first)) == 200
+
+
+async def test_a_message_of_a_worker_that_is_gone_is_sent_again(nodes: tuple[House, House]):
+    """After its lease; the one that was thought gone learns that, and writes nothing."""
+    (first, kind), (second, _) = (probing(node) for node in nodes)
+    hanging = Hanging(first, "a")
+    first = with_outside(first, hanging)
+    await put(first, probe(first, "m"))
+    await first.vault.jobs.send_outbox()
+    await until(lambda: hanging.begun == ["m"])
+    await send_due(second)
+    assert second.outside.sent == []
+    await leases_end(second)
+    await send_due(second)
+    assert [one.headers["webhook-id"] for one in second.outside.sent] == ["m"]
+    assert [(one.number, one.outcome) for one in await attempts(second)] == [(2, "accepted")]
+    hanging.let_go.set()
+    await first.vault.jobs.send_outbox.idle()
+    assert kind.noted == []
+    assert [(one.number, one.outcome) for one in await attempts(second)] == [(2, "accepted")]
+
+
+async def test_a_late_failure_does_not_bring_a_message_back(nodes: tuple[House, House]):
+    """The first worker's receiver failed; the second one's took it meanwhile."""
+    (first, _), (second, _) = (probing(node) for node in nodes)
+    hanging = Hanging(first, "a")
+    first = with_outside(first, hanging)
+    await put(first, probe(first, "m"))
+    await first.vault.jobs.send_outbox()
+    await until(lambda: hanging.begun == ["m"])
+    await leases_end(second)
+    await send_due(second)
+    first.outside.answer("https://a.example/", Answer(status=500))
+    hanging.let_go.set()
+    await first.vault.jobs.send_outbox.idle()
+    assert await rows(second) == []
+
+
+async def test_a_node_that_stops_gives_back_what_it_sends(nodes: tuple[House, House]):
+    """Uncounted, and due immediately for another node."""
+    (first, _), (second, _) = (probing(node) for node in nodes)
+    hanging = Hanging(first, "a")
+    first = with_outside(first, hanging)
+    await put(first, probe(first, "m"))
+    await first.vault.jobs.send_outbox()
+    await until(lambda: hanging.begun == ["m"])
+    await first.vault.jobs.send_outbox.stop()
+    assert [(one.attempts, one.lease_token) for one in await rows(first)] == [(0, None)]
+    await send_due(second)
+    assert [one.headers["webhook-id"] for one in second.outside.sent] == ["m"]
+
+
+async def test_two_at_most_over_all_nodes(nodes: tuple[House, House]):
+    """Of one destination; and one while an attempt tests it."""
+    (first, _), (second, _) = (probing(node) for node in nodes)
+    hanging = Hanging(first, "a")
+    first, second = with_outside(first, hanging), with_outside(second, hanging)
+    await put(first, *(probe(first, f"m{n}") for n in range(6)))
+    for _ in range(2):
+        await first.vault.jobs.send_outbox()
+        await second.vault.jobs.send_outbox()
+    await until(lambda: len(hanging.begun) == 2)
+    await asyncio.sleep(0)
+    assert len(hanging.begun) == 2
+    hanging.let_go.set()
+    await asyncio.gather(*(node.vault.jobs.send_outbox.idle() for node in (first, second)))
+    hanging.let_go.clear()
+    hanging.begun.clear()
+    await change_destination(first, failures=5)
+    for _ in range(2):
+        await first.vault.jobs.send_outbox()
+        await second.vault.jobs.send_outbox()
+    await until(lambda: len(hanging.begun) == 1)
+    assert sum(one.lease_token is not None for one in await rows(first)) == 1
+    hanging.let_go.set()
+    await asyncio.gather(*(node.vault.jobs.send_outbox.idle() for node in (first, second)))
+
+
+@pytest.mark.parametrize("tries", [0, 7])
+async def test_what_an_older_release_left_is_sent(either: House, tries: int):
+    """After an upgrade, and from a node of the release before that still runs: with its id and its tries."""
+    account_id = either.account.id
+    await either.vault.callbacks.set(account_id, "https://crm.example/hook", actor=ACTOR)
+    either.outside.answer("https://crm.example/hook", Answer(status=503))
+    await either.database.write(lambda tx: add_older_delivery(tx, account_id, "evt_old", tries=tries))
+    assert (await either.vault.callbacks.read(account_id)).deliveries.waiting == 1
+    assert await either.vault.jobs.adopt_deliveries.any_due()
+    assert await either.vault.jobs.adopt_deliveries()
+    assert not await either.vault.jobs.adopt_deliveries.any_due()
+    assert (await either.vault.callbacks.read(account_id)).deliveries.waiting == 1
+    await send_due(either)
+    assert [one.headers["webhook-id"] for one in either.outside.sent] == ["evt_old"]
+    assert b'"request": "req_older"' in either.outside.sent[0].body
+    assert [one.attempts for one in await rows(either)] == [tries + 1]
+
+
+async def test_an_older_node_beside_takes_nothing_and_loses_nothing(either: House):
+    """It deletes a delivery by its id where it was told it; what was moved is told once more, with the same id."""
+    account_id = either.account.id
+    await either.vault.callbacks.set(account_id, "https://crm.example/hook", actor=ACTOR)
+    await either.database.write(lambda tx: add_older_delivery(tx, account_id, "evt_old"))
+    await either.vault.jobs.adopt_deliveries()
+    # The older node adds the same one again after its retry of a transaction, and one more.
+    await either.database.write(lambda tx: add_older_delivery(tx, account_id, "evt_old"))
+    await either.database.write(lambda tx: add_older_delivery(tx, account_id, "evt_new"))
+    await either.vault.jobs.adopt_deliveries()
+    await ask(either)
+    await send_due(either)
+    ids = [one.headers["webhook-id"] for one in either.outside.sent]
+    assert (len(ids), len(set(ids)), {"evt_old", "evt_new"} <= set(ids)) == (3, 3, True)

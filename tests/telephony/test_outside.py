@@ -1,0 +1,131 @@
+"""What the vault sends to receivers that accounts name: the answer decides, and nothing of a bad one costs more."""
+
+import gzip
+
+import pytest
+
+from tests.servers.media import MediaServer, Script, answer, drip, endless, head, raw
+from tests.telephony.dialing import Diversion, ScriptedResolver
+from tests.telephony.fetching import NO_TLS
+from vault.domain.outbox.attempt import Answer
+from vault.errors import FetchFailed
+from vault.telephony.http import outside
+from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.outside import MAX_BODY, GuardedOutside
+
+
+def sender(server: MediaServer) -> GuardedOutside:
+    """Return a client that may reach the host."""
+    return GuardedOutside(GuardedHttp(allow=[server.authority], ssl_context=NO_TLS))
+
+
+async def post(server: MediaServer, script: Script) -> Answer:
+    """Post to a receiver that answers so."""
+    url = server.on("/hook", script)
+    return await sender(server).post(url, {"webhook-id": "msg_1"}, b'{"a": 1}')
+
+
+async def test_a_post_and_its_answer(server: MediaServer) -> None:
+    """The body goes whole, with its headers; status, Retry-After and the beginning of the body come back."""
+    said = await post(server, answer(b"taken", status=429, headers={"Retry-After": "37"}))
+    assert (said.status, said.retry_after, said.body) == (429, "37", b"taken")
+    (exchange,) = server.exchanges
+    assert exchange.head.startswith(b"POST /hook ")
+    assert (exchange.header("webhook-id"), exchange.header("content-length")) == ("msg_1", "8")
+
+
+async def test_a_redirect_is_not_followed(server: MediaServer) -> None:
+    """Wherever it goes; it is an answer like another."""
+    server.on("/other", answer(b"inside"))
+    for place in ("/other", "http://169.254.169.254/latest/meta-data/", "http://127.0.0.1/"):
+        said = await post(server, answer(status=302, headers={"Location": place}))
+        assert said.status == 302
+    assert {one.head.split(b" ")[1] for one in server.exchanges} == {b"/hook"}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        endless(),
+        raw(head(200, {"Content-Length": str(1024**3)}), *[b"x" * 65536] * 2, hang=True),
+        # A bomb: nothing is unpacked, so that it has only the bytes that came.
+        raw(head(200, {"Content-Encoding": "gzip", "Content-Length": "99999"}), gzip.compress(b"0" * 10**8)),
+    ],
+    ids=["endless", "1 GB", "gzip bomb"],
+)
+async def test_a_long_answer_costs_no_more_than_a_short_one(
+    server: MediaServer, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever answered 200 has answered; of the body 20,000 bytes are read."""
+    monkeypatch.setattr(outside, "BODY_TIMEOUT", 0.5)
+    said = await post(server, script)
+    assert said.status == 200
+    assert len(said.body) == MAX_BODY
+    await server.exchanges[-1].gone.wait()
+
+
+@pytest.mark.parametrize("limit", ["TIMEOUT", "BODY_TIMEOUT"])
+async def test_a_body_that_hangs_does_not_undo_the_status(
+    server: MediaServer, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be sent again, although it was taken."""
+    monkeypatch.setattr(outside, limit, 0.5)
+    said = await post(server, raw(head(200, {"Content-Length": "100"}), b"abc", hang=True))
+    assert said.status == 200
+
+
+@pytest.mark.parametrize(
+    "script",
+    [raw(hang=True), drip(b"HTTP/1.1 200", b" ", pause=0.05)],
+    ids=["silent", "byte by byte"],
+)
+async def test_a_receiver_that_hangs_is_left(
+    server: MediaServer, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the time that a whole attempt has, however often it sends a byte; it may have arrived."""
+    monkeypatch.setattr(outside, "TIMEOUT", 0.5)
+    with pytest.raises(FetchFailed, match="did not respond in time") as failed:
+        await post(server, script)
+    assert (failed.value.final, failed.value.host_down) == (False, True)
+    await server.exchanges[-1].gone.wait()
+
+
+@pytest.mark.parametrize("script", [raw(), raw(b"HTTP/1.1 2"), raw(b"\0\0\0\0\r\n\r\n")])
+async def test_what_is_no_answer_is_not_final(server: MediaServer, script: Script) -> None:
+    """It hung up, or spoke something else: it may have taken the message."""
+    with pytest.raises(FetchFailed) as failed:
+        await post(server, script)
+    assert not failed.value.final
+    assert "hook" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://169.254.169.254/", "https://[::ffff:10.0.0.1]/", "https://10.0.0.1/", "https://user:pw@a.example/",
+        "https://a.example:8443/", "http://a.example/", "https://127.0.0.1/", "https://[::1]/",
+    ],
+)  # fmt: skip
+async def test_an_address_inside_is_never_dialled(url: str) -> None:
+    """Checked when it is set, and at each attempt."""
+    dialer = Diversion(1)
+    client = GuardedOutside(GuardedHttp(dialer=dialer, ssl_context=NO_TLS))
+    with pytest.raises(FetchFailed) as failed:
+        await client.post(url, {}, b"{}")
+    assert failed.value.final
+    assert dialer.dialled == []
+    with pytest.raises(FetchFailed):
+        client.check(url)
+
+
+async def test_a_name_that_changes_its_address_is_checked_at_each_attempt() -> None:
+    """Public for the first attempt, inside for the second: the second goes nowhere."""
+    resolver, dialer = ScriptedResolver(crm__example=[["93.184.216.34"], ["10.0.0.1"]]), Diversion(1)
+    client = GuardedOutside(GuardedHttp(resolver=resolver, dialer=dialer, ssl_context=NO_TLS))
+    client.check("https://crm.example/")
+    for final in (False, True):
+        with pytest.raises(FetchFailed) as failed:
+            await client.post("https://crm.example/", {}, b"{}")
+        assert failed.value.final is final
+    assert dialer.dialled == ["93.184.216.34"]
+    assert resolver.asked == ["crm.example"] * 2
