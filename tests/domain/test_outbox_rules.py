@@ -23,11 +23,11 @@ OTHER = SECRET_PREFIX + base64.b64encode(bytes(range(1, 33))).decode()
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
-        ("37", 37), (" 37 ", 37), ("0", 1), ("86400000", 21600), ("9" * 400, 21600), ("021", 21),
+        ("37", 37), (" 37 ", 37), ("0", 1), ("86400000", 21600), ("9" * 64, 21600), ("021", 21),
         ("Tue, 03 Feb 2026 10:00:30 GMT", 30), ("Tue, 03 Feb 2026 12:00:30 +0200", 30),
         ("Tue, 03 Feb 2026 09:00:00 GMT", 1), ("Fri, 03 Feb 2090 10:00:00 GMT", 21600),
         ("Sunday, 06-Nov-94 08:49:37 GMT", 1),
-        (None, None), ("", None), ("soon", None), ("-5", None), ("1.5", None), ("٣٧", None),
+        (None, None), ("9" * 65, None), ("", None), ("soon", None), ("-5", None), ("1.5", None), ("٣٧", None),
         # Without a zone it says nothing.
         ("Tue, 03 Feb 2026 10:00:30", None), ("Tue, 99 Feb 2026 10:00:30 GMT", None),
     ],

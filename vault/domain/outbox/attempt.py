@@ -10,6 +10,8 @@ from typing import Final
 LEAST_WAIT: Final = timedelta(seconds=1)
 MOST_WAIT: Final = timedelta(hours=6)
 _MAX_DIGITS: Final = 12
+#: A date has some 30 characters.
+_MAX_HEADER: Final = 64
 
 
 class Outcome(StrEnum):
@@ -72,7 +74,7 @@ def wait_asked(header: str | None, now: datetime) -> timedelta | None:
 
     None if there is none, or none that can be read.
     """
-    text = "" if header is None else header.strip()
+    text = "" if header is None or len(header) > _MAX_HEADER else header.strip()
     if text.isascii() and text.isdigit():
         wait = timedelta(seconds=int(text)) if len(text) < _MAX_DIGITS else MOST_WAIT
     else:
