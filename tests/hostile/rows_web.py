@@ -41,8 +41,7 @@ from vault.web.console.forms import read_multipart
 from vault.web.console.sign_in.sign_in import return_path
 from vault.web.console.words import moment_text, period_text
 from vault.web.http import problems
-from vault.web.http.address_limit import _table_key
-from vault.web.http.client_address import client_address
+from vault.web.http.client_address import _table_key, client_address
 from vault.web.http.cookies import read_cookie, set_aside
 from vault.web.http.languages import preferred_language
 from vault.web.http.pagination import read_cursor

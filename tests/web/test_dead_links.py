@@ -18,7 +18,7 @@ from tests.support.web_house import AUDIO, House, open_house
 from vault.database.schema.core import links
 from vault.errors import TooMany
 from vault.web.app import PublicUrl
-from vault.web.http.address_limit import MAX_ADDRESSES, MINUTE, AddressLimit
+from vault.web.http.client_address import MAX_ADDRESSES, MINUTE, AddressLimit
 from vault.web.http.html import not_valid
 from vault.web.middleware import link_rate_limit
 from vault.web.middleware.link_rate_limit import MAX_DEAD_LINKS, LinkRateLimit, dead_links

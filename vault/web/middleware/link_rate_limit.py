@@ -18,8 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vault.errors import TooMany, VaultError
 from vault.ports.clock import Clock
 from vault.services.service import Vault
-from vault.web.http.address_limit import AddressLimit
-from vault.web.http.client_address import limited_address
+from vault.web.http.client_address import AddressLimit, limited_address
 from vault.web.http.html import not_valid, refusal
 from vault.web.http.languages import language_of
 

@@ -4,8 +4,7 @@ from typing import Final
 
 from fastapi import Request
 
-from vault.web.http.address_limit import AddressLimit
-from vault.web.http.client_address import limited_address
+from vault.web.http.client_address import AddressLimit, limited_address
 
 #: Max sign-ins at a provider that one address begins within a minute. Each leaves a row for ten minutes, and needs no
 #: secret; an office behind one address begins its day with some hundred.
