@@ -181,16 +181,33 @@ def in_proofs(path: Path) -> bool:
     return not _PATHS.isdisjoint((path, *path.parents))
 
 
+@cache
+def may_mark(path: Path) -> bool:
+    """Say whether a file, or a conftest.py above it, can mark single parameters: it has one of the words for it."""
+    above = [folder / "conftest.py" for folder in path.parents if folder != TESTS and TESTS in folder.parents]
+    return any(
+        word in file.read_text()
+        for file in [path, *above]
+        if file.exists()
+        for word in ("mark.proof", "rights_cases")
+    )
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Save ``make test`` the import of what it would deselect."""
-    if config.option.markexpr == "not proof" and in_proofs(collection_path):
+    """Save each tier the import of what it would deselect."""
+    path = collection_path
+    if config.option.markexpr == "not proof" and in_proofs(path):
+        return True
+    if config.option.markexpr == "proof" and path.suffix == ".py" and not (in_proofs(path) or may_mark(path)):
         return True
     return None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what the table names."""
+    """Mark what the table names. What would never run is an error: ``make proofs`` does not see its file."""
     for item in items:
         if in_proofs(item.path):
             item.add_marker(pytest.mark.proof)
+        elif item.get_closest_marker("proof") is not None and not may_mark(item.path):
+            raise pytest.UsageError(f"{item.nodeid}: mark it in its file or folder, or in tests/tiers.py")
