@@ -7,6 +7,7 @@ immediately, so a token, an address or a phone number cannot slip in by a carele
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final
 
@@ -21,6 +22,9 @@ FIELDS: Final = frozenset(
     }
 )  # fmt: skip
 
+#: The id of the HTTP request that a task answers, also in the lines of the tasks that it starts; None without one.
+HTTP_REQUEST: Final = ContextVar[str | None]("HTTP_REQUEST", default=None)
+
 
 class JsonFormatter(logging.Formatter):
     """Writes a record as one line of JSON; a traceback has frames, never values."""
@@ -32,6 +36,8 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
+        if (http_request := HTTP_REQUEST.get()) is not None:
+            line["http_request"] = http_request
         line.update(getattr(record, "fields", {}))
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__

@@ -64,6 +64,7 @@ def status_of(answer: bytes) -> int:
     """Return the status of a whole answer, which is a problem."""
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"content-type: application/problem+json" in head
+    assert b"x-request-id: http_" in head
     said = json.loads(body)
     assert said["detail"]
     assert int(head.split()[1]) == said["status"]

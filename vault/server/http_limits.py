@@ -15,6 +15,7 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from vault.domain.ids import new_id
 from vault.errors import StartRefused
 from vault.web.middleware.request_limits import CUT
 
@@ -246,6 +247,7 @@ def _problem(status: int, detail: str) -> bytes:
     title = _TITLES[status]
     body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
     head = (
-        f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
+        f"x-request-id: {new_id('http')}\r\n\r\n"
     )
     return STATUS_LINE[status] + head.encode() + body

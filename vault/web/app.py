@@ -110,7 +110,8 @@ def _contract(routers: Sequence[APIRouter], hosting: PublicUrl) -> dict[str, Any
     app = FastAPI(
         title="callvault",
         version="1",
-        description="A self-hosted vault for call recordings. Errors are RFC 9457 problems.",
+        description="A self-hosted vault for call recordings. Errors are RFC 9457 problems. The header X-Request-Id of "
+        "every answer is an id that stands in the lines which the vault logged for it.",
         telemetry=_NO_TELEMETRY,
         responses={"4XX": PROBLEM, "5XX": PROBLEM},
         generate_unique_id_function=lambda route: route.name,

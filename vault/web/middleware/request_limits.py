@@ -1,4 +1,4 @@
-"""Security headers on every response, a size limit and a timeout on every body, and the end of broken streams.
+"""Security headers and an id on every response, a limit and a timeout on every body, and the end of broken streams.
 
 Cookies are hidden here too, before a library parses them.
 
@@ -14,9 +14,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vault import metrics
+from vault.domain.ids import new_id
 from vault.domain.notices.audio import MAX_UPLOAD
 from vault.errors import NotFound, VaultError
-from vault.structured_log import Log
+from vault.structured_log import HTTP_REQUEST, Log
 from vault.web.http.cookies import set_aside
 from vault.web.http.problems import problem
 from vault.web.http.routing import SLASH_MARK, mark_slashes
@@ -72,6 +73,14 @@ class RequestLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # Never the client's own: that can be a number or a token, and it stands in the log.
+        token = HTTP_REQUEST.set(request_id := new_id("http"))
+        try:
+            await self._answer(scope, receive, send, request_id)
+        finally:
+            HTTP_REQUEST.reset(token)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         set_aside(scope)
         refused = _refusal(scope)
         mark_slashes(scope)
@@ -84,6 +93,7 @@ class RequestLimits:
                 metrics.RESPONSES.labels(str(message["status"])).inc()
                 headers = MutableHeaders(scope=message)
                 headers.update(self._console_headers if is_console(scope["path"]) else self._headers)
+                headers["X-Request-Id"] = request_id
                 for name, value in _DEFAULTS.items():
                     headers.setdefault(name, value)
             await send(message)
