@@ -52,14 +52,14 @@ _TERM = {
 
 async def fill(vault: Vault, old: int, new: int) -> None:
     """Bring in ``new`` recordings of one caller, and add ``old`` rows from before."""
-    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    account, _ = await vault.accounts.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     now = datetime.now(UTC)
     facts = CallFacts(
         call_ref=_CALL, direction="inbound", caller=NUMBER, callee="+12065550100", started_at=now
     )
-    await vault.calls.start(account.id, replace(facts, agent="Robin"))
+    await vault.recordings.calls.start(account.id, replace(facts, agent="Robin"))
     brought = [await put_recording(vault, f"new-{number}", 8000) for number in range(new)]
-    term = search_term(await vault.recordings.call_terms.index_key(account.id), "number", NUMBER)
+    term = search_term(await vault.recordings.recordings.call_terms.index_key(account.id), "number", NUMBER)
     await vault.database.write(lambda tx: _name(tx, brought, term))
     for first in range(1, old + 1, _AT_ONCE):
         last = min(old, first + _AT_ONCE - 1)
@@ -126,7 +126,7 @@ def without_hurry(tx: Any) -> None:
 
 async def wait_in_line(vault: Vault) -> None:
     """Announce one recording that waits to be fetched."""
-    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    account, _ = await vault.accounts.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     now = datetime.now(UTC)
 
     def insert(tx: Any) -> None:

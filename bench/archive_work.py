@@ -124,7 +124,7 @@ async def _restore(settings: Settings, size: int) -> None:
             watched = Watched(
                 database=unnamed.database, objects=unnamed.objects, recordings=unnamed.recordings
             )
-            report = await replace(vault.restore, unnamed=watched)(actor=_ACTOR)
+            report = await replace(vault.backup.restore, unnamed=watched)(actor=_ACTOR)
         leaves = report.counts["leaves"]
         print(f"  restore {leaves} entries behind, {size:,} recordings, until it serves: {closed}")
         print(f"  the same, until no manifest can be left over: {whole}", flush=True)
@@ -132,16 +132,16 @@ async def _restore(settings: Settings, size: int) -> None:
 
 async def _change(vault: Vault) -> None:
     """Close, open and let in something: some twelve entries."""
-    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    account, _ = await vault.accounts.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     recordings = [await put_recording(vault, f"late-{number}", 8000) for number in range(3)]
-    await vault.recordings.restrict(
+    await vault.recordings.recordings.restrict(
         account.id, recordings[0].id, restricted=True, reason="bench", actor=_ACTOR
     )
-    await vault.recordings.erase(account.id, recordings[1].id, actor=_ACTOR)
+    await vault.recordings.recordings.erase(account.id, recordings[1].id, actor=_ACTOR)
     for number in range(3):
         for enabled in (False, True):
-            await vault.recording_switch.set(account.id, enabled=enabled, reason=None, actor=_ACTOR)
-        await vault.objections.enter(account.id, f"+1415555{number:04}", reason=None, actor=_ACTOR)
+            await vault.accounts.switch.set(account.id, enabled=enabled, reason=None, actor=_ACTOR)
+        await vault.consent.objections.enter(account.id, f"+1415555{number:04}", reason=None, actor=_ACTOR)
 
 
 async def _write_all(vault: Vault) -> None:
@@ -182,7 +182,7 @@ async def _export(folder: Path, size: int) -> None:
     seed_log(folder / "vault.db", size)
     settings = settings_of(str(folder), "sqlite")
     async with assemble(settings, describing=False) as vault:
-        account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+        account, _ = await vault.accounts.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
         every = max(1, size // _OWN)
         scattered = f"UPDATE access_events SET account_id = '{account.id}' WHERE tree_index % {every} = 0"  # noqa: S608 - our own id
         await vault.database.write(lambda tx: tx.connection.exec_driver_sql(scattered) and None)
@@ -199,7 +199,7 @@ async def _export(folder: Path, size: int) -> None:
 async def _read_export(vault: Vault, account_id: str) -> tuple[int, float]:
     """Return the bytes of an account's export and the CPU seconds that it took."""
     begun = os.times().user + os.times().system
-    length = sum([len(part) async for part in await vault.log_proofs.export(account_id)])
+    length = sum([len(part) async for part in await vault.audit_log.proofs.export(account_id)])
     return length, os.times().user + os.times().system - begun
 
 

@@ -196,6 +196,6 @@ def _opened(runner: asyncio.Runner, data_dir: Path, database_url: str, size: int
 
 
 async def _sign_in(app: FastAPI, vault: Vault) -> str:
-    _, key = await vault.api_keys.issue(name="bench", scopes=("*",), account_id=None, actor="bench")
+    _, key = await vault.accounts.api_keys.issue(name="bench", scopes=("*",), account_id=None, actor="bench")
     _, headers, _ = await ask(app, "POST", "/console/sign-in", form={"key": key.text})
     return headers["set-cookie"].partition(";")[0]

@@ -54,8 +54,8 @@ _OWN_LINK: Final = {
 
 async def furnish(vault: Vault) -> str:
     """Change the rows of an archive that ``fill`` made; return the id of a recording that can be played."""
-    account = await vault.accounts.find(ACCOUNT)
-    (view, *_) = await vault.recordings.page(
+    account = await vault.accounts.accounts.find(ACCOUNT)
+    (view, *_) = await vault.recordings.recordings.page(
         account.id, RecordingFilter(), number=None, agent=None, before=None, limit=1
     )
     await share(vault, view.recording, 60)

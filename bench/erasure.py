@@ -42,7 +42,7 @@ class Erasures:
         page = await self.vault.database.read(
             lambda tx: tx.recordings.page(self.account_id, RecordingFilter(), before=None, limit=1)
         )
-        key = await self.vault.recordings.call_terms.index_key(self.account_id)
+        key = await self.vault.recordings.recordings.call_terms.index_key(self.account_id)
         term = search_term(key, "number", caller)
 
         def add(tx: Any) -> None:
@@ -64,11 +64,11 @@ class Erasures:
             verification=Verification(method="callback", at=at, by=_ACTOR),
         )
         new = NewRequest(kind="erasure", regime="gdpr", received_at=at, personal=personal)
-        view, _ = await self.vault.requests.receive(self.account_id, new, actor=_ACTOR)
+        view, _ = await self.vault.requests.requests.receive(self.account_id, new, actor=_ACTOR)
         ruling = RulingRequest(
             default=Verdict(code="erased"), verdicts={}, reason=None, period=None, whole_time=False
         )
-        await self.vault.requests.decide(self.account_id, view.request.id, ruling, actor=_ACTOR)
+        await self.vault.requests.requests.decide(self.account_id, view.request.id, ruling, actor=_ACTOR)
         return view.request.id
 
     async def _close(self, request_id: str) -> None:
@@ -78,7 +78,7 @@ class Erasures:
             while await jobs.remove_erased():
                 pass
             await jobs.log_publisher.sequence()
-            view = await self.vault.requests.read(self.account_id, request_id)
+            view = await self.vault.requests.requests.read(self.account_id, request_id)
             if view.request.closed_at is not None:
                 named = view.request.personal and view.request.personal.ruling
                 if (

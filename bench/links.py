@@ -119,7 +119,7 @@ async def links_scene(settings: Settings, vault: Vault, config: Mapping[str, Any
     """Serve links behind a proxy on loopback, so that each forged one comes from an address of its own."""
     recording = await put_recording(vault, "opened", config["size"])
     minter = Minter()
-    challenge, _ = await vault.link_keys.challenge(recording.account_id)
+    challenge, _ = await vault.playback.link_keys.challenge(recording.account_id)
     wanted = LinkKeyRequest(
         public_key=minter.pem,
         algorithm="Ed25519",
@@ -132,7 +132,7 @@ async def links_scene(settings: Settings, vault: Vault, config: Mapping[str, Any
         challenge=challenge,
         proof=base64url(minter.sign(challenge.encode())),
     )
-    key = await vault.link_keys.set(recording.account_id, "bench", wanted, actor="bench")
+    key = await vault.playback.link_keys.set(recording.account_id, "bench", wanted, actor="bench")
     app = app_of(settings, vault)
     trusted = (ip_network("127.0.0.0/8"),)
     app.state.hosting = PublicUrl(public_url=settings.public_url, trusted_proxies=trusted)

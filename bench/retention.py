@@ -88,7 +88,7 @@ class Archive:
 
     async def _preview(self) -> tuple[float, float]:
         begun, before = perf_counter(), forget_peak()
-        await self.vault.preview_retention(self.account_id, _POLICY)
+        await self.vault.retention.preview(self.account_id, _POLICY)
         seconds, after = perf_counter() - begun, usage()
         return seconds, (after["peak"] - before["now"]) / _MEBIBYTE
 
@@ -142,7 +142,7 @@ def _opened(runner: asyncio.Runner, data_dir: Path, database_url: str, size: int
         settings = settings_of(str(data_dir), database_url)
         vault = await stack.enter_async_context(assemble(settings, describing=False))
         await fill(vault, size - 1, 1)
-        account = await vault.accounts.find(ACCOUNT)
+        account = await vault.accounts.accounts.find(ACCOUNT)
         await vault.database.write(lambda tx: tx.retention.add(account.id, _POLICY))
         last = ""
         while (upper := await vault.database.write(lambda tx, after=last: _mark(tx, after))) is not None:  # type: ignore[misc]

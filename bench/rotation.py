@@ -106,7 +106,7 @@ def _add(tx: Transaction, like: str, key: SealingKey, account_id: str, numbers: 
 
 
 async def _bring_in(vault: Vault, account_id: str, name: str) -> str:
-    recording, _ = await vault.uploads.store(account_id, name, name, _blocks(_tone()), actor=_ACTOR)
+    recording, _ = await vault.ingest.uploads.store(account_id, name, name, _blocks(_tone()), actor=_ACTOR)
     while True:
         known = await vault.database.read(lambda tx: tx.recordings.by_id(recording.id))
         if known is not None and known.state is State.AVAILABLE:
@@ -128,8 +128,8 @@ async def _bring_in_many(vault: Vault, account_id: str, count: int) -> list[str]
 async def _heard(vault: Vault, account_id: str, recording_id: str) -> bool:
     """Download a recording, and say whether it is what was sent in."""
     try:
-        sound = await vault.audio.for_download(account_id, recording_id, actor=_ACTOR)
-        blocks = [part async for part in await vault.audio.stream(sound, 0, sound.size)]
+        sound = await vault.playback.audio.for_download(account_id, recording_id, actor=_ACTOR)
+        blocks = [part async for part in await vault.playback.audio.stream(sound, 0, sound.size)]
     except VaultError:
         return False
     return b"".join(blocks) == _tone()
@@ -190,10 +190,10 @@ async def _fill(vault: Vault, account_id: str, asked: argparse.Namespace) -> lis
 async def _rotate(vault: Vault, account_id: str) -> None:
     """Rotate, wait until the old version is destroyed, and print the statement."""
     begun, cpu = time.monotonic(), time.process_time()
-    await vault.key_rotation.begin(account_id, actor=_ACTOR)
+    await vault.key_rotation.rotations.begin(account_id, actor=_ACTOR)
     await _until(vault, idle=False)
     seconds, cpu = time.monotonic() - begun, time.process_time() - cpu
-    (done,) = (await vault.key_rotation.status(account_id)).rotations
+    (done,) = (await vault.key_rotation.rotations.status(account_id)).rotations
     pause = vault.jobs.rewrap.grace.total_seconds()
     _say("rotated", f"in {seconds:.1f} s, {pause:.0f} s of it a pause; {cpu:.1f} s of CPU, clients included")
     _say("rewrapped", f"{done.rewrapped} keys")
@@ -205,8 +205,8 @@ async def measure(folder: Path, database_url: str, asked: argparse.Namespace) ->
     settings = read_settings({"VAULT_DATA_DIR": str(folder), "VAULT_DATABASE_URL": database_url})
     async with composition.assemble(settings) as vault:
         tasks = [asyncio.create_task(work(vault, workers=2))]
-        account, _ = await vault.accounts.open("bench", name=None, locale=None, actor=_ACTOR)
-        await vault.consent_policy.set(account.id, _POLICY, if_version=None, actor=_ACTOR)
+        account, _ = await vault.accounts.accounts.open("bench", name=None, locale=None, actor=_ACTOR)
+        await vault.consent.policy.set(account.id, _POLICY, if_version=None, actor=_ACTOR)
         real = await _fill(vault, account.id, asked)
         counts = dict.fromkeys(("played", "failed", "uploaded", "not uploaded"), 0)
         tasks += [

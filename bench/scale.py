@@ -89,8 +89,8 @@ def _opened(runner: asyncio.Runner, data_dir: Path, database_url: str, size: int
 
 def _round_of(runner: asyncio.Runner, vault: Vault, name: str, count: int) -> Callable[[], Sample]:
     async def page(number: str | None) -> None:
-        account = await vault.accounts.find(ACCOUNT)
-        found = await vault.recordings.page(
+        account = await vault.accounts.accounts.find(ACCOUNT)
+        found = await vault.recordings.recordings.page(
             account.id, RecordingFilter(), number=number, agent=None, before=None, limit=_PAGE
         )
         if len(found) != _PAGE:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -45,16 +46,18 @@ async def listen(settings: Settings, vault: Vault, config: Mapping[str, Any]) ->
     for name, size in config["sizes"].items():
         recording = await put_recording(vault, name, size, plain if name == config["copied"] else None)
         sessions[name] = asdict(await open_session(vault, recording))
-    not_granted: Any = replace(vault.audio, database=variants.NotGranted(vault.database))
-    not_logged: Any = replace(vault.audio, database=variants.NotLogged(vault.database))
+
+    def streaming_from(database: Any) -> FastAPI:
+        audio = replace(vault.playback.audio, database=database)
+        return app_of(settings, replace(vault, playback=replace(vault.playback, audio=audio)))
 
     async def file(_request: Request) -> Response:
         return FileResponse(plain, media_type="audio/wav")
 
     apps: dict[str, ASGIApp] = {
         "logged": app_of(settings, vault),
-        "not granted": app_of(settings, replace(vault, audio=not_granted)),
-        "not logged": app_of(settings, replace(vault, audio=not_logged)),
+        "not granted": streaming_from(variants.NotGranted(vault.database)),
+        "not logged": streaming_from(variants.NotLogged(vault.database)),
         "file": Starlette(routes=[Route("/", file)]),
     }
     yield Scene(apps=apps, facts={"sessions": sessions})
@@ -66,14 +69,18 @@ async def opens(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> 
     recording = await put_recording(vault, "opened", config["size"])
     database: Any = vault.database
     later = TreeLater(database.inner)
-    without: Any = replace(vault.open_links, database=replace(database, inner=later))
+    without: Any = replace(vault.playback.open_links, database=replace(database, inner=later))
     (token,) = await share(vault, recording, 1)
-    opened = await vault.open_links.open(token, nonce="constant", address="127.0.0.1", agent="bench")
+    opened = await vault.playback.open_links.open(token, nonce="constant", address="127.0.0.1", agent="bench")
     at_once: Any = OpenAtOnce(opened=opened)
+
+    def opening_by(open_links: Any) -> FastAPI:
+        return app_of(settings, replace(vault, playback=replace(vault.playback, open_links=open_links)))
+
     apps = {
         "in the tree": app_of(settings, vault),
-        "event alone": app_of(settings, replace(vault, open_links=without)),
-        "constant answer": app_of(settings, replace(vault, open_links=at_once)),
+        "event alone": opening_by(without),
+        "constant answer": opening_by(at_once),
     }
 
     async def tell(question: Mapping[str, Any]) -> Any:

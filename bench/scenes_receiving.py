@@ -28,8 +28,9 @@ async def webhook(settings: Settings, vault: Vault, config: Mapping[str, Any]) -
     alone = variants.OneCommitEach(database.inner)
 
     def announcing_to(behind: variants.Behind) -> FastAPI:
-        announce = replace(vault.webhooks.announce, database=behind)
-        return app_of(settings, replace(vault, webhooks=replace(vault.webhooks, announce=announce)))
+        webhooks = vault.ingest.webhooks
+        webhooks = replace(webhooks, announce=replace(webhooks.announce, database=behind))
+        return app_of(settings, replace(vault, ingest=replace(vault.ingest, webhooks=webhooks)))
 
     apps = {
         "committed": app_of(settings, vault),
@@ -67,16 +68,19 @@ async def upload(settings: Settings, vault: Vault, config: Mapping[str, Any]) ->
     """Serve the upload's route: sealed, hashed, discarded; and, to disk, sealed and plain."""
     bearer = await ingest_key(vault)
     known = await put_recording(vault, "known", config["known"])
-    attempt = vault.uploads.attempt
-    to_nowhere = replace(vault.uploads, attempt=replace(attempt, objects=variants.NullStore()))
+    attempt = vault.ingest.uploads.attempt
+    to_nowhere = replace(vault.ingest.uploads, attempt=replace(attempt, objects=variants.NullStore()))
     services: dict[str, Any] = {
         "sealed to nowhere": to_nowhere,
         "discarded": variants.DiscardBody(recording=known),
         "hashed": variants.HashBody(recording=known, threads=attempt.threads),
-        "sealed to disk": vault.uploads,
+        "sealed to disk": vault.ingest.uploads,
         "plain to disk": variants.KeepBody(recording=known, objects=attempt.objects),
     }
-    apps = {name: app_of(settings, replace(vault, uploads=service)) for name, service in services.items()}
+    apps = {
+        name: app_of(settings, replace(vault, ingest=replace(vault.ingest, uploads=service)))
+        for name, service in services.items()
+    }
     yield Scene(apps=apps, facts={"bearer": bearer})
 
 
@@ -84,12 +88,14 @@ async def upload(settings: Settings, vault: Vault, config: Mapping[str, Any]) ->
 async def calls(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> AsyncIterator[Scene]:
     """Serve call start: decided, and with an answer that is always the same."""
     bearer, notice = await ingest_key(vault), await decide_on_consent(vault, config["objections"])
-    account = await vault.accounts.find(ACCOUNT)
+    account = await vault.accounts.accounts.find(ACCOUNT)
     facts = CallFacts(call_ref="constant", direction="inbound", caller="+14155550187", callee="+14155550123")
-    at_once: Any = variants.AnswerAtOnce(answer=await vault.calls.start(account.id, facts))
+    at_once: Any = variants.AnswerAtOnce(answer=await vault.recordings.calls.start(account.id, facts))
     apps = {
         "decided": app_of(settings, vault),
-        "constant answer": app_of(settings, replace(vault, calls=at_once)),
+        "constant answer": app_of(
+            settings, replace(vault, recordings=replace(vault.recordings.recordings, calls=at_once))
+        ),
     }
 
     async def kept(_question: Mapping[str, Any]) -> int:

@@ -49,9 +49,9 @@ def settings_of(data_dir: str, database_url: str, media_allow: str = "", objects
 
 async def connect(vault: Vault, provider: str, credentials: Mapping[str, str]) -> str:
     """Open the account, connect it to the provider, and return the public URL of its webhook."""
-    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    account, _ = await vault.accounts.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     wish = ConnectionRequest(provider=provider, credentials=credentials)
-    _, url, _ = await vault.connections.set(account.id, "bench", wish, actor=_ACTOR)
+    _, url, _ = await vault.accounts.connections.set(account.id, "bench", wish, actor=_ACTOR)
     return url
 
 
@@ -61,8 +61,8 @@ async def put_recording(vault: Vault, ref: str, size: int, plain: Path | None = 
     The bytes are no audio, and describing a gigabyte takes long, so the row goes through the gate's
     arrow by the real stores without having been described.
     """
-    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
-    await vault.uploads.store(account.id, "bench", ref, _noise(size, plain), actor=_ACTOR)
+    account, _ = await vault.accounts.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    await vault.ingest.uploads.store(account.id, "bench", ref, _noise(size, plain), actor=_ACTOR)
     return await let_in(vault)
 
 
@@ -98,7 +98,8 @@ async def share(vault: Vault, recording: Recording, count: int) -> list[str]:
     while len(tokens) < count:
         made = min(_AT_ONCE, count - len(tokens))
         making = (
-            vault.links.create(recording.account_id, recording.id, wish, actor=_ACTOR) for _ in range(made)
+            vault.playback.links.create(recording.account_id, recording.id, wish, actor=_ACTOR)
+            for _ in range(made)
         )
         tokens += [token.text for _, token in await asyncio.gather(*making)]
     return tokens
@@ -107,7 +108,7 @@ async def share(vault: Vault, recording: Recording, count: int) -> list[str]:
 async def open_session(vault: Vault, recording: Recording) -> Listening:
     """Share a recording and open the link, as an admin and a listener do."""
     (token,) = await share(vault, recording, 1)
-    opened = await vault.open_links.open(token, nonce="bench", address="127.0.0.1", agent="bench")
+    opened = await vault.playback.open_links.open(token, nonce="bench", address="127.0.0.1", agent="bench")
     size = recording.audio.size if recording.audio else 0
     session = opened.session.id
     return Listening(path=f"/s/{session}/audio", cookie=f"{session}={opened.secret.text}", size=size)
@@ -115,8 +116,8 @@ async def open_session(vault: Vault, recording: Recording) -> Listening:
 
 async def ingest_key(vault: Vault) -> str:
     """Return a key that may upload."""
-    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
-    _, bearer = await vault.api_keys.issue(
+    account, _ = await vault.accounts.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    _, bearer = await vault.accounts.api_keys.issue(
         name="bench", scopes=("ingest",), account_id=account.id, actor=_ACTOR
     )
     return bearer.text
@@ -124,7 +125,7 @@ async def ingest_key(vault: Vault) -> str:
 
 async def decide_on_consent(vault: Vault, objections: int) -> str:
     """Give the account an override, a list of objections and a published notice; return the notice's id."""
-    account, _ = await vault.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
+    account, _ = await vault.accounts.accounts.open(ACCOUNT, name=None, locale=None, actor=_ACTOR)
     override = RuleOverride(
         place="US-CA",
         refusal_route=True,
@@ -133,11 +134,11 @@ async def decide_on_consent(vault: Vault, objections: int) -> str:
         at=datetime.now(UTC),
     )
     wanted = ConsentPolicy(overrides=(override,), home_place="US-CA")
-    await vault.consent_policy.set(account.id, wanted, if_version=None, actor=_ACTOR)
+    await vault.consent.policy.set(account.id, wanted, if_version=None, actor=_ACTOR)
     for number in range(objections):
-        await vault.objections.enter(account.id, f"+1212555{number:04}", reason=None, actor=_ACTOR)
-    draft = await vault.notices.draft(account.id, _NOTICE, actor=_ACTOR)
-    return (await vault.notices.publish(account.id, draft.id, actor=_ACTOR)).id
+        await vault.consent.objections.enter(account.id, f"+1212555{number:04}", reason=None, actor=_ACTOR)
+    draft = await vault.consent.notices.draft(account.id, _NOTICE, actor=_ACTOR)
+    return (await vault.consent.notices.publish(account.id, draft.id, actor=_ACTOR)).id
 
 
 async def _noise(size: int, plain: Path | None) -> AsyncIterator[bytes]:

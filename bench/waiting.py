@@ -109,7 +109,7 @@ def _queue(runner: asyncio.Runner, folder: Path, url: str, count: int, accounts:
 
 async def _announce(vault: Vault, number: int, *, first: int, last: int) -> None:
     """Announce recordings of a new account by rows like that of the first one."""
-    account, _ = await vault.accounts.open(f"queue-{number}", name=None, locale=None, actor="bench")
+    account, _ = await vault.accounts.accounts.open(f"queue-{number}", name=None, locale=None, actor="bench")
     new = NewRecording(
         id=new_id("rec"), account_id=account.id, connection_id=None, recording_ref="first", call_ref="first",
         received_at=datetime.now(UTC), call_started_at=None, call_ended_at=None, sealed_announcement=b"sealed",

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import grimp
 
-from vault.database.interface import Database
-from vault.services.service import Jobs, Vault
+from tests.support.service_page import listed, subjects, types_of
+from vault.services.jobs import Jobs
+from vault.services.service import Vault
 
 
 def public_methods(kind: type) -> dict[str, Callable[..., object]]:
@@ -16,10 +17,24 @@ def public_methods(kind: type) -> dict[str, Callable[..., object]]:
     return {name: method for name, method in methods.items() if name == "__call__" or name[0] != "_"}
 
 
-def listed() -> set[type]:
-    """Return the services and jobs on the page."""
-    fields = [*dataclasses.fields(Vault), *dataclasses.fields(Jobs)]
-    return {field.type for field in fields if isinstance(field.type, type)} - {Jobs, Database}
+#: Services of another subject than their folder's.
+ELSEWHERE = {
+    "Quarantine": "recordings, because it is of recordings that somebody decides",
+    "RecoveryCheck": "node, because the node asks before it works",
+}
+
+
+def test_a_subject_has_the_services_of_one_folder() -> None:
+    """Whoever knows a file of a service knows where Vault has it."""
+    assert len(subjects()) > 10
+    for field in dataclasses.fields(Vault):
+        if field.type in subjects() and field.type is not Jobs:
+            folders = {
+                kind.__module__.split(".")[2]: kind.__name__
+                for kind in types_of(field.type)
+                if kind.__name__ not in ELSEWHERE
+            }
+            assert folders.keys() == {field.name}, folders
 
 
 def test_a_service_is_a_frozen_dataclass_that_is_awaited() -> None:

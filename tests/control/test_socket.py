@@ -19,10 +19,15 @@ COMPARE: dict[str, Any] = {"sample": 7, "rate": 0, "place": {}}
 
 @dataclass
 class Stub:
-    """The few methods that an operator's command reaches here, of the vault, its jobs and its recovery check."""
+    """The few methods that an operator's command reaches here, of the vault, its subjects and their services."""
 
     old: bool = False
     shown: int = 3
+
+    @property
+    def node(self) -> "Stub":
+        """Return what has ``recovery``."""
+        return self
 
     @property
     def recovery(self) -> "Stub":
@@ -30,7 +35,7 @@ class Stub:
         return self
 
     @property
-    def jobs(self) -> "Stub":
+    def backup(self) -> "Stub":
         """Return what has ``fsck``."""
         return self
 

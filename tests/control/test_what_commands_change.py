@@ -97,7 +97,7 @@ def a_vault(place: Place) -> None:
 
     async def make() -> None:
         async with assemble(place.settings, describing=False) as vault:
-            await vault.accounts.open("acme", name="Acme", locale="en", actor="operator")
+            await vault.accounts.accounts.open("acme", name="Acme", locale="en", actor="operator")
             await vault.jobs.log_publisher.sequence()
             await perform(vault, "log.head", {})
             await vault.jobs.write_account_objects()

@@ -55,7 +55,7 @@ class _Service:
                 raise RuntimeError("The app did not start.")
             await asyncio.sleep(0.02)
         app.state.vault = self.alter(app.state.vault)
-        _, text = await app.state.vault.api_keys.issue(
+        _, text = await app.state.vault.accounts.api_keys.issue(
             name="faults", scopes=["*"], account_id=None, actor="operator"
         )
         self.key = text.text

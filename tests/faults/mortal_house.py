@@ -168,9 +168,13 @@ class MortalHouse:
         """Send a recording of a call; return its id. Raises what the verb raises."""
         now = self._moment_of(call)
         account = self.house.account.id
-        self.do(self.house.vault.calls.start(account, CallFacts(call_ref=call, started_at=now, ended_at=now)))
+        self.do(
+            self.house.vault.recordings.calls.start(
+                account, CallFacts(call_ref=call, started_at=now, ended_at=now)
+            )
+        )
         row, _ = self.do(
-            self.house.vault.uploads.store(account, call, ref, blocks_of(body), actor="key_test")
+            self.house.vault.ingest.uploads.store(account, call, ref, blocks_of(body), actor="key_test")
         )
         return row.id
 
@@ -185,25 +189,27 @@ class MortalHouse:
     def decline(self, call: str) -> None:
         """Let the caller say no."""
         wish = ConsentRequest(party="caller", answer="declined", method="key", at=datetime.now(UTC))
-        self.do(self.house.vault.consent.report(self.house.account.id, call, wish, actor="key_test"))
+        self.do(self.house.vault.consent.records.report(self.house.account.id, call, wish, actor="key_test"))
 
     async def switch(self, *, enabled: bool) -> None:
         """Set the switch."""
-        change = self.house.vault.recording_switch.set
+        change = self.house.vault.accounts.switch.set
         await change(self.house.account.id, enabled=enabled, reason=None, actor="key_test")
 
     async def erase(self, known: Known) -> None:
         """Erase a recording."""
-        await self.house.vault.recordings.erase(self.house.account.id, known.id, actor="key_test")
+        await self.house.vault.recordings.recordings.erase(self.house.account.id, known.id, actor="key_test")
 
     async def restrict(self, known: Known, *, restricted: bool) -> None:
         """Let an admin keep a recording from being heard, or lift that."""
-        change = self.house.vault.recordings.restrict
+        change = self.house.vault.recordings.recordings.restrict
         await change(self.house.account.id, known.id, restricted=restricted, reason=None, actor="key_test")
 
     async def rotate(self) -> int:
         """Begin a rotation of the account's key; return the version that seals now. Raises Refused."""
-        progress = await self.house.vault.key_rotation.begin(self.house.account.id, actor="key_test")
+        progress = await self.house.vault.key_rotation.rotations.begin(
+            self.house.account.id, actor="key_test"
+        )
         return progress.current
 
     def rotating(self) -> bool:

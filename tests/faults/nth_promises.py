@@ -44,7 +44,7 @@ async def check(story: Story) -> None:
         pass
     log = await _log(site)
     _events(log, story, await site.database.read(lambda tx: _count(tx, links)))
-    checked = await replace(site.quiet.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
+    checked = await replace(site.quiet.backup.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
     assert checked.findings == []
 
 
@@ -67,13 +67,13 @@ async def _rows(story: Story) -> None:
 
 
 async def _heard(vault: Vault, story: Story) -> bytes:
-    sound = await vault.audio.for_download(story.account, story.fetched, actor="key_test")
-    return b"".join([block async for block in await vault.audio.stream(sound, 0, sound.size)])
+    sound = await vault.playback.audio.for_download(story.account, story.fetched, actor="key_test")
+    return b"".join([block async for block in await vault.playback.audio.stream(sound, 0, sound.size)])
 
 
 async def _keys(story: Story) -> None:
     """The first version is destroyed, with a statement, and nothing lies under it."""
-    progress = await story.site.quiet.key_rotation.status(story.account)
+    progress = await story.site.quiet.key_rotation.rotations.status(story.account)
     (rotation,) = progress.rotations
     assert (progress.current, rotation.statement is not None, progress.remaining) == (2, True, {})
     versions = await story.site.database.read(lambda tx: list(tx.rotations.wrapped_keys()))
@@ -108,7 +108,7 @@ async def _objects(story: Story) -> None:
 
 async def _log(site: Site) -> WholeLog:
     """The log verifies, and what was published is its beginning."""
-    log = read_export(b"".join([part async for part in await site.quiet.log_proofs.export(None)]))
+    log = read_export(b"".join([part async for part in await site.quiet.audit_log.proofs.export(None)]))
     store = site.quiet.jobs.sweep.objects
     published = PublishedLog(database=site.database, objects=store, signer=site.quiet.jobs.rewrap.signer)
     found = await published.newest()

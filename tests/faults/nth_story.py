@@ -63,16 +63,18 @@ class Story:
     async def tell(self) -> None:
         """Tell it to its end."""
         vault = self.site.vault
-        opened, _ = await self.ask(lambda: vault.accounts.open("acme", name=None, locale=None, **_ME))
+        opened, _ = await self.ask(
+            lambda: vault.accounts.accounts.open("acme", name=None, locale=None, **_ME)
+        )
         self.account = opened.id
         await self.ask(
-            lambda: vault.consent_policy.set(self.account, WITHOUT_EVIDENCE, if_version=None, **_ME)
+            lambda: vault.consent.policy.set(self.account, WITHOUT_EVIDENCE, if_version=None, **_ME)
         )
         await self._bring_in()
         await self._listen()
-        await self.ask(lambda: vault.key_rotation.begin(self.account, **_ME), again=(Refused,))
+        await self.ask(lambda: vault.key_rotation.rotations.begin(self.account, **_ME), again=(Refused,))
         await self.work("rewrap", "manifests", "account_objects")
-        erase = partial(vault.recordings.erase, self.account, self.sent, **_ME)
+        erase = partial(vault.recordings.recordings.erase, self.account, self.sent, **_ME)
         await self.ask(erase, again=(RecordingErased,))
         await self.work("remove_erased", "tombstones")
         await self.work("sequence", "sign", "publish")
@@ -127,12 +129,14 @@ class Story:
         vault = self.site.vault
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         wish = ConnectionRequest(provider="platform", credentials={"secret": secret})
-        connection, _, _ = await self.ask(lambda: vault.connections.set(self.account, "main", wish, **_ME))
+        connection, _, _ = await self.ask(
+            lambda: vault.accounts.connections.set(self.account, "main", wish, **_ME)
+        )
         delivery = self._delivery(secret)
-        receipt = await self.ask(lambda: vault.webhooks.receive("platform", connection.id, delivery))
+        receipt = await self.ask(lambda: vault.ingest.webhooks.receive("platform", connection.id, delivery))
         assert receipt.recording_id is not None
         self.fetched = receipt.recording_id
-        send = partial(vault.uploads.store, self.account, "call-2", "sent", voices=(), **_ME)
+        send = partial(vault.ingest.uploads.store, self.account, "call-2", "sent", voices=(), **_ME)
         row, _ = await self.ask(lambda: send(blocks=blocks_of(SENT)))
         self.sent = row.id
         await self.work("ingest", "describe", "manifests", "account_objects")
@@ -144,16 +148,20 @@ class Story:
         """A link, its session, and all of the audio."""
         vault = self.site.vault
         wish = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=1)
-        _, token = await self.ask(lambda: vault.links.create(self.account, self.fetched, wish, **_ME))
+        _, token = await self.ask(
+            lambda: vault.playback.links.create(self.account, self.fetched, wish, **_ME)
+        )
         nonce = secrets.token_hex(16)
         opened = await self.ask(
-            lambda: vault.open_links.open(token.text, nonce=nonce, address=None, agent="test")
+            lambda: vault.playback.open_links.open(token.text, nonce=nonce, address=None, agent="test")
         )
 
         async def play() -> bytes:
-            found = await vault.open_links.find(opened.session.id, opened.secret.text)
-            sound = await vault.audio.for_session(found.session, found.recording, found.keys)
-            return b"".join([block async for block in await vault.audio.stream(sound, 0, sound.size)])
+            found = await vault.playback.open_links.find(opened.session.id, opened.secret.text)
+            sound = await vault.playback.audio.for_session(found.session, found.recording, found.keys)
+            return b"".join(
+                [block async for block in await vault.playback.audio.stream(sound, 0, sound.size)]
+            )
 
         assert await self.ask(play) == FETCHED
 

@@ -74,7 +74,7 @@ async def _broken_promises(
         await _sweep(vault)
         broken += await _objects(vault, found)
         if audible:
-            broken += (await replace(vault.fsck, grace=timedelta(0))(sample=_EVERY, rate=0)).findings
+            broken += (await replace(vault.backup.fsck, grace=timedelta(0))(sample=_EVERY, rate=0)).findings
         broken += await _log(vault, checkpoints)
     return broken
 
@@ -140,7 +140,7 @@ _LOCATIONS = ("audio_location", "rendition_location")
 
 
 async def _log(vault: Vault, checkpoints: Sequence[bytes]) -> list[str]:
-    export = b"".join([part async for part in await vault.log_proofs.export(None)])
+    export = b"".join([part async for part in await vault.audit_log.proofs.export(None)])
     try:
         log = read_export(export)
         for note in checkpoints:

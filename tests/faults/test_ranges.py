@@ -53,8 +53,10 @@ def test_random_ranges_are_exact_and_cost_their_frames_alone(folder: Path) -> No
     counting: list[_CountingStore] = []
 
     def alter(vault: Vault) -> Vault:
-        counting.append(_CountingStore(vault.audio.objects))
-        return replace(vault, audio=replace(vault.audio, objects=counting[0]))  # type: ignore[arg-type]
+        playback = vault.playback
+        counting.append(_CountingStore(playback.audio.objects))
+        audio = replace(playback.audio, objects=counting[0])  # type: ignore[arg-type]
+        return replace(vault, playback=replace(playback, audio=audio))
 
     body = wav(size, 5)
     with altered_vault(folder, alter) as client:

@@ -81,8 +81,8 @@ async def test_the_log_goes_on_after_a_checkpoint_of_another_year(house: House, 
     await house.settle(recording_id)
     size = await house.database.read(lambda tx: tx.tree.head().size)
     assert await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
-    note = await replace(house.vault.log_proofs, max_checkpoint_age=timedelta(0)).checkpoint()
-    assert open_checkpoint(note, [house.vault.log_proofs.signer.verifier]).size == size
+    note = await replace(house.vault.audit_log.proofs, max_checkpoint_age=timedelta(0)).checkpoint()
+    assert open_checkpoint(note, [house.vault.audit_log.proofs.signer.verifier]).size == size
 
 
 async def _available(house: House) -> str:
@@ -93,7 +93,7 @@ async def _available(house: House) -> str:
 
 
 async def _open(house: House, token: str, nonce: str = "n") -> OpenedLink:
-    return await house.vault.open_links.open(token, nonce=nonce, address=None, agent="a browser")
+    return await house.vault.playback.open_links.open(token, nonce=nonce, address=None, agent="a browser")
 
 
 async def _age(house: House, table: Any, column: str, row_id: str, by: timedelta) -> None:
@@ -107,11 +107,11 @@ async def test_a_link_that_is_over_opens_on_no_node(house: House, wrong: House) 
     ages = count("ages of a link that is over", small=3, full=60)
     recording_id = await _available(house)
     for number in range(ages):
-        link, token = await house.vault.links.create(house.account.id, recording_id, _WISH, **_ME)
+        link, token = await house.vault.playback.links.create(house.account.id, recording_id, _WISH, **_ME)
         await _age(house, links, "expires_at", link.id, timedelta(seconds=1 + number * 5))
         for node in (house, wrong):
             with pytest.raises(NotFound):
-                await node.vault.open_links.preview_link(token.text, address=None)
+                await node.vault.playback.open_links.preview_link(token.text, address=None)
             with pytest.raises(NotFound):
                 await _open(node, token.text, f"{number}")
 
@@ -121,7 +121,7 @@ async def test_a_link_lives_no_longer_than_it_was_made_for(house: House, wrong: 
     made = count("links that a wrong clock made", small=3, full=60)
     recording_id = await _available(house)
     for _ in range(made):
-        link, _ = await wrong.vault.links.create(house.account.id, recording_id, _WISH, **_ME)
+        link, _ = await wrong.vault.playback.links.create(house.account.id, recording_id, _WISH, **_ME)
         assert link.expires_at <= datetime.now(UTC) + _LIFE
 
 
@@ -129,26 +129,27 @@ async def test_a_session_that_is_over_plays_on_no_node(house: House, wrong: Hous
     """A session whose end has passed is not found, and what plays in it gets no window more."""
     ages = count("ages of a session that is over", small=3, full=60)
     recording_id = await _available(house)
-    _, token = await house.vault.links.create(house.account.id, recording_id, _WISH, **_ME)
+    _, token = await house.vault.playback.links.create(house.account.id, recording_id, _WISH, **_ME)
     for number in range(ages):
         opened = await _open(house, token.text, f"{number}")
-        found = await house.vault.open_links.find(opened.session.id, opened.secret.text)
+        found = await house.vault.playback.open_links.find(opened.session.id, opened.secret.text)
         sounds = [
-            (one, await one.vault.audio.for_session(found.session, found.recording)) for one in (house, wrong)
+            (one, await one.vault.playback.audio.for_session(found.session, found.recording))
+            for one in (house, wrong)
         ]
         await _age(house, sessions, "ends_at", found.session.id, timedelta(seconds=1 + number * 5))
         for node, sound in sounds:
             with pytest.raises(NotFound):
-                await node.vault.open_links.find(opened.session.id, opened.secret.text)
+                await node.vault.playback.open_links.find(opened.session.id, opened.secret.text)
             with pytest.raises(NotFound):
-                await node.vault.audio.stream(sound, 0, sound.size)
+                await node.vault.playback.audio.stream(sound, 0, sound.size)
 
 
 async def test_a_session_lasts_no_longer_than_it_may(house: House, wrong: House) -> None:
     """A wrong clock opens none that ends later than a right one would let it."""
     opens = count("sessions that a wrong clock opened", small=3, full=60)
     recording_id = await _available(house)
-    _, token = await house.vault.links.create(house.account.id, recording_id, _WISH, **_ME)
+    _, token = await house.vault.playback.links.create(house.account.id, recording_id, _WISH, **_ME)
     for number in range(opens):
         try:
             opened = await _open(wrong, token.text, f"{number}")
@@ -161,22 +162,27 @@ async def test_a_session_lasts_no_longer_than_it_may(house: House, wrong: House)
 async def test_what_a_node_behind_makes_is_not_over_already(house: House, wrong: House) -> None:
     """A link that any node makes opens on a right one, and a session that any node opens plays on a right one."""
     recording_id = await _available(house)
-    link, token = await wrong.vault.links.create(house.account.id, recording_id, _WISH, **_ME)
+    link, token = await wrong.vault.playback.links.create(house.account.id, recording_id, _WISH, **_ME)
     assert link.expires_at > datetime.now(UTC) + _LIFE - timedelta(minutes=1)
-    await house.vault.open_links.preview_link(token.text, address=None)
+    await house.vault.playback.open_links.preview_link(token.text, address=None)
     try:
         opened = await _open(wrong, token.text)
     except NotFound:
         # By the clock of a node that is far ahead the link is over, and none of its sessions is used up.
         opened = await _open(house, token.text)
-    found = await house.vault.open_links.find(opened.session.id, opened.secret.text)
-    sound = await house.vault.audio.for_session(found.session, found.recording)
-    assert b"".join([block async for block in await house.vault.audio.stream(sound, 0, sound.size)]) == AUDIO
+    found = await house.vault.playback.open_links.find(opened.session.id, opened.secret.text)
+    sound = await house.vault.playback.audio.for_session(found.session, found.recording)
+    assert (
+        b"".join([block async for block in await house.vault.playback.audio.stream(sound, 0, sound.size)])
+        == AUDIO
+    )
 
 
 async def test_a_session_that_plays_has_no_last_word(house: House, wrong: House) -> None:
     """A node that is ahead does not take a session for over that others still play."""
-    _, token = await house.vault.links.create(house.account.id, await _available(house), _WISH, **_ME)
+    _, token = await house.vault.playback.links.create(
+        house.account.id, await _available(house), _WISH, **_ME
+    )
     await _open(house, token.text)
     assert not await wrong.vault.jobs.end_sessions()
 
@@ -187,13 +193,13 @@ async def test_what_is_revoked_is_revoked_on_every_node(house: House, wrong: Hou
     recording_id = await _available(house)
     for number in range(pairs):
         here, there = (house, wrong) if number % 2 else (wrong, house)
-        link, token = await here.vault.links.create(house.account.id, recording_id, _WISH, **_ME)
-        key, text = await here.vault.api_keys.issue(name="k", scopes=["*"], account_id=None, **_ME)
-        assert (await there.vault.api_keys.authenticate(text.text)).id == key.id
-        await there.vault.links.revoke(house.account.id, recording_id, link.id, **_ME)
-        await there.vault.api_keys.revoke(key.id, account_id=None, **_ME)
+        link, token = await here.vault.playback.links.create(house.account.id, recording_id, _WISH, **_ME)
+        key, text = await here.vault.accounts.api_keys.issue(name="k", scopes=["*"], account_id=None, **_ME)
+        assert (await there.vault.accounts.api_keys.authenticate(text.text)).id == key.id
+        await there.vault.playback.links.revoke(house.account.id, recording_id, link.id, **_ME)
+        await there.vault.accounts.api_keys.revoke(key.id, account_id=None, **_ME)
         for node in (here, there):
             with pytest.raises(NotFound):
                 await _open(node, token.text)
             with pytest.raises(NotAuthentic):
-                await node.vault.api_keys.authenticate(text.text)
+                await node.vault.accounts.api_keys.authenticate(text.text)

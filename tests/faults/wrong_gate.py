@@ -103,7 +103,5 @@ class _FlagAlone:
 def with_hasty_gate(vault: Vault, account_ref: str) -> Vault:
     """Return a vault whose gate keeps the switch in a cache, and whose switch is a flag alone."""
     hasty = _HastyDatabase(vault.database, account_ref)
-    return replace(
-        with_gate_database(vault, hasty),
-        recording_switch=_FlagAlone(vault.database),  # type: ignore[arg-type]
-    )
+    flag: Any = _FlagAlone(vault.database)
+    return replace(with_gate_database(vault, hasty), accounts=replace(vault.accounts.accounts, switch=flag))

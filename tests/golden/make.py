@@ -63,19 +63,21 @@ async def make(corpus: Path) -> None:
         settings = settings_of(corpus, Path(data))
         migrate(settings)
         async with assemble(settings) as vault:
-            account, _ = await vault.accounts.open(ACCOUNT, name="Acme", locale="en", **_ME)
-            await vault.consent_policy.set(account.id, POLICY, if_version=None, **_ME)
+            account, _ = await vault.accounts.accounts.open(ACCOUNT, name="Acme", locale="en", **_ME)
+            await vault.consent.policy.set(account.id, POLICY, if_version=None, **_ME)
             for ref in RECORDINGS[:3]:
                 known["recordings"][ref] = await _take_in(vault, account.id, ref)
             (corpus / "checkpoint-1").write_bytes(await _checkpoint(vault))
             await _change(vault, account.id, known["recordings"])
             known["recordings"]["rotated"] = await _take_in(vault, account.id, "rotated")
-            (corpus / "key-statement").write_bytes(await vault.key_rotation.statement(account.id, 1))
+            (corpus / "key-statement").write_bytes(
+                await vault.key_rotation.rotations.statement(account.id, 1)
+            )
             await _write(vault)
             (corpus / "checkpoint-2").write_bytes(await _checkpoint(vault))
-            (corpus / "log-key").write_text(vault.log_proofs.verifier_key() + "\n")
-            (corpus / "proof").write_bytes(await vault.log_proofs.prove_event(account.id, 0))
-            export = b"".join([part async for part in await vault.log_proofs.export(None)])
+            (corpus / "log-key").write_text(vault.audit_log.proofs.verifier_key() + "\n")
+            (corpus / "proof").write_bytes(await vault.audit_log.proofs.prove_event(account.id, 0))
+            export = b"".join([part async for part in await vault.audit_log.proofs.export(None)])
             (corpus / "log-export").write_bytes(export)
             await replace(vault.jobs.log_publisher, publish_interval=_NO_PAUSE).publish()
     (corpus / "message").write_bytes(seal(MESSAGE_KEY, MESSAGE_CONTEXT, MESSAGE, frame_length=FRAME))
@@ -89,14 +91,14 @@ async def _take_in(vault: Vault, account_id: str, ref: str) -> dict[str, Any]:
     facts = CallFacts(
         call_ref=ref, caller=CALLER, callee=CALLEE, agent=AGENT, direction="inbound", started_at=now
     )
-    await vault.calls.start(account_id, facts)
+    await vault.recordings.calls.start(account_id, facts)
     wish = ConsentRequest(party="caller", answer="announced", method="announcement", at=now)
-    await vault.consent.report(account_id, ref, wish, **_ME)
-    row, _ = await vault.uploads.store(account_id, ref, ref, _blocks(sound_of(ref)), **_ME)
-    while (await vault.recordings.read(account_id, row.id)).recording.state is not State.AVAILABLE:
+    await vault.consent.records.report(account_id, ref, wish, **_ME)
+    row, _ = await vault.ingest.uploads.store(account_id, ref, ref, _blocks(sound_of(ref)), **_ME)
+    while (await vault.recordings.recordings.read(account_id, row.id)).recording.state is not State.AVAILABLE:
         await vault.jobs.describe()
     await _write(vault)
-    exported = await vault.log_proofs.export_recording_key(row.id, **_ME)
+    exported = await vault.audit_log.proofs.export_recording_key(row.id, **_ME)
     digest = hashlib.sha256(sound_of(ref)).hexdigest()
     return {"id": row.id, "sha256": digest, "exported": exported}
 
@@ -104,11 +106,13 @@ async def _take_in(vault: Vault, account_id: str, ref: str) -> dict[str, Any]:
 async def _change(vault: Vault, account_id: str, known: dict[str, Any]) -> None:
     """Restrict one, erase one, and rotate the account's key until the old version is destroyed."""
     restricted, erased = known["restricted"]["id"], known["erased"]["id"]
-    await vault.recordings.restrict(account_id, restricted, restricted=True, reason="an example", **_ME)
-    await vault.recordings.erase(account_id, erased, **_ME)
-    while (await vault.recordings.read(account_id, erased)).recording.state is not State.ERASED:
+    await vault.recordings.recordings.restrict(
+        account_id, restricted, restricted=True, reason="an example", **_ME
+    )
+    await vault.recordings.recordings.erase(account_id, erased, **_ME)
+    while (await vault.recordings.recordings.read(account_id, erased)).recording.state is not State.ERASED:
         await vault.jobs.remove_erased()
-    await vault.key_rotation.begin(account_id, **_ME)
+    await vault.key_rotation.rotations.begin(account_id, **_ME)
     while await vault.jobs.rewrap.any_due():
         await replace(vault.jobs.rewrap, grace=_NO_PAUSE)()
         await _write(vault)
@@ -122,7 +126,7 @@ async def _write(vault: Vault) -> None:
 
 async def _checkpoint(vault: Vault) -> bytes:
     await replace(vault.jobs.log_publisher, sign_interval=_NO_PAUSE).sign()
-    return await replace(vault.log_proofs, max_checkpoint_age=_NO_PAUSE).checkpoint()
+    return await replace(vault.audit_log.proofs, max_checkpoint_age=_NO_PAUSE).checkpoint()
 
 
 async def _blocks(body: bytes) -> AsyncIterator[bytes]:

@@ -145,34 +145,34 @@ async def the_vault_comes_back(corpus: Path, tmp_path: Path) -> None:
     settings = settings_of(corpus, tmp_path / "data")
     migrate(settings)
     async with assemble(settings, mode=StartMode.RESTORE, describing=False) as vault:
-        await vault.restore(actor="operator")
-        assert vault.log_proofs.verifier_key() == (corpus / "log-key").read_text().strip()
-        account = await vault.accounts.find(ACCOUNT)
+        await vault.backup.restore(actor="operator")
+        assert vault.audit_log.proofs.verifier_key() == (corpus / "log-key").read_text().strip()
+        account = await vault.accounts.accounts.find(ACCOUNT)
         for ref, known in known_of(corpus).items():
             await the_recording_is_what_it_was(vault, account.id, ref, known["id"])
-        found = await vault.recordings.page(
+        found = await vault.recordings.recordings.page(
             account.id, RecordingFilter(), number=CALLER, agent=None, before=None, limit=9
         )
         assert {view.recording.recording_ref for view in found} == {"heard", "restricted", "rotated"}
-        assert (await vault.fsck(sample=9, rate=0)).findings == []
+        assert (await vault.backup.fsck(sample=9, rate=0)).findings == []
 
 
 async def the_recording_is_what_it_was(vault: Vault, account_id: str, ref: str, recording_id: str) -> None:
     """Compare one recording, which is called as what became of it."""
-    view = await vault.recordings.read(account_id, recording_id)
+    view = await vault.recordings.recordings.read(account_id, recording_id)
     if ref == "erased":
         assert view.recording.state in {State.ERASING, State.ERASED}
         return
     facts = view.facts
     assert (facts.caller, facts.callee, facts.agent, facts.direction) == (CALLER, CALLEE, AGENT, "inbound")
-    evidence = (await vault.consent.read_evidence(account_id, recording_id, actor="operator")).sealed
+    evidence = (await vault.consent.records.read_evidence(account_id, recording_id, actor="operator")).sealed
     assert (
         evidence.digest == (await vault.database.read(lambda tx: tx.recordings.keys(recording_id))).evidence
     )
     if ref == "restricted":
         with pytest.raises(NotFound):
-            await vault.audio.for_download(account_id, recording_id, actor="operator")
+            await vault.playback.audio.for_download(account_id, recording_id, actor="operator")
         return
-    sound = await vault.audio.for_download(account_id, recording_id, actor="operator")
-    heard = b"".join([block async for block in await vault.audio.stream(sound, 0, sound.size)])
+    sound = await vault.playback.audio.for_download(account_id, recording_id, actor="operator")
+    heard = b"".join([block async for block in await vault.playback.audio.stream(sound, 0, sound.size)])
     assert heard == sound_of(ref)

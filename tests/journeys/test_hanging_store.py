@@ -36,7 +36,7 @@ class Stage:
     @property
     def store(self) -> S3Store:
         """Return the vault's object store."""
-        store = self.house.vault.audio.objects
+        store = self.house.vault.playback.audio.objects
         assert isinstance(store, S3Store)
         return store
 

@@ -33,7 +33,7 @@ def test_a_vault_moves_to_openbao(openbao: OpenBao, tmp_path: Path, kind: str) -
         assert heard(house, tenant, first) == AUDIO
         tenant.http = house.admin
         second = tenant.uploaded(AUDIO, call="c-2", ref="r-2")
-        house.call(house.vault.rewrap_root_key, actor="operator")
+        house.call(house.vault.key_rotation.rewrap_root_key, actor="operator")
     if kind == "a file":
         (tmp_path / "old.key").unlink()
     else:

@@ -53,7 +53,7 @@ async def test_a_version_too_many_is_a_finding(adapter: Adapter, house: House):
     await write_all(house)
     for key, kept in sorted(house.objects.objects.items()):
         await adapter.store.put(key, bytes(kept.body))
-    verb = replace(house.vault.fsck, objects=adapter.store, grace=-timedelta(days=1))
+    verb = replace(house.vault.backup.fsck, objects=adapter.store, grace=-timedelta(days=1))
     assert (await verb(sample=1, rate=0)).findings == []
     manifest = location_of(house.account.id, recording_id)
     await adapter.store.put(manifest, bytes(house.objects.objects[manifest].body))

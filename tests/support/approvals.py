@@ -19,7 +19,7 @@ THIRD = "key_third"
 async def rule(house: House, *verbs: str, enabled: bool = True, actor: str = FIRST) -> None:
     """Set the account's rule."""
     await two_keys(house, THIRD)
-    await house.vault.approval_rules.set(house.account.id, enabled=enabled, verbs=verbs, actor=actor)
+    await house.vault.approvals.rules.set(house.account.id, enabled=enabled, verbs=verbs, actor=actor)
 
 
 async def ask(
@@ -32,7 +32,9 @@ async def ask(
 ) -> Approval:
     """Try to erase a recording, and ask for the approval that it needs, as REST does."""
     with pytest.raises(ApprovalNeeded) as needed:
-        await house.vault.recordings.erase(house.account.id, recording_id, ground=ground, actor=actor)
+        await house.vault.recordings.recordings.erase(
+            house.account.id, recording_id, ground=ground, actor=actor
+        )
     more = {} if ground is None else {"ground": ground}
     return await _ask(house, needed.value, "recording", recording_id, reason=reason, actor=actor, more=more)
 
@@ -40,7 +42,7 @@ async def ask(
 async def ask_call(house: House, call: str = "call-1") -> Approval:
     """Try to erase a call, and ask for the approval that it needs."""
     with pytest.raises(ApprovalNeeded) as needed:
-        await house.vault.calls.erase(house.account.id, call, actor=FIRST)
+        await house.vault.recordings.calls.erase(house.account.id, call, actor=FIRST)
     return await _ask(house, needed.value, "call", call)
 
 
@@ -55,7 +57,7 @@ async def _ask(
     more: Mapping[str, str] | None = None,
 ) -> Approval:
     arguments = {name: subject, **(more or {})}
-    return await house.vault.approvals.ask(
+    return await house.vault.approvals.approvals.ask(
         house.account.id, needed, subject=subject, arguments=arguments, reason=reason, actor=actor
     )
 
@@ -64,7 +66,7 @@ async def approve(
     house: House, asked: Approval, *, actor: str = SECOND, digest: str | None = None
 ) -> Approval:
     """Approve it, with its digest unless another one is given."""
-    return await house.vault.approvals.decide(
+    return await house.vault.approvals.approvals.decide(
         house.account.id, asked.id, "approve", digest=digest or asked.digest, actor=actor
     )
 
@@ -75,7 +77,7 @@ async def approved_only(house: House, asked: Approval) -> None:
     async def die(_: Approval) -> Approval:
         raise asyncio.CancelledError
 
-    approvals = replace(house.vault.approvals, execute=die)
+    approvals = replace(house.vault.approvals.approvals, execute=die)
     with pytest.raises(asyncio.CancelledError):
         await approvals.decide(house.account.id, asked.id, "approve", digest=asked.digest, actor=SECOND)
 
@@ -89,7 +91,7 @@ async def count(house: House, kind: str) -> int:
 
 async def key(house: House, *, made_by: str = "operator", scopes: Collection[str] = ("*",)) -> str:
     """Issue a key."""
-    made, _ = await house.vault.api_keys.issue(
+    made, _ = await house.vault.accounts.api_keys.issue(
         name="k", scopes=list(scopes), account_id=house.account.id, actor=made_by
     )
     return made.id

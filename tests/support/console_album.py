@@ -87,9 +87,13 @@ def _accounts(album: Album, page: Page) -> None:
 
 def _once(album: Album, page: Page) -> None:
     key, _ = album.house.call(
-        album.house.vault.api_keys.issue, name="demo", scopes=["*"], account_id=None, actor="operator"
+        album.house.vault.accounts.api_keys.issue,
+        name="demo",
+        scopes=["*"],
+        account_id=None,
+        actor="operator",
     )
-    token = album.house.call(album.house.vault.console_sessions.invite, key.id).text
+    token = album.house.call(album.house.vault.accounts.console_sessions.invite, key.id).text
     page.goto(f"{album.house.url}/console/once/{token}")
 
 

@@ -141,12 +141,12 @@ def streams(scene: Scene, permission: str, begin: Callable[[House], Stream]) -> 
 def _begun(node: House, token: str) -> Stream:
     async def begin() -> AsyncIterator[bytes]:
         vault = node.vault
-        opened = await vault.open_links.open(
+        opened = await vault.playback.open_links.open(
             token, nonce=secrets.token_hex(8), address="127.0.0.1", agent="a"
         )
-        found = await vault.open_links.find(opened.session.id, opened.secret.text)
-        sound = await vault.audio.for_session(found.session, found.recording)
-        blocks = await vault.audio.stream(sound, 0, sound.size)
+        found = await vault.playback.open_links.find(opened.session.id, opened.secret.text)
+        sound = await vault.playback.audio.for_session(found.session, found.recording)
+        blocks = await vault.playback.audio.stream(sound, 0, sound.size)
         assert await anext(aiter(blocks))
         return blocks
 
@@ -235,10 +235,10 @@ def add_reader(scene: Scene) -> None:
 
     def begin(node: House) -> Stream:
         async def run() -> AsyncIterator[bytes]:
-            sound = await node.vault.audio.for_download(
+            sound = await node.vault.playback.audio.for_download(
                 scene.tenant.id, scene.recording, actor=scene.keys["reader"][0]
             )
-            blocks = await node.vault.audio.stream(sound, 0, sound.size)
+            blocks = await node.vault.playback.audio.stream(sound, 0, sound.size)
             assert await anext(aiter(blocks))
             return blocks
 

@@ -166,7 +166,7 @@ def _independent(scene: Scene, name: str) -> dict[str, str]:
     """Return the header of a key that no other key has made."""
     vault, scopes = scene.nodes[0].vault, ["privacy:write", "approvals:write"]
     key, text = scene.nodes[0].call(
-        vault.api_keys.issue, name=name, scopes=scopes, account_id=scene.tenant.id, actor="operator"
+        vault.accounts.api_keys.issue, name=name, scopes=scopes, account_id=scene.tenant.id, actor="operator"
     )
     scene.keys[name] = key.id, {"Authorization": f"Bearer {text.text}"}
     return scene.keys[name][1]

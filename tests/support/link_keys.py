@@ -21,9 +21,11 @@ def request(minter: Minter, challenge: str, **limits: Any) -> LinkKeyRequest:
 
 async def registered(house: House, minter: Minter, name: str = "crm", **limits: Any) -> Minter:
     """Register a customer's key, and return the customer."""
-    challenge, _ = await house.vault.link_keys.challenge(house.account.id)
+    challenge, _ = await house.vault.playback.link_keys.challenge(house.account.id)
     wanted = request(minter, challenge, **limits)
-    minter.key_id = (await house.vault.link_keys.set(house.account.id, name, wanted, actor="key_test")).id
+    minter.key_id = (
+        await house.vault.playback.link_keys.set(house.account.id, name, wanted, actor="key_test")
+    ).id
     return minter
 
 

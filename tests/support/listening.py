@@ -18,17 +18,17 @@ LONG: Final = tone(3.0 * FIRST_WINDOW / 16_000)
 
 async def opened(house: House, token: Token) -> OpenedLink:
     """Open a link."""
-    return await house.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
+    return await house.vault.playback.open_links.open(token.text, nonce="n", address=None, agent="a")
 
 
 async def played(house: House, session: OpenedLink) -> bytes:
     """Read the waveform and the audio of a session."""
-    found = await house.vault.open_links.find(session.session.id, session.secret.text)
-    assert await house.vault.player.waveform(
+    found = await house.vault.playback.open_links.find(session.session.id, session.secret.text)
+    assert await house.vault.playback.player.waveform(
         house.account.id, found.recording.id, session_id=found.session.id, actor="key_test"
     )
-    sound = await house.vault.audio.for_session(found.session, found.recording)
-    return b"".join([block async for block in await house.vault.audio.stream(sound, 0, sound.size)])
+    sound = await house.vault.playback.audio.for_session(found.session, found.recording)
+    return b"".join([block async for block in await house.vault.playback.audio.stream(sound, 0, sound.size)])
 
 
 async def heard(house: House, token: Token) -> bytes:
@@ -51,10 +51,10 @@ async def recording_of(house: House, agent: str) -> str:
 async def begun(house: House, token: Token) -> AsyncIterator[bytes]:
     """Open a link and return the stream of its long recording after the first block."""
     session = await opened(house, token)
-    found = await house.vault.open_links.find(session.session.id, session.secret.text)
-    sound = await house.vault.audio.for_session(found.session, found.recording)
+    found = await house.vault.playback.open_links.find(session.session.id, session.secret.text)
+    sound = await house.vault.playback.audio.for_session(found.session, found.recording)
     assert sound.size > 2 * FIRST_WINDOW
-    stream = await house.vault.audio.stream(sound, 0, sound.size)
+    stream = await house.vault.playback.audio.stream(sound, 0, sound.size)
     assert await anext(aiter(stream))
     return stream
 

@@ -44,7 +44,7 @@ class Interrupted:
 
 async def set_policy(house: House, **wanted: Any) -> None:
     """Set the account's policy; what is left out is the default, which keeps apart what lacks evidence."""
-    await house.vault.consent_policy.set(house.account.id, ConsentPolicy(**wanted), if_version=None, **ME)
+    await house.vault.consent.policy.set(house.account.id, ConsentPolicy(**wanted), if_version=None, **ME)
 
 
 async def tell(
@@ -65,7 +65,7 @@ async def tell(
         at=at or datetime.now(UTC),
         **more,
     )
-    _, decision = await house.vault.consent.report(house.account.id, call, wish, **ME)
+    _, decision = await house.vault.consent.records.report(house.account.id, call, wish, **ME)
     return decision
 
 
@@ -114,7 +114,7 @@ async def grounds(house: House, recording_id: str) -> list[str]:
 
 async def evidence(house: House, recording_id: str) -> EvidenceView:
     """Read a recording's evidence."""
-    return await house.vault.consent.read_evidence(house.account.id, recording_id, **ME)
+    return await house.vault.consent.records.read_evidence(house.account.id, recording_id, **ME)
 
 
 async def kinds(house: House, recording_id: str) -> list[str]:
@@ -162,11 +162,11 @@ def ago(seconds: float) -> datetime:
 
 async def lift(house: House, recording_id: str, **told: Any) -> None:
     """Lift the restriction of a recording."""
-    await house.vault.recordings.restrict(
+    await house.vault.recordings.recordings.restrict(
         house.account.id, recording_id, restricted=False, reason=None, **ME, **told
     )
 
 
 async def causes(house: House, recording_id: str) -> list[str]:
     """Return why a recording is restricted, as it is shown."""
-    return list((await house.vault.recordings.read(house.account.id, recording_id)).restricted_by)
+    return list((await house.vault.recordings.recordings.read(house.account.id, recording_id)).restricted_by)

@@ -52,15 +52,17 @@ class Permissions:
 
 async def once(house: House, token: str) -> bytes:
     """Open a link with a nonce of its own, and play it."""
-    found = await house.vault.open_links.open(token, nonce=secrets.token_hex(8), address=None, agent="a")
+    found = await house.vault.playback.open_links.open(
+        token, nonce=secrets.token_hex(8), address=None, agent="a"
+    )
     return await played(house, found)
 
 
 async def media(house: House, token: str) -> bytes:
     """Play a media link as its GET does."""
-    session, recording = await house.vault.open_links.open_media(token, address=None, agent="a")
-    sound = await house.vault.audio.for_session(session, recording)
-    return b"".join([block async for block in await house.vault.audio.stream(sound, 0, sound.size)])
+    session, recording = await house.vault.playback.open_links.open_media(token, address=None, agent="a")
+    sound = await house.vault.playback.audio.for_session(session, recording)
+    return b"".join([block async for block in await house.vault.playback.audio.stream(sound, 0, sound.size)])
 
 
 async def permitted(house: House, recording: str, listener: str = "Ada", *, ahead: int = 0) -> Permissions:
@@ -72,7 +74,9 @@ async def permitted(house: House, recording: str, listener: str = "Ada", *, ahea
 
     async def own(**more: object) -> str:
         wish = link_wish(listener, **more)
-        _, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
+        _, token = await house.vault.playback.links.create(
+            house.account.id, recording, wish, actor="key_test"
+        )
         return token.text
 
     async def signed(**more: object) -> str:

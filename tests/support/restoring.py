@@ -56,7 +56,7 @@ async def house_over(house: House, database: Database, threads: Threads) -> Asyn
         "outside": house.outside,
         "providers": {"platform": Platform()},
         "describer": house.describer,
-        "prompt_maker": house.vault.notices.prompt_maker,
+        "prompt_maker": house.vault.consent.notices.prompt_maker,
         "threads": threads,
         "ring": AccountKeyRing(house.root_key, WrappedKeyRows(database)),
         "root_key": house.root_key,

@@ -52,29 +52,31 @@ async def set_retention(
 ) -> RetentionPolicy:
     """Preview and set a policy; ``at_once``: let its wait be over."""
     wanted = RetentionPolicy(classes=classes, **more)
-    preview = await house.vault.preview_retention(house.account.id, wanted)
-    await house.vault.retention.set(
+    preview = await house.vault.retention.preview(house.account.id, wanted)
+    await house.vault.retention.policy.set(
         house.account.id, wanted, if_version=None, digest=preview.digest, actor=FIRST
     )
     if at_once:
         await age_policies(house, timedelta(days=60))
-    return (await house.vault.retention.read(house.account.id)).newest
+    return (await house.vault.retention.policy.read(house.account.id)).newest
 
 
 async def place(house: House, **covers: Any) -> HoldView:
     """Place a hold."""
     await two_keys(house)
     wanted = HoldRequest(name="Acme v. Doe", reason="A letter of preservation", **covers)
-    return await house.vault.holds.place(house.account.id, wanted, actor=FIRST)
+    return await house.vault.retention.holds.place(house.account.id, wanted, actor=FIRST)
 
 
 async def release(house: House, hold_id: str, *, at_once: bool = False) -> Hold:
     """Release a hold by two keys; ``at_once``: let its grace be over."""
     account_id = house.account.id
-    preview = await house.vault.hold_releases.preview(account_id, hold_id)
-    asked = await house.vault.hold_releases.ask(account_id, hold_id, digest=preview.digest, actor=FIRST)
+    preview = await house.vault.retention.hold_releases.preview(account_id, hold_id)
+    asked = await house.vault.retention.hold_releases.ask(
+        account_id, hold_id, digest=preview.digest, actor=FIRST
+    )
     await approve_release(house, asked.id)
-    released = (await house.vault.holds.read(account_id, hold_id)).hold
+    released = (await house.vault.retention.holds.read(account_id, hold_id)).hold
     if at_once:
         await end_grace(house, hold_id)
     return released
@@ -83,7 +85,7 @@ async def release(house: House, hold_id: str, *, at_once: bool = False) -> Hold:
 async def approve_release(house: House, approval_id: str, *, actor: str = SECOND) -> Approval:
     """Approve what was asked, and let the vault carry it out."""
     await two_keys(house)
-    return await house.vault.approvals.decide(
+    return await house.vault.approvals.approvals.decide(
         house.account.id, approval_id, "approve", digest=None, actor=actor
     )
 

@@ -44,18 +44,18 @@ async def fill(house: House) -> str:
     """Bring in a recording, and something of every kind that an account's key seals; return its id."""
     vault, account_id = house.vault, house.account.id
     facts = CallFacts(call_ref="call-1", direction="inbound", caller=CALLER, agent="Ada")
-    await vault.calls.start(account_id, facts)
+    await vault.recordings.calls.start(account_id, facts)
     await tell(house, "announced")
     recording_id = (await house.announce(**PARTIES)).recording_id
     assert await house.settle(recording_id) is State.AVAILABLE
     await house.vault.jobs.write_manifests()
     await house.announce("waits", url="https://media.example/other.wav")
-    await vault.objections.enter(account_id, "+33123456780", reason=None, **ME)
-    draft = await vault.notices.draft(account_id, wish(text=TEXT), **ME)
-    await vault.notices.set_audio(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME)
-    await vault.links.create(account_id, recording_id, LINK, **ME)
+    await vault.consent.objections.enter(account_id, "+33123456780", reason=None, **ME)
+    draft = await vault.consent.notices.draft(account_id, wish(text=TEXT), **ME)
+    await vault.consent.notices.set_audio(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME)
+    await vault.playback.links.create(account_id, recording_id, LINK, **ME)
     await close_request(house)
-    await vault.recipients.enter(account_id, RECIPIENT, **ME)
+    await vault.registers.recipients.enter(account_id, RECIPIENT, **ME)
     return recording_id
 
 
@@ -74,11 +74,11 @@ async def decide_request(house: House) -> str:
         verification=Verification(method="login", at=LONG_AGO, by="key_test"),
     )
     new = NewRequest(kind="access", regime="none", received_at=LONG_AGO, personal=personal)
-    view, _ = await house.vault.requests.receive(house.account.id, new, **ME)
+    view, _ = await house.vault.requests.requests.receive(house.account.id, new, **ME)
     ruling = RulingRequest(
         default=Verdict(code="provided_whole"), verdicts={}, reason=None, period=None, whole_time=False
     )
-    await house.vault.requests.decide(house.account.id, view.request.id, ruling, **ME)
+    await house.vault.requests.requests.decide(house.account.id, view.request.id, ruling, **ME)
     return view.request.id
 
 
@@ -138,7 +138,7 @@ def manifest_of(house: House, recording_id: str) -> Manifest:
 
 async def rotate(house: House) -> RotationProgress:
     """Begin a rotation."""
-    return await house.vault.key_rotation.begin(house.account.id, **ME)
+    return await house.vault.key_rotation.rotations.begin(house.account.id, **ME)
 
 
 async def step(house: House) -> None:
@@ -161,20 +161,22 @@ async def everything_opens(house: House, recording_id: str) -> None:
     """Assert that whatever the account's key had sealed can be read as it was."""
     vault, account_id = house.vault, house.account.id
     assert await house.heard(recording_id) == AUDIO
-    found = await vault.recordings.page(
+    found = await vault.recordings.recordings.page(
         account_id, RecordingFilter(), number=CALLER, agent=None, before=None, limit=99
     )
     # Another recording of the call waits, and is found as well.
     assert recording_id in {view.recording.id for view in found}
-    assert [one.number for one in await vault.objections.list(account_id, after=None, limit=9)] == [
+    assert [one.number for one in await vault.consent.objections.list(account_id, after=None, limit=9)] == [
         "+33123456780"
     ]
-    assert [listener for _, listener in await vault.links.list(account_id, recording_id)] == ["Ada"]
-    (notice,) = await vault.notices.list(account_id)
-    assert await vault.notices.read_own_audio(account_id, notice.id, "pcm")
+    assert [listener for _, listener in await vault.playback.links.list(account_id, recording_id)] == ["Ada"]
+    (notice,) = await vault.consent.notices.list(account_id)
+    assert await vault.consent.notices.read_own_audio(account_id, notice.id, "pcm")
     await vault.jobs.log_publisher.sequence()
-    page = await vault.access_log.list_events(account_id, EventFilter(listener="Ada"), start=0, limit=9)
+    page = await vault.audit_log.access_log.list_events(
+        account_id, EventFilter(listener="Ada"), start=0, limit=9
+    )
     assert [detail for _, detail in page.items] == [{"listener": "Ada"}]
-    assert (await vault.consent.read_evidence(account_id, recording_id, **ME)).sealed.canonical
-    (entry,) = await vault.recipients.page(account_id, before=None, limit=9)
+    assert (await vault.consent.records.read_evidence(account_id, recording_id, **ME)).sealed.canonical
+    (entry,) = await vault.registers.recipients.page(account_id, before=None, limit=9)
     assert entry.content == RECIPIENT

@@ -81,7 +81,7 @@ class House:
         delivery = Delivery(
             method="POST", url="https://vault.example/", headers=signed, body=text, received_at=now
         )
-        return await self.vault.webhooks.receive("platform", self.connection_id, delivery)
+        return await self.vault.ingest.webhooks.receive("platform", self.connection_id, delivery)
 
     async def fetching(self) -> "asyncio.Task[bool]":
         """Begin an ingest of media that hangs, and return when the worker waits for its first byte."""
@@ -137,7 +137,7 @@ class House:
     async def events(self, recording_id: str | None = None) -> list[str]:
         """Return the kinds of the account's events."""
         wanted = EventFilter(recording_id=recording_id)
-        page = await self.vault.access_log.list_events(self.account.id, wanted, start=0, limit=1000)
+        page = await self.vault.audit_log.access_log.list_events(self.account.id, wanted, start=0, limit=1000)
         return [logged.event.type for logged, _ in page.items]
 
     async def sweep(self) -> int:
@@ -148,8 +148,10 @@ class House:
 
     async def heard(self, recording_id: str) -> bytes:
         """Download the recording."""
-        sound = await self.vault.audio.for_download(self.account.id, recording_id, actor="key_test")
-        return b"".join([block async for block in await self.vault.audio.stream(sound, 0, sound.size)])
+        sound = await self.vault.playback.audio.for_download(self.account.id, recording_id, actor="key_test")
+        return b"".join(
+            [block async for block in await self.vault.playback.audio.stream(sound, 0, sound.size)]
+        )
 
     def with_jobs(self, **jobs: Any) -> None:
         """Put other jobs in the place of the worker's."""
@@ -204,11 +206,11 @@ def _verbs(
 
 async def _opened(vault: Vault, ref: str) -> tuple[Account, str, str]:
     """Open an account that is connected; return it, with the id and the secret of its connection."""
-    account, _ = await vault.accounts.open(ref, name=None, locale=None, actor="key_test")
-    await vault.consent_policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
+    account, _ = await vault.accounts.accounts.open(ref, name=None, locale=None, actor="key_test")
+    await vault.consent.policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     wish = ConnectionRequest(provider="platform", credentials={"secret": secret})
-    connection, _, _ = await vault.connections.set(account.id, "main", wish, actor="key_test")
+    connection, _, _ = await vault.accounts.connections.set(account.id, "main", wish, actor="key_test")
     return account, connection.id, secret
 
 

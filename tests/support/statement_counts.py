@@ -122,12 +122,15 @@ async def _rows(house: House) -> AsyncIterator[tuple[str, *tuple[int, ...]]]:
 
 async def _verbs(house: House) -> AsyncIterator[tuple[str, Verb]]:
     vault, account = house.vault, house.account
-    _, key = await vault.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="test")
-    yield "check the key, find the account", lambda _: vault.api_keys.authorize(key.text, account.ref)
+    _, key = await vault.accounts.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="test")
+    yield (
+        "check the key, find the account",
+        lambda _: vault.accounts.api_keys.authorize(key.text, account.ref),
+    )
 
     def start(call: str) -> Awaitable[Any]:
         facts = CallFacts(call_ref=call, direction="inbound", caller=CALLER, callee=CALLEE)
-        return vault.calls.start(account.id, facts)
+        return vault.recordings.calls.start(account.id, facts)
 
     yield "call start", lambda number: start(f"call-{number}")
     yield "call start, repeated", lambda _: start("call-0")
@@ -142,12 +145,14 @@ async def _verbs(house: House) -> AsyncIterator[tuple[str, Verb]]:
     assert recording is not None
     await house.settle(recording)
     wish = LinkRequest(listener="k", kind="player", life=timedelta(hours=1), sessions=9)
-    _, token = await vault.links.create(house.account.id, recording, wish, actor="test")
+    _, token = await vault.playback.links.create(house.account.id, recording, wish, actor="test")
     opened = []
 
     async def open_it(number: int) -> None:
         await database_settled(house)
-        opened.append(await vault.open_links.open(token.text, nonce=f"{number}", address=None, agent=""))
+        opened.append(
+            await vault.playback.open_links.open(token.text, nonce=f"{number}", address=None, agent="")
+        )
 
     yield "open a link, and settle before", open_it
 
@@ -155,27 +160,27 @@ async def _verbs(house: House) -> AsyncIterator[tuple[str, Verb]]:
 
     async def open_signed(_: int) -> None:
         await database_settled(house)
-        await vault.open_links.open(minter.token(recording), nonce="n", address=None, agent="")
+        await vault.playback.open_links.open(minter.token(recording), nonce="n", address=None, agent="")
 
     yield "open a signed link, and settle before", open_signed
     forged = minter.token(recording)[:-1] + "!"
 
     async def open_forged(_: int) -> None:
         with suppress(NotFound):
-            await vault.open_links.open(forged, nonce="n", address=None, agent="")
+            await vault.playback.open_links.open(forged, nonce="n", address=None, agent="")
 
     yield "open a forged link", open_forged
 
     async def play(_: int) -> None:
-        found = await vault.open_links.find(opened[0].session.id, opened[0].secret.text)
-        sound = await vault.audio.for_session(found.session, found.recording, found.keys)
-        assert [block async for block in await vault.audio.stream(sound, 100, sound.size)]
+        found = await vault.playback.open_links.find(opened[0].session.id, opened[0].secret.text)
+        sound = await vault.playback.audio.for_session(found.session, found.recording, found.keys)
+        assert [block async for block in await vault.playback.audio.stream(sound, 100, sound.size)]
 
     yield "a range of audio, and its end", play
 
     async def download(_: int) -> None:
-        sound = await vault.audio.for_download(account.id, recording, actor="key_1")
-        assert [block async for block in await vault.audio.stream(sound, 100, sound.size)]
+        sound = await vault.playback.audio.for_download(account.id, recording, actor="key_1")
+        assert [block async for block in await vault.playback.audio.stream(sound, 100, sound.size)]
 
     yield "a range of audio by key, and its end", download
 

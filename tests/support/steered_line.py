@@ -28,13 +28,15 @@ ASKING: Mapping[Stage, Asking] = {"call": "start", "heard": "next", "key": "key"
 def with_platforms(house: House) -> House:
     """Return the house with the adapters of all platforms."""
     platforms = {platform.name: platform for platform in PROVIDERS}
-    vault = house.vault
+    accounts, consent = house.vault.accounts.accounts, house.vault.consent.records
+    connections = replace(accounts.connections, providers={**accounts.connections.providers, **platforms})
+    documents = replace(consent.call_documents, providers=platforms)
     return replace(
         house,
         vault=replace(
-            vault,
-            connections=replace(vault.connections, providers={**vault.connections.providers, **platforms}),
-            call_documents=replace(vault.call_documents, providers=platforms),
+            house.vault,
+            accounts=replace(accounts, connections=connections),
+            consent=replace(consent, call_documents=documents),
         ),
     )
 
@@ -50,8 +52,8 @@ async def publish(
         language="en", audience="caller", mode=mode, controller="Acme Limited", purposes=words,
         refusal=refusal, full_notice="acme.example/privacy",
     )  # fmt: skip
-    draft = await house.vault.notices.draft(house.account.id, wish, **ME)
-    return await house.vault.notices.publish(house.account.id, draft.id, **ME)
+    draft = await house.vault.consent.notices.draft(house.account.id, wish, **ME)
+    return await house.vault.consent.notices.publish(house.account.id, draft.id, **ME)
 
 
 class SteeredLine:
@@ -76,7 +78,7 @@ class SteeredLine:
         wish = ConnectionRequest(
             provider=self.provider.name, credentials=dict(self.provider.credentials), next_url=next_url
         )
-        found, _, _ = await self.house.vault.connections.set(
+        found, _, _ = await self.house.vault.accounts.connections.set(
             self.house.account.id, self.provider.name, wish, **ME
         )
         self.connection_id = found.id
@@ -84,7 +86,7 @@ class SteeredLine:
     @property
     def webhook(self) -> str:
         """Return the connection's address."""
-        public_url = self.house.vault.call_documents.public_url
+        public_url = self.house.vault.consent.call_documents.public_url
         return f"{public_url}/webhooks/{self.provider.name}/{self.connection_id}"
 
     async def ask(self, stage: Stage, key: str | None = None, *, url: str | None = None) -> list[Any]:
@@ -97,7 +99,7 @@ class SteeredLine:
             method="POST", url=url, headers={name.lower(): value for name, value in asked.headers.items()},
             body=asked.body, received_at=datetime.now(UTC),
         )  # fmt: skip
-        document: Document = await self.house.vault.call_documents.build(
+        document: Document = await self.house.vault.consent.call_documents.build(
             stage, self.provider.name, self.connection_id, delivery,
             running=said.get("running") == "1", handed=said.get("notice"), direction=said.get("direction"),
         )  # fmt: skip
@@ -115,7 +117,7 @@ class SteeredLine:
 
 async def answered(line: SteeredLine) -> list[ConsentEvent]:
     """Return the consent events of the line's call."""
-    call_opener = line.house.vault.call_documents.call_start.call_opener
+    call_opener = line.house.vault.consent.call_documents.call_start.call_opener
     return list((await call_opener.load_call(line.house.account.id, line.call.ref)).events)
 
 
@@ -137,6 +139,6 @@ async def connected(house: House, name: str) -> SteeredLine:
 async def retire_all(line: SteeredLine) -> None:
     """Retire every notice."""
     vault, account_id = line.house.vault, line.house.account.id
-    for notice in await vault.notices.list(account_id):
+    for notice in await vault.consent.notices.list(account_id):
         if notice.status == "published":
-            await vault.notices.retire(account_id, notice.id, **ME)
+            await vault.consent.notices.retire(account_id, notice.id, **ME)

@@ -115,7 +115,7 @@ def open_house(folder: Path, **more: str) -> Iterator[House]:
     with running(app, port) as loop, ExitStack() as stack:
         house = House(app, url, loop, stack)
         _, token = house.call(
-            house.vault.api_keys.issue, name="admin", scopes=["*"], account_id=None, actor="test"
+            house.vault.accounts.api_keys.issue, name="admin", scopes=["*"], account_id=None, actor="test"
         )
         house.key = token.text
         house.admin = house.client({"Authorization": f"Bearer {token.text}"})

@@ -29,7 +29,7 @@ CEILING = {"requests_per_second": 100, "bytes_in_flight": 2000, "queue": 20}
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A vault with limits, on which time stands still for them: nothing flows into a bucket."""
     with open_house(tmp_path_factory.mktemp("w"), **SETTINGS) as house:
-        house.vault.limits.limiter.now = lambda: 0.0
+        house.vault.accounts.limits.limiter.now = lambda: 0.0
         yield house
 
 
@@ -45,7 +45,7 @@ def exhaust(house: House, tenant: Tenant) -> None:
     async def take() -> None:
         with suppress(TooMany):
             for _ in range(DEFAULT["requests_per_second"] * BURST_SECONDS + 1):
-                house.vault.limits.limiter.take_request(tenant.id)
+                house.vault.accounts.limits.limiter.take_request(tenant.id)
 
     house.call(take)
 
@@ -106,10 +106,10 @@ def test_over_the_rate_reads_uploads_links_and_recordings_are_refused(
         refused(answer, "requests_per_second")
     other = Tenant.open(admin)
     assert admin.get(other.url("/recordings")).status_code == 200
-    limited.vault.limits.limiter.now = lambda: 1000.0
+    limited.vault.accounts.limits.limiter.now = lambda: 1000.0
     listed = admin.get(account.url("/recordings")).json()["items"]
     assert [item["id"] for item in listed] == [recording]
-    limited.vault.limits.limiter.now = lambda: 0.0
+    limited.vault.accounts.limits.limiter.now = lambda: 0.0
 
 
 def test_what_closes_is_never_refused(limited: House, account: Tenant) -> None:
@@ -138,7 +138,7 @@ def test_a_full_queue_refuses_new_recordings_before_anything_is_stored(
     limited: House, account: Tenant
 ) -> None:
     """An account's own queue is a 429 that is sent again; the whole one a 503; a call start passes both."""
-    limiter = limited.vault.limits.limiter
+    limiter = limited.vault.accounts.limits.limiter
 
     async def fill(total: int) -> None:
         for _ in range(DEFAULT["queue"]):
@@ -168,7 +168,7 @@ def test_a_second_upload_over_the_bytes_in_flight_waits_for_the_first(
     limited: House, account: Tenant
 ) -> None:
     """The first may have any size."""
-    limiter = limited.vault.limits.limiter
+    limiter = limited.vault.accounts.limits.limiter
     in_flight = limiter.upload(account.id, 10**6)
     in_flight.__enter__()
     refused(account.put(AUDIO), "bytes_in_flight")

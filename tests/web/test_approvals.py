@@ -18,7 +18,7 @@ POLICY = {"classes": [{"class": "all", "purpose": "Qualität", "period": "P1D"}]
 def second(house: House) -> httpx.Client:
     """A second person, with a key that the operator made."""
     _, text = house.call(
-        house.vault.api_keys.issue, name="second", scopes=["*"], account_id=None, actor="operator"
+        house.vault.accounts.api_keys.issue, name="second", scopes=["*"], account_id=None, actor="operator"
     )
     return house.client({"Authorization": f"Bearer {text.text}"})
 

@@ -62,7 +62,9 @@ def closed(request: pytest.FixtureRequest, still: House) -> Tenant:
     tenant = Tenant.open(still.admin)
     closure = _rest(tenant, "POST", "/closure", json={"reason": "r"}).json()["id"]
     _rest(tenant, "PUT", "/recording-switch", json={"enabled": False})
-    still.call(still.vault.accounts.database.write, partial(_set, closure=closure, state=request.param))
+    still.call(
+        still.vault.accounts.accounts.database.write, partial(_set, closure=closure, state=request.param)
+    )
     return tenant
 
 

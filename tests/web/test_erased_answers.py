@@ -50,7 +50,7 @@ def either_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hou
 
 def stored(house: House) -> int:
     """Return how many answers are stored."""
-    rows = house.call(house.vault.idempotency.database.read, lambda tx: _answers(tx.connection))
+    rows = house.call(house.vault.accounts.idempotency.database.read, lambda tx: _answers(tx.connection))
     return int(rows)
 
 

@@ -205,7 +205,11 @@ def scene(house: House) -> Scene:
     role = {"issuer": "https://idp.example", "client_id": "c", "roles": [{"value": "v", "role": "admin"}]}
     assert tenant.http.put(tenant.url("/sign-in-connections/main"), json=role).is_success
     _, asker = house.call(
-        house.vault.api_keys.issue, name="k", scopes=["privacy:write"], account_id=tenant.id, actor="operator"
+        house.vault.accounts.api_keys.issue,
+        name="k",
+        scopes=["privacy:write"],
+        account_id=tenant.id,
+        actor="operator",
     )
     asking = house.client({"Authorization": f"Bearer {asker.text}"})
     return Scene(tenant, heard, restricted, waits, asking)

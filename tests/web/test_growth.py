@@ -111,7 +111,7 @@ def _opened(house: House, meter: Any) -> Grown:
     """Return a new account with two recordings."""
     tenant = Tenant.open(house.admin)
     _, text = house.call(
-        house.vault.api_keys.issue, name="second", scopes=["*"], account_id=None, actor="operator"
+        house.vault.accounts.api_keys.issue, name="second", scopes=["*"], account_id=None, actor="operator"
     )
     second = house.client({"Authorization": f"Bearer {text.text}"})
     ids = {"account": tenant.name, "call_ref": "grown", "number": "%2B33612345678", "name": "main", "place": "FR",

@@ -94,7 +94,7 @@ def test_two_parts_at_once_both_count(house: House):
 
     async def change() -> None:
         changes = [partial(replace, **{name: value}) for name, value in fields.items()]
-        merge = house.vault.consent_policy.merge
+        merge = house.vault.consent.policy.merge
         await asyncio.gather(*(merge(tenant.id, one, if_version=None, actor="test") for one in changes))
 
     house.call(change)

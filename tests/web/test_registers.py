@@ -149,7 +149,7 @@ def test_disclosures_say_who_got_what(house: House, tenant: Tenant):
         session = open_link(browser, link["url"])
         assert browser.get(f"{session.headers['location']}/audio").content == AUDIO
     assert house.admin.get(tenant.url(f"/recordings/{heard}/audio")).content == AUDIO
-    house.call(house.vault.log_proofs.export_recording_key, heard, actor="operator")
+    house.call(house.vault.audit_log.proofs.export_recording_key, heard, actor="operator")
     items = tenant.http.get(tenant.url("/disclosures")).json()["items"]
     assert [(item["kind"], item["recipient"], item["recording"], item["granted"]) for item in items] == [
         ("playback", "Marta", heard, len(AUDIO)),

@@ -39,7 +39,7 @@ class Stored:
         """Upload a recording."""
         recording = tenant.uploaded(BODY, ref=ref)
         row = house.call(house.vault.database.read, lambda tx: tx.recordings.by_id(recording))
-        path = house.vault.audio.objects.root / row.audio.location
+        path = house.vault.playback.audio.objects.root / row.audio.location
         return cls(tenant, recording, path, len(row.audio.header))
 
     def place(self, frame: int, within: int = 0) -> int:

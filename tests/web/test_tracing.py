@@ -1,7 +1,6 @@
 """Spans: what they say of requests, services and calls, and that they say nothing of anybody."""
 
 import asyncio
-import dataclasses
 import inspect
 import sys
 import threading
@@ -17,17 +16,16 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.servers.media_thread import media_thread
 from tests.servers.vault_process import vault_process
+from tests.support.service_page import listed
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO
 from vault import tracing
 from vault.database.engines.sqlite import SqliteDatabase
-from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.errors import NotFound, StartRefused, Tampered
 from vault.objects.s3_client import S3Calls
 from vault.services.accounts.accounts import Accounts
 from vault.services.recordings.remove_erased import RemoveErased
-from vault.services.service import Jobs, Vault
 from vault.thread_pools import Threads
 
 NUMBER, AGENT = "+14155550177", "Ottokar Loggins"
@@ -227,11 +225,7 @@ async def test_a_call_of_a_part_is_a_span_without_the_words_of_its_error(collect
 
 async def test_every_public_method_of_a_service_is_a_span(collector: Collector):
     """The span has the class and the method, or the class alone for a job that is called; private steps have none."""
-    kinds = {
-        field.type
-        for field in [*dataclasses.fields(Vault), *dataclasses.fields(Jobs)]
-        if isinstance(field.type, type) and field.type not in {Jobs, Database}
-    }
+    kinds = listed()
     assert len(kinds) > 40
     stop = tracing.set_up(collector.url)
     try:

@@ -28,7 +28,7 @@ class Busy:
 @asynccontextmanager
 async def scheduled(house: House, *tasks: PollingTask) -> AsyncIterator[Schedule]:
     """Run tasks, and return their schedule, whose slow poll does not run."""
-    schedule = Schedule(house.database, house.vault.recovery, tasks)
+    schedule = Schedule(house.database, house.vault.node.recovery, tasks)
     stopping = asyncio.Event()
     pollers = [asyncio.create_task(task.run(stopping)) for task in tasks for _ in range(task.concurrency)]
     await asyncio.sleep(0.01)

@@ -86,7 +86,7 @@ def story(house: House) -> Iterator[Step]:
     yield "reconcile", jobs.reconcile
     yield "write accounts", jobs.write_account_objects
     yield from published()
-    yield "connect", lambda: vault.connections.set(account, "fake", wish, **_ME)
+    yield "connect", lambda: vault.accounts.connections.set(account, "fake", wish, **_ME)
     yield keep("webhook", house.announce)
     yield keep("claim", lambda: claim(house.database, State.RECEIVED))
     yield "stop", lambda: put_back(house, made["claim"])
@@ -98,25 +98,27 @@ def story(house: House) -> Iterator[Step]:
     yield "the provider's copy", lambda: give_copy(house, of("webhook"))
     yield from published()
     link = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=1)
-    yield keep("link", lambda: vault.links.create(account, of("webhook"), link, **_ME))
+    yield keep("link", lambda: vault.playback.links.create(account, of("webhook"), link, **_ME))
     yield "hear", lambda: house.heard(of("webhook"))
     yield keep("second", lambda: house.announce("rec-2", call_ref="call-2"))
-    yield "switch off", lambda: vault.recording_switch.set(account, enabled=False, reason=None, **_ME)
+    yield "switch off", lambda: vault.accounts.switch.set(account, enabled=False, reason=None, **_ME)
     yield "refused at once", lambda: house.announce("rec-3", call_ref="call-3")
     yield "tombstones", jobs.write_tombstones
-    yield "switch on", lambda: vault.recording_switch.set(account, enabled=True, reason=None, **_ME)
-    yield keep("upload", lambda: vault.uploads.store(account, "call-4", "sent", blocks_of(AUDIO), **_ME))
+    yield "switch on", lambda: vault.accounts.switch.set(account, enabled=True, reason=None, **_ME)
+    yield keep(
+        "upload", lambda: vault.ingest.uploads.store(account, "call-4", "sent", blocks_of(AUDIO), **_ME)
+    )
     yield "describe the upload", jobs.describe
-    yield "rotate", lambda: vault.key_rotation.begin(account, **_ME)
+    yield "rotate", lambda: vault.key_rotation.rotations.begin(account, **_ME)
     yield "rewrap", replace(jobs.rewrap, grace=timedelta(0))
     yield "write accounts again", jobs.write_account_objects
     yield "manifests under the new key", jobs.write_manifests
     yield "settle the rotation", replace(jobs.rewrap, grace=timedelta(0))
-    yield "set a callback", lambda: vault.callbacks.set(account, "https://crm.example/hook", **_ME)
+    yield "set a callback", lambda: vault.requests.callbacks.set(account, "https://crm.example/hook", **_ME)
     yield "decide a request", lambda: decide_request(house)
     yield "a delivery of an older release", lambda: leave_delivery(house)
     yield "carry it out", jobs.execute_requests
-    yield "erase", lambda: vault.recordings.erase(account, of("webhook"), **_ME)
+    yield "erase", lambda: vault.recordings.recordings.erase(account, of("webhook"), **_ME)
     yield "remove", jobs.remove_erased
     yield "tombstones again", jobs.write_tombstones
     yield "journal", later

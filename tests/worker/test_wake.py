@@ -37,7 +37,7 @@ async def test_an_erasure_and_a_switch_wake_the_rest(either: House):
     async with worker(either):
         recording_id = (await either.announce()).recording_id or ""
         await until(lambda: published(either, recording_id), "available, and its log published")
-        await either.vault.recordings.erase(either.account.id, recording_id, **_ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording_id, **_ME)
 
         async def erased() -> bool:
             return await either.state(recording_id) is State.ERASED and not either.audio_objects()
@@ -52,7 +52,7 @@ async def test_one_process_wakes_another(on_postgresql: House, node: House):
         await until_nothing_is_due(node)
         recording_id = (await on_postgresql.announce()).recording_id or ""
         await until(lambda: published(on_postgresql, recording_id), "available, and its log published")
-        await on_postgresql.vault.recordings.erase(on_postgresql.account.id, recording_id, **_ME)
+        await on_postgresql.vault.recordings.recordings.erase(on_postgresql.account.id, recording_id, **_ME)
 
         async def erased() -> bool:
             return await node.state(recording_id) is State.ERASED

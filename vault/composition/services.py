@@ -65,7 +65,7 @@ def build_vault(settings: Settings, adapters: Adapters) -> Vault:
     wiring = Wiring(_parts(adapters), _exceptions(settings, adapters))
     vault = wiring.make(Vault)
     if (guarded := postgresql_of(adapters.database)) is not None:
-        guarded.history_check = vault.recovery.require_complete
+        guarded.history_check = vault.node.recovery.require_complete
     return vault
 
 

@@ -25,9 +25,9 @@ async def perform_requests(
     del actor
     if command != "requests.list":
         raise NotFound(f"There is no command {command!r}.")
-    account = await vault.accounts.find(arguments["account"])
+    account = await vault.accounts.accounts.find(arguments["account"])
     state = arguments["state"]
-    views = await vault.requests.page(
+    views = await vault.requests.requests.page(
         account.id,
         state=None if state is None else RequestState(state),
         due_before=None,
@@ -54,7 +54,9 @@ async def perform_approvals(
     """Approve an act alone; the access log says so. Raises the errors of the service."""
     if command != "approvals.break-glass":
         raise NotFound(f"There is no command {command!r}.")
-    done = await vault.approvals.break_glass(arguments["approval"], reason=arguments["reason"], actor=actor)
+    done = await vault.approvals.approvals.break_glass(
+        arguments["approval"], reason=arguments["reason"], actor=actor
+    )
     return {"act": done.kind, "subject": done.subject, "state": str(done.state), "outcome": done.outcome}
 
 
@@ -67,16 +69,16 @@ async def perform_accounts(
     """
     if command not in {"accounts.close", "accounts.closure"}:
         raise NotFound(f"There is no command {command!r}.")
-    account = await vault.accounts.find(arguments["account"])
+    account = await vault.accounts.accounts.find(arguments["account"])
     if command == "accounts.close":
-        await vault.closures.ask(
+        await vault.requests.closures.ask(
             account.id, reason=arguments["reason"], export=arguments["export"], actor=actor
         )
     return {"account": account.ref, **await _shown(vault, account.id)}
 
 
 async def _shown(vault: "Vault", account_id: str) -> dict[str, Any]:
-    preview = await vault.closures.preview(account_id)
+    preview = await vault.requests.closures.preview(account_id)
     numbers = {
         "recordings": preview.recordings,
         "holds": preview.holds,
@@ -84,7 +86,7 @@ async def _shown(vault: "Vault", account_id: str) -> dict[str, Any]:
         "waiting_days": preview.waiting.days,
     }
     try:
-        closure = await vault.closures.read(account_id)
+        closure = await vault.requests.closures.read(account_id)
     except NotFound:
         return numbers | {"state": None, "closes_at": None, "id": None}
     is_open = closure.state is not RequestState.WITHDRAWN

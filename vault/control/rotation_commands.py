@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 async def perform_rotation(vault: "Vault", command: str, arguments: Mapping[str, Any], *, actor: str) -> Any:
     """Begin a rotation or advance it by one step; return its progress. Raises the errors of the services."""
     if command == "rotate.root":
-        return (await vault.rewrap_root_key(actor=actor)).decode()
-    account_id = (await vault.accounts.find(arguments["account"])).id
+        return (await vault.key_rotation.rewrap_root_key(actor=actor)).decode()
+    account_id = (await vault.accounts.accounts.find(arguments["account"])).id
     if command == "rotate.begin":
-        progress = await vault.key_rotation.status(account_id)
+        progress = await vault.key_rotation.rotations.status(account_id)
         if all(rotation.destroyed_at for rotation in progress.rotations):
-            return _progress(await vault.key_rotation.begin(account_id, actor=actor))
+            return _progress(await vault.key_rotation.rotations.begin(account_id, actor=actor))
         return _progress(progress)
     if command == "rotate.step":
         await _step(vault, account_id)
-        progress = await vault.key_rotation.status(account_id)
+        progress = await vault.key_rotation.rotations.status(account_id)
         result = _progress(progress)
         if result["statement"] is not None:
             try:
                 # Like everything about the log, the statement is shown only once the log is anchored that far.
-                await vault.key_rotation.statement(account_id, progress.rotations[-1].version)
+                await vault.key_rotation.rotations.statement(account_id, progress.rotations[-1].version)
             except Unavailable:
                 # The caller repeats the step. If the command failed here, running it again would begin a new rotation.
                 result["statement"] = None

@@ -23,7 +23,7 @@ async def perform_sign_in(
     vault: "Vault", command: str, arguments: Mapping[str, Any], *, actor: str
 ) -> dict[str, Any]:
     """Run a command of the group. Raises the errors of the service."""
-    connections = vault.sign_in_connections
+    connections = vault.sign_in.connections
     if command == "sign-in.set":
         change = _change(arguments)
         return _shown(vault, await connections.set(OPERATORS, _NAME, change, actor=actor))
@@ -41,10 +41,10 @@ async def _perform_people(
     if command == "sign-in.people":
         return {"people": [_person(one) for one in await _people(vault)]}
     if command == "sign-in.remove":
-        await vault.members.remove(OPERATORS, arguments["person"], actor=actor)
+        await vault.sign_in.members.remove(OPERATORS, arguments["person"], actor=actor)
         return {}
     if command == "sign-in.readmit":
-        await vault.members.readmit(OPERATORS, arguments["person"], actor=actor)
+        await vault.sign_in.members.readmit(OPERATORS, arguments["person"], actor=actor)
         return {}
     raise NotFound(f"There is no command {command!r}.")
 
@@ -53,7 +53,7 @@ async def _people(vault: "Vault") -> list[Member]:
     """Return all operators' people, the newest first."""
     found: list[Member] = []
     before = None
-    while page := await vault.members.page(OPERATORS, before=before, limit=_PAGE):
+    while page := await vault.sign_in.members.page(OPERATORS, before=before, limit=_PAGE):
         found += page
         before = (page[-1].row.first_at, page[-1].row.id)
     return found
@@ -92,7 +92,7 @@ def _change(arguments: Mapping[str, Any]) -> ConnectionChange:
 
 
 def _shown(vault: "Vault", connection: SignInConnection) -> dict[str, Any]:
-    settings, console = connection.settings, f"{vault.sign_in.provider.public_url}/console"
+    settings, console = connection.settings, f"{vault.sign_in.sign_in.provider.public_url}/console"
     return {
         "issuer": settings.issuer,
         "client": settings.client_id,

@@ -89,8 +89,8 @@ async def _perform_keys(vault: "Vault", command: str, arguments: Mapping[str, An
     if command != "keys.create":
         raise NotFound(f"There is no command {command!r}.")
     account = arguments["account"]
-    account_id = (await vault.accounts.find(account)).id if account else None
-    _, text = await vault.api_keys.issue(
+    account_id = (await vault.accounts.accounts.find(account)).id if account else None
+    _, text = await vault.accounts.api_keys.issue(
         name=arguments["name"], scopes=arguments["scopes"], account_id=account_id, actor=actor
     )
     return text.text
@@ -100,7 +100,7 @@ async def _perform_console(vault: "Vault", command: str, arguments: Mapping[str,
     """Return the token of an address that signs in to the console once."""
     if command != "console.invite":
         raise NotFound(f"There is no command {command!r}.")
-    return (await vault.console_sessions.invite(arguments["key"])).text
+    return (await vault.accounts.console_sessions.invite(arguments["key"])).text
 
 
 #: Commands whose name begins with the group and a dot.
@@ -125,11 +125,11 @@ async def perform(
     """
     start_mode_of(command)
     if command == "restore":
-        return asdict(await vault.restore(actor=OPERATOR, progress=progress))
+        return asdict(await vault.backup.restore(actor=OPERATOR, progress=progress))
     if command == "fsck":
         place = FsckPlace(**arguments["place"])
         return asdict(
-            await vault.fsck.part(
+            await vault.backup.fsck.part(
                 place, sample=arguments["sample"], rate=arguments["rate"], progress=progress
             )
         )
@@ -138,13 +138,13 @@ async def perform(
 
 async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -> Any:
     """Run a command that writes or reads the log; refused in recovery mode."""
-    if await vault.recovery.check():
+    if await vault.node.recovery.check():
         raise Unavailable(
             "The vault is in recovery mode: its database lacks changes that its object store has. "
             "Run `callvault restore`."
         )
     if command == "export-key":
-        return await vault.log_proofs.export_recording_key(arguments["recording"], actor=OPERATOR)
+        return await vault.audit_log.proofs.export_recording_key(arguments["recording"], actor=OPERATOR)
     if perform_group := _GROUPS.get(command.partition(".")[0]):
         return await perform_group(vault, command, arguments, actor=OPERATOR)
     if command in {"sweep", "rewrite-store"}:
@@ -154,8 +154,8 @@ async def _perform(vault: "Vault", command: str, arguments: Mapping[str, Any]) -
             else vault.jobs.rewrite_store.begin(actor=OPERATOR)
         )
     if command == "log.head":
-        size, head = await vault.log_proofs.export_head()
+        size, head = await vault.audit_log.proofs.export_head()
         return {"size": size, "text": head.decode()}
     if command != "log.entries":
         raise NotFound(f"There is no command {command!r}.")
-    return (await vault.log_proofs.export_entries(arguments["start"], arguments["end"])).decode()
+    return (await vault.audit_log.proofs.export_entries(arguments["start"], arguments["end"])).decode()

@@ -50,13 +50,15 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             vault = await stack.enter_async_context(assemble(settings, describing=worker))
-            stack.push_async_callback(vault.audio.close)
-            stack.push_async_callback(vault.webhooks.close)
+            stack.push_async_callback(vault.playback.audio.close)
+            stack.push_async_callback(vault.ingest.webhooks.close)
             app.state.vault = vault
-            app.state.readiness = readiness = Readiness(vault.readiness.check, recovery=vault.recovery)
-            app.state.recovery = vault.recovery
-            await vault.recovery.check()
-            watching = asyncio.create_task(vault.recovery.watch())
+            app.state.readiness = readiness = Readiness(
+                vault.node.readiness.check, recovery=vault.node.recovery
+            )
+            app.state.recovery = vault.node.recovery
+            await vault.node.recovery.check()
+            watching = asyncio.create_task(vault.node.recovery.watch())
             stack.callback(watching.cancel)
             if settings.sqlite_path is not None:
                 await stack.enter_async_context(control_socket(vault, settings.control_socket))

@@ -26,9 +26,9 @@ async def work_until_stopped(settings: Settings, *, host: str, port: int | None)
     for stop_signal in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop_signal, stopping.set)
     async with assemble(settings) as vault:
-        readiness = Readiness(vault.readiness.check, stopping, recovery=vault.recovery)
-        await vault.recovery.check()
-        watching = asyncio.create_task(vault.recovery.watch())
+        readiness = Readiness(vault.node.readiness.check, stopping, recovery=vault.node.recovery)
+        await vault.node.recovery.check()
+        watching = asyncio.create_task(vault.node.recovery.watch())
         try:
             async with health_port(vault, readiness, host, port):
                 await work(vault, workers=settings.workers, describers=settings.describers, stopping=stopping)

@@ -1,1 +1,1 @@
-"""Services: what the vault can do, by subject. ``service.py`` lists all of it on one page."""
+"""Services: what the vault can do, by subject. ``service.py`` lists it, ``jobs.py`` what runs without a request."""

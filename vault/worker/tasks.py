@@ -52,7 +52,7 @@ async def work(
     """
     stopping = stopping or asyncio.Event()
     polling = polling_tasks(vault, workers, describers)
-    schedule = Schedule(vault.database, vault.recovery, polling, poll_interval=poll_interval)
+    schedule = Schedule(vault.database, vault.node.recovery, polling, poll_interval=poll_interval)
     async with vault.database.signals.delivered_to(schedule):
         tasks = [
             asyncio.create_task(task.run(stopping))
@@ -138,7 +138,7 @@ def unless_store_is_down(vault: Vault, step: Step) -> Step:
     """Wrap the step so that its task waits, and then polls again, while the object store does not answer."""
 
     async def guarded() -> bool:
-        if await vault.outages.is_up("objects"):
+        if await vault.node.outages.is_up("objects"):
             return await step()
         await asyncio.sleep(RETRY_SECONDS * (1 + RANDOM.random()))
         return True
@@ -150,7 +150,7 @@ def unless_recovering(vault: Vault, step: Step) -> Step:
     """Wrap the step so that it finds no work in recovery mode."""
 
     async def guarded() -> bool:
-        return False if vault.recovery.on else await step()
+        return False if vault.node.recovery.on else await step()
 
     return guarded
 
@@ -163,7 +163,7 @@ def looking(vault: Vault, step: Step) -> Step:
             return await step()
         except Unavailable:
             with suppress(VaultError):
-                await vault.recovery.check(checks=1)  # One check: the step itself has already retried.
+                await vault.node.recovery.check(checks=1)  # One check: the step itself has already retried.
             raise
 
     return checked

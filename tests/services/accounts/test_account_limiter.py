@@ -174,7 +174,7 @@ async def test_what_cannot_be_read_changes_nothing(limited: Limited):
 
 async def test_own_limits_hold_at_once_in_this_process_and_never_above_the_ceiling(house: House):
     """What an admin sets is read again at the next request."""
-    limits, limiter = house.vault.limits, house.vault.limits.limiter
+    limits, limiter = house.vault.accounts.limits, house.vault.accounts.limits.limiter
     view = await limits.set(house.account.id, OwnLimits(queue=7), actor="key_test")
     assert (view.limits.queue, view.limits.requests_per_second) == (7, limiter.default.requests_per_second)
     limiter.take_request(house.account.id)
@@ -188,7 +188,7 @@ async def test_own_limits_hold_at_once_in_this_process_and_never_above_the_ceili
 
 async def test_a_webhook_over_a_limit_is_sent_again_and_nothing_is_lost(house: House):
     """Refused before anything is stored; the same announcement passes later, as a new recording."""
-    limiter = house.vault.limits.limiter
+    limiter = house.vault.accounts.limits.limiter
     limiter.default = AccountLimits(requests_per_second=1, bytes_in_flight=1, queue=100)
     limiter.now = lambda: 0.0
     results = [await _result(house.announce, f"rec-{number}") for number in range(15)]
@@ -204,13 +204,13 @@ async def test_a_webhook_over_a_limit_is_sent_again_and_nothing_is_lost(house: H
 
 async def test_only_announcements_of_platforms_that_send_again_are_refused(house: House, monkeypatch):
     """Facts of a call are taken over every limit, and so is all of a platform that may not send it again."""
-    limiter = house.vault.limits.limiter
+    limiter = house.vault.accounts.limits.limiter
     limiter.default = AccountLimits(requests_per_second=1, bytes_in_flight=1, queue=1)
     limiter.max_queue = 1
     assert await _result(house.announce, "rec-1") == "accepted"
     with pytest.raises(Unavailable):
         await house.announce("rec-2")
-    platform = house.vault.webhooks.providers["platform"]
+    platform = house.vault.ingest.webhooks.providers["platform"]
     assert platform.resends_refused
     monkeypatch.setattr(type(platform), "resends_refused", property(lambda _self: False))
     results = [await _result(house.announce, f"rec-{number}") for number in range(20, 40)]

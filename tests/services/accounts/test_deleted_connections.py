@@ -19,7 +19,7 @@ ME = {"actor": "key_test"}
 
 async def delete(house: House) -> None:
     """Delete the connection."""
-    await house.vault.connections.delete(house.account.id, "main", **ME)
+    await house.vault.accounts.connections.delete(house.account.id, "main", **ME)
 
 
 async def available(house: House) -> str:
@@ -40,7 +40,9 @@ async def test_what_was_announced_fails_and_what_was_fetched_stays(either: House
     assert (row.state, row.reasons[0].code) == (State.FAILED, "fetch_failed")
     assert row.reasons[0].text == "The connection that announced it was deleted."
     assert await either.heard(kept) == AUDIO
-    assert (await either.vault.consent.read_evidence(either.account.id, kept, **ME)).recording_id == kept
+    assert (
+        await either.vault.consent.records.read_evidence(either.account.id, kept, **ME)
+    ).recording_id == kept
 
 
 async def test_a_copy_at_the_provider_is_kept(either: House):
@@ -67,7 +69,7 @@ async def test_a_list_that_was_due_is_not_asked_for(either: House):
 async def test_another_node_hears_of_it_by_a_wrong_signature(either: House):
     """A node that still has the connection in hand answers 401, not 404, once it looks again."""
     await either.announce()
-    opened = either.vault.webhooks.connection_cache
+    opened = either.vault.ingest.webhooks.connection_cache
     known = dict(opened._known)
     await delete(either)
     # This node was not told; what it has in hand is a little old.
@@ -101,7 +103,7 @@ async def test_a_restore_does_not_bring_it_back(
     if backup is not None:
         opened = house_over(house, SqliteDatabase(backup), threads)
     async with opened as new:
-        await new.vault.restore(**ME)
+        await new.vault.backup.restore(**ME)
         assert await new.database.read(lambda tx: tx.connections.of_account(house.account.id)) == []
         assert await new.heard(kept) == AUDIO
         with pytest.raises(NotAuthentic):
@@ -115,10 +117,10 @@ async def test_a_restore_brings_the_one_that_was_made_again(house: House, tmp_pa
     backup = copied(house, tmp_path / "backup")
     await delete(house)
     wish = ConnectionRequest(provider="platform", credentials={"secret": house.secret})
-    again, _, _ = await house.vault.connections.set(house.account.id, "main", wish, **ME)
+    again, _, _ = await house.vault.accounts.connections.set(house.account.id, "main", wish, **ME)
     await write_all(house)
     async with house_over(house, SqliteDatabase(backup), threads) as new:
-        await new.vault.restore(**ME)
+        await new.vault.backup.restore(**ME)
         found = await new.database.read(lambda tx: tx.connections.of_account(house.account.id))
         assert [one.id for one in found] == [again.id]
         with pytest.raises(NotAuthentic):

@@ -16,7 +16,7 @@ NEW = "whsec_" + "B" * 44
 
 def other_node(house: House) -> ConnectionCache:
     """Return what another node remembers, which is nothing yet."""
-    shared = house.vault.webhooks.connection_cache
+    shared = house.vault.ingest.webhooks.connection_cache
     return ConnectionCache(database=house.database, ring=shared.ring, data_keys=shared.data_keys)
 
 
@@ -29,7 +29,7 @@ async def secrets_of(node: ConnectionCache, house: House) -> Sequence[str]:
 async def change(house: House) -> None:
     """Change the credentials through the first node."""
     wish = ConnectionRequest(provider="platform", credentials={"secret": NEW})
-    await house.vault.connections.set(house.account.id, "main", wish, actor="key_test")
+    await house.vault.accounts.connections.set(house.account.id, "main", wish, actor="key_test")
 
 
 async def test_old_credentials_are_taken_until_they_are_read_anew(
@@ -39,7 +39,7 @@ async def test_old_credentials_are_taken_until_they_are_read_anew(
     node = other_node(house)
     assert await secrets_of(node, house) == [house.secret]
     await change(house)
-    assert await secrets_of(house.vault.webhooks.connection_cache, house) == [NEW]
+    assert await secrets_of(house.vault.ingest.webhooks.connection_cache, house) == [NEW]
     assert await secrets_of(node, house) == [house.secret]
     monkeypatch.setattr(connection_cache, "CACHE_TTL", 0.0)
     assert await secrets_of(node, house) == [NEW]

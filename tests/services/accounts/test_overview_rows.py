@@ -20,7 +20,7 @@ _DAY = timedelta(days=1)
 
 async def test_what_is_set_aside_is_counted_by_reason_and_by_the_days_that_are_left(either: House):
     """The first reason counts; a moment a day ahead is still of today; no date is no day."""
-    account_id, now = either.account.id, either.vault.overview.clock()
+    account_id, now = either.account.id, either.vault.accounts.overview.clock()
     waits = [now - _DAY, now + timedelta(hours=1), now + _DAY, now + 3 * _DAY, now + 40 * _DAY, None]
     ids = [str((await either.announce(f"rec-{n}")).recording_id) for n in range(10)]
     for one, until in zip(ids, waits, strict=False):
@@ -28,7 +28,7 @@ async def test_what_is_set_aside_is_counted_by_reason_and_by_the_days_that_are_l
     for one, code in zip(ids[6:], ("switched_off", "objection", "switched_off", None), strict=True):
         reasons = [] if code is None else [{"code": code, "text": "t"}, {"code": "other", "text": "t"}]
         await either.set(one, state=str(State.REFUSED), reasons=reasons)
-    numbers: Numbers = await either.vault.overview.numbers(account_id)
+    numbers: Numbers = await either.vault.accounts.overview.numbers(account_id)
     assert numbers.refusals[0] == ("switched_off", 2)
     assert dict(numbers.refusals) == {"switched_off": 2, "objection": 1, "unknown": 1}
     assert {left: numbers.quarantined[left] for left in (-1, 0, None)} == {-1: 1, 0: 2, None: 1}
@@ -77,7 +77,7 @@ async def test_no_number_reads_a_table_whole(house: House):
 
 async def test_every_recording_of_a_day_is_counted(either: House, monkeypatch: pytest.MonkeyPatch):
     """More than a thousand, by state; above the bound the newest, and since when they are counted."""
-    account_id, now = either.account.id, either.vault.overview.clock()
+    account_id, now = either.account.id, either.vault.accounts.overview.clock()
     made = (await either.announce("rec-0")).recording_id
     states = {
         State.AVAILABLE: 1200,
@@ -99,21 +99,21 @@ async def test_every_recording_of_a_day_is_counted(either: House, monkeypatch: p
         tx.connection.execute(insert(recordings), rows)
 
     await either.database.write(fill)
-    numbers = await either.vault.overview.numbers(account_id)
+    numbers = await either.vault.accounts.overview.numbers(account_id)
     counts = Counter[State]()
     for (_, state), count in numbers.by_day.items():
         counts[state] += count
     assert counts == states | {State.RECEIVED: 1}
     assert numbers.counted_since is None
     monkeypatch.setattr(overview, "MOST_BY_DAY", 500)
-    numbers = await either.vault.overview.numbers(account_id)
+    numbers = await either.vault.accounts.overview.numbers(account_id)
     assert sum(numbers.by_day.values()) == 500
     assert numbers.counted_since is not None
 
 
 async def test_a_count_stops_at_its_limit(house: House):
     """A thousand reports of an end are looked at, however many there are."""
-    account_id, now = house.account.id, house.vault.overview.clock()
+    account_id, now = house.account.id, house.vault.accounts.overview.clock()
 
     def fill(tx: Any) -> None:
         common = {"account_id": account_id, "at": now, "sealed_facts": b"x", "key_version": 1}
@@ -124,12 +124,12 @@ async def test_a_count_stops_at_its_limit(house: House):
         tx.connection.execute(insert(call_facts), rows)
 
     await house.database.write(fill)
-    assert (await house.vault.overview.numbers(account_id)).without_recording == LIMIT
+    assert (await house.vault.accounts.overview.numbers(account_id)).without_recording == LIMIT
 
 
 async def test_a_call_is_missing_once_however_often_its_end_was_reported(either: House):
     """The last report of an end says where it stands in the list; a report without an end is none."""
-    account_id, now = either.account.id, either.vault.overview.clock()
+    account_id, now = either.account.id, either.vault.accounts.overview.clock()
     reports = [("c1", 5), ("c2", 4), ("c1", 3), ("c3", 2), ("c3", None)]
 
     def fill(tx: Any) -> None:

@@ -64,19 +64,19 @@ def database_in(folder: Path) -> bytes:
 async def test_words_in_clear_are_sealed(house: House, tmp_path: Path):
     """They are read as before, and are in no file of the database; a second run finds nothing."""
     account_id = house.account.id
-    await house.vault.recording_switch.set(account_id, enabled=False, reason="x", **ME)
-    await house.vault.objections.enter(account_id, NUMBER, reason="x", **ME)
+    await house.vault.accounts.switch.set(account_id, enabled=False, reason="x", **ME)
+    await house.vault.consent.objections.enter(account_id, NUMBER, reason="x", **ME)
     await house.vault.jobs.encrypt_clear_texts()
     await in_clear(house)
     assert await house.vault.jobs.encrypt_clear_texts() == 2 + 1 + 1 + 2
     assert await house.vault.jobs.encrypt_clear_texts() == 0
-    history = await house.vault.recording_switch.history(account_id)
+    history = await house.vault.accounts.switch.history(account_id)
     assert {one.reason for one in history} == {WORDS}
-    (objected,) = await house.vault.objections.history(account_id, NUMBER)
+    (objected,) = await house.vault.consent.objections.history(account_id, NUMBER)
     assert objected.objection.reason == WORDS
-    policy = await house.vault.consent_policy.read(account_id)
+    policy = await house.vault.consent.policy.read(account_id)
     assert (policy.reason, policy.overrides[0].reason) == (WORDS, f"{WORDS} of the place")
-    opened = house.vault.webhooks.connection_cache
+    opened = house.vault.ingest.webhooks.connection_cache
     opened.forget(house.connection_id)
     assert (await opened.get(house.connection_id)).connection.next_url == f"https://ivr.example/?{WORDS}"
     assert WORDS.encode() not in database_in(tmp_path)
@@ -159,11 +159,11 @@ def test_words_in_clear_are_found_on_postgresql(migrated_url: str):
 
 async def test_switching_off_does_not_wait_for_keys(house: House):
     """While no key can be had the switch goes off, without its reason; switching on again waits for the key."""
-    house.vault.recording_switch.data_keys.ring.forget(house.account.id)
+    house.vault.accounts.switch.data_keys.ring.forget(house.account.id)
     house.root_key.reachable = False
-    after = await house.vault.recording_switch.set(house.account.id, enabled=False, reason=WORDS, **ME)
+    after = await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=WORDS, **ME)
     assert after.enabled is False
     with pytest.raises(Unavailable):
-        await house.vault.recording_switch.set(house.account.id, enabled=True, reason=WORDS, **ME)
+        await house.vault.accounts.switch.set(house.account.id, enabled=True, reason=WORDS, **ME)
     house.root_key.reachable = True
-    assert (await house.vault.recording_switch.history(house.account.id))[-1].reason is None
+    assert (await house.vault.accounts.switch.history(house.account.id))[-1].reason is None

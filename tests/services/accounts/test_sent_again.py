@@ -26,7 +26,7 @@ async def upload(
 ) -> str:
     """Send a recording, and return its id."""
     blocks = blocks_of(body) if isinstance(body, bytes) else body
-    row, _ = await house.vault.uploads.store(house.account.id, call, ref, blocks, **ME)
+    row, _ = await house.vault.ingest.uploads.store(house.account.id, call, ref, blocks, **ME)
     return row.id
 
 
@@ -75,14 +75,14 @@ async def test_the_switch_decides_on_what_is_sent_again(either: House):
     """Off refuses it for good, as it refuses what comes for the first time; off in between is over."""
     over, closed = await failed(either, "over"), await failed(either, "closed")
     for enabled in (False, True):
-        await either.vault.recording_switch.set(either.account.id, enabled=enabled, reason=None, **ME)
+        await either.vault.accounts.switch.set(either.account.id, enabled=enabled, reason=None, **ME)
     assert await upload(either, ref="over") == over
-    await either.vault.recording_switch.set(either.account.id, enabled=False, reason=None, **ME)
+    await either.vault.accounts.switch.set(either.account.id, enabled=False, reason=None, **ME)
     for _ in range(2):
         with pytest.raises(Refused) as caught:
             await upload(either, ref="closed")
         assert caught.value.reasons[0] == "switch_off"
-        await either.vault.recording_switch.set(either.account.id, enabled=True, reason=None, **ME)
+        await either.vault.accounts.switch.set(either.account.id, enabled=True, reason=None, **ME)
     assert await either.state(closed) is State.REFUSED
     assert await either.state(over) is State.REFUSED
 
@@ -101,10 +101,10 @@ async def test_a_name_is_of_one_call(either: House, end: str):
     """Under another call it is another recording, whatever became of the first, which stays as it is."""
     recording_id = await (failed(either) if end == "failed" else upload(either))
     if end == "refused":
-        await either.vault.recording_switch.set(either.account.id, enabled=False, reason=None, **ME)
-        await either.vault.recording_switch.set(either.account.id, enabled=True, reason=None, **ME)
+        await either.vault.accounts.switch.set(either.account.id, enabled=False, reason=None, **ME)
+        await either.vault.accounts.switch.set(either.account.id, enabled=True, reason=None, **ME)
     elif end == "erased":
-        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
     before = await either.row(recording_id)
     other_id = await upload(either, OTHER, call="call-2")
     assert other_id != recording_id
@@ -116,8 +116,8 @@ async def test_refused_and_erased_are_not_sent_again(either: House):
     """What was closed stays closed."""
     refused, erased = await upload(either, ref="refused"), await upload(either, ref="erased")
     for enabled in (False, True):
-        await either.vault.recording_switch.set(either.account.id, enabled=enabled, reason=None, **ME)
-    await either.vault.recordings.erase(either.account.id, erased, **ME)
+        await either.vault.accounts.switch.set(either.account.id, enabled=enabled, reason=None, **ME)
+    await either.vault.recordings.recordings.erase(either.account.id, erased, **ME)
     with pytest.raises(Refused):
         await upload(either, ref="refused")
     with pytest.raises(RecordingErased):
@@ -137,19 +137,19 @@ async def test_a_restore_brings_its_last_end(
     await upload(house, OTHER)
     if end == "refused":
         for enabled in (False, True):
-            await house.vault.recording_switch.set(house.account.id, enabled=enabled, reason=None, **ME)
+            await house.vault.accounts.switch.set(house.account.id, enabled=enabled, reason=None, **ME)
     elif end != "failed":
         assert await house.settle(recording_id) is State.AVAILABLE
         await write_all(house)
     if end == "erased":
-        await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+        await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
         assert await house.settle(recording_id) is State.ERASED
     await write_all(house)
     opened = empty_house(house, tmp_path, threads)
     if backup is not None:
         opened = house_over(house, SqliteDatabase(backup), threads)
     async with opened as new:
-        await new.vault.restore(**ME)
+        await new.vault.backup.restore(**ME)
         found = await new.settle(recording_id) if end == "erased" else await new.state(recording_id)
         assert found is State(end)
         if end == "available":

@@ -27,10 +27,10 @@ async def stored(house: House) -> set[tuple[str | None, str | None]]:
 async def _run(house: House, key: str, subject: AnswerSubject, *, erases: str | None = None) -> None:
     async def answer() -> tuple[int, bytes]:
         if erases is not None:
-            await house.vault.recordings.erase(house.account.id, erases, actor="key_test")
+            await house.vault.recordings.recordings.erase(house.account.id, erases, actor="key_test")
         return 201, BODY
 
-    await Idempotency(database=house.database, clock=house.vault.idempotency.clock).run(
+    await Idempotency(database=house.database, clock=house.vault.accounts.idempotency.clock).run(
         key_id="key_operator", bearer="b", idempotency_key=key, request=b"r", answer=answer, subject=subject
     )
 

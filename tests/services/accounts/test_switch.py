@@ -14,7 +14,7 @@ from vault.errors import Refused
 
 async def switch(house: House, *, enabled: bool) -> None:
     """Set the recording switch."""
-    await house.vault.recording_switch.set(house.account.id, enabled=enabled, reason=None, actor="key_test")
+    await house.vault.accounts.switch.set(house.account.id, enabled=enabled, reason=None, actor="key_test")
 
 
 async def to_step(house: House, recording_id: str, step: str) -> "asyncio.Task[bool] | None":
@@ -86,7 +86,7 @@ async def test_off_between_describing_and_the_gate(house: House):
 async def test_a_call_that_overlaps_an_off_moment_is_refused_with_it(house: House):
     """Received after the switch is on again, but the call was in the off moment: the decision names it."""
     await switch(house, enabled=False)
-    off = (await house.vault.recording_switch.read(house.account.id)).changed_at
+    off = (await house.vault.accounts.switch.read(house.account.id)).changed_at
     await switch(house, enabled=True)
     now = datetime.now(UTC)
     inside = (
@@ -124,24 +124,24 @@ async def test_off_refuses_an_upload_before_its_first_block(house: House):
         yield AUDIO
 
     with pytest.raises(Refused) as refused:
-        await house.vault.uploads.store(house.account.id, "c", "r", body(), actor="key_test")
+        await house.vault.ingest.uploads.store(house.account.id, "c", "r", body(), actor="key_test")
     assert (read, house.objects.calls) == ([], [])
     assert "switch_off" in refused.value.reasons
     await switch(house, enabled=True)
     with pytest.raises(Refused):
-        await house.vault.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_test")
+        await house.vault.ingest.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_test")
     assert (await house.events()).count("recording.refused") == 1
 
 
 async def test_setting_what_is_set_changes_nothing(house: House):
     """No epoch, no history, no event."""
-    first = await house.vault.recording_switch.read(house.account.id)
+    first = await house.vault.accounts.switch.read(house.account.id)
     await switch(house, enabled=True)
-    assert await house.vault.recording_switch.read(house.account.id) == first
+    assert await house.vault.accounts.switch.read(house.account.id) == first
     await switch(house, enabled=False)
-    off = await house.vault.recording_switch.read(house.account.id)
+    off = await house.vault.accounts.switch.read(house.account.id)
     await switch(house, enabled=False)
-    assert await house.vault.recording_switch.read(house.account.id) == off
+    assert await house.vault.accounts.switch.read(house.account.id) == off
     assert off.epoch == first.epoch + 1
     assert (await house.events()).count("switch.changed") == 1
 
@@ -149,13 +149,17 @@ async def test_setting_what_is_set_changes_nothing(house: House):
 async def test_what_is_kept_may_be_sent_again_after_off_and_on(house: House):
     """A client that repeats its upload is told so: the switch refused what was on its way, and this had arrived."""
     vault, account_id = house.vault, house.account.id
-    row, _ = await vault.uploads.store(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
+    row, _ = await vault.ingest.uploads.store(
+        account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test"
+    )
     assert await house.settle(row.id) is State.AVAILABLE
     await switch(house, enabled=False)
     with pytest.raises(Refused) as error:
-        await vault.uploads.store(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
+        await vault.ingest.uploads.store(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
     assert error.value.reasons[0] == "switch_off"
     await switch(house, enabled=True)
-    again, new = await vault.uploads.store(account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test")
+    again, new = await vault.ingest.uploads.store(
+        account_id, "call-1", "up-1", blocks_of(AUDIO), actor="key_test"
+    )
     assert (again.id, new) == (row.id, False)
     assert await house.heard(row.id) == AUDIO

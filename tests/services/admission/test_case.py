@@ -28,7 +28,9 @@ PARIS, HIDDEN = "+33142345678", "anonymous"
 
 async def decision(house: House, **facts):
     """Return the decision at the start of a call."""
-    return (await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", **facts))).decision
+    return (
+        await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1", **facts))
+    ).decision
 
 
 @pytest.mark.parametrize(
@@ -113,13 +115,13 @@ async def test_who_is_outside_the_account_must_know(house: House, direction, par
 @pytest.mark.parametrize("written", ["+14155550199", "+1 (415) 555-0199", "tel:+14155550199"])
 async def test_an_objection_counts_however_the_number_is_written(house: House, side: str, written: str):
     """On either side of the call: at its start, at the announcement, and at the gate."""
-    enter = house.vault.objections.enter
+    enter = house.vault.consent.objections.enter
     numbers = {"from": CALLER, "to": CALLEE} | {side: written}
     facts = CallFacts(call_ref="call-2", caller=numbers["from"], callee=numbers["to"])
     on_its_way = (await house.announce("before", call_ref="call-2", **numbers)).recording_id
-    assert (await house.vault.calls.start(house.account.id, facts)).decision.record
+    assert (await house.vault.recordings.calls.start(house.account.id, facts)).decision.record
     await enter(house.account.id, "+1 415 555 0199", reason=None, **ME)
-    answer = await house.vault.calls.start(house.account.id, facts)
+    answer = await house.vault.recordings.calls.start(house.account.id, facts)
     assert [reason.code for reason in answer.decision.grounds] == ["objection"]
     assert answer.notices == ()
     refused = await house.announce("after", **numbers)
@@ -132,35 +134,35 @@ async def test_an_objection_counts_however_the_number_is_written(house: House, s
 async def test_an_objection_is_of_one_account_and_one_number(house: House):
     """The same number calls another account, and another number this one: both are let in."""
     mine = house.account
-    other, _ = await house.vault.accounts.open("other", name=None, locale=None, **ME)
-    await house.vault.calls.start(mine.id, CallFacts(call_ref="warm", caller=CALLER))
-    await house.vault.objections.enter(other.id, CALLER, reason=None, **ME)
-    await house.vault.objections.enter(mine.id, "+14155550124", reason=None, **ME)
+    other, _ = await house.vault.accounts.accounts.open("other", name=None, locale=None, **ME)
+    await house.vault.recordings.calls.start(mine.id, CallFacts(call_ref="warm", caller=CALLER))
+    await house.vault.consent.objections.enter(other.id, CALLER, reason=None, **ME)
+    await house.vault.consent.objections.enter(mine.id, "+14155550124", reason=None, **ME)
     recording_id = await announced(house)
     assert await through_the_gate(house, recording_id) is State.AVAILABLE
     facts = CallFacts(call_ref="call-1", caller=CALLER)
-    assert (await house.vault.calls.start(other.id, facts)).decision.grounds[0].code == "objection"
-    assert (await house.vault.calls.start(mine.id, facts)).decision.grounds == ()
+    assert (await house.vault.recordings.calls.start(other.id, facts)).decision.grounds[0].code == "objection"
+    assert (await house.vault.recordings.calls.start(mine.id, facts)).decision.grounds == ()
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before the recording", "after it"])
 async def test_what_is_told_of_a_call_beats_what_its_recording_said(house: House, *, late: bool):
     """The platform corrects the number of the caller: the number as it is corrected must not be recorded."""
-    await house.vault.objections.enter(house.account.id, "+14155550199", reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, "+14155550199", reason=None, **ME)
     facts = CallFacts(call_ref="call-1", caller="+14155550199")
     if not late:
-        await house.vault.calls.start(house.account.id, facts)
+        await house.vault.recordings.calls.start(house.account.id, facts)
     recording_id = await announced(house)
     if late:
-        await house.vault.calls.start(house.account.id, facts)
+        await house.vault.recordings.calls.start(house.account.id, facts)
     assert await through_the_gate(house, recording_id) is State.REFUSED
     assert (await grounds(house, recording_id))[0] == "objection"
 
 
 async def test_an_objection_that_ended_before_the_call_does_not_count(house: House):
     """The same number is recorded again, in calls that began after it was taken off the list."""
-    await house.vault.objections.enter(house.account.id, CALLER, reason=None, **ME)
-    await house.vault.objections.end(house.account.id, CALLER, **ME)
+    await house.vault.consent.objections.enter(house.account.id, CALLER, reason=None, **ME)
+    await house.vault.consent.objections.end(house.account.id, CALLER, **ME)
     early = await announced(house, "early", started_at=moment(ago(60)), ended_at=moment(ago(0)))
     late = await announced(
         house, "late", call_ref="call-2", started_at=moment(ago(-1)), ended_at=moment(ago(-2))
@@ -186,7 +188,7 @@ async def test_a_notice_is_looked_for_in_the_recording(house: House, begins: flo
     at = began + timedelta(seconds=begins) if by == "the clock" else ended
     await tell(house, "announced", at=at, offset=offset, length=timedelta(seconds=0.1))
     facts = CallFacts(call_ref="call-1", direction="inbound", caller_place="US-WA", callee_place="US-NY")
-    await house.vault.calls.start(house.account.id, facts)
+    await house.vault.recordings.calls.start(house.account.id, facts)
     times = {"started_at": moment(ended - timedelta(seconds=20)), "ended_at": moment(ended)}
     recording_id = await announced(house, **times)
     state = await through_the_gate(house, recording_id)
@@ -198,7 +200,7 @@ async def test_what_lacks_its_notice_inside_is_told_so_again_when_it_waits(house
     """In quarantine the audio is known: a notice before the recording is still not one inside."""
     await set_policy(house)
     facts = CallFacts(call_ref="call-1", direction="inbound", caller_place="US-WA", callee_place="US-NY")
-    await house.vault.calls.start(house.account.id, facts)
+    await house.vault.recordings.calls.start(house.account.id, facts)
     ended = ago(30)
     recording_id = await kept_apart(
         house, started_at=moment(ended - timedelta(seconds=20)), ended_at=moment(ended)
@@ -225,7 +227,7 @@ async def test_where_a_notice_lies_is_asked_once_the_audio_is_known(house: House
     """An account that refuses what lacks evidence does not refuse what nobody has listened to yet."""
     await set_policy(house, missing_evidence="refuse")
     facts = CallFacts(call_ref="call-1", direction="inbound", caller_place="US-WA", callee_place="US-NY")
-    await house.vault.calls.start(house.account.id, facts)
+    await house.vault.recordings.calls.start(house.account.id, facts)
     ended = ago(30)
     await tell(house, "announced", at=ended - timedelta(seconds=0.15), length=timedelta(seconds=0.1))
     recording_id = await announced(house, ended_at=moment(ended))
@@ -234,12 +236,12 @@ async def test_where_a_notice_lies_is_asked_once_the_audio_is_known(house: House
 
 async def test_a_recording_is_found_by_all_that_was_said_of_its_call(house: House):
     """By numbers and agent, from its announcement and from the call's events."""
-    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="Kim"))
+    await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="Kim"))
     recording_id = await announced(house)
     await through_the_gate(house, recording_id)
     for wanted in ({"number": CALLER}, {"number": CALLEE}, {"agent": "kim"}):
         asked = {"number": None, "agent": None} | wanted
-        found = await house.vault.recordings.page(
+        found = await house.vault.recordings.recordings.page(
             house.account.id, RecordingFilter(), **asked, before=None, limit=5
         )
         assert [view.recording.id for view in found] == [recording_id]

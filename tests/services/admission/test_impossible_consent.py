@@ -66,7 +66,7 @@ async def test_what_cannot_have_happened_is_refused(
         assert await through_the_gate(house, recording_id) is State.QUARANTINED
     else:
         facts = CallFacts(call_ref="call-1", started_at=began, ended_at=ended)
-        await house.vault.calls.start(house.account.id, facts)
+        await house.vault.recordings.calls.start(house.account.id, facts)
     at = began + timedelta(seconds=second)
     if refused is None:
         await tell(house, answer, method=method, at=at)
@@ -110,16 +110,16 @@ async def test_an_answer_comes_in_a_way_that_says_it(house: House, answer, metho
 async def test_a_notice_that_was_told_is_one_that_was_published(house: House):
     """A draft was never heard; one that was retired since has been. Its audio says how long it is."""
     await set_policy(house)
-    draft = await house.vault.notices.draft(house.account.id, wish(text=TEXT), **ME)
+    draft = await house.vault.consent.notices.draft(house.account.id, wish(text=TEXT), **ME)
     for notice_id in (draft.id, "ntc_0"):
         with pytest.raises(Invalid) as caught:
             await tell(house, "announced", notice=notice_id)
         assert caught.value.field == "notice"
         # A no needs no notice.
         await tell(house, "declined", notice=notice_id, call="call-2")
-    await house.vault.notices.set_audio(house.account.id, draft.id, tone(1.0), PromptRequest(), **ME)
-    notice = await house.vault.notices.publish(house.account.id, draft.id, **ME)
-    await house.vault.notices.retire(house.account.id, notice.id, **ME)
+    await house.vault.consent.notices.set_audio(house.account.id, draft.id, tone(1.0), PromptRequest(), **ME)
+    notice = await house.vault.consent.notices.publish(house.account.id, draft.id, **ME)
+    await house.vault.consent.notices.retire(house.account.id, notice.id, **ME)
     await tell(house, "announced", notice=notice.id)
     await tell(house, "announced", notice=notice.id, length=timedelta(seconds=9))
     recording_id = await let_in(house)

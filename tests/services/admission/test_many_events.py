@@ -20,7 +20,7 @@ from vault.services.consent.record_consent import MAX_EVENTS
 
 async def fill(house: House, answer: Answer, *, party: Party = "caller") -> None:
     """Keep as many events of one call as there may be."""
-    known = house.vault.consent.record_consent
+    known = house.vault.consent.records.record_consent
     key, now = await known.ring.current(house.account.id), known.clock()
 
     def rows() -> list[ConsentRow]:

@@ -54,7 +54,7 @@ async def facts_of(house: House, call_ref: str = "call-1") -> int:
 async def fill(house: House, call_ref: str = "call-1", **more: Any) -> None:
     """Say as many different things of a call as are kept."""
     store_facts, common = (
-        house.vault.calls.call_start.store_facts,
+        house.vault.recordings.calls.call_start.store_facts,
         {"direction": "inbound", "caller": CALLER},
     )
     said = [CallFacts(call_ref=call_ref, agent=f"agent {n}", **common, **more) for n in range(MAX_FACTS)]
@@ -65,7 +65,7 @@ async def fill(house: House, call_ref: str = "call-1", **more: Any) -> None:
 
 async def test_a_replay_without_an_id_of_its_own_is_one_row(house: House):
     """The hash of its body is its id; another body is another fact."""
-    webhooks = replace(house.vault.webhooks, providers={"platform": Nameless()})
+    webhooks = replace(house.vault.ingest.webhooks, providers={"platform": Nameless()})
     first = event("Ada")
     said = [(await send(house, webhooks, first, f"id-{number}")).status for number in range(10)]
     assert said == ["noted"] + ["duplicate"] * 9
@@ -84,15 +84,15 @@ async def test_a_fact_too_many_is_refused_and_the_call_kept_apart(house: House):
     """What may name a number that objects is not kept, so nothing of the call becomes available by itself."""
     await fill(house)
     objecting = "+14155550199"
-    await house.vault.objections.enter(house.account.id, objecting, reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, objecting, reason=None, **ME)
     late = CallFacts(call_ref="call-1", caller=objecting)
     with pytest.raises(Refused, match="Delete the call") as error:
-        await house.vault.calls.start(house.account.id, late)
+        await house.vault.recordings.calls.start(house.account.id, late)
     assert error.value.reasons == ("too_many_facts",)
     with pytest.raises(Refused):
-        await send(house, house.vault.webhooks, event("one more"), "id-1")
+        await send(house, house.vault.ingest.webhooks, event("one more"), "id-1")
     # What was delivered before may be delivered again.
-    store_facts = house.vault.calls.call_start.store_facts
+    store_facts = house.vault.recordings.calls.call_start.store_facts
     assert (await store_facts(house.account.id, late, delivery="fact 0")).row_id is None
     assert await facts_of(house) == MAX_FACTS
     recording_id = await announced(house)
@@ -101,7 +101,9 @@ async def test_a_fact_too_many_is_refused_and_the_call_kept_apart(house: House):
     # A recording whose own announcement names the number is refused all the same.
     own = await house.announce("rec-2", **{"from": objecting, "to": CALLEE})
     assert own.status == "refused"
-    released = await house.vault.quarantine.release(house.account.id, recording_id, reason="I listened", **ME)
+    released = await house.vault.recordings.quarantine.release(
+        house.account.id, recording_id, reason="I listened", **ME
+    )
     assert released.verdict == "allow"
     other = CallFacts(call_ref="call-2", caller=CALLER)
-    assert (await house.vault.calls.start(house.account.id, other)).decision.verdict == "allow"
+    assert (await house.vault.recordings.calls.start(house.account.id, other)).decision.verdict == "allow"

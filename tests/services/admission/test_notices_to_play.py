@@ -21,13 +21,13 @@ async def start(house: House, *, caller: str = "+14155550142", call_ref: str = "
         callee="+12125550100",
         started_at=datetime.now(UTC),
     )
-    return await house.vault.calls.start(house.account.id, facts)
+    return await house.vault.recordings.calls.start(house.account.id, facts)
 
 
 async def publish(house: House, **said: object) -> None:
     """Publish a notice."""
-    made = await house.vault.notices.draft(house.account.id, wish(text=TEXT, **said), **ME)
-    await house.vault.notices.publish(house.account.id, made.id, **ME)
+    made = await house.vault.consent.notices.draft(house.account.id, wish(text=TEXT, **said), **ME)
+    await house.vault.consent.notices.publish(house.account.id, made.id, **ME)
 
 
 def missing(answer: CallAnswer) -> list[str]:
@@ -54,6 +54,6 @@ async def test_a_notice_that_is_not_published_is_named_with_the_remedy(either: H
 async def test_where_no_notice_is_needed_none_is_missed(house: House):
     """Between two places of one party's consent, and where the call is not recorded at all."""
     assert missing(await start(house, caller="+12125550142")) == []
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
     answer = await start(house, call_ref="call-2")
     assert (answer.decision.record, missing(answer)) == (False, [])

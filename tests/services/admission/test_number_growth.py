@@ -67,11 +67,11 @@ async def cost_of_one_more(
 
     def consent() -> Awaitable[Any]:
         wish = ConsentRequest(party="caller", answer="announced", method="announcement", at=datetime.now(UTC))
-        return house.vault.consent.report(account, CALL, wish, **ME)
+        return house.vault.consent.records.report(account, CALL, wish, **ME)
 
     for size in SIZES:
         while stored < size:
-            await house.vault.calls.start(account, said(stored))
+            await house.vault.recordings.calls.start(account, said(stored))
             stored += 1
         found[size] = {}
         more = replace(said(900 + size), agent=f"agent {size}")
@@ -80,9 +80,9 @@ async def cost_of_one_more(
             written = {"caller": f"06123456{size:02d}", "callee": f"06987654{size:02d}"}
             more = replace(more, **written, caller_place="FR", callee_place="FR")
         acts = {
-            "fact": partial(house.vault.calls.start, account, more),
+            "fact": partial(house.vault.recordings.calls.start, account, more),
             "consent": consent,
-            "read": partial(house.vault.calls.read, account, CALL),
+            "read": partial(house.vault.recordings.calls.read, account, CALL),
         }
         for name, act in acts.items():
             if forget:

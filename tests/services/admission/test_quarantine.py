@@ -32,14 +32,16 @@ from vault.errors import NotFound, Refused
 
 async def release(house: House, recording_id: str):
     """Release a recording."""
-    return await house.vault.quarantine.release(
+    return await house.vault.recordings.quarantine.release(
         house.account.id, recording_id, reason="she agreed on paper", **ME
     )
 
 
 async def refuse(house: House, recording_id: str) -> None:
     """Refuse a recording."""
-    await house.vault.quarantine.refuse(house.account.id, recording_id, reason="nobody asked", **ME)
+    await house.vault.recordings.quarantine.refuse(
+        house.account.id, recording_id, reason="nobody asked", **ME
+    )
 
 
 async def test_what_waits_cannot_be_heard(house: House):
@@ -116,7 +118,7 @@ async def test_a_release_goes_through_the_same_gate(house: House, against, code)
     recording_id = await kept_apart(house)
     if "objection" in against:
         number = CALLER if "caller" in against else CALLEE
-        await house.vault.objections.enter(house.account.id, number, reason=None, **ME)
+        await house.vault.consent.objections.enter(house.account.id, number, reason=None, **ME)
     elif against == "decline":
         await decline_quietly(house, recording_id)
     else:
@@ -153,10 +155,10 @@ async def test_only_what_waits_is_let_out_or_refused(house: House, state: str, v
     if state == "refused":
         await tell(house, "declined")
     elif state == "erased":
-        await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+        await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
         await house.settle(recording_id)
     elif state == "foreign":
-        other, _ = await house.vault.accounts.open("other", name=None, locale=None, **ME)
+        other, _ = await house.vault.accounts.accounts.open("other", name=None, locale=None, **ME)
         house.account, mine = other, house.account
     with pytest.raises(NotFound if state in {"unknown", "foreign"} else Refused) as caught:
         await verb(house, recording_id)
@@ -207,12 +209,12 @@ async def test_a_quarantine_that_is_over_ends_in_refusal(house: House):
     waits = await kept_apart(house, "waits", call_ref="call-2")
     there = await kept_apart(house, "there", call_ref="call-3")
     await release(house, there)
-    await house.vault.quarantine.expire()
+    await house.vault.recordings.quarantine.expire()
     assert await house.state(due) is State.QUARANTINED
     for recording_id in (due, there):
         await house.set(recording_id, quarantined_until=LONG_AGO)
     for _ in range(2):
-        await house.vault.quarantine.expire()
+        await house.vault.recordings.quarantine.expire()
     states = [await house.state(one) for one in (due, waits, there)]
     assert states == [State.REFUSED, State.QUARANTINED, State.AVAILABLE]
     assert await grounds(house, due) == ["quarantine_expired"]
@@ -229,7 +231,7 @@ async def test_a_word_that_comes_during_a_release_is_not_overlooked(house: House
     await set_policy(house)
     recording_id = await kept_apart(house)
     database = Interrupted(house.database, lambda: tell(house, "declined"))
-    verb = replace(house.vault.quarantine, database=database).release
+    verb = replace(house.vault.recordings.quarantine, database=database).release
     with pytest.raises(Refused) as caught:
         await verb(house.account.id, recording_id, reason="a reason", **ME)
     assert caught.value.reasons == ("not_quarantined",)
@@ -246,11 +248,13 @@ async def test_a_word_that_changes_nothing_does_not_stop_a_release(house: House,
     recording_id = await kept_apart(house)
     words = {
         "consent": lambda: tell(house, "announced"),
-        "facts": lambda: house.vault.calls.start(
+        "facts": lambda: house.vault.recordings.calls.start(
             house.account.id, CallFacts(call_ref="call-1", ended_at=ago(0))
         ),
     }
-    verb = replace(house.vault.quarantine, database=Interrupted(house.database, words[word])).release
+    verb = replace(
+        house.vault.recordings.quarantine, database=Interrupted(house.database, words[word])
+    ).release
     await verb(house.account.id, recording_id, reason="a reason", **ME)
     assert await house.state(recording_id) is State.AVAILABLE
     assert await kinds(house, recording_id) == ["gate", word, "release", "gate"]
@@ -259,11 +263,13 @@ async def test_a_word_that_changes_nothing_does_not_stop_a_release(house: House,
 async def test_a_number_that_is_told_during_a_release_is_not_overlooked(house: House):
     """The release has read the call when its caller becomes known: a number that must not be recorded."""
     await set_policy(house)
-    await house.vault.objections.enter(house.account.id, "+14155550199", reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, "+14155550199", reason=None, **ME)
     recording_id = await kept_apart(house)
     facts = CallFacts(call_ref="call-1", caller="+14155550199")
-    database = Interrupted(house.database, lambda: house.vault.calls.start(house.account.id, facts))
-    verb = replace(house.vault.quarantine, database=database).release
+    database = Interrupted(
+        house.database, lambda: house.vault.recordings.calls.start(house.account.id, facts)
+    )
+    verb = replace(house.vault.recordings.quarantine, database=database).release
     decision = await verb(house.account.id, recording_id, reason="a reason", **ME)
     assert (decision.verdict, decision.grounds[0].code) == ("refuse", "objection")
     assert await house.state(recording_id) is State.REFUSED
@@ -274,7 +280,7 @@ async def test_a_refusal_comes_too_late_for_what_was_released(house: House):
     await set_policy(house)
     recording_id = await kept_apart(house)
     database = Interrupted(house.database, lambda: release(house, recording_id))
-    verb = replace(house.vault.quarantine, database=database).refuse
+    verb = replace(house.vault.recordings.quarantine, database=database).refuse
     with pytest.raises(Refused) as caught:
         await verb(house.account.id, recording_id, reason="nobody asked", **ME)
     assert caught.value.reasons == ("not_quarantined",)

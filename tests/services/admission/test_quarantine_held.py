@@ -16,13 +16,15 @@ async def test_what_a_hold_covers_stays_in_quarantine(either: House):
     recording_id = await kept_apart(either)
     hold = (await place(either, calls=["call-1"])).hold
     await either.set(recording_id, quarantined_until=LONG_AGO)
-    await either.vault.quarantine.expire()
+    await either.vault.recordings.quarantine.expire()
     with pytest.raises(Held) as held:
-        await either.vault.quarantine.refuse(either.account.id, recording_id, reason="nobody asked", **ME)
+        await either.vault.recordings.quarantine.refuse(
+            either.account.id, recording_id, reason="nobody asked", **ME
+        )
     assert held.value.holds == (hold.id,)
     assert await either.state(recording_id) is State.QUARANTINED
     await release(either, hold.id, at_once=True)
-    await either.vault.quarantine.expire()
+    await either.vault.recordings.quarantine.expire()
     assert (await either.state(recording_id), await grounds(either, recording_id)) == (
         State.REFUSED,
         ["quarantine_expired"],
@@ -36,7 +38,7 @@ async def test_a_held_quarantine_does_not_stop_the_others(either: House):
     await place(either, calls=["call-1"])
     for recording_id in (held, free):
         await either.set(recording_id, quarantined_until=LONG_AGO)
-    await either.vault.quarantine.expire()
+    await either.vault.recordings.quarantine.expire()
     assert [await either.state(one) for one in (held, free)] == [State.QUARANTINED, State.REFUSED]
 
 
@@ -51,5 +53,5 @@ async def test_a_hold_that_cannot_be_read_keeps_its_account_alone(either: House)
     await either.database.write(lambda tx: tx.connection.execute(broken) and None)
     for recording_id in (held, free):
         await either.set(recording_id, quarantined_until=LONG_AGO)
-    await either.vault.quarantine.expire()
+    await either.vault.recordings.quarantine.expire()
     assert [await either.state(held), await other.state(free)] == [State.QUARANTINED, State.REFUSED]

@@ -16,7 +16,9 @@ async def test_a_restored_database_knows_every_number_that_was_said(
     """An objection after the restore counts against a number that only an early statement named."""
     vault, account_id = house.vault, house.account.id
     for caller in (CALLER, "anonymous"):
-        await vault.calls.start(account_id, CallFacts(call_ref="call-1", direction="inbound", caller=caller))
+        await vault.recordings.calls.start(
+            account_id, CallFacts(call_ref="call-1", direction="inbound", caller=caller)
+        )
     recording_id = (await house.announce(**{"from": "anonymous", "to": CALLEE})).recording_id
     assert recording_id is not None
     assert await house.settle(recording_id) is State.AVAILABLE
@@ -25,11 +27,11 @@ async def test_a_restored_database_knows_every_number_that_was_said(
     assert CALLER in {one.get("caller") for one in said["statements"]}
     await write_all(house)
     async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         assert report.findings == []
-        await new.vault.objections.enter(account_id, CALLER, reason=None, **ME)
+        await new.vault.consent.objections.enter(account_id, CALLER, reason=None, **ME)
         again = CallFacts(call_ref="call-1", direction="inbound", caller="anonymous")
-        decision = (await new.vault.calls.start(account_id, again)).decision
+        decision = (await new.vault.recordings.calls.start(account_id, again)).decision
         assert [reason.code for reason in decision.grounds] == ["objection"]
 
 

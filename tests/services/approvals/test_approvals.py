@@ -31,9 +31,9 @@ async def test_nothing_needs_an_approval_until_a_rule_says_so(either: House):
     """The rule is off by default, and a rule that names another act changes nothing."""
     await set_policy(either)
     first, second = await let_in(either), await let_in(either, "rec-2")
-    await either.vault.recordings.erase(either.account.id, first, actor=FIRST)
+    await either.vault.recordings.recordings.erase(either.account.id, first, actor=FIRST)
     await rule(either, "own_key")
-    await either.vault.recordings.erase(either.account.id, second, actor=FIRST)
+    await either.vault.recordings.recordings.erase(either.account.id, second, actor=FIRST)
     assert await either.state(second) in GONE
 
 
@@ -61,7 +61,7 @@ async def test_the_approver_sees_exactly_what_is_approved(either: House):
     recording_id = await let_in(either)
     await rule(either, "recording_erasure")
     asked = await ask(either, recording_id, reason="Frau Müller asked by phone")
-    view = await either.vault.approvals.read(either.account.id, asked.id)
+    view = await either.vault.approvals.approvals.read(either.account.id, asked.id)
     assert hashlib.sha256(view.document.encode()).hexdigest() == asked.digest
     shown = json.loads(view.document)
     assert view.document == json.dumps(shown, sort_keys=True, separators=(",", ":"))
@@ -112,7 +112,9 @@ async def test_an_approval_needs_its_digest_and_the_scopes(either: House):
     await rule(either, "recording_erasure")
     asked, another = await ask(either, recording_id), await ask(either, other)
     with pytest.raises(Invalid):
-        await either.vault.approvals.decide(either.account.id, asked.id, "approve", digest=None, actor=SECOND)
+        await either.vault.approvals.approvals.decide(
+            either.account.id, asked.id, "approve", digest=None, actor=SECOND
+        )
     for digest in (another.digest, "0" * 64, "é"):
         with pytest.raises(Refused) as refused:
             await approve(either, asked, digest=digest)
@@ -133,7 +135,7 @@ async def test_a_veto_is_final(either: House):
     await rule(either, "recording_erasure")
     for actor in (SECOND, FIRST):
         asked = await ask(either, recording_id)
-        vetoed = await either.vault.approvals.decide(
+        vetoed = await either.vault.approvals.approvals.decide(
             either.account.id, asked.id, "veto", digest=None, actor=actor
         )
         assert (vetoed.state, vetoed.decided_by) == (ApprovalState.VETOED, actor)
@@ -151,12 +153,12 @@ async def test_after_a_day_it_is_asked_again(either: House):
     asked = await ask(either, recording_id)
     await age_approvals(either, timedelta(hours=24))
     assert await state_of_approval(either, asked.id) is ApprovalState.EXPIRED
-    page = await either.vault.approvals.page(either.account.id, state=ApprovalState.EXPIRED)
+    page = await either.vault.approvals.approvals.page(either.account.id, state=ApprovalState.EXPIRED)
     assert [one.outcome for one in page] == ["not_approved_in_time"]
-    assert await either.vault.approvals.page(either.account.id, state=ApprovalState.PENDING) == []
+    assert await either.vault.approvals.approvals.page(either.account.id, state=ApprovalState.PENDING) == []
     assert (await ask(either, recording_id)).id != asked.id
     with pytest.raises(Refused, match="Ask again"):
-        await either.vault.approvals.decide(
+        await either.vault.approvals.approvals.decide(
             either.account.id, asked.id, "approve", digest=asked.digest, actor=SECOND
         )
     await either.vault.jobs.settle_approvals()
@@ -202,9 +204,9 @@ async def test_a_key_revoked_before_the_execution_stops_it(either: House, name: 
     await rule(either, "recording_erasure")
     asked = await ask(either, recording_id)
     await approved_only(either, asked)
-    await either.vault.api_keys.revoke(name, account_id=None, actor="operator")
+    await either.vault.accounts.api_keys.revoke(name, account_id=None, actor="operator")
     await either.vault.jobs.settle_approvals()
-    ended = (await either.vault.approvals.read(either.account.id, asked.id)).approval
+    ended = (await either.vault.approvals.approvals.read(either.account.id, asked.id)).approval
     assert (ended.state, ended.outcome) == (ApprovalState.EXPIRED, "not_allowed_any_more")
     assert await either.state(recording_id) not in GONE
 
@@ -272,10 +274,12 @@ async def test_another_accounts_approval_is_unknown(house: House):
     asked = await ask(house, recording_id)
     other = "acct_" + "0" * 32
     with pytest.raises(NotFound):
-        await house.vault.approvals.read(other, asked.id)
+        await house.vault.approvals.approvals.read(other, asked.id)
     with pytest.raises(NotFound):
-        await house.vault.approvals.decide(other, asked.id, "approve", digest=asked.digest, actor=SECOND)
-    assert await house.vault.approvals.page(other, state=None) == []
+        await house.vault.approvals.approvals.decide(
+            other, asked.id, "approve", digest=asked.digest, actor=SECOND
+        )
+    assert await house.vault.approvals.approvals.page(other, state=None) == []
 
 
 async def test_the_operator_breaks_the_glass(either: House):
@@ -285,11 +289,12 @@ async def test_the_operator_breaks_the_glass(either: House):
     await rule(either, "recording_erasure")
     asked = await ask(either, recording_id)
     with pytest.raises(Invalid):
-        await either.vault.approvals.break_glass(asked.id, reason=" ", actor="operator")
-    done = await either.vault.approvals.break_glass(asked.id, reason="both admins are ill", actor="operator")
+        await either.vault.approvals.approvals.break_glass(asked.id, reason=" ", actor="operator")
+    because = {"reason": "both admins are ill", "actor": "operator"}
+    done = await either.vault.approvals.approvals.break_glass(asked.id, **because)
     assert (done.state, done.decided_by) == (ApprovalState.EXECUTED, "operator")
     assert await either.state(recording_id) in GONE
     assert await count(either, "approval.break_glass") == 1
     with pytest.raises(Refused):
-        await either.vault.approvals.break_glass(asked.id, reason="again", actor="operator")
+        await either.vault.approvals.approvals.break_glass(asked.id, reason="again", actor="operator")
     assert await count(either, "approval.break_glass") == 1

@@ -19,7 +19,7 @@ async def test_as_many_others_are_another_effect(either: House):
     first = await let_in(either)
     await rule(either, "call_erasure")
     asked = await ask_call(either)
-    await either.vault.recordings.erase(either.account.id, first, actor=FIRST)
+    await either.vault.recordings.recordings.erase(either.account.id, first, actor=FIRST)
     second = await let_in(either, "rec-2")
     again = await approve(either, asked)
     assert (again.state, again.outcome) == (ApprovalState.PENDING, "effect_changed")
@@ -37,8 +37,10 @@ async def test_a_release_is_of_the_recordings_that_the_hold_covered(either: Hous
     hold = await place(either, everything=True)
     account_id = either.account.id
     await two_keys(either, THIRD)
-    preview = await either.vault.hold_releases.preview(account_id, hold.hold.id)
-    asked = await either.vault.hold_releases.ask(account_id, hold.hold.id, digest=preview.digest, actor=FIRST)
+    preview = await either.vault.retention.hold_releases.preview(account_id, hold.hold.id)
+    asked = await either.vault.retention.hold_releases.ask(
+        account_id, hold.hold.id, digest=preview.digest, actor=FIRST
+    )
     second = await let_in(either, "rec-2")
     await change_row(either, "UPDATE recordings SET state = 'quarantined' WHERE id = :id", id=first)
     again = await approve(either, asked)
@@ -57,7 +59,7 @@ async def test_what_an_earlier_release_asked_binds_its_number(either: House):
     await let_in(either)
     await rule(either, "call_erasure")
     asked = await ask_call(either)
-    text = (await either.vault.approvals.read(either.account.id, asked.id)).text
+    text = (await either.vault.approvals.approvals.read(either.account.id, asked.id)).text
     earlier = with_digest(replace(asked, effect_digest=None), text)
     assert await either.database.write(lambda tx: tx.approvals.change(earlier, was=asked))
     with pytest.raises(Refused):

@@ -33,7 +33,7 @@ async def ask_for(house: House, *verbs: str, enabled: bool, actor: str = FIRST) 
     """Try to loosen the rule, and ask for the approval that this needs."""
     with pytest.raises(ApprovalNeeded) as needed:
         await rule(house, *verbs, enabled=enabled, actor=actor)
-    return await house.vault.approvals.ask(
+    return await house.vault.approvals.approvals.ask(
         house.account.id,
         needed.value,
         subject="",
@@ -45,7 +45,7 @@ async def ask_for(house: House, *verbs: str, enabled: bool, actor: str = FIRST) 
 
 async def in_force(house: House) -> set[str]:
     """Return what needs an approval."""
-    return set((await house.vault.approval_rules.read(house.account.id)).in_force)
+    return set((await house.vault.approvals.rules.read(house.account.id)).in_force)
 
 
 async def test_one_tightens_and_two_loosen(either: House):
@@ -69,7 +69,9 @@ async def test_what_was_asked_before_a_closure_stores_nothing_after_it(either: H
     """Approved when the account is closed, it expires with that reason. Wrong: to ask at the first door alone."""
     await rule(either, "own_key")
     off = await ask_for(either, "own_key", enabled=False)
-    closure, _ = await either.vault.closures.ask(either.account.id, reason="r", export=False, actor=FIRST)
+    closure, _ = await either.vault.requests.closures.ask(
+        either.account.id, reason="r", export=False, actor=FIRST
+    )
     begun = update(person_requests).where(person_requests.c.id == closure.id).values(state="executing")
     await either.database.write(lambda tx: tx.connection.execute(begun) and None)
     done = await approve(either, off)
@@ -85,7 +87,7 @@ async def test_any_rule_needs_two_for_who_signs_in(either: House, verb: Verb):
 
     async def connect(name: str, **more: object) -> SignInConnection:
         change = ConnectionChange(settings=replace(SETTINGS, **more), keep_secret=False)  # type: ignore[arg-type]
-        return await either.vault.sign_in_connections.set(account, name, change, actor=FIRST)
+        return await either.vault.sign_in.connections.set(account, name, change, actor=FIRST)
 
     await connect("main")
     await rule(either, verb)
@@ -108,8 +110,8 @@ async def test_a_change_that_gives_nothing_hides_nobody(either: House):
 
     async def connect(actor: str, **more: object) -> str:
         change = ConnectionChange(settings=replace(SETTINGS, **more), keep_secret=False)  # type: ignore[arg-type]
-        made = await either.vault.sign_in_connections.set(account, "main", change, actor=actor)
-        stored = await either.vault.sign_in_connections.get(account, "main")
+        made = await either.vault.sign_in.connections.set(account, "main", change, actor=actor)
+        stored = await either.vault.sign_in.connections.get(account, "main")
         assert stored.changed_by == made.changed_by
         return made.changed_by
 
@@ -151,7 +153,7 @@ async def test_an_older_database_does_not_loosen_the_rule(house: House, tmp_path
             pass
     async with house_over(house, old, threads) as late:
         assert await in_force(late) == set()
-        await late.vault.restore(actor="operator")
+        await late.vault.backup.restore(actor="operator")
         assert await in_force(late) == {"recording_erasure"}
 
 
@@ -181,11 +183,11 @@ def test_what_loosens(
 async def test_another_key_of_the_account_needs_two(house: House):
     """A customer-managed key that one person sets is asked for, and set when another one approves."""
     await rule(house, "own_key")
-    keys = house.vault.key_rotation
+    keys = house.vault.key_rotation.rotations
     with pytest.raises(ApprovalNeeded) as needed:
         await keys.use_key(house.account.id, KEY, actor=FIRST)
     assert (await keys.current_key(house.account.id)).own_key is None
-    asked = await house.vault.approvals.ask(
+    asked = await house.vault.approvals.approvals.ask(
         house.account.id,
         needed.value,
         subject="",
@@ -204,7 +206,7 @@ async def test_another_key_of_the_account_needs_two(house: House):
 async def test_a_release_needs_both_scopes_wherever_it_is_approved(either: House, scopes: list[str]):
     """Wrong: the method lets what only the route refuses, and another route asks for less."""
     hold = (await place(either, everything=True)).hold
-    asks, account_id = either.vault.hold_releases, either.account.id
+    asks, account_id = either.vault.retention.hold_releases, either.account.id
     preview = await asks.preview(account_id, hold.id)
     asked = await asks.ask(account_id, hold.id, digest=preview.digest, actor=FIRST)
     with pytest.raises(Refused) as refused:

@@ -87,7 +87,7 @@ async def test_a_size_is_never_signed_over_two_roots(house: House):
     other = sign_checkpoint(Checkpoint(origin=SIGNER.name, size=head.size, root=bytes(32)), SIGNER)
     kept = StoredCheckpoint(size=head.size, note=other, at=NOON)
     await house.database.write(lambda tx: tx.checkpoints.keep(kept))
-    for show in (house.vault.log_proofs.checkpoint, house.vault.log_proofs.export_head):
+    for show in (house.vault.audit_log.proofs.checkpoint, house.vault.audit_log.proofs.export_head):
         with pytest.raises(Tampered, match="not the one that its last checkpoint signs"):
             await show()
     assert not [key for key in house.objects.objects if key.startswith("log/")]
@@ -97,7 +97,7 @@ async def test_a_size_is_never_signed_over_two_roots(house: House):
 async def test_the_checkpoint_of_the_world_is_young(house: House):
     """It is the last one while the worker signs, and a new one when that seems to have stopped."""
     now = NOON
-    proofs = with_clock(house.vault.log_proofs, lambda: now)
+    proofs = with_clock(house.vault.audit_log.proofs, lambda: now)
     sizes = []
     for step in (0, 4, 2, 4, 4):
         now += timedelta(seconds=step)
@@ -112,7 +112,7 @@ async def test_a_proof_convinces_whoever_has_leaf_and_key(house: House):
     await add(house, 300)
     leaves = await leaves_of(house)
     for index in (0, 1, 255, 256, len(leaves) - 1):
-        proof = await house.vault.log_proofs.prove_event(house.account.id, index)
+        proof = await house.vault.audit_log.proofs.prove_event(house.account.id, index)
         found, checkpoint = verify_proof_file(proof, leaves[index], KNOWN)
         assert (found, checkpoint.root) == (index, mth(leaves[: checkpoint.size]))
         said, hashes, size, root = read_proof(proof)
@@ -129,15 +129,17 @@ async def test_there_are_no_proofs_of_others_events(house: House):
     size = len(await leaves_of(house))
     for index in (size - 1, size, 2**62):
         with pytest.raises(NotFound):
-            await house.vault.log_proofs.prove_event(house.account.id, index)
+            await house.vault.audit_log.proofs.prove_event(house.account.id, index)
     assert verify_proof_file(
-        await house.vault.log_proofs.prove_event("acct_other", size - 1), (await leaves_of(house))[-1], KNOWN
+        await house.vault.audit_log.proofs.prove_event("acct_other", size - 1),
+        (await leaves_of(house))[-1],
+        KNOWN,
     )
 
 
 async def exported(house: House, account_id: str | None) -> list[bytes]:
     """Return the lines of an export."""
-    parts = [part async for part in await house.vault.log_proofs.export(account_id)]
+    parts = [part async for part in await house.vault.audit_log.proofs.export(account_id)]
     return b"".join(parts).splitlines(keepends=True)
 
 
@@ -177,7 +179,7 @@ async def test_an_accounts_export_costs_what_the_account_has(house: House):
     for others in (40, 4000):
         await add(house, others, "acct_other")
         await add(house, 1, "acct_mine")
-        await house.vault.log_proofs.export_head(version=2)
+        await house.vault.audit_log.proofs.export_head(version=2)
         with statements() as counted:
             lines = await exported(house, "acct_mine")
         costs.append((len(counted), len(lines)))
@@ -195,7 +197,8 @@ async def test_an_export_fits_the_checkpoints_that_it_was_made_for(house: House)
     await add(house, 50)
     for account_id in ("acct_x", house.account.id):
         parts = [
-            part async for part in await house.vault.log_proofs.export(account_id, earlier=[size, 10**9])
+            part
+            async for part in await house.vault.audit_log.proofs.export(account_id, earlier=[size, 10**9])
         ]
         lines = b"".join(parts).splitlines(keepends=True)
         note = read_head(iter(lines)).note
@@ -239,7 +242,7 @@ async def test_an_export_of_an_empty_log_is_verified(house: House):
 async def test_what_was_changed_in_the_database_is_named(house: House, statement: str, words: str):
     """An export of a database that somebody wrote in does not verify, or is not made at all."""
     await add(house, 600 - len(await leaves_of(house)))
-    await house.vault.log_proofs.export_head()
+    await house.vault.audit_log.proofs.export_head()
     other = b'{"forged":1}'
     values = {"other": other, "hash": bytes(32) if ":other" not in statement else mth([other])}
     damage(house, statement, **{name: one for name, one in values.items() if f":{name}" in statement})
@@ -250,7 +253,7 @@ async def test_what_was_changed_in_the_database_is_named(house: House, statement
 async def test_an_export_of_a_rewritten_tail_does_not_fit_an_older_checkpoint(house: House):
     """A log that was set back and grew otherwise is found by anyone who kept a checkpoint."""
     await add(house, 20)
-    _, head = await house.vault.log_proofs.export_head()
+    _, head = await house.vault.audit_log.proofs.export_head()
     kept = read_head(iter(head.splitlines(keepends=True))).note
     size = len(await leaves_of(house))
     await add(house, 5)

@@ -38,16 +38,16 @@ async def sign(house: House) -> bool:
 
 async def size_shown(house: House) -> int:
     """Return the size of the checkpoint that anybody gets."""
-    return open_checkpoint(await house.vault.log_proofs.checkpoint(), KNOWN).size
+    return open_checkpoint(await house.vault.audit_log.proofs.checkpoint(), KNOWN).size
 
 
 def shows(house: House, index: int) -> dict[str, Callable[[], Awaitable[object]]]:
     """Return everything that shows the log up to an entry."""
     vault, account = house.vault, house.account.id
     return {
-        "proof": lambda: vault.log_proofs.prove_event(account, index),
+        "proof": lambda: vault.audit_log.proofs.prove_event(account, index),
         "export": lambda: exported(house, account),
-        "operator's export": vault.log_proofs.export_head,
+        "operator's export": vault.audit_log.proofs.export_head,
     }
 
 
@@ -101,8 +101,8 @@ async def test_rest_makes_no_request(house: House):
     for _ in range(3):
         assert not await sign(house)
         assert not await publisher(house).publish()
-        await house.vault.log_proofs.prove_event(house.account.id, size - 1)
-        await house.vault.log_proofs.prove_growth(1, size)
+        await house.vault.audit_log.proofs.prove_event(house.account.id, size - 1)
+        await house.vault.audit_log.proofs.prove_growth(1, size)
         await size_shown(house)
         await exported(house, house.account.id)
     assert len(house.objects.calls) == before
@@ -160,17 +160,17 @@ async def test_without_the_object_store_what_is_anchored_is_shown(
         raise Unavailable("The fake does not answer.")
 
     monkeypatch.setattr(house.objects, "_call", gone)
-    old = replace(house.vault.log_proofs, max_checkpoint_age=timedelta(0)).checkpoint
+    old = replace(house.vault.audit_log.proofs, max_checkpoint_age=timedelta(0)).checkpoint
     assert open_checkpoint(await old(), KNOWN).size == size
     leaf = (await leaves_of(house))[size - 1]
     assert verify_proof_file(
-        await house.vault.log_proofs.prove_event(house.account.id, size - 1), leaf, KNOWN
+        await house.vault.audit_log.proofs.prove_event(house.account.id, size - 1), leaf, KNOWN
     )
     for show in shows(house, size + 2).values():
         with pytest.raises(Unavailable, match=r"object store cannot be reached.*Repeat once"):
             await show()
     with pytest.raises(Invalid):
-        await house.vault.log_proofs.prove_growth(1, size + 1)
+        await house.vault.audit_log.proofs.prove_growth(1, size + 1)
     with pytest.raises(Unavailable):
         await sign(house)
     monkeypatch.undo()
@@ -209,7 +209,7 @@ async def test_a_database_that_went_back_shows_nothing_of_its_own(
                     await show()
             with pytest.raises(Unavailable):
                 await sign(back)
-        old = replace(back.vault.log_proofs, max_checkpoint_age=timedelta(0)).checkpoint
+        old = replace(back.vault.audit_log.proofs, max_checkpoint_age=timedelta(0)).checkpoint
         assert open_checkpoint(await old(), KNOWN).size == shared
         assert (
             not await publisher(back).publish() or check_published(back) == (await leaves_of(house))[:shared]
@@ -231,7 +231,7 @@ async def test_a_call_of_the_store_that_fails_shows_nothing_too_early(house: Hou
         calls = len(house.objects.calls)
         house.objects.fail(at=at, when=when)
         try:
-            found = await house.vault.log_proofs.anchor.covering(size)
+            found = await house.vault.audit_log.proofs.anchor.covering(size)
             assert found.size == size
             assert size in anchors(house)
         except Unavailable:
@@ -242,7 +242,7 @@ async def test_a_call_of_the_store_that_fails_shows_nothing_too_early(house: Hou
         failed = len(house.objects.calls) - calls >= at
         house.objects._failing.clear()
         await add(house, 1)
-        await house.vault.log_proofs.export_head()
+        await house.vault.audit_log.proofs.export_head()
         assert anchors(house)[-1] == size + 1
         at += 1
     assert at > 4
@@ -259,10 +259,10 @@ async def test_a_tree_that_was_changed_proves_nothing(house: House):
     size = len(await leaves_of(house))
     damage(house, "UPDATE tree_nodes SET hash = zeroblob(32) WHERE level = 8 AND position = 0")
     for show in (
-        house.vault.log_proofs.prove_event(house.account.id, size - 1),
-        house.vault.log_proofs.prove_growth(1, size),
-        house.vault.log_proofs.checkpoint(),
-        house.vault.log_proofs.export_entries(0, 1),
+        house.vault.audit_log.proofs.prove_event(house.account.id, size - 1),
+        house.vault.audit_log.proofs.prove_growth(1, size),
+        house.vault.audit_log.proofs.checkpoint(),
+        house.vault.audit_log.proofs.export_entries(0, 1),
     ):
         with pytest.raises(Tampered, match="not the one that its last checkpoint signs"):
             await show

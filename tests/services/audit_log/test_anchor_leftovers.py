@@ -30,7 +30,7 @@ async def test_a_log_of_the_release_before_goes_on(house: House, same: bool):
     for key in [key for key in house.objects.objects if key.startswith(PREFIX)]:
         del house.objects.objects[key]
     damage(house, "UPDATE checkpoints SET anchored_at = NULL")
-    anchor = house.vault.log_proofs.anchor
+    anchor = house.vault.audit_log.proofs.anchor
     assert await anchor.compare(house.database) is Relation.SAME
     if not same:
         size = len(await leaves_of(house))
@@ -38,7 +38,7 @@ async def test_a_log_of_the_release_before_goes_on(house: House, same: bool):
         await house.objects.put(CHECKPOINT, note)
         assert await anchor.compare(house.database) is Relation.FORKED
         with pytest.raises(Unavailable, match="callvault restore"):
-            await house.vault.log_proofs.export_head()
+            await house.vault.audit_log.proofs.export_head()
         assert not anchors(house)
         return
     size = len(await leaves_of(house))
@@ -84,9 +84,9 @@ async def test_what_contradicts_a_shown_checkpoint_was_never_shown(
         dead = anchor_of(back.database, house.objects)
         draft = await back.database.read(dead._draft)
         await house.objects.put(draft.place.key, draft.body)
-        assert await house.vault.log_proofs.anchor.compare(house.database) is Relation.SAME
-        assert await back.vault.log_proofs.anchor.compare(back.database) is Relation.FORKED
-        newest = await house.vault.restore.published_log.newest()
+        assert await house.vault.audit_log.proofs.anchor.compare(house.database) is Relation.SAME
+        assert await back.vault.audit_log.proofs.anchor.compare(back.database) is Relation.FORKED
+        newest = await house.vault.backup.restore.published_log.newest()
         assert newest is not None
         assert newest.checkpoint.size == len(await leaves_of(house))
         await add(house, 1)
@@ -124,15 +124,15 @@ async def test_a_missing_tile_is_named(house: House, tmp_path: Path, threads: Th
         await write_all(house)
         await add(house, 1)
         assert await sign(house)
-        assert await back.vault.log_proofs.anchor.compare(back.database) is Relation.BEHIND
+        assert await back.vault.audit_log.proofs.anchor.compare(back.database) is Relation.BEHIND
         for key in [key for key in house.objects.objects if key.startswith("log/tile/0/")]:
             del house.objects.objects[key]
         before = len(house.objects.calls)
         with pytest.raises(Tampered, match="missing: log/tile/0/000"):
-            await back.vault.log_proofs.anchor.compare(back.database)
+            await back.vault.audit_log.proofs.anchor.compare(back.database)
         assert len(house.objects.calls) < before + 10
-        assert await back.vault.recovery.check(checks=1)
-        assert "a file of the log is missing" in (back.vault.recovery.state.reason or "")
+        assert await back.vault.node.recovery.check(checks=1)
+        assert "a file of the log is missing" in (back.vault.node.recovery.state.reason or "")
 
 
 async def test_two_anchors_that_no_database_knows_are_named(house: House, tmp_path: Path, threads: Threads):
@@ -150,7 +150,7 @@ async def test_two_anchors_that_no_database_knows_are_named(house: House, tmp_pa
         keys = sorted(key for key in house.objects.objects if key.startswith(PREFIX))
         assert len(keys) == 2
         with pytest.raises(Tampered, match=f"{keys[0]} and {keys[1]}.*delete"):
-            await new.vault.restore(actor="operator")
+            await new.vault.backup.restore(actor="operator")
         del house.objects.objects[keys[1]]
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         assert (await leaves_of(new))[: len(await leaves_of(house))] == await leaves_of(house)

@@ -26,7 +26,9 @@ async def pages(house: House, wanted: EventFilter, limit: int) -> list[list[tupl
     """Return every page, as indexes and kinds."""
     found, start = [], 0
     while start is not None:
-        page = await house.vault.access_log.list_events(house.account.id, wanted, start=start, limit=limit)
+        page = await house.vault.audit_log.access_log.list_events(
+            house.account.id, wanted, start=start, limit=limit
+        )
         found.append([(logged.index, logged.event.type) for logged, _ in page.items])
         start = page.next_start
     return found
@@ -37,9 +39,11 @@ async def test_pages_follow_the_order_of_the_log(house: House):
     await add_at(house, *[NOON] * 7)
     everything = [one for page in await pages(house, EventFilter(), 3) for one in page]
     assert [index for index, _ in everything] == list(range(len(everything)))
-    first = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=5)
+    first = await house.vault.audit_log.access_log.list_events(
+        house.account.id, EventFilter(), start=0, limit=5
+    )
     await add_at(house, NOON - timedelta(days=1))
-    second = await house.vault.access_log.list_events(
+    second = await house.vault.audit_log.access_log.list_events(
         house.account.id, EventFilter(), start=first.next_start, limit=1000
     )
     assert [one.index for one, _ in (*first.items, *second.items)] == list(range(len(everything) + 1))
@@ -63,15 +67,20 @@ async def test_a_listener_narrows_a_list(house: House):
 
     async def listen(listener: str) -> None:
         wish = LinkRequest(listener=listener, kind="player", life=timedelta(hours=1), sessions=1)
-        link, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
-        opened = await house.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
-        found = await house.vault.open_links.find(opened.session.id, opened.secret.text)
-        session, sound = found.session, await house.vault.audio.for_session(found.session, found.recording)
-        assert b"".join([block async for block in await house.vault.audio.stream(sound, 0, 100)])
-        await house.vault.player.waveform(
+        link, token = await house.vault.playback.links.create(
+            house.account.id, recording, wish, actor="key_test"
+        )
+        opened = await house.vault.playback.open_links.open(token.text, nonce="n", address=None, agent="a")
+        found = await house.vault.playback.open_links.find(opened.session.id, opened.secret.text)
+        session, sound = (
+            found.session,
+            await house.vault.playback.audio.for_session(found.session, found.recording),
+        )
+        assert b"".join([block async for block in await house.vault.playback.audio.stream(sound, 0, 100)])
+        await house.vault.playback.player.waveform(
             house.account.id, recording, actor=session.id, session_id=session.id
         )
-        await house.vault.links.revoke(house.account.id, recording, link.id, actor="key_test")
+        await house.vault.playback.links.revoke(house.account.id, recording, link.id, actor="key_test")
 
     for listener in ("Kim Doe", "Sam Roe", "kim doe"):
         await listen(listener)
@@ -105,8 +114,10 @@ async def test_details_are_opened(house: House):
     recording = (await house.announce()).recording_id
     await house.settle(recording)
     wish = LinkRequest(listener="Kim Doe", kind="player", life=timedelta(hours=1), sessions=1)
-    await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
-    page = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+    await house.vault.playback.links.create(house.account.id, recording, wish, actor="key_test")
+    page = await house.vault.audit_log.access_log.list_events(
+        house.account.id, EventFilter(), start=0, limit=1000
+    )
     (detail,) = [said for logged, said in page.items if logged.event.type == "link.created"]
     assert detail == {"listener": "Kim Doe"}
     assert not any(b"Kim Doe" in logged.leaf for logged, _ in page.items)

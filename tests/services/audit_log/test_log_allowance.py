@@ -52,11 +52,11 @@ def _address(number: int) -> str:
 async def _dead_link(house: House) -> Attempt:
     recording = await recording_of(house, "Kim")
     wish = link_wish(sessions=1, networks=["192.0.2.0/24"])
-    _, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
+    _, token = await house.vault.playback.links.create(house.account.id, recording, wish, actor="key_test")
 
     async def attempt(node: House, number: int) -> None:
         with pytest.raises(NotFound):
-            await node.vault.open_links.open(
+            await node.vault.playback.open_links.open(
                 token.text, nonce=secrets.token_hex(8), address=_address(number), agent=""
             )
 
@@ -67,12 +67,12 @@ async def _session_elsewhere(house: House) -> Attempt:
     """Of a session that moved to another network: each process logs some, and begins again after its restart."""
     recording = await recording_of(house, "Kim")
     wish = link_wish(sessions=1, networks=["192.0.2.0/24"])
-    _, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
-    opened = await house.vault.open_links.open(token.text, nonce="n", address="192.0.2.1", agent="")
+    _, token = await house.vault.playback.links.create(house.account.id, recording, wish, actor="key_test")
+    opened = await house.vault.playback.open_links.open(token.text, nonce="n", address="192.0.2.1", agent="")
 
     async def attempt(node: House, number: int) -> None:
         with pytest.raises(NotFound):
-            await node.vault.open_links.find(
+            await node.vault.playback.open_links.find(
                 opened.session.id, opened.secret.text, address=_address(number), agent=""
             )
 
@@ -80,16 +80,16 @@ async def _session_elsewhere(house: House) -> Attempt:
 
 
 async def _key(house: House, *, secret: str | None) -> Attempt:
-    key, text = await house.vault.api_keys.issue(
+    key, text = await house.vault.accounts.api_keys.issue(
         name="gone", scopes=["audit:read"], account_id=house.account.id, actor="operator"
     )
     if secret is None:
-        await house.vault.api_keys.revoke(key.id, account_id=house.account.id, actor="operator")
+        await house.vault.accounts.api_keys.revoke(key.id, account_id=house.account.id, actor="operator")
     typed = text.text if secret is None else f"cv_{key.id.removeprefix('key_')}_{secret}"
 
     async def attempt(node: House, number: int) -> None:
         with pytest.raises(NotAuthentic):
-            await node.vault.console_sessions.sign_in(typed, address=_address(number), agent="")
+            await node.vault.accounts.console_sessions.sign_in(typed, address=_address(number), agent="")
 
     return attempt
 
@@ -105,13 +105,13 @@ async def _wrong_secret(house: House) -> Attempt:
 async def _at_the_provider(house: House, **said: str) -> Attempt:
     """Of who knows the address of a sign-in, and has no account at its provider."""
     change = ConnectionChange(settings=SIGN_IN, keep_secret=False)
-    connection = await house.vault.sign_in_connections.set(house.account.id, "main", change, actor="operator")
+    connection = await house.vault.sign_in.connections.set(house.account.id, "main", change, actor="operator")
 
     async def attempt(node: House, number: int) -> None:
-        begun = await node.vault.sign_in.begin(connection.id, return_path=None)
+        begun = await node.vault.sign_in.sign_in.begin(connection.id, return_path=None)
         answer = ProviderAnswer(**{"state": begun.attempt.state.text, "code": None, "issuer": ISSUER, **said})
         with pytest.raises(NotAuthentic):
-            await node.vault.sign_in.finish(
+            await node.vault.sign_in.sign_in.finish(
                 connection.id,
                 answer,
                 secret=begun.attempt.secret.text,

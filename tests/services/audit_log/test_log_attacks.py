@@ -39,7 +39,7 @@ async def export(log: LogProofs) -> bytes:
 async def whole(house: House) -> bytes:
     """An export in which nothing was changed, as an independent auditor finds too."""
     await add(house, SIZE - len(await leaves_of(house)))
-    exported = await export(house.vault.log_proofs)
+    exported = await export(house.vault.audit_log.proofs)
     log = read_export(exported, KEY)
     assert (log.size, len(log.events)) == (SIZE, SIZE)
     return exported
@@ -151,7 +151,7 @@ async def test_a_log_that_another_key_signed_is_found_out(house: House, whole: b
     forger = Signer(name=SIGNER.name, secret=bytes(32))
     await house.database.write(lambda tx: tx.connection.exec_driver_sql("DELETE FROM checkpoints") and None)
     anchor = anchor_of(house.database, FakeObjects(), signer=forger)
-    exported = await export(replace(house.vault.log_proofs, signer=forger, anchor=anchor))
+    exported = await export(replace(house.vault.audit_log.proofs, signer=forger, anchor=anchor))
     assert verdict(tmp_path, exported, key=None) == "verified"
     assert "no signature of a known key" in verdict(tmp_path, exported)
     assert verdict(tmp_path, exported, checkpoint_of(whole), key=None) != "verified"
@@ -167,8 +167,9 @@ async def copy_of(house: House, path: Path) -> AsyncIterator[House]:
     database = SqliteDatabase(path)
     try:
         anchor = anchor_of(database, FakeObjects())
-        exporting = replace(house.vault.log_proofs, database=database, anchor=anchor)
-        yield replace(house, database=database, vault=replace(house.vault, log_proofs=exporting))
+        log = house.vault.audit_log
+        log = replace(log, proofs=replace(log.proofs, database=database, anchor=anchor))
+        yield replace(house, database=database, vault=replace(house.vault, audit_log=log))
     finally:
         database.close()
 
@@ -177,14 +178,14 @@ async def test_a_database_that_was_set_back_is_found_out(house: House, whole: by
     """By anyone who kept a checkpoint: while it is shorter, and after it has grown again and otherwise."""
     async with copy_of(house, tmp_path / "backup.db") as back:
         await add(house, 2)
-        ahead = checkpoint_of(await export(house.vault.log_proofs))
-        exported = await export(back.vault.log_proofs)
+        ahead = checkpoint_of(await export(house.vault.audit_log.proofs))
+        exported = await export(back.vault.audit_log.proofs)
         assert verdict(tmp_path, exported) == "verified"
         assert verdict(tmp_path, exported, ahead) == (
             f"Entry {SIZE} is missing: an earlier checkpoint covers {SIZE + 2}, and this log only {SIZE}."
         )
         await add(back, 3)
-        exported = await export(back.vault.log_proofs)
+        exported = await export(back.vault.audit_log.proofs)
         rewritten = f"is not what it was when the earlier checkpoint of {SIZE + 2} entries was made"
         assert f"One of the entries 0 to {SIZE + 1} {rewritten}" in verdict(tmp_path, exported, ahead)
         # One from before the fork narrows it down.
@@ -203,5 +204,5 @@ async def test_a_leaf_that_was_changed_in_the_database_is_named(
     """Anyone who can write there cannot have it exported unseen."""
     forge = "UPDATE access_events SET body = CAST('{}' AS BLOB) WHERE tree_index = ?"
     await house.database.write(lambda tx: tx.connection.exec_driver_sql(forge, (index,)) and None)
-    said = verdict(tmp_path, await export(house.vault.log_proofs))
+    said = verdict(tmp_path, await export(house.vault.audit_log.proofs))
     assert said == f"Entry {index} was changed: its leaf does not match its hash."

@@ -288,4 +288,4 @@ async def test_checkpoints_between_two_published_ones_go(house: House):
         return list(tx.connection.exec_driver_sql("SELECT size FROM checkpoints ORDER BY size").scalars())
 
     assert await house.database.read(read) == [*sizes, len(await leaves_of(house))]
-    assert open_checkpoint(await house.vault.log_proofs.checkpoint(), KNOWN).size == sizes[-1] + 1
+    assert open_checkpoint(await house.vault.audit_log.proofs.checkpoint(), KNOWN).size == sizes[-1] + 1

@@ -92,7 +92,7 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     assert not await house.vault.jobs.rewrite_store.find_loss()
     before = await contents(house.objects)
     lost, dropped = await available(house, "rec-3"), await erased(house, "rec-4")
-    await house.vault.recordings.erase(house.account.id, gone, actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, gone, actor="key_test")
     assert await house.settle(gone) is State.ERASED
     await off(house)
     await write_all(house)
@@ -107,7 +107,7 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     if hidden:
         # It went back between the listing of an anchor and its put; what is published then hides the loss.
         monkeypatch.setattr("vault.services.audit_log.anchor.compare_anchors", nothing_lost)
-        await house.vault.recording_switch.set(house.account.id, enabled=True, reason=None, actor="key_test")
+        await house.vault.accounts.switch.set(house.account.id, enabled=True, reason=None, actor="key_test")
         await off(house)
         while await house.vault.jobs.log_publisher.sequence():
             pass
@@ -122,14 +122,14 @@ async def test_a_store_of_a_minute_ago_is_noticed_and_filled_again(
     assert not await house.vault.jobs.rewrite_store.find_loss()
     # What had been erased came back with the old bucket.
     await replace(house.vault.jobs.sweep, grace=-timedelta(days=1))(everything=True)
-    missing = (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings
+    missing = (await replace(house.vault.backup.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings
     assert [one for one in missing if "is missing" in one] == missing != []
     assert {one.split(":")[0] for one in missing} == {lost}
-    switch = await house.vault.recording_switch.read(house.account.id)
+    switch = await house.vault.accounts.switch.read(house.account.id)
     async with empty_house(house, tmp_path / "new", threads) as new:
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         assert not await new.vault.jobs.rewrite_store.find_loss()
-        assert await new.vault.recording_switch.read(new.account.id) == switch
+        assert await new.vault.accounts.switch.read(new.account.id) == switch
         assert not switch.enabled
         assert await new.heard(first) == AUDIO
         for one in (gone, dropped):
@@ -190,7 +190,9 @@ async def test_a_crash_between_two_steps_leaves_the_rest_due(tmp_path: Path, thr
                 await house.vault.jobs.rewrite_store()
             house.objects._failing.clear()
             await write_all(house)
-        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
+        assert (
+            await replace(house.vault.backup.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
+        ).findings == []
         for one in ids:
             assert await house.heard(one) == AUDIO
 
@@ -208,17 +210,19 @@ async def test_what_was_lost_between_two_publications_is_seen_by_whoever_anchors
         sign = replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign
         assert await sign()
         house.objects.objects = before
-        await house.vault.accounts.open("other", name=None, locale=None, actor="key_test")
+        await house.vault.accounts.accounts.open("other", name=None, locale=None, actor="key_test")
         assert await sign()
         assert len(await went_back(house)) == 1
         # The new anchor carries the leaves that the tiles of the old bucket lack.
         assert not await house.vault.jobs.rewrite_store.find_loss()
         await rewrite(house)
-        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
-        switch = await house.vault.recording_switch.read(house.account.id)
+        assert (
+            await replace(house.vault.backup.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
+        ).findings == []
+        switch = await house.vault.accounts.switch.read(house.account.id)
         async with empty_house(house, tmp_path / "new", threads) as new:
-            await new.vault.restore(actor="operator")
-            assert await new.vault.recording_switch.read(new.account.id) == switch
+            await new.vault.backup.restore(actor="operator")
+            assert await new.vault.accounts.switch.read(new.account.id) == switch
 
 
 async def test_it_is_noticed_on_postgresql(tmp_path: Path, threads: Threads, postgresql: PostgresqlDatabase):
@@ -234,7 +238,9 @@ async def test_it_is_noticed_on_postgresql(tmp_path: Path, threads: Threads, pos
         await rewrite(house)
         assert len(await went_back(house)) == 1
         assert not await house.vault.jobs.rewrite_store.find_loss()
-        assert (await replace(house.vault.fsck, grace=-timedelta(days=1))(sample=9, rate=0)).findings == []
+        assert (
+            await replace(house.vault.backup.fsck, grace=-timedelta(days=1))(sample=9, rate=0)
+        ).findings == []
         assert await house.heard(heard) == AUDIO
 
 
@@ -242,7 +248,7 @@ async def test_a_listing_while_an_anchor_is_replaced_is_no_loss(
     house: House, monkeypatch: pytest.MonkeyPatch
 ):
     """A listing beside another node may show neither its old anchor nor its new one: it is repeated."""
-    await house.vault.log_proofs.checkpoint()
+    await house.vault.audit_log.proofs.checkpoint()
     known = await house.database.read(lambda tx: tx.checkpoints.last())
     assert known is not None
     listed: list[int] = []
@@ -253,6 +259,6 @@ async def test_a_listing_while_an_anchor_is_replaced_is_no_loss(
         return [] if len(listed) == 1 else await anchors(log)
 
     monkeypatch.setattr(PublishedLog, "anchors", late)
-    log = house.vault.recovery.published_log
+    log = house.vault.node.recovery.published_log
     assert not await compare_anchors(house.database, log, await log.anchors(), anchored=known.size)
     assert len(listed) == 2

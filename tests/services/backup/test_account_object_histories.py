@@ -27,7 +27,7 @@ def names_of(house: House) -> list[ObjectName]:
 async def policy(house: House, reason: str) -> None:
     """Change the consent policy."""
     changed = replace(WITHOUT_EVIDENCE, reason=reason)
-    await house.vault.consent_policy.set(house.account.id, changed, if_version=None, actor="key_test")
+    await house.vault.consent.policy.set(house.account.id, changed, if_version=None, actor="key_test")
 
 
 async def written(house: House) -> ObjectName:

@@ -48,7 +48,7 @@ async def test_the_newest_object_is_the_only_one(house: House):
 async def test_a_change_while_it_is_written_is_written_too(house: House):
     """The mark stays: what was read before the change is not the newest any more."""
     await write_all(house)
-    await house.vault.accounts.open("acme", name="Other", locale=None, actor="key_test")
+    await house.vault.accounts.accounts.open("acme", name="Other", locale=None, actor="key_test")
     put = house.objects.put
 
     async def racing(key: str, body: bytes, *, if_absent: bool = False, locked: bool = False) -> bool:
@@ -74,7 +74,7 @@ async def test_who_lost_the_turn_deletes_nothing_that_came_after(house: House):
         async def listed() -> AsyncIterator[StoredObject]:
             if prefix.startswith("prompts/"):
                 house.objects.list = listing
-                await house.vault.notices.set_audio(house.account.id, notice, SPEECH, BEEP, **ME)
+                await house.vault.consent.notices.set_audio(house.account.id, notice, SPEECH, BEEP, **ME)
                 await write_all(house)
             async for one in listing(prefix):
                 yield one
@@ -103,7 +103,7 @@ async def test_a_store_that_fails_leaves_it_due(house: House, when):
         except Unavailable:
             house.objects._failing.clear()
             assert len(account_objects(house)) >= 1
-            await house.vault.recording_switch.set(
+            await house.vault.accounts.switch.set(
                 house.account.id, enabled=at % 2 == 1, reason=None, actor="key_test"
             )
             at += 1
@@ -118,14 +118,14 @@ async def test_a_store_that_fails_leaves_it_due(house: House, when):
 async def test_audio_of_notices_lies_beside_it_while_a_notice_has_it(house: House):
     """Written once, under the hash of its sealed bytes, and removed with the draft."""
     notice = (await drafted(house)).id
-    await house.vault.notices.set_audio(house.account.id, notice, SPEECH, BEEP, **ME)
+    await house.vault.consent.notices.set_audio(house.account.id, notice, SPEECH, BEEP, **ME)
     await write_all(house)
     [prompt] = [key for key in house.objects.objects if key.startswith("prompts/")]
     await off(house)
     house.objects.calls.clear()
     await write_all(house)
     assert [key for key in house.objects.objects if key.startswith("prompts/")] == [prompt]
-    await house.vault.notices.delete(house.account.id, notice, **ME)
+    await house.vault.consent.notices.delete(house.account.id, notice, **ME)
     await write_all(house)
     assert [key for key in house.objects.objects if key.startswith("prompts/")] == []
 
@@ -139,7 +139,7 @@ async def test_tombstones_are_written_together_and_once(house: House):
     [key] = [key for key in house.objects.objects if key.startswith("tombstones/")]
     written = decode_tombstones(bytes(house.objects.objects[key].body))
     assert {one.id: one.state for one in written} == dict.fromkeys(ids, State.REFUSED)
-    await house.vault.recordings.erase(house.account.id, ids[0], actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, ids[0], actor="key_test")
     assert await house.settle(ids[0]) is State.ERASED
     assert await house.vault.jobs.write_tombstones()
     assert len([key for key in house.objects.objects if key.startswith("tombstones/")]) == 2

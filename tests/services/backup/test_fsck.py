@@ -17,7 +17,7 @@ from vault.services.backup.fsck import FsckPlace, FsckResult
 
 async def checked(house: House, *, sample: int = 100) -> FsckResult:
     """Compare as if the grace period were over."""
-    verb = replace(house.vault.fsck, grace=-timedelta(days=1))
+    verb = replace(house.vault.backup.fsck, grace=-timedelta(days=1))
     return await verb(sample=sample, rate=0)
 
 
@@ -161,7 +161,7 @@ async def test_what_left_meanwhile_is_no_finding(house: House):
 
     async def racing(key: str) -> int:
         if key.startswith("recordings/") and await house.state(recording_id) is State.AVAILABLE:
-            await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+            await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
             assert await house.settle(recording_id) is State.ERASED
         return await size(key)
 
@@ -175,7 +175,7 @@ async def test_what_left_since_it_was_listed_is_no_finding(house: House):
     await write_all(house)
     versions = house.objects.versions
     listed = [one async for one in versions("")]
-    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
     assert await house.settle(recording_id) is State.ERASED
 
     async def stale(prefix: str, *, after: str = ""):
@@ -191,7 +191,7 @@ async def test_a_manifest_whose_erasure_was_put_off_is_no_finding(house: House):
     """While the store refuses to delete, the recording is being erased and still has its manifest."""
     recording_id = await available(house, "rec-1")
     await write_all(house)
-    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
     assert await house.state(recording_id) is State.ERASING
     assert not [one for one in (await checked(house)).findings if one.startswith("manifests/")]
 
@@ -201,7 +201,7 @@ async def test_young_objects_may_wait_for_their_row(house: House):
     recording_id = await available(house, "rec-1")
     await write_all(house)
     await damage(house, "extra object", recording_id)
-    assert (await house.vault.fsck(sample=0, rate=0)).findings == []
+    assert (await house.vault.backup.fsck(sample=0, rate=0)).findings == []
 
 
 async def test_it_takes_the_time_it_is_told_to(house: House):
@@ -214,7 +214,7 @@ async def test_it_takes_the_time_it_is_told_to(house: House):
         shown.append((what, done, of))
 
     begun = datetime.now(UTC)
-    verb = replace(house.vault.fsck, grace=-timedelta(days=1))
+    verb = replace(house.vault.backup.fsck, grace=-timedelta(days=1))
     await verb(sample=1, rate=50, progress=seen)
     assert datetime.now(UTC) - begun >= timedelta(milliseconds=60)
     assert shown == [("recordings", 1, 1), ("objects", 1, 0), ("objects", 2, 0), ("objects", 3, 0)]
@@ -224,7 +224,7 @@ async def test_it_takes_the_time_it_is_told_to(house: House):
 async def test_numbers_below_zero_are_refused(house: House, sample: int, rate: float):
     """Invalid, before anything is read."""
     with pytest.raises(Invalid):
-        await house.vault.fsck(sample=sample, rate=rate)
+        await house.vault.backup.fsck(sample=sample, rate=rate)
 
 
 @pytest.mark.parametrize("what", ["missing audio", "truncated audio", "flipped bit", "details of the row"])

@@ -27,7 +27,7 @@ async def test_it_continues_where_it_was(house: House, monkeypatch: pytest.Monke
     ids = sorted([await available(house, f"rec-{number}", call_ref=f"call-{number}") for number in range(5)])
     await write_all(house)
     begins = [await damage(house, "missing manifest", one) for one in (ids[0], ids[4])]
-    verb = replace(house.vault.fsck, grace=-timedelta(days=1))
+    verb = replace(house.vault.backup.fsck, grace=-timedelta(days=1))
     whole = await verb(sample=3, rate=0)
     place, parts = FsckPlace(), list[FsckResult]()
     while place.stage != "done":

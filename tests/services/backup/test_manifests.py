@@ -11,7 +11,7 @@ from vault.errors import NotFound
 
 async def restrict(house: House, recording_id: str) -> None:
     """Restrict a recording."""
-    await house.vault.recordings.restrict(
+    await house.vault.recordings.recordings.restrict(
         house.account.id, recording_id, restricted=True, reason="asked", actor="key_test"
     )
 
@@ -57,7 +57,7 @@ async def test_a_restriction_while_it_is_written_is_written_too(
 
 async def waveform(house: House, recording_id: str) -> tuple[bytes, ...]:
     """Return what the player draws."""
-    return await house.vault.player.waveform(house.account.id, recording_id, actor="key_test")
+    return await house.vault.playback.player.waveform(house.account.id, recording_id, actor="key_test")
 
 
 async def waveform_in_row(house: House, recording_id: str) -> bytes | None:
@@ -76,7 +76,7 @@ async def test_a_waveform_leaves_the_row_for_the_manifest(house: House) -> None:
     await restrict(house, recording_id)
     while await house.vault.jobs.write_manifests():
         pass
-    await house.vault.recordings.restrict(
+    await house.vault.recordings.recordings.restrict(
         house.account.id, recording_id, restricted=False, reason=None, actor="key_test"
     )
     assert await waveform(house, recording_id) == drawn

@@ -27,7 +27,7 @@ from vault.tlog.log_file import read_head, verify_log
 async def erased(house: House, ref: str) -> str:
     """Bring a recording through the gate, and erase it."""
     recording_id = await available(house, ref)
-    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
     assert await house.settle(recording_id) is State.ERASED
     return recording_id
 
@@ -35,17 +35,17 @@ async def erased(house: House, ref: str) -> str:
 async def refused(house: House, ref: str) -> str:
     """Announce a recording, and refuse it by the switch before it comes in."""
     recording_id = (await house.announce(ref)).recording_id
-    await house.vault.recording_switch.set(
+    await house.vault.accounts.switch.set(
         house.account.id, enabled=False, reason="so it was said", actor="key_test"
     )
-    await house.vault.recording_switch.set(house.account.id, enabled=True, reason=None, actor="key_test")
+    await house.vault.accounts.switch.set(house.account.id, enabled=True, reason=None, actor="key_test")
     assert await house.state(recording_id) is State.REFUSED
     return recording_id
 
 
 async def off(house: House) -> None:
     """Switch recording off."""
-    await house.vault.recording_switch.set(
+    await house.vault.accounts.switch.set(
         house.account.id, enabled=False, reason="for good", actor="key_admin"
     )
 
@@ -56,34 +56,34 @@ async def test_everything_comes_back_from_the_bucket_alone(house: House, tmp_pat
     heard, gone = await available(house, "rec-1", **said), await erased(house, "rec-2")
     held = await available(house, "rec-4", call_ref="call-2")
     never = await refused(house, "rec-3")
-    await house.vault.recordings.restrict(
+    await house.vault.recordings.recordings.restrict(
         house.account.id, held, restricted=True, reason="wait", actor="key_test"
     )
     await off(house)
-    before = await house.vault.recording_switch.read(house.account.id)
-    history = await house.vault.recording_switch.history(house.account.id)
+    before = await house.vault.accounts.switch.read(house.account.id)
+    history = await house.vault.accounts.switch.history(house.account.id)
     await write_all(house)
     rows = {one: await house.row(one) for one in (heard, never, held)}
     async with empty_house(house, tmp_path / "new", threads) as new:
-        assert await new.vault.recovery.check()
-        report = await new.vault.restore(actor="operator")
+        assert await new.vault.node.recovery.check()
+        report = await new.vault.backup.restore(actor="operator")
         assert report.findings == []
         assert {name: report.counts[name] for name in ("accounts", "available", "tombstones")} == {
             "accounts": 1, "available": 2, "tombstones": 2,
         }  # fmt: skip
-        assert not await new.vault.recovery.check()
+        assert not await new.vault.node.recovery.check()
         assert await new.heard(heard) == AUDIO
         assert await new.state(gone) is State.ERASED
         for one in (gone, held):
             with pytest.raises(NotFound):
                 await new.heard(one)
-        assert await new.vault.recording_switch.read(new.account.id) == before
-        assert await new.vault.recording_switch.history(new.account.id) == history
+        assert await new.vault.accounts.switch.read(new.account.id) == before
+        assert await new.vault.accounts.switch.history(new.account.id) == history
         for one, row in rows.items():
             assert replace(await new.row(one), attempts=0) == replace(row, attempts=0)
         for wanted in ({"number": "+33612345678"}, {"agent": "Ada"}):
             asked = {"number": None, "agent": None} | wanted
-            found = await new.vault.recordings.page(
+            found = await new.vault.recordings.recordings.page(
                 new.account.id, RecordingFilter(), **asked, before=None, limit=9
             )
             # The one that was refused is of the same call.
@@ -100,11 +100,11 @@ async def test_the_log_goes_on_from_where_it_was_published(house: House, tmp_pat
     await write_all(house)
     leaves = await leaves_of(house)
     async with empty_house(house, tmp_path / "new", threads) as new:
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         now = await leaves_of(new)
         assert now[:-1] == leaves
         assert json.loads(now[-1])["type"] == "vault.restored"
-        export = b"".join([part async for part in await new.vault.log_proofs.export(None)])
+        export = b"".join([part async for part in await new.vault.audit_log.proofs.export(None)])
         lines = iter(export.splitlines(keepends=True))
         head = read_head(lines)
         verified = verify_log(lines, head.note, [head.verifier], earlier=[earlier])
@@ -119,31 +119,33 @@ async def test_an_old_copy_takes_back_what_happened_since(house: House, tmp_path
     erased_later = await available(house, "rec-1")
     held_later = await available(house, "rec-2", call_ref="call-2")
     wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
-    link, _ = await house.vault.links.create(house.account.id, held_later, wish, actor="key_test")
-    key, text = await house.vault.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="operator")
+    link, _ = await house.vault.playback.links.create(house.account.id, held_later, wish, actor="key_test")
+    key, text = await house.vault.accounts.api_keys.issue(
+        name="k", scopes=["*"], account_id=None, actor="operator"
+    )
     waiting = (await house.announce("rec-3", call_ref="call-3")).recording_id
     await house.set(waiting, not_before=datetime(2100, 1, 1, tzinfo=UTC))
     transferred = (await house.announce("rec-4", call_ref="call-4")).recording_id
     old = copied(house, tmp_path / "old")
     assert await house.settle(transferred) is State.AVAILABLE
     new_one = await available(house, "rec-5", call_ref="call-5")
-    await house.vault.recordings.erase(house.account.id, erased_later, actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, erased_later, actor="key_test")
     await house.settle(erased_later)
-    await house.vault.recordings.restrict(
+    await house.vault.recordings.recordings.restrict(
         house.account.id, held_later, restricted=True, reason=None, actor="key_test"
     )
-    await house.vault.links.revoke(house.account.id, held_later, link.id, actor="key_test")
-    await house.vault.api_keys.revoke(key.id, account_id=None, actor="operator")
+    await house.vault.playback.links.revoke(house.account.id, held_later, link.id, actor="key_test")
+    await house.vault.accounts.api_keys.revoke(key.id, account_id=None, actor="operator")
     await off(house)
     switch, history = await switch_of(house)
     await write_all(house)
     states = {one: await house.state(one) for one in (waiting, transferred, new_one, held_later)}
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        assert await new.vault.recovery.check()
+        assert await new.vault.node.recovery.check()
         assert await new.state(erased_later) is State.AVAILABLE
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         assert report.findings == []
-        assert not await new.vault.recovery.check()
+        assert not await new.vault.node.recovery.check()
         assert await new.keys_gone(erased_later)
         await new.settle(erased_later)
         assert await new.state(erased_later) is State.ERASED
@@ -155,14 +157,14 @@ async def test_an_old_copy_takes_back_what_happened_since(house: House, tmp_path
         assert stopped is not None
         assert stopped.revoked_at is not None
         with pytest.raises(NotAuthentic):
-            await new.vault.api_keys.authenticate(text.text)
+            await new.vault.accounts.api_keys.authenticate(text.text)
         for one in (transferred, new_one):
             assert await new.heard(one) == AUDIO
 
 
 async def switch_of(house: House) -> tuple[object, object]:
     """Return switch and history."""
-    switch = house.vault.recording_switch
+    switch = house.vault.accounts.switch
     return await switch.read(house.account.id), await switch.history(house.account.id)
 
 
@@ -181,7 +183,7 @@ async def test_an_old_copy_learns_the_switch_from_the_log_alone(
         del house.objects.objects[key]
     house.objects.objects |= {key: one for key, one in kept.items() if key.startswith(PREFIX)}
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         now, changes = await switch_of(new)
         assert now == switch
         # The reason is the admin's own words, which the log has not.
@@ -193,18 +195,18 @@ async def test_an_old_copy_learns_the_switch_from_the_log_alone(
 async def test_what_never_passed_the_gate_may_come_again(house: House, tmp_path: Path, threads: Threads):
     """A quarantined recording is not in the bucket: it is gone, and is taken in again; a refused one is not."""
     account_id = house.account.id
-    await house.vault.consent_policy.set(account_id, ConsentPolicy(), if_version=None, actor="key_test")
+    await house.vault.consent.policy.set(account_id, ConsentPolicy(), if_version=None, actor="key_test")
     never = (await house.announce("rec-2", call_ref="call-8")).recording_id
     quarantined = (await house.announce("rec-1", call_ref="call-9")).recording_id
     for one in (never, quarantined):
         assert await house.settle(one, rounds=3) is State.QUARANTINED
-    await house.vault.quarantine.refuse(account_id, never, reason="no", actor="key_test")
+    await house.vault.recordings.quarantine.refuse(account_id, never, reason="no", actor="key_test")
     await write_all(house)
     assert manifest_of(account_id, quarantined) not in house.objects.objects
     async with empty_house(house, tmp_path / "new", threads) as new:
-        assert (await new.vault.restore(actor="operator")).findings == []
+        assert (await new.vault.backup.restore(actor="operator")).findings == []
         with pytest.raises(NotFound):
-            await new.vault.recordings.read(new.account.id, quarantined)
+            await new.vault.recordings.recordings.read(new.account.id, quarantined)
         again = (await new.announce("rec-1", call_ref="call-9")).recording_id
         assert again != quarantined
         assert await new.settle(again, rounds=3) is State.QUARANTINED
@@ -224,19 +226,19 @@ async def everything(house: House) -> AccountObject:
 async def test_settings_come_back(house: House, tmp_path: Path, threads: Threads):
     """Connections with their secrets, policies, objections and notices with their audio."""
     vault, account_id = house.vault, house.account.id
-    await vault.objections.enter(account_id, "+33612345678", reason="asked", actor="key_test")
-    await vault.objections.enter(account_id, "+33687654321", reason=None, actor="key_test")
-    await vault.objections.end(account_id, "+33687654321", actor="key_test")
+    await vault.consent.objections.enter(account_id, "+33612345678", reason="asked", actor="key_test")
+    await vault.consent.objections.enter(account_id, "+33687654321", reason=None, actor="key_test")
+    await vault.consent.objections.end(account_id, "+33687654321", actor="key_test")
     notice = (await drafted(house)).id
-    await vault.notices.set_audio(account_id, notice, SPEECH, BEEP, **ME)
-    await vault.notices.publish(account_id, notice, **ME)
+    await vault.consent.notices.set_audio(account_id, notice, SPEECH, BEEP, **ME)
+    await vault.consent.notices.publish(account_id, notice, **ME)
     await drafted(house)
     await write_all(house)
-    prompt = await vault.notices.read_audio(notice, "pcm16")
+    prompt = await vault.consent.notices.read_audio(notice, "pcm16")
     async with empty_house(house, tmp_path / "new", threads) as new:
-        assert (await new.vault.restore(actor="operator")).findings == []
+        assert (await new.vault.backup.restore(actor="operator")).findings == []
         assert await everything(new) == await everything(house)
-        assert await new.vault.notices.read_audio(notice, "pcm16") == prompt
+        assert await new.vault.consent.notices.read_audio(notice, "pcm16") == prompt
         assert await new.settle((await new.announce("rec-1")).recording_id) is State.AVAILABLE
 
 
@@ -249,7 +251,7 @@ async def test_the_log_alone_keeps_what_was_erased(
     await write_all(house)
     old = copied(house, tmp_path / "old")
     kept = dict(house.objects.objects)
-    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
     assert await house.settle(recording_id) is State.ERASED
     await write_all(house)
     for key in [key for key in house.objects.objects if key.startswith("tombstones/")]:
@@ -259,10 +261,10 @@ async def test_the_log_alone_keeps_what_was_erased(
             key: one for key, one in kept.items() if key.startswith(("manifests/", "recordings/"))
         }
         async with empty_house(house, tmp_path / "new", threads) as new:
-            assert (await new.vault.restore(actor="operator")).counts["available"] == 0
+            assert (await new.vault.backup.restore(actor="operator")).counts["available"] == 0
             assert await new.keys_gone(recording_id)
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         assert await new.keys_gone(recording_id)
         assert await new.settle(recording_id) is State.ERASED
         assert new.audio_objects() == []
@@ -282,7 +284,7 @@ async def test_off_counts_though_the_log_was_not_published_any_more(
     assert await house.vault.jobs.write_account_objects()
     switch = await switch_of(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        assert (await new.vault.restore(actor="operator")).findings == []
+        assert (await new.vault.backup.restore(actor="operator")).findings == []
         assert await switch_of(new) == switch
         assert await new.state(waiting) is State.REFUSED
         assert await new.keys_gone(waiting)

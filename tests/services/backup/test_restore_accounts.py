@@ -20,14 +20,14 @@ from vault.thread_pools import Threads
 
 async def another(house: House, ref: str) -> str:
     """Open another account, and anchor that: it is what a copy from before loses."""
-    account, _ = await house.vault.accounts.open(ref, name=None, locale=None, actor="key_test")
+    account, _ = await house.vault.accounts.accounts.open(ref, name=None, locale=None, actor="key_test")
     await write_all(house)
     return account.id
 
 
 async def reason_of(house: House) -> str | None:
     """Return the reason that the consent policy in force gives."""
-    return (await house.vault.consent_policy.read(house.account.id)).reason
+    return (await house.vault.consent.policy.read(house.account.id)).reason
 
 
 async def test_an_object_that_lost_before_changes_nothing(house: House, tmp_path: Path, threads: Threads):
@@ -44,11 +44,11 @@ async def test_an_object_that_lost_before_changes_nothing(house: House, tmp_path
         old = copied(promoted, tmp_path / "old")
         lost = await another(promoted, "lost")
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         assert (report.findings, report.counts["accounts"]) == ([], 1)
         assert await reason_of(new) == "in force"
         assert await versions_of(new) == {1, 2}
-        assert (await new.vault.consent_policy.read(lost)) is not None
+        assert (await new.vault.consent.policy.read(lost)) is not None
 
 
 async def month_keys_of(house: House) -> set[str]:
@@ -69,7 +69,7 @@ async def test_a_key_of_the_same_number_stays(house: House, tmp_path: Path, thre
         await rotate(new)
         own = await available(new, "rec-own")
         before = await month_keys_of(new)
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         # Nothing here opens month keys under the lost version 2, so none may be found to seal under.
         assert await month_keys_of(new) == before
         # The index key was under version 1, which the lost history destroyed, or under its own version 2.
@@ -93,7 +93,7 @@ async def test_what_was_merged_is_older_than_what_is_written_next(
     [merged] = names_of(house)
     async with house_over(house, SqliteDatabase(start), threads) as new:
         await policy(new, "own")
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         now = await new.database.read(lambda tx: tx.account_objects.revisions(new.account.id))
         assert now is not None
         assert now.now > merged.revision
@@ -118,7 +118,7 @@ async def test_an_older_object_with_a_higher_revision_is_not_taken(
     old = copied(house, tmp_path / "old")
     await another(house, "lost")
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        assert (await new.vault.restore(actor="operator")).counts["accounts"] == 1
+        assert (await new.vault.backup.restore(actor="operator")).counts["accounts"] == 1
         assert await reason_of(new) == "in force"
 
 
@@ -131,27 +131,31 @@ async def test_an_empty_database_gets_what_the_anchored_history_says(
     start = copied(house, tmp_path / "start")
     for number in range(3):
         await policy(house, f"anchored {number}")
-    await house.vault.objections.enter(house.account.id, "+33612345678", reason=None, actor="key_test")
+    await house.vault.consent.objections.enter(
+        house.account.id, "+33612345678", reason=None, actor="key_test"
+    )
     await write_all(house)
     async with house_over(house, SqliteDatabase(start), threads) as other:
-        await other.vault.objections.enter(house.account.id, "+33687654321", reason=None, actor="key_test")
+        await other.vault.consent.objections.enter(
+            house.account.id, "+33687654321", reason=None, actor="key_test"
+        )
         for number in range(changes - 1):
-            await other.vault.accounts.open(
+            await other.vault.accounts.accounts.open(
                 house.account.ref, name=f"other {number}", locale=None, actor="key_test"
             )
         await other.vault.jobs.write_account_objects()
     assert len(names_of(house)) == 2
     async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         assert (report.findings, report.counts["accounts"]) == ([], 1)
         assert await reason_of(new) == "anchored 2"
-        listed = await new.vault.objections.list(new.account.id, after=None, limit=9)
+        listed = await new.vault.consent.objections.list(new.account.id, after=None, limit=9)
         assert {one.number for one in listed} == {"+33612345678", "+33687654321"}
 
 
 async def objection(house: House, number: str) -> None:
     """Enter an objection."""
-    await house.vault.objections.enter(house.account.id, number, reason=None, actor="key_test")
+    await house.vault.consent.objections.enter(house.account.id, number, reason=None, actor="key_test")
 
 
 @pytest.mark.parametrize("anchored", [False, True])
@@ -161,9 +165,9 @@ async def test_a_key_that_comes_back_is_destroyed_once_more(
     """The lost history continued under a key version that the own history destroyed: destroyed again once unused."""
     await write_all(house)
     start = copied(house, tmp_path / "start")
-    await house.vault.objections.enter(house.account.id, "+33687654321", reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, "+33687654321", reason=None, **ME)
     for number in range(9):
-        await house.vault.accounts.open(house.account.ref, name=f"name {number}", locale=None, **ME)
+        await house.vault.accounts.accounts.open(house.account.ref, name=f"name {number}", locale=None, **ME)
     await house.vault.jobs.write_account_objects()
     if anchored:
         await write_all(house)
@@ -176,11 +180,11 @@ async def test_a_key_that_comes_back_is_destroyed_once_more(
             await another(new, "lost")
             start = old
     async with house_over(house, SqliteDatabase(start), threads) as new:
-        assert (await new.vault.restore(actor="operator")).findings == []
+        assert (await new.vault.backup.restore(actor="operator")).findings == []
         assert await versions_of(new) == {1, 2}
         await finish(new)
         with pytest.raises(NotFound):
             await new.database.read(lambda tx: tx.accounts.wrapped_key(new.account.id, 1))
-        [objected] = await new.vault.objections.list(new.account.id, after=None, limit=9)
+        [objected] = await new.vault.consent.objections.list(new.account.id, after=None, limit=9)
         assert objected.number == "+33687654321"
         assert await available(new, "rec-own")

@@ -48,7 +48,7 @@ async def test_a_log_that_is_not_what_was_signed_restores_nothing(
         else:
             kept[anchor].body[60 if victim == "note" else -10] ^= 1
         with pytest.raises(Tampered):
-            await new.vault.restore(actor="operator")
+            await new.vault.backup.restore(actor="operator")
         assert await new.database.read(lambda tx: tx.tree.head().size) == 0
         assert await new.database.read(lambda tx: tx.accounts.find(house.account.id)) is None
 
@@ -67,11 +67,11 @@ async def test_damaged_objects_are_named_and_the_rest_is_restored(
     tombstones = next(key for key in objects if key.startswith("tombstones/"))
     objects[tombstones].body[:1] = b"["
     async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         assert [finding.partition(":")[0] for finding in report.findings] == [tombstones, place]
         assert await new.heard(good) == AUDIO
         with pytest.raises(NotFound):
-            await new.vault.recordings.read(new.account.id, bad)
+            await new.vault.recordings.recordings.read(new.account.id, bad)
 
 
 async def test_an_account_whose_object_was_changed_is_named(house: House, tmp_path: Path, threads: Threads):
@@ -81,7 +81,7 @@ async def test_an_account_whose_object_was_changed_is_named(house: House, tmp_pa
     place = next(key for key in house.objects.objects if key.startswith(PREFIX))
     house.objects.objects[place].body[-20] ^= 1
     async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         assert report.findings[0].startswith(place)
         assert f"{house.account.id}: its object is missing, so the account is lost." in report.findings
         assert await new.database.read(lambda tx: tx.recordings.by_id("rec-1")) is None
@@ -93,14 +93,14 @@ async def test_an_object_older_than_the_log_is_named(house: House, tmp_path: Pat
     place = next(key for key in house.objects.objects if key.startswith(PREFIX))
     stale = house.objects.objects[place]
     policy = replace(WITHOUT_EVIDENCE, quarantine_days=5)
-    await house.vault.consent_policy.set(house.account.id, policy, if_version=None, actor="key_test")
+    await house.vault.consent.policy.set(house.account.id, policy, if_version=None, actor="key_test")
     await write_all(house)
     assert place not in house.objects.objects
     for key in [key for key in house.objects.objects if key.startswith(PREFIX)]:
         del house.objects.objects[key]
     house.objects.objects[place] = stale
     async with empty_house(house, tmp_path / "new", threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         assert [
             finding.startswith(f"{house.account.id}: its object is older") for finding in report.findings
         ] == [True]
@@ -115,7 +115,7 @@ async def test_what_lost_its_manifest_is_kept_from_ears(house: House, tmp_path: 
     await write_all(house)
     del house.objects.objects[manifest_of(house.account.id, recording_id)]
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         assert [finding.partition(":")[0] for finding in report.findings] == [recording_id]
         assert (await new.row(recording_id)).restricted
         assert "recording.restricted" in await new.events(recording_id)
@@ -129,32 +129,34 @@ async def test_a_database_that_went_on_from_an_old_copy_starts_and_serves_nothin
     await write_all(house)
     old = copied(house, tmp_path / "old")
     await off(house)
-    await house.vault.recording_switch.set(house.account.id, enabled=True, reason=None, actor="key_test")
+    await house.vault.accounts.switch.set(house.account.id, enabled=True, reason=None, actor="key_test")
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
         # It is shorter than what was published, as long, or longer.
         for number in range(opened):
-            await new.vault.accounts.open(f"other-{number}", name=None, locale=None, actor="key_test")
+            await new.vault.accounts.accounts.open(
+                f"other-{number}", name=None, locale=None, actor="key_test"
+            )
         await compare_with_store(new.database, new.objects, SIGNER)
         assert VAULT not in new.objects.objects
-        assert await new.vault.recovery.check()
-        await new.vault.restore(actor="operator")
-        assert not await new.vault.recovery.check()
+        assert await new.vault.node.recovery.check()
+        await new.vault.backup.restore(actor="operator")
+        assert not await new.vault.node.recovery.check()
         for number in range(opened):
-            await new.vault.accounts.find(f"other-{number}")
+            await new.vault.accounts.accounts.find(f"other-{number}")
         assert (await leaves_of(new))[: len(await leaves_of(house))] == await leaves_of(house)
 
 
 async def test_a_healthy_database_has_nothing_to_restore(house: House):
     """Neither a new one nor one that is ahead of what is published."""
-    assert not await house.vault.recovery.check()
+    assert not await house.vault.node.recovery.check()
     with pytest.raises(Refused):
-        await house.vault.restore(actor="operator")
+        await house.vault.backup.restore(actor="operator")
     await write_all(house)
     await available(house, "rec-1")
-    assert not await house.vault.recovery.check()
+    assert not await house.vault.node.recovery.check()
     with pytest.raises(Refused):
-        await house.vault.restore(actor="operator")
+        await house.vault.backup.restore(actor="operator")
 
 
 async def test_a_restore_that_was_cut_short_begins_anew(house: House, tmp_path: Path, threads: Threads):
@@ -169,11 +171,11 @@ async def test_a_restore_that_was_cut_short_begins_anew(house: House, tmp_path: 
             at += 1
             new.objects.fail(at=at, when="before")
             try:
-                await new.vault.restore(actor="operator")
+                await new.vault.backup.restore(actor="operator")
                 break
             except Unavailable:
                 new.objects._failing.clear()
-                assert await new.vault.recovery.check()
+                assert await new.vault.node.recovery.check()
         new.objects._failing.clear()
         assert at > 10
         assert (await leaves_of(new))[:-1] == await leaves_of(house)
@@ -203,7 +205,7 @@ async def test_an_old_manifest_lifts_no_restriction_of_the_copy(
     """The copy has a restriction that the manifest in the bucket never got: the row is the newer one."""
     held = await available(house, "rec-1")
     await write_all(house)
-    await house.vault.recordings.restrict(
+    await house.vault.recordings.recordings.restrict(
         house.account.id, held, restricted=True, reason="asked", actor="key_test"
     )
     while await house.vault.jobs.log_publisher.sequence():
@@ -215,7 +217,7 @@ async def test_an_old_manifest_lifts_no_restriction_of_the_copy(
     await replace(house.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign()
     await replace(house.vault.jobs.log_publisher, publish_interval=timedelta(0)).publish()
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         assert (await new.row(held)).restricted
         await write_all(new)
         kept = new.objects.objects[manifest_of(house.account.id, held)]

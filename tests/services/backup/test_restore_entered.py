@@ -23,16 +23,16 @@ Deed = Callable[[House], Awaitable[object]]
 
 
 async def _off(house: House) -> None:
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
 
 
 async def _off_and_on(house: House) -> None:
     await _off(house)
-    await house.vault.recording_switch.set(house.account.id, enabled=True, reason=None, actor="key_test")
+    await house.vault.accounts.switch.set(house.account.id, enabled=True, reason=None, actor="key_test")
 
 
 async def _objection(house: House) -> None:
-    await house.vault.objections.enter(house.account.id, CALLER, reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, CALLER, reason=None, **ME)
 
 
 async def _decline(house: House) -> None:
@@ -64,14 +64,14 @@ async def test_what_became_available_meanwhile_is_closed_and_named(
         await write_all(later)
         async with house_over(later, old, threads) as late:
             entered = await available(late, "entered", call_ref="call-1", **_PARTIES)
-            report = await late.vault.restore(actor="operator")
+            report = await late.vault.backup.restore(actor="operator")
             assert [line for line in report.findings if entered in line and words in line]
             assert not [line for line in report.findings if before in line]
             row = await late.row(entered)
             assert row.restricted or row.state is State.REFUSED
             assert not (await late.row(before)).restricted
             assert "recording.restricted" in await late.events(entered)
-            assert not await late.vault.recovery.check()
+            assert not await late.vault.node.recovery.check()
 
 
 async def test_what_no_closing_act_covers_stays(
@@ -84,14 +84,14 @@ async def test_what_no_closing_act_covers_stays(
         await write_all(later)
         async with house_over(later, old, threads) as late:
             entered = await available(late, "entered", call_ref="call-1", **_PARTIES)
-            report = await late.vault.restore(actor="operator")
+            report = await late.vault.backup.restore(actor="operator")
             assert report.findings == []
             assert not (await late.row(entered)).restricted
 
 
 async def _erase(house: House) -> None:
     recording_id = await available(house, "twice", call_ref="call-1")
-    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
     assert await house.settle(recording_id) is State.ERASED
 
 
@@ -123,7 +123,7 @@ async def test_what_was_ended_and_came_again_is_ended(  # noqa: PLR0917 - three 
             assert again is not None
             if passed:
                 assert await late.settle(again) is State.AVAILABLE
-            report = await late.vault.restore(actor="operator")
+            report = await late.vault.backup.restore(actor="operator")
             row = await late.row(again)
             assert row.state in {*GONE, State.REFUSED} or row.restricted
             if ends is _erase:
@@ -155,7 +155,7 @@ async def test_what_came_again_at_another_door_is_ended(  # noqa: PLR0917 - two 
     await write_all(either)
     async with backed_up(either, request, tmp_path, threads) as (later, old):
         wish = ConnectionRequest(provider="platform", credentials={"secret": later.secret})
-        other, _, _ = await later.vault.connections.set(later.account.id, "other", wish, **ME)
+        other, _, _ = await later.vault.accounts.connections.set(later.account.id, "other", wish, **ME)
         own = replace(later, connection_id=other.id)
         beside = await available(own, "twice", call_ref="call-1")
         await write_all(later)
@@ -163,11 +163,11 @@ async def test_what_came_again_at_another_door_is_ended(  # noqa: PLR0917 - two 
         if settled:
             await write_all(later)
         async with house_over(later, old, threads) as late:
-            again, _ = await late.vault.uploads.store(
+            again, _ = await late.vault.ingest.uploads.store(
                 late.account.id, "call-1", "twice", blocks_of(AUDIO), **ME
             )
             assert await late.settle(again.id) is State.AVAILABLE
-            await late.vault.restore(actor="operator")
+            await late.vault.backup.restore(actor="operator")
             row = await late.row(again.id)
             assert row.state in GONE if ends is _erase else row.restricted
             assert await late.state(beside) is State.AVAILABLE

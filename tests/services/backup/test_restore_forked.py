@@ -32,13 +32,13 @@ HISTORIES = ((), (False,), (False, True), (True, False))
 
 async def switched(house: House, account_id: str, *, on: bool) -> None:
     """Switch an account's recording."""
-    await house.vault.recording_switch.set(account_id, enabled=on, reason=None, actor="key_test")
+    await house.vault.accounts.switch.set(account_id, enabled=on, reason=None, actor="key_test")
 
 
 async def opened(house: House, ref: str) -> str:
     """Open an account that records."""
-    account, _ = await house.vault.accounts.open(ref, name=None, locale=None, actor="key_test")
-    await house.vault.consent_policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
+    account, _ = await house.vault.accounts.accounts.open(ref, name=None, locale=None, actor="key_test")
+    await house.vault.consent.policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, actor="key_test")
     return account.id
 
 
@@ -69,8 +69,8 @@ async def test_the_closed_switch_wins_whatever_both_histories_did(
         for one, (_, _, own) in zip(ids, cases, strict=True):
             for on in own:
                 await switched(new, one, on=on)
-        assert await new.vault.recovery.check()
-        await new.vault.restore(actor="operator")
+        assert await new.vault.node.recovery.check()
+        await new.vault.backup.restore(actor="operator")
         for one, (was, lost, own) in zip(ids, cases, strict=True):
             changed = [history[-1] for history in (lost, own) if history]
             wanted = was
@@ -79,8 +79,8 @@ async def test_the_closed_switch_wins_whatever_both_histories_did(
             elif changed and any(changed):
                 wanted = True
             switch, history = (
-                await new.vault.recording_switch.read(one),
-                await new.vault.recording_switch.history(one),
+                await new.vault.accounts.switch.read(one),
+                await new.vault.accounts.switch.history(one),
             )
             assert switch.enabled is wanted, (was, lost, own)
             assert (history[-1].enabled, history[-1].epoch) == (switch.enabled, switch.epoch)
@@ -91,31 +91,33 @@ async def parted(house: House, new: House, ids: dict[str, Any]) -> None:
     """Let both histories go on: what the lost one did is anchored, what the present one did is acknowledged."""
     vault, account_id = house.vault, house.account.id
     ids["lost"] = await available(house, "rec-lost", call_ref="call-lost")
-    await vault.api_keys.issue(name="gone", scopes=["*"], account_id=None, actor="operator")
-    await vault.recordings.erase(account_id, ids["erased"], actor="key_test")
-    await vault.recordings.restrict(account_id, ids["held"], restricted=True, reason=None, actor="key_test")
-    await vault.objections.enter(account_id, "+33612345678", reason="asked", actor="key_test")
-    await vault.api_keys.revoke(ids["key"][0].id, account_id=None, actor="operator")
-    await vault.links.revoke(account_id, ids["held"], ids["link"], actor="key_test")
+    await vault.accounts.api_keys.issue(name="gone", scopes=["*"], account_id=None, actor="operator")
+    await vault.recordings.recordings.erase(account_id, ids["erased"], actor="key_test")
+    await vault.recordings.recordings.restrict(
+        account_id, ids["held"], restricted=True, reason=None, actor="key_test"
+    )
+    await vault.consent.objections.enter(account_id, "+33612345678", reason="asked", actor="key_test")
+    await vault.accounts.api_keys.revoke(ids["key"][0].id, account_id=None, actor="operator")
+    await vault.playback.links.revoke(account_id, ids["held"], ids["link"], actor="key_test")
     await switched(house, ids["off"], on=False)
     await connected(house, "lost")
     await house.settle(ids["erased"])
     await write_all(house)
     ids["own"] = await available(new, "rec-own", call_ref="call-own")
-    await new.vault.objections.enter(account_id, "+33687654321", reason="again", actor="key_test")
-    ids["own key"] = await new.vault.api_keys.issue(
+    await new.vault.consent.objections.enter(account_id, "+33687654321", reason="again", actor="key_test")
+    ids["own key"] = await new.vault.accounts.api_keys.issue(
         name="own", scopes=["*"], account_id=None, actor="operator"
     )
     await switched(new, ids["own off"], on=False)
     await connected(new, "own")
     policy = replace(WITHOUT_EVIDENCE, quarantine_days=5)
-    await new.vault.consent_policy.set(account_id, policy, if_version=None, actor="key_test")
+    await new.vault.consent.policy.set(account_id, policy, if_version=None, actor="key_test")
 
 
 async def connected(house: House, name: str) -> None:
     """Connect the account to another platform."""
     wish = ConnectionRequest(provider="platform", credentials={"secret": house.secret})
-    await house.vault.connections.set(house.account.id, name, wish, actor="key_test")
+    await house.vault.accounts.connections.set(house.account.id, name, wish, actor="key_test")
 
 
 async def common(house: House) -> dict[str, Any]:
@@ -125,9 +127,11 @@ async def common(house: House) -> dict[str, Any]:
         await switched(house, ids[one], on=True)
     ids["erased"] = await available(house, "rec-1", call_ref="call-1")
     ids["held"] = await available(house, "rec-2", call_ref="call-2")
-    ids["key"] = await house.vault.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="operator")
+    ids["key"] = await house.vault.accounts.api_keys.issue(
+        name="k", scopes=["*"], account_id=None, actor="operator"
+    )
     wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
-    link, _ = await house.vault.links.create(house.account.id, ids["held"], wish, actor="key_test")
+    link, _ = await house.vault.playback.links.create(house.account.id, ids["held"], wish, actor="key_test")
     ids["link"] = link.id
     await write_all(house)
     return ids
@@ -141,16 +145,16 @@ async def check_joined(house: House, new: House, ids: dict[str, Any], own: Seque
     await new.settle(ids["erased"])
     assert await new.state(ids["erased"]) is State.ERASED
     assert (await new.row(ids["held"])).restricted
-    listed = await new.vault.objections.list(account_id, after=None, limit=9)
+    listed = await new.vault.consent.objections.list(account_id, after=None, limit=9)
     assert {one.number for one in listed} == {"+33612345678", "+33687654321"}
     found = await new.database.read(lambda tx: tx.connections.of_account(account_id))
     assert {one.name for one in found} == {"main", "lost", "own"}
     with pytest.raises(NotAuthentic):
-        await new.vault.api_keys.authenticate(ids["key"][1].text)
-    await new.vault.api_keys.authenticate(ids["own key"][1].text)
+        await new.vault.accounts.api_keys.authenticate(ids["key"][1].text)
+    await new.vault.accounts.api_keys.authenticate(ids["own key"][1].text)
     for name in ("off", "own off"):
-        assert not (await new.vault.recording_switch.read(ids[name])).enabled
-    assert (await new.vault.consent_policy.read(account_id)).quarantine_days == 5
+        assert not (await new.vault.accounts.switch.read(ids[name])).enabled
+    assert (await new.vault.consent.policy.read(account_id)).quarantine_days == 5
     while await new.vault.jobs.log_publisher.sequence():
         pass
     leaves, lost = await leaves_of(new), await leaves_of(house)
@@ -179,8 +183,8 @@ async def test_nothing_of_either_history_is_lost(house: House, tmp_path: Path, t
         own, listed_at = await leaves_of(new), datetime.now(UTC)
         main = new.connection_id
         await new.database.write(lambda tx: tx.connections.reconciled(main, listed_at))
-        assert await new.vault.recovery.check()
-        report = await new.vault.restore(actor="operator")
+        assert await new.vault.node.recovery.check()
+        report = await new.vault.backup.restore(actor="operator")
         assert report.findings == []
         [note] = report.notes
         assert "1 API keys" in note
@@ -188,10 +192,10 @@ async def test_nothing_of_either_history_is_lost(house: House, tmp_path: Path, t
         due = await reconciliations(new)
         assert due[main] < listed_at
         await check_joined(house, new, ids, own)
-        assert not await new.vault.recovery.check()
+        assert not await new.vault.node.recovery.check()
         before = await everything(new)
         with pytest.raises(Refused):
-            await new.vault.restore(actor="operator")
+            await new.vault.backup.restore(actor="operator")
         assert await everything(new) == before
         # What is anchored next goes on from what was shown.
         await write_all(new)
@@ -199,7 +203,7 @@ async def test_nothing_of_either_history_is_lost(house: House, tmp_path: Path, t
         assert last is not None
         shown = open_checkpoint(last.note, [SIGNER.verifier])
         assert await new.database.read(lambda tx: root_of(tx, shown.size)) == shown.root
-        assert not await new.vault.recovery.check()
+        assert not await new.vault.node.recovery.check()
 
 
 async def everything(house: House) -> dict[str, list[Any]]:
@@ -267,12 +271,12 @@ async def test_it_may_be_killed_at_any_call_and_is_run_again(house: House, tmp_p
         died = False
         async with house_over(mortal, Mortal(database, left, after=number % 2 == 1), threads) as new:  # type: ignore[arg-type]
             try:
-                await new.vault.restore(actor="operator")
+                await new.vault.backup.restore(actor="operator")
             except KilledError:
                 died = True
         async with house_over(house, SqliteDatabase(folder / copy.name), threads) as new:
             with suppress(Refused):  # It had come to its end.
-                await new.vault.restore(actor="operator")
+                await new.vault.backup.restore(actor="operator")
             await check_joined(house, new, ids, own)
         if not died:
             return

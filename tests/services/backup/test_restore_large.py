@@ -62,8 +62,8 @@ async def test_what_was_only_heard_takes_no_memory(house: House, tmp_path: Path,
         one["id"] for one in map(json.loads, await leaves_of(house)) if one["type"] == "switch.changed"
     ]
     async with house_over(house, SqliteDatabase(old), threads) as back:
-        log = RestoreLog(database=back.database, published_log=back.vault.restore.published_log)
-        parted = await log.compare(await back.vault.restore.published_log.newest(), (), no_progress)
+        log = RestoreLog(database=back.database, published_log=back.vault.backup.restore.published_log)
+        parted = await log.compare(await back.vault.backup.restore.published_log.newest(), (), no_progress)
     assert parted.lost.leaves > 2000
     assert parted.ids == {closed}
     assert not parted.lost.recordings

@@ -45,6 +45,6 @@ async def test_a_key_that_was_deleted_stays_so(either: House):
     """Whatever the object says of it."""
     minter = await registered(either, Minter(), "app")
     before = await stored(either, minter)
-    await either.vault.link_keys.delete(either.account.id, "app", actor="key_test")
+    await either.vault.playback.link_keys.delete(either.account.id, "app", actor="key_test")
     await either.database.write(lambda tx: LINK_KEYS.replace((before,), target(tx, either)))
     assert (await stored(either, minter)).deleted_at is not None

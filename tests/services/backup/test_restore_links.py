@@ -21,7 +21,9 @@ Deed = Callable[[House, str], Awaitable[object]]
 
 
 async def _restrict(house: House, recording_id: str) -> None:
-    await house.vault.recordings.restrict(house.account.id, recording_id, restricted=True, reason=None, **ME)
+    await house.vault.recordings.recordings.restrict(
+        house.account.id, recording_id, restricted=True, reason=None, **ME
+    )
 
 
 async def _decline(house: House, _recording_id: str) -> None:
@@ -29,11 +31,11 @@ async def _decline(house: House, _recording_id: str) -> None:
 
 
 async def _object(house: House, _recording_id: str) -> None:
-    await house.vault.objections.enter(house.account.id, CALLER, reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, CALLER, reason=None, **ME)
 
 
 async def _off(house: House, _recording_id: str) -> None:
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
 
 
 #: What happened after the backup, and whether the recording that it restricts is in the backup.
@@ -67,11 +69,12 @@ async def test_a_link_of_the_old_database_is_dead_after_the_restriction_is_lifte
             recording_id = known
             if not is_known:
                 recording_id = await available(late, "entered", call_ref="call-2", **{"from": CALLER})
-            link, _ = await late.vault.links.create(account_id, recording_id, WISH, **ME)
-            await late.vault.restore(actor="operator")
+            link, _ = await late.vault.playback.links.create(account_id, recording_id, WISH, **ME)
+            await late.vault.backup.restore(actor="operator")
             assert (await late.row(recording_id)).restricted
             listed = {
-                one.id: one.revoked_at for one, _ in await late.vault.links.list(account_id, recording_id)
+                one.id: one.revoked_at
+                for one, _ in await late.vault.playback.links.list(account_id, recording_id)
             }
             assert listed[link.id] is not None
             assert "link.revoked" in await late.events(recording_id)

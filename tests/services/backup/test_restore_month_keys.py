@@ -18,7 +18,7 @@ async def _nothing(_late: House) -> None:
 
 async def _call(late: House) -> None:
     """Make another key of the month: a change without an event."""
-    await late.vault.calls.start(late.account.id, CallFacts(call_ref="call-2"))
+    await late.vault.recordings.calls.start(late.account.id, CallFacts(call_ref="call-2"))
 
 
 async def _write(late: House) -> None:
@@ -54,13 +54,13 @@ async def test_what_they_seal_is_read_after_an_old_backup_has_served(
     """Also where the backup served a while, and made as many changes without an event as it had lost."""
     await write_all(either)
     async with backed_up(either, request, tmp_path, threads) as (later, old):
-        await later.vault.calls.start(later.account.id, CallFacts(call_ref="call-1"))
+        await later.vault.recordings.calls.start(later.account.id, CallFacts(call_ref="call-1"))
         # Before any event: the name of the object has the log of the backup.
         assert await later.vault.jobs.write_account_objects()
         recording_id = await available(later, "rec-1", call_ref="call-1")
         await write_all(later)
         async with house_over(later, old, threads) as late:
             await serve(late)
-            await late.vault.restore(actor="operator")
+            await late.vault.backup.restore(actor="operator")
             await write_all(late)
             assert await late.heard(recording_id)

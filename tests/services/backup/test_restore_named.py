@@ -46,7 +46,7 @@ async def behind(
         await available(house, f"old-{number}", call_ref=f"old-{number}")
         if number % 2:
             await erased(house, f"gone-{number}")
-        await house.vault.accounts.open(f"old-{number}", name=None, locale=None, actor="key_test")
+        await house.vault.accounts.accounts.open(f"old-{number}", name=None, locale=None, actor="key_test")
     await write_all(house)
     await kept_up(house)
     old = copied(house, folder)
@@ -59,7 +59,7 @@ async def behind(
 
 def only_named(house: House) -> Any:
     """Return a restore that ends when the vault serves again."""
-    restore = house.vault.restore
+    restore = house.vault.backup.restore
     unnamed = restore.unnamed
     later = _Postponed(database=unnamed.database, objects=unnamed.objects, recordings=unnamed.recordings)
     return replace(restore, unnamed=later)
@@ -70,7 +70,7 @@ async def twelve_events(house: House) -> None:
     recording_id = await available(house, "rec-1")
     await erased(house, "rec-2")
     await refused(house, "rec-3")
-    await house.vault.recordings.restrict(
+    await house.vault.recordings.recordings.restrict(
         house.account.id, recording_id, restricted=True, reason=None, actor="key_test"
     )
     await off(house)
@@ -105,7 +105,7 @@ async def test_nothing_to_restore_reads_no_leaf(house: House):
     await write_all(house)
     before = len(house.objects.calls)
     with pytest.raises(Refused):
-        await house.vault.restore(actor="operator")
+        await house.vault.backup.restore(actor="operator")
     # The anchors, the newest of them, the accounts' objects, and the closing acts that may be missing.
     assert house.objects.calls[before:] == ["list", "get", "list", "list"]
 
@@ -141,13 +141,13 @@ async def test_what_no_event_names_is_found_by_its_time(house: House, tmp_path: 
     heard = await available(house, "rec-1", **said)
 
     async def add_facts(house: House) -> None:
-        await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="Ada"))
+        await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="Ada"))
         await off(house)  # The log must lack something, else nothing is noticed.
 
     async with behind(house, add_facts, tmp_path / "old", threads) as new:
         await only_named(new)(actor="operator")
         assert len(await chain_of(new, heard)) < len(await chain_of(house, heard))
-        assert not await new.vault.recovery.check()
+        assert not await new.vault.node.recovery.check()
         # The worker does it if the command was killed.
         await new.vault.jobs.restore_unnamed.resume()
         assert await chain_of(new, heard) == await chain_of(house, heard)
@@ -160,12 +160,12 @@ async def test_a_recording_of_the_last_seconds_comes_in(house: House, tmp_path: 
     ids = list[str]()
 
     async def change(house: House) -> None:
-        await house.vault.accounts.open("other", name=None, locale=None, actor="key_test")
+        await house.vault.accounts.accounts.open("other", name=None, locale=None, actor="key_test")
         await write_all(house)
         ids.append(await available(house, "rec-1"))
         ids.append(await available(house, "rec-2", call_ref="call-2"))
         await write_objects(house)
-        await house.vault.recordings.restrict(
+        await house.vault.recordings.recordings.restrict(
             house.account.id, ids[1], restricted=True, reason=None, actor="key_test"
         )
 
@@ -184,7 +184,7 @@ async def test_a_call_erased_meanwhile_stays_erased(house: House, tmp_path: Path
     ids = list[str]()
 
     async def change(house: House) -> None:
-        await house.vault.accounts.open("other", name=None, locale=None, actor="key_test")
+        await house.vault.accounts.accounts.open("other", name=None, locale=None, actor="key_test")
         await write_all(house)
         ids.append(await available(house, "rec-1", call_ref="call-1"))
         await write_objects(house)
@@ -192,7 +192,7 @@ async def test_a_call_erased_meanwhile_stays_erased(house: House, tmp_path: Path
     await available(house, "rec-0", call_ref="call-1")
     async with behind(house, change, tmp_path / "old", threads, last=False) as new:
         await only_named(new)(actor="operator")
-        await new.vault.calls.erase(house.account.id, "call-1", actor="key_test")
+        await new.vault.recordings.calls.erase(house.account.id, "call-1", actor="key_test")
         await new.vault.jobs.restore_unnamed.resume()
         assert await new.state(ids[0]) is State.ERASING
         assert await new.keys_gone(ids[0])
@@ -204,15 +204,15 @@ async def test_what_goes_on_meanwhile_is_not_set_back(house: House, tmp_path: Pa
     gone = await available(house, "rec-2", call_ref="call-2")
 
     async def change(house: House) -> None:
-        await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="Ada"))
-        await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-2", agent="Ada"))
+        await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="Ada"))
+        await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-2", agent="Ada"))
         await off(house)
 
     async with behind(house, change, tmp_path / "old", threads) as new:
         await only_named(new)(actor="operator")
-        await new.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="Eve"))
+        await new.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="Eve"))
         own = await chain_of(new, heard)
-        await new.vault.recordings.erase(house.account.id, gone, actor="key_test")
+        await new.vault.recordings.recordings.erase(house.account.id, gone, actor="key_test")
         await new.vault.jobs.restore_unnamed.resume()
         assert await chain_of(new, heard) == own
         assert await new.keys_gone(gone)
@@ -225,7 +225,7 @@ async def test_an_erasure_is_in_the_store_before_its_objects_go(house: House):
     place = manifest_of(house.account.id, recording_id)
     house.objects.fail(at=1, when="before")
     with pytest.raises(Unavailable):
-        await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+        await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
     before = len(house.objects.calls)
     await house.hurry(recording_id)
     assert await house.vault.jobs.remove_erased()

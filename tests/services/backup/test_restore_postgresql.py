@@ -43,18 +43,18 @@ async def test_an_empty_database_becomes_the_vaults(
     await off(house)
     await write_all(house)
     async with house_over(house, empty, threads) as new:
-        assert await new.vault.recovery.check()
-        report = await new.vault.restore(actor="operator")
+        assert await new.vault.node.recovery.check()
+        report = await new.vault.backup.restore(actor="operator")
         assert report.findings == []
         while await new.vault.jobs.log_publisher.sequence():
             pass
-        assert not await new.vault.recovery.check()
+        assert not await new.vault.node.recovery.check()
         assert (await leaves_of(new))[:-1] == await leaves_of(house)
         assert await new.heard(heard) == AUDIO
         assert await new.state(gone) is State.ERASED
         assert await switch_of(new) == await switch_of(house)
         await write_all(new)
-        assert not await new.vault.recovery.check()
+        assert not await new.vault.node.recovery.check()
 
 
 async def test_events_that_waited_in_an_old_copy_come_in_once(
@@ -64,25 +64,27 @@ async def test_events_that_waited_in_an_old_copy_come_in_once(
     recording_id = await available(house, "rec-1")
     await write_all(house)
     wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
-    await house.vault.links.create(house.account.id, recording_id, wish, actor="key_test")
+    await house.vault.playback.links.create(house.account.id, recording_id, wish, actor="key_test")
     house.database.close()
     old = PostgresqlDatabase(postgresql_server.new_database(template=name_of(migrated_url)))
     async with house_over(house, PostgresqlDatabase(migrated_url), threads) as later:
         assert await old.read(lambda tx: tx.tree.waiting()) > 0
-        await later.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+        await later.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
         assert await later.settle(recording_id) is State.ERASED
         await write_all(later)
         leaves = await leaves_of(later)
     async with house_over(house, old, threads) as new:
-        assert await new.vault.recovery.check()
-        report = await new.vault.restore(actor="operator")
+        assert await new.vault.node.recovery.check()
+        report = await new.vault.backup.restore(actor="operator")
         assert report.findings == []
         assert report.counts["own"] == 0
         assert await old.read(lambda tx: tx.tree.waiting()) == 0
         while await new.vault.jobs.log_publisher.sequence():
             pass
         assert (await leaves_of(new))[: len(leaves)] == leaves
-        page = await new.vault.access_log.list_events(new.account.id, EventFilter(), start=0, limit=100)
+        page = await new.vault.audit_log.access_log.list_events(
+            new.account.id, EventFilter(), start=0, limit=100
+        )
         assert [detail for _, detail in page.items if detail] == [{"listener": "Ada"}]
         await new.settle(recording_id)
         assert await new.state(recording_id) is State.ERASED
@@ -104,11 +106,11 @@ async def test_a_promoted_copy_that_went_on_is_joined(
             pass
         own = await leaves_of(new)
         # One that waits for its place is not lost either.
-        await new.vault.api_keys.issue(name="waits", scopes=["*"], account_id=None, actor="operator")
+        await new.vault.accounts.api_keys.issue(name="waits", scopes=["*"], account_id=None, actor="operator")
         assert await old.read(lambda tx: tx.tree.waiting()) == 1
-        assert await new.vault.recovery.check()
-        assert (await new.vault.restore(actor="operator")).findings == []
+        assert await new.vault.node.recovery.check()
+        assert (await new.vault.backup.restore(actor="operator")).findings == []
         await check_joined(later, new, ids, own)
-        assert not await new.vault.recovery.check()
+        assert not await new.vault.node.recovery.check()
         with pytest.raises(Refused):
-            await new.vault.restore(actor="operator")
+            await new.vault.backup.restore(actor="operator")

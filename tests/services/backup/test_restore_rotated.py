@@ -41,7 +41,7 @@ async def test_a_rotated_key_comes_back_alone(house: House, tmp_path: Path, thre
     after = await available(house, "rec-2", call_ref="call-2")
     await write_all(house)
     async with empty_house(house, tmp_path / "new", threads) as new:
-        assert (await new.vault.restore(actor="operator")).findings == []
+        assert (await new.vault.backup.restore(actor="operator")).findings == []
         assert await versions_of(new) == {2}
         for one in (before, after):
             assert await new.heard(one) == AUDIO
@@ -55,11 +55,11 @@ async def test_an_old_copy_forgets_a_version_that_was_destroyed(
     said = {"from": "+4915112345678", "to": "+33612345678"}
     before = await available(house, "rec-1", **said)
     wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
-    await house.vault.links.create(house.account.id, before, wish, actor="key_test")
+    await house.vault.playback.links.create(house.account.id, before, wish, actor="key_test")
     waiting = (await house.announce("rec-2", call_ref="call-2")).recording_id
     await write_all(house)
     old = copied(house, tmp_path / "old")
-    await house.vault.recordings.erase(house.account.id, waiting, actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, waiting, actor="key_test")
     await house.settle(waiting)
     for key in [key for key in house.objects.objects if key.startswith("tombstones/")]:
         del house.objects.objects[key]
@@ -68,12 +68,12 @@ async def test_an_old_copy_forgets_a_version_that_was_destroyed(
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
         assert await versions_of(new) == {1}
-        assert (await new.vault.restore(actor="operator")).findings == []
+        assert (await new.vault.backup.restore(actor="operator")).findings == []
         assert await versions_of(new) == {2}
         assert await new.heard(before) == AUDIO
-        view = await new.vault.recordings.read(new.account.id, before)
+        view = await new.vault.recordings.recordings.read(new.account.id, before)
         assert (view.facts.caller, view.facts.callee) == ("+4915112345678", "+33612345678")
-        assert await new.vault.links.list(new.account.id, before) == []
+        assert await new.vault.playback.links.list(new.account.id, before) == []
         assert await new.keys_gone(waiting)
 
 
@@ -89,7 +89,7 @@ async def test_what_only_a_destroyed_version_opens_is_given_up(
     await rotated(house)
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         # The rotation has wrapped the month key again, so the other recording goes on.
         assert await new.settle(month) is State.AVAILABLE
         assert [

@@ -36,7 +36,7 @@ async def connect(
     """Set a connection; return the ids of its mappings."""
     settings = replace(SETTINGS, roles=roles)
     change = ConnectionChange(settings=settings, keep_secret=False)
-    made = await house.vault.sign_in_connections.set(account or house.account.id, name, change, **ME)
+    made = await house.vault.sign_in.connections.set(account or house.account.id, name, change, **ME)
     return tuple(one.id for one in made.settings.roles)
 
 
@@ -64,38 +64,41 @@ async def test_an_old_database_gives_nothing_back(house: House, tmp_path: Path, 
     await connect(house, "ops", replace(WIDE, role="operator"), account=OPERATORS)
     for name in ("left", "back"):
         await member(house, name, *wide)
-    _, key = await house.vault.api_keys.issue(name="k", scopes=["*"], account_id=house.account.id, **ME)
-    session = await house.vault.console_sessions.sign_in(key.text, address=None, agent="")
+    _, key = await house.vault.accounts.api_keys.issue(
+        name="k", scopes=["*"], account_id=house.account.id, **ME
+    )
+    session = await house.vault.accounts.console_sessions.sign_in(key.text, address=None, agent="")
 
     async def tighten(house: House) -> None:
         await connect(house, "main", TIGHT)
-        await house.vault.sign_in_connections.delete(house.account.id, "gone", **ME)
+        await house.vault.sign_in.connections.delete(house.account.id, "gone", **ME)
         await connect(house, "ops", account=OPERATORS)
         for name in ("left", "back"):
-            await house.vault.members.remove(house.account.id, f"per_{name}", **ME)
-        await house.vault.members.readmit(house.account.id, "per_back", **ME)
-        await house.vault.console_sessions.end(session.session.id, account_id=house.account.id, **ME)
+            await house.vault.sign_in.members.remove(house.account.id, f"per_{name}", **ME)
+        await house.vault.sign_in.members.readmit(house.account.id, "per_back", **ME)
+        await house.vault.accounts.console_sessions.end(session.session.id, account_id=house.account.id, **ME)
         await write_all(house)
         await kept_up(house)
         assert not [key for key in house.objects.objects if key.startswith("closing/")]
 
     async with behind(house, tighten, tmp_path / "old", threads) as old:
         assert await given(old) == [("admin", 0), ("admin", 0)]
-        report = await old.vault.restore(actor="operator")
+        report = await old.vault.backup.restore(actor="operator")
         assert report.findings == []
         assert await given(old) == [("listener", 1)]
         assert await old.database.read(lambda tx: tx.sign_in.roles(OPERATORS)) == {}
-        (main,) = await old.vault.sign_in_connections.list(old.account.id)
+        (main,) = await old.vault.sign_in.connections.list(old.account.id)
         assert [replace(one, id="") for one in main.settings.roles] == [TIGHT]
         people = {
-            one.row.id: one.row for one in await old.vault.members.page(old.account.id, before=None, limit=9)
+            one.row.id: one.row
+            for one in await old.vault.sign_in.members.page(old.account.id, before=None, limit=9)
         }
         assert people["per_left"].removed_at is not None
         assert people["per_back"].removed_at is None
         roles = await old.database.read(lambda tx: tx.sign_in.roles(old.account.id))
         assert not grants_of([roles[one] for one in people["per_back"].role_ids if one in roles]).scopes
         try:
-            await old.vault.console_sessions.find(session.secret.text, old.account.ref)
+            await old.vault.accounts.console_sessions.find(session.secret.text, old.account.ref)
         except NotAuthentic:
             return
         raise AssertionError("The session goes on.")
@@ -105,48 +108,49 @@ async def test_the_object_store_alone_brings_connections_back(house: House, tmp_
     """With the client's secret, the roles and their limits; who signed in has to sign in again."""
     await connect(house, "main", TIGHT, RoleMapping(value="boss", role="auditor"))
     await connect(house, "gone", WIDE)
-    await house.vault.sign_in_connections.delete(house.account.id, "gone", **ME)
-    before = await house.vault.sign_in_connections.list(house.account.id)
+    await house.vault.sign_in.connections.delete(house.account.id, "gone", **ME)
+    before = await house.vault.sign_in.connections.list(house.account.id)
     await write_all(house)
     async with empty_house(house, tmp_path, threads) as new:
-        report = await new.vault.restore(actor="operator")
+        report = await new.vault.backup.restore(actor="operator")
         assert report.findings == []
-        assert await new.vault.sign_in_connections.list(house.account.id) == before
+        assert await new.vault.sign_in.connections.list(house.account.id) == before
         assert await given(new) == [("auditor", 0), ("listener", 1)]
-        assert (await new.vault.fsck(sample=0, rate=0)).findings == []
+        assert (await new.vault.backup.fsck(sample=0, rate=0)).findings == []
 
 
 async def test_a_removed_operator_stays_removed(house: House, tmp_path: Path, threads: Threads):
     """From the object store alone, without the operators' connection; made again under its id, its people are known."""
     connection = await operators_connection(house)
     left = await person_of(house, connection, "left")
-    await house.vault.members.remove(OPERATORS, left, **ME)
+    await house.vault.sign_in.members.remove(OPERATORS, left, **ME)
     await write_all(house)
     async with empty_house(house, tmp_path, threads) as new:
-        await new.vault.restore(actor="operator")
-        assert await new.vault.sign_in_connections.list(OPERATORS) == []
+        await new.vault.backup.restore(actor="operator")
+        assert await new.vault.sign_in.connections.list(OPERATORS) == []
         again = await operators_connection(new, id_=connection.id)
         assert again.id == connection.id
-        assert await new.vault.members.opened.person_id(again, "left") == left
-        (member,) = await new.vault.members.page(OPERATORS, before=None, limit=9)
+        assert await new.vault.sign_in.members.opened.person_id(again, "left") == left
+        (member,) = await new.vault.sign_in.members.page(OPERATORS, before=None, limit=9)
         assert (member.row.id, member.row.removed_at is None) == (left, False)
 
 
 async def test_a_removal_outlives_its_connection(house: House, tmp_path: Path, threads: Threads):
     """From the object store alone: the human is removed, whatever connection to the provider is made afterwards."""
-    keys, account = house.vault.members.identify_people.data_keys, house.account.id
+    keys, account = house.vault.sign_in.members.identify_people.data_keys, house.account.id
     identity = keys.identity(account, SETTINGS.issuer, "left")
     await connect(house, "main", WIDE)
     await member(house, "left", identity=identity)
-    await house.vault.members.remove(account, "per_left", **ME)
-    await house.vault.sign_in_connections.delete(account, "main", **ME)
+    await house.vault.sign_in.members.remove(account, "per_left", **ME)
+    await house.vault.sign_in.connections.delete(account, "main", **ME)
     await write_all(house)
     async with empty_house(house, tmp_path, threads) as new:
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         (row,) = await new.database.read(lambda tx: tx.people.same(account, identity))
         assert (row.id, row.removed_at is None) == ("per_left", False)
         assert (
-            new.vault.members.identify_people.data_keys.identity(account, SETTINGS.issuer, "left") == identity
+            new.vault.sign_in.members.identify_people.data_keys.identity(account, SETTINGS.issuer, "left")
+            == identity
         )
 
 
@@ -154,12 +158,12 @@ async def operators_connection(house: House, *, id_: str | None = None) -> SignI
     """Set the operators' connection."""
     settings = replace(SETTINGS, roles=(replace(WIDE, role="operator"),))
     change = ConnectionChange(settings=settings, keep_secret=False, id=id_)
-    return await house.vault.sign_in_connections.set(OPERATORS, "operators", change, **ME)
+    return await house.vault.sign_in.connections.set(OPERATORS, "operators", change, **ME)
 
 
 async def person_of(house: House, connection: SignInConnection, subject: str) -> str:
     """Let somebody have signed in by a connection; return the id of the person."""
-    person_id = await house.vault.members.opened.person_id(connection, subject)
+    person_id = await house.vault.sign_in.members.opened.person_id(connection, subject)
     now = datetime.now(UTC)
     person = PersonRow(
         id=person_id, account_id=connection.account_id, connection_id=connection.id, sealed_profile=None, role_ids=(),

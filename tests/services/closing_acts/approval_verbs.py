@@ -15,8 +15,10 @@ async def _nothing(_house: House, name: str) -> str:
 
 async def _asked(house: House, name: str) -> tuple[str, str]:
     hold = (await place(house, calls=[f"call-{name}"])).hold
-    preview = await house.vault.hold_releases.preview(house.account.id, hold.id)
-    asked = await house.vault.hold_releases.ask(house.account.id, hold.id, digest=preview.digest, actor=FIRST)
+    preview = await house.vault.retention.hold_releases.preview(house.account.id, hold.id)
+    asked = await house.vault.retention.hold_releases.ask(
+        house.account.id, hold.id, digest=preview.digest, actor=FIRST
+    )
     return hold.id, asked.id
 
 
@@ -30,7 +32,7 @@ async def _is_released(house: House, ids: tuple[str, str]) -> bool:
 
 
 async def _veto(house: House, ids: tuple[str, str]) -> None:
-    await house.vault.approvals.decide(house.account.id, ids[1], "veto", digest=None, actor=SECOND)
+    await house.vault.approvals.approvals.decide(house.account.id, ids[1], "veto", digest=None, actor=SECOND)
 
 
 async def _is_vetoed(house: House, ids: tuple[str, str]) -> bool:
@@ -42,11 +44,11 @@ async def _is_executed(house: House, ids: tuple[str, str]) -> bool:
 
 
 async def _tighten(house: House, _: Any) -> None:
-    await house.vault.approval_rules.set(house.account.id, enabled=True, verbs=["own_key"], **ME)
+    await house.vault.approvals.rules.set(house.account.id, enabled=True, verbs=["own_key"], **ME)
 
 
 async def _is_tight(house: House, _: Any) -> bool:
-    return (await house.vault.approval_rules.read(house.account.id)).gates("own_key")
+    return (await house.vault.approvals.rules.read(house.account.id)).gates("own_key")
 
 
 APPROVAL_VERBS: Final[dict[str, Verb]] = {

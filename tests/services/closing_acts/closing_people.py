@@ -19,13 +19,13 @@ async def sign_in(house: House, name: str) -> str:
     """Connect the account to a provider."""
     settings = provider_settings(RoleMapping(value="staff", role="listener"))
     change = ConnectionChange(settings=settings, keep_secret=False)
-    made = await house.vault.sign_in_connections.set(house.account.id, name.replace(" ", "-"), change, **ME)
+    made = await house.vault.sign_in.connections.set(house.account.id, name.replace(" ", "-"), change, **ME)
     return made.name
 
 
 async def delete_sign_in(house: House, name: str) -> None:
     """Delete the connection."""
-    await house.vault.sign_in_connections.delete(house.account.id, name, **ME)
+    await house.vault.sign_in.connections.delete(house.account.id, name, **ME)
 
 
 async def sign_in_gone(house: House, name: str) -> bool:
@@ -35,9 +35,9 @@ async def sign_in_gone(house: House, name: str) -> bool:
 
 async def take_role(house: House, name: str) -> None:
     """Take its role away."""
-    found = await house.vault.sign_in_connections.get(house.account.id, name)
+    found = await house.vault.sign_in.connections.get(house.account.id, name)
     change = ConnectionChange(settings=replace(found.settings, roles=()), keep_secret=True)
-    await house.vault.sign_in_connections.set(house.account.id, name, change, **ME)
+    await house.vault.sign_in.connections.set(house.account.id, name, change, **ME)
 
 
 async def role_gone(house: House, name: str) -> bool:
@@ -63,7 +63,7 @@ async def member(house: House, name: str) -> str:
 
 async def remove_member(house: House, person_id: str) -> None:
     """Remove the person."""
-    await house.vault.members.remove(house.account.id, person_id, **ME)
+    await house.vault.sign_in.members.remove(house.account.id, person_id, **ME)
 
 
 async def is_removed(house: House, person_id: str) -> bool:
@@ -74,22 +74,22 @@ async def is_removed(house: House, person_id: str) -> bool:
 
 async def console_session(house: House, name: str) -> tuple[str, str]:
     """Begin a session with a key."""
-    _, key = await house.vault.api_keys.issue(
+    _, key = await house.vault.accounts.api_keys.issue(
         name=name, scopes=["recordings:read"], account_id=house.account.id, **ME
     )
-    begun = await house.vault.console_sessions.sign_in(key.text, address="192.0.2.1", agent="test")
+    begun = await house.vault.accounts.console_sessions.sign_in(key.text, address="192.0.2.1", agent="test")
     return begun.session.id, begun.secret.text
 
 
 async def end_console_session(house: House, session: tuple[str, str]) -> None:
     """End the session."""
-    await house.vault.console_sessions.end(session[0], account_id=house.account.id, **ME)
+    await house.vault.accounts.console_sessions.end(session[0], account_id=house.account.id, **ME)
 
 
 async def console_session_over(house: House, session: tuple[str, str]) -> bool:
     """Say whether the session is over."""
     try:
-        await house.vault.console_sessions.find(session[1], house.account.id)
+        await house.vault.accounts.console_sessions.find(session[1], house.account.id)
     except NotAuthentic:
         return True
     return False

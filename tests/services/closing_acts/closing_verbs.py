@@ -35,7 +35,7 @@ async def _quarantined(house: House, name: str) -> str:
 
 
 async def _call(house: House, name: str) -> str:
-    await house.vault.calls.start(house.account.id, CallFacts(call_ref=f"call-{name}", **_FACTS))
+    await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref=f"call-{name}", **_FACTS))
     return f"call-{name}"
 
 
@@ -44,7 +44,9 @@ _FACTS: dict[str, Any] = {"direction": "inbound", "caller": PARTIES["from"], "ca
 
 async def _key(house: House, name: str, *, vault: bool = False) -> tuple[str, str]:
     account_id = None if vault else house.account.id
-    key, token = await house.vault.api_keys.issue(name=name, scopes=["*"], account_id=account_id, **ME)
+    key, token = await house.vault.accounts.api_keys.issue(
+        name=name, scopes=["*"], account_id=account_id, **ME
+    )
     return key.id, token.text
 
 
@@ -54,24 +56,24 @@ async def _vaults_key(house: House, name: str) -> tuple[str, str]:
 
 async def _connection(house: House, name: str) -> str:
     wish = ConnectionRequest(provider="platform", credentials={"secret": _SECRET})
-    await house.vault.connections.set(house.account.id, name, wish, **ME)
+    await house.vault.accounts.connections.set(house.account.id, name, wish, **ME)
     return name
 
 
 async def _off(house: House, _: Any) -> None:
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason="holidays", **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason="holidays", **ME)
 
 
 async def _is_off(house: House, _: Any) -> bool:
-    return not (await house.vault.recording_switch.read(house.account.id)).enabled
+    return not (await house.vault.accounts.switch.read(house.account.id)).enabled
 
 
 async def _object(house: House, _: Any) -> None:
-    await house.vault.objections.enter(house.account.id, NUMBER, reason="asked by letter", **ME)
+    await house.vault.consent.objections.enter(house.account.id, NUMBER, reason="asked by letter", **ME)
 
 
 async def _objected(house: House, _: Any) -> bool:
-    found = await house.vault.objections.list(house.account.id, after=None, limit=10)
+    found = await house.vault.consent.objections.list(house.account.id, after=None, limit=10)
     return [(one.number, one.objection.reason) for one in found] == [(NUMBER, "asked by letter")]
 
 
@@ -84,18 +86,18 @@ async def _withdraw(house: House, recording_id: str) -> None:
 
 
 async def _is_no(house: House, call: str) -> bool:
-    seen = await house.vault.calls.read(house.account.id, call)
+    seen = await house.vault.recordings.calls.read(house.account.id, call)
     return "declined" in {ground.code for ground in seen.decision.grounds}
 
 
 async def _is_withdrawn(house: House, recording_id: str) -> bool:
     row = await house.row(recording_id)
-    seen = await house.vault.calls.read(house.account.id, row.call_ref)
+    seen = await house.vault.recordings.calls.read(house.account.id, row.call_ref)
     return row.restricted and "withdrawn" in {ground.code for ground in seen.decision.grounds}
 
 
 async def _erase(house: House, recording_id: str) -> None:
-    await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
 
 
 async def _is_erased(house: House, recording_id: str) -> bool:
@@ -103,7 +105,7 @@ async def _is_erased(house: House, recording_id: str) -> bool:
 
 
 async def _erase_call(house: House, call: str) -> None:
-    await house.vault.calls.erase(house.account.id, call, **ME)
+    await house.vault.recordings.calls.erase(house.account.id, call, **ME)
 
 
 async def _is_forgotten(house: House, call: str) -> bool:
@@ -111,7 +113,9 @@ async def _is_forgotten(house: House, call: str) -> bool:
 
 
 async def _restrict(house: House, recording_id: str) -> None:
-    await house.vault.recordings.restrict(house.account.id, recording_id, restricted=True, reason=None, **ME)
+    await house.vault.recordings.recordings.restrict(
+        house.account.id, recording_id, restricted=True, reason=None, **ME
+    )
 
 
 async def _is_restricted(house: House, recording_id: str) -> bool:
@@ -119,7 +123,9 @@ async def _is_restricted(house: House, recording_id: str) -> bool:
 
 
 async def _refuse(house: House, recording_id: str) -> None:
-    await house.vault.quarantine.refuse(house.account.id, recording_id, reason="nobody asked", **ME)
+    await house.vault.recordings.quarantine.refuse(
+        house.account.id, recording_id, reason="nobody asked", **ME
+    )
 
 
 async def _is_refused(house: House, recording_id: str) -> bool:
@@ -127,19 +133,19 @@ async def _is_refused(house: House, recording_id: str) -> bool:
 
 
 async def _revoke_key(house: House, key: tuple[str, str]) -> None:
-    await house.vault.api_keys.revoke(key[0], account_id=None, **ME)
+    await house.vault.accounts.api_keys.revoke(key[0], account_id=None, **ME)
 
 
 async def _key_revoked(house: House, key: tuple[str, str]) -> bool:
     try:
-        await house.vault.api_keys.authenticate(key[1])
+        await house.vault.accounts.api_keys.authenticate(key[1])
     except NotAuthentic:
         return True
     return False
 
 
 async def _delete_connection(house: House, name: str) -> None:
-    await house.vault.connections.delete(house.account.id, name, **ME)
+    await house.vault.accounts.connections.delete(house.account.id, name, **ME)
 
 
 async def _connection_gone(house: House, name: str) -> bool:
@@ -151,7 +157,7 @@ async def _hold(house: House, _: Any) -> None:
 
 
 async def _is_held(house: House, _: Any) -> bool:
-    found = await house.vault.holds.page(house.account.id, after=None, limit=100)
+    found = await house.vault.retention.holds.page(house.account.id, after=None, limit=100)
     return any("held" in view.hold.covers.calls for view in found)
 
 
@@ -176,7 +182,7 @@ async def _waits(house: House, recording_id: str) -> bool:
 
 async def _ended_contact(house: House, name: str) -> str:
     recording_id = await _recording(house, name)
-    await house.vault.contact_ends.end(
+    await house.vault.retention.contact_ends.end(
         house.account.id, numbers=(), calls=[f"call-{name}"], ended_at=datetime.now(UTC), **ME
     )
     return recording_id
@@ -184,7 +190,7 @@ async def _ended_contact(house: House, name: str) -> str:
 
 async def _continue_contact(house: House, recording_id: str) -> None:
     call = (await house.row(recording_id)).call_ref
-    await house.vault.contact_ends.withdraw(house.account.id, numbers=(), calls=[call], **ME)
+    await house.vault.retention.contact_ends.withdraw(house.account.id, numbers=(), calls=[call], **ME)
 
 
 async def _contact_goes_on(house: House, recording_id: str) -> bool:
@@ -194,12 +200,14 @@ async def _contact_goes_on(house: House, recording_id: str) -> bool:
 
 async def _retain(house: House, _: Any) -> None:
     wanted = RetentionPolicy(classes=(RetentionClass(name="all", purpose="Quality", period=Period(12, 0)),))
-    preview = await house.vault.preview_retention(house.account.id, wanted)
-    await house.vault.retention.set(house.account.id, wanted, if_version=None, digest=preview.digest, **ME)
+    preview = await house.vault.retention.preview(house.account.id, wanted)
+    await house.vault.retention.policy.set(
+        house.account.id, wanted, if_version=None, digest=preview.digest, **ME
+    )
 
 
 async def _is_retained(house: House, _: Any) -> bool:
-    return (await house.vault.retention.read(house.account.id)).newest.version == 1
+    return (await house.vault.retention.policy.read(house.account.id)).newest.version == 1
 
 
 #: The switch comes last: it closes the way in for the others.

@@ -21,7 +21,7 @@ async def asked(house: House, name: str) -> str:
         verification=Verification(method="callback", at=at, by=ME["actor"]),
     )
     new = NewRequest(kind="restriction", regime="gdpr", received_at=at, personal=personal)
-    view, _ = await house.vault.requests.receive(house.account.id, new, **ME)
+    view, _ = await house.vault.requests.requests.receive(house.account.id, new, **ME)
     return view.request.id
 
 
@@ -34,13 +34,13 @@ async def decide(house: House, request_id: str) -> None:
         period=None,
         whole_time=False,
     )
-    await house.vault.requests.decide(house.account.id, request_id, ruling, **ME)
+    await house.vault.requests.requests.decide(house.account.id, request_id, ruling, **ME)
 
 
 async def is_decided(house: House, request_id: str) -> bool:
     """Return whether it is decided."""
     try:
-        view = await house.vault.requests.read(house.account.id, request_id)
+        view = await house.vault.requests.requests.read(house.account.id, request_id)
     except NotFound:
         return False
     return view.request.state is RequestState.EXECUTING
@@ -48,7 +48,7 @@ async def is_decided(house: House, request_id: str) -> bool:
 
 async def asked_closure(house: House, _: str) -> str:
     """Ask for the closure of the account; return its id."""
-    closure, _is_new = await house.vault.closures.ask(
+    closure, _is_new = await house.vault.requests.closures.ask(
         house.account.id, reason="The contract has ended.", export=False, **ME
     )
     return closure.id
@@ -56,13 +56,13 @@ async def asked_closure(house: House, _: str) -> str:
 
 async def take_closure_back(house: House, _: str) -> None:
     """Take it back."""
-    await house.vault.closures.take_back(house.account.id, **ME)
+    await house.vault.requests.closures.take_back(house.account.id, **ME)
 
 
 async def closure_is_withdrawn(house: House, closure_id: str) -> bool:
     """Return whether it is taken back."""
     try:
-        closure = await house.vault.closures.read(house.account.id)
+        closure = await house.vault.requests.closures.read(house.account.id)
     except NotFound:
         return False
     return (closure.id, closure.state) == (closure_id, RequestState.WITHDRAWN)

@@ -199,6 +199,6 @@ async def test_an_older_database_is_closed_by_a_restore(
         await verb.close(house, things[name])
     await write(house)
     async with house_over(house, old, threads) as late:
-        await late.vault.restore(actor="operator")
+        await late.vault.backup.restore(actor="operator")
         open_again = [name for name, verb in VERBS.items() if not await verb.closed(late, things[name])]
     assert not open_again

@@ -21,14 +21,14 @@ async def _placed(house: House, wanted: HoldRequest) -> HoldView:
     """Place WANTED without its object, then ``wanted``; return that."""
     async with store_without_acts(house):
         with pytest.raises(Unavailable):
-            await house.vault.holds.place(house.account.id, WANTED, **ME)
-    return await house.vault.holds.place(house.account.id, wanted, **ME)
+            await house.vault.retention.holds.place(house.account.id, WANTED, **ME)
+    return await house.vault.retention.holds.place(house.account.id, wanted, **ME)
 
 
 async def test_the_same_hold_again_is_one_hold(either: House):
     """The second request stores what the first one left."""
     await _placed(either, WANTED)
-    assert len(await either.vault.holds.page(either.account.id, after=None, limit=9)) == 1
+    assert len(await either.vault.retention.holds.page(either.account.id, after=None, limit=9)) == 1
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ async def test_a_hold_with_other_words_or_another_day_is_another_one(house: Hous
     wanted = replace(WANTED, **other)  # type: ignore[arg-type]
     view = await _placed(house, wanted)
     assert (view.name, view.reason, view.hold.ends_at) == (wanted.name, wanted.reason, wanted.ends_at)
-    assert len(await house.vault.holds.page(house.account.id, after=None, limit=9)) == 2
+    assert len(await house.vault.retention.holds.page(house.account.id, after=None, limit=9)) == 2

@@ -100,7 +100,7 @@ async def test_an_object_goes_once_something_else_says_the_act(house: House):
 async def test_a_no_outlives_every_backup_and_every_rotation(house: House, tmp_path: Path, threads: Threads):
     """It lies for good, sealed again under the key of today, and comes back to a database from before it."""
     await set_policy(house)
-    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1"))
+    await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1"))
     old = copied(house, tmp_path / "old")
     await tell(house, "declined")
     await write_all(house)
@@ -144,13 +144,13 @@ async def test_what_was_destroyed_stays_so(house: House, tmp_path: Path, threads
 async def test_a_number_that_was_let_go_stays_let_go(house: House, tmp_path: Path, threads: Threads):
     """An objection that the database knows is not entered again, and one that it lost is entered once."""
     old = copied(house, tmp_path / "old")
-    await house.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, NUMBER, reason=None, **ME)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
         await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
-        await late.vault.objections.end(house.account.id, NUMBER, **ME)
+        await late.vault.consent.objections.end(house.account.id, NUMBER, **ME)
         await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
-        assert await late.vault.objections.list(house.account.id, after=None, limit=9) == []
+        assert await late.vault.consent.objections.list(house.account.id, after=None, limit=9) == []
 
 
 async def test_an_objection_holds_without_the_key_of_its_number(
@@ -158,31 +158,31 @@ async def test_an_objection_holds_without_the_key_of_its_number(
 ):
     """One that comes from another history may be sealed under a key that this one destroyed: the list still opens."""
     old = copied(house, tmp_path / "old")
-    await house.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, NUMBER, reason=None, **ME)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
         await rotate(late)
         await finish(late)
         await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
-        (listed,) = await late.vault.objections.list(house.account.id, after=None, limit=9)
+        (listed,) = await late.vault.consent.objections.list(house.account.id, after=None, limit=9)
         assert listed.number is None
-        entered, new = await late.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
+        entered, new = await late.vault.consent.objections.enter(house.account.id, NUMBER, reason=None, **ME)
         assert (entered.id, entered.number, new) == (listed.id, NUMBER, False)
-        await late.vault.objections.end(house.account.id, NUMBER, **ME)
-        assert await late.vault.objections.list(house.account.id, after=None, limit=9) == []
+        await late.vault.consent.objections.end(house.account.id, NUMBER, **ME)
+        assert await late.vault.consent.objections.list(house.account.id, after=None, limit=9) == []
 
 
 async def test_the_closed_one_wins(house: House, tmp_path: Path, threads: Threads):
     """Who switched off and on again in a database that had lost an off did not know of it: it is off."""
     old = copied(house, tmp_path / "old")
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason="holidays", **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason="holidays", **ME)
     async with house_over(house, SqliteDatabase(old), threads) as late:
-        await late.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
-        await late.vault.recording_switch.set(house.account.id, enabled=True, reason=None, **ME)
+        await late.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
+        await late.vault.accounts.switch.set(house.account.id, enabled=True, reason=None, **ME)
         (act,) = await journal_of(late).missing(late.database)
         for _ in range(2):
             await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
-            history = await late.vault.recording_switch.history(house.account.id)
+            history = await late.vault.accounts.switch.history(house.account.id)
             assert [one.enabled for one in history] == [True, False, False, True, False]
         assert [one.reason for one in history] == [None, "holidays", None, None, "holidays"]
         assert [one.epoch for one in history] == [0, 1, 2, 2, 3]
@@ -208,7 +208,7 @@ async def test_off_needs_no_key_service(house: House, tmp_path: Path, threads: T
     """Its object is made of what is in the database; and the worker that puts what a crash left needs no key either."""
     node = another_node(house, tmp_path, threads)  # It has no key in memory.
     house.root_key.reachable = False
-    await node.vault.recording_switch.set(house.account.id, enabled=False, reason="holidays", **ME)
+    await node.vault.accounts.switch.set(house.account.id, enabled=False, reason="holidays", **ME)
     assert [*acts_in(house).values()] == [["switch.changed"]]
     house.objects.objects.clear()
     assert await keeper(another_node(house, tmp_path, threads))()
@@ -218,7 +218,7 @@ async def test_off_needs_no_key_service(house: House, tmp_path: Path, threads: T
 async def test_what_nobody_signed_is_passed_over(house: House, tmp_path: Path, threads: Threads):
     """Forged, foreign, cut, moved, huge or misnamed objects are findings, and the true one beside them counts."""
     old = copied(house, tmp_path / "old")
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
     ((true, _),) = acts_in(house).items()
     body = bytes(house.objects.objects[true].body)
     foreign = Signer(name=SIGNER.name, secret=secrets.token_bytes(32))

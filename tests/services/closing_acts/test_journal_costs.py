@@ -33,20 +33,20 @@ def traced(house: House) -> Iterator[list[str]]:
 async def test_nothing_else_costs_anything(house: House):
     """Uploads, webhooks, call starts, listening and refusals by the gate: no statement and no object of acts."""
     with traced(house) as said:
-        await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1"))
+        await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1"))
         recording_id = await let_in(house)
-        row, _ = await house.vault.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), **ME)
+        row, _ = await house.vault.ingest.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), **ME)
         await house.settle(row.id)
         wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=1)
-        await house.vault.links.create(house.account.id, recording_id, wish, **ME)
+        await house.vault.playback.links.create(house.account.id, recording_id, wish, **ME)
         assert await house.heard(recording_id) == AUDIO
     assert said
     assert not any("closing_acts" in one for one in said)
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
     before = set(house.objects.objects)
     with traced(house) as said:
         with pytest.raises(Refused):
-            await house.vault.uploads.store(house.account.id, "c2", "r2", blocks_of(AUDIO), **ME)
+            await house.vault.ingest.uploads.store(house.account.id, "c2", "r2", blocks_of(AUDIO), **ME)
         await house.announce("rec-9")
     assert not any("closing_acts" in one for one in said)
     assert set(house.objects.objects) == before
@@ -76,8 +76,8 @@ async def test_a_closing_act_costs_one_statement_and_one_object(house: House):
 async def test_a_worker_elsewhere_asks_once_for_all(house: House, tmp_path: Path, threads: Threads):
     """What another node has put it only looks at, in one listing, and puts the one that is not there."""
     for n in range(5):
-        key, _ = await house.vault.api_keys.issue(name=str(n), scopes=["*"], account_id=None, **ME)
-        await house.vault.api_keys.revoke(key.id, account_id=None, **ME)
+        key, _ = await house.vault.accounts.api_keys.issue(name=str(n), scopes=["*"], account_id=None, **ME)
+        await house.vault.accounts.api_keys.revoke(key.id, account_id=None, **ME)
     lost = sorted(acts_in(house))[2]
     del house.objects.objects[lost]
     before = puts(house)
@@ -91,7 +91,7 @@ async def test_a_worker_elsewhere_asks_once_for_all(house: House, tmp_path: Path
 async def test_objects_of_several_acts_are_put_at_once(house: House):
     """Each begins with its own commit, and waits for no other."""
     keys = [
-        (await house.vault.api_keys.issue(name=str(n), scopes=["*"], account_id=None, **ME))[0]
+        (await house.vault.accounts.api_keys.issue(name=str(n), scopes=["*"], account_id=None, **ME))[0]
         for n in range(8)
     ]
     put, begun, go = house.objects.put, [], asyncio.Event()
@@ -103,7 +103,7 @@ async def test_objects_of_several_acts_are_put_at_once(house: House):
 
     house.objects.put = slow  # type: ignore[method-assign]
     acts = [
-        asyncio.create_task(house.vault.api_keys.revoke(key.id, account_id=None, actor="operator"))
+        asyncio.create_task(house.vault.accounts.api_keys.revoke(key.id, account_id=None, actor="operator"))
         for key in keys
     ]
     async with asyncio.timeout(30):
@@ -126,9 +126,9 @@ async def test_a_store_that_hangs_does_not_hold_the_answer(house: House, monkeyp
 
     house.objects.put = hang  # type: ignore[method-assign]
     with pytest.raises(Unavailable) as raised:
-        await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+        await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
     assert str(raised.value) == journal.NOT_STORED
-    assert not (await house.vault.recording_switch.read(house.account.id)).enabled
+    assert not (await house.vault.accounts.switch.read(house.account.id)).enabled
     house.objects.put = put  # type: ignore[method-assign]
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
     assert [*acts_in(house).values()] == [["switch.changed"]]

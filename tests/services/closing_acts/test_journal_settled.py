@@ -28,7 +28,7 @@ from vault.thread_pools import Threads
 async def test_an_act_waits_for_the_object_that_has_it(house: House, tmp_path: Path, threads: Threads):
     """An objection that is entered again raises the account's revision: the object of before does not say it."""
     old = copied(house, tmp_path / "old")
-    await house.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, NUMBER, reason=None, **ME)
     async with house_over(house, SqliteDatabase(old), threads) as late:
         (act,) = await journal_of(late).missing(late.database)
         await late.vault.database.write(lambda tx: journal_of(late).apply(tx, act))
@@ -45,8 +45,8 @@ async def test_an_act_waits_for_an_account_that_could_not_be_brought_in(
     house: House, tmp_path: Path, threads: Threads
 ):
     """Nothing was closed in a database without the account: the objects stay, and the next restore does them again."""
-    await house.vault.objections.enter(house.account.id, NUMBER, reason=None, **ME)
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, NUMBER, reason=None, **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
     there = acts_in(house)
     known = await house.database.read(lambda tx: tx.account_objects.read(house.account.id))
     async with empty_house(house, tmp_path / "new", threads) as late:
@@ -69,8 +69,8 @@ async def test_an_act_waits_for_an_account_that_could_not_be_brought_in(
         assert acts_in(house) == there  # An object of the account that does not say them is not enough.
         for act in again:
             await late.vault.database.write(lambda tx, act=act: journal.apply(tx, act))
-        assert not (await late.vault.recording_switch.read(house.account.id)).enabled
-        (found,) = await late.vault.objections.list(house.account.id, after=None, limit=9)
+        assert not (await late.vault.accounts.switch.read(house.account.id)).enabled
+        (found,) = await late.vault.consent.objections.list(house.account.id, after=None, limit=9)
         assert found.number == NUMBER
         assert await journal.missing(late.database, kept=True) == []
         await write_all(late)
@@ -139,10 +139,10 @@ async def test_a_no_comes_back_although_the_copy_knew_it(house: House, tmp_path:
     await kept_up(house)
     (kept,) = kept_in(house)
     async with house_over(house, SqliteDatabase(old), threads) as late:
-        assert (await late.vault.restore(actor="operator")).findings == []
+        assert (await late.vault.backup.restore(actor="operator")).findings == []
         rows = await late.database.read(lambda tx: tx.consents.of_call(house.account.id, "call-1"))
         assert [row.key_version for row in rows] == [2]
-        seen = await late.vault.calls.read(house.account.id, "call-1")
+        seen = await late.vault.recordings.calls.read(house.account.id, "call-1")
         assert "declined" in {ground.code for ground in seen.decision.grounds}
         assert await journal_of(late).missing(late.database, kept=True) == []
         # Whatever makes its object due: what is put is what was there.
@@ -173,7 +173,7 @@ async def test_a_no_without_its_row_holds_up_no_other(house: House):
 async def said_no(house: House) -> None:
     """Let a party decline, and the worker put what lies for good."""
     await set_policy(house)
-    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1"))
+    await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1"))
     await tell(house, "declined")
     await write_all(house)
     await anchored(house, at=NOW)

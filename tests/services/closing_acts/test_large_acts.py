@@ -28,7 +28,7 @@ _FOUND = 10_000
 
 async def _decided(house: House, request_id: str) -> Request:
     """Decide as on the most that a search finds, with the longest refs of calls."""
-    sealed = house.vault.requests.sealed
+    sealed = house.vault.requests.requests.sealed
     request = await sealed.read(house.account.id, request_id)
     assert request.personal is not None
     ruling = Ruling(
@@ -58,11 +58,11 @@ async def test_an_old_backup_learns_the_largest_decision(
         decided = await _decided(later, request_id)
         assert _largest(later) > 10 * MAX_NOTE_BYTES
         async with house_over(later, old, threads) as late:
-            assert await late.vault.recovery.check()
-            report = await late.vault.restore(actor="operator")
+            assert await late.vault.node.recovery.check()
+            report = await late.vault.backup.restore(actor="operator")
             assert report.findings == []
-            assert not await late.vault.recovery.check()
-            assert (await late.vault.requests.sealed.read(late.account.id, request_id)) == decided
+            assert not await late.vault.node.recovery.check()
+            assert (await late.vault.requests.requests.sealed.read(late.account.id, request_id)) == decided
 
 
 async def test_an_old_backup_learns_the_largest_hold(
@@ -76,12 +76,12 @@ async def test_an_old_backup_learns_the_largest_hold(
         hold = (await place(later, numbers=[f"202-555-{number:04}" for number in range(MAX_COVERED)])).hold
         assert _largest(later) > MAX_NOTE_BYTES
         async with house_over(later, old, threads) as late:
-            assert await late.vault.recovery.check()
-            await late.vault.restore(actor="operator")
+            assert await late.vault.node.recovery.check()
+            await late.vault.backup.restore(actor="operator")
             in_effect = await old.read(lambda tx: tx.holds.in_effect(late.account.id, tx.now()))
             assert in_effect == [hold]
             with pytest.raises(Held):
-                await late.vault.recordings.erase(late.account.id, recording_id, **ME)
+                await late.vault.recordings.recordings.erase(late.account.id, recording_id, **ME)
 
 
 async def test_a_larger_act_is_refused_before_it_is_committed(either: House, monkeypatch: pytest.MonkeyPatch):
@@ -89,7 +89,7 @@ async def test_a_larger_act_is_refused_before_it_is_committed(either: House, mon
     monkeypatch.setattr(closing_store, "MAX_ACT_BYTES", 2000)
     with pytest.raises(TooLarge, match="name fewer"):
         await place(either, calls=[f"call-{number}" for number in range(MAX_COVERED)])
-    assert await either.vault.holds.page(either.account.id, after=None, limit=9) == []
+    assert await either.vault.retention.holds.page(either.account.id, after=None, limit=9) == []
     assert acts_in(either) == {}
     await place(either, calls=["call-1"])
     assert [*acts_in(either).values()] == [["hold.placed"]]
@@ -100,7 +100,7 @@ async def test_an_object_above_the_limit_is_a_finding(
 ):
     """A restore names it, and reads the others."""
     old = copied(house, tmp_path / "old")
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
     large = location_of(house.account.id, "evt_1")
     await house.objects.put(large, b"x" * 3000)
     monkeypatch.setattr(journal, "MAX_OBJECT_BYTES", 2500)
@@ -118,9 +118,11 @@ async def test_the_bucket_alone_has_the_largest_closed_request(
     request_id = await asked(house, "letter 7")
     decided = await _decided(house, request_id)
     closed = replace(decided, state=RequestState.FULFILLED, closed_at=datetime.now(UTC))
-    closed = await house.vault.requests.sealed.change(closed, None, actor=ME["actor"], at=datetime.now(UTC))
+    closed = await house.vault.requests.requests.sealed.change(
+        closed, None, actor=ME["actor"], at=datetime.now(UTC)
+    )
     await settle_journal(house)
     async with empty_house(house, tmp_path, threads) as late:
-        report = await late.vault.restore(actor="operator")
+        report = await late.vault.backup.restore(actor="operator")
         assert report.findings == []
-        assert await late.vault.requests.sealed.read(late.account.id, request_id) == closed
+        assert await late.vault.requests.requests.sealed.read(late.account.id, request_id) == closed

@@ -32,7 +32,7 @@ def impatient(
     house: House, pause: Callable[[float], Awaitable[None]] = no_pause
 ) -> check_recovery.RecoveryCheck:
     """Let the looks of a house follow each other as the test says."""
-    recovery = house.vault.recovery
+    recovery = house.vault.node.recovery
     object.__setattr__(recovery, "sleep", pause)  # It is frozen, and shared by all who ask.
     return recovery
 
@@ -63,7 +63,7 @@ async def test_one_of_two_primaries_stops_when_its_anchor_meets_the_other(
         await off(house)
         await write_all(house)
         waiting = (await new.announce()).recording_id or ""
-        await new.vault.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="operator")
+        await new.vault.accounts.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="operator")
         assert not recovery.on
         sign = looking(new.vault, replace(new.vault.jobs.log_publisher, sign_interval=timedelta(0)).sign)
         with pytest.raises(Unavailable):
@@ -80,7 +80,7 @@ async def test_one_of_two_primaries_stops_when_its_anchor_meets_the_other(
         assert await new.state(waiting) is State.RECEIVED
         # The mode ends by itself when a restore has made it whole.
         watching = asyncio.create_task(recovery.watch())
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         async with asyncio.timeout(30):
             while recovery.on:
                 await asyncio.sleep(0)
@@ -111,7 +111,7 @@ async def test_an_anchor_on_its_way_out_begins_nothing(
                     del new.objects.objects[key]
 
         impatient(new, pause)
-        assert not await new.vault.recovery.check()
+        assert not await new.vault.node.recovery.check()
         assert pauses == 2
         assert begun(caplog) == []
 
@@ -123,13 +123,13 @@ async def test_closing_acts_alone_begin_it(house: House, tmp_path: Path, threads
     await off(house)
     async with house_over(house, SqliteDatabase(old), threads) as new:
         impatient(new)
-        assert (await new.vault.recording_switch.read(new.account.id)).enabled
+        assert (await new.vault.accounts.switch.read(new.account.id)).enabled
         with pytest.raises(Unavailable):
-            await new.vault.recovery.require_complete()
-        assert "1 of the closing acts" in (new.vault.recovery.state.reason or "")
-        await new.vault.restore(actor="operator")
-        assert not await new.vault.recovery.check()
-        assert not (await new.vault.recording_switch.read(new.account.id)).enabled
+            await new.vault.node.recovery.require_complete()
+        assert "1 of the closing acts" in (new.vault.node.recovery.state.reason or "")
+        await new.vault.backup.restore(actor="operator")
+        assert not await new.vault.node.recovery.check()
+        assert not (await new.vault.accounts.switch.read(new.account.id)).enabled
 
 
 async def test_an_act_that_comes_late_is_noticed_by_a_process_that_runs(
@@ -178,8 +178,8 @@ async def test_the_mode_lasts_to_the_end_of_a_restore(
         with monkeypatch.context() as patched:
             patched.setattr("vault.services.backup.restore._finish", killed)
             with pytest.raises(Unavailable):
-                await new.vault.restore(actor="operator")
-        assert await new.vault.recovery.check()
-        await new.vault.restore(actor="operator")
-        assert not await new.vault.recovery.check()
+                await new.vault.backup.restore(actor="operator")
+        assert await new.vault.node.recovery.check()
+        await new.vault.backup.restore(actor="operator")
+        assert not await new.vault.node.recovery.check()
         assert check_recovery.WATCH_INTERVAL <= 2

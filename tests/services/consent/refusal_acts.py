@@ -63,7 +63,7 @@ async def _key_said(m: Machine, line: SteeredLine, words: str, answer: str) -> s
 
 async def _notice_that_asked(m: Machine, line: SteeredLine) -> Notice | None:
     asked = re.search("notice=(ntc_[0-9a-f]+)", line.addresses.get("key", ""))
-    return None if asked is None else await m.house.vault.notices.read(m.house.account.id, asked[1])
+    return None if asked is None else await m.house.vault.consent.notices.read(m.house.account.id, asked[1])
 
 
 async def _keys_of_policy(m: Machine) -> Keys:
@@ -71,7 +71,7 @@ async def _keys_of_policy(m: Machine) -> Keys:
 
 
 async def _compare_evidence(m: Machine, call: Call) -> None:
-    call_opener = m.house.vault.call_documents.call_start.call_opener
+    call_opener = m.house.vault.consent.call_documents.call_start.call_opener
     known = await call_opener.load_call(m.house.account.id, call.ref)
     m.oracle.check_evidence(call, list(known.events))
 
@@ -136,7 +136,7 @@ async def _record(m: Machine) -> None:
         if said and recording_id is not None:
             call.name(number)
     else:
-        stored, _ = await m.house.vault.uploads.store(
+        stored, _ = await m.house.vault.ingest.uploads.store(
             m.house.account.id, call.ref, name, blocks_of(_AUDIO), **ME
         )
         recording_id = stored.id
@@ -152,8 +152,8 @@ async def _publish(m: Machine) -> None:
 
 
 async def _retire(m: Machine) -> None:
-    for notice in await m.house.vault.notices.list(m.house.account.id, "published"):
-        await m.house.vault.notices.retire(m.house.account.id, notice.id, **ME)
+    for notice in await m.house.vault.consent.notices.list(m.house.account.id, "published"):
+        await m.house.vault.consent.notices.retire(m.house.account.id, notice.id, **ME)
 
 
 async def _policy(m: Machine) -> None:
@@ -180,18 +180,18 @@ async def _rule(m: Machine) -> None:
 
 async def _locale(m: Machine) -> None:
     locale = m.chance.choice(["en", "en-US", "fr-FR", "de-DE"])
-    await m.house.vault.accounts.open(m.house.account.ref, name=None, locale=locale, **ME)
+    await m.house.vault.accounts.accounts.open(m.house.account.ref, name=None, locale=locale, **ME)
 
 
 async def _end_objection(m: Machine) -> None:
     for number in sorted(m.oracle.objected):
         m.oracle.objected.discard(number)
-        await m.house.vault.objections.end(m.house.account.id, number, **ME)
+        await m.house.vault.consent.objections.end(m.house.account.id, number, **ME)
 
 
 async def _restrict(m: Machine) -> None:
     if chosen := await m.recording():
-        await m.house.vault.recordings.restrict(
+        await m.house.vault.recordings.recordings.restrict(
             m.house.account.id, chosen[1], restricted=True, reason=None, **ME
         )
         m.oracle.restricted.add(chosen[1])
@@ -200,7 +200,7 @@ async def _restrict(m: Machine) -> None:
 async def _lift(m: Machine) -> None:
     for recording_id in sorted(one.id for one in m.rows.values() if one.restricted):
         m.oracle.restricted.discard(recording_id)
-        await m.house.vault.recordings.restrict(
+        await m.house.vault.recordings.recordings.restrict(
             m.house.account.id, recording_id, restricted=False, reason=None, **ME
         )
 
@@ -208,13 +208,13 @@ async def _lift(m: Machine) -> None:
 async def _link(m: Machine) -> None:
     if chosen := await m.recording():
         wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
-        _, token = await m.house.vault.links.create(m.house.account.id, chosen[1], wish, **ME)
+        _, token = await m.house.vault.playback.links.create(m.house.account.id, chosen[1], wish, **ME)
         await m.oracle.listen(m.house, chosen[1], token.text)
 
 
 async def _reconnect(m: Machine) -> None:
     account_id, name = m.house.account.id, m.line.provider.name
-    await m.house.vault.connections.delete(account_id, name, **ME)
+    await m.house.vault.accounts.connections.delete(account_id, name, **ME)
     m.line.house = m.house
     await m.line.connect()
 
@@ -229,7 +229,9 @@ async def _fail(m: Machine) -> None:
 
 async def _close(m: Machine) -> None:
     account_id = m.house.account.id
-    made, _ = await m.house.vault.closures.ask(account_id, reason="The end.", export=False, actor="key_test")
+    made, _ = await m.house.vault.requests.closures.ask(
+        account_id, reason="The end.", export=False, actor="key_test"
+    )
     past = update(person_requests).where(person_requests.c.id == made.id).values(due_at=ago(60))
     await m.house.database.write(lambda tx: tx.connection.execute(past) and None)
     await m.house.vault.jobs.execute_requests()
@@ -262,7 +264,7 @@ async def play(house: House, seed: int, folder: Path, threads: Threads, *, steps
         made.oracle.calls[call.ref] = Call(ref=call.ref, numbers={CUSTOMER, LINE})
         made.addresses[call.ref] = {}
         facts = CallFacts(call_ref=call.ref, direction="inbound", caller=CUSTOMER, callee=LINE)
-        await own.vault.calls.start(own.account.id, facts)
+        await own.vault.recordings.calls.start(own.account.id, facts)
     # Most have something to hear: after a first no nothing more of a call becomes available.
     begun = [_record] * made.chance.randrange(4)
     if made.chance.random() < 0.3:  # Some have an objection before.

@@ -44,7 +44,7 @@ async def fact(m: Machine) -> None:
     )  # fmt: skip
     m.did[-1] += f" {more.get('caller', more.get('callee', 'times'))!r}"
     before = await decision_on(m.house, call) if m.oracle.closed is None else None
-    await m.house.vault.calls.start(m.house.account.id, CallFacts(call_ref=call.ref, **more))
+    await m.house.vault.recordings.calls.start(m.house.account.id, CallFacts(call_ref=call.ref, **more))
     if {"caller", "callee"} & set(more):
         call.name(more["caller"] if "caller_place" in more else number)
     check_monotony(before, await decision_on(m.house, call))
@@ -63,7 +63,7 @@ async def object_to(m: Machine) -> None:
     """Enter an objection."""
     written = m.chance.choice([*NUMBERS.values(), *_ENTERED])
     m.did[-1] += f" {written!r}"
-    entered, _ = await m.house.vault.objections.enter(m.house.account.id, written, reason=None, **ME)
+    entered, _ = await m.house.vault.consent.objections.enter(m.house.account.id, written, reason=None, **ME)
     assert entered.number is not None
     await m.oracle.entered(m.house, entered.number)
 
@@ -73,14 +73,14 @@ async def hold(m: Machine) -> None:
     written, number = m.chance.choice([*NUMBERS.items(), *((one, NUMBER) for one in _ENTERED[:3])])
     m.did[-1] += f" {written!r}"
     wanted = HoldRequest(name="h", reason="a dispute", numbers=(written,))
-    await m.house.vault.holds.place(m.house.account.id, wanted, **ME)
+    await m.house.vault.retention.holds.place(m.house.account.id, wanted, **ME)
     m.oracle.held.add(number)
 
 
 async def erase(m: Machine) -> None:
     """Erase a recording."""
     if chosen := await m.recording():
-        await m.house.vault.recordings.erase(m.house.account.id, chosen[1], **ME)
+        await m.house.vault.recordings.recordings.erase(m.house.account.id, chosen[1], **ME)
 
 
 async def erase_call(m: Machine) -> None:
@@ -89,4 +89,4 @@ async def erase_call(m: Machine) -> None:
     if not m.oracle.holds(call):
         # Its facts may be gone though the answer is lost: then its numbers are not known any more.
         call.forget_numbers()
-    await m.house.vault.calls.erase(m.house.account.id, call.ref, **ME)
+    await m.house.vault.recordings.calls.erase(m.house.account.id, call.ref, **ME)

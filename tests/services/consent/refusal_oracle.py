@@ -65,9 +65,9 @@ class Listening:
 
     async def first_bytes(self, house: House) -> bytes:
         """Play. Raises VaultError."""
-        found = await house.vault.open_links.find(self.session_id, self.secret)
-        audio = await house.vault.audio.for_session(found.session, found.recording, found.keys)
-        return b"".join([block async for block in await house.vault.audio.stream(audio, 0, 16)])
+        found = await house.vault.playback.open_links.find(self.session_id, self.secret)
+        audio = await house.vault.playback.audio.for_session(found.session, found.recording, found.keys)
+        return b"".join([block async for block in await house.vault.playback.audio.stream(audio, 0, 16)])
 
 
 @dataclass(kw_only=True)
@@ -100,7 +100,7 @@ class Oracle:
         call.before = {one.id for one in await recordings(house, call) if one.state is State.AVAILABLE}
         self.ended |= {one.session_id for one in self.sessions if one.recording_id in call.before}
         for recording_id in call.before:
-            for link, _ in await house.vault.links.list(house.account.id, recording_id):
+            for link, _ in await house.vault.playback.links.list(house.account.id, recording_id):
                 self.dead[link.id] = recording_id
         decision = await decision_on(house, call)
         if decision is not None and decision.verdict != "refuse":
@@ -114,7 +114,7 @@ class Oracle:
 
     async def listen(self, house: House, recording_id: str, token: str) -> None:
         """Open a link, and hear its recording."""
-        opened = await house.vault.open_links.open(token, nonce="n", address="192.0.2.1", agent="a")
+        opened = await house.vault.playback.open_links.open(token, nonce="n", address="192.0.2.1", agent="a")
         one = Listening(recording_id=recording_id, session_id=opened.session.id, secret=opened.secret.text)
         if not await one.first_bytes(house):
             raise Violation("a session that may play plays nothing")
@@ -165,7 +165,7 @@ class Oracle:
         for call in self.calls.values():
             for recording_id in call.recordings:
                 try:
-                    links = await house.vault.links.list(house.account.id, recording_id)
+                    links = await house.vault.playback.links.list(house.account.id, recording_id)
                 except VaultError:
                     continue
                 if any(link.id in self.dead and link.revoked_at is None for link, _ in links):
@@ -205,7 +205,7 @@ async def recordings(house: House, call: Call) -> list[Recording]:
 async def decision_on(house: House, call: Call) -> Decision | None:
     """Return the decision on a call; None where nothing is known of it."""
     try:
-        return (await house.vault.calls.read(house.account.id, call.ref)).decision
+        return (await house.vault.recordings.calls.read(house.account.id, call.ref)).decision
     except NotFound:
         return None
 
@@ -213,7 +213,7 @@ async def decision_on(house: House, call: Call) -> Decision | None:
 async def _silent(house: House, one: Recording) -> None:
     """No byte of it is given by the interface."""
     try:
-        await house.vault.audio.for_download(house.account.id, one.id, actor="key_test")
+        await house.vault.playback.audio.for_download(house.account.id, one.id, actor="key_test")
     except NotFound:
         return
     raise Violation("the audio is given, though it must not be heard")

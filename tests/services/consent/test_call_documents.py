@@ -33,7 +33,7 @@ async def ask_for_other_keys(line: SteeredLine) -> None:
 
 async def switch_off(line: SteeredLine) -> None:
     """Switch recording off and on again."""
-    switch = line.house.vault.recording_switch
+    switch = line.house.vault.accounts.switch
     for enabled in (False, True):
         await switch.set(line.house.account.id, enabled=enabled, reason=None, **ME)
 
@@ -41,13 +41,13 @@ async def switch_off(line: SteeredLine) -> None:
 async def end_first_leg(line: SteeredLine) -> None:
     """Report that the call ended minutes ago: its first leg did, after a transfer."""
     facts = CallFacts(call_ref=line.call.ref, started_at=ago(600), ended_at=ago(300))
-    await line.house.vault.calls.start(line.house.account.id, facts)
+    await line.house.vault.recordings.calls.start(line.house.account.id, facts)
 
 
 async def say_the_future(line: SteeredLine) -> None:
     """Report that the call begins in an hour, by a clock that is off."""
     facts = CallFacts(call_ref=line.call.ref, started_at=ago(-3600))
-    await line.house.vault.calls.start(line.house.account.id, facts)
+    await line.house.vault.recordings.calls.start(line.house.account.id, facts)
 
 
 async def tell_all_facts(line: SteeredLine) -> None:
@@ -55,7 +55,7 @@ async def tell_all_facts(line: SteeredLine) -> None:
     for number in range(210):
         facts = CallFacts(call_ref=line.call.ref, started_at=ago(600) + timedelta(microseconds=number))
         try:
-            await line.house.vault.calls.start(line.house.account.id, facts)
+            await line.house.vault.recordings.calls.start(line.house.account.id, facts)
         except Refused:
             break
 
@@ -93,7 +93,7 @@ async def test_a_key_that_refuses_is_a_no_whatever_came_in_between(house: House,
     assert {event.answer for event in said} == {"declined"}
     assert {event.notice.id for event in said if event.notice} == {played.id}
     await set_policy(house, missing_evidence="accept", reason="a test")
-    decided = (await house.vault.calls.read(house.account.id, line.call.ref)).decision
+    decided = (await house.vault.recordings.calls.read(house.account.id, line.call.ref)).decision
     assert (decided.verdict, decided.grounds[0].code) == ("refuse", "declined")
 
 

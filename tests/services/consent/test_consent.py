@@ -136,11 +136,11 @@ async def test_an_upload_is_told_what_refused_it(house: House, against, code):
         if against == "decline":
             await tell(house, "declined")
         else:
-            await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+            await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
         yield AUDIO[100:]
 
     with pytest.raises(Refused) as caught:
-        await house.vault.uploads.store(house.account.id, "call-1", "up", body(), **ME)
+        await house.vault.ingest.uploads.store(house.account.id, "call-1", "up", body(), **ME)
     assert caught.value.reasons == (code,)
     assert house.audio_objects() == []
 
@@ -161,12 +161,12 @@ async def test_a_no_restricts_what_is_there(house: House, answer):
     assert await results(house, recording_id, "recording.erasing") == []
     lift = {"restricted": False, "reason": "a mistake", **ME}
     with pytest.raises(Refused) as caught:
-        await house.vault.recordings.restrict(house.account.id, recording_id, **lift)
+        await house.vault.recordings.recordings.restrict(house.account.id, recording_id, **lift)
     assert caught.value.reasons == ("party_refused",)
     await tell(house, "accepted", method="form")
     with pytest.raises(NotFound):
         await house.heard(recording_id)
-    await house.vault.recordings.restrict(house.account.id, recording_id, **lift)
+    await house.vault.recordings.recordings.restrict(house.account.id, recording_id, **lift)
     assert await house.heard(recording_id) == AUDIO
     assert await kinds(house, recording_id) == ["gate", "consent", "consent", "restriction"]
 
@@ -222,10 +222,10 @@ async def test_an_objection_is_seen_when_evidence_lets_a_recording_out(house: Ho
     await set_policy(house)
     if said_by == "the call's start":
         facts = CallFacts(call_ref="call-1", direction="inbound", caller=CALLER, callee="+12125550100")
-        await house.vault.calls.start(house.account.id, facts)
+        await house.vault.recordings.calls.start(house.account.id, facts)
     recording_id = await kept_apart(house)
     objector = {"caller": CALLER, "callee": "+12125550100"}[number]
-    await house.vault.objections.enter(house.account.id, objector, reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, objector, reason=None, **ME)
     assert await house.state(recording_id) is KEPT
     await tell(house, "announced")
     assert (await house.state(recording_id), await grounds(house, recording_id)) == (NO, ["objection"])

@@ -109,7 +109,7 @@ async def test_what_comes_after_sealing_is_chained_once(house: House, moment_of:
             await tell(house, "announced", length=timedelta(seconds=3))
         else:
             facts = CallFacts(call_ref="call-1", ended_at=ago(-1), agent="kim")
-            await house.vault.calls.start(house.account.id, facts)
+            await house.vault.recordings.calls.start(house.account.id, facts)
 
     if moment_of == "available":
         recording_id = await let_in(house)
@@ -151,11 +151,11 @@ async def test_a_chain_grows_by_everything(house: House):
     """Quarantine, a late end of the call, a word, release, restriction and its end, each after the one before."""
     await set_policy(house, mode="opt_in_key")
     recording_id = await kept_apart(house)
-    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", ended_at=ago(0)))
+    await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1", ended_at=ago(0)))
     await tell(house, "announced")
-    await house.vault.quarantine.release(house.account.id, recording_id, reason="on paper", **ME)
+    await house.vault.recordings.quarantine.release(house.account.id, recording_id, reason="on paper", **ME)
     for restricted in (True, True, False):
-        await house.vault.recordings.restrict(
+        await house.vault.recordings.recordings.restrict(
             house.account.id, recording_id, restricted=restricted, reason="a dispute", **ME
         )
     await tell(house, "withdrawn", method="form")
@@ -172,11 +172,11 @@ async def test_a_chain_grows_by_everything(house: House):
 async def test_every_recording_of_a_call_has_the_word_in_its_own_chain(house: House):
     """An upload, an announced one and one that waits; a recording of another call has nothing of it."""
     await set_policy(house)
-    await house.vault.calls.start(
+    await house.vault.recordings.calls.start(
         house.account.id, CallFacts(call_ref="call-1", direction="inbound", caller=CALLER)
     )
     first = await let_in(house)
-    row, _ = await house.vault.uploads.store(house.account.id, "call-1", "up", blocks_of(AUDIO), **ME)
+    row, _ = await house.vault.ingest.uploads.store(house.account.id, "call-1", "up", blocks_of(AUDIO), **ME)
     await set_policy(house, mode="opt_in_key")
     second = await kept_apart(house, "second")
     foreign = await kept_apart(house, "foreign", call_ref="call-2")

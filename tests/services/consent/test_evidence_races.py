@@ -92,7 +92,7 @@ async def word(house: House, kind: str) -> None:
     if kind == "consent":
         await tell(house, "announced", party="agent")
     else:
-        await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="kim"))
+        await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1", agent="kim"))
 
 
 @pytest.mark.parametrize("kind", ["consent", "facts"])
@@ -100,7 +100,7 @@ async def test_an_erasure_leaves_nothing_to_a_word_at_the_same_time(house: House
     """The word waits for the erasure, and finds nothing to add to."""
     recording_id = await let_in(house)
     halting = Halting(house.vault.database)
-    erase = replace(house.vault.recordings, database=halting).erase
+    erase = replace(house.vault.recordings.recordings, database=halting).erase
     await meet(halting, erase(house.account.id, recording_id, **ME), word(house, kind))
     assert await house.state(recording_id) is State.ERASING
     assert await house.database.read(lambda tx: tx.evidence.of_recording(recording_id)) == []
@@ -112,7 +112,7 @@ async def test_a_quarantine_that_ends_leaves_nothing_to_a_word_at_the_same_time(
     recording_id = await kept_apart(house)
     await house.set(recording_id, quarantined_until=LONG_AGO)
     halting = Halting(house.vault.database)
-    expire = replace(house.vault.quarantine, database=halting).expire
+    expire = replace(house.vault.recordings.quarantine, database=halting).expire
     await meet(halting, expire(), word(house, kind))
     assert await house.state(recording_id) is State.REFUSED
     assert await house.database.read(lambda tx: tx.evidence.of_recording(recording_id)) == []
@@ -123,7 +123,7 @@ async def test_a_no_is_kept_though_its_recording_is_erased_at_the_same_time(hous
     await set_policy(house, withdrawal="erase")
     recording_id = await let_in(house)
     halting = Halting(house.vault.database)
-    erase = replace(house.vault.recordings, database=halting).erase
+    erase = replace(house.vault.recordings.recordings, database=halting).erase
     await meet(halting, erase(house.account.id, recording_id, **ME), tell(house, "withdrawn"))
     assert await house.state(recording_id) is State.ERASING
     assert (await tell(house, "accepted")).grounds[0].code == "withdrawn"
@@ -134,9 +134,10 @@ async def test_a_manifest_is_due_again_after_a_word_at_the_same_time(house: Hous
     recording_id = await let_in(house)
     await house.database.write(lambda tx: tx.queue.rewrite_manifest(recording_id))
     halting = Halting(house.vault.database)
-    consent = house.vault.consent
-    record = replace(consent.record_consent, database=halting)
-    told = replace(house.vault, consent=replace(consent, record_consent=record))
+    consent = house.vault.consent.records
+    record = replace(consent.records.record_consent, database=halting)
+    records = replace(consent.records, record_consent=record)
+    told = replace(house.vault, consent=replace(consent, records=records))
     await meet(halting, word(replace(house, vault=told), "consent"), house.vault.jobs.write_manifests())
     await house.vault.jobs.write_manifests()
     place = location_of(house.account.id, recording_id)
@@ -164,9 +165,9 @@ async def test_an_objection_waits_for_the_gate(house: House):
     recording_id = await announced(house)
     halting = HaltingAtTheGate(house.database)
     ingest = with_gate_database(house.vault, halting).jobs.ingest
-    enter = house.vault.objections.enter(house.account.id, CALLER, reason=None, **ME)
+    enter = house.vault.consent.objections.enter(house.account.id, CALLER, reason=None, **ME)
     await meet(halting, ingest(), enter)
     row = await house.row(recording_id)
-    (objected,) = await house.vault.objections.list(house.account.id, after=None, limit=5)
+    (objected,) = await house.vault.consent.objections.list(house.account.id, after=None, limit=5)
     assert row.state is State.AVAILABLE
     assert row.available_at < objected.objection.since

@@ -115,7 +115,7 @@ async def test_a_waveform_of_another_recording_is_refused(house: House, columns)
     await swap(house, first, second, *columns)
     for recording_id in (first, second):
         with pytest.raises(Tampered):
-            await house.vault.player.waveform(house.account.id, recording_id, **ME)
+            await house.vault.playback.player.waveform(house.account.id, recording_id, **ME)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,9 @@ async def test_what_waits_is_not_released_with_another_ones_parts(house: House, 
     await swap(house, first, second, column)
     for recording_id in (first, second):
         with pytest.raises(Tampered):
-            await house.vault.quarantine.release(house.account.id, recording_id, reason="a reason", **ME)
+            await house.vault.recordings.quarantine.release(
+                house.account.id, recording_id, reason="a reason", **ME
+            )
         assert await house.state(recording_id) is State.QUARANTINED
 
 
@@ -189,7 +191,7 @@ async def test_what_is_not_sealed_has_no_evidence(house: House, state: str):
     if state == "refused":
         await tell(house, "declined")
     elif state.startswith("eras"):
-        await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+        await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
         if state == "erased":
             await house.settle(recording_id)
     if state != "unknown":

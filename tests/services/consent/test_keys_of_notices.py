@@ -62,7 +62,7 @@ async def test_the_key_of_the_text_accepts_and_no_other(either: House):
 async def test_a_draft_for_other_keys_is_not_published(either: House):
     """Its text says those of before, also if it is saved again. A new text has those of now, and no audio of before."""
     house, account_id = with_platforms(either), either.account.id
-    notices = house.vault.notices
+    notices = house.vault.consent.notices
     draft = await notices.draft(account_id, wish(mode="opt_out_key", refusal=""), **ME)
     await notices.set_audio(account_id, draft.id, tone(1.0), PromptRequest(), **ME)
     await set_policy(house, mode="opt_out_key", keys=Keys(decline="7"))
@@ -97,12 +97,14 @@ async def test_a_text_names_the_keys_of_the_account(house: House, mode, words: s
     """Words that name a key in letters are nobody's to compare."""
     text = f"Acme Limited records to check the quality of our service, acme.example/privacy. If not, {words}"
     asked = wish(mode=mode, refusal="If not", retention="", text=text)
-    draft = await house.vault.notices.draft(house.account.id, asked, **ME)
+    draft = await house.vault.consent.notices.draft(house.account.id, asked, **ME)
     if is_right:
-        assert (await house.vault.notices.publish(house.account.id, draft.id, **ME)).status == "published"
+        assert (
+            await house.vault.consent.notices.publish(house.account.id, draft.id, **ME)
+        ).status == "published"
         return
     with pytest.raises(Invalid) as caught:
-        await house.vault.notices.publish(house.account.id, draft.id, **ME)
+        await house.vault.consent.notices.publish(house.account.id, draft.id, **ME)
     assert caught.value.field == "text"
 
 
@@ -125,9 +127,11 @@ async def test_a_notice_without_keys_of_its_own_refuses_by_every_key_since(eithe
 
 async def test_a_text_without_a_question_may_be_published_under_other_keys(either: House):
     """It asks for no key."""
-    draft = await either.vault.notices.draft(either.account.id, wish(), **ME)
+    draft = await either.vault.consent.notices.draft(either.account.id, wish(), **ME)
     await set_policy(either, mode="announce", keys=Keys(decline="7"))
-    assert (await either.vault.notices.publish(either.account.id, draft.id, **ME)).status == "published"
+    assert (
+        await either.vault.consent.notices.publish(either.account.id, draft.id, **ME)
+    ).status == "published"
 
 
 @pytest.mark.parametrize("name", sorted(STEERED))
@@ -147,7 +151,7 @@ async def test_a_notice_that_is_repeated_inside_the_recording_asks_again(house: 
     line = await connected(house, name)
     await publish(house, mode="opt_in_key")
     place = CallFacts(call_ref=line.call.ref, caller_place="CN", callee_place="CN")
-    await house.vault.calls.start(house.account.id, place)
+    await house.vault.recordings.calls.start(house.account.id, place)
     await line.ask("call")
     repeated = await line.ask("key", "1")
     assert any(isinstance(step, Wait) for step in repeated)

@@ -25,7 +25,7 @@ async def test_a_key_that_objects_does_so_without_a_notice(either: House):
     await retire_all(line)
     await set_policy(either, mode="none", missing_evidence="accept", reason="a test")
     assert goes_on(await line.ask("key", "#"))
-    assert len(await either.vault.objections.list(either.account.id, after=None, limit=9)) == 1
+    assert len(await either.vault.consent.objections.list(either.account.id, after=None, limit=9)) == 1
 
 
 async def test_noes_that_were_reported_before_do_not_silence_a_key_that_objects(
@@ -42,7 +42,7 @@ async def test_noes_that_were_reported_before_do_not_silence_a_key_that_objects(
     with pytest.raises(Refused):
         await tell(either, "declined", call=line.call.ref)
     assert goes_on(await line.ask("key", "#"))
-    assert len(await either.vault.objections.list(either.account.id, after=None, limit=9)) == 1
+    assert len(await either.vault.consent.objections.list(either.account.id, after=None, limit=9)) == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +91,9 @@ async def test_a_key_that_objects_counts_however_the_caller_is_reported(
     for next_words in (words, again):
         report(line, next_words)
         assert goes_on(await line.ask("call")), next_words
-    while entered := await either.vault.objections.list(account_id, after=None, limit=9):
+    while entered := await either.vault.consent.objections.list(account_id, after=None, limit=9):
         assert entered[0].number is not None
-        await either.vault.objections.end(account_id, entered[0].number, **ME)
+        await either.vault.consent.objections.end(account_id, entered[0].number, **ME)
     report(line, words)
     assert not goes_on(await line.ask("call"))
 
@@ -108,7 +108,7 @@ async def test_a_key_that_objects_without_a_number_is_a_no_of_its_call_alone(eit
     await line.ask("call")
     assert goes_on(await line.ask("key", "#"))
     assert [event.answer for event in await answered(line)] == ["declined"]
-    assert not await either.vault.objections.list(either.account.id, after=None, limit=9)
+    assert not await either.vault.consent.objections.list(either.account.id, after=None, limit=9)
 
 
 #: Platforms whose request for a document says no direction.
@@ -127,20 +127,20 @@ async def pressed(house: House, name: str, *, address: str = "") -> SteeredLine:
 
 async def objected(house: House) -> list[str | None]:
     """Return the numbers that object."""
-    entered = await house.vault.objections.list(house.account.id, after=None, limit=9)
+    entered = await house.vault.consent.objections.list(house.account.id, after=None, limit=9)
     return [one.number for one in entered]
 
 
 async def waits(line: SteeredLine) -> bool:
     """Say whether the decision on the line's call names an objection that waits."""
-    read = await line.house.vault.calls.read(line.house.account.id, line.call.ref)
+    read = await line.house.vault.recordings.calls.read(line.house.account.id, line.call.ref)
     return "objection_waits" in {one.code for one in read.decision.reasons}
 
 
 async def report_direction(line: SteeredLine, direction: Direction) -> None:
     """Report the direction of the line's call."""
     facts = CallFacts(call_ref=line.call.ref, direction=direction)
-    await line.house.vault.calls.start(line.house.account.id, facts)
+    await line.house.vault.recordings.calls.start(line.house.account.id, facts)
 
 
 @pytest.mark.parametrize("name", SILENT)
@@ -184,8 +184,8 @@ async def test_an_objection_that_was_ended_comes_back_by_another_key_press_alone
     """Wrong: whatever is reported of the call enters it again."""
     line = await pressed(either, "telnyx")
     await report_direction(line, "inbound")
-    await either.vault.objections.end(either.account.id, line.call.caller, **ME)
-    await either.vault.calls.start(
+    await either.vault.consent.objections.end(either.account.id, line.call.caller, **ME)
+    await either.vault.recordings.calls.start(
         either.account.id, CallFacts(call_ref=line.call.ref, direction="inbound", agent="jane")
     )
     assert await objected(either) == []
@@ -199,7 +199,7 @@ AGENT = {"caller": "+15125550100", "callee": "+13125550177"}
 async def report_leg(line: SteeredLine, direction: Direction, **numbers: str) -> None:
     """Report a leg of the line's call, as an event of the platform does."""
     facts = CallFacts(call_ref=line.call.ref, direction=direction, **numbers)
-    await line.house.vault.calls.start(line.house.account.id, facts)
+    await line.house.vault.recordings.calls.start(line.house.account.id, facts)
 
 
 @pytest.mark.parametrize("name", SILENT)
@@ -239,10 +239,10 @@ async def test_reports_that_contradict_each_other_enter_nothing(either: House):
     both = {"caller": line.call.caller, "callee": line.call.callee}
     for direction in ("inbound", "outbound"):
         facts = CallFacts(call_ref=line.call.ref, direction=direction, agent=direction, **both)
-        await either.vault.calls.start(either.account.id, facts)
+        await either.vault.recordings.calls.start(either.account.id, facts)
         if direction == "inbound":
             assert await objected(either) == [line.call.caller]
-            await either.vault.objections.end(either.account.id, line.call.caller, **ME)
+            await either.vault.consent.objections.end(either.account.id, line.call.caller, **ME)
     assert (await objected(either), await waits(line)) == ([], True)
 
 

@@ -14,7 +14,7 @@ from vault.errors import Invalid, NotFound, Refused
 
 async def restrict(house: House, recording_id: str) -> None:
     """Restrict a recording as an admin does."""
-    await house.vault.recordings.restrict(
+    await house.vault.recordings.recordings.restrict(
         house.account.id, recording_id, restricted=True, reason="a complaint", **ME
     )
 
@@ -104,7 +104,7 @@ async def test_a_no_that_comes_while_the_restriction_is_lifted_stands(either: Ho
     await set_policy(either)
     recording_id = await let_in(either)
     await restrict(either, recording_id)
-    restriction = either.vault.recordings.restriction
+    restriction = either.vault.recordings.recordings.restriction
     read = type(restriction)._said
     happened = []
 
@@ -132,6 +132,6 @@ async def test_a_no_counts_whatever_numbers_a_call_was_reported_with(either: Hou
     for _ in range(3):
         texts = [" ".join(str(runs.randrange(10**digits)) for _ in range(25))[:199] for _ in range(2)]
         facts = CallFacts(call_ref="call-1", caller=texts[0], callee=texts[1])
-        await either.vault.calls.start(either.account.id, facts)
+        await either.vault.recordings.calls.start(either.account.id, facts)
     await tell(either, "withdrawn")
     assert await causes(either, recording_id) == ["caller"]

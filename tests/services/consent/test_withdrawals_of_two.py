@@ -22,7 +22,7 @@ from vault.services.consent.consent_records import ConsentRequest
 
 async def waiting(house: House, state: ApprovalState = ApprovalState.PENDING) -> list[Approval]:
     """Return the account's approvals in a state."""
-    return list(await house.vault.approvals.page(house.account.id, state=state))
+    return list(await house.vault.approvals.approvals.page(house.account.id, state=state))
 
 
 async def sweep(house: House) -> None:
@@ -51,10 +51,10 @@ async def test_it_restricts_immediately_and_erases_after_the_approval(either: Ho
     await tell(either, "withdrawn")
     (asked,) = await waiting(either)
     assert (asked.kind, asked.subject, asked.asked_by) == ("recording_erasure", recording_id, "worker")
-    view = await either.vault.approvals.read(either.account.id, asked.id)
+    view = await either.vault.approvals.approvals.read(either.account.id, asked.id)
     assert (view.approval.effect, dict(view.text.arguments)) == ({"recordings": 1}, {})
     with pytest.raises(Refused) as caught:
-        await either.vault.recordings.restrict(
+        await either.vault.recordings.recordings.restrict(
             either.account.id, recording_id, restricted=False, reason=None, **ME
         )
     assert caught.value.reasons == ("pending_erasure",)
@@ -68,7 +68,7 @@ async def reported_by(house: House, actor: str) -> Approval:
     await rule(house, "recording_erasure")
     await let_in(house)
     said = ConsentRequest(party="caller", answer="withdrawn", method="form", at=datetime.now(UTC))
-    await house.vault.consent.report(house.account.id, "call-1", said, actor=actor)
+    await house.vault.consent.records.report(house.account.id, "call-1", said, actor=actor)
     (asked,) = await waiting(house)
     return asked
 
@@ -85,7 +85,7 @@ async def test_who_reported_the_withdrawal_is_not_the_second_person(either: Hous
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["there", "deleted"])
 async def test_who_set_the_connection_that_reported_is_not_the_second_person(either: House, is_deleted: bool):
     """He knows its secret, so he can report as the platform; nor is a key that he made. Once it is gone, nobody is."""
-    account_id, connections = either.account.id, either.vault.connections
+    account_id, connections = either.account.id, either.vault.accounts.connections
     mine = await key(either)
     wish = ConnectionRequest(provider="platform", credentials={"secret": either.secret})
     made, _, _ = await connections.set(account_id, "mine", wish, actor=mine)
@@ -103,7 +103,7 @@ async def test_who_set_the_connection_that_reported_is_not_the_second_person(eit
 @pytest.mark.parametrize("how", ["set", "restored", "lost"])
 async def test_a_colleagues_change_of_the_connection_does_not_hide_its_owner(either: House, how: str):
     """He knows its secret still; over a restore of either history too."""
-    account_id, connections = either.account.id, either.vault.connections
+    account_id, connections = either.account.id, either.vault.accounts.connections
     mine, colleague = await key(either), await key(either)
     wish = ConnectionRequest(provider="platform", credentials={"secret": either.secret})
     made, _, _ = await connections.set(account_id, "mine", wish, actor=mine)
@@ -155,13 +155,15 @@ async def test_a_veto_ends_the_wait(either: House):
     """It is not asked again, and the recording stays restricted while the party's no stands."""
     recording_id = await withdrawn(either)
     (asked,) = await waiting(either)
-    await either.vault.approvals.decide(either.account.id, asked.id, "veto", digest=None, actor=SECOND)
+    await either.vault.approvals.approvals.decide(
+        either.account.id, asked.id, "veto", digest=None, actor=SECOND
+    )
     await sweep(either)
     assert await waiting(either) == []
     row = await either.row(recording_id)
     assert (row.state, row.restricted) == (State.AVAILABLE, True)
     with pytest.raises(Refused) as caught:
-        await either.vault.recordings.restrict(
+        await either.vault.recordings.recordings.restrict(
             either.account.id, recording_id, restricted=False, reason=None, **ME
         )
     assert caught.value.reasons == ("party_refused",)
@@ -207,7 +209,7 @@ async def test_it_waits_for_a_hold_first(either: House):
 async def test_switching_the_rule_off_lets_it_erase(either: House):
     """That itself needs a second person; the sweep erases then."""
     recording_id = await withdrawn(either)
-    off = replace(await either.vault.approval_rules.read(either.account.id), enabled=False)
+    off = replace(await either.vault.approvals.rules.read(either.account.id), enabled=False)
     await either.database.write(lambda tx: tx.approval_rules.set(either.account.id, off))
     await sweep(either)
     assert await either.state(recording_id) in GONE

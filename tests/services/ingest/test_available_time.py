@@ -35,7 +35,7 @@ async def by_webhook(house: House) -> str:
 
 async def by_upload(house: House) -> str:
     """Upload a recording."""
-    stored, _ = await house.vault.uploads.store(
+    stored, _ = await house.vault.ingest.uploads.store(
         house.account.id, "call-1", "rec-1", blocks_of(AUDIO), actor="key_test"
     )
     return stored.id
@@ -44,7 +44,9 @@ async def by_upload(house: House) -> str:
 async def by_reconcile(house: House) -> str:
     """Let the provider's list have a recording that no webhook announced."""
     wish = ConnectionRequest(provider="fake", credentials={"secret": "whsec_" + "A" * 44})
-    connection, _, _ = await house.vault.connections.set(house.account.id, "fake", wish, actor="key_test")
+    connection, _, _ = await house.vault.accounts.connections.set(
+        house.account.id, "fake", wish, actor="key_test"
+    )
     house.fetcher.serve(URL, Media(body=AUDIO))
     listed = json.dumps({"url": URL, "refs": ["one"]}).encode()
     house.rest.answer("GET", f"{API}/list", RestReply(status=200, body=listed))
@@ -77,6 +79,8 @@ async def test_what_waits_for_a_person_is_not_counted(house: House):
     before = counted()
     await set_policy(house)
     recording_id = await kept_apart(house)
-    await house.vault.quarantine.release(house.account.id, recording_id, actor="key_test", reason="on paper")
+    await house.vault.recordings.quarantine.release(
+        house.account.id, recording_id, actor="key_test", reason="on paper"
+    )
     assert await house.state(recording_id) is State.AVAILABLE
     assert counted() == before

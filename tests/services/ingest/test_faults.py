@@ -68,7 +68,7 @@ async def test_the_store_fails_once_during_an_erasure(tmp_path: Path, threads: T
         folder.mkdir()
         async with new_house(folder, threads) as house:
             recording_id = await whole_life(house)
-            await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+            await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
             assert await house.keys_gone(recording_id)
             house.objects.fail(at=at, when=when)
             assert await house.settle(recording_id) is State.ERASED
@@ -85,11 +85,11 @@ async def test_the_store_fails_once_during_an_upload(tmp_path: Path, threads: Th
         async with new_house(folder, threads) as house:
             house.objects.fail(at=at, when=when)
             try:
-                row, _ = await house.vault.uploads.store(
+                row, _ = await house.vault.ingest.uploads.store(
                     house.account.id, "c", "r", blocks_of(AUDIO), actor="key_test"
                 )
             except Unavailable:
-                row, new = await house.vault.uploads.store(
+                row, new = await house.vault.ingest.uploads.store(
                     house.account.id, "c", "r", blocks_of(AUDIO), actor="key_test"
                 )
                 assert new

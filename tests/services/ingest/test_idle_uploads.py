@@ -21,7 +21,7 @@ CALLER = "+14155550142"
 async def upload(house: House, body: AsyncIterator[bytes] | None = None) -> str:
     """Send the recording, and return its id."""
     blocks = blocks_of(AUDIO) if body is None else body
-    row, _ = await house.vault.uploads.store(house.account.id, "call-1", "up", blocks, **ME)
+    row, _ = await house.vault.ingest.uploads.store(house.account.id, "call-1", "up", blocks, **ME)
     return row.id
 
 
@@ -59,9 +59,9 @@ async def run_out(house: House, recording_id: str) -> None:
 
 async def object_to_the_caller(house: House) -> None:
     """Enter an objection, and tell only then that the call is of that number."""
-    await house.vault.objections.enter(house.account.id, CALLER, reason=None, **ME)
+    await house.vault.consent.objections.enter(house.account.id, CALLER, reason=None, **ME)
     facts = CallFacts(call_ref="call-1", direction="inbound", caller=CALLER, started_at=datetime.now(UTC))
-    await house.vault.calls.start(house.account.id, facts)
+    await house.vault.recordings.calls.start(house.account.id, facts)
 
 
 async def test_what_its_client_was_refused_is_refused(either: House):

@@ -162,7 +162,7 @@ async def test_a_describer_that_dies_of_audio_loses_no_recording(house: House):
         assert (row.duration, row.codec, row.damaged) == (None, None, False)
         assert await house.heard(recording_id) == AUDIO
         with pytest.raises(NotFound):
-            await house.vault.player.waveform(house.account.id, recording_id, actor="key_test")
+            await house.vault.playback.player.waveform(house.account.id, recording_id, actor="key_test")
 
 
 @pytest.mark.parametrize("body", [b"", b"no audio", AUDIO[:30]])

@@ -24,7 +24,7 @@ NOT_YET = FetchFailed("The host answered 404.")
 
 async def upload(house: House, ref: str = "rec-1", *, call: str = "call-1", body: bytes = AUDIO) -> str:
     """Send the recording, and return its id."""
-    row, _ = await house.vault.uploads.store(house.account.id, call, ref, blocks_of(body), **ME)
+    row, _ = await house.vault.ingest.uploads.store(house.account.id, call, ref, blocks_of(body), **ME)
     return row.id
 
 
@@ -62,7 +62,7 @@ async def test_an_erased_name_takes_no_facts_of_another_call_away(either: House)
     """The facts of the second call are stored, although a recording of that name was erased in the first."""
     first = await either.announce("1", call_ref="call-a", **{"from": "+14155550142"})
     await either.settle(first.recording_id)
-    await either.vault.recordings.erase(either.account.id, first.recording_id, ground=None, **ME)
+    await either.vault.recordings.recordings.erase(either.account.id, first.recording_id, ground=None, **ME)
     assert (await either.announce("1", call_ref="call-a")).status == "erased"
     await either.announce("1", call_ref="call-b", **{"from": "+14155550143"})
     facts = await either.database.read(lambda tx: tx.call_facts.of_call(either.account.id, "call-b"))
@@ -163,10 +163,10 @@ async def test_what_is_closed_stays_closed(either: House, then: str):
     """A tombstone is not announced away, nor uploaded over, and the answer says which it is."""
     recording_id = (await either.announce()).recording_id
     if then == "refused":
-        await either.vault.recording_switch.set(either.account.id, enabled=False, reason=None, **ME)
-        await either.vault.recording_switch.set(either.account.id, enabled=True, reason=None, **ME)
+        await either.vault.accounts.switch.set(either.account.id, enabled=False, reason=None, **ME)
+        await either.vault.accounts.switch.set(either.account.id, enabled=True, reason=None, **ME)
     else:
-        await either.vault.recordings.erase(either.account.id, recording_id, ground=None, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording_id, ground=None, **ME)
     receipt = await either.announce(url=OTHER_URL)
     assert (receipt.status, receipt.recording_id) == (then, recording_id)
     with pytest.raises((Refused, RecordingErased)):
@@ -201,7 +201,7 @@ async def cut_off(house: House) -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await house.vault.uploads.store(house.account.id, "call-1", "rec-1", half(), **ME)
+        await house.vault.ingest.uploads.store(house.account.id, "call-1", "rec-1", half(), **ME)
 
 
 async def test_an_upload_that_is_cut_off_leaves_the_url(either: House):
@@ -241,7 +241,7 @@ async def test_an_announcement_during_an_upload_is_kept(either: House):
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await either.vault.uploads.store(either.account.id, "call-1", "rec-1", half(), **ME)
+        await either.vault.ingest.uploads.store(either.account.id, "call-1", "rec-1", half(), **ME)
     assert await either.settle(recording_id) is State.AVAILABLE
 
 
@@ -250,7 +250,7 @@ async def test_voices_are_added_to_the_same_bytes(either: House):
 
     async def again(*voices: str) -> Recording:
         blocks = blocks_of(AUDIO)
-        row, _ = await either.vault.uploads.store(
+        row, _ = await either.vault.ingest.uploads.store(
             either.account.id, "call-1", "rec-1", blocks, voices=voices, **ME
         )
         return row

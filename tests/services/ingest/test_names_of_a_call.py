@@ -32,7 +32,7 @@ _WAITING = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND N
 async def doors(either: House) -> dict[str, House]:
     """The house by each of its doors: ``two`` is a second connection with the same secret."""
     wish = ConnectionRequest(provider="platform", credentials={"secret": either.secret})
-    connection, _, _ = await either.vault.connections.set(either.account.id, "two", wish, **ME)
+    connection, _, _ = await either.vault.accounts.connections.set(either.account.id, "two", wish, **ME)
     return {"upload": either, "one": either, "two": replace(either, connection_id=connection.id)}
 
 
@@ -43,7 +43,9 @@ async def come(doors: dict[str, House], door: str, call: str = "call-1") -> tupl
         receipt = await house.announce("1", call_ref=call)
         return receipt.status, receipt.recording_id
     try:
-        row, is_new = await house.vault.uploads.store(house.account.id, call, "1", blocks_of(AUDIO), **ME)
+        row, is_new = await house.vault.ingest.uploads.store(
+            house.account.id, call, "1", blocks_of(AUDIO), **ME
+        )
     except RecordingErased:
         return "erased", None
     except Refused:
@@ -59,7 +61,7 @@ async def states(house: House, call: str = "call-1") -> list[State]:
 
 async def _erase(house: House, recording_id: str) -> None:
     assert await house.settle(recording_id) is State.AVAILABLE
-    await house.vault.recordings.erase(house.account.id, recording_id, ground=None, **ME)
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, ground=None, **ME)
 
 
 async def _erase_all(house: House, recording_id: str) -> None:
@@ -70,16 +72,16 @@ async def _erase_all(house: House, recording_id: str) -> None:
 async def _refuse(house: House, recording_id: str) -> None:
     """Refuse it from quarantine, as an admin does, and let missing evidence count for nothing afterwards."""
     policy = ConsentPolicy(missing_evidence="quarantine")
-    await house.vault.consent_policy.set(house.account.id, policy, if_version=None, **ME)
+    await house.vault.consent.policy.set(house.account.id, policy, if_version=None, **ME)
     await house.settle(recording_id, rounds=2)
-    await house.vault.quarantine.refuse(house.account.id, recording_id, reason="not ours", **ME)
+    await house.vault.recordings.quarantine.refuse(house.account.id, recording_id, reason="not ours", **ME)
     policy = ConsentPolicy(missing_evidence="accept", reason="a test")
-    await house.vault.consent_policy.set(house.account.id, policy, if_version=None, **ME)
+    await house.vault.consent.policy.set(house.account.id, policy, if_version=None, **ME)
 
 
 async def _switch(house: House, _recording_id: str) -> None:
     for enabled in (False, True):
-        await house.vault.recording_switch.set(house.account.id, enabled=enabled, reason=None, **ME)
+        await house.vault.accounts.switch.set(house.account.id, enabled=enabled, reason=None, **ME)
 
 
 _ENDS = {
@@ -124,7 +126,7 @@ async def test_a_name_in_use_is_one_recording(doors: dict[str, House], first: st
         assert two != one
         assert await house.settle(two) is State.AVAILABLE
         with pytest.raises(Refused) as caught:
-            await house.vault.uploads.store(house.account.id, "call-1", "1", blocks_of(AUDIO), **ME)
+            await house.vault.ingest.uploads.store(house.account.id, "call-1", "1", blocks_of(AUDIO), **ME)
         assert caught.value.reasons == ("ambiguous_name",)
     else:
         assert (status, two) == ("duplicate", one)
@@ -142,7 +144,7 @@ async def cut_off_during(house: House, url: str = OTHER_URL) -> str:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await house.vault.uploads.store(house.account.id, "call-1", "1", half(), **ME)
+        await house.vault.ingest.uploads.store(house.account.id, "call-1", "1", half(), **ME)
     (receipt,) = announced
     assert receipt.status == "accepted"
     return receipt.recording_id
@@ -157,7 +159,7 @@ async def test_an_upload_that_is_cut_off_leaves_the_url_that_came_meanwhile(door
     assert await states(house) == [State.AVAILABLE]
     assert (await house.row(recording_id)).connection_id == house.connection_id
     with pytest.raises(Refused):
-        await house.vault.uploads.store(house.account.id, "call-1", "1", blocks_of(AUDIO), **ME)
+        await house.vault.ingest.uploads.store(house.account.id, "call-1", "1", blocks_of(AUDIO), **ME)
 
 
 async def test_an_upload_that_ends_is_what_was_announced_meanwhile(doors: dict[str, House]):
@@ -169,7 +171,7 @@ async def test_an_upload_that_ends_is_what_was_announced_meanwhile(doors: dict[s
         receipts.append(await house.announce("1", url=OTHER_URL, body=OTHER_AUDIO))
         yield AUDIO[100:]
 
-    row, is_new = await house.vault.uploads.store(house.account.id, "call-1", "1", whole(), **ME)
+    row, is_new = await house.vault.ingest.uploads.store(house.account.id, "call-1", "1", whole(), **ME)
     assert is_new
     assert [receipt.recording_id for receipt in receipts] == [row.id]
     assert await house.settle(row.id) is State.AVAILABLE
@@ -188,7 +190,7 @@ async def test_an_upload_that_waits_takes_the_url_at_once(doors: dict[str, House
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await house.vault.uploads.store(house.account.id, "call-1", "1", half(), **ME)
+        await house.vault.ingest.uploads.store(house.account.id, "call-1", "1", half(), **ME)
     receipt = await house.announce("1", url=OTHER_URL, body=OTHER_AUDIO)
     assert receipt.status == "accepted"
     assert await house.vault.jobs.ingest()
@@ -199,7 +201,9 @@ async def test_an_upload_that_waits_takes_the_url_at_once(doors: dict[str, House
 async def test_a_webhook_brings_what_no_upload_could(doors: dict[str, House]):
     """The upload was no audio: the same recording starts over, as one of the connection."""
     house = doors["two"]
-    row, _ = await house.vault.uploads.store(house.account.id, "call-1", "1", blocks_of(b"<html>"), **ME)
+    row, _ = await house.vault.ingest.uploads.store(
+        house.account.id, "call-1", "1", blocks_of(b"<html>"), **ME
+    )
     assert await house.settle(row.id) is State.FAILED
     receipt = await house.announce("1", url=OTHER_URL, body=OTHER_AUDIO)
     assert (receipt.status, receipt.recording_id) == ("accepted", row.id)
@@ -221,7 +225,7 @@ async def test_what_failed_does_not_start_over_beside_an_erased_one(doors: dict[
     if way == "retry":
         house.fetcher.serve(URL, Media(body=AUDIO))
         with pytest.raises(RecordingErased):
-            await house.vault.retry_recording(house.account.id, failed, url=URL, **ME)
+            await house.vault.ingest.retry(house.account.id, failed, url=URL, **ME)
     else:
         assert (await come(doors, way))[0] == "erased"
     assert sorted(await states(house)) == [State.ERASED, State.FAILED]
@@ -234,7 +238,7 @@ async def test_an_upload_and_a_webhook_at_once_leave_one_recording(nodes: tuple[
         call = f"call-{number}"
         answers = await asyncio.gather(
             first.announce("1", call_ref=call),
-            second.vault.uploads.store(second.account.id, call, "1", blocks_of(AUDIO), **ME),
+            second.vault.ingest.uploads.store(second.account.id, call, "1", blocks_of(AUDIO), **ME),
             second.announce("1", call_ref=call),
             return_exceptions=True,
         )
@@ -246,11 +250,11 @@ async def test_an_erasure_and_a_webhook_at_once_leave_nothing(nodes: tuple[House
     first, second = nodes
     for number in range(ROUNDS):
         call = f"call-{number}"
-        row, _ = await first.vault.uploads.store(first.account.id, call, "1", blocks_of(AUDIO), **ME)
+        row, _ = await first.vault.ingest.uploads.store(first.account.id, call, "1", blocks_of(AUDIO), **ME)
         assert await first.settle(row.id) is State.AVAILABLE
         receipt, _ = await asyncio.gather(
             second.announce("1", call_ref=call),
-            first.vault.recordings.erase(first.account.id, row.id, ground=None, **ME),
+            first.vault.recordings.recordings.erase(first.account.id, row.id, ground=None, **ME),
         )
         assert receipt.status in {"duplicate", "erased"}
         assert (receipt.recording_id, len(await states(first, call))) == (row.id, 1)

@@ -65,7 +65,7 @@ async def test_off_while_it_is_described_refuses_it(house: House, on_again: bool
 
     async def flip() -> None:
         for enabled in (False, True) if on_again else (False,):
-            await house.vault.recording_switch.set(
+            await house.vault.accounts.switch.set(
                 house.account.id, enabled=enabled, reason=None, actor="key_test"
             )
 
@@ -82,8 +82,8 @@ async def test_an_objection_while_it_is_described_is_seen_by_the_gate(house: Hou
 
     async def tell() -> None:
         facts = CallFacts(call_ref="call-1", direction="inbound", caller="+4930123456", agent="Ada")
-        await house.vault.calls.start(house.account.id, facts)
-        await house.vault.objections.enter(house.account.id, "+4930123456", reason=None, actor="key_test")
+        await house.vault.recordings.calls.start(house.account.id, facts)
+        await house.vault.consent.objections.enter(house.account.id, facts.caller, reason=None, actor="key")
 
     while_described(house, tell)
     recording_id = (await house.announce()).recording_id or ""
@@ -95,7 +95,8 @@ async def test_an_objection_while_it_is_described_is_seen_by_the_gate(house: Hou
 
 async def test_a_key_that_is_rotated_while_it_is_described(house: House):
     """Its key is wrapped again under the new version before the row names it; nothing is fetched again."""
-    while_described(house, lambda: house.vault.key_rotation.begin(house.account.id, actor="key_test"))
+    rotate = house.vault.key_rotation.rotations.begin
+    while_described(house, lambda: rotate(house.account.id, actor="key_test"))
     recording_id = (await house.announce()).recording_id or ""
     await house.vault.jobs.ingest()
     keys = await house.database.read(lambda tx: tx.recordings.keys(recording_id))
@@ -214,7 +215,7 @@ async def test_a_change_while_the_first_manifest_is_written(house: House):
     """It is written again, also if this write came last; until then nobody else writes it."""
 
     async def restrict() -> None:
-        await house.vault.recordings.restrict(
+        await house.vault.recordings.recordings.restrict(
             house.account.id, recording_id, restricted=True, reason="asked", actor="key_test"
         )
         assert not await house.vault.jobs.write_manifests.any_due()
@@ -235,7 +236,7 @@ async def test_what_makes_a_manifest_due_is_not_overwritten(house: House, how: s
     async def rewrap() -> None:
         # A recording of an earlier release, whose key the account key itself wraps.
         await house.set(recording_id, month_key=None)
-        (rotation,) = (await house.vault.key_rotation.begin(account_id, actor="key_test")).rotations
+        (rotation,) = (await house.vault.key_rotation.rotations.begin(account_id, actor="key_test")).rotations
 
         def replace_key(tx: Any) -> int:
             rows = tx.rotations.under("recording_key", account_id, 1, limit=9)
@@ -255,7 +256,7 @@ async def test_an_erasure_while_the_first_manifest_is_written(house: House, firs
     """The manifest holds the key, so it goes again, whichever came first."""
 
     async def erase() -> None:
-        await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+        await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
         assert await house.vault.jobs.remove_erased()
 
     recording_id = (await house.announce()).recording_id or ""

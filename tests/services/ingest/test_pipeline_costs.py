@@ -41,11 +41,11 @@ class Counted:
         """Announce a recording and run the worker's steps until its manifest is there."""
         house = self.house
         # What is kept for seconds is read again by the announcement, not by one of the steps that are counted.
-        house.vault.webhooks.connection_cache.forget(house.connection_id)
+        house.vault.ingest.webhooks.connection_cache.forget(house.connection_id)
         recording_id = (await house.announce(ref, body=wav(size, 1), call_ref=ref, **said)).recording_id or ""
         # Beside the answer a webhook is noted at its connection, and the limits are read now and then.
-        await house.vault.webhooks.activity.close()
-        if (reading := house.vault.limits.limiter._refreshing) is not None:
+        await house.vault.ingest.webhooks.activity.close()
+        if (reading := house.vault.accounts.limits.limiter._refreshing) is not None:
             await reading
         self.requests.clear()
         with asked(self.url, self.log) as found:

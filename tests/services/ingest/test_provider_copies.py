@@ -28,7 +28,9 @@ SECRET = "whsec_" + "A" * 44
 async def connect(house: House, **wish: Any) -> str:
     """Connect the account to the provider that has a REST interface."""
     wanted = ConnectionRequest(provider="fake", credentials={"secret": SECRET}, **wish)
-    connection, _, _ = await house.vault.connections.set(house.account.id, "fake", wanted, actor="key_test")
+    connection, _, _ = await house.vault.accounts.connections.set(
+        house.account.id, "fake", wanted, actor="key_test"
+    )
     return connection.id
 
 
@@ -41,7 +43,7 @@ async def announce(house: House, connection_id: str, ref: str = "rec-1", url: st
     delivery = Delivery(
         method="POST", url="https://vault.example/", headers=headers, body=body, received_at=now
     )
-    return (await house.vault.webhooks.receive("fake", connection_id, delivery)).recording_id or ""
+    return (await house.vault.ingest.webhooks.receive("fake", connection_id, delivery)).recording_id or ""
 
 
 def url_reply(url: str) -> RestReply:
@@ -122,7 +124,7 @@ async def test_a_refused_recording_is_deleted_where_the_connection_says_so(
     house.rest.answer("DELETE", f"{API}/on-its-way", RestReply(status=204, body=b""))
     house.rest.answer("DELETE", f"{API}/too-late", RestReply(status=204, body=b""))
     await announce(house, connection, "on-its-way")
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
     await announce(house, connection, "too-late")
     done = [await house.vault.jobs.provider_requests.delete_copy() for _ in range(3)]
     assert done == ([True, True, False] if delete_refused else [False, False, False])

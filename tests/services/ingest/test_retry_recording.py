@@ -13,7 +13,7 @@ ME = {"actor": "key_test"}
 
 async def retry(house: House, recording_id: str, url: str | None = None) -> None:
     """Ask for it."""
-    await house.vault.retry_recording(house.account.id, recording_id, url=url, **ME)
+    await house.vault.ingest.retry(house.account.id, recording_id, url=url, **ME)
 
 
 async def announced(house: House, state: State) -> str:
@@ -81,9 +81,9 @@ async def test_what_arrived_is_not_fetched_again(house: House):
 async def test_what_is_closed_stays_closed(house: House):
     """A refusal and an erasure are final."""
     refused, erased = (await house.announce("a")).recording_id, (await house.announce("b")).recording_id
-    await house.vault.recordings.erase(house.account.id, erased, **ME)
+    await house.vault.recordings.recordings.erase(house.account.id, erased, **ME)
     for enabled in (False, True):
-        await house.vault.recording_switch.set(house.account.id, enabled=enabled, reason=None, **ME)
+        await house.vault.accounts.switch.set(house.account.id, enabled=enabled, reason=None, **ME)
     with pytest.raises(RecordingErased):
         await retry(house, erased, OTHER_URL)
     with pytest.raises(Refused):
@@ -95,14 +95,14 @@ async def test_what_is_closed_stays_closed(house: House):
 async def test_what_no_connection_announced_is_uploaded_again(house: House):
     """An upload, and a recording whose connection was deleted."""
     announced_id = await announced(house, State.RETRY_WAIT)
-    uploaded, _ = await house.vault.uploads.store(
+    uploaded, _ = await house.vault.ingest.uploads.store(
         house.account.id, "call-1", "up", blocks_of(b"no audio"), **ME
     )
     await house.vault.jobs.describe()
     with pytest.raises(Refused) as caught:
         await retry(house, uploaded.id, OTHER_URL)
     assert caught.value.reasons == ("uploaded",)
-    await house.vault.connections.delete(house.account.id, "main", **ME)
+    await house.vault.accounts.connections.delete(house.account.id, "main", **ME)
     with pytest.raises(Refused) as caught:
         await retry(house, announced_id, OTHER_URL)
     assert caught.value.reasons == ("connection_deleted",)
@@ -111,7 +111,7 @@ async def test_what_no_connection_announced_is_uploaded_again(house: House):
 async def test_the_switch_decides_on_what_starts_over(house: House):
     """Off refuses it for good, as it refuses what is announced for the first time."""
     recording_id = await announced(house, State.FAILED)
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
     with pytest.raises(Refused) as caught:
         await retry(house, recording_id, OTHER_URL)
     assert caught.value.reasons[0] == "switch_off"

@@ -49,7 +49,7 @@ async def upload_that_is(how: str, house: House, call: str, name: str) -> AsyncI
         raise ConnectionError
 
     body = blocks_of(b"<html>") if how == "failed" else half()
-    sending = asyncio.create_task(house.vault.uploads.store(house.account.id, call, name, body, **ME))
+    sending = asyncio.create_task(house.vault.ingest.uploads.store(house.account.id, call, name, body, **ME))
     if how != "failed":
         await asyncio.wait_for(begun.wait(), 20)
     if how != "open":
@@ -79,7 +79,7 @@ async def at_each_connection(house: House) -> dict[str, House]:
     doors = {"one": house}
     for name in NAMES[1:]:
         wish = ConnectionRequest(provider="platform", credentials={"secret": house.secret})
-        connection, _, _ = await house.vault.connections.set(house.account.id, name, wish, **ME)
+        connection, _, _ = await house.vault.accounts.connections.set(house.account.id, name, wish, **ME)
         doors[name] = replace(house, connection_id=connection.id)
     return doors
 
@@ -98,7 +98,8 @@ async def heard(house: House, receipts: dict[str, Receipt]) -> dict[str, bytes]:
 
 def with_late_take_over(door: House, before: Any) -> House:
     """Return the door with a step between the statement that finds the upload and the one that takes it over."""
-    webhooks = door.vault.webhooks
+    ingest = door.vault.ingest
+    webhooks = ingest.webhooks
     again = webhooks.announce.announce_again
 
     async def late(*args: Any, **named: Any) -> Any:
@@ -106,7 +107,7 @@ def with_late_take_over(door: House, before: Any) -> House:
         return await again(*args, **named)
 
     slow = replace(webhooks, announce=replace(webhooks.announce, announce_again=late))
-    return replace(door, vault=replace(door.vault, webhooks=slow))
+    return replace(door, vault=replace(door.vault, ingest=replace(ingest, webhooks=slow)))
 
 
 @pytest.mark.parametrize("how", UPLOADS)
@@ -151,7 +152,7 @@ async def test_who_is_second_does_not_open_a_closed_name(either: House):
         if await either.state(uploaded) is State.FAILED:
             receipt = await announce(doors["one"], "one")
             assert await either.settle(receipt.recording_id) is State.AVAILABLE
-            await either.vault.recordings.erase(either.account.id, uploaded, ground=None, **ME)
+            await either.vault.recordings.recordings.erase(either.account.id, uploaded, ground=None, **ME)
 
     async with upload_that_is("failed", either, "call-1", "1") as uploaded:
         receipt = await announce(with_late_take_over(doors["two"], other), "two")
@@ -163,7 +164,7 @@ async def test_who_is_second_does_not_open_a_closed_name(either: House):
 async def lists(either: House) -> House:
     """The house, with a connection whose provider's list has one recording."""
     wish = ConnectionRequest(provider="fake", credentials={"secret": "whsec_" + "A" * 44})
-    connection, _, _ = await either.vault.connections.set(either.account.id, "fake", wish, **ME)
+    connection, _, _ = await either.vault.accounts.connections.set(either.account.id, "fake", wish, **ME)
     page = json.dumps({"url": URL, "refs": ["one"]}).encode()
     either.rest.answer("GET", f"{API}/list", RestReply(status=200, body=page))
     either.fetcher.serve(URL, Media(body=BODIES["one"]))
@@ -219,10 +220,10 @@ async def test_what_the_list_could_not_bring_is_not_begun_again(lists: House):
 @pytest.mark.parametrize("end", ["available", "erased"])
 async def test_an_upload_that_arrived_was_not_missed(lists: House, end: str):
     """Its audio, or its end, stays what it is."""
-    row, _ = await lists.vault.uploads.store(lists.account.id, LISTED, "one", blocks_of(AUDIO), **ME)
+    row, _ = await lists.vault.ingest.uploads.store(lists.account.id, LISTED, "one", blocks_of(AUDIO), **ME)
     assert await lists.settle(row.id) is State.AVAILABLE
     if end == "erased":
-        await lists.vault.recordings.erase(lists.account.id, row.id, ground=None, **ME)
+        await lists.vault.recordings.recordings.erase(lists.account.id, row.id, ground=None, **ME)
         assert await lists.settle(row.id) is State.ERASED
     assert await compare(lists) == 0
     assert await lists.settle(row.id) == end

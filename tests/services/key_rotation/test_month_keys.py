@@ -47,7 +47,9 @@ async def rows(house: House, table: Any) -> list[Any]:
 
 async def upload(house: House, ref: str) -> str:
     """Bring in a recording, with its manifest."""
-    recording, _ = await house.vault.uploads.store(house.account.id, "call-1", ref, blocks_of(AUDIO), **ME)
+    recording, _ = await house.vault.ingest.uploads.store(
+        house.account.id, "call-1", ref, blocks_of(AUDIO), **ME
+    )
     assert await house.settle(recording.id) is State.AVAILABLE
     await house.vault.jobs.write_manifests()
     return recording.id
@@ -181,7 +183,7 @@ async def test_a_database_writer_cannot_swap_month_keys(house: House, second: Ho
 async def test_an_erased_recording_has_no_key_though_its_month_has(house: House):
     """Its wrapped key is gone from row and manifest; the month goes on for the others."""
     recording_id, other = await upload(house, "up"), await upload(house, "other")
-    await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
     assert await house.keys_gone(recording_id)
     await house.settle(recording_id)
     (row,) = [row for row in await rows(house, recordings) if row.id == recording_id]

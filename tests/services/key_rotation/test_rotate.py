@@ -49,7 +49,7 @@ async def test_nothing_is_left_under_the_old_version(either: House):
 async def test_the_end_is_a_signed_statement(house: House):
     """It names the account, the version and no recordings, verifies with the public key alone, and is in the log."""
     await fill(house)
-    rotation, account_id = house.vault.key_rotation, house.account.id
+    rotation, account_id = house.vault.key_rotation.rotations, house.account.id
     await rotate(house)
     with pytest.raises(NotFound):
         await rotation.statement(account_id, 1)
@@ -62,7 +62,9 @@ async def test_the_end_is_a_signed_statement(house: House):
     signed = base64.b64decode(signature.split()[-1])[4:]
     Ed25519PublicKey.from_public_bytes(SIGNER.verifier.public_key).verify(signed, text.encode() + b"\n")
     assert open_statement(note, [SIGNER.verifier]).recordings == 0
-    page = await house.vault.access_log.list_events(account_id, EventFilter(), start=size, limit=1000)
+    page = await house.vault.audit_log.access_log.list_events(
+        account_id, EventFilter(), start=size, limit=1000
+    )
     said = [(one.event.type, one.event.result, one.event.at) for one, _ in page.items]
     assert [one[:2] for one in said] == [("key.rewrapped", "v1"), ("key.destroyed", "v1")]
     assert {one[2].strftime("%Y-%m-%dT%H:%M:%S.%fZ") for one in said} == {lines[5]}
@@ -86,7 +88,7 @@ async def test_a_statement_waits_for_the_anchor(house: House, monkeypatch: pytes
     with monkeypatch.context() as patch:
         patch.setattr(house.objects, "_call", gone)
         with pytest.raises(Unavailable, match="cannot be reached"):
-            await house.vault.key_rotation.statement(house.account.id, 1)
+            await house.vault.key_rotation.rotations.statement(house.account.id, 1)
         progress = await perform_rotation(house.vault, "rotate.step", arguments, actor=ME)
         assert progress["statement"] is None
     progress = await perform_rotation(house.vault, "rotate.step", arguments, actor=ME)
@@ -98,18 +100,20 @@ async def test_leaves_keep_their_commitment(house: House):
     recording_id = await fill(house)
 
     async def logged() -> list[tuple[int, bytes, bytes | None]]:
-        page = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+        page = await house.vault.audit_log.access_log.list_events(
+            house.account.id, EventFilter(), start=0, limit=1000
+        )
         assert all(one.event.body == one.leaf for one, _ in page.items)
         return [(one.index, one.leaf, one.event.sealed_detail) for one, _ in page.items]
 
     before = await logged()
     for _ in range(2):
         await rotate(house)
-        await house.vault.links.create(house.account.id, recording_id, LINK, **ME)
+        await house.vault.playback.links.create(house.account.id, recording_id, LINK, **ME)
         await finish(house)
     assert (await logged())[: len(before)] == before
     wanted = EventFilter(listener="Ada")
-    page = await house.vault.access_log.list_events(house.account.id, wanted, start=0, limit=1000)
+    page = await house.vault.audit_log.access_log.list_events(house.account.id, wanted, start=0, limit=1000)
     assert [detail["listener"] for _, detail in page.items] == ["Ada"] * 3
     assert await versions(house) == all_under(3)
 
@@ -124,7 +128,7 @@ async def test_one_rotation_at_a_time(house: House):
     await finish(house)
     assert (await rotate(house)).current == 3
     await finish(house)
-    progress = await house.vault.key_rotation.status(house.account.id)
+    progress = await house.vault.key_rotation.rotations.status(house.account.id)
     assert [one.version for one in progress.rotations if one.destroyed_at] == [1, 2]
 
 
@@ -137,14 +141,14 @@ async def test_the_old_version_waits_for_manifests_and_for_requests(house: House
     for _ in range(20):
         await rewrap()
         await vault.jobs.write_account_objects()
-    progress = await vault.key_rotation.status(house.account.id)
+    progress = await vault.key_rotation.rotations.status(house.account.id)
     assert progress.rotations[0].settled_at is None
     assert {kind: count for kind, count in progress.remaining.items() if count} == {"manifest": 1}
     await vault.jobs.write_manifests()
     for _ in range(5):
         await vault.jobs.rewrap()
         await vault.jobs.write_account_objects()
-    assert (await vault.key_rotation.status(house.account.id)).rotations[0].destroyed_at is None
+    assert (await vault.key_rotation.rotations.status(house.account.id)).rotations[0].destroyed_at is None
     await finish(house)
 
 
@@ -159,7 +163,7 @@ async def test_what_does_not_open_keeps_the_version(house: House):
         with pytest.raises(Tampered, match="1 rows do not decrypt"):
             await step(house)
         await house.vault.jobs.write_manifests()
-    progress = await house.vault.key_rotation.status(house.account.id)
+    progress = await house.vault.key_rotation.rotations.status(house.account.id)
     assert {kind: count for kind, count in progress.remaining.items() if count} == {"announcement": 1}
-    await house.vault.recordings.erase(house.account.id, damaged, **ME)
+    await house.vault.recordings.recordings.erase(house.account.id, damaged, **ME)
     await finish(house)

@@ -47,25 +47,27 @@ async def test_whatever_comes_lies_under_the_new_version_on_every_node(house: Ho
     await rotate(house)
     await finish(house)
     facts = CallFacts(call_ref="call-1", direction="inbound", caller=CALLER, agent="Ada")
-    draft = await vault.notices.draft(account_id, wish(text=TEXT), **ME)
+    draft = await vault.consent.notices.draft(account_id, wish(text=TEXT), **ME)
 
     async def recorded() -> str:
         believe(house, 1)
-        recording, _ = await vault.uploads.store(account_id, "call-1", "up", blocks_of(AUDIO), **ME)
+        recording, _ = await vault.ingest.uploads.store(account_id, "call-1", "up", blocks_of(AUDIO), **ME)
         await house.settle(recording.id)
         return recording.id
 
     recording_id = await recorded()
     for happens in (
-        lambda: vault.calls.start(account_id, facts),
+        lambda: vault.recordings.calls.start(account_id, facts),
         lambda: tell(house, "announced"),
         lambda: house.announce("waits", url="https://media.example/other.wav"),
-        lambda: vault.objections.enter(account_id, "+33123456780", reason=None, **ME),
-        lambda: vault.notices.set_audio(account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME),
-        lambda: vault.links.create(account_id, recording_id, LINK, **ME),
-        lambda: vault.connections.set(account_id, "two", CONNECTION, **ME),
+        lambda: vault.consent.objections.enter(account_id, "+33123456780", reason=None, **ME),
+        lambda: vault.consent.notices.set_audio(
+            account_id, draft.id, AUDIO, PromptRequest(beep="start"), **ME
+        ),
+        lambda: vault.playback.links.create(account_id, recording_id, LINK, **ME),
+        lambda: vault.accounts.connections.set(account_id, "two", CONNECTION, **ME),
         lambda: close_request(house),
-        lambda: vault.recipients.enter(account_id, RECIPIENT, **ME),
+        lambda: vault.registers.recipients.enter(account_id, RECIPIENT, **ME),
     ):
         believe(house, 1)
         await happens()
@@ -118,7 +120,9 @@ async def test_a_crash_at_any_write_costs_nothing(house: House, when: str):
     assert died >= 5
     assert await versions(house) == all_under(2)
     await everything_opens(house, recording_id)
-    page = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+    page = await house.vault.audit_log.access_log.list_events(
+        house.account.id, EventFilter(), start=0, limit=1000
+    )
     assert [one.event.type for one, _ in page.items].count("key.destroyed") == 1
 
 
@@ -133,7 +137,7 @@ async def test_twenty_uploads_outlive_the_rotation(house: House):
         yield AUDIO[1000:]
 
     uploads = [
-        asyncio.create_task(vault.uploads.store(account_id, f"call-{n}", f"up-{n}", slow(), **ME))
+        asyncio.create_task(vault.ingest.uploads.store(account_id, f"call-{n}", f"up-{n}", slow(), **ME))
         for n in range(20)
     ]
     async with asyncio.timeout(10):
@@ -159,9 +163,9 @@ async def test_what_changes_meanwhile_wins(house: House):
         for kind in SEALED_KINDS
     }
     await rotate(house)
-    await vault.recordings.erase(account_id, recording_id, **ME)
-    await vault.connections.set(account_id, "main", CONNECTION, **ME)
-    (rotation,) = (await vault.key_rotation.status(account_id)).rotations
+    await vault.recordings.recordings.erase(account_id, recording_id, **ME)
+    await vault.accounts.connections.set(account_id, "main", CONNECTION, **ME)
+    (rotation,) = (await vault.key_rotation.rotations.status(account_id)).rotations
     for kind, count, changed in (("recording_key", 1, 0), ("credentials", 1, 0), ("call_fact", 2, 2)):
         sealed = [(row, b"sealed anew") for row in rows[kind]]
         assert len(sealed) == count
@@ -169,7 +173,7 @@ async def test_what_changes_meanwhile_wins(house: House):
             lambda tx, k=kind, s=sealed: tx.rotations.replace(k, rotation, s, version=2, month_key="month")
         )
     assert await house.keys_gone(recording_id)
-    opened = await vault.webhooks.connection_cache.get(house.connection_id)
+    opened = await vault.ingest.webhooks.connection_cache.get(house.connection_id)
     assert opened.credentials[0] == CONNECTION.credentials
 
 
@@ -182,7 +186,9 @@ async def test_an_upload_outlives_the_key_service(house: House):
         await go_on.wait()
         yield AUDIO[1000:]
 
-    upload = asyncio.create_task(house.vault.uploads.store(house.account.id, "call-1", "up", slow(), **ME))
+    upload = asyncio.create_task(
+        house.vault.ingest.uploads.store(house.account.id, "call-1", "up", slow(), **ME)
+    )
     async with asyncio.timeout(10):
         while not house.objects.uploads:
             await asyncio.sleep(0.01)

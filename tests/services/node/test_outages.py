@@ -28,8 +28,8 @@ class Broken:
         self.now = 0.0
         self.breaker = CircuitBreaker("store", "objects", message="Down.", now=lambda: self.now)
         self.house = house
-        known = Outages(probe=house.vault.readiness, breakers={"objects": self.breaker})
-        self.vault: Vault = replace(house.vault, outages=known)
+        known = Outages(probe=house.vault.node.readiness, breakers={"objects": self.breaker})
+        self.vault: Vault = replace(house.vault, node=replace(house.vault.node, outages=known))
 
     async def open(self) -> None:
         """Let three calls fail."""
@@ -97,7 +97,7 @@ async def test_work_pauses_while_the_store_is_down(house: House, work: str, monk
         await house.vault.jobs.ingest()
     if work == "remove_erased":
         await house.vault.jobs.describe()
-        await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+        await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
     broken = Broken(house)
     await broken.open()
     before = await house.row(recording_id)

@@ -28,7 +28,7 @@ async def test_a_killed_outbox_loses_nothing(open_ground: OpenGround):
     """Three changes of requests and a delivery of an older release for each kill."""
 
     async def set_up(house: House) -> None:
-        await house.vault.callbacks.set(house.account.id, "https://crm.example/hook", actor=ACTOR)
+        await house.vault.requests.callbacks.set(house.account.id, "https://crm.example/hook", actor=ACTOR)
 
     async def prepare(ground: Ground, number: int) -> Callable[[], Awaitable[None]]:
         house = ground.house
@@ -49,7 +49,9 @@ async def test_a_killed_outbox_loses_nothing(open_ground: OpenGround):
             taken += [one.headers["webhook-id"] for one in ground.house.outside.sent]
             missing = ({*due, older}) - set(taken)
             assert missing == set()
-            assert (await ground.house.vault.callbacks.read(house.account.id)).deliveries.waiting == 0
+            assert (
+                await ground.house.vault.requests.callbacks.read(house.account.id)
+            ).deliveries.waiting == 0
             logged = await results_of(ground.house)
             for message_id in (*due, older):
                 # It may be taken once more than the log says accepted, and never without being in the log before.

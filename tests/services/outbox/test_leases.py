@@ -126,14 +126,14 @@ async def test_two_at_most_over_all_nodes(nodes: tuple[House, House]):
 async def test_what_an_older_release_left_is_sent(either: House, tries: int):
     """After an upgrade, and from a node of the release before that still runs: with its id and its tries."""
     account_id = either.account.id
-    await either.vault.callbacks.set(account_id, "https://crm.example/hook", actor=ACTOR)
+    await either.vault.requests.callbacks.set(account_id, "https://crm.example/hook", actor=ACTOR)
     either.outside.answer("https://crm.example/hook", Answer(status=503))
     await either.database.write(lambda tx: add_older_delivery(tx, account_id, "evt_old", tries=tries))
-    assert (await either.vault.callbacks.read(account_id)).deliveries.waiting == 1
+    assert (await either.vault.requests.callbacks.read(account_id)).deliveries.waiting == 1
     assert await either.vault.jobs.adopt_deliveries.any_due()
     assert await either.vault.jobs.adopt_deliveries()
     assert not await either.vault.jobs.adopt_deliveries.any_due()
-    assert (await either.vault.callbacks.read(account_id)).deliveries.waiting == 1
+    assert (await either.vault.requests.callbacks.read(account_id)).deliveries.waiting == 1
     await send_due(either)
     assert [one.headers["webhook-id"] for one in either.outside.sent] == ["evt_old"]
     assert b'"request": "req_older"' in either.outside.sent[0].body
@@ -143,7 +143,7 @@ async def test_what_an_older_release_left_is_sent(either: House, tries: int):
 async def test_an_older_node_beside_takes_nothing_and_loses_nothing(either: House):
     """It deletes a delivery by its id where it was told it; what was moved is told once more, with the same id."""
     account_id = either.account.id
-    await either.vault.callbacks.set(account_id, "https://crm.example/hook", actor=ACTOR)
+    await either.vault.requests.callbacks.set(account_id, "https://crm.example/hook", actor=ACTOR)
     await either.database.write(lambda tx: add_older_delivery(tx, account_id, "evt_old"))
     await either.vault.jobs.adopt_deliveries()
     # The older node adds the same one again after its retry of a transaction, and one more.

@@ -49,7 +49,7 @@ async def test_with_a_recording_goes_what_waits_about_it(either: House):
     await put(house, probe(house, "of-it", recording_id=recording_id), probe(house, "of-none"))
     await send_due(house)
     assert {one.recording_id for one in await attempts(house)} == {recording_id, None}
-    await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
     assert [one.id for one in await rows(house)] == ["of-none"]
     assert {one.recording_id for one in await attempts(house)} == {None}
     before = len(house.outside.sent)
@@ -65,13 +65,15 @@ async def test_an_erasure_that_fails_takes_no_message(either: House):
     await put(house, probe(house, "of-it", recording_id=recording_id))
     await place(house, calls=["call-1"])
     with pytest.raises(Refused):
-        await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+        await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
     assert [one.id for one in await rows(house)] == ["of-it"]
 
 
 async def restrict(house: House, recording_id: str) -> None:
     """Restrict the recording."""
-    await house.vault.recordings.restrict(house.account.id, recording_id, restricted=True, reason=None, **ME)
+    await house.vault.recordings.recordings.restrict(
+        house.account.id, recording_id, restricted=True, reason=None, **ME
+    )
 
 
 async def hold(house: House, _recording_id: str) -> None:
@@ -81,12 +83,12 @@ async def hold(house: House, _recording_id: str) -> None:
 
 async def switch_off(house: House, _recording_id: str) -> None:
     """Switch the account off."""
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
 
 
 async def erase(house: House, recording_id: str) -> None:
     """Erase the recording: a message about it may come later, to say so."""
-    await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
 
 
 @pytest.mark.parametrize("then", ["send", "drop", "wait"])
@@ -177,7 +179,7 @@ async def test_another_account_s_recording_is_none(either: House):
     """A message of one account about a recording of another one is not sent."""
     house, _ = probing(either, Probe(sending_rules=replace(SENDS, erased="drop")))
     recording_id = await available(house)
-    other, _ = await house.vault.accounts.open("other", name=None, locale=None, **ME)
+    other, _ = await house.vault.accounts.accounts.open("other", name=None, locale=None, **ME)
     await put(house, probe(house, "m", account_id=other.id, recording_id=recording_id))
     await send_due(house)
     assert house.outside.sent == []

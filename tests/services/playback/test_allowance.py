@@ -27,7 +27,9 @@ async def ask(house: House, sound: PlayableAudio, times: int) -> int:
     """Ask for a byte so often, and return how often it came before the first refusal."""
     for count in range(times):
         try:
-            assert [block async for block in await house.vault.audio.stream(sound, 0, 1)] == [AUDIO[:1]]
+            assert [block async for block in await house.vault.playback.audio.stream(sound, 0, 1)] == [
+                AUDIO[:1]
+            ]
         except TooMany as error:
             assert error.retry_after > 0
             return count
@@ -59,7 +61,7 @@ async def test_a_session_gets_its_entries_and_no_more(
     assert await ask(other, kept, 30) == 10
     assert await ask(either, played, 30) == 20
     with pytest.raises(TooMany):
-        await either.vault.player.waveform(
+        await either.vault.playback.player.waveform(
             either.account.id, recording, actor=session.id, session_id=session.id
         )
     await asyncio.gather(*(ask(node, played, 1) for node in (either, other) for _ in range(5)))
@@ -88,7 +90,7 @@ async def test_an_answer_that_runs_goes_on(house: House, monkeypatch: pytest.Mon
     monkeypatch.setattr("vault.domain.playback.link.FIRST_WINDOW", 500)
     session, played, _ = await opened(house, await recording_of(house))
     assert await ask(house, played, 1) == 1
-    blocks = [block async for block in await house.vault.audio.stream(played, 0, len(AUDIO))]
+    blocks = [block async for block in await house.vault.playback.audio.stream(played, 0, len(AUDIO))]
     assert b"".join(blocks) == AUDIO
     assert await grants(house, session.id) > 3
     assert await ask(house, played, 1) == 0
@@ -106,7 +108,7 @@ async def test_callers_at_once_take_portions_together(either: House, monkeypatch
     monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRY_BURST", 60)
     monkeypatch.setattr("vault.domain.playback.link.LOG_ENTRIES_PER_SECOND", 0)
     session, _, _ = await opened(either, await recording_of(either))
-    allowance, taken = either.vault.player.allowance, []
+    allowance, taken = either.vault.playback.player.allowance, []
     write = either.database.write
 
     async def counted(function: Any, **more: Any) -> Any:

@@ -25,20 +25,22 @@ HEADER = {"alg": "EdDSA", "typ": "JWT"}
 
 async def recorded(house: House, call: str = "a") -> str:
     """Return the id of a recording that can be played."""
-    row, _ = await house.vault.uploads.store(house.account.id, call, "1", blocks_of(AUDIO), **ME)
+    row, _ = await house.vault.ingest.uploads.store(house.account.id, call, "1", blocks_of(AUDIO), **ME)
     await house.settle(row.id)
     return row.id
 
 
 async def check(house: House, link: str, address: str | None = None) -> LinkCheck:
     """Ask why."""
-    return await house.vault.check_link(house.account.id, link, address=address)
+    return await house.vault.playback.check_link(house.account.id, link, address=address)
 
 
 async def opens(house: House, token: str, address: str | None = None) -> bool:
     """Say whether a listener gets a session."""
     try:
-        await house.vault.open_links.open(token, nonce=secrets.token_hex(8), address=address, agent="")
+        await house.vault.playback.open_links.open(
+            token, nonce=secrets.token_hex(8), address=address, agent=""
+        )
     except NotFound:
         return False
     return True
@@ -122,7 +124,7 @@ async def test_a_good_link_opens_and_is_not_used_up_by_the_check(either: House):
         found = await check(either, link)
         assert (found.reason, found.claim) == (None, None)
         assert found.expires_at is not None
-    assert await either.vault.links.list(either.account.id, recording) == []
+    assert await either.vault.playback.links.list(either.account.id, recording) == []
     assert await opens(either, token)
     assert (await check(either, token)).reason == "used_up"
     assert not await opens(either, token)
@@ -137,13 +139,15 @@ async def test_what_happened_since_it_was_signed_is_said(either: House):
     near = minter.token(recording, net=["192.0.2.0/24"])
     addresses = {None: None, "192.0.2.7": None, "198.51.100.1": "elsewhere"}
     assert {one: (await check(either, near, one)).reason for one in addresses} == addresses
-    await either.vault.link_cuts.make(either.account.id, CutRequest(jti=jti), **ME)
+    await either.vault.playback.link_cuts.make(either.account.id, CutRequest(jti=jti), **ME)
     assert (await check(either, minter.token(recording, jti=jti, iat=_now() - 5))).reason == "cut"
     other = await recorded(either, "b")
-    await either.vault.recordings.restrict(either.account.id, other, restricted=True, reason=None, **ME)
+    await either.vault.recordings.recordings.restrict(
+        either.account.id, other, restricted=True, reason=None, **ME
+    )
     # A restriction cuts what was minted before it, with the clock of the signer ahead too.
     assert (await check(either, minter.token(other, iat=_now() + 30))).reason == "cut"
-    await either.vault.link_keys.delete(either.account.id, "crm", **ME)
+    await either.vault.playback.link_keys.delete(either.account.id, "crm", **ME)
     assert (await check(either, minter.token(recording))).reason in {"unknown_key", "cut"}
 
 
@@ -151,9 +155,9 @@ async def test_a_media_link_goes_on_with_its_session(house: House):
     """Its one session is no reason against it, until that has ended."""
     minter, recording = await registered(house, Minter(), kinds=("media",)), await recorded(house)
     token = minter.token(recording, knd="media", exp=_now() + 2)
-    session, _ = await house.vault.open_links.open_media(token, address=None, agent="")
+    session, _ = await house.vault.playback.open_links.open_media(token, address=None, agent="")
     assert (await check(house, token)).reason is None
-    later = replace(house.vault.check_link, clock=lambda: session.ends_at + timedelta(seconds=1))
+    later = replace(house.vault.playback.check_link, clock=lambda: session.ends_at + timedelta(seconds=1))
     assert (await later(house.account.id, token, address=None)).reason == "used_up"
 
 
@@ -183,7 +187,7 @@ async def test_a_link_of_the_vaults_own_is_not_looked_up(house: House):
     """The links of its recording show it; whether there is such a link is not said here."""
     recording = await recorded(house)
     wish = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=1)
-    _, token = await house.vault.links.create(house.account.id, recording, wish, **ME)
+    _, token = await house.vault.playback.links.create(house.account.id, recording, wish, **ME)
     assert (await check(house, token.text)).reason == "not_signed"
 
 

@@ -26,7 +26,7 @@ from vault.thread_pools import Threads
 async def denied(house: House, token: str, number: int) -> None:
     """Ask for a link that opens no more, from an address of its own."""
     with pytest.raises(NotFound):
-        await house.vault.open_links.open(
+        await house.vault.playback.open_links.open(
             token, nonce=secrets.token_hex(8), address=f"2a00:1:2:{number:x}::1", agent=""
         )
 
@@ -53,10 +53,12 @@ async def test_refusals_of_one_link_have_an_allowance(
     tokens = []
     for _ in range(2):
         wish = link_wish(sessions=1, networks=networks)
-        _, token = await either.vault.links.create(either.account.id, recording, wish, actor="key_test")
+        _, token = await either.vault.playback.links.create(
+            either.account.id, recording, wish, actor="key_test"
+        )
         tokens.append(token.text)
         if why == "used up":
-            await either.vault.open_links.open(token.text, nonce="n", address=None, agent="")
+            await either.vault.playback.open_links.open(token.text, nonce="n", address=None, agent="")
     if why == "expired":
         past = update(links).values(expires_at=links.c.created_at)
         await either.database.write(lambda tx: tx.connection.execute(past) and None)
@@ -93,7 +95,7 @@ async def test_without_an_allowance_each_is_logged(either: House, monkeypatch: p
         monkeypatch.setattr(decides, "denials_allowed", lambda _: 10**9)
     recording = await recording_of(either, "Kim")
     wish = link_wish(sessions=1, networks=["192.0.2.0/24"])
-    _, token = await either.vault.links.create(either.account.id, recording, wish, actor="key_test")
+    _, token = await either.vault.playback.links.create(either.account.id, recording, wish, actor="key_test")
     for number in range(DENIAL_BURST + 40):
         await denied(either, token.text, number)
     assert await logged(either, recording) == DENIAL_BURST + 40

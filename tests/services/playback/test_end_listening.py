@@ -16,22 +16,26 @@ ME = {"actor": "key_test"}
 
 async def restrict(house: House, recording: str) -> None:
     """Restrict the recording as an admin does."""
-    await house.vault.recordings.restrict(house.account.id, recording, restricted=True, reason="r", **ME)
+    await house.vault.recordings.recordings.restrict(
+        house.account.id, recording, restricted=True, reason="r", **ME
+    )
 
 
 async def lift(house: House, recording: str) -> None:
     """Lift the restriction."""
-    await house.vault.recordings.restrict(house.account.id, recording, restricted=False, reason=None, **ME)
+    await house.vault.recordings.recordings.restrict(
+        house.account.id, recording, restricted=False, reason=None, **ME
+    )
 
 
 async def revoke(house: House, recording: str) -> None:
     """Revoke all links of the recording."""
-    await house.vault.links.revoke_all(house.account.id, recording_id=recording, listener=None, **ME)
+    await house.vault.playback.links.revoke_all(house.account.id, recording_id=recording, listener=None, **ME)
 
 
 async def revoke_listener(house: House, _recording: str) -> None:
     """Revoke all links of the listener."""
-    await house.vault.links.revoke_all(house.account.id, recording_id=None, listener="Ada", **ME)
+    await house.vault.playback.links.revoke_all(house.account.id, recording_id=None, listener="Ada", **ME)
 
 
 async def end(house: House, recording: str) -> None:
@@ -52,7 +56,7 @@ def cut(**what: str) -> Callable[[House, str], Awaitable[None]]:
     """Return what cuts all links of the account, or of a listener."""
 
     async def run(house: House, _recording: str) -> None:
-        await house.vault.link_cuts.make(house.account.id, CutRequest(**what), **ME)
+        await house.vault.playback.link_cuts.make(house.account.id, CutRequest(**what), **ME)
 
     return run
 
@@ -64,7 +68,7 @@ async def cut_recording(house: House, recording: str) -> None:
 
 async def revoke_account(house: House, _recording: str) -> None:
     """Revoke all links of the account."""
-    await house.vault.links.revoke_all(house.account.id, recording_id=None, listener=None, **ME)
+    await house.vault.playback.links.revoke_all(house.account.id, recording_id=None, listener=None, **ME)
 
 
 async def close(house: House, _recording: str) -> None:
@@ -103,7 +107,7 @@ async def test_nothing_from_before_is_heard_any_more(either: House, act: str):
         assert await before.alive(either) == set()
     # The same kinds of another recording go on, and new ones of this one.
     assert await of_other.alive(either) == names
-    _, token = await either.vault.links.create(either.account.id, recording, link_wish(), **ME)
+    _, token = await either.vault.playback.links.create(either.account.id, recording, link_wish(), **ME)
     assert await once(either, token.text)
 
 
@@ -114,7 +118,7 @@ async def test_nothing_of_the_account_is_heard_any_more(either: House, act: str)
     before = await permitted(either, recording, ahead=AHEAD)
     await OF_ACCOUNT[act](either, recording)
     assert await before.alive(either) == set()
-    _, token = await either.vault.links.create(either.account.id, recording, link_wish(), **ME)
+    _, token = await either.vault.playback.links.create(either.account.id, recording, link_wish(), **ME)
     assert await once(either, token.text)
 
 
@@ -134,7 +138,7 @@ async def test_a_cut_of_a_time_leaves_what_was_minted_later(either: House):
     recording = await recording_of(either, "Kim")
     before = await permitted(either, recording)
     now = datetime.now(UTC) + timedelta(seconds=1)
-    await either.vault.link_cuts.make(either.account.id, CutRequest(minted_before=now), **ME)
+    await either.vault.playback.link_cuts.make(either.account.id, CutRequest(minted_before=now), **ME)
     assert await before.alive(either) == set()
     at = int(now.timestamp()) + 1
     assert await once(either, before.minter.token(recording, lsn="Ada", iat=at, exp=at + 600))
@@ -145,7 +149,7 @@ async def test_a_restriction_leaves_a_link_for_legal_claims(either: House):
     recording = await recording_of(either, "Kim")
     before = await permitted(either, recording)
     wish = link_wish(purpose="legal_claims", purpose_text="Acme v. Doe", may_open_restricted=True)
-    _, token = await either.vault.links.create(either.account.id, recording, wish, **ME)
+    _, token = await either.vault.playback.links.create(either.account.id, recording, wish, **ME)
     await restrict(either, recording)
     assert await before.alive(either) == set()
     assert await once(either, token.text)

@@ -19,10 +19,10 @@ from vault.services.playback.playable_audio import PlayableAudio
 async def opened(house: House, recording: str) -> tuple[Session, PlayableAudio, PlayableAudio]:
     """Open a new link; returns the session, what it plays and what it may keep."""
     wish = LinkRequest(listener="Robin", kind="player", life=timedelta(hours=1), sessions=1, download=True)
-    _, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
-    answer = await house.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
-    found = await house.vault.open_links.find(answer.session.id, answer.secret.text)
-    find = house.vault.audio
+    _, token = await house.vault.playback.links.create(house.account.id, recording, wish, actor="key_test")
+    answer = await house.vault.playback.open_links.open(token.text, nonce="n", address=None, agent="a")
+    found = await house.vault.playback.open_links.find(answer.session.id, answer.secret.text)
+    find = house.vault.playback.audio
     played = await find.for_session(found.session, found.recording, found.keys)
     return found.session, played, await find.for_session_download(found)
 
@@ -30,14 +30,14 @@ async def opened(house: House, recording: str) -> tuple[Session, PlayableAudio, 
 async def hear(house: House, sound: PlayableAudio, start: int, end: int) -> None:
     """Take all of a range, so that its end is in the log."""
     assert (
-        b"".join([block async for block in await house.vault.audio.stream(sound, start, end)])
+        b"".join([block async for block in await house.vault.playback.audio.stream(sound, start, end)])
         == AUDIO[start:end]
     )
 
 
 async def die(house: House, sound: PlayableAudio, start: int, end: int) -> None:
     """Have a range granted and go no further, as a process that is killed then."""
-    await house.vault.audio.stream(sound, start, end)
+    await house.vault.playback.audio.stream(sound, start, end)
 
 
 async def recording_of(house: House) -> str:
@@ -50,7 +50,9 @@ async def recording_of(house: House) -> str:
 async def events(house: House, session: Session) -> list[AccessEvent]:
     """Return the session's events, in the order of the log."""
     await house.database.write(lambda tx: tx.tree.settle())
-    page = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+    page = await house.vault.audit_log.access_log.list_events(
+        house.account.id, EventFilter(), start=0, limit=1000
+    )
     return [one.event for one, _ in page.items if one.event.session_id == session.id]
 
 
@@ -125,7 +127,9 @@ async def test_what_was_read_before_a_crash_is_not_read_again(either: House, mon
     for _ in range(3):
         await hear(either, played, 0, 10)
     await events(either, session)
-    page = await either.vault.access_log.list_events(either.account.id, EventFilter(), start=0, limit=1000)
+    page = await either.vault.audit_log.access_log.list_events(
+        either.account.id, EventFilter(), start=0, limit=1000
+    )
     left_open = page.items[-1][0].index + 1
     await die(either, played, 20, 30)
     await hear(either, played, 40, 45)
@@ -169,7 +173,7 @@ async def test_the_story_says_granted_where_nobody_knows_what_was_sent(either: H
     assert await end(either, session.ends_at + timedelta(hours=1))
 
     async def told() -> list[str]:
-        story = await either.vault.access_log.history(either.account.id, recording)
+        story = await either.vault.audit_log.access_log.history(either.account.id, recording)
         return [item.text for item in story if item.kind == "playback.grant"]
 
     assert await told() == ["Granted 00:00-00:00 to Robin; how much of it was sent is not known"]

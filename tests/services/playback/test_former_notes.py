@@ -21,7 +21,7 @@ SETTINGS = provider_settings(RoleMapping(value="staff", role="listener"))
 async def connection(house: House, name: str) -> SignInConnection:
     """Make a sign-in connection."""
     change = ConnectionChange(settings=SETTINGS, keep_secret=False)
-    return await house.vault.sign_in_connections.set(house.account.id, name, change, **ME)
+    return await house.vault.sign_in.connections.set(house.account.id, name, change, **ME)
 
 
 async def person(house: House, made: SignInConnection, name: str) -> str:
@@ -32,7 +32,7 @@ async def person(house: House, made: SignInConnection, name: str) -> str:
     )
     row = PersonRow(
         id=f"per_{name}", account_id=house.account.id, connection_id=made.id,
-        sealed_profile=await house.vault.members.opened.seal_profile(house.account.id, profile),
+        sealed_profile=await house.vault.sign_in.members.opened.seal_profile(house.account.id, profile),
         role_ids=(), first_at=now, last_at=now, removed_at=None,
     )  # fmt: skip
     await house.database.write(lambda tx: tx.people.put(row))
@@ -41,7 +41,9 @@ async def person(house: House, made: SignInConnection, name: str) -> str:
 
 async def left(house: House, recording_id: str) -> list[tuple[str | None, str | None]]:
     """Return name and text of the notes of former listeners."""
-    found = await house.vault.former_notes.page(house.account.id, recording_id, after="", limit=50, **ME)
+    found = await house.vault.playback.former_notes.page(
+        house.account.id, recording_id, after="", limit=50, **ME
+    )
     return sorted((one.name, one.note.content.text) for one in found)
 
 
@@ -50,7 +52,7 @@ async def test_notes_of_who_left_are_shown_with_their_names(either: House):
     house, account = either, either.account.id
     recording = await available(house)
     main, other = await connection(house, "main"), await connection(house, "other")
-    key, _ = await house.vault.api_keys.issue(
+    key, _ = await house.vault.accounts.api_keys.issue(
         name="nightly", scopes=["links:write"], account_id=account, **ME
     )
     authors = [
@@ -62,9 +64,9 @@ async def test_notes_of_who_left_are_shown_with_their_names(either: House):
         await add(house, recording, 0.1, f"of {author}"[:12], author=author)
     assert await left(house, recording) == []
     assert "note.read" not in [one.type for one in await events(house, recording)]
-    await house.vault.members.remove(account, "per_ada", **ME)
-    await house.vault.sign_in_connections.delete(account, "other", **ME)
-    await house.vault.api_keys.revoke(key.id, account_id=account, **ME)
+    await house.vault.sign_in.members.remove(account, "per_ada", **ME)
+    await house.vault.sign_in.connections.delete(account, "other", **ME)
+    await house.vault.accounts.api_keys.revoke(key.id, account_id=account, **ME)
     assert await left(house, recording) == [
         ("ada Moreau", "of per_ada"),
         ("cy Moreau", "of per_cy"),
@@ -73,8 +75,10 @@ async def test_notes_of_who_left_are_shown_with_their_names(either: House):
     read = [one for one in await events(house, recording) if one.type == "note.read"]
     assert [one.actor for one in read] == ["key_privacy"]
     assert "Moreau" not in json.dumps([one.body.decode() for one in read])
-    first = await house.vault.former_notes.page(account, recording, after="", limit=2, **ME)
-    rest = await house.vault.former_notes.page(account, recording, after=first[-1].note.id, limit=2, **ME)
+    first = await house.vault.playback.former_notes.page(account, recording, after="", limit=2, **ME)
+    rest = await house.vault.playback.former_notes.page(
+        account, recording, after=first[-1].note.id, limit=2, **ME
+    )
     assert [len(first), len(rest)] == [2, 1]
-    await house.vault.members.readmit(account, "per_ada", **ME)
+    await house.vault.sign_in.members.readmit(account, "per_ada", **ME)
     assert ("ada Moreau", "of per_ada") not in await left(house, recording)

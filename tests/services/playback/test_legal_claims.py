@@ -26,7 +26,7 @@ async def link(
         listener="Counsel", kind="player", life=timedelta(hours=1), sessions=5, purpose=purpose,
         purpose_text=text, may_open_restricted=may,
     )  # fmt: skip
-    _, token = await house.vault.links.create(house.account.id, recording_id, wish, **ME)
+    _, token = await house.vault.playback.links.create(house.account.id, recording_id, wish, **ME)
     return token
 
 
@@ -36,7 +36,7 @@ async def test_case_38_a_restricted_recording_plays_for_legal_claims_alone(pair:
     await pair.settle(recording_id)
     before = await link(pair, recording_id, "quality")
     assert await heard(pair, before)
-    await pair.vault.recordings.restrict(
+    await pair.vault.recordings.recordings.restrict(
         pair.account.id, recording_id, restricted=True, reason="art. 18", **ME
     )
     with pytest.raises(NotFound):
@@ -76,7 +76,7 @@ async def test_the_right_is_given_when_the_link_is_made(pair: House):
     sessions = [await opened(pair, token) for token in (given, *claimed)]
     for session in sessions:
         assert await played(pair, session)
-    await pair.vault.recordings.restrict(
+    await pair.vault.recordings.recordings.restrict(
         pair.account.id, recording_id, restricted=True, reason="art. 18", **ME
     )
     assert await played(pair, sessions[0])
@@ -118,7 +118,7 @@ async def test_a_signed_link_has_no_such_right(either: House, *, restricted: boo
     token = Token(minter.token(recording_id))
     session = await opened(either, token)
     if restricted:
-        await either.vault.recordings.restrict(
+        await either.vault.recordings.recordings.restrict(
             either.account.id, recording_id, restricted=True, reason="r", **ME
         )
         with pytest.raises(NotFound):

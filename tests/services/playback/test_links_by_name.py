@@ -18,7 +18,7 @@ async def opens(house: House, minter: Minter, ref: str) -> str | None:
     """Return the id of the recording that a link by names opens; None if it opens none."""
     token = minter.token("", sub=None, ref=ref)
     try:
-        found = await house.vault.open_links.open(token, nonce="n", address="192.0.2.1", agent="")
+        found = await house.vault.playback.open_links.open(token, nonce="n", address="192.0.2.1", agent="")
     except NotFound:
         return None
     return found.session.recording_id
@@ -27,7 +27,7 @@ async def opens(house: House, minter: Minter, ref: str) -> str | None:
 async def other_connection(house: House) -> None:
     """Let the house announce over a second connection with the same secret."""
     wish = ConnectionRequest(provider="platform", credentials={"secret": house.secret})
-    connection, _, _ = await house.vault.connections.set(house.account.id, "other", wish, **ME)
+    connection, _, _ = await house.vault.accounts.connections.set(house.account.id, "other", wish, **ME)
     house.connection_id = connection.id
 
 
@@ -53,7 +53,7 @@ async def test_a_link_by_name_holds_over_an_upload(either: House):
     minter = await registered(either, Minter())
     recording_id = await failed(either)
     assert await opens(either, minter, "a/1") is None
-    await either.vault.uploads.store(either.account.id, "a", "1", blocks_of(AUDIO), **ME)
+    await either.vault.ingest.uploads.store(either.account.id, "a", "1", blocks_of(AUDIO), **ME)
     assert await either.settle(recording_id) is State.AVAILABLE
     assert await opens(either, minter, "a/1") == recording_id
 

@@ -28,13 +28,15 @@ async def link_of(house: House, kind: str, *, sessions: int = 1) -> Token:
     recording = (await house.announce()).recording_id
     await house.settle(recording)
     wish = LinkRequest(listener="k", kind=kind, life=timedelta(hours=1), sessions=sessions)
-    _, token = await house.vault.links.create(house.account.id, recording, wish, actor="key_test")
+    _, token = await house.vault.playback.links.create(house.account.id, recording, wish, actor="key_test")
     return token
 
 
 async def opened_events(house: House) -> list[tuple[int, str | None]]:
     """Return index and session of every open that is in the tree."""
-    page = await house.vault.access_log.list_events(house.account.id, EventFilter(), start=0, limit=1000)
+    page = await house.vault.audit_log.access_log.list_events(
+        house.account.id, EventFilter(), start=0, limit=1000
+    )
     events = [(one.index, one.event) for one, _ in page.items]
     return [(index, event.session_id) for index, event in events if event.type == "playback.open"]
 
@@ -44,16 +46,16 @@ async def test_a_session_has_its_event_in_the_tree(either: House, kind: str):
     """When the answer is there, so is the proof, though no sequencer has run."""
     token = await link_of(either, kind)
     if kind == "player":
-        opened = await either.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
+        opened = await either.vault.playback.open_links.open(token.text, nonce="n", address=None, agent="a")
         session_id = opened.session.id
     else:
-        session, _ = await either.vault.open_links.open_media(token.text, address=None, agent="a")
+        session, _ = await either.vault.playback.open_links.open_media(token.text, address=None, agent="a")
         session_id = session.id
     ((index, session_of_event),) = await opened_events(either)
     assert session_of_event == session_id
     leaf = (await either.database.read(lambda tx: tx.events.at(either.account.id, index))).leaf
-    proof = await either.vault.log_proofs.prove_event(either.account.id, index)
-    verifier = either.vault.log_proofs.signer.verifier
+    proof = await either.vault.audit_log.proofs.prove_event(either.account.id, index)
+    verifier = either.vault.audit_log.proofs.signer.verifier
     assert verify_proof_file(proof, leaf, [verifier])[0] == index
 
 
@@ -67,7 +69,7 @@ async def test_first_gets_of_a_media_link_together_are_one_open(
     token = await link_of(either, "media")
     nodes = (either, another_node(either, tmp_path, threads)) * 4
     answers = await asyncio.gather(
-        *(node.vault.open_links.open_media(token.text, address=None, agent="a") for node in nodes)
+        *(node.vault.playback.open_links.open_media(token.text, address=None, agent="a") for node in nodes)
     )
     (session_id,) = {session.id for session, _ in answers}
     assert [session for _, session in await opened_events(either)] == [session_id]
@@ -98,7 +100,7 @@ async def test_without_the_sequencer_there_is_no_session(
     """If the log's lock does not come in time, the open is Unavailable, and nobody has a session by it."""
     async with new_house(tmp_path, threads, postgresql) as house:
         token = await link_of(house, kind)
-        sessions = replace(house.vault.open_links, database=impatient(postgresql))
+        sessions = replace(house.vault.playback.open_links, database=impatient(postgresql))
 
         async def open_it() -> str:
             if kind == "player":
@@ -141,7 +143,9 @@ async def test_opens_that_wait_for_the_tree_hold_up_nobody_else(
             holder.execute("SELECT pg_advisory_xact_lock(%s)", (log_lock_key(),))
             opens = [
                 asyncio.ensure_future(
-                    house.vault.open_links.open(token.text, nonce=f"n{number}", address=None, agent="a")
+                    house.vault.playback.open_links.open(
+                        token.text, nonce=f"n{number}", address=None, agent="a"
+                    )
                 )
                 for number in range(40)
             ]
@@ -149,7 +153,7 @@ async def test_opens_that_wait_for_the_tree_hold_up_nobody_else(
                 await asyncio.sleep(0.01)
             await asyncio.gather(
                 *(
-                    house.vault.calls.start(house.account.id, CallFacts(call_ref=f"call-{number}"))
+                    house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref=f"call-{number}"))
                     for number in range(20)
                 )
             )

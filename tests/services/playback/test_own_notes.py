@@ -32,12 +32,12 @@ async def add(
 ) -> Note:
     """Make a note."""
     content = NoteContent(at=at, text=text)
-    return await house.vault.own_notes.add(house.account.id, recording_id, content, author=author)
+    return await house.vault.playback.own_notes.add(house.account.id, recording_id, content, author=author)
 
 
 async def shown(house: House, recording_id: str, *, author: str = ME) -> list[tuple[float, str | None]]:
     """Return moment and text of an author's notes."""
-    found = await house.vault.own_notes.list(house.account.id, recording_id, author=author)
+    found = await house.vault.playback.own_notes.list(house.account.id, recording_id, author=author)
     return [(note.content.at, note.content.text) for note in found]
 
 
@@ -59,13 +59,13 @@ async def events(house: House, recording_id: str) -> list[AccessEvent]:
 async def hold(house: House, recording_id: str) -> None:
     """Hold a recording."""
     wanted = HoldRequest(name="Acme v. Doe", reason="a claim", recordings=[recording_id])
-    await house.vault.holds.place(house.account.id, wanted, actor=ME)
+    await house.vault.retention.holds.place(house.account.id, wanted, actor=ME)
 
 
 async def test_a_note_is_made_changed_and_deleted_on_record(either: House):
     """In the order of their moments; the log names note and moment, sealed, and never the text."""
     recording_id = await available(either)
-    account_id, own = either.account.id, either.vault.own_notes
+    account_id, own = either.account.id, either.vault.playback.own_notes
     note = await add(either, recording_id, 0.2504, f"  {WORDS}\n")
     await add(either, recording_id, 0.1)
     assert await shown(either, recording_id) == [(0.1, None), (0.25, WORDS)]
@@ -78,7 +78,7 @@ async def test_a_note_is_made_changed_and_deleted_on_record(either: House):
         await own.delete(account_id, recording_id, note.id, author=ME)
     told = await events(either, recording_id)
     assert [event.type for event in told] == ["note.made", "note.made", "note.changed", "note.deleted"]
-    details = [dict(await either.vault.access_log.data_keys.open_detail(event)) for event in told]
+    details = [dict(await either.vault.audit_log.access_log.data_keys.open_detail(event)) for event in told]
     assert details[0] == {"note": note.id, "at": "0.25"}
     assert details[2:] == [{"note": note.id, "at": "0"}] * 2
     assert {event.actor for event in told} == {ME}
@@ -89,7 +89,7 @@ async def test_only_its_author_sees_a_note(either: House):
     recording_id = await available(either)
     note = await add(either, recording_id, 0, WORDS)
     assert await shown(either, recording_id, author=OTHER) == []
-    own = either.vault.own_notes
+    own = either.vault.playback.own_notes
     for author, where in ((OTHER, recording_id), (ME, "rec_none")):
         with pytest.raises(NotFound):
             await own.change(either.account.id, where, note.id, lambda one: one, author=author)
@@ -103,7 +103,7 @@ async def test_notes_are_bounded(either: House):
     recording_id = await available(either)
     for wrong, field in ((NoteContent(at=-0.1, text=None), "at"), (NoteContent(at=9e5, text=None), "at")):
         with pytest.raises(Invalid) as refused:
-            await either.vault.own_notes.add(either.account.id, recording_id, wrong, author=ME)
+            await either.vault.playback.own_notes.add(either.account.id, recording_id, wrong, author=ME)
         assert refused.value.field == field
     with pytest.raises(Invalid) as refused:
         await add(either, recording_id, 0, "x" * 1001)
@@ -121,7 +121,7 @@ async def test_one_of_two_changes_is_told_to_come_again(either: House):
     """A change that another one overtook does not undo it."""
     recording_id = await available(either)
     note = await add(either, recording_id, 0, WORDS)
-    own = either.vault.own_notes
+    own = either.vault.playback.own_notes
     changes = [
         own.change(either.account.id, recording_id, note.id, lambda one, n=n: replace(one, text=n), author=ME)
         for n in ("first", "second")
@@ -136,14 +136,16 @@ async def test_a_restricted_recording_gets_no_notes_and_a_held_one_loses_none(ei
     """Under a hold a note can still be made."""
     recording_id = await available(either)
     note = await add(either, recording_id, 0, WORDS)
-    own, account_id = either.vault.own_notes, either.account.id
+    own, account_id = either.vault.playback.own_notes, either.account.id
     await hold(either, recording_id)
     await add(either, recording_id, 0.1)
     with pytest.raises(Held):
         await own.change(account_id, recording_id, note.id, lambda one: replace(one, text=None), author=ME)
     with pytest.raises(Held):
         await own.delete(account_id, recording_id, note.id, author=ME)
-    await either.vault.recordings.restrict(account_id, recording_id, restricted=True, reason=None, actor=ME)
+    await either.vault.recordings.recordings.restrict(
+        account_id, recording_id, restricted=True, reason=None, actor=ME
+    )
     with pytest.raises(Refused) as refused:
         await add(either, recording_id, 0)
     assert refused.value.reasons == ("restricted",)
@@ -159,7 +161,7 @@ async def test_notes_are_erased_with_their_recording(either: House):
     await either.settle(other)
     for where, author in ((recording_id, ME), (recording_id, OTHER), (other, ME)):
         await add(either, where, 0, WORDS, author=author)
-    await either.vault.recordings.erase(either.account.id, recording_id, actor=ME)
+    await either.vault.recordings.recordings.erase(either.account.id, recording_id, actor=ME)
     assert await rows(either) == 1
     with pytest.raises(RecordingErased):
         await shown(either, recording_id)

@@ -26,7 +26,9 @@ async def test_sql_and_python_agree(either: House):
     recording_id = (await either.announce()).recording_id
     await either.settle(recording_id)
     request = LinkRequest(listener="Ada", kind="player", life=timedelta(minutes=15), sessions=1)
-    link, _ = await either.vault.links.create(either.account.id, recording_id, request, actor="key_test")
+    link, _ = await either.vault.playback.links.create(
+        either.account.id, recording_id, request, actor="key_test"
+    )
     recording = await either.row(recording_id)
     names = ("state", "restricted", "plays_restricted", "purpose", "kind")
     table = [

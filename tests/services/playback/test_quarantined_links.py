@@ -18,7 +18,7 @@ async def link(
     """Create a link for a purpose."""
     narrow = {"kind": "player", "life": timedelta(minutes=5), "sessions": 1}
     wish = LinkRequest(listener="Kim", purpose=purpose, may_open_quarantined=may, **narrow | other)
-    _, token = await house.vault.links.create(house.account.id, recording_id, wish, **ME)
+    _, token = await house.vault.playback.links.create(house.account.id, recording_id, wish, **ME)
     return token
 
 
@@ -37,9 +37,9 @@ async def test_only_the_check_of_the_consent_plays_it(either: House):
     with pytest.raises(Forbidden, match="quarantine:listen"):
         await link(either, recording_id, may=False)
     with pytest.raises(NotFound):
-        await either.vault.audio.for_download(either.account.id, recording_id, **ME)
+        await either.vault.playback.audio.for_download(either.account.id, recording_id, **ME)
     with pytest.raises(NotFound):
-        await either.vault.player.waveform(either.account.id, recording_id, **ME)
+        await either.vault.playback.player.waveform(either.account.id, recording_id, **ME)
     assert await heard(either, await link(either, recording_id))
     await either.vault.jobs.log_publisher.sequence()
     page = await either.database.read(
@@ -68,10 +68,12 @@ async def test_a_refusal_ends_its_session(either: House):
     token, later = await link(either, recording_id), await link(either, recording_id)
     session = await opened(either, token)
     assert await played(either, session)
-    await either.vault.quarantine.refuse(either.account.id, recording_id, reason="no consent", **ME)
+    await either.vault.recordings.quarantine.refuse(
+        either.account.id, recording_id, reason="no consent", **ME
+    )
     with pytest.raises(NotFound):
         await played(either, session)
-    _, state = await either.vault.open_links.state(session.session.id, session.secret.text)
+    _, state = await either.vault.playback.open_links.state(session.session.id, session.secret.text)
     assert state == "erased"
     with pytest.raises(NotFound):
         await heard(either, later)
@@ -84,7 +86,9 @@ async def test_a_restricted_one_is_heard_by_nobody(either: House):
     recording_id = await waiting(either)
     token = await link(either, recording_id)
     session = await opened(either, token)
-    await either.vault.recordings.restrict(either.account.id, recording_id, restricted=True, reason="r", **ME)
+    await either.vault.recordings.recordings.restrict(
+        either.account.id, recording_id, restricted=True, reason="r", **ME
+    )
     with pytest.raises(NotFound):
         await played(either, session)
     with pytest.raises(Refused, match="restricted"):
@@ -95,5 +99,5 @@ async def test_a_release_lets_the_session_go_on(either: House):
     """It plays on as any available recording does."""
     recording_id = await waiting(either)
     session = await opened(either, await link(either, recording_id))
-    await either.vault.quarantine.release(either.account.id, recording_id, reason="on paper", **ME)
+    await either.vault.recordings.quarantine.release(either.account.id, recording_id, reason="on paper", **ME)
     assert await played(either, session)

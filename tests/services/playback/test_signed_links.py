@@ -62,7 +62,7 @@ async def shared(request: pytest.FixtureRequest, tmp_path: Path, threads: Thread
 async def opened(house: House, token: str, nonce: str | None = None) -> str | None:
     """Open a link; return the session's id, or None if it does not open."""
     try:
-        found = await house.vault.open_links.open(
+        found = await house.vault.playback.open_links.open(
             token, nonce=nonce or secrets.token_hex(8), address="192.0.2.1", agent=""
         )
     except NotFound:
@@ -79,7 +79,7 @@ async def drain(blocks: AsyncIterator[bytes], heard: list[int]) -> None:
 async def previewed(house: House, token: str) -> bool:
     """Say whether a link shows its page."""
     try:
-        await house.vault.open_links.preview_link(token, address="192.0.2.1")
+        await house.vault.playback.open_links.preview_link(token, address="192.0.2.1")
     except NotFound:
         return False
     return True
@@ -101,7 +101,7 @@ async def test_no_forged_token_reaches_the_database(shared: House):
     minter = await registered(shared, Minter())
     signed = minter.token(recording)
     assert await previewed(shared, signed)  # From here on the key is in memory.
-    _, own = await shared.vault.links.create(shared.account.id, recording, WISH, **ACTOR)
+    _, own = await shared.vault.playback.links.create(shared.account.id, recording, WISH, **ACTOR)
     strangers = [
         Minter(key_id=minter.key_id).token(recording), Minter().token(recording),
         Minter(key_id="lkey_" + "ab" * 16).token(recording), TokenKey(b"another vault").new_token().text,
@@ -112,7 +112,7 @@ async def test_no_forged_token_reaches_the_database(shared: House):
         for token in [*forged(signed, signed), *forged(own.text, own.text), *strangers]:
             await asyncio.sleep(0)  # Nothing below waits: without it, the loop would stand still.
             assert await opened(shared, token) is None, token
-            assert await shared.vault.open_links.resume(token, {"sess_1": "s"}) is None
+            assert await shared.vault.playback.open_links.resume(token, {"sess_1": "s"}) is None
         assert await opened(shared, minter.token(recording, exp=1, iat=0)) is None
     assert (counts.statements, counts.transactions) == (0, 0)
     assert await opened(shared, signed)
@@ -122,7 +122,7 @@ async def test_no_forged_token_reaches_the_database(shared: House):
 async def test_an_id_that_was_given_out_is_looked_up_once(shared: House):
     """A key whose row is missing costs one look-up in five seconds, however many tokens name it."""
     recording = await let_in(shared, "r", call_ref="c")
-    minter = Minter(key_id=shared.vault.link_keys.verifier.new_key_id())
+    minter = Minter(key_id=shared.vault.playback.link_keys.verifier.new_key_id())
     with counted(shared.database) as counts:
         for _ in range(50):
             assert not await previewed(shared, minter.token(recording))
@@ -152,12 +152,12 @@ async def test_a_cut_ends_what_another_node_plays_within_one_window(
     minter, ago = await registered(shared, Minter()), int(datetime.now(UTC).timestamp()) - 30
     token, later = (minter.token(recording, lsn="agent-7", iat=ago + add) for add in (0, 60))
     with second_node(shared, tmp_path, threads) as other:
-        found = await other.vault.open_links.open(token, nonce="n", address="192.0.2.1", agent="")
-        playing = await other.vault.audio.for_session(found.session, await shared.row(recording))
-        blocks = await other.vault.audio.stream(playing, 0, playing.size)
+        found = await other.vault.playback.open_links.open(token, nonce="n", address="192.0.2.1", agent="")
+        playing = await other.vault.playback.audio.for_session(found.session, await shared.row(recording))
+        blocks = await other.vault.playback.audio.stream(playing, 0, playing.size)
         heard = [len(await anext(blocks))]
         cut = CutRequest(listener="agent-7", minted_before=datetime.now(UTC))
-        await shared.vault.link_cuts.make(shared.account.id, cut, **ACTOR)
+        await shared.vault.playback.link_cuts.make(shared.account.id, cut, **ACTOR)
         with pytest.raises(NotFound):
             await drain(blocks, heard)
         granted = [last for _, last in windows(0, playing.size)]
@@ -176,7 +176,7 @@ async def test_revoking_all_links_also_ends_those_that_nobody_opened(
     recording = await let_in(shared, "r", call_ref="c")
     minter, ago = await registered(shared, Minter()), int(datetime.now(UTC).timestamp()) - 30
     unseen, used, foreign = (minter.token(recording, lsn=name, iat=ago) for name in ("Kim", "Kim", "Lee"))
-    _, own = await shared.vault.links.create(
+    _, own = await shared.vault.playback.links.create(
         shared.account.id, recording, replace(WISH, listener="Kim"), **ACTOR
     )
     assert await opened(shared, used)
@@ -186,13 +186,13 @@ async def test_revoking_all_links_also_ends_those_that_nobody_opened(
         "account": {},
     }[named]
     with second_node(shared, tmp_path, threads) as other:
-        assert await other.vault.links.revoke_all(shared.account.id, **which, **ACTOR) == 2
+        assert await other.vault.playback.links.revoke_all(shared.account.id, **which, **ACTOR) == 2
         assert [
             await opened(node, token) for node in (shared, other) for token in (unseen, used, own.text)
         ] == 6 * [None]
         assert (await opened(other, foreign) is None) == (named != "listener")
         assert await opened(other, minter.token(recording, lsn="Kim", iat=ago + 60)) is None
-        _, own = await shared.vault.links.create(shared.account.id, recording, WISH, **ACTOR)
+        _, own = await shared.vault.playback.links.create(shared.account.id, recording, WISH, **ACTOR)
         assert await opened(other, own.text)
     assert (await shared.events()).count("link.cut") == 1
 
@@ -205,7 +205,7 @@ async def test_a_cut_and_an_open_do_not_pass_each_other(shared: House):
         token = minter.token(recording, lsn=f"agent-{number}", iat=ago)
         wish = CutRequest(listener=f"agent-{number}")
         session, _ = await asyncio.gather(
-            opened(shared, token), shared.vault.link_cuts.make(shared.account.id, wish, **ACTOR)
+            opened(shared, token), shared.vault.playback.link_cuts.make(shared.account.id, wish, **ACTOR)
         )
         assert await opened(shared, token) is None
         if session is not None:
@@ -223,7 +223,7 @@ async def test_a_deleted_key_is_dead_on_a_node_that_has_it_in_memory(
     recording = await let_in(shared, "r", call_ref="c")
     minter, other = await registered(shared, Minter()), another_node(shared, tmp_path, threads)
     assert await opened(other, minter.token(recording))
-    await shared.vault.link_keys.delete(shared.account.id, "crm", **ACTOR)
+    await shared.vault.playback.link_keys.delete(shared.account.id, "crm", **ACTOR)
     assert await opened(other, minter.token(recording)) is None
     assert not await previewed(other, minter.token(recording))
 
@@ -238,21 +238,21 @@ async def test_a_rotation_reaches_links_that_were_signed(shared: House):
     ring._current[shared.account.id] = (1, ring.now() + 300)  # What a node believes that has not heard of it.
     assert await opened(shared, minter.token(recording, lsn="agent-8"))
     await finish(shared)
-    listed = await shared.vault.links.list(shared.account.id, recording)
+    listed = await shared.vault.playback.links.list(shared.account.id, recording)
     assert {listener for _, listener in listed} == {"agent-7", "agent-8"}
 
 
 async def test_links_of_an_earlier_release_open_until_they_end(shared: House):
     """Their tokens are looked up only while such links can exist, and not without bound."""
     recording = await let_in(shared, "r", call_ref="c")
-    link, _ = await shared.vault.links.create(shared.account.id, recording, WISH, **ACTOR)
+    link, _ = await shared.vault.playback.links.create(shared.account.id, recording, WISH, **ACTOR)
     token = Token.new()
     old = replace(link, id="link_" + "0" * 32)
     await shared.database.write(lambda tx: tx.links.insert(old, token.digest))
     assert await opened(shared, token.text) is None  # This vault was never of such a release.
     until = write_rfc3339(datetime.now(UTC) + timedelta(hours=1)).encode()
     await shared.database.write(lambda tx: tx.metadata.put({OPAQUE_UNTIL: until}))
-    verifier = shared.vault.open_links.verifier
+    verifier = shared.vault.playback.open_links.verifier
     verifier._state.opaque_read = False  # What a process does that starts now.
     assert await opened(shared, token.text)
     asked = [verifier.check(Token.new().text) for _ in range(int(OPAQUE_BURST) + 60)]

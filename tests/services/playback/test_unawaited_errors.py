@@ -44,7 +44,7 @@ async def test_a_grant_for_a_reader_who_leaves(
         return await grant(wanted)
 
     monkeypatch.setattr(house.database, "grant", twice)
-    blocks = await house.vault.audio.stream(played, 0, len(AUDIO))
+    blocks = await house.vault.playback.audio.stream(played, 0, len(AUDIO))
     assert len(await anext(blocks)) == 200
     await anext(blocks)
     await failed.wait()

@@ -59,13 +59,13 @@ async def test_no_transaction_erases_more_than_its_number(either: House, monkeyp
         return erase(tx, *given, **more)
 
     monkeypatch.setattr(lifecycle, "erase", counted)
-    answer = await either.vault.calls.erase(either.account.id, "call-1", **ME)
+    answer = await either.vault.recordings.calls.erase(either.account.id, "call-1", **ME)
     assert sorted(one.id for one in answer) == sorted(recordings)
     assert all(one.state in GONE for one in answer)
     sizes = list(erased.values())
     assert (sizes[0], sum(sizes)) == (_AT_ONCE, _MANY)
     assert max(sizes) <= _AT_ONCE
-    again = await either.vault.calls.erase(either.account.id, "call-1", **ME)
+    again = await either.vault.recordings.calls.erase(either.account.id, "call-1", **ME)
     assert [one.id for one in again] == [one.id for one in answer]
     assert not await either.database.read(lambda tx: tx.pending_erasures.page(after="", limit=10))
 
@@ -79,7 +79,7 @@ async def test_what_a_crash_left_is_erased_by_the_sweep(either: House, monkeypat
 
     _before_the_second_step(monkeypatch, die)
     with pytest.raises(SystemError):
-        await either.vault.calls.erase(either.account.id, "call-1", **ME)
+        await either.vault.recordings.calls.erase(either.account.id, "call-1", **ME)
     assert len(await _left(either, recordings)) == _MANY - _AT_ONCE
     await _sweep(either)
     assert not await _left(either, recordings)
@@ -94,7 +94,7 @@ async def test_a_hold_in_between_keeps_the_others_until_it_ends(
     hold = await place(either, recordings=[last])
     hidden = erase_call.holds_on_call
     monkeypatch.setattr(erase_call, "holds_on_call", lambda *_: [])
-    answer = await either.vault.calls.erase(either.account.id, "call-1", **ME)
+    answer = await either.vault.recordings.calls.erase(either.account.id, "call-1", **ME)
     monkeypatch.setattr(erase_call, "holds_on_call", hidden)
     assert [one.id for one in answer if one.state not in GONE] == [last]
     await _sweep(either)
@@ -119,7 +119,7 @@ async def test_an_approval_is_for_all_of_them_and_executed_once(
     _before_the_second_step(monkeypatch, die)
     with pytest.raises(SystemError):
         await approve(either, asked)
-    stored = (await either.vault.approvals.read(either.account.id, asked.id)).approval
+    stored = (await either.vault.approvals.approvals.read(either.account.id, asked.id)).approval
     assert stored.state is ApprovalState.EXECUTED
     await _sweep(either)
     assert not await _left(either, recordings)

@@ -21,7 +21,7 @@ from vault.thread_pools import Threads
 
 async def erase(house: House, recording_id: str) -> None:
     """Erase a recording."""
-    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
 
 
 @pytest.mark.parametrize("moment", ["before the write", "after the write"])
@@ -104,12 +104,12 @@ async def test_a_recording_is_erased_from_any_state(house: House, step: str):
     if step in {"available", "failed"}:
         await house.settle(recording_id)
     if step == "refused":
-        await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
+        await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
     assert str(await house.state(recording_id)) == step
     await erase(house, recording_id)
     assert await house.keys_gone(recording_id)
     with pytest.raises(NotFound):
-        await house.vault.log_proofs.export_recording_key(recording_id, actor="operator")
+        await house.vault.audit_log.proofs.export_recording_key(recording_id, actor="operator")
     with pytest.raises(RecordingErased):
         await erase(house, recording_id)
     assert await house.settle(recording_id) is State.ERASED
@@ -125,7 +125,7 @@ async def test_what_is_erased_while_it_is_shown_is_shown_as_erased(
     """Its restriction is read after it. Wrong: 410 to who has just restricted it, as if nothing had been done."""
     recording_id = (await house.announce()).recording_id
     await house.settle(recording_id)
-    await house.vault.recordings.restrict(
+    await house.vault.recordings.recordings.restrict(
         house.account.id, recording_id, restricted=True, reason=None, actor="key_test"
     )
     said = RestrictRecording.parties_against
@@ -135,7 +135,7 @@ async def test_what_is_erased_while_it_is_shown_is_shown_as_erased(
         return await said(self, account_id, known)
 
     monkeypatch.setattr(RestrictRecording, "parties_against", erased_first)
-    view = await house.vault.recordings.read(house.account.id, recording_id)
+    view = await house.vault.recordings.recordings.read(house.account.id, recording_id)
     assert view.recording.state in GONE
 
 
@@ -171,7 +171,7 @@ async def test_a_recording_before_its_gate_is_not_heard(house: House):
     await house.vault.jobs.ingest()
     assert await house.state(recording_id) is State.STORED
     with pytest.raises(NotFound):
-        await house.vault.audio.for_download(house.account.id, recording_id, actor="key_test")
+        await house.vault.playback.audio.for_download(house.account.id, recording_id, actor="key_test")
 
 
 async def test_an_upload_by_two_clients_is_one_recording(house: House):
@@ -184,16 +184,18 @@ async def test_an_upload_by_two_clients_is_one_recording(house: House):
         await wait.wait()
 
     first = asyncio.create_task(
-        house.vault.uploads.store(house.account.id, "c", "r", slowly(), actor="key_1")
+        house.vault.ingest.uploads.store(house.account.id, "c", "r", slowly(), actor="key_1")
     )
     await begun.wait()
     with pytest.raises(Busy) as busy:
-        await house.vault.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_2")
+        await house.vault.ingest.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_2")
     assert busy.value.retry_after > 0
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    row, new = await house.vault.uploads.store(house.account.id, "c", "r", blocks_of(AUDIO), actor="key_2")
+    row, new = await house.vault.ingest.uploads.store(
+        house.account.id, "c", "r", blocks_of(AUDIO), actor="key_2"
+    )
     assert new
     assert await house.settle(row.id) is State.AVAILABLE
     assert await house.heard(row.id) == AUDIO
@@ -219,7 +221,7 @@ async def test_what_is_said_while_the_gate_is_near_is_found(house: House):
         async def write(self, function, *, urgent=False):
             if getattr(function, "func", None) is not None and not told:
                 told.append(True)
-                await house.vault.calls.start(
+                await house.vault.recordings.calls.start(
                     house.account.id, CallFacts(call_ref="call-1", caller="+14155550123")
                 )
             return await self.database.write(function, urgent=urgent)
@@ -227,7 +229,7 @@ async def test_what_is_said_while_the_gate_is_near_is_found(house: House):
     assert await with_gate_database(house.vault, Telling(house.database)).jobs.describe()
     assert told
     assert await house.state(recording_id) is State.AVAILABLE
-    found = await house.vault.recordings.page(
+    found = await house.vault.recordings.recordings.page(
         house.account.id, RecordingFilter(), number="+14155550123", agent=None, before=None, limit=5
     )
     assert [view.recording.id for view in found] == [recording_id]
@@ -256,5 +258,5 @@ async def test_what_a_restore_could_not_bring_in_is_left_for_the_next(
     async with empty_house(house, tmp_path / "new", threads) as new:
         await new.sweep()
         assert {key for key in new.objects.objects if recording_id in key} == there
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         assert await new.heard(recording_id) == AUDIO

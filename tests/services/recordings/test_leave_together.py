@@ -21,13 +21,15 @@ async def test_the_facts_of_a_call_go_with_the_last_of_its_recordings(
     either: House, tmp_path: Path, threads: Threads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of two transactions is in the middle while the other one is: neither may leave it to the other."""
-    await either.vault.calls.start(either.account.id, CallFacts(call_ref="call-1", caller="+14155550142"))
+    await either.vault.recordings.calls.start(
+        either.account.id, CallFacts(call_ref="call-1", caller="+14155550142")
+    )
     recordings = [(await either.announce(f"rec-{number}")).recording_id for number in range(2)]
     left = select(func.count()).select_from(call_facts)
     assert await either.database.read(lambda tx: tx.connection.execute(left).scalar()) > 0
     assert [await either.settle(one) for one in recordings] == [State.AVAILABLE] * 2
     for one in recordings:
-        await either.vault.recordings.erase(either.account.id, one, actor="key_test")
+        await either.vault.recordings.recordings.erase(either.account.id, one, actor="key_test")
     forget, together = RecordingRows.forget_terms, threading.Barrier(2)
 
     def slow(self: Any, recording_id: str) -> None:

@@ -20,7 +20,7 @@ async def test_a_page_decrypts_the_facts_of_a_call_once(either: House, monkeypat
         facts = CallFacts(
             call_ref="call-1", direction="inbound", caller="+14155550123", agent=f"agent {number}"
         )
-        await either.vault.calls.start(account, facts)
+        await either.vault.recordings.calls.start(account, facts)
     opened, original = [], encrypted_fields.open_message
 
     def counted(*arguments, **named):
@@ -35,7 +35,7 @@ async def test_a_page_decrypts_the_facts_of_a_call_once(either: House, monkeypat
             await through_the_gate(either, str(recording.recording_id))
             made += 1
         opened.clear()
-        page = await either.vault.recordings.page(
+        page = await either.vault.recordings.recordings.page(
             account, RecordingFilter(), number=None, agent=None, before=None, limit=50
         )
         assert len(page) == until

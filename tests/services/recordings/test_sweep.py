@@ -86,7 +86,7 @@ async def test_what_lost_its_keys_is_checked(house: House, how: str):
             pass
         late = location_of(house.account.id, recording_id)
         body = house.objects.objects[late].body
-        await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+        await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
         assert await house.settle(recording_id) is State.ERASED
     else:
         await set_policy(house)  # It lacks evidence, so it waits in quarantine.
@@ -95,7 +95,7 @@ async def test_what_lost_its_keys_is_checked(house: House, how: str):
         assert await house.state(recording_id) is State.QUARANTINED
         late = f"{objects_of(house.account.id, recording_id)}late.audio"
         body = bytearray(b"x")
-        await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
+        await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
         assert await house.state(recording_id) is State.REFUSED
     house.objects.objects[late] = Kept(body, datetime.now(UTC))
     if how == "erase":
@@ -130,7 +130,7 @@ async def test_a_store_that_went_back_is_scanned_at_once(house: House):
         pass
     place = location_of(house.account.id, recording_id)
     body = house.objects.objects[place].body
-    await house.vault.recordings.erase(house.account.id, recording_id, actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor="key_test")
     await house.settle(recording_id)
     for _ in range(2):
         await aged(house)

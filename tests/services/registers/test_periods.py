@@ -34,17 +34,17 @@ POLICY = RetentionPolicy(
 async def test_the_periods_are_those_of_the_policy_in_force(either: House):
     """While it waits, nothing is erased by time, and nothing else is said."""
     vault, account = either.vault, either.account
-    entry = await vault.processing_records.set(account.id, PROFILE, if_revision=None, **ME)
-    preview = await vault.preview_retention(account.id, POLICY)
-    await vault.retention.set(account.id, POLICY, if_version=None, digest=preview.digest, **ME)
-    assert (await vault.processing_records.read(account)).period == "kept_until_erased"
-    page, texts = await vault.processing_records.page(entry.id, "fr")
+    entry = await vault.registers.processing_records.set(account.id, PROFILE, if_revision=None, **ME)
+    preview = await vault.retention.preview(account.id, POLICY)
+    await vault.retention.policy.set(account.id, POLICY, if_version=None, digest=preview.digest, **ME)
+    assert (await vault.registers.processing_records.read(account)).period == "kept_until_erased"
+    page, texts = await vault.registers.processing_records.page(entry.id, "fr")
     assert (page.kept, page.kept_at_least) == ((), ())
     await age_policies(either, timedelta(days=60))
-    record = await vault.processing_records.read(account)
+    record = await vault.registers.processing_records.read(account)
     assert record.period == "by_class"
     assert [kept.name for kept in record.settings.retention or ()] == ["quality", "orders"]
-    page, texts = await vault.processing_records.page(entry.id, "fr")
+    page, texts = await vault.registers.processing_records.page(entry.id, "fr")
     assert [texts.spell(one) for one in page.kept] == ["6 mois"]
     assert [texts.spell(one) for one in page.kept_at_least] == ["5 ans"]
     assert texts.spell(parse_period("P1Y1M10D")) == "1 an 1 mois 10 jours"

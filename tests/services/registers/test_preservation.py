@@ -25,7 +25,10 @@ REQUEST = AuthorityRequest(
 
 async def held(house: House) -> list[str]:
     """Return the ids of all holds."""
-    return [view.hold.id for view in await house.vault.holds.page(house.account.id, after=None, limit=100)]
+    return [
+        view.hold.id
+        for view in await house.vault.retention.holds.page(house.account.id, after=None, limit=100)
+    ]
 
 
 def number(last: int) -> str:
@@ -51,25 +54,25 @@ async def test_without_its_entry_nothing_is_held(either: House, monkeypatch: pyt
     vault, account_id = either.vault, either.account.id
     fail_once(monkeypatch, "add")
     with pytest.raises(Unavailable):
-        await vault.authority_requests.enter(account_id, REQUEST, **ME)
+        await vault.registers.authority_requests.enter(account_id, REQUEST, **ME)
     assert await held(either) == []
-    entry = await vault.authority_requests.enter(account_id, REQUEST, **ME)
+    entry = await vault.registers.authority_requests.enter(account_id, REQUEST, **ME)
     assert await held(either) == list(entry.content.holds) != []
 
 
 async def test_a_change_that_is_not_written_holds_nothing(either: House, monkeypatch: pytest.MonkeyPatch):
     """Nor does it when it is sent again, besides its number."""
     vault, account_id = either.vault, either.account.id
-    entry = await vault.authority_requests.enter(account_id, REQUEST, **ME)
+    entry = await vault.registers.authority_requests.enter(account_id, REQUEST, **ME)
     fail_once(monkeypatch, "replace")
 
     def merge(before: AuthorityRequest) -> AuthorityRequest:
         return replace(before, numbers=(*before.numbers, number(1)))
 
     with pytest.raises(Unavailable):
-        await vault.authority_requests.change(account_id, entry.id, merge, **ME)
+        await vault.registers.authority_requests.change(account_id, entry.id, merge, **ME)
     assert await held(either) == list(entry.content.holds)
-    changed = await vault.authority_requests.change(account_id, entry.id, merge, **ME)
+    changed = await vault.registers.authority_requests.change(account_id, entry.id, merge, **ME)
     assert sorted(await held(either)) == sorted(changed.content.holds)
     assert len(changed.content.holds) == 2
 
@@ -77,16 +80,16 @@ async def test_a_change_that_is_not_written_holds_nothing(either: House, monkeyp
 async def test_numbers_added_at_once_are_all_held(either: House):
     """Each has a hold of its own, which the entry names."""
     vault, account_id = either.vault, either.account.id
-    entry = await vault.authority_requests.enter(account_id, REQUEST, **ME)
+    entry = await vault.registers.authority_requests.enter(account_id, REQUEST, **ME)
 
     async def add(last: int) -> None:
         def merge(before: AuthorityRequest) -> AuthorityRequest:
             return replace(before, numbers=(*before.numbers, number(last)))
 
-        await vault.authority_requests.change(account_id, entry.id, merge, **ME)
+        await vault.registers.authority_requests.change(account_id, entry.id, merge, **ME)
 
     await asyncio.gather(*(add(last) for last in range(6)))
-    found = (await vault.authority_requests.get(account_id, entry.id)).content
+    found = (await vault.registers.authority_requests.get(account_id, entry.id)).content
     assert len(found.numbers) == len(found.holds) == 7
     assert sorted(found.holds) == sorted(await held(either))
 
@@ -94,16 +97,16 @@ async def test_numbers_added_at_once_are_all_held(either: House):
 async def test_of_two_equal_lists_one_is_held(either: House):
     """The other request finds its numbers held, or is asked to come again; no hold is left without an entry."""
     vault, account_id = either.vault, either.account.id
-    entry = await vault.authority_requests.enter(account_id, REQUEST, **ME)
+    entry = await vault.registers.authority_requests.enter(account_id, REQUEST, **ME)
 
     def merge(before: AuthorityRequest) -> AuthorityRequest:
         return replace(before, numbers=(*REQUEST.numbers, number(1)))
 
-    change = vault.authority_requests.change
+    change = vault.registers.authority_requests.change
     done = await asyncio.gather(
         *(change(account_id, entry.id, merge, **ME) for _ in range(4)), return_exceptions=True
     )
     assert not [one for one in done if isinstance(one, BaseException) and not isinstance(one, Busy)]
-    found = (await vault.authority_requests.get(account_id, entry.id)).content
+    found = (await vault.registers.authority_requests.get(account_id, entry.id)).content
     assert len(found.holds) == 2
     assert sorted(found.holds) == sorted(await held(either))

@@ -11,7 +11,7 @@ from vault.domain.requests.request import RequestState
 
 async def closing(house: House, *, export: bool = False, wait: bool = False) -> str:
     """Ask for the closure, and let its wait be over; return its id."""
-    made, is_new = await house.vault.closures.ask(
+    made, is_new = await house.vault.requests.closures.ask(
         house.account.id, reason="The contract has ended.", export=export, actor=ACTOR
     )
     assert is_new
@@ -33,4 +33,4 @@ async def work(house: House, *, rounds: int = 14) -> RequestState:
         await jobs.log_publisher.sequence()
         if await jobs.rewrap.any_due():
             await step(house)
-    return (await house.vault.closures.read(house.account.id)).state
+    return (await house.vault.requests.closures.read(house.account.id)).state

@@ -134,7 +134,9 @@ async def _approve(vault: Vault) -> None:
     )
     for one in waiting:
         if one.state is ApprovalState.PENDING:
-            await vault.approvals.decide(one.account_id, one.id, "approve", digest=one.digest, actor=SECOND)
+            await vault.approvals.approvals.decide(
+                one.account_id, one.id, "approve", digest=one.digest, actor=SECOND
+            )
     await vault.jobs.settle_approvals()
 
 

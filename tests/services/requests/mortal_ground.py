@@ -94,7 +94,7 @@ class Ground:
 
     async def tidy(self, request_id: str) -> None:
         """Let a day pass, and assert that of a package its parts are left, and of no upload anything."""
-        await replace(self.house.vault.packages, grace=timedelta()).delete_expired()
+        await replace(self.house.vault.requests.packages, grace=timedelta()).delete_expired()
         await replace(self.house.vault.jobs.sweep, grace=timedelta())(everything=True)
         query = person_packages.select().where(person_packages.c.part_of == request_id)
         rows = await self.house.database.read(lambda tx: tx.connection.execute(query).all())
@@ -221,7 +221,7 @@ async def closed_request(ground: Ground, request_id: str, recording_ids: list[st
     for _ in range(5):
         await leases_end(ground, recording_ids)
         state = await carried_out(ground.house, request_id, rounds=4)
-        view = await ground.house.vault.requests.read(ground.house.account.id, request_id)
+        view = await ground.house.vault.requests.requests.read(ground.house.account.id, request_id)
         if view.request.closed_at is not None:
             break
     return state
@@ -244,7 +244,9 @@ async def made(house: House, kind: str, request_id: str) -> int:
 
 async def part_of(house: House, request_id: str, part: int) -> zipfile.ZipFile:
     """Download a part of a package, and read all of it."""
-    size, blocks = await house.vault.packages.download(house.account.id, request_id, part=part, actor=ACTOR)
+    size, blocks = await house.vault.requests.packages.download(
+        house.account.id, request_id, part=part, actor=ACTOR
+    )
     data = b"".join([block async for block in blocks])
     assert len(data) == size
     files = zipfile.ZipFile(io.BytesIO(data))

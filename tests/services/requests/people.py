@@ -36,7 +36,7 @@ AMERICAN = "+12025550100"
 async def at_home(house: House, place: str) -> None:
     """Let the account's numbers be of a place, and let in what lacks evidence."""
     policy = ConsentPolicy(missing_evidence="accept", reason="not the subject", home_place=place)
-    await house.vault.consent_policy.set(house.account.id, policy, if_version=None, actor=ACTOR)
+    await house.vault.consent.policy.set(house.account.id, policy, if_version=None, actor=ACTOR)
 
 
 def ago(**time: float) -> datetime:
@@ -55,7 +55,7 @@ async def call(
 ) -> None:
     """Report a call without a recording."""
     told = CallFacts(call_ref=ref, caller=caller, callee=callee, started_at=at or ago(hours=1), **facts)
-    await house.vault.calls.start(house.account.id, told)
+    await house.vault.recordings.calls.start(house.account.id, told)
 
 
 async def recorded(
@@ -100,7 +100,7 @@ def asks(
 
 async def ask(house: House, new: NewRequest | None = None) -> RequestView:
     """Receive a request."""
-    view, _ = await house.vault.requests.receive(house.account.id, new or asks(), actor=ACTOR)
+    view, _ = await house.vault.requests.requests.receive(house.account.id, new or asks(), actor=ACTOR)
     return view
 
 
@@ -125,7 +125,7 @@ async def decide(
         whole_time=whole_time,
         informed=informed or {},
     )
-    return await house.vault.requests.decide(house.account.id, request_id, wanted, actor=ACTOR)
+    return await house.vault.requests.requests.decide(house.account.id, request_id, wanted, actor=ACTOR)
 
 
 async def hurry(house: House) -> None:
@@ -143,7 +143,7 @@ async def carried_out(house: House, request_id: str, *, rounds: int = 20) -> Req
         await jobs.remove_erased()
         await jobs.provider_requests.delete_copy()
         await jobs.log_publisher.sequence()
-        view = await house.vault.requests.read(house.account.id, request_id)
+        view = await house.vault.requests.requests.read(house.account.id, request_id)
         if view.request.closed_at is not None:
             break
     return view.request.state
@@ -152,4 +152,4 @@ async def carried_out(house: House, request_id: str, *, rounds: int = 20) -> Req
 async def receipt(house: House, request_id: str) -> bytes:
     """Return the receipt file of a closed request."""
     await house.vault.jobs.log_publisher.sequence()
-    return await house.vault.receipts.read(house.account.id, request_id)
+    return await house.vault.requests.receipts.read(house.account.id, request_id)

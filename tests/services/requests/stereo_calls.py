@@ -41,7 +41,9 @@ async def stereo_call(
 
 async def package(house: House, request_id: str, *, part: int = 1) -> zipfile.ZipFile:
     """Download a part of a package."""
-    size, blocks = await house.vault.packages.download(house.account.id, request_id, part=part, actor=ACTOR)
+    size, blocks = await house.vault.requests.packages.download(
+        house.account.id, request_id, part=part, actor=ACTOR
+    )
     data = b"".join([block async for block in blocks])
     assert len(data) == size
     return zipfile.ZipFile(io.BytesIO(data))

@@ -104,7 +104,7 @@ async def test_an_old_backup_erases_the_call_too(
         if settled:
             await settle_journal(later)
         async with house_over(later, old, threads) as late:
-            await late.vault.restore(actor="operator")
+            await late.vault.backup.restore(actor="operator")
             await sweep(late)
             assert await facts(late)
             await release(late, hold, at_once=True)
@@ -118,7 +118,7 @@ async def test_the_facts_of_a_call_stay_under_a_hold_on_a_recording_that_is_bein
 ):
     """The hold was placed between the erasure and the work of the worker, which may wait for the object store."""
     recording_id = await recorded(either, "call-1")
-    await either.vault.recordings.erase(either.account.id, recording_id, actor="key_1")
+    await either.vault.recordings.recordings.erase(either.account.id, recording_id, actor="key_1")
     hold = (await place(either, **covers)).hold
     await either.vault.jobs.remove_erased()
     await sweep(either)

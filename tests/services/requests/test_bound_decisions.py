@@ -23,14 +23,16 @@ async def asked_to_decide(house: House, request_id: str, code: str) -> Approval:
     """Decide on a request, and ask for the approval that this needs."""
     decision = DecisionIn.model_validate({"code": code})
     with pytest.raises(ApprovalNeeded) as needed:
-        await house.vault.requests.decide(house.account.id, request_id, decision.ruling(), actor=FIRST)
+        await house.vault.requests.requests.decide(
+            house.account.id, request_id, decision.ruling(), actor=FIRST
+        )
     arguments = {"request": request_id, "decision": decision.model_dump(mode="json")}
     return await asked(house, needed.value, request_id, arguments)
 
 
 async def asked(house: House, needed: ApprovalNeeded, subject: str, arguments: Mapping[str, Any]) -> Approval:
     """Ask for an approval as REST does."""
-    return await house.vault.approvals.ask(
+    return await house.vault.approvals.approvals.ask(
         house.account.id, needed, subject=subject, arguments=arguments, reason=None, actor=FIRST
     )
 
@@ -42,7 +44,7 @@ async def test_an_erasure_is_of_the_recordings_that_were_shown(either: House):
     await rule(either, "request_erasure")
     request = (await ask(either)).request.id
     shown = await asked_to_decide(either, request, "erased")
-    await either.vault.recordings.erase(either.account.id, first, actor=FIRST)
+    await either.vault.recordings.recordings.erase(either.account.id, first, actor=FIRST)
     second = await recorded(either, "call-2")
     again = await approve(either, shown)
     assert (again.state, again.outcome) == (ApprovalState.PENDING, "effect_changed")
@@ -64,7 +66,7 @@ async def test_what_a_hold_keeps_is_counted_before(either: House):
     await place(either, recordings=[first])
     again = await approve(either, shown)
     assert (again.state, again.effect) == (ApprovalState.PENDING, {"recordings": 2, "calls": 0, "held": 1})
-    view = await either.vault.requests.read(either.account.id, request)
+    view = await either.vault.requests.requests.read(either.account.id, request)
     assert view.found is not None
     assert view.found.held == {first}
     await approve(either, again)
@@ -83,7 +85,9 @@ async def test_a_closure_shows_what_ends(either: House):
     await rule(either, "account_closure")
     sent = {"reason": "The contract has ended.", "export": True}
     with pytest.raises(ApprovalNeeded) as needed:
-        await either.vault.closures.ask(either.account.id, reason=sent["reason"], export=True, actor=FIRST)  # type: ignore[arg-type]
+        await either.vault.requests.closures.ask(
+            either.account.id, reason=sent["reason"], export=True, actor=FIRST
+        )  # type: ignore[arg-type]
     shown = await asked(either, needed.value, "", sent)
     assert shown.effect == {
         "recordings": 2, "calls": 0, "links": 3, "link_keys": 0, "holds": 1, "export": 1,
@@ -94,7 +98,7 @@ async def test_a_closure_shows_what_ends(either: House):
 
 async def link(house: House, recording_id: str, listener: str) -> Link:
     """Make a link."""
-    made = await house.vault.links.create(
+    made = await house.vault.playback.links.create(
         house.account.id,
         recording_id,
         LinkRequest(listener=listener, kind="page", life=timedelta(hours=1), sessions=1),

@@ -41,14 +41,14 @@ async def tell(house: House, *answers: Answer | FetchFailed, rounds: int = 1) ->
 
 async def is_idle(house: House) -> bool:
     """Return whether nothing waits to be told."""
-    return (await house.vault.callbacks.read(house.account.id)).deliveries.waiting == 0
+    return (await house.vault.requests.callbacks.read(house.account.id)).deliveries.waiting == 0
 
 
 async def test_each_change_is_told_signed_and_without_a_number(either: House):
     """The receiver verifies id, time and body with the secret that it got once."""
     await recorded(either, "call-1")
     before = await ask(either, asks("access", reference="ticket 0"))
-    made = await either.vault.callbacks.set(either.account.id, URL, actor=ACTOR)
+    made = await either.vault.requests.callbacks.set(either.account.id, URL, actor=ACTOR)
     view = await ask(either, asks(wish="Erase it all."))
     await decide(either, view.request.id)
     assert await carried_out(either, view.request.id) is RequestState.FULFILLED
@@ -75,7 +75,7 @@ async def test_each_change_is_told_signed_and_without_a_number(either: House):
 
 async def test_what_does_not_arrive_is_tried_again_with_the_same_id(either: House):
     """First immediately, then later and later; after the last try it is given up."""
-    await either.vault.callbacks.set(either.account.id, URL, actor=ACTOR)
+    await either.vault.requests.callbacks.set(either.account.id, URL, actor=ACTOR)
     await ask(either)
     sent = await tell(either, BUSY, FetchFailed("It did not answer."), GOOD, rounds=5)
     assert len(sent) == 3
@@ -91,20 +91,20 @@ async def test_what_does_not_arrive_is_tried_again_with_the_same_id(either: Hous
 
 async def test_a_callback_is_sealed_replaced_and_deleted(house: House):
     """Its URL and secret lie nowhere in clear; a new one has a new secret, and a deleted one is told nothing."""
-    first = await house.vault.callbacks.set(house.account.id, URL, actor=ACTOR)
-    second = await house.vault.callbacks.set(house.account.id, URL, actor=ACTOR)
+    first = await house.vault.requests.callbacks.set(house.account.id, URL, actor=ACTOR)
+    second = await house.vault.requests.callbacks.set(house.account.id, URL, actor=ACTOR)
     assert first.secret != second.secret
     assert first.secret not in repr(first)
-    assert (await house.vault.callbacks.read(house.account.id)).url == URL
+    assert (await house.vault.requests.callbacks.read(house.account.id)).url == URL
     files = b"".join(path.read_bytes() for path in house.database.path.parent.glob("vault.db*"))
     assert b"crm.example" not in files
     assert second.secret.encode() not in files
     await ask(house)
-    await house.vault.callbacks.delete(house.account.id, actor=ACTOR)
+    await house.vault.requests.callbacks.delete(house.account.id, actor=ACTOR)
     assert await tell(house, GOOD) == []
     for again in (
-        house.vault.callbacks.read(house.account.id),
-        house.vault.callbacks.delete(house.account.id, actor=ACTOR),
+        house.vault.requests.callbacks.read(house.account.id),
+        house.vault.requests.callbacks.delete(house.account.id, actor=ACTOR),
     ):
         with pytest.raises(NotFound):
             await again
@@ -113,21 +113,21 @@ async def test_a_callback_is_sealed_replaced_and_deleted(house: House):
 async def test_a_callback_shows_how_its_deliveries_end(either: House):
     """What waits, what was accepted last, and why a try failed; a new callback begins without any of it."""
     vault, account_id = either.vault, either.account.id
-    await vault.callbacks.set(account_id, URL, actor=ACTOR)
+    await vault.requests.callbacks.set(account_id, URL, actor=ACTOR)
     for reference in ("ticket 1", "ticket 2"):
         await ask(either, asks(reference=reference))
-    shown = (await vault.callbacks.read(account_id)).deliveries
+    shown = (await vault.requests.callbacks.read(account_id)).deliveries
     assert (shown.waiting, shown.delivered_at, shown.failed_at, shown.failure) == (2, None, None, None)
     await tell(either, BUSY, FetchFailed("The host did not respond in time."))
-    shown = (await vault.callbacks.read(account_id)).deliveries
+    shown = (await vault.requests.callbacks.read(account_id)).deliveries
     assert (shown.waiting, shown.delivered_at) == (2, None)
     assert shown.failed_at is not None
     assert shown.failure in {"The callback answered 503.", "The host did not respond in time."}
     await tell(either, GOOD)
-    shown = (await vault.callbacks.read(account_id)).deliveries
+    shown = (await vault.requests.callbacks.read(account_id)).deliveries
     assert (shown.waiting, shown.delivered_at is not None) == (0, True)
-    await vault.callbacks.set(account_id, URL, actor=ACTOR)
-    assert (await vault.callbacks.read(account_id)).deliveries.delivered_at is None
+    await vault.requests.callbacks.set(account_id, URL, actor=ACTOR)
+    assert (await vault.requests.callbacks.read(account_id)).deliveries.delivered_at is None
 
 
 async def test_deliveries_are_counted_by_their_end_and_age(either: House):
@@ -137,7 +137,7 @@ async def test_deliveries_are_counted_by_their_end_and_age(either: House):
         return REQUEST_CALLBACKS.labels(result)._value.get()
 
     before = {name: tries(name) for name in ("accepted", "failed", "given_up")}
-    await either.vault.callbacks.set(either.account.id, URL, actor=ACTOR)
+    await either.vault.requests.callbacks.set(either.account.id, URL, actor=ACTOR)
     await ask(either)
     await tell(either, BUSY, rounds=MAX_TRIES)
     await ask(either, asks(reference="ticket 2"))
@@ -153,11 +153,11 @@ async def test_deliveries_are_counted_by_their_end_and_age(either: House):
 
 async def test_a_restore_keeps_a_callback_with_its_secret(either: House, tmp_path: Path, threads: Threads):
     """The bucket alone has it, sealed."""
-    made = await either.vault.callbacks.set(either.account.id, URL, actor=ACTOR)
+    made = await either.vault.requests.callbacks.set(either.account.id, URL, actor=ACTOR)
     await write_all(either)
     async with empty_house(either, tmp_path, threads) as late:
-        await late.vault.restore(actor="operator")
-        data_keys = late.vault.callbacks.data_keys
+        await late.vault.backup.restore(actor="operator")
+        data_keys = late.vault.requests.callbacks.data_keys
         restored = await open_callback(late.database, data_keys, either.account.id)
         assert restored == made
     for stored in either.objects.objects.values():
@@ -166,17 +166,17 @@ async def test_a_restore_keeps_a_callback_with_its_secret(either: House, tmp_pat
 
 async def test_a_deleted_callback_stays_deleted_by_a_restore(house: House, tmp_path: Path, threads: Threads):
     """An old backup has it, with a delivery that waits; the object of the account has it no more."""
-    await house.vault.callbacks.set(house.account.id, URL, actor=ACTOR)
+    await house.vault.requests.callbacks.set(house.account.id, URL, actor=ACTOR)
     await ask(house)
     await write_all(house)
     old = copied(house, tmp_path / "old")
-    await house.vault.callbacks.delete(house.account.id, actor=ACTOR)
+    await house.vault.requests.callbacks.delete(house.account.id, actor=ACTOR)
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as late:
-        assert await late.vault.recovery.check()
-        await late.vault.restore(actor="operator")
+        assert await late.vault.node.recovery.check()
+        await late.vault.backup.restore(actor="operator")
         with pytest.raises(NotFound):
-            await late.vault.callbacks.read(house.account.id)
+            await late.vault.requests.callbacks.read(house.account.id)
         await send_due(late)
         assert late.outside.sent == []
 
@@ -194,5 +194,5 @@ async def test_a_deleted_callback_stays_deleted_by_a_restore(house: House, tmp_p
 async def test_another_url_is_refused(house: House, url: str):
     """It names the field."""
     with pytest.raises(Invalid) as refused:
-        await house.vault.callbacks.set(house.account.id, url, actor=ACTOR)
+        await house.vault.requests.callbacks.set(house.account.id, url, actor=ACTOR)
     assert refused.value.field == "url"

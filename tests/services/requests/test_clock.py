@@ -17,7 +17,7 @@ async def overdue(house: House) -> int:
 async def test_a_later_verification_does_not_begin_the_period_again(either: House):
     """A request of the UK that is late stays late; the same verification again writes nothing."""
     view = await ask(either, asks("access", regime="uk", received_at=ago(days=80)))
-    requests, names = either.vault.requests, (either.account.id, view.request.id)
+    requests, names = either.vault.requests.requests, (either.account.id, view.request.id)
     assert await overdue(either) == 1
     for at in (ago(days=70), ago(minutes=1)):
         with pytest.raises(Refused) as later:
@@ -36,7 +36,7 @@ async def test_a_pause_for_the_identity_ends_with_the_verification(either: House
     """It is not shown as paused any more, and the deadline stands."""
     new = asks("access", regime="uk", received_at=ago(days=3), verified=False)
     view = await ask(either, new)
-    requests, names = either.vault.requests, (either.account.id, view.request.id)
+    requests, names = either.vault.requests.requests, (either.account.id, view.request.id)
     paused = await requests.pause(*names, "identity", actor=ACTOR)
     assert paused.request.personal is not None
     assert paused.request.personal.waiting is not None
@@ -53,7 +53,7 @@ async def test_a_pause_for_the_identity_ends_with_the_verification(either: House
 async def test_a_late_request_is_not_paused(either: House):
     """A pause of a moment would have made it timely again."""
     view = await ask(either, asks("access", regime="uk", received_at=ago(days=80)))
-    requests, names = either.vault.requests, (either.account.id, view.request.id)
+    requests, names = either.vault.requests.requests, (either.account.id, view.request.id)
     with pytest.raises(Refused) as late:
         await requests.pause(*names, "clarification", actor=ACTOR)
     assert late.value.reasons == ("overdue",)

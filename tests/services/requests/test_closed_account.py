@@ -65,14 +65,14 @@ async def body() -> AsyncIterator[bytes]:
 async def collect(house: House, line: SteeredLine) -> None:
     """Report a call, what its parties heard and answered, and its recording, through every door."""
     vault, account_id = house.vault, house.account.id
-    answer = await vault.calls.start(account_id, FACTS)
+    answer = await vault.recordings.calls.start(account_id, FACTS)
     assert (answer.decision.record, answer.decision.grounds[0].code) == (False, "account_closed")
     assert (answer.facts, answer.notices) == (FACTS, ())
     for said in ("announced", "accepted", "declined", "withdrawn"):
         with pytest.raises(AccountClosed):
             await tell(house, said, call="call-9")  # type: ignore[arg-type]
     with pytest.raises(AccountClosed):
-        await vault.uploads.store(account_id, "call-9", "rec-9", body(), **ME)
+        await vault.ingest.uploads.store(account_id, "call-9", "rec-9", body(), **ME)
     told = await house.announce("rec-8", call_ref="call-8", **{"from": PERSON})
     assert (told.status, told.recording_id) == ("refused", None)
     told = await house.announce("rec-7", call_ref="call-7")
@@ -100,7 +100,7 @@ async def test_a_closed_account_stores_nothing(either: House, line: SteeredLine)
     assert (before["call_facts"], before["recordings"]) == (0, 0)
     await collect(either, line)
     assert await stored(either) == before
-    assert await either.vault.objections.list(either.account.id, after=None, limit=9) == []
+    assert await either.vault.consent.objections.list(either.account.id, after=None, limit=9) == []
 
 
 async def test_an_account_that_is_being_closed_stores_nothing_but_a_no(either: House, line: SteeredLine):
@@ -115,7 +115,7 @@ async def test_an_account_that_is_being_closed_stores_nothing_but_a_no(either: H
     with pytest.raises(AccountClosed):
         await tell(either, "accepted", call=call_ref)
     late = CallFacts(call_ref=call_ref, caller="+13125550100")
-    assert not (await either.vault.calls.start(either.account.id, late)).decision.record
+    assert not (await either.vault.recordings.calls.start(either.account.id, late)).decision.record
     assert await stored(either) == before
     await tell(either, "withdrawn", call=call_ref)
     assert (await either.row(held)).restricted
@@ -127,13 +127,15 @@ async def test_an_account_that_is_being_closed_stores_nothing_but_a_no(either: H
 
 async def test_a_key_says_that_its_account_is_closed(either: House):
     """With the query that finds both, so that every door can ask; one that is switched off is not closed."""
-    _, token = await either.vault.api_keys.issue(name="k", scopes=["*"], account_id=None, actor="key_test")
+    _, token = await either.vault.accounts.api_keys.issue(
+        name="k", scopes=["*"], account_id=None, actor="key_test"
+    )
 
     async def said() -> RequestState | None:
-        _, _, closure = await either.vault.api_keys.authorize(token.text, either.account.ref)
+        _, _, closure = await either.vault.accounts.api_keys.authorize(token.text, either.account.ref)
         return closure
 
-    await either.vault.recording_switch.set(either.account.id, enabled=False, reason=None, actor="key_test")
+    await either.vault.accounts.switch.set(either.account.id, enabled=False, reason=None, actor="key_test")
     await closing(either)
     assert await said() is None
     assert await work(either) is RequestState.FULFILLED
@@ -151,10 +153,10 @@ async def test_a_delete_forgets_what_an_earlier_release_stored(either: House):
         await either.database.write(lambda tx: tx.connection.execute(query) and None)
 
     await say(RequestState.WITHDRAWN)  # As if it knew of no closure.
-    await either.vault.calls.start(either.account.id, FACTS)
+    await either.vault.recordings.calls.start(either.account.id, FACTS)
     await say(RequestState.FULFILLED)
     assert (await stored(either))["call_facts"] == 1
-    await either.vault.calls.erase(either.account.id, "call-9", actor="key_test")
+    await either.vault.recordings.calls.erase(either.account.id, "call-9", actor="key_test")
     assert await stored(either) == before
 
 
@@ -162,7 +164,7 @@ async def test_a_closure_that_waits_changes_nothing(either: House):
     """Until its waiting time is over, the account collects as before."""
     await set_policy(either, missing_evidence="accept", reason="a test")
     await closing(either, wait=True)
-    assert (await either.vault.calls.start(either.account.id, FACTS)).decision.record
+    assert (await either.vault.recordings.calls.start(either.account.id, FACTS)).decision.record
     await tell(either, "announced", call="call-9")
     assert (await stored(either))["call_facts"] == 1
 

@@ -75,7 +75,7 @@ async def test_case_41_a_closed_account_ends_in_order(pair: House):
     hold = (await place(pair, recordings=[held])).hold
     await call(pair, "without")
     wish = LinkRequest(listener="Ada", kind="player", life=timedelta(hours=1), sessions=5)
-    _, token = await pair.vault.links.create(pair.account.id, free, wish, actor=ACTOR)
+    _, token = await pair.vault.playback.links.create(pair.account.id, free, wish, actor=ACTOR)
     await pair.vault.jobs.apply_policies()
 
     closure = await closing(pair, export=True)
@@ -83,23 +83,23 @@ async def test_case_41_a_closed_account_ends_in_order(pair: House):
     states = [await pair.state(one) for one in (free, after, law_kept, own, held)]
     erased, available = State.ERASED, State.AVAILABLE
     assert states == [erased, available, available, erased, available]
-    assert not (await pair.vault.recording_switch.read(pair.account.id)).enabled
+    assert not (await pair.vault.accounts.switch.read(pair.account.id)).enabled
     with pytest.raises(Refused) as refused:
-        await pair.vault.recording_switch.set(pair.account.id, enabled=True, reason=None, actor=ACTOR)
+        await pair.vault.accounts.switch.set(pair.account.id, enabled=True, reason=None, actor=ACTOR)
     assert refused.value.reasons == ("account_closed",)
     with pytest.raises(NotFound):
-        await pair.vault.open_links.open(token.text, nonce="n", address=None, agent="a")
+        await pair.vault.playback.open_links.open(token.text, nonce="n", address=None, agent="a")
     later = await pair.announce("later", call_ref="later")
     assert (later.status, later.recording_id) == ("refused", None)
-    assert await pair.vault.calls.find(pair.account.id, PERSON, after=None, limit=9) != []
+    assert await pair.vault.recordings.calls.find(pair.account.id, PERSON, after=None, limit=9) != []
 
-    _, blocks = await pair.vault.packages.download(pair.account.id, closure, actor=ACTOR)
+    _, blocks = await pair.vault.requests.packages.download(pair.account.id, closure, actor=ACTOR)
     files = zipfile.ZipFile(io.BytesIO(b"".join([block async for block in blocks])))
     assert files.testzip() is None
     given = {name.split("/")[1] for name in files.namelist() if name.startswith("recordings/")}
     assert given == {free, after, law_kept, own, held}
     with pytest.raises(NotFound):
-        await pair.vault.receipts.read(pair.account.id, closure)
+        await pair.vault.requests.receipts.read(pair.account.id, closure)
 
     await release(pair, hold.id, at_once=True)
     assert await work(pair) is RequestState.EXECUTING
@@ -108,7 +108,7 @@ async def test_case_41_a_closed_account_ends_in_order(pair: House):
     await set_retention(pair)
     assert await work(pair) is RequestState.FULFILLED
     assert [await pair.state(one) for one in (after, law_kept)] == [State.ERASED] * 2
-    assert await pair.vault.calls.find(pair.account.id, PERSON, after=None, limit=9) == []
+    assert await pair.vault.recordings.calls.find(pair.account.id, PERSON, after=None, limit=9) == []
     statement = verify_receipt(await receipt(pair, closure), verifier=SIGNER.verifier).statement
     assert (statement["kind"], statement["exported"], statement["outcome"]) == ("closure", True, "fulfilled")
     assert (statement["recordings_left"], statement["key_versions_destroyed"]) == (0, [1])
@@ -125,29 +125,31 @@ async def test_while_it_waits_nothing_changes_and_it_can_be_taken_back(either: H
     recording_id = await recorded(either, "call-1")
     first = await closing(either, wait=True)
     assert await work(either, rounds=2) is RequestState.REVIEW
-    assert (await either.vault.recording_switch.read(either.account.id)).enabled
+    assert (await either.vault.accounts.switch.read(either.account.id)).enabled
     vault, account_id = either.vault, either.account.id
-    again, is_new = await vault.closures.ask(
+    again, is_new = await vault.requests.closures.ask(
         account_id, reason="The contract has ended.", export=False, actor=ACTOR
     )
     assert (again.id, is_new) == (first, False)
     with pytest.raises(Refused) as refused:
-        await vault.closures.ask(account_id, reason="Another one.", export=False, actor=ACTOR)
+        await vault.requests.closures.ask(account_id, reason="Another one.", export=False, actor=ACTOR)
     assert refused.value.reasons == ("closing",)
     for change in (
-        vault.requests.withdraw(account_id, first, actor=ACTOR),
-        vault.requests.pause(account_id, first, "fee", actor=ACTOR),
+        vault.requests.requests.withdraw(account_id, first, actor=ACTOR),
+        vault.requests.requests.pause(account_id, first, "fee", actor=ACTOR),
     ):
         with pytest.raises(Refused) as other:
             await change
         assert other.value.reasons == ("closure",)
     for _ in range(2):
-        assert (await vault.closures.take_back(account_id, actor=ACTOR)).state is RequestState.WITHDRAWN
+        assert (
+            await vault.requests.closures.take_back(account_id, actor=ACTOR)
+        ).state is RequestState.WITHDRAWN
     assert await either.state(recording_id) is State.AVAILABLE
     assert await closing(either) != first
     assert await work(either) is RequestState.FULFILLED
     with pytest.raises(Refused) as late:
-        await vault.closures.take_back(account_id, actor=ACTOR)
+        await vault.requests.closures.take_back(account_id, actor=ACTOR)
     assert late.value.reasons == ("closing",)
     assert await either.state(recording_id) is State.ERASED
 
@@ -165,7 +167,7 @@ async def test_nothing_is_erased_before_the_export_is_made(house: House, monkeyp
         assert await work(house, rounds=3) is RequestState.EXECUTING
         assert await house.state(recording_id) is State.AVAILABLE
     assert await work(house) is RequestState.FULFILLED
-    _, blocks = await house.vault.packages.download(house.account.id, closure, actor=ACTOR)
+    _, blocks = await house.vault.requests.packages.download(house.account.id, closure, actor=ACTOR)
     files = zipfile.ZipFile(io.BytesIO(b"".join([block async for block in blocks])))
     assert f"recordings/{recording_id}/recording.vcon.json" in files.namelist()
     assert json.loads(files.read("request.json"))["left_out"] == []
@@ -180,15 +182,15 @@ async def test_the_export_of_a_large_account_is_several_parts(either: House, mon
     vault, account_id = either.vault, either.account.id
     await hurry(either)
     await vault.jobs.execute_requests()
-    assert [one.part for one in await vault.packages.parts(account_id, closure)] == [1]
+    assert [one.part for one in await vault.requests.packages.parts(account_id, closure)] == [1]
     assert {await either.state(one) for one in recording_ids} == {State.AVAILABLE}
     assert await work(either) is RequestState.FULFILLED
-    parts = await vault.packages.parts(account_id, closure)
+    parts = await vault.requests.packages.parts(account_id, closure)
     assert [one.part for one in parts] == [1, 2, 3]
     assert len({one.expires_at for one in parts}) == 1
     given, last = [], []
     for part in (1, 2, 3):
-        size, blocks = await vault.packages.download(account_id, closure, part=part, actor=ACTOR)
+        size, blocks = await vault.requests.packages.download(account_id, closure, part=part, actor=ACTOR)
         data = b"".join([block async for block in blocks])
         files = zipfile.ZipFile(io.BytesIO(data))
         assert (len(data), files.testzip()) == (size, None)
@@ -196,10 +198,10 @@ async def test_the_export_of_a_large_account_is_several_parts(either: House, mon
         last.append(json.loads(files.read("request.json"))["is_last_part"])
     assert given == recording_ids
     assert last == [False, False, True]
-    shown = await vault.packages.parts(account_id, closure)
+    shown = await vault.requests.packages.parts(account_id, closure)
     assert [MAX_DOWNLOADS - one.downloads for one in shown] == [2, 2, 2]
     with pytest.raises(NotFound):
-        await vault.packages.download(account_id, closure, part=4, actor=ACTOR)
+        await vault.requests.packages.download(account_id, closure, part=4, actor=ACTOR)
 
 
 async def test_at_its_end_no_former_key_is_left(either: House):
@@ -218,7 +220,7 @@ async def test_at_its_end_no_former_key_is_left(either: House):
     closure = await closing(either)
     assert await work(either) is RequestState.FULFILLED
     assert await either.database.read(keys) == ([2], 0)
-    (rotation,) = (await vault.key_rotation.status(account_id)).rotations
+    (rotation,) = (await vault.key_rotation.rotations.status(account_id)).rotations
     assert rotation.destroyed_at is not None
     for request_id in (earlier.request.id, closure):
         verify_receipt(await receipt(either, request_id), verifier=SIGNER.verifier)
@@ -244,7 +246,7 @@ async def test_calls_that_are_held_do_not_hide_the_others(either: House, monkeyp
     await place(either, calls=["call-0"])
     await closing(either)
     assert await work(either) is RequestState.EXECUTING
-    left = await either.vault.calls.find(either.account.id, PERSON, after=None, limit=9)
+    left = await either.vault.recordings.calls.find(either.account.id, PERSON, after=None, limit=9)
     assert [one.call_ref for one in left] == ["call-0"]
 
 
@@ -267,7 +269,7 @@ async def test_what_is_kept_is_written_at_no_try(either: House, by: str):
     assert await work(either) is RequestState.EXECUTING
     await hurry(either)
     (row,) = await either.database.read(lambda tx: tx.requests.executing(tx.now(), limit=9))
-    request = await either.vault.closures.read(either.account.id)
+    request = await either.vault.requests.closures.read(either.account.id)
     erase = either.vault.jobs.execute_requests.close_account.erase
     assert await replace(erase, database=ReadOnly(either.database))(request) is Progress.NONE
     assert row.request.id == request.id

@@ -56,7 +56,7 @@ async def test_a_call_that_another_report_puts_under_a_hold_keeps_all(either: Ho
     await closing(either)
     assert await work(either) is RequestState.EXECUTING
     assert await either.state(recording_id) is State.AVAILABLE
-    left = await either.vault.calls.find(either.account.id, PERSON, after=None, limit=9)
+    left = await either.vault.recordings.calls.find(either.account.id, PERSON, after=None, limit=9)
     assert [one.call_ref for one in left] == ["call-1"]
 
 
@@ -65,8 +65,12 @@ async def test_a_page_that_fails_comes_again(house: House, monkeypatch: pytest.M
     recording_ids = [await recorded(house, f"call-{number}") for number in range(3)]
     await closing(house)
     close = house.vault.jobs.execute_requests.close_account
-    await close(await house.vault.closures.read(house.account.id))
-    request, erase, scrubs = await house.vault.closures.read(house.account.id), EraseAccount._erase, []
+    await close(await house.vault.requests.closures.read(house.account.id))
+    request, erase, scrubs = (
+        await house.vault.requests.closures.read(house.account.id),
+        EraseAccount._erase,
+        [],
+    )
 
     async def fails(self: EraseAccount, *given: Any) -> bool:
         if given[1].id == recording_ids[1]:
@@ -97,8 +101,8 @@ async def test_a_release_preview_counts_what_the_closure_erases(either: House, w
     await closing(either, wait=wait)
     await work(either, rounds=2)
     assert await either.state(recording_id) is State.AVAILABLE
-    preview = await either.vault.hold_releases.preview(either.account.id, hold.id)
+    preview = await either.vault.retention.hold_releases.preview(either.account.id, hold.id)
     assert (preview.erased, preview.recording_ids) == (1, (recording_id,))
     # It covers nothing.
-    empty = await either.vault.hold_releases.preview(either.account.id, other.hold.id)
+    empty = await either.vault.retention.hold_releases.preview(either.account.id, other.hold.id)
     assert (empty.erased, empty.still_held) == (0, 0)

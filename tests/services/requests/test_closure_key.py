@@ -32,5 +32,5 @@ async def test_a_closure_that_cannot_begin_stops_no_other_account(
         assert await carried_out(either, request.request.id) is RequestState.FULFILLED
         assert not await job()
         assert await either.database.read(lambda tx: tx.closures.next_try()) is not None
-    assert (await either.vault.closures.read(either.account.id)).state is RequestState.REVIEW
+    assert (await either.vault.requests.closures.read(either.account.id)).state is RequestState.REVIEW
     assert await work(either) is RequestState.FULFILLED

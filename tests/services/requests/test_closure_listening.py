@@ -24,11 +24,11 @@ async def test_a_closure_ends_all_listening_and_gives_nothing_new(either: House)
     assert await before.alive(either) == set()
     for token in (before.minter.token(recording), before.minter.token(recording, knd="media")):
         with pytest.raises(NotFound):
-            await either.vault.open_links.preview_link(token, address=None)
+            await either.vault.playback.open_links.preview_link(token, address=None)
     with pytest.raises(Refused) as refused:
-        await either.vault.links.create(either.account.id, recording, link_wish(), actor="key_test")
+        await either.vault.playback.links.create(either.account.id, recording, link_wish(), actor="key_test")
     assert refused.value.reasons == ("account_closed",)
     with pytest.raises(Refused) as refused:
         await registered(either, Minter(), "other")
     assert refused.value.reasons == ("account_closed",)
-    assert await either.vault.link_keys.list(either.account.id) == []
+    assert await either.vault.playback.link_keys.list(either.account.id) == []

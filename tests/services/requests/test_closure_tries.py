@@ -65,8 +65,8 @@ async def test_the_place_of_a_pass_is_forgotten_with_the_closure(either: House):
     await place(either, everything=True, from_=ago(days=4))
     closure_id = await closing(either)
     close = either.vault.jobs.execute_requests.close_account
-    await close(await either.vault.closures.read(either.account.id))
-    begun = await either.vault.closures.read(either.account.id)
+    await close(await either.vault.requests.closures.read(either.account.id))
+    begun = await either.vault.requests.closures.read(either.account.id)
     assert await close.erase(begun) is Progress.MORE
     assert [*close.erase._passes] == [closure_id]
     close.erase._passes["req_ended"] = close.erase._passes[closure_id]

@@ -34,7 +34,7 @@ async def test_a_closure_keeps_refusals_alone_of_the_answers_of_parties(either: 
         await (call if ref == "no recording" else recorded)(either, ref)
         await tell(either, "accepted", call=ref)
     await tell(either, "accepted", call="unknown")
-    await either.vault.calls.erase(either.account.id, "deleted", actor=ACTOR)
+    await either.vault.recordings.calls.erase(either.account.id, "deleted", actor=ACTOR)
     await call(either, "refused")
     await tell(either, "declined", call="refused")
     await closing(either)
@@ -74,5 +74,5 @@ async def _waiting_access(house: House) -> tuple[str, str]:
             lambda tx: tx.connection.execute(mine.values(next_try_at=ago(days=-1))) and None
         )
         await house.vault.jobs.execute_requests()
-    assert (await house.vault.closures.read(house.account.id)).id == closure
+    assert (await house.vault.requests.closures.read(house.account.id)).id == closure
     return recording_id, access

@@ -64,7 +64,7 @@ async def test_more_calls_than_a_search_may_find_stop_no_decision(
 async def _earlier_start(house: House) -> None:
     """Report that the call began three days ago."""
     told = CallFacts(call_ref="call-1", caller=PERSON, callee=OTHER)
-    await house.vault.calls.start(house.account.id, replace(told, started_at=ago(days=3)))
+    await house.vault.recordings.calls.start(house.account.id, replace(told, started_at=ago(days=3)))
 
 
 async def _ambiguous_number(house: House) -> None:
@@ -80,7 +80,7 @@ async def test_a_late_report_hides_nothing_that_was_decided_on(
     """A start outside the period, or a spelling that can be somebody else's: it is erased as the receipt says."""
     await at_home(either, "US-WA")
     person = PERSON if late is _earlier_start else EGYPTIAN
-    await either.vault.calls.start(
+    await either.vault.recordings.calls.start(
         either.account.id, CallFacts(call_ref="call-1", caller=person, callee=OTHER)
     )
     recording_id = await also_recorded(either, "call-1", "rec-1") if is_recorded else None
@@ -89,7 +89,7 @@ async def test_a_late_report_hides_nothing_that_was_decided_on(
     view = await ask(either, new)
     await decide(either, view.request.id)
     await late(either)
-    again = await either.vault.requests.find(either.account.id, view.request.personal)
+    again = await either.vault.requests.requests.find(either.account.id, view.request.personal)
     assert not again.recordings
     assert not again.calls
     assert await carried_out(either, view.request.id) is RequestState.FULFILLED
@@ -178,7 +178,7 @@ async def test_a_report_after_the_erasure_is_erased_while_the_request_is_open(ei
     recording_id = await recorded(either, "call-1")
     view = await ask(either)
     await decide(either, view.request.id)
-    await either.vault.recordings.erase(either.account.id, recording_id, actor=ACTOR)
+    await either.vault.recordings.recordings.erase(either.account.id, recording_id, actor=ACTOR)
     assert await facts(either, "call-1")
     assert await carried_out(either, view.request.id) is RequestState.FULFILLED
     assert not await facts(either, "call-1")

@@ -26,19 +26,19 @@ async def test_a_closure_waits_for_the_export_that_a_restore_has_lost(
     recording_id = await recorded(either, "call-1")
     closure = await closing(either, export=True)
     await either.vault.jobs.execute_requests()
-    assert len(await either.vault.packages.parts(either.account.id, closure)) == 1
+    assert len(await either.vault.requests.packages.parts(either.account.id, closure)) == 1
     await write_all(either)
     async with empty_house(either, tmp_path, threads) as late:
-        await late.vault.restore(actor="operator")
+        await late.vault.backup.restore(actor="operator")
         with pytest.raises(NotFound):
-            await late.vault.packages.parts(either.account.id, closure)
+            await late.vault.requests.packages.parts(either.account.id, closure)
         await hurry(late)
         await late.vault.jobs.execute_requests()
         assert await late.state(recording_id) is State.AVAILABLE
-        assert len(await late.vault.packages.parts(either.account.id, closure)) == 1
+        assert len(await late.vault.requests.packages.parts(either.account.id, closure)) == 1
         assert await work(late) is RequestState.FULFILLED
         assert await late.state(recording_id) is State.ERASED
-        _, blocks = await late.vault.packages.download(either.account.id, closure, actor=ACTOR)
+        _, blocks = await late.vault.requests.packages.download(either.account.id, closure, actor=ACTOR)
         files = zipfile.ZipFile(io.BytesIO(b"".join([block async for block in blocks])))
         assert f"recordings/{recording_id}/recording.vcon.json" in files.namelist()
 
@@ -49,7 +49,7 @@ async def test_a_package_that_expired_is_not_made_again(house: House):
     await place(house, recordings=[held])
     closure = await closing(house, export=True)
     assert await work(house) is RequestState.EXECUTING
-    ruled = await house.vault.closures.read(house.account.id)
+    ruled = await house.vault.requests.closures.read(house.account.id)
     assert ruled.personal.ruling.packaged.parts == 1
     late = replace(ruled.personal.ruling.packaged, at=ago(days=15))
     aged = replace(
@@ -59,7 +59,7 @@ async def test_a_package_that_expired_is_not_made_again(house: House):
     await sealed.change(aged, None, actor=ACTOR, at=ago(days=1))
     expired = person_packages.update().values(expires_at=ago(days=1))
     await house.database.write(lambda tx: tx.connection.execute(expired) and None)
-    await house.vault.packages.delete_expired()
+    await house.vault.requests.packages.delete_expired()
     assert await work(house) is RequestState.EXECUTING
     with pytest.raises(NotFound):
-        await house.vault.packages.parts(house.account.id, closure)
+        await house.vault.requests.packages.parts(house.account.id, closure)

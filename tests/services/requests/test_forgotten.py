@@ -26,14 +26,14 @@ from vault.domain.stored.request_rows import decode_request_fields, encode_reque
 async def withdrawn(house: House) -> str:
     """Withdraw a request of a person."""
     view = await ask(house)
-    await house.vault.requests.withdraw(house.account.id, view.request.id, actor=ACTOR)
+    await house.vault.requests.requests.withdraw(house.account.id, view.request.id, actor=ACTOR)
     return view.request.id
 
 
 async def taken_back(house: House) -> str:
     """Take back the closure of the account."""
     made = await closing(house, wait=True)
-    await house.vault.closures.take_back(house.account.id, actor=ACTOR)
+    await house.vault.requests.closures.take_back(house.account.id, actor=ACTOR)
     return made
 
 
@@ -71,10 +71,10 @@ async def test_the_content_of_a_withdrawn_request_is_deleted_after_three_years(e
     count = select(func.count()).select_from(person_request_terms)
     assert await either.database.read(lambda tx: tx.connection.execute(count).scalar_one()) == 0
     if close is withdrawn:
-        shown = await either.vault.requests.read(either.account.id, request_id)
+        shown = await either.vault.requests.requests.read(either.account.id, request_id)
         assert (shown.request.personal, shown.request.state) == (None, RequestState.WITHDRAWN)
     else:
-        read = await either.vault.closures.take_back(either.account.id, actor=ACTOR)
+        read = await either.vault.requests.closures.take_back(either.account.id, actor=ACTOR)
         assert (read.personal, read.state) == (None, RequestState.WITHDRAWN)
         assert await closing(either, wait=True) != request_id
 

@@ -92,10 +92,10 @@ async def test_a_hold_and_the_end_of_a_quarantine_at_once(either: House):
         await asyncio.gather(
             later(_pause(0.02), place(either, calls=[f"call-{n}"])),
             later(_pause(0.02), _release(either, recording_id)),
-            later(_pause(0.04), either.vault.quarantine.expire()),
+            later(_pause(0.04), either.vault.recordings.quarantine.expire()),
         )
         with suppress(Held, Refused):
-            await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+            await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
         state = await either.state(recording_id)
         while await either.vault.jobs.log_publisher.sequence():
             pass
@@ -108,17 +108,17 @@ async def test_a_hold_and_the_end_of_a_quarantine_at_once(either: House):
 
 async def _release(house: House, recording_id: str) -> None:
     with suppress(Refused):
-        await house.vault.quarantine.release(
+        await house.vault.recordings.quarantine.release(
             house.account.id, recording_id, reason="She agreed on paper.", **ME
         )
 
 
 async def _another_account(house: House, name: str) -> House:
     """Return the house with another account, which may be closed, and its connection."""
-    account, _ = await house.vault.accounts.open(name, name=None, locale=None, **ME)
-    await house.vault.consent_policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, **ME)
+    account, _ = await house.vault.accounts.accounts.open(name, name=None, locale=None, **ME)
+    await house.vault.consent.policy.set(account.id, WITHOUT_EVIDENCE, if_version=None, **ME)
     wish = ConnectionRequest(provider="platform", credentials={"secret": house.secret})
-    connection, _, _ = await house.vault.connections.set(account.id, "main", wish, **ME)
+    connection, _, _ = await house.vault.accounts.connections.set(account.id, "main", wish, **ME)
     return replace(house, account=account, connection_id=connection.id)
 
 

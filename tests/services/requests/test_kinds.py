@@ -59,7 +59,9 @@ async def test_a_legal_minimum_of_the_policy_is_named_with_statute_and_end(eithe
     await decide(either, view.request.id)
     assert await carried_out(either, view.request.id) is RequestState.DENIED
     shown = verify_receipt(await receipt(either, view.request.id)).statement["recordings"]
-    ends = [(await either.vault.show_retention(either.account.id, one)).terms.legal_until for one in kept]
+    ends = [
+        (await either.vault.retention.recordings(either.account.id, one)).terms.legal_until for one in kept
+    ]
     assert ends[0] != ends[1]
     assert {one["id"]: (one["outcome"], one["statute"], one["until"]) for one in shown} == {
         one: ("kept_legal_obligation", "MiFID II art. 16(7)", write_rfc3339(end))
@@ -98,7 +100,7 @@ async def test_what_is_kept_is_saved_once_for_all_recordings(either: House):
         assert await carried_out(either, view.request.id) is RequestState.DENIED
         assert all([(await either.row(one)).restricted for one in kept])
         revisions.append(
-            (await either.vault.requests.read(either.account.id, view.request.id)).request.revision
+            (await either.vault.requests.requests.read(either.account.id, view.request.id)).request.revision
         )
     assert revisions[0] == revisions[1]
 
@@ -123,7 +125,7 @@ async def test_case_12_a_business_minimum_does_not_stop_a_person(pair: House):
     await set_retention(pair, kept_class(minimum="P1Y", minimum_ground="business"))
     await pair.vault.jobs.apply_policies()
     with pytest.raises(Refused):
-        await pair.vault.recordings.erase(pair.account.id, recording_id, actor=ACTOR)
+        await pair.vault.recordings.recordings.erase(pair.account.id, recording_id, actor=ACTOR)
     view = await ask(pair)
     await decide(pair, view.request.id)
     assert await carried_out(pair, view.request.id) is RequestState.FULFILLED
@@ -136,7 +138,7 @@ async def test_case_38_a_restriction_is_lifted_only_after_the_person_was_told(ei
     view = await ask(either, asks("restriction"))
     await decide(either, view.request.id, "restricted")
     assert await carried_out(either, view.request.id) is RequestState.FULFILLED
-    restrict, names = either.vault.recordings.restrict, (either.account.id, recording_id)
+    restrict, names = either.vault.recordings.recordings.restrict, (either.account.id, recording_id)
     for told_at in (None, datetime.now(UTC) + timedelta(days=1)):
         with pytest.raises(Invalid) as untold:
             await restrict(*names, restricted=False, reason=None, actor=ACTOR, told_at=told_at)
@@ -156,7 +158,7 @@ async def test_an_objection_restricts_and_enters_the_number(house: House):
     await decide(house, view.request.id, "restricted")
     assert await carried_out(house, view.request.id) is RequestState.FULFILLED
     assert (await house.row(recording_id)).restricted
-    assert await house.vault.objections.history(house.account.id, PERSON)
+    assert await house.vault.consent.objections.history(house.account.id, PERSON)
     await call(house, "call-2")
     later = (await house.announce("rec-2", call_ref="call-2")).recording_id
     assert await house.settle(later) is State.REFUSED
@@ -169,7 +171,7 @@ async def test_an_objection_that_is_refused_enters_nothing(house: House):
     await decide(house, view.request.id, "kept_grounds", reason="We need it to defend a claim.")
     assert await carried_out(house, view.request.id) is RequestState.DENIED
     assert not (await house.row(recording_id)).restricted
-    assert not await house.vault.objections.history(house.account.id, PERSON)
+    assert not await house.vault.consent.objections.history(house.account.id, PERSON)
 
 
 async def test_a_rectification_adds_the_persons_words_once(house: House):
@@ -185,7 +187,7 @@ async def test_a_rectification_adds_the_persons_words_once(house: House):
     decided = await house.database.read(lambda tx: read_decided(tx, request))
     assert await job._add_statement(request, decided) == (request, Part())
     assert await carried_out(house, view.request.id) is RequestState.FULFILLED
-    read = await house.vault.consent.read_evidence(house.account.id, recording_id, actor=ACTOR)
+    read = await house.vault.consent.records.read_evidence(house.account.id, recording_id, actor=ACTOR)
     added = [entry.content for entry in read.chain if entry.content["kind"] == "rectification"]
     assert [entry["statement"] for entry in added] == ["I said the fifth of May, not the fourth."]
 
@@ -204,7 +206,7 @@ async def test_a_rectification_waits_for_what_is_in_flight(either: House):
     await tell(either, "declined", call="call-2")
     await either.settle(recording_id)
     assert await carried_out(either, view.request.id) is RequestState.FULFILLED
-    read = await either.vault.consent.read_evidence(either.account.id, recording_id, actor=ACTOR)
+    read = await either.vault.consent.records.read_evidence(either.account.id, recording_id, actor=ACTOR)
     assert [one.content["kind"] for one in read.chain].count("rectification") == 1
     shown = verify_receipt(await receipt(either, view.request.id)).statement["recordings"]
     assert {one["id"]: one["outcome"] for one in shown} == {recording_id: "noted", refused: "no_match"}
@@ -218,7 +220,7 @@ async def test_a_directive_after_death_erases_for_a_verified_heir(house: House):
         await decide(house, view.request.id)
     assert unknown.value.reasons == ("not_verified",)
     names = (house.account.id, view.request.id)
-    await house.vault.requests.verify(*names, "representative", ago(minutes=1), actor=ACTOR)
+    await house.vault.requests.requests.verify(*names, "representative", ago(minutes=1), actor=ACTOR)
     await decide(house, view.request.id)
     assert await carried_out(house, view.request.id) is RequestState.FULFILLED
     assert await house.state(recording_id) is State.ERASED
@@ -228,12 +230,12 @@ async def test_a_withdrawn_request_does_nothing(house: House):
     """It is closed immediately, has no receipt, and what was found stays."""
     recording_id = await recorded(house, "call-1")
     view = await ask(house)
-    closed = await house.vault.requests.withdraw(house.account.id, view.request.id, actor=ACTOR)
+    closed = await house.vault.requests.requests.withdraw(house.account.id, view.request.id, actor=ACTOR)
     assert closed.request.state is RequestState.WITHDRAWN
     assert not await house.vault.jobs.execute_requests()
     assert await house.state(recording_id) is State.AVAILABLE
     with pytest.raises(NotFound):
-        await house.vault.receipts.read(house.account.id, view.request.id)
+        await house.vault.requests.receipts.read(house.account.id, view.request.id)
 
 
 async def test_consent_stays_where_it_is_a_refusal(house: House):
@@ -266,11 +268,11 @@ async def test_the_content_of_a_request_is_deleted_after_three_years(either: Hou
         lambda tx: tx.connection.execute(person_requests.update().values(forget_at=ago(days=1))) and None
     )
     await execute.forget()
-    shown = await either.vault.requests.read(either.account.id, view.request.id)
+    shown = await either.vault.requests.requests.read(either.account.id, view.request.id)
     assert shown.request.personal is None
     assert shown.request.state is RequestState.FULFILLED
     with pytest.raises(NotFound, match="retention has ended"):
-        await either.vault.receipts.read(either.account.id, view.request.id)
+        await either.vault.requests.receipts.read(either.account.id, view.request.id)
     again = await ask(either)
     assert again.request.repeat_of is None
 
@@ -278,7 +280,7 @@ async def test_the_content_of_a_request_is_deleted_after_three_years(either: Hou
 async def test_a_recording_restricted_before_is_restricted_for_the_person_too(either: House):
     """By the account itself: nobody lifts that without informing the person."""
     recording_id = await recorded(either, "call-1")
-    restrict, names = either.vault.recordings.restrict, (either.account.id, recording_id)
+    restrict, names = either.vault.recordings.recordings.restrict, (either.account.id, recording_id)
     await restrict(*names, restricted=True, reason="own", actor=ACTOR)
     view = await ask(either, asks("restriction"))
     await decide(either, view.request.id, "restricted")

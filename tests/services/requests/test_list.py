@@ -15,7 +15,7 @@ async def test_a_damaged_request_does_not_hide_the_others(either: House):
     await either.database.write(
         lambda tx: tx.connection.execute(broken.values(sealed_personal=b"\x00")) and None
     )
-    page = await either.vault.requests.page(
+    page = await either.vault.requests.requests.page(
         either.account.id, state=None, due_before=None, before=None, limit=9
     )
     shown = {view.request.id: view.request.personal for view in page}

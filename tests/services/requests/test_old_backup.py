@@ -47,12 +47,12 @@ async def test_an_old_backup_that_is_put_back(
         if settled:
             await settle_journal(later)
         async with house_over(later, old, threads) as late:
-            assert await late.vault.recovery.check()
+            assert await late.vault.node.recovery.check()
             # The worker's sweep, which is due now, does nothing: everything is due, and this database knows no hold.
             assert await unless_recovering(late.vault, late.vault.jobs.retention_sweep)() is False  # type: ignore[arg-type]
             assert await late.state(held) is State.AVAILABLE
-            await late.vault.restore(actor="operator")
-            assert not await late.vault.recovery.check()
+            await late.vault.backup.restore(actor="operator")
+            assert not await late.vault.node.recovery.check()
             in_effect = await old.read(lambda tx: tx.holds.in_effect(late.account.id, tx.now()))
             assert {one.id: one for one in in_effect} == {hold.id: hold, released.id: released}
             await _as_it_was(late, held, withdrawn, gone)
@@ -70,7 +70,7 @@ async def _as_it_was(late: House, held: str, withdrawn: str, gone: str) -> None:
     for recording_id in (held, withdrawn):
         assert await late.state(recording_id) is State.AVAILABLE
         with pytest.raises(Held):
-            await late.vault.recordings.erase(account_id, recording_id, **ME)
+            await late.vault.recordings.recordings.erase(account_id, recording_id, **ME)
     assert (await late.row(withdrawn)).restricted
     assert await late.database.read(lambda tx: tx.pending_erasures.get(withdrawn)) is not None
     assert await late.state(gone) in GONE

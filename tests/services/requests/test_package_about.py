@@ -37,15 +37,17 @@ async def answered(house: House, code: str = "provided") -> tuple[str, RequestSt
 async def test_a_person_is_told_purposes_recipients_by_name_periods_and_rights(either: House):
     """Article 15(1), from the registers and the policy in force, as data and on the page; ended recipients too."""
     account_id = either.account.id
-    await either.vault.processing_records.set(account_id, PROFILE, if_revision=None, actor=ACTOR)
-    await either.vault.recipients.enter(account_id, HOSTER, actor=ACTOR)
+    await either.vault.registers.processing_records.set(account_id, PROFILE, if_revision=None, actor=ACTOR)
+    await either.vault.registers.recipients.enter(account_id, HOSTER, actor=ACTOR)
     gone = replace(HOSTER, name="Former SARL", until=date(2021, 1, 1))
-    await either.vault.recipients.enter(account_id, gone, actor=ACTOR)
+    await either.vault.registers.recipients.enter(account_id, gone, actor=ACTOR)
     wanted = RetentionPolicy(
         classes=(RetentionClass(name="quality", purpose="Sealed words", period=parse_period("P6M")),)
     )
-    preview = await either.vault.preview_retention(account_id, wanted)
-    await either.vault.retention.set(account_id, wanted, if_version=None, digest=preview.digest, actor=ACTOR)
+    preview = await either.vault.retention.preview(account_id, wanted)
+    await either.vault.retention.policy.set(
+        account_id, wanted, if_version=None, digest=preview.digest, actor=ACTOR
+    )
     await age_policies(either, timedelta(days=60))
     recording_id = await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
     await place(either, recordings=[recording_id])

@@ -32,7 +32,7 @@ async def test_a_download_without_the_key_does_not_count(either: House):
     request_id = await made(either)
     either.root_key.reachable = False
     for _ in range(MAX_DOWNLOADS):
-        either.vault.packages.ring.forget(either.account.id)  # type: ignore[attr-defined]
+        either.vault.requests.packages.ring.forget(either.account.id)  # type: ignore[attr-defined]
         with pytest.raises(Unavailable):
             await package(either, request_id)
     assert await reads(either) == 0
@@ -65,5 +65,5 @@ async def test_of_concurrent_downloads_only_three_begin(either: House):
 async def test_a_download_is_on_record_before_its_first_byte(either: House):
     """Also if nobody reads on."""
     request_id = await made(either)
-    await either.vault.packages.download(either.account.id, request_id, actor="key_privacy")
+    await either.vault.requests.packages.download(either.account.id, request_id, actor="key_privacy")
     assert await reads(either) == 1

@@ -58,7 +58,7 @@ async def audio_in(house: House, request_id: str, *, part: int = 1) -> set[str]:
 
 async def audio_in_all(house: House, request_id: str) -> set[str]:
     """Return the recordings of which the parts of a package have audio; they are numbered from 1."""
-    parts = await house.vault.packages.parts(house.account.id, request_id)
+    parts = await house.vault.requests.packages.parts(house.account.id, request_id)
     assert [one.part for one in parts] == list(range(1, len(parts) + 1))
     return set[str]().union(*[await audio_in(house, request_id, part=one.part or 1) for one in parts])
 
@@ -66,10 +66,10 @@ async def audio_in_all(house: House, request_id: str) -> set[str]:
 async def is_gone(house: House, request_id: str) -> bool:
     """Return whether the package of a request is deleted, on record and with its object."""
     try:
-        await house.vault.packages.parts(house.account.id, request_id)
+        await house.vault.requests.packages.parts(house.account.id, request_id)
     except NotFound:
         await house.vault.jobs.log_publisher.sequence()
-        await replace(house.vault.packages, grace=timedelta(minutes=-1)).delete_expired()
+        await replace(house.vault.requests.packages, grace=timedelta(minutes=-1)).delete_expired()
         left = [key for key in house.objects.objects if key.startswith("packages/") and request_id in key]
         return "export.deleted" in await house.events() and not left
     return False
@@ -98,11 +98,11 @@ async def test_a_verdict_on_one_recording_deletes_the_persons_package(either: Ho
 
 
 async def _delete_recording(house: House, recording_id: str) -> None:
-    await house.vault.recordings.erase(house.account.id, recording_id, actor=ACTOR)
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, actor=ACTOR)
 
 
 async def _delete_call(house: House, _: str) -> None:
-    await house.vault.calls.erase(house.account.id, "call-1", actor=ACTOR)
+    await house.vault.recordings.calls.erase(house.account.id, "call-1", actor=ACTOR)
 
 
 async def _withdraw(house: House, _: str) -> None:
@@ -211,11 +211,11 @@ async def test_a_package_of_several_parts_begins_again(either: House, monkeypatc
     for _ in range(2):
         await hurry(either)
         await either.vault.jobs.execute_requests()
-    assert len(await either.vault.packages.parts(either.account.id, view.request.id)) == 2
+    assert len(await either.vault.requests.packages.parts(either.account.id, view.request.id)) == 2
     (first,) = await audio_in(either, view.request.id)
     await _delete_recording(either, first)
     with pytest.raises(NotFound):
-        await either.vault.packages.parts(either.account.id, view.request.id)
+        await either.vault.requests.packages.parts(either.account.id, view.request.id)
     await carried_out(either, view.request.id)
     assert await audio_in_all(either, view.request.id) == {*ids} - {first}
 
@@ -256,8 +256,8 @@ async def test_an_old_backup_brings_no_package_back(
         if settled:
             await settle_journal(later)
         async with house_over(later, old, threads) as late:
-            assert await late.vault.packages.parts(late.account.id, own)
-            await late.vault.restore(actor="operator")
+            assert await late.vault.requests.packages.parts(late.account.id, own)
+            await late.vault.backup.restore(actor="operator")
             assert await late.state(recording_id) in {State.ERASING, State.ERASED}
             with pytest.raises(NotFound):
-                await late.vault.packages.parts(late.account.id, own)
+                await late.vault.requests.packages.parts(late.account.id, own)

@@ -18,7 +18,7 @@ async def test_a_recording_that_is_erased_after_the_decision_is_not_provided(eit
     ]
     view = await ask(either, asks("access"))
     await decide(either, view.request.id, "provided")
-    await either.vault.recordings.erase(either.account.id, erased, actor=ACTOR)
+    await either.vault.recordings.recordings.erase(either.account.id, erased, actor=ACTOR)
     assert await carried_out(either, view.request.id) is RequestState.PARTLY_FULFILLED
     files = await package(either, view.request.id)
     assert json.loads(files.read("request.json"))["left_out"] == [{"recording": erased, "reason": "erased"}]

@@ -14,7 +14,7 @@ async def test_a_package_has_what_listeners_wrote_down_of_a_call(house: House):
     recording_id = await stereo_call(house, "call-1", caller=PERSON, callee=OTHER)
     for author, at, text in (("per_1", 0.5, "asks for a refund"), ("key_2", 0.25, None)):
         content = NoteContent(at=at, text=text)
-        await house.vault.own_notes.add(house.account.id, recording_id, content, author=author)
+        await house.vault.playback.own_notes.add(house.account.id, recording_id, content, author=author)
     view = await ask(house, asks("access"))
     await decide(house, view.request.id, "provided")
     assert await carried_out(house, view.request.id) is RequestState.FULFILLED

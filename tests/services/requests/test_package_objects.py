@@ -34,7 +34,7 @@ async def test_two_nodes_at_the_same_moment_make_a_package_once(
     await stereo_call(either, "call-1", caller=PERSON, callee=OTHER)
     if kind == "closure":
         request_id = await closing(either, export=True)
-        closure = await either.vault.closures.read(either.account.id)
+        closure = await either.vault.requests.closures.read(either.account.id)
         assert await either.vault.jobs.execute_requests.close_account(closure) is Progress.DONE
     else:
         request_id = (await ask(either, asks("access"))).request.id
@@ -59,7 +59,7 @@ async def test_two_nodes_at_the_same_moment_make_a_package_once(
     kinds = await events_of(either)
     assert (kinds.count("export.made"), kinds.count("receipt.made")) == (1, 1)
     assert await receipt(either, request_id)
-    await replace(either.vault.packages, grace=timedelta()).delete_expired()
+    await replace(either.vault.requests.packages, grace=timedelta()).delete_expired()
     assert len(_objects(either)) == 1
     assert (await package(either, request_id)).testzip() is None
 
@@ -67,7 +67,7 @@ async def test_two_nodes_at_the_same_moment_make_a_package_once(
 async def test_a_node_whose_clock_is_ahead_deletes_no_new_object(either: House):
     """Another node may write its row in the next moment."""
     await either.objects.put(_ORPHAN, b"sealed")
-    ahead = replace(either.vault.packages, clock=lambda: datetime.now(UTC) + timedelta(days=2))
+    ahead = replace(either.vault.requests.packages, clock=lambda: datetime.now(UTC) + timedelta(days=2))
     await ahead.delete_expired()
     assert _objects(either) == [_ORPHAN]
     either.objects.objects[_ORPHAN].at = ago(days=2)
@@ -89,11 +89,11 @@ async def test_a_package_under_a_lock_is_deleted_after_it(either: House):
     either.objects.objects[locked].at = either.objects.objects[last].at = ago(days=2)
     expire = person_packages.update().values(expires_at=ago(days=1))
     await either.database.write(lambda tx: tx.connection.execute(expire) and None)
-    await either.vault.packages.delete_expired()
+    await either.vault.requests.packages.delete_expired()
     assert _objects(either) == [locked]
     with pytest.raises(NotFound):
         await package(either, view.request.id)
     assert (await events_of(either)).count("export.deleted") == 1
     locks.kept.clear()
-    await either.vault.packages.delete_expired()
+    await either.vault.requests.packages.delete_expired()
     assert _objects(either) == []

@@ -21,10 +21,12 @@ async def test_a_long_answer_is_several_parts(either: House, monkeypatch: pytest
     view = await ask(either, asks("access"))
     await decide(either, view.request.id, "provided")
     await either.vault.jobs.execute_requests()
-    assert [one.part for one in await either.vault.packages.parts(either.account.id, view.request.id)] == [1]
+    assert [
+        one.part for one in await either.vault.requests.packages.parts(either.account.id, view.request.id)
+    ] == [1]
     either.describer.undecodable = 1
     assert await carried_out(either, view.request.id) is RequestState.PARTLY_FULFILLED
-    parts = await either.vault.packages.parts(either.account.id, view.request.id)
+    parts = await either.vault.requests.packages.parts(either.account.id, view.request.id)
     assert [one.part for one in parts] == [1, 2, 3, 4]
     given, left_out, last = [], [], []
     for part in (1, 2, 3, 4):
@@ -46,10 +48,10 @@ async def test_the_next_erasure_finds_every_part(either: House, monkeypatch: pyt
     view = await ask(either, asks("access"))
     await decide(either, view.request.id, "provided")
     await carried_out(either, view.request.id)
-    assert len(await either.vault.packages.parts(either.account.id, view.request.id)) == 3
+    assert len(await either.vault.requests.packages.parts(either.account.id, view.request.id)) == 3
     erasure = await ask(either, asks(reference="ticket 2"))
     await decide(either, erasure.request.id)
     assert await carried_out(either, erasure.request.id) is RequestState.FULFILLED
     with pytest.raises(NotFound):
-        await either.vault.packages.parts(either.account.id, view.request.id)
+        await either.vault.requests.packages.parts(either.account.id, view.request.id)
     assert not [key for key in either.objects.objects if key.startswith("packages/")]

@@ -70,7 +70,7 @@ async def test_case_32_consultations_have_dates_and_no_listener(pair: House):
         listener="Ada Lovelace", kind="player", life=timedelta(minutes=15), sessions=5,
         purpose="training", purpose_text="Lesson of Lovelace",
     )  # fmt: skip
-    link, _ = await pair.vault.links.create(pair.account.id, recording_id, wanted, actor=ACTOR)
+    link, _ = await pair.vault.playback.links.create(pair.account.id, recording_id, wanted, actor=ACTOR)
     opened = AccessEvent(
         type="playback.open", at=ago(minutes=1), account_id=pair.account.id, actor=link.id,
         recording_id=recording_id, link_id=link.id,
@@ -161,13 +161,13 @@ async def test_a_package_is_sealed_logged_limited_and_expires(either: House):
     await either.vault.jobs.log_publisher.sequence()
     kinds = await either.events()
     assert (kinds.count("export.made"), kinds.count("export.read")) == (1, MAX_DOWNLOADS)
-    await either.vault.packages.delete_expired()
+    await either.vault.requests.packages.delete_expired()
     assert key in either.objects.objects
     expire = person_packages.update().values(expires_at=ago(days=1))
     await either.database.write(lambda tx: tx.connection.execute(expire) and None)
     with pytest.raises(NotFound):
         await package(either, view.request.id)
-    await either.vault.packages.delete_expired()
+    await either.vault.requests.packages.delete_expired()
     assert not [key for key in either.objects.objects if key.startswith("packages/")]
 
 
@@ -185,7 +185,7 @@ async def test_a_package_does_not_expire_by_a_database_ten_years_ahead(
         await either.database.write(lambda tx, kept=kept: tx.metadata.replace(kept))  # type: ignore[misc]
         with monkeypatch.context() as wrong:
             wrong.setattr("vault.database.transaction.database_now", lambda _: ahead)
-            await either.vault.packages.delete_expired()
+            await either.vault.requests.packages.delete_expired()
         assert any(key.startswith("packages/") for key in either.objects.objects) is is_there
         if is_there:
             await package(either, view.request.id)
@@ -231,7 +231,7 @@ async def test_a_package_has_evidence_and_the_receipts_of_earlier_requests(house
     assert await carried_out(house, view.request.id) is RequestState.FULFILLED
     files = await package(house, view.request.id)
     entries = json.loads(files.read(f"recordings/{recording_id}/evidence.json"))
-    read = await house.vault.consent.read_evidence(house.account.id, recording_id, actor=ACTOR)
+    read = await house.vault.consent.records.read_evidence(house.account.id, recording_id, actor=ACTOR)
     assert [one["digest"] for one in entries] == [one.digest for one in (read.sealed, *read.chain)]
     assert {event["party"] for one in entries for event in one.get("consent", [])} == {"caller"}
     assert OTHER[1:] not in json.dumps(entries)
@@ -270,7 +270,7 @@ async def test_an_echo_of_the_other_party_is_said(house: House, code: str):
     files = await package(house, view.request.id)
     assert json.loads(files.read("request.json"))["echoes"] == expected
     assert (f"<li>{recording_id}</li>" in files.read("index.html").decode()) == (code == "provided")
-    shown = await house.vault.requests.read(house.account.id, view.request.id)
+    shown = await house.vault.requests.requests.read(house.account.id, view.request.id)
     assert RequestOut.of(shown).echoes == expected
 
 

@@ -57,7 +57,9 @@ async def test_the_leaves_of_a_large_receipt_are_proven_in_batches(
     file = await closed(house)
     monkeypatch.setattr(receipts, "_BATCH_SIZE", 2)
     view = (
-        await house.vault.requests.page(house.account.id, state=None, due_before=None, before=None, limit=1)
+        await house.vault.requests.requests.page(
+            house.account.id, state=None, due_before=None, before=None, limit=1
+        )
     )[0]
     reads, prove = [], receipts._prove
 
@@ -66,7 +68,7 @@ async def test_the_leaves_of_a_large_receipt_are_proven_in_batches(
         return prove(tx, account_id, indexes)
 
     monkeypatch.setattr(receipts, "_prove", counted)
-    again = await house.vault.receipts.read(house.account.id, view.request.id)
+    again = await house.vault.requests.receipts.read(house.account.id, view.request.id)
     assert verify_receipt(again).leaves == verify_receipt(file).leaves == sum(reads)
     assert len(reads) > 1
     assert max(reads) == 2
@@ -115,7 +117,7 @@ async def test_a_refusal_and_nothing_found_get_a_receipt_too(house: House):
 
 async def test_a_receipt_names_the_recipients_who_were_informed(house: House):
     """By name and time, as the decision said; the copy of the platform is named beside that (GDPR art. 19)."""
-    entered = await house.vault.recipients.enter(house.account.id, HOSTER, actor=ACTOR)
+    entered = await house.vault.registers.recipients.enter(house.account.id, HOSTER, actor=ACTOR)
     await recorded(house, "call-1")
     view = await ask(house)
     await decide(house, view.request.id, informed={entered.id: AT})
@@ -139,7 +141,7 @@ async def test_a_receipt_names_the_recipients_who_were_informed(house: House):
 )
 async def test_who_was_informed_is_checked(house: House, recipient: str | None, at: datetime, words: str):
     """An unknown recipient, also another account's, and a time before the request or in the future are refused."""
-    entered = await house.vault.recipients.enter(house.account.id, HOSTER, actor=ACTOR)
+    entered = await house.vault.registers.recipients.enter(house.account.id, HOSTER, actor=ACTOR)
     await recorded(house, "call-1")
     view = await ask(house)
     with pytest.raises(Invalid, match=words) as refused:
@@ -204,11 +206,11 @@ async def test_a_request_has_no_receipt_before_it_is_closed(house: House):
     view = await ask(house)
     await decide(house, view.request.id)
     with pytest.raises(NotFound, match="not closed yet"):
-        await house.vault.receipts.read(house.account.id, view.request.id)
+        await house.vault.requests.receipts.read(house.account.id, view.request.id)
     await house.vault.jobs.execute_requests()
     assert not await house.vault.jobs.execute_requests()
     with pytest.raises(NotFound, match="not closed yet"):
-        await house.vault.receipts.read(house.account.id, view.request.id)
+        await house.vault.requests.receipts.read(house.account.id, view.request.id)
 
 
 def test_the_script_needs_the_standard_library_and_cryptography_alone():

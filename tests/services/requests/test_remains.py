@@ -40,7 +40,7 @@ async def test_case_40_no_number_is_left_in_clear(
     """Database, write-ahead log, bucket and logs are scanned; what stays is what the receipt lists."""
     await recorded(house, "call-1", agent=NAME)
     await call(house, "call-2", agent=NAME)
-    await house.vault.objections.enter(house.account.id, PERSON, reason=None, actor=ACTOR)
+    await house.vault.consent.objections.enter(house.account.id, PERSON, reason=None, actor=ACTOR)
     view = await ask(house, asks(numbers=(("06 12 34 56 78", "FR"),), wish=f"I am {NAME}."))
     await decide(house, view.request.id)
     assert await carried_out(house, view.request.id) is RequestState.FULFILLED

@@ -32,7 +32,7 @@ from vault.tlog.receipt_file import verify_receipt
 
 async def _several(house: House) -> dict[str, str]:
     """Enter a request that is paused, one that is extended, one that is decided, and one that is closed."""
-    requests, account_id = house.vault.requests, house.account.id
+    requests, account_id = house.vault.requests.requests, house.account.id
     paused = await ask(house, asks("access", regime="uk", reference="paused"))
     await requests.pause(account_id, paused.request.id, "clarification", actor=ACTOR)
     extended = await ask(house, asks("restriction", reference="extended"))
@@ -56,12 +56,14 @@ async def test_the_bucket_alone_has_requests_with_deadlines_and_decisions(
     """What was decided is carried out after the restore, and a receipt from before is still proven."""
     recording_id = await recorded(either, "call-1")
     ids = await _several(either)
-    before = {name: await either.vault.requests.read(either.account.id, id_) for name, id_ in ids.items()}
+    before = {
+        name: await either.vault.requests.requests.read(either.account.id, id_) for name, id_ in ids.items()
+    }
     await write_all(either)
     async with empty_house(either, tmp_path, threads) as late:
-        await late.vault.restore(actor="operator")
+        await late.vault.backup.restore(actor="operator")
         for name, id_ in ids.items():
-            after = await late.vault.requests.read(either.account.id, id_)
+            after = await late.vault.requests.requests.read(either.account.id, id_)
             assert after.request == before[name].request, name
             assert after.deadline == before[name].deadline, name
         assert await carried_out(late, ids["decided"]) is RequestState.FULFILLED
@@ -83,10 +85,10 @@ async def test_an_old_database_learns_newer_requests_and_keeps_its_own(
     second = await ask(house, asks("access", reference="second"))
     await write_all(house)
     async with house_over(house, SqliteDatabase(old), threads) as late:
-        assert await late.vault.recovery.check()
-        await late.vault.restore(actor="operator")
+        assert await late.vault.node.recovery.check()
+        await late.vault.backup.restore(actor="operator")
         states = [
-            (await late.vault.requests.read(house.account.id, id_)).request.state
+            (await late.vault.requests.requests.read(house.account.id, id_)).request.state
             for id_ in (first.request.id, second.request.id)
         ]
         assert states == [RequestState.EXECUTING, RequestState.REVIEW]
@@ -105,12 +107,12 @@ async def test_a_rotation_and_the_retention_of_requests_reach_the_bucket(
     await house.vault.jobs.execute_requests.forget()
     await write_all(house)
     async with empty_house(house, tmp_path, threads) as late:
-        await late.vault.restore(actor="operator")
-        view = await late.vault.requests.read(house.account.id, ids["paused"])
+        await late.vault.backup.restore(actor="operator")
+        view = await late.vault.requests.requests.read(house.account.id, ids["paused"])
         assert view.request.personal is not None
         assert view.request.personal.pauses
         assert view.request.state is RequestState.REVIEW
-        forgotten = await late.vault.requests.read(house.account.id, ids["closed"])
+        forgotten = await late.vault.requests.requests.read(house.account.id, ids["closed"])
         assert (forgotten.request.personal, forgotten.request.state) == (None, RequestState.DENIED)
 
 
@@ -138,7 +140,7 @@ async def test_every_closed_request_is_in_the_bucket(
     known = await either.database.read(lambda tx: tx.account_objects.read(either.account.id))
     assert known[REQUESTS] == ()
     async with empty_house(either, tmp_path, threads) as late:
-        await late.vault.restore(actor="operator")
+        await late.vault.backup.restore(actor="operator")
         for one in ids:
             verify_receipt(await receipt(late, one), verifier=SIGNER.verifier)
         due = await late.database.read(
@@ -169,11 +171,11 @@ async def test_own_objects_of_requests_follow_a_rotation_and_what_is_forgotten(
         assert now != body
         assert decode_request_envelope(bytes(now)).key_version == 2
     async with empty_house(either, tmp_path, threads) as late:
-        report = await late.vault.restore(actor="operator")
+        report = await late.vault.backup.restore(actor="operator")
         assert report.findings == []
-        view = await late.vault.requests.read(either.account.id, kept)
+        view = await late.vault.requests.requests.read(either.account.id, kept)
         assert view.request.personal is not None
-        bare = await late.vault.requests.read(either.account.id, forgotten)
+        bare = await late.vault.requests.requests.read(either.account.id, forgotten)
         assert (bare.request.personal, bare.request.state) == (None, RequestState.DENIED)
         verify_receipt(await receipt(late, kept), verifier=SIGNER.verifier)
 
@@ -185,8 +187,10 @@ async def test_an_own_object_that_is_damaged_is_a_finding(house: House, tmp_path
     location = location_of(house.account.id, first)
     await house.objects.replace(location, b"{}")
     async with empty_house(house, tmp_path, threads) as late:
-        report = await late.vault.restore(actor="operator")
+        report = await late.vault.backup.restore(actor="operator")
         assert [one.partition(":")[0] for one in report.findings] == [location]
-        assert (await late.vault.requests.read(house.account.id, second)).request.closed_at is not None
+        assert (
+            await late.vault.requests.requests.read(house.account.id, second)
+        ).request.closed_at is not None
         # Its decision is a closing act, and is carried out again.
         assert await carried_out(late, first) is RequestState.DENIED

@@ -30,7 +30,7 @@ async def test_requests_that_wait_block_no_other(either: House, monkeypatch: pyt
     monkeypatch.setattr(type(job.receipts), "close_if_done", waits)
     for _ in range(3):
         await job()
-    shown = await either.vault.requests.read(either.account.id, last.request.id)
+    shown = await either.vault.requests.requests.read(either.account.id, last.request.id)
     assert shown.request.state is RequestState.FULFILLED
 
 

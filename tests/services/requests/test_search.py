@@ -62,7 +62,7 @@ async def test_case_33_recordings_in_every_state_are_found(either: House):
         recording_id = (await either.announce(f"rec-{place}", call_ref=f"other-{place}")).recording_id
         await either.set(recording_id, state=state)
         others.append(recording_id)
-    await either.vault.recordings.erase(either.account.id, erased, actor=ACTOR)
+    await either.vault.recordings.recordings.erase(either.account.id, erased, actor=ACTOR)
     view = await ask(either)
     assert view.found is not None
     assert [one.id for one in view.found.recordings] == [available, *others]
@@ -105,7 +105,7 @@ async def test_case_34_a_gap_is_pointed_out_and_nothing_is_erased(either: House)
     with pytest.raises(Refused) as refused:
         await decide(either, view.request.id)
     assert refused.value.reasons == ("period_needed",)
-    assert (await either.vault.requests.read(either.account.id, view.request.id)).request.state is (
+    assert (await either.vault.requests.requests.read(either.account.id, view.request.id)).request.state is (
         RequestState.REVIEW
     )
     since = Period(since=datetime(2024, 1, 1, tzinfo=UTC))
@@ -128,12 +128,12 @@ async def test_case_37_the_same_request_twice_is_one(either: House):
     """While it is open; then it is a new one, marked as a repeat. Another content is another request."""
     new = asks(received_at=ago(days=1))
     first = await ask(either, new)
-    second, is_new = await either.vault.requests.receive(either.account.id, new, actor=ACTOR)
+    second, is_new = await either.vault.requests.requests.receive(either.account.id, new, actor=ACTOR)
     assert (second.request.id, is_new) == (first.request.id, False)
     with pytest.raises(Refused) as other:
         await ask(either, asks(received_at=new.received_at, numbers=((OTHER, None),)))
     assert other.value.reasons == ("reference_in_use",)
-    await either.vault.requests.withdraw(either.account.id, first.request.id, actor=ACTOR)
+    await either.vault.requests.requests.withdraw(either.account.id, first.request.id, actor=ACTOR)
     third = await ask(either, new)
     assert third.request.id != first.request.id
     assert third.request.repeat_of == first.request.id
@@ -145,7 +145,7 @@ async def test_a_request_that_is_closed_or_decided_changes_no_more(house: House)
     """Neither pauses nor a withdrawal nor a second decision."""
     view = await ask(house)
     await decide(house, view.request.id)
-    requests, names = house.vault.requests, (house.account.id, view.request.id)
+    requests, names = house.vault.requests.requests, (house.account.id, view.request.id)
     for change in (
         requests.withdraw(*names, actor=ACTOR),
         requests.pause(*names, "fee", actor=ACTOR),
@@ -160,7 +160,7 @@ async def test_pauses_follow_each_other(house: House):
     """A pause begins once and ends once."""
     view = await ask(house, asks(verified=False))
     assert view.request.state is RequestState.AWAITING_IDENTITY
-    requests, names = house.vault.requests, (house.account.id, view.request.id)
+    requests, names = house.vault.requests.requests, (house.account.id, view.request.id)
     with pytest.raises(Refused, match="not paused"):
         await requests.resume(*names, actor=ACTOR)
     await requests.pause(*names, "identity", actor=ACTOR)
@@ -187,7 +187,7 @@ async def test_a_spelling_that_can_be_somebody_elses_is_shown_apart(either: Hous
     await decide(either, view.request.id)
     assert await carried_out(either, view.request.id) is RequestState.FULFILLED
     assert [await either.state(one) for one in (theirs, mine)] == [State.AVAILABLE, State.ERASED]
-    found = await either.vault.calls.find(either.account.id, AMERICAN, after=None, limit=9)
+    found = await either.vault.recordings.calls.find(either.account.id, AMERICAN, after=None, limit=9)
     assert [one.call_ref for one in found] == ["call-1", their_call]
 
 

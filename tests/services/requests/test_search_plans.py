@@ -37,7 +37,7 @@ def _text(tx: Any, statement: str, given: Any) -> str:
 async def test_a_search_by_number_reads_no_table_whole(either: House, search: str):
     """Terms are searched by account and term, recordings and facts by what the terms name."""
     account_id = either.account.id
-    terms = await either.vault.requests.find.terms(account_id, asks().personal)
+    terms = await either.vault.requests.requests.find.terms(account_id, asks().personal)
     by = ({"call-1", "call-2"},) if search == "terms_of_calls" else (terms.calls, Period())
     plans = await either.database.write(lambda tx: _plans(tx, search, account_id, *by))
     assert plans

@@ -26,7 +26,7 @@ FEW = (*EVERY[::6], *OTHERS[1:5:2])
 
 async def settled_in(house: House, locale: str) -> None:
     """Give the account a locale."""
-    await house.vault.accounts.open(house.account.ref, name="Acme", locale=locale, actor=ACTOR)
+    await house.vault.accounts.accounts.open(house.account.ref, name="Acme", locale=locale, actor=ACTOR)
 
 
 async def reported(house: House, texts: tuple[str, ...] = (*EVERY, *OTHERS)) -> dict[str, str]:
@@ -39,8 +39,10 @@ async def reported(house: House, texts: tuple[str, ...] = (*EVERY, *OTHERS)) -> 
 
 async def objected(house: House, calls: dict[str, str]) -> set[str]:
     """Return the texts of calls that an objection stops."""
-    await house.vault.objections.enter(house.account.id, NUMBER, reason=None, actor=ACTOR)
-    decided = {ref: (await house.vault.calls.read(house.account.id, ref)).decision for ref in calls}
+    await house.vault.consent.objections.enter(house.account.id, NUMBER, reason=None, actor=ACTOR)
+    decided = {
+        ref: (await house.vault.recordings.calls.read(house.account.id, ref)).decision for ref in calls
+    }
     return {
         calls[ref] for ref, one in decided.items() if "objection" in [ground.code for ground in one.grounds]
     }
@@ -48,13 +50,13 @@ async def objected(house: House, calls: dict[str, str]) -> set[str]:
 
 async def held(house: House, calls: dict[str, str]) -> set[str]:
     """Return the texts of calls that a hold keeps."""
-    await house.vault.holds.place(
+    await house.vault.retention.holds.place(
         house.account.id, HoldRequest(name="h", reason="r", numbers=[NUMBER]), actor=ACTOR
     )
     kept = set[str]()
     for ref, text in calls.items():
         try:
-            await house.vault.calls.erase(house.account.id, ref, actor=ACTOR)
+            await house.vault.recordings.calls.erase(house.account.id, ref, actor=ACTOR)
         except Held:
             kept.add(text)
     return kept
@@ -69,7 +71,7 @@ async def requested(house: House, calls: dict[str, str]) -> set[str]:
 
 async def searched(house: House, calls: dict[str, str]) -> set[str]:
     """Return the texts of calls that the search finds."""
-    found = await house.vault.calls.find(house.account.id, NUMBER, after=None, limit=500)
+    found = await house.vault.recordings.calls.find(house.account.id, NUMBER, after=None, limit=500)
     return {calls[one.call_ref] for one in found}
 
 
@@ -99,11 +101,11 @@ async def test_both_databases_find_the_same(either: House, door: str):
 async def test_no_locale_undoes_an_objection(house: House):
     """It was entered for an account in France, and is the same after the account has moved."""
     await settled_in(house, "fr-FR")
-    await house.vault.objections.enter(house.account.id, "06 12 34 56 78", reason=None, actor=ACTOR)
+    await house.vault.consent.objections.enter(house.account.id, "06 12 34 56 78", reason=None, actor=ACTOR)
     for locale in ("fr-FR", "en", "en-US", "de"):
         await settled_in(house, locale)
         await call(house, f"call-{locale}", caller="06 12 34 56 78")
-        decision = (await house.vault.calls.read(house.account.id, f"call-{locale}")).decision
+        decision = (await house.vault.recordings.calls.read(house.account.id, f"call-{locale}")).decision
         assert (decision.verdict, decision.grounds[0].code) == ("refuse", "objection")
 
 
@@ -114,15 +116,15 @@ async def test_what_nothing_can_read_is_kept_apart_where_somebody_objects(either
     await call(either, "call-1", caller=written)
     before = (await either.announce("rec-1", call_ref="call-1")).recording_id
     assert await through_the_gate(either, str(before)) is State.AVAILABLE
-    await either.vault.objections.enter(either.account.id, "+14155550199", reason=None, actor=ACTOR)
+    await either.vault.consent.objections.enter(either.account.id, "+14155550199", reason=None, actor=ACTOR)
     after = (await either.announce("rec-2", call_ref="call-1")).recording_id
     assert await through_the_gate(either, str(after)) is State.QUARANTINED
     assert "numbers_unreadable" in await grounds(either, str(after))
-    released = await either.vault.quarantine.release(
+    released = await either.vault.recordings.quarantine.release(
         either.account.id, str(after), reason="heard", actor=ACTOR
     )
     assert released.verdict == "allow"
-    fresh = (await either.vault.calls.start(either.account.id, _said("call-2", written))).decision
+    fresh = (await either.vault.recordings.calls.start(either.account.id, _said("call-2", written))).decision
     assert fresh.verdict == "quarantine"
 
 
@@ -172,11 +174,13 @@ async def as_an_earlier_release_left_it(house: House) -> None:
 async def test_an_objection_of_an_earlier_release_holds_at_once_and_is_read_again(either: House):
     """What is spelled is kept apart until the job has written its terms; in E.164 it is refused at once."""
     await at_home(either, "FR")
-    await either.vault.objections.enter(either.account.id, NUMBER, reason=None, actor=ACTOR)
+    await either.vault.consent.objections.enter(either.account.id, NUMBER, reason=None, actor=ACTOR)
     await as_an_earlier_release_left_it(either)
 
     async def verdict(ref: str, caller: str) -> str:
-        return (await either.vault.calls.start(either.account.id, _said(ref, caller))).decision.verdict
+        return (
+            await either.vault.recordings.calls.start(either.account.id, _said(ref, caller))
+        ).decision.verdict
 
     assert await verdict("call-1", NUMBER) == "refuse"
     assert await verdict("call-2", "Bob (06 12 34 56 78)") == "quarantine"

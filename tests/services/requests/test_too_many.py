@@ -23,7 +23,7 @@ async def test_what_is_stored_is_answered(either: House):
     new = asks(verified=False, received_at=ago(days=1))
     first = await ask(either, new)
     names = (either.account.id, first.request.id)
-    requests = either.vault.requests
+    requests = either.vault.requests.requests
     views = [
         first,
         await ask(either, new),
@@ -48,7 +48,7 @@ async def test_only_the_decision_is_refused_and_a_period_is_the_remedy(either: H
         await decide(either, view.request.id)
     assert refused.value.reasons == ("too_many_found",)
     period = Period(since=ago(days=2, hours=1))
-    shown = await either.vault.requests.read(either.account.id, view.request.id, period=period)
+    shown = await either.vault.requests.requests.read(either.account.id, view.request.id, period=period)
     assert shown.found is not None
     assert [one.call_ref for one in shown.found.calls] == ["call-1", "call-0"]
     assert shown.request.state is RequestState.REVIEW

@@ -24,7 +24,7 @@ THIRD = "+33698765432"
 
 async def report(house: House, **facts: str) -> None:
     """Report more of the call."""
-    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", **facts))  # type: ignore[arg-type]
+    await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-1", **facts))  # type: ignore[arg-type]
 
 
 async def agents_call(house: House, agent: str) -> str:

@@ -24,7 +24,7 @@ async def _both_ask(house: House) -> tuple[str, str, str]:
 
 
 async def _lift(house: House, recording_id: str, *informed: str, told: bool = True) -> None:
-    await house.vault.recordings.restrict(
+    await house.vault.recordings.recordings.restrict(
         house.account.id, recording_id, restricted=False, reason=None, actor=ACTOR, informed=informed,
         told_at=ago(minutes=1) if told else None,
     )  # fmt: skip
@@ -50,7 +50,7 @@ async def test_it_is_lifted_when_both_were_informed(either: House):
     await _lift(either, recording_id, caller, callee)
     assert not (await either.row(recording_id)).restricted
     # A later restriction of the account's own is not theirs.
-    await either.vault.recordings.restrict(
+    await either.vault.recordings.recordings.restrict(
         either.account.id, recording_id, restricted=True, reason=None, actor=ACTOR
     )
     await _lift(either, recording_id, told=False)
@@ -73,7 +73,7 @@ async def test_the_bucket_alone_knows_both(either: House, tmp_path: Path, thread
     recording_id, caller, callee = await _both_ask(either)
     await settle_journal(either)
     async with empty_house(either, tmp_path, threads) as late:
-        await late.vault.restore(actor="operator")
+        await late.vault.backup.restore(actor="operator")
         assert (await late.row(recording_id)).restricted
         with pytest.raises(Invalid, match=callee):
             await _lift(late, recording_id, caller)

@@ -40,7 +40,7 @@ async def test_an_erasure_by_number_ends_with_a_receipt(either: House):
     assert await carried_out(either, view.request.id) is RequestState.FULFILLED
     assert [await either.state(one) for one in mine] == [State.ERASED, State.ERASED]
     assert await either.state(theirs) is State.AVAILABLE
-    assert await either.vault.calls.find(either.account.id, PERSON, after=None, limit=9) == []
+    assert await either.vault.recordings.calls.find(either.account.id, PERSON, after=None, limit=9) == []
 
     file = await receipt(either, view.request.id)
     found = verify_receipt(file, verifier=SIGNER.verifier)

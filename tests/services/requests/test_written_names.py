@@ -36,7 +36,7 @@ async def test_what_an_earlier_release_stored_is_found_as_it_is_written(
         for module in (call_opener, number_terms):
             patch.setattr(module, "name_term", search_term)
         await recorded(either, "old", agent=SPELLINGS[-1])
-    found = await either.vault.recordings.page(
+    found = await either.vault.recordings.recordings.page(
         either.account.id, RecordingFilter(), number=None, agent=SPELLINGS[-1].upper(), before=None, limit=9
     )
     assert [view.recording.call_ref for view in found] == ["old"]
@@ -47,8 +47,8 @@ async def test_the_links_of_a_listener_end_in_every_spelling(either: House):
     recording_id = await recorded(either, "call")
     for name in SPELLINGS:
         wish = LinkRequest(listener=name, kind="player", life=timedelta(hours=1), sessions=5)
-        await either.vault.links.create(either.account.id, recording_id, wish, actor=ACTOR)
-    ended = await either.vault.links.revoke_all(
+        await either.vault.playback.links.create(either.account.id, recording_id, wish, actor=ACTOR)
+    ended = await either.vault.playback.links.revoke_all(
         either.account.id, recording_id=None, listener=NAME, actor=ACTOR
     )
     assert ended == len(SPELLINGS)

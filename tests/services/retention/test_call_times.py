@@ -26,7 +26,7 @@ async def _report(house: House) -> None:
     facts = CallFacts(
         call_ref="call-1", caller=NUMBER, callee="+12025550100", started_at=STARTED, ended_at=ENDED
     )
-    await house.vault.calls.start(house.account.id, facts)
+    await house.vault.recordings.calls.start(house.account.id, facts)
 
 
 async def _recorded(house: House, how: str) -> str:
@@ -38,7 +38,7 @@ async def _recorded(house: House, how: str) -> str:
         assert recording_id is not None
     else:
         body = blocks_of(wav(tones(1.0)))
-        row, _ = await house.vault.uploads.store(house.account.id, "call-1", "rec-1", body, **ME)
+        row, _ = await house.vault.ingest.uploads.store(house.account.id, "call-1", "rec-1", body, **ME)
         recording_id = row.id
     await house.settle(recording_id)
     if how == "upload before its call":
@@ -59,7 +59,7 @@ async def test_a_hold_of_that_time_holds_it(either: House, recording: str):
     held = await place(either, numbers=[NUMBER], **JANUARY)
     assert held.bound == 1
     with pytest.raises(Held):
-        await either.vault.recordings.erase(either.account.id, recording, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording, **ME)
 
 
 async def test_a_request_with_that_period_finds_it(either: House, recording: str):
@@ -75,14 +75,14 @@ async def test_a_request_with_that_period_finds_it(either: House, recording: str
                 reference=str(expected), identities=(Identity(type="number", value=NUMBER),), period=period
             ),
         )  # fmt: skip
-        view, _ = await either.vault.requests.receive(either.account.id, asked, **ME)
+        view, _ = await either.vault.requests.requests.receive(either.account.id, asked, **ME)
         assert view.found is not None
         assert [one.id for one in view.found.recordings] == expected
 
 
 async def test_the_end_of_a_contact_reaches_it(either: House, recording: str):
     """Calls that began by that end are of the contact."""
-    changed = await either.vault.contact_ends.end(
+    changed = await either.vault.retention.contact_ends.end(
         either.account.id, numbers=[NUMBER], calls=(), ended_at=STARTED + timedelta(days=30), **ME
     )
     assert changed.recordings == 1
@@ -103,12 +103,14 @@ EDGE = JANUARY["to"]
 
 
 async def _start(house: House, **times: datetime) -> None:
-    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-1", caller=NUMBER, **times))
+    await house.vault.recordings.calls.start(
+        house.account.id, CallFacts(call_ref="call-1", caller=NUMBER, **times)
+    )
 
 
 async def _uploaded(house: House) -> str:
     body = blocks_of(wav(tones(1.0)))
-    row, _ = await house.vault.uploads.store(house.account.id, "call-1", "rec-1", body, **ME)
+    row, _ = await house.vault.ingest.uploads.store(house.account.id, "call-1", "rec-1", body, **ME)
     await house.settle(row.id)
     return row.id
 
@@ -126,11 +128,11 @@ async def test_a_call_that_began_before_its_recording_is_held(either: House, fir
         await _start(either, started_at=EDGE - timedelta(seconds=30))
     else:
         assert hold.bound == 1
-    assert (await either.vault.holds.read(either.account.id, hold.hold.id)).bound == 1
+    assert (await either.vault.retention.holds.read(either.account.id, hold.hold.id)).bound == 1
     with pytest.raises(Held):
-        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
     with pytest.raises(Held):
-        await either.vault.calls.erase(either.account.id, "call-1", **ME)
+        await either.vault.recordings.calls.erase(either.account.id, "call-1", **ME)
 
 
 async def test_a_call_of_which_only_the_end_is_known_is_held(either: House):
@@ -140,7 +142,7 @@ async def test_a_call_of_which_only_the_end_is_known_is_held(either: House):
     hold = await place(either, everything=True, **JANUARY)
     assert hold.bound == 1
     with pytest.raises(Held):
-        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
 
 
 async def test_a_call_outside_of_the_time_is_not_held(either: House):
@@ -148,7 +150,7 @@ async def test_a_call_outside_of_the_time_is_not_held(either: House):
     await _start(either, started_at=EDGE, ended_at=EDGE + timedelta(minutes=3))
     recording_id = await _uploaded(either)
     assert (await place(either, numbers=[NUMBER], **JANUARY)).bound == 0
-    await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+    await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
 
 
 async def test_an_end_before_the_start_ends_no_minimum(either: House):
@@ -158,14 +160,16 @@ async def test_an_end_before_the_start_ends_no_minimum(either: House):
         either, started_at=(now - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
     )
     ended_at = datetime(2001, 1, 1, tzinfo=UTC)
-    await either.vault.calls.start(either.account.id, CallFacts(call_ref="call-1", ended_at=ended_at))
+    await either.vault.recordings.calls.start(
+        either.account.id, CallFacts(call_ref="call-1", ended_at=ended_at)
+    )
     minimum = kept(period="P7Y", minimum="P5Y", minimum_ground="legal_obligation", statute="MiFID II 16(7)")
     await set_retention(either, minimum)
     await either.vault.jobs.apply_policies()
-    shown = await either.vault.show_retention(either.account.id, recording_id)
+    shown = await either.vault.retention.recordings(either.account.id, recording_id)
     assert shown.terms.base == "start_and_length"
     with pytest.raises(Refused) as refused:
-        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
     assert refused.value.reasons == ("minimum_legal",)
 
 
@@ -174,4 +178,4 @@ async def test_a_call_without_a_recording_of_which_only_the_end_is_known_is_held
     await _start(either, ended_at=EDGE - timedelta(days=3))
     await place(either, everything=True, **JANUARY)
     with pytest.raises(Held):
-        await either.vault.calls.erase(either.account.id, "call-1", **ME)
+        await either.vault.recordings.calls.erase(either.account.id, "call-1", **ME)

@@ -169,9 +169,9 @@ async def test_a_withdrawal_in_a_pause_restricts_and_waits(either: House):
 
 async def _refused(house: House, recording_id: str, error: type[Exception], **wanted: Any) -> None:
     with pytest.raises(error):
-        await house.vault.recordings.erase(house.account.id, recording_id, **ME, **wanted)
+        await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME, **wanted)
     with pytest.raises(error):
-        await house.vault.calls.erase(house.account.id, "call-1", **ME)
+        await house.vault.recordings.calls.erase(house.account.id, "call-1", **ME)
     assert await house.state(recording_id) is State.AVAILABLE
 
 
@@ -230,7 +230,7 @@ async def test_a_quarantine_does_not_end_by_a_database_ten_years_ahead(
         _jump(wrong, _YEARS)
         future = literal(datetime.now(UTC) + _YEARS, Moment())
         wrong.setattr("vault.database.stores.recordings.recording_queue.sql_now", lambda *_: future)
-        await either.vault.quarantine.expire()
+        await either.vault.recordings.quarantine.expire()
     assert await either.state(recording_id) is State.QUARANTINED
 
 
@@ -240,11 +240,13 @@ async def test_an_account_is_not_closed_by_a_database_ten_years_ahead(
     """The waiting time, within which it can be taken back, is not over."""
     recording_id = await let_in(either)
     await ready(either, kept(period="P10Y"))
-    await either.vault.closures.ask(either.account.id, reason="The contract ends.", export=False, **ME)
+    await either.vault.requests.closures.ask(
+        either.account.id, reason="The contract ends.", export=False, **ME
+    )
     with monkeypatch.context() as wrong:
         _jump(wrong, _YEARS)
         for _ in range(3):
             await either.vault.jobs.execute_requests()
     assert await either.state(recording_id) is State.AVAILABLE
-    taken_back = await either.vault.closures.take_back(either.account.id, **ME)
+    taken_back = await either.vault.requests.closures.take_back(either.account.id, **ME)
     assert taken_back.state is RequestState.WITHDRAWN

@@ -31,7 +31,7 @@ def parses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 async def _end(house: House, numbers: list[str]) -> ContactChange:
-    return await house.vault.contact_ends.end(
+    return await house.vault.retention.contact_ends.end(
         house.account.id, numbers=numbers, calls=(), ended_at=datetime(2026, 11, 1, tzinfo=UTC), actor="key_x"
     )
 

@@ -32,7 +32,7 @@ async def _old(house: House, ref: str, call: str) -> str:
 
 
 async def _end(house: House, *calls: str, at: datetime = ENDED) -> contact_ends.ContactChange:
-    return await house.vault.contact_ends.end(
+    return await house.vault.retention.contact_ends.end(
         house.account.id, numbers=(), calls=calls, ended_at=at, actor="key_x"
     )
 
@@ -64,7 +64,7 @@ async def test_a_period_begins_when_the_contact_has_ended(either: House):
     assert await _swept(either) == 0
     assert await _end(either, "call-1") == contact_ends.ContactChange(recordings=1, changed=1)
     assert await _swept(either) == 0
-    shown = await either.vault.show_retention(either.account.id, ours)
+    shown = await either.vault.retention.recordings(either.account.id, ours)
     assert shown.judgement.until is not None
     assert shown.judgement.until > datetime.now(UTC) + timedelta(days=6)
     assert shown.contact is not None
@@ -96,7 +96,7 @@ async def test_what_is_taken_back_erases_nothing(either: House):
     await _wait_is_over(either)
     await either.vault.jobs.apply_policies()
     assert await either.database.read(lambda tx: tx.retention.count_due(tx.now())) == {either.account.id: 1}
-    await either.vault.contact_ends.withdraw(either.account.id, numbers=(), calls=["call-1"], **ME)
+    await either.vault.retention.contact_ends.withdraw(either.account.id, numbers=(), calls=["call-1"], **ME)
     # Before the terms are computed again, and after that.
     assert (await either.vault.jobs.retention_sweep()).erased[either.account.id] == 0
     assert await _swept(either) == 0
@@ -109,7 +109,9 @@ async def test_an_end_of_a_clock_that_was_ahead_is_taken_back(either: House):
     await _end(either, "call-1")
     ahead = update(table).values(told_at=datetime.now(UTC) + timedelta(hours=1))
     await either.database.write(lambda tx: tx.connection.execute(ahead) and None)
-    changed = await either.vault.contact_ends.withdraw(either.account.id, numbers=(), calls=["call-1"], **ME)
+    changed = await either.vault.retention.contact_ends.withdraw(
+        either.account.id, numbers=(), calls=["call-1"], **ME
+    )
     known = await either.database.read(lambda tx: tx.contact_ends.of_recordings([recording_id]))
     assert changed.changed == 1
     assert known[recording_id].ended_at is None
@@ -119,7 +121,7 @@ async def test_a_number_reaches_the_calls_that_began_by_then(either: House):
     """Any spelling of the number finds them; a call after the end belongs to a new contact."""
     await _old(either, "rec-1", "call-1")
     later = await let_in(either, "rec-2", call_ref="call-2")
-    told = await either.vault.contact_ends.end(
+    told = await either.vault.retention.contact_ends.end(
         either.account.id,
         numbers=[SPELLED],
         calls=(),
@@ -150,7 +152,7 @@ async def test_what_says_nothing_or_too_much_is_refused(
 async def test_a_number_that_is_none_is_named_by_its_place(house: House):
     """The list may have hundreds, and the error must not repeat one."""
     with pytest.raises(Invalid) as refused:
-        await house.vault.contact_ends.end(
+        await house.vault.retention.contact_ends.end(
             house.account.id, numbers=[SPELLED, "12 34 ab"], calls=(), ended_at=ENDED, actor="key_x"
         )
     assert (refused.value.field, "34" in str(refused.value)) == ("numbers.1", False)
@@ -159,7 +161,7 @@ async def test_a_number_that_is_none_is_named_by_its_place(house: House):
 async def test_the_number_of_a_switchboard_is_not_taken_for_an_extension(house: House):
     """The contact of everybody behind it would end."""
     with pytest.raises(Invalid, match="Extensions") as refused:
-        await house.vault.contact_ends.end(
+        await house.vault.retention.contact_ends.end(
             house.account.id, numbers=[SPELLED, f"{SPELLED};ext=12"], calls=(), ended_at=ENDED, actor="key_x"
         )
     assert refused.value.field == "numbers.1"
@@ -184,7 +186,7 @@ async def _washington(house: House) -> dict[str, str]:
 async def _of_numbers(house: House, *numbers: str, **more: Any) -> contact_ends.ContactChange:
     ended_at = datetime.now(UTC)
     more = {"numbers": numbers, "calls": (), "ended_at": ended_at, "actor": "key_x"} | more
-    return await house.vault.contact_ends.end(house.account.id, **more)
+    return await house.vault.retention.contact_ends.end(house.account.id, **more)
 
 
 async def _ended(house: House, recordings: Mapping[str, str]) -> set[str]:
@@ -216,7 +218,7 @@ async def test_a_withdrawal_reaches_what_is_possibly_of_the_contact(either: Hous
     """Earlier releases wrote an end there, by which the recording would leave early."""
     recordings = await _washington(either)
     await _of_numbers(either, calls=["call-0", "call-1", "call-2"])
-    change = await either.vault.contact_ends.withdraw(
+    change = await either.vault.retention.contact_ends.withdraw(
         either.account.id, numbers=[EGYPTIAN], calls=(), actor="key_x"
     )
     assert await _ended(either, recordings) == {AMERICAN}
@@ -230,7 +232,7 @@ async def test_a_spelling_that_can_mean_several_numbers_is_refused(either: House
         await _of_numbers(either, AMERICAN, AMBIGUOUS)
     assert (refused.value.field, AMBIGUOUS in str(refused.value)) == ("numbers.1", False)
     with pytest.raises(Invalid, match="with a plus and its country"):
-        await either.vault.contact_ends.withdraw(
+        await either.vault.retention.contact_ends.withdraw(
             either.account.id, numbers=[AMBIGUOUS], calls=(), actor="key_x"
         )
     assert await _ended(either, recordings) == set()
@@ -261,12 +263,12 @@ async def test_an_end_survives_the_loss_of_the_database(house: House, tmp_path: 
     """The bucket alone has it, from the log; one that was taken back does not return."""
     ended, goes_on = await _old(house, "rec-1", "call-1"), await _old(house, "rec-2", "call-2")
     await _end(house, "call-1", "call-2")
-    await house.vault.contact_ends.withdraw(house.account.id, numbers=(), calls=["call-2"], **ME)
+    await house.vault.retention.contact_ends.withdraw(house.account.id, numbers=(), calls=["call-2"], **ME)
     before = await house.database.read(lambda tx: tx.contact_ends.of_recordings([ended, goes_on]))
     await write_all(house)
     await settle_journal(house)
     async with empty_house(house, tmp_path, threads) as new:
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         restored = await new.database.read(lambda tx: tx.contact_ends.of_recordings([ended, goes_on]))
     assert restored == before
     assert (restored[ended].ended_at, restored[goes_on].ended_at) == (ENDED, None)
@@ -281,11 +283,11 @@ async def test_an_old_backup_learns_that_a_contact_goes_on(
     await _end(pair, "call-1")
     await write_all(pair)
     async with backed_up(pair, request, tmp_path, threads) as (later, old):
-        await later.vault.contact_ends.withdraw(pair.account.id, numbers=(), calls=["call-1"], **ME)
+        await later.vault.retention.contact_ends.withdraw(pair.account.id, numbers=(), calls=["call-1"], **ME)
         if settled:
             await settle_journal(later)
         async with house_over(later, old, threads) as late:
-            await late.vault.recovery.check()
-            await late.vault.restore(actor="operator")
+            await late.vault.node.recovery.check()
+            await late.vault.backup.restore(actor="operator")
             known = await old.read(lambda tx: tx.contact_ends.of_recordings([recording_id]))
     assert known[recording_id].ended_at is None

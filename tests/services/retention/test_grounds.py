@@ -29,7 +29,7 @@ async def test_a_ground_passes_over_a_legal_minimum_with_a_second_person(either:
     """Without a ground it is refused; with one, nothing happens before another person approves; the log names it."""
     recording_id = await obliged(either)
     with pytest.raises(Refused) as refused:
-        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
     assert refused.value.reasons == ("minimum_legal",)
     asked = await ask(either, recording_id, ground=ground)
     assert asked.kind == "erasure_within_minimum"
@@ -51,7 +51,7 @@ async def test_a_ground_passes_over_no_hold(either: House):
     asked = await ask(either, recording_id, ground="unlawful_recording")
     hold = (await place(either, recordings=[recording_id])).hold
     with pytest.raises(Held):
-        await either.vault.recordings.erase(
+        await either.vault.recordings.recordings.erase(
             either.account.id, recording_id, ground="unlawful_recording", **ME
         )
     ended = await approve(either, asked)

@@ -25,12 +25,12 @@ Path_ = Callable[[House, str, str], Awaitable[Any]]
 
 async def _erase(house: House, recording_id: str, _call: str) -> None:
     with suppress(Held, RecordingErased):
-        await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+        await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
 
 
 async def _erase_call(house: House, _id: str, call: str) -> None:
     with suppress(Held, RecordingErased):
-        await house.vault.calls.erase(house.account.id, call, **ME)
+        await house.vault.recordings.calls.erase(house.account.id, call, **ME)
 
 
 async def _withdraw(house: House, _id: str, call: str) -> None:

@@ -27,7 +27,7 @@ from vault.services.retention.place_hold import HoldRequest
 
 
 async def _erase(house: House, recording_id: str) -> None:
-    await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
 
 
 async def test_a_held_recording_is_not_erased(pair: House):
@@ -70,7 +70,7 @@ async def test_a_hold_covers_by_call_number_and_time(house: House, covers: dict[
     with pytest.raises(Held):
         await _erase(house, recording_id)
     with pytest.raises(Held):
-        await house.vault.calls.erase(house.account.id, "call-1", **ME)
+        await house.vault.recordings.calls.erase(house.account.id, "call-1", **ME)
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ async def test_a_hold_by_number_binds_a_call_that_comes_later(either: House):
 
 async def test_a_held_call_without_a_recording_keeps_its_facts(house: House):
     """A held call without a recording keeps its facts."""
-    await house.vault.calls.start(house.account.id, CallFacts(call_ref="call-9", caller=NUMBER))
+    await house.vault.recordings.calls.start(house.account.id, CallFacts(call_ref="call-9", caller=NUMBER))
     hold = (await place(house, numbers=[NUMBER])).hold
     with pytest.raises(Held):
-        await house.vault.calls.erase(house.account.id, "call-9", **ME)
+        await house.vault.recordings.calls.erase(house.account.id, "call-9", **ME)
     assert await house.database.read(lambda tx: tx.call_facts.of_call(house.account.id, "call-9"))
     await release(house, hold.id, at_once=True)
-    await house.vault.calls.erase(house.account.id, "call-9", **ME)
+    await house.vault.recordings.calls.erase(house.account.id, "call-9", **ME)
 
 
 async def test_of_two_holds_the_other_goes_on(either: House):
@@ -137,7 +137,7 @@ async def test_a_withdrawal_under_a_hold_restricts_at_once_and_waits(either: Hou
     assert await either.database.read(lambda tx: tx.pending_erasures.get(recording_id)) == waits
     await write_all(either)
     assert (await either.events(recording_id)).count("recording.pending_erasure") == 1
-    preview = await either.vault.hold_releases.preview(either.account.id, hold.id)
+    preview = await either.vault.retention.hold_releases.preview(either.account.id, hold.id)
     assert (preview.erased, preview.pending, preview.recording_ids) == (1, 1, (recording_id,))
 
 
@@ -158,7 +158,7 @@ async def test_the_switch_passes_over_a_hold_in_flight(either: House):
     await place(either, numbers=[NUMBER])
     await set_policy(either)
     recording_id = await kept_apart(either)
-    await either.vault.recording_switch.set(either.account.id, enabled=False, reason=None, **ME)
+    await either.vault.accounts.switch.set(either.account.id, enabled=False, reason=None, **ME)
     assert await either.state(recording_id) is State.REFUSED
     assert await either.keys_gone(recording_id)
     # Nothing is left of it that a hold could keep.
@@ -169,7 +169,7 @@ async def test_a_release_needs_a_preview_a_second_key_and_its_grace(either: Hous
     """A release needs a preview a second key and its grace."""
     recording_id, account_id = await let_in(either), either.account.id
     hold = (await place(either, recordings=[recording_id])).hold
-    releases = either.vault.hold_releases
+    releases = either.vault.retention.hold_releases
     for digest in (None, "0" * 64):
         with pytest.raises(Refused, match="preview"):
             await releases.ask(account_id, hold.id, digest=digest, actor=FIRST)
@@ -179,12 +179,12 @@ async def test_a_release_needs_a_preview_a_second_key_and_its_grace(either: Hous
     with pytest.raises(Refused) as refused:
         await approve_release(either, asked.id, actor=FIRST)
     assert refused.value.reasons == ("same_key",)
-    waiting = await either.vault.approvals.page(account_id, state=ApprovalState.PENDING)
+    waiting = await either.vault.approvals.approvals.page(account_id, state=ApprovalState.PENDING)
     assert [waits.id for waits in waiting] == [asked.id]
     approved = await approve_release(either, asked.id)
     assert approved.state is ApprovalState.EXECUTED
     assert (approved.asked_by, approved.decided_by) == (FIRST, SECOND)
-    released = (await either.vault.holds.read(account_id, hold.id)).hold
+    released = (await either.vault.retention.holds.read(account_id, hold.id)).hold
     assert released.released_at is not None
     assert released.free_at is not None
     assert released.free_at - released.released_at == timedelta(days=7)
@@ -199,7 +199,7 @@ async def test_yesterdays_preview_and_last_weeks_question_are_void(house: House)
     """Yesterdays preview and last weeks question are void."""
     account_id = house.account.id
     hold = (await place(house, everything=True)).hold
-    releases = house.vault.hold_releases
+    releases = house.vault.retention.hold_releases
     preview = await releases.preview(account_id, hold.id)
     await age_previews(house, timedelta(days=1, seconds=1))
     with pytest.raises(Refused) as refused:
@@ -214,28 +214,30 @@ async def test_yesterdays_preview_and_last_weeks_question_are_void(house: House)
 
 async def test_a_key_that_the_first_issued_is_no_second_key(house: House):
     """A key that the first issued is no second key."""
-    account_id, keys = house.account.id, house.vault.api_keys
+    account_id, keys = house.account.id, house.vault.accounts.api_keys
     mine, _ = await keys.issue(name="a", scopes=["*"], account_id=account_id, actor="operator")
     child, _ = await keys.issue(name="b", scopes=["*"], account_id=account_id, actor=mine.id)
     other, _ = await keys.issue(name="c", scopes=["*"], account_id=account_id, actor="operator")
     hold = (await place(house, everything=True)).hold
-    preview = await house.vault.hold_releases.preview(account_id, hold.id)
-    asked = await house.vault.hold_releases.ask(account_id, hold.id, digest=preview.digest, actor=mine.id)
+    preview = await house.vault.retention.hold_releases.preview(account_id, hold.id)
+    asked = await house.vault.retention.hold_releases.ask(
+        account_id, hold.id, digest=preview.digest, actor=mine.id
+    )
     for actor in (mine.id, child.id):
         with pytest.raises(Refused, match="Another person"):
             await approve_release(house, asked.id, actor=actor)
     await approve_release(house, asked.id, actor=other.id)
     with pytest.raises(Refused, match="released already"):
-        await house.vault.hold_releases.preview(account_id, hold.id)
+        await house.vault.retention.hold_releases.preview(account_id, hold.id)
 
 
 async def test_texts_of_a_hold_are_sealed_and_shown(house: House):
     """Texts of a hold are sealed and shown."""
     hold = await place(house, numbers=[NUMBER])
     assert (hold.name, hold.numbers) == ("Acme v. Doe", (NUMBER,))
-    assert [view.reason for view in await house.vault.holds.page(house.account.id, after=None, limit=9)] == [
-        "A letter of preservation"
-    ]
+    assert [
+        view.reason for view in await house.vault.retention.holds.page(house.account.id, after=None, limit=9)
+    ] == ["A letter of preservation"]
     stored = await house.database.read(lambda tx: tx.holds.get(house.account.id, hold.hold.id))
     assert stored is not None
     for word in ("Acme v. Doe", "preservation", "4155550123"):
@@ -266,7 +268,7 @@ async def test_a_hold_that_holds_nothing_is_refused(house: House, wanted: dict[s
     """A hold that holds nothing is refused."""
     request = HoldRequest(**{"name": "n", "reason": "r"} | wanted)  # type: ignore[arg-type]
     with pytest.raises(Invalid) as refused:
-        await house.vault.holds.place(house.account.id, request, **ME)
+        await house.vault.retention.holds.place(house.account.id, request, **ME)
     assert refused.value.field == field
 
 
@@ -279,7 +281,7 @@ async def test_a_number_that_is_none_and_a_recording_that_is_none_are_refused(ho
     with pytest.raises(NotFound) as unknown:
         await place(house, recordings=[recording_id, "rec_0"])
     assert (unknown.value.field, "rec_0" in str(unknown.value)) == ("covers.recordings.1", False)
-    await house.vault.recordings.erase(house.account.id, recording_id, **ME)
+    await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
     with pytest.raises(Refused) as erased:
         await place(house, recordings=[recording_id])
     assert (erased.value.field, recording_id in str(erased.value)) == ("covers.recordings.0", False)

@@ -31,15 +31,15 @@ async def test_an_old_backup_learns_the_hold_before_it_serves(
             await settle_journal(later)
             assert not [one async for one in later.objects.list("closing/")]
         async with house_over(later, old, threads) as late:
-            assert await late.vault.recovery.check()
-            await late.vault.restore(actor="operator")
-            assert not await late.vault.recovery.check()
+            assert await late.vault.node.recovery.check()
+            await late.vault.backup.restore(actor="operator")
+            assert not await late.vault.node.recovery.check()
             in_effect = await old.read(lambda tx: tx.holds.in_effect(pair.account.id, tx.now()))
             assert [found.id for found in in_effect] == [hold.id]
             assert await old.read(lambda tx: tx.pending_erasures.get(recording_id)) is not None
             assert (await late.row(recording_id)).restricted
             with pytest.raises(Held):
-                await late.vault.recordings.erase(pair.account.id, recording_id, **ME)
+                await late.vault.recordings.recordings.erase(pair.account.id, recording_id, **ME)
 
 
 async def test_a_release_is_restored_too(house: House, tmp_path: Path, threads: Threads):
@@ -50,7 +50,7 @@ async def test_a_release_is_restored_too(house: House, tmp_path: Path, threads: 
     released = await release(house, hold.id)
     await settle_journal(house)
     async with house_over(house, SqliteDatabase(old), threads) as late:
-        await late.vault.restore(actor="operator")
+        await late.vault.backup.restore(actor="operator")
         found = await late.database.read(lambda tx: tx.holds.get(house.account.id, hold.id))
         assert found is not None
         assert found.hold == released
@@ -64,11 +64,11 @@ async def test_the_bucket_alone_has_the_hold_and_its_texts(house: House, tmp_pat
     await finish(house)
     await settle_journal(house)
     async with empty_house(house, tmp_path, threads) as new:
-        await new.vault.restore(actor="operator")
-        view = await new.vault.holds.read(house.account.id, hold.hold.id)
+        await new.vault.backup.restore(actor="operator")
+        view = await new.vault.retention.holds.read(house.account.id, hold.hold.id)
         assert (view.hold, view.reason, view.bound) == (hold.hold, hold.reason, 1)
         with pytest.raises(Held):
-            await new.vault.recordings.erase(house.account.id, recording_id, **ME)
+            await new.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
 
 
 async def test_what_the_log_says_was_erased_stays_so_under_a_restored_hold(
@@ -80,11 +80,11 @@ async def test_what_the_log_says_was_erased_stays_so_under_a_restored_hold(
     await write_all(pair)
     async with backed_up(pair, request, tmp_path, threads) as (later, old):
         await release(later, hold.id, at_once=True)
-        await later.vault.recordings.erase(pair.account.id, recording_id, **ME)
+        await later.vault.recordings.recordings.erase(pair.account.id, recording_id, **ME)
         assert await later.settle(recording_id) is State.ERASED
         await write_all(later)
         async with house_over(later, old, threads) as late:
-            await late.vault.restore(actor="operator")
+            await late.vault.backup.restore(actor="operator")
             assert await late.state(recording_id) in GONE
             assert await late.keys_gone(recording_id)
 
@@ -101,9 +101,9 @@ async def test_a_legal_hold_does_not_outlive_the_loss_of_the_database(
     await release(house, hold.id, at_once=True)
     await settle_journal(house)
     async with empty_house(house, tmp_path, threads) as new:
-        await new.vault.restore(actor="operator")
+        await new.vault.backup.restore(actor="operator")
         await end_grace(new, hold.id)
         await new.vault.jobs.reconcile_locks()
-        await new.vault.recordings.erase(house.account.id, recording_id, **ME)
+        await new.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
         assert await new.settle(recording_id) is State.ERASED
         assert new.audio_objects() == []

@@ -30,7 +30,7 @@ async def recorded(house: House) -> str:
 async def report(house: House, **facts: str) -> None:
     """Report a fact of the call now, with an ingest key."""
     told = CallFacts(call_ref="call-1", started_at=BEGUN, ended_at=BEGUN, **facts)  # type: ignore[arg-type]
-    await house.vault.calls.start(house.account.id, told)
+    await house.vault.recordings.calls.start(house.account.id, told)
 
 
 async def swept(house: House) -> int:
@@ -56,7 +56,7 @@ async def test_a_late_trait_erases_nothing_before_the_wait(either: House):
     recording_id = await recorded(either)
     await report(either, agent="trial desk")
     assert await swept(either) == 0
-    shown = await either.vault.show_retention(either.account.id, recording_id)
+    shown = await either.vault.retention.recordings(either.account.id, recording_id)
     assert shown.terms.class_name == "trial"
     assert shown.judgement.until is not None
     assert timedelta(days=6) < shown.judgement.until - datetime.now(UTC) < timedelta(days=8)
@@ -96,5 +96,5 @@ async def test_a_minimum_holds_for_an_agent_in_any_letters(either: House, writte
     await report(either, agent=written)
     await either.vault.jobs.apply_policies()
     with pytest.raises(Refused) as refused:
-        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
     assert refused.value.reasons == ("minimum_legal",)

@@ -172,7 +172,7 @@ async def test_a_legal_hold_of_ours_does_not_outlive_its_hold(either: House, loc
     hold = await place(either, everything=True)
     await either.vault.jobs.reconcile_locks()
     await release(either, hold.hold.id, at_once=True)
-    await either.vault.recordings.erase(either.account.id, recording_id, actor="key_test")
+    await either.vault.recordings.recordings.erase(either.account.id, recording_id, actor="key_test")
     assert await either.settle(recording_id) is State.ERASED
     assert either.audio_objects() == []
 
@@ -190,7 +190,7 @@ async def test_a_legal_hold_that_a_restored_row_does_not_know_comes_off(either: 
     assert [lock.hold for lock in locks.kept.values()] == [True]
     await release(either, hold.hold.id, at_once=True)
     await _forget_lock(either, recording_id)
-    await either.vault.recordings.erase(either.account.id, recording_id, actor="key_test")
+    await either.vault.recordings.recordings.erase(either.account.id, recording_id, actor="key_test")
     assert await either.settle(recording_id) is State.ERASED
     assert either.audio_objects() == []
 
@@ -201,7 +201,7 @@ async def test_a_legal_hold_of_somebody_else_stays(either: House, locks: FakeLoc
     await place(either, calls=["another"])
     for key in either.audio_objects():
         await locks.set(key, ObjectLock(hold=True))
-    await either.vault.recordings.erase(either.account.id, recording_id, actor="key_test")
+    await either.vault.recordings.recordings.erase(either.account.id, recording_id, actor="key_test")
     assert await either.settle(recording_id) is State.ERASED
     assert len(either.audio_objects()) == 1
     await either.set(recording_id, object_locked_until=datetime.now(UTC) - timedelta(seconds=1))

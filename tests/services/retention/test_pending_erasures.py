@@ -17,12 +17,16 @@ async def test_what_waits_for_its_erasure_stays_restricted(either: House):
     await place(either, everything=True)
     await tell(either, "withdrawn")
     for one in (recording_id, other):
-        await either.vault.recordings.restrict(either.account.id, one, restricted=True, reason=None, **ME)
+        await either.vault.recordings.recordings.restrict(
+            either.account.id, one, restricted=True, reason=None, **ME
+        )
     for told_at in (None, datetime.now(UTC) - timedelta(days=1)):
         with pytest.raises(Refused) as refused:
-            await either.vault.recordings.restrict(
+            await either.vault.recordings.recordings.restrict(
                 either.account.id, recording_id, restricted=False, reason=None, told_at=told_at, **ME
             )
         assert refused.value.reasons == ("pending_erasure",)
-    await either.vault.recordings.restrict(either.account.id, other, restricted=False, reason=None, **ME)
+    await either.vault.recordings.recordings.restrict(
+        either.account.id, other, restricted=False, reason=None, **ME
+    )
     assert [(await either.row(one)).restricted for one in (recording_id, other)] == [True, False]

@@ -37,12 +37,12 @@ async def test_a_minimum_counts_from_the_receipt(either: House, column: str, at:
     await set_retention(either, LEGAL)
     await _swept(either)
     assert await either.state(recording_id) is State.AVAILABLE
-    shown = await either.vault.show_retention(either.account.id, recording_id)
+    shown = await either.vault.retention.recordings(either.account.id, recording_id)
     row = await either.row(recording_id)
     assert shown.terms.base_at is not None
     assert abs(shown.terms.base_at - row.received_at) < timedelta(days=1)
     with pytest.raises(Refused) as refused:
-        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
     assert refused.value.reasons == ("minimum_legal",)
 
 
@@ -50,9 +50,9 @@ async def test_a_minimum_counts_from_the_receipt(either: House, column: str, at:
 async def test_facts_of_a_call_with_such_times_change_none_of_its_recordings(either: House, at: datetime):
     """Of earlier releases: the recording comes through the gate, its row gets none of the times, and it is kept."""
     facts = CallFacts(call_ref="call-1", caller=NUMBER, started_at=at, answered_at=at, ended_at=at)
-    await either.vault.calls.start(either.account.id, facts)
+    await either.vault.recordings.calls.start(either.account.id, facts)
     recording_id = await let_in(either)
-    await either.vault.calls.start(either.account.id, facts)
+    await either.vault.recordings.calls.start(either.account.id, facts)
     row = await either.row(recording_id)
     assert at not in {row.call_started_at, row.call_ended_at}
     await set_retention(either, LEGAL)
@@ -74,7 +74,7 @@ async def test_one_recording_stops_the_retention_of_no_account(either: House):
     for _ in range(2):
         await either.vault.jobs.retention_sweep()
     assert [await first.state(mine), await second.state(theirs) in GONE] == [State.AVAILABLE, True]
-    assert (await first.vault.show_retention(first.account.id, mine)).terms.base == "receipt"
+    assert (await first.vault.retention.recordings(first.account.id, mine)).terms.base == "receipt"
 
 
 async def test_a_damaged_receipt_is_unreadable(either: House):
@@ -89,7 +89,7 @@ async def test_a_damaged_receipt_is_unreadable(either: House):
     assert marks is not None
     assert marks.act_at is not None
     with pytest.raises(Tampered):
-        await either.vault.show_retention(either.account.id, damaged)
+        await either.vault.retention.recordings(either.account.id, damaged)
 
 
 @pytest.mark.parametrize("at", [EMPTY, FAR])
@@ -103,7 +103,7 @@ async def test_a_hold_and_a_request_compare_the_receipt(either: House, at: datet
     assert (await place(either, everything=True, **before)).bound == 0
     assert (await place(either, everything=True, **times)).bound == 1
     with pytest.raises(Held):
-        await either.vault.recordings.erase(either.account.id, recording_id, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
     asked = NewRequest(
         kind="access", regime="gdpr", received_at=now - timedelta(hours=1),
         personal=PersonalData(
@@ -111,6 +111,6 @@ async def test_a_hold_and_a_request_compare_the_receipt(either: House, at: datet
             period=Period(since=times["from_"], until=times["to"]),
         ),
     )  # fmt: skip
-    view, _ = await either.vault.requests.receive(either.account.id, asked, **ME)
+    view, _ = await either.vault.requests.requests.receive(either.account.id, asked, **ME)
     assert view.found is not None
     assert [one.id for one in view.found.recordings] == [recording_id]

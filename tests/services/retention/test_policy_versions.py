@@ -74,8 +74,8 @@ async def test_the_history_comes_in_pages(house: House):
     """Oldest first, each version once."""
     for days in (30, 40, 50):
         await set_retention(house, kept(period=f"P{days}D"))
-    first = await house.vault.retention.history(house.account.id, after=0, limit=2)
-    second = await house.vault.retention.history(house.account.id, after=first[-1].version, limit=2)
+    first = await house.vault.retention.policy.history(house.account.id, after=0, limit=2)
+    second = await house.vault.retention.policy.history(house.account.id, after=first[-1].version, limit=2)
     assert [[one.version for one in page] for page in (first, second)] == [[1, 2], [3]]
     assert str(second[0].classes[0].period) == "P50D"
 
@@ -93,6 +93,6 @@ async def test_changes_that_wait_are_limited(house: House, monkeypatch: pytest.M
     await set_retention(house, kept(period="P40D"), at_once=False)
     await set_retention(house, kept(period="P30D"), at_once=False)
     longer = RetentionPolicy(classes=(kept(period="P91D"),))
-    await house.vault.retention.set(house.account.id, longer, if_version=None, digest=None, **ME)
-    view = await house.vault.retention.read(house.account.id)
+    await house.vault.retention.policy.set(house.account.id, longer, if_version=None, digest=None, **ME)
+    view = await house.vault.retention.policy.read(house.account.id)
     assert (str(view.current.classes[0].period), view.waiting) == ("P91D", ())

@@ -18,12 +18,12 @@ async def test_policy_and_holds_have_their_leaves(house: House):
     first, second = await place(house, calls=["call-1"]), await place(house, everything=True)
     await _many(house)
     # The policy waits, so none is in force that could have a leaf.
-    found = await house.vault.show_retention.proven(account_id, recording_id)
+    found = await house.vault.retention.recordings.proven(account_id, recording_id)
     assert set(found.leaves) == {first.hold.id, second.hold.id}
     for hold_id, index in found.leaves.items():
         event = (await house.database.read(lambda tx, index=index: tx.events.at(account_id, index))).event
         assert (event.type, event.result, event.actor) == ("hold.placed", hold_id, FIRST)
-    bare = await house.vault.show_retention(account_id, recording_id)
+    bare = await house.vault.retention.recordings(account_id, recording_id)
     assert not bare.leaves
 
 
@@ -31,7 +31,7 @@ async def test_a_policy_in_force_has_its_leaf(house: House):
     """It is named by its version."""
     recording_id, account_id = await let_in(house), house.account.id
     await set_retention(house, kept(period="P1Y"), at_once=False)
-    changed = (await house.vault.retention.read(account_id)).newest
+    changed = (await house.vault.retention.policy.read(account_id)).newest
     at = changed.changed_at
     assert at is not None
     index = await house.database.read(lambda tx: find_leaf(tx, account_id, "retention.changed", "v1", at))

@@ -92,8 +92,8 @@ async def test_a_longer_policy_keeps_from_the_moment_it_is_set(either: House):
     recording_id = await old_recording(either)
     await ready(either)
     longer = replace(kept(period="P30D"), period=kept(period="P90Y").period)
-    current = await either.vault.retention.read(either.account.id)
-    await either.vault.retention.set(
+    current = await either.vault.retention.policy.read(either.account.id)
+    await either.vault.retention.policy.set(
         either.account.id,
         replace(current.current, classes=(longer,)),
         if_version=1,
@@ -125,7 +125,7 @@ async def test_every_overview_says_while_nothing_is_erased_by_time(either: House
     async def warning() -> str | None:
         account_id = either.account.id
         (shown,) = await either.vault.jobs.retention_sweep.preview()
-        found = (await either.vault.retention.warnings([account_id]))[account_id]
+        found = (await either.vault.retention.policy.warnings([account_id]))[account_id]
         assert (shown["account"], shown["warning"]) == (account_id, found)
         return found
 
@@ -148,7 +148,7 @@ async def test_a_run_erases_no_more_than_its_cap(either: House, monkeypatch: pyt
     run = await either.database.read(lambda tx: tx.retention.run_of(either.account.id))
     assert run is not None
     assert (run.outcome, run.residue) == ("capped", 3)
-    (asked,) = await either.vault.approvals.page(either.account.id, state=ApprovalState.PENDING)
+    (asked,) = await either.vault.approvals.approvals.page(either.account.id, state=ApprovalState.PENDING)
     assert (asked.kind, asked.asked_by) == ("retention_cap", "worker")
     await approve_release(either, asked.id)
     assert (await either.vault.jobs.retention_sweep()).erased[either.account.id] == 3

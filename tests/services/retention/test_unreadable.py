@@ -34,10 +34,10 @@ async def test_an_account_whose_own_key_is_out_of_reach_stops_no_other(either: H
     for house in houses:
         await set_retention(house, kept(period="P30D"), at_once=False)
     mine = f"{ARN}mine"
-    await first.vault.key_rotation.use_key(first.account.id, mine, **ME)
+    await first.vault.key_rotation.rotations.use_key(first.account.id, mine, **ME)
     await finish(first)
     await age_policies(first, timedelta(days=60))
-    ring = first.vault.key_rotation.ring
+    ring = first.vault.key_rotation.rotations.ring
     ring.own_keys.keys[mine].reachable = False
     ring.forget(first.account.id)
     assert await first.vault.jobs.apply_policies() == 1
@@ -78,8 +78,10 @@ async def test_an_account_with_too_many_approvals_is_capped_and_its_run_ends(
     monkeypatch.setattr(sweep_due, "_CAP", 1)
     monkeypatch.setattr(ask, "MAX_WAITING", 1)
     hold = (await place(either, calls=["other"])).hold
-    preview = await either.vault.hold_releases.preview(either.account.id, hold.id)
-    await either.vault.hold_releases.ask(either.account.id, hold.id, digest=preview.digest, actor=FIRST)
+    preview = await either.vault.retention.hold_releases.preview(either.account.id, hold.id)
+    await either.vault.retention.hold_releases.ask(
+        either.account.id, hold.id, digest=preview.digest, actor=FIRST
+    )
     for n in range(3):
         await old_recording(either, f"rec-{n}", call_ref=f"call-{n}")
     await ready(either)
@@ -108,7 +110,7 @@ async def test_a_hold_that_cannot_be_read_keeps_its_account_alone(either: House)
     assert dict(report.erased) == {other.account.id: 1}
     assert [await either.state(kept_id), await other.state(leaving) in GONE] == [State.AVAILABLE, True]
     with pytest.raises(Busy):
-        await either.vault.recordings.erase(either.account.id, kept_id, **ME)
+        await either.vault.recordings.recordings.erase(either.account.id, kept_id, **ME)
 
 
 async def test_a_call_that_waits_under_a_hold_that_cannot_be_read_stops_no_other(either: House):
@@ -117,7 +119,9 @@ async def test_a_call_that_waits_under_a_hold_that_cannot_be_read_stops_no_other
     await set_policy(other)
     leaving = await old_recording(other, "rec-b")
     await ready(other)
-    await either.vault.calls.start(either.account.id, CallFacts(call_ref="call-1", caller="+12025550184"))
+    await either.vault.recordings.calls.start(
+        either.account.id, CallFacts(call_ref="call-1", caller="+12025550184")
+    )
     pending = PendingCall(account_id=either.account.id, call_ref="call-1", since=LONG_AGO, actor=FIRST)
     await either.database.write(lambda tx: tx.pending_calls.add(pending))
     await place(either, calls=["another"])

@@ -65,7 +65,7 @@ async def test_a_reason_that_is_dropped_or_a_shorter_wait_needs_a_preview(
     )
     await set_retention(either, *before.classes, told_reason=before.told_reason, waiting=before.waiting)
     with pytest.raises(Refused) as refused:
-        await either.vault.retention.set(
+        await either.vault.retention.policy.set(
             either.account.id, replace(before, **change), if_version=None, digest=None, actor=FIRST
         )
     assert refused.value.reasons == ("preview_missing",)

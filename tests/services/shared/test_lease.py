@@ -22,7 +22,7 @@ async def slowly(pause: float = 0.003) -> AsyncIterator[bytes]:
 
 async def upload(house: House, ref: str, body: AsyncIterator[bytes]) -> State:
     """Send a recording; return how it stands then."""
-    row, _ = await house.vault.uploads.store(house.account.id, f"call-{ref}", ref, body, **ME)
+    row, _ = await house.vault.ingest.uploads.store(house.account.id, f"call-{ref}", ref, body, **ME)
     return row.state
 
 
@@ -43,19 +43,19 @@ async def test_what_ends_an_upload_is_said_as_it_is(house: House, monkeypatch: p
 
     async def refused() -> AsyncIterator[bytes]:
         yield AUDIO
-        await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, **ME)
+        await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, **ME)
         await asyncio.sleep(1)
 
     with pytest.raises(Refused) as caught:
         await upload(house, "refused", refused())
     assert caught.value.reasons == ("switched_off_since_receipt",)
-    await house.vault.recording_switch.set(house.account.id, enabled=True, reason=None, **ME)
+    await house.vault.accounts.switch.set(house.account.id, enabled=True, reason=None, **ME)
 
     async def erased() -> AsyncIterator[bytes]:
         yield AUDIO
         row = await house.database.read(lambda tx: tx.recordings.by_ref(house.account.id, None, "erased"))
         assert row is not None
-        await house.vault.recordings.erase(house.account.id, row.id, **ME)
+        await house.vault.recordings.recordings.erase(house.account.id, row.id, **ME)
         await asyncio.sleep(1)
 
     with pytest.raises(RecordingErased):

@@ -184,7 +184,7 @@ async def test_a_kept_answer_is_dropped_after_a_day(house: House):
         return 201, next(answers)
 
     async def ask(hours_ago: int) -> bytes:
-        once = replace(house.vault.idempotency, clock=lambda: datetime.now(UTC) - hours_ago * HOUR)
+        once = replace(house.vault.accounts.idempotency, clock=lambda: datetime.now(UTC) - hours_ago * HOUR)
         said = {"key_id": "key_1", "bearer": "cv_secret", "idempotency_key": "same", "request": b"POST"}
         return (await once.run(**said, answer=answer))[1]
 

@@ -39,7 +39,7 @@ async def test_what_was_refused_meanwhile_is_not_given_back(house: House):
     """The switch took the row from the worker; giving back changes nothing of that."""
     recording_id = (await house.announce()).recording_id or ""
     fetching = await house.fetching()
-    await house.vault.recording_switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
+    await house.vault.accounts.switch.set(house.account.id, enabled=False, reason=None, actor="key_test")
     fetching.cancel()
     await asyncio.wait({fetching})
     assert await house.state(recording_id) is State.REFUSED

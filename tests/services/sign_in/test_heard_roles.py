@@ -25,7 +25,7 @@ async def connect(house: House, *roles: RoleMapping, account: str | None = None)
     """Set the connection; return the ids of its mappings."""
     settings = provider_settings(*roles)
     change = ConnectionChange(settings=settings, keep_secret=False)
-    made = await house.vault.sign_in_connections.set(account or house.account.id, "main", change, **ME)
+    made = await house.vault.sign_in.connections.set(account or house.account.id, "main", change, **ME)
     return tuple(one.id for one in made.settings.roles)
 
 
@@ -40,13 +40,13 @@ async def hears(
     )  # fmt: skip
     await house.database.write(lambda tx: tx.people.put(person))
     wish = LinkRequest(listener=name, kind="player", life=OPENED_AT_ONCE, sessions=1)
-    _, token = await house.vault.links.create(house.account.id, recording, wish, actor=person.id)
+    _, token = await house.vault.playback.links.create(house.account.id, recording, wish, actor=person.id)
     return await begun(house, token)
 
 
 async def delete(house: House) -> None:
     """Delete the connection."""
-    await house.vault.sign_in_connections.delete(house.account.id, "main", **ME)
+    await house.vault.sign_in.connections.delete(house.account.id, "main", **ME)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,13 @@ async def test_audio_ends_with_the_role_that_allowed_it(
     recording = await recording_of(either, "Kim")
     stream = await hears(either, recording, *await connect(either, *before))
     lasting = LinkRequest(listener="Bob", kind="player", life=timedelta(hours=1), sessions=1)
-    kept, _ = await either.vault.links.create(either.account.id, recording, lasting, actor="per_ada")
+    kept, _ = await either.vault.playback.links.create(either.account.id, recording, lasting, actor="per_ada")
     await change(either)
     assert await goes_on(stream) is stays
-    links = {one.id: one.revoked_at for one, _ in await either.vault.links.list(either.account.id, recording)}
+    links = {
+        one.id: one.revoked_at
+        for one, _ in await either.vault.playback.links.list(either.account.id, recording)
+    }
     assert links.pop(kept.id) is None
     assert [at is None for at in links.values()] == [stays]
     while await either.vault.jobs.log_publisher.sequence():

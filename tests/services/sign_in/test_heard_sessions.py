@@ -29,26 +29,26 @@ WISH = LinkRequest(listener="Ada", kind="player", life=OPENED_AT_ONCE, sessions=
 async def key_sessions(house: House, *scopes: str, every_account: bool = False) -> tuple[SignedIn, SignedIn]:
     """Return two console sessions of one new API key."""
     account = None if every_account else house.account.id
-    _, key = await house.vault.api_keys.issue(name="k", scopes=scopes, account_id=account, **ME)
-    sign_in = house.vault.console_sessions.sign_in
+    _, key = await house.vault.accounts.api_keys.issue(name="k", scopes=scopes, account_id=account, **ME)
+    sign_in = house.vault.accounts.console_sessions.sign_in
     return tuple([await sign_in(key.text, address=None, agent="") for _ in range(2)])  # type: ignore[return-value]
 
 
 async def link_of(house: House, recording: str, session: ConsoleSession | None, actor: str) -> Token:
     """Return the token of a link that is made in a console session, or without one at REST."""
     wish = replace(WISH, console_session_id=None if session is None else session.id)
-    _, token = await house.vault.links.create(house.account.id, recording, wish, actor=actor)
+    _, token = await house.vault.playback.links.create(house.account.id, recording, wish, actor=actor)
     return token
 
 
 async def revoke_key(house: House, session: ConsoleSession) -> None:
     """Revoke the key of a session."""
-    await house.vault.api_keys.revoke(session.key_id or "", account_id=None, **ME)
+    await house.vault.accounts.api_keys.revoke(session.key_id or "", account_id=None, **ME)
 
 
 async def end(house: House, session: ConsoleSession) -> None:
     """End a session."""
-    await house.vault.console_sessions.end(session.id, account_id=None, **ME)
+    await house.vault.accounts.console_sessions.end(session.id, account_id=None, **ME)
 
 
 @pytest.mark.parametrize("every_account", [False, True])
@@ -88,7 +88,7 @@ async def test_what_is_over_is_not_revoked(either: House):
     for query in (update(links).values(expires_at=LONG_AGO), update(sessions).values(ends_at=LONG_AGO)):
         await either.database.write(lambda tx, query=query: tx.connection.execute(query) and None)
     await revoke_key(either, mine.session)
-    found = await either.vault.links.list(either.account.id, recording)
+    found = await either.vault.playback.links.list(either.account.id, recording)
     assert [link.revoked_at for link, _ in found] == [None]
 
 
@@ -97,8 +97,10 @@ async def test_a_download_ends_with_its_key(either: House):
     recording, streams = await recording_of(either, "Kim"), []
     (mine, _), (other, _) = await key_sessions(either, "*"), await key_sessions(either, "*")
     for one in (mine, other):
-        sound = await either.vault.audio.for_download(either.account.id, recording, actor=one.session.actor)
-        streams.append(await either.vault.audio.stream(sound, 0, sound.size))
+        sound = await either.vault.playback.audio.for_download(
+            either.account.id, recording, actor=one.session.actor
+        )
+        streams.append(await either.vault.playback.audio.stream(sound, 0, sound.size))
         assert await anext(aiter(streams[-1]))
     await revoke_key(either, mine.session)
     assert [await goes_on(one) for one in streams] == [False, True]
@@ -107,7 +109,7 @@ async def test_a_download_ends_with_its_key(either: House):
 async def person_session(house: House, account: str, *roles: RoleMapping) -> ConsoleSession:
     """Return the session of a person who has these roles."""
     change = ConnectionChange(settings=provider_settings(*roles), keep_secret=False)
-    made = await house.vault.sign_in_connections.set(account, "main", change, **ME)
+    made = await house.vault.sign_in.connections.set(account, "main", change, **ME)
     now = datetime.now(UTC)
     person = PersonRow(
         id="per_ada", account_id=account, connection_id=None, sealed_profile=None,
@@ -131,31 +133,31 @@ async def person_session(house: House, account: str, *roles: RoleMapping) -> Con
 async def take_roles(house: House, session: ConsoleSession) -> None:
     """Take every role away."""
     change = ConnectionChange(settings=provider_settings(), keep_secret=False)
-    await house.vault.sign_in_connections.set(session.account_id or OPERATORS, "main", change, **ME)
+    await house.vault.sign_in.connections.set(session.account_id or OPERATORS, "main", change, **ME)
 
 
 async def limit_to_lee(house: House, session: ConsoleSession) -> None:
     """Leave the role, for the recordings of another agent."""
     settings = provider_settings(replace(OF_KIM, agents=("Lee",)))
     change = ConnectionChange(settings=settings, keep_secret=False)
-    await house.vault.sign_in_connections.set(session.account_id or OPERATORS, "main", change, **ME)
+    await house.vault.sign_in.connections.set(session.account_id or OPERATORS, "main", change, **ME)
 
 
 async def delete_connection(house: House, session: ConsoleSession) -> None:
     """Delete the connection that gave the roles."""
-    await house.vault.sign_in_connections.delete(session.account_id or OPERATORS, "main", **ME)
+    await house.vault.sign_in.connections.delete(session.account_id or OPERATORS, "main", **ME)
 
 
 async def remove(house: House, session: ConsoleSession) -> None:
     """Remove the person."""
-    await house.vault.members.remove(session.account_id or OPERATORS, session.person_id or "", **ME)
+    await house.vault.sign_in.members.remove(session.account_id or OPERATORS, session.person_id or "", **ME)
 
 
 async def meanwhile(
     house: House, recording: str, session: ConsoleSession, act: Callable[[], Awaitable[Any]]
 ) -> None:
     """Make a link for listening in a session, and act after its request was checked, before anything is written."""
-    verb = replace(house.vault.links, database=Interrupted(house.vault.links.database, act))  # type: ignore[arg-type]
+    verb = replace(house.vault.playback.links, database=Interrupted(house.vault.playback.links.database, act))  # type: ignore[arg-type]
     wish = replace(WISH, console_session_id=session.id)
     await verb.create(house.account.id, recording, wish, actor=session.actor)
 
@@ -184,7 +186,7 @@ async def test_no_link_is_made_after_a_role_is_gone(
     await meanwhile(either, recording, session, _nothing)
     with pytest.raises(error):
         await meanwhile(either, recording, session, lambda: act(either, session))
-    assert len(await either.vault.links.list(either.account.id, recording)) == 1
+    assert len(await either.vault.playback.links.list(either.account.id, recording)) == 1
 
 
 @pytest.mark.parametrize("act", [revoke_key, end])
@@ -197,7 +199,7 @@ async def test_no_link_is_made_after_a_key_is_gone(
     await meanwhile(either, recording, mine.session, _nothing)
     with pytest.raises(NotAuthentic):
         await meanwhile(either, recording, mine.session, lambda: act(either, mine.session))
-    assert len(await either.vault.links.list(either.account.id, recording)) == 1
+    assert len(await either.vault.playback.links.list(either.account.id, recording)) == 1
 
 
 async def _nothing() -> None:

@@ -42,19 +42,19 @@ class Doors:
             roles=(RoleMapping(value="staff", role=role),),
         )
         change = ConnectionChange(settings=settings, keep_secret=False)
-        await self.house.vault.sign_in_connections.set(
+        await self.house.vault.sign_in.connections.set(
             account_id or self.house.account.id, name, change, **ME
         )
 
     async def sign_in(self, name: str, subject: str = "jane", *, account_id: str | None = None) -> str:
         """Sign somebody in by a connection; return the id of the person."""
         vault = self.house.vault
-        connection = await vault.sign_in_connections.get(account_id or self.house.account.id, name)
+        connection = await vault.sign_in.connections.get(account_id or self.house.account.id, name)
         self.provider.subject = subject
-        begun = await vault.sign_in.begin(connection.id, return_path=None)
+        begun = await vault.sign_in.sign_in.begin(connection.id, return_path=None)
         said = self.provider.authorize(begun.address)
         answer = ProviderAnswer(state=said["state"], code=said["code"], issuer=said["iss"])
-        done = await vault.sign_in.finish(
+        done = await vault.sign_in.sign_in.finish(
             connection.id, answer, secret=begun.attempt.secret.text, address=None, agent=""
         )
         return done.session.person_id or ""
@@ -87,7 +87,7 @@ async def test_nobody_approves_by_another_connection_what_he_asked_for(doors: Do
     others = [await doors.sign_in("second"), await doors.sign_in("operators", account_id=OPERATORS)]
     assert len({one, *others}) == 3
     for other in tuple(others):
-        key, _ = await house.vault.api_keys.issue(
+        key, _ = await house.vault.accounts.api_keys.issue(
             name="k", scopes=["*"], account_id=house.account.id, actor=other
         )
         others.append(key.id)
@@ -123,18 +123,18 @@ async def test_a_removed_human_comes_back_by_no_connection(doors: Doors, earlier
     ben = await doors.sign_in("second", "ben")
     if earlier:
         await doors.forget_identities()
-    await house.vault.members.remove(account, one, **ME)
-    open_sessions = await house.vault.console_sessions.list(account)
+    await house.vault.sign_in.members.remove(account, one, **ME)
+    open_sessions = await house.vault.accounts.console_sessions.list(account)
     assert {session.person_id for session in open_sessions} == {ben}
     for made_again in (False, True):
         if made_again:
-            await house.vault.sign_in_connections.delete(account, "main", **ME)
+            await house.vault.sign_in.connections.delete(account, "main", **ME)
             await doors.connect("main")
         for name in ("main", "second"):
             with pytest.raises(SignInRefused, match="removed"):
                 await doors.sign_in(name)
     assert await doors.sign_in("operators", account_id=OPERATORS)  # An account does not remove operators.
-    await house.vault.members.readmit(account, two, **ME)
+    await house.vault.sign_in.members.readmit(account, two, **ME)
     assert await doors.sign_in("second") == two
     assert await doors.sign_in("main")
 
@@ -142,7 +142,7 @@ async def test_a_removed_human_comes_back_by_no_connection(doors: Doors, earlier
 async def test_who_was_removed_under_an_earlier_release_stays_out(doors: Doors):
     """The removal has no identity: it is computed from the sealed profile when the next one signs in."""
     account = doors.house.account.id
-    await doors.house.vault.members.remove(account, await doors.sign_in("main"), **ME)
+    await doors.house.vault.sign_in.members.remove(account, await doors.sign_in("main"), **ME)
     await doors.forget_identities()
     with pytest.raises(SignInRefused, match="removed"):
         await doors.sign_in("second")

@@ -53,22 +53,24 @@ async def node(tmp_path: Path, threads: Threads, provider: IdentityProvider) -> 
 async def connect(house: House, **changed: object) -> str:
     """Set the operators' connection; return its id."""
     change = ConnectionChange(settings=replace(SETTINGS, **changed), keep_secret=False)
-    return (await house.vault.sign_in_connections.set(OPERATORS, "operators", change, **OPERATOR)).id
+    return (await house.vault.sign_in.connections.set(OPERATORS, "operators", change, **OPERATOR)).id
 
 
 async def sign_in(house: House, provider: IdentityProvider, connection_id: str) -> SignedInAtProvider:
     """Go to the provider and come back."""
-    begun = await house.vault.sign_in.begin(connection_id, return_path=None)
+    begun = await house.vault.sign_in.sign_in.begin(connection_id, return_path=None)
     said = provider.authorize(begun.address)
     answer = ProviderAnswer(state=said["state"], code=said["code"], issuer=said["iss"])
-    return await house.vault.sign_in.finish(
+    return await house.vault.sign_in.sign_in.finish(
         connection_id, answer, secret=begun.attempt.secret.text, address="192.0.2.1", agent="test"
     )
 
 
 async def scopes(house: House, signed_in: SignedInAtProvider) -> frozenset[str]:
     """Return what the session may do in the account. Raises NotAuthentic if it is over."""
-    session, account = await house.vault.console_sessions.find(signed_in.secret.text, house.account.ref)
+    session, account = await house.vault.accounts.console_sessions.find(
+        signed_in.secret.text, house.account.ref
+    )
     assert account is not None
     return session.scopes
 
@@ -84,10 +86,10 @@ async def test_an_operator_has_every_account(node: House, provider: IdentityProv
     signed_in = await sign_in(node, provider, connection)
     assert signed_in.session.account_id is None
     assert await scopes(node, signed_in) == {"*"}
-    assert await node.vault.console_sessions.name_of(signed_in.session) == "Ada Moreau"
+    assert await node.vault.accounts.console_sessions.name_of(signed_in.session) == "Ada Moreau"
     person = signed_in.session.person_id or ""
     assert await node.database.read(lambda tx: may(tx, person, node.account.id, "holds:write"))
-    assert [one.id for one in await node.vault.console_sessions.list(None)] == [signed_in.session.id]
+    assert [one.id for one in await node.vault.accounts.console_sessions.list(None)] == [signed_in.session.id]
     provider.claims["groups"] = ["others"]
     provider.subject = "eve"
     nobody = await sign_in(node, provider, connection)
@@ -102,7 +104,7 @@ async def test_only_the_operator_gives_the_role(node: House):
         roles = (RoleMapping(value="v", role=role),)  # type: ignore[arg-type]
         change = ConnectionChange(settings=replace(SETTINGS, roles=roles), keep_secret=False)
         with pytest.raises(Invalid, match="operator"):
-            await node.vault.sign_in_connections.set(account, "x", change, **OPERATOR)
+            await node.vault.sign_in.connections.set(account, "x", change, **OPERATOR)
 
 
 async def test_a_value_that_is_taken_ends_with_the_next_request(node: House, provider: IdentityProvider):
@@ -114,7 +116,7 @@ async def test_a_value_that_is_taken_ends_with_the_next_request(node: House, pro
     await connect(node)
     again = await sign_in(node, provider, connection)
     assert await scopes(node, again) == {"*"}
-    await node.vault.sign_in_connections.delete(OPERATORS, "operators", **OPERATOR)
+    await node.vault.sign_in.connections.delete(OPERATORS, "operators", **OPERATOR)
     assert await scopes(node, again) == frozenset()
     keys = [key for key in node.objects.objects if key.startswith("closing/vault/")]
     assert len(keys) == 2
@@ -125,18 +127,22 @@ async def test_the_provider_ends_what_an_operator_hears(node: House, provider: I
     signed_in = await sign_in(node, provider, await connect(node))
     recording = await let_in(node, "r", call_ref="c")
     wish = LinkRequest(listener="Ada", kind="player", life=OPENED_AT_ONCE, sessions=1)
-    link, _ = await node.vault.links.create(node.account.id, recording, wish, actor=signed_in.session.actor)
-    kept, _ = await node.vault.links.create(
+    link, _ = await node.vault.playback.links.create(
+        node.account.id, recording, wish, actor=signed_in.session.actor
+    )
+    kept, _ = await node.vault.playback.links.create(
         node.account.id,
         recording,
         replace(wish, life=timedelta(hours=1), sessions=2),
         actor=signed_in.session.actor,
     )
-    connection = await node.vault.sign_in_connections.get(OPERATORS, "operators")
-    await node.vault.sign_in.log_out(connection.id, provider.logout_token())
+    connection = await node.vault.sign_in.connections.get(OPERATORS, "operators")
+    await node.vault.sign_in.sign_in.log_out(connection.id, provider.logout_token())
     with pytest.raises(NotAuthentic):
         await scopes(node, signed_in)
-    links = {one.id: one.revoked_at for one, _ in await node.vault.links.list(node.account.id, recording)}
+    links = {
+        one.id: one.revoked_at for one, _ in await node.vault.playback.links.list(node.account.id, recording)
+    }
     assert links[link.id] is not None
     assert links[kept.id] is None
 
@@ -167,7 +173,7 @@ async def test_the_operator_lists_and_removes_people(node: House, provider: Iden
         with pytest.raises(NotFound):
             await perform(node.vault, command, {"person": "per_nobody"})
     # The people of an account are not the operators'.
-    assert await node.vault.members.page(node.account.id, before=None, limit=9) == []
+    assert await node.vault.sign_in.members.page(node.account.id, before=None, limit=9) == []
 
 
 async def test_a_lost_connection_is_made_again_under_its_id(node: House):
@@ -191,7 +197,7 @@ async def test_a_lost_connection_is_made_again_under_its_id(node: House):
     await perform(node.vault, "sign-in.delete", {})
     roles = (RoleMapping(value="v", role="listener"),)
     change = ConnectionChange(settings=replace(SETTINGS, roles=roles), keep_secret=False)
-    taken = await node.vault.sign_in_connections.set(node.account.id, "main", change, **OPERATOR)
+    taken = await node.vault.sign_in.connections.set(node.account.id, "main", change, **OPERATOR)
     with pytest.raises(Invalid, match="this id"):
         await perform(node.vault, "sign-in.set", arguments | {"id": taken.id})
 
@@ -200,10 +206,12 @@ async def test_nothing_is_in_clear(node: House, provider: IdentityProvider, tmp_
     """Neither in the database nor in the log: events of no account have no detail."""
     await sign_in(node, provider, await connect(node))
     provider.lie = "idtoken-sig-none"
-    connection = await node.vault.sign_in_connections.get(OPERATORS, "operators")
+    connection = await node.vault.sign_in.connections.get(OPERATORS, "operators")
     assert SECRET not in repr(connection)
     stored = everything_in(tmp_path)
     for word in (SECRET, ISSUER, "vault-operators", "Ada Moreau"):
         assert word.encode() not in stored, word
-    page = await node.vault.access_log.list_events(node.account.id, EventFilter(), start=0, limit=100)
+    page = await node.vault.audit_log.access_log.list_events(
+        node.account.id, EventFilter(), start=0, limit=100
+    )
     assert not [one for one, _ in page.items if one.event.type.startswith("console.")]

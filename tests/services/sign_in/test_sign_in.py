@@ -42,23 +42,23 @@ class Scene:
     async def change(self, **settings: object) -> SignInConnection:
         """Change the connection."""
         change = ConnectionChange(settings=replace(SETTINGS, **settings), keep_secret=True)
-        return await self.house.vault.sign_in_connections.set(
+        return await self.house.vault.sign_in.connections.set(
             self.house.account.id, "main", change, actor="key_admin"
         )
 
     async def sign_in(self, *, name: str = "main") -> SignedInAtProvider:
         """Go to the provider and come back."""
-        connection = await self.house.vault.sign_in_connections.get(self.house.account.id, name)
-        begun = await self.house.vault.sign_in.begin(connection.id, return_path="/console/x")
+        connection = await self.house.vault.sign_in.connections.get(self.house.account.id, name)
+        begun = await self.house.vault.sign_in.sign_in.begin(connection.id, return_path="/console/x")
         said = self.provider.authorize(begun.address)
         answer = ProviderAnswer(state=said["state"], code=said["code"], issuer=said["iss"])
-        return await self.house.vault.sign_in.finish(
+        return await self.house.vault.sign_in.sign_in.finish(
             connection.id, answer, secret=begun.attempt.secret.text, address="192.0.2.1", agent="test"
         )
 
     async def scopes(self, signed_in: SignedInAtProvider) -> frozenset[str]:
         """Return what the session may do now. Raises NotAuthentic if it is over."""
-        session, account = await self.house.vault.console_sessions.find(
+        session, account = await self.house.vault.accounts.console_sessions.find(
             signed_in.secret.text, self.house.account.ref
         )
         assert account is not None
@@ -66,7 +66,7 @@ class Scene:
 
     async def details(self, kind: str) -> list[dict[str, str]]:
         """Return the opened details of the account's events of a kind."""
-        page = await self.house.vault.access_log.list_events(
+        page = await self.house.vault.audit_log.access_log.list_events(
             self.house.account.id, EventFilter(), start=0, limit=1000
         )
         return [dict(detail) for logged, detail in page.items if logged.event.type == kind]
@@ -79,7 +79,7 @@ async def scene(tmp_path: Path, threads: Threads) -> AsyncIterator[Scene]:
         provider = IdentityProvider()
         house = another_node(first, tmp_path, threads, rest=provider)
         change = ConnectionChange(settings=SETTINGS, keep_secret=False)
-        connection = await house.vault.sign_in_connections.set(
+        connection = await house.vault.sign_in.connections.set(
             house.account.id, "main", change, actor="key_admin"
         )
         yield Scene(house, provider, connection)
@@ -148,7 +148,7 @@ async def test_the_same_e_mail_is_another_person(scene: Scene):
     scene.provider.subject = "another ada"
     second = await scene.sign_in()
     assert first.session.person_id != second.session.person_id
-    members = await scene.house.vault.members.page(scene.house.account.id, before=None, limit=10)
+    members = await scene.house.vault.sign_in.members.page(scene.house.account.id, before=None, limit=10)
     assert {member.subject for member in members} == {"ada", "another ada"}
     assert {member.roles for member in members} == {("listener",)}
 
@@ -157,40 +157,40 @@ async def test_a_removed_member_is_out_and_stays_out(scene: Scene):
     """All sessions end, a sign-in is refused and logged; readmitted, the person signs in again."""
     sessions = [await scene.sign_in(), await scene.sign_in()]
     account, person = scene.house.account.id, sessions[0].session.person_id or ""
-    await scene.house.vault.members.remove(account, person, actor="key_admin")
+    await scene.house.vault.sign_in.members.remove(account, person, actor="key_admin")
     for session in sessions:
         with pytest.raises(NotAuthentic):
             await scene.scopes(session)
     with pytest.raises(SignInRefused, match="removed"):
         await scene.sign_in()
-    await scene.house.vault.members.readmit(account, person, actor="key_admin")
+    await scene.house.vault.sign_in.members.readmit(account, person, actor="key_admin")
     assert await scene.scopes(await scene.sign_in()) == LISTENER
     with pytest.raises(NotFound):
-        await scene.house.vault.members.remove("acct_other", person, actor="key_admin")
+        await scene.house.vault.sign_in.members.remove("acct_other", person, actor="key_admin")
 
 
 async def test_a_deleted_connection_signs_nobody_in(scene: Scene):
     """And gives nothing to who is signed in."""
     signed_in = await scene.sign_in()
-    await scene.house.vault.sign_in_connections.delete(scene.house.account.id, "main", actor="key_admin")
+    await scene.house.vault.sign_in.connections.delete(scene.house.account.id, "main", actor="key_admin")
     assert await scene.scopes(signed_in) == frozenset()
     with pytest.raises(NotFound):
-        await scene.house.vault.sign_in.begin(scene.connection.id, return_path=None)
+        await scene.house.vault.sign_in.sign_in.begin(scene.connection.id, return_path=None)
 
 
 async def test_a_state_is_used_once_and_by_its_browser(scene: Scene):
     """A used state, another browser's, another connection's, one that is over, and none: all the same refusal."""
     vault = scene.house.vault
-    other = await vault.sign_in_connections.set(
+    other = await vault.sign_in.connections.set(
         scene.house.account.id, "other", ConnectionChange(settings=SETTINGS, keep_secret=False), actor="k"
     )
 
     async def finish(connection: str, state: str, code: str, secret: str) -> SignedInAtProvider:
         answer = ProviderAnswer(state=state, code=code, issuer=ISSUER)
-        return await vault.sign_in.finish(connection, answer, secret=secret, address=None, agent="")
+        return await vault.sign_in.sign_in.finish(connection, answer, secret=secret, address=None, agent="")
 
     async def begun() -> tuple[str, str, str]:
-        attempt = await vault.sign_in.begin(scene.connection.id, return_path=None)
+        attempt = await vault.sign_in.sign_in.begin(scene.connection.id, return_path=None)
         said = scene.provider.authorize(attempt.address)
         return said["state"], said["code"], attempt.attempt.secret.text
 
@@ -199,7 +199,7 @@ async def test_a_state_is_used_once_and_by_its_browser(scene: Scene):
     for case in ("used", "stolen", "other connection", "unknown", "late"):
         if case != "used":
             state, code, secret = await begun()
-        asked = vault.sign_in
+        asked = vault.sign_in.sign_in
         if case == "late":
             asked = replace(asked, clock=lambda: datetime.now(UTC) + timedelta(minutes=11))
         with pytest.raises(SignInRefused) as refused:
@@ -219,7 +219,7 @@ async def test_a_refusal_is_logged_by_its_code(scene: Scene):
     with pytest.raises(SignInRefused, match="too many"):
         await scene.sign_in()
     with pytest.raises(SignInRefused):
-        await scene.house.vault.sign_in.finish(
+        await scene.house.vault.sign_in.sign_in.finish(
             scene.connection.id, ProviderAnswer(state="x", code="y"), secret="z", address=None, agent=""
         )
     while await scene.house.vault.jobs.log_publisher.sequence():
@@ -232,18 +232,20 @@ async def test_the_provider_ends_sessions(scene: Scene, by: str):
     """By its session, or by the person on every device; a token is taken once."""
     here, there = await scene.sign_in(), await scene.sign_in()
     token = scene.provider.logout_token(**({"sub": None} if by == "sid" else {"sid": None}))
-    await scene.house.vault.sign_in.log_out(scene.connection.id, token)
+    await scene.house.vault.sign_in.sign_in.log_out(scene.connection.id, token)
     for session in (here, there):
         with pytest.raises(NotAuthentic):
             await scene.scopes(session)
     with pytest.raises(SignInRefused, match="replay"):
-        await scene.house.vault.sign_in.log_out(scene.connection.id, token)
+        await scene.house.vault.sign_in.sign_in.log_out(scene.connection.id, token)
 
 
 async def test_another_session_of_the_provider_stays(scene: Scene):
     """A logout that names one session ends that one."""
     here = await scene.sign_in()
-    await scene.house.vault.sign_in.log_out(scene.connection.id, scene.provider.logout_token(sid="sid-2"))
+    await scene.house.vault.sign_in.sign_in.log_out(
+        scene.connection.id, scene.provider.logout_token(sid="sid-2")
+    )
     assert await scene.scopes(here) == LISTENER
 
 

@@ -22,7 +22,11 @@ def base(tenant: Tenant) -> str:
 def another(house: House, tenant: Tenant):
     """Return a client with a session of a key that the operator made, not the maker of the other keys."""
     _, key = house.call(
-        house.vault.api_keys.issue, name="second", scopes=["*"], account_id=tenant.id, actor="operator"
+        house.vault.accounts.api_keys.issue,
+        name="second",
+        scopes=["*"],
+        account_id=tenant.id,
+        actor="operator",
     )
     client = house.client(OWN)
     assert client.post("/console/sign-in", data={"key": key.text}).status_code == 303
@@ -176,7 +180,7 @@ def test_a_proof_and_a_changed_one_are_told_apart(house: House, tenant: Tenant):
 
 def test_a_proof_of_another_log_of_the_same_name_is_refused(house: House, tenant: Tenant):
     """Only a checkpoint that this log's key has signed counts."""
-    own, leaf = house.vault.log_proofs.signer, b"a leaf"
+    own, leaf = house.vault.audit_log.proofs.signer, b"a leaf"
     client, path = sign_in(house, tenant.name), f"{base(tenant)}/log/verify"
 
     def verify(signer: Signer) -> int:

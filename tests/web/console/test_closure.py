@@ -114,7 +114,11 @@ def test_a_second_person_approves_the_closure(house: House, tenant: Tenant):
     assert f'href="{approval}"' in waits
     assert "Close this account?" not in waits
     secret = house.call(
-        house.vault.api_keys.issue, name="second", scopes=["*"], account_id=tenant.id, actor="operator"
+        house.vault.accounts.api_keys.issue,
+        name="second",
+        scopes=["*"],
+        account_id=tenant.id,
+        actor="operator",
     )[1].text
     second = house.client({"Sec-Fetch-Site": "same-origin"})
     assert second.post("/console/sign-in", data={"key": secret}).status_code == 303

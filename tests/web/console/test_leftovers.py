@@ -95,7 +95,7 @@ def test_no_page_has_an_english_text_of_ours(house: House, bracketed: None):
     tenant, ids = furnished(house)
     ids |= {"call-20417": ids["kept-1"], "call-20384": ids["kept-2"], "connection": "main"}
     # Those that are called the same in German are in no catalogue.
-    places = [rule.name for rule in house.call(house.vault.rules.list)]
+    places = [rule.name for rule in house.call(house.vault.consent.rules.list)]
     browser = sign_in(house, tenant.name, "*")
     browser.headers["Accept-Language"] = "de"
     found = {"sign-in": leftovers(house.client({"Accept-Language": "de"}).get("/console/sign-in"))}

@@ -22,7 +22,7 @@ def test_an_operator_chooses_an_account(scene: Scene):
     )
     change = ConnectionChange(settings=settings, keep_secret=False)
     made = scene.house.call(
-        scene.house.vault.sign_in_connections.set, OPERATORS, "operators", change, actor="operator"
+        scene.house.vault.sign_in.connections.set, OPERATORS, "operators", change, actor="operator"
     )
     for name in ("sign_in_url", "redirect_uri"):
         scene.connection[name] = scene.connection[name].rpartition("/")[0] + f"/{made.id}"
@@ -45,7 +45,7 @@ def test_an_operator_chooses_an_account(scene: Scene):
     assert nobody.get(f"/console/accounts/{other.name}").status_code == 403
     change = replace(change, settings=replace(settings, roles=()))
     scene.house.call(
-        scene.house.vault.sign_in_connections.set, OPERATORS, "operators", change, actor="operator"
+        scene.house.vault.sign_in.connections.set, OPERATORS, "operators", change, actor="operator"
     )
     assert operator.get(f"/console/accounts/{other.name}").status_code == 403
     # What an account's REST lists are its own people and connections.

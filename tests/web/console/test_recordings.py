@@ -143,7 +143,7 @@ def test_a_ground_erases_before_a_minimum_with_a_second_person(house: House, ten
     """Nothing is erased before another person approves what was asked for, the ground included."""
     recording = tenant.uploaded(AUDIO)
     client, page = sign_in(house, tenant.name), f"{base(tenant)}/{recording}"
-    call = house.call(house.vault.recordings.read, tenant.id, recording).recording.call_ref
+    call = house.call(house.vault.recordings.recordings.read, tenant.id, recording).recording.call_ref
     wrong = client.post(f"{page}/erasure", data={"nonce": "1", "name": call, "ground": "none"})
     assert (wrong.status_code, 'id="wrong-ground"' in wrong.text) == (422, True)
     said = {"nonce": "2", "name": call, "ground": "unlawful_recording"}

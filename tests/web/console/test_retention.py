@@ -152,7 +152,11 @@ def test_a_hold_is_placed_previewed_and_released_by_two(house: House, tenant: Te
     assert own.status_code == 409
     # A key that the first one's maker did not make.
     _, key = house.call(
-        house.vault.api_keys.issue, name="second", scopes=["*"], account_id=tenant.id, actor="operator"
+        house.vault.accounts.api_keys.issue,
+        name="second",
+        scopes=["*"],
+        account_id=tenant.id,
+        actor="operator",
     )
     other = house.client(OWN)
     assert other.post("/console/sign-in", data={"key": key.text}).status_code == 303

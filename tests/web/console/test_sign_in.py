@@ -99,7 +99,7 @@ def test_wrong_keys_are_limited(house: House):
 def test_an_address_signs_in_once(house: House, tenant: Tenant):
     """Looking at it uses nothing up; its second use and an invented one are refused alike."""
     key_id, _ = key_of(house, tenant.name)
-    token = house.call(house.vault.console_sessions.invite, key_id).text
+    token = house.call(house.vault.accounts.console_sessions.invite, key_id).text
     client = house.client(OWN)
     assert client.get(f"/console/once/{token}").status_code == 200
     assert client.post(f"/console/once/{token}").status_code == 303
@@ -111,22 +111,28 @@ def test_an_address_signs_in_once(house: House, tenant: Tenant):
 
 def test_a_session_ends_when_it_is_idle_or_old(house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch):
     """30 minutes without a request, or 12 hours with some."""
-    client, clock = sign_in(house, tenant.name), house.vault.console_sessions.clock
+    client, clock = sign_in(house, tenant.name), house.vault.accounts.console_sessions.clock
     for minutes, status in ((29, 200), (58, 200), (89, 303)):
         later = timedelta(minutes=minutes)
-        object.__setattr__(house.vault.console_sessions, "clock", lambda later=later: clock() + later)
+        object.__setattr__(
+            house.vault.accounts.console_sessions, "clock", lambda later=later: clock() + later
+        )
         assert client.get(home(tenant)).status_code == status, minutes
     client, begun = None, clock()
-    object.__setattr__(house.vault.console_sessions, "clock", clock)
+    object.__setattr__(house.vault.accounts.console_sessions, "clock", clock)
     client = sign_in(house, tenant.name)
     for minutes in range(20, 12 * 60, 20):
         object.__setattr__(
-            house.vault.console_sessions, "clock", lambda minutes=minutes: begun + timedelta(minutes=minutes)
+            house.vault.accounts.console_sessions,
+            "clock",
+            lambda minutes=minutes: begun + timedelta(minutes=minutes),
         )
         assert client.get(home(tenant)).status_code == 200, minutes
-    object.__setattr__(house.vault.console_sessions, "clock", lambda: begun + timedelta(hours=12, minutes=1))
+    object.__setattr__(
+        house.vault.accounts.console_sessions, "clock", lambda: begun + timedelta(hours=12, minutes=1)
+    )
     assert client.get(home(tenant)).status_code == 303
-    object.__setattr__(house.vault.console_sessions, "clock", clock)
+    object.__setattr__(house.vault.accounts.console_sessions, "clock", clock)
 
 
 def test_cookies_open_no_rest_and_keys_no_console(house: House, tenant: Tenant):

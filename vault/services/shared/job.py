@@ -1,6 +1,6 @@
 """What a worker polls. A service with such work says so in ``jobs``: what to run, when, and what that needs.
 
-A worker runs the jobs of every field of ``Jobs`` (``services/service.py``), so that a new job is its service, one field
+A worker runs the jobs of every field of ``Jobs`` (``services/jobs.py``), so that a new job is its service, one field
 there and, if rows wait for it, its kind of work with the query of when that is due
 (``database/stores/node/due_work.py``).
 """

@@ -87,7 +87,7 @@ def path_of(account_ref: str) -> str:
 async def signed_in(request: Request) -> SignedInPerson:
     """Return the session of the cookie, for pages of no account. Raises NotAuthentic."""
     secret = console_secret(request)
-    session, _ = await vault_of(request).console_sessions.find(secret, "")
+    session, _ = await vault_of(request).accounts.console_sessions.find(secret, "")
     return SignedInPerson(session, secret)
 
 
@@ -109,10 +109,10 @@ class console:  # noqa: N801 - used like a function
     async def __call__(self, request: Request, account: Annotated[str, Path(max_length=128)]) -> Console:
         """Return the session and the account. Raises NotAuthentic, NotFound, Forbidden, TooMany, AccountClosed."""
         secret = console_secret(request)
-        session, found = await vault_of(request).console_sessions.find(secret, account)
+        session, found = await vault_of(request).accounts.console_sessions.find(secret, account)
         if found is None:
             raise NotFound("There is no such page.")
-        closure = await vault_of(request).closures.standing(found.id)
+        closure = await vault_of(request).requests.closures.standing(found.id)
         allowed = Console(found, SignedInPerson(session, secret), closure=closure)
         if self.of_agents and session.limits:
             allowed = await self._limited(request, allowed)
@@ -122,7 +122,7 @@ class console:  # noqa: N801 - used like a function
         begun = closure.state if closure is not None and closure.has_begun else None
         check_open(request, begun, is_form=True)
         if self.scope in READS:
-            vault_of(request).limits.limiter.take_request(found.id)
+            vault_of(request).accounts.limits.limiter.take_request(found.id)
         return allowed
 
     async def _limited(self, request: Request, allowed: Console) -> Console:
@@ -131,7 +131,9 @@ class console:  # noqa: N801 - used like a function
         session, agents = allowed.session, None
         if recording is not None:
             named = {agent for limit in session.limits for agent in limit.agents}
-            agents = await vault_of(request).recordings.agents_of(allowed.account.id, recording, named)
+            agents = await vault_of(request).recordings.recordings.agents_of(
+                allowed.account.id, recording, named
+            )
             wanted = session.agents_for(self.scope)
             if wanted and not wanted & agents:
                 raise NotFound("There is no such page.")

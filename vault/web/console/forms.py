@@ -159,7 +159,7 @@ async def _answered_once(
     content: bytes | None = None,
 ) -> bytes:
     body = await request.body() if content is None else content
-    _, found = await vault_of(request).idempotency.run(
+    _, found = await vault_of(request).accounts.idempotency.run(
         key_id=allowed.session.id,
         bearer=allowed.person.secret,
         idempotency_key=form.text(NONCE),

@@ -116,7 +116,7 @@ class Here:
         try:
             await act
         except ApprovalNeeded as needed:
-            asked = await self.vault.approvals.ask(
+            asked = await self.vault.approvals.approvals.ask(
                 self.account_id, needed, subject=subject, arguments=arguments, reason=None, actor=self.actor
             )
             return f"/approvals/{asked.id}?done=asked"
@@ -124,13 +124,13 @@ class Here:
 
     async def remember(self, values: Mapping[str, str]) -> str:
         """Keep what must stand in no address, for this session; return the id under which it is found."""
-        return await self.vault.console_searches.keep(
+        return await self.vault.accounts.console_searches.keep(
             self.allowed.session.id, self.allowed.person.secret, values
         )
 
     async def remembered(self, search_id: str) -> Mapping[str, str]:
         """Return what was kept under an id. Raises NotFound."""
-        return await self.vault.console_searches.read(
+        return await self.vault.accounts.console_searches.read(
             self.allowed.session.id, self.allowed.person.secret, search_id
         )
 

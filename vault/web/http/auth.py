@@ -42,7 +42,7 @@ async def caller_of(
 ) -> Caller:
     """Authenticate the request by its API key. Raises NotAuthentic."""
     bearer = _bearer(request, given)
-    return Caller(await vault_of(request).api_keys.authenticate(bearer), bearer)
+    return Caller(await vault_of(request).accounts.api_keys.authenticate(bearer), bearer)
 
 
 def _bearer(request: Request, given: HTTPAuthorizationCredentials | None) -> str:
@@ -104,7 +104,7 @@ class access:  # noqa: N801 - used like a function
     ) -> Access:
         """Return the caller and the account. Raises TooMany over the account's rate, AccountClosed."""
         bearer = _bearer(request, given)
-        key, found, closure = await vault_of(request).api_keys.authorize(bearer, account)
+        key, found, closure = await vault_of(request).accounts.api_keys.authorize(bearer, account)
         if found is None:
             raise NotFound("There is no such account.")
         caller = Caller(key, bearer)
@@ -112,7 +112,7 @@ class access:  # noqa: N801 - used like a function
         check_open(request, closure)
         refuse_unknown_parameters(request)
         if self.limited:
-            vault_of(request).limits.limiter.take_request(found.id)
+            vault_of(request).accounts.limits.limiter.take_request(found.id)
         return Access(found, caller)
 
 

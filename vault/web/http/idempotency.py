@@ -45,7 +45,7 @@ async def answer_once(
         status, body = await answer()
     else:
         sent = request.method.encode() + b" " + request.url.path.encode() + b"\n" + await request.body()
-        status, body = await vault_of(request).idempotency.run(
+        status, body = await vault_of(request).accounts.idempotency.run(
             key_id=caller.key.id,
             bearer=caller.bearer,
             idempotency_key=key,

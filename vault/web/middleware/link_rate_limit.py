@@ -91,6 +91,6 @@ async def _is_forged(scope: Scope) -> bool:
         return False
     vault: Vault = scope["app"].state.vault
     try:
-        return await vault.open_links.is_forged(token)
+        return await vault.playback.open_links.is_forged(token)
     except VaultError:
         return False  # A key could not be looked up. The route says so.

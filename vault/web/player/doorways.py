@@ -25,7 +25,7 @@ _LONGEST_LINK = MAX_TOKEN + 400
 async def show_doorway(request: Request, vault: TheVault, door: DoorInPath) -> Response:
     """Show a doorway. A person who knows its address learns nothing of the recording, and uses nothing up."""
     try:
-        return _page(request, door, await vault.doorways.read(door))
+        return _page(request, door, await vault.playback.doorways.read(door))
     except NotFound:
         return not_valid(language_of(request))
 
@@ -43,9 +43,9 @@ async def enter_doorway(request: Request, vault: TheVault, door: DoorInPath) -> 
     if is_from_another_site(request):
         return not_valid(language)
     try:
-        known = await vault.doorways.read(door)
+        known = await vault.playback.doorways.read(door)
         token = _token_of(field_in(await request.body(), "link"))
-        link = await vault.open_links.preview_link(token, address=client_address(request))
+        link = await vault.playback.open_links.preview_link(token, address=client_address(request))
     except NotFound:
         return not_valid(language)
     except VaultError as error:

@@ -35,7 +35,7 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
     try:
         if (shown := await _held(request, vault, token)) is not None:
             return shown
-        link = await vault.open_links.preview_link(token, address=address)
+        link = await vault.playback.open_links.preview_link(token, address=address)
         if link.kind == "player":
             return listener_page("link.html", language, token=token, nonce=secrets.token_urlsafe(16))
     except NotFound:
@@ -45,16 +45,16 @@ async def get_link(request: Request, vault: TheVault, token: TokenInPath) -> Res
     try:
         if request.method == "HEAD":
             # Same headers as GET, but it opens no session and uses nothing up.
-            link, recording = await vault.open_links.preview_media(token, address=address)
-            sound = await vault.audio.for_preview(link, recording)
+            link, recording = await vault.playback.open_links.preview_media(token, address=address)
+            sound = await vault.playback.audio.for_preview(link, recording)
         else:
-            session, recording = await vault.open_links.open_media(
+            session, recording = await vault.playback.open_links.open_media(
                 token, address=address, agent=_agent(request)
             )
-            sound = await vault.audio.for_session(session, recording, client=client_of(request))
+            sound = await vault.playback.audio.for_session(session, recording, client=client_of(request))
     except NotFound:
         return not_valid(language)
-    return await answer(request, sound, vault.audio.stream)
+    return await answer(request, sound, vault.playback.audio.stream)
 
 
 @router.post(
@@ -70,7 +70,9 @@ async def open_link(request: Request, vault: TheVault, token: TokenInPath) -> Re
         return Response(status_code=303, headers={"Location": f"/s/{resumed[0].id}"})
     nonce = (field_in(await request.body(), "nonce") or secrets.token_urlsafe(16))[:128]
     try:
-        opened = await vault.open_links.open(token, nonce=nonce, address=address, agent=_agent(request))
+        opened = await vault.playback.open_links.open(
+            token, nonce=nonce, address=address, agent=_agent(request)
+        )
     except NotFound:
         if resumed is None:
             return not_valid(language)
@@ -100,7 +102,7 @@ async def _reason(request: Request, vault: TheVault, token: str) -> Response | N
 
     Only for a holder of one of its sessions: for all others every dead link looks the same.
     """
-    state = await vault.open_links.link_state(token, address=client_address(request))
+    state = await vault.playback.open_links.link_state(token, address=client_address(request))
     return None if state == "open" else message(f"closed.{state}", language_of(request), status=404)
 
 
@@ -110,7 +112,7 @@ async def _resumed(request: Request, vault: TheVault, token: str) -> tuple[Sessi
     # Browsers send the newest last.
     cookies = list(cookies_from(request, prefix).items())[-_MAX_SESSIONS_CHECKED:]
     newest = {name.removeprefix("__Host-"): secret for name, secret in cookies}
-    return await vault.open_links.resume(token, newest, address=client_address(request))
+    return await vault.playback.open_links.resume(token, newest, address=client_address(request))
 
 
 def _agent(request: Request) -> str:

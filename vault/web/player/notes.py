@@ -56,10 +56,10 @@ async def post_note_form(request: Request, vault: TheVault, session: SessionId) 
 
     async def make(asked: _Asked) -> None:
         async def answer() -> tuple[int, bytes]:
-            made = await vault.own_notes.add(*asked.where, asked.content(), author=asked.author.id)
+            made = await vault.playback.own_notes.add(*asked.where, asked.content(), author=asked.author.id)
             return 303, made.id.encode()
 
-        await vault.idempotency.run(
+        await vault.accounts.idempotency.run(
             key_id=asked.author.session_id,
             bearer=secret_of(request, session),
             idempotency_key=field_in(asked.body, "nonce"),
@@ -76,7 +76,7 @@ async def change_note_form(request: Request, vault: TheVault, session: SessionId
 
     async def change(asked: _Asked) -> None:
         content = asked.content()
-        await vault.own_notes.change(*asked.where, note, lambda _: content, author=asked.author.id)
+        await vault.playback.own_notes.change(*asked.where, note, lambda _: content, author=asked.author.id)
 
     return await _carry_out(request, vault, session, change, note=note)
 
@@ -86,7 +86,7 @@ async def delete_note_form(request: Request, vault: TheVault, session: SessionId
     """Delete a note."""
 
     async def delete(asked: _Asked) -> None:
-        await vault.own_notes.delete(*asked.where, note, author=asked.author.id)
+        await vault.playback.own_notes.delete(*asked.where, note, author=asked.author.id)
 
     return await _carry_out(request, vault, session, delete, note=note)
 

@@ -81,12 +81,13 @@ async def author_of(request: Request, vault: Vault, listening: Session) -> Autho
     if secret is None:
         return None
     try:
-        session, account = await vault.console_sessions.find(secret, account_id)
+        session, account = await vault.accounts.console_sessions.find(secret, account_id)
     except NotAuthentic:
         return None
     agents = session.agents_for("links:write")
     if account is None or (
-        agents is not None and not await vault.recordings.agents_of(account_id, recording_id, agents)
+        agents is not None
+        and not await vault.recordings.recordings.agents_of(account_id, recording_id, agents)
     ):
         return None
     return Author(id=session.actor, session_id=session.id)
@@ -105,7 +106,7 @@ async def notes_of(
     author = await author_of(request, vault, session)
     if author is None:
         return None
-    notes = await vault.own_notes.list(session.account_id, session.recording_id, author=author.id)
+    notes = await vault.playback.own_notes.list(session.account_id, session.recording_id, author=author.id)
     items = [ShownNote.of(note) for note in notes]
     return ShownNotes(items=items, nonce=secrets.token_urlsafe(16), mistake=mistake)
 

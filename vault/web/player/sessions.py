@@ -46,7 +46,7 @@ async def show_player(
 
     Raises NotFound, Tampered, Unavailable.
     """
-    call = await vault.player.call_view(found.session, found.recording)
+    call = await vault.playback.player.call_view(found.session, found.recording)
     notes = await notes_of(request, vault, found, mistake)
     page = player_page(found, call, language_of(request), notes=notes, now=request.app.state.clock())
     page.status_code = 200 if mistake is None else 422
@@ -63,10 +63,10 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
     The path with an extension serves the same audio, for browsers that need one in the URL.
     """
     found = await find_session(request, vault, session)
-    sound = await vault.audio.for_session(
+    sound = await vault.playback.audio.for_session(
         found.session, found.recording, found.keys, client=client_of(request)
     )
-    return await answer(request, sound, vault.audio.stream)
+    return await answer(request, sound, vault.playback.audio.stream)
 
 
 @router.head("/download", include_in_schema=False)
@@ -74,15 +74,15 @@ async def get_session_audio(request: Request, vault: TheVault, session: SessionI
 async def get_session_download(request: Request, vault: TheVault, session: SessionId) -> Response:
     """Serve the original as a file, if the link allows downloads. The access is logged as a download."""
     found = await find_session(request, vault, session)
-    sound = await vault.audio.for_session_download(found, client=client_of(request))
-    return await answer(request, sound, vault.audio.stream, filename=sound.file_name)
+    sound = await vault.playback.audio.for_session_download(found, client=client_of(request))
+    return await answer(request, sound, vault.playback.audio.stream, filename=sound.file_name)
 
 
 @router.get("/waveform", openapi_extra=SESSION)
 async def get_session_waveform(request: Request, vault: TheVault, session: SessionId) -> WaveformOut:
     """Show the peaks and the loudness of each channel."""
     found = (await find_session(request, vault, session)).session
-    shape = await vault.player.waveform(
+    shape = await vault.playback.player.waveform(
         found.account_id, found.recording_id, actor=found.id, session_id=found.id
     )
     return waveform(shape)
@@ -94,7 +94,7 @@ async def get_session_state(request: Request, vault: TheVault, session: SessionI
 
     The player polls this while it is open.
     """
-    found, state = await vault.open_links.state(
+    found, state = await vault.playback.open_links.state(
         session, secret_of(request, session), address=client_address(request)
     )
     closed = texts_of(language_of(request))["closed"]
@@ -105,7 +105,7 @@ async def closed(request: Request, vault: Vault, session_id: str) -> Response:
     """Return the page of a session that is over: the holder of its cookie learns why, nobody else."""
     language = language_of(request)
     try:
-        _, state = await vault.open_links.state(
+        _, state = await vault.playback.open_links.state(
             session_id, secret_of(request, session_id), address=client_address(request)
         )
     except VaultError as error:
@@ -130,7 +130,7 @@ def secret_of(request: Request, session_id: str) -> str:
 async def find_session(request: Request, vault: Vault, session_id: str) -> SessionWithLink:
     """Return the open session of the request's cookie, within the link's networks. Raises NotFound."""
     client = client_of(request)
-    return await vault.open_links.find(
+    return await vault.playback.open_links.find(
         session_id, secret_of(request, session_id), address=client.address, agent=client.agent
     )
 

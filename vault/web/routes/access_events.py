@@ -38,7 +38,7 @@ async def list_access_events(
     wanted = EventFilter(
         recording_id=asked.recording, listener=asked.listener, since=asked.since, until=asked.until
     )
-    page = await vault.access_log.list_events(
+    page = await vault.audit_log.access_log.list_events(
         allowed.account.id, wanted, start=asked.cursor, limit=asked.limit
     )
     following = None if page.next_start is None else str(page.next_start)
@@ -52,7 +52,7 @@ async def get_recording_history(
     vault: TheVault, allowed: Auditing, recording: Annotated[str, Path(max_length=64)]
 ) -> Response:
     """Show the history of a recording in plain sentences. Erased recordings have one too."""
-    items = await vault.access_log.history(allowed.account.id, recording)
+    items = await vault.audit_log.access_log.history(allowed.account.id, recording)
     return await _shown(
         lambda: HistoryOut(recording=recording, items=[HistoryItemOut.of(item) for item in items])
     )
@@ -67,7 +67,7 @@ async def get_access_event_proof(
     vault: TheVault, allowed: Auditing, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)]
 ) -> Response:
     """Return a tlog-proof that the event's leaf is in the log, under a signed checkpoint."""
-    proof = await vault.log_proofs.prove_event(allowed.account.id, index)
+    proof = await vault.audit_log.proofs.prove_event(allowed.account.id, index)
     headers = {"Content-Disposition": f'attachment; filename="access-event-{index}.tlog-proof"'}
     return Response(proof, media_type=_TEXT, headers=headers)
 
@@ -88,27 +88,27 @@ async def export_access_log(
         head = Response(media_type=_TEXT, headers=headers)
         del head.headers["Content-Length"]
         return head
-    parts = await vault.log_proofs.export(allowed.account.id, earlier=asked.earlier)
+    parts = await vault.audit_log.proofs.export(allowed.account.id, earlier=asked.earlier)
     return StreamingResponse(parts, media_type=_TEXT, headers=headers)
 
 
 @router.get("/v1/access-log/checkpoint", response_class=Response, responses={200: text("The checkpoint")})
 async def get_checkpoint(vault: TheVault) -> Response:
     """Return the log's last signed checkpoint. Anybody may keep it, to check later exports against it."""
-    return Response(await vault.log_proofs.checkpoint(), media_type=_TEXT)
+    return Response(await vault.audit_log.proofs.checkpoint(), media_type=_TEXT)
 
 
 @router.get("/v1/access-log/consistency")
 async def get_consistency(vault: TheVault, asked: Annotated[GrowthQuery, Query()]) -> GrowthOut:
     """Return the consistency proof between two signed checkpoints, by their log sizes."""
-    hashes = await vault.log_proofs.prove_growth(asked.old_size, asked.size)
+    hashes = await vault.audit_log.proofs.prove_growth(asked.old_size, asked.size)
     return GrowthOut.of(asked, hashes)
 
 
 @router.get("/v1/access-log/key", response_class=Response, responses={200: text("The verifier key")})
 async def get_log_key(vault: TheVault) -> Response:
     """Return the log's verifier key."""
-    return Response(vault.log_proofs.verifier_key() + "\n", media_type=_TEXT)
+    return Response(vault.audit_log.proofs.verifier_key() + "\n", media_type=_TEXT)
 
 
 async def _shown(show: Callable[[], BaseModel]) -> Response:

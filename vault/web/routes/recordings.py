@@ -68,10 +68,10 @@ async def put_recording(
         raise TooLarge(f"A recording must have at most {MAX_AUDIO_BYTES} bytes.")
     try:
         check_media_type(request)
-        vault.limits.limiter.check_queue(allowed.account.id)
+        vault.accounts.limits.limiter.check_queue(allowed.account.id)
         size = int(declared) if declared.isdigit() else 0
-        with vault.limits.limiter.upload(allowed.account.id, size or _UNDECLARED_BYTES):
-            recording, new = await vault.uploads.store(
+        with vault.accounts.limits.limiter.upload(allowed.account.id, size or _UNDECLARED_BYTES):
+            recording, new = await vault.ingest.uploads.store(
                 allowed.account.id,
                 call_ref,
                 recording_ref,
@@ -87,7 +87,7 @@ async def put_recording(
 
 async def show(vault: Vault, allowed: Access, recording_id: str) -> RecordingOut:
     """Return a recording, with the call's facts only if the caller's key has recordings:read."""
-    view = await vault.recordings.read(allowed.account.id, recording_id)
+    view = await vault.recordings.recordings.read(allowed.account.id, recording_id)
     return RecordingOut.of(view, with_call=allowed.allows("recordings:read"))
 
 
@@ -118,7 +118,7 @@ async def list_recordings(
         received_from=asked.received_from,
         received_to=asked.received_to,
     )
-    views = await vault.recordings.page(
+    views = await vault.recordings.recordings.page(
         allowed.account.id,
         wanted,
         number=asked.number,
@@ -153,7 +153,9 @@ async def delete_recording(
     """
 
     async def erase() -> Response:
-        await vault.recordings.erase(allowed.account.id, recording, ground=asked.ground, actor=allowed.actor)
+        await vault.recordings.recordings.erase(
+            allowed.account.id, recording, ground=asked.ground, actor=allowed.actor
+        )
         return answer_json(await show(vault, allowed, recording), status=202)
 
     return await done_or_asked(
@@ -185,7 +187,7 @@ async def post_retry(
 
     async def produce() -> RecordingOut:
         url = None if body is None else body.recording_url
-        await vault.retry_recording(allowed.account.id, recording, url=url, actor=allowed.actor)
+        await vault.ingest.retry(allowed.account.id, recording, url=url, actor=allowed.actor)
         return await show(vault, allowed, recording)
 
     return await answer_once(request, allowed, produce, status=202)
@@ -196,7 +198,7 @@ async def put_restriction(
     vault: TheVault, allowed: Erasing, recording: RecordingId, body: RestrictionIn
 ) -> RecordingOut:
     """Restrict a recording. It is kept, but nobody can play it; open sessions stop playing."""
-    await vault.recordings.restrict(
+    await vault.recordings.recordings.restrict(
         allowed.account.id, recording, restricted=True, reason=body.reason, actor=allowed.actor
     )
     return await show(vault, allowed, recording)
@@ -216,7 +218,7 @@ async def delete_restriction(
     `pending_erasure`: the erasure of the recording was asked for, and waits for the end of a hold or a minimum, or for
     an approval. 409 `party_refused`: a party of the call said no, and has not consented again since.
     """
-    await vault.recordings.restrict(
+    await vault.recordings.recordings.restrict(
         allowed.account.id,
         recording,
         restricted=False,
@@ -234,14 +236,14 @@ async def delete_restriction(
 )
 async def get_audio(request: Request, vault: TheVault, allowed: Reading, recording: RecordingId) -> Response:
     """Download the original, or a range of it. Every window is logged before it is sent."""
-    sound = await vault.audio.for_download(allowed.account.id, recording, actor=allowed.actor)
-    return await answer(request, sound, vault.audio.stream, filename=sound.file_name)
+    sound = await vault.playback.audio.for_download(allowed.account.id, recording, actor=allowed.actor)
+    return await answer(request, sound, vault.playback.audio.stream, filename=sound.file_name)
 
 
 @router.get("/recordings/{recording}/waveform")
 async def get_waveform(vault: TheVault, allowed: Reading, recording: RecordingId) -> WaveformOut:
     """Show the peaks and the loudness of each channel."""
-    return waveform(await vault.player.waveform(allowed.account.id, recording, actor=allowed.actor))
+    return waveform(await vault.playback.player.waveform(allowed.account.id, recording, actor=allowed.actor))
 
 
 def waveform(found: Waveform) -> WaveformOut:

@@ -59,7 +59,7 @@ async def put_sign_in_connection(
     account_id = allowed.account.id
 
     async def change() -> Response:
-        connection = await vault.sign_in_connections.set(account_id, name, body.change(), actor=allowed.actor)
+        connection = await vault.sign_in.connections.set(account_id, name, body.change(), actor=allowed.actor)
         shown = SignInConnectionOut.of(connection, _public_url(request))
         return answer_json(shown, status=200, exclude_none=True)
 
@@ -77,7 +77,7 @@ async def arguments_of(
     return {
         "name": name,
         "connection": body.model_dump(mode="json", exclude_unset=True, exclude=hidden),
-        **await vault.sign_in_connections.hide_secret(account_id, body.client_secret),
+        **await vault.sign_in.connections.hide_secret(account_id, body.client_secret),
     }
 
 
@@ -86,7 +86,7 @@ async def list_sign_in_connections(
     request: Request, vault: TheVault, allowed: Granting
 ) -> SignInConnectionsOut:
     """List the sign-in connections by name, without their secrets."""
-    found = await vault.sign_in_connections.list(allowed.account.id)
+    found = await vault.sign_in.connections.list(allowed.account.id)
     return SignInConnectionsOut(items=[SignInConnectionOut.of(one, _public_url(request)) for one in found])
 
 
@@ -95,14 +95,14 @@ async def get_sign_in_connection(
     request: Request, vault: TheVault, allowed: Granting, name: Name
 ) -> SignInConnectionOut:
     """Show a sign-in connection, without its secret."""
-    connection = await vault.sign_in_connections.get(allowed.account.id, name)
+    connection = await vault.sign_in.connections.get(allowed.account.id, name)
     return SignInConnectionOut.of(connection, _public_url(request))
 
 
 @router.delete(_CONNECTIONS + "/{name}", status_code=204)
 async def delete_sign_in_connection(vault: TheVault, allowed: Granting, name: Name) -> None:
     """Delete a sign-in connection. Who signed in by it may do nothing from the next request on."""
-    await vault.sign_in_connections.delete(allowed.account.id, name, actor=allowed.actor)
+    await vault.sign_in.connections.delete(allowed.account.id, name, actor=allowed.actor)
 
 
 @router.get(_MEMBERS)
@@ -110,7 +110,9 @@ async def list_members(
     vault: TheVault, allowed: Granting, asked: Annotated[MembersQuery, Query()]
 ) -> MembersOut:
     """List the people who signed in, the newest first, with the roles that they have now."""
-    found = await vault.members.page(allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit)
+    found = await vault.sign_in.members.page(
+        allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit
+    )
     following = next_cursor(found, asked.limit, lambda one: (one.row.first_at, one.row.id))
     return MembersOut(items=[MemberOut.of(member) for member in found], next_cursor=following)
 
@@ -120,7 +122,7 @@ async def post_removal(
     vault: TheVault, allowed: Granting, member: Annotated[str, Path(max_length=64)]
 ) -> None:
     """Remove a person: all their sessions end, and they cannot sign in again."""
-    await vault.members.remove(allowed.account.id, member, actor=allowed.actor)
+    await vault.sign_in.members.remove(allowed.account.id, member, actor=allowed.actor)
 
 
 @router.post(_MEMBERS + "/{member}/readmission", status_code=204)
@@ -131,10 +133,10 @@ async def post_readmission(
 
     The calling key needs every scope that the account's sign-in connections give.
     """
-    given = await vault.members.given_scopes(allowed.account.id)
+    given = await vault.sign_in.members.given_scopes(allowed.account.id)
     if beyond := scopes_beyond("readmission", allowed.allows, given):
         raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)}.")
-    await vault.members.readmit(allowed.account.id, member, actor=allowed.actor)
+    await vault.sign_in.members.readmit(allowed.account.id, member, actor=allowed.actor)
 
 
 @router.get(_SESSIONS)
@@ -142,7 +144,7 @@ async def list_console_sessions(
     vault: TheVault, allowed: Granting, asked: Annotated[PageQuery, Query()]
 ) -> ConsoleSessionsOut:
     """List the open sessions in the console, the newest first."""
-    found = await vault.console_sessions.list(
+    found = await vault.accounts.console_sessions.list(
         allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit
     )
     following = next_cursor(found, asked.limit, lambda one: (one.created_at, one.id))
@@ -155,7 +157,7 @@ async def delete_console_session(
     vault: TheVault, allowed: Granting, session: Annotated[str, Path(max_length=64)]
 ) -> None:
     """End a session in the console. Its next request leads to the sign-in page."""
-    await vault.console_sessions.end(session, account_id=allowed.account.id, actor=allowed.actor)
+    await vault.accounts.console_sessions.end(session, account_id=allowed.account.id, actor=allowed.actor)
 
 
 def _public_url(request: Request) -> str:

@@ -72,7 +72,7 @@ TAB: Final = Tab(SECTION, tabs_of, "/connections")
 @router.get("/connections")
 async def show_connections(here: Setting) -> Response:
     """List the connections."""
-    views = await here.vault.connections.list(here.account_id)
+    views = await here.vault.accounts.connections.list(here.account_id)
     return TAB.page(here, "connections.html", gettext("Connections"), views=views)
 
 
@@ -81,12 +81,12 @@ async def show_connection_form(here: Setting) -> Response:
     """Show the form of a connection: a new one, or that which ``from`` names, without its credentials."""
     name, values = here.query("from", most=128), {"title": "main"}
     if name and here.mistake is None:
-        values = _values(await here.vault.connections.read(here.account_id, name))
+        values = _values(await here.vault.accounts.connections.read(here.account_id, name))
     return TAB.page(
         here,
         "connection_new.html",
         gettext("Connect a platform"),
-        providers=[(name, name) for name in sorted(here.vault.connections.providers)],
+        providers=[(name, name) for name in sorted(here.vault.accounts.connections.providers)],
         credentials=CREDENTIALS,
         previous=PREVIOUS,
         values=here.values(values),
@@ -99,14 +99,16 @@ async def set_connection(here: Setting) -> str:
     body = checked(ConnectionIn, _body(here.form))
     require_grantable(scopes_beyond("connection", here.allows))
     name = here.form.text("title")
-    made, _, _ = await here.vault.connections.set(here.account_id, name, body.wanted(), actor=here.actor)
+    made, _, _ = await here.vault.accounts.connections.set(
+        here.account_id, name, body.wanted(), actor=here.actor
+    )
     return f"/connections/{made.name}?done=connected"
 
 
 @router.get("/connections/{connection}")
 async def show_connection(here: Setting, connection: Name) -> Response:
     """Show a connection, and what to enter at the platform."""
-    view = await here.vault.connections.read(here.account_id, connection)
+    view = await here.vault.accounts.connections.read(here.account_id, connection)
     return TAB.page(
         here,
         "connection.html",
@@ -122,7 +124,7 @@ async def show_connection(here: Setting, connection: Name) -> Response:
 async def delete_connection_page(here: Setting, connection: Name) -> str:
     """Delete a connection, with its name typed."""
     require_name(here.form, connection)
-    await here.vault.connections.delete(here.account_id, connection, actor=here.actor)
+    await here.vault.accounts.connections.delete(here.account_id, connection, actor=here.actor)
     return "/connections?done=disconnected"
 
 

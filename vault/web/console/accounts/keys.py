@@ -21,7 +21,7 @@ TAB: Final = Tab(SECTION, tabs_of, PATH)
 @router.get("/connections/keys")
 async def show_account_keys(here: Rotating) -> Response:
     """Show the versions of the account's key, and the keys of links."""
-    rotation = here.vault.key_rotation
+    rotation = here.vault.key_rotation.rotations
     try:
         own_key, usable = (await rotation.current_key(here.account_id)).own_key, True
     except Unavailable:
@@ -33,7 +33,7 @@ async def show_account_keys(here: Rotating) -> Response:
         progress=await rotation.status(here.account_id),
         own_key=own_key,
         usable=usable,
-        link_keys=await here.vault.link_keys.list(here.account_id),
+        link_keys=await here.vault.playback.link_keys.list(here.account_id),
         values={"key": own_key or "", **here.form.values()},
     )
 
@@ -42,7 +42,7 @@ async def show_account_keys(here: Rotating) -> Response:
 async def rotate_key(here: Rotating) -> str:
     """Rotate the account's key, with the account's name typed."""
     here.confirm()
-    await here.vault.key_rotation.begin(here.account_id, actor=here.actor)
+    await here.vault.key_rotation.rotations.begin(here.account_id, actor=here.actor)
     return f"{PATH}?done=rotating"
 
 
@@ -51,5 +51,7 @@ async def use_own_key(here: Rotating) -> str:
     """Set or remove the customer-managed key, with the account's name typed."""
     here.confirm()
     sent = {"key": here.form.text("key") or None}
-    change = here.vault.key_rotation.use_key(here.account_id, checked(OwnKeyIn, sent).key, actor=here.actor)
+    change = here.vault.key_rotation.rotations.use_key(
+        here.account_id, checked(OwnKeyIn, sent).key, actor=here.actor
+    )
     return await here.done_or_asked(change, f"{PATH}?done=rotating", subject="", arguments=sent)

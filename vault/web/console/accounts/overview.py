@@ -130,7 +130,7 @@ def counted(number: int) -> str:
 @router.get("")
 async def get_overview(here: Reading) -> Response:
     """Show the overview."""
-    switch, start = here.vault.recording_switch, read_number(here.cursor)
+    switch, start = here.vault.accounts.switch, read_number(here.cursor)
     history = await switch.history(here.account_id, start=start, limit=_CHANGES, newest_first=True)
     return here.page(
         "overview.html",
@@ -155,7 +155,7 @@ async def get_numbers(here: Reading) -> Response:
 
 
 async def _numbers(here: Here) -> dict[str, Any]:
-    numbers = await here.vault.overview.numbers(here.account_id)
+    numbers = await here.vault.accounts.overview.numbers(here.account_id)
     days = days_of(numbers)
     return {
         "numbers": numbers,
@@ -178,7 +178,7 @@ async def post_switch(here: Setting) -> str:
     here.confirm()
     enabled = here.form.text("enabled") == "on"
     body = checked(SwitchIn, {"enabled": enabled, "reason": here.form.text("reason") or None})
-    await here.vault.recording_switch.set(
+    await here.vault.accounts.switch.set(
         here.account_id, enabled=body.enabled, reason=body.reason, actor=here.actor
     )
     return f"?done={'switched_on' if enabled else 'switched_off'}"
@@ -187,5 +187,5 @@ async def post_switch(here: Setting) -> str:
 @router.get("/missing")
 async def show_missing(here: Reading) -> Response:
     """List the last calls that ended and whose recording never came, with what may explain it."""
-    views = await here.vault.calls.without_recording(here.account_id, limit=_MISSING)
+    views = await here.vault.recordings.calls.without_recording(here.account_id, limit=_MISSING)
     return here.page("missing.html", section="Overview", views=views, shown=_MISSING)

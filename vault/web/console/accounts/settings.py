@@ -30,7 +30,7 @@ LIMIT_WORDS: Final[Mapping[str, str]] = translatable(
 @router.get(ACCOUNT)
 async def show_account_settings(here: Setting) -> Response:
     """Show the account's settings in their forms."""
-    view = await here.vault.limits.read(here.account_id)
+    view = await here.vault.accounts.limits.read(here.account_id)
     shown = {"title": here.account.name, "locale": here.account.locale}
     shown |= {name: str(own) for name in LIMIT_NAMES if (own := getattr(view.own, name)) is not None}
     return Tab(SECTION, tabs_of, ACCOUNT).page(
@@ -53,7 +53,9 @@ async def change_account(here: Setting) -> str:
     body = checked(
         AccountIn, {name: text for name, field in fields.items() if (text := here.form.text(field))}
     )
-    await here.vault.accounts.open(here.account.ref, name=body.name, locale=body.locale, actor=here.actor)
+    await here.vault.accounts.accounts.open(
+        here.account.ref, name=body.name, locale=body.locale, actor=here.actor
+    )
     return f"{ACCOUNT}?done=account_set"
 
 
@@ -64,7 +66,7 @@ async def set_account_limits(here: Setting) -> str:
     own = OwnLimits(
         requests_per_second=body.requests_per_second, bytes_in_flight=body.bytes_in_flight, queue=body.queue
     )
-    await here.vault.limits.set(here.account_id, own, actor=here.actor)
+    await here.vault.accounts.limits.set(here.account_id, own, actor=here.actor)
     return f"{ACCOUNT}?done=account_set"
 
 

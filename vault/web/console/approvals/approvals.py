@@ -45,9 +45,9 @@ _DECISIONS: Final[dict[str, Decision]] = {"approve": "approve", "veto": "veto"}
 @router.get("/approvals")
 async def show_approvals(here: Auditing) -> Response:
     """List what waits, what was decided, and the rule."""
-    approvals, mistake = here.vault.approvals, here.mistake
+    approvals, mistake = here.vault.approvals.approvals, here.mistake
     found = await approvals.page(here.account_id, state=None, before=read_cursor(here.cursor), limit=_PAGE)
-    rule = await here.vault.approval_rules.read(here.account_id)
+    rule = await here.vault.approvals.rules.read(here.account_id)
     return TAB.page(
         here,
         "approvals.html",
@@ -70,7 +70,7 @@ async def show_approvals(here: Auditing) -> Response:
 @router.get("/approvals/{approval}")
 async def show_approval(here: Auditing, approval: ApprovalId) -> Response:
     """Show an approval with the bytes that are approved."""
-    view = await here.vault.approvals.read(here.account_id, approval)
+    view = await here.vault.approvals.approvals.read(here.account_id, approval)
     one = view.approval
     return TAB.page(
         here,
@@ -98,7 +98,7 @@ async def decide_approval(here: Approving, approval: ApprovalId) -> str:
     if decision == "approve":
         here.confirm()
     body = checked(DecisionOnIn, {"decision": decision, "digest": here.form.text("digest") or None})
-    decided = await here.vault.approvals.decide(
+    decided = await here.vault.approvals.approvals.decide(
         here.account_id, approval, body.decision, digest=body.digest, actor=here.actor
     )
     if decided.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
@@ -118,7 +118,7 @@ async def set_approval_rule(here: Setting) -> str:
         raise WordedInvalid(text, field="enabled")
     sent = {"enabled": enabled, "verbs": verbs}
     body = checked(ApprovalRuleIn, sent)
-    change = here.vault.approval_rules.set(
+    change = here.vault.approvals.rules.set(
         here.account_id, enabled=body.enabled, verbs=body.verbs, actor=here.actor
     )
     done = "/approvals?done=rule_set" if body.enabled else "/approvals?done=rule_off"

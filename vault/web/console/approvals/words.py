@@ -85,7 +85,9 @@ async def waiting_for(here: Here) -> Sequence[Approval]:
     kinds = [verb for verb in VERBS if deciding and here.allows(RULES[verb].scope)]
     if not kinds:
         return ()
-    found = await here.vault.approvals.page(here.account_id, state=ApprovalState.PENDING, kinds=kinds)
+    found = await here.vault.approvals.approvals.page(
+        here.account_id, state=ApprovalState.PENDING, kinds=kinds
+    )
     return [one for one in found if one.asked_by != here.actor]
 
 

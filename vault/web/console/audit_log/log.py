@@ -43,7 +43,7 @@ async def show_log(here: Auditing) -> Response:
     """Show the checkpoint and a page of events: those among the log's newest entries unless asked otherwise."""
     sent = {name: here.request.query_params.get(name, "").strip() for name in _FILTERS}
     try:
-        checkpoint = (await here.vault.log_proofs.checkpoint()).decode()
+        checkpoint = (await here.vault.audit_log.proofs.checkpoint()).decode()
     except Unavailable:
         checkpoint = ""
     size = int(checkpoint.split("\n")[1]) if checkpoint else 0
@@ -54,7 +54,7 @@ async def show_log(here: Auditing) -> Response:
         query["cursor"] = max(0, size - _PAGE)
     asked = checked(EventsQuery, query)
     wanted = EventFilter(recording_id=asked.recording, listener=None, since=asked.since, until=asked.until)
-    page = await here.vault.access_log.list_events(
+    page = await here.vault.audit_log.access_log.list_events(
         here.account_id, wanted, start=asked.cursor, limit=asked.limit
     )
     return Tab(SECTION, TABS, "/log").page(
@@ -67,14 +67,14 @@ async def show_log(here: Auditing) -> Response:
         values=sent,
         checkpoint=checkpoint,
         size=size,
-        key=here.vault.log_proofs.verifier_key(),
+        key=here.vault.audit_log.proofs.verifier_key(),
     )
 
 
 @router.get("/log/events/{index}/proof")
 async def download_proof(here: Auditing, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)]) -> Response:
     """Download the proof that an event is in the log."""
-    proof = await here.vault.log_proofs.prove_event(here.account_id, index)
+    proof = await here.vault.audit_log.proofs.prove_event(here.account_id, index)
     headers = {"Content-Disposition": f'attachment; filename="access-event-{index}.tlog-proof"'}
     return Response(proof, media_type=_TEXT, headers=headers)
 
@@ -82,7 +82,7 @@ async def download_proof(here: Auditing, index: Annotated[int, Path(ge=0, le=_MA
 @router.get("/log/export")
 async def download_log(here: Auditing) -> Response:
     """Export the log as REST does: the account's own leaves in full, all others as hashes."""
-    parts = await here.vault.log_proofs.export(here.account_id)
+    parts = await here.vault.audit_log.proofs.export(here.account_id)
     headers = {"Content-Disposition": 'attachment; filename="access-log.callvault-log"'}
     return StreamingResponse(parts, media_type=_TEXT, headers=headers)
 
@@ -99,7 +99,9 @@ async def verify_file(here: Auditing) -> Response:
     fields = read_multipart(here.request.headers.get("content-type", ""), await here.request.body())
     try:
         # With the context of the request, which has the language of the page.
-        right = await _VERIFIER.run(copy_context().run, _verify, fields, here.vault.log_proofs.verifier_key())
+        right = await _VERIFIER.run(
+            copy_context().run, _verify, fields, here.vault.audit_log.proofs.verifier_key()
+        )
     except VaultError as error:
         return _verification(here, wrong=str(error))
     return _verification(here, right)
@@ -140,7 +142,7 @@ def _verification(here: Here, right: str = "", *, wrong: str = "") -> Response:
         "log_verify.html",
         gettext("Verify a receipt or a proof"),
         status=422 if wrong else 200,
-        key=here.vault.log_proofs.verifier_key(),
+        key=here.vault.audit_log.proofs.verifier_key(),
         right=right,
         wrong=wrong,
     )

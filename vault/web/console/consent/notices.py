@@ -57,7 +57,9 @@ _STATUS: Final = {"draft": "warn", "published": "good", "retired": "quiet"}
 @router.get("/consent/notices")
 async def show_notices(here: Reading) -> Response:
     """List the notices, newest first."""
-    found = await here.vault.notices.list(here.account_id, before=read_cursor(here.cursor), limit=_PAGE)
+    found = await here.vault.consent.notices.list(
+        here.account_id, before=read_cursor(here.cursor), limit=_PAGE
+    )
     return TAB.page(
         here,
         "notices.html",
@@ -81,21 +83,21 @@ async def show_notice_form(here: Reading) -> Response:
 async def draft_notice(here: Setting) -> str:
     """Draft a notice. Without a text it gets the default text."""
     body = checked(NoticeIn, _body(here.form))
-    made = await here.vault.notices.draft(here.account_id, body.wish(), actor=here.actor)
+    made = await here.vault.consent.notices.draft(here.account_id, body.wish(), actor=here.actor)
     return _path(made.id)
 
 
 @router.get("/consent/notices/{notice}")
 async def show_notice(here: Reading, notice: NoticeId) -> Response:
     """Show a notice; a draft in the editor."""
-    found = await here.vault.notices.read(here.account_id, notice)
+    found = await here.vault.consent.notices.read(here.account_id, notice)
     return _editor(here, found, _values(found))
 
 
 @router.get("/consent/notices/{notice}/audio")
 async def play_notice(here: Reading, notice: NoticeId) -> Response:
     """Return the audio as telephony plays it."""
-    audio = await here.vault.notices.read_own_audio(here.account_id, notice, "pcm")
+    audio = await here.vault.consent.notices.read_own_audio(here.account_id, notice, "pcm")
     return Response(audio, media_type="audio/wav")
 
 
@@ -103,7 +105,7 @@ async def play_notice(here: Reading, notice: NoticeId) -> Response:
 async def change_notice(here: Setting, notice: NoticeId) -> str:
     """Replace a draft."""
     body = checked(NoticeIn, _body(here.form))
-    await here.vault.notices.change(here.account_id, notice, body.wish(), actor=here.actor)
+    await here.vault.consent.notices.change(here.account_id, notice, body.wish(), actor=here.actor)
     return _path(notice)
 
 
@@ -116,7 +118,9 @@ async def upload_notice_audio(here: Setting, notice: NoticeId) -> Response:
     async def upload() -> str:
         asked = checked(PromptQuery, {"beep": form.text("beep") or "none"})
         audio = fields.get("file", b"")
-        await here.vault.notices.set_audio(here.account_id, notice, audio, asked.wish(), actor=here.actor)
+        await here.vault.consent.notices.set_audio(
+            here.account_id, notice, audio, asked.wish(), actor=here.actor
+        )
         return _path(notice)
 
     content = b"\n".join(hashlib.sha256(value).digest() for value in fields.values())
@@ -127,7 +131,7 @@ async def upload_notice_audio(here: Setting, notice: NoticeId) -> Response:
 @acts(router, "/consent/notices/{notice}/audio/removal", again=show_notice)
 async def remove_notice_audio(here: Setting, notice: NoticeId) -> str:
     """Remove the audio of a draft: the platform then speaks the text."""
-    await here.vault.notices.remove_audio(here.account_id, notice, actor=here.actor)
+    await here.vault.consent.notices.remove_audio(here.account_id, notice, actor=here.actor)
     return _path(notice)
 
 
@@ -135,7 +139,7 @@ async def remove_notice_audio(here: Setting, notice: NoticeId) -> str:
 async def publish_notice_page(here: Setting, notice: NoticeId) -> str:
     """Publish a draft, with the account's name typed: it never changes afterwards."""
     here.confirm()
-    await here.vault.notices.publish(here.account_id, notice, actor=here.actor)
+    await here.vault.consent.notices.publish(here.account_id, notice, actor=here.actor)
     return _path(notice, "notice_published")
 
 
@@ -143,7 +147,7 @@ async def publish_notice_page(here: Setting, notice: NoticeId) -> str:
 async def retire_notice_page(here: Setting, notice: NoticeId) -> str:
     """Retire a published version, with the account's name typed."""
     here.confirm()
-    await here.vault.notices.retire(here.account_id, notice, actor=here.actor)
+    await here.vault.consent.notices.retire(here.account_id, notice, actor=here.actor)
     return _path(notice, "notice_retired")
 
 
@@ -151,7 +155,7 @@ async def retire_notice_page(here: Setting, notice: NoticeId) -> str:
 async def delete_draft(here: Setting, notice: NoticeId) -> str:
     """Delete a draft, with the account's name typed."""
     here.confirm()
-    await here.vault.notices.delete(here.account_id, notice, actor=here.actor)
+    await here.vault.consent.notices.delete(here.account_id, notice, actor=here.actor)
     return f"{TAB.path}?done=notice_deleted"
 
 

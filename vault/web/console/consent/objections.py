@@ -30,7 +30,7 @@ async def enter_objection(here: Guarding) -> str:
     """Add a number."""
     body = checked(ObjectionIn, {"reason": here.form.text("reason") or None})
     number = _number(here.form)
-    await here.vault.objections.enter(here.account_id, number, reason=body.reason, actor=here.actor)
+    await here.vault.consent.objections.enter(here.account_id, number, reason=body.reason, actor=here.actor)
     return "/consent/objections?done=objection_entered"
 
 
@@ -39,7 +39,7 @@ async def look_up_number(here: Guarding) -> Response:
     """Show all objections of a number, ended ones too."""
     here = await here.with_form()
     try:
-        found = await here.vault.objections.history(here.account_id, _number(here.form))
+        found = await here.vault.consent.objections.history(here.account_id, _number(here.form))
     except MISTAKES as error:
         return await _page(here.wrong(error))
     return await _page(here, history=found)
@@ -49,7 +49,7 @@ async def look_up_number(here: Guarding) -> Response:
 async def end_objection(here: Guarding) -> str:
     """End the objection of a number, with the account's name typed."""
     here.confirm()
-    await here.vault.objections.end(here.account_id, _number(here.form), actor=here.actor)
+    await here.vault.consent.objections.end(here.account_id, _number(here.form), actor=here.actor)
     return "/consent/objections?done=objection_ended"
 
 
@@ -64,7 +64,7 @@ def _number(form: Form) -> str:
 
 async def _page(here: Here, history: object = None) -> Response:
     after = here.query("cursor", most=64) or None
-    found = await here.vault.objections.list(here.account_id, after=after, limit=_PAGE)
+    found = await here.vault.consent.objections.list(here.account_id, after=after, limit=_PAGE)
     sent = here.form.values()
     return TAB.page(
         here,

@@ -85,13 +85,13 @@ _MAX_OVERRIDES: Final = 400
 async def show_consent(here: Reading) -> Response:
     """Show the policy, its form and its history."""
     here = replace(here, mistake=_in_the_form(here.mistake))
-    policy = await here.vault.consent_policy.read(here.account_id)
+    policy = await here.vault.consent.policy.read(here.account_id)
     shown = here.values(_values(policy))
     start = read_number(here.cursor)
-    history = await here.vault.consent_policy.history(
+    history = await here.vault.consent.policy.history(
         here.account_id, start=start, limit=_VERSIONS, newest_first=True
     )
-    rules = await here.vault.rules.list()
+    rules = await here.vault.consent.rules.list()
     return Tab(SECTION, TABS, "/consent").page(
         here,
         "consent.html",
@@ -122,7 +122,7 @@ async def set_consent(here: Setting) -> str:
         require_grantable(scopes_beyond("policy", here.allows, scopes_given(before, after)))
         return after
 
-    await here.vault.consent_policy.merge(
+    await here.vault.consent.policy.merge(
         here.account_id, merged, if_version=-1 if version is None else version, actor=here.actor
     )
     return "/consent?done=consent_set"
@@ -132,11 +132,11 @@ async def set_consent(here: Setting) -> str:
 async def show_rules(here: Reading) -> Response:
     """Show the rules of all places, or of those whose name or code has a text."""
     wanted = here.query("place", most=64).strip()
-    policy = await here.vault.consent_policy.read(here.account_id)
+    policy = await here.vault.consent.policy.read(here.account_id)
     own = {override.place: override for override in policy.overrides}
     found = [
         (rule, clauses(rule), own.get(rule.place))
-        for rule in await here.vault.rules.list()
+        for rule in await here.vault.consent.rules.list()
         if wanted.casefold() in f"{rule.place} {rule.name}".casefold()
     ]
     return Tab(SECTION, TABS, "/consent/rules").page(
@@ -144,7 +144,7 @@ async def show_rules(here: Reading) -> Response:
         "consent_rules.html",
         gettext("Rules by place"),
         rules=found,
-        version=here.vault.rules.version,
+        version=here.vault.consent.rules.version,
         values={"place": wanted},
         consents=dict(translated_pairs(CONSENT_WORDS)),
         confidences=CONFIDENCE_WORDS,

@@ -42,10 +42,10 @@ async def show_link_key_form(here: Registering) -> Response:
     """Show the form of a key, with a new challenge; with ``key``, filled with the limits of that key."""
     name, values = here.query("key", most=64), here.values(_DEFAULTS)
     if name and here.mistake is None:
-        values = _values(await here.vault.link_keys.read(here.account_id, name))
+        values = _values(await here.vault.playback.link_keys.read(here.account_id, name))
     challenge = values.get("challenge", "")
     if not challenge or (here.mistake is not None and here.mistake.field == "challenge"):
-        challenge, _ = await here.vault.link_keys.challenge(here.account_id)
+        challenge, _ = await here.vault.playback.link_keys.challenge(here.account_id)
     return TAB.page(
         here, "link_key.html", gettext("A key that signs links"), values=values, challenge=challenge
     )
@@ -57,7 +57,7 @@ async def set_link_key(here: Registering) -> str:
     body = checked(LinkKeyIn, _body(here.form))
     require_grantable(scopes_beyond("link_key", here.allows))
     name = here.form.text("title")
-    await here.vault.link_keys.set(here.account_id, name, body.wanted(), actor=here.actor)
+    await here.vault.playback.link_keys.set(here.account_id, name, body.wanted(), actor=here.actor)
     return f"{PATH}?done=link_key_registered"
 
 
@@ -65,7 +65,7 @@ async def set_link_key(here: Registering) -> str:
 async def delete_link_key_page(here: Registering, link_key: Name) -> str:
     """Delete a key that signs links, with its name typed."""
     require_name(here.form, link_key)
-    await here.vault.link_keys.delete(here.account_id, link_key, actor=here.actor)
+    await here.vault.playback.link_keys.delete(here.account_id, link_key, actor=here.actor)
     return f"{PATH}?done=link_key_deleted"
 
 
@@ -74,7 +74,7 @@ async def show_link_cuts(here: Cutting) -> Response:
     """Show the form of a cut, and, to readers of the audit, the cuts that still refuse something."""
     before, cuts = read_cursor(here.cursor), None
     if here.allows("audit:read"):
-        cuts = await here.vault.link_cuts.list(here.account_id, before=before, limit=_CUTS_PAGE)
+        cuts = await here.vault.playback.link_cuts.list(here.account_id, before=before, limit=_CUTS_PAGE)
     return Tab(SECTION, tabs_of, _CUTS).page(
         here,
         "link_cuts.html",
@@ -91,7 +91,7 @@ async def make_link_cut(here: Cutting) -> str:
     """Refuse links minted before a time, with the account's name typed."""
     here.confirm()
     body = checked(LinkCutIn, _cut_body(here.form))
-    await here.vault.link_cuts.make(here.account_id, body.wanted(), actor=here.actor)
+    await here.vault.playback.link_cuts.make(here.account_id, body.wanted(), actor=here.actor)
     return f"{_CUTS}?done=links_cut"
 
 

@@ -31,7 +31,7 @@ async def post_listening(here: Sharing, recording: RecordingId) -> Response:
     """Open a session of one's own, and lead to its player."""
     here = await here.with_form()
     values: dict[str, Any] = {
-        "listener": await here.vault.console_sessions.name_of(here.allowed.session),
+        "listener": await here.vault.accounts.console_sessions.name_of(here.allowed.session),
         "purpose": here.form.text("purpose") or None,
         "purpose_text": here.form.text("purpose_text") or None,
     }
@@ -60,10 +60,12 @@ async def _open(here: Here, recording: str, body: LinkIn) -> Response:
     )
 
     async def make() -> str:
-        _, token = await here.vault.links.create(here.account_id, recording, wanted, actor=here.actor)
+        _, token = await here.vault.playback.links.create(
+            here.account_id, recording, wanted, actor=here.actor
+        )
         return token.text
 
-    opened = await here.vault.open_links.open(
+    opened = await here.vault.playback.open_links.open(
         await here.made_once(make),
         nonce=here.form.text(NONCE),
         address=client_address(here.request),
@@ -75,7 +77,7 @@ async def _open(here: Here, recording: str, body: LinkIn) -> Response:
 @router.get("/recordings/{recording}/waveform.svg")
 async def get_waveform(here: Reading, recording: RecordingId) -> Response:
     """Draw the peaks of a recording. It is logged, as at REST."""
-    peaks = await here.vault.player.waveform(here.account_id, recording, actor=here.actor)
+    peaks = await here.vault.playback.player.waveform(here.account_id, recording, actor=here.actor)
     return Response(draw(waveform(peaks).channels), media_type="image/svg+xml")
 
 

@@ -61,7 +61,7 @@ async def get_people(here: Reading) -> Response:
         "people.html",
         section="People listening",
         links=found[:_PAGE_SIZE],
-        opened=await here.vault.links.sessions(here.account_id, ids) if may_audit else None,
+        opened=await here.vault.playback.links.sessions(here.account_id, ids) if may_audit else None,
         following=_following(found, days | {"search": search_id}),
         is_filtered=bool(listener or any(days.values())),
         values=days | {"listener": listener or ""},
@@ -86,7 +86,7 @@ async def post_revocation(here: Revoking) -> str:
     listener = here.form.text("listener")
     require_name(here.form, listener)
     body = checked(RevocationIn, {"listener": listener})
-    await here.vault.links.revoke_all(
+    await here.vault.playback.links.revoke_all(
         here.account_id, recording_id=None, listener=body.listener, actor=here.actor
     )
     return "/people?done=links_revoked"
@@ -103,7 +103,7 @@ async def _rows(here: Here) -> AsyncIterator[str]:
     yield _csv(_COLUMNS)
     start: int | None = 0
     while start is not None:
-        page = await here.vault.disclosures.page(
+        page = await here.vault.registers.disclosures.page(
             here.account_id, DisclosureFilter(), start=start, limit=_EXPORT_PAGE
         )
         yield "".join(_csv(_cells(one)) for one in page.items)
@@ -131,7 +131,7 @@ async def _links(
     here: Here, listener: str | None, made: Mapping[str, datetime | None]
 ) -> Sequence[tuple[Link, str]]:
     """Return a page of links with their listeners' names, and one more if there is a next page."""
-    return await here.vault.links.page(
+    return await here.vault.playback.links.page(
         here.account_id,
         listener=listener,
         open_at=None,

@@ -48,7 +48,7 @@ class Chosen:
 async def get_quarantine(here: Reading) -> Response:
     """Show a page of the recordings that wait, newest first."""
     before = read_cursor(here.cursor)
-    views = await here.vault.recordings.page(
+    views = await here.vault.recordings.recordings.page(
         here.account_id, _WAITS, number=None, agent=None, before=before, limit=_PAGE_SIZE + 1
     )
     shown, following = views[:_PAGE_SIZE], None
@@ -115,7 +115,7 @@ async def _chosen(here: Here, ids: Sequence[str]) -> Chosen:
     missing = 0
     for one in ids:
         try:
-            view = await here.vault.recordings.read(here.account_id, one)
+            view = await here.vault.recordings.recordings.read(here.account_id, one)
         except NotFound:
             missing += 1
             continue
@@ -128,11 +128,13 @@ def _act(here: Here, verdict: str, reason: str) -> Callable[[str], Awaitable[str
     """Return the act for one recording, which returns in words what became of it."""
 
     async def release(one: str) -> str:
-        decision = await here.vault.quarantine.release(here.account_id, one, reason=reason, actor=here.actor)
+        decision = await here.vault.recordings.quarantine.release(
+            here.account_id, one, reason=reason, actor=here.actor
+        )
         return _RELEASED if decision.verdict == "allow" else _REFUSED_BY_RULE
 
     async def refuse(one: str) -> str:
-        await here.vault.quarantine.refuse(here.account_id, one, reason=reason, actor=here.actor)
+        await here.vault.recordings.quarantine.refuse(here.account_id, one, reason=reason, actor=here.actor)
         return _REFUSED
 
     return release if verdict == "release" else refuse

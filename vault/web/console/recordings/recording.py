@@ -61,8 +61,8 @@ _GROUNDS: Final[Mapping[Ground, str]] = translatable(
 async def get_recording(here: Reading, recording: RecordingId) -> Response:
     """Show a recording. That it was opened is logged before."""
     before, vault = read_cursor(here.cursor), here.vault
-    view = await vault.recordings.open_details(here.account_id, recording, actor=here.actor)
-    links = await vault.links.list(here.account_id, recording, before=before, limit=_LINKS)
+    view = await vault.recordings.recordings.open_details(here.account_id, recording, actor=here.actor)
+    links = await vault.playback.links.list(here.account_id, recording, before=before, limit=_LINKS)
     return here.page(
         "recording.html",
         section="Recordings",
@@ -84,7 +84,7 @@ async def get_recording(here: Reading, recording: RecordingId) -> Response:
 @router.get("/recordings/{recording}/evidence")
 async def get_evidence(here: Auditing, recording: RecordingId) -> Response:
     """Show the evidence that a recording was allowed, as REST does; it is logged."""
-    view = await here.vault.consent.read_evidence(here.account_id, recording, actor=here.actor)
+    view = await here.vault.consent.records.read_evidence(here.account_id, recording, actor=here.actor)
     evidence = EvidenceOut.of(view)
     return here.page(
         "evidence.html",
@@ -100,7 +100,7 @@ async def post_restriction(here: Guarding, recording: RecordingId) -> str:
     """Restrict a recording, or lift its restriction."""
     restricted = here.form.text("restricted") == "on"
     body = checked(RestrictionIn, {"reason": here.form.text("reason") or None})
-    await here.vault.recordings.restrict(
+    await here.vault.recordings.recordings.restrict(
         here.account_id,
         recording,
         restricted=restricted,
@@ -116,17 +116,17 @@ async def post_restriction(here: Guarding, recording: RecordingId) -> str:
 async def post_recording_retry(here: Sending, recording: RecordingId) -> str:
     """Fetch a recording again that a webhook announced and that has not arrived."""
     url = checked(RetryIn, {"recording_url": here.form.text("recording_url") or None}).recording_url
-    await here.vault.retry_recording(here.account_id, recording, url=url, actor=here.actor)
+    await here.vault.ingest.retry(here.account_id, recording, url=url, actor=here.actor)
     return _path(recording, "retried")
 
 
 @acts(router, "/recordings/{recording}/erasure", again=get_recording)
 async def post_erasure(here: Guarding, recording: RecordingId) -> str:
     """Erase a recording, with the reference of its call typed; a ground passes over minimums, with a second person."""
-    found = await here.vault.recordings.read(here.account_id, recording)
+    found = await here.vault.recordings.recordings.read(here.account_id, recording)
     require_name(here.form, found.recording.call_ref)
     ground = {"ground": here.form.text("ground")} if here.form.text("ground") else {}
-    erase = here.vault.recordings.erase(
+    erase = here.vault.recordings.recordings.erase(
         here.account_id, recording, ground=checked(ErasureQuery, ground).ground, actor=here.actor
     )
     sent = {"recording": recording} | ground
@@ -138,7 +138,7 @@ async def post_hold(here: Holding, recording: RecordingId) -> str:
     """Place a hold on a recording."""
     values = {"name": here.form.text("hold_name"), "reason": here.form.text("hold_reason")}
     body = checked(HoldIn, values | {"covers": {"recordings": [recording]}})
-    await here.vault.holds.place(here.account_id, body.wanted(), actor=here.actor)
+    await here.vault.retention.holds.place(here.account_id, body.wanted(), actor=here.actor)
     return _path(recording, "held")
 
 
@@ -147,7 +147,7 @@ async def post_link_revocation(
     here: Revoking, recording: RecordingId, link: Annotated[str, Path(max_length=64)]
 ) -> str:
     """Revoke a link, which ends its sessions."""
-    await here.vault.links.revoke(here.account_id, recording, link, actor=here.actor)
+    await here.vault.playback.links.revoke(here.account_id, recording, link, actor=here.actor)
     return _path(recording, "link_revoked")
 
 
@@ -159,7 +159,7 @@ async def _left_notes(here: Here, recording: Recording) -> Sequence[LeftNote]:
     """Return notes of former listeners for the people in charge of privacy. That they were read is logged."""
     if recording.state is not State.AVAILABLE or not here.allows("privacy:write"):
         return ()
-    found = await here.vault.former_notes.page(
+    found = await here.vault.playback.former_notes.page(
         here.account_id, recording.id, after="", limit=_MAX_NOTES, actor=here.actor
     )
     return sorted(found, key=lambda one: one.note.content.at)
@@ -169,9 +169,9 @@ async def _audited(here: Here, recording: str) -> dict[str, Any]:
     """Return what readers of the audit see besides: the history, and why the recording is still here."""
     if not here.allows("audit:read"):
         return {"history": None, "retention": None}
-    history = await here.vault.access_log.history(here.account_id, recording)
+    history = await here.vault.audit_log.access_log.history(here.account_id, recording)
     try:
-        retention = await here.vault.show_retention(here.account_id, recording)
+        retention = await here.vault.retention.recordings(here.account_id, recording)
     except RecordingErased:
         retention = None
     return {"history": history, "retention": retention}

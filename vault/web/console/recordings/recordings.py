@@ -67,7 +67,7 @@ async def post_search(here: Reading) -> Response:
 
 async def _list(here: Here, asked: _Asked) -> Response:
     values = asked.values
-    views = await here.vault.recordings.page(
+    views = await here.vault.recordings.recordings.page(
         here.account_id,
         recording_filter(values),
         number=values.get("number") or None,
@@ -119,7 +119,7 @@ async def _classes(here: Here) -> Sequence[str]:
     if not here.allows("audit:read"):
         return ()
     try:
-        view = await here.vault.retention.read(here.account_id)
+        view = await here.vault.retention.policy.read(here.account_id)
     except Tampered:
         return ()
     return sorted({one.name for policy in (view.current, *view.waiting) for one in policy.classes})

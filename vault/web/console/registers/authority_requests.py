@@ -41,7 +41,7 @@ _LISTS: Final = ("numbers", "recordings", "leaves")
 async def show_authority_requests(here: Auditing) -> Response:
     """List requests of authorities, newest first."""
     before = read_cursor(here.cursor)
-    found = await here.vault.authority_requests.page(here.account_id, before=before, limit=_PAGE)
+    found = await here.vault.registers.authority_requests.page(here.account_id, before=before, limit=_PAGE)
     return TAB.page(
         here,
         "authorities.html",
@@ -64,7 +64,9 @@ async def show_authority_form(here: Auditing) -> Response:
 async def export_transparency_report(here: Auditing) -> Response:
     """Download the counts of a year as REST gives them: a file to publish, without any person."""
     year = checked(ReportQuery, {"year": here.request.query_params.get("year", "")}).year
-    report = TransparencyReportOut.of(await here.vault.authority_requests.report(here.account_id, year))
+    report = TransparencyReportOut.of(
+        await here.vault.registers.authority_requests.report(here.account_id, year)
+    )
     headers = {"Content-Disposition": f'attachment; filename="authority-requests-{year}.json"'}
     return answer_json(report, headers=headers)
 
@@ -75,24 +77,26 @@ async def enter_authority_request(here: Guarding) -> str:
     sent = {name: value for name, value in _body(here.form.all_words()).items() if value or value == 0}
     sent["received_at"] = moment_text(here.form.text("received_at"))
     body = checked(AuthorityRequestIn, sent)
-    entered = await here.vault.authority_requests.enter(here.account_id, body.request(), actor=here.actor)
+    entered = await here.vault.registers.authority_requests.enter(
+        here.account_id, body.request(), actor=here.actor
+    )
     return f"{AUTHORITIES}/{entered.id}?done=register_changed"
 
 
 @router.get(AUTHORITIES + "/{authority_request}")
 async def show_authority_request(here: Auditing, authority_request: EntryId) -> Response:
     """Show a request in the form that changes and answers it."""
-    one = await here.vault.authority_requests.get(here.account_id, authority_request)
+    one = await here.vault.registers.authority_requests.get(here.account_id, authority_request)
     return _form(here, _values(one.content), one)
 
 
 @acts(router, AUTHORITIES + "/{authority_request}", again=show_authority_request)
 async def answer_authority_request(here: Guarding, authority_request: EntryId) -> str:
     """Change a request, such as its decision."""
-    before = await here.vault.authority_requests.get(here.account_id, authority_request)
+    before = await here.vault.registers.authority_requests.get(here.account_id, authority_request)
     sent = changes(_body(_values(before.content)), _body(here.form.all_words()))
     body = checked(AuthorityRequestPatchIn, {name: one for name, one in sent.items() if name not in _FIXED})
-    await here.vault.authority_requests.change(
+    await here.vault.registers.authority_requests.change(
         here.account_id, authority_request, body.merged, actor=here.actor
     )
     return f"{AUTHORITIES}/{authority_request}?done=register_changed"

@@ -33,7 +33,7 @@ async def show_disclosures(here: Auditing) -> Response:
     following: int | None = None
     try:
         asked, start = _wanted(values), whole_number(values.get("cursor", ""), digits=18) or 0
-        page = await here.vault.disclosures.page(here.account_id, asked, start=start, limit=_PAGE)
+        page = await here.vault.registers.disclosures.page(here.account_id, asked, start=start, limit=_PAGE)
         found, following = page.items, page.next_start
     except MISTAKES as error:
         here = here.wrong(error)

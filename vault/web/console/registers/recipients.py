@@ -31,7 +31,9 @@ _OPTIONAL: Final = ("safeguard", "parent", "objection_until")
 @router.get(RECIPIENTS)
 async def show_recipients(here: Auditing) -> Response:
     """List recipients, newest first; those that have ended stay."""
-    found = await here.vault.recipients.page(here.account_id, before=read_cursor(here.cursor), limit=_PAGE)
+    found = await here.vault.registers.recipients.page(
+        here.account_id, before=read_cursor(here.cursor), limit=_PAGE
+    )
     return TAB.page(
         here,
         "recipients.html",
@@ -56,14 +58,14 @@ async def enter_recipient(here: Guarding) -> str:
     """Enter a recipient."""
     sent = {name: value for name, value in _body(here.form.all_words()).items() if value is not None}
     recipient = checked(RecipientIn, sent).recipient()
-    entered = await here.vault.recipients.enter(here.account_id, recipient, actor=here.actor)
+    entered = await here.vault.registers.recipients.enter(here.account_id, recipient, actor=here.actor)
     return f"{RECIPIENTS}/{entered.id}?done=register_changed"
 
 
 @router.get(RECIPIENTS + "/{recipient}")
 async def show_recipient(here: Auditing, recipient: EntryId) -> Response:
     """Show a recipient in the form that changes it."""
-    one = await here.vault.recipients.get(here.account_id, recipient)
+    one = await here.vault.registers.recipients.get(here.account_id, recipient)
     stored = _values(one.content)
     if here.wrong_form == "end":
         return await _form(here, stored | {"until": here.form.text("until")}, one)
@@ -73,10 +75,10 @@ async def show_recipient(here: Auditing, recipient: EntryId) -> Response:
 @acts(router, RECIPIENTS + "/{recipient}", again=show_recipient)
 async def change_recipient(here: Guarding, recipient: EntryId) -> str:
     """Change a recipient. The first day stays."""
-    before = await here.vault.recipients.get(here.account_id, recipient)
+    before = await here.vault.registers.recipients.get(here.account_id, recipient)
     sent = changes(_body(_values(before.content)), _body(here.form.all_words()))
     body = checked(RecipientPatchIn, {name: one for name, one in sent.items() if name != "since"})
-    await here.vault.recipients.change(here.account_id, recipient, body.merged, actor=here.actor)
+    await here.vault.registers.recipients.change(here.account_id, recipient, body.merged, actor=here.actor)
     return f"{RECIPIENTS}/{recipient}?done=register_changed"
 
 
@@ -85,7 +87,7 @@ async def end_recipient(here: Guarding, recipient: EntryId) -> str:
     """Set the last day of a recipient, with the account's name typed."""
     here.confirm()
     body = checked(EndIn, {"until": here.form.text("until") or None})
-    await here.vault.recipients.end(here.account_id, recipient, body.until, actor=here.actor)
+    await here.vault.registers.recipients.end(here.account_id, recipient, body.until, actor=here.actor)
     return f"{RECIPIENTS}/{recipient}?done=register_changed"
 
 
@@ -115,7 +117,7 @@ async def _form(here: Here, values: Mapping[str, str], one: Entry[Recipient] | N
     mistake = here.mistake
     if mistake is not None and mistake.field == "name" and here.wrong_form != "end":
         here = replace(here, mistake=replace(mistake, field="title"))
-    record = await here.vault.processing_records.read(here.account)
+    record = await here.vault.registers.processing_records.read(here.account)
     parts: list[str] = [place.part for place in record.settings.places]
     parts += [f"connection/{connection.name}" for connection in record.settings.connections]
     return TAB.page(

@@ -58,7 +58,7 @@ _TEXTS: Final = ("requests_to", "authority")
 @router.get(RECORD)
 async def show_record(here: Auditing) -> Response:
     """Show the record of processing (GDPR art. 30) as it is now."""
-    record = await here.vault.processing_records.read(here.account)
+    record = await here.vault.registers.processing_records.read(here.account)
     shown = ProcessingRecordOut.of(record, here.public_url)
     names = {one.id: one.name for one in shown.recipients}
     return TAB.page(
@@ -83,7 +83,7 @@ async def show_record(here: Auditing) -> Response:
 @router.get(f"{RECORD}/record/change")
 async def show_record_form(here: Auditing) -> Response:
     """Show the form of the typed part."""
-    record = await here.vault.processing_records.read(here.account)
+    record = await here.vault.registers.processing_records.read(here.account)
     revision = 0 if record.profile is None else record.profile.revision
     values = kept_rows(here.form.all_words()) or values_of(record.content) | {"revision": str(revision)}
     mistake = here.mistake
@@ -106,7 +106,7 @@ async def set_record(here: Guarding) -> str:
     """Replace the typed part, unless somebody changed it in the meantime."""
     revision = whole_number(here.form.text("revision"), digits=9)
     profile = checked(ProfileIn, body_of(kept_rows(here.form.all_words()))).profile()
-    await here.vault.processing_records.set(
+    await here.vault.registers.processing_records.set(
         here.account_id, profile, if_revision=-1 if revision is None else revision, actor=here.actor
     )
     return f"{RECORD}?done=record_set"

@@ -34,7 +34,7 @@ async def set_callback(here: Guarding) -> Response:
 
     async def make() -> str:
         body = checked(CallbackIn, {"url": url})
-        return (await here.vault.callbacks.set(here.account_id, body.url, actor=here.actor)).secret
+        return (await here.vault.requests.callbacks.set(here.account_id, body.url, actor=here.actor)).secret
 
     try:
         made = await here.made_once(make)
@@ -47,7 +47,7 @@ async def set_callback(here: Guarding) -> Response:
 async def remove_callback(here: Guarding) -> str:
     """Delete the callback and what waits to be delivered, with the account's name typed."""
     here.confirm()
-    await here.vault.callbacks.delete(here.account_id, actor=here.actor)
+    await here.vault.requests.callbacks.delete(here.account_id, actor=here.actor)
     return f"{CALLBACK}?done=callback_deleted"
 
 
@@ -70,6 +70,6 @@ async def _page(here: Here, *, url: str | None = None, made: str | None = None) 
 
 async def _current(vault: Vault, account_id: str) -> CallbackView | None:
     try:
-        return await vault.callbacks.read(account_id)
+        return await vault.requests.callbacks.read(account_id)
     except NotFound:
         return None

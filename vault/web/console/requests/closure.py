@@ -54,10 +54,12 @@ async def show_closure(here: Auditing) -> Response:
         left="" if due_at is None else days_left(due_at, here.now),
         wants_export=_wants_export(closure),
         parts=() if closure is None else await _parts(vault, closure),
-        preview=None if state is RequestState.FULFILLED else await vault.closures.preview(account_id),
+        preview=None
+        if state is RequestState.FULFILLED
+        else await vault.requests.closures.preview(account_id),
         is_free=state in {None, RequestState.WITHDRAWN},
         approval=await _waiting(vault, account_id),
-        is_gated=(await vault.approval_rules.read(account_id)).gates("account_closure"),
+        is_gated=(await vault.approvals.rules.read(account_id)).gates("account_closure"),
         values=here.values({"export": "on"}),
     )
 
@@ -68,20 +70,22 @@ async def ask_for_closure(here: Closing) -> str:
     here.confirm()
     sent = {"reason": here.form.words("reason"), "export": here.form.text("export") == "on"}
     body = checked(ClosureIn, sent)
-    close = here.vault.closures.ask(here.account_id, reason=body.reason, export=body.export, actor=here.actor)
+    close = here.vault.requests.closures.ask(
+        here.account_id, reason=body.reason, export=body.export, actor=here.actor
+    )
     return await here.done_or_asked(close, f"{CLOSURE}?done=closure_asked", subject="", arguments=sent)
 
 
 @acts(router, CLOSURE + "/withdrawal", again=show_closure)
 async def take_closure_back(here: Closing) -> str:
     """Take a closure back that still waits."""
-    await here.vault.closures.take_back(here.account_id, actor=here.actor)
+    await here.vault.requests.closures.take_back(here.account_id, actor=here.actor)
     return f"{CLOSURE}?done=closure_taken_back"
 
 
 async def _newest(vault: Vault, account_id: str) -> Closure | None:
     try:
-        return await vault.closures.read(account_id)
+        return await vault.requests.closures.read(account_id)
     except NotFound:
         return None
 
@@ -94,14 +98,16 @@ def _wants_export(closure: Closure | None) -> bool:
 async def _parts(vault: Vault, closure: Closure) -> Sequence[PartOut]:
     """Return the parts of the export that can be downloaded."""
     try:
-        return [PartOut.of(one) for one in await vault.packages.parts(closure.account_id, closure.id)]
+        return [
+            PartOut.of(one) for one in await vault.requests.packages.parts(closure.account_id, closure.id)
+        ]
     except NotFound:
         return ()
 
 
 async def _waiting(vault: Vault, account_id: str) -> Approval | None:
     """Return the closure that waits for a second person."""
-    found = await vault.approvals.page(
+    found = await vault.approvals.approvals.page(
         account_id, state=ApprovalState.PENDING, kinds={"account_closure"}, limit=1
     )
     return next(iter(found), None)

@@ -65,7 +65,7 @@ SHOWN: Final = 100
 @router.get("/requests")
 async def show_requests(here: Auditing) -> Response:
     """Show open requests as a board, and closed ones as a list."""
-    requests, account_id, columns = here.vault.requests, here.account_id, []
+    requests, account_id, columns = here.vault.requests.requests, here.account_id, []
     for state, name in COLUMNS:
         views = await requests.page(account_id, state=state, due_before=None, before=None, limit=_PAGE)
         columns.append((name, by_due([card(view, here.now) for view in views]), len(views) == _PAGE))
@@ -106,14 +106,14 @@ async def show_request_form(here: Auditing) -> Response:
 async def enter_request(here: Guarding) -> str:
     """Enter a request."""
     new = checked(RequestIn, _body(here.form)).new(actor=here.actor)
-    view, _ = await here.vault.requests.receive(here.account_id, new, actor=here.actor)
+    view, _ = await here.vault.requests.requests.receive(here.account_id, new, actor=here.actor)
     return f"/requests/{view.request.id}?done=request_entered"
 
 
 @router.get("/requests/{request_id}")
 async def show_request(here: Auditing, request_id: RequestId) -> Response:
     """Show a request, and while it is open what is found of the person now. The closure has a page of its own."""
-    view = await here.vault.requests.read(here.account_id, request_id)
+    view = await here.vault.requests.requests.read(here.account_id, request_id)
     shown, now = view.request, here.now
     if shown.kind == "closure":
         return see_other(f"{here.allowed.path}{CLOSURE}")
@@ -143,7 +143,7 @@ async def show_request(here: Auditing, request_id: RequestId) -> Response:
 @router.get("/requests/{request_id}/receipt")
 async def show_receipt(here: Auditing, request_id: RequestId) -> Response:
     """Download the receipt of a closed request."""
-    receipt = await here.vault.receipts.read(here.account_id, request_id)
+    receipt = await here.vault.requests.receipts.read(here.account_id, request_id)
     headers = {"Content-Disposition": f'attachment; filename="receipt-{request_id}.json"'}
     return Response(receipt, media_type="application/octet-stream", headers=headers)
 
@@ -152,7 +152,7 @@ async def show_receipt(here: Auditing, request_id: RequestId) -> Response:
 async def download_package(here: Guarding, request_id: RequestId) -> Response:
     """Download the package, or the part of it that ``part`` numbers. A POST, because each download counts."""
     asked = checked(PartQuery, {"part": (await here.with_form()).form.text("part") or 1})
-    size, blocks = await here.vault.packages.download(
+    size, blocks = await here.vault.requests.packages.download(
         here.account_id, request_id, part=asked.part, actor=here.actor
     )
     headers = {
@@ -164,7 +164,7 @@ async def download_package(here: Guarding, request_id: RequestId) -> Response:
 
 async def _approval(vault: Vault, shown: PersonRequest) -> Approval | None:
     """Return the decision on a request that waits for a second person."""
-    found = await vault.approvals.page(
+    found = await vault.approvals.approvals.page(
         shown.account_id, state=ApprovalState.PENDING, subject=shown.id, kinds=DECISIONS, limit=1
     )
     return next(iter(found), None)
@@ -173,7 +173,7 @@ async def _approval(vault: Vault, shown: PersonRequest) -> Approval | None:
 async def _parts(vault: Vault, shown: PersonRequest) -> Sequence[int]:
     """Return the numbers of the parts of a request's package that can be downloaded."""
     try:
-        return [one.part or 1 for one in await vault.packages.parts(shown.account_id, shown.id)]
+        return [one.part or 1 for one in await vault.requests.packages.parts(shown.account_id, shown.id)]
     except NotFound:
         return ()
 

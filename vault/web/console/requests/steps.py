@@ -32,7 +32,9 @@ async def record_identity(here: Guarding, request_id: RequestId) -> str:
     """Record that the account verified who asks."""
     form = here.form
     body = checked(VerificationIn, {"method": form.text("method"), "at": moment_text(form.text("at"))})
-    await here.vault.requests.verify(here.account_id, request_id, body.method, body.at, actor=here.actor)
+    await here.vault.requests.requests.verify(
+        here.account_id, request_id, body.method, body.at, actor=here.actor
+    )
     return _changed(request_id)
 
 
@@ -40,14 +42,14 @@ async def record_identity(here: Guarding, request_id: RequestId) -> str:
 async def pause_request(here: Guarding, request_id: RequestId) -> str:
     """Record that the account waits for the person."""
     body = checked(PauseIn, {"reason": here.form.text("reason")})
-    await here.vault.requests.pause(here.account_id, request_id, body.reason, actor=here.actor)
+    await here.vault.requests.requests.pause(here.account_id, request_id, body.reason, actor=here.actor)
     return _changed(request_id)
 
 
 @acts(router, "/resume", again=show_request)
 async def resume_request(here: Guarding, request_id: RequestId) -> str:
     """Record that the person has answered."""
-    await here.vault.requests.resume(here.account_id, request_id, actor=here.actor)
+    await here.vault.requests.requests.resume(here.account_id, request_id, actor=here.actor)
     return _changed(request_id)
 
 
@@ -57,7 +59,7 @@ async def extend_request(here: Guarding, request_id: RequestId) -> str:
     sent = {name: moment_text(here.form.text(name)) for name in ("until", "told_at")}
     body = checked(ExtensionIn, sent | {"reason": here.form.text("reason")})
     extension = Extension(until=body.until, reason=body.reason, told_at=body.told_at)
-    await here.vault.requests.extend(here.account_id, request_id, extension, actor=here.actor)
+    await here.vault.requests.requests.extend(here.account_id, request_id, extension, actor=here.actor)
     return _changed(request_id)
 
 
@@ -65,7 +67,7 @@ async def extend_request(here: Guarding, request_id: RequestId) -> str:
 async def withdraw_request(here: Guarding, request_id: RequestId) -> str:
     """Record that the person withdrew the request, with the account's name typed."""
     here.confirm()
-    await here.vault.requests.withdraw(here.account_id, request_id, actor=here.actor)
+    await here.vault.requests.requests.withdraw(here.account_id, request_id, actor=here.actor)
     return _changed(request_id)
 
 
@@ -98,7 +100,7 @@ async def decide_request(here: Guarding, request_id: RequestId) -> str:
     here.confirm()
     decision = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
     sent = {"request": request_id, "decision": decision}
-    decide = here.vault.requests.decide(here.account_id, request_id, body.ruling(), actor=here.actor)
+    decide = here.vault.requests.requests.decide(here.account_id, request_id, body.ruling(), actor=here.actor)
     done = f"/requests/{request_id}?done=request_decided"
     return await here.done_or_asked(decide, done, subject=request_id, arguments=sent)
 
@@ -132,7 +134,7 @@ def _checked_before(form: Form) -> DecisionIn:
 
 async def _found_by(here: Here, request_id: str, body: DecisionIn) -> RequestView:
     """Return the request with what the decision is on: what is found in its period."""
-    return await here.vault.requests.read(here.account_id, request_id, period=body.ruling().period)
+    return await here.vault.requests.requests.read(here.account_id, request_id, period=body.ruling().period)
 
 
 async def _lacks(here: Here, view: RequestView) -> Sequence[str]:

@@ -33,7 +33,7 @@ _LISTS: Final = ("recordings", "calls", "numbers")
 async def show_holds(here: Auditing) -> Response:
     """List the holds, and what waits for a second key."""
     after = here.query("cursor", most=64) or None
-    found = await here.vault.holds.page(here.account_id, after=after, limit=_PAGE)
+    found = await here.vault.retention.holds.page(here.account_id, after=after, limit=_PAGE)
     return TAB.page(
         here,
         "holds.html",
@@ -55,7 +55,7 @@ async def show_hold_form(here: Auditing) -> Response:
 async def place_hold(here: Holding) -> str:
     """Place a hold."""
     body = checked(HoldIn, _body(here.form))
-    placed = await here.vault.holds.place(here.account_id, body.wanted(), actor=here.actor)
+    placed = await here.vault.retention.holds.place(here.account_id, body.wanted(), actor=here.actor)
     return f"/holds/{placed.hold.id}?done=hold_placed"
 
 
@@ -68,14 +68,14 @@ async def show_hold(here: Auditing, hold: HoldId) -> Response:
 @router.post("/holds/{hold}/release/preview")
 async def show_release_preview(here: Holding, hold: HoldId) -> Response:
     """Show what leaves when the hold is released, and the button that asks for it."""
-    preview = await here.vault.hold_releases.preview(here.account_id, hold)
+    preview = await here.vault.retention.hold_releases.preview(here.account_id, hold)
     here.allowed.require("audit:read")
     return await _page(here, hold, preview)
 
 
 async def _with_preview(here: Auditing, hold: str) -> Response:
     """Show what is so now: the preview that the form had may have changed."""
-    return await _page(here, hold, await here.vault.hold_releases.preview(here.account_id, hold))
+    return await _page(here, hold, await here.vault.retention.hold_releases.preview(here.account_id, hold))
 
 
 @acts(router, "/holds/{hold}/release", again=_with_preview)
@@ -83,7 +83,7 @@ async def ask_for_release(here: Holding, hold: HoldId) -> str:
     """Ask for the release, with the account's name typed."""
     here.confirm()
     digest = here.form.text("digest") or None
-    await here.vault.hold_releases.ask(here.account_id, hold, digest=digest, actor=here.actor)
+    await here.vault.retention.hold_releases.ask(here.account_id, hold, digest=digest, actor=here.actor)
     return f"/holds/{hold}?done=release_asked"
 
 
@@ -91,7 +91,7 @@ async def ask_for_release(here: Holding, hold: HoldId) -> str:
 async def approve_release(here: Approving, approval: HoldId) -> str:
     """Approve a release, or a run above the cap of the retention sweep, as a second person."""
     digest = here.form.text("digest") or None
-    done = await here.vault.approvals.decide(
+    done = await here.vault.approvals.approvals.decide(
         here.account_id, approval, "approve", digest=digest, actor=here.actor
     )
     if done.state in {ApprovalState.PENDING, ApprovalState.EXPIRED}:
@@ -101,7 +101,7 @@ async def approve_release(here: Approving, approval: HoldId) -> str:
 
 async def _waiting(here: Here, subject: str | None = None) -> list[Approval]:
     """Return what waits for a second person on this page, oldest first; with ``subject`` only what is about a hold."""
-    found = await here.vault.approvals.page(
+    found = await here.vault.approvals.approvals.page(
         here.account_id, state=ApprovalState.PENDING, kinds=ALWAYS, subject=subject, limit=MAX_WAITING
     )
     return [*reversed(found)]
@@ -128,7 +128,7 @@ def _in_the_form(mistake: Mistake | None) -> Mistake | None:
 
 
 async def _page(here: Here, hold: str, preview: ReleasePreview | None = None) -> Response:
-    view = await here.vault.holds.read(here.account_id, hold)
+    view = await here.vault.retention.holds.read(here.account_id, hold)
     waiting = await _waiting(here, subject=hold)
     return TAB.page(
         here,

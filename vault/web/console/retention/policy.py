@@ -50,7 +50,7 @@ _SPARE: Final = 1
 @router.get("/retention")
 async def show_retention(here: Auditing) -> Response:
     """Show the policy in force, the one that waits, and a page of the versions."""
-    retention, account_id = here.vault.retention, here.account_id
+    retention, account_id = here.vault.retention.policy, here.account_id
     view = await retention.read(account_id)
     before = whole_number(here.cursor or "", digits=9) or view.newest.version + 1
     after = max(0, before - 1 - _PAGE)
@@ -70,7 +70,7 @@ async def show_retention(here: Auditing) -> Response:
 @router.get("/retention/change")
 async def show_retention_form(here: Auditing) -> Response:
     """Show the form with the newest version."""
-    view = await here.vault.retention.read(here.account_id)
+    view = await here.vault.retention.policy.read(here.account_id)
     return _form(here, values_of(view.newest) | {"version": str(view.newest.version)})
 
 
@@ -83,7 +83,7 @@ async def show_policy_preview(here: Retaining) -> Response:
         return _form(here, values, spare=_SPARE + 1)
     try:
         body = checked(RetentionPolicyIn, body_of(values))
-        preview = await here.vault.preview_retention(here.account_id, body.wanted())
+        preview = await here.vault.retention.preview(here.account_id, body.wanted())
     except Conflicting as error:
         return _form(here.wrong(error), with_pairs(values, error))
     except MISTAKES as error:
@@ -95,7 +95,7 @@ async def _preview_again(here: Retaining) -> Response:
     """Show what is so now: the preview that the form had may have changed."""
     body = _previewed(here.form)
     return _preview(
-        here, body, PolicyPreviewOut.of(await here.vault.preview_retention(here.account_id, body.wanted()))
+        here, body, PolicyPreviewOut.of(await here.vault.retention.preview(here.account_id, body.wanted()))
     )
 
 
@@ -105,7 +105,7 @@ async def set_retention_policy(here: Retaining) -> str:
     body = _previewed(here.form)
     here.confirm()
     sent = {"policy": body.model_dump(mode="json", by_alias=True, exclude_unset=True)}
-    change = here.vault.retention.set(
+    change = here.vault.retention.policy.set(
         here.account_id,
         body.wanted(),
         if_version=_version(here.form),

@@ -35,7 +35,7 @@ async def show_sign_in_form(here: Granting) -> Response:
 @router.get("/access/sign-in/{provider}")
 async def show_sign_in_connection(here: Granting, provider: Name) -> Response:
     """Show a connection: what to enter at the provider, and the form to change it."""
-    connection = await here.vault.sign_in_connections.get(here.account_id, provider)
+    connection = await here.vault.sign_in.connections.get(here.account_id, provider)
     return _form(here, _values(connection), SignInConnectionOut.of(connection, here.public_url))
 
 
@@ -52,7 +52,7 @@ async def set_sign_in_connection(here: Granting) -> str:
         )
     name = here.form.text("title")
     arguments = await arguments_of(here.vault, here.account_id, name, body)
-    change = here.vault.sign_in_connections.set(here.account_id, name, body.change(), actor=here.actor)
+    change = here.vault.sign_in.connections.set(here.account_id, name, body.change(), actor=here.actor)
     done = f"{_PATH}/{name}?done=sign_in_set"
     return await here.done_or_asked(change, done, subject=name, arguments=arguments)
 
@@ -61,7 +61,7 @@ async def set_sign_in_connection(here: Granting) -> str:
 async def delete_sign_in_connection_page(here: Granting, provider: Name) -> str:
     """Delete a connection, with its name typed: who signed in by it may do nothing from the next request on."""
     require_name(here.form, provider)
-    await here.vault.sign_in_connections.delete(here.account_id, provider, actor=here.actor)
+    await here.vault.sign_in.connections.delete(here.account_id, provider, actor=here.actor)
     return "/access?done=sign_in_deleted"
 
 

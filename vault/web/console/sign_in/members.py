@@ -29,15 +29,17 @@ _PAGE: Final = 50
 @router.get("/access")
 async def show_access(here: Granting) -> Response:
     """List open sessions, people, and sign-in connections."""
-    members = await here.vault.members.page(here.account_id, before=read_cursor(here.cursor), limit=_PAGE)
+    members = await here.vault.sign_in.members.page(
+        here.account_id, before=read_cursor(here.cursor), limit=_PAGE
+    )
     return Tab(SECTION, TABS, "/access").page(
         here,
         "access.html",
         gettext("Access"),
-        open_sessions=await here.vault.console_sessions.list(here.account_id),
+        open_sessions=await here.vault.accounts.console_sessions.list(here.account_id),
         members=members,
         following=next_cursor(members, _PAGE, lambda one: (one.row.first_at, one.row.id)),
-        connections=await here.vault.sign_in_connections.list(here.account_id),
+        connections=await here.vault.sign_in.connections.list(here.account_id),
         public_url=here.public_url,
     )
 
@@ -45,7 +47,7 @@ async def show_access(here: Granting) -> Response:
 @acts(router, "/access/sessions/{session}/end", again=show_access)
 async def end_session(here: Granting, session: Name) -> str:
     """End a session of the console."""
-    await here.vault.console_sessions.end(session, account_id=here.account_id, actor=here.actor)
+    await here.vault.accounts.console_sessions.end(session, account_id=here.account_id, actor=here.actor)
     return "/access?done=session_ended"
 
 
@@ -53,16 +55,16 @@ async def end_session(here: Granting, session: Name) -> str:
 async def remove_member(here: Granting, member: Name) -> str:
     """Remove a person, with the account's name typed: their sessions end, and they cannot sign in again."""
     here.confirm()
-    await here.vault.members.remove(here.account_id, member, actor=here.actor)
+    await here.vault.sign_in.members.remove(here.account_id, member, actor=here.actor)
     return "/access?done=member_removed"
 
 
 @acts(router, "/access/members/{member}/readmission", again=show_access)
 async def readmit_member(here: Granting, member: Name) -> str:
     """Let a removed person sign in again."""
-    given = await here.vault.members.given_scopes(here.account_id)
+    given = await here.vault.sign_in.members.given_scopes(here.account_id)
     require_grantable(scopes_beyond("readmission", here.allows, given))
-    await here.vault.members.readmit(here.account_id, member, actor=here.actor)
+    await here.vault.sign_in.members.readmit(here.account_id, member, actor=here.actor)
     return "/access?done=member_readmitted"
 
 
@@ -80,7 +82,7 @@ async def make_key(here: Granting) -> Response:
     async def make() -> str:
         body = checked(KeyIn, {"name": here.form.text("title"), "scopes": here.form.many("scopes")})
         require_grantable(scopes_beyond("api_key", here.allows, body.scopes))
-        _, text = await here.vault.api_keys.issue(
+        _, text = await here.vault.accounts.api_keys.issue(
             name=body.name, scopes=body.scopes, account_id=here.account_id, actor=here.actor
         )
         return text.text
@@ -96,13 +98,15 @@ async def make_key(here: Granting) -> Response:
 async def revoke_key(here: Granting, key: Name) -> str:
     """Revoke a key, with the account's name typed."""
     here.confirm()
-    await here.vault.api_keys.revoke(key, account_id=here.account_id, actor=here.actor)
+    await here.vault.accounts.api_keys.revoke(key, account_id=here.account_id, actor=here.actor)
     return "/access/keys?done=key_revoked"
 
 
 async def _keys(here: Here, made: str | None = None) -> Response:
     before = read_cursor(here.cursor)
-    keys = await here.vault.api_keys.list(here.account_id, after=before, limit=_PAGE, newest_first=True)
+    keys = await here.vault.accounts.api_keys.list(
+        here.account_id, after=before, limit=_PAGE, newest_first=True
+    )
     return Tab(SECTION, TABS, "/access/keys").page(
         here,
         "access_keys.html",

@@ -47,7 +47,7 @@ async def get_provider_sign_in(request: Request, vault: TheVault, connection: Co
     try:
         check_rate(request)
         count_begun(request)
-        begun = await vault.sign_in.begin(connection, return_path=request.query_params.get("next"))
+        begun = await vault.sign_in.sign_in.begin(connection, return_path=request.query_params.get("next"))
     except NotFound:
         count_failure(request)
         return _refused(WordedInvalid(gettext(_NO_ADDRESS)), 404)
@@ -69,7 +69,7 @@ async def get_key_set(request: Request, vault: TheVault, connection: ConnectionI
     """Show the provider the public key by which it checks the vault (RFC 7517)."""
     try:
         check_rate(request)
-        found = await vault.sign_in_connections.public_keys(connection)
+        found = await vault.sign_in.connections.public_keys(connection)
     except NotFound as missing:
         count_failure(request)
         return problem(404, str(missing))
@@ -85,7 +85,7 @@ async def get_callback(request: Request, vault: TheVault, connection: Connection
     cookie = _cookie(answer.state)
     try:
         check_rate(request)
-        signed_in = await vault.sign_in.finish(
+        signed_in = await vault.sign_in.sign_in.finish(
             connection,
             answer,
             secret=read_cookie(request, own_name(request, cookie)) or "",
@@ -113,7 +113,7 @@ async def post_back_channel(request: Request, vault: TheVault, connection: Conne
     try:
         check_rate(request)
         form = parse_qs((await request.body()).decode("latin-1"), max_num_fields=_MAX_FIELDS)
-        await vault.sign_in.log_out(connection, form.get("logout_token", [""])[0])
+        await vault.sign_in.sign_in.log_out(connection, form.get("logout_token", [""])[0])
     except (SignInRefused, NotFound, ValueError) as refused:
         count_failure(request)
         code = refused.failed if isinstance(refused, SignInRefused) else "request"

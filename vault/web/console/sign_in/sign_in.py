@@ -46,13 +46,13 @@ def return_path(text: str) -> str:
 async def get_home(vault: TheVault, person: Person) -> Response:
     """Lead to the session's account; an operator chooses one."""
     if person.session.account_id is not None:
-        account = await vault.accounts.find(person.session.account_id)
+        account = await vault.accounts.accounts.find(person.session.account_id)
         # The overview counts everything, also what a limit to some agents does not show.
         start = landing(person.session)
         return _without_role(person, account) if start is None else see_other(path_of(account.ref) + start)
     if not person.session.scopes:
         return _without_role(person, None)
-    accounts = await vault.accounts.list(None, after=None, limit=200)
+    accounts = await vault.accounts.accounts.list(None, after=None, limit=200)
     return translated_page("console/accounts.html", accounts=accounts, path_of=path_of)
 
 
@@ -78,7 +78,7 @@ async def post_sign_in(request: Request, vault: TheVault) -> Response:
     back = return_path(form.text("next"))
     try:
         check_rate(request)
-        signed_in = await vault.console_sessions.sign_in(
+        signed_in = await vault.accounts.console_sessions.sign_in(
             form.text("key"), address=client_address(request), agent=_agent(request)
         )
     except NotAuthentic:
@@ -109,7 +109,7 @@ async def post_once(
     """Begin a session with an address that signs in once."""
     try:
         check_rate(request)
-        signed_in = await vault.console_sessions.sign_in_once(
+        signed_in = await vault.accounts.console_sessions.sign_in_once(
             token, address=client_address(request), agent=_agent(request)
         )
     except NotAuthentic as error:
@@ -132,8 +132,8 @@ async def post_once(
 async def post_sign_out(request: Request, vault: TheVault) -> Response:
     """End the session of the cookie."""
     try:
-        session, _ = await vault.console_sessions.find(console_secret(request), "")
-        await vault.console_sessions.end(
+        session, _ = await vault.accounts.console_sessions.find(console_secret(request), "")
+        await vault.accounts.console_sessions.end(
             session.id, account_id=session.account_id, actor=session.actor, reason="signed_out"
         )
     except (NotAuthentic, NotFound):

@@ -44,13 +44,15 @@ async def put_account(
     require_scope(caller, "settings:write")
     if caller.key.account_id is not None:
         # NotFound both for a missing account and for another's: this key must not tell them apart.
-        found = await vault.accounts.find(account)
+        found = await vault.accounts.accounts.find(account)
         if found.id != caller.key.account_id:
             raise NotFound("There is no such account.")
-    opened, new = await vault.accounts.open(account, name=body.name, locale=body.locale, actor=caller.key.id)
+    opened, new = await vault.accounts.accounts.open(
+        account, name=body.name, locale=body.locale, actor=caller.key.id
+    )
     if new and caller.key.account_id is not None:
         raise Forbidden("This key cannot create accounts: it is for one account.")
-    warning = (await vault.retention.warnings([opened.id]))[opened.id]
+    warning = (await vault.retention.policy.warnings([opened.id]))[opened.id]
     return answer_json(AccountOut.of(opened, warning), status=201 if new else 200)
 
 
@@ -58,13 +60,13 @@ async def put_account(
 async def get_account(vault: TheVault, allowed: Reading) -> AccountOut:
     """Show the account. `warning` tells while nothing of it is erased by time."""
     found = allowed.account
-    return AccountOut.of(found, (await vault.retention.warnings([found.id]))[found.id])
+    return AccountOut.of(found, (await vault.retention.policy.warnings([found.id]))[found.id])
 
 
 @router.get("/recording-switch", response_model=SwitchOut)
 async def get_switch(vault: TheVault, allowed: Reading) -> Response:
     """Show the recording switch."""
-    return _switch(SwitchOut.of(await vault.recording_switch.read(allowed.account.id)))
+    return _switch(SwitchOut.of(await vault.accounts.switch.read(allowed.account.id)))
 
 
 @router.put("/recording-switch", response_model=SwitchOut)
@@ -74,7 +76,7 @@ async def put_switch(vault: TheVault, allowed: Setting, body: SwitchIn) -> Respo
     After the response to off, no recording becomes available until the switch is on again, and recordings
     that are still in progress are permanently refused.
     """
-    switch = await vault.recording_switch.set(
+    switch = await vault.accounts.switch.set(
         allowed.account.id, enabled=body.enabled, reason=body.reason, actor=allowed.actor
     )
     return _switch(SwitchOut.of(switch))
@@ -86,7 +88,7 @@ async def get_switch_history(
 ) -> SwitchHistoryOut:
     """List the changes of the switch, oldest first."""
     start = read_number(asked.cursor)
-    changes = await vault.recording_switch.history(allowed.account.id, start=start, limit=asked.limit)
+    changes = await vault.accounts.switch.history(allowed.account.id, start=start, limit=asked.limit)
     return SwitchHistoryOut(
         next_cursor=str(start + asked.limit) if len(changes) == asked.limit else None,
         items=[
@@ -108,14 +110,14 @@ async def put_connection(
     """
     if beyond := scopes_beyond("connection", allowed.allows):
         raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)}.")
-    await vault.connections.set(allowed.account.id, name, body.wanted(), actor=allowed.actor)
-    return ConnectionOut.of(await vault.connections.read(allowed.account.id, name))
+    await vault.accounts.connections.set(allowed.account.id, name, body.wanted(), actor=allowed.actor)
+    return ConnectionOut.of(await vault.accounts.connections.read(allowed.account.id, name))
 
 
 @router.get("/connections")
 async def list_connections(vault: TheVault, allowed: Setting) -> ConnectionsOut:
     """List the connections by name, without their secrets."""
-    found = await vault.connections.list(allowed.account.id)
+    found = await vault.accounts.connections.list(allowed.account.id)
     return ConnectionsOut(items=[ConnectionOut.of(view) for view in found])
 
 
@@ -124,7 +126,7 @@ async def get_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
 ) -> ConnectionOut:
     """Show a connection, without its secrets."""
-    return ConnectionOut.of(await vault.connections.read(allowed.account.id, name))
+    return ConnectionOut.of(await vault.accounts.connections.read(allowed.account.id, name))
 
 
 @router.delete("/connections/{name}", status_code=204)
@@ -132,7 +134,7 @@ async def delete_connection(
     vault: TheVault, allowed: Setting, name: Annotated[str, Path(max_length=128)]
 ) -> None:
     """Delete a connection and its secrets. Recordings that are not fetched yet fail; fetched ones stay."""
-    await vault.connections.delete(allowed.account.id, name, actor=allowed.actor)
+    await vault.accounts.connections.delete(allowed.account.id, name, actor=allowed.actor)
 
 
 @listing.get("")
@@ -141,9 +143,9 @@ async def list_accounts(
 ) -> AccountsOut:
     """List accounts by name. A key for one account sees only that account."""
     require_scope(caller, "recordings:read")
-    found = await vault.accounts.list(caller.key.account_id, after=asked.cursor, limit=asked.limit)
+    found = await vault.accounts.accounts.list(caller.key.account_id, after=asked.cursor, limit=asked.limit)
     following = found[-1].ref if len(found) == asked.limit else None
-    warnings = await vault.retention.warnings([listed.id for listed in found])
+    warnings = await vault.retention.policy.warnings([listed.id for listed in found])
     return AccountsOut(
         items=[AccountOut.of(listed, warnings[listed.id]) for listed in found], next_cursor=following
     )

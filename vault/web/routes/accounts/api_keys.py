@@ -25,13 +25,13 @@ async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: K
         raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)[:200]}.")
     account_id = caller.key.account_id
     if body.account is not None:
-        found = await vault.accounts.find(body.account)
+        found = await vault.accounts.accounts.find(body.account)
         if account_id not in {None, found.id}:
             raise NotFound("There is no such account.")
         account_id = found.id
 
     async def produce() -> KeyMadeOut:
-        key, text = await vault.api_keys.issue(
+        key, text = await vault.accounts.api_keys.issue(
             name=body.name, scopes=body.scopes, account_id=account_id, actor=caller.key.id
         )
         return KeyMadeOut(id=key.id, key=text.text)
@@ -43,7 +43,7 @@ async def post_key(request: Request, vault: TheVault, caller: TheCaller, body: K
 async def list_keys(vault: TheVault, caller: TheCaller, asked: Annotated[PageQuery, Query()]) -> KeysOut:
     """List API keys, including revoked ones, oldest first."""
     require_scope(caller, "keys:write")
-    found = await vault.api_keys.list(
+    found = await vault.accounts.api_keys.list(
         caller.key.account_id, after=read_cursor(asked.cursor), limit=asked.limit
     )
     following = next_cursor(found, asked.limit, lambda key: (key.created_at, key.id))
@@ -54,4 +54,4 @@ async def list_keys(vault: TheVault, caller: TheCaller, asked: Annotated[PageQue
 async def delete_key(vault: TheVault, caller: TheCaller, key: Annotated[str, Path(max_length=64)]) -> None:
     """Revoke an API key. It is invalid from the next request on."""
     require_scope(caller, "keys:write")
-    await vault.api_keys.revoke(key, account_id=caller.key.account_id, actor=caller.key.id)
+    await vault.accounts.api_keys.revoke(key, account_id=caller.key.account_id, actor=caller.key.id)

@@ -63,7 +63,9 @@ async def post_key_rotation(request: Request, vault: TheVault, allowed: Rotating
     """
 
     async def produce() -> KeyRotationOut:
-        return KeyRotationOut.of(await vault.key_rotation.begin(allowed.account.id, actor=allowed.actor))
+        return KeyRotationOut.of(
+            await vault.key_rotation.rotations.begin(allowed.account.id, actor=allowed.actor)
+        )
 
     return await answer_once(request, allowed, produce, status=202)
 
@@ -71,7 +73,7 @@ async def post_key_rotation(request: Request, vault: TheVault, allowed: Rotating
 @router.get("", response_model_exclude_none=True)
 async def get_key_rotation(vault: TheVault, allowed: Rotating) -> KeyRotationOut:
     """Show the versions of the account's key and the progress of its rotation."""
-    return KeyRotationOut.of(await vault.key_rotation.status(allowed.account.id))
+    return KeyRotationOut.of(await vault.key_rotation.rotations.status(allowed.account.id))
 
 
 @router.get("/statements/{version}", response_class=Response, responses={200: text("The signed statement")})
@@ -79,6 +81,6 @@ async def get_key_statement(
     vault: TheVault, allowed: Auditing, version: Annotated[int, Path(ge=1, le=_MAX_VERSION)]
 ) -> Response:
     """Return the signed statement that no recording was encrypted under a version when it was destroyed."""
-    note = await vault.key_rotation.statement(allowed.account.id, version)
+    note = await vault.key_rotation.rotations.statement(allowed.account.id, version)
     headers = {"Content-Disposition": f'attachment; filename="key-version-{version}.statement"'}
     return Response(note, media_type="text/plain; charset=utf-8", headers=headers)

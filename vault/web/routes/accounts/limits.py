@@ -66,7 +66,7 @@ class LimitsOut(BaseModel):
 @router.get("/limits")
 async def get_limits(vault: TheVault, allowed: Reading) -> LimitsOut:
     """Show the account's limits."""
-    return LimitsOut.of(await vault.limits.read(allowed.account.id))
+    return LimitsOut.of(await vault.accounts.limits.read(allowed.account.id))
 
 
 @router.put("/limits")
@@ -78,4 +78,4 @@ async def put_limits(vault: TheVault, allowed: Setting, body: LimitsIn) -> Limit
     own = OwnLimits(
         requests_per_second=body.requests_per_second, bytes_in_flight=body.bytes_in_flight, queue=body.queue
     )
-    return LimitsOut.of(await vault.limits.set(allowed.account.id, own, actor=allowed.actor))
+    return LimitsOut.of(await vault.accounts.limits.set(allowed.account.id, own, actor=allowed.actor))

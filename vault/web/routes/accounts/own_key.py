@@ -35,7 +35,7 @@ class OwnKeyOut(BaseModel):
 @router.get("")
 async def get_own_key(vault: TheVault, allowed: Rotating) -> OwnKeyOut:
     """Show the account's customer-managed key. 503 while that key cannot be used."""
-    current = await vault.key_rotation.current_key(allowed.account.id)
+    current = await vault.key_rotation.rotations.current_key(allowed.account.id)
     return OwnKeyOut(key=current.own_key, version=current.version)
 
 
@@ -52,7 +52,9 @@ async def put_own_key(
     """
 
     async def change() -> Response:
-        progress, begun = await vault.key_rotation.use_key(allowed.account.id, body.key, actor=allowed.actor)
+        progress, begun = await vault.key_rotation.rotations.use_key(
+            allowed.account.id, body.key, actor=allowed.actor
+        )
         return answer_json(KeyRotationOut.of(progress), status=202 if begun else 200, exclude_none=True)
 
     return await done_or_asked(

@@ -30,7 +30,7 @@ async def list_approvals(
     vault: TheVault, allowed: Auditing, asked: Annotated[ApprovalsQuery, Query()]
 ) -> ApprovalsOut:
     """List approvals, newest first; `state=pending` lists what waits for a second person."""
-    found = await vault.approvals.page(
+    found = await vault.approvals.approvals.page(
         allowed.account.id, state=asked.state, before=read_cursor(asked.cursor), limit=asked.limit
     )
     following = next_cursor(found, asked.limit, lambda one: (one.asked_at, one.id))
@@ -41,7 +41,7 @@ async def list_approvals(
 @router.get("/approvals/{approval}")
 async def get_approval(vault: TheVault, allowed: Auditing, approval: ApprovalId) -> ApprovalDetailOut:
     """Show an approval with its arguments, its reason, and the bytes whose digest is approved."""
-    view = await vault.approvals.read(allowed.account.id, approval)
+    view = await vault.approvals.approvals.read(allowed.account.id, approval)
     reference = await reference_of(vault, view.approval)
     return ApprovalDetailOut.view(view, allowed.account.ref, reference)
 
@@ -57,7 +57,7 @@ async def post_approval(
     either made, not in time, or decided already. `state` tells what has become of it: `pending` again, with a new
     digest, if its effect has changed since it was shown.
     """
-    decided = await vault.approvals.decide(
+    decided = await vault.approvals.approvals.decide(
         allowed.account.id,
         approval,
         "approve" if body is None else body.decision,
@@ -70,7 +70,7 @@ async def post_approval(
 @router.get("/approval-rule")
 async def get_approval_rule(vault: TheVault, allowed: Auditing) -> ApprovalRuleOut:
     """Show which acts need the approval of a second person. Off by default; `hold_release` always needs one."""
-    return ApprovalRuleOut.of(await vault.approval_rules.read(allowed.account.id))
+    return ApprovalRuleOut.of(await vault.approvals.rules.read(allowed.account.id))
 
 
 @router.put("/approval-rule", response_model=ApprovalRuleOut, responses={202: {"model": ApprovalOut}})
@@ -84,7 +84,7 @@ async def put_approval_rule(
     """
 
     async def change() -> Response:
-        rule = await vault.approval_rules.set(
+        rule = await vault.approvals.rules.set(
             allowed.account.id, enabled=body.enabled, verbs=body.verbs, actor=allowed.actor
         )
         return answer_json(ApprovalRuleOut.of(rule))

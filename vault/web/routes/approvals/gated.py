@@ -39,7 +39,7 @@ async def done_or_asked(
     try:
         return await act()
     except ApprovalNeeded as needed:
-        asked = await vault.approvals.ask(
+        asked = await vault.approvals.approvals.ask(
             allowed.account.id,
             needed,
             subject=subject,
@@ -74,6 +74,6 @@ async def reference_of(vault: Vault, approval: Approval) -> str | None:
     if approval.kind not in {"request_erasure", "request_export"}:
         return None
     try:
-        return await vault.requests.reference(approval.account_id, approval.subject)
+        return await vault.requests.requests.reference(approval.account_id, approval.subject)
     except NotFound:
         return None

@@ -40,7 +40,7 @@ async def put_call(
     facts = CallFacts(
         call_ref=call_ref, language=body.language, **{name: getattr(body, name) for name in same}
     )
-    answer = await vault.calls.start(allowed.account.id, facts)
+    answer = await vault.recordings.calls.start(allowed.account.id, facts)
     return CallOut.of(answer, request.app.state.hosting.public_url)
 
 
@@ -54,9 +54,11 @@ async def list_calls(vault: TheVault, allowed: Reading, asked: Annotated[CallsQu
     if asked.without_recording is (asked.number is not None):
         raise Invalid("Give either number or without_recording.", field="number")
     if asked.number is None:
-        missing = await vault.calls.without_recording(allowed.account.id, limit=asked.limit)
+        missing = await vault.recordings.calls.without_recording(allowed.account.id, limit=asked.limit)
         return CallsOut.of([view.facts for view in missing])
-    found = await vault.calls.find(allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit)
+    found = await vault.recordings.calls.find(
+        allowed.account.id, asked.number, after=asked.cursor, limit=asked.limit
+    )
     return CallsOut.of(found, asked.limit)
 
 
@@ -68,7 +70,7 @@ async def get_call(
 
     `limit` and `cursor` are of the recordings, oldest first.
     """
-    view = await vault.calls.read(allowed.account.id, call_ref)
+    view = await vault.recordings.calls.read(allowed.account.id, call_ref)
     return CallViewOut.of(view, start=read_number(asked.cursor), limit=asked.limit)
 
 
@@ -85,7 +87,7 @@ async def delete_call(
     """
 
     async def erase() -> Response:
-        recordings = await vault.calls.erase(allowed.account.id, call_ref, actor=allowed.actor)
+        recordings = await vault.recordings.calls.erase(allowed.account.id, call_ref, actor=allowed.actor)
         return answer_json(ErasedCallOut.of(call_ref, recordings), status=202)
 
     return await done_or_asked(
@@ -104,7 +106,7 @@ async def post_consent(
     """Report a consent event of a call's party: an announcement or an answer. Of all events the strictest applies."""
 
     async def produce() -> ConsentOut:
-        event, decision = await vault.consent.report(
+        event, decision = await vault.consent.records.report(
             allowed.account.id, call_ref, body.wish(), actor=allowed.actor
         )
         return ConsentOut(id=event.id, heard_at=event.heard_at, decision=DecisionOut.of(decision))

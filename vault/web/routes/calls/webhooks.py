@@ -39,7 +39,7 @@ async def post_webhook(
     """
     delivery = await _delivery(request)
     begun = time.perf_counter()
-    receipt = await vault.webhooks.receive(provider, connection, delivery)
+    receipt = await vault.ingest.webhooks.receive(provider, connection, delivery)
     # The signature was valid, so the provider name is a known one.
     metrics.ACKS.labels(provider).observe(time.perf_counter() - begun)
     body = {"status": receipt.status, "recording": receipt.recording_id, "detail": receipt.detail}
@@ -72,7 +72,7 @@ async def post_call_step(  # noqa: PLR0917 - what an address says
     """
     delivery, query = await _delivery(request), request.query_params
     begun = time.perf_counter()
-    document = await vault.call_documents.build(
+    document = await vault.consent.call_documents.build(
         stage,
         provider,
         connection,

@@ -45,7 +45,7 @@ class ObjectionsQuery(Body):
 @router.get("/consent-policy", response_model=PolicyOut)
 async def get_policy(vault: TheVault, allowed: Reading) -> Response:
     """Show the consent policy."""
-    return _policy(PolicyOut.of(await vault.consent_policy.read(allowed.account.id)))
+    return _policy(PolicyOut.of(await vault.consent.policy.read(allowed.account.id)))
 
 
 @router.put("/consent-policy", response_model=PolicyOut)
@@ -84,7 +84,7 @@ async def get_policy_history(
 ) -> PoliciesOut:
     """List the versions of the consent policy, oldest first."""
     start = read_number(asked.cursor)
-    found = await vault.consent_policy.history(allowed.account.id, start=start, limit=asked.limit)
+    found = await vault.consent.policy.history(allowed.account.id, start=start, limit=asked.limit)
     following = str(start + asked.limit) if len(found) == asked.limit else None
     return PoliciesOut(items=[PolicyOut.of(policy) for policy in found], next_cursor=following)
 
@@ -94,7 +94,7 @@ async def list_objections(
     vault: TheVault, allowed: Guarding, asked: Annotated[ObjectionsQuery, Query()]
 ) -> ObjectionsOut:
     """List the numbers that must not be recorded."""
-    found = await vault.objections.list(allowed.account.id, after=asked.cursor, limit=asked.limit)
+    found = await vault.consent.objections.list(allowed.account.id, after=asked.cursor, limit=asked.limit)
     following = found[-1].id if len(found) == asked.limit else None
     return ObjectionsOut(items=[ObjectionOut.of(objection) for objection in found], next_cursor=following)
 
@@ -105,7 +105,7 @@ async def get_objection(
 ) -> ObjectionsOut:
     """List all objections of a number, including withdrawn ones, oldest first."""
     start = read_number(asked.cursor)
-    found = await vault.objections.history(allowed.account.id, number, start=start, limit=asked.limit)
+    found = await vault.consent.objections.history(allowed.account.id, number, start=start, limit=asked.limit)
     following = str(start + asked.limit) if len(found) == asked.limit else None
     return ObjectionsOut(items=[ObjectionOut.of(objection) for objection in found], next_cursor=following)
 
@@ -116,7 +116,7 @@ async def put_objection(
 ) -> Response:
     """Add a number to the objections. After the response no recording of it becomes available."""
     reason = None if body is None else body.reason
-    objected, new = await vault.objections.enter(
+    objected, new = await vault.consent.objections.enter(
         allowed.account.id, number, reason=reason, actor=allowed.actor
     )
     return answer_json(ObjectionOut.of(objected), status=201 if new else 200)
@@ -125,14 +125,14 @@ async def put_objection(
 @router.delete("/objections/{number}", status_code=204)
 async def delete_objection(vault: TheVault, allowed: Guarding, number: Number) -> None:
     """Withdraw the objection of a number. Refused recordings stay refused."""
-    await vault.objections.end(allowed.account.id, number, actor=allowed.actor)
+    await vault.consent.objections.end(allowed.account.id, number, actor=allowed.actor)
 
 
 @router.get("/recordings/{recording}/evidence")
 async def get_evidence(vault: TheVault, allowed: Auditing, recording: RecordingId) -> EvidenceOut:
     """Show the evidence that a recording was allowed, with all data needed to verify its digests."""
     return EvidenceOut.of(
-        await vault.consent.read_evidence(allowed.account.id, recording, actor=allowed.actor)
+        await vault.consent.records.read_evidence(allowed.account.id, recording, actor=allowed.actor)
     )
 
 
@@ -141,7 +141,7 @@ async def post_release(
     vault: TheVault, allowed: Guarding, recording: RecordingId, body: VerdictIn
 ) -> DecisionOut:
     """Release a recording from quarantine. It passes the same gate as any other recording."""
-    decision = await vault.quarantine.release(
+    decision = await vault.recordings.quarantine.release(
         allowed.account.id, recording, reason=body.reason, actor=allowed.actor
     )
     return DecisionOut.of(decision)
@@ -152,7 +152,9 @@ async def post_refusal(
     vault: TheVault, allowed: Guarding, recording: RecordingId, body: VerdictIn
 ) -> RecordingOut:
     """Permanently refuse a recording in quarantine. Its keys are destroyed before the response."""
-    await vault.quarantine.refuse(allowed.account.id, recording, reason=body.reason, actor=allowed.actor)
+    await vault.recordings.quarantine.refuse(
+        allowed.account.id, recording, reason=body.reason, actor=allowed.actor
+    )
     return await show(vault, allowed, recording)
 
 
@@ -165,7 +167,7 @@ async def _merge(
             raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)}.")
         return after
 
-    policy = await vault.consent_policy.merge(
+    policy = await vault.consent.policy.merge(
         allowed.account.id, change, if_version=version_in(if_match, "policy"), actor=allowed.actor
     )
     return _policy(PolicyOut.of(policy))

@@ -30,7 +30,7 @@ async def post_notice(request: Request, vault: TheVault, allowed: Setting, body:
     """Draft a notice. Without a text it gets the default text of its language, audience and mode."""
 
     async def produce() -> NoticeOut:
-        drafted = await vault.notices.draft(allowed.account.id, body.wish(), actor=allowed.actor)
+        drafted = await vault.consent.notices.draft(allowed.account.id, body.wish(), actor=allowed.actor)
         return NoticeOut.of(drafted, _public_url(request))
 
     return await answer_once(request, allowed, produce)
@@ -41,7 +41,7 @@ async def list_notices(
     request: Request, vault: TheVault, allowed: Reading, asked: Annotated[NoticesQuery, Query()]
 ) -> NoticesOut:
     """List notices, newest first. The list has drafts, published and retired notices."""
-    found = await vault.notices.list(
+    found = await vault.consent.notices.list(
         allowed.account.id, asked.status, before=read_cursor(asked.cursor), limit=asked.limit
     )
     following = next_cursor(found, asked.limit, lambda one: (one.created_at, one.id))
@@ -52,7 +52,7 @@ async def list_notices(
 @router.get(_NOTICE)
 async def get_notice(request: Request, vault: TheVault, allowed: Reading, notice: NoticeId) -> NoticeOut:
     """Show a notice."""
-    return NoticeOut.of(await vault.notices.read(allowed.account.id, notice), _public_url(request))
+    return NoticeOut.of(await vault.consent.notices.read(allowed.account.id, notice), _public_url(request))
 
 
 @router.put(_NOTICE)
@@ -60,14 +60,14 @@ async def put_notice(
     request: Request, vault: TheVault, allowed: Setting, notice: NoticeId, body: NoticeIn
 ) -> NoticeOut:
     """Replace a draft. 409 for a published notice, which never changes."""
-    changed = await vault.notices.change(allowed.account.id, notice, body.wish(), actor=allowed.actor)
+    changed = await vault.consent.notices.change(allowed.account.id, notice, body.wish(), actor=allowed.actor)
     return NoticeOut.of(changed, _public_url(request))
 
 
 @router.delete(_NOTICE, status_code=204)
 async def delete_notice(vault: TheVault, allowed: Setting, notice: NoticeId) -> None:
     """Delete a draft. 409 for a published notice, because evidence refers to it."""
-    await vault.notices.delete(allowed.account.id, notice, actor=allowed.actor)
+    await vault.consent.notices.delete(allowed.account.id, notice, actor=allowed.actor)
 
 
 @router.put(
@@ -86,7 +86,7 @@ async def put_prompt(
     upload = await request.body()
     if len(upload) > MAX_UPLOAD:
         raise TooLarge(f"The body must have at most {MAX_UPLOAD} bytes.")
-    audible = await vault.notices.set_audio(
+    audible = await vault.consent.notices.set_audio(
         allowed.account.id, notice, upload, asked.wish(), actor=allowed.actor
     )
     return NoticeOut.of(audible, _public_url(request))
@@ -97,14 +97,14 @@ async def get_prompt(
     vault: TheVault, allowed: Reading, notice: NoticeId, encoding: Encoding = "pcm"
 ) -> Response:
     """Download the audio of a notice or draft, as telephony will play it."""
-    audio = await vault.notices.read_own_audio(allowed.account.id, notice, encoding)
+    audio = await vault.consent.notices.read_own_audio(allowed.account.id, notice, encoding)
     return Response(audio, media_type="audio/wav")
 
 
 @router.delete(_NOTICE + "/audio", status_code=204)
 async def delete_prompt(vault: TheVault, allowed: Setting, notice: NoticeId) -> None:
     """Remove a draft's audio. The platform then speaks the text."""
-    await vault.notices.remove_audio(allowed.account.id, notice, actor=allowed.actor)
+    await vault.consent.notices.remove_audio(allowed.account.id, notice, actor=allowed.actor)
 
 
 @router.post(_NOTICE + "/publish", response_model=NoticeOut, openapi_extra=IDEMPOTENT)
@@ -115,7 +115,7 @@ async def publish_notice(request: Request, vault: TheVault, allowed: Setting, no
     """
 
     async def produce() -> NoticeOut:
-        published = await vault.notices.publish(allowed.account.id, notice, actor=allowed.actor)
+        published = await vault.consent.notices.publish(allowed.account.id, notice, actor=allowed.actor)
         return NoticeOut.of(published, _public_url(request))
 
     return await answer_once(request, allowed, produce, status=200)
@@ -126,7 +126,7 @@ async def retire_notice(request: Request, vault: TheVault, allowed: Setting, not
     """Retire a published version. It stays readable."""
 
     async def produce() -> NoticeOut:
-        retired = await vault.notices.retire(allowed.account.id, notice, actor=allowed.actor)
+        retired = await vault.consent.notices.retire(allowed.account.id, notice, actor=allowed.actor)
         return NoticeOut.of(retired, _public_url(request))
 
     return await answer_once(request, allowed, produce, status=200)
@@ -142,7 +142,7 @@ async def get_public_prompt(
     request: Request, vault: TheVault, notice: NoticeId, encoding: Encoding = "pcm"
 ) -> Response:
     """Serve the audio of a published notice, without authentication. It is 8 kHz, mono, PCM16 or µ-law."""
-    audio = await vault.notices.read_audio(notice, encoding)
+    audio = await vault.consent.notices.read_audio(notice, encoding)
     tag = f'"{hashlib.sha256(audio).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": _CACHE_CONTROL}
     if (answered := unmet(request.headers, tag, headers)) is not None:

@@ -57,12 +57,12 @@ class RulesOut(BaseModel):
 @router.get("")
 async def list_rules(vault: TheVault) -> RulesOut:
     """List all shipped rules. Not legal advice."""
-    version = vault.rules.version
-    items = [RuleOut.of(rule, version=version) for rule in await vault.rules.list()]
+    version = vault.consent.rules.version
+    items = [RuleOut.of(rule, version=version) for rule in await vault.consent.rules.list()]
     return RulesOut(items=items, book_version=version)
 
 
 @router.get("/{place}")
 async def get_rule(vault: TheVault, place: Annotated[str, Path(max_length=64)]) -> RuleOut:
     """Show the rule of a place such as FR or US-WA. An unknown place gets the strict default rule."""
-    return RuleOut.of(await vault.rules.find(place), version=vault.rules.version)
+    return RuleOut.of(await vault.consent.rules.find(place), version=vault.consent.rules.version)

@@ -33,14 +33,16 @@ Name = Annotated[str, Path(max_length=64)]
 @router.post("/link-key-challenges")
 async def post_link_key_challenge(vault: TheVault, allowed: Registering) -> ChallengeOut:
     """Return a text to sign with the private key of a key that is about to be registered. Nothing is stored."""
-    challenge, until = await vault.link_keys.challenge(allowed.account.id)
+    challenge, until = await vault.playback.link_keys.challenge(allowed.account.id)
     return ChallengeOut(challenge=challenge, expires_at=until)
 
 
 @router.get("/link-keys")
 async def list_link_keys(vault: TheVault, allowed: Auditing) -> LinkKeysOut:
     """List the account's keys that sign links."""
-    return LinkKeysOut(items=[LinkKeyOut.of(key) for key in await vault.link_keys.list(allowed.account.id)])
+    return LinkKeysOut(
+        items=[LinkKeyOut.of(key) for key in await vault.playback.link_keys.list(allowed.account.id)]
+    )
 
 
 @router.put("/link-keys/{name}")
@@ -53,20 +55,20 @@ async def put_link_key(vault: TheVault, allowed: Registering, name: Name, body: 
     if beyond := scopes_beyond("link_key", allowed.allows):
         raise Forbidden(f"This key cannot grant scopes that it does not have: {', '.join(beyond)}.")
     return LinkKeyOut.of(
-        await vault.link_keys.set(allowed.account.id, name, body.wanted(), actor=allowed.actor)
+        await vault.playback.link_keys.set(allowed.account.id, name, body.wanted(), actor=allowed.actor)
     )
 
 
 @router.get("/link-keys/{name}")
 async def get_link_key(vault: TheVault, allowed: Auditing, name: Name) -> LinkKeyOut:
     """Show a key that signs links."""
-    return LinkKeyOut.of(await vault.link_keys.read(allowed.account.id, name))
+    return LinkKeyOut.of(await vault.playback.link_keys.read(allowed.account.id, name))
 
 
 @router.delete("/link-keys/{name}", status_code=204)
 async def delete_link_key(vault: TheVault, allowed: Registering, name: Name) -> None:
     """Delete a key. What it has signed opens nothing any more; open sessions get at most one more window of audio."""
-    await vault.link_keys.delete(allowed.account.id, name, actor=allowed.actor)
+    await vault.playback.link_keys.delete(allowed.account.id, name, actor=allowed.actor)
 
 
 @router.post("/link-cuts", status_code=201, response_model=LinkCutOut, openapi_extra=IDEMPOTENT)
@@ -79,7 +81,7 @@ async def post_link_cut(request: Request, vault: TheVault, allowed: Revoking, bo
 
     async def produce() -> LinkCutOut:
         return LinkCutOut.of(
-            await vault.link_cuts.make(allowed.account.id, body.wanted(), actor=allowed.actor)
+            await vault.playback.link_cuts.make(allowed.account.id, body.wanted(), actor=allowed.actor)
         )
 
     return await answer_once(request, allowed, produce)
@@ -90,7 +92,7 @@ async def list_link_cuts(
     vault: TheVault, allowed: Auditing, asked: Annotated[PageQuery, Query()]
 ) -> LinkCutsOut:
     """List the cuts that still refuse something, newest first."""
-    found = await vault.link_cuts.list(
+    found = await vault.playback.link_cuts.list(
         allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit
     )
     following = next_cursor(found, asked.limit, lambda one: (one.cut.created_at, one.cut.id))
@@ -104,4 +106,6 @@ async def post_link_check(vault: TheVault, allowed: Revoking, body: LinkCheckIn)
     A listener always gets the same 404; only the account whose key signed the link learns why. A link of another
     account's key is `unknown_key`, as an invented one is.
     """
-    return LinkCheckOut.of(await vault.check_link(allowed.account.id, body.link, address=body.address))
+    return LinkCheckOut.of(
+        await vault.playback.check_link(allowed.account.id, body.link, address=body.address)
+    )

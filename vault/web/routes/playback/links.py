@@ -59,7 +59,9 @@ async def post_link(
             may_open_restricted=allowed.allows("privacy:write"),
             may_open_quarantined=allowed.allows("quarantine:listen"),
         )
-        link, token = await vault.links.create(allowed.account.id, recording, wanted, actor=allowed.actor)
+        link, token = await vault.playback.links.create(
+            allowed.account.id, recording, wanted, actor=allowed.actor
+        )
         url = f"{request.app.state.hosting.public_url}/p/{token.text}"
         return LinkMadeOut(id=link.id, url=url, expires_at=link.expires_at)
 
@@ -71,7 +73,7 @@ async def list_links(
     vault: TheVault, allowed: Reading, recording: RecordingId, asked: Annotated[PageQuery, Query()]
 ) -> LinksOut:
     """List the recording's links, newest first."""
-    found = await vault.links.list(
+    found = await vault.playback.links.list(
         allowed.account.id, recording, before=read_cursor(asked.cursor), limit=asked.limit
     )
     following = next_cursor(found, asked.limit, lambda one: (one[0].created_at, one[0].id))
@@ -83,7 +85,7 @@ async def delete_link(
     vault: TheVault, allowed: Revoking, recording: RecordingId, link: Annotated[str, Path(max_length=64)]
 ) -> None:
     """Revoke a link. Its open sessions get at most one more window of audio."""
-    await vault.links.revoke(allowed.account.id, recording, link, actor=allowed.actor)
+    await vault.playback.links.revoke(allowed.account.id, recording, link, actor=allowed.actor)
 
 
 @router.post("/recordings/{recording}/doorway", status_code=200)
@@ -94,7 +96,7 @@ async def post_doorway(
 
     It opens nothing by itself; it leads to a sign-in, or takes a link to the same recording.
     """
-    door = await vault.doorways.make(allowed.account.id, recording)
+    door = await vault.playback.doorways.make(allowed.account.id, recording)
     return DoorwayOut(url=f"{request.app.state.hosting.public_url}/h/{door}")
 
 
@@ -103,7 +105,7 @@ async def list_account_links(
     request: Request, vault: TheVault, allowed: Reading, asked: Annotated[LinksQuery, Query()]
 ) -> LinksOut:
     """List the account's links, newest first. Filter by listener, by time, or for links that can still be opened."""
-    found = await vault.links.page(
+    found = await vault.playback.links.page(
         allowed.account.id,
         listener=asked.listener,
         open_at=request.app.state.clock() if asked.open else None,
@@ -119,7 +121,7 @@ async def list_account_links(
 @router.post("/links/revocation")
 async def post_revocation(vault: TheVault, allowed: Revoking, body: RevocationIn) -> RevocationOut:
     """Revoke all links of a recording, a listener or the account. Open sessions get at most one more window."""
-    revoked = await vault.links.revoke_all(
+    revoked = await vault.playback.links.revoke_all(
         allowed.account.id, recording_id=body.recording, listener=body.listener, actor=allowed.actor
     )
     return RevocationOut(revoked=revoked)

@@ -106,7 +106,7 @@ class NotesOut(BaseModel):
 @router.get(_NOTES)
 async def list_recording_notes(vault: TheVault, allowed: Reading, recording: RecordingId) -> NotesOut:
     """List the notes that this key made on a recording, by their moment: 100 at most."""
-    found = await vault.own_notes.list(allowed.account.id, recording, author=allowed.actor)
+    found = await vault.playback.own_notes.list(allowed.account.id, recording, author=allowed.actor)
     return NotesOut(items=[NoteOut.of(note) for note in found])
 
 
@@ -120,7 +120,9 @@ async def post_recording_note(
     """
 
     async def produce() -> NoteOut:
-        made = await vault.own_notes.add(allowed.account.id, recording, body.content(), author=allowed.actor)
+        made = await vault.playback.own_notes.add(
+            allowed.account.id, recording, body.content(), author=allowed.actor
+        )
         return NoteOut.of(made)
 
     return await answer_once(request, allowed, produce)
@@ -131,7 +133,7 @@ async def patch_recording_note(
     vault: TheVault, allowed: Listening, recording: RecordingId, note: NoteId, body: NotePatchIn
 ) -> NoteOut:
     """Change a note of this key. 409: a hold covers the recording, or it is restricted."""
-    changed = await vault.own_notes.change(
+    changed = await vault.playback.own_notes.change(
         allowed.account.id, recording, note, body.merged, author=allowed.actor
     )
     return NoteOut.of(changed)
@@ -142,7 +144,7 @@ async def delete_recording_note(
     vault: TheVault, allowed: Listening, recording: RecordingId, note: NoteId
 ) -> None:
     """Delete a note of this key. 409: a hold covers the recording, or it is restricted."""
-    await vault.own_notes.delete(allowed.account.id, recording, note, author=allowed.actor)
+    await vault.playback.own_notes.delete(allowed.account.id, recording, note, author=allowed.actor)
 
 
 @router.get("/former-notes")
@@ -154,7 +156,7 @@ async def list_former_notes(
     These are removed members, people of a deleted sign-in connection, and revoked keys. If there are any notes, that
     they were read is logged. 409: the recording is not available.
     """
-    found = await vault.former_notes.page(
+    found = await vault.playback.former_notes.page(
         allowed.account.id, recording, after=asked.cursor or "", limit=asked.limit, actor=allowed.actor
     )
     following = found[-1].note.id if len(found) == asked.limit else None

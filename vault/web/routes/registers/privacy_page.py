@@ -39,10 +39,10 @@ async def get_privacy_page_in(
 
 async def _page(request: Request, vault: TheVault, page_id: str, language: str | None) -> Response:
     try:
-        shown, texts = await vault.processing_records.page(page_id, language)
+        shown, texts = await vault.registers.processing_records.page(page_id, language)
     except VaultError as error:
         return html.refusal(error, language_of(request))
-    others = [one for one in vault.processing_records.page_texts.values() if one is not texts]
+    others = [one for one in vault.registers.processing_records.page_texts.values() if one is not texts]
     answer = html.page("privacy.html", page=shown, texts=texts.texts, language=texts, others=others)
     tag = f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": _CACHE_CONTROL}

@@ -59,7 +59,7 @@ async def put_processing_record(
 
     422 if the privacy page is to be published without controller, purposes or requests_to.
     """
-    await vault.processing_records.set(
+    await vault.registers.processing_records.set(
         allowed.account.id, body.profile(), if_revision=version_in(if_match, "record"), actor=allowed.actor
     )
     return await _record(request, vault, allowed)
@@ -71,7 +71,7 @@ async def post_recipient(request: Request, vault: TheVault, allowed: Guarding, b
 
     async def produce() -> RecipientOut:
         return RecipientOut.of(
-            await vault.recipients.enter(allowed.account.id, body.recipient(), actor=allowed.actor)
+            await vault.registers.recipients.enter(allowed.account.id, body.recipient(), actor=allowed.actor)
         )
 
     return await answer_once(request, allowed, produce)
@@ -82,7 +82,7 @@ async def list_recipients(
     vault: TheVault, allowed: Auditing, asked: Annotated[EntriesQuery, Query()]
 ) -> RecipientsOut:
     """List recipients, newest first. Those that have ended stay in the list."""
-    found = await vault.recipients.page(
+    found = await vault.registers.recipients.page(
         allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit
     )
     following = next_cursor(found, asked.limit, lambda one: (one.created_at, one.id))
@@ -92,7 +92,7 @@ async def list_recipients(
 @router.get(_RECIPIENT)
 async def get_recipient(vault: TheVault, allowed: Auditing, recipient: EntryId) -> RecipientOut:
     """Show a recipient."""
-    return RecipientOut.of(await vault.recipients.get(allowed.account.id, recipient))
+    return RecipientOut.of(await vault.registers.recipients.get(allowed.account.id, recipient))
 
 
 @router.patch(_RECIPIENT)
@@ -100,7 +100,9 @@ async def patch_recipient(
     vault: TheVault, allowed: Guarding, recipient: EntryId, body: RecipientPatchIn
 ) -> RecipientOut:
     """Change some fields of a recipient. 409 for one that has ended."""
-    changed = await vault.recipients.change(allowed.account.id, recipient, body.merged, actor=allowed.actor)
+    changed = await vault.registers.recipients.change(
+        allowed.account.id, recipient, body.merged, actor=allowed.actor
+    )
     return RecipientOut.of(changed)
 
 
@@ -110,7 +112,7 @@ async def post_recipient_end(
 ) -> RecipientOut:
     """Set the last day of a recipient. The entry stays."""
     return RecipientOut.of(
-        await vault.recipients.end(allowed.account.id, recipient, body.until, actor=allowed.actor)
+        await vault.registers.recipients.end(allowed.account.id, recipient, body.until, actor=allowed.actor)
     )
 
 
@@ -122,7 +124,9 @@ async def list_disclosures(
     wanted = DisclosureFilter(
         recording_id=asked.recording, recipient=asked.recipient, since=asked.since, until=asked.until
     )
-    page = await vault.disclosures.page(allowed.account.id, wanted, start=asked.cursor, limit=asked.limit)
+    page = await vault.registers.disclosures.page(
+        allowed.account.id, wanted, start=asked.cursor, limit=asked.limit
+    )
     following = None if page.next_start is None else str(page.next_start)
     return DisclosuresOut(items=[DisclosureOut.of(one) for one in page.items], next_cursor=following)
 
@@ -135,7 +139,9 @@ async def post_authority_request(
 
     async def produce() -> AuthorityRequestOut:
         return AuthorityRequestOut.of(
-            await vault.authority_requests.enter(allowed.account.id, body.request(), actor=allowed.actor)
+            await vault.registers.authority_requests.enter(
+                allowed.account.id, body.request(), actor=allowed.actor
+            )
         )
 
     return await answer_once(request, allowed, produce)
@@ -146,7 +152,7 @@ async def list_authority_requests(
     vault: TheVault, allowed: Auditing, asked: Annotated[EntriesQuery, Query()]
 ) -> AuthorityRequestsOut:
     """List requests of authorities, newest first."""
-    found = await vault.authority_requests.page(
+    found = await vault.registers.authority_requests.page(
         allowed.account.id, before=read_cursor(asked.cursor), limit=asked.limit
     )
     following = next_cursor(found, asked.limit, lambda one: (one.created_at, one.id))
@@ -163,7 +169,9 @@ async def get_transparency_report(
 
     Requests that are still secret are left out.
     """
-    return TransparencyReportOut.of(await vault.authority_requests.report(allowed.account.id, asked.year))
+    return TransparencyReportOut.of(
+        await vault.registers.authority_requests.report(allowed.account.id, asked.year)
+    )
 
 
 @router.get(_REQUEST)
@@ -171,7 +179,9 @@ async def get_authority_request(
     vault: TheVault, allowed: Auditing, authority_request: EntryId
 ) -> AuthorityRequestOut:
     """Show a request of an authority."""
-    return AuthorityRequestOut.of(await vault.authority_requests.get(allowed.account.id, authority_request))
+    return AuthorityRequestOut.of(
+        await vault.registers.authority_requests.get(allowed.account.id, authority_request)
+    )
 
 
 @router.patch(_REQUEST)
@@ -182,14 +192,14 @@ async def patch_authority_request(
 
     Numbers added to one of the kind `preservation` get a further hold; those taken out stay held.
     """
-    changed = await vault.authority_requests.change(
+    changed = await vault.registers.authority_requests.change(
         allowed.account.id, authority_request, body.merged, actor=allowed.actor
     )
     return AuthorityRequestOut.of(changed)
 
 
 async def _record(request: Request, vault: TheVault, allowed: Access) -> Response:
-    found = await vault.processing_records.read(allowed.account)
+    found = await vault.registers.processing_records.read(allowed.account)
 
     def write() -> Response:
         record = ProcessingRecordOut.of(found, request.app.state.hosting.public_url)

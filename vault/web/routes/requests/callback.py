@@ -46,18 +46,18 @@ class CallbackOut(BaseModel):
 @router.put("")
 async def put_request_callback(vault: TheVault, allowed: Guarding, body: CallbackIn) -> CallbackMadeOut:
     """Set the URL that receives each change of a request. Each PUT makes a new secret."""
-    made = await vault.callbacks.set(allowed.account.id, body.url, actor=allowed.actor)
+    made = await vault.requests.callbacks.set(allowed.account.id, body.url, actor=allowed.actor)
     return CallbackMadeOut(url=made.url, secret=made.secret)
 
 
 @router.get("")
 async def get_request_callback(vault: TheVault, allowed: Auditing) -> CallbackOut:
     """Show the callback without its secret, and how its deliveries end. 404 if none is set."""
-    view = await vault.callbacks.read(allowed.account.id)
+    view = await vault.requests.callbacks.read(allowed.account.id)
     return CallbackOut(url=view.url, set_at=view.set_at, **asdict(view.deliveries))
 
 
 @router.delete("", status_code=204)
 async def delete_request_callback(vault: TheVault, allowed: Guarding) -> None:
     """Delete the callback, and what was still to be told."""
-    await vault.callbacks.delete(allowed.account.id, actor=allowed.actor)
+    await vault.requests.callbacks.delete(allowed.account.id, actor=allowed.actor)

@@ -64,7 +64,7 @@ async def post_closure(
     """
 
     async def ask() -> Response:
-        closure, _ = await vault.closures.ask(
+        closure, _ = await vault.requests.closures.ask(
             allowed.account.id, reason=body.reason, export=body.export, actor=allowed.actor
         )
         return answer_json(ClosureOut.of(closure), status=202)
@@ -76,10 +76,10 @@ async def post_closure(
 @router.get("")
 async def get_closure(vault: TheVault, allowed: Auditing) -> ClosureOut:
     """Show the newest closure of the account. 404 if nobody asked for one."""
-    return ClosureOut.of(await vault.closures.read(allowed.account.id))
+    return ClosureOut.of(await vault.requests.closures.read(allowed.account.id))
 
 
 @router.delete("")
 async def delete_closure(vault: TheVault, allowed: Closing) -> ClosureOut:
     """Take a closure back that still waits. Nothing has changed then."""
-    return ClosureOut.of(await vault.closures.take_back(allowed.account.id, actor=allowed.actor))
+    return ClosureOut.of(await vault.requests.closures.take_back(allowed.account.id, actor=allowed.actor))

@@ -41,7 +41,7 @@ async def post_request(vault: TheVault, allowed: Guarding, body: RequestIn) -> R
 
     A repeated POST with the reference of an open request returns it with 200.
     """
-    view, new = await vault.requests.receive(
+    view, new = await vault.requests.requests.receive(
         allowed.account.id, body.new(actor=allowed.actor), actor=allowed.actor
     )
     return answer_json(RequestOut.of(view), status=201 if new else 200)
@@ -52,7 +52,7 @@ async def list_requests(
     vault: TheVault, allowed: Auditing, asked: Annotated[RequestsQuery, Query()]
 ) -> RequestsOut:
     """List requests, newest first, without what is found of the person."""
-    views = await vault.requests.page(
+    views = await vault.requests.requests.page(
         allowed.account.id,
         state=asked.state,
         due_before=asked.due_before,
@@ -67,13 +67,13 @@ async def answer_lacks(vault: Vault, account: Account, view: RequestView) -> Seq
     """Return what the package for an open request cannot say; None for a request that none can answer."""
     if view.found is None or view.request.kind not in PROVIDING:
         return None
-    return (await vault.processing_records.read(account)).answer_lacks
+    return (await vault.registers.processing_records.read(account)).answer_lacks
 
 
 @router.get("/{request_id}")
 async def get_request(vault: TheVault, allowed: Auditing, request_id: RequestId) -> RequestOut:
     """Show a request. While it is open, it shows what is found of the person now."""
-    view = await vault.requests.read(allowed.account.id, request_id)
+    view = await vault.requests.requests.read(allowed.account.id, request_id)
     return RequestOut.of(view, await answer_lacks(vault, allowed.account, view))
 
 
@@ -85,7 +85,7 @@ async def post_request_verification(
 
     The same again changes nothing; an earlier time corrects it, and a later one is a 409 `verified`.
     """
-    view = await vault.requests.verify(
+    view = await vault.requests.requests.verify(
         allowed.account.id, request_id, body.method, body.at, actor=allowed.actor
     )
     return RequestOut.of(view)
@@ -100,14 +100,16 @@ async def post_request_pause(
     A pause for the identity ends with the verification. Under the regime uk, one after the deadline is a 409 `overdue`.
     """
     return RequestOut.of(
-        await vault.requests.pause(allowed.account.id, request_id, body.reason, actor=allowed.actor)
+        await vault.requests.requests.pause(allowed.account.id, request_id, body.reason, actor=allowed.actor)
     )
 
 
 @router.post("/{request_id}/resume")
 async def post_request_resume(vault: TheVault, allowed: Guarding, request_id: RequestId) -> RequestOut:
     """Record that the person has answered."""
-    return RequestOut.of(await vault.requests.resume(allowed.account.id, request_id, actor=allowed.actor))
+    return RequestOut.of(
+        await vault.requests.requests.resume(allowed.account.id, request_id, actor=allowed.actor)
+    )
 
 
 @router.post("/{request_id}/extension")
@@ -117,7 +119,7 @@ async def post_request_extension(
     """Extend the deadline, once. The person must have been told before the first deadline."""
     extension = Extension(until=body.until, reason=body.reason, told_at=body.told_at)
     return RequestOut.of(
-        await vault.requests.extend(allowed.account.id, request_id, extension, actor=allowed.actor)
+        await vault.requests.requests.extend(allowed.account.id, request_id, extension, actor=allowed.actor)
     )
 
 
@@ -136,7 +138,9 @@ async def post_request_decision(
     """
 
     async def decide() -> Response:
-        view = await vault.requests.decide(allowed.account.id, request_id, body.ruling(), actor=allowed.actor)
+        view = await vault.requests.requests.decide(
+            allowed.account.id, request_id, body.ruling(), actor=allowed.actor
+        )
         return answer_json(RequestOut.of(view), status=202)
 
     decision = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -153,7 +157,9 @@ async def post_request_decision(
 @router.post("/{request_id}/withdrawal")
 async def post_request_withdrawal(vault: TheVault, allowed: Guarding, request_id: RequestId) -> RequestOut:
     """Record that the person withdrew the request before its decision. Nothing is done."""
-    return RequestOut.of(await vault.requests.withdraw(allowed.account.id, request_id, actor=allowed.actor))
+    return RequestOut.of(
+        await vault.requests.requests.withdraw(allowed.account.id, request_id, actor=allowed.actor)
+    )
 
 
 @router.get(
@@ -163,7 +169,7 @@ async def post_request_withdrawal(vault: TheVault, allowed: Guarding, request_id
 )
 async def get_request_receipt(vault: TheVault, allowed: Auditing, request_id: RequestId) -> Response:
     """Return the receipt of a closed request, for the person: `callvault verify-receipt` verifies it offline."""
-    receipt = await vault.receipts.read(allowed.account.id, request_id)
+    receipt = await vault.requests.receipts.read(allowed.account.id, request_id)
     headers = {"Content-Disposition": f'attachment; filename="receipt-{request_id}.json"'}
     return answer_json(receipt, headers=headers)
 
@@ -171,7 +177,7 @@ async def get_request_receipt(vault: TheVault, allowed: Auditing, request_id: Re
 @router.get("/{request_id}/package/parts")
 async def get_request_package_parts(vault: TheVault, allowed: Auditing, request_id: RequestId) -> PartsOut:
     """List the parts of a package, each with whole recordings: one, or more where the recordings have above 1 GiB."""
-    parts = await vault.packages.parts(allowed.account.id, request_id)
+    parts = await vault.requests.packages.parts(allowed.account.id, request_id)
     return PartsOut(items=[PartOut.of(one) for one in parts])
 
 
@@ -189,7 +195,7 @@ async def get_request_package(
     vault: TheVault, allowed: Guarding, request_id: RequestId, asked: Annotated[PartQuery, Query()]
 ) -> Response:
     """Download a part of the package that answers a request or a closure; each at most three times, within 14 days."""
-    size, blocks = await vault.packages.download(
+    size, blocks = await vault.requests.packages.download(
         allowed.account.id, request_id, part=asked.part, actor=allowed.actor
     )
     headers = {

@@ -34,7 +34,9 @@ async def post_hold(request: Request, vault: TheVault, allowed: Holding, body: H
     """
 
     async def produce() -> HoldOut:
-        return HoldOut.of(await vault.holds.place(allowed.account.id, body.wanted(), actor=allowed.actor))
+        return HoldOut.of(
+            await vault.retention.holds.place(allowed.account.id, body.wanted(), actor=allowed.actor)
+        )
 
     return await answer_once(request, allowed, produce)
 
@@ -42,7 +44,7 @@ async def post_hold(request: Request, vault: TheVault, allowed: Holding, body: H
 @router.get("/holds")
 async def list_holds(vault: TheVault, allowed: Auditing, asked: Annotated[HoldsQuery, Query()]) -> HoldsOut:
     """List holds, also released ones."""
-    found = await vault.holds.page(allowed.account.id, after=asked.cursor, limit=asked.limit)
+    found = await vault.retention.holds.page(allowed.account.id, after=asked.cursor, limit=asked.limit)
     following = found[-1].hold.id if len(found) == asked.limit else None
     return HoldsOut(items=[HoldOut.of(view) for view in found], next_cursor=following)
 
@@ -50,13 +52,13 @@ async def list_holds(vault: TheVault, allowed: Auditing, asked: Annotated[HoldsQ
 @router.get("/holds/{hold}")
 async def get_hold(vault: TheVault, allowed: Auditing, hold: HoldId) -> HoldOut:
     """Show a hold."""
-    return HoldOut.of(await vault.holds.read(allowed.account.id, hold))
+    return HoldOut.of(await vault.retention.holds.read(allowed.account.id, hold))
 
 
 @router.post("/holds/{hold}/release/preview")
 async def post_release_preview(vault: TheVault, allowed: Holding, hold: HoldId) -> ReleasePreviewOut:
     """Show what leaves when the hold is released. Nothing changes."""
-    return ReleasePreviewOut.of(await vault.hold_releases.preview(allowed.account.id, hold))
+    return ReleasePreviewOut.of(await vault.retention.hold_releases.preview(allowed.account.id, hold))
 
 
 @router.delete("/holds/{hold}", status_code=202, response_model=ApprovalOut)
@@ -72,7 +74,7 @@ async def delete_hold(
     The hold goes on until another person approves, and then until its grace has passed. 409 without a preview of the
     last 24 hours.
     """
-    approval = await vault.hold_releases.ask(
+    approval = await vault.retention.hold_releases.ask(
         allowed.account.id,
         hold,
         digest=preview_digest,

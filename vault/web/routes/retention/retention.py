@@ -34,7 +34,7 @@ RecordingId = Annotated[str, Path(max_length=64)]
 @router.get("/retention-policy", response_model=RetentionPolicyOut)
 async def get_retention_policy(vault: TheVault, allowed: Auditing) -> Response:
     """Show the retention policy in force, and the one that waits. Without one, nothing is erased by time."""
-    return _policy(await vault.retention.read(allowed.account.id))
+    return _policy(await vault.retention.policy.read(allowed.account.id))
 
 
 @router.put("/retention-policy", response_model=RetentionPolicyOut, responses={202: {"model": ApprovalOut}})
@@ -56,7 +56,7 @@ async def put_retention_policy(
     """
 
     async def change() -> Response:
-        view = await vault.retention.set(
+        view = await vault.retention.policy.set(
             allowed.account.id,
             body.wanted(),
             if_version=version_in(if_match, "policy"),
@@ -76,7 +76,7 @@ async def get_retention_history(
     vault: TheVault, allowed: Auditing, asked: Annotated[RetentionHistoryQuery, Query()]
 ) -> RetentionHistoryOut:
     """List the versions of the retention policy, oldest first."""
-    history = await vault.retention.history(allowed.account.id, after=asked.cursor, limit=asked.limit)
+    history = await vault.retention.policy.history(allowed.account.id, after=asked.cursor, limit=asked.limit)
     following = str(history[-1].version) if len(history) == asked.limit else None
     items = [RetentionVersionOut.of(policy) for policy in history]
     return RetentionHistoryOut(items=items, next_cursor=following)
@@ -87,7 +87,7 @@ async def post_retention_preview(
     vault: TheVault, allowed: Retaining, body: RetentionPolicyIn
 ) -> PolicyPreviewOut:
     """Show what a policy would do to every available recording. Nothing changes."""
-    return PolicyPreviewOut.of(await vault.preview_retention(allowed.account.id, body.wanted()))
+    return PolicyPreviewOut.of(await vault.retention.preview(allowed.account.id, body.wanted()))
 
 
 @router.post("/contact-ends")
@@ -97,7 +97,7 @@ async def post_contact_end(vault: TheVault, allowed: Retaining, body: ContactEnd
     Repeated, it also reaches recordings that came since. A period ends no sooner than the policy's `waiting_days` after
     this.
     """
-    change = await vault.contact_ends.end(
+    change = await vault.retention.contact_ends.end(
         allowed.account.id,
         numbers=body.numbers,
         calls=body.calls,
@@ -112,7 +112,7 @@ async def post_contact_end_withdrawal(
     vault: TheVault, allowed: Retaining, body: ContactCallsIn
 ) -> ContactEndOut:
     """Take back the end of a contact: from this response on no period counts from it."""
-    change = await vault.contact_ends.withdraw(
+    change = await vault.retention.contact_ends.withdraw(
         allowed.account.id, numbers=body.numbers, calls=body.calls, actor=allowed.actor
     )
     return ContactEndOut.of(change)
@@ -124,7 +124,7 @@ async def get_retention(vault: TheVault, allowed: Auditing, recording: Recording
 
     `leaf` and `policy_leaf` are indices of the access log: `GET access-events/{index}/proof` proves them.
     """
-    return RetentionOut.of(await vault.show_retention.proven(allowed.account.id, recording))
+    return RetentionOut.of(await vault.retention.recordings.proven(allowed.account.id, recording))
 
 
 def _policy(view: RetentionView) -> Response:
