@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from vault.domain.accounts.account import SwitchChange
 from vault.domain.audit_log.event_types.table import EVENT_TYPES, EventType
@@ -19,6 +19,30 @@ from vault.rfc3339 import parse_rfc3339
 
 #: Event types of playback, which do not change the recording.
 _LISTENING = ("playback.", "download.", "waveform.", "link.")
+
+
+#: The types by which people lose access. Their effect is in ``services/shared/end_access.py``.
+LostAccessType = Literal["sign_in.deleted", "role.revoked", "member.removed", "console.ended"]
+LOSES_ACCESS: Final[tuple[LostAccessType, ...]] = get_args(LostAccessType)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostAccess:
+    """What an event says by which people lost access."""
+
+    kind: LostAccessType
+    #: None for operators.
+    account_id: str | None
+    at: datetime
+    session_id: str | None
+    result: str | None
+    #: The human whom a removal means; None in events of earlier releases.
+    identity: str | None
+
+    @property
+    def id(self) -> str:
+        """Return the connection, the mapping, the person or the session that ended."""
+        return (self.session_id if self.kind == "console.ended" else self.result) or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +81,8 @@ class Replay:
     deleted_callbacks: set[str] = field(default_factory=set)
     #: Approvals that were vetoed, expired or executed: the state, and when.
     ended_approvals: dict[str, tuple[str, datetime]] = field(default_factory=dict)
-    #: Lost access of people by event type and id: the account, when, and the identity of who was removed. Who was
-    #: readmitted is not there.
-    lost_access: dict[tuple[str, str], tuple[str, datetime, str | None]] = field(default_factory=dict)
+    #: Lost access of people by event type and id. Who was readmitted is not there.
+    lost_access: dict[tuple[LostAccessType, str], LostAccess] = field(default_factory=dict)
     #: By account.
     switch: dict[str, list[LoggedChange]] = field(default_factory=dict)
     #: By account: the last change of the account object's content.
@@ -165,9 +188,17 @@ def _end_approval(replay: Replay, event: dict[str, Any], at: datetime) -> None:
 
 
 def _lose_access(replay: Replay, event: dict[str, Any], at: datetime) -> None:
-    kind = event["type"]
-    lost = event["session"] if kind == "console.ended" else event["result"]
-    replay.lost_access[kind, lost] = (str(event.get("account") or ""), at, event.get("identity"))
+    lost = LostAccess(
+        kind=event["type"],
+        account_id=event.get("account") or None,
+        at=at,
+        session_id=event.get("session"),
+        result=event.get("result"),
+        identity=event.get("identity"),
+    )
+    if not lost.id:
+        raise ValueError("It does not say what ended.")
+    replay.lost_access[lost.kind, lost.id] = lost
 
 
 def _readmit(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
@@ -196,10 +227,7 @@ _FROM_LEAF: Final[Mapping[EventType, Callable[[Replay, dict[str, Any], datetime]
     "approval.vetoed": _end_approval,
     "approval.expired": _end_approval,
     "approval.executed": _end_approval,
-    "sign_in.deleted": _lose_access,
-    "role.revoked": _lose_access,
-    "member.removed": _lose_access,
-    "console.ended": _lose_access,
+    **dict.fromkeys(LOSES_ACCESS, _lose_access),
     "member.readmitted": _readmit,
 }
 if wrong := _FROM_LEAF.keys() ^ {

@@ -17,7 +17,7 @@ from vault.services.lifecycle.restore_states import (
     restore_pending_erasure,
     restore_refusal,
 )
-from vault.services.shared.end_access import LostAccess, end_access
+from vault.services.shared.end_access import end_access
 from vault.services.shared.end_listening import restrict_again
 
 #: Changes per transaction.
@@ -43,7 +43,7 @@ async def replay(
         *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
         *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
         *(partial(_delete_link_key, id_, at) for id_, at in replay.deleted_link_keys.items()),
-        *(partial(_end_access, which, lost) for which, lost in replay.lost_access.items()),
+        *(partial(end_access, lost) for lost in replay.lost_access.values()),
         *(partial(_end_approval, id_, *ended) for id_, ended in replay.ended_approvals.items()),
     ]
     done = 0
@@ -113,11 +113,6 @@ def _delete_connection(connection_id: str, tx: Transaction) -> None:
 def _delete_link_key(key_id: str, at: datetime, tx: Transaction) -> None:
     # As above.
     tx.link_keys.delete(key_id, at)
-
-
-def _end_access(which: tuple[str, str], lost: tuple[str, datetime, str | None], tx: Transaction) -> None:
-    (kind, id_), (account_id, at, identity) = which, lost
-    end_access(tx, LostAccess(kind=kind, id=id_, account_id=account_id or None, at=at, identity=identity))
 
 
 def _end_approval(approval_id: str, state: str, at: datetime, tx: Transaction) -> None:

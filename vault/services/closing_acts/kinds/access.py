@@ -1,6 +1,7 @@
 """Closing acts that end access: of links, keys and connections, of people and their sessions, and of approvals."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from vault.database.transaction import Transaction
@@ -8,6 +9,7 @@ from vault.domain.approvals.approval import ApprovalState
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
+from vault.domain.audit_log.replay import LOSES_ACCESS, LostAccess, LostAccessType
 from vault.domain.playback.link_key import LinkCut
 from vault.domain.stored.closing_content import APPROVAL_RULE, LINK_CUT
 from vault.services.closing_acts.kinds.kind import (
@@ -18,7 +20,7 @@ from vault.services.closing_acts.kinds.kind import (
     written,
 )
 from vault.services.lifecycle.restore_states import destroy_key
-from vault.services.shared.end_access import LostAccess, end_access
+from vault.services.shared.end_access import end_access
 
 
 def _revoke_link(tx: Transaction, event: AccessEvent) -> None:
@@ -55,14 +57,16 @@ def _delete_connection(tx: Transaction, event: AccessEvent) -> None:
         tx.connections.delete(connection)
 
 
-def _end_access(tx: Transaction, event: AccessEvent) -> None:
-    ended = event.session_id if event.type == "console.ended" else event.result
-    end_access(
-        tx,
-        LostAccess(
-            kind=event.type, id=ended or "", account_id=event.account_id, at=event.at, identity=event.identity
-        ),
+def _end_access(kind: LostAccessType, tx: Transaction, event: AccessEvent) -> None:
+    lost = LostAccess(
+        kind=kind,
+        account_id=event.account_id,
+        at=event.at,
+        session_id=event.session_id,
+        result=event.result,
+        identity=event.identity,
     )
+    end_access(lost, tx)
 
 
 def _end_approval(tx: Transaction, event: AccessEvent) -> None:
@@ -87,10 +91,7 @@ ACCESS: Final[Mapping[EventType, AnyClosingKind]] = {
     "key.revoked": without_content(_revoke_key),
     "key.destroyed": without_content(_destroy_key),
     "connection.deleted": without_content(_delete_connection),
-    "console.ended": without_content(_end_access),
-    "sign_in.deleted": without_content(_end_access),
-    "role.revoked": without_content(_end_access),
-    "member.removed": without_content(_end_access),
+    **{kind: without_content(partial(_end_access, kind)) for kind in LOSES_ACCESS},
     "approval.vetoed": without_content(_end_approval),
     "approval.executed": without_content(_end_approval),
     "approval_rule.tightened": ClosingKind(content=APPROVAL_RULE, read=_read_rule, apply=_tighten_rule),
