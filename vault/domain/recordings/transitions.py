@@ -97,7 +97,6 @@ RESTORE_ERASURE: Final = Transition(
 RESTORE_MANIFEST: Final = Transition(
     sources=frozenset({State.AVAILABLE, State.FAILED, *IN_FLIGHT}), target=State.AVAILABLE, manifest_due=False
 )
-RESTORE_TRANSITIONS: Final = (RESTORE_REFUSAL, RESTORE_FAILURE, RESTORE_ERASURE, RESTORE_MANIFEST)
 
 #: The states in which a row is created: announced or uploaded, or refused at its announcement.
 ENTRIES: Final = (State.RECEIVED, State.REFUSED)

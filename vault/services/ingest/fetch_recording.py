@@ -13,7 +13,8 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, Lease, Recording, State, backoff_after
+from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, Lease, Recording, backoff_after
+from vault.domain.recordings.transitions import CLAIM
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement
 from vault.errors import FetchFailed, LeaseLost, NotFound, TooLarge, Unavailable, VaultError
@@ -36,7 +37,7 @@ from vault.services.shared.row_lease import GAVE_WAY_PAUSE, ClaimHint, claim_pla
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-_TO_TRANSFER = (State.RECEIVED, State.RETRY_WAIT, State.TRANSFERRING)
+_TO_TRANSFER = tuple(sorted(CLAIM.sources))
 #: Seconds after which a fetch may have to give way to those of other accounts.
 _TURN: Final = 60.0
 #: The reason of a recording that waits because the provider's host does not answer.

@@ -1,4 +1,4 @@
-"""Recordings as rows: insert, find and list. State transitions are in ``recording_queue``."""
+"""Recordings as rows: insert, find and list. State transitions are in ``recording_states``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
