@@ -94,7 +94,7 @@ async def calls(settings: Settings, vault: Vault, config: Mapping[str, Any]) -> 
     apps = {
         "decided": app_of(settings, vault),
         "constant answer": app_of(
-            settings, replace(vault, recordings=replace(vault.recordings.recordings, calls=at_once))
+            settings, replace(vault, recordings=replace(vault.recordings, calls=at_once))
         ),
     }
 

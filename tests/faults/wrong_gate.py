@@ -104,4 +104,4 @@ def with_hasty_gate(vault: Vault, account_ref: str) -> Vault:
     """Return a vault whose gate keeps the switch in a cache, and whose switch is a flag alone."""
     hasty = _HastyDatabase(vault.database, account_ref)
     flag: Any = _FlagAlone(vault.database)
-    return replace(with_gate_database(vault, hasty), accounts=replace(vault.accounts.accounts, switch=flag))
+    return replace(with_gate_database(vault, hasty), accounts=replace(vault.accounts, switch=flag))

@@ -28,7 +28,7 @@ ASKING: Mapping[Stage, Asking] = {"call": "start", "heard": "next", "key": "key"
 def with_platforms(house: House) -> House:
     """Return the house with the adapters of all platforms."""
     platforms = {platform.name: platform for platform in PROVIDERS}
-    accounts, consent = house.vault.accounts.accounts, house.vault.consent.records
+    accounts, consent = house.vault.accounts, house.vault.consent
     connections = replace(accounts.connections, providers={**accounts.connections.providers, **platforms})
     documents = replace(consent.call_documents, providers=platforms)
     return replace(

@@ -134,7 +134,7 @@ async def test_a_manifest_is_due_again_after_a_word_at_the_same_time(house: Hous
     recording_id = await let_in(house)
     await house.database.write(lambda tx: tx.queue.rewrite_manifest(recording_id))
     halting = Halting(house.vault.database)
-    consent = house.vault.consent.records
+    consent = house.vault.consent
     record = replace(consent.records.record_consent, database=halting)
     records = replace(consent.records, record_consent=record)
     told = replace(house.vault, consent=replace(consent, records=records))
