@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from vault.domain.ids import new_id
 from vault.errors import StartRefused
+from vault.web.http.problem_types import document_of
 from vault.web.middleware.request_limits import CUT
 
 #: Max bytes of a head including trailers; also of other bytes that are not body: chunk sizes and extensions.
@@ -30,7 +31,6 @@ _HEAD_TIMEOUT = 30.0
 #: Keep-alive timeout in seconds. It must exceed the load balancer's, mostly 60 seconds: otherwise the balancer sends a
 #: request into a connection that is being closed, and answers 502.
 _KEEP_ALIVE = 75
-_TITLES = {400: "Malformed request", 408: "Request timeout", 431: "Too large"}
 _NO_UPGRADE = (
     "A request with a body must not ask for an upgrade. Send it without the Upgrade field, as HTTP/1.1."
 )
@@ -244,8 +244,7 @@ def _too_long() -> tuple[int, str]:
 
 
 def _problem(status: int, detail: str) -> bytes:
-    title = _TITLES[status]
-    body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
+    body = json.dumps(document_of(status, detail)).encode()
     head = (
         f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
         f"x-request-id: {new_id('http')}\r\n\r\n"

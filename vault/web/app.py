@@ -12,7 +12,7 @@ from fastapi.telemetry import TelemetryConfig
 from vault.ports.clock import Clock
 from vault.web.console.routers import ROUTERS as CONSOLE
 from vault.web.console.sign_in.limits import begun_sign_ins, wrong_sign_ins
-from vault.web.contract import document, reference_page
+from vault.web.contract import document, errors_page, reference_page
 from vault.web.contract.descriptions import PROBLEM
 from vault.web.http import html, problems
 from vault.web.http.routing import HeadAsGet, Methods, RouteIndex
@@ -86,7 +86,7 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
     app.state.clock = clock
     app.state.failed_sign_ins = wrong_sign_ins()
     app.state.begun_sign_ins = begun_sign_ins()
-    routers = [accounts.listing, *(module.router for module in _ROUTE_MODULES), *CONSOLE]
+    routers = [accounts.listing, *(module.router for module in _ROUTE_MODULES), errors_page.router, *CONSOLE]
     if hosting.reference:
         routers.append(reference_page.router)
     methods = Methods(routers)

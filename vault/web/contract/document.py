@@ -118,7 +118,11 @@ _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string"},
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "The address of its section on this vault's page of errors.",
+        },
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "A sentence for people."},
@@ -137,7 +141,7 @@ _PROBLEM = {
     },
     "examples": [
         {
-            "type": "about:blank",
+            "type": "/errors#not-valid",
             "title": "Not valid",
             "status": 422,
             "detail": "sessions must not be sent for a media link: it has one session.",

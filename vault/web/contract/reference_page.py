@@ -14,7 +14,7 @@ from vault.web.http.idempotency import answer_json
 
 router = APIRouter(include_in_schema=False)
 #: It is the same for everybody and only an upgrade changes it.
-_CACHED = {"Cache-Control": "public, max-age=300"}
+CACHED = {"Cache-Control": "public, max-age=300"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +43,14 @@ class Operation:
 async def get_contract(request: Request) -> Response:
     """Serve the OpenAPI document."""
     document, _page = await _contract_of(request)
-    return answer_json(document, headers=_CACHED)
+    return answer_json(document, headers=CACHED)
 
 
 @router.get("/reference", response_class=Response)
 async def get_reference(request: Request) -> Response:
     """Serve the HTML page."""
     _document, shown = await _contract_of(request)
-    return Response(shown.body, media_type="text/html", headers=dict(shown.headers) | _CACHED)
+    return Response(shown.body, media_type="text/html", headers=dict(shown.headers) | CACHED)
 
 
 async def _contract_of(request: Request) -> tuple[bytes, Response]:

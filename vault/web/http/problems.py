@@ -13,6 +13,7 @@ from starlette.responses import Response
 from vault import errors, metrics
 from vault.structured_log import Log
 from vault.web.http.field_messages import field_message
+from vault.web.http.problem_types import document_of
 from vault.web.http.routing import Methods
 
 _LOG = Log(__name__)
@@ -48,25 +49,6 @@ STATUS: Mapping[type[errors.VaultError], int] = {
     errors.StartRefused: 500,
     errors.VaultError: 500,
 }
-_TITLES = {
-    400: "Malformed request",
-    401: "Not authenticated",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Method not allowed",
-    408: "Request timeout",
-    409: "Refused",
-    410: "Erased",
-    412: "Precondition failed",
-    413: "Too large",
-    415: "Wrong media type",
-    416: "Range not satisfiable",
-    422: "Not valid",
-    429: "Too many requests",
-    500: "Internal error",
-    502: "The provider failed",
-    503: "Unavailable",
-}
 _PATH_NOT_FOUND = (
     "Not found. All paths are in openapi.yaml and at /reference; the console is at /console. "
     "A slash within a name in a path is written %2F."
@@ -84,8 +66,7 @@ def problem(
     status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: object
 ) -> Response:
     """Return a problem document."""
-    body = {"type": "about:blank", "title": _TITLES.get(status, "Error"), "status": status, "detail": detail}
-    body.update({name: value for name, value in more.items() if value is not None})
+    body = document_of(status, detail) | {name: value for name, value in more.items() if value is not None}
     return Response(
         json.dumps(body),
         status_code=status,
