@@ -4,6 +4,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from tests.support.seen_answer import seen
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
 from tests.web.doors import DOORS, NAMES, NOBODY, OTHERS, PREFIX
@@ -45,12 +46,6 @@ def send(client: httpx.Client, account: str, door: tuple[str, str], **names: str
     body = DOORS[door][1]
     more = {"json": body} if body is not None else {"content": AUDIO} if method == "PUT" else {}
     return client.request(method, f"/v1/accounts/{account}{filled}", **more)
-
-
-def seen(answer: httpx.Response) -> tuple[int, bytes, tuple[tuple[str, str], ...]]:
-    """Return all that a client sees of an answer, but when it came: no tag and no count may tell what is there."""
-    headers = sorted(header for header in answer.headers.multi_items() if header[0] != "date")
-    return answer.status_code, answer.content, tuple(headers)
 
 
 @pytest.mark.parametrize("door", DOORS, ids=" ".join)

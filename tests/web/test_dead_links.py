@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from tests.support.link_keys import register
 from tests.support.link_minter import Minter
+from tests.support.seen_answer import seen
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House, open_house
 from vault.database.schema.core import links
@@ -187,8 +188,7 @@ def test_why_a_link_is_dead_shows_in_nothing(behind_proxy: House, kind: str):
         # A link that is used up shows its page, and a media link plays on in its one session.
         asked += [] if why == "used up" else [somebody.get(path), somebody.head(path)]
         for answer in asked:
-            headers = sorted(item for item in answer.headers.multi_items() if item[0] != "date")
-            answers[answer.request.method].add((answer.status_code, answer.content, tuple(headers)))
+            answers[answer.request.method].add(seen(answer))
     assert [len(one) for one in answers.values()] == [1, 1, 1]
     assert {status for one in answers.values() for status, *_ in one} == {404}
     assert {body for method in ("GET", "POST") for _, body, _ in answers[method]} == {not_valid().body}

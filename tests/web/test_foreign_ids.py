@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from tests.support.seen_answer import seen
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
 from tests.web.doors import DOORS
-from tests.web.test_access import seen, send
+from tests.web.test_access import send
 from vault.telephony.signatures.standard_webhooks import sign
 
 pytestmark = pytest.mark.faults
