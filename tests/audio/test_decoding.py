@@ -1,19 +1,25 @@
-"""What files are as audio, against files made by FFmpeg's own encoders."""
+"""What files are as audio, against files made by FFmpeg's own encoders.
+
+The page of uploads says which audio is accepted.
+"""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.support import corpus
 from vault.audio import codecs, decoding
+from vault.audio.codecs import CONTAINERS, SAMPLE_RATES
 from vault.audio.reasons import Reason
-from vault.domain.recordings.media import BUCKETS, wav_header
+from vault.domain.recordings.media import BUCKETS, MAX_DURATION, wav_header
 from vault.errors import Undecodable
 
 GOOD = corpus.good()
 #: Codecs that give back exactly the samples they took.
 LOSSLESS = ("pcm16", "s24", "f32", "extensible-pcm", "flac")
+PAGE = Path(__file__).parents[2] / "docs" / "upload-a-recording.md"
 
 
 def points(channel):
@@ -141,3 +147,13 @@ def test_a_wav_file_is_decoded_in_few_packets():
     reading = decoding.Pass(file)
     with reading.input:
         assert sum(1 for _ in reading.input.demux(reading.stream)) <= seconds * 32_000 // 16_000 + 2
+
+
+def test_the_page_of_uploads_has_the_accepted_rates_and_formats():
+    """Those of the code: a file outside them ends as failed, after it was stored."""
+    (accepted,) = (part for part in PAGE.read_text().split("\n\n") if part.startswith("Accepted are"))
+    words = accepted.lower()
+    assert f"{SAMPLE_RATES.start:,} to {SAMPLE_RATES.stop - 1:,} hz" in words
+    assert f"up to {MAX_DURATION // 3600} hours" in words
+    names = {"mov": "mp4"}
+    assert {name for name in CONTAINERS if names.get(name, name) not in words} == set()

@@ -1,4 +1,7 @@
-"""The default notices of every language, mode and audience."""
+"""The default notices of every language, mode and audience.
+
+Language tags have one spelling.
+"""
 
 import re
 from itertools import product
@@ -9,7 +12,14 @@ from tests.support.notice_drafts import BOOK, ELEMENTS, notice, wish
 from tests.support.packaged_texts import packaged_texts
 from vault.domain.consent.consent_event import Keys
 from vault.domain.notices.default_texts import parse_default_texts
-from vault.domain.notices.notice import AUDIENCES, NOTICE_MODES, NoticeRequest, check_complete
+from vault.domain.notices.notice import (
+    AUDIENCES,
+    NOTICE_MODES,
+    NoticeRequest,
+    base_language,
+    check_complete,
+    language_tag,
+)
 from vault.errors import Invalid
 
 TEXTS = packaged_texts()
@@ -24,6 +34,17 @@ PERHAPS = re.compile(
     r"\b(may|might|could|can|peut|peuvent|pourra|pourrait|kann|können|könnte|gegebenenfalls)\b", re.IGNORECASE
 )
 KEYS = Keys(accept="4", decline="7")
+SPELLINGS = [
+    ("en", "en", "en"),
+    ("EN", "en", "en"),
+    ("fr-ca", "fr-CA", "fr"),
+    ("FR-CA", "fr-CA", "fr"),
+    ("zh-hant-tw", "zh-Hant-TW", "zh"),
+    ("sr-LATN", "sr-Latn", "sr"),
+    ("es-419", "es-419", "es"),
+    ("gsw-CH", "gsw-CH", "gsw"),
+    ("de-1996", "de-1996", "de"),
+]
 
 
 def spoken(kind, **said):
@@ -127,3 +148,21 @@ def test_a_file_with_something_wrong_is_refused(name):
     """A text too few or too many is found when the vault starts, not when somebody drafts."""
     with pytest.raises((KeyError, ValueError, Invalid)):
         parse_default_texts(file(**WRONG[name]))
+
+
+@pytest.mark.parametrize(("written", "tag", "base"), SPELLINGS)
+def test_a_tag_is_spelled_as_the_rfc_recommends(written, tag, base):
+    """Language small, script with a capital, region in capitals (RFC 5646, section 2.1.1); again changes nothing."""
+    assert language_tag(written) == tag
+    assert language_tag(tag) == tag
+    assert base_language(written) == base
+
+
+@pytest.mark.parametrize(
+    "written", ["", "e", "english", "en_GB", "en-", "-en", "en-G", "é-FR", "en\n", "a" * 36]
+)
+def test_what_is_no_tag_is_refused(written):
+    """The field is named."""
+    with pytest.raises(Invalid) as caught:
+        language_tag(written)
+    assert caught.value.field == "language"

@@ -1,4 +1,7 @@
-"""Retention periods: what is accepted, and at which midnight they end."""
+"""Retention periods: what is accepted, and at which midnight they end.
+
+The period that a notice tells, read from what a person wrote: one that nobody told must erase nothing.
+"""
 
 from datetime import UTC, datetime
 from typing import Literal
@@ -6,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from vault.domain.retention.notice_period import notice_period
 from vault.domain.retention.period import Period, end_of, parse_period, parse_zone
 from vault.errors import Invalid
 
@@ -107,3 +111,45 @@ def test_of_a_midnight_that_occurs_twice_a_minimum_takes_the_later_one() -> None
 def test_a_period_may_exceed_another_if_it_does_from_any_day(one: str, other: str, may_exceed: bool) -> None:
     """A period may exceed another if it does from any day."""
     assert parse_period(one).may_exceed(parse_period(other)) is may_exceed
+
+
+@pytest.mark.parametrize(
+    ("retention", "told"),
+    [
+        ("six months", "P6M"),
+        ("90 jours", "P90D"),
+        ("zwei Jahre", "P2Y"),
+        ("until the dispute ends, at most one year", "P1Y"),
+        ("as long as needed", None),
+        ("0 days", None),
+    ],
+)
+def test_the_field_is_read_alone(retention: str, told: str | None) -> None:
+    """Whatever the text says besides."""
+    period = notice_period(retention, "We keep this recording for ten years.")
+    assert (None if period is None else str(period)) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("This call is recorded. The recording is kept for one year.", "P1Y"),
+        ("We are here for you seven days a week. The recording is kept for one year.", "P1Y"),
+        ("Call back within 14 days. We keep this recording for two years.", "P2Y"),
+        ("Nous sommes là 7 jours sur 7. Nous conservons cet enregistrement six mois.", "P6M"),
+        ("Wir bewahren die Aufzeichnung drei Monate auf. Rufen Sie in 14 Tagen zurück.", "P3M"),
+        ("Guardamos esta grabación un año; le atendemos 7 días.", "P1Y"),
+        ("Conserviamo la registrazione per sei mesi.", "P6M"),
+        ("A gravação é apagada após trinta dias, ou seja 30 dias.", "P30D"),
+        ("Wij bewaren dit gesprek 90 dagen.", "P90D"),
+        ("We are here for you seven days a week. This call is recorded.", None),
+        ("Our store is open seven days a week.", None),
+        ("We keep it for six months, invoices for ten years.", None),
+        ("It is deleted after 30 days. It is kept for 30 days.", "P30D"),
+        ("", None),
+    ],
+)
+def test_of_a_text_sentences_about_keeping_are_read(text: str, told: str | None) -> None:
+    """And only if they name one period: nobody knows which of two a caller relies on."""
+    period = notice_period("", text)
+    assert (None if period is None else str(period)) == told

@@ -1,4 +1,7 @@
-"""What lies in the object store is read strictly: what was written comes back, anything else is Tampered."""
+"""What lies in the object store is read strictly: what was written comes back, anything else is Tampered.
+
+What a hold covers, as JSON: it is read fast, because each erasure reads all holds, and strictly nevertheless.
+"""
 
 import json
 from collections.abc import Callable
@@ -20,9 +23,11 @@ from tests.support.stored_objects import (
 )
 from tests.support.strict_objects import NO_OBJECTS, check_damage, check_fields
 from vault.domain.recordings.recording import State
+from vault.domain.retention.hold import RecordingSelection
 from vault.domain.stored.account_envelope import decode_envelope, encode_envelope
 from vault.domain.stored.account_object_name import LogState
 from vault.domain.stored.manifest import Manifest, decode_manifest
+from vault.domain.stored.retention_json import decode_covers, encode_covers
 from vault.domain.stored.tombstone import decode_tombstones, encode_tombstones
 from vault.domain.stored.vault_facts import decode_vault, encode_vault
 from vault.errors import Tampered
@@ -33,6 +38,11 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], Any]]] = {
     "envelope": (encode_envelope(ENVELOPE), decode_envelope),
     "vault": (encode_vault(VAULT), decode_vault),
 }
+COVERS = RecordingSelection(
+    recordings=frozenset({"rec_1"}),
+    calls=frozenset({"call-1", "Gespräch \N{PERFORMING ARTS}"}),
+    terms=frozenset({b"a", b"\xff" * 32}),
+)
 
 
 def test_what_was_written_comes_back():
@@ -105,3 +115,21 @@ def test_an_envelope_says_the_log_that_it_was_written_behind():
     for wrong in ({"size": 7}, {"size": -1, "root": "AA=="}, {"size": 7, "root": "AA=="}, None, 7):
         with pytest.raises(Tampered):
             decode_envelope(json.dumps(json.loads(encode_envelope(ENVELOPE)) | {"log": wrong}).encode())
+
+
+def test_it_is_read_as_it_was_written():
+    """Also with a name of a call that is not ASCII."""
+    assert decode_covers(encode_covers(COVERS)) == COVERS
+
+
+@pytest.mark.parametrize("term", ["é", "a", "YQ", "YQ==\n", "YQ==YQ==", "Y-==", "\ud800", 1, None], ids=ascii)
+def test_a_term_of_another_form_is_tampered(term: Any):
+    """Nothing is passed over: then the hold would cover less."""
+    with pytest.raises(Tampered):
+        decode_covers({**encode_covers(COVERS), "terms": ["YQ==", term]})
+
+
+def test_a_call_that_utf_8_cannot_encode_is_tampered():
+    """Half a surrogate pair, beside a name that is ASCII."""
+    with pytest.raises(Tampered):
+        decode_covers({**encode_covers(COVERS), "calls": ["call-1", "\ud800"]})

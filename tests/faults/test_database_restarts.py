@@ -1,8 +1,12 @@
-"""PostgreSQL is restarted as in a crash, again and again, under a vault that goes on serving."""
+"""PostgreSQL is restarted as in a crash, again and again, under a vault that goes on serving.
+
+A node whose synchronous standby stands still, and one whose database became a standby, seen from outside.
+"""
 
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from tests.faults.running_out import let_everything_run_out
 from tests.servers.fleet import Fleet, fleet_of
 from tests.servers.media_thread import MediaThread
 from tests.servers.postgresql import PostgresqlServer, postgresql_running
+from tests.servers.postgresql_pair import postgresql_pair, wait_for
 from tests.soak import verdict
 from tests.soak.ledger import Sent
 from tests.soak.load import Load
@@ -22,7 +27,8 @@ from tests.support.telephone_audio import wav
 from tests.support.tenant import Tenant
 from vault.database.engines.migrate import migrate_postgresql
 
-pytestmark = [pytest.mark.faults, pytest.mark.postgresql, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.faults
+
 
 #: Seconds between two restarts.
 _EVERY = 2.0
@@ -30,6 +36,7 @@ _EVERY = 2.0
 _PATIENCE = 90.0
 _SECOND = 32_000
 _TROUBLE = re.compile(r" (5\d\d)$")
+_TOGETHER = 16
 
 
 @dataclass(kw_only=True)
@@ -48,6 +55,8 @@ def server() -> Iterator[PostgresqlServer]:
         yield running
 
 
+@pytest.mark.postgresql
+@pytest.mark.timeout(900)
 def test_a_database_that_restarts_every_other_second_costs_no_promise(
     folder: Path, media: MediaThread, server: PostgresqlServer
 ) -> None:
@@ -160,3 +169,59 @@ def _it_was_a_load(load: _Busy, restarts: int, seconds: int) -> None:
     assert any(got.end > got.first for got in ledger.received)
     trouble = [what for what in ledger.answers if what.endswith(" 503") or "Error" in what]
     assert trouble
+
+
+def test_nobody_waits_for_a_standby_that_stands_still(tmp_path: Path) -> None:
+    """Writes and the switch get their 503 with a sentence, reads their answer, and SIGTERM ends the process."""
+    with postgresql_pair(synchronous=True) as pair, fleet_of(tmp_path, pair.primary.url()) as nodes:
+        (node,) = nodes.start("serve")
+        admin = nodes.admin(node)
+        admin.put("/v1/accounts/acme", json={}).raise_for_status()
+        admin.put("/v1/accounts/acme/recording-switch", json={"enabled": True}).raise_for_status()
+        pair.standby.freeze()
+        with ThreadPoolExecutor(_TOGETHER + 2) as threads:
+            writes = [threads.submit(_open_account, admin, f"still-{n}") for n in range(_TOGETHER)]
+            off = threads.submit(
+                _timed, admin, "PUT", "/v1/accounts/acme/recording-switch", {"enabled": False}
+            )
+            time.sleep(0.5)
+            reads = [_timed(admin, "GET", "/v1/accounts")]
+            assert not off.done()
+            reads += [_timed(admin, "GET", "/v1/accounts") for _ in range(19)]
+            begun = time.monotonic()
+            node.terminate()
+            assert node.ended() == 0
+            print(f"ended {time.monotonic() - begun:.1f} s after SIGTERM")
+            ends = [one.result() for one in (*writes, off)]
+        assert {status for status, _, _ in ends} == {503}
+        assert any("It is not known whether this was done" in text for _, text, _ in ends)
+        assert {status for status, _, _ in reads} == {200}
+        longest = {name: max(s for _, _, s in of) for name, of in (("write", ends), ("read", reads))}
+        print(f"longest {longest}")
+        pair.standby.thaw()
+
+
+def test_a_node_whose_database_became_a_standby_says_so(tmp_path: Path) -> None:
+    """After a failover the old primary comes back as a standby, and the node still points at it."""
+    with postgresql_pair() as pair, fleet_of(tmp_path, pair.primary.url()) as nodes:
+        (node,) = nodes.start("serve")
+        pair.primary.kill()
+        (pair.primary.folder / "standby.signal").touch()
+        pair.primary.start()
+        wait_for(lambda: "This is a read-only standby." in node.ready().text)
+        assert node.ready().status_code == 503
+        assert nodes.admin(node).get("/v1/accounts").status_code == 503
+        again = node.command("serve", "--port", "0")
+        assert (again.returncode, "is a read-only standby" in again.stderr) == (2, True)
+        migrated = node.command("migrate")
+        assert (migrated.returncode, "is a read-only standby" in migrated.stderr) == (2, True)
+
+
+def _open_account(client: httpx.Client, name: str) -> tuple[int, str, float]:
+    return _timed(client, "PUT", f"/v1/accounts/{name}", {})
+
+
+def _timed(client: httpx.Client, method: str, path: str, body: object = None) -> tuple[int, str, float]:
+    begun = time.monotonic()
+    answer = client.request(method, path, json=body)
+    return answer.status_code, answer.text, time.monotonic() - begun

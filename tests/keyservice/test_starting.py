@@ -1,4 +1,7 @@
-"""Starting on a root key that cannot be used, and on one that is not the vault's."""
+"""Starting on a root key that cannot be used, and on one that is not the vault's.
+
+From one root key to another of another kind, and what is left of the first: nothing.
+"""
 
 from pathlib import Path
 
@@ -6,11 +9,13 @@ import pytest
 
 from tests.servers.key_faults import Fault, bao_says, drops, key_proxy
 from tests.servers.openbao import OpenBao
+from tests.support.tenant import Tenant, tone
+from tests.support.web_house import House, open_house
 from vault.composition.assemble import assemble
 from vault.errors import StartRefused, Unavailable
 from vault.settings import Settings, read_settings
 
-pytestmark = pytest.mark.faults
+AUDIO = tone(0.5)
 
 
 def settings(folder: Path, url: str) -> Settings:
@@ -23,6 +28,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
@@ -53,6 +59,7 @@ async def test_a_vault_waits_for_its_root_key(
     assert sorted(path.name for path in (tmp_path / "data").glob("*.key")) == []
 
 
+@pytest.mark.faults
 async def test_another_root_key_does_not_start(openbao: OpenBao, tmp_path: Path) -> None:
     """Another key of the same service, or a new file, is not the root key; the right one still is."""
     right = settings(tmp_path, openbao.url_of(openbao.new_key()))
@@ -68,3 +75,35 @@ async def test_another_root_key_does_not_start(openbao: OpenBao, tmp_path: Path)
     assert contents(tmp_path / "data" / "objects") == before
     async with assemble(right):
         pass
+
+
+def heard(house: House, tenant: Tenant, recording: str) -> bytes:
+    """Return the audio of a recording."""
+    return (
+        house.client({"Authorization": f"Bearer {house.key}"})
+        .get(tenant.url(f"/recordings/{recording}/audio"))
+        .content
+    )
+
+
+@pytest.mark.parametrize("kind", ["a file", "another key of OpenBao"])
+def test_a_vault_moves_to_openbao(openbao: OpenBao, tmp_path: Path, kind: str) -> None:
+    """While it moves both root keys open; afterwards the first can be destroyed, and all is still heard."""
+    key = openbao.new_key()
+    old = f"file://{tmp_path}/old.key" if kind == "a file" else openbao.url_of(key)
+    new = openbao.url_of(openbao.new_key())
+    with open_house(tmp_path, VAULT_ROOT_KEY_URL=old) as house:
+        tenant = Tenant.open(house.admin)
+        first = tenant.uploaded(AUDIO)
+    with open_house(tmp_path, VAULT_ROOT_KEY_URL=new, VAULT_PREVIOUS_ROOT_KEY_URL=old) as house:
+        assert heard(house, tenant, first) == AUDIO
+        tenant.http = house.admin
+        second = tenant.uploaded(AUDIO, call="c-2", ref="r-2")
+        house.call(house.vault.key_rotation.rewrap_root_key, actor="operator")
+    if kind == "a file":
+        (tmp_path / "old.key").unlink()
+    else:
+        openbao.delete(key)
+    with open_house(tmp_path, VAULT_ROOT_KEY_URL=new) as house:
+        assert [heard(house, tenant, one) for one in (first, second)] == [AUDIO] * 2
+        assert Tenant.open(house.admin).uploaded(AUDIO)

@@ -1,18 +1,24 @@
-"""The providers' lists of recordings: page by page, whole, and only what the question covers."""
+"""The providers' lists of recordings: page by page, whole, and only what the question covers.
+
+Recordings that the REST interface begins, where a document cannot.
+"""
 
 import json
 from datetime import timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
-from tests.simulator.scene import AUDIO, BASE, NOW, a_call, asked
+from tests.simulator.scene import AUDIO, BASE, HOOK, NOW, a_call, asked, basic
 from tests.simulator.scene import simulated as made
 from tests.simulator.test_credentials import rest_headers
+from vault.simulator.exchange import VaultRequest
 from vault.simulator.provider import SimulatedProvider
-from vault.simulator.registry import SIMULATED
+from vault.simulator.registry import SIMULATED, STEERED
+from vault.simulator.twilio_api_provider import TwilioApiProvider
 
 LISTING = [name for name, kind in SIMULATED.items() if kind.lists]
+FORM = {"RecordingChannels": "dual", "RecordingStatusCallback": HOOK}
 
 
 def first_page(provider: SimulatedProvider, since: str) -> str:
@@ -91,3 +97,56 @@ def test_a_listed_call_of_aircall_has_no_url_once_its_recording_was_deleted() ->
     copy.deleted = True
     reply = provider.answer(asked(f"{BASE}/v1/calls/{copy.ref}", rest_headers(provider)))
     assert json.loads(reply.body)["call"]["recording"] is None
+
+
+def asked_to_begin(
+    provider: TwilioApiProvider, call_ref: str, form: dict[str, str], *, password: str | None = None
+) -> VaultRequest:
+    """Return the request that records a call."""
+    path = f"{provider.prefix}/Accounts/{provider.account}/Calls/{call_ref}/Recordings.json"
+    headers = basic(provider.account, password or provider.password)
+    return VaultRequest(method="POST", path=path, headers=headers, body=urlencode(form).encode())
+
+
+@pytest.fixture(params=["twilio", "signalwire"])
+def provider(request: pytest.FixtureRequest) -> TwilioApiProvider:
+    """A provider of the dialect."""
+    made = STEERED[request.param](BASE)
+    assert isinstance(made, TwilioApiProvider)
+    return made
+
+
+def test_a_call_that_goes_on_is_recorded(provider: TwilioApiProvider) -> None:
+    """The callback of the form is where the recording is told of."""
+    call = a_call(provider)
+    provider.begins(call)
+    assert provider.begun(call) is None
+    assert provider.answer(asked_to_begin(provider, call.ref, FORM)).status == 201
+    assert provider.begun(call) == HOOK
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        (FORM | {"RecordingChannels": "mono"}, 400),
+        ({"RecordingChannels": "dual"}, 400),
+        ({}, 400),
+    ],
+)
+def test_what_would_lose_a_party_or_tell_nobody_is_refused(
+    provider: TwilioApiProvider, form: dict[str, str], status: int
+) -> None:
+    """Nothing is recorded then."""
+    call = a_call(provider)
+    provider.begins(call)
+    assert provider.answer(asked_to_begin(provider, call.ref, form)).status == status
+    assert provider.begun(call) is None
+
+
+def test_another_call_and_another_password_record_nothing(provider: TwilioApiProvider) -> None:
+    """404 and 401."""
+    call, other = a_call(provider), a_call(provider)
+    provider.begins(call)
+    assert provider.answer(asked_to_begin(provider, other.ref, FORM)).status == 404
+    assert provider.answer(asked_to_begin(provider, call.ref, FORM, password="wrong")).status == 401
+    assert (provider.begun(call), provider.begun(other)) == (None, None)

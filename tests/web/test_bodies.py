@@ -1,21 +1,27 @@
-"""Bodies that are too large, too strange, or meant for another door."""
+"""Bodies that are too large, too strange, or meant for another door.
+
+True and false are what JSON writes as such: nothing else is taken as one of them.
+"""
 
 import json
 import socket
 from collections.abc import Iterator
+from typing import get_args
 
 import httpx
 import pytest
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from tests.support.tenant import Tenant, tone
 from tests.support.web_house import House
 from vault.web.middleware.request_limits import MAX_BODY
-
-pytestmark = pytest.mark.faults
+from vault.web.schemas.base import Body
 
 CALL = {"direction": "inbound", "from": "+1", "to": "+2", "started_at": "2026-01-01T00:00:00Z"}
 
 CONSENT = {"party": "caller", "event": "announced", "method": "announcement"}
+ALMOST = ["no", "yes", "false", "true", "0", "", 0, 1, 0.0]
 
 
 def chunks(size: int) -> Iterator[bytes]:
@@ -36,6 +42,7 @@ DOORS = [
 ]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("method", "path"), DOORS)
 def test_a_body_over_the_limit_is_413(stranger: httpx.Client, method: str, path: str):
     """Declared or not, with a key or without: 413."""
@@ -45,6 +52,7 @@ def test_a_body_over_the_limit_is_413(stranger: httpx.Client, method: str, path:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.faults
 def test_the_form_of_a_link_is_limited_too(stranger: httpx.Client, tenant: Tenant):
     """Declared or not, 413; of a forged link a body that does not say its length is not read, 404."""
     path = httpx.URL(tenant.link(tenant.uploaded(tone(1.0)))["url"]).path
@@ -57,6 +65,7 @@ def test_the_form_of_a_link_is_limited_too(stranger: httpx.Client, tenant: Tenan
         assert answers == [413, undeclared]
 
 
+@pytest.mark.faults
 def test_a_declared_body_is_refused_before_it_comes(house: House):
     """The head alone is answered: nothing of the body was waited for, let alone kept."""
     for path, length in (("POST /v1/keys", 10**7), ("PUT /v1/accounts/a/calls/c/recordings/r", 3 * 2**30)):
@@ -69,6 +78,7 @@ def test_a_declared_body_is_refused_before_it_comes(house: House):
             assert raw.recv(64).startswith(expected)
 
 
+@pytest.mark.faults
 def test_a_recording_over_the_limit_is_413(house: House, tenant: Tenant):
     """A declared length above 2 GiB is refused before a row is made."""
     path = tenant.url("/calls/c/recordings/r")
@@ -81,6 +91,7 @@ def test_a_recording_over_the_limit_is_413(house: House, tenant: Tenant):
     assert house.admin.get(tenant.url("/recordings")).json()["items"] == []
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("door", "body", "field"),
     [
@@ -135,6 +146,7 @@ def test_a_wrong_field_is_422_and_named(
     assert "yesterday" not in answer.text
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "body",
     [
@@ -165,6 +177,7 @@ def test_a_body_that_is_no_object_is_422(house: House, shared: tuple[Tenant, str
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -193,6 +206,7 @@ def test_other_doors_are_problems(stranger: httpx.Client, method: str, path: str
     assert "server" not in answer.headers
 
 
+@pytest.mark.faults
 def test_a_form_with_too_many_fields_is_422(house: House, stranger: httpx.Client, shared: tuple[Tenant, str]):
     """The form has one field; a flood of them is not a 500 and opens nothing."""
     tenant, recording = shared
@@ -200,3 +214,50 @@ def test_a_form_with_too_many_fields_is_422(house: House, stranger: httpx.Client
     answer = stranger.post(f"{url}/open", content="&".join(f"f{n}=1" for n in range(500)))
     assert answer.status_code == 422
     assert stranger.post(f"{url}/open", content=b"\xff\x00%ff=%00&nonce=%ff").status_code == 303
+
+
+def bodies(kind: type[Body] = Body) -> Iterator[type[Body]]:
+    """Yield every model of a JSON body; a query string has no booleans of its own, so its models may guess."""
+    for one in kind.__subclasses__():
+        if not one.__name__.endswith("Query"):
+            yield one
+        yield from bodies(one)
+
+
+def is_flag(field: FieldInfo) -> bool:
+    """Say whether a field takes true and false."""
+    return "bool" in str(field.annotation) or bool in get_args(field.annotation)
+
+
+def flags() -> dict[str, FieldInfo]:
+    """Return every such field of a body, by its full name."""
+    found = {}
+    for body in bodies():
+        found |= {f"{body.__name__}.{name}": one for name, one in body.model_fields.items() if is_flag(one)}
+    return found
+
+
+def test_no_word_and_no_number_is_a_flag(house: House):
+    """Each is refused by each field of each body."""
+    found = flags()
+    assert {"SwitchIn.enabled", "ConnectionIn.delete_refused", "LinkIn.download"} <= found.keys()
+    taken = []
+    for name, field in found.items():
+        adapter = TypeAdapter(field.rebuild_annotation())
+        assert adapter.validate_python(True) is True
+        for value in ALMOST:
+            try:
+                adapter.validate_python(value)
+            except ValidationError:
+                continue
+            taken.append((name, value))
+    assert taken == []
+
+
+@pytest.mark.parametrize("word", ALMOST)
+def test_a_word_does_not_move_the_switch(tenant: Tenant, word: object):
+    """It is 422 with the field named, and the switch stands as it did."""
+    answer = tenant.http.put(tenant.url("/recording-switch"), json={"enabled": word})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "enabled"
+    assert tenant.http.get(tenant.url("/recording-switch")).json()["enabled"] is True

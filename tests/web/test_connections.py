@@ -1,4 +1,7 @@
-"""Connections and accounts over REST: listed, shown without secrets, deleted, and no longer replaced by mistake."""
+"""Connections and accounts over REST: listed, shown without secrets, deleted, and no longer replaced by mistake.
+
+Sign-in connections over REST: what a key may grant.
+"""
 
 import secrets
 
@@ -7,14 +10,13 @@ import pytest
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
 
-pytestmark = pytest.mark.faults
-
 TWILIO = {
     "provider": "twilio",
     "credentials": {"account_sid": "AC" + "0" * 32, "auth_token": "f" * 32},
 }
 
 
+@pytest.mark.faults
 def test_connections_are_listed_and_shown_without_secrets(tenant: Tenant):
     """By name, as PUT answered but for what the worker noted since; the secret is nowhere."""
     made = tenant.http.put(tenant.url("/connections/carrier"), json=TWILIO).json()
@@ -31,6 +33,7 @@ def test_connections_are_listed_and_shown_without_secrets(tenant: Tenant):
     assert tenant.http.get(tenant.url("/connections/other")).status_code == 404
 
 
+@pytest.mark.faults
 def test_another_provider_under_the_same_name_is_409(tenant: Tenant):
     """With the remedy; the connection that is there goes on as it was."""
     answer = tenant.http.put(tenant.url("/connections/main"), json=TWILIO)
@@ -41,6 +44,7 @@ def test_another_provider_under_the_same_name_is_409(tenant: Tenant):
     assert tenant.http.put(tenant.url("/connections/main"), json=TWILIO).status_code == 200
 
 
+@pytest.mark.faults
 def test_a_deleted_connection_takes_nothing(tenant: Tenant):
     """Its webhooks are 401 as those of nobody's; one of the same name has another address; it is on record."""
     assert tenant.http.delete(tenant.url("/connections/main")).status_code == 204
@@ -54,6 +58,7 @@ def test_a_deleted_connection_takes_nothing(tenant: Tenant):
     assert tenant.types().count("connection.deleted") == 1
 
 
+@pytest.mark.faults
 def test_accounts_are_listed_by_page(house: House):
     """All of them by name, for a key for all accounts."""
     made = {Tenant.open(house.admin).name for _ in range(3)}
@@ -70,6 +75,7 @@ def test_accounts_are_listed_by_page(house: House):
     assert found == sorted(found)
 
 
+@pytest.mark.faults
 def test_a_bound_key_lists_its_own_account_alone(house: House, tenant: Tenant):
     """Whatever it asks for; and listing asks for the scope that reads an account."""
     reader = house.client(house.key_for(tenant.name, "recordings:read"))
@@ -84,3 +90,16 @@ def test_a_bound_key_lists_its_own_account_alone(house: House, tenant: Tenant):
     assert other.get("/v1/accounts").status_code == 403
     nobody = house.client({"Authorization": f"Bearer cv_{secrets.token_hex(16)}_x"})
     assert nobody.get("/v1/accounts").status_code == 401
+
+
+def test_a_key_grants_no_more_than_it_has(house: House, tenant: Tenant):
+    """A role with a scope that the key lacks is 403, by name."""
+    key = house.client(house.key_for(tenant.name, "keys:write", "recordings:read", "links:write"))
+    body = {"issuer": "https://idp.example", "client_id": "c", "roles": [{"value": "v", "role": "admin"}]}
+    refused = key.put(tenant.url("/sign-in-connections/x"), json=body)
+    assert refused.status_code == 403
+    assert "audit:read" in refused.json()["detail"]
+    body["roles"] = [{"value": "v", "role": "listener"}]
+    made = key.put(tenant.url("/sign-in-connections/x"), json=body)
+    assert made.status_code == 200
+    assert "client_secret" not in made.json()

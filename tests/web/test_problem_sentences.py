@@ -1,4 +1,7 @@
-"""What a problem's sentence says: the field, what is wrong with it, and what to do, without what was sent."""
+"""What a problem's sentence says: the field, what is wrong with it, and what to do, without what was sent.
+
+An error names the field, and never repeats a value that was sent (docs/errors.md).
+"""
 
 import base64
 import logging
@@ -7,12 +10,18 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from tests.support.register_entries import field_of
 from tests.support.tenant import Tenant
 from tests.support.web_house import House
 from vault.telephony.signatures.standard_webhooks import sign
 
 JSON = {"Content-Type": "application/json"}
 BODY = b'{"type": "call.started", "data": {}}'
+LEAK = "ZZ-LEAK"
+OVERRIDE = {"consent": "one", "reason": "counsel"}
+CLASS = {"class": "quality", "purpose": "Train", "from": "call_end", "period": "P1Y", "at_end": "erase"}
+DECISION = {"applies": "minimum", "reason": "counsel"}
+POLICY = {"time_zone": "Europe/Paris", "waiting_days": 7, "decisions": []}
 
 
 def put(tenant: Tenant, path: str, **sent) -> str:
@@ -103,3 +112,51 @@ def test_an_unknown_connection_is_told_of_too(house: House, caplog: pytest.LogCa
     (record,) = [record for record in caplog.records if record.getMessage() == "webhook.refused"]
     assert "no connection" in record.fields["reason"]
     assert "marker" not in str(record.fields)
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "field"),
+    [
+        ("consent-policy", {"home_place": LEAK}, "home_place"),
+        (
+            "consent-policy",
+            {"overrides": [OVERRIDE | {"place": "FR"}, OVERRIDE | {"place": LEAK}]},
+            "overrides.1.place",
+        ),
+        (
+            "retention-policy",
+            POLICY
+            | {
+                "classes": [CLASS],
+                "decisions": [DECISION | {"minimum_of": "quality", "maximum_of": "zz-leak"}],
+            },
+            "decisions.0",
+        ),
+        (
+            "retention-policy",
+            POLICY
+            | {
+                "classes": [CLASS],
+                "decisions": [DECISION | {"minimum_of": "quality", "maximum_of": "quality"}],
+            },
+            "decisions.0",
+        ),
+        (
+            "retention-policy",
+            POLICY | {"classes": [CLASS, CLASS | {"class": "zz-leak", "purpose": " "}]},
+            "classes.1.purpose",
+        ),
+        (
+            "retention-policy",
+            POLICY | {"classes": [CLASS | {"class": "zz-leak", "from": "contact_ended"}]},
+            "classes.0.maximum",
+        ),
+    ],
+)
+def test_a_refused_value_is_not_repeated(tenant: Tenant, path: str, said: dict[str, object], field: str):
+    """Its field has the place of the entry in its list."""
+    method = "PATCH" if path == "consent-policy" else "PUT"
+    refused = tenant.http.request(method, tenant.url(f"/{path}"), json=said)
+    assert field_of(refused) == field
+    assert "leak" not in refused.text.lower()
+    assert "quality" not in refused.text

@@ -1,6 +1,10 @@
 """Lists on SQLite: a page is read from an index in its order, and an act on some rows reads only these.
 
 Nobody analyses a SQLite file, so the planner does not know that an account has nearly all rows.
+
+Acts on the recordings of some states, on SQLite: they read these rows by their index, not the archive.
+
+What a page of recordings decrypts: the facts of a call once, however many of its recordings are on the page.
 """
 
 from collections.abc import Callable
@@ -9,11 +13,17 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from tests.support.parties import set_policy, through_the_gate
 from tests.support.service_house import House
 from vault.database.schema.accounts import SET_ASIDE
+from vault.database.stores.backup.restore_recordings import RestoredRecordings
 from vault.database.stores.playback.links import LinkFilter
 from vault.database.stores.recordings.recording_names import name_taken, named_values
+from vault.database.stores.recordings.recording_states import RecordingStates
+from vault.domain.calls.call import CallFacts
+from vault.domain.reason import Reason
 from vault.domain.recordings.recording import WORK, RecordingFilter, State
+from vault.services.shared import encrypted_fields
 
 _SORTS = "USE TEMP B-TREE"
 _INDEX = dict.fromkeys(SET_ASIDE, "ix_recordings_set_aside") | dict.fromkeys(WORK, "ix_recordings_waiting")
@@ -22,6 +32,20 @@ _BY_LINK = {
     "ix_links_recording (account_id=? AND recording_id=?": LinkFilter(recording_id="rec_x"),
     "ix_links_listener (account_id=? AND listener_term=?": LinkFilter(listener=b"x"),
 }
+_REASON = Reason(code="switched_off", text="The account's switch is off.")
+_ACTS: dict[str, Callable[[Any, str], object]] = {
+    "recordings whose host is back": lambda tx, account: tx.queue.wake(account, "conn_x", "host_down"),
+    "quarantines that ended": lambda tx, _: tx.queue.quarantines_over(tx.now()),
+    "uploads without a client": lambda tx, _: tx.queue.any_idle_upload(),
+    "what came before the switch": lambda tx, _: RecordingStates(tx.connection).refuse_stale(_REASON),
+    "the queue": lambda tx, _: tx.queue.counts(),
+    "rows whose key is gone": lambda tx, account: RestoredRecordings(tx.connection).fail_without_key(account),
+    "erased of a closure": lambda tx, account: tx.closures.erased(account),
+}
+#: Acts that have an index of their own.
+_OWN = {"erased of a closure": "COVERING INDEX ix_recordings_erased (account_id=? AND state=?)"}
+#: Facts of the call, which its recordings add none to.
+FACTS = 6
 
 
 async def plan_of(house: House, act: Callable[[Any], object]) -> str:
@@ -111,3 +135,50 @@ async def test_a_name_is_looked_up_in_its_call(house: House):
     assert "(account_id=? AND connection_id=? AND recording_ref=?)" in found
     assert "ix_recordings_call (account_id=? AND call_ref=?)" in found
     assert "SCAN recordings" not in found
+
+
+@pytest.mark.parametrize("act", _ACTS)
+async def test_an_act_on_states_reads_their_index(house: House, act: str):
+    """A partial index, which SQLite takes only where the query repeats its condition."""
+    plan = await plan_of(house, lambda tx: _ACTS[act](tx, house.account.id))
+    index = _OWN.get(act)
+    if index is not None:
+        assert index in plan
+    else:
+        assert (
+            "INDEX ix_recordings_not_available (state=?" in plan or "INDEX ix_recordings_due (state=?" in plan
+        )
+    assert "SCAN recordings" not in plan
+
+
+async def test_a_page_decrypts_the_facts_of_a_call_once(either: House, monkeypatch: pytest.MonkeyPatch):
+    """Of 2, 4 and 8 recordings of one call: one row more for each recording."""
+    await set_policy(either, missing_evidence="accept", reason="a test")
+    account, found = either.account.id, list[tuple[int, int]]()
+    for number in range(FACTS):
+        facts = CallFacts(
+            call_ref="call-1", direction="inbound", caller="+14155550123", agent=f"agent {number}"
+        )
+        await either.vault.recordings.calls.start(account, facts)
+    opened, original = [], encrypted_fields.open_message
+
+    def counted(*arguments, **named):
+        opened.append(1)
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(encrypted_fields, "open_message", counted)
+    made = 0
+    for until in (2, 4, 8):
+        while made < until:
+            recording = await either.announce(f"rec-{made}")
+            await through_the_gate(either, str(recording.recording_id))
+            made += 1
+        opened.clear()
+        page = await either.vault.recordings.recordings.page(
+            account, RecordingFilter(), number=None, agent=None, before=None, limit=50
+        )
+        assert len(page) == until
+        assert {one.facts.caller for one in page} == {"+14155550123"}
+        found.append((until, len(opened)))
+    # The details of a recording are a row of their own.
+    assert {rows - until for until, rows in found} == {FACTS}, found

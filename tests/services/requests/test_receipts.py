@@ -1,7 +1,11 @@
-"""Receipts: verified offline by the command's code and by the stand-alone script, refused after any change."""
+"""Receipts: verified offline by the command's code and by the stand-alone script, refused after any change.
+
+A receipt is verified for a number in any spelling: the person types what is on a bill.
+"""
 
 import asyncio
 import json
+import secrets
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -25,13 +29,15 @@ from tests.services.requests.people import (
 from tests.services.requests.proving import KEY, closed, is_refused
 from tests.support.pairs import keys_in
 from tests.support.service_house import SIGNER, House
+from tests.support.spellings import EVERY, NUMBER, OTHERS
+from vault.cli.receipt import _check_number
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.recordings.recording import State
 from vault.domain.registers.entries import Recipient
 from vault.domain.requests.receipt import commitment
 from vault.domain.requests.request import RequestState
-from vault.errors import Invalid, NotFound, Tampered
+from vault.errors import Invalid, NotFound, Tampered, VaultError
 from vault.objects.s3 import S3Store
 from vault.rfc3339 import write_rfc3339
 from vault.services.requests import receipts
@@ -220,3 +226,28 @@ def test_the_script_needs_the_standard_library_and_cryptography_alone():
     assert "vault" not in Path(script.__file__).read_text().partition('"""')[2].partition('"""')[2].replace(
         "callvault", ""
     )
+
+
+def subject(number: str) -> dict[str, object]:
+    """Return what a receipt says of its number."""
+    salt = secrets.token_bytes(32)
+    return {"salt": salt.hex(), "commitments": [commitment(salt, number)]}
+
+
+@pytest.mark.parametrize("written", EVERY)
+def test_a_receipt_is_about_its_number_in_every_spelling(written: str) -> None:
+    """Those without their country too: the receipt tells which one it is."""
+    _check_number(subject(NUMBER), written)
+
+
+def test_national_numbers_that_begin_with_a_zero_are_found() -> None:
+    """Those of Italy, and of countries that dial something else in front."""
+    for number, written in (("+390612345678", "06 1234 5678"), ("+3612345678", "06 1 234 5678")):
+        _check_number(subject(number), written)
+
+
+@pytest.mark.parametrize("written", OTHERS)
+def test_a_receipt_is_not_about_another_number(written: str) -> None:
+    """The error repeats nothing of it."""
+    with pytest.raises(VaultError, match=r"^The receipt is not about this number\.$"):
+        _check_number(subject(NUMBER), written)
