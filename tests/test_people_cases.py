@@ -7,7 +7,7 @@ from tests.support.case_table import missing
 _CONSOLE = "web/console"
 _PAGES, _SIGN_IN, _PROVIDER, _DOORS, _ACCESS, _RECORDINGS = (
     f"{_CONSOLE}/test_{name}.py"
-    for name in ("pages", "sign_in", "provider_sign_in", "doors", "access", "recordings")
+    for name in ("pages", "sign_in", "provider_sign_in", "here", "access", "recordings")
 )
 _LIES, _PEOPLE = "services/sign_in/test_identity_providers.py", "services/sign_in/test_sign_in.py"
 _APPROVALS, _APPROVERS = "services/approvals/test_approvals.py", "services/approvals/test_people.py"
@@ -188,7 +188,7 @@ BAD_INPUT = {
     "an approver who asked under another key": (_ANOTHER_KEY,),
     "a session after its role was taken": (
         (_PROVIDER, "test_a_role_that_was_taken_shows_nothing_at_the_next_request"),
-        (f"{_CONSOLE}/test_limited_people.py", "test_a_changed_limit_holds_at_the_next_request"),
+        (f"{_CONSOLE}/test_people.py", "test_a_changed_limit_holds_at_the_next_request"),
     ),
     "script and markup in texts": (
         (_PAGES, "test_a_page_keeps_the_policy_and_is_accessible"),

@@ -58,7 +58,7 @@ def test_what_is_not_collected_for_one_command_is_run_by_the_other() -> None:
 
 def test_a_marked_parameter_that_no_command_would_run_is_an_error(request: pytest.FixtureRequest) -> None:
     """`make proofs` leaves out a file without the word, so a mark that comes from elsewhere stops every collection."""
-    path = TESTS / "domain" / "test_call.py"
+    path = TESTS / "domain" / "test_number_reader.py"
     assert ignored(path, "proof")
     here = request.node
     item = SimpleNamespace(path=path, nodeid="x", get_closest_marker=lambda name: name == "proof" or None)

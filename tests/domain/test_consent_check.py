@@ -1,14 +1,24 @@
-"""What parties must be told, at its edges: where a notice lies, how much of it is heard, and what counts as one."""
+"""What parties must be told, at its edges: where a notice lies, how much of it is heard, and what counts as one.
+
+A no stands until the same party consents again, after it.
+"""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.domain.test_admission_table import at, case_of
 from vault.domain.admission.decision import decide
 from vault.domain.consent.call_window import CallSpan
-from vault.domain.consent.consent_event import ConsentEvent, ConsentPolicy
+from vault.domain.consent.consent_event import (
+    Answer,
+    ConsentEvent,
+    ConsentPolicy,
+    Method,
+    Party,
+    parties_against,
+)
 from vault.domain.consent.requirements import Need, missing
 from vault.domain.legal_rules.rule import Rule, strictest
 
@@ -21,6 +31,7 @@ TONE = {"tone_accepted": True}
 FIRST = {"capture_before_consent": False}
 INSIDE = {"notice_in_recording": True}
 ROUTE = {"refusal_route": True}
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
 def need_of(rule: dict, mode: str = "none") -> Need:
@@ -209,3 +220,47 @@ def test_everybody_outside_must_know(words, lacks):
     """Each is asked about by name, in one order."""
     decision = decide(case_of("US-CA", "US-CA", words, "unknown direction"))
     assert [reason.text.split("the ")[1].split()[0].strip(".") for reason in decision.grounds] == lacks
+
+
+def said(
+    answer: Answer, at: int, *, party: Party = "caller", method: Method = "form", received: int | None = None
+) -> ConsentEvent:
+    """Return an said at this minute, received then or at another minute."""
+    return ConsentEvent(
+        id="told_1", party=party, answer=answer, method=method, at=NOON + timedelta(minutes=at),
+        heard_at=NOON + timedelta(minutes=at if received is None else received), told_by="key_1",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("events", "against"),
+    [
+        ([], ()),
+        ([said("accepted", 0)], ()),
+        ([said("announced", 0)], ()),
+        ([said("declined", 1)], ("caller",)),
+        ([said("withdrawn", 1)], ("caller",)),
+        ([said("withdrawn", 1), said("accepted", 2)], ()),
+        ([said("declined", 1), said("accepted", 2), said("withdrawn", 3)], ("caller",)),
+        # Consent of before the no takes nothing back, however late it is reported.
+        ([said("accepted", 0), said("withdrawn", 1)], ("caller",)),
+        ([said("withdrawn", 1), said("accepted", 0, received=2)], ("caller",)),
+        ([said("withdrawn", 1), said("accepted", 1)], ("caller",)),
+        # The last no counts, in the order in which they were given.
+        ([said("withdrawn", 5), said("declined", 1, received=6), said("accepted", 3, received=7)], ("caller",)),
+        ([said("withdrawn", 1), said("declined", 5), said("accepted", 3, received=6)], ("caller",)),
+        # Hearing a notice is no consent.
+        ([said("withdrawn", 1), said("announced", 2)], ("caller",)),
+        ([said("withdrawn", 1), said("accepted", 2, method="announcement")], ("caller",)),
+        # Nobody consents for another party.
+        ([said("withdrawn", 1), said("accepted", 2, party="callee")], ("caller",)),
+        ([said("withdrawn", 1), said("declined", 1, party="callee"), said("accepted", 2)], ("callee",)),
+        # A no that is dated in the future can be taken back once it was received.
+        ([said("declined", 90, received=1), said("accepted", 2)], ()),
+        # A consent that is dated in the future was given when it was received.
+        ([said("accepted", 90, received=0), said("declined", 1)], ("caller",)),
+    ],
+)  # fmt: skip
+def test_whose_no_stands(events: list[ConsentEvent], against: tuple[Party, ...]):
+    """Those of whom the last word is a no."""
+    assert parties_against(events) == against

@@ -1,9 +1,16 @@
-"""The command line: setting up, acting beside a running server, refusing to start where it would harm."""
+"""The command line: setting up, acting beside a running server, refusing to start where it would harm.
+
+The operator closes an account by the command: it wants the name typed, and shows how far it is.
+"""
 
 import hashlib
 import re
 import shutil
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -179,3 +186,51 @@ def test_a_stray_object_does_not_stop_the_worker(kept: Path, tmp_path: Path):
         with httpx.Client(base_url=server.url, headers=headers, timeout=30) as client:
             Tenant.open(client).uploaded(tone(0.5))
     assert b"worker.failed" not in (folder / "server.log").read_bytes()
+
+
+def _close(
+    server: VaultProcess, account: str, *more: str, typed: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "vault", "accounts", "close", account, *more]
+    return subprocess.run(
+        command,
+        env=server.environment,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(600)
+def test_an_account_is_closed_after_its_name_was_typed(tmp_path: Path):
+    """Another name changes nothing; the command repeated tells when, and then follows to the receipt."""
+    with vault_process(tmp_path) as server:
+        headers = {"Authorization": f"Bearer {server.create_key()}"}
+        with httpx.Client(base_url=server.url, headers=headers, timeout=30) as http:
+            tenant = Tenant.open(http)
+            recording = tenant.uploaded(tone(0.5))
+            name = http.get(tenant.url("")).json()["account"]
+            why = ("--reason", "The contract has ended.")
+            assert "--reason" in _close(server, name).stderr
+            wrong = _close(server, name, *why, typed="another\n")
+            assert wrong.returncode != 0
+            assert "1 recordings and 0 calls" in wrong.stdout
+            assert http.get(tenant.url("/closure")).status_code == 404
+            asked = _close(server, name, *why, typed=f"{name}\n")
+            assert asked.returncode == 0, asked.stderr
+            assert f"{name} is closed at " in asked.stdout
+            assert f"{name} is closed at " in _close(server, name).stdout
+            with closing(
+                sqlite3.connect(server.data_dir / "vault.db", isolation_level=None, timeout=10)
+            ) as rows:
+                rows.execute("UPDATE person_requests SET due_at = 1")
+            done = _close(server, name)
+            while "is closed at" in done.stdout:
+                done = _close(server, name)
+            assert "is closed. The receipt" in done.stdout, (done.stdout, done.stderr)
+            assert tenant.get(recording)["state"] == "erased"
+            closure = http.get(tenant.url("/closure")).json()
+            receipt = http.get(tenant.url(f"/requests/{closure['id']}/receipt"))
+            assert receipt.status_code == 200, receipt.text

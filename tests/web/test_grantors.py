@@ -22,7 +22,7 @@ pytestmark = pytest.mark.faults
 #: Why a kind of permission is not made below.
 ELSEWHERE: Final[dict[GrantorName, str]] = {
     "session": "who holds a link opens it, and gets less than the link: tests/web/test_sessions.py",
-    "console_session": "it has the scopes of its key or its roles: tests/web/console/test_doors.py",
+    "console_session": "it has the scopes of its key or its roles: tests/web/console/test_here.py",
     "package": "the worker makes it of a decided request: tests/services/requests/test_package_contents.py",
 }
 #: Of a member that is not there: who may readmit one learns that.

@@ -1,4 +1,7 @@
-"""Recording is switched off at every step of an ingest: refused for good, its keys gone."""
+"""Recording is switched off at every step of an ingest: refused for good, its keys gone.
+
+What an account is called: changes of different fields concurrently.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -163,3 +166,14 @@ async def test_what_is_kept_may_be_sent_again_after_off_and_on(house: House):
     )
     assert (again.id, new) == (row.id, False)
     assert await house.heard(row.id) == AUDIO
+
+
+async def test_changes_of_different_fields_at_once_are_both_kept(house: House):
+    """Twenty times two requests change name and locale, each naming its own field alone."""
+    for number in range(20):
+        await asyncio.gather(
+            house.vault.accounts.accounts.open("acme", name=f"Acme {number}", locale=None, actor="key_1"),
+            house.vault.accounts.accounts.open("acme", name=None, locale=f"en-{number}", actor="key_2"),
+        )
+        now = await house.vault.accounts.accounts.find("acme")
+        assert (now.name, now.locale) == (f"Acme {number}", f"en-{number}")

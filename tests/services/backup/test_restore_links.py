@@ -3,6 +3,8 @@
 They were made while the database did not know the restriction, so the log of the true one does not name them.
 
 What a key that signs links may sign, after a restore over an older database.
+
+Month keys of the true database: no event names them, and every recording of their month needs them.
 """
 
 import re
@@ -16,12 +18,13 @@ import pytest
 
 from tests.support.link_keys import registered
 from tests.support.link_minter import Minter
-from tests.support.parties import CALLER, ME, tell
+from tests.support.parties import CALLER, ME, set_policy, tell
 from tests.support.restoring import available, backed_up, house_over, settle_journal, write_all
 from tests.support.service_house import House
 from vault.database.account_parts.link_keys import LINK_KEYS
 from vault.database.account_parts.part import Target
 from vault.database.transaction import Transaction
+from vault.domain.calls.call import CallFacts
 from vault.domain.playback.link_key import LinkKey
 from vault.services.playback.link_request import LinkRequest
 from vault.thread_pools import Threads
@@ -132,3 +135,57 @@ async def test_a_key_that_was_deleted_stays_so(either: House):
     await either.vault.playback.link_keys.delete(either.account.id, "app", actor="key_test")
     await either.database.write(lambda tx: LINK_KEYS.replace((before,), target(tx, either)))
     assert (await stored(either, minter)).deleted_at is not None
+
+
+async def _nothing(_late: House) -> None:
+    """Serve nobody."""
+
+
+async def _call(late: House) -> None:
+    """Make another key of the month: a change without an event."""
+    await late.vault.recordings.calls.start(late.account.id, CallFacts(call_ref="call-2"))
+
+
+async def _write(late: House) -> None:
+    while await late.vault.jobs.write_account_objects():
+        pass
+
+
+async def _call_and_write(late: House) -> None:
+    """Have the object written too: its name is that of the lost one, with the same log and as many changes."""
+    await _call(late)
+    await _write(late)
+
+
+async def _write_after_an_event(late: House) -> None:
+    """Have an object of as many changes written under a larger log, and another one after it."""
+    await _call(late)
+    await available(late, "rec-2", call_ref="call-2")
+    while await late.vault.jobs.log_publisher.sequence():
+        pass
+    await _write(late)
+    await set_policy(late, withdrawal="restrict")
+    await _write(late)
+
+
+@pytest.mark.parametrize("serve", [_nothing, _call, _call_and_write, _write_after_an_event])
+async def test_what_they_seal_is_read_after_an_old_backup_has_served(
+    either: House,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    threads: Threads,
+    serve: Callable[[House], Awaitable[None]],
+):
+    """Also where the backup served a while, and made as many changes without an event as it had lost."""
+    await write_all(either)
+    async with backed_up(either, request, tmp_path, threads) as (later, old):
+        await later.vault.recordings.calls.start(later.account.id, CallFacts(call_ref="call-1"))
+        # Before any event: the name of the object has the log of the backup.
+        assert await later.vault.jobs.write_account_objects()
+        recording_id = await available(later, "rec-1", call_ref="call-1")
+        await write_all(later)
+        async with house_over(later, old, threads) as late:
+            await serve(late)
+            await late.vault.backup.restore(actor="operator")
+            await write_all(late)
+            assert await late.heard(recording_id)
