@@ -2,8 +2,8 @@
 
 import httpx
 
-#: What is different in each answer: when it came, and its id.
-_OF_ONE = {"date", "x-request-id"}
+#: What is different in each answer: when it came, its id, and the requests that are left behind it.
+_OF_ONE = {"date", "x-request-id", "ratelimit"}
 
 
 def seen_headers(answer: httpx.Response) -> tuple[tuple[str, str], ...]:

@@ -174,3 +174,21 @@ def test_a_second_upload_over_the_bytes_in_flight_waits_for_the_first(
     refused(account.put(AUDIO), "bytes_in_flight")
     in_flight.__exit__(None, None, None)
     assert account.put(AUDIO).status_code == 201
+
+
+def test_an_answer_says_how_many_requests_are_left(limited: House, account: Tenant) -> None:
+    """In the words of the draft of the IETF: a quota of ten seconds, what is left of it, and when it is full again."""
+    quota = DEFAULT["requests_per_second"] * BURST_SECONDS
+    answers = [account.http.get(account.url("/recordings")) for _ in range(2)]
+    assert [answer.headers["RateLimit-Policy"] for answer in answers] == [f'"requests";q={quota};w=10'] * 2
+    assert [answer.headers["RateLimit"] for answer in answers] == [
+        f'"requests";r={quota - 1};t=1',
+        f'"requests";r={quota - 2};t=1',
+    ]
+    exhaust(limited, account)
+    answer = account.http.get(account.url("/recordings"))
+    assert (answer.status_code, answer.headers["RateLimit"]) == (429, '"requests";r=0;t=10')
+    # What is not counted says nothing, and what belongs to another account neither.
+    other = limited.client(limited.key_for(Tenant.open(limited.admin).name, "recordings:read"))
+    for door in (limited.client().get("/healthz"), other.get(account.url("/recordings"))):
+        assert not [name for name in door.headers if name.startswith("ratelimit")]

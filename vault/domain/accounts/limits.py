@@ -64,6 +64,18 @@ class TokenBucket:
         return 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What is left of an account's requests in this process."""
+
+    #: Requests that fit in the bucket.
+    full: int
+    #: Requests that it may send at once.
+    left: int
+    #: Seconds until the bucket is full again, if nothing more is sent.
+    full_in: float
+
+
 class TokenBuckets:
     """A token bucket for each account: ``rate`` tokens per second flow in, and BURST_SECONDS' worth fit in."""
 
@@ -85,3 +97,10 @@ class TokenBuckets:
         while len(self._buckets) > self._max_accounts:
             self._buckets.popitem(last=False)
         return bucket.take(rate, full, now)
+
+    def quota(self, account_id: str, rate: int) -> Quota:
+        """Return what was left when the account last took a token."""
+        full = rate * BURST_SECONDS
+        bucket = self._buckets.get(account_id)
+        tokens = full if bucket is None else min(full, bucket.tokens)
+        return Quota(full=full, left=int(tokens), full_in=(full - tokens) / rate)

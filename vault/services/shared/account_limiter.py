@@ -17,7 +17,7 @@ from typing import Literal
 from vault.database.interface import Database
 from vault.database.stores.recordings.recording_queue import Backlog
 from vault.database.transaction import Transaction
-from vault.domain.accounts.limits import MAX_ACCOUNTS, AccountLimits, OwnLimits, TokenBuckets
+from vault.domain.accounts.limits import MAX_ACCOUNTS, AccountLimits, OwnLimits, Quota, TokenBuckets
 from vault.errors import TooMany, Unavailable, VaultError
 from vault.structured_log import Log
 
@@ -83,6 +83,10 @@ class AccountLimiter:
         if wait:
             text = f"This account has sent more than {rate} requests per second to this node for a while."
             raise _too_many("requests_per_second", text, retry_after=math.ceil(wait))
+
+    def quota(self, account_id: str) -> Quota:
+        """Return what was left of the account's requests after its last one."""
+        return self._buckets.quota(account_id, self.of(account_id).requests_per_second)
 
     @contextmanager
     def upload(self, account_id: str, size: int) -> Iterator[None]:

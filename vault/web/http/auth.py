@@ -112,7 +112,12 @@ class access:  # noqa: N801 - used like a function
         check_open(request, closure)
         refuse_unknown_parameters(request)
         if self.limited:
-            vault_of(request).accounts.limits.limiter.take_request(found.id)
+            limiter = vault_of(request).accounts.limits.limiter
+            try:
+                limiter.take_request(found.id)
+            finally:
+                # vault/web/middleware/request_limits.py tells it, also with a refusal.
+                request.state.quota = limiter.quota(found.id)
         return Access(found, caller)
 
 

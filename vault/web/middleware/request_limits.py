@@ -6,6 +6,7 @@ Pure ASGI: Starlette's BaseHTTPMiddleware costs most of a small request's time.
 """
 
 import asyncio
+import math
 import re
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vault import metrics
+from vault.domain.accounts.limits import BURST_SECONDS, Quota
 from vault.domain.ids import new_id
 from vault.domain.notices.audio import MAX_UPLOAD
 from vault.errors import NotFound, VaultError
@@ -94,6 +96,8 @@ class RequestLimits:
                 headers = MutableHeaders(scope=message)
                 headers.update(self._console_headers if is_console(scope["path"]) else self._headers)
                 headers["X-Request-Id"] = request_id
+                if (quota := scope.get("state", {}).get("quota")) is not None:
+                    headers.update(_rate_limit(quota))
                 for name, value in _DEFAULTS.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -147,6 +151,14 @@ class _Body:
                 words = f"The body must have at most {self._limit} bytes."
                 raise HTTPException(413, words, {"Connection": "close"})
         return message
+
+
+def _rate_limit(quota: Quota) -> dict[str, str]:
+    """Return the headers of draft-ietf-httpapi-ratelimit-headers-11; their names and values are Structured Fields."""
+    return {
+        "RateLimit-Policy": f'"requests";q={quota.full};w={BURST_SECONDS}',
+        "RateLimit": f'"requests";r={quota.left};t={math.ceil(quota.full_in)}',
+    }
 
 
 def _refusal(scope: Scope) -> Response | None:
