@@ -46,7 +46,7 @@ ALLOWED_PATHS = (
 )  # fmt: skip
 PROVIDER = re.compile(r'"provider": "(?!platform)\w+"')
 ALLOWED_HOSTS = re.compile(
-    r"api\.aircall\.io|truststore\.pki\.rds\.amazonaws\.com|127\.0\.0\.1|([\w-]+\.)*example(\.com)?|(www\.)?(github\.com|rfc-editor\.org|standardwebhooks\.com)"
+    r"api\.aircall\.io|truststore\.pki\.rds\.amazonaws\.com|127\.0\.0\.1|([\w-]+\.)*example(\.com)?|(www\.)?(github\.com|ietf\.org|rfc-editor\.org|standardwebhooks\.com)"
 )
 
 
