@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -17,14 +16,6 @@ from vault.database.stores.hot.statements import Grant
 from vault.database.stores.recordings.recording_states import RecordingStates
 from vault.domain.recordings.recording import State
 from vault.errors import Invalid, NotFound, Unavailable
-
-
-@pytest.fixture
-def other_node(migrated_url: str, postgresql: PostgresqlDatabase) -> Iterator[PostgresqlDatabase]:
-    """A second node on the same database."""
-    database = PostgresqlDatabase(migrated_url)
-    yield database
-    database.close()
 
 
 async def test_every_wait_has_an_end(postgresql: PostgresqlDatabase):

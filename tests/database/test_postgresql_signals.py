@@ -1,7 +1,7 @@
 """Notifications between processes: in batches, after the commit, and never in a caller's way."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 
 import psycopg
@@ -46,14 +46,6 @@ class Ear:
         return number
 
 
-@pytest.fixture
-def other(migrated_url: str, postgresql: PostgresqlDatabase) -> Iterator[PostgresqlDatabase]:
-    """Another process's way to the same database."""
-    opened = PostgresqlDatabase(migrated_url)
-    yield opened
-    opened.close()
-
-
 def notifications(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that grows with the payload of each notification that is sent."""
     sent: list[str] = []
@@ -68,11 +60,13 @@ def notifications(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return sent
 
 
-async def test_another_process_hears_each_row_once(postgresql: PostgresqlDatabase, other: PostgresqlDatabase):
+async def test_another_process_hears_each_row_once(
+    postgresql: PostgresqlDatabase, other_node: PostgresqlDatabase
+):
     """Announcements of one batch are counted, and the sender does not hear its own notification again."""
     await open_account(postgresql)
     near, far = Ear(), Ear()
-    async with postgresql.signals.delivered_to(near), other.signals.delivered_to(far):
+    async with postgresql.signals.delivered_to(near), other_node.signals.delivered_to(far):
         assert [await near.state(), await far.state()] == [True, True]
         far.heard.clear()
         near.heard.clear()
@@ -80,7 +74,7 @@ async def test_another_process_hears_each_row_once(postgresql: PostgresqlDatabas
         assert await far.number(Work.INGEST, 7) == 7
         assert await near.number(Work.INGEST, 7) == 7
         await postgresql.announce(announcement("ref-0"))
-        await other.write(lambda tx: tx.wake(Work.PUBLISH))
+        await other_node.write(lambda tx: tx.wake(Work.PUBLISH))
         await near.number(Work.PUBLISH, 1)
         assert await far.number(Work.INGEST, 7) == 7, "a duplicate leaves no work"
 
@@ -121,11 +115,11 @@ async def test_what_is_rolled_back_signals_nothing(
 
 
 async def test_the_last_signal_before_the_end_is_sent(
-    postgresql: PostgresqlDatabase, other: PostgresqlDatabase
+    postgresql: PostgresqlDatabase, other_node: PostgresqlDatabase
 ):
     """A process that stops gives work back, and closes its database immediately."""
     near, far = Ear(), Ear()
-    async with other.signals.delivered_to(far):
+    async with other_node.signals.delivered_to(far):
         assert await far.state()
         async with postgresql.signals.delivered_to(near):
             await postgresql.write(lambda tx: tx.wake(Work.INGEST))

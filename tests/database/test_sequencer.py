@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -154,14 +153,6 @@ async def test_a_tree_that_contradicts_itself_is_not_written_on(tmp_path: Path, 
     connection.close()
     with pytest.raises(StartRefused, match="do not belong together"):
         SqliteDatabase(tmp_path / "vault.db")
-
-
-@pytest.fixture
-def other_node(migrated_url: str, postgresql: PostgresqlDatabase) -> Iterator[PostgresqlDatabase]:
-    """A second node on the same database."""
-    database = PostgresqlDatabase(migrated_url)
-    yield database
-    database.close()
 
 
 async def test_late_commits_are_not_passed_over(postgresql: PostgresqlDatabase):

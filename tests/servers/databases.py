@@ -86,6 +86,16 @@ def postgresql(migrated_url: str) -> "Iterator[PostgresqlDatabase]":
     database.close()
 
 
+@pytest.fixture
+def other_node(migrated_url: str, postgresql: "PostgresqlDatabase") -> "Iterator[PostgresqlDatabase]":
+    """The way of a second node to the same database."""
+    from vault.database.engines.postgresql import PostgresqlDatabase
+
+    database = PostgresqlDatabase(migrated_url)
+    yield database
+    database.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> "SqliteDatabase | PostgresqlDatabase":
     """An empty database of either kind: what passes on one must pass on the other."""

@@ -11,6 +11,8 @@ from tests.servers.moto import moto_server
 from tests.servers.required import require
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.servers.openbao import OpenBao
 
 ACCESS_KEY = "callvaulttest"
@@ -61,3 +63,12 @@ def ceph(aws_credentials: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("ceph")
     with ceph_server.ceph_gateway(folder, ACCESS_KEY, SECRET_KEY) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Debian's Chromium, started once for the tests of a module."""
+    from tests.support.chromium import chromium
+
+    with chromium() as started:
+        yield started

@@ -1,12 +1,14 @@
 """Fixtures of the web: the whole app in this process, and who calls it."""
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 
 import httpx
 import pytest
 
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House, open_house
+from vault.web.app import PublicUrl
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,15 @@ def stranger(house: House) -> Iterator[httpx.Client]:
 def tenant(house: House) -> Tenant:
     """An account of its own."""
     return Tenant.open(house.admin)
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The app behind a proxy on loopback, so that a client can have any address."""
+    with open_house(tmp_path_factory.mktemp("d")) as house:
+        trusted = (ip_network("127.0.0.0/8"),)
+        house.app.state.hosting = PublicUrl(public_url=house.url, trusted_proxies=trusted)
+        yield house
 
 
 @pytest.fixture(scope="session")

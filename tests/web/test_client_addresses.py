@@ -1,6 +1,5 @@
 """Where a client is: read through trusted proxies, checked at each request of a session, and counted also if unread."""
 
-from collections.abc import Iterator
 from ipaddress import ip_network
 
 import httpx
@@ -9,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from tests.support.tenant import Tenant, open_link
-from tests.support.web_house import AUDIO, House, open_house
+from tests.support.web_house import AUDIO, House
 from vault.services.playback.session_log import MAX_DENIALS, SessionAddresses
 from vault.web.app import PublicUrl
 from vault.web.console.sign_in.limits import MAX_FAILED
@@ -51,15 +50,6 @@ def test_a_proxy_may_write_ports_and_brackets(header: str, client: str | None, c
     }  # fmt: skip
     request = Request(scope)
     assert (client_address(request), limited_address(request)) == (client, counted)
-
-
-@pytest.fixture(scope="module")
-def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """The app behind a proxy on loopback, so that a client can have any address."""
-    with open_house(tmp_path_factory.mktemp("d")) as house:
-        trusted = (ip_network("127.0.0.0/8"),)
-        house.app.state.hosting = PublicUrl(public_url=house.url, trusted_proxies=trusted)
-        yield house
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-import pytest
 from pydantic import BaseModel
 
 from tests.support.console import sign_in
@@ -155,12 +154,6 @@ def test_what_rest_changes_has_a_form():
     assert changing == set(FORM_OF)
     forms = {path for method, path in FORMS if method == "POST"}
     assert {form for form in FORM_OF.values() if form.startswith("/")} - forms == set()
-
-
-@pytest.fixture
-def tenant(house: House) -> Tenant:
-    """An account of its own."""
-    return Tenant.open(house.admin)
 
 
 def test_a_form_has_each_field_of_its_body(house: House, tenant: Tenant):

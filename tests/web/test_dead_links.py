@@ -1,9 +1,7 @@
 """Links that open nothing: an address that asks for too many waits, and no other address notices."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +13,7 @@ from tests.support.link_keys import register
 from tests.support.link_minter import Minter
 from tests.support.seen_answer import seen
 from tests.support.tenant import Tenant, open_link
-from tests.support.web_house import AUDIO, House, open_house
+from tests.support.web_house import AUDIO, House
 from vault.database.schema.core import links
 from vault.errors import TooMany
 from vault.web.app import PublicUrl
@@ -107,15 +105,6 @@ def test_the_oldest_is_forgotten_first():
     table.count("10.1.0.0", NOON + MINUTE)
     assert len(table) == MAX_ADDRESSES
     assert waits(table, "192.0.2.1", NOON + MINUTE) == 0
-
-
-@pytest.fixture(scope="module")
-def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """The app behind a proxy on loopback, so that a client can have any address."""
-    with open_house(tmp_path_factory.mktemp("d")) as house:
-        trusted = (ip_network("127.0.0.0/8"),)
-        house.app.state.hosting = PublicUrl(public_url=house.url, trusted_proxies=trusted)
-        yield house
 
 
 def at(house: House, address: str) -> httpx.Client:

@@ -11,12 +11,6 @@ from tests.support.web_house import AUDIO, House
 pytestmark = pytest.mark.faults
 
 
-@pytest.fixture
-def tenant(house: House) -> Tenant:
-    """An account of its own."""
-    return Tenant.open(house.admin)
-
-
 def doorway(tenant: Tenant, recording: str) -> str:
     """Return the path of a recording's doorway."""
     answer = tenant.http.post(tenant.url(f"/recordings/{recording}/doorway"))

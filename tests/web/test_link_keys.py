@@ -16,12 +16,6 @@ from vault.database.schema.playback import link_keys
 pytestmark = pytest.mark.faults
 
 
-@pytest.fixture
-def tenant(house: House) -> Tenant:
-    """An account of its own."""
-    return Tenant.open(house.admin)
-
-
 def test_a_key_is_registered_by_its_owner_alone(tenant: Tenant):
     """Without a fresh signed challenge of this account, or with a weak key, it is refused, naming the field."""
     minter, stranger = Minter(), Minter()

@@ -23,12 +23,6 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
-def tenant(house: House) -> Tenant:
-    """An account of its own."""
-    return Tenant.open(house.admin)
-
-
-@pytest.fixture
 def recording(tenant: Tenant) -> str:
     """A recording that can be played."""
     return tenant.uploaded(AUDIO, call="call%201", ref="rec%201")

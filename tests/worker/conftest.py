@@ -1,6 +1,6 @@
 """Fixtures of the worker: a vault on either database, with fakes for what is outside."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +21,6 @@ async def on_postgresql(
 
 
 @pytest.fixture
-def other(migrated_url: str, postgresql: PostgresqlDatabase) -> Iterator[PostgresqlDatabase]:
-    """Another process's way to the same PostgreSQL database."""
-    opened = PostgresqlDatabase(migrated_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def node(on_postgresql: House, other: PostgresqlDatabase, tmp_path: Path, threads: Threads) -> House:
+def node(on_postgresql: House, other_node: PostgresqlDatabase, tmp_path: Path, threads: Threads) -> House:
     """Another process of ``on_postgresql``, with connections of its own."""
-    return node_on(on_postgresql, other, tmp_path, threads)
+    return node_on(on_postgresql, other_node, tmp_path, threads)

@@ -57,15 +57,15 @@ async def suspects(holders: LeaseHolders) -> bool:
 
 
 async def test_the_leases_of_a_process_that_is_gone_end_after_the_grace(
-    on_postgresql: House, other: PostgresqlDatabase
+    on_postgresql: House, other_node: PostgresqlDatabase
 ):
     """Its lock is free: not at the first look, which may be a reconnection, but after some seconds."""
     await on_postgresql.announce()
     ear, clock = Ear(), Clock()
-    async with other.signals.delivered_to(ear):
+    async with other_node.signals.delivered_to(ear):
         await ear.connection()
-        held = await claim(other)
-        job = await other.write(lambda tx: tx.singleton_leases.claim("manifests", lease=LEASE))
+        held = await claim(other_node)
+        job = await other_node.write(lambda tx: tx.singleton_leases.claim("manifests", lease=LEASE))
         holders = LeaseHolders(on_postgresql.database, clock=clock)
         await holders.poll()
         clock.now += GRACE
@@ -82,37 +82,37 @@ async def test_the_leases_of_a_process_that_is_gone_end_after_the_grace(
     assert taken.recording.id == held.recording.id
     assert await on_postgresql.database.write(lambda tx: tx.singleton_leases.claim("manifests", lease=LEASE))
     with pytest.raises(LeaseLost):
-        await other.write(lambda tx: tx.singleton_leases.renew("manifests", job or "", lease=LEASE))
+        await other_node.write(lambda tx: tx.singleton_leases.renew("manifests", job or "", lease=LEASE))
     with pytest.raises(LeaseLost):
-        await other.write(lambda tx: tx.queue.renew(held.recording.id, held.token, lease=LEASE))
+        await other_node.write(lambda tx: tx.queue.renew(held.recording.id, held.token, lease=LEASE))
 
 
 async def test_a_live_process_whose_session_is_cut_keeps_its_leases(
-    on_postgresql: House, other: PostgresqlDatabase, migrated_url: str
+    on_postgresql: House, other_node: PostgresqlDatabase, migrated_url: str
 ):
     """It takes its lock again on a new session, and the suspicion ends."""
     await on_postgresql.announce()
     ear, clock = Ear(), Clock()
     holders = LeaseHolders(on_postgresql.database, clock=clock)
-    async with other.signals.delivered_to(ear):
+    async with other_node.signals.delivered_to(ear):
         await ear.connection()
-        held = await claim(other)
+        held = await claim(other_node)
         assert cut_listeners(migrated_url) == 1
         await holders.poll()
         await ear.connection()
         clock.now += 2 * GRACE
         await holders.poll()
         assert not await on_postgresql.database.read(lambda tx: tx.queue.is_waiting(TO_TRANSFER))
-        await other.write(lambda tx: tx.queue.renew(held.recording.id, held.token, lease=LEASE))
+        await other_node.write(lambda tx: tx.queue.renew(held.recording.id, held.token, lease=LEASE))
 
 
 async def test_a_process_without_a_session_holds_its_leases_to_their_end(
-    on_postgresql: House, other: PostgresqlDatabase
+    on_postgresql: House, other_node: PostgresqlDatabase
 ):
     """As behind a pooler: nobody can tell whether it lives, so its lease must expire."""
     await on_postgresql.announce()
     clock = Clock()
-    await claim(other)
+    await claim(other_node)
     holders = LeaseHolders(on_postgresql.database, clock=clock)
     for _ in range(3):
         await holders.poll()
@@ -121,14 +121,14 @@ async def test_a_process_without_a_session_holds_its_leases_to_their_end(
 
 
 async def test_a_worker_takes_over_from_one_that_is_gone(
-    on_postgresql: House, other: PostgresqlDatabase, tmp_path: Path, threads: Threads
+    on_postgresql: House, other_node: PostgresqlDatabase, tmp_path: Path, threads: Threads
 ):
     """From end to end: the row was claimed by a process that is gone, and another node's worker brings it in."""
     recording_id = (await on_postgresql.announce()).recording_id or ""
     ear = Ear()
-    async with other.signals.delivered_to(ear):
+    async with other_node.signals.delivered_to(ear):
         await ear.connection()
-        await claim(other)
+        await claim(other_node)
     node = node_on(on_postgresql, on_postgresql.database, tmp_path, threads)  # type: ignore[arg-type]
     async with worker(node, poll_interval=0.2):
 

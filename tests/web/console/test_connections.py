@@ -4,7 +4,6 @@ import time
 from datetime import UTC, datetime
 
 import httpx
-import pytest
 
 from tests.support.console import MARKUP, form_of, sign_in
 from tests.support.link_keys import register
@@ -12,12 +11,6 @@ from tests.support.link_minter import Minter, base64url
 from tests.support.tenant import Tenant, tone
 from tests.support.web_house import House
 from vault.services.ingest.receive_webhook import NoteActivity
-
-
-@pytest.fixture
-def tenant(house: House) -> Tenant:
-    """An account of its own."""
-    return Tenant.open(house.admin)
 
 
 def base(tenant: Tenant) -> str:

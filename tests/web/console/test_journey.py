@@ -2,21 +2,12 @@
 
 import time
 
-import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.chromium import chromium
 from tests.support.tenant import PATIENCE, Tenant
 from tests.support.web_house import AUDIO, House
 
 NUMBER = "+33612345678"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Start the browser once."""
-    with chromium() as browser:
-        yield browser
 
 
 def entered(browser: Browser, house: House, tenant: Tenant) -> Page:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.chromium import chromium, complaints, new_page
+from tests.support.chromium import complaints, new_page
 from tests.support.console import MARKUP, furnished, key_text, violations
 from tests.support.console_album import NAMES, Album, show, sign_in_with_key, stranger
 from tests.support.console_pages import NO_PAGES, PAGES
@@ -24,13 +24,6 @@ USABLE = """[...document.querySelectorAll('a[href], button, input, select, texta
   one => one.checkVisibility() && one.type !== 'hidden' && !one.disabled).map(one => one.outerHTML.slice(0, 200))"""
 #: A phone on which text is enlarged (WCAG 1.4.10).
 NARROW = {"width": 320, "height": 700}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Start the browser once."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

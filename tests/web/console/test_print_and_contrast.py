@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.chromium import chromium
 from tests.support.console import violations
 from tests.support.console_album import Album, sign_in_with_key, stranger
 from tests.support.console_pages import PAGES
@@ -17,13 +16,6 @@ pytestmark = pytest.mark.xdist_group("console on paper")
 #: Tables and texts that scroll sideways.
 _WIDE = """[...document.querySelectorAll('.table')].filter(one => one.scrollWidth > one.clientWidth).map(
   one => one.innerText)"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the browser once."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module", params=["en-GB", "de-DE"])

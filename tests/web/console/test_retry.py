@@ -2,20 +2,12 @@
 
 import re
 
-import pytest
-
 from tests.support.console import nonce_of, sign_in
 from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
 
 FETCH_AGAIN = re.compile(r"Fetch again|Récupérer à nouveau|Erneut abholen|Volver a descargar")
 NOWHERE = "https://nowhere.invalid/1.wav"
-
-
-@pytest.fixture
-def tenant(house: House) -> Tenant:
-    """An account of its own."""
-    return Tenant.open(house.admin)
 
 
 def place_of(tenant: Tenant, recording: str) -> str:
