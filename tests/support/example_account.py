@@ -20,7 +20,7 @@ from tests.support.web_house import House
 from vault.database.schema.core import recordings
 
 #: 34 seconds of µ-law on two channels; the sound begins after the header.
-_SAMPLE: Final = Path(vault.playback.audio.__file__).parent / "sample" / "call.wav"
+_SAMPLE: Final = Path(vault.audio.__file__).parent / "sample" / "call.wav"
 _RATE: Final = 8000
 #: The company's own number. All numbers are of the ranges that are reserved for fiction.
 OFFICE: Final = "+14155550100"

@@ -13,7 +13,7 @@ from tests.support.service_house import House
 from vault.domain.recordings.recording import GONE, RecordingFilter, State
 from vault.domain.requests.request import RequestState
 from vault.errors import Invalid, Refused
-from vault.services.admission import call_opener, number_terms
+from vault.services.admission import number_terms
 from vault.services.playback.link_request import LinkRequest
 from vault.services.shared.encrypted_fields import search_term
 
@@ -39,8 +39,7 @@ async def test_what_an_earlier_release_stored_is_found_as_it_is_written(
 ):
     """It compared capitals alone, so its keyed hash of a name with two spaces is another one."""
     with monkeypatch.context() as patch:
-        for module in (call_opener, number_terms):
-            patch.setattr(module, "name_term", search_term)
+        patch.setattr(number_terms, "name_term", search_term)
         await recorded(either, "old", agent=SPELLINGS[-1])
     found = await either.vault.recordings.recordings.page(
         either.account.id, RecordingFilter(), number=None, agent=SPELLINGS[-1].upper(), before=None, limit=9
