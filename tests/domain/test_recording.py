@@ -5,14 +5,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.domain.recordings.recording import (
-    BACKOFF,
-    IN_FLIGHT,
-    LEASE,
-    MAX_ATTEMPTS,
-    RENEWAL,
-    State,
-)
+from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_ATTEMPTS
+from vault.domain.recordings.recording import IN_FLIGHT, LEASE, RENEWAL, State
 from vault.domain.recordings.transitions import ARROWS
 
 

@@ -32,8 +32,8 @@ from vault.services.key_rotation.rewrap_root_key import RewrapRootKey
 from vault.services.key_rotation.rotate_account_key import KeyRotations
 from vault.services.node.readiness_probe import Outages, ReadinessProbe
 from vault.services.playback.audio_stream import AudioStreams
-from vault.services.playback.check_link import CheckLink
 from vault.services.playback.doorways import Doorways
+from vault.services.playback.explain_link import ExplainLink
 from vault.services.playback.link_cuts import LinkCuts
 from vault.services.playback.link_keys import LinkKeys
 from vault.services.playback.links import Links
@@ -147,7 +147,7 @@ class PlaybackServices:
     #: Refuse links minted before a time; list such cuts.
     link_cuts: LinkCuts
     #: Say to an account why a link that it signed is refused.
-    check_link: CheckLink
+    explain_link: ExplainLink
     #: Make and read the addresses of recordings that open nothing by themselves.
     doorways: Doorways
     #: Open links, and find, check and resume the sessions that they open.

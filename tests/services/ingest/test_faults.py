@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.service_house import AUDIO, House, blocks_of, new_house
-from vault.domain.recordings.recording import MAX_ATTEMPTS, State
+from vault.domain.recordings.fetch_attempts import MAX_ATTEMPTS
+from vault.domain.recordings.recording import State
 from vault.errors import Unavailable
 from vault.thread_pools import Threads
 

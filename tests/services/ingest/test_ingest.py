@@ -8,7 +8,8 @@ from tests.fakes.fetcher import Media
 from tests.support.database_rows import move
 from tests.support.service_house import AUDIO, URL, House
 from vault.database.schema.core import recordings
-from vault.domain.recordings.recording import LEASE, MAX_ATTEMPTS, State
+from vault.domain.recordings.fetch_attempts import MAX_ATTEMPTS
+from vault.domain.recordings.recording import LEASE, State
 from vault.errors import FetchFailed, LeaseLost, NotFound
 
 

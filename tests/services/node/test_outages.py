@@ -9,7 +9,8 @@ from tests.fakes.fetcher import Media
 from tests.support.database_rows import columns
 from tests.support.service_house import AUDIO, URL, House
 from vault.circuit_breaker import CircuitBreaker
-from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, OUTAGE_BACKOFF, State, backoff_after
+from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_ATTEMPTS, OUTAGE_BACKOFF, backoff_after
+from vault.domain.recordings.recording import State
 from vault.errors import FetchFailed, OwnKeyUnusable, Unavailable
 from vault.services.node.readiness_probe import Outages
 from vault.services.service import Vault

@@ -6,11 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
-from vault.backoff import Backoff
 from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
-from vault.errors import OwnKeyUnusable, RecordingMissing, Unavailable
 
 #: A row is unique by account, connection and key. The key is the name, unless another call of the connection had that
 #: name first: then the call follows the name. No name has a control character.
@@ -74,21 +72,6 @@ LEASE = timedelta(seconds=90)
 RENEWAL = timedelta(seconds=30)
 #: How long an interrupted upload waits for its client before it fails.
 UPLOAD_IDLE_TIMEOUT = timedelta(hours=1)
-#: Attempts before a recording fails permanently: with the backoff below, about a day.
-MAX_ATTEMPTS = 24
-BACKOFF: Final = Backoff(first=timedelta(seconds=2), most=timedelta(hours=2))
-#: While a part of the vault is down. Its work pauses meanwhile, so short waits cost nothing, and all rows are back at
-#: work soon after it is up again.
-OUTAGE_BACKOFF: Final = Backoff(first=BACKOFF.first, most=timedelta(seconds=30))
-
-
-def longest_wait(attempts: int) -> timedelta:
-    """Return how long the attempts that are left after ``attempts`` wait at most, without their own time."""
-    return sum(
-        (BACKOFF.after(attempt, jitter=1) for attempt in range(max(attempts, 0) + 1, MAX_ATTEMPTS)),
-        timedelta(),
-    )
-
 
 #: How a recording arrived; reconcile: in the provider's list, without a webhook.
 Arrival = Literal["webhook", "upload", "reconcile"]
@@ -253,13 +236,3 @@ def named_at(door: str | None, named: Sequence[Recording]) -> Sequence[Recording
 def requests_of(causes: Iterable[str]) -> list[str]:
     """Return the requests of persons among the causes."""
     return [cause for cause in causes if cause not in CAUSES]
-
-
-def backoff_after(error: Unavailable, attempts: int) -> timedelta:
-    """Return the backoff after ``attempts`` attempts, the last of which ended with ``error``.
-
-    It is short where the error concerns every recording, because it ends for all together. It grows where only one
-    account or one recording is concerned: its owner may take days.
-    """
-    own = isinstance(error, (OwnKeyUnusable, RecordingMissing))
-    return (BACKOFF if own else OUTAGE_BACKOFF).after(attempts)

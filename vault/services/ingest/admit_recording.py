@@ -9,7 +9,8 @@ from typing import Final
 from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, Lease, RecordingKeys, SealedObject, State
+from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_ATTEMPTS
+from vault.domain.recordings.recording import Lease, RecordingKeys, SealedObject, State
 from vault.domain.stored.manifest import encode_manifest, location_of
 from vault.errors import DescriberCrashed, NotFound, Tampered, Unavailable, Undecodable, VaultError
 from vault.ports.keys import KeyRing, SealingKey

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from vault.database.interface import Database
 from vault.database.signals import Work
-from vault.domain.recordings.recording import MAX_ATTEMPTS, Lease, State, backoff_after
+from vault.domain.recordings.fetch_attempts import MAX_ATTEMPTS, backoff_after
+from vault.domain.recordings.recording import Lease, State
 from vault.errors import LeaseLost, Unavailable
 from vault.fair_places import FairPlaces, GaveWay
 from vault.ports.keys import KeyRing

@@ -13,7 +13,8 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import Announcement, CallFacts
 from vault.domain.calls.provider_api import Access, MediaRequest
 from vault.domain.reason import Reason
-from vault.domain.recordings.recording import BACKOFF, MAX_ATTEMPTS, Lease, Recording, backoff_after
+from vault.domain.recordings.fetch_attempts import BACKOFF, MAX_ATTEMPTS, backoff_after
+from vault.domain.recordings.recording import Lease, Recording
 from vault.domain.recordings.transitions import CLAIM
 from vault.domain.stored import encryption_context as bound
 from vault.domain.stored.sealed_records import decode_announcement

@@ -114,8 +114,9 @@ def _not_computed() -> Judgement:
     return Judgement(outcome="keep", reasons=(Reason(code="not_computed", text=_UNKNOWN),))
 
 
-#: Called before a recording loses its keys, with the actor; raises Refused where it is forbidden.
+#: Called before a recording loses its keys, with whose wish it is; raises Refused, Held or Busy where it is forbidden.
 Guard = Callable[[Transaction, Recording, Transition, Wish], None]
-#: Every guard. To forbid erasures, add a function here. Two changes call no guard: ``in_flight`` refuses only
-#: recordings that never became available, and a restore repeats what the log says has happened.
+#: Every guard. To forbid erasures, add a function here. Two changes call no guard: ``refuse_in_flight``, by which the
+#: switch, a party's no and an objection refuse what is not available yet, over a hold too (docs/holds.md), and a
+#: restore, which repeats what the log says has happened.
 GUARDS: Final[tuple[Guard, ...]] = (forbid_early_erasure,)

@@ -29,9 +29,10 @@ from vault.services.playback.link_request import LinkRequest, require_playable
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import name_term, open_listener
 from vault.services.shared.end_listening import Listening, end_listening, require_open
+from vault.services.shared.may_hear import require_may_hear
 from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_if_rotated
-from vault.services.shared.revoke_links import require_may_hear, revocation
+from vault.services.shared.revoke_links import revocation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from vault.database.signals import Work
 from vault.database.stores.retention.object_locks import Remainder
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.recordings.recording import Lease, State, backoff_after
+from vault.domain.recordings.fetch_attempts import backoff_after
+from vault.domain.recordings.recording import Lease, State
 from vault.domain.retention.object_lock import ObjectLock
 from vault.domain.stored.manifest import location_of
 from vault.errors import LeaseLost, ObjectLocked, Unavailable

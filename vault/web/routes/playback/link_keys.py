@@ -107,5 +107,5 @@ async def post_link_check(vault: TheVault, allowed: Revoking, body: LinkCheckIn)
     account's key is `unknown_key`, as an invented one is.
     """
     return LinkCheckOut.of(
-        await vault.playback.check_link(allowed.account.id, body.link, address=body.address)
+        await vault.playback.explain_link(allowed.account.id, body.link, address=body.address)
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from vault.domain.playback.link import DEFAULT_SESSIONS
 from vault.domain.playback.link_key import LinkKey, write_public_key
 from vault.domain.playback.why_refused import CheckReason
-from vault.services.playback.check_link import LinkCheck
+from vault.services.playback.explain_link import LinkCheck
 from vault.services.playback.link_cuts import CutRequest, CutView
 from vault.services.playback.link_keys import LinkKeyRequest
 from vault.web.schemas.base import Body, Flag, MomentIn, MomentOut, Text

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vault.domain.recordings.recording import MAX_ATTEMPTS, Recording, State, longest_wait
+from vault.domain.recordings.fetch_attempts import MAX_ATTEMPTS, longest_wait
+from vault.domain.recordings.recording import Recording, State
 from vault.domain.recordings.transitions import CLAIM
 from vault.services.recordings.recordings import RecordingView
 from vault.web.schemas.base import Body, MomentIn, MomentOut

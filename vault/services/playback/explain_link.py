@@ -32,7 +32,7 @@ class LinkCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckLink:
+class ExplainLink:
     """Check a signed link of an account. Opens nothing, changes nothing, and counts as no refusal."""
 
     database: Database

@@ -15,7 +15,7 @@ from tests.support.service_house import AUDIO, House, blocks_of, with_account
 from vault import metrics
 from vault.domain.playback.why_refused import CHECK_REASONS
 from vault.errors import Invalid, NotFound
-from vault.services.playback.check_link import LinkCheck
+from vault.services.playback.explain_link import LinkCheck
 from vault.services.playback.link_cuts import CutRequest
 from vault.services.playback.link_request import LinkRequest
 
@@ -32,7 +32,7 @@ async def recorded(house: House, call: str = "a") -> str:
 
 async def check(house: House, link: str, address: str | None = None) -> LinkCheck:
     """Ask why."""
-    return await house.vault.playback.check_link(house.account.id, link, address=address)
+    return await house.vault.playback.explain_link(house.account.id, link, address=address)
 
 
 async def opens(house: House, token: str, address: str | None = None) -> bool:
@@ -157,7 +157,7 @@ async def test_a_media_link_goes_on_with_its_session(house: House):
     token = minter.token(recording, knd="media", exp=_now() + 2)
     session, _ = await house.vault.playback.open_links.open_media(token, address=None, agent="")
     assert (await check(house, token)).reason is None
-    later = replace(house.vault.playback.check_link, clock=lambda: session.ends_at + timedelta(seconds=1))
+    later = replace(house.vault.playback.explain_link, clock=lambda: session.ends_at + timedelta(seconds=1))
     assert (await later(house.account.id, token, address=None)).reason == "used_up"
 
 
