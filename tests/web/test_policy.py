@@ -203,3 +203,32 @@ def test_any_key_opens_the_book_and_none_does_not(house: House, stranger: httpx.
     for path in ("/v1/rules", "/v1/rules/FR", "/v1/rules/xyz!"):
         assert stranger.get(path).status_code == 401
         assert stranger.get(path, headers={"Authorization": "Bearer cv_x"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("written", "place"), [("uk", "GB"), ("us-wa", "US-WA"), ("France", None), ("*", None)]
+)
+def test_the_place_of_a_retention_class_is_one(house: House, written: str, place: str | None):
+    """Wrong: a place that no call can have is taken, so that the class never holds."""
+    tenant = Tenant.open(house.admin)
+    policy = {
+        "classes": [
+            {
+                "class": "here",
+                "purpose": "p",
+                "minimum": "P1Y",
+                "minimum_ground": "business",
+                "match": {"place": written},
+            }
+        ]
+    }
+    preview = tenant.http.post(tenant.url("/retention-policy/preview"), json=policy)
+    if place is None:
+        assert (preview.status_code, preview.json()["field"]) == (422, "classes.0.match.place")
+        return
+    digest = {"Preview-Digest": preview.json()["digest"]}
+    answer = tenant.http.put(tenant.url("/retention-policy"), json=policy, headers=digest)
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()
+    (found,) = shown["classes"] or shown["waiting"]["classes"]
+    assert found["match"]["place"] == place

@@ -204,3 +204,27 @@ async def test_a_minimum_holds_for_an_agent_in_any_letters(either: House, writte
     with pytest.raises(Refused) as refused:
         await either.vault.recordings.recordings.erase(either.account.id, recording_id, **ME)
     assert refused.value.reasons == ("minimum_legal",)
+
+
+@pytest.mark.parametrize(
+    ("facts", "places"),
+    [
+        ({"caller": "+33612345678", "callee": "+493012345678"}, {"FR", "DE"}),
+        ({"caller": "+33612345678", "caller_place": "BE"}, {"BE"}),
+        ({"caller": "+12065550100"}, {"US", "US-WA"}),
+        ({"caller": "anonymous", "caller_place": "FR-75C"}, {"FR", "FR-75C"}),
+        ({"caller": "anonymous"}, set()),
+    ],
+)
+async def test_a_class_of_a_place_has_what_lies_in_it(either: House, facts: dict[str, str], places: set[str]):
+    """Wrong: a minimum of FR does not hold for a bare French number, and one of US not in Washington."""
+    recording_id = await let_in(either, call_ref="call-1")
+    await report(either, **facts)
+    own = {"US", "US-CA", "US-NY"}
+    for one in ("FR", "FR-75C", "BE", "DE", "US", "US-WA", "US-CA"):
+        await set_retention(
+            either, kept("all", period="P70Y"), kept("here", match=Match(place=one), period="P60Y")
+        )
+        await either.vault.jobs.apply_policies()
+        shown = await either.vault.retention.recordings(either.account.id, recording_id)
+        assert (shown.terms.class_name == "here") is (one in places | own), one

@@ -58,6 +58,11 @@ class Rule:
     readings: tuple[str, ...] = ()
 
 
+def country_of(place: str) -> str:
+    """Return the country in which a place lies: ``US`` of ``US-WA``, and of ``US``."""
+    return place.partition("-")[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOverride:
     """An account's override of a place's rule. A field that is None keeps the rule book's value."""
@@ -100,8 +105,9 @@ class RuleBook:
         """Return the rule of a place; if the book has none, that of its country, otherwise the strict rule."""
         if place is None:
             return self.unknown
-        country = place.partition("-")[0]
-        return self.rules.get(place) or self.rules.get(country) or replace(self.unknown, place=place)
+        return (
+            self.rules.get(place) or self.rules.get(country_of(place)) or replace(self.unknown, place=place)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from vault.domain.calls.call import Direction
 from vault.domain.field_types import Later
 from vault.domain.folded_text import folded
+from vault.domain.legal_rules.rule import country_of
 from vault.domain.retention.object_lock import LockSetting
 from vault.domain.retention.period import Period
 
@@ -34,7 +35,7 @@ class Match:
 
     direction: Direction | None = None
     agent: str | None = None
-    #: A party's place, as the platform reports it: ``FR``, ``US-WA``.
+    #: A party's place, ``FR`` or ``US-WA``; a country covers what lies in it.
     place: str | None = None
 
     @property
@@ -53,6 +54,7 @@ class CallTraits:
 
     directions: frozenset[str] = frozenset()
     agents: frozenset[str] = frozenset()
+    #: With those that only a number's prefix tells.
     places: frozenset[str] = frozenset()
 
 
@@ -80,7 +82,7 @@ class RetentionClass:
         wanted = (
             (self.match.direction, call.directions),
             (agent, call.agents),
-            (self.match.place, call.places),
+            (self.match.place, call.places | set(map(country_of, call.places))),
         )
         return all(value is None or value in known for value, known in wanted)
 

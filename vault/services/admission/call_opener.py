@@ -76,7 +76,7 @@ class CallOpener:
             is_unreadable=len(spelled) > MAX_SPELLED
             or any(read_numbers(one).is_unreadable for one in spelled),
             agents=tuple(terms.agents),
-            hints={party: self._hints(claims, party) for party in SIDES},
+            hints=self.hints(claims),
             fact_ids=tuple(row.id for row in rows.facts),
             consent_rows=len(rows.consents),
         )
@@ -101,5 +101,8 @@ class CallOpener:
             _LOG.warning("consent.unreadable", account_id=account_id, count=len(unreadable))
         return [*forgettable, *unreadable] if with_unreadable else forgettable
 
-    def _hints(self, claims: CallClaims, party: Party) -> frozenset[str | None]:
-        return frozenset(self.numbers.place(number) for number in claims.unplaced_numbers_of(party))
+    def hints(self, claims: CallClaims) -> Mapping[Party, frozenset[str | None]]:
+        """Return by party where the prefixes say that its numbers are, of those with which no place was said."""
+        return {
+            party: frozenset(map(self.numbers.place, claims.unplaced_numbers_of(party))) for party in SIDES
+        }

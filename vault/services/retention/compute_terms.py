@@ -153,9 +153,17 @@ class ComputeTerms:
         if any(row.at > settled for row in rows.facts):
             early = [stored[row.id] for row in rows.facts if row.at <= settled]
             told_at = max(row.at for row in rows.facts)
-            late = LateFacts(before=_traits(CallClaims.of([own, *early])), told_at=told_at)
+            late = LateFacts(before=self._traits(CallClaims.of([own, *early])), told_at=told_at)
         periods = tuple(notice_periods[notice] for notice in sorted(heard & set(notice_periods)))
-        return _Opened(traits=_traits(known.claims), periods=periods, late=late)
+        return _Opened(traits=self._traits(known.claims), periods=periods, late=late)
+
+    def _traits(self, claims: CallClaims) -> CallTraits:
+        hints = {place for hints in self.call_opener.hints(claims).values() for place in hints}
+        return CallTraits(
+            directions=frozenset(claims.directions),
+            agents=frozenset(map(folded, claims.agents)),
+            places=frozenset({*claims.caller_places, *claims.callee_places, *hints} - {None}),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,14 +177,6 @@ class _Opened:
 
 #: Of a call that no policy asks anything of.
 _UNASKED: Final = _Opened(traits=CallTraits(), periods=(), late=None)
-
-
-def _traits(claims: CallClaims) -> CallTraits:
-    return CallTraits(
-        directions=frozenset(claims.directions),
-        agents=frozenset(map(folded, claims.agents)),
-        places=claims.caller_places | claims.callee_places,
-    )
 
 
 def _times(recording: Recording, call_ends: Sequence[datetime], contact: ContactEnd | None) -> CallTimes:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from vault.domain.calls.call import Direction
+from vault.domain.legal_rules.rule_book_loader import UNKNOWN, read_place
 from vault.domain.retention.object_lock import LockSetting
 from vault.domain.retention.period import Period, parse_period
 from vault.domain.retention.policy import (
@@ -21,6 +22,7 @@ from vault.domain.retention.policy import (
     RetentionPolicy,
     Winner,
 )
+from vault.errors import Invalid
 from vault.services.retention.retention_policy import RetentionView
 from vault.web.schemas.base import Body, MomentOut, Text
 
@@ -33,7 +35,7 @@ class MatchIn(Body):
 
     direction: Direction | None = None
     agent: Text | None = None
-    #: A party's place, as the platform reports it: ``FR``, ``US-WA``.
+    #: A party's place, reported or told by the prefix of a number: ``FR``, ``US-WA``. ``US`` covers ``US-WA``.
     place: Annotated[str, Field(max_length=8)] | None = None
 
 
@@ -70,7 +72,11 @@ class RetentionClassIn(Body):
             maximum=_period(self.maximum, f"{field}.maximum"),
             statute=self.statute,
             at_end=self.at_end,
-            match=Match(direction=self.match.direction, agent=self.match.agent, place=self.match.place),
+            match=Match(
+                direction=self.match.direction,
+                agent=self.match.agent,
+                place=_place(self.match.place, f"{field}.match.place"),
+            ),
         )
 
 
@@ -228,6 +234,19 @@ class RetentionHistoryOut(BaseModel):
 
     items: list[RetentionVersionOut]
     next_cursor: str | None = None
+
+
+def _place(written: str | None, field: str) -> str | None:
+    """Return a place as it is compared: ``uk`` is ``GB``."""
+    if written is None:
+        return None
+    try:
+        place = read_place(written)
+    except Invalid:
+        place = UNKNOWN
+    if place == UNKNOWN:
+        raise Invalid("The place of a class is a country such as FR, or a state such as US-WA.", field=field)
+    return place
 
 
 def _period(text: str | None, field: str) -> Period | None:
