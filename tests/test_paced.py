@@ -69,14 +69,29 @@ def functions() -> dict[Name, list[ast.AST]]:
     return found
 
 
+@cache
+def imported(file: str) -> dict[str, str]:
+    """Return the file from which each name of a file is imported."""
+    return (
+        {
+            alias.asname or alias.name: f"{node.module.removeprefix('vault.').replace('.', '/')}.py"
+            for node in trees()[file].body
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vault.")
+            for alias in node.names
+        }
+        if file
+        else {}
+    )
+
+
 def calls(node: ast.AST, file: str) -> Iterator[Name]:
-    """Yield what a piece of code calls; a method of ``self`` and a function of the same file are told apart."""
+    """Yield what a piece of code calls: a method of ``self``, and functions of the same file or imported by name."""
     for each in ast.walk(node):
         if not isinstance(each, ast.Call):
             continue
         of = each.func
         if isinstance(of, ast.Name):
-            own = Name(file, of.id)
+            own = Name(imported(file).get(of.id, file), of.id)
         elif isinstance(of, ast.Attribute):
             is_self = isinstance(of.value, ast.Name) and of.value.id == "self"
             own = Name(file if is_self else None, of.attr)
@@ -96,7 +111,7 @@ def decrypting() -> frozenset[Name]:
     by_name: dict[str, set[Name]] = {}
     for name in bodies:
         by_name.setdefault(name.name, set()).add(name)
-    found = {Name(None, name) for name in DECRYPTS}
+    found = {Name(None, name) for name in DECRYPTS} | {name for name in bodies if name.name in DECRYPTS}
     while True:
         more = {name for name, called in bodies.items()
                 if (name.file or "").startswith(ON_THE_LOOP) and called & found} - found  # fmt: skip

@@ -46,7 +46,7 @@ class OwnNotes:
         rows = await self.database.read(
             lambda tx: tx.recording_notes.of_author(account_id, recording_id, author)
         )
-        notes = [open_note(opened, row) for row in rows]
+        notes = [open_note(opened, row) async for row in paced(rows)]
         return sorted(notes, key=lambda note: (note.content.at, note.id))
 
     async def add(self, account_id: str, recording_id: str, content: NoteContent, *, author: str) -> Note:

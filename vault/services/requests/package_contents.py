@@ -86,7 +86,7 @@ class PackageContents:
             page = await self.database.read(
                 lambda tx, after=after: tx.recording_notes.of_recording(*where, after=after, limit=_NOTES)  # type: ignore[misc]
             )
-            notes += [open_note(opened, row) for row in page]
+            notes += [open_note(opened, row) async for row in paced(page)]
             if len(page) < _NOTES:
                 break
             after = page[-1].id

@@ -42,6 +42,7 @@ from vault.services.requests.sealed_requests import (
 from vault.services.requests.speakers import FindSpeaker
 from vault.services.shared.approval_gate import Approved
 from vault.services.shared.encrypted_fields import search_term
+from vault.services.shared.paced import paced
 from vault.services.shared.retry_on_rotation import retry_if_rotated
 
 
@@ -98,7 +99,7 @@ class Requests:
 
     async def _of_reference(self, rows: Sequence[RequestRow], reference: str) -> Request | None:
         """Return the request with this reference: upper and lower case are two, as in the ids of some systems."""
-        opened = [await self.sealed.shown(row) for row in rows]
+        opened = [await self.sealed.shown(row) async for row in paced(rows)]
         return next((one for one in opened if one.personal and one.personal.reference == reference), None)
 
     async def _insert(
@@ -155,7 +156,7 @@ class Requests:
                 account_id, state=state, due_before=due_before, before=before, limit=limit
             )
         )
-        opened = [await self.sealed.shown(row) for row in rows]
+        opened = [await self.sealed.shown(row) async for row in paced(rows)]
         return [RequestView(request=one, deadline=self._deadline(one), found=None) for one in opened]
 
     async def verify(

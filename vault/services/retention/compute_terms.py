@@ -158,11 +158,11 @@ class ComputeTerms:
         return _Opened(traits=self._traits(known.claims), periods=periods, late=late)
 
     def _traits(self, claims: CallClaims) -> CallTraits:
-        hints = {place for hints in self.call_opener.hints(claims).values() for place in hints}
+        hints = frozenset[str | None]().union(*self.call_opener.hints(claims).values())
         return CallTraits(
             directions=frozenset(claims.directions),
             agents=frozenset(map(folded, claims.agents)),
-            places=frozenset({*claims.caller_places, *claims.callee_places, *hints} - {None}),
+            places=claims.caller_places | claims.callee_places | {one for one in hints if one is not None},
         )
 
 

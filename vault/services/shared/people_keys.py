@@ -18,6 +18,7 @@ from vault.errors import Tampered
 from vault.sealing.keys import NamedKey
 from vault.sealing.message import open_message, seal
 from vault.services.shared.account_data_keys import AccountDataKeys, read_words, write_words
+from vault.services.shared.paced import paced
 
 _SEALING: Final = b"callvault sign-in of operators, sealing\x01"
 _INDEX: Final = b"callvault sign-in of operators, index\x01"
@@ -82,7 +83,9 @@ class IdentifyPeople:
         rows, after = await self._batch(account_id, ""), ""
         while rows:
             found = [
-                (row.id, identity) for row in rows if (identity := await self._identity(row)) is not None
+                (row.id, identity)
+                async for row in paced(rows)
+                if (identity := await self._identity(row)) is not None
             ]
             await self.database.write(
                 lambda tx, found=found: [tx.people.identify(*one) for one in found] and None  # type: ignore[misc]
