@@ -251,7 +251,7 @@ class RecordingMissing(Unavailable):
 class DatabaseUnfit(Unavailable):
     """The database answers, but cannot give the guarantees the vault needs. /readyz shows the message.
 
-    ``kind`` is standby, read_only, fsync, pooler or replaced.
+    ``kind`` is standby, read_only, fsync, schema, pooler or replaced.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -273,6 +273,12 @@ class DatabaseUnfit(Unavailable):
     def without_fsync(cls) -> "DatabaseUnfit":
         """Return the error for a server that acknowledges writes before they are on disk."""
         return cls("fsync", "The database runs with fsync off: acknowledged writes can be lost.")
+
+    @classmethod
+    def without_schema(cls) -> "DatabaseUnfit":
+        """Return the error for a database in which nobody has made the tables, such as a new one."""
+        text = "The database has no schema. In the place of a lost database run `callvault restore`, for a new vault"
+        return cls("schema", f"{text} `callvault migrate`.")
 
     @classmethod
     def behind_pooler(cls) -> "DatabaseUnfit":

@@ -20,7 +20,7 @@ from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.hot_text import HotText
 from vault.database.transaction import Transaction
 from vault.domain.progress import MARK, NEW_MARK
-from vault.errors import Unavailable
+from vault.errors import DatabaseUnfit, Unavailable
 
 pytestmark = pytest.mark.postgresql
 
@@ -85,6 +85,27 @@ def _lanes(database: PostgresqlDatabase) -> dict[str, Callable[[], Awaitable[obj
         "hot read": lambda: database.fetch(_ACCOUNT, id="a"),
         "hot write": lambda: database._pool.hot().write(put, guarded=True),
     }
+
+
+@pytest.mark.parametrize("lane", ["read", "write", "urgent", "hot read", "hot write"])
+async def test_a_database_without_schema_says_so(
+    postgresql: PostgresqlDatabase, check: Check, migrated_url: str, lane: str
+):
+    """Wrong: a new database in the place of a lost one "does not answer", and nobody knows what to run."""
+    call = _lanes(postgresql)[lane]
+    await call()
+    with psycopg.connect(migrated_url, autocommit=True) as other:
+        other.execute("DROP SCHEMA public CASCADE")
+        other.execute("CREATE SCHEMA public")
+    count = check.count
+    for ask in (postgresql.check, call):
+        with pytest.raises(DatabaseUnfit, match=r"no schema.*restore.*migrate"):
+            await ask()
+    assert check.count == count
+    migrate_postgresql(migrated_url)
+    await postgresql.check()
+    await call()
+    assert check.count == count + 1
 
 
 @pytest.mark.parametrize("lane", ["read", "write", "urgent", "hot read", "hot write"])

@@ -199,6 +199,8 @@ def _inspect(connection: VaultConnection, *, timeouts: bool) -> None:
         raise DatabaseUnfit.read_only()
     if fsync == "off":
         raise DatabaseUnfit.without_fsync()
+    if timeouts and log_table is None:
+        raise DatabaseUnfit.without_schema()
     if synchronous_commit in {"off", "local"} and _first("synchronous_commit"):
         _LOG.warning("database.synchronous_commit_was_off", reason=f"it is {synchronous_commit}")
     if full_page_writes == "off" and _first("full_page_writes"):
