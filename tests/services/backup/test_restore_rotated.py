@@ -14,6 +14,7 @@ from sqlalchemy import delete
 
 from tests.services.audit_log.test_access_log import leaves_of
 from tests.services.backup.test_restore import off
+from tests.support.parties import kept_apart, set_policy
 from tests.support.restoring import available, copied, empty_house, house_over, write_all
 from tests.support.rotation import before_months, rotate, step
 from tests.support.service_house import AUDIO, House
@@ -160,3 +161,18 @@ async def test_what_was_only_heard_takes_no_memory(house: House, tmp_path: Path,
     assert parted.lost.leaves > 2000
     assert parted.ids == {closed}
     assert not parted.lost.recordings
+
+
+async def test_what_was_in_quarantine_is_counted(house: House, tmp_path: Path, threads: Threads):
+    """Also from the bucket alone: what was decided since is not lost, and neither is what comes in again."""
+    await set_policy(house)
+    names = ("waits", "waits too", "released", "refused", "erased")
+    ids = {name: await kept_apart(house, name, call_ref=name) for name in names}
+    quarantine = house.vault.recordings.quarantine
+    await quarantine.release(house.account.id, ids["released"], reason="heard", actor="key_test")
+    await quarantine.refuse(house.account.id, ids["refused"], reason="not told", actor="key_test")
+    await house.vault.recordings.recordings.erase(house.account.id, ids["erased"], actor="key_test")
+    await write_all(house)
+    async with empty_house(house, tmp_path / "new", threads) as new:
+        notes = (await new.vault.backup.restore(actor="operator")).notes
+    assert [note.partition(":")[0] for note in notes] == ["2 recordings in quarantine were not restored"]

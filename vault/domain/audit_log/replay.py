@@ -17,6 +17,10 @@ from vault.domain.audit_log.event_types.table import EVENT_TYPES, EventType
 from vault.errors import Tampered
 from vault.rfc3339 import parse_rfc3339
 
+#: What becomes of a recording in quarantine.
+_ENDS_QUARANTINE = frozenset(
+    {"recording.available", "recording.refused", "recording.erasing", "recording.erased", "recording.failed"}
+)
 #: Event types of playback, which do not change the recording.
 _LISTENING = ("playback.", "download.", "waveform.", "link.")
 
@@ -63,12 +67,16 @@ class Replay:
     #: Refused recordings, with the code of the reason.
     refused: dict[str, str] = field(default_factory=dict)
     restricted: dict[str, bool] = field(default_factory=dict)
+    #: What the event of a restriction says of it.
+    restriction_results: dict[str, str | None] = field(default_factory=dict)
     #: Recordings whose erasure waits: since when, the cause, and who asked.
     pending: dict[str, tuple[datetime, str, str]] = field(default_factory=dict)
     #: Recordings whose contact ended, as was said last: when it ended (None: taken back), when that was said, by whom.
     contact_ends: dict[str, tuple[datetime | None, datetime, str]] = field(default_factory=dict)
     #: Recordings that became available.
     available: set[str] = field(default_factory=set)
+    #: Recordings that were in quarantine at the end.
+    quarantined: set[str] = field(default_factory=set)
     #: Whether ``recordings`` is filled; for a whole log it is large.
     lists_recordings: bool = False
     #: Recordings with an event other than playback.
@@ -111,6 +119,10 @@ class Replay:
         self.types[kind] += 1
         self.first_at = min(at, self.first_at or at)
         self.last_at = max(at, self.last_at or at)
+        if kind == "recording.quarantined":
+            self.quarantined.add(str(event.get("recording")))
+        elif kind in _ENDS_QUARANTINE:
+            self.quarantined.discard(str(event.get("recording")))
         if self.lists_recordings and not kind.startswith(_LISTENING):
             self.recordings.add(str(event.get("recording")))
 
@@ -136,7 +148,9 @@ def _admit(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
 
 
 def _restrict(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
-    replay.restricted[str(event.get("recording"))] = event["type"] == "recording.restricted"
+    recording_id = str(event.get("recording"))
+    replay.restricted[recording_id] = event["type"] == "recording.restricted"
+    replay.restriction_results[recording_id] = event.get("result")
 
 
 def _await_erasure(replay: Replay, event: dict[str, Any], at: datetime) -> None:

@@ -46,7 +46,6 @@ _LOST: Mapping[str, str] = {
     "key.created": "API keys",
     "link.created": "playback links",
     "consent.told": "consent statements of parties",
-    "recording.quarantined": "recordings in quarantine",
     "notice.drafted": "drafts of notices",
 }
 
@@ -209,12 +208,19 @@ def _finish(
 async def name_what_is_lost(database: Database, divergence: Divergence, report: Report) -> None:
     """Report events of the lost time that left no object; make the providers' lists due for a reconcile."""
     lost = divergence.lost
+    quarantined = await _count_gone(database, sorted(lost.quarantined))
+    if not divergence.size and quarantined:
+        report.notes.append(
+            f"{quarantined} recordings in quarantine were not restored: only the lost database had their keys. The "
+            "providers' lists are compared now; what a platform has uploaded itself must be uploaded again."
+        )
     if not divergence.size or lost.first_at is None or lost.last_at is None:
         return
     since = lost.first_at
     report.add("providers", await database.write(lambda tx: tx.restore.make_reconciliation_due(since)))
     gone = await _count_gone(database, sorted(lost.available - set(lost.erased)))
-    counts = {name: lost.types[kind] for kind, name in _LOST.items()} | {"available recordings": gone}
+    counts = {name: lost.types[kind] for kind, name in _LOST.items()}
+    counts |= {"recordings in quarantine": quarantined, "available recordings": gone}
     words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     report.notes.append(
         f"The database lacked the events from {since:%Y-%m-%d %H:%M:%S} to {lost.last_at:%H:%M:%S} UTC"
