@@ -10,6 +10,7 @@ import pytest
 from tests.services.audit_log.test_access_log import leaves_of
 from tests.services.audit_log.test_publish import check_published
 from tests.services.consent.test_notices import BEEP, ME, SPEECH, drafted
+from tests.support.parties import causes
 from tests.support.restoring import available, copied, empty_house, house_over, write_all
 from tests.support.service_house import AUDIO, LONG_AGO, House
 from vault.database.account_object import AccountObject
@@ -81,6 +82,7 @@ async def test_everything_comes_back_from_the_bucket_alone(house: House, tmp_pat
         assert await new.vault.accounts.switch.history(new.account.id) == history
         for one, row in rows.items():
             assert replace(await new.row(one), attempts=0) == replace(row, attempts=0)
+        assert await causes(new, held) == ["admin"]
         for wanted in ({"number": "+33612345678"}, {"agent": "Ada"}):
             asked = {"number": None, "agent": None} | wanted
             found = await new.vault.recordings.recordings.page(
@@ -152,6 +154,7 @@ async def test_an_old_copy_takes_back_what_happened_since(house: House, tmp_path
         assert {one: await new.state(one) for one in states} == states
         assert await new.keys_gone(waiting)
         assert (await new.row(held_later)).restricted
+        assert await causes(new, held_later) == ["admin"]
         assert await switch_of(new) == (switch, history)
         stopped = await new.database.read(lambda tx: tx.links.get(house.account.id, link.id))
         assert stopped is not None

@@ -8,6 +8,7 @@ import pytest
 
 from tests.services.audit_log.test_access_log import leaves_of
 from tests.services.backup.test_restore import erased, off, switch_of
+from tests.support.parties import causes
 from tests.support.restoring import available, copied, empty_house, house_over, write_all
 from tests.support.service_house import AUDIO, SIGNER, WITHOUT_EVIDENCE, House
 from vault.database.engines.sqlite import SqliteDatabase
@@ -118,6 +119,7 @@ async def test_what_lost_its_manifest_is_kept_from_ears(house: House, tmp_path: 
         report = await new.vault.backup.restore(actor="operator")
         assert [finding.partition(":")[0] for finding in report.findings] == [recording_id]
         assert (await new.row(recording_id)).restricted
+        assert await causes(new, recording_id) == ["restore"]
         assert "recording.restricted" in await new.events(recording_id)
 
 

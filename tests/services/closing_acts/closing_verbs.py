@@ -8,7 +8,7 @@ from tests.services.closing_acts import link_verbs as links
 from tests.services.closing_acts import request_verbs as requests
 from tests.services.closing_acts.approval_verbs import APPROVAL_VERBS
 from tests.services.closing_acts.verb import Verb
-from tests.support.parties import ME, PARTIES, kept_apart, let_in, set_policy, tell
+from tests.support.parties import ME, PARTIES, causes, kept_apart, let_in, set_policy, tell
 from tests.support.retention import place
 from tests.support.service_house import House
 from vault.domain.calls.call import CallFacts
@@ -119,7 +119,7 @@ async def _restrict(house: House, recording_id: str) -> None:
 
 
 async def _is_restricted(house: House, recording_id: str) -> bool:
-    return (await house.row(recording_id)).restricted
+    return (await house.row(recording_id)).restricted and await causes(house, recording_id) == ["admin"]
 
 
 async def _refuse(house: House, recording_id: str) -> None:

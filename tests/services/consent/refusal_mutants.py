@@ -82,7 +82,9 @@ def a_report_erases(patch: pytest.MonkeyPatch) -> None:
                 wish="withdrawal",
             )  # fmt: skip
             return
-        restrict(tx, recording, at=event.heard_at, actor=event.told_by, result=event.answer)
+        restrict(
+            tx, recording, at=event.heard_at, actor=event.told_by, cause=event.party, result=event.answer
+        )
 
     patch.setattr(record_consent, "_withdraw", withdraw)
 

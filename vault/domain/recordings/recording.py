@@ -18,6 +18,8 @@ _SEPARATOR: Final = "\x1f"
 #: review; a restore did not find its manifest.
 Cause = Literal["caller", "callee", "agent", "admin", "review", "restore"]
 CAUSES: Final[tuple[Cause, ...]] = ("caller", "callee", "agent", "admin", "review", "restore")
+#: What the events of a restriction by a restore say of it.
+RESTORED: Final = frozenset({"manifest_missing", "switched_off", "objection"})
 
 
 def row_key_in_call(name: str, call_ref: str) -> str:
@@ -231,6 +233,16 @@ def named_at(door: str | None, named: Sequence[Recording]) -> Sequence[Recording
     if closed and all(one.state is State.FAILED for one in own):
         return closed[:1]
     return own or [one for one in named if door is None or one.connection_id is None]
+
+
+def cause_in(result: str | None) -> str | None:
+    """Return the cause of a restriction that its event says: one of CAUSES, or the id of a request of a person.
+
+    None for an event of an earlier release; and for the no of a party, which the consent events of the call say.
+    """
+    if result in RESTORED:
+        return "restore"
+    return result if result in CAUSES or (result or "").startswith("req_") else None
 
 
 def requests_of(causes: Iterable[str]) -> list[str]:

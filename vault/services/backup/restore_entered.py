@@ -72,7 +72,7 @@ def _close(
             continue
         why = _reason(tx, recording, declined)
         if why is not None:
-            restrict(tx, recording, at=tx.now(), actor=actor, result=why)
+            restrict(tx, recording, at=tx.now(), actor=actor, cause="restore", result=why)
             tx.queue.rewrite_manifest(recording.id)
             entered.append(Entered(recording=recording, why=why))
     return entered

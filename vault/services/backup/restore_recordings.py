@@ -146,7 +146,8 @@ class RestoreRecordings:
             recording async for recording in available_recordings(self.database) if recording.id not in known
         ]
         for recording in found:
-            await self.database.write(lambda tx, row=recording: restrict_again(tx, row, actor=WORKER))  # type: ignore[misc]
+            closed = partial(restrict_again, recording=recording, actor=WORKER, cause="restore")
+            await self.database.write(closed)
             report.findings.append(
                 f"{recording.id}: it is available and its manifest is missing. It may have been erased shortly "
                 "before the database was lost, so it is restricted now: lift that, or erase it."

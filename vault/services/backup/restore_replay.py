@@ -9,7 +9,7 @@ from vault.database.interface import Database
 from vault.database.transaction import Transaction
 from vault.domain.approvals.approval import ApprovalState
 from vault.domain.progress import ProgressCallback, Report
-from vault.domain.recordings.recording import GONE, State
+from vault.domain.recordings.recording import GONE, State, cause_in
 from vault.services.backup.restore_log import Divergence
 from vault.services.lifecycle.lifecycle import WORKER, reapply_erasure
 from vault.services.lifecycle.restore_states import (
@@ -29,11 +29,12 @@ async def replay(
 ) -> None:
     """Apply the anchored log's changes to existing rows; closing acts are never undone."""
     replay, own = divergence.lost, divergence.own
+    causes = {id_: cause_in(result) for id_, result in replay.restriction_results.items()}
     changes: list[Callable[[Transaction], object]] = [
         *(partial(_erase, id_) for id_ in replay.erased),
         *(partial(_refuse, id_, code, id_ in own.recordings) for id_, code in replay.refused.items()),
         *(
-            partial(_restrict, id_) if restricted else partial(_lift, id_)
+            partial(_restrict, id_, causes[id_]) if restricted else partial(_lift, id_)
             for id_, restricted in replay.restricted.items()
             if restricted or not own.restricted.get(id_)
         ),
@@ -66,17 +67,18 @@ def _refuse(recording_id: str, code: str, own: bool, tx: Transaction) -> None:  
     restore_refusal(tx, recording_id, code)
     if own:
         # It was admitted since, by a database that lacked the refusal.
-        _restrict(recording_id, tx)
+        _restrict(recording_id, "restore", tx)
 
 
-def _restrict(recording_id: str, tx: Transaction) -> None:
+def _restrict(recording_id: str, cause: str | None, tx: Transaction) -> None:
     recording = tx.recordings.by_id(recording_id)
     if recording is not None and recording.state not in GONE:
-        restrict_again(tx, recording, actor=WORKER)
+        restrict_again(tx, recording, actor=WORKER, cause=cause)
 
 
 def _lift(recording_id: str, tx: Transaction) -> None:
     tx.recordings.restrict(recording_id, restricted=False)
+    tx.requests.end_restriction(recording_id)
     # The restored manifest may be out of date.
     tx.queue.rewrite_manifest(recording_id)
 

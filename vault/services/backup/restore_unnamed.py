@@ -226,8 +226,7 @@ def _restrict(account_id: str, recording_id: str, actor: str, tx: Transaction) -
     row = tx.recordings.by_id(recording_id)
     if row is None or row.state is not State.AVAILABLE or tx.inventory.manifest_due(recording_id):
         return False
-    tx.requests.note_restriction(recording_id, "restore")
-    restrict(tx, row, at=tx.now(), actor=actor, result="manifest_missing")
+    restrict(tx, row, at=tx.now(), actor=actor, cause="restore", result="manifest_missing")
     tx.queue.rewrite_manifest(recording_id)
     return True
 

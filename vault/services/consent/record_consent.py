@@ -209,7 +209,7 @@ def _withdraw(tx: Transaction, recording: Recording, event: ConsentEvent, outsid
         return
     if erases:
         await_erasure(tx, recording, cause="withdrawal", actor=event.told_by, at=event.heard_at)
-    restrict(tx, recording, at=event.heard_at, actor=event.told_by, result=event.answer)
+    restrict(tx, recording, at=event.heard_at, actor=event.told_by, cause=event.party, result=event.answer)
 
 
 def _event(event: ConsentEvent, account_id: str) -> AccessEvent:

@@ -95,8 +95,9 @@ class RestrictRecording:
         recording = existing(tx, account_id, recording_id)
         if recording.state in SETTLED and opened is None:
             return False
+        cause = request_id or "admin"
         if restricted:
-            tx.requests.note_restriction(recording_id, request_id or "admin")
+            tx.requests.note_restriction(recording_id, cause)
         elif said is None or not said.is_all(tx, recording):
             return False
         else:
@@ -108,7 +109,7 @@ class RestrictRecording:
         if recording.state in SETTLED and opened is not None:
             append(tx, opened, "restriction", entry, at=self.clock())
         if restricted:
-            restrict(tx, recording, at=tx.now(), actor=actor)
+            restrict(tx, recording, at=tx.now(), actor=actor, cause=cause)
         else:
             _lift(tx, recording, actor)
         return True

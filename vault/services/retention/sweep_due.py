@@ -245,7 +245,6 @@ def _erase(tx: Transaction, recording: Recording, wish: Wish, now: datetime) -> 
 
 def _review(tx: Transaction, recording: Recording, now: datetime) -> None:
     tx.retention.never_due(recording.id)
-    tx.requests.note_restriction(recording.id, "review")
     tx.events.append(
         AccessEvent(
             type="retention.due",
@@ -256,7 +255,7 @@ def _review(tx: Transaction, recording: Recording, now: datetime) -> None:
             result="review",
         )
     )
-    restrict(tx, recording, at=now, actor="worker", result="review")
+    restrict(tx, recording, at=now, actor="worker", cause="review")
 
 
 def _locked(tx: Transaction, account_id: str, recording_id: str, call_ref: str) -> Recording | None:

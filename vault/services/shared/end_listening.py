@@ -94,12 +94,14 @@ def _cut(
 
 
 def restrict(
-    tx: Transaction, recording: Recording, *, at: datetime, actor: str, result: str | None = None
+    tx: Transaction, recording: Recording, *, at: datetime, actor: str, cause: str, result: str | None = None
 ) -> None:
     """Restrict a recording, with its event: who hears it by an older link hears it no more, also after that is lifted.
 
-    The caller holds the account's lock and the call's.
+    ``cause``: a Cause, or the id of a request of a person; the event says it, unless ``result`` is more exact. The
+    caller holds the account's lock and the call's.
     """
+    tx.requests.note_restriction(recording.id, cause)
     tx.events.append(
         AccessEvent(
             type="recording.restricted",
@@ -107,17 +109,19 @@ def restrict(
             account_id=recording.account_id,
             actor=actor,
             recording_id=recording.id,
-            result=result,
+            result=result or cause,
         )
     )
     _restrict(tx, recording, at=at, actor=actor)
 
 
-def restrict_again(tx: Transaction, recording: Recording, *, actor: str) -> None:
+def restrict_again(tx: Transaction, recording: Recording, *, actor: str, cause: str | None) -> None:
     """Restrict a recording as the log or a closing act says, which has the event: an old database served it meanwhile.
 
-    Its manifest becomes due, which may be out of date.
+    ``cause``: what the event says of it (``cause_in``). Its manifest becomes due, which may be out of date.
     """
+    if cause is not None:
+        tx.requests.note_restriction(recording.id, cause)
     _restrict(tx, recording, at=tx.now(), actor=actor)
     tx.queue.rewrite_manifest(recording.id)
 

@@ -71,8 +71,8 @@ class RecordingOut(BaseModel):
     reasons: list[ReasonOut]
     flags: FlagsOut
     #: Why it is restricted: `caller`, `callee` or `agent` for a party that said no, the id of a request of a person,
-    #: `admin`, `review` (a retention class) or `restore`. Empty if an earlier release restricted it, or if it was
-    #: restricted before a restore.
+    #: `admin`, `review` (a retention class) or `restore`. Empty if an earlier release restricted it. After a restore, a
+    #: cause that was added to another one in the lost time is missing.
     restricted_by: list[str] = []
     #: Null for a key without `recordings:read`.
     call: CallFactsOut | None = None
