@@ -22,6 +22,7 @@ from sqlalchemy.pool import QueuePool
 from vault import metrics
 from vault.database.engines.migrate import check_schema, check_sqlite, migrate_sqlite, require_file
 from vault.database.engines.sqlite_file import DatabaseFile
+from vault.database.engines.sqlite_jobs import driver_of
 from vault.database.engines.sqlite_pages import clear_pages
 from vault.database.engines.sqlite_readers import Readers
 from vault.database.engines.sqlite_wal import WalCheckpointer
@@ -104,9 +105,8 @@ class SqliteDatabase:
         self._reading_connections = [opened.enter_context(self._reading.connect()) for _ in range(_READERS)]
         self._writer_connection = opened.enter_context(self._engine.connect())
         all_of_them = (self._writer_connection, *self._reading_connections)
-        self._drivers: list[Any] = [one.connection.driver_connection for one in all_of_them]
-        writer: sqlite3.Connection = self._drivers[0]
-        return writer
+        self._drivers = [driver_of(one) for one in all_of_them]
+        return self._drivers[0]
 
     async def write(self, function: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run ``function`` in the writer thread; return its result after the commit."""

@@ -1,12 +1,21 @@
-"""Functions queued for a SQLite thread, and the delivery of their results."""
+"""Functions queued for a SQLite thread, and the delivery of their results; the driver that they work with."""
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from vault.database.transaction import Transaction
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's connection below SQLAlchemy's."""
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    return driver
 
 
 @dataclass(slots=True, eq=False)

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from vault.batches import batches
+from vault.database.engines.sqlite_jobs import driver_of
 from vault.database.interface import Database
-from vault.database.transaction import Transaction
 from vault.structured_log import Log
 
 _LOG: Final = Log(__name__)
@@ -32,18 +32,13 @@ async def clear_pages(database: Database) -> None:
 
     A build of SQLite without ``sqlite_dbpage`` can only say that it is not done. Debian's has it.
     """
-    if not await database.read(lambda tx: _has_dbpage(_driver(tx))):
+    if not await database.read(lambda tx: _has_dbpage(driver_of(tx.connection))):
         _LOG.warning("database.pages_not_cleared")
         return
-    pages = await database.read(lambda tx: _number_of_pages(_driver(tx)))
+    pages = await database.read(lambda tx: _number_of_pages(driver_of(tx.connection)))
     for some in batches(range(1, pages + 1), _AT_ONCE):
-        if unclean := await database.read(lambda tx, some=some: _unclean(_driver(tx), some)):  # type: ignore[misc]
-            await database.write(lambda tx, these=unclean: _clear(_driver(tx), these))  # type: ignore[misc]
-
-
-def _driver(tx: Transaction) -> sqlite3.Connection:
-    driver: sqlite3.Connection = tx.connection.connection.driver_connection  # type: ignore[assignment]
-    return driver
+        if unclean := await database.read(lambda tx, some=some: _unclean(driver_of(tx.connection), some)):  # type: ignore[misc]
+            await database.write(lambda tx, these=unclean: _clear(driver_of(tx.connection), these))  # type: ignore[misc]
 
 
 def _has_dbpage(connection: sqlite3.Connection) -> bool:

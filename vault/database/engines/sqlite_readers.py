@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from vault.database.engines.sqlite_jobs import Job, deliver
+from vault.database.engines.sqlite_jobs import Job, deliver, driver_of
 from vault.database.signals import Signal, take_signals
 from vault.database.transaction import Transaction
 from vault.errors import Unavailable
@@ -78,7 +78,7 @@ class Readers:
             thread.join()
 
     def _run(self, connection: Connection) -> None:
-        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        driver = driver_of(connection)
         while batch := self._next_batch():
             try:
                 self._require()

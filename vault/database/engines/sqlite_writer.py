@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from vault import metrics
-from vault.database.engines.sqlite_jobs import Job, deliver
+from vault.database.engines.sqlite_jobs import Job, deliver, driver_of
 from vault.database.log_tree.sequencer_sqlite import SqliteSequencer
 from vault.database.signals import Signal, take_signals
 from vault.database.stores.backup.restore_leaves import HEAD_MOVED
@@ -72,7 +72,7 @@ class Writer:
         #: Whether the disk has refused a batch. Who made sure that it writes again sets it to False.
         self.disk_failed = False
         self._connection = connection
-        self._driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        self._driver = driver_of(connection)
         self._cursor = self._driver.cursor()
         self._between_groups = between_groups
         self._sequencer = sequencer
