@@ -1,14 +1,17 @@
 """Every service is on the page vault/services/service.py, and keeps nothing between two calls."""
 
+import ast
 import dataclasses
 import inspect
 from collections.abc import Callable
-
-import grimp
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 from tests.support.service_page import listed, subjects, types_of
 from vault.services.jobs import Jobs
 from vault.services.service import Vault
+
+SERVICES = Path(__file__).parents[1] / "vault" / "services"
 
 
 def public_methods(kind: type) -> dict[str, Callable[..., object]]:
@@ -53,31 +56,46 @@ def test_a_service_is_a_frozen_dataclass_that_is_awaited() -> None:
     assert [name for name, is_async in awaited.items() if not is_async] == ["LogProofs.verifier_key"]
 
 
-#: Modules of services that use another one, by their ends, and what they take from it.
-USES = {
-    ("accounts.console_sessions", "accounts.api_keys"): "the functions that read a key and check it",
-    ("approvals.approvals", "approvals.execute"): "the part that carries out what was approved",
-    ("backup.fsck", "backup.write_account_objects"): "the function that opens an account's object",
-    ("backup.restore", "backup.restore_unnamed"): "the part that finishes it while the vault serves",
-    ("backup.restore", "closing_acts.journal"): "the part that keeps closing acts",
-    ("backup.restore", "backup.write_account_objects"): "the function that opens an account's object",
-    ("closing_acts.check_recovery", "closing_acts.journal"): "the part that keeps closing acts",
-    ("ingest.retry_recording", "ingest.receive_webhook"): "the function that checks a media URL",
-    ("requests.closures", "retention.hold_release"): "the waiting time of a release",
-    ("requests.execute", "requests.packages"): "the function that deletes packages",
-    ("requests.execute", "requests.receipts"): "the reader of receipts, which a package has",
-    ("retention.apply_policies", "retention.retention_policy"): "the function that opens policies",
-    ("retention.preview_policy", "retention.retention_policy"): "the subject of a preview",
-    ("retention.recording_retention", "retention.retention_policy"): "the function that opens policies",
+#: Services that have another one as a part, also within their parts, and why.
+PARTS = {
+    ("ExecuteRequests", "Receipts"): "a package has the receipts of earlier requests",
+    ("Outages", "ReadinessProbe"): "work that needs a part of the vault begins once that part answers",
+    ("Restore", "RestoreUnnamed"): "finishes the restore while the vault serves",
 }
 
 
+def parts_of(kind: type) -> set[type]:
+    """Return what a service is made of: the types of its fields, of their fields, and so on."""
+    found, waiting = set[type](), [kind]
+    while waiting:
+        hints = get_type_hints(waiting.pop())
+        new = {
+            part for hint in hints.values() for part in types_in(hint) if dataclasses.is_dataclass(part)
+        } - found
+        found |= new
+        waiting += new
+    return found
+
+
+def types_in(hint: object) -> set[type]:
+    """Return a type, or those within it."""
+    own = {hint} if isinstance(hint, type) else set[type]()
+    return own.union(*map(types_in, get_args(hint)))
+
+
+def imported_services() -> set[str]:
+    """Return the services that another module of services imports, but for the pages and tables above the subjects."""
+    names = {kind.__name__ for kind in listed()}
+    above = {"service.py", "jobs.py", "approved_acts.py"}
+    trees = [ast.parse(path.read_text()) for path in SERVICES.rglob("*.py") if path.name not in above]
+    imports = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    own = [one for one in imports if (one.module or "").startswith("vault.services")]
+    return {alias.name for one in own for alias in one.names} & names
+
+
 def test_no_service_calls_another() -> None:
-    """Not through modules in between either: a service commits rows, and signals wake who works on them."""
-    graph = grimp.build_graph("vault")
-    modules = {kind.__module__ for kind in listed()}
-    used = {(one, other) for one in modules for other in graph.find_upstream_modules(one) & modules}
-    names = {
-        (one.removeprefix("vault.services."), other.removeprefix("vault.services.")) for one, other in used
-    }
-    assert names == USES.keys()
+    """None has another one as a part, and none makes one: it commits rows, and signals wake who works on them."""
+    kinds = listed()
+    used = {(kind.__name__, part.__name__) for kind in kinds for part in parts_of(kind) & kinds - {kind}}
+    assert used == PARTS.keys()
+    assert imported_services() <= {part for _, part in PARTS}
