@@ -1,8 +1,11 @@
 """A key means what the notice said of it: the policy's keys may have changed since its text was written."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import update
 
+from tests.support.approvals import change_row
 from tests.support.notice_drafts import wish
 from tests.support.parties import ME, set_policy
 from tests.support.service_house import House
@@ -90,7 +93,9 @@ async def test_a_draft_for_other_keys_is_not_published(either: House):
         ("opt_in_key", "press 9. If you agree, press 1.", True),
         ("opt_in_key", "press 9.", False),
         ("opt_in_key", "press 1. If you agree, press 2.", False),
-        ("announce", "press 8.", True),
+        ("announce", "press 8.", False),
+        ("announce", "press 9.", True),
+        ("announce", "tell us.", True),
     ],
 )
 async def test_a_text_names_the_keys_of_the_account(house: House, mode, words: str, is_right: bool):
@@ -125,9 +130,40 @@ async def test_a_notice_without_keys_of_its_own_refuses_by_every_key_since(eithe
         assert {event.answer for event in await answered(line)} == {"declined"}, key
 
 
+@pytest.mark.parametrize("name", sorted(STEERED))
+async def test_a_key_that_an_announcement_names_is_collected(house: House, name: str):
+    """Wrong: "press 9" in a notice that only announces, and nobody collects the 9."""
+    line = await connected(house, name)
+    await set_policy(house, mode="announce")
+    await publish(house, mode="announce", refusal="press 9")
+    asked = await line.ask("call")
+    assert any(isinstance(step, Wait) for step in asked)
+    assert goes_on(await line.ask("key", "9"))
+    assert {event.answer for event in await answered(line)} == {"declined"}
+
+
+async def test_audio_of_other_keys_is_not_set(either: House, monkeypatch: pytest.MonkeyPatch):
+    """The draft was saved for other keys while its audio was made, and its words are the same."""
+    house, account_id = with_platforms(either), either.account.id
+    draft = await house.vault.consent.notices.draft(account_id, wish(mode="opt_out_key"), **ME)
+    make = house.vault.consent.notices.prompt_maker.make
+
+    async def slow(*given: Any) -> Any:
+        await change_row(
+            house, "UPDATE notices SET keys = :keys", keys='{"accept":"1","decline":"7","object":null}'
+        )
+        return await make(*given)
+
+    monkeypatch.setattr(house.vault.consent.notices.prompt_maker, "make", slow)
+    with pytest.raises(Refused) as caught:
+        await house.vault.consent.notices.set_audio(account_id, draft.id, tone(1.0), PromptRequest(), **ME)
+    assert caught.value.reasons == ("changed",)
+
+
 async def test_a_text_without_a_question_may_be_published_under_other_keys(either: House):
-    """It asks for no key."""
-    draft = await either.vault.consent.notices.draft(either.account.id, wish(), **ME)
+    """It asks for no key, and a number among the words of another element is none."""
+    asked = wish(refusal="tell us", retention="3 months")
+    draft = await either.vault.consent.notices.draft(either.account.id, asked, **ME)
     await set_policy(either, mode="announce", keys=Keys(decline="7"))
     assert (
         await either.vault.consent.notices.publish(either.account.id, draft.id, **ME)

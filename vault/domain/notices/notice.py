@@ -41,6 +41,8 @@ ELEMENTS = {
 PLACEHOLDER = re.compile(r"\{(controller|purposes|refusal|full_notice|retention|accept|decline|kept)\}")
 #: The language used where no wanted one has a notice.
 _FALLBACK_LANGUAGE = "en"
+#: Elements whose words may have numbers that are no keys: ``kept for 3 months``.
+_WITHOUT_KEYS = ("controller", "purposes", "full_notice", "retention")
 #: A key by itself, not a digit of a telephone number or of an amount.
 _KEY = re.compile(r"(?<![\w*#+.,-])[0-9*#](?![\w*#]|[.,-]\d)")
 
@@ -213,13 +215,34 @@ def choose(
     return next(iter(fitting), None)
 
 
+def keys_named(notice: Notice) -> frozenset[str]:
+    """Return the keys that a text names as digits, outside the words of elements that speak of no key."""
+    text = notice.text
+    for words in (getattr(notice, element) for element in _WITHOUT_KEYS):
+        text = re.sub(re.escape(words), " ", text, flags=re.IGNORECASE) if words else text
+    return frozenset(_KEY.findall(text))
+
+
+def asks_for_key(notice: Notice) -> bool:
+    """Return whether a party may press a key after this notice: by its mode, or because its text names one.
+
+    A text with ``press 9`` promises that somebody listens, whatever its mode is.
+    """
+    return notice.mode in KEY_MODES or (notice.mode == "announce" and bool(keys_named(notice)))
+
+
+def mode_as_played(notice: Notice) -> NoticeMode:
+    """Return the mode that a platform follows while it plays a notice: one that names a key is one that asks for it."""
+    return "opt_out_key" if notice.mode == "announce" and asks_for_key(notice) else notice.mode
+
+
 def check_keys(draft: Notice, keys: Keys) -> None:
     """Check that a notice which asks for a key speaks of the account's keys.
 
     A text may name them in words, which nobody compares. Raises Refused for a text that was written for other keys,
     and Invalid, field ``text``, for one that names other keys as digits.
     """
-    if draft.mode not in KEY_MODES:
+    if not asks_for_key(draft):
         return
     if draft.keys not in {None, keys}:
         raise Refused(
@@ -227,8 +250,8 @@ def check_keys(draft: Notice, keys: Keys) -> None:
             "draft with a text for the new keys.",
             reasons=("other_keys",),
         )
-    named = set(_KEY.findall(draft.text))
-    wanted = [keys.decline] if draft.mode == "opt_out_key" else [keys.decline, keys.accept]
+    named = keys_named(draft)
+    wanted = [keys.decline, keys.accept] if draft.mode == "opt_in_key" else [keys.decline]
     lacking = [key for key in wanted if key not in named]
     if named and lacking:
         raise Invalid(
@@ -239,4 +262,4 @@ def check_keys(draft: Notice, keys: Keys) -> None:
 
 def spoken(notice: Notice) -> tuple[object, ...]:
     """Return what the audio of a notice says; the keys count where it asks for one."""
-    return notice.text, notice.language, notice.mode, notice.keys if notice.mode in KEY_MODES else None
+    return notice.text, notice.language, notice.mode, notice.keys if asks_for_key(notice) else None

@@ -17,10 +17,10 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import SIDES, Direction
 from vault.domain.calls.call_document import CallFlow, CallStep, Document, Play, Record, Redirect
 from vault.domain.calls.provider_api import Delivery
-from vault.domain.consent.consent_event import KEY_MODES, MODES, Answer, ConsentEvent, Method, Party
+from vault.domain.consent.consent_event import MODES, Answer, ConsentEvent, Method, Party
 from vault.domain.consent.objecting_party import objector, press_of
 from vault.domain.ids import new_id
-from vault.domain.notices.notice import Notice
+from vault.domain.notices.notice import Notice, asks_for_key, mode_as_played
 from vault.errors import AccountClosed, FetchFailed, NotFound, Refused
 from vault.ports.clock import Clock
 from vault.ports.telephony import Provider, RestClient
@@ -223,9 +223,8 @@ class CallDocuments:
 
 def _as_played(decision: Decision, notice: Notice | None) -> Decision:
     """Return the decision with the mode of the notice, if that is stricter: what it says of a key holds."""
-    if notice is None or MODES.index(notice.mode) <= MODES.index(decision.mode):
-        return decision
-    return replace(decision, mode=notice.mode)
+    mode = decision.mode if notice is None else mode_as_played(notice)
+    return replace(decision, mode=max(mode, decision.mode, key=MODES.index))
 
 
 def _parties(outside: Collection[Party]) -> tuple[Party, ...]:
@@ -265,7 +264,7 @@ class _Request:
 
     def named_by(self, notice: Notice) -> set[str | None]:
         """Return the keys that the text of a notice names, if it asks for one."""
-        return set(astuple(self.told.keys_of(notice))) if notice.mode in KEY_MODES else set()
+        return set(astuple(self.told.keys_of(notice))) if asks_for_key(notice) else set()
 
     def name(self, notice: Notice) -> str:
         """Return the name of a notice that is handed out now, for an address of this call."""

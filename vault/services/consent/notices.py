@@ -203,8 +203,8 @@ class Notices:
         )
 
         def put(tx: Transaction) -> Notice:
-            held_draft(tx, account_id, notice_id)
-            if not tx.notices.set_prompt(audible, sealed):
+            is_same = spoken(held_draft(tx, account_id, notice_id)) == spoken(audible)
+            if not is_same or not tx.notices.set_prompt(audible, sealed):
                 raise Refused(
                     "The draft was changed in the meantime. Send the audio again.", reasons=("changed",)
                 )
