@@ -103,14 +103,14 @@ def _recipient(one: Recipient) -> dict[str, str | None]:
     }
 
 
-def _kept(kept: RetentionClass) -> dict[str, str | None]:
+def _kept(retention_class: RetentionClass) -> dict[str, str | None]:
     """Return the periods of a class; its purpose is sealed, and ``purposes`` has the controller's words."""
-    periods = {name: getattr(kept, name) for name in ("period", "minimum", "maximum")}
+    periods = {name: getattr(retention_class, name) for name in ("period", "minimum", "maximum")}
     return {
-        "class": kept.name,
-        "counted_from": kept.starts,
+        "class": retention_class.name,
+        "counted_from": retention_class.starts,
         **{name: None if period is None else str(period) for name, period in periods.items()},
-        "statute": kept.statute,
+        "statute": retention_class.statute,
     }
 
 
@@ -129,8 +129,8 @@ def _named(one: Recipient) -> str:
 
 def _periods(record: ProcessingRecord, texts: PageTexts) -> Sequence[str]:
     ends = [
-        f"{kept.name}: {texts.spell(end)}"
-        for kept in record.settings.retention or ()
-        if (end := kept.maximum or kept.period) is not None
+        f"{one.name}: {texts.spell(end)}"
+        for one in record.settings.retention or ()
+        if (end := one.maximum or one.period) is not None
     ]
     return [texts.texts["kept_by_kind"], *ends] if ends else [texts.texts["kept_until_erased"]]

@@ -99,8 +99,8 @@ def make_page(
     if not profile.published or profile.controller is None:
         return None
     shown = [each for each in recipients if each.public]
-    ends = [[end for end in (kept.maximum, kept.period) if end is not None] for kept in classes]
-    least = {kept.minimum for kept, end in zip(classes, ends, strict=True) if not end and kept.minimum}
+    ends = [[end for end in (one.maximum, one.period) if end is not None] for one in classes]
+    least = {one.minimum for one, end in zip(classes, ends, strict=True) if not end and one.minimum}
     return PrivacyPage(
         id=page_id,
         language=base_language(locale),

@@ -96,7 +96,7 @@ class ProcessingRecord:
     def categories(self) -> Sequence[str]:
         """Return codes of the processing that the vault carries out (art. 30(2)(b))."""
         connections = self.settings.connections
-        found = {
+        codes = {
             "receive_recordings": True,
             "receive_from_platforms": bool(connections),
             "record_consent": True,
@@ -105,7 +105,7 @@ class ProcessingRecord:
             "log_access": True,
             "delete_at_platform": any(each.source_policy != "keep" for each in connections),
         }
-        return [code for code, applies in found.items() if applies]
+        return [code for code, applies in codes.items() if applies]
 
     @property
     def period(self) -> PeriodCode:
@@ -118,7 +118,7 @@ class ProcessingRecord:
     def measures(self) -> Sequence[str]:
         """Return codes of the measures that the vault itself takes (art. 30(1)(g), 32)."""
         places = {place.part: place for place in self.settings.places}
-        found = {
+        codes = {
             "encrypted_per_recording": True,
             "keys_in_key_service": not places["root_key"].is_local,
             "customer_managed_key": self.settings.customer_key,
@@ -126,20 +126,20 @@ class ProcessingRecord:
             "access_log_locked": places["object_store"].lock_days > 0,
             "recording_can_be_switched_off": True,
         }
-        return [code for code, applies in found.items() if applies]
+        return [code for code, applies in codes.items() if applies]
 
     @property
     def missing(self) -> Sequence[str]:
         """Return codes of what art. 30 requires and nobody has entered: ``recipient/<part>`` for a part without one."""
         content = self.content
-        found = {
+        codes = {
             "controller": content.controller is not None,
             "purposes": bool(content.purposes),
             "persons": bool(content.persons),
             "data": bool(content.data),
         }
         return [
-            *(code for code, present in found.items() if not present),
+            *(code for code, present in codes.items() if not present),
             *(f"recipient/{part}" for part in self._unnamed_parts),
             *(f"safeguard/{entry.id}" for entry in self.transfers if entry.content.safeguard is None),
         ]
@@ -181,5 +181,5 @@ def unnamed_parts(outside: Sequence[str], recipients: Sequence[Recipient]) -> Se
 
 def in_force(entries: Sequence[Entry[Recipient]], day: date) -> Sequence[Entry[Recipient]]:
     """Return the recipients on a day, ordered by name."""
-    found = [entry for entry in entries if entry.content.is_in_force(day)]
-    return sorted(found, key=lambda entry: (entry.content.name.casefold(), entry.id))
+    current = [entry for entry in entries if entry.content.is_in_force(day)]
+    return sorted(current, key=lambda entry: (entry.content.name.casefold(), entry.id))

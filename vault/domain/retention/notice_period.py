@@ -75,16 +75,16 @@ def notice_period(retention: str, text: str) -> Period | None:
     if retention:
         return next(iter(_periods(retention)), None)
     about = [one for one in _SENTENCE_END.split(text) if _KEEPING.search(one)]
-    found = {period for sentence in about for period in _periods(sentence)}
-    return found.pop() if len(found) == 1 else None
+    periods = {period for sentence in about for period in _periods(sentence)}
+    return periods.pop() if len(periods) == 1 else None
 
 
 def _periods(sentence: str) -> list[Period]:
     """Return the periods that a sentence names, in its order."""
-    found = []
+    periods = []
     for word, unit_word in _PHRASE.findall(sentence):
         unit = _UNITS[unit_word.lower()]
         number = int(word) if word.isdigit() else _NUMBERS[word.lower()]
         if number:
-            found.append(Period(unit.months * number, unit.days * number))
-    return found
+            periods.append(Period(unit.months * number, unit.days * number))
+    return periods

@@ -26,20 +26,20 @@ class ObjectLock:
     until: datetime | None = None
     hold: bool = False
 
-    def covers(self, wanted: "ObjectLock") -> bool:
-        """Return whether this version is locked at least as ``wanted``; the legal hold must be equal."""
-        if self.hold != wanted.hold:
+    def covers(self, lock: "ObjectLock") -> bool:
+        """Return whether this version is locked at least as ``lock``; the legal hold must be equal."""
+        if self.hold != lock.hold:
             return False
-        if wanted.until is None:
+        if lock.until is None:
             return True
-        if self.until is None or self.until < wanted.until:
+        if self.until is None or self.until < lock.until:
             return False
-        return self.mode in {"compliance", wanted.mode}
+        return self.mode in {"compliance", lock.mode}
 
-    def extended_to(self, wanted: "ObjectLock") -> "ObjectLock":
+    def extended_to(self, lock: "ObjectLock") -> "ObjectLock":
         """Return the lock to set: a retention only gets longer and stricter, and the legal hold is as wanted."""
-        if wanted.until is None:
-            return ObjectLock(mode=self.mode, until=self.until, hold=wanted.hold)
-        until = wanted.until if self.until is None else max(self.until, wanted.until)
-        mode: LockMode | None = "compliance" if self.mode == "compliance" else wanted.mode
-        return ObjectLock(mode=mode, until=until, hold=wanted.hold)
+        if lock.until is None:
+            return ObjectLock(mode=self.mode, until=self.until, hold=lock.hold)
+        until = lock.until if self.until is None else max(self.until, lock.until)
+        mode: LockMode | None = "compliance" if self.mode == "compliance" else lock.mode
+        return ObjectLock(mode=mode, until=until, hold=lock.hold)

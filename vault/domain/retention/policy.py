@@ -79,12 +79,12 @@ class RetentionClass:
     def matches(self, call: CallTraits) -> bool:
         """Return whether a call belongs to the class."""
         agent = None if self.match.agent is None else folded(self.match.agent)
-        wanted = (
+        conditions = (
             (self.match.direction, call.directions),
             (agent, call.agents),
             (self.match.place, call.places | set(map(country_of, call.places))),
         )
-        return all(value is None or value in known for value, known in wanted)
+        return all(value is None or value in reported for value, reported in conditions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +122,8 @@ class RetentionPolicy:
 
     def matching(self, call: CallTraits) -> list[RetentionClass]:
         """Return the classes of a call, the most specific first; equals in the order of the policy."""
-        found = [kept for kept in self.classes if kept.matches(call)]
-        return sorted(found, key=lambda kept: -kept.match.fields)
+        classes = [one for one in self.classes if one.matches(call)]
+        return sorted(classes, key=lambda one: -one.match.fields)
 
     @property
     def decisions_by_pair(self) -> Mapping[tuple[str, str], ConflictDecision]:
@@ -167,13 +167,13 @@ def shortens(before: RetentionPolicy, after: RetentionPolicy) -> bool:
     if after.waiting < before.waiting:
         # A released hold would end earlier, and so would the wait of the next change.
         return True
-    kept = [(known.name, known.match, known.starts) for known in before.classes]
+    classes = [(one.name, one.match, one.starts) for one in before.classes]
     if not before.classes:
         return bool(after.classes)
     if not after.classes:
-        return any(known.minimum is not None for known in before.classes)
+        return any(one.minimum is not None for one in before.classes)
     changed = (
-        [(known.name, known.match, known.starts) for known in after.classes] != kept
+        [(one.name, one.match, one.starts) for one in after.classes] != classes
         or before.time_zone != after.time_zone
         or before.decisions != after.decisions
         or (before.decisions and _limits(before) != _limits(after))
@@ -183,7 +183,7 @@ def shortens(before: RetentionPolicy, after: RetentionPolicy) -> bool:
 
 
 def _limits(policy: RetentionPolicy) -> list[tuple[Period | None, Period | None]]:
-    return [(kept.minimum, kept.maximum) for kept in policy.classes]
+    return [(one.minimum, one.maximum) for one in policy.classes]
 
 
 def _class_shortens(before: RetentionClass, after: RetentionClass) -> bool:
@@ -214,12 +214,12 @@ def in_force(
     then what it keeps is kept too: lengthening takes effect immediately.
     """
     current, waiting = RetentionPolicy(), list[RetentionPolicy]()
-    for known, following in zip_longest(history, history[1:]):
+    for policy, following in zip_longest(history, history[1:]):
         until = now if following is None else following.changed_at or now
-        if known.effective_at is None or known.effective_at <= until:
-            current, waiting = known, []
+        if policy.effective_at is None or policy.effective_at <= until:
+            current, waiting = policy, []
         else:
-            waiting.append(known)
+            waiting.append(policy)
     return current, tuple(waiting)
 
 

@@ -168,37 +168,42 @@ def not_before(terms: RetentionTerms, before: RetentionTerms, wait_ends: datetim
 
 def _bounds(policy: RetentionPolicy, classes: Sequence[RetentionClass], times: CallTimes) -> list[Bound]:
     bounds, (_, base_at) = [], times.base
-    for kept in classes:
-        if kept.minimum is not None:
-            bounds.append(_bound(policy, "minimum", kept, kept.minimum, base_at))
-        if kept.period is not None and kept is classes[0]:
-            bounds.append(_period_of(policy, kept, kept.period, times))
-        if kept.maximum is not None:
-            bounds.append(_bound(policy, "maximum", kept, kept.maximum, base_at))
+    for one in classes:
+        if one.minimum is not None:
+            bounds.append(_bound(policy, "minimum", one, one.minimum, base_at))
+        if one.period is not None and one is classes[0]:
+            bounds.append(_period_of(policy, one, one.period, times))
+        if one.maximum is not None:
+            bounds.append(_bound(policy, "maximum", one, one.maximum, base_at))
     return bounds
 
 
-def _period_of(policy: RetentionPolicy, kept: RetentionClass, period: Period, times: CallTimes) -> Bound:
+def _period_of(policy: RetentionPolicy, class_: RetentionClass, period: Period, times: CallTimes) -> Bound:
     """Return the period of a class from what begins it.
 
     The end of a contact may be said long after it, or by mistake: then the period ends no sooner than the policy's
     waiting time after that was said, in which it can be taken back.
     """
     (_, base_at), contact = times.base, times.contact
-    if kept.starts != "contact_ended" or contact is None or contact.ended_at is None:
-        return _bound(policy, "period", kept, period, base_at if kept.starts == "call_end" else None)
-    bound = _bound(policy, "period", kept, period, max(base_at, contact.ended_at))
+    if class_.starts != "contact_ended" or contact is None or contact.ended_at is None:
+        return _bound(policy, "period", class_, period, base_at if class_.starts == "call_end" else None)
+    bound = _bound(policy, "period", class_, period, max(base_at, contact.ended_at))
     return replace(bound, until=_later(bound.until, contact.told_at + policy.waiting))
 
 
 def _bound(
-    policy: RetentionPolicy, kind: BoundKind, kept: RetentionClass, period: Period, begun: datetime | None
+    policy: RetentionPolicy, kind: BoundKind, class_: RetentionClass, period: Period, begun: datetime | None
 ) -> Bound:
     rounding: Rounding = "last" if kind in {"minimum", "period"} else "first"
     until = None if begun is None else end_of(period, begun, parse_zone(policy.time_zone), rounding)
-    ground = kept.minimum_ground if kind == "minimum" else None
+    ground = class_.minimum_ground if kind == "minimum" else None
     return Bound(
-        kind=kind, class_name=kept.name, period=str(period), until=until, statute=kept.statute, ground=ground
+        kind=kind,
+        class_name=class_.name,
+        period=str(period),
+        until=until,
+        statute=class_.statute,
+        ground=ground,
     )
 
 

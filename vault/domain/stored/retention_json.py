@@ -95,7 +95,7 @@ def decode_covers(data: Mapping[str, Any]) -> RecordingSelection:
 
 def encode_retention_policy(policy: RetentionPolicy) -> dict[str, Any]:
     """Encode a policy without its version, and the times and author of its change."""
-    classes = [_encode_class_fields(kept) for kept in policy.classes]
+    classes = [_encode_class_fields(one) for one in policy.classes]
     own = encode_fields(policy, without={*_CHANGE, "classes", "waiting"})
     return {"v": 1, "classes": classes, **own, "waiting_days": policy.waiting.days}
 
@@ -117,9 +117,11 @@ def decode_retention_policy(
     )
 
 
-def _encode_class_fields(kept: RetentionClass) -> dict[str, Any]:
-    periods = {name: getattr(kept, name) for name in ("period", "minimum", "maximum")}
-    return encode_fields(kept) | {name: None if one is None else str(one) for name, one in periods.items()}
+def _encode_class_fields(retention_class: RetentionClass) -> dict[str, Any]:
+    periods = {name: getattr(retention_class, name) for name in ("period", "minimum", "maximum")}
+    return encode_fields(retention_class) | {
+        name: None if one is None else str(one) for name, one in periods.items()
+    }
 
 
 def _read_period(fields: Fields, name: str) -> Period:
