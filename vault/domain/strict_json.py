@@ -40,10 +40,10 @@ def read_object(
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("It has a member twice.")
-    return found
+    return members
 
 
 def _refuse(constant: str) -> NoReturn:

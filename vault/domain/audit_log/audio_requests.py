@@ -81,14 +81,14 @@ class Requests:
     def _pop_continued(self, kind: EventType, position: int) -> int | None:
         """Remove and return the first open request that ends at a position."""
         places = self._ending_at.get((kind, position), [])
-        found: int | None = None
-        while places and found is None:
+        continued: int | None = None
+        while places and continued is None:
             place = heappop(places)
             if self._all[place].sent is None and self._all[place].end == position:
-                found = place
+                continued = place
         if not places:
             self._ending_at.pop((kind, position), None)
-        return found
+        return continued
 
     def _ended(self, event: AccessEvent) -> None:
         sent, waiting = event.end or 0, self._open[GRANT_OF[event.type]]

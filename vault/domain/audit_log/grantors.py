@@ -64,7 +64,7 @@ def scopes_beyond(kind: GrantorName, allows: Allows, chosen: Iterable[Scope] = (
 
     ``chosen``: what this one gives besides what all of its kind give. Raises ValueError for what none of its kind can.
     """
-    wanted, grantor = frozenset(chosen), GRANTORS[kind]
-    if not wanted <= grantor.chosen:
-        raise ValueError(f"The table of grantors does not say that {kind} gives {sorted(wanted)}.")
-    return sorted(scope for scope in wanted | grantor.always if not allows(scope))
+    scopes, grantor = frozenset(chosen), GRANTORS[kind]
+    if not scopes <= grantor.chosen:
+        raise ValueError(f"The table of grantors does not say that {kind} gives {sorted(scopes)}.")
+    return sorted(scope for scope in scopes | grantor.always if not allows(scope))

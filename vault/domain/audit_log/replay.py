@@ -255,7 +255,7 @@ _SETTINGS: Final = frozenset(
 
 
 def merge_history(
-    known: Sequence[SwitchChange], kept: Iterable[SwitchChange], logged: Iterable[LoggedChange]
+    own: Sequence[SwitchChange], stored: Iterable[SwitchChange], logged: Iterable[LoggedChange]
 ) -> list[SwitchChange]:
     """Merge the switch's changes from the database, from the account's object, and from the log.
 
@@ -263,7 +263,7 @@ def merge_history(
     the log does not contain its reason. Returns all changes, oldest first.
     """
     changes: dict[datetime, SwitchChange | LoggedChange] = {change.at: change for change in logged}
-    changes |= {change.at: change for change in [*kept, *known]}
+    changes |= {change.at: change for change in [*stored, *own]}
     history: list[SwitchChange] = []
     for at in sorted(changes):
         change = changes[at]
@@ -277,19 +277,19 @@ def merge_history(
 
 
 def closes(
-    known: Sequence[SwitchChange],
-    kept: Iterable[SwitchChange],
+    current: Sequence[SwitchChange],
+    stored: Iterable[SwitchChange],
     logged: Iterable[LoggedChange],
     own: Sequence[LoggedChange],
 ) -> bool:
     """Return whether one of two histories of the switch ends off, by a change that the other does not have.
 
-    ``known`` are all changes in the database, ``own`` those of them since the histories forked; ``kept`` (from
+    ``current`` are all changes in the database, ``own`` those of them since the histories forked; ``stored`` (from
     the account's object) and ``logged`` (from the log) are those of the other history. If an off was followed
     by an acknowledged on in the same history, that history ends on.
     """
-    known_times = {change.at for change in known}
-    changes: list[SwitchChange | LoggedChange] = [*kept, *logged]
+    known_times = {change.at for change in current}
+    changes: list[SwitchChange | LoggedChange] = [*stored, *logged]
     lost = max(changes, key=lambda change: change.at, default=None)
     lost_ends_off = lost is not None and lost.at not in known_times and not lost.enabled
     return lost_ends_off or (bool(own) and not own[-1].enabled)

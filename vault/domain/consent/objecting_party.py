@@ -34,10 +34,10 @@ def objector(statements: Sequence[CallFacts], pressed: CallFacts | None = None) 
         presses = [pressed]
     else:
         presses = [one for one in statements if one.direction is None and one.caller and one.callee]
-    found = {(direction, number) for one in presses for direction, number in _told(one, statements)}
-    if len(found) != 1:
+    sides = {(direction, number) for one in presses for direction, number in _told(one, statements)}
+    if len(sides) != 1:
         return None
-    ((direction, number),) = found
+    ((direction, number),) = sides
     (party,) = outside_parties(direction)
     return Objector(party=party, number=number)
 
@@ -91,7 +91,7 @@ def _number_of(party: Party, statement: CallFacts) -> str | None:
 def _fits(statement: CallFacts, press: CallFacts) -> bool:
     """Return whether a report names no other number than the key press."""
     pairs = [(statement.caller, press.caller), (statement.callee, press.callee)]
-    return all(said is None or (known is not None and _plain(said) == _plain(known)) for said, known in pairs)
+    return all(said is None or (own is not None and _plain(said) == _plain(own)) for said, own in pairs)
 
 
 def _plain(number: str) -> str:

@@ -152,14 +152,14 @@ def strictest(rules: Sequence[Rule]) -> Demand:
 def explain(rule: Rule) -> str:
     """Return a rule's requirements, its readings where it is contested, its sources and its confidence."""
     subject = f"{rule.name} ({rule.place})"
-    asked = "; ".join(clauses(rule))
+    requirements = "; ".join(clauses(rule))
     if rule.confidence == "none":
         sentences = [
             f"{subject}: no default is shipped, and the account must choose.",
-            f"Until then it is treated as a place that {asked}.",
+            f"Until then it is treated as a place that {requirements}.",
         ]
     else:
-        sentences = [f"{subject} {asked}."]
+        sentences = [f"{subject} {requirements}."]
     if rule.readings:
         sentences.append(f"This is contested. {' '.join(rule.readings)}")
     cited = " ".join([rule.statute, *(f"<{source}>" for source in rule.sources)]).strip()

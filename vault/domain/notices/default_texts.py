@@ -49,21 +49,21 @@ class NoticeTexts:
         If the text has ``{refusal}`` and the request does not, the default words are used. Other missing
         elements stay visible as placeholders. Raises Invalid where the language has no default text.
         """
-        known = self.languages.get(wish.language) or self.languages.get(base_language(wish.language))
-        if known is None:
+        defaults = self.languages.get(wish.language) or self.languages.get(base_language(wish.language))
+        if defaults is None:
             languages = ", ".join(sorted(self.languages))
             message = Sentence(
                 "Default texts exist in %(languages)s. In another language, text is required.",
                 languages=languages,
             )
             raise Invalid(message, field="text")
-        template = known.texts[wish.audience, wish.mode]
+        template = defaults.texts[wish.audience, wish.mode]
         keyed = {"accept": keys.accept, "decline": keys.decline}
         if "{refusal}" in template and not wish.refusal:
-            wish = replace(wish, refusal=_filled(known.refusals[wish.mode], keyed))
+            wish = replace(wish, refusal=_filled(defaults.refusals[wish.mode], keyed))
         elements = {field: value for field in ELEMENTS if (value := getattr(wish, field))}
-        kept = _filled(known.retention, elements) if wish.retention else ""
-        text = _filled(template, keyed | elements | {"kept": kept})
+        retention = _filled(defaults.retention, elements) if wish.retention else ""
+        text = _filled(template, keyed | elements | {"kept": retention})
         return replace(wish, text=" ".join(text.split()))
 
 

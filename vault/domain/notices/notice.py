@@ -205,8 +205,8 @@ def choose(
     )
     for tag in [*languages, _FALLBACK_LANGUAGE]:
         base = base_language(tag)
-        for wanted in (tag.lower(), base):
-            exact = next((notice for notice in fitting if notice.language.lower() == wanted), None)
+        for tag_or_base in (tag.lower(), base):
+            exact = next((notice for notice in fitting if notice.language.lower() == tag_or_base), None)
             if exact is not None:
                 return exact
         other_region = next((notice for notice in fitting if base_language(notice.language) == base), None)
@@ -251,8 +251,8 @@ def check_keys(draft: Notice, keys: Keys) -> None:
             reasons=("other_keys",),
         )
     named = keys_named(draft)
-    wanted = [keys.decline, keys.accept] if draft.mode == "opt_in_key" else [keys.decline]
-    lacking = [key for key in wanted if key not in named]
+    needed = [keys.decline, keys.accept] if draft.mode == "opt_in_key" else [keys.decline]
+    lacking = [key for key in needed if key not in named]
     if named and lacking:
         raise Invalid(
             f"The text names {' and '.join(sorted(named))} and not the account's key {' and '.join(lacking)}.",

@@ -187,11 +187,11 @@ def verified(personal: PersonalData, verification: Verification) -> PersonalData
     An earlier one corrects the known one. Raises Refused ``verified`` for a later one: the period of the UK begins
     with it.
     """
-    known = personal.verification
-    if known is not None and verification.at > known.at:
+    earlier = personal.verification
+    if earlier is not None and verification.at > earlier.at:
         text = "The person was verified before that: only an earlier time can correct it."
         raise Refused(text, reasons=("verified",))
-    if known is not None and (known.method, known.at) == (verification.method, verification.at):
+    if earlier is not None and (earlier.method, earlier.at) == (verification.method, verification.at):
         return personal
     return replace(personal, verification=verification)
 

@@ -38,12 +38,12 @@ def side_of(claims: CallClaims, numbers: Collection[str], agents: Collection[str
 
 def own_numbers(claims: CallClaims, numbers: Collection[str]) -> Mapping[Side, str]:
     """Return the number of the person for each side of the call that has one. ``claims`` with numbers in E.164."""
-    found: dict[Side, str] = {}
+    by_side: dict[Side, str] = {}
     for side in _SIDES:
         own = [number for number in numbers if number in claims.numbers_of(side)]
         if own:
-            found[side] = own[0]
-    return found
+            by_side[side] = own[0]
+    return by_side
 
 
 def _has_other_agent(claims: CallClaims, side: Side, agents: Collection[str]) -> bool:

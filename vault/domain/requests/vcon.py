@@ -114,19 +114,19 @@ def _lawful_basis(answer: GivenAnswer) -> dict[str, Any]:
 
 def given_answers(evidence: Iterable[Mapping[str, Any]]) -> list[GivenAnswer]:
     """Return the answers in the entries of ``evidence.json``, each once; a notice alone is no answer."""
-    found = dict[tuple[str, ...], GivenAnswer]()
+    answers = dict[tuple[str, ...], GivenAnswer]()
     for entry in evidence:
         for event in entry["consent"]:
             named = event["party"], event["answer"], event["method"], event["at"]
-            if event["party"] in _PARTIES and event["answer"] != "announced" and named not in found:
-                found[named] = GivenAnswer(
+            if event["party"] in _PARTIES and event["answer"] != "announced" and named not in answers:
+                answers[named] = GivenAnswer(
                     party=event["party"],
                     granted=event["answer"] == "accepted",
                     method=event["method"],
                     at=parse_rfc3339(event["at"]),
                     digest=entry["digest"],
                 )
-    return list(found.values())
+    return list(answers.values())
 
 
 def content_hash(sha512: bytes) -> str:

@@ -167,11 +167,11 @@ def token_request(
     return headers, urlencode(form).encode()
 
 
-def own_path(asked: str | None) -> str:
+def own_path(path: str | None) -> str:
     r"""Return the asked path if it is a page of the console, else the console's first page.
 
     ``//evil.example`` and ``/\evil.example`` are addresses of another host for a browser.
     """
-    if asked is None or len(asked) > _MAX_PATH or _PATH.fullmatch(asked) is None:
+    if path is None or len(path) > _MAX_PATH or _PATH.fullmatch(path) is None:
         return HOME
-    return HOME if "/.." in asked or "/./" in asked else asked
+    return HOME if "/.." in path or "/./" in path else path

@@ -179,7 +179,7 @@ def decode_settings(text: str) -> ProviderSettings:
 
 
 def with_ids(
-    wanted: ProviderSettings, before: ProviderSettings | None, new_ids: Sequence[str]
+    after: ProviderSettings, before: ProviderSettings | None, new_ids: Sequence[str]
 ) -> tuple[ProviderSettings, Sequence[RoleMapping], Sequence[RoleMapping]]:
     """Return the settings with an id for each mapping, the mappings that are new, and those that are gone.
 
@@ -187,26 +187,28 @@ def with_ids(
     another mapping too.
     """
     same = before is not None and (before.issuer, before.client_id, before.claim) == (
-        wanted.issuer,
-        wanted.client_id,
-        wanted.claim,
+        after.issuer,
+        after.client_id,
+        after.claim,
     )
-    known = {(m.value, m.role, m.agents): m for m in before.roles} if before is not None and same else {}
+    mappings = {(m.value, m.role, m.agents): m for m in before.roles} if before is not None and same else {}
     fresh = iter(new_ids)
-    roles = tuple(known.get((m.value, m.role, m.agents)) or replace(m, id=next(fresh)) for m in wanted.roles)
-    kept = {mapping.id for mapping in known.values()}
+    roles = tuple(
+        mappings.get((m.value, m.role, m.agents)) or replace(m, id=next(fresh)) for m in after.roles
+    )
+    earlier_ids = {mapping.id for mapping in mappings.values()}
     left = {mapping.id for mapping in roles}
     settings = ProviderSettings(
-        issuer=wanted.issuer,
-        client_id=wanted.client_id,
-        client_secret=wanted.client_secret,
-        scopes=wanted.scopes,
-        claim=wanted.claim,
+        issuer=after.issuer,
+        client_id=after.client_id,
+        client_secret=after.client_secret,
+        scopes=after.scopes,
+        claim=after.claim,
         roles=roles,
-        client_key=wanted.client_key,
+        client_key=after.client_key,
     )
     gone = [] if before is None else [mapping for mapping in before.roles if mapping.id not in left]
-    return settings, [mapping for mapping in roles if mapping.id not in kept], gone
+    return settings, [mapping for mapping in roles if mapping.id not in earlier_ids], gone
 
 
 def _check_issuer(issuer: str) -> None:
@@ -230,9 +232,9 @@ def _check_issuer(issuer: str) -> None:
         )
 
 
-def require_room(wanted: SealedConnection, known: Sequence[SealedConnection]) -> None:
+def require_room(connection: SealedConnection, others: Sequence[SealedConnection]) -> None:
     """Raise Refused for a new connection of an account that has the maximum already."""
-    if wanted.revision == 1 and len(known) >= MAX_CONNECTIONS:
+    if connection.revision == 1 and len(others) >= MAX_CONNECTIONS:
         text = f"There are {MAX_CONNECTIONS} sign-in connections, the maximum. Delete one that nobody uses."
         raise Refused(text, reasons=("too_many_sign_in_connections",))
 

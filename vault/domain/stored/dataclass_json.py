@@ -25,23 +25,23 @@ Writer = Callable[[Any], Any]
 
 def encode_fields(value: object, *, without: Collection[str] = (), sparse: bool = False) -> dict[str, Any]:
     """Return a dataclass as a JSON object, ``without`` the fields that the enclosing object has."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for field in _shape(cast("Any", type(value)), sparse=sparse):
         one = getattr(value, field.name)
         if field.name in without or one == field.left_out:
             continue
         if one is not None:
-            found[field.name] = one if field.write is None else field.write(one)
+            values[field.name] = one if field.write is None else field.write(one)
         elif not sparse:
-            found[field.name] = None
-    return found
+            values[field.name] = None
+    return values
 
 
 def read_fields(kind: type[C], fields: Fields, *, sparse: bool = False, **given: object) -> C:
     """Read a dataclass from an object that may have more fields; ``given`` are those that it does not have."""
     shape = _shape(cast("Any", kind), sparse=sparse)
-    found = {field.name: field.read(fields, field.name) for field in shape if field.name not in given}
-    return kind(**found, **given)
+    values = {field.name: field.read(fields, field.name) for field in shape if field.name not in given}
+    return kind(**values, **given)
 
 
 def read_some(kind: type[Any], fields: Fields, names: Collection[str]) -> dict[str, Any]:

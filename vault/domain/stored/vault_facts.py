@@ -30,9 +30,9 @@ class VaultObject:
     log_key: bytes
 
 
-def encode_vault(known: VaultObject) -> bytes:
+def encode_vault(vault: VaultObject) -> bytes:
     """Encode the object."""
-    return write_object(encode_fields(known))
+    return write_object(encode_fields(vault))
 
 
 def decode_vault(data: bytes) -> VaultObject:
