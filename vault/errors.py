@@ -275,12 +275,6 @@ class DatabaseUnfit(Unavailable):
         return cls("fsync", "The database runs with fsync off: acknowledged writes can be lost.")
 
     @classmethod
-    def without_schema(cls) -> "DatabaseUnfit":
-        """Return the error for a database in which nobody has made the tables, such as a new one."""
-        text = "The database has no schema. In the place of a lost database run `callvault restore`, for a new vault"
-        return cls("schema", f"{text} `callvault migrate`.")
-
-    @classmethod
     def behind_pooler(cls) -> "DatabaseUnfit":
         """Return the error for a connection to a pooler instead of the server."""
         return cls("pooler", "A connection pooler stands before the database.")

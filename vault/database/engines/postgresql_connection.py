@@ -23,6 +23,10 @@ from vault.errors import DatabaseUnfit
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
+_NO_SCHEMA = (
+    "The database has no schema. In the place of a lost database run `callvault restore`, for a new vault "
+    "`callvault migrate`."
+)
 _TIMEOUT = "5s"
 _TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 #: A statement after a lock must see what was committed before the lock was granted, whatever the role's default is.
@@ -200,7 +204,7 @@ def _inspect(connection: VaultConnection, *, timeouts: bool) -> None:
     if fsync == "off":
         raise DatabaseUnfit.without_fsync()
     if timeouts and log_table is None:
-        raise DatabaseUnfit.without_schema()
+        raise DatabaseUnfit("schema", _NO_SCHEMA)
     if synchronous_commit in {"off", "local"} and _first("synchronous_commit"):
         _LOG.warning("database.synchronous_commit_was_off", reason=f"it is {synchronous_commit}")
     if full_page_writes == "off" and _first("full_page_writes"):

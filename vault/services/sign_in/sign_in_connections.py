@@ -30,7 +30,6 @@ from vault.errors import Busy, Invalid, NotFound
 from vault.ports.clock import Clock
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.encrypted_fields import name_term
-from vault.services.shared.paced import paced
 from vault.services.shared.people_keys import PeopleKeys
 from vault.services.shared.revoke_links import apply_roles
 from vault.services.sign_in.opened_connections import OpenedConnections
@@ -111,7 +110,7 @@ class SignInConnections:
     async def list(self, account_id: str) -> Sequence[SignInConnection]:
         """Return all connections of the account, ordered by name."""
         rows = await self.database.read(lambda tx: tx.sign_in.of_account(account_id))
-        return [await self.opened.open(row) async for row in paced(rows)]
+        return [await self.opened.open(row) for row in rows]
 
     async def get(self, account_id: str, name: str) -> SignInConnection:
         """Return one connection. Raises NotFound."""
