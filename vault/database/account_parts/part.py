@@ -16,6 +16,8 @@ from sqlalchemy import RowMapping, Table, delete, select, update
 
 from vault.batches import batches
 from vault.database.schema.account_keys import account_keys
+from vault.database.schema.core import accounts
+from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_for
 from vault.domain.accounts.account import Connection
 from vault.domain.accounts.makers import add_makers
@@ -205,6 +207,13 @@ class OptionalPart(AccountPart[Item | None]):
     def decode(self, fields: Fields, account_id: str) -> Item | None:
         """Take the object, if it is there."""
         return fields.optional(lambda name: self.decode_one(fields.inner(name), account_id), self.name)
+
+
+def account_changed(db: DbConnection, account_id: str) -> None:
+    """Increment the account's revision: the content of its object has changed, so it must be written again."""
+    changed = update(accounts).where(accounts.c.id == account_id)
+    db.execute(changed.values(revision=accounts.c.revision + 1))
+    wake(db, Work.ACCOUNT_OBJECTS)
 
 
 def of_row(kind: type[C], row: Mapping[Any, Any], **given: object) -> C:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 
 from vault.database.account_parts.approval_rule import put_rule, rule_of
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.approvals import approvals
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.rows import Rows
 from vault.domain.approvals.approval import Approval, ApprovalState
 from vault.domain.approvals.rule import ApprovalRule, Verb, tighter

@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import Row, and_, func, or_, select, update
 
-from vault.database.account_parts.part import row_of
+from vault.database.account_parts.part import account_changed, row_of
 from vault.database.schema.registers import register_entries
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows
 from vault.domain.registers.entries import Register, SealedEntry

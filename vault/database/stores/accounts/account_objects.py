@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection as DbConnection
 from sqlalchemy import select, update
 
 from vault.database.account_object import AccountObject, read_account
-from vault.database.account_parts.part import StoredPrompt
+from vault.database.account_parts.part import StoredPrompt, account_changed
 from vault.database.account_parts.requests import request_stored, requests_to_store
 from vault.database.schema.access_log import event_outbox
 from vault.database.schema.account_keys import account_keys
@@ -25,13 +24,6 @@ class Revisions:
 
     now: int
     written: int
-
-
-def account_changed(db: DbConnection, account_id: str) -> None:
-    """Increment the account's revision: the content of its object has changed, so it must be written again."""
-    changed = update(accounts).where(accounts.c.id == account_id)
-    db.execute(changed.values(revision=accounts.c.revision + 1))
-    wake(db, Work.ACCOUNT_OBJECTS)
 
 
 class AccountObjectRows(Rows):

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, case, delete, insert, or_, select, update
 
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.account_keys import account_keys
 from vault.database.schema.accounts import account_limits
 from vault.database.schema.core import accounts, switch_changes
 from vault.database.signals import Work, wake
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_for, insert_new
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import newest_version
 from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import Account, Switch, SwitchChange

@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Column, not_, select, update
 
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.consent import consent_policies, objections
 from vault.database.schema.core import connections, switch_changes
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.rows import Rows
 
 #: The kind of text, which is in its encryption context.

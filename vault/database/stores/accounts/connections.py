@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.core import connections
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import database_now, insert_for, is_postgresql, sql_now
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows
 from vault.domain.accounts.account import Connection, ConnectionActivity

@@ -10,14 +10,13 @@ from sqlalchemy import case, delete, insert, select, update
 
 from vault.database.account_object import AccountObject, add_lost_parts, replace_parts
 from vault.database.account_parts.keys import KEYS, delete_sealed
-from vault.database.account_parts.part import StoredPrompt, Target, row_of
+from vault.database.account_parts.part import StoredPrompt, Target, account_changed, row_of
 from vault.database.account_parts.requests import complete_requests, restore_requests
 from vault.database.account_parts.switch import SWITCH
 from vault.database.schema.access_log import checkpoints, publication
 from vault.database.schema.account_keys import account_keys
 from vault.database.schema.core import accounts, connections, recordings, switch_changes
 from vault.database.sql.dialect import database_now, insert_for
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.audit_log.checkpoints import StoredCheckpoint
 from vault.database.stores.audit_log.closing_acts import ClosingActRows
 from vault.database.stores.backup.restore_leaves import put_leaves, set_back, take_waiting, waiting_leaves

@@ -8,6 +8,7 @@ from sqlalchemy import Connection as DbConnection
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from vault.database.account_parts.consent_policies import consent_policy_of, row_of_consent_policy
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.consent import (
     consent_events,
     consent_policies,
@@ -16,7 +17,6 @@ from vault.database.schema.consent import (
 from vault.database.signals import Work, wake
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import database_now, insert_new, is_postgresql, sql_now
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows
 from vault.domain.consent.consent_event import ConsentPolicy

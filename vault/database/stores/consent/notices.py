@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
 
 from vault.database.account_parts.notices import NOTICE_COLUMNS, notice_of, row_of_notice
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.consent import notices
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.conditions import earlier_than
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows
 from vault.domain.notices.notice import Notice, NoticeStatus

@@ -19,11 +19,11 @@ from sqlalchemy import (
     values,
 )
 
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.calls import call_terms
 from vault.database.schema.consent import objection_terms, objections
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows
 from vault.domain.consent.consent_event import Objection

@@ -19,12 +19,12 @@ from sqlalchemy import (
     update,
 )
 
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.account_keys import account_keys, detail_keys, key_rotations, month_keys
 from vault.database.schema.core import accounts, recordings
 from vault.database.schema.requests import person_requests
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.accounts.accounts import WrappedSecret
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.key_rotation.sealed_columns import SEALED_COLUMNS, SealedKind, SealedRow

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, delete, select
 
 from vault.database.account_parts.keys import month_key_of, row_of_month_key
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.account_keys import month_keys
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.key_rotation.sealed_columns import SEALED_COLUMNS
 from vault.database.stores.rows import Rows

@@ -13,11 +13,10 @@ from vault.database.account_parts.link_keys import (
     revoke_signed,
     row_of_link_key,
 )
-from vault.database.account_parts.part import of_row, row_of
+from vault.database.account_parts.part import account_changed, of_row, row_of
 from vault.database.schema.playback import link_cuts, link_keys
 from vault.database.sql.conditions import earlier_than
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.playback.signed_links import PermissionQuery, SignedLinkState, read_signed_link
 from vault.database.stores.rows import Rows
 from vault.domain.playback.link import MAX_LIFETIME

@@ -12,8 +12,8 @@ from vault.database.account_parts.callback import (
     put_callback,
     read_callback,
 )
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.requests import request_callbacks, request_deliveries
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.outbox.messages import OutboxRows
 from vault.database.stores.rows import Rows
 from vault.domain.outbox.message import Message

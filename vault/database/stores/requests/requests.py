@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from sqlalchemy import Row, delete, func, or_, select, update
 
+from vault.database.account_parts.part import account_changed
 from vault.database.account_parts.requests import read_request
 from vault.database.schema.requests import person_request_terms, person_requests, person_restrictions
 from vault.database.signals import Work, wake
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.rows import Rows
 from vault.domain.requests.request import OPEN, RETENTION, Request, RequestState

@@ -19,12 +19,12 @@ from sqlalchemy import (
 
 from vault.batches import batches
 from vault.database.account_parts.holds import hold_of, restore_hold, row_of_hold
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.calls import call_facts, call_terms
 from vault.database.schema.core import micros, recordings
 from vault.database.schema.retention import holds, pending_erasures
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_of, terms_of
 from vault.database.stores.retention.hold_conditions import bound_by, covered_by, joined
 from vault.database.stores.rows import Rows

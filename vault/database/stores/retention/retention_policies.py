@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, func, insert, select, text, tuple_, update
 
+from vault.database.account_parts.part import account_changed
 from vault.database.account_parts.retention_policies import (
     not_replaced,
     policy_of,
@@ -17,7 +18,6 @@ from vault.database.schema.core import IS_AVAILABLE, IS_DATED, micros, recording
 from vault.database.schema.retention import retention_policies, retention_runs
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_for
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.recordings.recordings import RECORDING_COLUMNS, recording_from, recording_of
 from vault.database.stores.rows import Rows
 from vault.domain.calls.call import plausible

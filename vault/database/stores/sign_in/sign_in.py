@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 
 from sqlalchemy import and_, delete, insert, or_, select, update
 
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.sign_in import people, sign_in_attempts, sign_in_connections, sign_in_roles
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.rows import Rows
 from vault.domain.accounts.makers import NOT_KNOWN, add_makers
 from vault.domain.accounts.roles import Role, RoleGrant
