@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from importlib import import_module
 from ipaddress import IPv4Network, IPv6Network
+from pkgutil import walk_packages
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 
 from vault.ports.clock import Clock
+from vault.web import routes
 from vault.web.console.routers import ROUTERS as CONSOLE
 from vault.web.console.sign_in.limits import begun_sign_ins, wrong_sign_ins
 from vault.web.contract import document, errors_page, reference_page
@@ -51,6 +54,12 @@ _ROUTE_MODULES = (
     player_notes,
     doorways, html, node,
 )  # fmt: skip
+if unserved := {
+    one.name
+    for one in walk_packages(routes.__path__, f"{routes.__name__}.")
+    if hasattr(module := import_module(one.name), "router") and module not in _ROUTE_MODULES
+}:
+    raise LookupError(f"The routes of these modules are not served: {', '.join(sorted(unserved))}.")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 

@@ -8,12 +8,16 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
-from typing import Final
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import Final, get_type_hints
 
+from vault import services
 from vault.database.signals import Work
 from vault.database.stores.node.due_work import SilentWork
 from vault.errors import Unavailable, VaultError
 from vault.jitter import RANDOM
+from vault.services.jobs import Jobs
 from vault.services.service import Vault
 from vault.services.shared.job import (
     ClaimJob,
@@ -74,8 +78,10 @@ async def work(
 def polling_tasks(vault: Vault, workers: int, describers: int = 1) -> list[PollingTask]:
     """Return the worker's tasks, which do nothing in recovery mode.
 
-    Raises LookupError if there is work that no job does: a fault of this release.
+    Raises LookupError if there is work that no job does, or a job that no worker would run: faults of this release.
     """
+    if unlisted := sorted(kind.__qualname__ for kind in _with_jobs() - {*get_type_hints(Jobs).values()}):
+        raise LookupError(f"No field of Jobs has these services with jobs: {', '.join(unlisted)}.")
     sizes = {Size.WORKERS: workers, Size.DESCRIBERS: describers}
     jobs = _jobs(vault)
     tasks = [_task(vault, job, sizes) for job in jobs]
@@ -89,8 +95,20 @@ def polling_tasks(vault: Vault, workers: int, describers: int = 1) -> list[Polli
 
 
 def _jobs(vault: Vault) -> Sequence[Job]:
-    services: list[HasJobs] = [getattr(vault.jobs, field.name) for field in fields(vault.jobs)]
-    return [job for service in services for job in service.jobs()]
+    listed: list[HasJobs] = [getattr(vault.jobs, field.name) for field in fields(vault.jobs)]
+    return [job for service in listed for job in service.jobs()]
+
+
+def _with_jobs() -> set[type]:
+    """Return the classes of services that have jobs."""
+    modules = [import_module(one.name) for one in walk_packages(services.__path__, f"{services.__name__}.")]
+    own = [
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and kind.__module__ == module.__name__
+    ]
+    return {kind for kind in own if callable(vars(kind).get("jobs")) and kind is not HasJobs}
 
 
 def _task(vault: Vault, job: Job, sizes: dict[Size, int]) -> PollingTask:
