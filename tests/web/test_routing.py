@@ -5,7 +5,10 @@ Methods: HEAD wherever GET is, and every method of an address in the Allow of a 
 Names with a slash: a platform may have them, webhooks take them, and every path reaches them as %2F.
 """
 
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -253,3 +256,14 @@ def test_what_is_no_name_is_refused_by_every_door(tenant: Tenant, name: str):
 def test_a_slash_in_a_name_makes_no_other_path(house: House, place: str):
     """An escaped slash is never a separator."""
     assert house.admin.get(place).status_code in {404, 422}
+
+
+def test_a_module_of_routes_that_the_app_does_not_list_stops_the_start(tmp_path: Path):
+    """Its routes would not be served, and nothing would say so."""
+    (tmp_path / "forgotten.py").write_text("router = None\n")
+    (tmp_path / "helpers_of_routes.py").write_text("other = None\n")
+    code = f"from vault.web import routes; routes.__path__.append({str(tmp_path)!r}); import vault.web.app"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr
+    assert said.endswith(
+        "LookupError: The routes of these modules are not served: vault.web.routes.forgotten.\n"
+    )

@@ -13,9 +13,11 @@ from tests.support.service_house import AUDIO, URL, House
 from vault.composition.assemble import _describer
 from vault.database.transaction import Transaction
 from vault.domain.recordings.recording import State
+from vault.services.jobs import Jobs
 from vault.services.shared.job import Job
 from vault.services.shared.row_lease import ClaimHint, claim
 from vault.settings import read_settings
+from vault.worker import tasks
 from vault.worker.tasks import FOR_OTHERS, SHUTDOWN_GRACE, polling_tasks, work
 
 
@@ -129,3 +131,17 @@ async def test_work_that_nobody_does_stops_the_start(house: House):
     jobs = replace(house.vault.jobs, adopt_deliveries=object())
     with pytest.raises(AttributeError, match="jobs"):
         polling_tasks(replace(house.vault, jobs=jobs), workers=1)
+
+
+async def test_a_service_with_jobs_that_no_field_has_stops_the_start(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    """It would never be built, and nothing would say so."""
+
+    class Page:
+        __annotations__ = {name: kind for name, kind in Jobs.__annotations__.items() if name != "sweep"}
+
+    assert len(polling_tasks(house.vault, workers=1)) > 20
+    monkeypatch.setattr(tasks, "Jobs", Page)
+    with pytest.raises(LookupError, match=r"No field of Jobs has these services with jobs: Sweep\."):
+        polling_tasks(house.vault, workers=1)
