@@ -17,8 +17,8 @@ from tests.servers.required import go_without
 from tests.support.plaintext import Sink, Source
 from vault.audio.describer import SubprocessDescriber
 from vault.audio.fork_server import ForkServer
-from vault.audio.fork_server_protocol import ANSWER, Answer
 from vault.audio.limits import Limits
+from vault.audio.protocol import ANSWER, Answer
 from vault.errors import DescriberCrashed, Unavailable
 
 

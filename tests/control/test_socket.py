@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vault.control.client import ask
+from vault.control.commands import ask
 from vault.control.socket import control_socket, perform
 from vault.domain.progress import ProgressCallback
 from vault.errors import Invalid, Unavailable
@@ -115,5 +115,5 @@ def test_a_command_loads_no_server():
     code = "import sys, vault.cli.main; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "vault.control.client" in loaded
+    assert "vault.control.commands" in loaded
     assert loaded & {"sqlalchemy", "fastapi", "boto3", "vault.services.service"} == set()

@@ -15,15 +15,17 @@ from tests.domain.test_admission_table import case_of
 from vault.domain.admission.decision import decide
 from vault.domain.calls.call import CallFacts
 from vault.domain.stored.deflated import DICTIONARY, MAX_DEFLATED, deflate, inflate
-from vault.domain.stored.details import Details, decode_details, encode_details
 from vault.domain.stored.evidence import (
     SALT_BYTES,
+    Details,
     Evidence,
     at_sealing,
     chained,
     check_chain,
+    decode_details,
     decode_evidence,
     encode_decision_fields,
+    encode_details,
     encode_evidence,
 )
 from vault.domain.stored.sealed_records import decode_facts, encode_facts

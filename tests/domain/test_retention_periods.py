@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from vault.domain.retention.notice_period import notice_period
-from vault.domain.retention.period import Period, end_of, parse_period, parse_zone
+from vault.domain.retention.period import Period, end_of, notice_period, parse_period, parse_zone
 from vault.errors import Invalid
 
 

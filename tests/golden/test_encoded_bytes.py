@@ -37,7 +37,7 @@ from vault.domain.stored import closing_acts, evidence, sealed_records, vault_fa
 from vault.domain.stored.account_envelope import encode_envelope
 from vault.domain.stored.closing_acts import Act
 from vault.domain.stored.closing_content import ConsentRefusal, ErasedCall
-from vault.domain.stored.details import Details, decode_details
+from vault.domain.stored.evidence import Details, decode_details
 from vault.domain.stored.manifest import decode_manifest, encode_manifest
 from vault.domain.stored.sealed_records import decode_event, encode_event
 from vault.domain.stored.vault_facts import encode_vault

@@ -13,7 +13,7 @@ from tests.support.console import OWN, form_of, nonce_of, sign_in
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
 from vault.web.http.languages import spoken_length, texts_of
-from vault.web.player.page import channels_of
+from vault.web.player.sessions import channels_of
 
 TEXTS = texts_of("en")["notes"]
 PLACE = re.compile(r'<a class="moment" href="#t=([\d:]+)">')

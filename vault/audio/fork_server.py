@@ -8,8 +8,8 @@ from collections import deque
 from typing import Self
 
 from vault.audio.children import Clock, open_streams, python_command, start_confined
-from vault.audio.fork_server_protocol import ANSWER, ORDER, Answer, Order
 from vault.audio.limits import Limits
+from vault.audio.protocol import ANSWER, ORDER, Answer, Order
 from vault.errors import DescriberCrashed
 
 _COMMAND = python_command("vault.audio.fork_server_process")

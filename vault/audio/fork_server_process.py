@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from vault.audio import confinement
 from vault.audio.child import serve, warm_up
-from vault.audio.fork_server_protocol import ANSWER, ORDER, Answer, Order
+from vault.audio.protocol import ANSWER, ORDER, Answer, Order
 
 
 def main() -> NoReturn:

@@ -19,6 +19,8 @@ Every frame is ``version (1 byte) | kind (1 byte) | length (4 bytes) | payload``
 
 The child has decoded untrusted bytes and may be compromised. Every frame from it is validated here against
 lists and ranges; an invalid one raises DescriberCrashed, and the child is killed.
+
+The orders to the fork server of the describer, and its answers, are structs of fixed size.
 """
 
 import base64
@@ -28,7 +30,7 @@ import math
 import operator
 import struct
 from enum import IntEnum
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from vault.audio import codecs, riff
 from vault.audio.reasons import Reason
@@ -42,6 +44,10 @@ READ = struct.Struct("!I")
 RENDITION = struct.Struct("!IBQ")
 #: Bytes of a block of the source, and maximum bytes of one SAMPLES frame.
 BLOCK = 256 << 10
+#: Kind, and the process that the order is about. The child's end of its socket comes with FORK.
+ORDER: Final = struct.Struct("<BI")
+#: Kind, process, and its exit status, or the error number of a fork.
+ANSWER: Final = struct.Struct("<BIi")
 
 
 class JobKind(IntEnum):
@@ -208,3 +214,20 @@ def read_rendition(payload: bytes, *, max_duration: float) -> tuple[int, int, in
 def _refuse() -> NoReturn:
     """Raise DescriberCrashed: a value from the child is out of range."""
     raise DescriberCrashed("The describer sent a value that is out of range.")
+
+
+class Order(IntEnum):
+    """To the fork server."""
+
+    FORK = 1
+    KILL = 2
+
+
+class Answer(IntEnum):
+    """From the fork server."""
+
+    READY = 1
+    #: Answers FORK, in the order of these.
+    FORKED = 2
+    FAILED = 3
+    ENDED = 4

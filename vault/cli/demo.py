@@ -24,7 +24,7 @@ from typing import Any
 import uvicorn
 
 from vault import structured_log
-from vault.control.client import ask
+from vault.control.commands import ask
 from vault.errors import StartRefused
 from vault.rfc3339 import write_rfc3339
 from vault.server.asgi import app_of, serve

@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
-from vault.control.client import ask
-from vault.control.commands import start_mode_of
+from vault.control.commands import ask, start_mode_of
 from vault.domain.progress import ProgressCallback, no_progress
 from vault.errors import Unavailable
 from vault.settings import Settings

@@ -1,10 +1,18 @@
-"""Every command of an operator, with what it may change. A command that is not in this table does not run."""
+"""Every command of an operator, with what it may change, and the client that asks a running server to do one.
 
+A command that is not in the table does not run. The client of the control socket (``socket.py``) loads nothing that
+takes long, so a command begins soon.
+"""
+
+import asyncio
+import json
 from collections.abc import Mapping
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
+from vault.domain.progress import ProgressCallback, no_progress
 from vault.domain.start_mode import StartMode
-from vault.errors import NotFound
+from vault.errors import Invalid, NotFound, Unavailable
 
 START_MODES: Final[Mapping[str, StartMode]] = {
     "hello": StartMode.READ,
@@ -35,6 +43,8 @@ START_MODES: Final[Mapping[str, StartMode]] = {
     "keys.create": StartMode.INITIALIZE,
     "restore": StartMode.RESTORE,
 }
+#: Max bytes of a response: a part of the access log.
+_MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 
 
 def start_mode_of(*commands: str) -> StartMode:
@@ -43,3 +53,25 @@ def start_mode_of(*commands: str) -> StartMode:
         raise NotFound(f"There is no command {unknown[0]!r}.")
     (mode,) = {START_MODES[command] for command in commands}
     return mode
+
+
+async def ask(
+    path: Path, command: str, arguments: Mapping[str, Any], progress: ProgressCallback = no_progress, /
+) -> Any:
+    """Run a command in a running server. Raises Unavailable if there is none, Invalid for an error response."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=_MAX_ANSWER_BYTES)
+    except OSError as error:
+        raise Unavailable("No server is running on this data directory.") from error
+    try:
+        writer.write(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
+        await writer.drain()
+        while (line := await reader.readline()) and "seen" in (answer := json.loads(line)):
+            await progress(*answer["seen"])
+    finally:
+        writer.close()
+    if not line:
+        raise Unavailable("The server closed the control socket before it answered. Repeat the command.")
+    if "error" in answer:
+        raise Invalid(answer["error"])
+    return answer["result"]

@@ -1,7 +1,7 @@
 """The control socket: runs commands in a running server, the only process that may use its SQLite file.
 
 One JSON line in, one JSON line out (and progress lines before it), over a Unix socket in the data directory that only
-the owner of the process can open. A user who can open it can read the root key too. ``client.py`` asks.
+the owner of the process can open. A user who can open it can read the root key too. ``commands.py`` asks.
 """
 
 import asyncio

@@ -18,8 +18,7 @@ from vault.domain.admission.decision import Decision
 from vault.domain.calls.call import CallFacts
 from vault.domain.recordings.recording import Lease, Recording, RecordingKeys
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.details import Details, encode_details
-from vault.domain.stored.evidence import Evidence, at_sealing
+from vault.domain.stored.evidence import Details, Evidence, at_sealing, encode_details
 from vault.errors import KeyRetired, LeaseLost, Unavailable, VaultError
 from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing, SealingKey

@@ -16,8 +16,7 @@ from vault.domain.consent.call_claims import CallClaims
 from vault.domain.folded_text import folded
 from vault.domain.recordings.media import MAX_DURATION
 from vault.domain.recordings.recording import Recording
-from vault.domain.retention.notice_period import notice_period
-from vault.domain.retention.period import Period
+from vault.domain.retention.period import Period, notice_period
 from vault.domain.retention.policy import CallTraits, RetentionPolicy
 from vault.domain.retention.terms import (
     CallTimes,

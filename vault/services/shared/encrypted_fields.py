@@ -15,7 +15,7 @@ from vault.domain.folded_text import folded
 from vault.domain.playback.link import Link
 from vault.domain.recordings.recording import Recording, RecordingKeys, SealedObject
 from vault.domain.stored import encryption_context as bound
-from vault.domain.stored.details import Details, decode_details
+from vault.domain.stored.evidence import Details, decode_details
 from vault.domain.stored.sealed_records import decode_event, decode_facts, encode_facts
 from vault.ports.keys import KeyRing, SealingKey
 from vault.sealing.keys import NamedKey, recording_key

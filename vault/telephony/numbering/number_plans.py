@@ -16,8 +16,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from vault.errors import Invalid
-from vault.telephony.parsing.number_readings import best_reading, has_extension, is_unlikely, readings
-from vault.telephony.parsing.phone_number import normalize
+from vault.telephony.parsing.phone_number import best_reading, has_extension, is_unlikely, normalize, readings
 
 _AREA_CODES = Path(__file__).with_name("area_codes.toml")
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")

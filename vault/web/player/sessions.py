@@ -1,23 +1,30 @@
-"""Sessions in the browser: the player, the audio, the waveform, and the session's state."""
+"""Sessions in the browser: the player's page with its texts, the audio, the waveform, and the session's state."""
 
-from typing import Annotated
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request, Response
 
 from vault.database.stores.playback.hot_reads import SessionWithLink
+from vault.domain.calls.call import Direction, Role, role_of
+from vault.domain.playback.link import Link
+from vault.domain.recordings.media import extension
+from vault.domain.recordings.recording import Recording
 from vault.errors import NotFound, VaultError
 from vault.services.playback.open_links import OpenedLink
 from vault.services.playback.playable_audio import Client
+from vault.services.playback.player_view import ShownCall
 from vault.services.service import Vault
 from vault.web.audio.response import answer
 from vault.web.contract.descriptions import AUDIO, AUDIO_REQUEST, SESSION, pages
 from vault.web.http.auth import TheVault
 from vault.web.http.client_address import client_address
 from vault.web.http.cookies import own_name, read_cookie, set_own_cookie
-from vault.web.http.html import message, not_valid, refusal
-from vault.web.http.languages import language_of, texts_of
-from vault.web.player.own_notes import Mistake, notes_of
-from vault.web.player.page import player_page
+from vault.web.http.html import listener_page, message, not_valid, refusal
+from vault.web.http.languages import DEFAULT, language_of, spoken_length, texts_of
+from vault.web.player.own_notes import Mistake, ShownNotes, notes_of
 from vault.web.routes.recordings import waveform
 from vault.web.schemas.playback.links import SessionOut
 from vault.web.schemas.recordings.recordings import WaveformOut
@@ -26,6 +33,15 @@ router = APIRouter(prefix="/s/{session}", tags=["playback"])
 #: Seconds that a browser keeps a session's cookie after the session ends: its holder is shown why it ended.
 _COOKIE_GRACE = 3600
 SessionId = Annotated[str, Path(max_length=64)]
+#: Roles of one person; their names are keys of the texts.
+_NAMED: frozenset[Role] = frozenset({"agent", "customer", "caller", "callee"})
+#: Keys of the texts.
+_DIRECTIONS: dict[Direction | None, str] = {"inbound": "incoming", "outbound": "outgoing", None: "call"}
+Tone = Literal[1, 2]
+_TONES: tuple[Tone, Tone] = (1, 2)
+_TONE_OF: dict[Role, Tone] = {"agent": 1, "customer": 2}
+#: Speeds that the player offers.
+_SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2", "3")
 
 
 @router.get("", response_class=Response, responses=pages("The player"), openapi_extra=SESSION)
@@ -138,3 +154,59 @@ async def find_session(request: Request, vault: Vault, session_id: str) -> Sessi
 def client_of(request: Request) -> Client:
     """Return who asks: the client's address, and what it says of its browser."""
     return Client(address=client_address(request), agent=request.headers.get("user-agent", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A channel on the page."""
+
+    name: str
+    #: One of two colours: in every recording an agent has the first, a customer the second.
+    tone: Tone
+
+
+def player_page(
+    found: SessionWithLink, call: ShownCall, language: str, *, notes: ShownNotes | None, now: datetime
+) -> Response:
+    """Return the player page of an open session; ``notes``: the listener's own, if the listener is signed in."""
+    session, recording, texts = found.session, found.recording, texts_of(language)
+    return listener_page(
+        "player.html",
+        language,
+        session=session,
+        call=call,
+        notes=notes,
+        recording=recording,
+        title=texts["player"]["voicemail" if recording.kind == "voicemail" else _DIRECTIONS[call.direction]],
+        audio=f"/s/{session.id}/audio{extension(_played(recording))}",
+        channels=channels_of(recording, call.direction, language),
+        length=spoken_length(recording.duration, language),
+        speeds=[(speed, speed.replace(".", texts["units"]["decimal"])) for speed in _SPEEDS],
+        place=_place(found.link),
+        seconds_left=max(0, int((session.ends_at - now).total_seconds())),
+    )
+
+
+def channels_of(recording: Recording, direction: Direction | None, language: str = DEFAULT) -> list[Channel]:
+    """Return the channels with distinct names and colours; if one has no name, all are numbered."""
+    texts, count = texts_of(language)["player"], recording.channels or 1
+    known = dict(enumerate(recording.voices))
+    roles = [role_of(known.get(index, "unknown"), direction) for index in range(count)]
+    names = [texts[role] if role in _NAMED else "" for role in roles]
+    if count > 1 and ("" in names or len(set(names)) < count):
+        return [Channel(name=texts["channel"].format(number=tone), tone=tone) for tone in _TONES]
+    # If the direction is unknown, so are the agent and the customer.
+    tones = [_TONE_OF.get(role, _TONES[index]) for index, role in enumerate(roles)]
+    return [Channel(name=name, tone=tone) for name, tone in zip(names, tones, strict=True)]
+
+
+def _place(link: Link) -> str:
+    """Return the name under which a browser keeps the listener's position: one for all sessions of a link.
+
+    A hash, so that what the browser keeps names no link.
+    """
+    return hashlib.sha256(f"place {link.id}".encode()).hexdigest()[:16]
+
+
+def _played(recording: Recording) -> str | None:
+    return "wav" if recording.rendition is not None else recording.container
