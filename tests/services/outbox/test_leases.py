@@ -19,6 +19,7 @@ from tests.services.requests.people import ACTOR, ask
 from tests.support.outbox import add_older_delivery, put, send_due
 from tests.support.service_house import LONG_AGO, House
 from vault.database.schema.outbox import outbox_messages
+from vault.database.schema.requests import request_callbacks
 from vault.database.transaction import Transaction
 from vault.domain.outbox.attempt import Answer
 
@@ -138,6 +139,23 @@ async def test_what_an_older_release_left_is_sent(either: House, tries: int):
     assert [one.headers["webhook-id"] for one in either.outside.sent] == ["evt_old"]
     assert b'"request": "req_older"' in either.outside.sent[0].body
     assert [one.attempts for one in await rows(either)] == [tries + 1]
+
+
+async def test_a_callback_that_an_older_node_deletes_is_told_nothing(either: House):
+    """It leaves the message, which the log then does not call accepted."""
+    account_id = either.account.id
+    await either.vault.callbacks.set(account_id, "https://crm.example/hook", actor=ACTOR)
+    await ask(either)
+
+    def older_deletes(tx: Transaction) -> None:
+        tx.connection.execute(request_callbacks.delete())
+
+    await either.database.write(older_deletes)
+    await send_due(either)
+    assert (either.outside.sent, await rows(either)) == ([], [])
+    await either.database.write(lambda tx: tx.tree.settle())
+    told = [one for one in await either.events() if one.startswith("message.")]
+    assert told == ["message.sent", "message.superseded"]
 
 
 async def test_an_older_node_beside_takes_nothing_and_loses_nothing(either: House):

@@ -24,6 +24,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     #: The receiver wants no messages any more (410).
     GONE = "gone"
+    #: Nothing was sent, because there is nobody or nothing to tell any more.
+    NOT_SENT = "not_sent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ _LONGER: Final = 0.1
 
 
 def end_attempt(tx: Transaction, sent: Permitted, attempt: Attempt, took: timedelta, *, is_own: bool) -> str:
-    """Return the result: accepted, failed or given_up. ``is_own``: the vault could not send it.
+    """Return the result: accepted, superseded, failed or given_up. ``is_own``: the vault could not send it.
 
     Raises LeaseLost, and changes nothing, if the message is another worker's now, or was deleted with its subject.
     """
@@ -30,6 +30,10 @@ def end_attempt(tx: Transaction, sent: Permitted, attempt: Attempt, took: timede
         result, health = "accepted", HEALTHY
         outcomes.delete(sent.claimed)
         log(tx, "message.accepted", message)
+    elif attempt.outcome is Outcome.NOT_SENT:
+        result, health = "superseded", before
+        outcomes.delete(sent.claimed)
+        log(tx, "message.superseded", message)
     else:
         health = before if is_own else _after(tx, before, attempt)
         result = _fail(tx, sent, attempt, health)

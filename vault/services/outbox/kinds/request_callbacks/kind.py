@@ -41,8 +41,8 @@ class RequestCallbacks(OutboxKind):
         message = permission.message
         callback = await open_callback(self.database, self.data_keys, message.account_id)
         if callback is None:
-            # It was deleted a moment ago, with this message.
-            return Attempt(outcome=Outcome.ACCEPTED)
+            # It was deleted a moment ago, perhaps by a node of an older release, which leaves this message.
+            return Attempt(outcome=Outcome.NOT_SENT)
         body = body_of(message)
         headers = signed_headers([callback.secret], message.id, body, at=self.clock())
         return attempt_of(await permission.post(callback.url, headers, body), "The callback")
@@ -51,7 +51,7 @@ class RequestCallbacks(OutboxKind):
         """Note when the callback took one last, or why it did not."""
         if attempt.outcome is Outcome.ACCEPTED:
             tx.callbacks.accepted(message.account_id, tx.now())
-        else:
+        elif attempt.outcome is not Outcome.NOT_SENT:
             tx.callbacks.failed(message.account_id, tx.now(), attempt.failure or "")
 
     async def take_back(self, message: Message) -> None:
@@ -59,4 +59,5 @@ class RequestCallbacks(OutboxKind):
 
     def count(self, result: str) -> None:
         """Count it also as a callback."""
-        metrics.REQUEST_CALLBACKS.labels(result).inc()
+        if result != "superseded":
+            metrics.REQUEST_CALLBACKS.labels(result).inc()
