@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.stored_account import KNOWN, LATER_PARTS, NEWEST, WHOLE, having
+from tests.support.stored_account import EVERY, KNOWN, LATER_PARTS, NEWEST, NEWEST_PARTS, WHOLE, having
 from tests.support.stored_objects import ENVELOPE
 from tests.support.strict_objects import NO_OBJECTS, check_damage, check_fields
 from vault.database.account_object import PARTS, AccountObject, decode_account, differences, encode_account
@@ -12,13 +12,22 @@ from vault.database.account_parts.keys import KEYS
 from vault.database.account_parts.part import OptionalPart
 from vault.errors import Tampered
 
+STORED = [
+    pytest.param(KNOWN, id="first release"),
+    pytest.param(WHOLE, id="0.2.0"),
+    pytest.param(NEWEST, id="every field"),
+    pytest.param(EVERY, id="every part"),
+]
+
 
 def read(data: bytes) -> AccountObject:
     """Decode the text of the account."""
     return decode_account(data, ENVELOPE)
 
 
-@pytest.mark.parametrize("known", [KNOWN, WHOLE, NEWEST], ids=["first release", "every part", "every field"])
+@pytest.mark.parametrize(
+    "known", [KNOWN, WHOLE, NEWEST, EVERY], ids=["first release", "0.2.0", "every field", "every part"]
+)
 def test_what_was_written_comes_back(known: AccountObject):
     """Every value of every part."""
     assert read(encode_account(known)) == known
@@ -32,9 +41,10 @@ def test_keys_of_an_account_are_those_that_were_sealed():
 
 def test_each_field_is_needed_and_none_more():
     """What later releases added may be absent; a value of another type is Tampered."""
-    later = {part.name for part in LATER_PARTS} | {"month_keys"}
-    nullable = {part.name for part in LATER_PARTS if isinstance(part, OptionalPart)}
-    check_fields(encode_account(WHOLE), read, nullable=nullable, optional=later)
+    parts = {**LATER_PARTS, **NEWEST_PARTS}
+    later = {part.name for part in parts} | {"month_keys"}
+    nullable = {part.name for part in parts if isinstance(part, OptionalPart)} | {"grace_until"}
+    check_fields(encode_account(having(WHOLE, NEWEST_PARTS)), read, nullable=nullable, optional=later)
 
 
 @pytest.mark.parametrize("text", NO_OBJECTS)
@@ -44,17 +54,19 @@ def test_what_is_no_object_is_tampered(text: bytes):
         read(text)
 
 
-@pytest.mark.parametrize("known", [KNOWN, WHOLE, NEWEST], ids=["first release", "every part", "every field"])
+@pytest.mark.parametrize(
+    "known", [KNOWN, WHOLE, NEWEST, EVERY], ids=["first release", "0.2.0", "every field", "every part"]
+)
 def test_changed_bytes_are_tampered_or_read_whole(known: AccountObject):
     """Bits flipped, pieces cut and doubled: Tampered, or an object that can be written again; nothing else."""
     check_damage(encode_account(known), read, seed="account")
 
 
-@pytest.mark.parametrize("part", LATER_PARTS, ids=lambda part: part.name)
+@pytest.mark.parametrize("part", [*LATER_PARTS, *NEWEST_PARTS], ids=lambda part: part.name)
 def test_each_part_is_compared(part):
     """An object that lacks what the rows have, or has what they lack, is named with the words of the part."""
-    less = having(WHOLE, {part: KNOWN[part]})
-    assert differences(less, WHOLE) == differences(WHOLE, less) == [part.words]
+    less = having(EVERY, {part: KNOWN[part]})
+    assert differences(less, EVERY) == differences(EVERY, less) == [part.words]
 
 
 def test_keys_are_compared():
@@ -77,5 +89,5 @@ def test_keys_are_compared():
 
 def test_the_whole_account_has_every_part():
     """So no part is left out above."""
-    assert all(WHOLE[part] for part in PARTS)
-    assert differences(WHOLE, replace(WHOLE, revision=99)) == []
+    assert all(EVERY[part] for part in PARTS)
+    assert differences(EVERY, replace(EVERY, revision=99)) == []

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.stored_account import KNOWN, MONTH_KEY, MONTHLY, NEWEST, WHOLE
+from tests.support.stored_account import EVERY, KNOWN, MONTH_KEY, MONTHLY, NEWEST, WHOLE
 from tests.support.stored_objects import (
     ACCOUNT,
     AT,
@@ -130,6 +130,7 @@ def of_entry() -> bytes:
 ENCODERS: dict[str, Callable[[], bytes]] = {
     "access_event": lambda: ACTS[0].leaf,
     "account": lambda: encode_account(KNOWN),
+    "account_every": lambda: encode_account(EVERY),
     "account_months": lambda: encode_account(MONTHLY),
     "account_newest": lambda: encode_account(NEWEST),
     "account_whole": lambda: encode_account(WHOLE),
@@ -168,6 +169,7 @@ def test_every_file_is_compared() -> None:
 DECODERS: dict[str, tuple[Callable[[bytes], Any], Any]] = {
     "access_event": (lambda data: parse_event(data).at, EAST.astimezone(UTC)),
     "account": (lambda data: decode_account(data, ENVELOPE), KNOWN),
+    "account_every": (lambda data: decode_account(data, ENVELOPE), EVERY),
     "account_months": (lambda data: decode_account(data, ENVELOPE), MONTHLY),
     "account_newest": (lambda data: decode_account(data, ENVELOPE), NEWEST),
     "account_whole": (lambda data: decode_account(data, ENVELOPE), WHOLE),

@@ -80,6 +80,7 @@ NOT_FOREIGN = {
     "vault.services.accounts.console_sessions:read": _SEALED,
     "vault.services.approvals.ask:open": _SEALED,
     "vault.services.requests.callbacks:open_callback": _SEALED,
+    "vault.services.events.endpoints:open_endpoint": _SEALED,
     "vault.domain.outbox.signature:_hmac": "a secret that the vault made",
     "vault.domain.outbox.attempt:wait_asked": "a header of at most 64 characters",
     "vault.database.stores.outbox.messages:message_of": _OWN_ROWS,

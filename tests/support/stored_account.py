@@ -11,6 +11,7 @@ from vault.database.account_parts.approval_rule import APPROVAL_RULE
 from vault.database.account_parts.callback import CALLBACK, StoredCallback
 from vault.database.account_parts.connections import CONNECTIONS
 from vault.database.account_parts.consent_policies import CONSENT_POLICIES
+from vault.database.account_parts.event_endpoints import EVENT_ENDPOINTS
 from vault.database.account_parts.holds import HOLDS
 from vault.database.account_parts.keys import KEYS, AccountKeys
 from vault.database.account_parts.link_keys import LINK_CUTS, LINK_KEYS
@@ -27,6 +28,7 @@ from vault.domain.accounts.account_keys import WrappedMonthKey
 from vault.domain.accounts.roles import RoleGrant
 from vault.domain.approvals.rule import ApprovalRule
 from vault.domain.consent.consent_event import ConsentPolicy, Keys
+from vault.domain.events.endpoint import StoredEndpoint
 from vault.domain.legal_rules.rule import RuleOverride
 from vault.domain.notices.notice import Notice
 from vault.domain.playback.link_key import LinkCut, LinkKey
@@ -159,10 +161,19 @@ LATER_PARTS: Values = {
     ),
     CALLBACK: StoredCallback(sealed="\x01Y2I=", set_at=AT, set_by="key_1"),
 }  # fmt: skip
+#: Parts that came after the golden files of the others.
+NEWEST_PARTS: dict[AccountPart[Any], Any] = {
+    EVENT_ENDPOINTS: (
+        StoredEndpoint(
+            id="ep_1", account_id=ACCOUNT, types=("recording.available", "*"), sealed="\x01ZXA=", created_at=AT,
+            changed_at=AT, changed_by="key_1", grace_until=AT + timedelta(hours=1),
+        ),
+    ),
+}  # fmt: skip
 KNOWN = having(EMPTY, FIRST_PARTS)
 MONTH_KEY = WrappedMonthKey(id="2026-11-9f3a6c1e", number=1, wrapped=b"\x00month", key_version=2)
 MONTHLY = having(KNOWN, {KEYS: replace(KNOWN[KEYS], month_keys=(MONTH_KEY,))})
-#: Every part has a value.
+#: Every part of LATER_PARTS has a value.
 WHOLE = having(MONTHLY, LATER_PARTS)
 (_CONNECTION,), (_SIGN_IN,) = WHOLE[CONNECTIONS], WHOLE[SIGN_IN]
 _MAKERS = ("key_0", "key_1")
@@ -174,3 +185,5 @@ NEWEST = having(
         SIGN_IN: (replace(_SIGN_IN, connection=replace(_SIGN_IN.connection, makers=_MAKERS)),),
     },
 )
+#: Every part has a value.
+EVERY = having(NEWEST, NEWEST_PARTS)

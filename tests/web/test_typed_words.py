@@ -11,6 +11,7 @@ from tests.support.contract_texts import free_texts
 from tests.support.read_below import read_below
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
+from tests.web.event_acts import type_endpoint
 from tests.web.typed_texts import AUTHORITY_REQUESTS, CLEAR, SEALED
 
 CONTRACT = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
@@ -217,13 +218,12 @@ def ask_for_data(tenant: Tenant, mark: Markers, recording: str) -> None:
     extended = tenant.http.post(tenant.url(f"{at}/{made.json()['id']}/extension"), json=later)
     assert extended.status_code == 200, extended.text
     names = {name: mark("POST", f"{one}/decision", name) for name in ("reason", "statute")}
-    statute = mark("POST", f"{one}/decision", "verdicts{}.statute")
-    verdict = {"code": "kept_claims", "statute": statute}
+    verdict = {"code": "kept_claims", "statute": mark("POST", f"{one}/decision", "verdicts{}.statute")}
     decision = {"code": "kept_claims", "verdicts": {recording: verdict}} | names
     decided = tenant.http.post(tenant.url(f"{at}/{made.json()['id']}/decision"), json=decision)
     assert decided.status_code == 202, decided.text
-    hook = f"https://crm.example/{mark('PUT', '/request-callback', 'url')}"
-    assert tenant.http.put(tenant.url("/request-callback"), json={"url": hook}).status_code == 200
+    hook = {"url": f"https://crm.example/{mark('PUT', '/request-callback', 'url')}"}
+    assert tenant.http.put(tenant.url("/request-callback"), json=hook).status_code == 200
     closing = tenant.http.post(tenant.url("/closure"), json={"reason": mark("POST", "/closure", "reason")})
     assert closing.status_code == 202, closing.text
 
@@ -278,6 +278,7 @@ def test_no_word_that_was_typed_is_found_in_clear(tmp_path: Path, capfd: pytest.
         kept, refused = record(tenant, mark)
         keep(tenant, mark)
         house.call(house.vault.jobs.apply_policies)
+        type_endpoint(tenant, mark)
         ask_for_data(tenant, mark, kept)
         assert set(mark.used) == SEALED
         reasons_shown(tenant, mark)

@@ -10,6 +10,8 @@ SEALED = {
     ("PUT", "/recording-switch", "reason"),
     ("POST", "/closure", "reason"),
     ("PUT", "/request-callback", "url"),
+    *(("POST", "/event-endpoints", one) for one in ("url", "description")),
+    *(("PATCH", "/event-endpoints/{endpoint}", one) for one in ("url", "description")),
     ("PUT", "/consent-policy", "reason"),
     ("PUT", "/consent-policy", "overrides[].reason"),
     ("PATCH", "/consent-policy", "reason"),
@@ -109,6 +111,8 @@ CLEAR = {
         for method in ("PUT", "PATCH")
         for one in ("home_place", "overrides[].place", "keys.accept", "keys.decline", "keys.object")
     },
+    ("POST", "/event-endpoints", "types[]"): _CODE,
+    ("PATCH", "/event-endpoints/{endpoint}", "types[]"): _CODE,
     ("POST", "/h/{door}", "link"): "a link, which is not kept",
     **{
         (

@@ -29,6 +29,8 @@ from vault.database.stores.calls.call_state import CallStateRows
 from vault.database.stores.consent.consent import ConsentRows, PauseRows, PolicyRows
 from vault.database.stores.consent.notices import NoticeRows
 from vault.database.stores.consent.objections import ObjectionRows
+from vault.database.stores.events.endpoints import EventEndpointRows
+from vault.database.stores.events.feed import EventFeedRows
 from vault.database.stores.key_rotation.key_rotations import RotationRows
 from vault.database.stores.key_rotation.month_keys import MonthKeyRows
 from vault.database.stores.node.due_work import DueWorkRows
@@ -143,6 +145,9 @@ class Transaction:
     outbox = _Store(OutboxRows)
     outbox_claims = _Store(OutboxClaims)
     outbox_outcomes = _Store(OutboxOutcomes)
+
+    event_endpoints = _Store(EventEndpointRows)
+    event_feed = _Store(EventFeedRows)
 
     registers = _Store(RegisterRows)
 

@@ -12,6 +12,7 @@ from vault.services.backup.write_account_objects import WriteAccountObjects, Wri
 from vault.services.backup.write_due_manifests import WriteDueManifests
 from vault.services.closing_acts.journal import KeepJournal
 from vault.services.consent.index_numbers import IndexNumbers
+from vault.services.events.publish_events import PublishEvents
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.fetch_recording import Ingest
 from vault.services.ingest.idle_uploads import SettleIdleUploads
@@ -59,6 +60,8 @@ class Jobs:
     settle_approvals: SettleApprovals
     #: Send to others what waits in the outbox.
     send_outbox: SendOutbox
+    #: Put the events that the log's entries cause into the outbox.
+    publish_events: PublishEvents
     #: Move deliveries of callbacks that an older release left into the outbox.
     adopt_deliveries: AdoptDeliveries
     #: Delete objects and rows that nothing refers to.

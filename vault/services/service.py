@@ -24,6 +24,7 @@ from vault.services.consent.notices import Notices
 from vault.services.consent.objections import Objections
 from vault.services.consent.policy import Policies
 from vault.services.consent.show_rules import Rules
+from vault.services.events.endpoints import EventEndpoints
 from vault.services.ingest.receive_webhook import Webhooks
 from vault.services.ingest.retry_recording import RetryRecording
 from vault.services.ingest.upload import Uploads
@@ -204,6 +205,14 @@ class RequestServices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class EventServices:
+    """Events for other systems."""
+
+    #: Make, show, change and delete the endpoints of an account that receive events.
+    endpoints: EventEndpoints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RegisterServices:
     """What an account writes down about its recordings."""
 
@@ -271,6 +280,7 @@ class Vault:
     retention: RetentionServices
     approvals: ApprovalServices
     requests: RequestServices
+    events: EventServices
     registers: RegisterServices
     audit_log: LogServices
     key_rotation: KeyServices

@@ -9,6 +9,7 @@ from vault.database.schema import (  # noqa: F401 - importing them registers the
     approvals,
     calls,
     consent,
+    events,
     node,
     outbox,
     playback,

@@ -19,6 +19,8 @@ outbox_messages = Table(
     Column("type", String, nullable=False),
     Column("recording_id", String),
     Column("content", Text, nullable=False),
+    # Whether it stays when its recording is erased; NULL: no.
+    Column("outlives_erasure", Boolean),
     Column("at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Moment, nullable=False),

@@ -85,6 +85,7 @@ class Replay:
     revoked_keys: dict[str, datetime] = field(default_factory=dict)
     deleted_connections: set[str] = field(default_factory=set)
     deleted_link_keys: dict[str, datetime] = field(default_factory=dict)
+    deleted_endpoints: set[str] = field(default_factory=set)
     #: Accounts that have deleted their callback, and set no other one since.
     deleted_callbacks: set[str] = field(default_factory=set)
     #: Approvals that were vetoed, expired or executed: the state, and when.
@@ -185,6 +186,10 @@ def _delete_connection(replay: Replay, event: dict[str, Any], _at: datetime) -> 
     replay.deleted_connections.add(event["result"])
 
 
+def _delete_endpoint(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    replay.deleted_endpoints.add(event["result"])
+
+
 def _delete_link_key(replay: Replay, event: dict[str, Any], at: datetime) -> None:
     replay.deleted_link_keys[event["result"]] = at
 
@@ -236,6 +241,7 @@ _FROM_LEAF: Final[Mapping[EventType, Callable[[Replay, dict[str, Any], datetime]
     "policy.changed": _change_policy,
     "connection.deleted": _delete_connection,
     "link_key.deleted": _delete_link_key,
+    "event_endpoint.deleted": _delete_endpoint,
     "callback.deleted": _delete_callback,
     "callback.changed": _set_callback,
     "approval.vetoed": _end_approval,

@@ -24,6 +24,8 @@ class Message:
     content: Mapping[str, str]
     #: The recording that it is about; with the recording's erasure it is deleted.
     recording_id: str | None = None
+    #: Whether it stays nevertheless, as one that says ids alone and that an erasure has overtaken it.
+    outlives_erasure: bool = False
     #: How often it was sent, or was about to be.
     attempts: int = 0
 

@@ -131,6 +131,7 @@ class RestoreAccounts:
         if exists and (not account.anchored or account_id in own.changed or account_id in own.switch):
             # Changes acknowledged since the divergence are kept.
             deleted = own.deleted_connections | divergence.lost.deleted_connections | own.deleted_callbacks
+            deleted |= own.deleted_endpoints | divergence.lost.deleted_endpoints
             left_out = await self.database.write(
                 lambda tx: tx.restore.lost_account(
                     known, prompts, but=deleted, policies=account_id not in own.policies

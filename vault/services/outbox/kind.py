@@ -69,4 +69,4 @@ class OutboxKind(ABC):
 
     @abstractmethod
     def count(self, result: str) -> None:
-        """Count an attempt after it was noted: accepted, superseded, failed or given_up. The outbox counts it too, by its kind."""
+        """Count an attempt after it was noted: accepted, superseded, failed or given_up; the outbox counts it too."""

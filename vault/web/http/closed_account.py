@@ -32,7 +32,7 @@ ALWAYS: Final[Mapping[str, str]] = {
             "delete_request_callback", "delete_notice", "delete_prompt", "retire_notice", "delete_link",
             "post_revocation", "post_link_cut", "delete_link_key", "delete_hold", "post_recipient_end",
             "delete_sign_in_connection", "post_removal", "delete_console_session", "post_approval", "put_restriction",
-            "delete_key",
+            "delete_key", "delete_event_endpoint",
         ),
         _ENDS,
     ),

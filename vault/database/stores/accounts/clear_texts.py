@@ -22,6 +22,7 @@ Words = Literal[
     "retention",
     "link-cut",
     "request-callback",
+    "event-endpoint",
     "approval",
     "sign-in",
     "member",

@@ -64,15 +64,20 @@ class OutboxRows(Rows):
 
 
 def forget_messages_about(connection: DbConnection, recording_id: str) -> None:
-    """Delete what waits about a recording, and what was noted of its attempts: the recording is being erased."""
-    for table in (outbox_messages, outbox_attempts):
-        connection.execute(delete(table).where(table.c.recording_id == recording_id))
+    """Delete what waits about a recording, and what was noted of its attempts: the recording is being erased.
+
+    Messages of ids alone stay that say then that an erasure has overtaken them.
+    """
+    goes = (_M.recording_id == recording_id) & _M.outlives_erasure.is_not(True)
+    connection.execute(delete(outbox_messages).where(goes))
+    connection.execute(delete(outbox_attempts).where(outbox_attempts.c.recording_id == recording_id))
 
 
 def message_of(row: Mapping[Any, Any]) -> Message:
     """Return a message from the columns of its row."""
     values = {name: row[name] for name in _NAMES}
-    return Message(**values | {"content": json.loads(values["content"])})
+    outlives = bool(values["outlives_erasure"])
+    return Message(**values | {"content": json.loads(values["content"]), "outlives_erasure": outlives})
 
 
 def _row(message: Message, due_at: datetime) -> dict[str, Any]:

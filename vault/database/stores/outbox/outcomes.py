@@ -43,6 +43,11 @@ class OutboxOutcomes(Rows):
         row = self._db.execute(query).mappings().first()
         return HEALTHY if row is None else Health(**row)
 
+    def seen_health(self, destination: str) -> Health:
+        """Return the health of a destination, to be shown."""
+        row = self._db.execute(select(*_HEALTH).where(_D.destination == destination)).mappings().first()
+        return HEALTHY if row is None else Health(**row)
+
     def set_health(self, destination: str, health: Health) -> None:
         """Set the health of a destination."""
         mine = _D.destination == destination

@@ -9,6 +9,7 @@ AccountEvent = Literal[
     "key.created", "key.revoked", "key.exported", "key.rotated", "key.rewrapped", "key.destroyed",
     "vault.restored", "log.database_went_back", "store.went_back",
     "account.opened", "account.changed", "account.closure_asked", "account.closure_withdrawn", "account.closed",
+    "event_endpoint.changed", "event_endpoint.deleted",
     "callback.changed", "callback.deleted", "connection.changed", "connection.deleted", "switch.changed",
     "console.signed_in", "console.refused", "console.ended",
     "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked", "member.removed", "member.readmitted",
@@ -75,6 +76,13 @@ ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
     ),
     "callback.deleted": EventRules(
         closes=ClosesNothing("the leaf says it; what is sent until a restore names a request by its id alone"),
+        replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "event_endpoint.changed": EventRules(
+        closes=_SETTING, replay="setting", needs_permission=True, grants=None, sentence=_OF_NONE
+    ),
+    "event_endpoint.deleted": EventRules(
+        closes=ClosesNothing("the leaf says it; what is sent until a restore has ids and codes alone"),
         replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE,
     ),
     "connection.changed": EventRules(

@@ -10,13 +10,17 @@ OutboxEvent = Literal[
     "destination.failing", "destination.disabled",
 ]  # fmt: skip
 
-_SENT: Final = EventRules(
-    closes=ClosesNothing("it says what was sent, and to whom"),
-    replay="nothing",
-    needs_permission=True,
-    grants=None,
-    sentence=NoSentence.OF_NO_RECORDING,
-)
+
+def _message(sentence: str) -> EventRules:
+    return EventRules(
+        closes=ClosesNothing("it says what was sent, and to whom"),
+        replay="nothing",
+        needs_permission=True,
+        grants=None,
+        sentence=sentence,
+    )
+
+
 _DESTINATION: Final = EventRules(
     closes=ClosesNothing("a destination that is set again has not failed yet"),
     replay="nothing",
@@ -26,10 +30,10 @@ _DESTINATION: Final = EventRules(
 )
 
 OUTBOX_EVENTS: Final[Mapping[OutboxEvent, EventRules]] = {
-    "message.sent": _SENT,
-    "message.accepted": _SENT,
-    "message.superseded": _SENT,
-    "message.given_up": _SENT,
+    "message.sent": _message("Message sent to a receiver"),
+    "message.accepted": _message("Message taken by the receiver"),
+    "message.superseded": _message("Message not sent any more"),
+    "message.given_up": _message("Message given up, which the receiver did not take"),
     "destination.failing": _DESTINATION,
     "destination.disabled": _DESTINATION,
 }

@@ -1,0 +1,28 @@
+"""What tests of all operations do with endpoints for events."""
+
+from typing import Any
+
+from tests.support.tenant import Tenant
+
+
+def type_endpoint(tenant: Tenant, mark: Any) -> None:
+    """Make an endpoint for events, and change it, with marked texts."""
+    at = "/event-endpoints"
+    said = {"url": f"https://crm.example/{mark('POST', at, 'url')}", "types": ["*"]}
+    made = tenant.http.post(tenant.url(at), json=said | {"description": mark("POST", at, "description")})
+    assert made.status_code == 201, made.text
+    one = at + "/{endpoint}"
+    change = {"url": f"https://crm.example/{mark('PATCH', one, 'url')}"}
+    change["description"] = mark("PATCH", one, "description")
+    changed = tenant.http.patch(tenant.url(f"{at}/{made.json()['id']}"), json=change)
+    assert changed.status_code == 200, changed.text
+
+
+def grow_endpoints(grown: Any) -> None:
+    """Make an endpoint for events, and delete it; the first one stays."""
+    said = {"url": "https://crm.example/hook", "types": ["*"]}
+    made = grown.act("post_event_endpoint", body=said)["id"]
+    grown.act("patch_event_endpoint", body={"description": "d"}, endpoint=made)
+    grown.act("post_event_secret", body={}, endpoint=made)
+    if grown.ids.setdefault("endpoint", made) != made:
+        grown.act("delete_event_endpoint", endpoint=made)

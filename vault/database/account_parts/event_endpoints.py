@@ -1,0 +1,68 @@
+"""The endpoints that receive events; URL and secrets are sealed as words of the account."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection as DbConnection
+from sqlalchemy import delete, select
+
+from vault.database.account_parts.part import ListPart, Source, Target, of_row, row_of
+from vault.database.schema.events import event_endpoints
+from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
+from vault.database.sql.dialect import insert_for, insert_new
+from vault.domain.events.endpoint import StoredEndpoint, destination_of
+from vault.domain.stored.dataclass_json import decode_fields, encode_fields
+from vault.domain.stored.json_reader import Fields
+
+
+class _EventEndpoints(ListPart[StoredEndpoint]):
+    def read(self, source: Source) -> tuple[StoredEndpoint, ...]:
+        return tuple(
+            of_row(StoredEndpoint, row, types=tuple(row["types"]))
+            for row in source.rows(event_endpoints, "id")
+        )
+
+    def encode_one(self, item: StoredEndpoint) -> dict[str, Any]:
+        return encode_fields(item, without={"account_id"})
+
+    def decode_one(self, fields: Fields, account_id: str) -> StoredEndpoint:
+        return decode_fields(StoredEndpoint, fields, account_id=account_id)
+
+    def replace(self, value: tuple[StoredEndpoint, ...], target: Target) -> list[str]:
+        """Set the object's endpoints, and delete the others."""
+        kept = {one.id for one in value}
+        mine = select(event_endpoints.c.id).where(event_endpoints.c.account_id == target.account_id)
+        delete_endpoints(target.db, set(target.db.execute(mine).scalars()) - kept)
+        for one in value:
+            put_endpoint(target.db, one)
+        return []
+
+    def add_lost(self, value: tuple[StoredEndpoint, ...], target: Target) -> list[str]:
+        """Add endpoints that are not there, but for those that either side has deleted."""
+        for one in value:
+            if one.id not in target.deleted:
+                insert_new(target.db, event_endpoints, _row(one))
+        return []
+
+
+EVENT_ENDPOINTS = _EventEndpoints(name="event_endpoints", words="endpoints that receive events")
+
+
+def put_endpoint(db: DbConnection, endpoint: StoredEndpoint) -> None:
+    """Insert or replace an endpoint."""
+    values = _row(endpoint)
+    put = insert_for(db, event_endpoints).values(values)
+    changed = {name: put.excluded[name] for name in values if name != "id"}
+    db.execute(put.on_conflict_do_update(index_elements=["id"], set_=changed))
+
+
+def delete_endpoints(db: DbConnection, ids: Collection[str]) -> int:
+    """Delete endpoints and what waits for them; return how many there were."""
+    destinations = [destination_of(one) for one in ids]
+    for table in (outbox_messages, outbox_destinations, outbox_attempts):
+        db.execute(delete(table).where(table.c.destination.in_(destinations)))
+    return db.execute(delete(event_endpoints).where(event_endpoints.c.id.in_(ids))).rowcount
+
+
+def _row(endpoint: StoredEndpoint) -> dict[str, Any]:
+    return row_of(endpoint, types=list(endpoint.types))

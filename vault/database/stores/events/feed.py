@@ -1,0 +1,116 @@
+"""The events that the log's entries cause: numbered for each account, and how far the log was read.
+
+Nothing is written beside the cause but its entry of the log, so an account without an endpoint costs nothing, and no
+cause waits for another one's number.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import delete, func, insert, select, update
+
+from vault.database.schema.access_log import tree_head
+from vault.database.schema.core import access_events
+from vault.database.schema.events import (
+    event_endpoints,
+    event_sequences,
+    events_published,
+    outward_events,
+)
+from vault.database.sql.dialect import insert_for
+from vault.database.stores.rows import Rows
+from vault.domain.audit_log.access_event import AccessEvent, parse_event
+
+# Max deletions in one transaction, so that it does not delay other writers.
+_BATCH_SIZE: Final = 1000
+_A, _E, _O, _P = access_events.c, event_endpoints.c, outward_events.c, events_published.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What an endpoint receives: events of its types, from an entry of the log on."""
+
+    endpoint_id: str
+    account_id: str
+    types: tuple[str, ...]
+    from_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedEvent:
+    """An event with its number in its account."""
+
+    sequence: int
+    event: AccessEvent
+    data: Mapping[str, str]
+
+
+class EventFeedRows(Rows):
+    """The events of one transaction."""
+
+    def has_more(self) -> bool:
+        """Return whether the log has entries that were not read, and an endpoint exists."""
+        size = select(tree_head.c.size).scalar_subquery()
+        query = select(_P.through).where(_P.through < size, select(_E.id).exists())
+        return self._db.execute(query).first() is not None
+
+    def begin(self) -> tuple[int, int]:
+        """Return up to which entry the log was read, and its size; until the end nobody else reads on.
+
+        Endpoints that a restore has brought begin at the size. What no endpoint wants yet is passed over.
+        """
+        through = self._db.execute(select(_P.through).with_for_update()).scalar_one()
+        size = self._db.execute(select(tree_head.c.size)).scalar_one()
+        new = update(event_endpoints).where(_E.from_index.is_(None))
+        self._db.execute(new.values(from_index=size))
+        first = self._db.execute(select(func.min(_E.from_index))).scalar()
+        return min(size, max(through, size if first is None else first)), size
+
+    def read_log(self, start: int, end: int) -> Sequence[tuple[int, AccessEvent]]:
+        """Return the entries [start, end) of accounts with an endpoint, with their indexes."""
+        in_range = (_A.tree_index >= start) & (_A.tree_index < end)
+        with_endpoint = select(_E.id).where(_E.account_id == _A.account_id).exists()
+        query = select(_A.tree_index, _A.body).where(in_range, with_endpoint).order_by(_A.tree_index)
+        return [(row.tree_index, parse_event(row.body)) for row in self._db.execute(query)]
+
+    def subscriptions(self, account_ids: Sequence[str]) -> Sequence[Subscription]:
+        """Return what the endpoints of these accounts receive."""
+        query = select(_E.id.label("endpoint_id"), _E.account_id, _E.types, _E.from_index)
+        rows = self._db.execute(query.where(_E.account_id.in_(account_ids)).order_by(_E.id)).mappings()
+        return [Subscription(**{**row, "types": tuple(row["types"])}) for row in rows]
+
+    def last_number(self, account_id: str, *, first: int) -> int:
+        """Return the number of an account's last event; ``first`` if it had none."""
+        mine = event_sequences.c.account_id == account_id
+        last = self._db.execute(select(event_sequences.c.last).where(mine)).scalar()
+        return first if last is None else last
+
+    def add(self, account_id: str, events: Sequence[NumberedEvent]) -> None:
+        """Add events of an account, whose last one has the last number."""
+        rows = [
+            {
+                "account_id": account_id, "sequence": one.sequence, "id": one.event.id, "type": one.event.type,
+                "at": one.event.at, "recording_id": one.event.recording_id,
+                "content": json.dumps(dict(one.data), sort_keys=True),
+            }
+            for one in events
+        ]  # fmt: skip
+        self._db.execute(insert(outward_events), rows)
+        put = insert_for(self._db, event_sequences).values(account_id=account_id, last=events[-1].sequence)
+        self._db.execute(
+            put.on_conflict_do_update(index_elements=["account_id"], set_={"last": put.excluded["last"]})
+        )
+
+    def end(self, through: int) -> None:
+        """Note up to which entry the log was read."""
+        self._db.execute(update(events_published).values(through=through))
+
+    def forget(self, before: datetime) -> bool:
+        """Delete a batch of events older than ``before``; False if there are none."""
+        old = select(_O.account_id, _O.sequence).where(_O.at < before).limit(_BATCH_SIZE).subquery()
+        mine = (_O.account_id == old.c.account_id) & (_O.sequence == old.c.sequence)
+        exists = select(old.c.sequence).where(mine).exists()
+        return bool(self._db.execute(delete(outward_events).where(exists)).rowcount)

@@ -1,0 +1,237 @@
+"""The endpoints of an account that receive events. A secret is shown once."""
+
+import base64
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from vault.database.interface import Database
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.audit_log.event_types.table import EventType
+from vault.domain.events.endpoint import (
+    MAX_ENDPOINTS,
+    EndpointSecrets,
+    StoredEndpoint,
+    check_types,
+    destination_of,
+)
+from vault.domain.ids import new_id
+from vault.domain.outbox.health import HEALTHY, Health
+from vault.domain.outbox.signature import SECRET_PREFIX
+from vault.domain.requests.callback import check_url
+from vault.errors import FetchFailed, Invalid, NotFound, Refused
+from vault.ports.outside import Outside
+from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.paced import paced
+
+_SECRET_BYTES: Final = 32
+_NONE: Final = "There is no such event endpoint."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointChange:
+    """What to change of an endpoint; None: as it was."""
+
+    url: str | None = None
+    types: Sequence[str] | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointView:
+    """An endpoint as its account sees it."""
+
+    endpoint: StoredEndpoint
+    url: str
+    description: str
+    health: Health
+    #: Messages that wait for it.
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeEndpoint:
+    """An endpoint with its new secret."""
+
+    view: EndpointView
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventEndpoints:
+    """Make, show, change and delete the endpoints of an account."""
+
+    database: Database
+    data_keys: AccountDataKeys
+    #: That of the sender: what it never sends to is refused when it is set.
+    outside: Outside
+
+    async def make(self, account_id: str, wanted: EndpointChange, *, actor: str) -> MadeEndpoint:
+        """Make an endpoint: it receives what happens from now on. Raises Invalid, Refused, Unavailable."""
+        self._check(wanted)
+        words = EndpointSecrets(
+            url=wanted.url or "", description=wanted.description or "", secret=_new_secret()
+        )
+        sealed = await self._seal(account_id, words)
+
+        def make(tx: Transaction) -> StoredEndpoint:
+            tx.lock_account(account_id, exclusive=True)
+            if len(tx.event_endpoints.of_account(account_id)) >= MAX_ENDPOINTS:
+                text = f"An account has at most {MAX_ENDPOINTS} event endpoints. Delete one."
+                raise Refused(text, reasons=("too_many_event_endpoints",))
+            now = tx.now()
+            made = StoredEndpoint(
+                id=new_id("ep"), account_id=account_id, types=tuple(dict.fromkeys(wanted.types or ())),
+                sealed=sealed, created_at=now, changed_at=now, changed_by=actor,
+            )  # fmt: skip
+            tx.event_endpoints.add(made)
+            _log(tx, "event_endpoint.changed", made, actor)
+            return made
+
+        made = await self.database.write(make)
+        view = _view(made, words, HEALTHY, 0)
+        return MadeEndpoint(view=view, secret=words.secret)
+
+    async def list(self, account_id: str) -> Sequence[EndpointView]:
+        """Return the endpoints of an account, the oldest first. Raises Unavailable."""
+
+        def read(tx: Transaction) -> list[tuple[StoredEndpoint, Health, int]]:
+            return [_with_health(tx, one) for one in tx.event_endpoints.of_account(account_id)]
+
+        found = await self.database.read(read)
+        return [
+            _view(stored, await open_endpoint(self.data_keys, stored), health, waiting)
+            async for stored, health, waiting in paced(found)
+        ]
+
+    async def read(self, account_id: str, endpoint_id: str) -> EndpointView:
+        """Return an endpoint, without its secrets. Raises NotFound, Unavailable."""
+
+        def read(tx: Transaction) -> tuple[StoredEndpoint, Health, int]:
+            stored = tx.event_endpoints.get(account_id, endpoint_id)
+            if stored is None:
+                raise NotFound(_NONE)
+            return _with_health(tx, stored)
+
+        stored, health, waiting = await self.database.read(read)
+        return _view(stored, await open_endpoint(self.data_keys, stored), health, waiting)
+
+    async def change(
+        self, account_id: str, endpoint_id: str, wanted: EndpointChange, *, actor: str
+    ) -> EndpointView:
+        """Change an endpoint, and let it be healthy again. Raises NotFound, Invalid, Unavailable."""
+        self._check(wanted)
+
+        def changed(_: StoredEndpoint, words: EndpointSecrets) -> EndpointSecrets:
+            url = words.url if wanted.url is None else wanted.url
+            description = words.description if wanted.description is None else wanted.description
+            return replace(words, url=url, description=description)
+
+        await self._change(account_id, endpoint_id, changed, actor=actor, types=wanted.types)
+        return await self.read(account_id, endpoint_id)
+
+    async def rotate(
+        self, account_id: str, endpoint_id: str, grace: timedelta, *, actor: str
+    ) -> MadeEndpoint:
+        """Make a new secret; the former one signs too until ``grace`` is over. Raises NotFound, Unavailable."""
+        secret = _new_secret()
+
+        def changed(_: StoredEndpoint, words: EndpointSecrets) -> EndpointSecrets:
+            return replace(words, secret=secret, former=words.secret if grace else None)
+
+        await self._change(account_id, endpoint_id, changed, actor=actor, grace=grace)
+        return MadeEndpoint(view=await self.read(account_id, endpoint_id), secret=secret)
+
+    async def delete(self, account_id: str, endpoint_id: str, *, actor: str) -> None:
+        """Delete an endpoint, and what waits for it. Raises NotFound."""
+
+        def delete(tx: Transaction) -> None:
+            tx.lock_account(account_id, exclusive=True)
+            stored = tx.event_endpoints.get(account_id, endpoint_id)
+            if stored is None:
+                raise NotFound(_NONE)
+            tx.event_endpoints.delete(stored)
+            _log(tx, "event_endpoint.deleted", stored, actor)
+
+        await self.database.write(delete)
+
+    def _check(self, wanted: EndpointChange) -> None:
+        if wanted.types is not None:
+            check_types(wanted.types)
+        if wanted.url is not None:
+            check_url(wanted.url)
+            try:
+                self.outside.check(wanted.url)
+            except FetchFailed as error:
+                raise Invalid(str(error), field="url") from error
+
+    async def _change(
+        self,
+        account_id: str,
+        endpoint_id: str,
+        changed: Callable[[StoredEndpoint, EndpointSecrets], EndpointSecrets],
+        *,
+        actor: str,
+        types: Sequence[str] | None = None,
+        grace: timedelta | None = None,
+    ) -> None:
+        """Change what is sealed of an endpoint, again from the start if another client changed it meanwhile."""
+        while True:
+            stored = await self.database.read(lambda tx: tx.event_endpoints.get(account_id, endpoint_id))
+            if stored is None:
+                raise NotFound(_NONE)
+            sealed = await self._seal(
+                account_id, changed(stored, await open_endpoint(self.data_keys, stored))
+            )
+            new = replace(stored, sealed=sealed, types=stored.types if types is None else tuple(types))
+            if await self.database.write(lambda tx: _put(tx, stored, new, actor=actor, grace=grace)):  # noqa: B023 - awaited here
+                return
+
+    async def _seal(self, account_id: str, words: EndpointSecrets) -> str:
+        return await self.data_keys.seal_words(account_id, "event-endpoint", json.dumps(asdict(words))) or ""
+
+
+async def open_endpoint(data_keys: AccountDataKeys, stored: StoredEndpoint) -> EndpointSecrets:
+    """Return what is sealed of an endpoint. Raises Tampered, Unavailable."""
+    text = await data_keys.open_words(stored.account_id, "event-endpoint", stored.sealed)
+    return EndpointSecrets(**json.loads(text or "{}"))
+
+
+def _with_health(tx: Transaction, stored: StoredEndpoint) -> tuple[StoredEndpoint, Health, int]:
+    destination = destination_of(stored.id)
+    return stored, tx.outbox_outcomes.seen_health(destination), tx.outbox.waiting(destination)
+
+
+def _put(
+    tx: Transaction, before: StoredEndpoint, new: StoredEndpoint, *, actor: str, grace: timedelta | None
+) -> bool:
+    """Write a changed endpoint; False if it was changed meanwhile."""
+    tx.lock_account(new.account_id, exclusive=True)
+    if tx.event_endpoints.get(new.account_id, new.id) != before:
+        return False
+    now = tx.now()
+    until = before.grace_until if grace is None else now + grace
+    tx.event_endpoints.put(replace(new, changed_at=now, changed_by=actor, grace_until=until))
+    tx.outbox.set_up(destination_of(new.id))
+    _log(tx, "event_endpoint.changed", new, actor)
+    return True
+
+
+def _log(tx: Transaction, kind: EventType, endpoint: StoredEndpoint, actor: str) -> None:
+    tx.events.append(
+        AccessEvent(type=kind, at=tx.now(), account_id=endpoint.account_id, actor=actor, result=endpoint.id)
+    )
+
+
+def _view(stored: StoredEndpoint, words: EndpointSecrets, health: Health, waiting: int) -> EndpointView:
+    return EndpointView(
+        endpoint=stored, url=words.url, description=words.description, health=health, waiting=waiting
+    )
+
+
+def _new_secret() -> str:
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()

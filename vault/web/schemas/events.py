@@ -1,0 +1,102 @@
+"""Bodies and answers of the endpoints that receive events."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field
+
+from vault.domain.events.endpoint import MAX_GRACE
+from vault.services.events.endpoints import EndpointChange, EndpointView, MadeEndpoint
+from vault.web.schemas.base import Body, MomentOut, Words
+
+_Url = Annotated[str, Field(min_length=1, max_length=500)]
+_Types = Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=100)]
+_DAY = 24 * 3600
+
+
+class EventEndpointIn(Body):
+    """An endpoint to make."""
+
+    #: An https URL. The vault reaches no address inside its own network.
+    url: _Url
+    #: Types of events; `*` stands for all, also those of later releases.
+    types: _Types
+    #: For people.
+    description: Words = ""
+
+    def wanted(self) -> EndpointChange:
+        """Return it as the service takes it."""
+        return EndpointChange(url=self.url, types=self.types, description=self.description)
+
+
+class EventEndpointPatchIn(Body):
+    """What to change of an endpoint."""
+
+    url: _Url | None = None
+    types: _Types | None = None
+    description: Words | None = None
+
+    def wanted(self) -> EndpointChange:
+        """Return it as the service takes it."""
+        return EndpointChange(url=self.url, types=self.types, description=self.description)
+
+
+class EventSecretIn(Body):
+    """For how long the former secret signs too."""
+
+    grace_seconds: Annotated[int, Field(ge=0, le=int(MAX_GRACE.total_seconds()))] = _DAY
+
+
+class EventEndpointOut(BaseModel):
+    """An endpoint, without its secret."""
+
+    id: str
+    url: str
+    types: list[str]
+    description: str
+    created_at: MomentOut
+    changed_at: MomentOut
+    changed_by: str
+    #: Until when the former secret signs too.
+    former_secret_until: MomentOut | None = None
+    #: Events that are still to be sent.
+    waiting: int
+    #: Since when it has taken nothing.
+    failing_since: MomentOut | None = None
+    #: Before this nothing is sent, because the last attempts failed, or it asked for that.
+    blocked_until: MomentOut | None = None
+    #: When it was switched off. A PATCH switches it on again.
+    disabled_at: MomentOut | None = None
+
+    @classmethod
+    def of(cls, view: EndpointView) -> Self:
+        """Return the answer."""
+        return cls(**_fields(view))
+
+
+class EventEndpointMadeOut(EventEndpointOut):
+    """An endpoint with its new secret."""
+
+    #: Signs each event (Standard Webhooks). It is in this response alone.
+    secret: str
+
+    @classmethod
+    def made(cls, made: MadeEndpoint) -> Self:
+        """Return the answer."""
+        return cls(secret=made.secret, **_fields(made.view))
+
+
+class EventEndpointsOut(BaseModel):
+    """The endpoints of an account, the oldest first."""
+
+    items: list[EventEndpointOut]
+
+
+def _fields(view: EndpointView) -> dict[str, Any]:
+    endpoint, health = view.endpoint, view.health
+    return {
+        "id": endpoint.id, "url": view.url, "types": list(endpoint.types), "description": view.description,
+        "created_at": endpoint.created_at, "changed_at": endpoint.changed_at, "changed_by": endpoint.changed_by,
+        "former_secret_until": endpoint.grace_until, "waiting": view.waiting,
+        "failing_since": health.failing_since, "blocked_until": health.blocked_until,
+        "disabled_at": health.disabled_at,
+    }  # fmt: skip
