@@ -144,7 +144,7 @@ async def test_what_an_older_release_left_is_sent(either: House, tries: int):
 async def test_a_callback_that_an_older_node_deletes_is_told_nothing(either: House):
     """It leaves the message, which the log then does not call accepted."""
     account_id = either.account.id
-    await either.vault.callbacks.set(account_id, "https://crm.example/hook", actor=ACTOR)
+    await either.vault.requests.callbacks.set(account_id, "https://crm.example/hook", actor=ACTOR)
     await ask(either)
 
     def older_deletes(tx: Transaction) -> None:
