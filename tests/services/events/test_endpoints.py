@@ -8,8 +8,9 @@ from standardwebhooks import Webhook
 
 from tests.services.events.receiving import ME, A, B, available, endpoint, publish, told
 from tests.services.requests.people import ask
-from tests.support.restoring import empty_house, write_all
+from tests.support.restoring import copied, empty_house, house_over, write_all
 from tests.support.service_house import House
+from vault.database.engines.sqlite import SqliteDatabase
 from vault.domain.events.endpoint import MAX_ENDPOINTS
 from vault.errors import NotFound, Refused
 from vault.services.events.endpoints import EndpointChange
@@ -85,3 +86,21 @@ async def test_a_restore_brings_endpoints_and_tells_no_past(either: House, tmp_p
         (said,) = [one for one in await told(late) if one["type"] == "request.received"]
         assert said["sequence"] > before[-1]["sequence"]
         assert Webhook(made.secret).verify(late.outside.sent[-1].body, dict(late.outside.sent[-1].headers))
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["only older", "older, and it went on"])
+async def test_a_deleted_endpoint_stays_deleted_by_a_restore(
+    house: House, tmp_path: Path, threads: Threads, goes_on: bool
+):
+    """An old database has it, and perhaps changed its account since; the log has that it was deleted."""
+    made = await endpoint(house)
+    await write_all(house)
+    old = copied(house, tmp_path / "old")
+    await house.vault.events.endpoints.delete(house.account.id, made.view.endpoint.id, **ME)
+    await write_all(house)
+    async with house_over(house, SqliteDatabase(old), threads) as late:
+        if goes_on:
+            await late.vault.accounts.accounts.open("acme", name="went on", locale=None, **ME)
+        assert await late.vault.node.recovery.check()
+        await late.vault.backup.restore(actor="operator")
+        assert await late.vault.events.endpoints.list(house.account.id) == []

@@ -182,12 +182,9 @@ def _change_policy(replay: Replay, event: dict[str, Any], _at: datetime) -> None
 
 
 # What is deleted by its id: something new with the same name has another.
-def _delete_connection(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
-    replay.deleted_connections.add(event["result"])
-
-
-def _delete_endpoint(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
-    replay.deleted_endpoints.add(event["result"])
+def _delete_receiver(replay: Replay, event: dict[str, Any], _at: datetime) -> None:
+    is_connection = event["type"] == "connection.deleted"
+    (replay.deleted_connections if is_connection else replay.deleted_endpoints).add(event["result"])
 
 
 def _delete_link_key(replay: Replay, event: dict[str, Any], at: datetime) -> None:
@@ -239,9 +236,9 @@ _FROM_LEAF: Final[Mapping[EventType, Callable[[Replay, dict[str, Any], datetime]
     "key.revoked": _revoke_key,
     "switch.changed": _switch,
     "policy.changed": _change_policy,
-    "connection.deleted": _delete_connection,
+    "connection.deleted": _delete_receiver,
     "link_key.deleted": _delete_link_key,
-    "event_endpoint.deleted": _delete_endpoint,
+    "event_endpoint.deleted": _delete_receiver,
     "callback.deleted": _delete_callback,
     "callback.changed": _set_callback,
     "approval.vetoed": _end_approval,

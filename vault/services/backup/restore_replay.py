@@ -43,6 +43,7 @@ async def replay(
         *(partial(_revoke_link, id_, at) for id_, at in replay.revoked_links.items()),
         *(partial(_revoke_key, id_, at) for id_, at in replay.revoked_keys.items()),
         *(partial(_delete_connection, id_) for id_ in replay.deleted_connections),
+        *(partial(_delete_endpoint, id_) for id_ in replay.deleted_endpoints),
         *(partial(_delete_link_key, id_, at) for id_, at in replay.deleted_link_keys.items()),
         *(partial(end_access, lost) for lost in replay.lost_access.values()),
         *(partial(_end_approval, id_, *ended) for id_, ended in replay.ended_approvals.items()),
@@ -110,6 +111,13 @@ def _delete_connection(connection_id: str, tx: Transaction) -> None:
     connection = tx.connections.get(connection_id)
     if connection is not None:
         tx.connections.delete(connection)
+
+
+def _delete_endpoint(endpoint_id: str, tx: Transaction) -> None:
+    # As above.
+    endpoint = tx.event_endpoints.by_id(endpoint_id)
+    if endpoint is not None:
+        tx.event_endpoints.delete(endpoint)
 
 
 def _delete_link_key(key_id: str, at: datetime, tx: Transaction) -> None:

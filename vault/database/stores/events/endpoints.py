@@ -31,6 +31,11 @@ class EventEndpointRows(Rows):
         row = self._db.execute(select(event_endpoints).where(mine)).mappings().first()
         return None if row is None else _endpoint_of(row)
 
+    def by_id(self, endpoint_id: str) -> StoredEndpoint | None:
+        """Return an endpoint of any account, for a restore."""
+        row = self._db.execute(select(event_endpoints).where(_E.id == endpoint_id)).mappings().first()
+        return None if row is None else _endpoint_of(row)
+
     def add(self, endpoint: StoredEndpoint) -> None:
         """Add an endpoint, which receives what comes into the log from now on."""
         self.put(endpoint)
