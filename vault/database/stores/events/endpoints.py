@@ -6,10 +6,9 @@ from typing import Any
 from sqlalchemy import select, update
 
 from vault.database.account_parts.event_endpoints import delete_endpoints, put_endpoint
-from vault.database.account_parts.part import of_row
+from vault.database.account_parts.part import account_changed, of_row
 from vault.database.schema.access_log import tree_head
 from vault.database.schema.events import event_endpoints
-from vault.database.stores.accounts.account_objects import account_changed
 from vault.database.stores.rows import Rows
 from vault.domain.events.endpoint import StoredEndpoint
 
