@@ -50,7 +50,7 @@ class Act:
     #: The id of its transaction's first event, which is in the object's key.
     batch: str
     #: Whether its object is stored permanently.
-    kept: bool = False
+    is_permanent: bool = False
 
     @property
     def weight(self) -> int:
@@ -62,7 +62,7 @@ class Act:
     @property
     def location(self) -> str:
         """Return the key of its object."""
-        return location_of(self.event.account_id, self.batch, kept=self.kept)
+        return location_of(self.event.account_id, self.batch, permanent=self.is_permanent)
 
 
 def closing_of(event: AccessEvent) -> Closing | None:
@@ -82,9 +82,9 @@ def subject_of(kind: EventType, name: str) -> str:
     return f"{kind} {name}"
 
 
-def location_of(account_id: str | None, batch: str, *, kept: bool = False) -> str:
+def location_of(account_id: str | None, batch: str, *, permanent: bool = False) -> str:
     """Return the key of an object of acts."""
-    return f"{KEPT_PREFIX if kept else PREFIX}{account_id or VAULT}/{batch}"
+    return f"{KEPT_PREFIX if permanent else PREFIX}{account_id or VAULT}/{batch}"
 
 
 def parse_location(key: str) -> tuple[str | None, str] | None:
@@ -131,9 +131,9 @@ def decode_acts(text: str, location: str) -> list[Act]:
     place = parse_location(location)
     if place is None or len(lines) <= 2 or lines[:2] != [_HEAD, place[0] or VAULT]:  # noqa: PLR2004 - the head
         raise Tampered("The object's content does not match its name.")
-    kept = location.startswith(KEPT_PREFIX)
+    is_permanent = location.startswith(KEPT_PREFIX)
     acts = [
-        replace(decode_act(line.encode("utf-8", "surrogatepass"), batch=place[1]), kept=kept)
+        replace(decode_act(line.encode("utf-8", "surrogatepass"), batch=place[1]), is_permanent=is_permanent)
         for line in lines[2:]
     ]
     if any(act.event.account_id != place[0] for act in acts) or place[1] not in {

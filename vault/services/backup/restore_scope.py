@@ -64,7 +64,7 @@ class Scope:
             versions |= {int(version)} if event.type == "key.destroyed" and version.isdecimal() else set()
         closing = closing_of(event)
         if closing is not None and closing.until == "always":
-            self.kept.append(location_of(account_id, event.id, kept=True))
+            self.kept.append(location_of(account_id, event.id, permanent=True))
 
 
 async def changed_names(database: Database, names: Sequence[ObjectName]) -> list[ObjectName]:

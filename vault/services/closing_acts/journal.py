@@ -208,14 +208,16 @@ class KeepJournal:
             for location, acts in wanted.items()
             if location in self.journal.put_here and acts[0].event.at >= since
         }
-        if any(location not in present and not acts[0].kept for location, acts in wanted.items()):
+        if any(location not in present and not acts[0].is_permanent for location, acts in wanted.items()):
             # Most were already put by the node of the act.
             present |= {stored.key async for stored in self.objects.list(PREFIX)}
         # A permanent act is due because it was re-encrypted.
-        missing = [acts for location, acts in wanted.items() if acts[0].kept or location not in present]
+        missing = [
+            acts for location, acts in wanted.items() if acts[0].is_permanent or location not in present
+        ]
         for batch in batches(missing, _CONCURRENCY):
             await self.journal.put([act for acts in batch for act in acts])
-        for location in (location for location, acts in wanted.items() if acts[0].kept):
+        for location in (location for location, acts in wanted.items() if acts[0].is_permanent):
             await self.objects.delete_older(location)
         await self.database.write(lambda tx: tx.closing_acts.stored(due))
         for location in _by_location(due):
@@ -225,7 +227,7 @@ class KeepJournal:
         settled: list[Act] = []
         for acts in _by_location(settleable).values():
             permanent = [act for act in acts if CLOSING[act.event.type].until == "always"]
-            kept = [replace(act, batch=permanent[0].event.id, kept=True) for act in permanent]
+            kept = [replace(act, batch=permanent[0].event.id, is_permanent=True) for act in permanent]
             if kept:
                 await self.journal.put(kept)
             settled += [act for act in acts if act not in permanent] + kept

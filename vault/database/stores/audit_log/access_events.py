@@ -112,8 +112,8 @@ class EventRows(Rows):
 
     def at(self, account_id: str, index: int) -> LoggedEvent | None:
         """Return an account's event by its index in the tree."""
-        wanted = (access_events.c.tree_index == index) & (access_events.c.account_id == account_id)
-        row = self._db.execute(select(access_events).where(wanted)).first()
+        mine = (access_events.c.tree_index == index) & (access_events.c.account_id == account_id)
+        row = self._db.execute(select(access_events).where(mine)).first()
         return None if row is None else _logged(row)
 
 

@@ -97,9 +97,9 @@ class ClosingActRows(Rows):
         prefix = subject_of(kind, "")
         mine &= _C.subject.startswith(prefix) if name is None else _C.subject == subject_of(kind, name)
         batches = self._db.execute(select(_C.batch).where(mine).distinct()).scalars().all()
-        found = [act for act in self._of_batches(account_id, batches) if act.location not in self._put]
-        self._pending |= {act.event.id: act for act in found}
-        return bool(found)
+        acts = [act for act in self._of_batches(account_id, batches) if act.location not in self._put]
+        self._pending |= {act.event.id: act for act in acts}
+        return bool(acts)
 
     def closed_since(self, account_id: str, kind: EventType, name: str, *, since: datetime) -> bool:
         """Return whether an act of this kind closed ``name`` after ``since``. Reads all acts: only for a restore."""
@@ -109,10 +109,10 @@ class ClosingActRows(Rows):
     def unknown(self, event_ids: Iterable[str]) -> set[str]:
         """Return those events that have no act in this database."""
         ids = list(event_ids)
-        known: set[str] = set()
+        own: set[str] = set()
         for batch in batches(ids, _BATCH_SIZE):
-            known |= set(self._db.execute(select(_C.event_id).where(_C.event_id.in_(batch))).scalars())
-        return set(ids) - known
+            own |= set(self._db.execute(select(_C.event_id).where(_C.event_id.in_(batch))).scalars())
+        return set(ids) - own
 
     def undone(self, acts: Sequence[Act]) -> set[str]:
         """Return the events of known acts that have no effect in this database.
@@ -127,8 +127,8 @@ class ClosingActRows(Rows):
         for batch in batches(refusals, _BATCH_SIZE):
             ids = [refusal.id for _, refusal in batch]
             c = consent_events.c
-            found = self._db.execute(select(c.id, c.key_version).where(c.id.in_(ids)))
-            versions |= {row.id: row.key_version for row in found}
+            rows = self._db.execute(select(c.id, c.key_version).where(c.id.in_(ids)))
+            versions |= {row.id: row.key_version for row in rows}
         return undone | {
             event_id for event_id, refusal in refusals if versions.get(refusal.id, 0) < refusal.key_version
         }
@@ -190,15 +190,15 @@ class ClosingActRows(Rows):
         return [act for place in places for act in self._of_batches(place.account_id, [place.batch])]
 
     def settled(self, acts: Iterable[Act]) -> None:
-        """Mark acts as settled: they need no object any more, except the permanent one of a kept act."""
+        """Mark acts as settled: they need no object any more, except the permanent one of a permanent act."""
         for act in acts:
-            values = {"settled": True, **({"batch": act.batch} if act.kept else {"act": None})}
+            values = {"settled": True, **({"batch": act.batch} if act.is_permanent else {"act": None})}
             self._db.execute(update(closing_acts).where(_C.event_id == act.event.id).values(values))
 
     def adopt(self, act: Act) -> bool:
         """Insert or update an act read from the object store; return whether its event was unknown."""
         closing = CLOSING[act.event.type]
-        row = self._row(act, closed_by(act.event)) | {"stored": True, "settled": act.kept}
+        row = self._row(act, closed_by(act.event)) | {"stored": True, "settled": act.is_permanent}
         if closing.until != "always" and not self._has_account(act.event):
             row["revision"] = _NO_ACCOUNT
         if insert_new(self._db, closing_acts, row):
@@ -206,7 +206,7 @@ class ClosingActRows(Rows):
         mine = (_C.event_id == act.event.id) & (_C.batch.is_(None) | (_C.revision == _NO_ACCOUNT))
         values = {name: row[name] for name in ("batch", "act", "subject", "settled", "revision")}
         self._db.execute(update(closing_acts).where(mine).values(values))
-        if act.kept:
+        if act.is_permanent:
             # It may have been re-encrypted since, and its row here may have been deleted.
             same = (_C.event_id == act.event.id) & (_C.batch == act.batch) & _C.settled
             self._db.execute(update(closing_acts).where(same).values(act=row["act"]))
@@ -264,7 +264,9 @@ class ClosingActRows(Rows):
         )
         rows = self._db.execute(query.order_by(_C.at, _C.event_id)).all()
         return [
-            self._with_current_content(replace(decode_act(row.act, batch=row.batch), kept=row.settled))
+            self._with_current_content(
+                replace(decode_act(row.act, batch=row.batch), is_permanent=row.settled)
+            )
             for row in rows
         ]
 

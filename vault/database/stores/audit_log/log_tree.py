@@ -103,12 +103,12 @@ class TreeRows(Rows):
 
     def completed(self, start: int, end: int) -> Sequence[Node]:
         """Return the stored inner nodes that the leaves [start, end) completed."""
-        found: list[Node] = []
+        nodes: list[Node] = []
         for level in range(STEP, end.bit_length(), STEP):
             first = start >> level
             hashes = self.hashes(level, first, end >> level)
-            found += [Node(level=level, index=first + n, hash=node) for n, node in enumerate(hashes)]
-        return found
+            nodes += [Node(level=level, index=first + n, hash=node) for n, node in enumerate(hashes)]
+        return nodes
 
     def waiting(self) -> int:
         """Return the number of events that wait for the sequencer; 0 on SQLite, which sequences at commit."""
