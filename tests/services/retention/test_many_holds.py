@@ -85,7 +85,7 @@ async def test_many_holds_keep_what_each_of_them_keeps(
         for named, limits in ((10_000, 50), (1, 1), (40, 2)):
             monkeypatch.setattr(hold_conditions, "_MAX_NAMED", named)
             monkeypatch.setattr(hold_conditions, "_MAX_LIMITS", limits)
-            assert await either.database.read(lambda tx: tx.holds.kept(account, ids, tx.now())) == each
+            assert await either.database.read(lambda tx: tx.holds.held_among(account, ids, tx.now())) == each
     assert each
 
 
@@ -99,7 +99,7 @@ async def test_a_page_asks_once_however_many_holds_there_are(house: House):
             await place(house, numbers=[f"+4930{len(placed):07d}"])
             placed.append(until)
         with counted() as statements:
-            await house.database.read(lambda tx: tx.holds.kept(account, ids, tx.now()))
+            await house.database.read(lambda tx: tx.holds.held_among(account, ids, tx.now()))
         found.append(len(statements))
     assert len(set(found)) == 1, found
 

@@ -227,7 +227,7 @@ def _wish(tx: Transaction, recording_id: str, ground: Ground | None) -> tuple[Wi
 
 
 def _rows(tx: Transaction, account_id: str, recordings: Sequence[Recording], now: datetime) -> list[_Row]:
-    held = tx.holds.kept(account_id, [recording.id for recording in recordings], now)
+    held = tx.holds.held_among(account_id, [recording.id for recording in recordings], now)
     calls = {recording.call_ref for recording in recordings}
     facts = {call_ref: tx.call_facts.of_call(account_id, call_ref) for call_ref in calls}
     return [

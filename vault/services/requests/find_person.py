@@ -165,5 +165,5 @@ def _find(account_id: str, terms: PersonTerms, period: Period, tx: Transaction) 
             gaps=gaps_between(moments),
         ),
         own_terms=terms.own,
-        held=frozenset(tx.holds.kept(account_id, [found.id for found in recordings], tx.now())),
+        held=frozenset(tx.holds.held_among(account_id, [found.id for found in recordings], tx.now())),
     )

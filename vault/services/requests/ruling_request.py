@@ -75,7 +75,7 @@ def _found(
     to_erase = [
         one for one in ruling.recordings if effect_of(request.kind, ruling.verdict_on(one)) == "erase"
     ]
-    kept = tx.holds.kept(request.account_id, to_erase, tx.now()) if erases else set[str]()
+    kept = tx.holds.held_among(request.account_id, to_erase, tx.now()) if erases else set[str]()
     if kept:
         counts["held"] = len(kept)
     return counts, [*ruling.recordings, *ruling.calls, *(f"held {one}" for one in kept)]

@@ -180,7 +180,7 @@ def _write_page(
     if isinstance(certain, set):
         return certain
     for recording in certain:
-        known = recording.known
+        known = recording.end
         if ended_at == (None if known is None else known.ended_at):
             continue
         # The database's clock may have been ahead when the last one was written; a later one stands.

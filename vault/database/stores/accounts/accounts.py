@@ -149,8 +149,8 @@ class AccountRows(Rows):
 
     def wrapped_key(self, account_id: str, version: int) -> bytes:
         """Return a wrapped account key. Raises NotFound."""
-        wanted = (account_keys.c.account_id == account_id) & (account_keys.c.version == version)
-        wrapped: bytes | None = self._db.execute(select(account_keys.c.wrapped_key).where(wanted)).scalar()
+        mine = (account_keys.c.account_id == account_id) & (account_keys.c.version == version)
+        wrapped: bytes | None = self._db.execute(select(account_keys.c.wrapped_key).where(mine)).scalar()
         if wrapped is None:
             raise NotFound("There is no such version of the account's key.")
         return wrapped

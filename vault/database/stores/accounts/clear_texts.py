@@ -63,11 +63,11 @@ class ClearTextRows(Rows):
             rows = self._db.execute(
                 select(table.c.account_id, table.c.id, column).where(clear).limit(_BATCH_SIZE)
             )
-            if found := [
+            if texts := [
                 ClearText(what=kind, account_id=account_id, row_id=str(row_id), words=words)
                 for account_id, row_id, words in rows
             ]:
-                return found
+                return texts
         return self._policies()
 
     def replace(self, clear: ClearText, sealed: str) -> None:
@@ -84,15 +84,15 @@ class ClearTextRows(Rows):
 
     def _policies(self) -> Sequence[ClearText]:
         p = consent_policies.c
-        found: list[ClearText] = []
+        texts: list[ClearText] = []
         for account_id, version, policy in self._db.execute(select(p.account_id, p.version, p.policy)):
-            found += [
+            texts += [
                 ClearText(what="policy-reason", account_id=account_id, row_id=str(version), words=words)
                 for words in sorted({text for text in _reasons(policy) if not text.startswith(SEALED_WORDS)})
             ]
-            if len(found) >= _BATCH_SIZE:
+            if len(texts) >= _BATCH_SIZE:
                 break
-        return found
+        return texts
 
     def _replace_in_policy(self, clear: ClearText, sealed: str) -> None:
         p = consent_policies.c

@@ -90,10 +90,10 @@ class ConnectionRows(Rows):
         due = due.order_by(connections.c.reconcile_not_before).limit(1)
         if is_postgresql(self._db):
             due = due.with_for_update(skip_locked=True)
-        found = self._db.execute(due).scalar()
-        if found is None:
+        due_id = self._db.execute(due).scalar()
+        if due_id is None:
             return None
-        taken = update(connections).where(connections.c.id == found)
+        taken = update(connections).where(connections.c.id == due_id)
         taken = taken.values(reconcile_not_before=sql_now(self._db, pause))
         row = self._db.execute(taken.returning(connections)).one()
         return _connection(row), row.reconciled_until
@@ -105,8 +105,8 @@ class ConnectionRows(Rows):
             done = done.where(connections.c.reconciled_until == was)
         self._db.execute(done)
 
-    def _first(self, wanted: ColumnElement[bool]) -> Connection | None:
-        row = self._db.execute(select(connections).where(wanted)).first()
+    def _first(self, condition: ColumnElement[bool]) -> Connection | None:
+        row = self._db.execute(select(connections).where(condition)).first()
         return None if row is None else _connection(row)
 
 

@@ -59,20 +59,22 @@ class OverviewRows(Rows):
         """
         mine = (_R.account_id == account_id) & (_R.received_at >= since)
         total = self._by_day(mine)
-        found = dict[tuple[int, State], int]()
+        by_state = dict[tuple[int, State], int]()
         for states, condition in _BY_INDEX:
             for state in states:
                 counts = self._by_day(mine & (_R.state == str(state)) & text(condition))
-                found |= {(on, state): count for on, count in counts.items()}
+                by_state |= {(on, state): count for on, count in counts.items()}
         others = Counter[int]()
-        for (on, _), count in found.items():
+        for (on, _), count in by_state.items():
             others[on] += count
         available = {(on, State.AVAILABLE): count - others[on] for on, count in total.items()}
-        return found | {key: count for key, count in available.items() if count > 0}
+        return by_state | {key: count for key, count in available.items() if count > 0}
 
-    def _by_day(self, wanted: ColumnElement[bool]) -> Mapping[int, int]:
+    def _by_day(self, condition: ColumnElement[bool]) -> Mapping[int, int]:
         day = (type_coerce(_R.received_at, BigInteger) // _DAY).label("day")
-        rows = self._db.execute(select(day, func.count().label("number")).where(wanted).group_by(text("day")))
+        rows = self._db.execute(
+            select(day, func.count().label("number")).where(condition).group_by(text("day"))
+        )
         return {row.day: row.number for row in rows}
 
     def refusals(self, account_id: str, since: datetime) -> Mapping[str, int]:
@@ -102,8 +104,8 @@ class OverviewRows(Rows):
 
     def queued(self, account_id: str) -> int:
         """Count recordings that wait for the worker."""
-        wanted = select(_R.id).where(_R.account_id == account_id, text(IS_WORK))
-        return self._count(wanted)
+        work = select(_R.id).where(_R.account_id == account_id, text(IS_WORK))
+        return self._count(work)
 
     def requests_due(self, account_id: str, now: datetime) -> DaysLeft:
         """Count the open requests of people by the days until they are due; the closure of the account is none."""

@@ -35,8 +35,8 @@ class StoredAnswerRows(Rows):
 
     def get(self, key_id: str, idempotency_key: bytes) -> StoredAnswer | None:
         """Return the response stored for this idempotency key."""
-        wanted = (_K.key_id == key_id) & (_K.idempotency_key == idempotency_key)
-        row = self._db.execute(select(kept_answers).where(wanted)).first()
+        mine = (_K.key_id == key_id) & (_K.idempotency_key == idempotency_key)
+        row = self._db.execute(select(kept_answers).where(mine)).first()
         if row is None:
             return None
         return StoredAnswer(fingerprint=row.fingerprint, status=row.status, body=row.body)

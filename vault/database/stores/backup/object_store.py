@@ -60,8 +60,8 @@ class ObjectStoreRows(Rows):
         Returns the last of these ids, None if there are none.
         """
         r = recordings.c
-        wanted = select(r.id).where(r.id > after, r.state.in_(_WITH_OBJECT)).order_by(r.id).limit(limit)
-        ids: Sequence[str] = self._db.execute(wanted).scalars().all()
+        page = select(r.id).where(r.id > after, r.state.in_(_WITH_OBJECT)).order_by(r.id).limit(limit)
+        ids: Sequence[str] = self._db.execute(page).scalars().all()
         if not ids:
             return None
         # The condition is repeated: a recording that is being erased since the query has neither.
@@ -73,14 +73,14 @@ class ObjectStoreRows(Rows):
 
     def count_due(self) -> int:
         """Return the number of manifests, tombstones and account objects to write, at most 10,000 per kind."""
-        found = 0
+        number = 0
         for due in (
             select(recordings.c.id).where(recordings.c.manifest_due),
             select(accounts.c.id).where(accounts.c.revision != accounts.c.written_revision),
         ):
             some = due.limit(_MAX_COUNTED).subquery()
-            found += self._db.execute(select(func.count()).select_from(some)).scalar_one()
-        return found
+            number += self._db.execute(select(func.count()).select_from(some)).scalar_one()
+        return number
 
 
 class TombstoneRows(Rows):

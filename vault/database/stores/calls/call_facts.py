@@ -132,8 +132,8 @@ class CallFactRows(Rows):
             raise Held([hold.id for hold in held])
         forget_answers_on_call(self._db, account_id, call_ref)
         for table in (call_facts, call_terms):
-            wanted = (table.c.account_id == account_id) & (table.c.call_ref == call_ref)
-            self._db.execute(delete(table).where(wanted))
+            mine = (table.c.account_id == account_id) & (table.c.call_ref == call_ref)
+            self._db.execute(delete(table).where(mine))
 
     def index(self, account_id: str, call_ref: str, terms: Sequence[bytes]) -> None:
         """Insert blind-index terms of a call; existing terms stay."""
@@ -150,11 +150,11 @@ class CallFactRows(Rows):
 
     def find(self, account_id: str, terms: Sequence[bytes], after: str | None, limit: int) -> Sequence[str]:
         """Return the refs of calls that have, or whose recordings have, one of these terms, in order."""
-        r, found = recordings.c, recording_terms.c
+        r, t = recordings.c, recording_terms.c
         by_recording = (
             select(r.call_ref)
-            .join(recording_terms, (found.recording_id == r.id) & (found.account_id == r.account_id))
-            .where(found.account_id == account_id, found.term.in_(terms))
+            .join(recording_terms, (t.recording_id == r.id) & (t.account_id == r.account_id))
+            .where(t.account_id == account_id, t.term.in_(terms))
         )
         calls = refs_of_terms(account_id, terms).union(by_recording).subquery()
         query = select(calls.c.call_ref).where(calls.c.call_ref > (after or ""))

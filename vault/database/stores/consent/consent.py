@@ -131,10 +131,10 @@ class PauseRows(Rows):
         due = select(p.account_id, p.call_ref).where(p.not_before <= now).order_by(p.not_before).limit(1)
         if is_postgresql(self._db):
             due = due.with_for_update(skip_locked=True)
-        found = self._db.execute(due).first()
-        if found is None:
+        due_call = self._db.execute(due).first()
+        if due_call is None:
             return None
-        taken = update(pauses).where(p.account_id == found.account_id, p.call_ref == found.call_ref)
+        taken = update(pauses).where(p.account_id == due_call.account_id, p.call_ref == due_call.call_ref)
         taken = taken.values(not_before=sql_now(self._db, pause), attempts=p.attempts + 1)
         row = self._db.execute(taken.returning(*(p[name] for name in Pause.__slots__))).one()
         wake(self._db, Work.PAUSE_RECORDINGS, after=pause)

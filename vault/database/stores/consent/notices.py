@@ -62,8 +62,8 @@ class NoticeRows(Rows):
     def of_account(self, account_id: str, status: NoticeStatus | None = None) -> Sequence[Notice]:
         """Return an account's notices, newest first, all or those of one status."""
         if status is not None:
-            found = OF_STATUS.rows(self._db, account_id=account_id, status=status)
-            return [notice_of(row) for row in found]
+            of_status = OF_STATUS.rows(self._db, account_id=account_id, status=status)
+            return [notice_of(row) for row in of_status]
         every = select(*NOTICE_COLUMNS).where(notices.c.account_id == account_id)
         rows = self._db.execute(every.order_by(notices.c.created_at.desc(), notices.c.id))
         return [notice_of(row) for row in rows.mappings()]
@@ -137,8 +137,8 @@ class NoticeRows(Rows):
         account_changed(self._db, account_id)
         return self._db.execute(statement.returning(notices.c.id)).first() is not None
 
-    def _first(self, wanted: ColumnElement[bool]) -> Notice | None:
-        row = self._db.execute(select(*NOTICE_COLUMNS).where(wanted)).mappings().first()
+    def _first(self, condition: ColumnElement[bool]) -> Notice | None:
+        row = self._db.execute(select(*NOTICE_COLUMNS).where(condition)).mappings().first()
         return None if row is None else notice_of(row)
 
     def _changed(

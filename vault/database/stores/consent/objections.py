@@ -188,12 +188,12 @@ def _objections_of(count: int) -> CompiledSelect:
     """Return the query for the stored terms of a call, and ``count`` more."""
     o, c = objections.c, call_terms.c
     account_id: BindParameter[str] = bindparam("account_id")
-    wanted: Select[bytes] | CompoundSelect[bytes]
-    wanted = select(c.term).where(c.account_id == account_id, c.call_ref == bindparam("call_ref"))
+    terms: Select[bytes] | CompoundSelect[bytes]
+    terms = select(c.term).where(c.account_id == account_id, c.call_ref == bindparam("call_ref"))
     if count:
         # One set of both: an index is used for each of its terms.
-        wanted = wanted.union_all(_given(count))
-    query = select(objections).where(o.account_id == account_id, o.id.in_(_matching(account_id, wanted)))
+        terms = terms.union_all(_given(count))
+    query = select(objections).where(o.account_id == account_id, o.id.in_(_matching(account_id, terms)))
     return CompiledSelect(query.order_by(o.since, o.id))
 
 

@@ -263,5 +263,5 @@ def _is_erased(connection: Connection, of_call: Mapping[str, str], source: FactS
     if source.call_ref is not None:
         return False
     mine = {"account_id": of_call["account_id"], "connection_id": source.connection_id}
-    found = [_BY_REF.first(connection, **mine, recording_ref=ref) for ref in refs]
-    return any(row is not None and row["state"] in gone for row in found)
+    others = [_BY_REF.first(connection, **mine, recording_ref=ref) for ref in refs]
+    return any(row is not None and row["state"] in gone for row in others)

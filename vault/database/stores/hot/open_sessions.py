@@ -116,8 +116,8 @@ class NewSession:
 def open_one(connection: Connection, new: NewSession) -> Session | None:
     """Open on SQLite; None for a refusal, which is logged. Raises NotFound if link or recording are not good."""
     events = EventRows(connection, ClosingActRows(connection))
-    found = read_link(LINK.rows(connection, token_hash=new.token_hash))
-    if found is None or not found.is_good:
+    link = read_link(LINK.rows(connection, token_hash=new.token_hash))
+    if link is None or not link.is_good:
         raise NotFound(NO_LINK)
     now = database_now(connection)
     if not new.is_allowed(now):

@@ -110,10 +110,10 @@ def announce_one(connection: Connection, new: NewRecording) -> Announced:
         for signal in announcement_signals([new], [created]):
             wake(connection, signal.work, signal.number)
         return created
-    known = cursor.execute(name_taken(":"), named).fetchone()
-    if known is None:
+    row = cursor.execute(name_taken(":"), named).fetchone()
+    if row is None:
         raise id_taken()
-    return Announced(recording_id=known[0], state=State(known[1]), call_ref=known[2], created=False)
+    return Announced(recording_id=row[0], state=State(row[1]), call_ref=row[2], created=False)
 
 
 def grant_one(connection: Connection, grant: Grant) -> bool:

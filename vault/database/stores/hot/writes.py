@@ -167,12 +167,10 @@ def announced(batch: Sequence[NewRecording], results: Sequence[Rows]) -> list[An
     It is NotFound for an unknown account, KeyRetired for one sealed under a retired version of the account's key, and
     None where somebody else holds the lock of its call; the others are inserted.
     """
-    _, inserted, known = results
+    _, inserted, rows = results
     created = {recording_id: State(state) for recording_id, state in inserted}
     answers: list[Announced | VaultError | None] = []
-    for new, (has_account, newest, recording_id, state, call_ref, is_locked) in zip(
-        batch, known, strict=True
-    ):
+    for new, (has_account, newest, recording_id, state, call_ref, is_locked) in zip(batch, rows, strict=True):
         if not has_account:
             answers.append(NotFound("There is no such account."))
         elif new.key_version != newest:

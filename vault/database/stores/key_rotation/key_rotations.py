@@ -68,8 +68,8 @@ class RotationRows(Rows):
 
     def detail_key(self, account_id: str, number: int) -> WrappedSecret:
         """Return a wrapped detail key. Raises NotFound."""
-        wanted = (detail_keys.c.account_id == account_id) & (detail_keys.c.number == number)
-        row = self._db.execute(select(detail_keys).where(wanted)).first()
+        mine = (detail_keys.c.account_id == account_id) & (detail_keys.c.number == number)
+        row = self._db.execute(select(detail_keys).where(mine)).first()
         if row is None:
             raise NotFound("There is no such detail key.")
         return WrappedSecret(wrapped=row.wrapped_key, key_version=row.key_version)
@@ -173,11 +173,11 @@ class RotationRows(Rows):
         direct = SEALED_COLUMNS["recording_key"].under(account_id, version)
         m = month_keys.c
         of_version = select(m.id).where(m.account_id == account_id, m.key_version == version)
-        wanted = direct
+        condition = direct
         if ids := self._db.execute(of_version).scalars().all():
             monthly = (recordings.c.account_id == account_id) & recordings.c.month_key.in_(ids)
-            wanted = or_(direct, monthly & recordings.c.wrapped_key.is_not(None))
-        return self._db.execute(select(func.count()).select_from(recordings).where(wanted)).scalar_one()
+            condition = or_(direct, monthly & recordings.c.wrapped_key.is_not(None))
+        return self._db.execute(select(func.count()).select_from(recordings).where(condition)).scalar_one()
 
     def settle(self, rotation: KeyRotation, at: datetime) -> None:
         """Mark a version as unused by any row, so that the account's object no longer contains it."""

@@ -110,7 +110,7 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
 def _claims() -> dict[str, str]:
     """Return the due times of rows that workers claim."""
     announced = "sealed_announcement IS NOT NULL"
-    kept = f"'{State.AVAILABLE}', '{State.ERASING}', '{State.ERASED}'"
+    states = f"'{State.AVAILABLE}', '{State.ERASING}', '{State.ERASED}'"
     # Of a holder that its token names.
     leased, held = (f"{column} LIKE '%{SEPARATOR}%'" for column in ("lease_token", "token"))
     return {
@@ -120,7 +120,7 @@ def _claims() -> dict[str, str]:
         Work.DELETE_AT_SOURCE: (
             "SELECT source_not_before FROM recordings"  # noqa: S608 - our own names and states
             " WHERE source_policy <> 'keep' AND source_deleted_at IS NULL AND ("
-            f"state IN ({kept}) AND source_policy IN ('stored', 'always')"
+            f"state IN ({states}) AND source_policy IN ('stored', 'always')"
             f" OR state = '{State.REFUSED}' AND source_policy IN ('refused', 'always'))"
             " ORDER BY source_not_before LIMIT 1"
         ),
@@ -133,19 +133,19 @@ def _claims() -> dict[str, str]:
 
 def _earliest(states: Iterable[State], condition: str = "") -> str:
     """Select the earliest time at which a row in one of the states can be claimed."""
-    wanted = ", ".join(f"'{state}'" for state in sorted(states))
+    names = ", ".join(f"'{state}'" for state in sorted(states))
     free = " UNION ALL ".join(
         f"SELECT * FROM (SELECT not_before AS at FROM recordings WHERE state = '{state}' AND {IS_WORK}"  # noqa: S608 - our own names and states
         f" AND lease_until IS NULL{condition} ORDER BY not_before LIMIT 1) {state}"
         for state in sorted(states)
     )
-    held = f"SELECT min(lease_until) FROM recordings WHERE lease_until IS NOT NULL AND state IN ({wanted}){condition}"  # noqa: S608 - see above
+    held = f"SELECT min(lease_until) FROM recordings WHERE lease_until IS NOT NULL AND state IN ({names}){condition}"  # noqa: S608 - see above
     return f"SELECT min(at) FROM ({free} UNION ALL {held}) ready"  # noqa: S608 - see above
 
 
 def _marks() -> dict[str, str]:
     """Return 0, which is now, for work that rows are marked with."""
-    found = {
+    queries = {
         Work.MANIFESTS: f"SELECT 1 FROM recordings WHERE manifest_due AND state = '{State.AVAILABLE}'",  # noqa: S608 - our own names
         Work.TOMBSTONES: f"SELECT 1 FROM recordings WHERE manifest_due AND state IN ({_FINAL})",  # noqa: S608 - see above
         Work.ACCOUNT_OBJECTS: "SELECT 1 FROM accounts WHERE revision <> written_revision",
@@ -153,7 +153,7 @@ def _marks() -> dict[str, str]:
         Work.REWRITE_STORE: f"SELECT 1 FROM vault_metadata WHERE name = '{REWRITE_MARK}'",  # noqa: S608 - see above
         Work.SEQUENCE: "SELECT 1 FROM event_outbox",
     }
-    marks: dict[str, str] = {str(work): f"SELECT 0 WHERE EXISTS ({query})" for work, query in found.items()}
+    marks: dict[str, str] = {str(work): f"SELECT 0 WHERE EXISTS ({query})" for work, query in queries.items()}
     marks[Work.CLOSING_ACTS] = (
         "SELECT min(at) FROM (SELECT min(at) AS at FROM closing_acts WHERE NOT stored AND act IS NOT NULL"
         " UNION ALL SELECT 0 WHERE EXISTS (SELECT 1 FROM closing_acts WHERE stored AND NOT settled)) acts"

@@ -181,8 +181,13 @@ def read_recording(row: Mapping[str, Any]) -> RecordingWithKeys:
 
 
 def _shared(row: Mapping[str, Any]) -> dict[str, Any]:
-    found = read_recording(row)
-    return {"link": link_from(row), "recording": found.recording, "keys": found.keys, "now": found.now}
+    with_keys = read_recording(row)
+    return {
+        "link": link_from(row),
+        "recording": with_keys.recording,
+        "keys": with_keys.keys,
+        "now": with_keys.now,
+    }
 
 
 _RECORDING_NAMES: Final = tuple((column.name, f"recording_{column.name}_") for column in RECORDING_COLUMNS)

@@ -102,6 +102,6 @@ class LinkKeyRows(Rows):
         row = self._db.execute(select(link_cuts).where(_C.id == cut_id)).mappings().first()
         return None if row is None else of_row(LinkCut, row)
 
-    def signed(self, asked: PermissionQuery) -> SignedLinkState | None:
+    def signed(self, query: PermissionQuery) -> SignedLinkState | None:
         """Return the state of a signed link, as ``PermissionQuery.fetch`` does outside of a transaction."""
-        return read_signed_link(asked.select.rows(self._db, **asked.values))
+        return read_signed_link(query.select.rows(self._db, **query.values))

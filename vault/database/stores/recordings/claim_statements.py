@@ -123,8 +123,8 @@ def _due_oldest(states: Sequence[State], *, on_postgresql: bool) -> str:
         f"SELECT id FROM ({_oldest(states, now, on_postgresql=on_postgresql)}) o ORDER BY not_before LIMIT 1"  # noqa: S608 - see above
     )
     lock = _lock(on_postgresql=on_postgresql)
-    wanted = f"{_ready(now)} AND r.account_id {_but(on_postgresql=on_postgresql)}"
-    return f"WITH due AS (SELECT r.id FROM recordings r WHERE r.id = ({oldest}) AND {wanted} {lock})"  # noqa: S608
+    condition = f"{_ready(now)} AND r.account_id {_but(on_postgresql=on_postgresql)}"
+    return f"WITH due AS (SELECT r.id FROM recordings r WHERE r.id = ({oldest}) AND {condition} {lock})"  # noqa: S608
 
 
 @cache

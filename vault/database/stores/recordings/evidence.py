@@ -49,12 +49,12 @@ class EvidenceRows(Rows):
         newer = select(later.c.position).where(
             later.c.recording_id == e.recording_id, later.c.position > e.position
         )
-        found: dict[str, tuple[int, str]] = {}
+        heads: dict[str, tuple[int, str]] = {}
         for batch in batches(recording_ids, _BATCH):
             mine = e.recording_id.in_(batch) & ~newer.exists()
             rows = self._db.execute(select(e.recording_id, e.position, e.digest).where(mine))
-            found |= {row.recording_id: (row.position, row.digest) for row in rows}
-        return found
+            heads |= {row.recording_id: (row.position, row.digest) for row in rows}
+        return heads
 
     def add_to_each(self, rows: Sequence[EvidenceRow]) -> None:
         """Insert an entry of each of many recordings. Raises Busy if a position is taken."""

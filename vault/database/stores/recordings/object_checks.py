@@ -38,9 +38,9 @@ class NamedObjects:
     locations: frozenset[str | None]
 
 
-def note_object_checks(db: DbConnection, found: Iterable[tuple[str, str]]) -> None:
+def note_object_checks(db: DbConnection, pairs: Iterable[tuple[str, str]]) -> None:
     """Make (recording, account) due for a check now, and again after the grace period."""
-    rows = [{"recording_id": recording_id, "account_id": account_id} for recording_id, account_id in found]
+    rows = [{"recording_id": recording_id, "account_id": account_id} for recording_id, account_id in pairs]
     if rows:
         now = sql_now(db)
         put = insert_for(db, object_checks).values(noted_at=now, due_at=now)

@@ -34,10 +34,10 @@ class ProviderCopyRows(Rows):
         query = select(r.id).where(due).order_by(r.source_not_before).limit(1)
         if is_postgresql(self._db):
             query = query.with_for_update(skip_locked=True)
-        found = self._db.execute(query).scalar()
-        if found is None:
+        due_id = self._db.execute(query).scalar()
+        if due_id is None:
             return None
-        taken = update(recordings).where(r.id == found)
+        taken = update(recordings).where(r.id == due_id)
         taken = taken.values(
             source_not_before=sql_now(self._db, lease), source_attempts=r.source_attempts + 1
         )
@@ -52,14 +52,14 @@ class ProviderCopyRows(Rows):
     def request_deletion(self, recording_id: str) -> None:
         """Ask the provider to delete its copy of a recording whose connection would keep it."""
         r = recordings.c
-        kept = and_(
+        copy = and_(
             r.id == recording_id,
             r.source_policy == "keep",
             r.source_ref.is_not(None),
             r.source_deleted_at.is_(None),
         )
         values = {"source_policy": "always", "source_not_before": sql_now(self._db), "source_attempts": 0}
-        if self._db.execute(update(recordings).where(kept).values(values)).rowcount:
+        if self._db.execute(update(recordings).where(copy).values(values)).rowcount:
             wake(self._db, Work.DELETE_AT_SOURCE)
 
     def deleted(self, recording_id: str, at: datetime) -> None:

@@ -228,8 +228,8 @@ class QueueRows(Rows):
 
     def rewrite_manifest(self, *recording_ids: str) -> None:
         """Mark manifests as due, because their content has changed."""
-        wanted = recordings.c.id.in_(recording_ids) & (recordings.c.state == str(State.AVAILABLE))
-        self._db.execute(update(recordings).where(wanted).values(MANIFEST_CHANGED))
+        mine = recordings.c.id.in_(recording_ids) & (recordings.c.state == str(State.AVAILABLE))
+        self._db.execute(update(recordings).where(mine).values(MANIFEST_CHANGED))
         wake(self._db, Work.MANIFESTS)
 
     def wants_object(self, recording_id: str, location: str) -> bool:
@@ -261,9 +261,9 @@ class QueueRows(Rows):
         waits = and_(r.state.in_(CLAIM.sources), r.sealed_announcement.is_(None))
         return and_(text(IS_NOT_AVAILABLE), waits, free)
 
-    def _first(self, wanted: ColumnElement[bool]) -> Row[Any, Any] | None:
+    def _first(self, condition: ColumnElement[bool]) -> Row[Any, Any] | None:
         r = recordings.c
-        query = select(r.id, r.state).where(wanted).order_by(r.not_before, r.id).limit(1)
+        query = select(r.id, r.state).where(condition).order_by(r.not_before, r.id).limit(1)
         if is_postgresql(self._db):
             query = query.with_for_update(skip_locked=True)
         return self._db.execute(query).first()

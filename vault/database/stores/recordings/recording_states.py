@@ -206,9 +206,9 @@ class RecordingStates(Rows):
             mine = table.c.recording_id == recording_id
             self._db.execute(update(table).where(mine).values(sealed_detail=None))
 
-    def _refuse_all(self, wanted: ColumnElement[bool], reason: Reason) -> Sequence[str]:
+    def _refuse_all(self, condition: ColumnElement[bool], reason: Reason) -> Sequence[str]:
         in_states = recordings.c.state.in_([str(state) for state in REFUSE.sources])
-        in_flight = and_(wanted, text(IS_NOT_AVAILABLE), in_states)
+        in_flight = and_(condition, text(IS_NOT_AVAILABLE), in_states)
         changed = columns_set_by(REFUSE) | {"reasons": reasons_json([reason])}
         r = recordings.c
         # The size stays where the location goes.

@@ -135,9 +135,9 @@ class ClosureRows(Rows):
 
 def _has_no_recording(account_id: str) -> ColumnElement[bool]:
     f, r = call_facts.c, recordings.c
-    kept = select(r.id).where(
+    present = select(r.id).where(
         r.account_id == f.account_id,
         r.call_ref == f.call_ref,
         r.state.not_in([str(state) for state in GONE]),
     )
-    return (f.account_id == account_id) & ~kept.exists()
+    return (f.account_id == account_id) & ~present.exists()

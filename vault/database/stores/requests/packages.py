@@ -145,6 +145,6 @@ class PackageRows(Rows):
         mine = delete(person_packages).where(person_packages.c.request_id == request_id)
         return self._db.execute(mine).rowcount == 1
 
-    def _first(self, wanted: object) -> Package | None:
-        row = self._db.execute(select(person_packages).where(wanted)).mappings().first()  # type: ignore[arg-type]
+    def _first(self, condition: object) -> Package | None:
+        row = self._db.execute(select(person_packages).where(condition)).mappings().first()  # type: ignore[arg-type]
         return None if row is None else Package(**row)

@@ -86,12 +86,12 @@ class PersonSearch(Rows):
 
     def calls_of(self, account_id: str, recording_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the call of each of these recordings that exists, in any state, by its id."""
-        r, found = recordings.c, dict[str, str]()
+        r, calls = recordings.c, dict[str, str]()
         for batch in batches(recording_ids, _BATCH_SIZE):
             # Without the account: SQLite would read the index of all that the account has.
             rows = self._db.execute(select(r.id, r.account_id, r.call_ref).where(r.id.in_(batch)))
-            found.update((row.id, row.call_ref) for row in rows if row.account_id == account_id)
-        return found
+            calls.update((row.id, row.call_ref) for row in rows if row.account_id == account_id)
+        return calls
 
     def left_of_calls(
         self, account_id: str, call_refs: Collection[str]
@@ -114,21 +114,21 @@ class PersonSearch(Rows):
         c = consent_events.c
         counted = 0
         for batch in batches(call_refs, _BATCH_SIZE):
-            wanted: ColumnElement[bool] = (c.account_id == account_id) & c.call_ref.in_(batch)
+            mine: ColumnElement[bool] = (c.account_id == account_id) & c.call_ref.in_(batch)
             counted += self._db.execute(
-                select(func.count()).select_from(consent_events).where(wanted)
+                select(func.count()).select_from(consent_events).where(mine)
             ).scalar_one()
         return counted
 
     def count_links(self, account_id: str, listener_terms: Sequence[bytes]) -> int:
         """Return the number of links of which the person was the listener."""
-        wanted = (links.c.account_id == account_id) & links.c.listener_term.in_(listener_terms)
-        return self._db.execute(select(func.count()).select_from(links).where(wanted)).scalar_one()
+        mine = (links.c.account_id == account_id) & links.c.listener_term.in_(listener_terms)
+        return self._db.execute(select(func.count()).select_from(links).where(mine)).scalar_one()
 
     def terms_of_calls(self, account_id: str, call_refs: Collection[str]) -> Mapping[str, frozenset[bytes]]:
         """Return every term that finds one of these calls, those of its recordings included."""
         c, r, own = call_terms.c, recordings.c, recording_terms.c
-        found: dict[str, set[bytes]] = defaultdict(set)
+        of_calls: dict[str, set[bytes]] = defaultdict(set)
         refs = sorted(call_refs)
         for batch in batches(refs, _BATCH_SIZE):
             by_call = select(c.call_ref, c.term).where(c.account_id == account_id, c.call_ref.in_(batch))
@@ -138,8 +138,8 @@ class PersonSearch(Rows):
                 .where(r.account_id == account_id, r.call_ref.in_(batch))
             )
             for row in self._db.execute(by_call.union(by_recording)):
-                found[row.call_ref].add(row.term)
-        return {ref: frozenset(terms) for ref, terms in found.items()}
+                of_calls[row.call_ref].add(row.term)
+        return {ref: frozenset(terms) for ref, terms in of_calls.items()}
 
 
 def _recordings(rows: MappingResult) -> list[PersonRecording]:

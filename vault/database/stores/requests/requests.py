@@ -70,11 +70,11 @@ class RequestRows(Rows):
             "key_version": key_version,
         }
         self._db.execute(person_requests.insert().values(values))
-        found = [
+        term_rows = [
             {"account_id": request.account_id, "term": term, "request_id": request.id} for term in set(terms)
         ]
-        if found:
-            insert_new(self._db, person_request_terms, *found)
+        if term_rows:
+            insert_new(self._db, person_request_terms, *term_rows)
         account_changed(self._db, request.account_id)
 
     def change(self, row: RequestRow) -> None:
@@ -254,8 +254,8 @@ class RequestRows(Rows):
     def end_restriction(self, recording_id: str) -> None:
         """Forget why a recording was restricted."""
         p, c = person_requests.c, person_restrictions.c
-        asked = select(p.id, p.account_id).join(person_restrictions, c.request_id == p.id)
-        for row in self._db.execute(asked.where(c.recording_id == recording_id)).all():
+        requests = select(p.id, p.account_id).join(person_restrictions, c.request_id == p.id)
+        for row in self._db.execute(requests.where(c.recording_id == recording_id)).all():
             self._db.execute(update(person_requests).where(p.id == row.id).values(stored_under=None))
             account_changed(self._db, row.account_id)
         self._db.execute(delete(person_restrictions).where(c.recording_id == recording_id))

@@ -25,7 +25,7 @@ class NamedRecording:
 
     id: str
     call_ref: str
-    known: ContactEnd | None
+    end: ContactEnd | None
 
 
 class ContactEndRows(Rows):
@@ -43,8 +43,8 @@ class ContactEndRows(Rows):
         r = recordings.c
         query = select(r.id, r.call_ref).where(_of_contact(account_id, named), r.id > after)
         rows = self._db.execute(query.order_by(r.id).limit(limit)).all()
-        known = self.of_recordings([row.id for row in rows])
-        return [NamedRecording(id=row.id, call_ref=row.call_ref, known=known.get(row.id)) for row in rows]
+        ends = self.of_recordings([row.id for row in rows])
+        return [NamedRecording(id=row.id, call_ref=row.call_ref, end=ends.get(row.id)) for row in rows]
 
     def of_recordings(self, recording_ids: Sequence[str]) -> dict[str, ContactEnd]:
         """Return the ends that are known of at most some hundred recordings, by recording."""

@@ -19,10 +19,10 @@ _MAX_NAMED: Final = 10_000
 _MAX_LIMITS: Final = 50
 
 
-def joined(found: Sequence[Hold]) -> Iterator[list[Hold]]:
+def joined(holds: Sequence[Hold]) -> Iterator[list[Hold]]:
     """Join holds with the same limits of time, and yield as many of them as one query can name."""
     part, size = dict[tuple[datetime | None, datetime | None], list[Hold]](), 0
-    for hold in found:
+    for hold in holds:
         selection = hold.covers
         limits, more = (
             (selection.from_, selection.to),
@@ -37,11 +37,11 @@ def joined(found: Sequence[Hold]) -> Iterator[list[Hold]]:
         yield list(map(_union, part.values()))
 
 
-def _union(found: Sequence[Hold]) -> Hold:
+def _union(holds: Sequence[Hold]) -> Hold:
     """Return a hold that covers what any of these covers; all have the same limits of time."""
-    selections = [hold.covers for hold in found]
+    selections = [hold.covers for hold in holds]
     return replace(
-        found[0],
+        holds[0],
         covers=replace(
             selections[0],
             recordings=frozenset[str]().union(*(one.recordings for one in selections)),

@@ -125,23 +125,23 @@ class HoldRows(Rows):
         self, recording: Recording, now: datetime, *, among: Sequence[Hold] | None = None
     ) -> list[Hold]:
         """Return the holds in effect that cover a recording; ``among``: the account's, where they were read before."""
-        found = self.in_effect(recording.account_id, now) if among is None else among
-        return covering(found, self._candidate(recording, found), now) if found else []
+        all_holds = self.in_effect(recording.account_id, now) if among is None else among
+        return covering(all_holds, self._candidate(recording, all_holds), now) if all_holds else []
 
     def has_covered(self, recording: Recording) -> bool:
         """Return whether any hold covers a recording, also one that has ended."""
         query = select(holds).where(holds.c.account_id == recording.account_id)
-        found = [hold_of(row).hold for row in self._db.execute(query).mappings()]
-        candidate = self._candidate(recording, found)
-        return any(covers(hold, candidate) for hold in found)
+        all_holds = [hold_of(row).hold for row in self._db.execute(query).mappings()]
+        candidate = self._candidate(recording, all_holds)
+        return any(covers(hold, candidate) for hold in all_holds)
 
-    def _candidate(self, recording: Recording, found: Sequence[Hold]) -> HeldCandidate:
+    def _candidate(self, recording: Recording, all_holds: Sequence[Hold]) -> HeldCandidate:
         """Return what these holds compare of a recording."""
-        terms = terms_of(self._db, recording) if any(hold.covers.terms for hold in found) else frozenset()
+        terms = terms_of(self._db, recording) if any(hold.covers.terms for hold in all_holds) else frozenset()
         starts = possible_starts(
             recording.call_started_at, ended_at=recording.call_ended_at, received_at=recording.received_at
         )
-        if any(hold.covers.from_ or hold.covers.to for hold in found):
+        if any(hold.covers.from_ or hold.covers.to for hold in all_holds):
             f = call_facts.c
             mine = (f.account_id == recording.account_id) & (f.call_ref == recording.call_ref)
             reported = select(f.started_at).where(mine, f.started_at.is_not(None))
@@ -152,14 +152,14 @@ class HoldRows(Rows):
 
     def covering_call(self, account_id: str, call_ref: str, now: datetime) -> list[Hold]:
         """Return the holds in effect that cover a call, whether it has recordings or facts alone."""
-        found = self.in_effect(account_id, now)
-        if not found:
+        all_holds = self.in_effect(account_id, now)
+        if not all_holds:
             return []
         mine = (call_terms.c.account_id == account_id) & (call_terms.c.call_ref == call_ref)
         terms = frozenset(self._db.execute(select(call_terms.c.term).where(mine)).scalars())
         starts = self._starts(account_id, call_ref) or [now]
         candidate = HeldCandidate(recording_id="", call_ref=call_ref, starts=starts, terms=terms)
-        return covering(found, candidate, now)
+        return covering(all_holds, candidate, now)
 
     def _starts(self, account_id: str, call_ref: str) -> list[datetime]:
         """Return when a call may have begun, by each of its facts and recordings."""
@@ -193,16 +193,16 @@ class HoldRows(Rows):
         newest = select(r.id).where(covered_by(hold)).order_by(r.received_at.desc(), r.id.desc()).limit(1)
         return self._db.execute(newest).scalar()
 
-    def kept(self, account_id: str, recording_ids: Sequence[str], now: datetime) -> set[str]:
+    def held_among(self, account_id: str, recording_ids: Sequence[str], now: datetime) -> set[str]:
         """Return those of the recordings, in any state, that a hold in effect keeps from being erased."""
-        r, kept = recordings.c, set[str]()
+        r, held = recordings.c, set[str]()
         # Each page of recordings reads this, so an account's hundred holds are not a hundred queries.
         bound = [or_(*map(bound_by, part)) for part in joined(self.in_effect(account_id, now))]
         for batch in batches(recording_ids, _BATCH_SIZE):
             for condition in bound:
-                if batch := [one for one in batch if one not in kept]:
-                    kept |= set(self._db.execute(select(r.id).where(r.id.in_(batch), condition)).scalars())
-        return kept
+                if batch := [one for one in batch if one not in held]:
+                    held |= set(self._db.execute(select(r.id).where(r.id.in_(batch), condition)).scalars())
+        return held
 
     def would_leave(
         self, hold: Hold, by: datetime, *, closing: bool, after: str, limit: int

@@ -88,11 +88,11 @@ class ObjectLockRows(Rows):
         """Make recordings due whose objects have a legal hold, ordered by id; return the last one, None for none."""
         r = recordings.c
         query = select(r.id).where(r.account_id == account_id, text(HAS_LEGAL_HOLD), r.id > after)
-        found = self._db.execute(query.order_by(r.id).limit(limit)).scalars().all()
-        if not found:
+        ids = self._db.execute(query.order_by(r.id).limit(limit)).scalars().all()
+        if not ids:
             return None
-        self._want(found)
-        return str(found[-1])
+        self._want(ids)
+        return str(ids[-1])
 
     def remainders(self, now: datetime, *, limit: int) -> Sequence[Remainder]:
         """Return erased recordings whose objects' locks have ended, the first first."""

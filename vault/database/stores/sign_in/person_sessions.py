@@ -109,14 +109,14 @@ class PersonSessionRows(Rows):
         mine = select(_S.id).where(_S.key_id == key_id)
         return self._heard(_L.console_session_id.in_(mine))
 
-    def _heard(self, wanted: ColumnElement[bool]) -> Sequence[HeardLink]:
+    def _heard(self, condition: ColumnElement[bool]) -> Sequence[HeardLink]:
         columns = (_L.id, _L.account_id, _L.recording_id)
         # The first condition is implied; the partial index needs it.
-        query = select(*columns).where(_L.console_session_id.is_not(None), wanted, may_play())
+        query = select(*columns).where(_L.console_session_id.is_not(None), condition, may_play())
         return [HeardLink(**row._mapping) for row in self._db.execute(query.order_by(_L.id))]  # noqa: SLF001 - SQLAlchemy's public name
 
-    def _end(self, wanted: ColumnElement[bool], at: datetime) -> Sequence[EndedSession]:
-        ended = update(console_sessions).where(wanted, _S.ended_at.is_(None)).values(ended_at=at)
+    def _end(self, condition: ColumnElement[bool], at: datetime) -> Sequence[EndedSession]:
+        ended = update(console_sessions).where(condition, _S.ended_at.is_(None)).values(ended_at=at)
         rows = self._db.execute(ended.returning(_S.id, _S.person_id)).all()
         return [
             EndedSession(id=row.id, person_id=row.person_id) for row in sorted(rows, key=lambda row: row.id)

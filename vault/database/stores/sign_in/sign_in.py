@@ -59,9 +59,9 @@ class SignInRows(Rows):
 
     def delete(self, connection_id: str) -> None:
         """Delete a connection with its roles and attempts. The account's object becomes due, as with each change."""
-        found = self.get(connection_id)
-        if found is not None:
-            account_changed(self._db, found.account_id)
+        row = self.get(connection_id)
+        if row is not None:
+            account_changed(self._db, row.account_id)
         for table, column in (
             (sign_in_roles, _R.connection_id),
             (sign_in_attempts, _A.connection_id),
@@ -130,8 +130,8 @@ class SignInRows(Rows):
         old = select(_A.digest).where(_A.ends_at < now).limit(_BATCH_SIZE)
         self._db.execute(delete(sign_in_attempts).where(_A.digest.in_(old)))
 
-    def _first(self, wanted: Any) -> SealedConnection | None:
-        row = self._db.execute(select(*_CONNECTION).where(wanted)).first()
+    def _first(self, condition: Any) -> SealedConnection | None:
+        row = self._db.execute(select(*_CONNECTION).where(condition)).first()
         return None if row is None else SealedConnection(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
 
