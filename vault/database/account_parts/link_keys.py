@@ -78,16 +78,16 @@ def _bring_in(keys: tuple[LinkKey, ...], target: Target, *, replaces: bool) -> l
     for key in keys:
         if insert_new(db, link_keys, row_of_link_key(key)):
             continue
-        known = (_K.id == key.id) & _K.deleted_at.is_(None)
+        mine = (_K.id == key.id) & _K.deleted_at.is_(None)
         own = db.execute(select(link_keys).where(_K.id == key.id)).mappings().first()
         if own is None:
             left_out.append(f"the link key {key.name}")
         elif key.deleted_at is not None:
-            db.execute(update(link_keys).where(known).values(deleted_at=key.deleted_at))
+            db.execute(update(link_keys).where(mine).values(deleted_at=key.deleted_at))
             revoke_signed(db, key.account_id, {key.id}, key.deleted_at)
         else:
-            wanted = key if replaces else narrower(link_key_of(own), key)
-            db.execute(update(link_keys).where(known).values(row_of_link_key(wanted)))
+            limits = key if replaces else narrower(link_key_of(own), key)
+            db.execute(update(link_keys).where(mine).values(row_of_link_key(limits)))
     return left_out
 
 

@@ -143,14 +143,14 @@ def restore_requests(
     ``under``: the oldest version in the object of their own of those that come from one, by id.
     """
     p = person_requests.c
-    known = {
+    own = {
         row.id: (row.revision, row.sealed_personal is not None or row.forget_at is None)
         for row in db.execute(
             select(p.id, p.revision, p.sealed_personal, p.forget_at).where(p.account_id == account_id)
         )
     }
     for stored in requests:
-        revision, is_complete = known.get(stored.request.id, (0, False))
+        revision, is_complete = own.get(stored.request.id, (0, False))
         is_newer = stored.request.revision > revision or (
             stored.request.revision == revision and not is_complete
         )
@@ -173,10 +173,10 @@ def _put(db: DbConnection, stored: StoredRequest, under: int | None) -> None:
 
 
 def _by_request(db: DbConnection, table: Table, column: str, ids: Sequence[str]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
+    by_request: dict[str, list[Any]] = defaultdict(list)
     for batch in batches(ids, _BATCH_SIZE):
-        wanted = table.c.request_id.in_(batch)
-        query = select(table.c.request_id, table.c[column]).where(wanted).order_by(table.c[column])
+        condition = table.c.request_id.in_(batch)
+        query = select(table.c.request_id, table.c[column]).where(condition).order_by(table.c[column])
         for request_id, value in db.execute(query):
-            found[request_id].append(value)
-    return found
+            by_request[request_id].append(value)
+    return by_request

@@ -73,23 +73,23 @@ def not_replaced() -> Select[Any]:
 
     It reads from the newest version back to the one in force: a policy that is set every day has hundreds before it.
     """
-    p, known, following = (
+    p, earlier, following = (
         retention_policies,
         retention_policies.alias("known"),
         retention_policies.alias("following"),
     )
     replaced_at = (
         select(following.c.changed_at)
-        .where(following.c.account_id == known.c.account_id, following.c.version > known.c.version)
+        .where(following.c.account_id == earlier.c.account_id, following.c.version > earlier.c.version)
         .order_by(following.c.version)
         .limit(1)
         .scalar_subquery()
     )
     until = func.coalesce(replaced_at, bindparam("now", type_=Moment()), type_=Moment())
     current = (
-        select(known.c.version)
-        .where(known.c.account_id == bindparam("account_id"), known.c.effective_at <= until)
-        .order_by(known.c.version.desc())
+        select(earlier.c.version)
+        .where(earlier.c.account_id == bindparam("account_id"), earlier.c.effective_at <= until)
+        .order_by(earlier.c.version.desc())
         .limit(1)
         .scalar_subquery()
     )
@@ -106,20 +106,20 @@ def restore_policies(db: DbConnection, account_id: str, policies: Sequence[Reten
     """
     p = retention_policies.c
     rows = db.execute(select(retention_policies).where(p.account_id == account_id)).mappings()
-    known = {row["version"]: policy_of(row) for row in rows}
-    fits = all(known[policy.version] == policy for policy in policies if policy.version in known)
-    continues = not known or not policies or policies[-1].version >= max(known)
+    own = {row["version"]: policy_of(row) for row in rows}
+    fits = all(own[policy.version] == policy for policy in policies if policy.version in own)
+    continues = not own or not policies or policies[-1].version >= max(own)
     if fits and continues:
-        new = [row_of_policy(account_id, policy) for policy in policies if policy.version not in known]
+        new = [row_of_policy(account_id, policy) for policy in policies if policy.version not in own]
         if new:
             insert_new(db, retention_policies, *new)
     elif not fits and all(
-        encode_retention_policy(policy) != encode_retention_policy(policies[-1]) for policy in known.values()
+        encode_retention_policy(policy) != encode_retention_policy(policies[-1]) for policy in own.values()
     ):
         now = database_now(db)
         waits = replace(
             policies[-1],
-            version=max(known) + 1,
+            version=max(own) + 1,
             changed_at=now,
             changed_by="restore",
             effective_at=now + MAX_WAITING,

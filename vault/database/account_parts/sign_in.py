@@ -29,12 +29,12 @@ class StoredSignIn:
 
 class _SignIn(ListPart[StoredSignIn]):
     def read(self, source: Source) -> tuple[StoredSignIn, ...]:
-        found = defaultdict[str, list[tuple[str, RoleGrant]]](list)
+        roles = defaultdict[str, list[tuple[str, RoleGrant]]](list)
         for row in source.rows(sign_in_roles, "id"):
             given = RoleGrant(role=row["role"], agents=tuple(row["agents"] or ()))
-            found[row["connection_id"]].append((row["id"], given))
+            roles[row["connection_id"]].append((row["id"], given))
         return tuple(
-            StoredSignIn(connection=connection, roles=tuple(found[connection.id]))
+            StoredSignIn(connection=connection, roles=tuple(roles[connection.id]))
             for connection in source.all_of(SealedConnection, sign_in_connections)
         )
 

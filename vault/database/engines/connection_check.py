@@ -67,8 +67,8 @@ class ConnectionCheck:
         Raises ConnectionNotChecked, OutOfDate, and Unavailable if the check's own call reaches another server.
         """
         with self._lock:
-            wanted = self._being_checked if not guarded else None
-            if self._history_check is None or (not guarded and wanted in {None, connection.identity}):
+            identity = self._being_checked if not guarded else None
+            if self._history_check is None or (not guarded and identity in {None, connection.identity}):
                 return
             accepted, serial = self._accepted or (None, 0)
             if guarded and accepted == connection.identity:

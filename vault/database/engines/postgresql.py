@@ -92,13 +92,13 @@ class PostgresqlRows:
         states, token = tuple(states), token_of(self._pool.signals.holder)
         by_account, oldest = hot_claims(states)
         values = claim_values(token, lease, but, on_postgresql=True)
-        found = read_claim((await self._hot_write([(by_account, values)]))[0], token)
+        row = read_claim((await self._hot_write([(by_account, values)]))[0], token)
         # What was passed over waits too, and is claimed when its account may have it.
-        if found is None and not but and await self._hot_read((hot_any_waiting(states), {})):
-            found = read_claim((await self._hot_write([(oldest, values)]))[0], token)
-            if found is None:
+        if row is None and not but and await self._hot_read((hot_any_waiting(states), {})):
+            row = read_claim((await self._hot_write([(oldest, values)]))[0], token)
+            if row is None:
                 self.signals.emit([locked_row_signal(states)])
-        return found
+        return row
 
     async def first_manifest_written(self, held: Lease, key_version: int | None) -> bool:
         """Mark the manifest as stored, and release the lease."""

@@ -171,8 +171,8 @@ class PipelinedConnection:
     def _read(self, text: HotText, result: PGresult) -> Rows:
         decoders = self._decoders.get(text.prepared)
         if decoders is None:
-            found = tuple(decoder_of(result.ftype(column)) for column in range(result.nfields))
-            decoders = self._decoders[text.prepared] = tuple(enumerate(found))
+            readers = tuple(decoder_of(result.ftype(column)) for column in range(result.nfields))
+            decoders = self._decoders[text.prepared] = tuple(enumerate(readers))
         get = result.get_value
         return [
             tuple(

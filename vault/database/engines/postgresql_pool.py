@@ -90,13 +90,13 @@ class PostgresqlPool:
     def hot(self) -> HotConnections:
         """Return the connections for hot statements of the running event loop."""
         loop = asyncio.get_running_loop()
-        if (found := self._hot.get(loop)) is None:
+        if (connections := self._hot.get(loop)) is None:
             if self._closed:
                 raise Unavailable("The service is stopping.", cause="database")
             for ended in [one for one in self._hot if one.is_closed()]:
                 self._hot.pop(ended).close()
-            found = self._hot[loop] = HotConnections(self._url, self.gate, self.faults, self._sizes)
-        return found
+            connections = self._hot[loop] = HotConnections(self._url, self.gate, self.faults, self._sizes)
+        return connections
 
     def disconnect(self) -> None:
         """Close the connections that are idle, and all connections for hot statements and signals."""

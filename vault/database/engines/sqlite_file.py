@@ -45,21 +45,21 @@ class DatabaseFile:
         #: Odd while a checkpoint runs.
         self._turn = 0
         self.replaced = False
-        found = os.fstat(self._descriptor)
-        self._inode = _inode(found)
+        stat = os.fstat(self._descriptor)
+        self._inode = _inode(stat)
         self._take()
 
     def require_same(self) -> None:
         """Raise DatabaseUnfit if the file was replaced."""
         turn = self._turn
         try:
-            found = os.stat(self._path)  # noqa: PTH116 - a third of the time, for each batch
+            stat = os.stat(self._path)  # noqa: PTH116 - a third of the time, for each batch
         except FileNotFoundError:
             self._note_replaced()
             raise _unfit() from None
-        if _inode(found) != self._inode:
+        if _inode(stat) != self._inode:
             self._note_replaced()
-        elif turn % 2 == 0 and (found.st_mtime_ns, found.st_size) != self._written and turn == self._turn:
+        elif turn % 2 == 0 and (stat.st_mtime_ns, stat.st_size) != self._written and turn == self._turn:
             with self._lock:
                 self._compare()
         if self.replaced:
@@ -100,8 +100,8 @@ class DatabaseFile:
             beside = self._path.with_name(self._path.name + name)
             with suppress(FileNotFoundError):
                 self._beside[beside] = _inode(beside.stat())
-        found = os.fstat(self._descriptor)
-        self._written = (found.st_mtime_ns, found.st_size)
+        stat = os.fstat(self._descriptor)
+        self._written = (stat.st_mtime_ns, stat.st_size)
         self._content = self._read()
 
     def _read(self) -> bytes:
@@ -111,8 +111,8 @@ class DatabaseFile:
 
     def _compare(self) -> None:
         """Compare the content if the time of change is another one. Called with the lock, between two checkpoints."""
-        found = os.fstat(self._descriptor)
-        written = (found.st_mtime_ns, found.st_size)
+        stat = os.fstat(self._descriptor)
+        written = (stat.st_mtime_ns, stat.st_size)
         if written == self._written:
             return
         if self._read() == self._content:
@@ -139,5 +139,5 @@ def _unfit() -> DatabaseUnfit:
     )
 
 
-def _inode(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
+def _inode(stat: os.stat_result) -> tuple[int, int]:
+    return stat.st_dev, stat.st_ino

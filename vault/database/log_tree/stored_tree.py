@@ -30,9 +30,9 @@ def frontier_of(size: int, root: bytes, peaks: bytes) -> Frontier:
 def node_of(hashes: HashReader, level: int, index: int) -> bytes:
     """Compute the hash of a complete node from stored ones. Raises Tampered if one is missing."""
     above = level % STEP
-    found = list(hashes(level - above, index << above, (index + 1) << above))
-    if len(found) != 1 << above:
+    nodes = list(hashes(level - above, index << above, (index + 1) << above))
+    if len(nodes) != 1 << above:
         raise Tampered(f"Node {index} of level {level} of the access log, or a node below it, is missing.")
-    while len(found) > 1:
-        found = [node_hash(left, right) for left, right in zip(found[::2], found[1::2], strict=True)]
-    return found[0]
+    while len(nodes) > 1:
+        nodes = [node_hash(left, right) for left, right in zip(nodes[::2], nodes[1::2], strict=True)]
+    return nodes[0]

@@ -187,7 +187,7 @@ def _compile(query: Select[Any] | CompoundSelect[Any] | Update, dialect: Dialect
 def _hot(query: Select[Any] | CompoundSelect[Any]) -> HotText:
     compiled = query.compile(dialect=_NUMBERED)
     names = compiled.positiontup or []
-    text = _PARAMETER.sub(lambda found: f":{names[int(found[1]) - 1]}", str(compiled))
+    text = _PARAMETER.sub(lambda match: f":{names[int(match[1]) - 1]}", str(compiled))
     kinds = {name: _kind(compiled.binds[name].type) for name in names}
     return HotText(text, **kinds)
 

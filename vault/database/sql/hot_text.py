@@ -27,8 +27,8 @@ class HotText:
         self.sqlite = text
         ordered: list[str] = []
 
-        def place(found: "re.Match[str]") -> str:
-            name = found[1]
+        def place(match: "re.Match[str]") -> str:
+            name = match[1]
             if name not in ordered:
                 ordered.append(name)
             return f"${ordered.index(name) + 1}"
