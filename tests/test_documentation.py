@@ -9,15 +9,14 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 import pytest
 import typer
-import yaml
 
+from tests.support.fast_yaml import committed_contract
 from vault.cli.main import app
 from vault.settings import _KNOWN, DEFAULT_PUBLIC_URL, read_settings
 from vault.version import VERSION
@@ -172,12 +171,9 @@ def test_the_commands_are_those_there_are() -> None:
         assert called <= first, page.name
 
 
-@cache
 def contract_paths() -> dict[str, dict[str, object]]:
-    """Return the paths of openapi.yaml, each with its methods; reading it takes more than a second."""
-    paths: dict[str, dict[str, object]] = yaml.safe_load((ROOT / "openapi" / "openapi.yaml").read_text())[
-        "paths"
-    ]
+    """Return the paths of openapi.yaml, each with its methods."""
+    paths: dict[str, dict[str, object]] = committed_contract()["paths"]
     return paths
 
 

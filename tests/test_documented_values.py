@@ -7,13 +7,12 @@ import ast
 import re
 from collections.abc import Iterator
 from enum import EnumType
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-import yaml
 
+from tests.support.fast_yaml import committed_contract
 from vault.domain.accounts import account, roles
 from vault.domain.approvals.approval import ApprovalState
 from vault.domain.approvals.rule import Verb
@@ -124,13 +123,9 @@ def fields_in_table(page: str, heading: str) -> dict[str, str]:
     }
 
 
-@cache
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the schemas of the contract."""
-    contract: dict[str, Any] = yaml.load(
-        (ROOT / "openapi" / "openapi.yaml").read_text(), Loader=yaml.CSafeLoader
-    )
-    found: dict[str, dict[str, Any]] = contract["components"]["schemas"]
+    found: dict[str, dict[str, Any]] = committed_contract()["components"]["schemas"]
     return found
 
 

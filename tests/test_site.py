@@ -11,11 +11,11 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-import yaml
 from playwright.sync_api import sync_playwright
 
 from tests.servers.required import go_without, require
 from tests.support.chromium import FLAGS
+from tests.support.fast_yaml import committed_contract
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "docs" / "requirements.lock"
@@ -71,8 +71,7 @@ def test_every_page_and_every_operation_is_there(site: Path) -> None:
         name = page.relative_to(ROOT / "docs").as_posix()
         assert (site / moved.get(name, name.replace(".md", ".html"))).exists(), name
     reference = "".join(page.read_text() for page in (site / "reference").glob("*.html"))
-    contract = yaml.safe_load((ROOT / "openapi" / "openapi.yaml").read_text())
-    for path, methods in contract["paths"].items():
+    for path, methods in committed_contract()["paths"].items():
         assert path in reference
         for operation in methods.values():
             assert f'id="{operation["operationId"]}"' in reference

@@ -5,6 +5,7 @@ Of these cases one runs, another one for the next line of the table, so that eve
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = kept
 
 
+@cache
 def _values(path: Path) -> Sequence[str]:
     return next((values for name, values in TURNS.items() if path.is_relative_to(TESTS / name)), ())
 

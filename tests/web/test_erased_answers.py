@@ -8,16 +8,15 @@ from typing import Any, Final
 
 import httpx
 import pytest
-import yaml
 from sqlalchemy import select
 
+from tests.support.fast_yaml import committed_contract
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
 from vault.database.schema.accounts import kept_answers
 
 NUMBER: Final = "+15125550177"
 TEXT: Final = "a secret note about Jane"
-CONTRACT: Final = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
 #: Of the account as a whole: they show nothing that the erasure of a recording or call ends.
 OF_THE_ACCOUNT: Final = {
     "/v1/keys",
@@ -60,7 +59,7 @@ def _answers(connection: Any) -> int:
 
 def test_every_post_that_is_stored_is_tried():
     """Those about a recording or a call below; a new one stands in one of the two lists."""
-    paths = yaml.safe_load(CONTRACT.read_text())["paths"]
+    paths = committed_contract()["paths"]
     posts = {
         path
         for path, operations in paths.items()

@@ -13,14 +13,13 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-import yaml
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 
-from openapi.generate import CONTRACT
 from tests.support import corpus
 from tests.support.console import sign_in
+from tests.support.fast_yaml import committed_contract
 from tests.support.tenant import Tenant, moment
 from tests.support.web_house import AUDIO, House
 from tests.web.test_access import routes
@@ -96,7 +95,7 @@ def test_what_has_no_fixed_shape_is_left_to_fastapi():
 #: Of each path of the contract the methods that it names.
 PATHS: dict[str, set[str]] = {
     path: {method.upper() for method in said} & {"GET", "PUT", "POST", "DELETE", "PATCH", "HEAD"}
-    for path, said in yaml.safe_load(CONTRACT.read_text())["paths"].items()
+    for path, said in committed_contract()["paths"].items()
 }
 READ = sorted(path for path, methods in PATHS.items() if "GET" in methods)
 

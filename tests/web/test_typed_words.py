@@ -5,21 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support.contract_texts import free_texts
+from tests.support.fast_yaml import committed_contract
 from tests.support.read_below import read_below
 from tests.support.tenant import Tenant, moment, tone
 from tests.support.web_house import House, open_house
 from tests.web.event_acts import type_endpoint
 from tests.web.typed_texts import AUTHORITY_REQUESTS, CLEAR, SEALED
 
-CONTRACT = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
-
 
 def test_every_text_of_the_contract_is_known_here():
     """A new field of text is sealed and gets a marker below, or is named with the reason why it need not be."""
-    assert set(free_texts(yaml.safe_load(CONTRACT.read_text()))) == SEALED | set(CLEAR)
+    assert set(free_texts(committed_contract())) == SEALED | set(CLEAR)
 
 
 class Markers:

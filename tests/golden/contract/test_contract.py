@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.support.fast_yaml import load_yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -24,7 +25,7 @@ Difference = tuple[str, str]
 def read(path: Path) -> dict[str, Any]:
     """Read a contract, packed or not."""
     body = path.read_bytes()
-    found: dict[str, Any] = yaml.safe_load(lzma.decompress(body) if path.suffix == ".xz" else body)
+    found: dict[str, Any] = load_yaml(lzma.decompress(body) if path.suffix == ".xz" else body)
     return found
 
 
