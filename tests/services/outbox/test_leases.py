@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.dialects import sqlite
 
 from tests.services.outbox.probe import (
     Hanging,
@@ -20,6 +21,7 @@ from tests.support.outbox import add_older_delivery, put, send_due
 from tests.support.service_house import LONG_AGO, House
 from vault.database.schema.outbox import outbox_messages
 from vault.database.schema.requests import request_callbacks
+from vault.database.stores.outbox.claims import NEW_MESSAGES
 from vault.database.transaction import Transaction
 from vault.domain.outbox.attempt import Answer
 
@@ -172,3 +174,12 @@ async def test_an_older_node_beside_takes_nothing_and_loses_nothing(either: Hous
     await send_due(either)
     ids = [one.headers["webhook-id"] for one in either.outside.sent]
     assert (len(ids), len(set(ids)), {"evt_old", "evt_new"} <= set(ids)) == (3, 3, True)
+
+
+async def test_new_messages_are_found_by_their_index(house: House):
+    """A hundred thousand that wait are not read for them."""
+    compiled = NEW_MESSAGES.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    plan = await house.database.read(
+        lambda tx: tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").all()
+    )
+    assert "ix_outbox_messages_new" in str(plan)

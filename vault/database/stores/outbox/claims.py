@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Update, and_, case, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Row, Update, and_, case, func, null, or_, select, text, update
 
 from vault.database.schema.core import EPOCH
 from vault.database.schema.outbox import outbox_destinations, outbox_messages
@@ -25,6 +25,11 @@ from vault.domain.outbox.message import ClaimedMessage
 #: Destinations with new messages that one claim takes notice of.
 _NEW: Final = 200
 _D, _M = outbox_destinations.c, outbox_messages.c
+#: As text: SQLite does not use the partial index for a comparison with 1.
+_IS_NEW: Final = text("is_new")
+NEW_MESSAGES: Final = (
+    select(_M.destination, _M.account_id).where(_IS_NEW).distinct().order_by(_M.destination).limit(_NEW)
+)
 _PLACES: Final = case((_D.failures >= FAILURES, TEST_PLACES), else_=PLACES)
 
 
@@ -72,8 +77,7 @@ class OutboxClaims(Rows):
 
     def _take_notice(self) -> None:
         """Let the rows of destinations know of new messages; in their order, so two nodes do not block each other."""
-        query = select(_M.destination, _M.account_id).where(_M.is_new).distinct().order_by(_M.destination)
-        found = self._db.execute(query.limit(_NEW)).all()
+        found = self._db.execute(NEW_MESSAGES).all()
         if not found:
             return
         for destination, account_id in found:
@@ -85,7 +89,7 @@ class OutboxClaims(Rows):
                 index_elements=["destination"], set_={"account_id": put.excluded.account_id}
             )
             is_disabled = self._db.execute(kept.returning(_D.disabled_at)).scalar() is not None
-            mine = (_M.destination == destination) & _M.is_new
+            mine = and_(_M.destination == destination, _IS_NEW)
             if is_disabled:
                 self._db.execute(outbox_messages.delete().where(mine))
                 continue
