@@ -135,7 +135,7 @@ def _settings(grown: Grown, number: int) -> None:
         grown.act("put_connection", body=said, name=f"c{number}")
         if number % 3 == 0:
             grown.act("delete_connection", name=f"c{number}")
-    grow_endpoints(grown)
+    grow_endpoints(grown, number)
     # None is shorter than the one before, which would wait.
     wanted = {"classes": [], "told_reason": f"all were told, {number}"}
     digest = grown.act("post_retention_preview", body=wanted)["digest"]

@@ -51,7 +51,7 @@ MAY_GROW: Final[dict[str, str]] = dict.fromkeys(
     "list_accounts": "an account is closed in each turn, and these are less than a page",
     "list_connections": "an account has at most 200",
     "list_sign_in_connections": "an account has at most 50",
-    "list_link_keys": "an account has at most 5",
+    "list_link_keys": "an account has at most 5", "list_event_endpoints": "an account has at most 20",
     "list_recording_notes": "a key has at most 100 on a recording",
     "put_restriction with links": _EVENT_EACH,
 }  # fmt: skip

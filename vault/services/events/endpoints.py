@@ -100,7 +100,7 @@ class EventEndpoints:
         """Return the endpoints of an account, the oldest first. Raises Unavailable."""
 
         def read(tx: Transaction) -> list[tuple[StoredEndpoint, Health, int]]:
-            return [_with_health(tx, one) for one in tx.event_endpoints.of_account(account_id)]
+            return _with_health(tx, tx.event_endpoints.of_account(account_id))
 
         found = await self.database.read(read)
         return [
@@ -115,7 +115,7 @@ class EventEndpoints:
             stored = tx.event_endpoints.get(account_id, endpoint_id)
             if stored is None:
                 raise NotFound(_NONE)
-            return _with_health(tx, stored)
+            return _with_health(tx, [stored])[0]
 
         stored, health, waiting = await self.database.read(read)
         return _view(stored, await open_endpoint(self.data_keys, stored), health, waiting)
@@ -201,9 +201,12 @@ async def open_endpoint(data_keys: AccountDataKeys, stored: StoredEndpoint) -> E
     return EndpointSecrets(**json.loads(text or "{}"))
 
 
-def _with_health(tx: Transaction, stored: StoredEndpoint) -> tuple[StoredEndpoint, Health, int]:
-    destination = destination_of(stored.id)
-    return stored, tx.outbox_outcomes.seen_health(destination), tx.outbox.waiting(destination)
+def _with_health(
+    tx: Transaction, endpoints: Sequence[StoredEndpoint]
+) -> list[tuple[StoredEndpoint, Health, int]]:
+    destinations = [destination_of(one.id) for one in endpoints]
+    health, waiting = tx.outbox_outcomes.seen_health(destinations), tx.outbox.waiting(destinations)
+    return [(one, health[at], waiting[at]) for one, at in zip(endpoints, destinations, strict=True)]
 
 
 def _put(

@@ -1,7 +1,7 @@
 """Messages of the outbox as rows: put beside their cause, and deleted with their subject."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
@@ -43,10 +43,12 @@ class OutboxRows(Rows):
         for table in (outbox_messages, outbox_destinations, outbox_attempts):
             self._db.execute(delete(table).where(table.c.destination == destination))
 
-    def waiting(self, destination: str) -> int:
-        """Return how many messages wait for a destination."""
-        query = select(func.count()).select_from(outbox_messages).where(_M.destination == destination)
-        return self._db.execute(query).scalar_one()
+    def waiting(self, destinations: Sequence[str]) -> Mapping[str, int]:
+        """Return how many messages wait for each destination."""
+        mine = _M.destination.in_(destinations)
+        query = select(_M.destination, func.count()).where(mine).group_by(_M.destination)
+        found: dict[str, int] = {row[0]: row[1] for row in self._db.execute(query)}
+        return dict.fromkeys(destinations, 0) | found
 
     def waiting_of(self, kind: str) -> tuple[int, datetime | None]:
         """Return how many messages of a kind wait, and the time of the oldest one's cause."""

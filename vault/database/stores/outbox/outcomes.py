@@ -1,6 +1,6 @@
 """How attempts ended, as rows: only the worker that holds the lease of a message writes it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,10 +43,11 @@ class OutboxOutcomes(Rows):
         row = self._db.execute(query).mappings().first()
         return HEALTHY if row is None else Health(**row)
 
-    def seen_health(self, destination: str) -> Health:
-        """Return the health of a destination, to be shown."""
-        row = self._db.execute(select(*_HEALTH).where(_D.destination == destination)).mappings().first()
-        return HEALTHY if row is None else Health(**row)
+    def seen_health(self, destinations: Sequence[str]) -> Mapping[str, Health]:
+        """Return the health of destinations, to be shown."""
+        query = select(_D.destination, *_HEALTH).where(_D.destination.in_(destinations))
+        rows = {row.pop("destination"): row for row in map(dict, self._db.execute(query).mappings())}
+        return {one: Health(**rows[one]) if one in rows else HEALTHY for one in destinations}
 
     def set_health(self, destination: str, health: Health) -> None:
         """Set the health of a destination."""

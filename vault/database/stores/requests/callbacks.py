@@ -49,7 +49,8 @@ class CallbackRows(Rows):
             select(c.delivered_at, c.failed_at, c.failure).where(c.account_id == account_id)
         ).one()
         older = select(func.count()).select_from(request_deliveries).where(_OLDER.account_id == account_id)
-        waiting = OutboxRows(self._db).waiting(destination_of(account_id))
+        destination = destination_of(account_id)
+        waiting = OutboxRows(self._db).waiting([destination])[destination]
         return DeliveryState(**row._mapping, waiting=waiting + self._db.execute(older).scalar_one())  # noqa: SLF001 - SQLAlchemy's public name
 
     def set(self, account_id: str, callback: StoredCallback) -> None:
