@@ -98,7 +98,7 @@ def test_the_story_goes_on_after_the_end(tenant: Tenant, browser: httpx.Client, 
     assert texts[:2] == ["Announced by connection main", "Available"]
     assert [text.partition(" to ")[0] for text in texts[-5:]] == [
         f"Sent 00:00-00:{SECONDS}",
-        "Restricted",
+        "Restricted: admin",
         "Link for Robin revoked",
         "Erasing",
         "Erased",
