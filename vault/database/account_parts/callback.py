@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from vault.database.account_parts.part import OptionalPart, Source, Target, of_row, row_of
-from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
 from vault.database.schema.requests import request_callbacks, request_deliveries
-from vault.database.signals import Work, wake
+from vault.database.sql.destinations import set_up_destination, take_down_destinations
 from vault.database.sql.dialect import insert_for, insert_new
 from vault.domain.requests.callback import destination_of
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
@@ -69,18 +68,12 @@ def put_callback(db: DbConnection, account_id: str, callback: StoredCallback) ->
     values = row_of(callback, delivered_at=None, failed_at=None, failure=None)
     put = insert_for(db, request_callbacks).values(account_id=account_id, **values)
     db.execute(put.on_conflict_do_update(index_elements=["account_id"], set_=values))
-    # The new receiver has not failed yet. What waits is told to it.
-    destination = destination_of(account_id)
-    db.execute(delete(outbox_destinations).where(outbox_destinations.c.destination == destination))
-    waiting = outbox_messages.c.destination == destination
-    if db.execute(update(outbox_messages).where(waiting).values(is_new=True)).rowcount:
-        wake(db, Work.OUTBOX)
+    set_up_destination(db, destination_of(account_id))
 
 
 def delete_callback(db: DbConnection, account_id: str) -> bool:
     """Delete the callback of an account and what was to be sent; return whether there was one."""
     db.execute(delete(request_deliveries).where(request_deliveries.c.account_id == account_id))
-    for table in (outbox_messages, outbox_destinations, outbox_attempts):
-        db.execute(delete(table).where(table.c.destination == destination_of(account_id)))
+    take_down_destinations(db, [destination_of(account_id)])
     mine = request_callbacks.c.account_id == account_id
     return db.execute(delete(request_callbacks).where(mine)).rowcount == 1

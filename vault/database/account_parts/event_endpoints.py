@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 
 from vault.database.account_parts.part import ListPart, Source, Target, of_row, row_of
 from vault.database.schema.events import event_endpoints
-from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
+from vault.database.sql.destinations import take_down_destinations
 from vault.database.sql.dialect import insert_for, insert_new
 from vault.domain.events.endpoint import StoredEndpoint, destination_of
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
@@ -58,9 +58,7 @@ def put_endpoint(db: DbConnection, endpoint: StoredEndpoint) -> None:
 
 def delete_endpoints(db: DbConnection, ids: Collection[str]) -> int:
     """Delete endpoints and what waits for them; return how many there were."""
-    destinations = [destination_of(one) for one in ids]
-    for table in (outbox_messages, outbox_destinations, outbox_attempts):
-        db.execute(delete(table).where(table.c.destination.in_(destinations)))
+    take_down_destinations(db, [destination_of(one) for one in ids])
     return db.execute(delete(event_endpoints).where(event_endpoints.c.id.in_(ids))).rowcount
 
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection as DbConnection
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 
-from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
+from vault.database.schema.outbox import outbox_attempts, outbox_messages
 from vault.database.signals import Work, wake
+from vault.database.sql.destinations import set_up_destination
 from vault.database.sql.dialect import insert_new
 from vault.database.stores.rows import Rows
 from vault.domain.outbox.message import Message
@@ -32,16 +33,7 @@ class OutboxRows(Rows):
 
     def set_up(self, destination: str) -> None:
         """Forget how a destination was: it was set again. What waits for it is due now."""
-        d = outbox_destinations.c
-        self._db.execute(delete(outbox_destinations).where(d.destination == destination))
-        mine = update(outbox_messages).where(_M.destination == destination)
-        if self._db.execute(mine.values(is_new=True)).rowcount:
-            wake(self._db, Work.OUTBOX)
-
-    def take_down(self, destination: str) -> None:
-        """Delete a destination that is not one any more, and what waits for it."""
-        for table in (outbox_messages, outbox_destinations, outbox_attempts):
-            self._db.execute(delete(table).where(table.c.destination == destination))
+        set_up_destination(self._db, destination)
 
     def waiting(self, destinations: Sequence[str]) -> Mapping[str, int]:
         """Return how many messages wait for each destination."""
