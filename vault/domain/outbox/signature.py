@@ -8,9 +8,16 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from secrets import token_bytes
 from typing import Final
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - not a secret
+_SECRET_BYTES: Final = 32
+
+
+def new_secret() -> str:
+    """Return a new secret of a receiver, in the form of the standard."""
+    return SECRET_PREFIX + base64.b64encode(token_bytes(_SECRET_BYTES)).decode()
 
 
 def signed_headers(

@@ -1,8 +1,6 @@
 """The endpoints of an account that receive events. A secret is shown once."""
 
-import base64
 import json
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -21,14 +19,13 @@ from vault.domain.events.endpoint import (
 )
 from vault.domain.ids import new_id
 from vault.domain.outbox.health import HEALTHY, Health
-from vault.domain.outbox.signature import SECRET_PREFIX
+from vault.domain.outbox.signature import new_secret
 from vault.domain.requests.callback import check_url
 from vault.errors import FetchFailed, Invalid, NotFound, Refused
 from vault.ports.outside import Outside
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.paced import paced
 
-_SECRET_BYTES: Final = 32
 _NONE: Final = "There is no such event endpoint."
 
 
@@ -74,7 +71,7 @@ class EventEndpoints:
         """Make an endpoint: it receives what happens from now on. Raises Invalid, Refused, Unavailable."""
         self._check(wanted)
         words = EndpointSecrets(
-            url=wanted.url or "", description=wanted.description or "", secret=_new_secret()
+            url=wanted.url or "", description=wanted.description or "", secret=new_secret()
         )
         sealed = await self._seal(account_id, words)
 
@@ -138,7 +135,7 @@ class EventEndpoints:
         self, account_id: str, endpoint_id: str, grace: timedelta, *, actor: str
     ) -> MadeEndpoint:
         """Make a new secret; the former one signs too until ``grace`` is over. Raises NotFound, Unavailable."""
-        secret = _new_secret()
+        secret = new_secret()
 
         def changed(_: StoredEndpoint, words: EndpointSecrets) -> EndpointSecrets:
             return replace(words, secret=secret, former=words.secret if grace else None)
@@ -234,7 +231,3 @@ def _view(stored: StoredEndpoint, words: EndpointSecrets, health: Health, waitin
     return EndpointView(
         endpoint=stored, url=words.url, description=words.description, health=health, waiting=waiting
     )
-
-
-def _new_secret() -> str:
-    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()

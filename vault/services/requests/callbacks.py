@@ -1,24 +1,19 @@
 """The callback of an account: one URL that receives each change of a request. Its secret is shown once."""
 
-import base64
 import json
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from vault.database.account_parts.callback import StoredCallback
 from vault.database.interface import Database
 from vault.database.stores.requests.callbacks import DeliveryState
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
-from vault.domain.outbox.signature import SECRET_PREFIX
+from vault.domain.outbox.signature import new_secret
 from vault.domain.requests.callback import Callback, check_url
 from vault.errors import FetchFailed, Invalid, NotFound
 from vault.ports.outside import Outside
 from vault.services.shared.account_data_keys import AccountDataKeys
-
-_SECRET_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +41,7 @@ class Callbacks:
             self.outside.check(url)
         except FetchFailed as error:
             raise Invalid(str(error), field="url") from error
-        secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+        secret = new_secret()
         words = json.dumps({"url": url, "secret": secret})
         sealed = await self.data_keys.seal_words(account_id, "request-callback", words)
 
