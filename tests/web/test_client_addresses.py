@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from tests.support.tenant import Tenant, open_link
 from tests.support.web_house import AUDIO, House
-from vault.services.playback.session_log import MAX_DENIALS, SessionAddresses
+from vault.services.playback.session_allowance import MAX_DENIALS, SessionAddresses
 from vault.web.app import PublicUrl
 from vault.web.console.sign_in.limits import MAX_FAILED
 from vault.web.http.client_address import client_address, limited_address

@@ -25,7 +25,7 @@ from vault.domain.audit_log.log_allowance import (
 )
 from vault.domain.sign_in.connection import ProviderSettings, RoleMapping
 from vault.errors import NotAuthentic, NotFound
-from vault.services.playback.session_log import MAX_DENIALS
+from vault.services.playback.session_allowance import MAX_DENIALS
 from vault.services.sign_in.ask_provider import ProviderAnswer
 from vault.services.sign_in.sign_in_connections import ConnectionChange
 from vault.thread_pools import Threads

@@ -12,7 +12,7 @@ from tests.support.service_house import AUDIO, House, another_node
 from vault.domain.playback.link import LOG_ENTRIES_PER_SECOND, LOG_ENTRY_BURST, log_entries_allowed
 from vault.errors import TooMany
 from vault.services.playback.playable_audio import PlayableAudio
-from vault.services.playback.session_log import Allowance
+from vault.services.playback.session_allowance import Allowance
 from vault.thread_pools import Threads
 
 

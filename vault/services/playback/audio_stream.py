@@ -27,7 +27,7 @@ from vault.ports.clock import Clock
 from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.playback.playable_audio import Client, PlayableAudio, etag, not_playable, record_alarm
-from vault.services.playback.session_log import Allowance, SessionAddresses
+from vault.services.playback.session_allowance import Allowance, SessionAddresses
 from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.encrypted_fields import open_recording
 from vault.services.shared.sealed_audio import SealedAudio

@@ -34,7 +34,7 @@ from vault.domain.playback.signed_token import Permission
 from vault.domain.recordings.recording import Recording
 from vault.errors import NotFound
 from vault.ports.clock import Clock
-from vault.services.playback.session_log import Allowance, SessionAddresses
+from vault.services.playback.session_allowance import Allowance, SessionAddresses
 from vault.services.playback.signed_links import SignedLink, SignedLinks
 from vault.services.playback.verify_link_token import LinkTokenVerifier
 from vault.services.shared.account_data_keys import AccountDataKeys

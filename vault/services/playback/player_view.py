@@ -29,7 +29,7 @@ from vault.ports.keys import KeyRing
 from vault.ports.objects import ObjectStore
 from vault.services.lifecycle.evidence_chain import open_entry
 from vault.services.playback.playable_audio import not_playable
-from vault.services.playback.session_log import Allowance
+from vault.services.playback.session_allowance import Allowance
 from vault.services.shared.encrypted_fields import (
     OpenedRecording,
     join_facts,
