@@ -5,6 +5,9 @@ from typing import Any
 
 from tests.support.outbox import send_due
 from tests.support.service_house import House
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.domain.events.event_types import OUTWARD_TYPES
 from vault.domain.recordings.recording import State
 from vault.services.events.endpoints import EndpointChange, MadeEndpoint
 
@@ -49,3 +52,17 @@ async def erased(house: House, recording_id: str) -> None:
     """Erase a recording to the end."""
     await house.vault.recordings.recordings.erase(house.account.id, recording_id, **ME)
     assert await house.settle(recording_id) is State.ERASED
+
+
+async def tell_every_type(house: House, recording_id: str) -> None:
+    """Append to the log, for each type, an entry that causes its example; about this recording where it has one."""
+
+    def append(tx: Transaction) -> None:
+        for name, kind in OUTWARD_TYPES.items():
+            example = {**kind.example, **({"recording": recording_id} if "recording" in kind.data else {})}
+            fields: Any = {source: example[field] for field, source in kind.data.items()}
+            event = AccessEvent(type=name, at=tx.now(), account_id=house.account.id, actor="worker", **fields)
+            # As a leaf: nothing is closed.
+            tx.events.append_leaf(event.body)
+
+    await house.database.write(append)

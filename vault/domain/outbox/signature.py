@@ -6,6 +6,7 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from secrets import token_bytes
@@ -13,6 +14,8 @@ from typing import Final
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - not a secret
 _SECRET_BYTES: Final = 32
+#: A dot ends the id in what is signed.
+_MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def new_secret() -> str:
@@ -27,6 +30,8 @@ def signed_headers(
 
     While a secret is replaced, a receiver verifies with the older or the newer one.
     """
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise ValueError("The id of a message has 1 to 64 letters, digits, _ and - of ASCII.")
     timestamp = str(int(at.timestamp()))
     signed = b".".join((message_id.encode(), timestamp.encode(), body))
     return {
