@@ -110,15 +110,25 @@ def test_full_jitter_may_be_no_wait():
 @pytest.mark.parametrize("field", [field.name for field in fields(SendingRules)])
 def test_each_rule_counts(field: str):
     """None of them is overlooked: each alone drops a message whose other rules send it."""
-    stands = {
-        "switched_off": {"is_switched_on": False}, "erased": {"is_erased": True},
-        "restricted": {"is_restricted": True}, "held": {"is_held": True},
-    }[field]  # fmt: skip
     rules = SendingRules(switched_off="send", erased="send", restricted="send", held="send")
-    standing = Standing(**{"is_switched_on": True} | stands)
+    nothing = Standing(dict.fromkeys(rules.facts, False))
+    standing = Standing({**nothing.facts, field: True})
     assert rules.then(standing) == "send"
     assert replace(rules, **{field: "drop"}).then(standing) == "drop"
-    assert replace(rules, **{field: "drop"}).then(Standing(is_switched_on=True)) == "send"
+    assert replace(rules, **{field: "drop"}).then(nothing) == "send"
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(SendingRules)])
+def test_of_what_is_ignored_nothing_is_read_or_asked(field: str):
+    """A kind that asks for it nevertheless is a fault, and not an answer that happens to be false."""
+    rules = replace(
+        SendingRules(switched_off="drop", erased="drop", restricted="drop", held="drop"), **{field: "ignore"}
+    )
+    assert field not in rules.facts
+    standing = Standing(dict.fromkeys(rules.facts, False))
+    assert rules.then(standing) == "send"
+    with pytest.raises(LookupError, match=field):
+        standing.holds(field)  # type: ignore[arg-type]
 
 
 def test_a_signature_for_each_secret():

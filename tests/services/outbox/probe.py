@@ -22,7 +22,7 @@ SENDS = SendingRules(switched_off="send", erased="send", restricted="send", held
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe(OutboxKind):
+class Probe(OutboxKind[str, str]):
     """Sends each message to ``https://<destination>.example/``."""
 
     name: ClassVar[str] = "probe"
@@ -37,12 +37,18 @@ class Probe(OutboxKind):
         """Return those of the test."""
         return self.sending_rules
 
-    async def send(self, permission: Permission) -> Attempt:
+    def read(self, tx: Transaction, account_id: str, destination: str) -> str | None:
+        """Return where it goes."""
+        return f"https://{destination.removeprefix('probe/')}.example/"
+
+    async def open(self, stored: str) -> str:
+        """Open nothing."""
+        return stored
+
+    async def send(self, receiver: str, permission: Permission) -> Attempt:
         """Send the id alone."""
         message = permission.message
-        return attempt_of(
-            await permission.post(url_of(message), {"webhook-id": message.id}, b"{}"), "The receiver"
-        )
+        return attempt_of(await permission.post(receiver, {"webhook-id": message.id}, b"{}"), "The receiver")
 
     def note(self, tx: Transaction, message: Message, attempt: Attempt) -> None:
         """Remember it."""

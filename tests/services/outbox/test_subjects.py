@@ -146,12 +146,13 @@ async def test_a_process_that_slept_sends_nothing(either: House, monkeypatch: py
     """Since it was permitted the recording may have been erased: the permission is too old, and it asks again."""
     house, _ = probing(either)
     now = [1000.0]
-    monkeypatch.setattr("vault.services.outbox.send_outbox.monotonic", lambda: now[0])
+    for module in ("send_outbox", "send_turn"):
+        monkeypatch.setattr(f"vault.services.outbox.{module}.monotonic", lambda: now[0])
 
     class Sleeping(Probe):
-        async def send(self, permission):
+        async def send(self, receiver, permission):
             now[0] += 6
-            return await super().send(permission)
+            return await super().send(receiver, permission)
 
     house, _ = probing(either, Sleeping())
     await put(house, probe(house, "m"))
@@ -189,7 +190,7 @@ async def test_what_a_kind_cannot_do_now_is_no_failure_of_the_receiver(either: H
     """The vault's own failure, and a fault of its code, are tried again; the destination stays healthy."""
 
     class Broken(Probe):
-        async def send(self, permission):
+        async def send(self, receiver, permission):
             raise ZeroDivisionError if permission.message.id == "m1" else Refused("Not now.")
 
     house, _ = probing(either, Broken())

@@ -158,7 +158,9 @@ async def test_a_restore_keeps_a_callback_with_its_secret(either: House, tmp_pat
     async with empty_house(either, tmp_path, threads) as late:
         await late.vault.backup.restore(actor="operator")
         data_keys = late.vault.requests.callbacks.data_keys
-        restored = await open_callback(late.database, data_keys, either.account.id)
+        stored = await late.database.read(lambda tx: tx.callbacks.get(either.account.id))
+        assert stored is not None
+        restored = await open_callback(data_keys, either.account.id, stored)
         assert restored == made
     for stored in either.objects.objects.values():
         assert b"crm.example" not in bytes(stored.body)

@@ -1,6 +1,6 @@
 """The tables of events for other systems: endpoints, the sequence of each account, and how far the log was read."""
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, String, Table, Text
 
 from vault.database.schema.core import Moment, metadata
 
@@ -16,6 +16,8 @@ event_endpoints = Table(
     Column("changed_at", Moment, nullable=False),
     Column("changed_by", String, nullable=False),
     Column("grace_until", Moment),
+    # Whether its events go in their order; NULL: no.
+    Column("ordered", Boolean),
     # Where the log was when it was made; NULL: a restore has brought it, and it begins with the next reading.
     Column("from_index", BigInteger),
     Index("ix_event_endpoints_account", "account_id"),

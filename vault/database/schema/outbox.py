@@ -3,11 +3,12 @@
 They have ids and codes alone. URLs, secrets and what is sent beside them are where each kind keeps them.
 """
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, text
 
 from vault.database.schema.core import Moment, metadata
 
 _NEW, _FREE, _LEASED = text("is_new"), text("lease_until IS NULL"), text("lease_until IS NOT NULL")
+_ORDER = text("lease_until IS NULL AND sequence IS NOT NULL")
 _OF_RECORDING = text("recording_id IS NOT NULL")
 outbox_messages = Table(
     "outbox_messages",
@@ -21,6 +22,8 @@ outbox_messages = Table(
     Column("content", Text, nullable=False),
     # Whether it stays when its recording is erased; NULL: no.
     Column("outlives_erasure", Boolean),
+    # Its number in its account, by which an ordered destination has its messages.
+    Column("sequence", BigInteger),
     Column("at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Moment, nullable=False),
@@ -31,6 +34,9 @@ outbox_messages = Table(
     Index("ix_outbox_messages_new", "destination", sqlite_where=_NEW, postgresql_where=_NEW),
     Index(
         "ix_outbox_messages_due", "destination", "due_at", "id", sqlite_where=_FREE, postgresql_where=_FREE
+    ),
+    Index(
+        "ix_outbox_messages_order", "destination", "sequence", sqlite_where=_ORDER, postgresql_where=_ORDER
     ),
     Index(
         "ix_outbox_messages_leased",
@@ -57,6 +63,8 @@ outbox_destinations = Table(
     Column("next_at", Moment),
     # When its last message was claimed: those of whom that is longest ago come first.
     Column("served_at", Moment, nullable=False),
+    # Whether the next message is sent only after the one before was accepted; NULL: no.
+    Column("is_ordered", Boolean),
     # Its health (vault/domain/outbox/health.py).
     Column("failures", Integer, nullable=False),
     Column("failing_since", Moment),

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    bindparam,
     literal,
     literal_column,
     text,
@@ -58,7 +59,7 @@ def is_postgresql(connection: Connection) -> bool:
 
 def insert_for(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """Return an INSERT that supports ON CONFLICT."""
-    return _insert(table, on_postgresql=is_postgresql(connection))
+    return insert_into(table, on_postgresql=is_postgresql(connection))
 
 
 def insert_new(connection: Connection, table: Table, *rows: dict[str, Any]) -> int:
@@ -72,19 +73,20 @@ def insert_new(connection: Connection, table: Table, *rows: dict[str, Any]) -> i
 
 def insert_selected(connection: Connection, table: Table, rows: Select[*tuple[Any, ...]]) -> None:
     """Insert the rows that a query with a condition returns, those whose unique keys do not exist yet."""
-    insert = _insert(table, on_postgresql=is_postgresql(connection))
+    insert = insert_into(table, on_postgresql=is_postgresql(connection))
     names = [column.name for column in rows.selected_columns]
     connection.execute(insert.from_select(names, rows).on_conflict_do_nothing())
 
 
-def _insert(table: Table, *, on_postgresql: bool) -> postgresql.Insert | sqlite.Insert:
+def insert_into(table: Table, *, on_postgresql: bool) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that supports ON CONFLICT, for a statement that is built once for each database."""
     return postgresql.insert(table) if on_postgresql else sqlite.insert(table)
 
 
 @cache
 def _insert_new(table: Table, *, on_postgresql: bool) -> ReturningInsert[tuple[int]]:
     """Return the statement; cached because building it takes longer than running it."""
-    return _insert(table, on_postgresql=on_postgresql).on_conflict_do_nothing().returning(literal(1))
+    return insert_into(table, on_postgresql=on_postgresql).on_conflict_do_nothing().returning(literal(1))
 
 
 def database_now(connection: Connection) -> datetime:
@@ -104,6 +106,11 @@ def sql_now(connection: Connection, plus: timedelta = timedelta()) -> ColumnElem
         return literal(datetime.now(UTC) + plus, Moment())
     now = literal_column(POSTGRESQL_NOW, BigInteger())
     return type_coerce(now + plus // MICROSECOND, Moment()) if plus else type_coerce(now, Moment())
+
+
+def later(name: str) -> ColumnElement[datetime]:
+    """Return the database's time and the microseconds of a parameter, as a part of a statement that is built once."""
+    return type_coerce(type_coerce(DatabaseNow(), BigInteger) + bindparam(name, type_=BigInteger), Moment())
 
 
 def lock_account(connection: Connection, account_id: str, *, exclusive: bool) -> None:

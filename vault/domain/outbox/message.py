@@ -1,9 +1,9 @@
 """A message that waits to be sent to one destination."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,52 +26,75 @@ class Message:
     recording_id: str | None = None
     #: Whether it stays nevertheless, as one that says ids alone and that an erasure has overtaken it.
     outlives_erasure: bool = False
+    #: Its number in its account: an ordered destination gets the lower one first.
+    sequence: int | None = None
     #: How often it was sent, or was about to be.
     attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedMessage:
-    """A message under a lease: until it ends, nobody else sends it."""
+class Turn:
+    """Messages of one destination under one lease: until it ends, nobody else sends them."""
 
-    message: Message
+    destination: str
+    account_id: str
     token: str
-    #: Whether the last attempt at its destination was a failure.
+    #: When it was claimed, by the database's clock.
+    at: datetime
+    #: In the order in which they are sent; at most one is not yet accepted when an ordered destination gets the next.
+    messages: Sequence[Message]
+    #: How many of them may be on their way at the same time.
+    places: int
+    #: Whether the last attempt at the destination was a failure.
     is_failing: bool = False
+    is_ordered: bool = False
 
 
-#: What to do with a message now: send it, delete it, or look again later.
+#: What to do with a message where a fact stands against it: send it, delete it, or look again later. Of a fact that is
+#: ignored nothing is read, and a kind cannot ask for it.
 Then = Literal["send", "drop", "wait"]
-_STRICTEST: tuple[Then, ...] = ("drop", "wait", "send")
+Rule = Literal["ignore", Then]
+#: What can stand against a message; each is the name of a rule.
+Fact = Literal["switched_off", "erased", "restricted", "held"]
+_STRICTEST: Final[tuple[Then, ...]] = ("drop", "wait", "send")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """What holds of the subject of a message, read in the transaction that permits its sending."""
+    """Which facts hold of the subject of a message, read in the transaction that permits its sending."""
 
-    #: Whether the account still records.
-    is_switched_on: bool
-    #: Whether the recording is erased or never was; False for a message about no recording.
-    is_erased: bool = False
-    is_restricted: bool = False
-    is_held: bool = False
+    facts: Mapping[Fact, bool]
+
+    def holds(self, fact: Fact) -> bool:
+        """Return whether a fact holds. Raises LookupError for one that the kind's rules ignore."""
+        if fact not in self.facts:
+            raise LookupError(f"The rules of this kind ignore {fact!r}, so it was not read.")
+        return self.facts[fact]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingRules:
-    """What a message of a kind does where something stands against it. No rule has a default."""
+    """What a message of a kind does where a fact stands against it. No rule has a default."""
 
-    switched_off: Then
-    erased: Then
-    restricted: Then
-    held: Then
+    switched_off: Rule
+    erased: Rule
+    restricted: Rule
+    held: Rule
+
+    @property
+    def facts(self) -> Sequence[Fact]:
+        """Return what must be read of a subject."""
+        return [fact for fact, rule in self._rules() if rule != "ignore"]
 
     def then(self, standing: Standing) -> Then:
-        """Return what to do now; the strictest rule wins."""
-        applying = {
-            self.switched_off if not standing.is_switched_on else "send",
-            self.erased if standing.is_erased else "send",
-            self.restricted if standing.is_restricted else "send",
-            self.held if standing.is_held else "send",
-        }
-        return next(one for one in _STRICTEST if one in applying)
+        """Return what to do now; the strictest rule wins. Raises LookupError if a fact was not read."""
+        applying = {rule for fact, rule in self._rules() if rule != "ignore" and standing.holds(fact)}
+        return next((one for one in _STRICTEST if one in applying), "send")
+
+    def _rules(self) -> Sequence[tuple[Fact, Rule]]:
+        return (
+            ("switched_off", self.switched_off),
+            ("erased", self.erased),
+            ("restricted", self.restricted),
+            ("held", self.held),
+        )

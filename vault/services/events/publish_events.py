@@ -98,12 +98,16 @@ def _publish(
         for place, (_, event) in enumerate(wanted, start=1)
     ]
     tx.event_feed.add(account_id, numbered)
-    for (index, _), event in zip(wanted, numbered, strict=True):
-        for one in subscriptions:
+    tx.outbox.put(
+        *(
+            message_to(one.endpoint_id, event)
+            for (index, _), event in zip(wanted, numbered, strict=True)
+            for one in subscriptions
             # Of its own failures a receiver is not told.
-            about_itself = event.data.get("destination") == destination_of(one.endpoint_id)
-            if index >= one.from_index and wants(one.types, event.event.type) and not about_itself:
-                tx.outbox.put(message_to(one.endpoint_id, event))
+            if event.data.get("destination") != destination_of(one.endpoint_id)
+            if index >= one.from_index and wants(one.types, event.event.type)
+        )
+    )
 
 
 def message_to(endpoint_id: str, numbered: NumberedEvent) -> Message:
@@ -118,5 +122,6 @@ def message_to(endpoint_id: str, numbered: NumberedEvent) -> Message:
         at=event.at,
         content={**numbered.data, SEQUENCE: str(numbered.sequence)},
         recording_id=event.recording_id,
+        sequence=numbered.sequence,
         outlives_erasure=True,
     )

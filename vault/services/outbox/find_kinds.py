@@ -6,12 +6,12 @@ from pkgutil import iter_modules
 from typing import Final
 
 from vault.services.outbox import kinds
-from vault.services.outbox.kind import OutboxKind
+from vault.services.outbox.kind import AnyKind, OutboxKind
 
 
-def _find() -> Mapping[str, type[OutboxKind]]:
+def _find() -> Mapping[str, type[AnyKind]]:
     """Return the kind of each folder by its name. Raises TypeError for a folder without one."""
-    found: dict[str, type[OutboxKind]] = {}
+    found: dict[str, type[AnyKind]] = {}
     for folder in iter_modules(kinds.__path__):
         module = import_module(f"{kinds.__name__}.{folder.name}.kind")
         own = [

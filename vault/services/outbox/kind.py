@@ -7,13 +7,17 @@ it can send only with the permission that the outbox gives it after it has read 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from vault.backoff import Backoff
 from vault.database.transaction import Transaction
 from vault.domain.outbox.attempt import Answer, Attempt
 from vault.domain.outbox.message import Message, SendingRules, Standing
 from vault.errors import FetchFailed
+
+#: The receiver of a kind as its rows have it, and as it is used, with its secrets.
+Stored = TypeVar("Stored")
+Receiver = TypeVar("Receiver")
 
 
 class PermissionTooOld(FetchFailed):
@@ -38,7 +42,7 @@ class Permission:
     post: Post
 
 
-class OutboxKind(ABC):
+class OutboxKind(ABC, Generic[Stored, Receiver]):
     """One kind of message."""
 
     __slots__ = ()
@@ -53,7 +57,15 @@ class OutboxKind(ABC):
         """Return what to do with a message where the switch, an erasure, a restriction or a hold stands against it."""
 
     @abstractmethod
-    async def send(self, permission: Permission) -> Attempt:
+    def read(self, tx: Transaction, account_id: str, destination: str) -> Stored | None:
+        """Return who receives the messages of a turn now, read in the transaction that permits them; None: nobody."""
+
+    @abstractmethod
+    async def open(self, stored: Stored) -> Receiver:
+        """Open the receiver's URL and secrets, for one turn. Raises VaultErrors, such as Unavailable and Tampered."""
+
+    @abstractmethod
+    async def send(self, receiver: Receiver, permission: Permission) -> Attempt:
         """Send what the message says, by the state of this moment, and say what the answer means.
 
         Raises FetchFailed of the client, and other VaultErrors for what the vault itself cannot do now.
@@ -70,3 +82,7 @@ class OutboxKind(ABC):
     @abstractmethod
     def count(self, result: str) -> None:
         """Count an attempt after it was noted: accepted, superseded, failed or given_up; the outbox counts it too."""
+
+
+#: One of any kind.
+AnyKind = OutboxKind[Any, Any]

@@ -13,32 +13,32 @@ from typing import Final
 
 from vault import metrics
 from vault.database.interface import Database
-from vault.database.signals import Work
+from vault.database.signals import Signal, Work
 from vault.database.stores.outbox.claims import Claim
 from vault.database.transaction import Transaction
-from vault.domain.outbox.attempt import Answer, Attempt, Outcome
-from vault.errors import FetchFailed, LeaseLost, VaultError
+from vault.domain.outbox.message import Message, Turn
+from vault.errors import VaultError
 from vault.ports.outside import Outside
-from vault.services.outbox.end_attempt import end_attempt
-from vault.services.outbox.kind import OutboxKind, Permission, PermissionTooOld
+from vault.services.outbox.end_turn import Ended, Result, end_turn
+from vault.services.outbox.kind import AnyKind
 from vault.services.outbox.permit import Permitted, permit
+from vault.services.outbox.send_turn import SentTurn
 from vault.services.shared.job import HOURLY, ClaimJob, IntervalJob, Job
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
-#: Messages that a process sends at the same time; of one account; to destinations whose last attempt failed.
+#: Messages that a process sends at the same time; of one account; turns of destinations whose last attempt failed.
 PLACES: Final = 64
 OF_ACCOUNT: Final = 16
 FAILING: Final = 32
-#: Messages in one claim, whose transaction others wait for on SQLite.
+#: Places that one claim fills, whose transaction others wait for on SQLite.
 _BATCH_SIZE: Final = 16
-#: How long a message is nobody else's: an attempt takes 10 seconds, and the rest is for the database.
+#: How long a message is nobody else's: it begins within 5 seconds, and an attempt takes 10.
 LEASE: Final = timedelta(seconds=30)
-#: Seconds from a permission until nothing is sent by it any more: a process that slept may have missed an erasure.
-VALID: Final = 5.0
 #: How long attempts are kept.
 KEPT: Final = timedelta(days=30)
-_OWN_FAILURE: Final = "The vault could not send it. It tries again."
+#: Slow destinations that a process remembers.
+_MAX_SLOW: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -46,9 +46,35 @@ class _Sending:
     """What this process sends at the moment."""
 
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    places: int = 0
     of_account: Counter[str] = field(default_factory=Counter)
-    #: Tasks at a destination whose last attempt failed.
+    #: Turns of a destination whose last attempt failed.
     failing: int = 0
+    #: Destinations whose receivers take too long for a turn of many messages.
+    slow: set[str] = field(default_factory=set)
+    #: Whether the last claim passed over what has no place.
+    is_short: bool = False
+
+    def begin(self, turn: Turn) -> None:
+        """Take the places of a turn."""
+        self.places += turn.places
+        self.of_account[turn.account_id] += turn.places
+        self.failing += turn.is_failing
+
+    def end(self, turn: Turn) -> None:
+        """Give them back."""
+        self.places -= turn.places
+        self.failing -= turn.is_failing
+        self.of_account[turn.account_id] -= turn.places
+        if not self.of_account[turn.account_id]:
+            del self.of_account[turn.account_id]
+
+    def remember(self, turn: Turn, *, is_slow: bool) -> None:
+        """Remember whether a destination is slow."""
+        if not is_slow:
+            self.slow.discard(turn.destination)
+        elif len(self.slow) < _MAX_SLOW:
+            self.slow.add(turn.destination)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +83,7 @@ class SendOutbox:
 
     database: Database
     outside: Outside
-    kinds: Mapping[str, OutboxKind]
+    kinds: Mapping[str, AnyKind]
     _sending: _Sending = field(default_factory=_Sending)
 
     def jobs(self) -> Sequence[Job]:
@@ -70,16 +96,19 @@ class SendOutbox:
     async def __call__(self) -> bool:
         """Begin to send what is due and has a place; return whether there may be more."""
         sending = self._sending
-        free = PLACES - len(sending.tasks)
+        free = PLACES - sending.places
         if free <= 0:
-            # The end of each attempt wakes this job.
+            # The end of each turn wakes this job.
+            sending.is_short = True
             return False
         wanted = Claim(
-            number=min(free, _BATCH_SIZE),
+            places=min(free, _BATCH_SIZE),
             lease=LEASE,
             but=[account_id for account_id, number in sending.of_account.items() if number >= OF_ACCOUNT],
             only_healthy=sending.failing >= FAILING,
+            slow=frozenset(sending.slow),
         )
+        sending.is_short = bool(wanted.but) or wanted.only_healthy
         begun_at = monotonic()
         permitted = await self.database.write(lambda tx: permit(tx, wanted, self.kinds))
         for one in permitted:
@@ -104,22 +133,16 @@ class SendOutbox:
             pass
 
     def _begin(self, one: Permitted, begun_at: float) -> None:
-        sending, account_id, is_failing = (
-            self._sending,
-            one.claimed.message.account_id,
-            one.claimed.is_failing,
-        )
+        sending = self._sending
         task = asyncio.create_task(self._send(one, begun_at))
         sending.tasks.add(task)
-        sending.of_account[account_id] += 1
-        sending.failing += is_failing
+        sending.begin(one.turn)
 
         def ended(task: asyncio.Task[None]) -> None:
             sending.tasks.discard(task)
-            sending.failing -= is_failing
-            sending.of_account[account_id] -= 1
-            if not sending.of_account[account_id]:
-                del sending.of_account[account_id]
+            sending.end(one.turn)
+            if sending.is_short:
+                self.database.signals.emit([Signal(Work.OUTBOX)])
             if not task.cancelled() and (error := task.exception()) is not None:
                 # Its lease ends, and it is due again.
                 _LOG.error("outbox.failed", error=type(error).__name__)
@@ -127,59 +150,40 @@ class SendOutbox:
         task.add_done_callback(ended)
 
     async def _send(self, one: Permitted, begun_at: float) -> None:
-        message, started = one.claimed.message, monotonic()
+        sent = SentTurn(one, self.outside, begun_at)
         try:
-            attempt, is_own = await self._attempt(one, begun_at)
-        except asyncio.CancelledError:
-            await asyncio.shield(self._put_back(one))
+            async for ended in sent.ends():
+                is_over = not sent.is_running
+                await self._end(one, ended, sent.unsent if is_over else ())
+        except BaseException:
+            await asyncio.shield(self._stop(one, sent))
             raise
-        took = timedelta(seconds=monotonic() - started)
+        self._sending.remember(one.turn, is_slow=sent.is_slow)
 
-        def end(tx: Transaction) -> str:
-            result = end_attempt(tx, one, attempt, took, is_own=is_own)
-            # A place is free again, perhaps for another destination.
-            tx.wake(Work.OUTBOX)
-            return result
+    async def _end(self, one: Permitted, ended: Sequence[Ended], unsent: Sequence[Message]) -> None:
+        """Note how attempts ended, in the database and in metrics."""
 
-        try:
-            result = await self.database.write(end)
-        except LeaseLost:
+        def end(tx: Transaction) -> Mapping[str, Result]:
+            return end_turn(tx, one, ended, unsent, monotonic())
+
+        results = await self.database.write(end)
+        for attempt in ended:
+            await self._count(one, attempt, results.get(attempt.message.id))
+
+    async def _count(self, one: Permitted, ended: Ended, result: Result | None) -> None:
+        message = ended.message
+        if result is None:
             await one.kind.take_back(message)
             return
         if result == "failed":
-            _LOG.warning("outbox.attempt_failed", account_id=message.account_id, reason=attempt.failure)
+            _LOG.warning("outbox.attempt_failed", account_id=message.account_id, reason=ended.attempt.failure)
         metrics.OUTBOX.labels(message.kind, result).inc()
         one.kind.count(result)
 
-    async def _attempt(self, one: Permitted, begun_at: float) -> tuple[Attempt, bool]:
-        """Send a message once; return how it ended, and whether the vault itself could not send it."""
-        message = one.claimed.message
-
-        async def post(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-            if monotonic() - begun_at > VALID:
-                raise PermissionTooOld
-            return await self.outside.post(url, headers, body)
-
+    async def _stop(self, one: Permitted, sent: SentTurn) -> None:
+        """Note what has ended of a turn that ends early, and give back the rest."""
+        ended = await sent.stop()
         try:
-            permission = Permission(message=message, standing=one.standing, post=post)
-            return await one.kind.send(permission), False
-        except FetchFailed as error:
-            outcome = Outcome.FAILED if error.final else Outcome.UNKNOWN
-            is_own = isinstance(error, PermissionTooOld)
-            return Attempt(outcome=outcome, failure=str(error)), is_own
-        except VaultError as error:
-            # What the vault itself cannot do at this time is not for the account to see.
-            _LOG.warning("outbox.not_sent", account_id=message.account_id, reason=type(error).__name__)
-        except Exception as error:  # noqa: BLE001 - the next attempt may succeed
-            _LOG.error("outbox.failed", account_id=message.account_id, error=type(error).__name__, trace=True)
-        return Attempt(outcome=Outcome.FAILED, failure=_OWN_FAILURE), True
-
-    async def _put_back(self, one: Permitted) -> None:
-        def put_back(tx: Transaction) -> None:
-            tx.outbox_outcomes.put_back(one.claimed, tx.now(), counts=False)
-            tx.outbox_outcomes.schedule(one.claimed.message.destination)
-
-        try:
-            await self.database.write(put_back)
+            await self._end(one, ended, sent.unsent)
         except VaultError:
             return  # Its lease ends.

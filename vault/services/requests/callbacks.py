@@ -63,9 +63,9 @@ class Callbacks:
             return None if stored is None else (stored, tx.callbacks.deliveries(account_id))
 
         found = await self.database.read(read)
-        callback = await open_callback(self.database, self.data_keys, account_id)
-        if found is None or callback is None:
+        if found is None:
             raise NotFound("This account has no callback.")
+        callback = await open_callback(self.data_keys, account_id, found[0])
         return CallbackView(url=callback.url, set_at=found[0].set_at, deliveries=found[1])
 
     async def delete(self, account_id: str, *, actor: str) -> None:
@@ -82,12 +82,8 @@ class Callbacks:
         await self.database.write(delete)
 
 
-async def open_callback(database: Database, data_keys: AccountDataKeys, account_id: str) -> Callback | None:
-    """Return an account's callback with its secret; None if it has none. Raises Tampered, Unavailable."""
-    stored = await database.read(lambda tx: tx.callbacks.get(account_id))
-    words = None if stored is None else stored.sealed
-    text = await data_keys.open_words(account_id, "request-callback", words)
-    if text is None:
-        return None
-    fields = json.loads(text)
+async def open_callback(data_keys: AccountDataKeys, account_id: str, stored: StoredCallback) -> Callback:
+    """Return an account's callback with its secret. Raises Tampered, Unavailable."""
+    text = await data_keys.open_words(account_id, "request-callback", stored.sealed)
+    fields = json.loads(text or "{}")
     return Callback(url=fields["url"], secret=fields["secret"])

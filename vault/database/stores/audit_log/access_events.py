@@ -26,6 +26,10 @@ _APPEND = (
     f"INSERT INTO event_outbox ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own column names
     f"VALUES ({', '.join(f'%({name})s' for name in _COLUMNS)})"
 )
+_APPEND_ALL = (
+    f"INSERT INTO event_outbox ({', '.join(_COLUMNS)}) SELECT * FROM unnest(%(id)s::text[], "  # noqa: S608 - our own column names
+    "%(account_id)s::text[], %(recording_id)s::text[], %(body)s::bytea[], %(sealed_detail)s::bytea[])"
+)
 # SQLite has one writer, so commit order is known while it writes: an event gets its index immediately, and
 # a rollback leaves no gap. The writer adds the tree's nodes at the end of its batch.
 _APPEND_IN_PLACE = (
@@ -52,32 +56,38 @@ class EventRows(Rows):
         self._closing = closing
         self._allowances = LogAllowanceRows(connection)
 
-    def append(self, event: AccessEvent) -> None:
-        """Insert an event in this transaction. An event that closes something also gets a closing act.
+    def append(self, *events: AccessEvent) -> None:
+        """Insert events in this transaction. An event that closes something also gets a closing act.
 
         One that needs no permission is counted in place of it, once its actor has used its allowance.
         """
-        if not self._allowances.take(event):
-            return
-        self._closing.note(event)
-        self._insert(event_values(event))
-        metrics.EVENTS.labels(event.type).inc()
-        if event.type == "recording.refused":
-            metrics.REFUSED.labels(event.result or "unknown").inc()
-        elif event.type == "recording.failed":
-            metrics.FAILED.labels(event.result or "unknown").inc()
+        taken = [one for one in events if self._allowances.take(one)]
+        for event in taken:
+            self._closing.note(event)
+        self._insert(*map(event_values, taken))
+        for event in taken:
+            metrics.EVENTS.labels(event.type).inc()
+            if event.type == "recording.refused":
+                metrics.REFUSED.labels(event.result or "unknown").inc()
+            elif event.type == "recording.failed":
+                metrics.FAILED.labels(event.result or "unknown").inc()
 
     def append_leaf(self, leaf: bytes) -> None:
         """Insert an event again with its exact bytes, without its sealed detail."""
         event = parse_event(leaf)
         self._insert(event_values(event) | {"body": leaf})
 
-    def _insert(self, values: Mapping[str, Any]) -> None:
+    def _insert(self, *rows: Mapping[str, Any]) -> None:
+        if not rows:
+            return
         cursor = self._db.connection.cursor()
-        if is_postgresql(self._db):
-            cursor.execute(_APPEND, values)
+        if not is_postgresql(self._db):
+            for row in rows:
+                cursor.execute(_APPEND_IN_PLACE, {**row, "leaf_hash": leaf_hash(row["body"])})
+        elif len(rows) == 1:
+            cursor.execute(_APPEND, rows[0])
         else:
-            cursor.execute(_APPEND_IN_PLACE, {**values, "leaf_hash": leaf_hash(values["body"])})
+            cursor.execute(_APPEND_ALL, {name: [row[name] for row in rows] for name in _COLUMNS})
         wake_for_events(self._db)
 
     def page(

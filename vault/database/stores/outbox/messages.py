@@ -26,9 +26,10 @@ _M = outbox_messages.c
 class OutboxRows(Rows):
     """Messages in one transaction: that of their cause, or of the end of their subject."""
 
-    def put(self, message: Message, *, due_at: datetime | None = None) -> None:
-        """Add a message, if its destination does not have it already: one INSERT, which waits for nobody."""
-        if insert_new(self._db, outbox_messages, _row(message, due_at or message.at)):
+    def put(self, *messages: Message, due_at: datetime | None = None) -> None:
+        """Add messages that their destinations do not have already: one INSERT, which waits for nobody."""
+        rows = [_row(one, due_at or one.at) for one in messages]
+        if rows and insert_new(self._db, outbox_messages, *rows):
             wake(self._db, Work.OUTBOX)
 
     def set_up(self, destination: str) -> None:

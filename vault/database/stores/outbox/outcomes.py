@@ -1,23 +1,36 @@
 """How attempts ended, as rows: only the worker that holds the lease of a message writes it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 
 from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
-from vault.database.sql.dialect import insert_new
+from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
 from vault.database.stores.outbox.claims import OutboxClaims
 from vault.database.stores.rows import Rows
 from vault.domain.outbox.attempt import Attempt
 from vault.domain.outbox.health import HEALTHY, Health
-from vault.domain.outbox.message import ClaimedMessage
-from vault.errors import LeaseLost
+from vault.domain.outbox.message import Message, Turn
 
-_D, _M = outbox_destinations.c, outbox_messages.c
-_HEALTH = [_D[name] for name in Health.__slots__]
+_A, _D, _M = outbox_attempts.c, outbox_destinations.c, outbox_messages.c
+_HEALTH: Final = [_D[name] for name in Health.__slots__]
+_LOCKED_HEALTH: Final = (
+    select(*_HEALTH, DatabaseNow()).where(_D.destination == bindparam("to")).with_for_update()
+)
+#: Messages of a turn whose lease still holds.
+_HELD: Final = and_(
+    _M.destination == bindparam("to"),
+    _M.lease_token == bindparam("token"),
+    _M.id.in_(bindparam("ids", expanding=True)),
+)
+_LOCK: Final = select(_M.id).where(_HELD).with_for_update()
+_DELETE: Final = delete(outbox_messages).where(_HELD).returning(_M.id)
+_FREE: Final = update(outbox_messages).where(_HELD).values(lease_token=None, lease_until=None)
+_PUT_BACK: Final = _FREE.values(due_at=bindparam("due", type_=_M.due_at.type))
+_UNSENT: Final = _FREE.values(attempts=_M.attempts - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +47,27 @@ class NotedAttempt:
     failure: str | None
 
 
-class OutboxOutcomes(Rows):
-    """The ends of attempts in one transaction."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedAttempt:
+    """An attempt to note."""
 
-    def health(self, destination: str) -> Health:
-        """Return the health of a destination, whose row nobody else changes until the end of the transaction."""
-        query = select(*_HEALTH).where(_D.destination == destination).with_for_update()
-        row = self._db.execute(query).mappings().first()
-        return HEALTHY if row is None else Health(**row)
+    message: Message
+    attempt: Attempt
+    #: When it began.
+    at: datetime
+    took: timedelta
+
+
+class OutboxOutcomes(Rows):
+    """The ends of attempts in one transaction. Each method passes over messages whose lease does not hold any more."""
+
+    def health(self, destination: str) -> tuple[Health, datetime]:
+        """Return the health of a destination, whose row nobody else changes until the end, and the database's time."""
+        row = self._db.execute(_LOCKED_HEALTH, {"to": destination}).first()
+        if row is None:
+            return HEALTHY, database_now(self._db)
+        *health, now = row
+        return Health(**dict(zip(Health.__slots__, health, strict=True))), now
 
     def seen_health(self, destinations: Sequence[str]) -> Mapping[str, Health]:
         """Return the health of destinations, to be shown."""
@@ -54,50 +80,59 @@ class OutboxOutcomes(Rows):
         mine = _D.destination == destination
         self._db.execute(update(outbox_destinations).where(mine).values(asdict(health)))
 
-    def delete(self, claimed: ClaimedMessage) -> None:
-        """Delete a message that was accepted, is given up, or must not be sent any more. Raises LeaseLost."""
-        self._one(self._db.execute(delete(outbox_messages).where(_held(claimed))).rowcount)
+    def block(self, destination: str, until: datetime) -> None:
+        """Let nothing be sent to a destination before then."""
+        mine = _D.destination == destination
+        self._db.execute(update(outbox_destinations).where(mine).values(blocked_until=until))
+
+    def lock(self, turn: Turn, ids: Collection[str]) -> set[str]:
+        """Return those of these messages that are still this turn's, until the end of the transaction."""
+        return set(self._db.execute(_LOCK, _of(turn, ids)).scalars()) if ids else set()
+
+    def delete(self, turn: Turn, ids: Collection[str]) -> set[str]:
+        """Delete messages that were accepted, are given up, or must not be sent any more; return their ids."""
+        return set(self._db.execute(_DELETE, _of(turn, ids)).scalars()) if ids else set()
 
     def delete_all(self, destination: str) -> int:
         """Delete what waits for a destination that was switched off; return how much that was."""
         waiting = and_(_M.destination == destination, _M.lease_until.is_(None))
         return self._db.execute(delete(outbox_messages).where(waiting)).rowcount
 
-    def put_back(self, claimed: ClaimedMessage, due_at: datetime, *, counts: bool) -> None:
-        """Give back the lease: it is due again at ``due_at``; without ``counts`` nothing was sent. Raises LeaseLost."""
-        values: dict[str, Any] = {"due_at": due_at, "lease_token": None, "lease_until": None}
-        if not counts:
-            values["attempts"] = claimed.message.attempts - 1
-        self._one(self._db.execute(update(outbox_messages).where(_held(claimed)).values(values)).rowcount)
+    def put_back(self, turn: Turn, message_id: str, due_at: datetime) -> None:
+        """Give back the lease of a message that was sent: it is due again at ``due_at``."""
+        self._db.execute(_PUT_BACK, {**_of(turn, [message_id]), "due": due_at})
+
+    def put_back_unsent(self, turn: Turn, ids: Collection[str], due_at: datetime | None = None) -> None:
+        """Give back the leases of messages that were not sent, uncounted; they are due as before, or at ``due_at``."""
+        if ids:
+            statement = _UNSENT if due_at is None else _UNSENT.values(due_at=due_at)
+            self._db.execute(statement, _of(turn, ids))
 
     def schedule(self, destination: str) -> None:
         """Write when something can be sent to a destination next."""
         OutboxClaims(self._db).schedule(destination)
 
-    def note(self, claimed: ClaimedMessage, attempt: Attempt, at: datetime, took: timedelta) -> None:
-        """Note an attempt, without what was sent and what was answered."""
-        message = claimed.message
-        values = {
-            "destination": message.destination, "id": message.id, "number": message.attempts, "type": message.type,
-            "account_id": message.account_id, "recording_id": message.recording_id, "at": at,
-            "milliseconds": round(took.total_seconds() * 1000),
-            "outcome": str(attempt.outcome), "status": attempt.status, "failure": attempt.failure,
-        }  # fmt: skip
-        insert_new(self._db, outbox_attempts, values)
+    def note(self, ended: Sequence[EndedAttempt]) -> None:
+        """Note attempts that end now, without what was sent and what was answered."""
+        if ended:
+            insert_new(self._db, outbox_attempts, *map(_noted, ended))
 
     def attempts(self, destination: str, *, limit: int) -> Sequence[NotedAttempt]:
         """Return the newest attempts at a destination, the newest first."""
-        a = outbox_attempts.c
-        query = select(*(a[name] for name in NotedAttempt.__slots__)).where(a.destination == destination)
-        rows = self._db.execute(query.order_by(a.at.desc(), a.number.desc()).limit(limit)).mappings()
+        query = select(*(_A[name] for name in NotedAttempt.__slots__)).where(_A.destination == destination)
+        rows = self._db.execute(query.order_by(_A.at.desc(), _A.number.desc()).limit(limit)).mappings()
         return [NotedAttempt(**row) for row in rows]
 
-    @staticmethod
-    def _one(changed: int) -> None:
-        if changed != 1:
-            raise LeaseLost("Another worker has this message now, or it was deleted with its subject.")
+
+def _of(turn: Turn, ids: Collection[str]) -> dict[str, Any]:
+    return {"to": turn.destination, "token": turn.token, "ids": list(ids)}
 
 
-def _held(claimed: ClaimedMessage) -> ColumnElement[bool]:
-    message = claimed.message
-    return and_(_M.destination == message.destination, _M.id == message.id, _M.lease_token == claimed.token)
+def _noted(one: EndedAttempt) -> dict[str, Any]:
+    message, attempt = one.message, one.attempt
+    return {
+        "destination": message.destination, "id": message.id, "number": message.attempts, "type": message.type,
+        "account_id": message.account_id, "recording_id": message.recording_id, "at": one.at,
+        "milliseconds": round(one.took.total_seconds() * 1000),
+        "outcome": str(attempt.outcome), "status": attempt.status, "failure": attempt.failure,
+    }  # fmt: skip

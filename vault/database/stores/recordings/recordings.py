@@ -22,6 +22,7 @@ from vault.domain.accounts.account import SourcePolicy
 from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import (
+    GONE,
     WORK,
     Recording,
     RecordingFilter,
@@ -50,6 +51,11 @@ _GET = CompiledSelect(
     select(*RECORDING_COLUMNS).where(
         recordings.c.id == bindparam("id"), recordings.c.account_id == bindparam("account_id")
     )
+)
+_NOT_GONE = select(recordings.c.id).where(
+    recordings.c.id.in_(bindparam("ids", expanding=True)),
+    recordings.c.account_id == bindparam("account_id"),
+    recordings.c.state.not_in(GONE),
 )
 # Sorted by the caller: with an order SQLite would read the whole account by the index of pages.
 _OF_CALL = CompiledSelect(select(*RECORDING_COLUMNS).where(IS_OF_CALL))
@@ -108,6 +114,12 @@ class RecordingRows(Rows):
         """Return those of these ids that exist, in any account; pass at most some hundred."""
         query = select(recordings.c.id).where(recordings.c.id.in_(recording_ids))
         return set(self._db.execute(query).scalars())
+
+    def not_gone(self, account_id: str, recording_ids: Sequence[str]) -> set[str]:
+        """Return those of these ids of an account whose erasure has not begun; pass at most some hundred."""
+        return set(
+            self._db.execute(_NOT_GONE, {"account_id": account_id, "ids": list(recording_ids)}).scalars()
+        )
 
     def by_ref(self, account_id: str, connection_id: str | None, recording_ref: str) -> Recording | None:
         """Return a recording by its source's reference."""

@@ -1,0 +1,178 @@
+"""Turns: many messages under one lease, and what of them is on its way, given back or written down at which time."""
+
+import asyncio
+
+import pytest
+
+from tests.services.outbox.probe import (
+    Hanging,
+    Probe,
+    attempts,
+    destination,
+    probe,
+    probing,
+    rows,
+    until,
+    with_outside,
+)
+from tests.support.outbox import let_time_come, put, send_due
+from tests.support.service_house import House
+from tests.support.statement_counts import counted
+from vault.database.stores.outbox.claims import TURN
+from vault.domain.outbox.attempt import Answer
+from vault.domain.outbox.health import PLACES
+from vault.errors import FetchFailed
+from vault.services.outbox import send_turn
+
+A = "https://a.example/"
+
+
+def sent(house: House) -> list[str]:
+    """Return the ids of what was sent, in its order."""
+    return [one.headers["webhook-id"] for one in house.outside.sent]
+
+
+async def test_a_turn_is_one_claim_and_one_end(either: House):
+    """A full turn needs no more statements than some dozen and one for each entry of SQLite's log."""
+    house, _ = probing(either)
+    await put(house, *(probe(house, f"m{n:02}") for n in range(2 * TURN)))
+    job = house.vault.jobs.send_outbox
+    await job()
+    await job.idle()
+    with counted(house.database) as counts:
+        await job()
+        await job.idle()
+    assert len(sent(house)) == 2 * TURN
+    entries = 2 * TURN if "Sqlite" in type(house.database).__name__ else 2
+    assert counts.statements <= entries + 14
+
+
+async def test_of_a_turn_two_are_on_their_way(either: House):
+    """The others wait in the worker, and nobody else sends them."""
+    house, _ = probing(either)
+    hanging = Hanging(house, "a")
+    house = with_outside(house, hanging)
+    await put(house, *(probe(house, f"m{n}") for n in range(8)))
+    job = house.vault.jobs.send_outbox
+    await job()
+    await until(lambda: len(hanging.begun) == PLACES)
+    assert not await job()
+    assert len(hanging.begun) == PLACES
+    assert all(one.lease_token is not None for one in await rows(house))
+    hanging.let_go.set()
+    await send_due(house)
+    assert len(sent(house)) == len(set(sent(house))) == 8
+
+
+async def test_after_a_failure_no_other_of_the_turn_begins(either: House):
+    """They are given back uncounted, and are due."""
+    house, _ = probing(either)
+    house.outside.answer(A, Answer(status=204), Answer(status=500))
+    await put(house, *(probe(house, f"m{n}") for n in range(8)))
+    job = house.vault.jobs.send_outbox
+    await job()
+    await job.idle()
+    tried = len(sent(house))
+    assert 2 <= tried <= 1 + PLACES
+    left = await rows(house)
+    assert sum(one.attempts for one in left) == tried - 1
+    assert {one.lease_token for one in left} == {None}
+    assert len(await attempts(house)) == tried
+    assert (await destination(house)).failures == tried - 1
+
+
+async def test_what_has_no_time_is_given_back(either: House, monkeypatch: pytest.MonkeyPatch):
+    """A second after the permission nothing more begins; a slow receiver has only as many as go at the same time."""
+    monkeypatch.setattr(send_turn, "BEGINS", 0.0)
+    house, _ = probing(either)
+    await put(house, *(probe(house, f"m{n}") for n in range(8)))
+    job = house.vault.jobs.send_outbox
+    await job()
+    await job.idle()
+    assert len(sent(house)) == PLACES
+    assert {(one.attempts, one.lease_token) for one in await rows(house)} == {(0, None)}
+    await job()
+    assert sum(one.lease_token is not None for one in await rows(house)) == PLACES
+    await send_due(house)
+    assert sorted(sent(house)) == [f"m{n}" for n in range(8)]
+
+
+async def test_what_has_ended_does_not_wait_for_what_hangs(either: House, monkeypatch: pytest.MonkeyPatch):
+    """It is noted while another one of its turn is on its way, and its place goes to others."""
+    monkeypatch.setattr(send_turn, "_PATIENCE", 0.05)
+    house, _ = probing(either)
+
+    class One(Hanging):
+        async def post(self, url, headers, body):
+            if headers["webhook-id"] == "m0":
+                return await super().post(url, headers, body)
+            return await self._inner.post(url, headers, body)
+
+    hanging = One(house, "a")
+    house = with_outside(house, hanging)
+    await put(house, *(probe(house, f"m{n}") for n in range(4)))
+    job = house.vault.jobs.send_outbox
+    await job()
+
+    async with asyncio.timeout(20):
+        while len(await rows(house)) > 1:
+            await asyncio.sleep(0.01)
+    assert sorted(sent(house)) == ["m1", "m2", "m3"]
+    await put(house, probe(house, "m4"))
+    await job()
+    await until(lambda: "m4" in sent(house))
+    hanging.let_go.set()
+    await send_due(house)
+    assert await rows(house) == []
+
+
+async def test_a_receiver_is_read_once_for_a_turn(either: House):
+    """Its URL and secrets are opened once; if they cannot be, one message is tried and the others wait uncounted."""
+    read: list[str] = []
+
+    class Closed(Probe):
+        def read(self, tx, account_id, destination):
+            read.append(destination)
+            return super().read(tx, account_id, destination)
+
+        async def open(self, stored):
+            if len(read) == 1:
+                raise FetchFailed("The keys cannot be opened.")
+            return stored
+
+    house, kind = probing(either, Closed())
+    await put(house, *(probe(house, f"m{n}") for n in range(5)))
+    job = house.vault.jobs.send_outbox
+    await job()
+    await job.idle()
+    assert sorted(one.attempts for one in await rows(house)) == [0, 0, 0, 0, 1]
+    assert (await destination(house)).failures == 0
+    assert [one.failure for one in await attempts(house)] == ["The vault could not send it. It tries again."]
+    await let_time_come(house)
+    await send_due(house)
+    assert len(sent(house)) == 5
+    assert read == ["probe/a"] * 2
+    assert len(kind.noted) == 6
+
+
+async def test_a_node_that_stops_notes_what_has_ended(either: House):
+    """And gives back the rest of its turn."""
+    house, _ = probing(either)
+
+    class FirstTwo(Hanging):
+        async def post(self, url, headers, body):
+            if headers["webhook-id"] in {"m0", "m1"}:
+                return await self._inner.post(url, headers, body)
+            return await super().post(url, headers, body)
+
+    hanging = FirstTwo(house, "a")
+    house = with_outside(house, hanging)
+    await put(house, *(probe(house, f"m{n}") for n in range(6)))
+    job = house.vault.jobs.send_outbox
+    await job()
+    await until(lambda: len(hanging.begun) == PLACES)
+    await job.stop()
+    assert [(one.id, one.attempts, one.lease_token) for one in await rows(house)] == [
+        (f"m{n}", 0, None) for n in range(2, 6)
+    ]
+    assert [one.outcome for one in await attempts(house)] == ["accepted"] * 2

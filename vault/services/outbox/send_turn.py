@@ -1,0 +1,137 @@
+"""Send the messages of a turn: some at the same time, each within a second of its permission, none after a failure."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from time import monotonic
+from typing import Any, Final
+
+from vault.database.stores.outbox.claims import TURN
+from vault.domain.outbox.attempt import Answer, Attempt, Outcome
+from vault.domain.outbox.health import PLACES
+from vault.domain.outbox.message import Message, Standing
+from vault.errors import FetchFailed, VaultError
+from vault.ports.outside import Outside
+from vault.services.outbox.end_turn import Ended
+from vault.services.outbox.kind import Permission, PermissionTooOld
+from vault.services.outbox.permit import Permitted
+from vault.structured_log import Log
+
+_LOG = Log(__name__)
+#: Seconds from a permission until nothing is sent by it any more: a process that slept may have missed an erasure.
+VALID: Final = 5.0
+#: Seconds from a permission until no further message of the turn begins.
+BEGINS: Final = 1.0
+#: Seconds after which those that have ended do not wait for the others of their turn.
+_PATIENCE: Final = 1.0
+_OWN_FAILURE: Final = "The vault could not send it. It tries again."
+
+
+class SentTurn:
+    """A turn while it is sent."""
+
+    def __init__(self, permitted: Permitted, outside: Outside, begun_at: float) -> None:
+        """Begin with nothing; ``begun_at`` is before its permission, by ``monotonic``."""
+        self._permitted, self._outside, self._begun_at = permitted, outside, begun_at
+        self._waiting = deque(permitted.messages)
+        self._ended: list[Ended] = []
+        self._running: set[asyncio.Task[None]] = set()
+        self._on_their_way: dict[str, Message] = {}
+        self._stops = False
+
+    async def ends(self) -> AsyncIterator[Sequence[Ended]]:
+        """Send, and yield attempts that have ended, each once; ``unsent`` has what is left when it is over."""
+        try:
+            receiver = await self._permitted.kind.open(self._permitted.stored)
+        except Exception as error:  # noqa: BLE001 - the next attempt may succeed
+            # That is not to be told by each message of the turn.
+            message, _ = self._waiting.popleft()
+            self._ended.append(_own(message, error, monotonic()))
+            yield self._take()
+            return
+        self._running = {
+            asyncio.create_task(self._send_waiting(receiver)) for _ in range(self._permitted.turn.places)
+        }
+        while self._running:
+            _, self._running = await asyncio.wait(self._running, timeout=_PATIENCE)
+            if self._ended or not self._running:
+                yield self._take()
+
+    async def stop(self) -> Sequence[Ended]:
+        """End what is being sent; return what had ended, and was not yielded."""
+        running, self._running = self._running, set()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        return self._take()
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether attempts go on."""
+        return bool(self._running)
+
+    @property
+    def unsent(self) -> Sequence[Message]:
+        """Return what was not sent, or was when it was stopped."""
+        return [*self._on_their_way.values(), *(message for message, _ in self._waiting)]
+
+    @property
+    def is_slow(self) -> bool:
+        """Return whether its receiver takes too long for a turn of many messages."""
+        turn = self._permitted.turn
+        sent = len(turn.messages) - len(self._waiting)
+        whole = (monotonic() - self._begun_at) * TURN / max(sent, 1) * turn.places / PLACES
+        return whole > BEGINS
+
+    def _take(self) -> Sequence[Ended]:
+        ended, self._ended = self._ended, []
+        return ended
+
+    async def _send_waiting(self, receiver: Any) -> None:
+        """Send one message after the other, until one fails or there is no time for more."""
+        is_first = True
+        while self._waiting and not self._stops:
+            if not is_first and monotonic() - self._begun_at > BEGINS:
+                return
+            is_first = False
+            message, standing = self._waiting.popleft()
+            self._on_their_way[message.id] = message
+            ended = await self._attempt(receiver, message, standing)
+            del self._on_their_way[message.id]
+            self._ended.append(ended)
+            self._stops |= ended.attempt.outcome not in {Outcome.ACCEPTED, Outcome.NOT_SENT}
+
+    async def _attempt(self, receiver: Any, message: Message, standing: Standing) -> Ended:
+        """Send a message once; return how it ended, and whether the vault itself could not send it."""
+        began = monotonic()
+
+        async def post(url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+            if monotonic() - self._begun_at > VALID:
+                raise PermissionTooOld
+            return await self._outside.post(url, headers, body)
+
+        permission = Permission(message=message, standing=standing, post=post)
+        try:
+            attempt = await self._permitted.kind.send(receiver, permission)
+        except FetchFailed as error:
+            outcome = Outcome.FAILED if error.final else Outcome.UNKNOWN
+            attempt = Attempt(outcome=outcome, failure=str(error))
+            return _ended(message, attempt, began, is_own=isinstance(error, PermissionTooOld))
+        except Exception as error:  # noqa: BLE001 - the next attempt may succeed
+            return _own(message, error, began)
+        return _ended(message, attempt, began, is_own=False)
+
+
+def _own(message: Message, error: Exception, began: float) -> Ended:
+    """Return an attempt that the vault itself could not make; why is not for the account to see."""
+    if isinstance(error, VaultError):
+        _LOG.warning("outbox.not_sent", account_id=message.account_id, reason=type(error).__name__)
+    else:
+        _LOG.error("outbox.failed", account_id=message.account_id, error=type(error).__name__, trace=True)
+    return _ended(message, Attempt(outcome=Outcome.FAILED, failure=_OWN_FAILURE), began, is_own=True)
+
+
+def _ended(message: Message, attempt: Attempt, began: float, *, is_own: bool) -> Ended:
+    took = timedelta(seconds=monotonic() - began)
+    return Ended(message=message, attempt=attempt, began=began, took=took, is_own=is_own)
