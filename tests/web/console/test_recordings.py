@@ -11,6 +11,7 @@ from tests.support.tenant import Tenant
 from tests.support.web_house import AUDIO, House
 from vault.database.schema.core import recordings
 from vault.web.console.playback.listen import draw
+from vault.web.console.recordings import recording as recording_page
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,21 @@ def test_opening_a_recording_is_logged_and_shows_its_story(
     assert "History" not in narrow
     assert "links:write" in narrow
     assert "Erase" not in narrow
+
+
+def test_a_long_history_is_cut_and_leads_to_the_log(house: House, monkeypatch: pytest.MonkeyPatch):
+    """The page does not grow with the links of a recording: the newest entries, and where the others are."""
+    tenant, ids = furnished(house)
+    monkeypatch.setattr(recording_page, "_MAX_HISTORY", 2)
+    for _ in range(3):
+        tenant.link(ids["kept-1"])
+    page = sign_in(house, tenant.name).get(f"{base(tenant)}/{ids['kept-1']}").text
+    story = page.partition('<ol class="story">')[2].partition("</ol>")[0]
+    assert story.count("<li>") == 2
+    earlier = re.search(rf'href="([^"]+/log\?recording={ids["kept-1"]})">(\d+) earlier entries', page)
+    assert earlier is not None
+    assert int(earlier[2]) + 2 == len(tenant.get(f"{ids['kept-1']}/history")["items"])
+    assert sign_in(house, tenant.name).get(earlier[1]).status_code == 200
 
 
 def test_acts_are_those_of_rest(house: House):

@@ -33,6 +33,8 @@ Revoking = Annotated[Here, needs("links:write", of_agents=True)]
 RecordingId = Annotated[str, Path(max_length=64)]
 #: Notes of former listeners on a page; REST has all.
 _MAX_NOTES: Final = 200
+#: Entries of the history that the page shows, the newest: each link adds some, and their number has no limit.
+_MAX_HISTORY: Final = 100
 PURPOSES: dict[Purpose, str] = translatable(
     {
         "quality": "Quality of service",
@@ -168,10 +170,11 @@ async def _left_notes(here: Here, recording: Recording) -> Sequence[LeftNote]:
 async def _audited(here: Here, recording: str) -> dict[str, Any]:
     """Return what readers of the audit see besides: the history, and why the recording is still here."""
     if not here.allows("audit:read"):
-        return {"history": None, "retention": None}
+        return {"history": None, "earlier": 0, "retention": None}
     history = await here.vault.audit_log.access_log.history(here.account_id, recording)
     try:
         retention = await here.vault.retention.recordings(here.account_id, recording)
     except RecordingErased:
         retention = None
-    return {"history": history, "retention": retention}
+    earlier = max(0, len(history) - _MAX_HISTORY)
+    return {"history": history[earlier:], "earlier": earlier, "retention": retention}
