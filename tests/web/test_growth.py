@@ -69,7 +69,7 @@ NO_ROW: Final[dict[str, str]] = dict.fromkeys(
      "get_session_waveform"), "sound of one object, with a maximum",
 ) | dict.fromkeys(
     ("get_link", "get_player", "get_session_state", "show_doorway", "enter_doorway", "get_privacy_page",
-     "get_privacy_page_in"), _PUBLIC,
+     "get_privacy_page_in", "get_event_keys"), _PUBLIC,
 ) | dict.fromkeys(
     ("put_prompt", "delete_prompt"), "one prompt of a notice, which a child process makes",
 ) | dict.fromkeys(("post_release", "post_refusal"), "once in the life of a recording") | dict.fromkeys(

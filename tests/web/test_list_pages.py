@@ -49,6 +49,7 @@ NO_PAGE: dict[tuple[str, str], str] = {
     ("get_notice", "places"): _SET,
     ("get_link_key", "kinds"): _SET,
     ("get_event_endpoint", "types"): _SET,
+    ("get_event_keys", "keys"): "the last MAX_PUBLIC_KEYS",
     ("get_link_key", "networks"): _SET,
     ("get_approval_rule", "verbs"): _SET,
     ("get_approval_rule", "implied"): "acts that every rule has",

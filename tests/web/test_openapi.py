@@ -74,7 +74,8 @@ def test_every_operation_says_what_it_does_and_who_may(document: Any):
             assert "Needs the scope" in one["description"], name
     assert public == {
         "get_public_prompt", "get_checkpoint", "get_consistency", "get_log_key", "get_link", "open_link",
-        "healthz", "readyz", "metrics", "get_privacy_page", "get_privacy_page_in", "show_doorway", "enter_doorway",
+        "get_event_keys", "healthz", "readyz", "metrics", "get_privacy_page", "get_privacy_page_in", "show_doorway",
+        "enter_doorway",
     }  # fmt: skip
 
 

@@ -95,7 +95,13 @@ def build(hosting: PublicUrl, clock: Clock, lifespan: Lifespan | None = None) ->
     app.state.clock = clock
     app.state.failed_sign_ins = wrong_sign_ins()
     app.state.begun_sign_ins = begun_sign_ins()
-    routers = [accounts.listing, *(module.router for module in _ROUTE_MODULES), errors_page.router, *CONSOLE]
+    routers = [
+        accounts.listing,
+        event_endpoints.public,
+        *(module.router for module in _ROUTE_MODULES),
+        errors_page.router,
+        *CONSOLE,
+    ]
     if hosting.reference:
         routers.append(reference_page.router)
     methods = Methods(routers)

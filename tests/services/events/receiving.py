@@ -15,9 +15,11 @@ ME: Any = {"actor": "key_test"}
 A, B = "https://a.example/hook", "https://b.example/hook"
 
 
-async def endpoint(house: House, url: str = A, types: list[str] | None = None) -> MadeEndpoint:
+async def endpoint(
+    house: House, url: str = A, types: list[str] | None = None, *, ed25519: bool = False
+) -> MadeEndpoint:
     """Make an endpoint."""
-    wanted = EndpointChange(url=url, types=types or ["*"])
+    wanted = EndpointChange(url=url, types=types or ["*"], ed25519=ed25519)
     return await house.vault.events.endpoints.make(house.account.id, wanted, **ME)
 
 

@@ -1,6 +1,7 @@
 """The endpoints that receive events; URL and secrets are sealed as words of the account."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection as DbConnection
@@ -10,17 +11,15 @@ from vault.database.account_parts.part import ListPart, Source, Target, of_row, 
 from vault.database.schema.events import event_endpoints
 from vault.database.sql.destinations import take_down_destinations
 from vault.database.sql.dialect import insert_for, insert_new
-from vault.domain.events.endpoint import StoredEndpoint, destination_of
+from vault.domain.events.endpoint import PublicKey, StoredEndpoint, destination_of
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
 from vault.domain.stored.json_reader import Fields
+from vault.rfc3339 import parse_rfc3339, write_rfc3339
 
 
 class _EventEndpoints(ListPart[StoredEndpoint]):
     def read(self, source: Source) -> tuple[StoredEndpoint, ...]:
-        return tuple(
-            of_row(StoredEndpoint, row, types=tuple(row["types"]))
-            for row in source.rows(event_endpoints, "id")
-        )
+        return tuple(endpoint_of(row) for row in source.rows(event_endpoints, "id"))
 
     def encode_one(self, item: StoredEndpoint) -> dict[str, Any]:
         return encode_fields(item, without={"account_id"})
@@ -48,6 +47,15 @@ class _EventEndpoints(ListPart[StoredEndpoint]):
 EVENT_ENDPOINTS = _EventEndpoints(name="event_endpoints", words="endpoints that receive events")
 
 
+def endpoint_of(row: Mapping[Any, Any]) -> StoredEndpoint:
+    """Return an endpoint from its row."""
+    keys = tuple(
+        PublicKey(key=one["key"], since=parse_rfc3339(one["since"]), until=_moment(one["until"]))
+        for one in row["public_keys"] or ()
+    )
+    return of_row(StoredEndpoint, row, types=tuple(row["types"]), public_keys=keys)
+
+
 def put_endpoint(db: DbConnection, endpoint: StoredEndpoint) -> None:
     """Insert or replace an endpoint."""
     values = _row(endpoint)
@@ -63,4 +71,16 @@ def delete_endpoints(db: DbConnection, ids: Collection[str]) -> int:
 
 
 def _row(endpoint: StoredEndpoint) -> dict[str, Any]:
-    return row_of(endpoint, types=list(endpoint.types))
+    keys = [
+        {
+            "key": one.key,
+            "since": write_rfc3339(one.since, "microseconds"),
+            "until": None if one.until is None else write_rfc3339(one.until, "microseconds"),
+        }
+        for one in endpoint.public_keys
+    ]
+    return row_of(endpoint, types=list(endpoint.types), public_keys=keys or None)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_rfc3339(text)

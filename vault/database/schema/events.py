@@ -20,6 +20,8 @@ event_endpoints = Table(
     Column("ordered", Boolean),
     # Where the log was when it was made; NULL: a restore has brought it, and it begins with the next reading.
     Column("from_index", BigInteger),
+    # Who signs what anybody can verify, and who did, as in the account's object.
+    Column("public_keys", JSON(none_as_null=True)),
     Index("ix_event_endpoints_account", "account_id"),
 )
 

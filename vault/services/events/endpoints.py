@@ -13,13 +13,15 @@ from vault.domain.audit_log.event_types.table import EventType
 from vault.domain.events.endpoint import (
     MAX_ENDPOINTS,
     EndpointSecrets,
+    PublicKey,
     StoredEndpoint,
     check_types,
     destination_of,
+    public_keys_after,
 )
 from vault.domain.ids import new_id
 from vault.domain.outbox.health import HEALTHY, Health
-from vault.domain.outbox.signature import new_secret
+from vault.domain.outbox.signature import new_private_key, new_secret
 from vault.domain.requests.callback import check_url
 from vault.errors import FetchFailed, Invalid, NotFound, Refused
 from vault.ports.outside import Outside
@@ -36,6 +38,8 @@ class EndpointChange:
     url: str | None = None
     types: Sequence[str] | None = None
     description: str | None = None
+    #: Whether messages are also signed so that anybody can verify them.
+    ed25519: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,10 @@ class EventEndpoints:
         """Make an endpoint: it receives what happens from now on. Raises Invalid, Refused, Unavailable."""
         self._check(wanted)
         words = EndpointSecrets(
-            url=wanted.url or "", description=wanted.description or "", secret=new_secret()
+            url=wanted.url or "",
+            description=wanted.description or "",
+            secret=new_secret(),
+            private_key=new_private_key() if wanted.ed25519 else None,
         )
         sealed = await self._seal(account_id, words)
 
@@ -84,6 +91,7 @@ class EventEndpoints:
             made = StoredEndpoint(
                 id=new_id("ep"), account_id=account_id, types=tuple(dict.fromkeys(wanted.types or ())),
                 sealed=sealed, created_at=now, changed_at=now, changed_by=actor,
+                public_keys=public_keys_after([], words.public_key, now=now, until=now),
             )  # fmt: skip
             tx.event_endpoints.add(made)
             _log(tx, "event_endpoint.changed", made, actor)
@@ -126,7 +134,7 @@ class EventEndpoints:
         def changed(_: StoredEndpoint, words: EndpointSecrets) -> EndpointSecrets:
             url = words.url if wanted.url is None else wanted.url
             description = words.description if wanted.description is None else wanted.description
-            return replace(words, url=url, description=description)
+            return replace(_signing(words, ed25519=wanted.ed25519), url=url, description=description)
 
         await self._change(account_id, endpoint_id, changed, actor=actor, types=wanted.types)
         return await self.read(account_id, endpoint_id)
@@ -134,14 +142,30 @@ class EventEndpoints:
     async def rotate(
         self, account_id: str, endpoint_id: str, grace: timedelta, *, actor: str
     ) -> MadeEndpoint:
-        """Make a new secret; the former one signs too until ``grace`` is over. Raises NotFound, Unavailable."""
-        secret = new_secret()
+        """Make a new secret, and a new private key if it has one; the former ones sign too until ``grace`` is over.
+
+        Raises NotFound, Unavailable.
+        """
+        secret, private_key = new_secret(), new_private_key()
 
         def changed(_: StoredEndpoint, words: EndpointSecrets) -> EndpointSecrets:
-            return replace(words, secret=secret, former=words.secret if grace else None)
+            return replace(
+                words,
+                secret=secret,
+                former=words.secret if grace else None,
+                private_key=words.private_key and private_key,
+                former_private_key=words.private_key if grace else None,
+            )
 
         await self._change(account_id, endpoint_id, changed, actor=actor, grace=grace)
         return MadeEndpoint(view=await self.read(account_id, endpoint_id), secret=secret)
+
+    async def public_keys(self, endpoint_id: str) -> Sequence[PublicKey]:
+        """Return the public keys of any account's endpoint, the oldest first. Raises NotFound if it has none."""
+        stored = await self.database.read(lambda tx: tx.event_endpoints.by_id(endpoint_id))
+        if stored is None or not stored.public_keys:
+            raise NotFound("There is no event endpoint with public keys of this id.")
+        return stored.public_keys
 
     async def delete(self, account_id: str, endpoint_id: str, *, actor: str) -> None:
         """Delete an endpoint, and what waits for it. Raises NotFound."""
@@ -181,11 +205,11 @@ class EventEndpoints:
             stored = await self.database.read(lambda tx: tx.event_endpoints.get(account_id, endpoint_id))
             if stored is None:
                 raise NotFound(_NONE)
-            sealed = await self._seal(
-                account_id, changed(stored, await open_endpoint(self.data_keys, stored))
-            )
+            words = changed(stored, await open_endpoint(self.data_keys, stored))
+            sealed = await self._seal(account_id, words)
             new = replace(stored, sealed=sealed, types=stored.types if types is None else tuple(types))
-            if await self.database.write(lambda tx: _put(tx, stored, new, actor=actor, grace=grace)):  # noqa: B023 - awaited here
+            key = words.public_key
+            if await self.database.write(lambda tx: _put(tx, stored, new, key, actor=actor, grace=grace)):  # noqa: B023 - awaited here
                 return
 
     async def _seal(self, account_id: str, words: EndpointSecrets) -> str:
@@ -198,6 +222,13 @@ async def open_endpoint(data_keys: AccountDataKeys, stored: StoredEndpoint) -> E
     return EndpointSecrets(**json.loads(text or "{}"))
 
 
+def _signing(words: EndpointSecrets, *, ed25519: bool | None) -> EndpointSecrets:
+    """Return what is sealed with a private key, or without one, as is wanted."""
+    if ed25519 is None or ed25519 is (words.private_key is not None):
+        return words
+    return replace(words, private_key=new_private_key() if ed25519 else None, former_private_key=None)
+
+
 def _with_health(
     tx: Transaction, endpoints: Sequence[StoredEndpoint]
 ) -> list[tuple[StoredEndpoint, Health, int]]:
@@ -207,7 +238,13 @@ def _with_health(
 
 
 def _put(
-    tx: Transaction, before: StoredEndpoint, new: StoredEndpoint, *, actor: str, grace: timedelta | None
+    tx: Transaction,
+    before: StoredEndpoint,
+    new: StoredEndpoint,
+    public_key: str | None,
+    *,
+    actor: str,
+    grace: timedelta | None,
 ) -> bool:
     """Write a changed endpoint; False if it was changed meanwhile."""
     tx.lock_account(new.account_id, exclusive=True)
@@ -215,7 +252,9 @@ def _put(
         return False
     now = tx.now()
     until = before.grace_until if grace is None else now + grace
-    tx.event_endpoints.put(replace(new, changed_at=now, changed_by=actor, grace_until=until))
+    keys = public_keys_after(before.public_keys, public_key, now=now, until=now + (grace or timedelta()))
+    changed = replace(new, changed_at=now, changed_by=actor, grace_until=until, public_keys=keys)
+    tx.event_endpoints.put(changed)
     tx.outbox.set_up(destination_of(new.id))
     _log(tx, "event_endpoint.changed", new, actor)
     return True

@@ -12,12 +12,15 @@ from vault.web.schemas.events import (
     EventEndpointOut,
     EventEndpointPatchIn,
     EventEndpointsOut,
+    EventKeyOut,
+    EventKeysOut,
     EventSecretIn,
 )
 
 router = APIRouter(prefix="/v1/accounts/{account}/event-endpoints", tags=["events"])
 Setting = Annotated[Access, Depends(access("settings:write"))]
 Auditing = Annotated[Access, Depends(access("audit:read"))]
+public = APIRouter(prefix="/.well-known/callvault-event-keys", tags=["events"])
 EndpointId = Annotated[str, Path(max_length=64)]
 
 
@@ -69,3 +72,10 @@ async def post_event_secret(
 async def delete_event_endpoint(vault: TheVault, allowed: Setting, endpoint: EndpointId) -> None:
     """Delete an endpoint, and what was still to be sent."""
     await vault.events.endpoints.delete(allowed.account.id, endpoint, actor=allowed.actor)
+
+
+@public.get("/{endpoint}")
+async def get_event_keys(vault: TheVault, endpoint: EndpointId) -> EventKeysOut:
+    """Return the public keys of an endpoint, by which anybody verifies the events that it got."""
+    keys = await vault.events.endpoints.public_keys(endpoint)
+    return EventKeysOut(keys=[EventKeyOut(key=one.key, since=one.since, until=one.until) for one in keys])

@@ -22,10 +22,14 @@ class EventEndpointIn(Body):
     types: _Types
     #: For people.
     description: Words = ""
+    #: Sign with Ed25519 too, so that anybody can verify who sent an event.
+    ed25519: bool = False
 
     def wanted(self) -> EndpointChange:
         """Return it as the service takes it."""
-        return EndpointChange(url=self.url, types=self.types, description=self.description)
+        return EndpointChange(
+            url=self.url, types=self.types, description=self.description, ed25519=self.ed25519
+        )
 
 
 class EventEndpointPatchIn(Body):
@@ -34,14 +38,18 @@ class EventEndpointPatchIn(Body):
     url: _Url | None = None
     types: _Types | None = None
     description: Words | None = None
+    #: Whether to sign with Ed25519 too; a key that is taken away does not come back.
+    ed25519: bool | None = None
 
     def wanted(self) -> EndpointChange:
         """Return it as the service takes it."""
-        return EndpointChange(url=self.url, types=self.types, description=self.description)
+        return EndpointChange(
+            url=self.url, types=self.types, description=self.description, ed25519=self.ed25519
+        )
 
 
 class EventSecretIn(Body):
-    """For how long the former secret signs too."""
+    """For how long the former secret, and the former key of Ed25519, sign too."""
 
     grace_seconds: Annotated[int, Field(ge=0, le=int(MAX_GRACE.total_seconds()))] = _DAY
 
@@ -58,6 +66,9 @@ class EventEndpointOut(BaseModel):
     changed_by: str
     #: Until when the former secret signs too.
     former_secret_until: MomentOut | None = None
+    #: Verifies the signatures `v1a`, if it signs with Ed25519 too. Anybody can get it, and those before it,
+    #: at `/.well-known/callvault-event-keys/{endpoint}`.
+    public_key: str | None = None
     #: Events that are still to be sent.
     waiting: int
     #: Since when it has taken nothing.
@@ -85,6 +96,22 @@ class EventEndpointMadeOut(EventEndpointOut):
         return cls(secret=made.secret, **_fields(made.view))
 
 
+class EventKeyOut(BaseModel):
+    """A public key of an endpoint."""
+
+    #: `whpk_` and the 32 bytes of an Ed25519 key in base64.
+    key: str
+    since: MomentOut
+    #: When it signs no more.
+    until: MomentOut | None = None
+
+
+class EventKeysOut(BaseModel):
+    """The public keys of an endpoint, the oldest first: the last 20."""
+
+    keys: list[EventKeyOut]
+
+
 class EventEndpointsOut(BaseModel):
     """The endpoints of an account, the oldest first."""
 
@@ -96,7 +123,7 @@ def _fields(view: EndpointView) -> dict[str, Any]:
     return {
         "id": endpoint.id, "url": view.url, "types": list(endpoint.types), "description": view.description,
         "created_at": endpoint.created_at, "changed_at": endpoint.changed_at, "changed_by": endpoint.changed_by,
-        "former_secret_until": endpoint.grace_until, "waiting": view.waiting,
+        "former_secret_until": endpoint.grace_until, "public_key": endpoint.public_key, "waiting": view.waiting,
         "failing_since": health.failing_since, "blocked_until": health.blocked_until,
         "disabled_at": health.disabled_at,
     }  # fmt: skip

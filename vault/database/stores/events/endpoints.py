@@ -1,12 +1,11 @@
 """Endpoints that receive events, as rows."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import select, update
 
-from vault.database.account_parts.event_endpoints import delete_endpoints, put_endpoint
-from vault.database.account_parts.part import account_changed, of_row
+from vault.database.account_parts.event_endpoints import delete_endpoints, endpoint_of, put_endpoint
+from vault.database.account_parts.part import account_changed
 from vault.database.schema.access_log import tree_head
 from vault.database.schema.events import event_endpoints
 from vault.database.stores.rows import Rows
@@ -22,18 +21,18 @@ class EventEndpointRows(Rows):
         """Return the endpoints of an account, the oldest first."""
         query = select(event_endpoints).where(_E.account_id == account_id)
         rows = self._db.execute(query.order_by(_E.created_at, _E.id)).mappings()
-        return [_endpoint_of(row) for row in rows]
+        return [endpoint_of(row) for row in rows]
 
     def get(self, account_id: str, endpoint_id: str) -> StoredEndpoint | None:
         """Return an endpoint of an account."""
         mine = (_E.id == endpoint_id) & (_E.account_id == account_id)
         row = self._db.execute(select(event_endpoints).where(mine)).mappings().first()
-        return None if row is None else _endpoint_of(row)
+        return None if row is None else endpoint_of(row)
 
     def by_id(self, endpoint_id: str) -> StoredEndpoint | None:
-        """Return an endpoint of any account, for a restore."""
+        """Return an endpoint of any account."""
         row = self._db.execute(select(event_endpoints).where(_E.id == endpoint_id)).mappings().first()
-        return None if row is None else _endpoint_of(row)
+        return None if row is None else endpoint_of(row)
 
     def add(self, endpoint: StoredEndpoint) -> None:
         """Add an endpoint, which receives what comes into the log from now on."""
@@ -50,7 +49,3 @@ class EventEndpointRows(Rows):
         """Delete an endpoint and what waits for it. The account's object becomes due."""
         account_changed(self._db, endpoint.account_id)
         delete_endpoints(self._db, [endpoint.id])
-
-
-def _endpoint_of(row: Mapping[Any, Any]) -> StoredEndpoint:
-    return of_row(StoredEndpoint, row, types=tuple(row["types"]))
