@@ -166,7 +166,7 @@ NEWEST_PARTS: dict[AccountPart[Any], Any] = {
     EVENT_ENDPOINTS: (
         StoredEndpoint(
             id="ep_1", account_id=ACCOUNT, types=("recording.available", "*"), sealed="\x01ZXA=", created_at=AT,
-            changed_at=AT, changed_by="key_1", grace_until=AT + timedelta(hours=1),
+            changed_at=AT, changed_by="key_1", grace_until=AT + timedelta(hours=1), ordered=True,
         ),
     ),
 }  # fmt: skip

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.services.requests.people import ago
-from tests.support.service_house import House
+from tests.support.service_house import LONG_AGO, House
 from vault.backoff import Backoff
 from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
 from vault.database.transaction import Transaction
@@ -105,6 +105,17 @@ async def change_destination(house: House, name: str = "a", **values: Any) -> No
     mine = outbox_destinations.c.destination == f"probe/{name}"
     query = outbox_destinations.update().where(mine).values(values)
     await house.database.write(lambda tx: tx.connection.execute(query) and None)
+
+
+async def leases_end(house: House) -> None:
+    """Let every lease run out, and the time come at which a claim sees it."""
+    query = update(outbox_messages).where(outbox_messages.c.lease_until.is_not(None))
+
+    def end(tx: Transaction) -> None:
+        tx.connection.execute(query.values(lease_until=LONG_AGO))
+        tx.outbox_claims.schedule("probe/a")
+
+    await house.database.write(end)
 
 
 class Hanging:

@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
-from sqlalchemy import update
 from sqlalchemy.dialects import sqlite
 
 from tests.services.outbox.probe import (
     Hanging,
+    Probe,
     attempts,
     change_destination,
+    leases_end,
     probe,
     probing,
     rows,
@@ -18,23 +19,22 @@ from tests.services.outbox.probe import (
 )
 from tests.services.requests.people import ACTOR, ask
 from tests.support.outbox import add_older_delivery, put, send_due
-from tests.support.service_house import LONG_AGO, House
-from vault.database.schema.outbox import outbox_messages
+from tests.support.service_house import House
 from vault.database.schema.requests import request_callbacks
 from vault.database.stores.outbox.claims import NEW_MESSAGES
 from vault.database.transaction import Transaction
 from vault.domain.outbox.attempt import Answer
 
 
-async def leases_end(house: House) -> None:
-    """Let every lease run out, and the time come at which a claim sees it."""
-    query = update(outbox_messages).where(outbox_messages.c.lease_until.is_not(None))
-
-    def end(tx: Transaction) -> None:
-        tx.connection.execute(query.values(lease_until=LONG_AGO))
-        tx.outbox_claims.schedule("probe/a")
-
-    await house.database.write(end)
+async def sending_beside(nodes: tuple[House, House]) -> tuple[House, Probe, Hanging, House]:
+    """Return a node that sends a message to a receiver that hangs, with its kind, and another node."""
+    (first, kind), (second, _) = (probing(node) for node in nodes)
+    hanging = Hanging(first, "a")
+    first = with_outside(first, hanging)
+    await put(first, probe(first, "m"))
+    await first.vault.jobs.send_outbox()
+    await until(lambda: hanging.begun == ["m"])
+    return first, kind, hanging, second
 
 
 async def test_two_workers_share_what_waits(nodes: tuple[House, House]):
@@ -51,12 +51,7 @@ async def test_two_workers_share_what_waits(nodes: tuple[House, House]):
 
 async def test_a_message_of_a_worker_that_is_gone_is_sent_again(nodes: tuple[House, House]):
     """After its lease; the one that was thought gone learns that, and writes nothing."""
-    (first, kind), (second, _) = (probing(node) for node in nodes)
-    hanging = Hanging(first, "a")
-    first = with_outside(first, hanging)
-    await put(first, probe(first, "m"))
-    await first.vault.jobs.send_outbox()
-    await until(lambda: hanging.begun == ["m"])
+    first, kind, hanging, second = await sending_beside(nodes)
     await send_due(second)
     assert second.outside.sent == []
     await leases_end(second)
@@ -71,12 +66,7 @@ async def test_a_message_of_a_worker_that_is_gone_is_sent_again(nodes: tuple[Hou
 
 async def test_a_late_failure_does_not_bring_a_message_back(nodes: tuple[House, House]):
     """The first worker's receiver failed; the second one's took it meanwhile."""
-    (first, _), (second, _) = (probing(node) for node in nodes)
-    hanging = Hanging(first, "a")
-    first = with_outside(first, hanging)
-    await put(first, probe(first, "m"))
-    await first.vault.jobs.send_outbox()
-    await until(lambda: hanging.begun == ["m"])
+    first, _, hanging, second = await sending_beside(nodes)
     await leases_end(second)
     await send_due(second)
     first.outside.answer("https://a.example/", Answer(status=500))
@@ -87,12 +77,7 @@ async def test_a_late_failure_does_not_bring_a_message_back(nodes: tuple[House, 
 
 async def test_a_node_that_stops_gives_back_what_it_sends(nodes: tuple[House, House]):
     """Uncounted, and due immediately for another node."""
-    (first, _), (second, _) = (probing(node) for node in nodes)
-    hanging = Hanging(first, "a")
-    first = with_outside(first, hanging)
-    await put(first, probe(first, "m"))
-    await first.vault.jobs.send_outbox()
-    await until(lambda: hanging.begun == ["m"])
+    first, _, _, second = await sending_beside(nodes)
     await first.vault.jobs.send_outbox.stop()
     assert [(one.attempts, one.lease_token) for one in await rows(first)] == [(0, None)]
     await send_due(second)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from vault.database.account_parts.part import ListPart, Source, Target, of_row, row_of
 from vault.database.schema.events import event_endpoints
-from vault.database.sql.destinations import take_down_destinations
+from vault.database.sql.destinations import set_up_destination, take_down_destinations
 from vault.database.sql.dialect import insert_for, insert_new
 from vault.domain.events.endpoint import PublicKey, StoredEndpoint, destination_of
 from vault.domain.stored.dataclass_json import decode_fields, encode_fields
@@ -39,8 +39,8 @@ class _EventEndpoints(ListPart[StoredEndpoint]):
     def add_lost(self, value: tuple[StoredEndpoint, ...], target: Target) -> list[str]:
         """Add endpoints that are not there, but for those that either side has deleted."""
         for one in value:
-            if one.id not in target.deleted:
-                insert_new(target.db, event_endpoints, _row(one))
+            if one.id not in target.deleted and insert_new(target.db, event_endpoints, _row(one)):
+                _set_up(target.db, one)
         return []
 
 
@@ -53,21 +53,29 @@ def endpoint_of(row: Mapping[Any, Any]) -> StoredEndpoint:
         PublicKey(key=one["key"], since=parse_rfc3339(one["since"]), until=_moment(one["until"]))
         for one in row["public_keys"] or ()
     )
-    return of_row(StoredEndpoint, row, types=tuple(row["types"]), public_keys=keys)
+    return of_row(
+        StoredEndpoint, row, types=tuple(row["types"]), public_keys=keys, ordered=bool(row["ordered"])
+    )
 
 
 def put_endpoint(db: DbConnection, endpoint: StoredEndpoint) -> None:
-    """Insert or replace an endpoint."""
+    """Insert or replace an endpoint, which is healthy then."""
     values = _row(endpoint)
     put = insert_for(db, event_endpoints).values(values)
     changed = {name: put.excluded[name] for name in values if name != "id"}
     db.execute(put.on_conflict_do_update(index_elements=["id"], set_=changed))
+    _set_up(db, endpoint)
 
 
 def delete_endpoints(db: DbConnection, ids: Collection[str]) -> int:
     """Delete endpoints and what waits for them; return how many there were."""
     take_down_destinations(db, [destination_of(one) for one in ids])
     return db.execute(delete(event_endpoints).where(event_endpoints.c.id.in_(ids))).rowcount
+
+
+def _set_up(db: DbConnection, endpoint: StoredEndpoint) -> None:
+    ordered_of = endpoint.account_id if endpoint.ordered else None
+    set_up_destination(db, destination_of(endpoint.id), ordered_of=ordered_of)
 
 
 def _row(endpoint: StoredEndpoint) -> dict[str, Any]:

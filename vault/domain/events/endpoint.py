@@ -52,6 +52,8 @@ class StoredEndpoint:
     grace_until: datetime | None = None
     #: The oldest first. Those that sign no more are kept, for those who verify old messages.
     public_keys: Later[tuple[PublicKey, ...]] = ()
+    #: Whether the next event is sent only after the one before was accepted.
+    ordered: Later[bool] = False
 
     @property
     def public_key(self) -> str | None:

@@ -40,6 +40,7 @@ class EndpointChange:
     description: str | None = None
     #: Whether messages are also signed so that anybody can verify them.
     ed25519: bool | None = None
+    ordered: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class EventEndpoints:
             now = tx.now()
             made = StoredEndpoint(
                 id=new_id("ep"), account_id=account_id, types=tuple(dict.fromkeys(wanted.types or ())),
-                sealed=sealed, created_at=now, changed_at=now, changed_by=actor,
+                sealed=sealed, created_at=now, changed_at=now, changed_by=actor, ordered=bool(wanted.ordered),
                 public_keys=public_keys_after([], words.public_key, now=now, until=now),
             )  # fmt: skip
             tx.event_endpoints.add(made)
@@ -136,7 +137,7 @@ class EventEndpoints:
             description = words.description if wanted.description is None else wanted.description
             return replace(_signing(words, ed25519=wanted.ed25519), url=url, description=description)
 
-        await self._change(account_id, endpoint_id, changed, actor=actor, types=wanted.types)
+        await self._change(account_id, endpoint_id, changed, actor=actor, wanted=wanted)
         return await self.read(account_id, endpoint_id)
 
     async def rotate(
@@ -197,7 +198,7 @@ class EventEndpoints:
         changed: Callable[[StoredEndpoint, EndpointSecrets], EndpointSecrets],
         *,
         actor: str,
-        types: Sequence[str] | None = None,
+        wanted: EndpointChange | None = None,
         grace: timedelta | None = None,
     ) -> None:
         """Change what is sealed of an endpoint, again from the start if another client changed it meanwhile."""
@@ -207,7 +208,7 @@ class EventEndpoints:
                 raise NotFound(_NONE)
             words = changed(stored, await open_endpoint(self.data_keys, stored))
             sealed = await self._seal(account_id, words)
-            new = replace(stored, sealed=sealed, types=stored.types if types is None else tuple(types))
+            new = _with(replace(stored, sealed=sealed), wanted or EndpointChange())
             key = words.public_key
             if await self.database.write(lambda tx: _put(tx, stored, new, key, actor=actor, grace=grace)):  # noqa: B023 - awaited here
                 return
@@ -237,6 +238,12 @@ def _with_health(
     return [(one, health[at], waiting[at]) for one, at in zip(endpoints, destinations, strict=True)]
 
 
+def _with(stored: StoredEndpoint, wanted: EndpointChange) -> StoredEndpoint:
+    """Return an endpoint with what is to change of what is not sealed."""
+    types = stored.types if wanted.types is None else tuple(wanted.types)
+    return replace(stored, types=types, ordered=stored.ordered if wanted.ordered is None else wanted.ordered)
+
+
 def _put(
     tx: Transaction,
     before: StoredEndpoint,
@@ -255,7 +262,6 @@ def _put(
     keys = public_keys_after(before.public_keys, public_key, now=now, until=now + (grace or timedelta()))
     changed = replace(new, changed_at=now, changed_by=actor, grace_until=until, public_keys=keys)
     tx.event_endpoints.put(changed)
-    tx.outbox.set_up(destination_of(new.id))
     _log(tx, "event_endpoint.changed", new, actor)
     return True
 

@@ -24,11 +24,17 @@ class EventEndpointIn(Body):
     description: Words = ""
     #: Sign with Ed25519 too, so that anybody can verify who sent an event.
     ed25519: bool = False
+    #: Whether the next event is sent only after the one before was accepted.
+    ordered: bool = False
 
     def wanted(self) -> EndpointChange:
         """Return it as the service takes it."""
         return EndpointChange(
-            url=self.url, types=self.types, description=self.description, ed25519=self.ed25519
+            url=self.url,
+            types=self.types,
+            description=self.description,
+            ed25519=self.ed25519,
+            ordered=self.ordered,
         )
 
 
@@ -40,11 +46,16 @@ class EventEndpointPatchIn(Body):
     description: Words | None = None
     #: Whether to sign with Ed25519 too; a key that is taken away does not come back.
     ed25519: bool | None = None
+    ordered: bool | None = None
 
     def wanted(self) -> EndpointChange:
         """Return it as the service takes it."""
         return EndpointChange(
-            url=self.url, types=self.types, description=self.description, ed25519=self.ed25519
+            url=self.url,
+            types=self.types,
+            description=self.description,
+            ed25519=self.ed25519,
+            ordered=self.ordered,
         )
 
 
@@ -61,6 +72,8 @@ class EventEndpointOut(BaseModel):
     url: str
     types: list[str]
     description: str
+    #: Whether the next event is sent only after the one before was accepted.
+    ordered: bool
     created_at: MomentOut
     changed_at: MomentOut
     changed_by: str
@@ -122,6 +135,7 @@ def _fields(view: EndpointView) -> dict[str, Any]:
     endpoint, health = view.endpoint, view.health
     return {
         "id": endpoint.id, "url": view.url, "types": list(endpoint.types), "description": view.description,
+        "ordered": endpoint.ordered,
         "created_at": endpoint.created_at, "changed_at": endpoint.changed_at, "changed_by": endpoint.changed_by,
         "former_secret_until": endpoint.grace_until, "public_key": endpoint.public_key, "waiting": view.waiting,
         "failing_since": health.failing_since, "blocked_until": health.blocked_until,

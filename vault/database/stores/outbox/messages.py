@@ -32,9 +32,12 @@ class OutboxRows(Rows):
         if rows and insert_new(self._db, outbox_messages, *rows):
             wake(self._db, Work.OUTBOX)
 
-    def set_up(self, destination: str) -> None:
-        """Forget how a destination was: it was set again. What waits for it is due now."""
-        set_up_destination(self._db, destination)
+    def set_up(self, destination: str, *, ordered_of: str | None = None) -> None:
+        """Forget how a destination was: it was set again. What waits for it is due now.
+
+        ``ordered_of`` is its account if its messages go in their order.
+        """
+        set_up_destination(self._db, destination, ordered_of=ordered_of)
 
     def waiting(self, destinations: Sequence[str]) -> Mapping[str, int]:
         """Return how many messages wait for each destination."""
