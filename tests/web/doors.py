@@ -33,6 +33,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PATCH", "/event-endpoints/{endpoint}"): ("settings:write", {"description": "r"}),
     ("POST", "/event-endpoints/{endpoint}/secret"): ("settings:write", {}),
     ("DELETE", "/event-endpoints/{endpoint}"): ("settings:write", None),
+    ("GET", "/events"): ("audit:read", None),
     ("POST", "/closure"): ("privacy:write", {"reason": "r"}),
     ("GET", "/closure"): ("audit:read", None),
     ("DELETE", "/closure"): ("privacy:write", None),

@@ -31,6 +31,7 @@ from vault.database.stores.consent.notices import NoticeRows
 from vault.database.stores.consent.objections import ObjectionRows
 from vault.database.stores.events.endpoints import EventEndpointRows
 from vault.database.stores.events.feed import EventFeedRows
+from vault.database.stores.events.polls import EventPollRows
 from vault.database.stores.key_rotation.key_rotations import RotationRows
 from vault.database.stores.key_rotation.month_keys import MonthKeyRows
 from vault.database.stores.node.due_work import DueWorkRows
@@ -148,6 +149,7 @@ class Transaction:
 
     event_endpoints = _Store(EventEndpointRows)
     event_feed = _Store(EventFeedRows)
+    event_polls = _Store(EventPollRows)
 
     registers = _Store(RegisterRows)
 

@@ -25,6 +25,7 @@ from vault.services.consent.objections import Objections
 from vault.services.consent.policy import Policies
 from vault.services.consent.show_rules import Rules
 from vault.services.events.endpoints import EventEndpoints
+from vault.services.events.poll_events import PollEvents
 from vault.services.ingest.receive_webhook import Webhooks
 from vault.services.ingest.retry_recording import RetryRecording
 from vault.services.ingest.upload import Uploads
@@ -210,6 +211,8 @@ class EventServices:
 
     #: Make, show, change and delete the endpoints of an account that receive events.
     endpoints: EventEndpoints
+    #: Give events to systems that ask for them.
+    poll: PollEvents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -1,4 +1,4 @@
-"""The tables of events for other systems: endpoints, the sequence of each account, and how far the log was read."""
+"""The tables of events for other systems: endpoints, who asks, an account's sequence, and how far the log was read."""
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, String, Table, Text
 
@@ -39,6 +39,15 @@ events_published = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("through", BigInteger, nullable=False),
+)
+
+# Accounts whose systems ask for events, since where in the log, and when they asked last, to the day.
+event_polls = Table(
+    "event_polls",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("from_index", BigInteger, nullable=False),
+    Column("polled_at", Moment, nullable=False),
 )
 
 # Events of the last 30 days by their number, with ids and codes alone.

@@ -22,7 +22,7 @@ from vault.services.shared.job import HOURLY, IntervalJob, Job, SharedJob
 
 #: Entries of the log in one transaction, which others wait for on SQLite.
 _BATCH_SIZE: Final = 500
-#: Between two looks at the log, while an endpoint exists.
+#: Between two looks at the log, while somebody receives events.
 _PAUSE: Final = timedelta(seconds=1)
 #: How long events are kept.
 KEPT: Final = timedelta(days=30)
@@ -42,7 +42,7 @@ class PublishEvents:
         ]
 
     async def look(self) -> bool:
-        """Publish what there is; return whether to look again soon: whether there is an endpoint."""
+        """Publish what there is; return whether to look again soon: whether somebody receives events."""
         while await self():
             pass
         due = await self.database.read(lambda tx: tx.due_work.seconds([]))
@@ -55,7 +55,8 @@ class PublishEvents:
         return await self.database.write(publish)
 
     async def forget(self) -> None:
-        """Delete events that are older than 30 days."""
+        """Delete events that are older than 30 days, and accounts that have not asked for as long."""
+        await self.database.write(lambda tx: tx.event_polls.forget(tx.now() - KEPT))
         while await self.database.write(lambda tx: tx.event_feed.forget(tx.now() - KEPT)):
             pass
 
@@ -84,7 +85,7 @@ def _publish(
     entries: Sequence[tuple[int, AccessEvent]],
     subscriptions: Sequence[Subscription],
 ) -> None:
-    """Number the events of an account from its first endpoint on, and leave a message for each that wants one.
+    """Number the events of an account from its first endpoint or poll on, and leave a message for each that wants one.
 
     The first number is the index of an entry: after a loss of the database too, numbers only grow.
     """
@@ -104,7 +105,8 @@ def _publish(
             for (index, _), event in zip(wanted, numbered, strict=True)
             for one in subscriptions
             # Of its own failures a receiver is not told.
-            if event.data.get("destination") != destination_of(one.endpoint_id)
+            if one.endpoint_id is not None
+            and event.data.get("destination") != destination_of(one.endpoint_id)
             if index >= one.from_index and wants(one.types, event.event.type)
         )
     )

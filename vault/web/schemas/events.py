@@ -1,16 +1,63 @@
-"""Bodies and answers of the endpoints that receive events."""
+"""Bodies and answers of events: the endpoints that receive them, and systems that ask for them."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field
 
 from vault.domain.events.endpoint import MAX_GRACE
+from vault.domain.page import PAGE
 from vault.services.events.endpoints import EndpointChange, EndpointView, MadeEndpoint
+from vault.services.events.poll_events import MAX_WAIT, EventsWanted
 from vault.web.schemas.base import Body, MomentOut, Words
 
 _Url = Annotated[str, Field(min_length=1, max_length=500)]
 _Types = Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=100)]
 _DAY = 24 * 3600
+_MAX_NUMBER = 2**62
+
+
+class PollQuery(Body):
+    """Which events a system asks for."""
+
+    #: The number of the last event that it has: the ``next`` of the answer before. Without it: from the oldest on.
+    after: Annotated[int, Field(ge=0, le=_MAX_NUMBER)] | None = None
+    #: Types of events; without it, all.
+    types: _Types | None = None
+    limit: Annotated[int, Field(ge=1, le=PAGE)] = PAGE
+    #: Seconds to wait for an event if there is none.
+    wait: Annotated[int, Field(ge=0, le=int(MAX_WAIT.total_seconds()))] = 0
+
+    def wanted(self) -> EventsWanted:
+        """Return it as the service takes it."""
+        return EventsWanted(
+            after=self.after, types=self.types, limit=self.limit, wait=timedelta(seconds=self.wait)
+        )
+
+
+class PolledEventOut(BaseModel):
+    """An event, as endpoints receive it."""
+
+    id: str
+    type: str
+    #: When it happened.
+    timestamp: str
+    #: Numbers the events of the account without gaps.
+    sequence: int
+    #: The recording was erased since: ``data`` has ids alone.
+    superseded: bool = False
+    #: The account, and ids and codes by the type.
+    data: dict[str, str]
+
+
+class PolledEventsOut(BaseModel):
+    """Events in the order of their numbers."""
+
+    items: list[PolledEventOut]
+    #: The ``after`` of the next call; null before the account's first event.
+    next: int | None
+    #: Whether there are more to ask for immediately.
+    has_more: bool
 
 
 class EventEndpointIn(Body):

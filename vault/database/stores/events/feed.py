@@ -1,7 +1,7 @@
 """The events that the log's entries cause: numbered for each account, and how far the log was read.
 
-Nothing is written beside the cause but its entry of the log, so an account without an endpoint costs nothing, and no
-cause waits for another one's number.
+Nothing is written beside the cause but its entry of the log, so an account without an endpoint, whose systems do not
+ask for events either, costs nothing, and no cause waits for another one's number.
 """
 
 import json
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, null, or_, select, union_all, update
 
 from vault.database.schema.access_log import tree_head
 from vault.database.schema.core import access_events
 from vault.database.schema.events import (
     event_endpoints,
+    event_polls,
     event_sequences,
     events_published,
     outward_events,
@@ -27,13 +28,21 @@ from vault.domain.audit_log.access_event import AccessEvent, parse_event
 # Max deletions in one transaction, so that it does not delay other writers.
 _BATCH_SIZE: Final = 1000
 _A, _E, _O, _P = access_events.c, event_endpoints.c, outward_events.c, events_published.c
+_POLLS: Final = event_polls.c
+#: Who receives events: endpoints, and accounts whose systems ask for them.
+_SUBSCRIPTIONS: Final = union_all(
+    select(_E.id.label("endpoint_id"), _E.account_id, _E.types, _E.from_index),
+    select(null(), _POLLS.account_id, null(), _POLLS.from_index),
+).subquery()
+_S: Final = _SUBSCRIPTIONS.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """What an endpoint receives: events of its types, from an entry of the log on."""
+    """What an endpoint receives: events of its types, from an entry of the log on; or that an account asks for them."""
 
-    endpoint_id: str
+    #: None: systems of the account ask, and nothing is sent.
+    endpoint_id: str | None
     account_id: str
     types: tuple[str, ...]
     from_index: int
@@ -52,9 +61,9 @@ class EventFeedRows(Rows):
     """The events of one transaction."""
 
     def has_more(self) -> bool:
-        """Return whether the log has entries that were not read, and an endpoint exists."""
+        """Return whether the log has entries that were not read, and somebody receives events."""
         size = select(tree_head.c.size).scalar_subquery()
-        query = select(_P.through).where(_P.through < size, select(_E.id).exists())
+        query = select(_P.through).where(_P.through < size, select(_S.account_id).exists())
         return self._db.execute(query).first() is not None
 
     def begin(self) -> tuple[int, int]:
@@ -66,21 +75,26 @@ class EventFeedRows(Rows):
         size = self._db.execute(select(tree_head.c.size)).scalar_one()
         new = update(event_endpoints).where(_E.from_index.is_(None))
         self._db.execute(new.values(from_index=size))
-        first = self._db.execute(select(func.min(_E.from_index))).scalar()
+        first = self._db.execute(select(func.min(_S.from_index))).scalar()
         return min(size, max(through, size if first is None else first)), size
 
     def read_log(self, start: int, end: int) -> Sequence[tuple[int, AccessEvent]]:
-        """Return the entries [start, end) of accounts with an endpoint, with their indexes."""
+        """Return the entries [start, end) of accounts that receive events, with their indexes."""
         in_range = (_A.tree_index >= start) & (_A.tree_index < end)
-        with_endpoint = select(_E.id).where(_E.account_id == _A.account_id).exists()
-        query = select(_A.tree_index, _A.body).where(in_range, with_endpoint).order_by(_A.tree_index)
+        is_told = or_(
+            select(_E.id).where(_E.account_id == _A.account_id).exists(),
+            select(_POLLS.account_id).where(_POLLS.account_id == _A.account_id).exists(),
+        )
+        query = select(_A.tree_index, _A.body).where(in_range, is_told).order_by(_A.tree_index)
         return [(row.tree_index, parse_event(row.body)) for row in self._db.execute(query)]
 
     def subscriptions(self, account_ids: Sequence[str]) -> Sequence[Subscription]:
-        """Return what the endpoints of these accounts receive."""
-        query = select(_E.id.label("endpoint_id"), _E.account_id, _E.types, _E.from_index)
-        rows = self._db.execute(query.where(_E.account_id.in_(account_ids)).order_by(_E.id)).mappings()
-        return [Subscription(**{**row, "types": tuple(row["types"])}) for row in rows]
+        """Return what these accounts receive."""
+        query = select(*_S).where(_S.account_id.in_(account_ids)).order_by(_S.endpoint_id)
+        return [
+            Subscription(**{**row, "types": tuple(row["types"] or ())})
+            for row in self._db.execute(query).mappings()
+        ]
 
     def last_number(self, account_id: str, *, first: int) -> int:
         """Return the number of an account's last event; ``first`` if it had none."""

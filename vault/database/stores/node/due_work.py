@@ -97,8 +97,10 @@ def _parts(*, on_postgresql: bool) -> Mapping[str, str]:
             "SELECT min(at) FROM (SELECT 0 AS at WHERE EXISTS (SELECT 1 FROM outbox_messages WHERE is_new)"
             " UNION ALL SELECT min(next_at) FROM outbox_destinations) outbox"
         ),
-        # Without an endpoint the log is not read.
-        SilentWork.PUBLISH_EVENTS: "SELECT 0 WHERE EXISTS (SELECT 1 FROM event_endpoints)",
+        # While nobody receives events, the log is not read.
+        SilentWork.PUBLISH_EVENTS: (
+            "SELECT 0 WHERE EXISTS (SELECT 1 FROM event_endpoints) OR EXISTS (SELECT 1 FROM event_polls)"
+        ),
         SilentWork.END_SESSIONS: "SELECT min(ends_at) FROM unsettled_sessions",
         _NOW: f"SELECT {POSTGRESQL_NOW if on_postgresql else ':now'}",
     }
