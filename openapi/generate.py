@@ -1,39 +1,49 @@
-"""Writes ``openapi/openapi.yaml`` from the app; with ``--check`` says whether it is what the app is.
+"""Writes ``openapi.yaml`` and ``asyncapi.yaml`` from the app; with ``--check`` says whether they are what the app is.
 
-The committed file is the contract: a change of the interface shows in its diff, and nowhere else first.
+The committed files are the contract: a change of the interface shows in their diff, and nowhere else first.
 """
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from vault.composition.adapters import utc_now
+from vault.domain.events.event_schemas import asyncapi
 from vault.web.app import PublicUrl, build
 
-CONTRACT = Path(__file__).with_name("openapi.yaml")
+_FOLDER = Path(__file__).parent
+CONTRACT = _FOLDER / "openapi.yaml"
+EVENTS = _FOLDER / "asyncapi.yaml"
 
 
-def contract() -> str:
-    """Return the contract of the app as it is now."""
+def contracts() -> Mapping[Path, str]:
+    """Return the contract of REST and that of events, as the app is now."""
     app = build(PublicUrl(public_url="https://vault.example"), utc_now)
+    return {CONTRACT: _written(app.openapi()), EVENTS: _written(asyncapi())}
+
+
+def _written(document: Mapping[str, Any]) -> str:
     # Through JSON, so that what routes share is written out each time and not as YAML aliases.
-    document = json.loads(json.dumps(app.openapi()))
+    document = json.loads(json.dumps(document))
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
 
 
 def main(arguments: list[str]) -> int:
-    """Write the file, or compare it. Returns the exit status."""
-    if "--check" not in arguments:
-        CONTRACT.write_text(contract())
-        return 0
-    if CONTRACT.exists() and CONTRACT.read_text() == contract():
-        return 0
-    sys.stderr.write(
-        "openapi/openapi.yaml is not what the app is: run `make openapi`, and read the difference.\n"
-    )
-    return 1
+    """Write the files, or compare them. Returns the exit status."""
+    wrong = 0
+    for path, text in contracts().items():
+        if "--check" not in arguments:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.stderr.write(
+                f"openapi/{path.name} is not what the app is: run `make openapi`, and read the difference.\n"
+            )
+            wrong = 1
+    return wrong
 
 
 if __name__ == "__main__":

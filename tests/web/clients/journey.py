@@ -1,6 +1,6 @@
 """A generated Python client at work: an account, the switch off and on, a webhook, an upload, a link that plays.
 
-Usage: journey.py URL API_KEY ACCOUNT AUDIO_FILE. Prints what the link played, as SHA-256.
+Usage: journey.py URL API_KEY ACCOUNT AUDIO_FILE EVENT_FILE. Prints what the link played, as SHA-256.
 """
 
 import base64
@@ -33,6 +33,7 @@ from callvault_client.models import (
     LinkIn,
     PolicyPatchIn,
     PolicyPatchInMissingEvidence,
+    RecordingAvailableEvent,
     RecordingOut,
     SwitchIn,
 )
@@ -46,7 +47,7 @@ from callvault_client.models.switch_out import SwitchOut
 from callvault_client.types import File
 
 
-def main(url: str, key: str, account: str, audio: Path) -> None:
+def main(url: str, key: str, account: str, audio: Path, event: Path) -> None:
     """Do what a platform and a listener do."""
     admin = AuthenticatedClient(base_url=url, token=key)
     assert isinstance(put_account.sync(account, client=admin, body=AccountIn(name="Acme")), AccountOut)
@@ -74,6 +75,7 @@ def main(url: str, key: str, account: str, audio: Path) -> None:
     assert isinstance(link, LinkMadeOut)
     played = heard(url, urlsplit(link.url).path.rpartition("/")[2])
     assert played == audio.read_bytes()
+    assert recording_of(event.read_bytes()).startswith("rec_")
     print(hashlib.sha256(played).hexdigest())
 
 
@@ -98,6 +100,14 @@ def announce_end(admin: AuthenticatedClient, account: str, call: str) -> None:
     }
     answer = httpx.post(connected.webhook_url, content=body, headers=headers)
     assert (answer.status_code, answer.json()) == (200, {"status": "noted"}), answer.text
+
+
+def recording_of(body: bytes) -> str:
+    """Read an event that the vault has sent, by its type; no field is lost."""
+    event = RecordingAvailableEvent.from_dict(json.loads(body))
+    assert event.type_ == "recording.available"
+    assert {**event.to_dict(), "timestamp": None} == {**json.loads(body), "timestamp": None}
+    return event.data.recording
 
 
 def uploaded(admin: AuthenticatedClient, account: str, audio: Path) -> str:
@@ -134,4 +144,4 @@ def heard(url: str, token: str) -> bytes:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4]), Path(sys.argv[5]))

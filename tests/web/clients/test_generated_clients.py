@@ -1,6 +1,7 @@
 """Clients generated from the contract, without a warning, do a whole journey against a running vault."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,8 @@ from pathlib import Path
 from tests.servers.required import go_without
 from tests.support.tenant import tone
 from tests.support.web_house import House
+from vault.domain.events.event_schemas import example_of
+from vault.domain.events.event_types import OUTWARD_TYPES
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
@@ -40,7 +43,9 @@ def played(house: House, *command: str | Path, cwd: Path, account: str, **enviro
     """Run a journey against the vault; return the digest that it printed."""
     audio = cwd / "audio.wav"
     audio.write_bytes(AUDIO)
-    return run(*command, house.url, house.key, account, audio, cwd=cwd, **environment).strip()
+    event = cwd / "event.json"
+    event.write_text(json.dumps(example_of(OUTWARD_TYPES["recording.available"])))
+    return run(*command, house.url, house.key, account, audio, event, cwd=cwd, **environment).strip()
 
 
 def test_a_generated_python_client_hears_what_it_sent(house: House, tmp_path: Path):

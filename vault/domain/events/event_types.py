@@ -1,5 +1,7 @@
 """Every type of event that other systems can receive: one entry each, from which all lists of them come.
 
+``event_schemas.py`` makes of it what the contract says: JSON schemas, OpenAPI webhooks and AsyncAPI.
+
 An event is caused by an entry of the access log, which is written in the transaction of its cause. It has ids and codes
 of that entry alone; a receiver reads the rest with its own key, and the log sees that.
 """
@@ -12,7 +14,7 @@ from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.audit_log.event_types.table import EventType
 
 #: What an event is about, the name of its id in ``data``.
-Subject = Literal["recording", "link", "hold", "request", "account", "destination"]
+Subject = Literal["recording", "link", "hold", "consent", "request", "account", "destination"]
 #: The fields of a log entry that ``data`` may have.
 LeafField = Literal["recording_id", "link_id", "result"]
 
@@ -69,6 +71,12 @@ def _request(name: EventType, sentence: str) -> OutwardType:
     )  # fmt: skip
 
 
+def _consent(name: EventType, sentence: str, data: Mapping[str, LeafField], **example: str) -> OutwardType:
+    return OutwardType(
+        name=name, subject="consent", sentence=sentence, data=data, outlives_erasure=True, example=example
+    )
+
+
 def _hold(name: EventType, sentence: str) -> OutwardType:
     return OutwardType(
         name=name, subject="hold", sentence=sentence, data={"hold": "result"}, outlives_erasure=True,
@@ -96,11 +104,27 @@ _TYPES: Final = (
         "recording.erasing", "The keys of a recording are deleted: nobody can play it any more.", ends=True
     ),
     _recording("recording.erased", "Every object of a recording is deleted.", ends=True),
+    _recording("recording.tampered", "The stored data of a recording is not what was sealed."),
+    _recording("recording.missing", "The audio of a recording is not in the object store."),
+    _recording("retention.due", "Its retention period ended, and a person must review it."),
     _link("link.created", "A link to a recording was created."),
     _link("playback.open", "A link was opened."),
     _link("link.revoked", "A link was revoked."),
     _hold("hold.placed", "A hold was placed."),
     _hold("hold.released", "A hold was released."),
+    _consent(
+        "consent.told",
+        "A party consented, declined or withdrew.",
+        {"answer": "result"},
+        answer="caller_declined",
+    ),
+    _consent("objection.entered", "A number was entered that objects to every recording.", {}),
+    _consent("objection.ended", "An objection was ended.", {}),
+    _consent("policy.changed", "The consent policy was changed.", {}),
+    _consent(
+        "notice.published", "A notice was published.", {"notice": "result"}, notice="ntc_5e8a1c7d3b9f2046"
+    ),
+    _consent("notice.retired", "A notice was retired.", {"notice": "result"}, notice="ntc_5e8a1c7d3b9f2046"),
     OutwardType(
         name="switch.changed",
         subject="account",

@@ -18,6 +18,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from vault.domain.events import event_schemas
 from vault.web.contract.descriptions import SESSION_COOKIE, WEBHOOK_SIGNATURE
 from vault.web.contract.examples import EXAMPLES
 from vault.web.schemas.calls import webhook_events
@@ -161,6 +162,7 @@ def describe(app: FastAPI, routers: Iterable[APIRouter], *, public_url: str) -> 
     components = document["components"]
     components["securitySchemes"] |= _SECURITY
     components["schemas"] |= webhook_events.components()
+    event_schemas.openapi_webhooks(document)
     components["schemas"]["Problem"] = _PROBLEM
     for model, example in EXAMPLES.items():
         components["schemas"][model.__name__]["examples"] = [example]

@@ -1,5 +1,5 @@
 // A generated TypeScript client at work: an account, the switch off and on, a webhook, an upload, a link that plays.
-// Usage: journey.js URL API_KEY ACCOUNT AUDIO_FILE. Prints what the link played, as SHA-256.
+// Usage: journey.js URL API_KEY ACCOUNT AUDIO_FILE EVENT_FILE. Prints what the link played, as SHA-256.
 
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
 
-const [url, key, account, file] = process.argv.slice(2) as [string, string, string, string];
+const [url, key, account, file, told] = process.argv.slice(2) as [string, string, string, string, string];
 const audio = readFileSync(file);
 const admin = createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${key}` } });
 const bytes = (body: unknown) => body as BodyInit;
@@ -40,6 +40,14 @@ async function announceEnd(): Promise<void> {
     body,
   });
   assert.deepEqual([answer.status, await answer.json()], [200, { status: "noted" }]);
+}
+
+/** Read an event that the vault has sent: its type says which fields it has. */
+function recordingOf(body: string): string {
+  const event = JSON.parse(body) as components["schemas"]["VaultEvent"];
+  if (event.type !== "recording.available") throw new Error(event.type);
+  // Of another type this field would be an error of the compiler.
+  return event.data.recording;
 }
 
 /** Upload, and wait until the recording can be played; a bad upload is a problem that names why. */
@@ -115,4 +123,5 @@ const made = await admin.POST("/v1/accounts/{account}/recordings/{recording}/lin
 assert.ok(made.data, JSON.stringify(made.error));
 const played = await heard(new URL(made.data.url).pathname.split("/").pop()!);
 assert.ok(played.equals(audio));
+assert.match(recordingOf(readFileSync(told, "utf8")), /^rec_/);
 console.log(createHash("sha256").update(played).digest("hex"));
