@@ -11,6 +11,7 @@ from bench.call_start import call_start
 from bench.capacity import capacity
 from bench.children import import_once
 from bench.console import console
+from bench.events import events
 from bench.fairness import fairness
 from bench.idle import idle
 from bench.instead import instead
@@ -62,6 +63,7 @@ _ALONE: Mapping[str, Callable[[], None]] = {
     "links": links,
     "console": console,
     "waiting": waiting,
+    "events": events,
 }
 _HOW = """\
 how        Variants take turns in short rounds; a ratio is the median of the rounds' own ratios, with its
@@ -82,7 +84,10 @@ def main() -> None:
     )
     asked = parser.parse_args()
     if len(asked.parts) == 1 and asked.parts[0] in _ALONE:
-        _ALONE[asked.parts[0]]()
+        if asked.quick and asked.parts[0] == "events":
+            events(quick=True)
+        else:
+            _ALONE[asked.parts[0]]()
         return
     if unknown := sorted(set(asked.parts) - set(_PARTS)):
         parser.error(f"there is no part {', '.join(unknown)}; parts are {', '.join(_PARTS)}")

@@ -115,6 +115,16 @@ class SendOutbox:
             self._begin(one, begun_at)
         return bool(permitted)
 
+    @property
+    def is_sending(self) -> bool:
+        """Return whether anything is on its way."""
+        return bool(self._sending.tasks)
+
+    async def wait_for_one(self) -> None:
+        """Wait until a turn has ended, if one is on its way."""
+        if tasks := set(self._sending.tasks):
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
     async def idle(self) -> None:
         """Wait until nothing is being sent."""
         while tasks := list(self._sending.tasks):
