@@ -1,18 +1,27 @@
 """kill -9 at edges of the outbox's work: nothing is lost, nothing goes after an erasure, and the log has what went."""
 
+import asyncio
+import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from random import Random
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import select, update
 
-from tests.services.requests.dying_jobs import RECEIVED
+from tests.services.requests.dying_jobs import DELIVERED, RECEIVED
 from tests.services.requests.mortal_ground import Ground, OpenGround, events_of, grounds, kill
 from tests.services.requests.people import ACTOR, ask, asks
+from tests.support.counts import count
 from tests.support.outbox import add_older_delivery, let_time_come, send_due
 from tests.support.rights_cases import PAIRS
 from tests.support.service_house import LONG_AGO, House
 from vault.database.schema.outbox import outbox_messages
+from vault.database.transaction import Transaction
+from vault.domain.audit_log.access_event import AccessEvent
+from vault.services.events.endpoints import EndpointChange
 from vault.thread_pools import Threads
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
@@ -61,6 +70,88 @@ async def test_a_killed_outbox_loses_nothing(open_ground: OpenGround):
         return check
 
     await kill(open_ground, "the outbox", "outbox", prepare, set_up=set_up, small=10)
+
+
+ORDERED, UNORDERED = "https://ordered.example/hook", "https://unordered.example/hook"
+#: The most edges that a process lives.
+_LIFE: Final = 600
+
+
+async def test_killed_nodes_lose_no_event(open_ground: OpenGround):
+    """All arrive, each number once but for repeats with its id; in order where that was asked for.
+
+    One node on SQLite, two on PostgreSQL; each dies again and again, anywhere between log and receiver.
+    """
+    events = count("events under kills", small=160, full=10_000)
+    async with open_ground() as ground:
+        for url in (ORDERED, UNORDERED):
+            await endpoint(ground.house, url)
+        numbers, killed, caused = Random(events), 0, 0  # noqa: S311 - not for secrets
+        nodes = 1 if ground.database_url is None else 2
+        while caused < events or await waits(ground.house):
+            more = min(events // 8, events - caused)
+            await cause(ground.house, more)
+            caused += more
+            life = [numbers.randint(1, min(_LIFE, events)) for _ in range(nodes)]
+            ended = await asyncio.gather(*(ground.run("events", at) for at in life))
+            killed += ended.count(None)
+            await leases_end(ground.house)
+        arrived = [json.loads(line) for line in (ground.folder / DELIVERED).read_text().splitlines()]
+        of_url = {url: [one for one in arrived if one["url"] == url] for url in (ORDERED, UNORDERED)}
+        for url, got in of_url.items():
+            check_numbers(got, events, in_order=url == ORDERED)
+        await check_log(ground.house, {one["id"] for one in arrived})
+        repeats = {url: len(got) - events for url, got in of_url.items()}
+        assert killed >= 3
+        print(f"{killed} killed, {events} events to each of 2, 0 lost, sent again: {repeats}")
+
+
+async def endpoint(house: House, url: str) -> None:
+    """Make an endpoint; one of them is ordered."""
+    wanted = EndpointChange(url=url, types=["switch.changed"], ordered=url == ORDERED)
+    await house.vault.events.endpoints.make(house.account.id, wanted, actor=ACTOR)
+
+
+async def cause(house: House, number: int) -> None:
+    """Let something happen so many times."""
+
+    def log(tx: Transaction) -> None:
+        for _ in range(number):
+            tx.events.append(
+                AccessEvent(
+                    type="switch.changed", at=tx.now(), account_id=house.account.id, actor=ACTOR, result="on"
+                )
+            )
+
+    await house.database.write(log)
+    await house.database.write(lambda tx: tx.tree.settle())
+
+
+async def waits(house: House) -> bool:
+    """Return whether anything is still to be published or sent."""
+    query = select(outbox_messages.c.id).limit(1)
+    return await house.database.read(
+        lambda tx: tx.event_feed.has_more() or tx.connection.execute(query).first() is not None
+    )
+
+
+def check_numbers(got: list[dict[str, Any]], events: int, *, in_order: bool) -> None:
+    """Assert that each number arrived, always with the same id; in order: never one whose predecessor did not."""
+    ids = {(one["sequence"], one["id"]) for one in got}
+    first = min(one["sequence"] for one in got)
+    assert sorted(sequence for sequence, _ in ids) == list(range(first, first + events))
+    if in_order:
+        last = first - 1
+        for one in got:
+            assert one["sequence"] <= last + 1, f"{one['sequence']} after {last}"
+            last = max(last, one["sequence"])
+
+
+async def check_log(house: House, ids: set[str]) -> None:
+    """Assert that each event is in the log as sent, and as accepted once for each endpoint."""
+    counted = Counter(await results_of(house))
+    assert all(counted["message.sent", one] >= 2 for one in ids)
+    assert all(counted["message.accepted", one] == 2 for one in ids)
 
 
 async def leases_end(house: House) -> None:

@@ -40,6 +40,8 @@ from vault.thread_pools import Threads
 ROOT_KEY = "root-key.json"
 #: The ids of the messages that the receiver took, a line each.
 RECEIVED = "received.txt"
+#: The events that receivers took, a line of JSON each: url, id, sequence.
+DELIVERED = "delivered.txt"
 _CALLS = ("write", "read", "fetch", "claim", "scrub")
 _OBJECT_CALLS = ("create", "put", "get", "read", "size", "replace", "delete", "delete_older", "abort_uploads")
 _LISTS = ("list", "versions")
@@ -146,12 +148,20 @@ async def _outbox(vault: Vault) -> None:
     await send_all(vault.jobs.send_outbox)
 
 
+async def _events(vault: Vault) -> None:
+    """Read the log on, and send the events of it."""
+    while await vault.jobs.publish_events():
+        pass
+    await send_all(vault.jobs.send_outbox)
+
+
 JOBS: dict[str, Callable[[Vault], Awaitable[None]]] = {
     "sweep": _sweep,
     "requests": _requests,
     "close account": _close_account,
     "approve": _approve,
     "outbox": _outbox,
+    "events": _events,
 }
 
 
@@ -174,13 +184,17 @@ class _KeptReceiver(FakeOutside):
 
     def __init__(self, folder: Path, edges: _Edges) -> None:
         super().__init__()
-        self._file, self._edges = folder / RECEIVED, edges
+        self._file, self._delivered, self._edges = folder / RECEIVED, folder / DELIVERED, edges
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Take a message."""
         self._edges()
         with self._file.open("a") as file:
             file.write(headers["webhook-id"] + "\n")
+        if (sequence := json.loads(body).get("sequence")) is not None:
+            line = json.dumps({"url": url, "id": headers["webhook-id"], "sequence": sequence})
+            with self._delivered.open("a") as file:
+                file.write(line + "\n")
         self._edges()
         return await super().post(url, headers, body)
 
