@@ -4,7 +4,7 @@ import httpcore
 import pytest
 
 from tests.servers.media import MediaServer
-from tests.telephony.dialing import Diversion, ScriptedResolver
+from tests.support.dialing import Diversion, ScriptedResolver
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.http.address_policy import check_address

@@ -8,7 +8,7 @@ import pytest
 
 from tests.servers.certificates import certificate
 from tests.servers.media import MediaServer, answer
-from tests.telephony.dialing import ScriptedResolver
+from tests.support.dialing import ScriptedResolver
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed
 from vault.telephony.http.client import GuardedHttp, trust

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from tests.servers.media import MediaServer, Script, answer, drip, endless, head, raw
-from tests.telephony.dialing import Diversion, ScriptedResolver
+from tests.support.dialing import Diversion, ScriptedResolver
 from tests.telephony.fetching import NO_TLS
 from vault.domain.outbox.attempt import Answer
 from vault.errors import FetchFailed

@@ -6,7 +6,7 @@ How a URL is taken apart, and which hosts it may name.
 import pytest
 
 from tests.servers.media import MediaServer, answer, head, raw
-from tests.telephony.dialing import Diversion, ScriptedResolver
+from tests.support.dialing import Diversion, ScriptedResolver
 from tests.telephony.fetching import BODY, NO_TLS, fails, fetcher_for, get
 from vault.domain.calls.provider_api import MediaRequest
 from vault.errors import FetchFailed, StartRefused
