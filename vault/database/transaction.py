@@ -26,6 +26,7 @@ from vault.database.stores.backup.object_store import InventoryRows, ObjectStore
 from vault.database.stores.backup.restore import RestoreRows
 from vault.database.stores.calls.call_facts import CallFactRows, PendingCallRows
 from vault.database.stores.calls.call_state import CallStateRows
+from vault.database.stores.calls.deliveries import DeliveryRows
 from vault.database.stores.consent.consent import ConsentRows, PauseRows, PolicyRows
 from vault.database.stores.consent.notices import NoticeRows
 from vault.database.stores.consent.objections import ObjectionRows
@@ -108,6 +109,7 @@ class Transaction:
     pending_calls = _Store(PendingCallRows)
     call_facts = _Store(CallFactRows)
     call_state = _Store(CallStateRows)
+    deliveries = _Store(DeliveryRows)
 
     consents = _Store(ConsentRows)
     objections = _Store(ObjectionRows)

@@ -46,6 +46,13 @@ class Provider(ABC):
         """
 
     @abstractmethod
+    def event_name(self, delivery: Delivery) -> str | None:
+        """Return the platform's own name of an authenticated delivery's event; None if it has none.
+
+        Raises Invalid for a body that cannot be parsed. It is shown to the admin: never a number, an id or a text.
+        """
+
+    @abstractmethod
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Return the request for the announced media, with credentials only for the provider's own hosts."""
 

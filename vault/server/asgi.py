@@ -52,6 +52,7 @@ def app_of(settings: Settings, *, worker: bool) -> FastAPI:
             vault = await stack.enter_async_context(assemble(settings, describing=worker))
             stack.push_async_callback(vault.playback.audio.close)
             stack.push_async_callback(vault.ingest.webhooks.close)
+            stack.push_async_callback(vault.ingest.deliveries.close)
             app.state.vault = vault
             app.state.readiness = readiness = Readiness(
                 vault.node.readiness.check, recovery=vault.node.recovery

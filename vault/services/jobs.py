@@ -13,6 +13,7 @@ from vault.services.backup.write_due_manifests import WriteDueManifests
 from vault.services.closing_acts.journal import KeepJournal
 from vault.services.consent.index_numbers import IndexNumbers
 from vault.services.events.publish_events import PublishEvents
+from vault.services.ingest.delivery_log import DeliveryLog
 from vault.services.ingest.describe_and_admit import Describe
 from vault.services.ingest.fetch_recording import Ingest
 from vault.services.ingest.idle_uploads import SettleIdleUploads
@@ -44,6 +45,8 @@ class Jobs:
     describe: Describe
     #: Refuse or fail uploads that were abandoned.
     settle_idle_uploads: SettleIdleUploads
+    #: Delete old entries of the delivery log.
+    delivery_log: DeliveryLog
     #: Compare a provider's list of recordings with the database, and announce what is missing.
     reconcile: ReconcileProvider
     #: Ask a provider to pause a recording, or to delete its copy.

@@ -26,6 +26,7 @@ from vault.services.consent.policy import Policies
 from vault.services.consent.show_rules import Rules
 from vault.services.events.endpoints import EventEndpoints
 from vault.services.events.poll_events import PollEvents
+from vault.services.ingest.delivery_log import DeliveryLog
 from vault.services.ingest.receive_webhook import Webhooks
 from vault.services.ingest.retry_recording import RetryRecording
 from vault.services.ingest.upload import Uploads
@@ -122,6 +123,8 @@ class IngestServices:
     """How recordings come in."""
 
     webhooks: Webhooks
+    #: Note and list what was answered to the webhooks of each connection.
+    deliveries: DeliveryLog
     uploads: Uploads
     #: Fetch a recording again that has not arrived.
     retry: RetryRecording

@@ -28,7 +28,7 @@ from vault.web.player import doorways, sessions
 from vault.web.player import links as player_links
 from vault.web.player import notes as player_notes
 from vault.web.routes import access_events, event_endpoints, events, node, recordings, sign_in
-from vault.web.routes.accounts import accounts, api_keys, key_rotation, limits, own_key
+from vault.web.routes.accounts import accounts, api_keys, deliveries, key_rotation, limits, own_key
 from vault.web.routes.approvals import approvals
 from vault.web.routes.calls import calls, webhooks
 from vault.web.routes.consent import consent, notices, rules
@@ -47,7 +47,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 #: In the order of the contract.
 _ROUTE_MODULES = (
-    webhooks, accounts, closure, limits, calls, recordings, recording_notes, consent, requests,
+    webhooks, accounts, deliveries, closure, limits, calls, recordings, recording_notes, consent, requests,
     callback, notices, rules, links, link_keys, holds,
     approvals, event_endpoints, events,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,

@@ -1,4 +1,7 @@
-"""The facts of calls, and their search index: keyed hashes of the facts, also for calls without recordings."""
+"""The facts of calls, and their search index: keyed hashes of the facts, also for calls without recordings.
+
+Also what was answered to the webhooks of connections, without anything of the calls.
+"""
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint, text
 
@@ -37,4 +40,28 @@ call_terms = Table(
     Column("term", LargeBinary, primary_key=True),
     Column("call_ref", String, primary_key=True),
     Index("ix_call_terms_call", "account_id", "call_ref"),
+)
+
+connection_deliveries = Table(
+    "connection_deliveries",
+    metadata,
+    Column("connection_id", String, primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("event", String),
+    Column("status", Integer, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("reason", String),
+    Column("detail", String),
+    Column("recording_id", String),
+    Column("requests", Integer, nullable=False),
+    Index("ix_connection_deliveries_outcome", "connection_id", "outcome", "at", "id"),
+    Index("ix_connection_deliveries_at", "at"),
+    Index(
+        "ix_connection_deliveries_recording",
+        "recording_id",
+        sqlite_where=text("recording_id IS NOT NULL"),
+        postgresql_where=text("recording_id IS NOT NULL"),
+    ),
 )

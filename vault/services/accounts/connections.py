@@ -162,7 +162,7 @@ class Connections:
         )
 
     async def delete(self, account_id: str, name: str, *, actor: str) -> None:
-        """Delete a connection with its credentials, so that nothing more is accepted from its platform.
+        """Delete a connection, its credentials and delivery log, so that nothing more is accepted from its platform.
 
         Fetched recordings stay. Announced recordings that are not fetched yet fail, and the provider's copies are
         kept: without credentials the vault can neither fetch nor delete them. A new connection of the same name
@@ -180,6 +180,7 @@ class Connections:
                 return
             connection = _existing(tx, account_id, name)
             tx.connections.delete(connection)
+            tx.deliveries.forget_connection(connection.id)
             event = AccessEvent(
                 type="connection.deleted",
                 at=tx.now(),

@@ -25,6 +25,7 @@ from vault.services.admission.call_facts import StoreCallFacts, StoredFacts
 from vault.services.admission.call_opener import CallOpener
 from vault.services.admission.number_terms import CallTerms
 from vault.services.ingest.announce import Announce
+from vault.services.ingest.delivery_log import error_code
 from vault.services.shared.account_limiter import AccountLimiter
 from vault.services.shared.authenticate_webhook import prove
 from vault.services.shared.connection_cache import ConnectionCache, OpenedConnection
@@ -45,6 +46,8 @@ class Receipt:
     recording_id: str | None = None
     #: A sentence for the sender's developer.
     detail: str | None = None
+    #: Why nothing was stored, for the delivery log; None where the status or the recording says it.
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +127,10 @@ class Webhooks:
             receipt = await self._receive(provider_name, connection_id, delivery)
         except (NotAuthentic, Invalid, Refused, TooMany) as error:
             # Unknown ids are not noted: a stranger who guesses them must cause no write.
-            if self.connection_cache.has(connection_id):
-                self.activity.refused(connection_id, _code(error))
+            if self.connection_cache.known(connection_id) is not None:
+                self.activity.refused(
+                    connection_id, error_code(error, 429 if isinstance(error, TooMany) else 422)
+                )
             raise
         self.activity.taken(connection_id)
         return receipt
@@ -153,7 +158,10 @@ class Webhooks:
                 return await self._process(opened, content, delivery)
             except AccountClosed:
                 # Nothing is stored, and the platform need not send it again.
-                return Receipt(status="refused" if content.announcement is not None else "ignored")
+                status: Literal["refused", "ignored"] = (
+                    "ignored" if content.announcement is None else "refused"
+                )
+                return Receipt(status=status, reason="account_closed")
 
     async def _process(
         self, opened: OpenedConnection, content: WebhookContent, delivery: Delivery
@@ -215,15 +223,6 @@ def _status(announced: Announced) -> Literal["accepted", "duplicate", "refused",
     if announced.state in GONE:
         return "erased"
     return "accepted" if announced.created or announced.renewed else "duplicate"
-
-
-def _code(error: NotAuthentic | Invalid | Refused | TooMany) -> str:
-    """Return the code of an error of a webhook, for the admin who sets the connection up."""
-    if isinstance(error, NotAuthentic):
-        return error.failed
-    if isinstance(error, Refused) and error.reasons:
-        return error.reasons[0]
-    return "too_many" if isinstance(error, TooMany) else "not_valid"
 
 
 def check_media_url(

@@ -67,9 +67,10 @@ class ConnectionCache:
             self._known.popitem(last=False)
         return opened
 
-    def has(self, connection_id: str) -> bool:
-        """Return whether the connection exists, as far as this process has just read it."""
-        return connection_id in self._known
+    def known(self, connection_id: str) -> OpenedConnection | None:
+        """Return the connection as this process has read it last; None if it has not, or there is none."""
+        known = self._known.get(connection_id)
+        return None if known is None else known[1]
 
     def doubt(self, connection_id: str) -> bool:
         """Drop the connection from the cache, unless it was read within the last second; return whether it was dropped.

@@ -99,6 +99,14 @@ def understand(form: Form, *, refs: re.Pattern[str] = REF) -> WebhookContent | N
     return WebhookContent(facts=facts, announcement=_announcement(form, refs) if announced else None)
 
 
+def event_name(form: Form) -> str | None:
+    """Return the status that makes the event what it is, with the name of its field. Raises Invalid."""
+    for name in ("RecordingStatus", "CallStatus"):
+        if (status := text(form, name)) is not None:
+            return f"{name} {status}"
+    return None
+
+
 def call_facts(form: Form, refs: re.Pattern[str] = REF) -> CallFacts:
     """Parse the call facts of a call's progress or of a request for its document. Raises Invalid."""
     if text(form, "ParentCallSid") is not None:

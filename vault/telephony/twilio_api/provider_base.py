@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import ClassVar
 
 from vault.domain.calls.call import Announcement
-from vault.domain.calls.provider_api import Access, ListedPage, RestReply, RestRequest
+from vault.domain.calls.provider_api import Access, Delivery, ListedPage, RestReply, RestRequest
 from vault.ports.telephony import Provider
-from vault.telephony.twilio_api import rest
+from vault.telephony.twilio_api import events, rest
 
 
 class TwilioApiProvider(Provider):
@@ -21,6 +21,10 @@ class TwilioApiProvider(Provider):
     @abstractmethod
     def rest(self, access: Access) -> rest.Rest:
         """Return the REST API of the connection's account."""
+
+    def event_name(self, delivery: Delivery) -> str | None:
+        """Return the status of the recording or the call; None for JSON."""
+        return None if events.is_json(delivery) else events.event_name(events.fields(delivery))
 
     def find_request(self, announcement: Announcement, access: Access) -> RestRequest | None:
         """Build the request for the recording's metadata; None without its id. URLs do not expire."""

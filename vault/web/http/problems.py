@@ -75,9 +75,16 @@ def problem(
     )
 
 
+def status_of(error: Exception) -> int:
+    """Return the status with which an error is answered."""
+    if isinstance(error, HTTPException):
+        return error.status_code
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
 def of_error(error: errors.VaultError) -> Response:
     """Return the problem document of a vault error."""
-    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    status = status_of(error)
     if isinstance(error, errors.Unavailable):
         metrics.UNAVAILABLE.labels(error.cause).inc()
     if status == 500:  # noqa: PLR2004 - the status itself

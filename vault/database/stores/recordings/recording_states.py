@@ -17,6 +17,7 @@ from vault.database.signals import Work, wake, wake_at
 from vault.database.sql.compiled_statements import CompiledUpdate
 from vault.database.sql.dialect import sql_now
 from vault.database.stores.accounts.stored_answers import forget_answers_on_recording
+from vault.database.stores.calls.deliveries import forget_recording_in_deliveries
 from vault.database.stores.current_key_check import refuse_retired
 from vault.database.stores.outbox.messages import forget_messages_about
 from vault.database.stores.recordings.object_checks import note_object_checks
@@ -110,6 +111,7 @@ class RecordingStates(Rows):
         if changed_row.state in GONE:
             forget_answers_on_recording(self._db, recording.id)
             forget_messages_about(self._db, recording.id)
+            forget_recording_in_deliveries(self._db, recording.id)
         has_copy, due = changed_row.source_policy != "keep", values.get("not_before")
         self._wake(transitions[-1], 1, has_copy=has_copy, due=due, leased="lease_token" in values)
         return changed_row

@@ -100,6 +100,10 @@ class Aircall(Provider):
             raise Invalid("data must be an object.", field="data")
         return WebhookContent(facts=facts_of(data, "data."), announcement=parse_announcement(kind, data))
 
+    def event_name(self, delivery: Delivery) -> str | None:
+        """Return ``event``."""
+        return text(parse_object(delivery.body), "event")
+
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Build a request to Aircall's hosts and buckets, without credentials."""
         return presigned(announcement, access, hosts=HOSTS, bucket=BUCKET)

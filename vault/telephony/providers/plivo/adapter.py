@@ -16,7 +16,7 @@ from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments, Credentials, Provider
 from vault.telephony.parsing.forms import parse_query
 from vault.telephony.parsing.json_fields import Json, media
-from vault.telephony.providers.plivo.callbacks import listed_recording, parse_callback
+from vault.telephony.providers.plivo.callbacks import callback_name, listed_recording, parse_callback
 from vault.telephony.providers.plivo.documents import OVERRIDES, PlivoDocuments
 from vault.telephony.rest_api.media_requests import own_hosts, takes_credentials
 from vault.telephony.rest_api.replies import basic, reply_object, rest_base, rest_hosts
@@ -58,6 +58,10 @@ class Plivo(Provider):
         """Parse the callback; None if it is not about a call or a recording. Raises Invalid."""
         nonce = delivery.headers.get(NONCE_HEADER, "")
         return parse_callback(delivery, nonce if NONCE.fullmatch(nonce) else None)
+
+    def event_name(self, delivery: Delivery) -> str | None:
+        """Return ``Event`` or the call's status."""
+        return callback_name(delivery)
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Build the request, over https, with credentials if the host is Plivo's."""

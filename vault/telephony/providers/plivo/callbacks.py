@@ -34,6 +34,7 @@ END = ("RecordingEndMs", "recording_end_ms")
 FROM, TO = ("From", "from", "from_number"), ("To", "to", "to_number")
 #: The number that a ``<Dial>`` called.
 DIALLED = ("DialBLegTo",)
+STATUS = ("CallStatus", "call_status")
 NUMBER = re.compile(r"(-?)[0-9]{1,15}(?:\.[0-9]{1,9})?")
 
 #: A timestamp parser: takes the text and the field's name.
@@ -54,6 +55,13 @@ def parse_callback(delivery: Delivery, delivery_id: str | None) -> WebhookConten
     dialled = _number(_field(form, DIALLED))
     legs = () if dialled is None else (CallFacts(call_ref=call_ref, callee=dialled),)
     return WebhookContent(facts=facts, announcement=announcement, delivery_id=delivery_id, legs=legs)
+
+
+def callback_name(delivery: Delivery) -> str | None:
+    """Return what Plivo calls the event of a callback; None if it does not say. Raises Invalid."""
+    form = _fields(delivery)
+    status = _field(form, STATUS)
+    return _field(form, ("Event",)) or (None if status is None else f"{STATUS[0]} {status}")
 
 
 def parse_document_request(delivery: Delivery) -> CallStep:

@@ -30,6 +30,7 @@ from vault.domain.calls.provider_api import Access, Delivery, MediaRequest
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import Credentials, Provider
 from vault.telephony.http.url import MAX_URL, parse_media_url
+from vault.telephony.parsing.json_fields import text
 from vault.telephony.parsing.phone_number import clean, normalize
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.parsing.timestamps import from_rfc3339
@@ -80,6 +81,10 @@ class Platform(Provider):
             announcement=_announcement(data) if kind == "recording.completed" else None,
             delivery_id=delivery.headers.get("webhook-id"),
         )
+
+    def event_name(self, delivery: Delivery) -> str | None:
+        """Return ``type``."""
+        return text(parse_object(delivery.body), "type")
 
     @property
     def resends_refused(self) -> bool:

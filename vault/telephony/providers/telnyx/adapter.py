@@ -34,7 +34,7 @@ from vault.domain.calls.provider_api import (
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments, Credentials, Provider
 from vault.rfc3339 import write_rfc3339
-from vault.telephony.parsing.json_fields import Json, check_fields, member, moment, ref
+from vault.telephony.parsing.json_fields import Json, check_fields, member, moment, ref, text
 from vault.telephony.parsing.strict_json import parse_object
 from vault.telephony.providers.telnyx import texml
 from vault.telephony.providers.telnyx.events import (
@@ -108,6 +108,13 @@ class Telnyx(Provider):
         return WebhookContent(
             facts=parse_recording_facts(payload, PATH), announcement=announcement, delivery_id=delivery_id
         )
+
+    def event_name(self, delivery: Delivery) -> str | None:
+        """Return ``event_type``; for a form of TeXML, its status."""
+        if texml.is_form(delivery):
+            return events.event_name(events.fields(delivery))
+        data = parse_object(delivery.body).get("data")
+        return text(data, "event_type", path="data.") if isinstance(data, dict) else None
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Build a request to Telnyx's hosts and buckets, without credentials."""

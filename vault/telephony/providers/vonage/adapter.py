@@ -14,7 +14,7 @@ from vault.domain.calls.call import Announcement, WebhookContent
 from vault.domain.calls.provider_api import Access, Delivery, MediaRequest, RestReply, RestRequest
 from vault.errors import FetchFailed, Invalid
 from vault.ports.telephony import CallDocuments, Credentials, Provider
-from vault.telephony.providers.vonage.callbacks import FILE, parse_callback
+from vault.telephony.providers.vonage.callbacks import FILE, callback_name, parse_callback
 from vault.telephony.providers.vonage.ncco import NccoDocuments
 from vault.telephony.rest_api.media_requests import own_hosts, takes_credentials
 from vault.telephony.rest_api.replies import rest_base, rest_hosts
@@ -56,6 +56,10 @@ class Vonage(Provider):
     def understand(self, delivery: Delivery) -> WebhookContent | None:
         """Parse the event; None if it is not about a conversation. Raises Invalid."""
         return parse_callback(delivery, callback_id(delivery))
+
+    def event_name(self, delivery: Delivery) -> str | None:
+        """Return the status of the leg, or the type of another event."""
+        return callback_name(delivery)
 
     def media_request(self, announcement: Announcement, access: Access) -> MediaRequest:
         """Build the request, with the application's token if the host is Vonage's."""

@@ -42,6 +42,12 @@ def parse_callback(delivery: Delivery, delivery_id: str | None) -> WebhookConten
     return WebhookContent(facts=_facts(event, call_ref, status), delivery_id=delivery_id)
 
 
+def callback_name(delivery: Delivery) -> str | None:
+    """Return what Vonage calls the event; None for that of a recording, which has no name. Raises Invalid."""
+    event = _event(delivery)
+    return text(event, "status") or text(event, "type")
+
+
 def parse_document_request(delivery: Delivery) -> CallStep:
     """Parse a request for an NCCO. Raises Invalid, naming the field.
 
