@@ -48,6 +48,7 @@ PAGES: Final = {
     "account": "/account",
     "connections": "/connections",
     "connection": "/connections/{connection}",
+    "deliveries": "/connections/{connection}/deliveries",
     "connection-new": "/connections/new?provider=twilio",
     "keys": "/connections/keys",
     "link-key": "/connections/keys/links/new",

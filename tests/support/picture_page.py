@@ -81,6 +81,7 @@ CAPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "connections": "Telephony platforms",
         "account": "The account's name, language and limits",
         "connection": "What to enter at the platform",
+        "deliveries": "What was answered to a platform",
         "connection-new": "Connect a platform",
         "keys": "The account's key, and keys that sign links",
         "link-key": "Register a customer's key that signs links",

@@ -44,6 +44,7 @@ DOORS: dict[tuple[str, str], tuple[str, object]] = {
     ("PUT", "/connections/{name}"): ("settings:write", CONNECTION),
     ("GET", "/connections/{name}"): ("settings:write", None),
     ("DELETE", "/connections/{name}"): ("settings:write", None),
+    ("GET", "/connections/{name}/deliveries"): ("settings:write", None),
     ("PUT", "/calls/{call_ref}"): ("ingest", CALL),
     ("GET", "/calls"): ("recordings:read", None),
     ("GET", "/calls/{call_ref}"): ("recordings:read", None),

@@ -59,6 +59,7 @@ def _webhooks(grown: Grown, number: int) -> None:
     for of, send in hooks.items():
         answer = grown.counted("post_webhook", of, send)
         assert answer.status_code in {200, 202}, answer.text
+    grown.house.call(grown.house.vault.ingest.deliveries.write)
 
 
 def _recordings(grown: Grown, number: int) -> None:

@@ -108,9 +108,9 @@ async def test_what_is_not_written_waits(either: House, monkeypatch: pytest.Monk
 
         down.setattr(type(either.vault.ingest.deliveries.database), "write", fail)
         for _ in range(100):
-            log.note("platform", either.connection_id, TAKEN)
+            await log.note("platform", either.connection_id, TAKEN)
         assert not await log.write()
-        log.note("platform", either.connection_id, TAKEN)
+        await log.note("platform", either.connection_id, TAKEN)
         assert not await log.write()
     assert await count(either) == 0
     await log.close()
@@ -123,7 +123,7 @@ async def test_entries_that_wait_are_bounded(either: House, monkeypatch: pytest.
     log = either.vault.ingest.deliveries
     await either.announce()
     for number in range(30):
-        log.note("platform", either.connection_id, replace(TAKEN, reason=f"r{number}"))
+        await log.note("platform", either.connection_id, replace(TAKEN, reason=f"r{number}"))
     await log.close()
     assert {one.reason for one in await page(either, limit=50)} == {f"r{n}" for n in range(20, 30)}
 
@@ -133,7 +133,7 @@ async def test_the_writer_ends_when_nothing_waits(either: House, monkeypatch: py
     monkeypatch.setattr("vault.services.ingest.delivery_log.INTERVAL", 0.01)
     log = either.vault.ingest.deliveries
     await either.announce()
-    log.note("platform", either.connection_id, TAKEN)
+    await log.note("platform", either.connection_id, TAKEN)
     (task,) = log._writing
     await task
     assert (await count(either), log._writing) == (1, set())

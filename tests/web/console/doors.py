@@ -119,6 +119,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[str, dict[str, str] | None]]] = {
         {"title": "main", "provider": "platform", "collect_from": "?"},
     ),
     ("GET", "/connections/{connection}"): ("settings:write", None),
+    ("GET", "/connections/{connection}/deliveries"): ("settings:write", None),
     ("POST", "/connections/{connection}/deletion"): ("settings:write", {"name": "nobody"}),
     ("GET", "/connections/keys"): ("keys:write", None),
     ("POST", "/connections/keys/rotation"): ("keys:write", {"name": "x"}),

@@ -81,7 +81,7 @@ class DeliveryLog:
         """Return the deletion of what is older than 30 days."""
         return [IntervalJob(name="forget_deliveries", run=self.forget, every=HOURLY, needs_objects=False)]
 
-    def note(
+    async def note(
         self, provider_name: str, connection_id: str, answer: Answer, delivery: Delivery | None = None
     ) -> None:
         """Note an answer; ``delivery`` names the event if the answer does not. Nothing waits for it."""
@@ -133,7 +133,7 @@ class DeliveryLog:
             detail=detail,
             event=event if is_authentic else None,
         )
-        self.note(provider_name, connection_id, answer, delivery if is_authentic else None)
+        await self.note(provider_name, connection_id, answer, delivery if is_authentic else None)
 
     def _event(self, provider_name: str, delivery: Delivery | None) -> str | None:
         if delivery is not None:

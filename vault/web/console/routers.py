@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from vault.web.console.accounts import connections, keys, overview, settings
+from vault.web.console.accounts import connections, deliveries, keys, overview, settings
 from vault.web.console.approvals import approvals
 from vault.web.console.audit_log import log
 from vault.web.console.consent import notices, objections
@@ -43,6 +43,7 @@ ROUTERS: Final = (
     settings.router,
     link_keys.router,
     connections.router,
+    deliveries.router,
     members.router,
     sign_in_connections.router,
     log.router,

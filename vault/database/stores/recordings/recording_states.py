@@ -54,6 +54,7 @@ _NEXT_WORK: Mapping[State, Work] = {
 }
 #: States in which the provider's copy may be due for deletion.
 _COPY_GOES = frozenset({State.AVAILABLE, State.REFUSED, State.ERASING})
+_FORGET_GONE = (forget_answers_on_recording, forget_messages_about, forget_recording_in_deliveries)
 _OBJECTS: Final[tuple[Purpose, ...]] = ("audio", "rendition")
 #: Columns that stay when a failed recording starts over.
 _UNCHANGED = {"id", "account_id", "connection_id", "recording_ref", "call_ref", "restricted"}
@@ -109,9 +110,8 @@ class RecordingStates(Rows):
             self._forget(recording)
         changed_row = recording_from(row)
         if changed_row.state in GONE:
-            forget_answers_on_recording(self._db, recording.id)
-            forget_messages_about(self._db, recording.id)
-            forget_recording_in_deliveries(self._db, recording.id)
+            for forget in _FORGET_GONE:
+                forget(self._db, recording.id)
         has_copy, due = changed_row.source_policy != "keep", values.get("not_before")
         self._wake(transitions[-1], 1, has_copy=has_copy, due=due, leased="lease_token" in values)
         return changed_row

@@ -140,7 +140,7 @@ async def _noted(
             event=event,
         )
         raise
-    vault.ingest.deliveries.note(provider, connection, noted, delivery)
+    await vault.ingest.deliveries.note(provider, connection, noted, delivery)
     return response
 
 

@@ -47,6 +47,7 @@ class DeliveriesQuery(PageQuery):
     """Filters of a connection's delivery log."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    #: How the requests ended.
     outcome: Outcome | None = None
     #: At or after this time.
     since: Annotated[MomentIn | None, Field(alias="from")] = None
