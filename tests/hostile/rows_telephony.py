@@ -53,7 +53,7 @@ def _deliver(provider: Provider, method: str, query: str, headers: Mapping[str, 
     url = f"https://vault.example/webhooks/{provider.name}/conn_1?{query}"
     delivery = Delivery(method=method, url=url, headers=headers, body=body, received_at=NOW)
     calls = [partial(provider.authenticate, delivery, [credentials_of(provider)])]
-    calls.append(partial(provider.understand, delivery))
+    calls += [partial(provider.understand, delivery), partial(provider.event_name, delivery)]
     if provider.call_documents is not None:
         calls.append(partial(provider.call_documents.step, delivery))
     _every(iter(calls))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,9 @@ from tests.support.example_account import (
     example_account,
     spoken,
 )
-from tests.support.provider_sign_in import connected_provider
+from tests.support.provider_sign_in import connected_provider, set_rule
 from tests.support.tenant import PATIENCE, Tenant, moment
 from tests.support.web_house import House, open_house
-from vault.database.transaction import Transaction
-from vault.domain.approvals.rule import ApprovalRule
 
 pytestmark = pytest.mark.browser
 _VERIFIER = Path(__file__).parents[2] / "examples" / "verify_receipt.py"
@@ -251,30 +249,18 @@ def work(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]
         yield house
 
 
-def _set_rule(house: House, account: ExampleAccount, rule: ApprovalRule | None) -> ApprovalRule:
-    """Set the account's rule, or switch it off: the provider was connected before there was one. Return that before."""
-
-    def change(tx: Transaction) -> ApprovalRule:
-        before = tx.approval_rules.get(account.tenant.id)
-        tx.approval_rules.set(account.tenant.id, rule or replace(before, enabled=False))
-        return before
-
-    before: ApprovalRule = house.call(house.vault.database.write, change)
-    return before
-
-
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", MODES)
 def test_a_day_at_the_console(work: House, port: int, chrome: Browser, tmp_path: Path, mode: Mode):
     """Every step, in each way, without any trouble on the way."""
     account = example_account(work)
-    rule = _set_rule(work, account, None)
+    rule = set_rule(work, account.tenant, None)
     with (
         connected_provider(account.tenant, port, "admin") as connection,
         person(chrome, mode, work.url) as first,
         person(chrome, mode, work.url) as second,
     ):
-        _set_rule(work, account, rule)
+        set_rule(work, account.tenant, rule)
         day = Day(first, second, work, account, connection["sign_in_url"], tmp_path)
         for step in STEPS:
             step(day)

@@ -21,7 +21,7 @@ from tests.support.chromium import chromium
 from tests.support.console_album import LOOKS, NAMES, Album, show, stranger
 from tests.support.example_account import example_account
 from tests.support.picture_page import written
-from tests.support.provider_sign_in import connected_provider, sign_in_at_provider
+from tests.support.provider_sign_in import connected_provider, set_rule, sign_in_at_provider
 from tests.support.web_house import open_house
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -46,11 +46,13 @@ def opened_album() -> Iterator[Album]:
         chromium() as browser,
     ):
         account = example_account(house, "harbour-cycles")
+        rule = set_rule(house, account.tenant, None)
         with (
             connected_provider(account.tenant, port, "admin", _PEOPLE) as connection,
             stranger(browser) as second,
             stranger(browser) as first,
         ):
+            set_rule(house, account.tenant, rule)
             for page, login in ((second, "grace"), (first, "ada")):
                 sign_in_at_provider(page, connection["sign_in_url"], login)
                 page.wait_for_url("**/console/accounts/harbour-cycles")

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from playwright.sync_api import Page
 
 from tests.servers.oidc_provider_process import oidc_provider
 from tests.support.tenant import Tenant
+from tests.support.web_house import House
+from vault.database.transaction import Transaction
+from vault.domain.approvals.rule import ApprovalRule
 
 #: How the vault proves at the provider's token endpoint who it is.
 WITH_SECRET = {"client_id": "callvault", "client_secret": "a secret of the test"}
@@ -43,6 +47,18 @@ def connected_provider(
     }
     with oidc_provider(port, client, names):
         yield connection
+
+
+def set_rule(house: House, tenant: Tenant, rule: ApprovalRule | None) -> ApprovalRule:
+    """Set an account's rule, or switch it off: the provider was connected before there was one. Return that before."""
+
+    def change(tx: Transaction) -> ApprovalRule:
+        before = tx.approval_rules.get(tenant.id)
+        tx.approval_rules.set(tenant.id, rule or replace(before, enabled=False))
+        return before
+
+    before: ApprovalRule = house.call(house.vault.database.write, change)
+    return before
 
 
 def sign_in_at_provider(page: Page, address: str, login: str) -> None:

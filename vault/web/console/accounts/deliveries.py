@@ -52,7 +52,7 @@ async def show_deliveries(
         here,
         "connection_deliveries.html",
         gettext("What was answered to %(name)s", name=connection),
-        name=connection,
+        connection=connection,
         entries=entries,
         outcomes=OUTCOMES,
         values=sent,
