@@ -157,7 +157,7 @@ def test_the_commands_are_those_there_are() -> None:
     """The table has every command, and no page calls another."""
     assert {
         re.match(
-            r"callvault ((?:(?:accounts|approvals|drill|keys|log|requests|retention|rules|sign-in) )?[a-z-]+)",
+            r"callvault ((?:(?:accounts|approvals|drill|events|keys|log|requests|retention|rules|sign-in) )?[a-z-]+)",
             row,
         )[1]
         for row in rows("commands.md")

@@ -19,6 +19,7 @@ PROOFS: dict[str, str] = {
     "infra": "moto with every stack, Ceph, Docker Compose",
     "test_bench.py": "the benchmark in tiny sizes",
     "test_collection.py": "parallel runs of pytest within a test",
+    "test_event_receivers.py": "receivers as processes, and Node.js",
     "test_examples.py": "a server, and Node.js",
     "test_link_minters.py": "every language that is installed",
     "test_make_run.py": "a command as a process",

@@ -34,6 +34,7 @@ _OPERATOR = "the control socket, which only the operator's account can open"
 NOT_FOREIGN = {
     "vault.simulator": "the simulator is a program of its own, which asks only the vault under test",
     "vault.cli.demo:_http": "the vault's own replies",
+    "vault.cli.events:take": "a body of at most 20,000 bytes, for a developer",
     "vault.audio.opening:open_audio": "FFmpeg, in a child with limits of its own: tests/audio",
     "vault.database.sql.compiled_statements:_on_sqlite": _OWN_ROWS,
     "vault.database.sql.postgresql_url:_hosts_of_query": "a setting, which the operator writes",

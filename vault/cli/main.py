@@ -14,6 +14,7 @@ from vault import structured_log
 from vault.cli.accounts import accounts
 from vault.cli.approvals import approvals
 from vault.cli.drill import drill
+from vault.cli.events import events
 from vault.cli.log import log, verify
 from vault.cli.migrate import migrate
 from vault.cli.operator import operate
@@ -37,6 +38,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 keys = typer.Typer(help="Create API keys.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.add_typer(log, name="log")
+app.add_typer(events, name="events")
 rules = typer.Typer(help="Show the recording rules by place.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
 app.add_typer(drill, name="drill")

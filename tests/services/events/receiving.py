@@ -18,8 +18,7 @@ A, B = "https://a.example/hook", "https://b.example/hook"
 async def endpoint(
     house: House, url: str = A, types: list[str] | None = None, *, ed25519: bool = False
 ) -> MadeEndpoint:
-    """Make an endpoint. What the house did before is in the tree, so that the endpoint is not told of it."""
-    await house.database.write(lambda tx: tx.tree.settle())
+    """Make an endpoint."""
     wanted = EndpointChange(url=url, types=types or ["*"], ed25519=ed25519)
     return await house.vault.events.endpoints.make(house.account.id, wanted, **ME)
 
