@@ -89,6 +89,7 @@ NOT_FOREIGN = {
     "vault.database.account_parts.event_endpoints:_moment": _OWN_ROWS,
     "vault.domain.outbox.attempt:wait_asked": "a header of at most 64 characters",
     "vault.database.stores.outbox.messages:message_of": _OWN_ROWS,
+    "vault.database.stores.events.polls:message_of_event": _OWN_ROWS,
     "vault.services.requests.receipts:_indexes_in": _SEALED,
     "vault.services.shared.clock_skew:checked_now": _OWN_ROWS,
     "vault.telephony.parsing.phone_number:is_unlikely": "a number in E.164, as the readings of a number return it",
