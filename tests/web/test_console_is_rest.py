@@ -28,6 +28,8 @@ FORM_OF: Final[Mapping[str, str]] = {
     "POST /event-endpoints": "for the developer of a system that receives events",
     "PATCH /event-endpoints/{endpoint}": "for the developer of a system that receives events",
     "POST /event-endpoints/{endpoint}/secret": "for the developer of a system that receives events",
+    "POST /event-endpoints/{endpoint}/replay": "for the developer of a system that receives events",
+    "POST /event-endpoints/{endpoint}/test": "for the developer of a system that receives events",
     "DELETE /event-endpoints/{endpoint}": "for the developer of a system that receives events",
     "POST /closure": "/closure",
     "DELETE /closure": "/closure/withdrawal",

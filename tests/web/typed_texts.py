@@ -112,6 +112,7 @@ CLEAR = {
         for one in ("home_place", "overrides[].place", "keys.accept", "keys.decline", "keys.object")
     },
     ("POST", "/event-endpoints", "types[]"): _CODE,
+    ("POST", "/event-endpoints/{endpoint}/replay", "event"): _CODE,
     ("PATCH", "/event-endpoints/{endpoint}", "types[]"): _CODE,
     ("POST", "/h/{door}", "link"): "a link, which is not kept",
     **{

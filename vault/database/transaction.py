@@ -33,11 +33,13 @@ from vault.database.stores.consent.objections import ObjectionRows
 from vault.database.stores.events.endpoints import EventEndpointRows
 from vault.database.stores.events.feed import EventFeedRows
 from vault.database.stores.events.polls import EventPollRows
+from vault.database.stores.events.replays import EventReplayRows
 from vault.database.stores.key_rotation.key_rotations import RotationRows
 from vault.database.stores.key_rotation.month_keys import MonthKeyRows
 from vault.database.stores.node.due_work import DueWorkRows
 from vault.database.stores.node.leases import LeaseHolderRows, SingletonLeaseRows
 from vault.database.stores.node.vault_metadata import MetadataRows
+from vault.database.stores.outbox.attempts import AttemptRows
 from vault.database.stores.outbox.claims import OutboxClaims
 from vault.database.stores.outbox.messages import OutboxRows
 from vault.database.stores.outbox.outcomes import OutboxOutcomes
@@ -148,10 +150,12 @@ class Transaction:
     outbox = _Store(OutboxRows)
     outbox_claims = _Store(OutboxClaims)
     outbox_outcomes = _Store(OutboxOutcomes)
+    outbox_attempts = _Store(AttemptRows)
 
     event_endpoints = _Store(EventEndpointRows)
     event_feed = _Store(EventFeedRows)
     event_polls = _Store(EventPollRows)
+    event_replays = _Store(EventReplayRows)
 
     registers = _Store(RegisterRows)
 

@@ -24,6 +24,7 @@ from vault.services.consent.notices import Notices
 from vault.services.consent.objections import Objections
 from vault.services.consent.policy import Policies
 from vault.services.consent.show_rules import Rules
+from vault.services.events.deliveries import EventDeliveries
 from vault.services.events.endpoints import EventEndpoints
 from vault.services.events.poll_events import PollEvents
 from vault.services.ingest.delivery_log import DeliveryLog
@@ -126,7 +127,6 @@ class IngestServices:
     #: Note and list what was answered to the webhooks of each connection.
     deliveries: DeliveryLog
     uploads: Uploads
-    #: Fetch a recording again that has not arrived.
     retry: RetryRecording
 
 
@@ -214,8 +214,9 @@ class EventServices:
 
     #: Make, show, change and delete the endpoints of an account that receive events.
     endpoints: EventEndpoints
-    #: Give events to systems that ask for them.
     poll: PollEvents
+    #: List the attempts at an endpoint; send it events of the last 30 days again, or a test.
+    deliveries: EventDeliveries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -267,7 +268,6 @@ class NodeServices:
 
     #: Tell whether the database is behind the object store.
     recovery: RecoveryCheck
-    #: Check the parts that a node needs.
     readiness: ReadinessProbe
     #: Tell whether work that needs a part has to pause.
     outages: Outages

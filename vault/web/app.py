@@ -27,7 +27,15 @@ from vault.web.middleware.tracing import TracingMiddleware
 from vault.web.player import doorways, sessions
 from vault.web.player import links as player_links
 from vault.web.player import notes as player_notes
-from vault.web.routes import access_events, event_endpoints, events, node, recordings, sign_in
+from vault.web.routes import (
+    access_events,
+    event_deliveries,
+    event_endpoints,
+    events,
+    node,
+    recordings,
+    sign_in,
+)
 from vault.web.routes.accounts import accounts, api_keys, deliveries, key_rotation, limits, own_key
 from vault.web.routes.approvals import approvals
 from vault.web.routes.calls import calls, webhooks
@@ -49,7 +57,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 _ROUTE_MODULES = (
     webhooks, accounts, deliveries, closure, limits, calls, recordings, recording_notes, consent, requests,
     callback, notices, rules, links, link_keys, holds,
-    approvals, event_endpoints, events,
+    approvals, event_endpoints, event_deliveries, events,
     retention, access_events, registers, privacy_page, key_rotation, own_key, api_keys, sign_in, player_links, sessions,
     player_notes,
     doorways, html, node,

@@ -62,4 +62,5 @@ outward_events = Table(
     Column("recording_id", String),
     Column("content", Text, nullable=False),
     Index("ix_outward_events_at", "at"),
+    Index("ix_outward_events_id", "account_id", "id"),
 )

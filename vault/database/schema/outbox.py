@@ -1,6 +1,7 @@
 """The tables of the outbox: messages that wait, their destinations, and the attempts of the last 30 days.
 
-They have ids and codes alone. URLs, secrets and what is sent beside them are where each kind keeps them.
+They have ids and codes alone, and what receivers answered, sealed. URLs, secrets and what is sent beside them are where
+each kind keeps them.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, text
@@ -26,6 +27,8 @@ outbox_messages = Table(
     Column("sequence", BigInteger),
     Column("at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False),
+    # Attempts that were noted before it was put here again; NULL: none.
+    Column("attempts_before", Integer),
     Column("due_at", Moment, nullable=False),
     # The row of its destination may not know of it yet: what leaves a message changes no row that others change.
     Column("is_new", Boolean, nullable=False),
@@ -89,7 +92,10 @@ outbox_attempts = Table(
     Column("outcome", String, nullable=False),
     Column("status", Integer),
     Column("failure", String),
+    # The beginning of the answer, sealed as words of the account.
+    Column("answer", Text),
     Index("ix_outbox_attempts_at", "at"),
+    Index("ix_outbox_attempts_destination", "destination", "at", "id", "number"),
     Index(
         "ix_outbox_attempts_recording",
         "recording_id",

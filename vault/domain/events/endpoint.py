@@ -16,6 +16,8 @@ from vault.rfc3339 import write_rfc3339
 
 #: The folder of their messages in ``vault/services/outbox/kinds``.
 KIND: Final = "events"
+#: The type of a test event, which no entry of the log causes.
+TEST_TYPE: Final = "endpoint.test"
 #: Endpoints of one account.
 MAX_ENDPOINTS: Final = 20
 #: How long the former secret signs too, beside the new one.
@@ -134,6 +136,17 @@ def body_of(message: Message, *, is_erased: bool) -> bytes:
         fields |= {"superseded": True, "data": _kept(message, ("recording", "link"))}
     else:
         fields["data"] = _kept(message, [name for name in message.content if name != SEQUENCE])
+    return json.dumps(fields).encode()
+
+
+def body_of_test(message: Message) -> bytes:
+    """Return the body of a test event. It has no number: nothing has happened in the account."""
+    fields = {
+        "id": message.id,
+        "type": message.type,
+        "timestamp": write_rfc3339(message.at),
+        "data": {"account": message.account_id, "endpoint": endpoint_of(message.destination)},
+    }
     return json.dumps(fields).encode()
 
 

@@ -1,5 +1,6 @@
 """One attempt to send a message: what the receiver answered, and what that means."""
 
+import codecs
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -48,8 +49,12 @@ class Attempt:
     #: Why it failed, without the URL and without words of the receiver.
     failure: str | None = None
     retry_after: str | None = None
+    #: The first bytes of the answer.
+    answer: bytes = field(default=b"", repr=False)
 
 
+#: Bytes of an answer that are kept.
+ANSWER_SIZE: Final = 1024
 _SUCCESS: Final = range(200, 300)
 _GONE: Final = 410
 #: Answers whose Retry-After holds: locked, too many requests, unavailable.
@@ -61,14 +66,25 @@ def attempt_of(answer: Answer, receiver: str) -> Attempt:
 
     ``receiver`` begins the sentence of a failure.
     """
+    beginning = answer.body[:ANSWER_SIZE]
     if answer.status in _SUCCESS:
-        return Attempt(outcome=Outcome.ACCEPTED, status=answer.status)
+        return Attempt(outcome=Outcome.ACCEPTED, status=answer.status, answer=beginning)
     return Attempt(
         outcome=Outcome.GONE if answer.status == _GONE else Outcome.FAILED,
         status=answer.status,
         failure=f"{receiver} answered {answer.status}.",
         retry_after=answer.retry_after if answer.status in _ASKS_TO_WAIT else None,
+        answer=beginning,
     )
+
+
+def shown_answer(beginning: bytes) -> str:
+    """Return the first bytes of an answer as text that does nothing where it is shown.
+
+    What is no UTF-8, and characters that change how a text is shown, are replaced; a character cut in two is left out.
+    """
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(beginning).replace("\r\n", "\n")
+    return "".join(one if one in "\n\t" or one.isprintable() else "\ufffd" for one in text)
 
 
 def wait_asked(header: str | None, now: datetime) -> timedelta | None:

@@ -30,6 +30,8 @@ class Message:
     sequence: int | None = None
     #: How often it was sent, or was about to be.
     attempts: int = 0
+    #: Its attempts before it was put into the outbox again.
+    attempts_before: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,8 @@ class Ended:
     took: timedelta
     #: Whether it was the vault that could not send it.
     is_own: bool
+    #: The beginning of the answer, sealed.
+    answer: str | None = None
 
 
 def end_turn(
@@ -60,7 +62,8 @@ def end_turn(
     results = {one.message.id: turn_end.end(one) for one in noted}
     outcomes.note([
         EndedAttempt(
-            message=one.message, attempt=one.attempt, at=at - timedelta(seconds=now - one.began), took=one.took
+            message=one.message, attempt=one.attempt, at=at - timedelta(seconds=now - one.began), took=one.took,
+            answer=one.answer,
         )
         for one in noted
     ])  # fmt: skip

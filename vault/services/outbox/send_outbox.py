@@ -6,7 +6,7 @@ A step claims messages and begins to send them; it does not wait for them, so a 
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from time import monotonic
 from typing import Final
@@ -23,7 +23,9 @@ from vault.services.outbox.end_turn import Ended, Result, end_turn
 from vault.services.outbox.kind import AnyKind
 from vault.services.outbox.permit import Permitted, permit
 from vault.services.outbox.send_turn import SentTurn
+from vault.services.shared.account_data_keys import AccountDataKeys
 from vault.services.shared.job import HOURLY, ClaimJob, IntervalJob, Job
+from vault.services.shared.seal_answer import seal_answer
 from vault.structured_log import Log
 
 _LOG = Log(__name__)
@@ -84,6 +86,7 @@ class SendOutbox:
     database: Database
     outside: Outside
     kinds: Mapping[str, AnyKind]
+    data_keys: AccountDataKeys
     _sending: _Sending = field(default_factory=_Sending)
 
     def jobs(self) -> Sequence[Job]:
@@ -172,9 +175,14 @@ class SendOutbox:
 
     async def _end(self, one: Permitted, ended: Sequence[Ended], unsent: Sequence[Message]) -> None:
         """Note how attempts ended, in the database and in metrics."""
+        account_id = one.turn.account_id
+        noted = [
+            replace(attempt, answer=await seal_answer(self.data_keys, account_id, attempt.attempt))
+            for attempt in ended
+        ]
 
         def end(tx: Transaction) -> Mapping[str, Result]:
-            return end_turn(tx, one, ended, unsent, monotonic())
+            return end_turn(tx, one, noted, unsent, monotonic())
 
         results = await self.database.write(end)
         for attempt in ended:

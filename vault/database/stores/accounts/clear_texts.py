@@ -23,6 +23,7 @@ Words = Literal[
     "link-cut",
     "request-callback",
     "event-endpoint",
+    "outbox-answer",
     "approval",
     "sign-in",
     "member",

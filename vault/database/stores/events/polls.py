@@ -111,8 +111,10 @@ class EventPollRows(Rows):
         ]
 
 
-def message_of_event(row: Mapping[Any, Any], *, destination: str) -> Message:
-    """Return the message about a numbered event to a destination."""
+def message_of_event(
+    row: Mapping[Any, Any], *, destination: str, attempts_before: int | None = None
+) -> Message:
+    """Return the message about a numbered event to a destination, to which it may have been sent before."""
     return Message(
         destination=destination,
         id=row["id"],
@@ -124,4 +126,5 @@ def message_of_event(row: Mapping[Any, Any], *, destination: str) -> Message:
         recording_id=row["recording_id"],
         sequence=row["sequence"],
         outlives_erasure=True,
+        attempts_before=attempts_before,
     )

@@ -26,11 +26,16 @@ _M = outbox_messages.c
 class OutboxRows(Rows):
     """Messages in one transaction: that of their cause, or of the end of their subject."""
 
-    def put(self, *messages: Message, due_at: datetime | None = None) -> None:
-        """Add messages that their destinations do not have already: one INSERT, which waits for nobody."""
+    def put(self, *messages: Message, due_at: datetime | None = None) -> int:
+        """Add messages that their destinations do not have already: one INSERT, which waits for nobody.
+
+        Return how many those are.
+        """
         rows = [_row(one, due_at or one.at) for one in messages]
-        if rows and insert_new(self._db, outbox_messages, *rows):
+        added = insert_new(self._db, outbox_messages, *rows) if rows else 0
+        if added:
             wake(self._db, Work.OUTBOX)
+        return added
 
     def set_up(self, destination: str, *, ordered_of: str | None = None) -> None:
         """Forget how a destination was: it was set again. What waits for it is due now.

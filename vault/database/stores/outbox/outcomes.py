@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, delete, select, update
 
+from vault.database.schema.core import recordings
 from vault.database.schema.outbox import outbox_attempts, outbox_destinations, outbox_messages
 from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
 from vault.database.stores.outbox.claims import OutboxClaims
@@ -14,8 +15,9 @@ from vault.database.stores.rows import Rows
 from vault.domain.outbox.attempt import Attempt
 from vault.domain.outbox.health import HEALTHY, Health
 from vault.domain.outbox.message import Message, Turn
+from vault.domain.recordings.recording import GONE
 
-_A, _D, _M = outbox_attempts.c, outbox_destinations.c, outbox_messages.c
+_A, _D, _M, _R = outbox_attempts.c, outbox_destinations.c, outbox_messages.c, recordings.c
 _HEALTH: Final = [_D[name] for name in Health.__slots__]
 _LOCKED_HEALTH: Final = (
     select(*_HEALTH, DatabaseNow()).where(_D.destination == bindparam("to")).with_for_update()
@@ -45,6 +47,8 @@ class NotedAttempt:
     outcome: str
     status: int | None
     failure: str | None
+    #: The beginning of the answer, sealed.
+    answer: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,8 @@ class EndedAttempt:
     #: When it began.
     at: datetime
     took: timedelta
+    #: The beginning of the answer, sealed.
+    answer: str | None = None
 
 
 class OutboxOutcomes(Rows):
@@ -113,26 +119,33 @@ class OutboxOutcomes(Rows):
         OutboxClaims(self._db).schedule(destination)
 
     def note(self, ended: Sequence[EndedAttempt]) -> None:
-        """Note attempts that end now, without what was sent and what was answered."""
+        """Note attempts that end now, without what was sent."""
+        about = {one.message.recording_id for one in ended if one.answer and one.message.recording_id}
+        kept = self._not_gone(about) if about else set()
         if ended:
-            insert_new(self._db, outbox_attempts, *map(_noted, ended))
+            insert_new(self._db, outbox_attempts, *(_noted(one, kept) for one in ended))
 
-    def attempts(self, destination: str, *, limit: int) -> Sequence[NotedAttempt]:
-        """Return the newest attempts at a destination, the newest first."""
-        query = select(*(_A[name] for name in NotedAttempt.__slots__)).where(_A.destination == destination)
-        rows = self._db.execute(query.order_by(_A.at.desc(), _A.number.desc()).limit(limit)).mappings()
-        return [NotedAttempt(**row) for row in rows]
+    def _not_gone(self, recording_ids: Collection[str]) -> Collection[str]:
+        """Return those of these recordings about which answers may be kept: their erasure waits for this transaction.
+
+        One that somebody changes at this moment is passed over: that may be its erasure.
+        """
+        there = select(_R.id).where(_R.id.in_(recording_ids), _R.state.not_in(GONE))
+        return set(self._db.execute(there.with_for_update(read=True, skip_locked=True)).scalars())
 
 
 def _of(turn: Turn, ids: Collection[str]) -> dict[str, Any]:
     return {"to": turn.destination, "token": turn.token, "ids": list(ids)}
 
 
-def _noted(one: EndedAttempt) -> dict[str, Any]:
+def _noted(one: EndedAttempt, kept: Collection[str]) -> dict[str, Any]:
     message, attempt = one.message, one.attempt
+    is_kept = message.recording_id is None or message.recording_id in kept
     return {
-        "destination": message.destination, "id": message.id, "number": message.attempts, "type": message.type,
+        "destination": message.destination, "id": message.id, "type": message.type,
+        "number": message.attempts + (message.attempts_before or 0),
         "account_id": message.account_id, "recording_id": message.recording_id, "at": one.at,
         "milliseconds": round(one.took.total_seconds() * 1000),
         "outcome": str(attempt.outcome), "status": attempt.status, "failure": attempt.failure,
+        "answer": one.answer if is_kept else None,
     }  # fmt: skip

@@ -9,7 +9,7 @@ AccountEvent = Literal[
     "key.created", "key.revoked", "key.exported", "key.rotated", "key.rewrapped", "key.destroyed",
     "vault.restored", "log.database_went_back", "store.went_back",
     "account.opened", "account.changed", "account.closure_asked", "account.closure_withdrawn", "account.closed",
-    "event_endpoint.changed", "event_endpoint.deleted",
+    "event_endpoint.changed", "event_endpoint.deleted", "event_endpoint.replayed", "event_endpoint.tested",
     "callback.changed", "callback.deleted", "connection.changed", "connection.deleted", "switch.changed",
     "console.signed_in", "console.refused", "console.ended",
     "sign_in.changed", "sign_in.deleted", "role.granted", "role.revoked", "member.removed", "member.readmitted",
@@ -84,6 +84,14 @@ ACCOUNT_EVENTS: Final[Mapping[AccountEvent, EventRules]] = {
     "event_endpoint.deleted": EventRules(
         closes=ClosesNothing("the leaf says it; what is sent until a restore has ids and codes alone"),
         replay="setting_and_leaf", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "event_endpoint.replayed": EventRules(
+        closes=ClosesNothing("it sends again what its types name, as it stands then"),
+        replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE,
+    ),
+    "event_endpoint.tested": EventRules(
+        closes=ClosesNothing("it tells of nothing"),
+        replay="nothing", needs_permission=True, grants=None, sentence=_OF_NONE,
     ),
     "connection.changed": EventRules(
         closes=_SETTING, replay="setting", needs_permission=True, grants="connection", sentence=_OF_NONE
