@@ -20,13 +20,13 @@ from uvicorn.server import ServerState
 
 from tests.hostile.parsers import KIB, Row, latin, text
 from tests.hostile.shapes import FORM, JSON, TEXT, Shape, repeated, within
+from vault.domain.outbox.receiver import check_url
 from vault.domain.playback.link import _in_networks
 from vault.domain.playback.link_key import read_public_key
 from vault.domain.playback.own_token import TokenKey, is_opaque
 from vault.domain.playback.signed_token import BadToken, SignedText, read_claims, read_form
 from vault.domain.playback.signed_token import _networks as _networks_of
 from vault.domain.playback.signed_token import _recording as _recording_of
-from vault.domain.requests.callback import check_url
 from vault.errors import Invalid, VaultError
 from vault.server.http_limits import LimitedHttpProtocol
 from vault.services.accounts.api_keys import split_key
@@ -266,7 +266,7 @@ ROWS = [
     Row(name="console form", parse=_form, shapes=FORM | TEXT),
     Row(name="pasted proof", parse=_proof, shapes=JSON | TEXT),
     Row(name="link of a doorway", parse=text(_token_of), shapes=FORM | TEXT | within(b"link=", TEXT)),
-    Row(name="callback's URL", parse=text(check_url), shapes=TEXT | within(b"https://", TEXT)),
+    Row(name="receiver's URL", parse=text(check_url), shapes=TEXT | within(b"https://", TEXT)),
     Row(name="way back", parse=text(return_path), shapes=TEXT | within(b"/console/", {"percents": repeated(b"%2e")})),
     Row(name="reason of an approval", parse=latin(reason_words), shapes=TEXT | {"percents": repeated(b"%41")}),
     Row(name="local moment", parse=text(moment_text), shapes=TEXT | within(b"2026-01-01T00:00", TEXT)),

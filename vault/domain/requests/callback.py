@@ -4,12 +4,10 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import urlsplit
 
 from vault.backoff import Backoff
 from vault.domain.outbox.message import Message
 from vault.domain.requests.request import Request
-from vault.errors import Invalid
 from vault.rfc3339 import write_rfc3339
 
 #: The folder of its messages in ``vault/services/outbox/kinds``.
@@ -61,23 +59,3 @@ def body_of(message: Message) -> bytes:
 
 
 _NAMES: Final = ("request", "kind", "state")
-
-
-def check_url(url: str) -> None:
-    """Raise Invalid unless it is a URL with a host, and without user, password and fragment.
-
-    http is for receivers that the operator allows, which the client that sends says (``Outside.check``).
-    """
-    try:
-        parts = urlsplit(url)
-        good = (
-            parts.scheme in {"https", "http"}
-            and bool(parts.hostname)
-            and parts.username is None
-            and not parts.fragment
-        )
-    except ValueError:
-        good = False
-    if not good or not url.isascii() or any(character.isspace() for character in url):
-        text = "url must begin with https:// and a host, without user, password and fragment."
-        raise Invalid(text, field="url")

@@ -22,10 +22,10 @@ from vault.domain.events.endpoint import (
 from vault.domain.ids import new_id
 from vault.domain.outbox.health import HEALTHY, Health
 from vault.domain.outbox.signature import new_private_key, new_secret
-from vault.domain.requests.callback import check_url
-from vault.errors import FetchFailed, Invalid, NotFound, Refused
+from vault.errors import NotFound, Refused
 from vault.ports.outside import Outside
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.check_receiver import check_receiver
 from vault.services.shared.paced import paced
 
 _NONE: Final = "There is no such event endpoint."
@@ -185,11 +185,7 @@ class EventEndpoints:
         if wanted.types is not None:
             check_types(wanted.types)
         if wanted.url is not None:
-            check_url(wanted.url)
-            try:
-                self.outside.check(wanted.url)
-            except FetchFailed as error:
-                raise Invalid(str(error), field="url") from error
+            check_receiver(self.outside, wanted.url)
 
     async def _change(
         self,

@@ -10,10 +10,11 @@ from vault.database.stores.requests.callbacks import DeliveryState
 from vault.database.transaction import Transaction
 from vault.domain.audit_log.access_event import AccessEvent
 from vault.domain.outbox.signature import new_secret
-from vault.domain.requests.callback import Callback, check_url
-from vault.errors import FetchFailed, Invalid, NotFound
+from vault.domain.requests.callback import Callback
+from vault.errors import NotFound
 from vault.ports.outside import Outside
 from vault.services.shared.account_data_keys import AccountDataKeys
+from vault.services.shared.check_receiver import check_receiver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +37,7 @@ class Callbacks:
 
     async def set(self, account_id: str, url: str, *, actor: str) -> Callback:
         """Set the callback, with a new secret: the former one is not used any more. Raises Invalid, Unavailable."""
-        check_url(url)
-        try:
-            self.outside.check(url)
-        except FetchFailed as error:
-            raise Invalid(str(error), field="url") from error
+        check_receiver(self.outside, url)
         secret = new_secret()
         words = json.dumps({"url": url, "secret": secret})
         sealed = await self.data_keys.seal_words(account_id, "request-callback", words)
