@@ -97,9 +97,12 @@ async def test_what_has_no_time_is_given_back(either: House, monkeypatch: pytest
     await job.idle()
     assert len(sent(house)) == PLACES
     assert {(one.attempts, one.lease_token) for one in await rows(house)} == {(0, None)}
-    await job()
+    hanging = Hanging(house, "a")
+    slow = with_outside(house, hanging)
+    await slow.vault.jobs.send_outbox()
     assert sum(one.lease_token is not None for one in await rows(house)) == PLACES
-    await send_due(house)
+    hanging.let_go.set()
+    await send_due(slow)
     assert sorted(sent(house)) == [f"m{n}" for n in range(8)]
 
 

@@ -93,7 +93,7 @@ def _publish(
     wanted = [(index, event) for index, event in entries if index >= begun]
     if not wanted:
         return
-    last = tx.event_feed.last_number(account_id, first=wanted[0][0])
+    last = tx.event_feed.take_numbers(account_id, len(wanted), first=wanted[0][0])
     numbered = [
         NumberedEvent(sequence=last + place, event=event, data=data_of(event) or {})
         for place, (_, event) in enumerate(wanted, start=1)

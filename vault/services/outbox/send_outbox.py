@@ -116,7 +116,8 @@ class SendOutbox:
         permitted = await self.database.write(lambda tx: permit(tx, wanted, self.kinds))
         for one in permitted:
             self._begin(one, begun_at)
-        return bool(permitted)
+        # What else is due wakes this job.
+        return sum(one.turn.places for one in permitted) >= wanted.places
 
     @property
     def is_sending(self) -> bool:

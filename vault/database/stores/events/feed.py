@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, insert, null, or_, select, union_all, update
+from sqlalchemy import delete, func, null, or_, select, union_all, update
 
 from vault.database.schema.access_log import tree_head
 from vault.database.schema.core import access_events
@@ -21,7 +21,7 @@ from vault.database.schema.events import (
     events_published,
     outward_events,
 )
-from vault.database.sql.dialect import insert_for
+from vault.database.sql.dialect import insert_for, insert_new
 from vault.database.stores.rows import Rows
 from vault.domain.audit_log.access_event import AccessEvent, parse_event
 
@@ -35,6 +35,13 @@ _SUBSCRIPTIONS: Final = union_all(
     select(null(), _POLLS.account_id, null(), _POLLS.from_index),
 ).subquery()
 _S: Final = _SUBSCRIPTIONS.c
+_LOCK: Final = select(_P.through).with_for_update()
+#: The size of the log, where the first of them begins, and whether an endpoint does not know yet where.
+_STATE: Final = select(
+    select(tree_head.c.size).scalar_subquery(),
+    select(func.min(_S.from_index)).scalar_subquery(),
+    select(_E.id).where(_E.from_index.is_(None)).exists(),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +78,13 @@ class EventFeedRows(Rows):
 
         Endpoints that a restore has brought begin at the size. What no endpoint wants yet is passed over.
         """
-        through = self._db.execute(select(_P.through).with_for_update()).scalar_one()
-        size = self._db.execute(select(tree_head.c.size)).scalar_one()
-        new = update(event_endpoints).where(_E.from_index.is_(None))
-        self._db.execute(new.values(from_index=size))
-        first = self._db.execute(select(func.min(_S.from_index))).scalar()
+        through = self._db.execute(_LOCK).scalar_one()
+        # A statement of its own: its snapshot is of after the lock.
+        size, first, is_new = self._db.execute(_STATE).one()
+        if is_new:
+            new = update(event_endpoints).where(_E.from_index.is_(None))
+            self._db.execute(new.values(from_index=size))
+            first = size if first is None else min(first, size)
         return min(size, max(through, size if first is None else first)), size
 
     def read_log(self, start: int, end: int) -> Sequence[tuple[int, AccessEvent]]:
@@ -96,14 +105,16 @@ class EventFeedRows(Rows):
             for row in self._db.execute(query).mappings()
         ]
 
-    def last_number(self, account_id: str, *, first: int) -> int:
-        """Return the number of an account's last event; ``first`` if it had none."""
-        mine = event_sequences.c.account_id == account_id
-        last = self._db.execute(select(event_sequences.c.last).where(mine)).scalar()
-        return first if last is None else last
+    def take_numbers(self, account_id: str, number: int, *, first: int) -> int:
+        """Take as many numbers of an account; return the one before them, which is ``first`` if it had none."""
+        put = insert_for(self._db, event_sequences).values(account_id=account_id, last=first + number)
+        more = {"last": event_sequences.c.last + number}
+        taken = put.on_conflict_do_update(index_elements=["account_id"], set_=more)
+        last: int = self._db.execute(taken.returning(event_sequences.c.last)).scalar_one()
+        return last - number
 
     def add(self, account_id: str, events: Sequence[NumberedEvent]) -> None:
-        """Add events of an account, whose last one has the last number."""
+        """Add events of an account."""
         rows = [
             {
                 "account_id": account_id, "sequence": one.sequence, "id": one.event.id, "type": one.event.type,
@@ -112,11 +123,7 @@ class EventFeedRows(Rows):
             }
             for one in events
         ]  # fmt: skip
-        self._db.execute(insert(outward_events), rows)
-        put = insert_for(self._db, event_sequences).values(account_id=account_id, last=events[-1].sequence)
-        self._db.execute(
-            put.on_conflict_do_update(index_elements=["account_id"], set_={"last": put.excluded["last"]})
-        )
+        insert_new(self._db, outward_events, *rows)
 
     def end(self, through: int) -> None:
         """Note up to which entry the log was read."""

@@ -76,7 +76,11 @@ class OutboxClaims(Rows):
         self._take_notice()
         turns: list[Turn] = []
         places, messages = wanted.places, _OF_CLAIM
-        for row in self._destinations(wanted):
+        rows = self._destinations(wanted)
+        if len(rows) == wanted.places:
+            # There may be more.
+            wake(self._db, Work.OUTBOX)
+        for row in rows:
             if row.expired:
                 self._db.execute(_RELEASE, {"to": row.destination})
             free = min(_free_places(row), places)
@@ -105,9 +109,7 @@ class OutboxClaims(Rows):
         """Let the rows of destinations know of new messages; in their order, so two nodes do not block each other."""
         found = self._db.execute(NEW_MESSAGES).all()
         for destination, account_id in found:
-            values = {
-                "destination": destination, "account_id": account_id, "served_at": EPOCH, "failures": 0, "warned": 0,
-            }  # fmt: skip
+            values = {"to": destination, "account": account_id}
             put = _notice(on_postgresql=is_postgresql(self._db))
             is_disabled = self._db.execute(put, values).scalar() is not None
             self._db.execute(_DROP_NEW if is_disabled else _NOTICED, {"to": destination})
@@ -153,7 +155,9 @@ def _free_places(row: Row[*tuple[Any, ...]]) -> int:
 
 @cache
 def _notice(*, on_postgresql: bool) -> ReturningInsert[*tuple[Any, ...]]:
-    put = insert_into(outbox_destinations, on_postgresql=on_postgresql)
+    put = insert_into(outbox_destinations, on_postgresql=on_postgresql).values(
+        destination=bindparam("to"), account_id=bindparam("account"), served_at=EPOCH, failures=0, warned=0,
+    )  # fmt: skip
     values = {"account_id": put.excluded.account_id}
     return put.on_conflict_do_update(index_elements=["destination"], set_=values).returning(_D.disabled_at)
 
