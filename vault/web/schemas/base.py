@@ -1,14 +1,21 @@
 """Common types of the JSON schemas: timestamps, texts, and request bodies that refuse unknown fields."""
 
+import unicodedata
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool
 
 from vault.domain.calls.call import is_name
 from vault.domain.page import PAGE
 from vault.rfc3339 import write_rfc3339
+
+#: Characters of Unicode's class of format (Cf) that turn or hide the text around them: overrides of direction, and the
+#: marks of annotations. The others, such as joiners and marks of direction, are needed to write words and emoji.
+_MISLEADING: Final = frozenset("\u202d\u202e\ufff9\ufffa\ufffb")
+#: Emoji, also those of a Unicode that is newer than Python's.
+_EMOJI: Final = range(0x1F000, 0x1FB00)
 
 
 def _utc(value: datetime) -> datetime:
@@ -24,6 +31,22 @@ def _printable(value: str) -> str:
     return value
 
 
+def _typed(value: str) -> str:
+    if not _is_typed(value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+def _is_typed(text: str) -> bool:
+    """Return whether a text has only what people type or paste, such as no-break spaces and joined emoji."""
+    return text.isprintable() or all(
+        one.isprintable()
+        or (unicodedata.category(one) in {"Zs", "Cf"} and one not in _MISLEADING)
+        or ord(one) in _EMOJI
+        for one in text
+    )
+
+
 def _not_blank(value: str) -> str:
     if not is_name(value):
         raise ValueError("must have another character than spaces")
@@ -31,9 +54,9 @@ def _not_blank(value: str) -> str:
 
 
 def readable_lines(value: str) -> str:
-    """Return a text of several lines. Raises ValueError for other control characters than line feeds."""
-    if not all(line.isprintable() for line in value.split("\n")):
-        raise ValueError("must not contain control characters except line feeds")
+    """Return a text of several lines. Raises ValueError for other control characters than line feeds and tabs."""
+    if not _is_typed(value.replace("\n", "").replace("\t", "")):
+        raise ValueError("must not contain control characters except line feeds and tabs")
     return value
 
 
@@ -44,7 +67,7 @@ def line_feeds(value: str) -> str:
 
 MomentIn = Annotated[AwareDatetime, AfterValidator(_utc)]
 MomentOut = Annotated[datetime, PlainSerializer(write_rfc3339, return_type=str)]
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_typed)]
 #: A text that may be empty and have several lines.
 Words = Annotated[str, Field(max_length=1000), AfterValidator(readable_lines)]
 #: Only JSON's true and false: values such as "no" are ambiguous.
