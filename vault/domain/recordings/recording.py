@@ -217,6 +217,11 @@ class RecordingFilter:
     terms: tuple[tuple[bytes, ...], ...] = ()
     received_from: datetime | None = None
     received_to: datetime | None = None
+    #: The id of the connection that announced it.
+    connection_id: str | None = None
+    #: The platform's name of the recording; with ``call_ref``.
+    name: str | None = None
+    ids: tuple[str, ...] | None = None
 
 
 def named_at(door: str | None, named: Sequence[Recording]) -> Sequence[Recording]:

@@ -98,6 +98,11 @@ RESTORE_MANIFEST: Final = Transition(
     sources=frozenset({State.AVAILABLE, State.FAILED, *IN_FLIGHT}), target=State.AVAILABLE, manifest_due=False
 )
 
+#: The entries of the log after which a recording is shown otherwise than before.
+CHANGES: Final[frozenset[EventType]] = frozenset(
+    {one.event for one in TRANSITIONS if one.event is not None}
+    | {"recording.restricted", "recording.unrestricted", "source.deleted"}
+)
 #: The states in which a row is created: announced or uploaded, or refused at its announcement.
 ENTRIES: Final = (State.RECEIVED, State.REFUSED)
 #: The targets that each state permits.

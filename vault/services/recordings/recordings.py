@@ -23,6 +23,7 @@ from vault.ports.keys import KeyRing
 from vault.services.admission.number_terms import CallTerms
 from vault.services.lifecycle import lifecycle
 from vault.services.lifecycle.restrict_recording import RestrictRecording
+from vault.services.recordings.recording_changes import Changes, changes_since
 from vault.services.shared.approval_gate import Approved, pass_gate
 from vault.services.shared.encrypted_fields import join_facts, name_terms, open_facts, open_recording
 from vault.services.shared.paced import paced
@@ -135,6 +136,17 @@ class Recordings:
         # Recordings of one call have its facts together: each is decrypted once for a page.
         opened = dict[str, CallFacts]()
         return [await self._view(row, opened) async for row in paced(await self.database.read(find))]
+
+    async def place(self) -> int:
+        """Return the place in the log from which ``changes`` finds what changes after this."""
+        return (await self.database.read(lambda tx: tx.tree.head())).size
+
+    async def changes(self, account_id: str, place: int, *, limit: int) -> Changes:
+        """Return at most ``limit`` recordings that have changed from a place in the log on.
+
+        Who asks again from ``until`` sees each change at least once. Raises Invalid beyond the end of the log.
+        """
+        return await self.database.read(lambda tx: changes_since(tx, account_id, place, limit=limit))
 
     async def _view(self, row: _Row, opened: dict[str, CallFacts]) -> RecordingView:
         """Decrypt a row; ``opened``: facts of its call by id, to which those are added that are opened here."""

@@ -11,7 +11,7 @@ from vault.database.schema.access_log import tree_head, unsettled_sessions
 from vault.database.schema.core import links, sessions
 from vault.database.sql.dialect import DatabaseNow, database_now, insert_new
 from vault.database.stores.current_key_check import refuse_retired
-from vault.database.stores.recordings.recordings import matching_recordings
+from vault.database.stores.recordings.recording_filter import matching_recordings
 from vault.database.stores.rows import Rows
 from vault.domain.playback.link import Link, Session, log_entries_allowed
 from vault.errors import NotFound

@@ -6,15 +6,14 @@ from datetime import datetime
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, delete, or_, select, text, union, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, or_, select, union, update
 from sqlalchemy import Connection as DbConnection
 
-from vault.database.schema.accounts import IS_SET_ASIDE, SET_ASIDE
 from vault.database.schema.calls import call_terms
-from vault.database.schema.core import IS_WORK, recording_terms, recordings
+from vault.database.schema.core import recording_terms, recordings
 from vault.database.sql.compiled_statements import CompiledSelect
 from vault.database.sql.dialect import insert_new
-from vault.database.stores.calls.call_facts import refs_of_terms
+from vault.database.stores.recordings.recording_filter import conditions_of
 from vault.database.stores.recordings.recording_keys import IS_OF_CALL, keys_of, keys_of_call
 from vault.database.stores.rows import Rows
 from vault.database.stores.short_form import lengthen
@@ -23,7 +22,6 @@ from vault.domain.calls.call import Kind, Voice
 from vault.domain.reason import Reason
 from vault.domain.recordings.recording import (
     GONE,
-    WORK,
     Recording,
     RecordingFilter,
     RecordingKeys,
@@ -149,28 +147,7 @@ class RecordingRows(Rows):
     ) -> Sequence[Recording]:
         """Return an account's recordings, newest first, those before the cursor (received_at, id)."""
         r = recordings.c
-        query = select(*RECORDING_COLUMNS).where(r.account_id == account_id)
-        if selection.state is not None:
-            query = query.where(r.state == selection.state)
-            # For SQLite, which takes the partial index of the state only if the query repeats its condition.
-            if selection.state in SET_ASIDE:
-                query = query.where(text(IS_SET_ASIDE))
-            elif selection.state in WORK:
-                query = query.where(text(IS_WORK))
-        if selection.call_ref is not None:
-            query = query.where(r.call_ref == selection.call_ref)
-        if selection.retention_class is not None:
-            query = query.where(r.retention_class == selection.retention_class)
-        if selection.received_from is not None:
-            query = query.where(r.received_at >= selection.received_from)
-        if selection.received_to is not None:
-            query = query.where(r.received_at < selection.received_to)
-        for terms in selection.terms:
-            # An erased recording is never found, even before its terms are deleted.
-            query = query.where(
-                r.id.in_(matching_recordings(account_id, terms)),
-                r.state.not_in((State.ERASING, State.ERASED)),
-            )
+        query = select(*RECORDING_COLUMNS).where(*conditions_of(account_id, selection))
         if before is not None:
             at, recording_id = before
             earlier = or_(r.received_at < at, (r.received_at == at) & (r.id < recording_id))
@@ -216,15 +193,6 @@ def terms_of(db: DbConnection, recording: Recording) -> frozenset[bytes]:
         select(c.term).where(c.account_id == recording.account_id, c.call_ref == recording.call_ref),
     )
     return frozenset(db.execute(query).scalars())
-
-
-def matching_recordings(account_id: str, terms: Sequence[bytes]) -> CompoundSelect[tuple[str]]:
-    """Select recordings that have, or whose calls have, one of these terms."""
-    own = recording_terms.c
-    by_itself = select(own.recording_id).where(own.account_id == account_id, own.term.in_(terms))
-    r = recordings.c
-    by_call = select(r.id).where(r.account_id == account_id, r.call_ref.in_(refs_of_terms(account_id, terms)))
-    return by_itself.union(by_call)
 
 
 def new_row(new: NewRecording, *, state: State, reasons: Sequence[Reason], epoch: int) -> dict[str, Any]:

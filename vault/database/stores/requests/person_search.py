@@ -13,7 +13,7 @@ from vault.database.schema.consent import consent_events
 from vault.database.schema.core import links, recording_terms, recordings
 from vault.database.sql.conditions import plausible_at
 from vault.database.stores.calls.call_facts import refs_of_terms
-from vault.database.stores.recordings.recordings import matching_recordings
+from vault.database.stores.recordings.recording_filter import matching_recordings
 from vault.database.stores.rows import Rows
 from vault.domain.recordings.recording import GONE, State
 from vault.domain.requests.request import Period

@@ -133,10 +133,14 @@ class RecordingOut(BaseModel):
 
 
 class RecordingsOut(BaseModel):
-    """A page of recordings, newest first."""
+    """A page of recordings, newest first; with `changed_since` in the order of their changes."""
 
     items: list[RecordingOut]
     next_cursor: str | None = None
+    #: The `changed_since` that finds what changes after this answer; null on a page with a `cursor`.
+    changed_until: int | None = None
+    #: With `changed_since`: whether to ask again with `changed_until` at once.
+    more_changes: bool | None = None
 
 
 class RecordingsQuery(Body):
@@ -152,6 +156,12 @@ class RecordingsQuery(Body):
     #: Received before this time.
     received_to: Annotated[MomentIn | None, Field(alias="to")] = None
     state: State | None = None
+    #: The name of the connection that announced it.
+    connection: Annotated[str, Field(max_length=128)] | None = None
+    #: The platform's name of the recording; only with `call`.
+    recording_ref: Annotated[str, Field(max_length=200)] | None = None
+    #: Only recordings that have changed since: the `changed_until` of an answer, or 0.
+    changed_since: Annotated[int, Field(ge=0, le=2**53)] | None = None
     #: The class of the retention policy that keeps it.
     retention_class: Annotated[str, Field(max_length=64)] | None = None
     cursor: Annotated[str, Field(max_length=200)] | None = None
