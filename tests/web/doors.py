@@ -180,6 +180,7 @@ OTHERS = {
     ("GET", "/v1/rules/{place}"),
     ("GET", "/notices/{notice}/prompt.wav"),
     ("HEAD", "/notices/{notice}/prompt.wav"),
+    ("GET", "/.well-known/callvault-event-keys/{endpoint}"),
     ("GET", "/privacy/{page}"),
     ("HEAD", "/privacy/{page}"),
     ("GET", "/privacy/{page}/{language}"),

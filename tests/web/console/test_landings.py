@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 import pytest
 
 from tests.support.console import form_of, sign_in
@@ -146,3 +147,19 @@ def test_the_preview_says_the_waiting_time_that_applies(tenant: Tenant):
     shown = tenant.http.post(tenant.url("/retention-policy/preview"), json=body)
     assert shown.status_code == 200, shown.text
     assert shown.json()["waiting_days"] == 7
+
+
+@pytest.mark.parametrize("accept", ["text/html,application/xhtml+xml,*/*;q=0.8", "*/*", "application/json"])
+def test_the_bare_address_leads_a_browser_to_the_console(house: House, accept: str):
+    """A program is told where the contract is."""
+    answer = httpx.get(f"{house.url}/", headers={"accept": accept})
+    if "html" in accept:
+        assert (answer.status_code, answer.headers["location"]) == (303, "/console")
+        assert answer.headers["vary"] == "Accept"
+        assert httpx.get(f"{house.url}/console", follow_redirects=True).status_code == 200
+    else:
+        assert answer.status_code == 404
+        assert "/openapi.json" in answer.json()["detail"]
+        assert {
+            httpx.get(house.url + path, timeout=60).status_code for path in ("/openapi.json", "/reference")
+        } == {200}

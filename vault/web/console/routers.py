@@ -17,6 +17,7 @@ from vault.web.console.sign_in import connections as sign_in_connections
 from vault.web.console.sign_in import members, provider, sign_in
 
 ROUTERS: Final = (
+    sign_in.front_router,
     sign_in.router,
     provider.router,
     overview.router,

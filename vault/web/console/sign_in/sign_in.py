@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Final
 from urllib.parse import unquote
 
-from fastapi import Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from vault.domain.accounts.account import Account
 from vault.errors import NotAuthentic, NotFound, TooMany
@@ -29,10 +29,13 @@ from vault.web.http.html import translated_page
 from vault.web.http.translations import gettext
 
 router = console_router("/console")
+#: The address that people type.
+front_router = APIRouter(include_in_schema=False)
 HOME: Final = "/console"
 #: A path of the console, and no way to another host: no ``//``, no backslash.
 _PATH = re.compile(r"/console(?:/[A-Za-z0-9._~%:@-]+)*(?:\?[A-Za-z0-9._~%:@/?&=+-]*)?")
 _MAX_PATH: Final = 1000
+_NO_PAGE: Final = "There is nothing here. The contract is at /openapi.json, and for people at /reference."
 
 
 def return_path(text: str) -> str:
@@ -40,6 +43,16 @@ def return_path(text: str) -> str:
     # Browsers read %2e as a dot.
     is_path = len(text) <= _MAX_PATH and ".." not in unquote(text) and _PATH.fullmatch(text)
     return text if is_path else HOME
+
+
+@front_router.get("/")
+async def get_front(request: Request) -> Response:
+    """Lead a browser to the console; a program asks for an address of the contract."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise NotFound(_NO_PAGE)
+    response = see_other(HOME)
+    response.headers["Vary"] = "Accept"
+    return response
 
 
 @router.get("")
