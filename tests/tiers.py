@@ -63,6 +63,7 @@ PROOFS: dict[str, str] = {
     "services/requests/test_receipt_bytes.py": "every byte of a receipt",
     "services/backup/test_account_object_histories.py": "every order of two nodes",
     "services/events/test_verifiers.py": "Node.js",
+    "services/audit_log/test_rsyslog.py": "rsyslog of Debian",
     "services/audit_log/test_anchor.py": "nodes that wait for each other",
     "services/audit_log/test_anchor_histories.py": "every order of two nodes; what dead processes left",
     "services/closing_acts/test_closing.py": "vaults that are lost, after each closing act",

@@ -140,6 +140,14 @@ OUTBOX: Final = Counter(
     ("kind", "result"),
     registry=REGISTRY,
 )
+SIEM: Final = Counter(
+    "callvault_siem_deliveries",
+    "Connections to the collector of the SIEM, by how they ended.",
+    ("result",),
+    registry=REGISTRY,
+)
+for _result in ("delivered", "failed"):
+    SIEM.labels(_result)
 SWEPT: Final = Counter(
     "callvault_swept_objects", "Orphan objects of failed attempts that the sweep deleted.", registry=REGISTRY
 )

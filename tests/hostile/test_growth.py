@@ -68,6 +68,7 @@ NOT_FOREIGN = {
     "vault.cli.version:_of_file": "a file of the package, which who builds it writes",
     "vault.services.consent.index_numbers:_facts": _OWN_ROWS,
     "vault.composition.places:_host": "a setting, which the operator writes",
+    "vault.telephony.http.collector:collector_of": "a setting, which the operator writes",
     "vault.domain.registers.privacy_page:parse_page_texts": _PACKAGED,
     "vault.domain.stored.sealed_records:decode_entry": _SEALED,
     "vault.domain.stored.sealed_records:decode_personal_data": _SEALED,

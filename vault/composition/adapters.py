@@ -17,6 +17,7 @@ from vault.domain.registers.privacy_page import PageTexts, parse_page_texts
 from vault.domain.retention.policy import RetentionPolicy
 from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
+from vault.ports.collector import Collector
 from vault.ports.keys import KeyRing, RootKey
 from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
@@ -25,6 +26,7 @@ from vault.ports.telephony import Fetcher, Provider, RestClient
 from vault.services.node.readiness_probe import Part
 from vault.services.requests.ruling_request import RulingRequest
 from vault.services.sign_in.sign_in_connections import ConnectionChange
+from vault.telephony.http.collector import NoCollector
 from vault.telephony.numbering.number_plans import NumberPlans
 from vault.thread_pools import Threads
 from vault.tlog.note import Signer
@@ -86,6 +88,8 @@ class Adapters:
     previous_root_key: RootKey | None = None
     #: The circuit breakers of parts that have one.
     breakers: Mapping[Part, CircuitBreaker] = field(default_factory=dict)
+    #: The collector of the operator's SIEM.
+    collector: Collector = field(default_factory=NoCollector)
     clock: Clock = utc_now
     numbers: Numbers = field(default_factory=NumberPlans)
     rule_book: RuleBook = field(default_factory=rule_book)

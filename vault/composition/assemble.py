@@ -38,6 +38,7 @@ from vault.services.retention.check_object_lock import check_object_lock
 from vault.services.service import Vault
 from vault.settings import Settings
 from vault.telephony.http.client import GuardedHttp
+from vault.telephony.http.collector import collector_of
 from vault.telephony.http.download import MediaFetcher
 from vault.telephony.http.outside import GuardedOutside
 from vault.telephony.http.rest import ProviderRest
@@ -79,8 +80,7 @@ async def assemble(
 ) -> AsyncIterator[Vault]:
     """Build a vault, check its root key and its object store prefix, and close it on exit.
 
-    What may be changed says ``mode``. Without ``describing``, describers start on first use. Raises StartRefused before
-    anything is sealed, and Unavailable.
+    What may be changed says ``mode``; without ``describing``, describers start late. Raises StartRefused, Unavailable.
     """
     harden_process()
     async with AsyncExitStack() as stack:
@@ -107,6 +107,7 @@ async def assemble(
             fetcher=MediaFetcher(http),
             rest=ProviderRest(http),
             outside=GuardedOutside(http),
+            collector=collector_of(settings.siem_url, settings.public_url),
             providers={provider.name: provider for provider in PROVIDERS},
             breakers=breakers,
         )

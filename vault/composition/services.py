@@ -21,6 +21,7 @@ from vault.fair_places import FairPlaces
 from vault.objects.owner import OWNER
 from vault.ports.audio import Describer, PromptMaker
 from vault.ports.clock import Clock
+from vault.ports.collector import Collector
 from vault.ports.keys import KeyRing, RootKey
 from vault.ports.numbers import Numbers
 from vault.ports.objects import ObjectStore
@@ -74,12 +75,11 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
     journal = Journal(objects=adapters.objects, signer=adapters.signer)
     # Services get this database, which stores the objects of closing acts.
     database = JournaledDatabase(inner=adapters.database, journal=journal)
-    ring = adapters.ring
     return {
         Database: database,
         Journal: journal,
         ObjectStore: adapters.objects,
-        KeyRing: ring,
+        KeyRing: adapters.ring,
         RootKey: adapters.root_key,
         Signer: adapters.signer,
         Threads: adapters.threads,
@@ -88,6 +88,7 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         Fetcher: adapters.fetcher,
         RestClient: adapters.rest,
         Outside: adapters.outside,
+        Collector: adapters.collector,
         Mapping[str, Provider]: adapters.providers,
         Mapping[Part, CircuitBreaker]: adapters.breakers,
         Clock: adapters.clock,
@@ -100,13 +101,13 @@ def _parts(adapters: Adapters) -> Mapping[object, object]:
         FairGate: FairGate(FairPlaces(_WEBHOOKS_AT_ONCE)),
         # Without its parameter: before Python 3.13 a call of the alias sets an attribute, and these are frozen.
         SealedEntries[Recipient]: SealedEntries(
-            database=database, ring=ring, register="recipient", most=MAX_RECIPIENTS
+            database=database, ring=adapters.ring, register="recipient", most=MAX_RECIPIENTS
         ),
         SealedEntries[ProcessingProfile]: SealedEntries(
-            database=database, ring=ring, register="processing_record"
+            database=database, ring=adapters.ring, register="processing_record"
         ),
         SealedEntries[AuthorityRequest]: SealedEntries(
-            database=database, ring=ring, register="authority_request"
+            database=database, ring=adapters.ring, register="authority_request"
         ),
     }
 

@@ -6,6 +6,7 @@ from vault.services.accounts.encrypt_clear_texts import EncryptClearTexts
 from vault.services.admission.quarantine import Quarantine
 from vault.services.approvals.execute import SettleApprovals
 from vault.services.audit_log.log_publisher import LogPublisher
+from vault.services.audit_log.send_to_collector import SendToCollector
 from vault.services.backup.restore_unnamed import RestoreUnnamed
 from vault.services.backup.rewrite_store import RewriteStore
 from vault.services.backup.write_account_objects import WriteAccountObjects, WriteTombstones
@@ -55,6 +56,8 @@ class Jobs:
     end_sessions: EndSessions
     #: Sequence events into the log's tree, sign and anchor its head, publish it.
     log_publisher: LogPublisher
+    #: Send the access log to the operator's SIEM.
+    send_to_collector: SendToCollector
     #: Delete the objects of erased recordings.
     remove_erased: RemoveErased
     #: Carry out the decisions on requests of people, and close them with a receipt.

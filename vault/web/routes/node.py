@@ -64,6 +64,7 @@ async def metrics(request: Request, vault: TheVault) -> Response:
     families = [_ready(await readiness.troubles())]
     try:
         families += await vault.database.read(_of_the_vault)
+        families += _of_collector(await vault.jobs.send_to_collector.waiting_seconds())
     except VaultError:
         families += []
     body = generate_latest(process_metrics.REGISTRY) + generate_latest(_Snapshot(families))
@@ -118,6 +119,17 @@ def _of_the_vault(tx: Transaction) -> list[Metric]:
         *_of_retention(tx),
         *_of_approvals(tx),
         *_of_the_store(tx),
+    ]
+
+
+def _of_collector(seconds: float | None) -> list[Metric]:
+    return [
+        GaugeMetricFamily(
+            "callvault_siem_waiting_seconds",
+            "Age of the oldest entry of the access log that the collector lacks.",
+            # Without a collector it would grow for ever.
+            value=seconds or 0.0,
+        )
     ]
 
 
