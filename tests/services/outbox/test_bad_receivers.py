@@ -26,7 +26,7 @@ from vault.telephony.http.outside import MAX_BODY, TIMEOUT, GuardedOutside
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "events.md"
 URL, PUBLIC = "https://crm.example/hook", "93.184.216.34"
-#: A second receives what would take ten.
+#: Seconds in place of the ten that an attempt may take.
 SHORT: Final = 0.6
 TAKEN: Final = answer(status=204)
 TOLERANCE: Final = timedelta(minutes=5)

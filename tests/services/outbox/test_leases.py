@@ -10,6 +10,7 @@ from tests.services.outbox.probe import (
     Probe,
     attempts,
     change_destination,
+    destination,
     leases_end,
     probe,
     probing,
@@ -73,6 +74,27 @@ async def test_a_late_failure_does_not_bring_a_message_back(nodes: tuple[House, 
     hanging.let_go.set()
     await first.vault.jobs.send_outbox.idle()
     assert await rows(second) == []
+
+
+@pytest.mark.parametrize("status", [204, 500, 410])
+async def test_a_late_end_leaves_the_lease_of_another_worker(nodes: tuple[House, House], status: int):
+    """While the second one sends: the first one's end neither deletes the message nor gives it back."""
+    first, kind, hanging, second = await sending_beside(nodes)
+    beside = Hanging(second, "a")
+    second = with_outside(second, beside)
+    await leases_end(second)
+    await second.vault.jobs.send_outbox()
+    await until(lambda: beside.begun == ["m"])
+    (before,) = await rows(second)
+    first.outside.answer("https://a.example/", Answer(status=status), Answer(status=204))
+    hanging.let_go.set()
+    await first.vault.jobs.send_outbox.idle()
+    assert await rows(second) == [before]
+    assert (kind.noted, kind.taken_back, await attempts(second)) == ([], ["m"], [])
+    assert (await destination(second)).disabled_at is None
+    beside.let_go.set()
+    await second.vault.jobs.send_outbox.idle()
+    assert (await rows(second), [one.outcome for one in await attempts(second)]) == ([], ["accepted"])
 
 
 async def test_a_node_that_stops_gives_back_what_it_sends(nodes: tuple[House, House]):

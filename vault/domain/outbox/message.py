@@ -43,7 +43,7 @@ class Turn:
     token: str
     #: When it was claimed, by the database's clock.
     at: datetime
-    #: In the order in which they are sent; at most one is not yet accepted when an ordered destination gets the next.
+    #: In the order in which they are sent.
     messages: Sequence[Message]
     #: How many of them may be on their way at the same time.
     places: int
